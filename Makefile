@@ -1,0 +1,73 @@
+# What there is to do here: `make help`. Everything runs in an environment of its own, .venv;
+# it needs Python 3.11 or newer, make, and the package index once.
+
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+NEEDS := pyproject.toml constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+# The first Python that is new enough and can make environments; PYTHON=... names another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test soak check format lock clean python
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/.installed ## set up, read seeds/, deliver, and go on watching (Ctrl-C ends it)
+	@exec $(BIN)/paperboy run
+
+demo: $(VENV)/.installed ## alerts, a mail, a quiz and the feed, with nothing left behind
+	@exec $(BIN)/paperboy demo
+
+test: $(VENV)/.installed-dev ## the whole test suite
+	$(BIN)/python -m pytest -n 2
+
+SECONDS ?= 600
+soak: $(VENV)/.installed-dev ## kills, floods, faults and years of digests for 10 minutes (SECONDS=60: shorter)
+	$(BIN)/python -m tests.e2e.soak --seconds $(SECONDS)
+
+check: $(VENV)/.installed-dev ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.installed-dev ## renew constraints.txt: the newest versions that fit, for each Python
+	@$(PIP) install uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --group dev --upgrade \
+		--no-annotate --no-header --no-emit-index-url pyproject.toml -o constraints.txt
+
+clean: ## remove the environment and what tools left behind; state/ stays
+	rm -rf $(VENV) build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.installed: $(NEEDS) | python
+	@printf 'Setting up %s with %s (once, about a minute) ... ' $(VENV) "$$($(PYTHON) -V)"
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+	@echo 'done'
+
+# Dependency groups need pip 25.1, which older Pythons do not bring.
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@printf 'Adding what tests and checks need ... '
+	@$(PIP) install -U 'pip>=25.1'
+	@$(PIP) install -c constraints.txt -e '.[postgresql]' --group dev
+	@touch $@
+	@echo 'done'
+
+python:
+	@test -n '$(PYTHON)' || { \
+		echo 'paperboy needs Python 3.11 or newer with its venv module.' >&2; \
+		echo "Found: $$(python3 -V 2>&1 || true)." >&2; \
+		echo 'On Debian and Ubuntu: apt install python3 python3-venv. Another Python: make PYTHON=/path/to/python3' >&2; \
+		exit 2; }

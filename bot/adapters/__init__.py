@@ -1,0 +1,1 @@
+"""The world: one foreign thing in each room, none of which knows another."""

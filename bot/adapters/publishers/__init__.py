@@ -1,0 +1,1 @@
+"""Publishers: one way out each."""

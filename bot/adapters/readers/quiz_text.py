@@ -1,0 +1,203 @@
+"""Reads quiz pages copied out as plain text: the English half, the drawing only as words, no key.
+
+    2025-09-18 Papers / 1/2 / Paper 1 / TITLE / Published: DAY / Link: URL / 1. POINT … 5. POINT
+    / TITLE / WORDS OF THE FLOWCHART / Q1 / 1. QUESTION / OPTION / OPTION / OPTION / Q2 …
+    / Today's Reading Tips / TIPS
+
+Blank lines say nothing. Where a paper has no flowchart, `1/2` and the second title are missing too.
+"""
+
+import datetime as dt
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from bot.adapters.readers.document import Document, find_date, fold
+from bot.adapters.readers.findings import Findings
+from bot.adapters.readers.links import links_of
+from bot.adapters.readers.points import points_of
+from bot.adapters.readers.quizzes import MAX_QUESTIONS, question_of
+from bot.domain.digests import Digest
+from bot.domain.papers import Edition, Entry, Links, Point, Question, paper_id
+
+_HEADING = re.compile(r"\s*(\d{4}-\d\d-\d\d) Papers[ \t]*(?:\n|\Z)")
+_PAPER = re.compile(r"Paper\s*:?\s*\d+")
+_PAPER_LINE = re.compile(r"^[ \t]*Paper[ \t]*:?[ \t]*\d+[ \t]*$", re.MULTILINE)
+_PAPER_BEGUN = re.compile(r"P(?:a(?:p(?:e(?:r(?:\s*:?\s*\d*)?)?)?)?)?")
+_COUNTER = re.compile(r"\d+/\d+")
+_POINT = re.compile(r"(\d{1,2})\.\s+(?:([^:：*]{1,60})[:：])?(.*)")
+_MARK = re.compile(r"Q(\d{1,3})")
+_NUMBERED = re.compile(r"\d{1,3}[.)．、]")
+_TIPS = re.compile(r"Today['’]s Reading Tips|今日阅读推荐")
+_MAX_TITLE_LINES = 5
+
+
+class _Line(NamedTuple):
+    at: int
+    said: str
+
+
+class _OptionCount(NamedTuple):
+    at: int
+    options: int
+
+
+def recognises(document: Document) -> bool:
+    """True where the first line says whose papers follow, or where papers with their day and link stand."""
+    text = document.text
+    return bool(_HEADING.match(text)) or ("Published:" in text and bool(_PAPER_LINE.search(text)))
+
+
+def heading_date(text: str) -> dt.date | None:
+    """The date in the first line."""
+    found = _HEADING.match(text)
+    return find_date(found[1]) if found else None
+
+
+def read(document: Document) -> Digest:
+    """The text's papers with points, flowchart and quiz, all in English."""
+    findings = Findings(document)
+    lines, tips = _without_tips(_lines(document.text))
+    lines = _without_beginning(lines, findings)
+    starts = [place for place in range(len(lines)) if _is_paper(lines, place)]
+    counts: list[_OptionCount] = []
+    for start, end in zip(starts, (*starts[1:], len(lines)), strict=False):
+        block = lines[start:end]
+        if end < len(lines) and _COUNTER.fullmatch(block[-1].said):
+            block.pop()
+        torn = end == len(lines) and not document.text.endswith("\n")
+        _read_paper(block, findings, counts, torn=torn)
+    _compare(counts, findings)
+    return findings.digest("quiz_text", date=heading_date(document.text), empty_at=0, tips=tips)
+
+
+def _lines(text: str) -> list[_Line]:
+    """The lines that are not blank, folded, with their places."""
+    lines: list[_Line] = []
+    at = 0
+    for line in text.split("\n"):
+        said = fold(line)
+        if said:
+            lines.append(_Line(at, said))
+        at += len(line) + 1
+    return lines
+
+
+def _is_paper(lines: list[_Line], place: int) -> bool:
+    """True for `Paper 1` before a title and a day of publication, which a file that is cut short may lack."""
+    if not _PAPER.fullmatch(lines[place].said):
+        return False
+    following = lines[place + 1 : place + 2 + _MAX_TITLE_LINES]
+    return not following[1:] or any(line.said.startswith("Published:") for line in following)
+
+
+def _without_tips(lines: list[_Line]) -> tuple[list[_Line], dict[str, str]]:
+    for place in range(len(lines) - 1, -1, -1):
+        if _TIPS.fullmatch(lines[place].said):
+            tips = " ".join(line.said for line in lines[place + 1 :])
+            return lines[:place], {"en": tips} if tips else {}
+    return lines, {}
+
+
+def _without_beginning(lines: list[_Line], findings: Findings) -> list[_Line]:
+    """The lines without a next paper's first ones at the end of a file that is cut short."""
+    kept = lines
+    if len(lines) > 1 and _COUNTER.fullmatch(lines[-2].said) and _PAPER_BEGUN.fullmatch(lines[-1].said):
+        kept = lines[:-2]
+    elif lines and _COUNTER.fullmatch(lines[-1].said):
+        kept = lines[:-1]
+    if kept is not lines and kept:
+        findings.problem(lines[-1].at, "a paper that is cut short, left out")
+    return kept
+
+
+def _read_paper(block: list[_Line], findings: Findings, counts: list[_OptionCount], *, torn: bool) -> None:
+    heads = {word: place for place, word in _heads(block)}
+    published, link = heads.get("Published:", 0), heads.get("Link:", 0)
+    title = " ".join(line.said for line in block[1:published])
+    if not title or not link or (torn and link == len(block) - 1):
+        findings.problem(block[0].at, "a paper that is cut short, left out")
+        return
+    links = links_of([block[link].said.removeprefix("Link:")])
+    if links == Links():
+        findings.problem(block[link].at, f"no link that can be used: {title[:60]!r}")
+    day = find_date(block[published].said)
+    if day is None:
+        findings.problem(block[published].at, f"no date of publication that can be read: {title[:60]!r}")
+    marks = _marks(block, link + 1)
+    points, words = _body(block[link + 1 : marks[0] if marks else len(block)], title, findings)
+    edition = Edition(
+        language="en", points=points, flowchart=words or None, quiz=_quiz(block, marks, findings, counts)
+    )
+    entry = Entry(
+        id=paper_id(title, links.abs, links.pdf), title=title, published=day, links=links, editions=(edition,)
+    )
+    findings.add(entry, at=block[0].at)
+
+
+def _heads(block: list[_Line]) -> list[tuple[int, str]]:
+    """Where the day and the link stand; the first of each."""
+    found: list[tuple[int, str]] = []
+    for word in ("Published:", "Link:"):
+        begin = found[-1][0] + 1 if found else 1
+        places = range(begin, min(len(block), begin + 1 + _MAX_TITLE_LINES))
+        found += [(place, word) for place in places if block[place].said.startswith(word)][:1]
+    return found
+
+
+def _body(lines: list[_Line], title: str, findings: Findings) -> tuple[tuple[Point, ...], str]:
+    """The points, and the flowchart's words after the second title."""
+    parts: list[tuple[int, str, str]] = []
+    for line in lines:
+        point = _POINT.fullmatch(line.said)
+        if point is None or int(point[1]) != len(parts) + 1:
+            break
+        parts.append((int(point[1]), point[2] or "", point[3]))
+    rest = lines[len(parts) :]
+    said = [line.said for line in rest]
+    if title in said:
+        place = said.index(title)
+        words = said[place + 1 :]
+        stray = rest[:place]
+    else:
+        words, stray = [], rest
+    if stray:
+        findings.problem(stray[0].at, f"neither point nor flowchart nor quiz: {stray[0].said[:60]!r}")
+    return points_of(parts), " ".join(words)
+
+
+def _marks(block: list[_Line], begin: int) -> list[int]:
+    """Where `Q1`, `Q2` … stand before a numbered question, or end the file."""
+    marks: list[int] = []
+    for place in range(begin, len(block)):
+        mark = _MARK.fullmatch(block[place].said)
+        last = place + 1 == len(block)
+        if mark and int(mark[1]) > len(marks) and (last or _NUMBERED.match(block[place + 1].said)):
+            marks.append(place)
+    return marks
+
+
+def _quiz(
+    block: list[_Line], marks: list[int], findings: Findings, counts: list[_OptionCount]
+) -> tuple[Question, ...]:
+    quiz: list[Question] = []
+    for mark, end in zip(marks[:MAX_QUESTIONS], (*marks[1:], len(block)), strict=False):
+        at = block[mark].at
+        text, *options = [line.said for line in block[mark + 1 : end]] or [""]
+        problems: list[str] = []
+        question = question_of(text, options, keys=None, problems=problems)
+        for what in problems:
+            findings.problem(at, what)
+        if question:
+            quiz.append(question)
+            counts.append(_OptionCount(at, len(question.options)))
+    return tuple(quiz)
+
+
+def _compare(counts: list[_OptionCount], findings: Findings) -> None:
+    """Names questions that lost an option: copying drops what looks like markup or an emoji."""
+    numbers = Counter(count.options for count in counts)
+    usual = max(numbers, key=lambda number: (numbers[number], number), default=0)
+    for count in counts:
+        if count.options < usual:
+            findings.problem(count.at, f"{count.options} options where the others have {usual}")

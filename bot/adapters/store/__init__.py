@@ -1,0 +1,72 @@
+"""The state, kept by SQLAlchemy Core."""
+
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
+
+from bot.adapters.store.engine import PATIENCE, open_engine, writing
+from bot.adapters.store.incidents import StoredIncidents
+from bot.adapters.store.intake import StoredIntake
+from bot.adapters.store.leadership import StoredLeadership
+from bot.adapters.store.listening import StoredBell
+from bot.adapters.store.operator import OperatedOutbox
+from bot.adapters.store.records import StoredRecords
+from bot.adapters.store.schema import meta
+from bot.adapters.store.shelf import StoredShelf
+from bot.adapters.store.statements import insert
+from bot.adapters.store.study import StoredStudy
+from bot.adapters.store.tokens import StoredTokens
+from bot.adapters.store.updates import StoredUpdates
+from bot.adapters.store.upkeep import StoredUpkeep
+from bot.adapters.store_version import CONFIGURATION
+
+
+class Store:
+    """One state, opened, with its counters: `intake`, `outbox`, `shelf`, `records`, `study`, `tokens`,
+    `updates`; its `bell` and `leadership` are for several machines.
+
+    Opening brings the schema up to date or raises StateError. All counters may be used from several
+    threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        new_batch: Callable[[], str] | None = None,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._engine = open_engine(url, patience)
+        self.bell = StoredBell(self._engine)
+        self.leadership = StoredLeadership(self._engine)
+        self.intake = StoredIntake(self._engine)
+        self.outbox = OperatedOutbox(self._engine, new_batch or _names_in_a_row())
+        self.shelf = StoredShelf(self._engine)
+        self.records = StoredRecords(self._engine)
+        self.incidents = StoredIncidents(self._engine)
+        self.study = StoredStudy(self._engine)
+        self.tokens = StoredTokens(self._engine)
+        self.updates = StoredUpdates(self._engine)
+        self.upkeep = StoredUpkeep(self._engine)
+
+    def remember_configuration(self, fingerprint: str) -> None:
+        """Write down under which configuration everything due was dealt with; see `adapters/glance.py`."""
+        with writing(self._engine) as connection:
+            statement = insert(connection, meta).values(key=CONFIGURATION, value=fingerprint)
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["key"], set_={"value": fingerprint})
+            )
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+
+def _names_in_a_row() -> Callable[[], str]:
+    """Names that nobody else gives, each beside the one before it in the indices that hold them."""
+    ours, numbers = secrets.token_hex(10), count()
+    return lambda: f"{ours}{next(numbers):012x}"
+
+
+__all__ = ["Store"]

@@ -1,0 +1,186 @@
+"""The operator's hand on deliveries, places and channels, and the counts that tell how things stand."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+
+from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.listening import ring
+from bot.adapters.store.outbox import StoredOutbox
+from bot.adapters.store.places import hold, refresh_ready
+from bot.adapters.store.schema import OPEN_ROWS, deliveries, digests, files, notices, papers, targets
+from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.stopping import StoredStops, stops
+from bot.adapters.store_version import DROPPED
+from bot.domain.delivery import OWN_WISH, STATES, State, Target
+from bot.domain.papers import PaperId
+from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
+from bot.pipeline.ports import Counts, Row, TargetStatus
+
+_NOT_BY_OWN_WISH = (or_(targets.c.suspended.is_(None), targets.c.suspended.not_in(sorted(OWN_WISH))),)
+
+
+class OperatedOutbox(StoredOutbox, StoredStops):
+    """The outbox with what the operator may do to it."""
+
+    def list_rows(self, *, states: Sequence[State], keys: Sequence[str], limit: int) -> tuple[Row, ...]:
+        query = select(deliveries).order_by(deliveries.c.seq).limit(limit)
+        if states:
+            query = query.where(deliveries.c.state.in_(states))
+        if keys:
+            query = query.where(deliveries.c.key.in_(keys))
+        with reading(self._engine) as connection:
+            return tuple(_row(row) for row in connection.execute(query))
+
+    def retry(self, keys: Sequence[str], now: datetime) -> int:
+        return self._by_hand(
+            keys,
+            states=("dead", "uncertain"),
+            values={"state": "pending", "due_at": now, "settled_at": None, "attempts": 0},
+            revive=True,
+        )
+
+    def drop(self, keys: Sequence[str], now: datetime) -> int:
+        return self._by_hand(
+            keys,
+            states=("pending", "held", "uncertain", "dead"),
+            values={"state": "dead", "settled_at": now, "error": DROPPED},
+            revive=False,
+        )
+
+    def _by_hand(
+        self, keys: Sequence[str], *, states: Sequence[State], values: dict[str, Any], revive: bool
+    ) -> int:
+        count = 0
+        with writing(self._engine) as connection:
+            for chunk in chunks(keys):
+                mine = deliveries.c.key.in_(chunk) & deliveries.c.state.in_(states)
+                places = (
+                    connection.execute(select(deliveries.c.target).where(mine).distinct()).scalars().all()
+                )
+                hold(connection, places)
+                count += connection.execute(update(deliveries).where(mine).values(values)).rowcount
+                if revive:
+                    connection.execute(
+                        update(targets)
+                        .where(targets.c.key.in_(places), *_NOT_BY_OWN_WISH)
+                        .values(suspended=None, suspended_at=None, wait_until=None)
+                    )
+                refresh_ready(connection, places)
+            if count:
+                ring(connection)
+        return count
+
+    def suspend(self, target: str, reason: str, now: datetime) -> bool:
+        with writing(self._engine) as connection:
+            kind, _, address = target.partition(":")
+            connection.execute(
+                insert(connection, targets).on_conflict_do_nothing(index_elements=["key"]),
+                {"key": target, "kind": kind, "address": address},
+            )
+            result = connection.execute(
+                update(targets)
+                .where(targets.c.key == target, targets.c.suspended.is_(None))
+                .values(suspended=reason, suspended_at=now)
+            )
+            return result.rowcount > 0
+
+    def revive(self, target: str, now: datetime) -> bool:  # noqa: ARG002 - the port keeps room for a record
+        with writing(self._engine) as connection:
+            result = connection.execute(
+                update(targets)
+                .where(targets.c.key == target, targets.c.suspended.is_not(None))
+                .values(suspended=None, suspended_at=None)
+            )
+            refresh_ready(connection, [target])
+            return result.rowcount > 0
+
+    def place(self, target: str) -> TargetStatus | None:
+        """What is known of one place."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(targets).where(targets.c.key == target)).first()
+        if row is None:
+            return None
+        return TargetStatus(
+            target=Target(kind=row.kind, address=row.address),
+            suspended=row.suspended,
+            paused_until=row.wait_until,
+        )
+
+    def place_at(self, kind: ChannelKind, address: str) -> str | None:
+        """The key of the place that is at that address now; None where none was ever sent to."""
+        with reading(self._engine) as connection:
+            by_name_first = (targets.c.key != f"{kind}:{address}", targets.c.key)
+            return connection.execute(
+                select(targets.c.key)
+                .where(targets.c.kind == kind, targets.c.address == address)
+                .order_by(*by_name_first)
+                .limit(1)
+            ).scalar()
+
+    def counts(self, now: datetime) -> Counts:
+        """How things stand."""
+        with reading(self._engine) as connection:
+            states: dict[State, int] = dict.fromkeys(STATES, 0)
+            channels: dict[ChannelKind, dict[State, int]] = {kind: {} for kind in CHANNEL_KINDS}
+            query = (
+                select(targets.c.kind, deliveries.c.state, func.count())
+                .join(targets, targets.c.key == deliveries.c.target)
+                .group_by(targets.c.kind, deliveries.c.state)
+            )
+            for kind, state, count in connection.execute(query):
+                states[state] += count
+                channels[kind][state] = count
+            oldest: datetime | None = connection.execute(
+                select(func.min(deliveries.c.due_at, type_=deliveries.c.due_at.type))
+                .join(targets, targets.c.key == deliveries.c.target)
+                .where(
+                    OPEN_ROWS,
+                    deliveries.c.state != "sending",
+                    deliveries.c.due_at <= now,
+                    targets.c.suspended.is_(None),
+                )
+            ).scalar()
+            return Counts(
+                digests=connection.execute(select(func.count()).select_from(digests)).scalar_one(),
+                entries=connection.execute(select(func.sum(digests.c.entries))).scalar() or 0,
+                papers=connection.execute(select(func.count()).select_from(papers)).scalar_one(),
+                quizzes=connection.execute(select(func.sum(papers.c.quizzes))).scalar() or 0,
+                notices=connection.execute(select(func.count()).select_from(notices)).scalar_one(),
+                unreadable=connection.execute(
+                    select(func.count()).select_from(files).where(files.c.error.is_not(None))
+                ).scalar_one(),
+                deliveries=states,
+                given_up=connection.execute(
+                    select(func.count())
+                    .select_from(deliveries)
+                    .where(deliveries.c.state == "dead", deliveries.c.error == DROPPED)
+                ).scalar_one(),
+                channels=channels,
+                suspended=dict(
+                    connection.execute(
+                        select(targets.c.key, targets.c.suspended).where(targets.c.suspended.is_not(None))
+                    ).all()
+                ),
+                stopped=stops(connection),
+                oldest_pending=now - oldest if oldest else None,
+            )
+
+
+def _row(row: Any) -> Row:
+    return Row(
+        key=row.key,
+        target=row.target,
+        subscriber=row.subscriber,
+        kind=row.kind,
+        paper=PaperId(row.paper),
+        state=row.state,
+        due_at=row.due_at,
+        attempts=row.attempts,
+        error=row.error,
+        batch=row.batch,
+        created_at=row.created_at,
+        settled_at=row.settled_at,
+    )

@@ -1,0 +1,306 @@
+"""The tables of the state. What changes here needs a migration beside it in `migrations/`."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    """A moment as the database keeps it."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(micros_: int) -> datetime:
+    """The moment that is kept as this number."""
+    return _EPOCH + timedelta(microseconds=micros_)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as microseconds since 1970 so that it sorts and compares as a number."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else moment_of(value)
+
+
+_Row = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+digests = Table(
+    "digests",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("date", Date),
+    Column("entries", Integer, nullable=False),
+    Column("problems", Text, nullable=False),
+    Column("tips", Text, nullable=False),
+    Column("read_at", Moment, nullable=False),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("error", Text),
+)
+
+papers = Table(
+    "papers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("date", Date),
+    Column("position", _Row, nullable=False),
+    Column("quizzes", Integer, nullable=False),
+    Column("first_seen_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("content", Text, nullable=False),
+)
+NEWEST_FIRST = (papers.c.date.desc().nulls_last(), papers.c.position)
+Index("ix_papers_newest", papers.c.date.desc(), papers.c.position)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("digest", Text, ForeignKey("digests.sha256"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("paper", Text, nullable=False, index=True),
+)
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("opening", Integer),
+    Column("met_at", Moment, nullable=False),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("subscriber", Text, primary_key=True),
+    Column("paper", Text, ForeignKey("papers.id"), primary_key=True),
+    Column("subscriptions", Text, nullable=False),
+    Column("noticed_at", Moment, nullable=False),
+    Index("ix_notices_paper", "paper"),
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("ready_at", Moment),
+    Column("wait_until", Moment),
+    Column("lease_until", Moment),
+    Column("suspended", Text),
+    Column("suspended_at", Moment),
+)
+Index(
+    "ix_targets_ready",
+    targets.c.ready_at,
+    sqlite_where=text("ready_at IS NOT NULL"),
+    postgresql_where=text("ready_at IS NOT NULL"),
+)
+Index(
+    "ix_targets_lease",
+    targets.c.lease_until,
+    sqlite_where=text("lease_until IS NOT NULL"),
+    postgresql_where=text("lease_until IS NOT NULL"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("seq", _Row, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("target", Text, ForeignKey("targets.key"), nullable=False),
+    Column("subscriber", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("paper", Text, ForeignKey("papers.id"), nullable=False),
+    Column("part", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("batch", Text),
+    Column("place", Integer),
+    Column("error", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("settled_at", Moment),
+    sqlite_autoincrement=True,
+)
+OPEN_ROWS = text("deliveries.state IN ('pending', 'held', 'sending')")
+"""Must stand in a query as it is written here, without parameters: else its partial index is not used."""
+LIMITED_ROWS = text("deliveries.state = 'limited'")
+"""As above."""
+_OPEN = text("state IN ('pending', 'held', 'sending')")
+Index("ix_deliveries_open", deliveries.c.target, deliveries.c.seq, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index(
+    "ix_deliveries_batch",
+    deliveries.c.batch,
+    sqlite_where=text("batch IS NOT NULL"),
+    postgresql_where=text("batch IS NOT NULL"),
+)
+_NEEDS_A_LOOK = text("state IN ('dead', 'uncertain')")
+Index(
+    "ix_deliveries_attention",
+    deliveries.c.state,
+    sqlite_where=_NEEDS_A_LOOK,
+    postgresql_where=_NEEDS_A_LOOK,
+)
+_LIMITED = text("state = 'limited'")
+Index(
+    "ix_deliveries_limited",
+    deliveries.c.target,
+    deliveries.c.seq,
+    sqlite_where=_LIMITED,
+    postgresql_where=_LIMITED,
+)
+Index(
+    "ix_deliveries_told",
+    deliveries.c.target,
+    deliveries.c.settled_at,
+    sqlite_where=text("settled_at IS NOT NULL"),
+    postgresql_where=text("settled_at IS NOT NULL"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("subscriber", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("message", Text),
+)
+
+polls = Table(
+    "polls",
+    metadata,
+    Column("poll", Text, primary_key=True),
+    Column("batch", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("paper", Text, nullable=False),
+    Column("option_order", Text, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("sent_at", Moment, nullable=False),
+    Column("checked_against", Moment),
+    Index("ix_polls_paper", "paper"),
+    Index("ix_polls_target", "target"),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("poll", Text, primary_key=True),
+    Column("person", BigInteger, primary_key=True, autoincrement=False),
+    Column("shown", Text, nullable=False),
+    Column("voted_at", Moment, nullable=False),
+    Column("late", Integer, nullable=False),
+    Index("ix_votes_person", "person"),
+)
+
+poll_states = Table(
+    "poll_states",
+    metadata,
+    Column("poll", Text, primary_key=True),
+    Column("question", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("voters", Integer, nullable=False),
+    Column("closed_at", Moment),
+)
+
+voters = Table(
+    "voters",
+    metadata,
+    Column("person", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("home", Text, primary_key=True),
+    Column("person", BigInteger, primary_key=True, autoincrement=False),
+    Column("belongs", Integer),
+    Column("hidden", Integer, nullable=False, server_default=text("0")),
+    Index("ix_members_person", "person"),
+)
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("person", BigInteger, primary_key=True, autoincrement=False),
+    Column("paper", Text, primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("answers", Integer, nullable=False),
+    Column("answered_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Index("ix_cards_due", "person", "due_at"),
+)
+
+updates = Table(
+    "updates",
+    metadata,
+    Column("id", _Row, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("taken_at", Moment),
+)
+
+Index(
+    "ix_updates_waiting",
+    updates.c.id,
+    sqlite_where=text("taken_at IS NULL"),
+    postgresql_where=text("taken_at IS NULL"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+)

@@ -1,0 +1,58 @@
+"""Tokens that open one thing each: derived from a secret in the state, found by their hash.
+
+A token is the first 128 bits of an HMAC over its purpose and subject, so that it can be shown again
+without being stored; what is stored is its SHA-256, which opens nothing.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from typing import Literal
+
+from sqlalchemy import Engine, select
+
+from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.schema import meta, tokens
+from bot.adapters.store.statements import insert
+
+Purpose = Literal["feed", "unsubscribe"]
+_SECRET = "token secret"  # noqa: S105 - the name of a row
+_LONGEST = 64
+
+
+class StoredTokens:
+    """See the port for what each method promises."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._secret: bytes | None = None
+
+    def issue(self, purpose: Purpose, subject: str) -> str:
+        digest = hmac.digest(self._the_secret(), f"{purpose}\n{subject}".encode(), "sha256")
+        token = base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
+        if self.subject(purpose, token) is None:
+            row = {"hash": _hash(token), "purpose": purpose, "subject": subject}
+            with writing(self._engine) as connection:
+                connection.execute(insert(connection, tokens).on_conflict_do_nothing(), row)
+        return token
+
+    def subject(self, purpose: Purpose, token: str) -> str | None:
+        if len(token) > _LONGEST:
+            return None
+        query = select(tokens.c.subject).where(tokens.c.hash == _hash(token), tokens.c.purpose == purpose)
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar()
+
+    def _the_secret(self) -> bytes:
+        if self._secret is None:
+            mine = {"key": _SECRET, "value": secrets.token_hex(32)}
+            with writing(self._engine) as connection:
+                connection.execute(insert(connection, meta).on_conflict_do_nothing(), mine)
+                stored = connection.execute(select(meta.c.value).where(meta.c.key == _SECRET)).scalar_one()
+            self._secret = bytes.fromhex(stored)
+        return self._secret
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,71 @@
+"""Foreign errors of the database as StateErrors, at the border of the room."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+
+from bot.domain.errors import StateDamaged, StateError, StateLocked
+
+_LOCKED = frozenset({"55P03", "40P01", "40001"})
+"""PostgreSQL's lock_not_available, deadlock_detected and serialization_failure."""
+_DAMAGED = frozenset({"XX001", "XX002"})
+_REMEDIES = {
+    "3D000": "create the database, or name another one under `state:`",
+    "28P01": "set the right password in the address, in PGPASSWORD or in ~/.pgpass",
+    "28000": "let this user in (pg_hba.conf), or name another one under `state:`",
+    "42501": "give this user the right to create and change tables in the database",
+    "25006": "name the primary server under `state:`, not a standby",
+    "53100": "make room on the database's disk",
+    "53300": "raise max_connections of the server, or run fewer processes",
+}
+"""By SQLSTATE (PostgreSQL, appendix A)."""
+_UNREACHABLE = "see that the server runs and can be reached from here"
+
+
+@contextmanager
+def translated(what: str = "the state") -> Iterator[None]:
+    """Foreign errors of the database as StateErrors; faults in our own SQL stay what they are."""
+    try:
+        yield
+    except PoolExhausted as error:
+        raise StateLocked(f"{what} is too busy: no connection came free; try again") from error
+    except DBAPIError as error:
+        ours = _state_error(what, error)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _state_error(what: str, error: DBAPIError) -> StateError | None:
+    said = " ".join(str(error.orig).split())
+    code = getattr(error.orig, "sqlstate", None)
+    if code in _LOCKED or _is_busy(error, said):
+        return StateLocked(f"{what} is locked by another process; stop that one or try again")
+    if code in _DAMAGED or (isinstance(error, DatabaseError) and _is_torn(said)):
+        return StateDamaged(f"{what} is damaged ({said}); restore it from a backup")
+    if isinstance(error, OperationalError | InterfaceError) or code in _REMEDIES:
+        return StateError(f"{what} cannot be used: {said}{_remedy(error, code)}")
+    return None
+
+
+def _is_busy(error: DBAPIError, said: str) -> bool:
+    return (
+        isinstance(error, OperationalError)
+        and not hasattr(error.orig, "sqlstate")
+        and ("locked" in said or "busy" in said)
+    )
+
+
+def _is_torn(said: str) -> bool:
+    return "malformed" in said or "not a database" in said
+
+
+def _remedy(error: DBAPIError, code: str | None) -> str:
+    if not hasattr(error.orig, "sqlstate"):
+        return ""
+    said = str(error.orig)
+    unknown = "3D000" if "does not exist" in said and "database" in said else None  # not told when connecting
+    refused = "28P01" if "password" in said else None
+    return f"; {_REMEDIES.get(code or unknown or refused or '', _UNREACHABLE)}"

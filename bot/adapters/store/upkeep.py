@@ -1,0 +1,43 @@
+"""Thinning: old messages and updates lose what nobody asks for any more."""
+
+from datetime import datetime
+
+from sqlalchemy import Engine, update
+
+from bot.adapters.store.engine import writing
+from bot.adapters.store.schema import micros, updates
+from bot.adapters.store.statements import Statement
+
+_OLD = Statement(
+    "SELECT id FROM batches WHERE created_at < :before AND NOT EXISTS"
+    " (SELECT 1 FROM deliveries AS one WHERE one.batch = batches.id"
+    " AND (one.settled_at IS NULL OR one.settled_at >= :before OR one.state NOT IN ('sent', 'merged', 'limited')"
+    # what the daily limit kept out is still to be named by the message that comes next
+    " OR one.state = 'limited' AND batches.message IS NULL)) LIMIT :most"
+)
+_FORGET = Statement(
+    "UPDATE deliveries SET batch = NULL, place = NULL, error = NULL"
+    " WHERE batch IS NOT NULL AND batch = ANY(:messages)"
+)
+_DROP = Statement("DELETE FROM batches WHERE id = ANY(:messages)")
+
+
+class StoredUpkeep:
+    """See the port for what each method promises."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def thin_messages(self, before: datetime, limit: int) -> int:
+        with writing(self._engine, alone=True) as connection:
+            old = _OLD.run(connection, before=micros(before), most=limit).scalars().all()
+            if old:
+                _FORGET.run(connection, messages=list(old))
+                _DROP.run(connection, messages=list(old))
+        return len(old)
+
+    def thin_updates(self, before: datetime) -> int:
+        with writing(self._engine) as connection:
+            return connection.execute(
+                update(updates).where(updates.c.taken_at < before, updates.c.body != "").values(body="")
+            ).rowcount

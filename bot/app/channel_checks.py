@@ -1,0 +1,136 @@
+"""The ways out and the folders, looked at: what is set, what may be written, and if asked what answers."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.app import channels
+from bot.app.config.addresses import Maildir
+from bot.app.config.settings_model import Settings
+from bot.domain.errors import DeliveryError
+from bot.domain.search.checkup import Finding
+
+if TYPE_CHECKING:
+    from bot.pipeline.ports import Counts
+
+_TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
+"""A bot's number, a colon and its secret; as BotFather gives them (seen 2026-11)."""
+_PATIENCE_SECONDS = 10.0
+
+
+def channel_findings(settings: Settings) -> Iterator[Finding]:
+    """What can be said without asking any service."""
+    yield from _telegram(settings)
+    yield from _email(settings)
+    yield from _folders(settings)
+
+
+def life_findings(counts: "Counts") -> Iterator[Finding]:
+    """Channels that are stopped and places that are suspended."""
+    for kind, stop in counts.stopped.items():
+        yield _finding(kind, "stopped", f"stopped since {stop.since:%Y-%m-%d %H:%M} UTC: {stop.reason}")
+    for target, why in sorted(counts.suspended.items()):
+        yield _finding(target, "suspended", f"gets nothing more: {why}", urgent=False)
+
+
+async def online_findings(settings: Settings) -> Iterator[Finding]:
+    """What the services answer."""
+    found = [*await _bot_answers(settings), *await _server_answers(settings)]
+    return iter(found)
+
+
+def _telegram(settings: Settings) -> Iterator[Finding]:
+    token = settings.telegram.token.get_secret_value()
+    if not token:
+        folder = channels.previews_folder(settings)
+        yield _finding("telegram", "no token", f"messages are kept as previews in {folder}", urgent=False)
+    elif not _TOKEN.fullmatch(token):
+        yield _finding("telegram", "token", "this is no bot token; @BotFather gives one like 123456789:AAE…")
+    else:
+        yield _fine("telegram", "a token is set; whether it is taken is not tried (--online)")
+
+
+def _email(settings: Settings) -> Iterator[Finding]:
+    way = settings.email.transport
+    if isinstance(way, Maildir):
+        yield from _writable("email", way.folder, "the Maildir")
+        return
+    place = f"{way.host}:{way.port}"
+    if way.encryption == "none" and not _is_local(way.host):
+        yield _finding("email", "no TLS", f"{place} is spoken to without TLS; use smtp:// or smtps://")
+    if way.user and not settings.email.password.get_secret_value():
+        yield _finding("email", "no password", f"{way.user} logs in to {place} without a password")
+    yield _fine("email", f"mails go to {place}; not tried (--online)")
+
+
+def _is_local(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    yield from _writable("atom", settings.atom.folder, "the folder of the feeds")
+    state = settings.sqlite_file
+    if state is not None:
+        yield from _writable("state", state.parent, "the folder of the state")
+    for folder in settings.watch.folders:
+        if not folder.is_dir():
+            yield _finding("watch", "missing", f"the watched folder {folder} is not there")
+        elif not os.access(folder, os.R_OK | os.X_OK):
+            yield _finding("watch", "rights", f"the watched folder {folder} may not be read; chmod u+rx it")
+
+
+def _writable(subject: str, folder: Path, what: str) -> Iterator[Finding]:
+    """Whether the folder, or where it is not there yet the one above it, may be written."""
+    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not existing.is_dir():
+        yield _finding(subject, "rights", f"{existing} is no folder, so {what} cannot be there")
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        yield _finding(subject, "rights", f"{what}, {folder}, may not be written; chmod u+wx {existing}")
+    else:
+        yield _fine(subject, f"{what}, {folder}, may be written")
+
+
+async def _bot_answers(settings: Settings) -> list[Finding]:
+    if not channels.sends_telegram(settings):
+        return []
+    from bot.adapters.botapi.client import BotClient
+
+    client = BotClient(settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url)
+    try:
+        return [_fine("telegram", f"the service knows the bot as @{await client.username()}")]
+    except DeliveryError as error:
+        return [_finding("telegram", "refused", f"the service does not take the token: {error}")]
+    finally:
+        await client.close()
+
+
+async def _server_answers(settings: Settings) -> list[Finding]:
+    way = settings.email.transport
+    if isinstance(way, Maildir):
+        return []
+    from bot.adapters.publishers.email.dialogue import Dialogue
+    from bot.adapters.publishers.email.server import SmtpServer
+
+    dialogue = Dialogue(
+        SmtpServer(host=way.host, port=way.port, security=way.encryption, user=way.user),
+        password=settings.email.password.get_secret_value(),
+        hello_name=settings.email.sender.address.rpartition("@")[2],
+        tls=None,
+        timeout=_PATIENCE_SECONDS,
+    )
+    try:
+        await dialogue.open()
+    except DeliveryError as error:
+        return [_finding("email", "unreachable", f"{way.host}:{way.port}: {error}")]
+    await dialogue.quit()
+    return [_fine("email", f"{way.host}:{way.port} answers and lets us in")]
+
+
+def _finding(subject: str, kind: str, what: str, *, urgent: bool = True) -> Finding:
+    return Finding(area="channels", kind=kind, subject=subject, what=what, urgent=urgent, figures={})
+
+
+def _fine(subject: str, what: str) -> Finding:
+    return _finding(subject, "fine", what, urgent=False)

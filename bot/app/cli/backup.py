@@ -1,0 +1,36 @@
+"""`paperboy backup`: a copy of the state, while paperboy runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.app.cli.options import ConfigOption, load_only_settings
+from bot.app.cli.safe import plain
+from bot.domain.errors import UsageError
+
+
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes; replaced when whole.")],
+    config: ConfigOption = None,
+) -> None:
+    """Copy the state into FILE, also while paperboy runs.
+
+    To restore it: stop paperboy, put the copy in the place of the state, and remove the state's -wal and
+    -shm files.
+    """
+    from bot.adapters.store.backup import back_up
+
+    settings = load_only_settings(context, config)
+    state = settings.sqlite_file
+    if state is None:
+        raise UsageError(
+            "backup copies SQLite states; for PostgreSQL use pg_dump, which copies while all run"
+        )
+    if file.is_dir():
+        raise UsageError(f"{plain(str(file))} is a folder; name the file that the copy becomes")
+    if file.resolve() == state.resolve():
+        raise UsageError(f"{plain(str(file))} is the state itself; name another file")
+    size = back_up(state, file)
+    typer.echo(f"{plain(str(file))}: {size / 1_000_000:.1f} MB")

@@ -1,0 +1,91 @@
+"""`paperboy init`, `check` and `schema`: the two configuration files."""
+
+import json
+import os
+from typing import Annotated, Any
+
+import typer
+
+from bot.app.cli.options import ConfigOption, JsonOption, config_path, say_json
+from bot.app.cli.safe import plain
+from bot.domain.errors import Fault
+
+WRONG = 2
+
+
+def init(
+    context: typer.Context,
+    telegram: Annotated[
+        str | None,
+        typer.Option(
+            "--telegram", metavar="TOKEN", help="Wait for your /start to this bot and fill your chat's id in."
+        ),
+    ] = None,
+    config: ConfigOption = None,
+) -> int:
+    """Write both configuration files, commented; never overwrites."""
+    from bot.app.config.beginning import write_templates
+
+    path = config_path(context, config)
+    chat_id = None
+    if telegram is not None:
+        from bot.app.greeting import wait_for_start
+
+        chat_id = wait_for_start(telegram, say=typer.echo)
+    for written in write_templates(path.parent, chat_id=chat_id, name=path.name):
+        typer.echo(f"wrote {written}")
+    if telegram is not None:
+        typer.echo(
+            f"now put the token into the environment or a file, and name it in {path} (telegram.token)"
+        )
+    typer.echo("next: edit your keywords, then `paperboy check` and `paperboy run`")
+    return 0
+
+
+def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> int:
+    """Check both configuration files: every error with file:line:column.
+
+    Warns of what works but should be looked at, such as a subscription that matched nothing in 90 days.
+    """
+    from bot.app.cli.check import examine
+
+    explicit = config is not None or context.obj.config is not None
+    checked = examine(config_path(context, config), os.environ, explicit=explicit)
+    warnings = list(checked.warnings)
+    if checked.settings is not None and not checked.faults:
+        from bot.app.silent import silent_subscriptions
+
+        warnings += silent_subscriptions(checked.settings, checked.subscribers, checked.places)
+    if as_json:
+        say_json(
+            {"errors": list(map(_fault_json, checked.faults)), "warnings": list(map(_fault_json, warnings))}
+        )
+    else:
+        _say(
+            checked.faults,
+            warnings,
+            len(checked.subscribers),
+            sum(len(s.subscriptions) for s in checked.subscribers),
+        )
+    return WRONG if checked.faults else 0
+
+
+def _say(faults: tuple[Fault, ...], warnings: list[Fault], subscribers: int, subscriptions: int) -> None:
+    for fault in faults:
+        typer.echo(plain(str(fault)), err=True)
+    for warning in warnings:
+        place = f"{warning.file}:{warning.line}:{warning.column}"
+        typer.echo(plain(f"{place}: warning: {warning.message}"), err=True)
+    if not faults:
+        typer.echo(f"fine: {subscribers} subscribers with {subscriptions} subscriptions")
+
+
+def _fault_json(fault: Fault) -> dict[str, Any]:
+    return {"file": fault.file, "line": fault.line, "column": fault.column, "message": fault.message}
+
+
+def schema() -> None:
+    """Print the JSON Schema of both files, for editors."""
+    from bot.app.config.schema import schema as both
+
+    typer.echo(json.dumps(both(), indent=2, ensure_ascii=False))

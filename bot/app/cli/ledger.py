@@ -1,0 +1,134 @@
+"""`paperboy ledger`: for one subscriber and one day, what became of every paper."""
+
+import datetime as dt
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot.app.cli.lookup import the_subscriber
+from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
+from bot.app.cli.safe import plain
+from bot.app.cli.terminal import Style, style_of
+from bot.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from bot.pipeline.ledger import Ledger, LedgerLine
+
+
+def ledger(
+    context: typer.Context,
+    subscriber: Annotated[str, typer.Argument(metavar="SUBSCRIBER", help="The subscriber's id.")],
+    date: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="A digest's day, like 2025-09-18; the newest by default."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show what became of each paper of a day: seen, matched, queued, and sent, held, merged or limited."""
+    from bot.adapters.store import Store
+    from bot.pipeline.ledger import ledger as kept
+
+    asked = _day(date)
+    settings, subscribers = load(context, config)
+    person = the_subscriber(subscriber, subscribers)
+    store = Store(settings.state)
+    try:
+        day = asked or store.records.newest_day()
+        if day is None:
+            raise UsageError("no digest has been read yet; `paperboy once` reads the watched folders")
+        found = kept(person, day, store.records, store.shelf)
+    finally:
+        store.close()
+    if as_json:
+        say_json(ledger_json(found))
+        return
+    for line in ledger_lines(found, style_of(sys.stdout)):
+        typer.echo(line)
+
+
+def _day(text: str | None) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"--date {plain(text or '')}: a day is written like 2025-09-18") from error
+
+
+def ledger_json(found: "Ledger") -> dict[str, Any]:
+    """The ledger with its sums; `balanced` says that they are equal."""
+    return {
+        "subscriber": found.subscriber,
+        "date": found.day.isoformat(),
+        "seen": len(found.lines),
+        "not_matched": found.fates["not matched"],
+        "asked_for_since": found.fates["asked for since"],
+        "no_channel": found.fates["no channel"],
+        "matched": found.fates["matched"],
+        "places": found.places,
+        "queued": found.queued,
+        "ends": found.ends,
+        "balanced": sum(found.fates.values()) == len(found.lines)
+        and sum(found.ends.values()) == found.places,
+        "papers": [_line_json(line) for line in found.lines],
+    }
+
+
+def _line_json(line: "LedgerLine") -> dict[str, Any]:
+    return {
+        "id": line.paper.id,
+        "title": line.paper.title,
+        "fate": line.fate,
+        "subscriptions": list(line.subscriptions),
+        "places": [
+            {
+                "target": place.target,
+                "end": place.end,
+                "key": place.delivery.key if place.delivery else None,
+                "error": place.delivery.error if place.delivery else None,
+            }
+            for place in line.places
+        ],
+        "others": [{"key": row.key, "kind": row.kind, "state": row.state} for row in line.others],
+    }
+
+
+def ledger_lines(found: "Ledger", style: Style) -> list[str]:
+    """The same for people: the matched papers one by one, the others counted and named."""
+    if not found.lines:
+        return [f"no digest of {found.day} has been read"]
+    fates, seen = found.fates, len(found.lines)
+    lines = [f"{found.subscriber}, papers of {found.day}", ""]
+    for line in found.lines:
+        if line.places or line.fate == "no channel":
+            lines += _matched_lines(line, style)
+    for fate in ("asked for since", "not matched"):
+        some = [line for line in found.lines if line.fate == fate]
+        if some:
+            lines += [
+                f"{fate}: {len(some)}",
+                *(style.faint(f"  {line.paper.id}  {line.paper.title}") for line in some),
+            ]
+    papers = ", ".join(f"{count} {fate}" for fate, count in fates.items() if count)
+    ends = ", ".join(f"{count} {end}" for end, count in found.ends.items())
+    lines += ["", f"{seen} seen = {papers}"]
+    if found.places:
+        lines.append(f"{found.places} times meant for a place ({found.queued} queued) = {ends}")
+    return lines
+
+
+def _matched_lines(line: "LedgerLine", style: Style) -> list[str]:
+    lines = [
+        f"{line.paper.id}  {style.strong(line.paper.title)}",
+        f"  for {plain(', '.join(line.subscriptions))}",
+    ]
+    if not line.places:
+        lines.append("  no channel takes what matched")
+    for place in line.places:
+        error = f": {plain(place.delivery.error)}" if place.delivery and place.delivery.error else ""
+        lines.append(f"  {place.end:<9}  {plain(place.target)}{error}")
+    quizzes = [row.state for row in line.others if row.kind == "quiz"]
+    if quizzes:
+        states = ", ".join(f"{quizzes.count(state)} {state}" for state in dict.fromkeys(quizzes))
+        lines.append(style.faint(f"  quiz polls: {states}"))
+    return [*lines, ""]

@@ -1,0 +1,125 @@
+"""The `paperboy` program: its commands, what they share, and how errors become exit codes."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot import __version__
+from bot.app.cli import (
+    backup,
+    configuring,
+    doctor,
+    explain,
+    importing,
+    ledger,
+    outbox,
+    preview,
+    reading,
+    replay,
+    running,
+    status,
+)
+from bot.app.cli.options import CONFIG_VARIABLE, Common
+from bot.domain.errors import PaperboyError, StateError, UsageError
+
+WRONG_USAGE = 2
+STATE_UNUSABLE = 3
+
+app = typer.Typer(
+    name="paperboy",
+    help="From digests of new papers to the alerts, mails, feeds and quizzes that each person asked for.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (
+    running.run,
+    running.once,
+    running.demo,
+    configuring.init,
+    configuring.check,
+    reading.read,
+    preview.preview,
+    explain.explain,
+    ledger.ledger,
+    doctor.doctor,
+    importing.import_,
+    replay.replay,
+    status.status,
+    backup.backup,
+    configuring.schema,
+):
+    app.command(command.__name__.strip("_"))(command)
+app.add_typer(outbox.app, name="outbox")
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            envvar=CONFIG_VARIABLE,
+            help="The settings; config/paperboy.yaml by default.",
+        ),
+    ] = None,
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, help="Say more; twice: everything.")
+    ] = 0,
+) -> None:
+    """What every command takes."""
+    context.obj = Common(config=config, verbose=verbose)
+
+
+@app.command()
+def version() -> None:
+    """Say which version this is."""
+    typer.echo(f"paperboy {__version__}")
+
+
+def main() -> None:
+    """Run the command line; ends the process with the exit code of the contract."""
+    logging.captureWarnings(capture=True)
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        _complain_of_usage(error)
+        sys.exit(WRONG_USAGE)
+    except (typer.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except UsageError as error:
+        _complain(str(error))
+        sys.exit(WRONG_USAGE)
+    except StateError as error:
+        _complain(str(error))
+        sys.exit(STATE_UNUSABLE)
+    except PaperboyError as error:
+        _complain(str(error))
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain_of_usage(error: typer.TyperException) -> None:
+    text = error.format_message() if hasattr(error, "format_message") else str(error)
+    if text.startswith("Usage:"):  # no command at all: the help is the answer
+        typer.echo(text, err=True)
+    else:
+        _complain(f"{text.rstrip('.')}; `paperboy --help` tells what there is")
+
+
+def _complain(text: str) -> None:
+    for line in text.splitlines():
+        typer.echo(f"paperboy: {line}", err=True)

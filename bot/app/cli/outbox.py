@@ -1,0 +1,114 @@
+"""`paperboy outbox`: the operator's hand on deliveries."""
+
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from bot.app.cli.options import ConfigOption, JsonOption, load_only_settings, say_json
+from bot.app.cli.safe import plain
+from bot.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from bot.adapters.store import Store
+    from bot.domain.delivery import State
+    from bot.pipeline.ports import Row
+
+app = typer.Typer(help="List, send again or give up deliveries.", no_args_is_help=True)
+
+StateOption = Annotated[
+    list[str] | None, typer.Option("--state", metavar="STATE", help="Only these states; may be repeated.")
+]
+KeysArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY…]", help="Keys, as `outbox list` shows them.")
+]
+_MOST = 1_000_000
+_SHOWN = 200
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    keys: KeysArgument = None,
+    state: StateOption = None,
+    limit: Annotated[int, typer.Option(help="At most so many, oldest first.")] = _SHOWN,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show deliveries, oldest first."""
+    rows = _opened(context, config).outbox.list_rows(states=_states(state), keys=keys or (), limit=limit)
+    if as_json:
+        say_json([_row_json(row) for row in rows])
+        return
+    for row in rows:
+        note = f"  {plain(row.error)}" if row.error else ""
+        typer.echo(f"{row.state:<9}  {row.due_at:%Y-%m-%d %H:%M}  {plain(row.key)}{note}")
+    if len(rows) == limit:
+        typer.echo(f"only the first {limit}; --limit shows more", err=True)
+
+
+@app.command()
+def retry(
+    context: typer.Context, keys: KeysArgument = None, state: StateOption = None, config: ConfigOption = None
+) -> None:
+    """Send dead or uncertain deliveries again: by key, or all of a --state.
+
+    What is uncertain may have arrived already; sending it again may show it twice.
+    """
+    _act(context, config, keys, state, "retry")
+
+
+@app.command()
+def drop(
+    context: typer.Context, keys: KeysArgument = None, state: StateOption = None, config: ConfigOption = None
+) -> None:
+    """Give deliveries up for good: by key, or all of a --state."""
+    _act(context, config, keys, state, "drop")
+
+
+def _act(
+    context: typer.Context, config: Any, keys: list[str] | None, state: list[str] | None, what: str
+) -> None:
+    from bot.adapters.clock import SystemClock
+
+    if not keys and not state:
+        raise UsageError(f"outbox {what} needs keys or a --state; `paperboy outbox list` shows them")
+    store = _opened(context, config)
+    rows = store.outbox.list_rows(states=_states(state), keys=keys or (), limit=_MOST)
+    missing = sorted(set(keys or ()) - {row.key for row in rows})
+    if missing:
+        raise UsageError(f"no such delivery: {plain(missing[0])}")
+    act = store.outbox.retry if what == "retry" else store.outbox.drop
+    count = act([row.key for row in rows], SystemClock().now())
+    done = "will be sent again" if what == "retry" else "given up"
+    typer.echo(f"{count} of {len(rows)} deliveries {done}")
+
+
+def _opened(context: typer.Context, config: Any) -> "Store":
+    from bot.adapters.store import Store
+
+    return Store(load_only_settings(context, config).state)
+
+
+def _states(given: list[str] | None) -> "tuple[State, ...]":
+    from bot.domain.delivery import State as States
+
+    for state in given or ():
+        if state not in get_args(States):
+            raise UsageError(f"there is no state {plain(state)!r}; one of {', '.join(get_args(States))}")
+    return tuple(given or ())  # type: ignore[arg-type]  # checked above
+
+
+def _row_json(row: "Row") -> dict[str, Any]:
+    return {
+        "key": row.key,
+        "target": row.target,
+        "subscriber": row.subscriber,
+        "kind": row.kind,
+        "paper": row.paper,
+        "state": row.state,
+        "due_at": row.due_at.isoformat(),
+        "attempts": row.attempts,
+        "error": row.error,
+        "created_at": row.created_at.isoformat(),
+        "settled_at": row.settled_at.isoformat() if row.settled_at else None,
+    }

@@ -1,0 +1,65 @@
+"""`paperboy replay`: the whole system over years of digests, in a minute."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.app.cli.options import JsonOption, interactive, say_json
+from bot.app.cli.safe import plain
+
+if TYPE_CHECKING:
+    from bot.pipeline.replay import Scorecard
+
+NOT_FAULTLESS = 1
+_SUBSCRIBERS = 50
+
+
+def replay(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders of digests.")],
+    subscribers: Annotated[int, typer.Option(min=1, help="How many made-up people.")] = _SUBSCRIBERS,
+    faults: Annotated[bool, typer.Option("--faults", help="Let the services fail, too.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Play digests through the whole system before built-in services on a virtual clock, and count.
+
+    Nothing is sent and nothing is left behind. Exit 1 when one alert or poll was lost, repeated or not asked for.
+    """
+    import logging
+    import sys
+
+    from bot.app.replaying import prepare
+    from bot.app.replaying import replay as play_through
+
+    logging.getLogger("bot").setLevel(logging.CRITICAL)  # what fails here was made to fail
+
+    def progress(done: int, of: int) -> None:
+        if interactive():
+            print(f"\r{done} of {of} digests", end="" if done < of else "\n", file=sys.stderr)  # noqa: T201
+
+    card = play_through(prepare(folders, subscribers=subscribers, faults=faults), progress=progress)
+    if as_json:
+        say_json(card.as_json())
+    else:
+        for line in scorecard_lines(card):
+            typer.echo(line)
+    return 0 if card.faultless else NOT_FAULTLESS
+
+
+def scorecard_lines(card: "Scorecard") -> list[str]:
+    """The scorecard for people."""
+    return [
+        f"played     {card.digests} digests with {card.papers} papers on {card.days} days"
+        f" to {card.subscribers} people",
+        f"expected   {card.expected} papers at their places: {card.arrived} arrived, {card.limited} over a limit",
+        f"messages   {card.messages} ({card.polls} polls), {card.edits} edits;"
+        f" {card.messages_per_person_per_day:.2f} per person per day",
+        f"merged     {card.merged} papers into messages with others",
+        f"refused    {card.refused} calls failed, {card.floods} of them floods we caused;"
+        f" {card.uncertain} messages stayed uncertain",
+        f"late       {card.late}, the latest by {card.latest}",
+        f"repeated   {card.repeated}",
+        f"unasked    {card.unasked}",
+        f"lost       {card.lost}",
+        *(f"  {plain(what)}" for what in card.worst),
+    ]

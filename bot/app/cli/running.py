@@ -1,0 +1,134 @@
+"""`paperboy run`, `once` and `demo`: the main job."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.app.cli.options import ConfigOption, JsonOption, config_path, load, load_only_settings, say_json
+from bot.app.cli.safe import plain
+from bot.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from bot.app.once import Done, Looked
+    from bot.app.wiring import House
+    from bot.pipeline.ingest import Taken
+
+_EVERYTHING = "ingest,deliver,chat,web"
+
+
+def run(
+    context: typer.Context,
+    only: Annotated[
+        str, typer.Option("--only", metavar="ROLES", help="Some of ingest,deliver,chat,web; all by default.")
+    ] = _EVERYTHING,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Logs as JSON, one object a line.")] = False,
+    config: ConfigOption = None,
+) -> int:
+    """Watch, deliver, schedule and serve, until SIGTERM or Ctrl-C; finishes what is in flight."""
+    from bot.app import logs, service, wiring
+    from bot.app.reloading import Reloading
+    from bot.app.report import first_lines
+
+    roles = _roles(only, service.ROLES)
+    settings, subscribers = load(context, config)
+    logs.start(max(context.obj.verbose, 1), as_json=log_json)
+    house = wiring.build(settings, subscribers)
+
+    async def announce(taken: "Taken") -> None:
+        for line in first_lines(house, taken):
+            typer.echo(line)
+
+    async def work() -> None:
+        try:
+            await service.Service(
+                house, roles=roles, announce=announce, reloading=Reloading(settings.subscriptions)
+            ).run()
+        finally:
+            await house.close()
+
+    import asyncio
+
+    asyncio.run(work())
+    return 0
+
+
+def _roles(only: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    roles = tuple(role.strip() for role in only.split(",") if role.strip())
+    for role in roles:
+        if role not in known:
+            raise UsageError(f"--only {plain(role)}: there is no such role; use {', '.join(known)}")
+    if not roles:
+        raise UsageError(f"--only needs a role: {', '.join(known)}")
+    return roles
+
+
+def once(
+    context: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send and store nothing; print what would go out.")
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> int:
+    """Read what is in the folders now, send all that is due, stop.
+
+    Exit 1 when something needs a look: a dead letter, an uncertain delivery, an unreadable file.
+    """
+    from bot.app import once as passes
+
+    settings = load_only_settings(context, config)
+    looked = passes.look_around(settings)
+    path = config_path(context, config)
+    if not dry_run and passes.settled_before(settings, path, looked):
+        _say_done(None, looked, as_json=as_json)
+        return 0
+    settings, subscribers = load(context, config)
+    import asyncio  # a pass with nothing to do ends before it needs this
+
+    from bot.app import logs, rehearsal, wiring
+
+    logs.start(context.obj.verbose)
+    if dry_run:
+        return rehearsal.rehearse(settings, subscribers, looked, say=typer.echo)
+    house = wiring.build(settings, subscribers)
+    done = asyncio.run(_pass(house, looked))
+    house.store.remember_configuration(passes.configuration(settings, path))
+    code = _verdict(house)
+    house.store.close()
+    _say_done(done, looked, as_json=as_json)
+    return code
+
+
+async def _pass(house: "House", looked: "Looked") -> "Done":
+    from bot.app.once import run_once
+
+    try:
+        return await run_once(house, looked)
+    finally:
+        await house.close()
+
+
+def _verdict(house: "House") -> int:
+    from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look
+
+    return NEEDS_A_LOOK if needs_a_look(house.store.outbox.counts(house.clock.now())) else 0
+
+
+def _say_done(done: "Done | None", looked: "Looked", *, as_json: bool) -> None:
+    from bot.app.report import done_json, done_lines
+
+    if as_json:
+        say_json(done_json(done, looked))
+        return
+    for skipped in looked.skipped:
+        typer.echo(f"skipped {plain(skipped.name)}: {plain(skipped.what)}", err=True)
+    for line in done_lines(done, looked):
+        typer.echo(line)
+
+
+def demo() -> int:
+    """Show it all in ten seconds: three made-up subscribers, the seeds, no network, nothing left behind."""
+    from bot.app.demo import show
+
+    show(typer.echo)
+    return 0

@@ -1,0 +1,125 @@
+"""`paperboy status`: how things stand."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
+from bot.app.cli.safe import plain
+
+if TYPE_CHECKING:
+    from bot.domain.alarms import Incident
+    from bot.domain.subscriptions import Subscriber
+    from bot.pipeline.ports import Counts
+
+NEEDS_A_LOOK = 1
+
+
+def status(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> int:
+    """Show how things stand: what was read, what waits, what went wrong.
+
+    Exit 1 when something needs a look: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
+    a source that fell silent or changed.
+    """
+    from bot.adapters.clock import SystemClock
+    from bot.adapters.store import Store
+
+    settings, subscribers = load(context, config)
+    store = Store(settings.state)
+    try:
+        counts = store.outbox.counts(SystemClock().now())
+        incidents = store.incidents.open_incidents()
+    finally:
+        store.close()
+    if as_json:
+        say_json(status_json(counts, subscribers) | {"incidents": incidents_json(incidents)})
+    else:
+        for line in (*status_lines(counts, subscribers), *incident_lines(incidents)):
+            typer.echo(line)
+    return NEEDS_A_LOOK if needs_a_look(counts) or incidents else 0
+
+
+def needs_a_look(counts: "Counts") -> bool:
+    """True where the operator should act."""
+    return bool(_stuck(counts) or counts.stopped or counts.unreadable)
+
+
+def _stuck(counts: "Counts") -> int:
+    """Deliveries that wait for the operator's hand."""
+    return counts.deliveries["dead"] - counts.given_up + counts.deliveries["uncertain"]
+
+
+def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict[str, Any]:
+    """In the form that the contract fixes."""
+    return {
+        "digests": counts.digests,
+        "entries": counts.entries,
+        "papers": counts.papers,
+        "quizzes": counts.quizzes,
+        "subscribers": len(subscribers),
+        "subscriptions": sum(len(one.subscriptions) for one in subscribers),
+        "deliveries": dict(counts.deliveries),
+        "channels": {
+            kind: {
+                "deliveries": dict(states),
+                "stopped": counts.stopped[kind].reason if kind in counts.stopped else None,
+                "stopped_since": counts.stopped[kind].since.isoformat() if kind in counts.stopped else None,
+                "suspended": {
+                    target: why for target, why in counts.suspended.items() if target.startswith(f"{kind}:")
+                },
+            }
+            for kind, states in counts.channels.items()
+        },
+        "unreadable_files": counts.unreadable,
+        "oldest_pending_seconds": _seconds(counts.oldest_pending),
+    }
+
+
+def incidents_json(incidents: "Sequence[Incident]") -> list[dict[str, str]]:
+    """What is wrong with the sources, for machines."""
+    return [
+        {"source": one.source, "kind": one.kind, "what": one.what, "since": one.since.isoformat()}
+        for one in incidents
+    ]
+
+
+def incident_lines(incidents: "Sequence[Incident]") -> list[str]:
+    """The same for people."""
+    return [
+        f"SOURCE       {plain(one.source)}: {one.kind} ({plain(one.what)}), noticed {one.since:%Y-%m-%d %H:%M} UTC"
+        for one in incidents
+    ]
+
+
+def status_lines(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> list[str]:
+    """The same for people, most urgent last, where the eye is."""
+    subscriptions = sum(len(one.subscriptions) for one in subscribers)
+    lines = [
+        f"papers       {counts.papers} from {counts.digests} digests ({counts.entries} entries), "
+        f"{counts.quizzes} quiz questions",
+        f"subscribers  {len(subscribers)} with {subscriptions} subscriptions",
+        "deliveries   "
+        + (", ".join(f"{n} {state}" for state, n in counts.deliveries.items() if n) or "none yet"),
+    ]
+    for kind, states in counts.channels.items():
+        if states:
+            lines.append(f"  {kind:<9}  " + ", ".join(f"{n} {state}" for state, n in states.items() if n))
+    oldest = _seconds(counts.oldest_pending)
+    if oldest is not None:
+        lines.append(f"oldest due   {oldest:.0f} s ago")
+    if counts.unreadable:
+        lines.append(f"unreadable   {counts.unreadable} files (paperboy read FILE tells why)")
+    lines += [f"suspended    {target}: {why}" for target, why in sorted(counts.suspended.items())]
+    lines += [
+        f"STOPPED      {kind} since {stop.since:%Y-%m-%d %H:%M} UTC: {stop.reason}"
+        for kind, stop in counts.stopped.items()
+    ]
+    if _stuck(counts):
+        lines.append("needs a look: paperboy outbox list --state dead --state uncertain")
+    return lines
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else round(span.total_seconds(), 1)

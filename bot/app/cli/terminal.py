@@ -1,0 +1,70 @@
+"""What makes printed text easy on the eye: bold words, bars, excerpts, and a mark below a mistake."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TextIO
+
+from bot.app.cli.safe import plain
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_WIDE = frozenset("WF")
+_CONTEXT = 38
+_WINDOW = 100
+"""Signs of a query that are shown around a mistake."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Style:
+    """Bold and dim where a person watches; plain text in a pipe."""
+
+    on: bool = False
+
+    def strong(self, text: str) -> str:
+        return f"\x1b[1m{plain(text)}\x1b[0m" if self.on else plain(text)
+
+    def faint(self, text: str) -> str:
+        return f"\x1b[2m{plain(text)}\x1b[0m" if self.on else plain(text)
+
+    def marked(self, text: str, words: Iterable[str]) -> str:
+        """The text with these words strong, wherever they stand."""
+        wanted = [re.escape(plain(word)) for word in sorted(words, key=len, reverse=True)]
+        if not wanted:
+            return plain(text)
+        pieces = re.split(f"({'|'.join(wanted)})", plain(text))
+        return "".join(self.strong(piece) if place % 2 else piece for place, piece in enumerate(pieces))
+
+
+def style_of(stream: TextIO) -> Style:
+    """Bold on a terminal that was not told to do without (https://no-color.org)."""
+    return Style(on=stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
+
+
+def bar(value: float, largest: float, cells: int) -> str:
+    """A bar of at most so many cells, to an eighth of a cell; something for whatever is not nothing."""
+    eighths = round(value / largest * cells * 8) if largest else 0
+    whole, rest = divmod(max(eighths, int(value > 0)), 8)
+    return "█" * whole + _EIGHTHS[rest].strip()
+
+
+def excerpt(text: str, words: str) -> str:
+    """The words with a little of what stands around them."""
+    at = text.find(words)
+    if at < 0:
+        return words
+    start, end = max(at - _CONTEXT, 0), at + len(words) + _CONTEXT
+    first = text.find(" ", start, at) + 1 if start else 0
+    last = text.rfind(" ", at + len(words), end) if end < len(text) else len(text)
+    first, last = max(first, start), last if last >= 0 else end
+    return f"{'…' if start else ''}{text[first:last]}{'…' if last < len(text) else ''}"
+
+
+def caret(text: str, position: int) -> str:
+    """The text on one line, and below it a mark at that character; a long text is cut around it."""
+    start = max(position - _WINDOW // 2, 0) if len(text) > _WINDOW else 0
+    shown = plain(text[start : start + _WINDOW])
+    before = ("… " if start else "") + shown[: position - start]
+    ahead = sum(2 if unicodedata.east_asian_width(sign) in _WIDE else 1 for sign in before)
+    return f"  {'… ' if start else ''}{shown}\n  {' ' * ahead}^"

@@ -1,0 +1,1 @@
+"""The two YAML files: read with places, checked, described for editors, and written anew for a beginner."""

@@ -1,0 +1,172 @@
+"""Where things are reached: web addresses, mail transports, mailboxes and the name feed ids are made from."""
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from bot.app.config.fields import Context, FieldFault, resolved_path
+
+Encryption = Literal["starttls", "tls", "none"]
+_SMTP: dict[str, tuple[Encryption, int]] = {
+    "smtp": ("starttls", 587),
+    "smtps": ("tls", 465),
+    "smtp+plain": ("none", 25),
+}
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
+_ADDRESS = re.compile(
+    rf"(?=.{{1,254}}$)(?P<local>(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*)@(?P<domain>{_DOMAIN})"
+)
+_NAMED = re.compile(r"(?P<name>[^<>@,;:\"\\]*|\"[^<>\"\\]*\")\s*<(?P<address>[^<>]*)>")
+_AUTHORITY = re.compile(rf"(?P<who>(?:{_ATOM}(?:\.{_ATOM})*@)?{_DOMAIN}),(?P<date>\d{{4}}(?:-\d\d){{0,2}})")
+_NO_BLANKS = re.compile(r"[^\s\x00-\x1f\x7f]+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mailbox:
+    """One mail address, with the name shown for it (or none)."""
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.address}>" if self.name else self.address
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Maildir:
+    """Mails are put into this folder instead of being sent."""
+
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Smtp:
+    """A mail server; `starttls` is required, never tried."""
+
+    host: str
+    port: int
+    user: str | None
+    encryption: Encryption
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listen:
+    """Where the web server waits; port 0 takes any free one."""
+
+    host: str
+    port: int
+
+
+def parse_mailbox(text: str) -> Mailbox:
+    """`a@b.c` or `Name <a@b.c>`, exactly one; the domain in lower case.
+
+    Encoded words are refused in the name: mail libraries of Python before 3.11.10 decode them into
+    header lines of their own (CVE-2024-6923).
+    """
+    if "\r" in text or "\n" in text:
+        raise FieldFault("must be one mail address on one line")
+    named = _NAMED.fullmatch(text.strip())
+    name = " ".join(named["name"].strip(' "').split()) if named else ""
+    found = _ADDRESS.fullmatch(named["address"].strip() if named else text.strip())
+    if not found or "=?" in name:
+        raise FieldFault("must be one mail address like alice@example.org")
+    return Mailbox(name=name, address=f"{found['local']}@{found['domain'].lower()}")
+
+
+def parse_web_address(text: str) -> str:
+    """An http or https address without a slash at its end."""
+    parts = _split(text, "must be an http or https address like https://papers.example.org")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise FieldFault("must be an http or https address like https://papers.example.org")
+    if parts.username is not None:
+        raise FieldFault("must not hold a user or a password")
+    return text.rstrip("/")
+
+
+def parse_feed_authority(text: str) -> str:
+    """The authority and date of tag URIs (RFC 4151 §2.1): `papers.example.org,2026`, lower case, a real date."""
+    found = _AUTHORITY.fullmatch(text)
+    if not found or not _is_date(found["date"]):
+        raise FieldFault("must be a domain you own and a year like papers.example.org,2026 (RFC 4151)")
+    if text != text.lower():
+        raise FieldFault("must be in lower case")
+    return text
+
+
+def parse_listen(text: str) -> Listen | None:
+    """`host:port` (`[::1]:8080` for IPv6); None for the empty text."""
+    if not text.strip():
+        return None
+    expected = "must be host:port like 127.0.0.1:8080 (0.0.0.0 for all networks), or empty for no web server"
+    parts = _split(f"//{text}", expected)
+    port = _port(parts)
+    if not parts.hostname or port is None or parts.netloc != text or parts.username is not None:
+        raise FieldFault(expected)
+    return Listen(host=parts.hostname, port=port)
+
+
+def parse_transport(text: str, context: Context) -> Maildir | Smtp:
+    """`maildir:PATH`, `smtp://`, `smtps://` or `smtp+plain://` with an optional user and port.
+
+    A password never stands here: addresses are shown in messages.
+    """
+    if text.startswith("maildir:"):
+        return Maildir(folder=resolved_path(text.removeprefix("maildir:"), context))
+    expected = "must be maildir:FOLDER, smtp://user@host:587 (STARTTLS), smtps://user@host:465 or smtp+plain://host:25"
+    parts = _split(text, expected)
+    if parts.scheme not in _SMTP or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise FieldFault(expected)
+    if parts.password is not None:
+        raise FieldFault("must not hold the password; write it under email.password or email.password_file")
+    encryption, usual_port = _SMTP[parts.scheme]
+    port = _port(parts)
+    if port is None and _has_port(parts):
+        raise FieldFault("must have a port between 1 and 65535")
+    user = unquote(parts.username) if parts.username else None
+    return Smtp(host=parts.hostname, port=port or usual_port, user=user, encryption=encryption)
+
+
+def parse_state(text: str, context: Context) -> str:
+    """The database as SQLAlchemy takes it; a relative SQLite file starts at the base folder."""
+    if text.startswith("sqlite:///"):
+        file = text.removeprefix("sqlite:///")
+        if not file.strip() or "?" in file:
+            raise FieldFault("must name a file: sqlite:///state/paperboy.sqlite3")
+        return f"sqlite:///{resolved_path(file, context)}"
+    expected = "must be sqlite:///FILE or postgresql://user@host/database"
+    parts = _split(text, expected)
+    if parts.scheme != "postgresql" or not parts.path.strip("/"):
+        raise FieldFault(expected)
+    return text
+
+
+def _split(text: str, expected: str) -> SplitResult:
+    if not _NO_BLANKS.fullmatch(text):
+        raise FieldFault(expected)
+    try:
+        return urlsplit(text)
+    except ValueError as error:
+        raise FieldFault(expected) from error
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        return None
+
+
+def _has_port(parts: SplitResult) -> bool:
+    return parts.netloc.rpartition("]")[2].rpartition("@")[2].rpartition(":")[1] == ":"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return dt.date.fromisoformat(text + "-01-01"[len(text) - 4 :]) is not None
+    except ValueError:
+        return False

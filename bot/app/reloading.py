@@ -1,0 +1,51 @@
+"""The subscriptions file, read again when it changes; a bad edit keeps the last good ones."""
+
+import hashlib
+import logging
+from pathlib import Path
+
+from bot.app.config.subscriptions import load_subscribers
+from bot.domain.errors import UsageError
+from bot.domain.subscriptions import Subscriber
+
+log = logging.getLogger(__name__)
+
+
+class Reloading:
+    """Watches one file by its content.
+
+    An edit counts once two looks in a row saw the same: of a file that is just being written, a beginning may
+    well be a configuration, of fewer people.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = self._content()
+        self._before = self._seen
+
+    def changed(self) -> tuple[Subscriber, ...] | None:
+        """The subscribers after a good edit; None where nothing changed or the edit is bad, which is logged once."""
+        content, before = self._content(), self._before
+        self._before = content
+        if content == self._seen or content != before:
+            return None
+        self._seen = content
+        if content is None:
+            log.error(
+                "subscriptions.missing", extra={"file": str(self._path), "keeping": "the last good ones"}
+            )
+            return None
+        try:
+            subscribers = load_subscribers(self._path)
+        except UsageError as error:
+            for line in str(error).splitlines():
+                log.error("subscriptions.bad_edit", extra={"what": line, "keeping": "the last good ones"})
+            return None
+        log.info("subscriptions.reloaded", extra={"subscribers": len(subscribers)})
+        return subscribers
+
+    def _content(self) -> str | None:
+        try:
+            return hashlib.sha256(self._path.read_bytes()).hexdigest()
+        except OSError:
+            return None

@@ -1,0 +1,114 @@
+"""What was done, in the few lines that a person reads."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot import __version__
+from bot.app.cli.safe import plain
+
+if TYPE_CHECKING:
+    from bot.app.config.settings_model import Settings
+    from bot.app.once import Done, Looked
+    from bot.app.wiring import House
+    from bot.pipeline.ingest import Taken
+    from bot.pipeline.ports import Counts
+
+
+def first_lines(house: "House", taken: "Taken") -> list[str]:
+    """What `run` says when it has looked around for the first time: what happened, where to look, what next."""
+    settings = house.settings
+    counts = house.store.outbox.counts(house.clock.now())
+    people = house.roster.audience.subscribers
+    feeds = 1 + sum(one.has_feed for one in people.values())
+    lines = [
+        f"paperboy {__version__} is at work",
+        f"  read      {counts.digests} digests: {counts.papers} papers, {counts.quizzes} quiz questions"
+        f" ({taken.new} papers new, {taken.gained} gained something)",
+        f"  matched   {counts.notices} times for {len(people)} subscribers ({_near(settings.subscriptions)})",
+        _telegram_line(settings, counts),
+        _email_line(settings, counts),
+        f"  feeds     {feeds} in {_near(settings.atom.folder)}/" + _served(settings, "/feed.atom"),
+        f"  watching  {', '.join(_near(folder) for folder in settings.watch.folders)}: drop a digest there",
+    ]
+    return [*lines, *_next_steps(settings), "  stop      Ctrl-C; `paperboy status` tells how things stand"]
+
+
+def _telegram_line(settings: "Settings", counts: "Counts") -> str:
+    from bot.app.channels import previews_folder, sends_telegram
+
+    sent = _out(counts, "telegram")
+    if sends_telegram(settings):
+        return f"  telegram  {sent} messages and polls sent"
+    return f"  telegram  {sent} messages and polls kept as previews in {_near(previews_folder(settings))}/"
+
+
+def _email_line(settings: "Settings", counts: "Counts") -> str:
+    from bot.app.channels import maildir
+
+    waiting = counts.channels["email"].get("held", 0)
+    later = f", {waiting} papers wait for their digest's time" if waiting else ""
+    folder = maildir(settings)
+    where = f" in {_near(folder)}/new/" if folder else ""
+    return f"  email     {_out(counts, 'email')} mails{where}{later}"
+
+
+def _next_steps(settings: "Settings") -> list[str]:
+    from bot.app.channels import maildir, sends_telegram
+
+    steps = []
+    if not sends_telegram(settings):
+        steps.append("telegram.token from @BotFather in config/paperboy.yaml")
+    if maildir(settings):
+        steps.append("email.transport: smtp://you@your.server:587")
+    steps.append(f"your own keywords in {_near(settings.subscriptions)} (read again when you save it)")
+    return [f"  {'next' if not number else '':<8}  {number + 1}. {step}" for number, step in enumerate(steps)]
+
+
+def _out(counts: "Counts", kind: str) -> int:
+    return counts.channels[kind].get("sent", 0)  # type: ignore[index]  # a channel kind
+
+
+def _served(settings: "Settings", path: str) -> str:
+    return f", and at {settings.site.url.rstrip('/')}{path}" if settings.web.listen else ""
+
+
+def _near(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def done_lines(done: "Done | None", looked: "Looked") -> list[str]:
+    """What `once` says."""
+    if done is None:
+        return [f"nothing new in {len(looked.whole)} files, nothing due"]
+    taken, ends = done.taken, done.ends
+    lines = [
+        f"{taken.digests} new digests of {len(looked.whole)} files: {taken.entries} entries, "
+        f"{taken.new} new papers, {taken.gained} gained something"
+    ]
+    lines += [plain(f"{name}:{line}: {what}") for name, line, what in taken.problems]
+    ended = ", ".join(f"{count} {state}" for state, count in sorted(ends.items()) if count)
+    lines.append(f"deliveries: {ended}" if ended else "nothing was due")
+    if looked.still_written:
+        lines.append(f"{looked.still_written} files are still being written; they are for the next pass")
+    return lines
+
+
+def done_json(done: "Done | None", looked: "Looked") -> dict[str, Any]:
+    """The same for machines."""
+    taken = done.taken if done else None
+    return {
+        "files": len(looked.whole),
+        "digests": taken.digests if taken else 0,
+        "entries": taken.entries if taken else 0,
+        "new": taken.new if taken else 0,
+        "gained": taken.gained if taken else 0,
+        "deliveries": dict(done.ends) if done else {},
+        "problems": [
+            {"file": name, "line": line, "what": what}
+            for name, line, what in (taken.problems if taken else ())
+        ],
+        "skipped": [{"file": one.name, "why": one.what} for one in looked.skipped],
+    }

@@ -1,0 +1,222 @@
+"""The long-running service: what happens when, from the first look to SIGTERM."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from functools import partial
+
+from bot.adapters.folders import look
+from bot.adapters.scheduler import Job, Ticker
+from bot.adapters.watcher import Watcher, rounds
+from bot.app.channels import sends_telegram
+from bot.app.counters import chat_service, start_web
+from bot.app.reloading import Reloading
+from bot.app.together import Together
+from bot.app.wiring import House, max_bytes
+from bot.domain.arrivals import Found, Settling
+from bot.domain.errors import StateError
+from bot.pipeline.alarms import SourceWatch
+from bot.pipeline.ingest import Taken
+from bot.pipeline.roster import meet, open_for_new
+from bot.pipeline.upkeep import thin
+
+log = logging.getLogger(__name__)
+
+ROLES = ("ingest", "deliver", "chat", "web")
+_DELIVER_AT_LEAST = timedelta(seconds=30)
+_FINISH = timedelta(seconds=3)
+"""For what is in flight; together with the grace of a flush that is cut off, less than ten seconds."""
+_SOURCES_EVERY = timedelta(hours=1)
+_RELOAD_EVERY = timedelta(seconds=2)
+_STUDY_EVERY = timedelta(minutes=1)
+_UPKEEP_EVERY = timedelta(hours=1)
+_NETWORK_POLL = timedelta(seconds=2)
+
+Announce = Callable[[Taken], Awaitable[None]]
+
+
+def take_in(house: House, found: Sequence[Found]) -> Taken:
+    """Take the found files in, open for whoever is new, and bring the feeds up to date."""
+    intake, audience = house.store.intake, house.roster.audience
+    meet(intake, audience, house.settings.first_run_limit, house.clock.now())
+    taken = house.ingest.take_in(house.files(found), audience, house.clock.now())
+    taken.deliveries += open_for_new(intake, audience, house.clock.now())
+    house.quizzes.counter.correct()
+    house.quizzes.seek_opinions()
+    house.feeds.write_all(house.feed_writer)
+    return taken
+
+
+def _tell(taken: Taken) -> None:
+    for name, line, what in taken.problems:
+        log.warning("digest.problem", extra={"file": name, "line": line, "what": what})
+    if taken.changed:
+        log.info(
+            "digest.taken_in",
+            extra={
+                "digests": taken.digests,
+                "new_papers": taken.new,
+                "gained": taken.gained,
+                "deliveries": taken.deliveries,
+            },
+        )
+
+
+class Service:
+    """All that `paperboy run` does, or the `roles` of it. `announce` hears once, when the first look is done."""
+
+    def __init__(
+        self, house: House, *, roles: Collection[str] = ROLES, announce: Announce, reloading: Reloading
+    ) -> None:
+        self._house = house
+        self._roles = roles
+        self._announce: Announce | None = announce
+        self._reloading = reloading
+        self._ticker = Ticker(house.clock.now)
+        self._stop = asyncio.Event()
+        self._sources = SourceWatch(house.store.records, house.store.shelf, house.store.incidents)
+        self._together = Together(house, self._stop)
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT; what is in flight then is finished."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self.stop)
+        async with AsyncExitStack() as stack:
+            if "web" in self._roles:
+                await self._serve(stack)
+            tasks = [asyncio.create_task(part) for part in self._parts()]
+            self._ticker.start(self._jobs())
+            await self._until_stopped(tasks)
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        self._house.dispatcher.stop()
+        self._stop.set()
+
+    async def _until_stopped(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        stopped = asyncio.create_task(self._stop.wait())
+        done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        log.info("service.stopping")
+        self.stop()
+        await self._ticker.stop(_FINISH)
+        for task in (*tasks, stopped):
+            task.cancel()
+        await asyncio.gather(*tasks, stopped, return_exceptions=True)
+        for task in done - {stopped}:
+            task.result()  # a part that broke says why
+
+    def _parts(self) -> list["asyncio._CoroutineLike[None]"]:
+        parts: list[asyncio._CoroutineLike[None]] = []
+        if "deliver" in self._roles:
+            parts += self._together.delivering(self._wake_delivery)
+        if "ingest" in self._roles:
+            parts.append(self._ingest())
+        if "chat" in self._roles and sends_telegram(self._house.settings):
+            parts.append(self._chat())
+        return parts
+
+    def _jobs(self) -> list[Job]:
+        jobs = [Job(name="reload", every=_RELOAD_EVERY, run=self._reload, at_start=False)]
+        if "deliver" in self._roles:
+            at_start = "ingest" not in self._roles
+            jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
+            jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
+            jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
+            jobs.append(Job(name="study", every=_STUDY_EVERY, run=self._study, at_start=False))
+        return jobs
+
+    async def _ingest(self) -> None:
+        house, watch = self._house, self._house.settings.watch
+        settling = Settling(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
+        async with Watcher(watch.folders, polling=watch.polling) as watcher:
+            async for found in rounds(
+                lambda: look(watch.folders, max_bytes=max_bytes(house.settings), base=house.settings.base),
+                watcher=watcher,
+                settling=settling,
+                now=house.clock.now,
+                rescan=timedelta(seconds=watch.rescan_seconds),
+            ):
+                for skipped in found.skipped:
+                    usual = skipped.reason in {"hidden", "temporary"}
+                    log.log(
+                        logging.DEBUG if usual else logging.WARNING,
+                        "file.skipped",
+                        extra={"file": skipped.name, "why": skipped.what},
+                    )
+                if found.whole or (self._announce and not found.waiting):
+                    await self._take_in(found.whole, settling, waiting=found.waiting)
+
+    async def _take_in(self, whole: Sequence[Found], settling: Settling, *, waiting: int) -> None:
+        try:
+            taken = await asyncio.to_thread(take_in, self._house, whole)
+        except StateError as error:
+            if self._announce:  # it never worked: whoever started it should know
+                raise
+            log.error("ingest.interrupted", extra={"error": str(error), "files": len(whole)})
+            for found in whole:
+                settling.again(found)
+            return
+        _tell(taken)
+        for found in whole:
+            if found.name in taken.unread:
+                settling.again(found)
+        self._wake_delivery()
+        if taken.changed and not self._announce and "deliver" in self._roles:
+            self._ticker.wake("sources")
+        if self._announce and not waiting:
+            announce, self._announce = self._announce, None
+            if "deliver" in self._roles:
+                await self._house.dispatcher.flush()
+            await announce(taken)
+
+    async def _look_at_sources(self) -> None:
+        if self._together.keeps_up:
+            await asyncio.to_thread(self._sources.look, self._house.clock.now())
+
+    async def _chat(self) -> None:
+        """Converse; a refused token ends the conversation and nothing else."""
+        chat = chat_service(self._house, wake=self._wake_delivery)
+        try:
+            await self._together.alone("telegram updates", partial(chat.run, self._stop))
+            await self._stop.wait()
+        finally:
+            await chat.close()
+
+    def _wake_delivery(self) -> None:
+        if "deliver" in self._roles:
+            self._house.dispatcher.wake()
+            self._ticker.wake("deliver")
+
+    async def _deliver(self) -> datetime | None:
+        await self._house.dispatcher.flush()
+        return await self._house.dispatcher.next_due()
+
+    async def _study(self) -> None:
+        house = self._house
+        if not self._together.keeps_up:
+            return
+        if await asyncio.to_thread(house.quizzes.look_after, house.clock.now()):
+            self._wake_delivery()
+
+    async def _keep_up(self) -> None:
+        if self._together.keeps_up:
+            await asyncio.to_thread(thin, self._house.store.upkeep, self._house.clock.now())
+
+    async def _reload(self) -> None:
+        subscribers = await asyncio.to_thread(self._reloading.changed)
+        if subscribers is None:
+            return
+        house = self._house
+        house.roster.replace(subscribers)
+        await asyncio.to_thread(take_in, house, ())
+        self._wake_delivery()
+
+    async def _serve(self, stack: AsyncExitStack) -> None:
+        if self._house.settings.web.listen:
+            server = await start_web(self._house)
+            stack.push_async_callback(server.stop)
+            log.info("web.listening", extra={"address": server.address})

@@ -1,0 +1,150 @@
+"""The one place where the parts meet: settings become a working house."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from bot.adapters.clock import SystemClock
+from bot.adapters.folders import read_bytes
+from bot.adapters.publishers.atom import FeedFolder
+from bot.adapters.store import Store
+from bot.app import channels
+from bot.app.answers import answered
+from bot.app.config.settings_model import Settings
+from bot.app.opinions import opinions
+from bot.app.quizzes import Quizzes, build_quizzes
+from bot.domain.arrivals import Found
+from bot.domain.digests import Digest
+from bot.domain.subscriptions import ChannelKind, Subscriber
+from bot.pipeline.dispatch import Dispatcher
+from bot.pipeline.facing import ChatDesk, ReadingRoom
+from bot.pipeline.feeds import FeedDesk, Site
+from bot.pipeline.ingest import Ingest
+from bot.pipeline.likeness import LikenessDesk
+from bot.pipeline.parcels import Packer
+from bot.pipeline.ports import Clock, FeedWriter, Publisher
+from bot.pipeline.roster import Roster
+
+_DATE_WITHIN = 16_384
+"""Bytes from a digest's beginning that tell its date."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FolderFile:
+    """A found file as the ingest takes it."""
+
+    found: Found
+    max_bytes: int
+
+    @property
+    def name(self) -> str:
+        return self.found.name
+
+    def read(self) -> bytes:
+        return read_bytes(self.found, max_bytes=self.max_bytes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class House:
+    """Everything that works on one state."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    roster: Roster
+    ingest: Ingest
+    feeds: FeedDesk
+    feed_writer: FeedWriter
+    publishers: Mapping[ChannelKind, Publisher]
+    dispatcher: Dispatcher
+    library: ReadingRoom
+    desk: ChatDesk
+    quizzes: Quizzes
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        for publisher in self.publishers.values():
+            await publisher.close()
+        self.store.close()
+
+    def files(self, found: Sequence[Found]) -> list[FolderFile]:
+        """Found files as the ingest takes them."""
+        return [FolderFile(found=one, max_bytes=max_bytes(self.settings)) for one in found]
+
+
+def build(
+    settings: Settings,
+    subscribers: Sequence[Subscriber],
+    *,
+    state_url: str | None = None,
+    publishers: Mapping[ChannelKind, Publisher] | None = None,
+    feed_writer: FeedWriter | None = None,
+    clock: Clock | None = None,
+    rng: random.Random | None = None,
+) -> House:
+    """The house that the settings describe; what is given by name stands in for the real thing.
+
+    Raises StateError where the state cannot be used.
+    """
+    clock = clock or SystemClock()
+    store = Store(state_url or settings.state)
+    roster = Roster(subscribers, LikenessDesk(store.shelf))
+    feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
+    second = opinions(settings, answered)
+    answer_quiz = second or answered
+    packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)
+    writer = feed_writer or FeedFolder(settings.atom.folder)
+    ways_out = publishers if publishers is not None else channels.publishers(settings)
+    dispatcher = Dispatcher(
+        outbox=store.outbox,
+        packer=packer,
+        publishers=ways_out,
+        feeds=feeds,
+        feed_writer=writer,
+        clock=clock,
+        rng=rng or random.Random(),  # noqa: S311 - jitter, not secrets
+        rules=channels.rules(settings),
+    )
+    return House(
+        settings=settings,
+        store=store,
+        clock=clock,
+        roster=roster,
+        ingest=Ingest(store.intake, read, peek_date),
+        feeds=feeds,
+        feed_writer=writer,
+        publishers=ways_out,
+        dispatcher=dispatcher,
+        library=ReadingRoom(store.shelf, store.outbox, store.tokens, feeds),
+        desk=ChatDesk(store.shelf, store.outbox, packer, roster),
+        quizzes=build_quizzes(settings, store, roster, answer_quiz, second),
+    )
+
+
+def read(data: bytes, name: str) -> Digest:
+    """The digest in a file's bytes."""
+    from bot.adapters.readers import read_digest
+
+    return read_digest(data, name=name)
+
+
+def peek_date(data: bytes, name: str) -> date | None:
+    """The date of a digest, from its beginning."""
+    from bot.adapters.readers import peek_date as peek
+
+    return peek(data[:_DATE_WITHIN], name=name)
+
+
+def max_bytes(settings: Settings) -> int:
+    """The largest file that is read."""
+    return int(settings.watch.max_file_mb * 1_000_000)
+
+
+def _site(settings: Settings) -> Site:
+    return Site(
+        title=settings.site.title,
+        url=settings.site.url,
+        authority=settings.site.feed_authority,
+        entries=settings.atom.entries,
+    )

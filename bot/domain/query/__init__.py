@@ -1,0 +1,25 @@
+"""The query language: text to syntax tree to matches, with the words that explain each."""
+
+from bot.domain.query.documents import Document, Part, document_of
+from bot.domain.query.evaluation import Hit, Matcher, match, missing
+from bot.domain.query.language import Query
+from bot.domain.query.matching import Matching, matching_of
+from bot.domain.query.parser import author_query, excluding, parse
+from bot.domain.query.relations import implies
+
+__all__ = [
+    "Document",
+    "Hit",
+    "Matcher",
+    "Matching",
+    "Part",
+    "Query",
+    "author_query",
+    "document_of",
+    "excluding",
+    "implies",
+    "match",
+    "matching_of",
+    "missing",
+    "parse",
+]

@@ -1,0 +1,217 @@
+"""The index in one fixed form: the same queries under the same handles always give the same arrays.
+
+Words are numbered in alphabetical order, nodes level by level, rows by node and target, whatever was
+added and removed before; every clause is filed anew under the rarest of its literals.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.domain.query.index.arrays import NOTHING, Chains, Ints, Longs
+from bot.domain.query.index.atoms import FIRST_NODE, Atoms
+from bot.domain.query.index.rows import Rows
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackedRows:
+    """Rows by node: how many each has, and the rows themselves one node after the other."""
+
+    counts: Ints
+    targets: Ints
+    rests: Ints
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Packed:
+    """All that an index holds; what the columns mean stands in `core.Index`."""
+
+    strings: tuple[str, ...]
+    """In order; the word of number 1 comes first."""
+    parents: Ints
+    labels: Ints
+    uses: Ints
+    rows: PackedRows
+    guards: PackedRows
+    rest_values: Ints
+    rest_following: Ints
+    filed_values: Ints
+    filed_following: Ints
+    first: Ints
+    guarded_nodes: Ints
+    guarded_first: Ints
+    guarded_distances: Ints
+
+
+def empty() -> Packed:
+    """An index without queries: the roots of the atoms, and nothing else."""
+
+    def nothing() -> Ints:
+        return np.empty(0, dtype=np.int32)
+
+    return Packed(
+        strings=(),
+        parents=np.zeros(FIRST_NODE, dtype=np.int32),
+        labels=np.zeros(FIRST_NODE, dtype=np.int32),
+        uses=np.zeros(FIRST_NODE, dtype=np.int32),
+        rows=PackedRows(counts=nothing(), targets=nothing(), rests=nothing()),
+        guards=PackedRows(counts=nothing(), targets=nothing(), rests=nothing()),
+        rest_values=nothing(),
+        rest_following=nothing(),
+        filed_values=nothing(),
+        filed_following=nothing(),
+        first=nothing(),
+        guarded_nodes=nothing(),
+        guarded_first=nothing(),
+        guarded_distances=nothing(),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Numbers:
+    """Old numbers to new ones."""
+
+    nodes: Longs
+    old: Longs
+    """New numbers of nodes to old ones."""
+    uses: Ints
+    """By new number."""
+
+    def literals(self, old: Longs) -> Longs:
+        new: Longs = self.nodes[old >> 1] << 1 | old & 1
+        return new
+
+
+def packed(
+    atoms: Atoms, rows: Rows, guards: Rows, rests: Chains, distances: Ints, first: Ints, free: int
+) -> Packed:
+    """The index of these parts; handles whose `first` is `free` have no query."""
+    numbers, strings, parents, labels = _numbered(atoms)
+    queries = _Sorted(rows, rests, numbers, guards=False)
+    complexes = _Sorted(guards, rests, numbers, guards=True)
+    size = int(np.flatnonzero(first != free)[-1]) + 1 if (first != free).any() else 0
+    query_first, query_filed = queries.filed(size, 0)
+    guard_first, guard_filed = complexes.filed(len(parents), len(queries.pivots))
+    guarded = np.flatnonzero(guard_first != NOTHING).astype(np.int32)
+    query_rests, guard_rests = queries.rests(0), complexes.rests(len(queries.others))
+    return Packed(
+        strings=strings,
+        parents=parents,
+        labels=labels,
+        uses=numbers.uses,
+        rows=queries.packed(len(parents), query_rests[0]),
+        guards=complexes.packed(len(parents), guard_rests[0]),
+        rest_values=np.concatenate((queries.others, complexes.others)).astype(np.int32),
+        rest_following=np.concatenate((query_rests[1], guard_rests[1])),
+        filed_values=np.concatenate((query_filed[0], guard_filed[0])),
+        filed_following=np.concatenate((query_filed[1], guard_filed[1])),
+        first=np.where(first[:size] == free, np.int32(free), query_first),
+        guarded_nodes=guarded,
+        guarded_first=guard_first[guarded],
+        guarded_distances=distances[numbers.old[guarded]],
+    )
+
+
+def _numbered(atoms: Atoms) -> tuple[_Numbers, tuple[str, ...], Ints, Ints]:
+    """New numbers, the words in order, and parents and labels by new number."""
+    strings = sorted(atoms.words)
+    words = np.zeros(len(atoms.strings), dtype=np.int64)
+    words[[atoms.words[string] for string in strings]] = np.arange(1, len(strings) + 1)
+    parents, labels = atoms.parents.array[: atoms.size], atoms.labels.array[: atoms.size]
+    uses = atoms.uses.array[: atoms.size]
+    nodes = np.full(atoms.size, NOTHING, dtype=np.int64)
+    nodes[:FIRST_NODE] = np.arange(FIRST_NODE)
+    left = FIRST_NODE + np.flatnonzero(uses[FIRST_NODE:])
+    known = FIRST_NODE
+    while len(left):
+        ready = nodes[parents[left]] >= 0
+        level, left = left[ready], left[~ready]
+        order = np.argsort(nodes[parents[level]] << 32 | words[labels[level]])
+        nodes[level[order]] = np.arange(known, known + len(level))
+        known += len(level)
+    old = np.argsort(np.where(nodes < 0, atoms.size, nodes), kind="stable")[:known]
+    return (
+        _Numbers(nodes=nodes, old=old, uses=uses[old]),
+        tuple(strings),
+        np.where(old < FIRST_NODE, 0, nodes[parents[old]]).astype(np.int32),
+        np.where(old < FIRST_NODE, 0, words[labels[old]]).astype(np.int32),
+    )
+
+
+class _Sorted:
+    """Rows in their fixed order; `others` are the literals besides the pivots, row by row."""
+
+    def __init__(self, rows: Rows, rests: Chains, numbers: _Numbers, *, guards: bool) -> None:
+        nodes = np.flatnonzero(rows.counts.array)
+        places, counts = rows.of(nodes)
+        codes = rows.targets.array[places].astype(np.int64)
+        codes = numbers.literals(codes) if guards else codes
+        of_row, literals = _literals(np.repeat(nodes, counts), rows.rests.array[places], rests)
+        literals = numbers.literals(literals)
+        commonness = numbers.uses[literals >> 1].astype(np.int64)
+        order = np.lexsort((literals, commonness, literals & 1, of_row))
+        of_row, literals = of_row[order], literals[order]
+        is_pivot = np.diff(of_row, prepend=-1) > 0
+        pivots = literals[is_pivot] >> 1
+        of_row, literals = of_row[~is_pivot], literals[~is_pivot]
+        order = np.lexsort((_digests(of_row, literals, len(pivots)), codes, pivots))
+        self.pivots = pivots[order]
+        self._codes = codes[order]
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        of_row = place[of_row]
+        order = np.argsort(of_row, kind="stable")
+        self._of_other = of_row[order]
+        self.others = literals[order]
+
+    def packed(self, nodes: int, rests: Ints) -> PackedRows:
+        counts = np.bincount(self.pivots, minlength=nodes).astype(np.int32)
+        return PackedRows(counts=counts, targets=self._codes.astype(np.int32), rests=rests)
+
+    def rests(self, start: int) -> tuple[Ints, Ints]:
+        """Where the chain of each row begins, and what follows in the chains, whose cells begin at `start`."""
+        return _chains(self._of_other, len(self.pivots), start)
+
+    def filed(self, targets: int, start: int) -> tuple[Ints, tuple[Ints, Ints]]:
+        """By target where its chain begins; the chains of the nodes under which its rows are filed."""
+        order = np.argsort(self._codes >> 1, kind="stable")
+        first, following = _chains(self._codes[order] >> 1, targets, start)
+        return first, (self.pivots[order].astype(np.int32), following)
+
+
+def _literals(pivots: Longs, chains: Ints, rests: Chains) -> tuple[Longs, Longs]:
+    """(row, literal) of all literals of the rows."""
+    of_row = [np.arange(len(pivots))]
+    literals = [pivots << 1]
+    open_ones = np.flatnonzero(chains >= 0)
+    while len(open_ones):
+        chain = chains[open_ones]
+        of_row.append(open_ones)
+        literals.append(rests.values.array[chain].astype(np.int64))
+        chains = chains.copy()
+        chains[open_ones] = rests.following.array[chain]
+        open_ones = open_ones[chains[open_ones] >= 0]
+    return np.concatenate(of_row), np.concatenate(literals)
+
+
+def _digests(of_row: Longs, literals: Longs, rows: int) -> npt.NDArray[np.uint64]:
+    """A number per row that tells rows with different literals apart, in whatever order they come."""
+    mixed = (literals.astype(np.uint64) + np.uint64(1)) * _MIX
+    mixed = (mixed ^ mixed >> np.uint64(31)) * _MIX
+    digests = np.zeros(rows, dtype=np.uint64)
+    np.add.at(digests, of_row, mixed ^ mixed >> np.uint64(29))
+    return digests
+
+
+def _chains(owners: Longs, number: int, start: int) -> tuple[Ints, Ints]:
+    """Chains of cells that lie side by side, owner by owner: where each begins, and what follows each cell."""
+    first = np.full(number, NOTHING, dtype=np.int32)
+    cells = np.arange(start, start + len(owners), dtype=np.int32)
+    begins = np.diff(owners, prepend=-1) > 0
+    first[owners[begins]] = cells[begins]
+    following = cells + np.int32(1)
+    following[np.append(begins[1:], len(begins) > 0)[: len(begins)]] = NOTHING
+    return first, following

@@ -1,0 +1,1 @@
+"""Quizzes: repaired for a channel, keyed, scored."""

@@ -1,0 +1,152 @@
+"""What a paper's digests say of it, made ready for looking up the words of questions."""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from bot.domain.papers import Paper, Point
+from bot.domain.quizzes.tokens import STOP_WORDS, stem, stems
+
+SECTIONS = ("title", "topic", "new", "problem", "methods", "results", "flow", "summary")
+_LABELS = (
+    ("topic", re.compile("topic|domain|主题|领域", re.IGNORECASE)),
+    ("new", re.compile("previous|new idea|先前|以往|已有|前人|新思路|新想法", re.IGNORECASE)),
+    ("problem", re.compile("problem|问题", re.IGNORECASE)),
+    ("methods", re.compile("method|方法", re.IGNORECASE)),
+    ("results", re.compile("result|evaluation|结果|评估", re.IGNORECASE)),
+)
+_SENTENCE = re.compile(r"(?<=[.;!?])\s+|\s+(?=\(\d\))|(?<=[。；！？])")
+_DENIALS = """without unlike instead eliminate eliminating avoid avoiding remove removing not no lack lacks
+    limited limitation limitations existing traditional previous prior conventional fail fails suffer suffers
+    overcome overcoming rather nor cannot only solely beyond compared than standard current reducing"""
+_DENYING = frozenset(map(stem, _DENIALS.split()))
+_CLAIMS = """propose proposes proposing introduce introduces novel present presents develop develops
+    developed new achieve achieves using uses used through called via with"""
+_CLAIMING = frozenset(map(stem, _CLAIMS.split()))
+_DENIED_WORDS, _CLAIMED_WORDS = 6, 8
+_FLOW_WINDOW, _FLOW_STEP = 24, 12
+_PREFIX = 5
+_BREAK = "\0"
+"""Stands between sentences in the stream of words, so that nothing is near anything across it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaperText:
+    """The texts about one paper in one language; `parts` are (section of SECTIONS, text)."""
+
+    parts: tuple[tuple[str, str], ...]
+
+    @property
+    def empty(self) -> bool:
+        return not any(text.strip() for _, text in self.parts)
+
+
+def paper_text(paper: Paper, language: str) -> PaperText:
+    """The title, points and flowchart of that language's edition, and all summaries."""
+    edition = paper.edition(language)
+    parts = [("title", paper.title), *_points(edition.points)]
+    if edition.flowchart:
+        parts.append(("flow", edition.flowchart))
+    parts += (("summary", summary.text) for summary in paper.summaries)
+    return PaperText(parts=tuple(parts))
+
+
+def _points(points: tuple[Point, ...]) -> Iterator[tuple[str, str]]:
+    by_place = SECTIONS[1:6]
+    for place, point in enumerate(points):
+        named = next((name for name, label in _LABELS if label.search(point.label)), None)
+        yield named or by_place[min(place, len(by_place) - 1)], point.text
+
+
+class Reading:
+    """A paper's text indexed by word stems; built once per paper, never changed."""
+
+    __slots__ = (
+        "all",
+        "bigrams",
+        "breadth",
+        "claimed",
+        "counts",
+        "denied",
+        "places",
+        "prefixes",
+        "sections",
+        "segments",
+        "size",
+    )
+
+    def __init__(self, text: PaperText) -> None:
+        segments = list(_segments(text))
+        stream = [word for section, sentence in _sentences(text) for word in (*sentence, *[_BREAK] * 3)]
+        self.size = len(stream)
+        """Words in the stream, breaks counted."""
+        self.places: dict[str, list[int]] = {}
+        """Where each stem stands in the stream."""
+        for at, word in enumerate(stream):
+            if word != _BREAK:
+                self.places.setdefault(word, []).append(at)
+        self.denied = _shadows(stream, _DENYING, _DENIED_WORDS)
+        self.claimed = _shadows(stream, _CLAIMING, _CLAIMED_WORDS)
+        self.sections: dict[str, set[str]] = {}
+        self.segments: dict[str, list[int]] = {}
+        """Which segments (sentences, windows of the flowchart) hold each stem."""
+        self.bigrams: set[tuple[str, str]] = set()
+        self.counts: dict[str, int] = {}
+        for place, (section, segment) in enumerate(segments):
+            self.sections.setdefault(section, set()).update(segment)
+            for word in set(segment):
+                self.segments.setdefault(word, []).append(place)
+            for word in segment:
+                self.counts[word] = self.counts.get(word, 0) + 1
+            self.bigrams.update(pairwise(segment))
+            self.bigrams.update(pairwise(word for word in segment if word not in STOP_WORDS))
+        self.breadth = len(segments)
+        self.all = frozenset(self.counts)
+        self.prefixes = frozenset(word[:_PREFIX] for word in self.all if len(word) >= _PREFIX)
+
+    def commonness(self, word: str) -> float:
+        """1 for a word that the text does not hold, growing slowly with how often it does."""
+        return 1 + math.log1p(len(self.places.get(word, ())))
+
+    def hints_at(self, word: str) -> bool:
+        """True where the text holds the word, or another that begins like it."""
+        return word in self.all or (len(word) >= _PREFIX and word[:_PREFIX] in self.prefixes)
+
+
+@lru_cache(maxsize=64)
+def reading(text: PaperText) -> Reading:
+    """The index of a text; the newest ones are kept, as the questions of one paper come together."""
+    return Reading(text)
+
+
+def _sentences(text: PaperText) -> Iterator[tuple[str, list[str]]]:
+    for section, said in text.parts:
+        for sentence in [said] if section == "flow" else _SENTENCE.split(said):
+            found = stems(sentence)
+            if found:
+                yield section, found
+
+
+def _segments(text: PaperText) -> Iterator[tuple[str, list[str]]]:
+    """The sentences; a flowchart, which has none, as overlapping windows."""
+    for section, sentence in _sentences(text):
+        if section != "flow":
+            yield section, sentence
+            continue
+        for start in range(0, max(1, len(sentence) - _FLOW_STEP + 1), _FLOW_STEP):
+            yield section, sentence[start : start + _FLOW_WINDOW]
+
+
+def _shadows(stream: list[str], casters: frozenset[str], reach: int) -> bytearray:
+    """1 for each place of the stream that one of the words stands closely before, in the same sentence."""
+    marks = bytearray(len(stream))
+    for at, word in enumerate(stream):
+        if word in casters:
+            for place in range(at + 1, min(len(stream), at + 1 + reach)):
+                if stream[place] == _BREAK:
+                    break
+                marks[place] = 1
+    return marks

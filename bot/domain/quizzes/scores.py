@@ -1,0 +1,114 @@
+"""Scores: what somebody's answers come to, worked out from the votes each time somebody asks."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.domain.quizzes.votes import Answer, AskedPoll, PollState, chosen, settled
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """One person's answers. `right` of `judged` count each question's first answer; `waiting` have no key yet.
+
+    `mended` are questions that were answered wrong first and right in the end.
+    """
+
+    right: int = 0
+    judged: int = 0
+    waiting: int = 0
+    mended: int = 0
+    streak: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """One line of a leaderboard; equal ones share a rank."""
+
+    rank: int
+    person: int
+    right: int
+    judged: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """What anonymous polls tell: how many questions and votes, and of those with a known answer how many right."""
+
+    questions: int = 0
+    votes: int = 0
+    judged: int = 0
+    right: int = 0
+
+
+def first_answers(answers: Iterable[Answer]) -> tuple[Answer, ...]:
+    """Each person's first answer to each question, oldest first: asking again is practice, not a way to points."""
+    first: dict[tuple[int, str, str], Answer] = {}
+    for answer in sorted(answers, key=_when):
+        first.setdefault((answer.person, answer.paper, answer.part), answer)
+    return tuple(first.values())
+
+
+def score(answers: Sequence[Answer], *, now: datetime, zone: ZoneInfo) -> Score:
+    """The score of one person's answers; days are those of the person's calendar."""
+    first = first_answers(answers)
+    last = {(one.paper, one.part): one for one in sorted(answers, key=_when)}
+    wrong = {(one.paper, one.part) for one in first if one.right is False}
+    return Score(
+        right=sum(one.right is True for one in first),
+        judged=sum(one.right is not None for one in first),
+        waiting=sum(one.right is None for one in first),
+        mended=sum(last[question].right is True for question in wrong),
+        streak=streak((one.at.astimezone(zone).date() for one in answers), now.astimezone(zone).date()),
+    )
+
+
+def streak(days: Iterable[date], today: date) -> int:
+    """How many days in a row up to today were answered on; a today without an answer does not break it yet."""
+    answered = set(days)
+    day = today if today in answered else today - timedelta(days=1)
+    length = 0
+    while day - timedelta(days=length) in answered:
+        length += 1
+    return length
+
+
+def leaderboard(answers: Iterable[Answer], *, hidden: Collection[int] = ()) -> tuple[Standing, ...]:
+    """Everybody with a judged answer, most right ones first, of equals who needed fewer.
+
+    Those who hide are left out as if they had not played.
+    """
+    judged: dict[int, list[bool]] = defaultdict(list)
+    for answer in first_answers(answers):
+        if answer.right is not None and answer.person not in hidden:
+            judged[answer.person].append(answer.right)
+    rows = sorted(((-sum(rights), len(rights), person) for person, rights in judged.items()))
+    standings: list[Standing] = []
+    for place, (minus_right, total, person) in enumerate(rows, start=1):
+        same = bool(standings) and (standings[-1].right, standings[-1].judged) == (-minus_right, total)
+        rank = standings[-1].rank if same else place
+        standings.append(Standing(rank=rank, person=person, right=-minus_right, judged=total))
+    return tuple(standings)
+
+
+def totals(polls: Iterable[tuple[AskedPoll, PollState | None]], min_confidence: float) -> Totals:
+    """What the polls of a chat came to, where nobody can know who voted."""
+    questions = votes = judged = right = 0
+    for asked, state in polls:
+        questions += 1
+        if state is None:
+            continue
+        votes += state.voters
+        known = settled(asked.question, min_confidence)
+        if known is not None:
+            judged += sum(state.counts)
+            right += sum(
+                count for place, count in enumerate(state.counts) if chosen(asked, (place,)) == known
+            )
+    return Totals(questions=questions, votes=votes, judged=judged, right=right)
+
+
+def _when(answer: Answer) -> datetime:
+    return answer.at

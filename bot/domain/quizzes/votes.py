@@ -1,0 +1,167 @@
+"""Votes: what somebody chose in a poll, and what that says once the right answer is known.
+
+    vote received ──► kept as it came, whoever's it is and whether or not we know the poll
+        │  options empty: withdrawn          a second one: replaces the first
+        │  after the poll was seen closed: late, counts nowhere
+        ▼
+    + the poll's record (order of its options, question with its answer) ──► an answer: right, wrong or open
+
+Nothing that follows from a vote is stored as truth: when a key arrives, everything is worked out anew.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain.papers import PaperId, Question, folded_title
+from bot.domain.quizzes.repair import Poll
+from bot.domain.routing import question_part
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vote:
+    """What somebody chose, as the service tells it: places in the order shown; none for a vote taken back.
+
+    A negative `person` is a chat that votes in its own name.
+    """
+
+    poll: str
+    person: int
+    shown: tuple[int, ...] = ()
+    name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PollState:
+    """How a poll stands, as the service tells it; options and their votes in the order shown."""
+
+    poll: str
+    question: str
+    options: tuple[str, ...]
+    counts: tuple[int, ...]
+    voters: int
+    closed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskedPoll:
+    """A poll that went out. `home` is its chat: `123` a person's own, `-100123` or `@name` a group or channel."""
+
+    poll: str
+    home: str
+    subscriber: str
+    paper: PaperId
+    question: Question
+    order: tuple[int, ...]
+    """For each shown option the index of the question's own; empty: as they are."""
+
+    @property
+    def part(self) -> str:
+        return question_part(self.question)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CastVote:
+    """A vote as it stands. A `late` one came after the poll was seen closed."""
+
+    poll: str
+    person: int
+    shown: tuple[int, ...]
+    at: datetime
+    late: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """Somebody's answer to a question; `right` is None where nobody knows the right one (yet)."""
+
+    person: int
+    home: str
+    subscriber: str
+    paper: PaperId
+    part: str
+    right: bool | None
+    at: datetime
+
+
+def home_of(target: str) -> str:
+    """The chat of a place's key or address, whatever its topic."""
+    return target.removeprefix("telegram:").partition("/")[0]
+
+
+def is_own_chat(home: str, person: int) -> bool:
+    """True for the person's private chat: there its number is the person's."""
+    return home == str(person)
+
+
+def is_private(home: str) -> bool:
+    return home.isdecimal()
+
+
+def belongs(home: str, person: int, members: Mapping[str, Iterable[int]]) -> bool:
+    """False for a stranger, to whom somebody forwarded the poll: who is not of the chat it was sent to."""
+    return is_own_chat(home, person) or (not is_private(home) and person in members.get(home, ()))
+
+
+def settled(question: Question, min_confidence: float) -> int | None:
+    """The right option where it counts: the key, or an answer worked out with enough confidence to be used."""
+    sure = question.keyed or (question.confidence is not None and question.confidence >= min_confidence)
+    return question.answer if sure else None
+
+
+def chosen(asked: AskedPoll, shown: tuple[int, ...]) -> int | None:
+    """The question's own option behind a vote; None where it was taken back or says nothing usable."""
+    if len(shown) != 1:
+        return None
+    order = asked.order or tuple(range(len(asked.question.options)))
+    return order[shown[0]] if 0 <= shown[0] < len(order) else None
+
+
+def answer_of(asked: AskedPoll, vote: CastVote, min_confidence: float) -> Answer | None:
+    """What the vote says; None where it is late, taken back, or no option of this poll."""
+    option = None if vote.late else chosen(asked, vote.shown)
+    if option is None:
+        return None
+    known = settled(asked.question, min_confidence)
+    return Answer(
+        person=vote.person,
+        home=asked.home,
+        subscriber=asked.subscriber,
+        paper=asked.paper,
+        part=asked.part,
+        right=None if known is None else option == known,
+        at=vote.at,
+    )
+
+
+def corrected(recorded: Question, known: Iterable[Question]) -> Question:
+    """The recorded question with the key that one of the `known` has for it; unchanged where none has.
+
+    The question is found by its words, and the right option too, since a page may order or spell them anew.
+    """
+    for question in known:
+        if question.keyed and folded_title(question.question) == folded_title(recorded.question):
+            assert question.answer is not None
+            place = _place_of(question.options[question.answer], recorded.options)
+            if place is not None:
+                return replace(recorded, answer=place, answer_source="key", confidence=None)
+    return recorded
+
+
+def _place_of(option: str, options: tuple[str, ...]) -> int | None:
+    for same in (str, folded_title):
+        places = [place for place, text in enumerate(options) if same(text) == same(option)]
+        if len(places) == 1:
+            return places[0]
+    return None
+
+
+def recognised(state: PollState, poll: Poll) -> tuple[int, ...] | None:
+    """The order of the options, where the poll that the service tells of is this one of ours; else None."""
+    if state.question != poll.question or set(state.options) != set(poll.options):
+        return None
+    if state.options == poll.options:
+        return poll.order
+    if all(len(text) == 1 for text in poll.options):
+        return None  # letters: another shuffle would have put other texts behind them
+    return tuple(poll.order[poll.options.index(text)] for text in state.options)

@@ -1,0 +1,217 @@
+"""Other spellings of a query's terms, and what each would bring on real papers.
+
+A quoted phrase misses the other number (`"large language model"` finds a quarter of what the same words
+without quotes do), a beginning brings words that nobody meant, two words miss the writing in one, and a name
+in full misses its initials. Each is tried on the papers at hand; only what they show is said.
+"""
+
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Literal
+
+from bot.domain.query import Document, Query
+from bot.domain.query.documents import UNFOLDED
+from bot.domain.query.evaluation import test_of
+from bot.domain.query.folding import folded_form
+from bot.domain.query.language import And, Atom, Near, Node, Not, Or, Phrase, Word, atoms, both, either
+
+Change = Literal[
+    "without quotes", "in any case", "written as one", "written apart", "its initials", "close to it"
+]
+
+_SHORTEST_INITIALS = 3
+_LIKELY = 5
+"""A word or phrase that fewer papers have is no better spelling."""
+_ALIKE = 0.8
+_SHORT = 4
+"""Words up to this length are mostly inside of other words, where letters are searched for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spelling:
+    """A better spelling: what the query finds now, and what it would find."""
+
+    change: Change
+    term: str
+    query: str
+    found: int
+    would_find: int
+
+    @property
+    def missed(self) -> float:
+        """The share of what the better spelling finds that the query misses now."""
+        return 1 - self.found / self.would_find if self.would_find else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Noise:
+    """What a looser reading of a term brings beside the word itself; `words` are the most frequent ones."""
+
+    term: str
+    found: int
+    looser: int
+    words: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        """The share of the looser reading that is not the word itself."""
+        return 1 - self.found / self.looser if self.looser else 0.0
+
+
+class Speller:
+    """Tries spellings on the documents of many papers."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = documents
+
+    @cached_property
+    def _vocabulary(self) -> Counter[str]:
+        """Folded words to how many papers have them."""
+        words: Counter[str] = Counter()
+        for document in self._documents:
+            words.update(set(document.line("", "folded").split()))
+        return words
+
+    def better(self, query: Query) -> tuple[Spelling, ...]:
+        """Spellings that would find more, the one that finds most first."""
+        found = self._count(query.root)
+        tried: dict[str, Spelling] = {}
+        for atom in atoms(query.root):
+            for change, node in self._variants(atom):
+                root = replaced(query.root, atom, node)
+                would_find = self._count(root)
+                if would_find > found:
+                    text = str(root)
+                    tried.setdefault(
+                        text,
+                        Spelling(
+                            change=change, term=atom.written, query=text, found=found, would_find=would_find
+                        ),
+                    )
+        return tuple(sorted(tried.values(), key=lambda one: (-one.would_find, one.query)))
+
+    def prefix_noise(self, query: Query) -> tuple[Noise, ...]:
+        """For each beginning in the query that is a word itself: what it brings beside that word."""
+        tried = (
+            self._noise(atom, last)
+            for atom in atoms(query.root)
+            if isinstance(atom, Phrase) and (last := atom.words[-1]).mode == "prefix"
+        )
+        return tuple(noise for noise in tried if noise.found >= _LIKELY)
+
+    def inside_noise(self, query: Query) -> tuple[Noise, ...]:
+        """For each short word in the query what a search for its letters anywhere would bring beside it."""
+        return tuple(
+            self._inside(atom)
+            for atom in atoms(query.root)
+            if isinstance(atom, Phrase) and not atom.scope and self._is_short(atom)
+        )
+
+    def _is_short(self, phrase: Phrase) -> bool:
+        (first, *others) = phrase.words
+        return not others and first.mode != "prefix" and first.text.isascii() and len(first.text) <= _SHORT
+
+    def _noise(self, phrase: Phrase, last: Word) -> Noise:
+        whole = _with_words(phrase, (*phrase.words[:-1], Word(text=folded_form(last.text), mode="folded")))
+        return Noise(
+            term=phrase.written,
+            found=self._count(either((whole, _plain(phrase, last)))),
+            looser=self._count(phrase),
+            words=self._frequent(lambda word: word.startswith(last.text), last.text),
+        )
+
+    def _inside(self, phrase: Phrase) -> Noise:
+        letters = phrase.words[0].text.lower()
+        return Noise(
+            term=phrase.written,
+            found=self._count(phrase),
+            looser=sum(letters in document.line("", "plain") for document in self._documents),
+            words=self._frequent(lambda word: letters in word, letters),
+        )
+
+    def _frequent(self, wanted: Callable[[str], bool], itself: str) -> tuple[str, ...]:
+        others = ((word, n) for word, n in self._vocabulary.items() if word != itself and wanted(word))
+        return tuple(word for word, _ in sorted(others, key=lambda one: (-one[1], one[0]))[:4])
+
+    def _count(self, node: Node) -> int:
+        return sum(map(test_of(node), self._documents))
+
+    def _variants(self, atom: Atom) -> Iterator[tuple[Change, Node]]:
+        if isinstance(atom, Near) or atom.scope in UNFOLDED:
+            return
+        modes = {word.mode for word in atom.words}
+        if modes & {"plain", "exact"}:
+            change: Change = "in any case" if "exact" in modes else "without quotes"
+            yield change, _with_words(atom, tuple(map(_folded, atom.words)))
+        if modes != {"folded"}:
+            return
+        yield from (("written as one", either((atom, node))) for node in self._as_one(atom))
+        yield from (("written apart", either((atom, node))) for node in self._apart(atom))
+        yield from (("its initials", either((atom, node))) for node in self._initials(atom))
+        if not self._count(atom):
+            yield from (("close to it", node) for node in self._close(atom))
+
+    def _as_one(self, phrase: Phrase) -> Iterator[Node]:
+        for place, (left, right) in enumerate(pairwise(phrase.words)):
+            joined = folded_form(left.text + right.text)
+            if self._vocabulary[joined] >= _LIKELY:
+                yield _with_words(phrase, (*phrase.words[:place], _word(joined), *phrase.words[place + 2 :]))
+
+    def _apart(self, phrase: Phrase) -> Iterator[Node]:
+        for place, word in enumerate(phrase.words):
+            for cut in range(3, len(word.text) - 2):
+                pair = (_word(word.text[:cut]), _word(word.text[cut:]))
+                if all(self._vocabulary[one.text] >= _LIKELY for one in pair):
+                    apart = _with_words(phrase, (*phrase.words[:place], *pair, *phrase.words[place + 1 :]))
+                    if self._count(_with_words(phrase, pair)) >= _LIKELY:
+                        yield apart
+
+    def _initials(self, phrase: Phrase) -> Iterator[Node]:
+        """Initials that stand right behind the name, in brackets, in some papers: `Large Language Models (LLMs)`."""
+        initials = "".join(word.text[0] for word in phrase.words)
+        if len(initials) < _SHORTEST_INITIALS or self._vocabulary[initials] < _LIKELY:
+            return
+        defined = _with_words(phrase, (*phrase.words, _word(initials)))
+        if self._count(defined) >= _LIKELY:
+            yield _with_words(phrase, (_word(initials),))
+
+    def _close(self, phrase: Phrase) -> Iterator[Node]:
+        for place, word in enumerate(phrase.words):
+            if self._vocabulary[word.text]:
+                continue
+            likely = [known for known, count in self._vocabulary.items() if count >= _LIKELY]
+            for near in difflib.get_close_matches(word.text, likely, n=1, cutoff=_ALIKE):
+                yield _with_words(phrase, (*phrase.words[:place], _word(near), *phrase.words[place + 1 :]))
+
+
+def replaced(node: Node, atom: Atom, by: Node) -> Node:
+    """The tree with that atom replaced; exclusions stay as they are."""
+    match node:
+        case And():
+            return both(tuple(replaced(child, atom, by) for child in node.children))
+        case Or():
+            return either(tuple(replaced(child, atom, by) for child in node.children))
+        case Not():
+            return node
+        case _:
+            return by if node == atom else node
+
+
+def _with_words(phrase: Phrase, words: tuple[Word, ...]) -> Phrase:
+    return Phrase(scope=phrase.scope, words=words, written=phrase.written, position=phrase.position)
+
+
+def _word(text: str) -> Word:
+    return Word(text=text, mode="folded")
+
+
+def _folded(word: Word) -> Word:
+    return word if word.mode == "prefix" else _word(folded_form(word.text))
+
+
+def _plain(phrase: Phrase, last: Word) -> Phrase:
+    return _with_words(phrase, (*phrase.words[:-1], Word(text=last.text, mode="plain")))

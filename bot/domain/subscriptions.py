@@ -1,0 +1,87 @@
+"""Subscribers, what they asked for, and the places where it goes."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from bot.domain.papers import PaperId
+from bot.domain.query import Query
+from bot.domain.search.likeness import NEAR
+from bot.domain.timing import Immediately, QuietHours, Schedule
+
+ChannelKind = Literal["telegram", "email", "atom"]
+CHANNEL_KINDS: tuple[ChannelKind, ...] = ("telegram", "email", "atom")
+
+Quizzes = Literal["none", "one", "all"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscription:
+    """One wish of a subscriber: a query, with the subscriber's exclusions already taken from it, or papers
+    to whose like it is.
+    """
+
+    name: str
+    text: str
+    """The query as the person wrote it, without the exclusions; for papers like others, what they are."""
+    query: Query | None = None
+    like: tuple[PaperId, ...] = ()
+    """Papers near one of these are wished for; only where there is no query."""
+    near: float = NEAR
+    """How near, from 0 to 1."""
+    unless: tuple[Query, ...] = ()
+    """The subscriber's exclusions, for papers like others."""
+    only: frozenset[str] = frozenset()
+    """Channel kinds or channel names it is limited to; empty: all."""
+
+    def __post_init__(self) -> None:
+        if (self.query is None) is not bool(self.like):
+            raise ValueError("a subscription has either a query or papers to like")
+
+    @property
+    def canonical(self) -> str:
+        """Equal for subscriptions that match the same papers."""
+        if self.query is not None:
+            return self.query.canonical
+        return f"like {' '.join(self.like)} {self.near} {' '.join(one.canonical for one in self.unless)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    """One way out of a subscriber.
+
+    `address` is a chat (`123`, `@name`, `-100123/7` with a topic), a mail address, or for a feed the
+    subscriber's id.
+    """
+
+    kind: ChannelKind
+    address: str
+    name: str | None = None
+    deliver: Schedule = field(default_factory=Immediately)
+    quizzes: Quizzes = "none"
+
+    @property
+    def target(self) -> str:
+        """The key of the place: equal for everybody who names the same place."""
+        return f"{self.kind}:{self.address}"
+
+    def takes(self, subscription: Subscription) -> bool:
+        """True where the subscription is not limited to other channels."""
+        return not subscription.only or self.kind in subscription.only or self.name in subscription.only
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscriber:
+    """A person or chat; ids are unique among all of them."""
+
+    id: str
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    language: str = "en"
+    quiet_hours: QuietHours | None = None
+    daily_limit: int | None = None
+    channels: tuple[Channel, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+
+    @property
+    def has_feed(self) -> bool:
+        return any(channel.kind == "atom" for channel in self.channels)

@@ -1,0 +1,191 @@
+"""When a delivery may go out: digest times, quiet hours and time zones, both clock-change nights included."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+WEEKDAYS = ("mondays", "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays")
+_EVERY_DAY = frozenset(range(7))
+_WORKING_DAYS = frozenset(range(5))
+_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_AT = re.compile(r"(\w+) at (\d{1,2}:\d{2})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Immediately:
+    """As soon as it is known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hourly:
+    """At each full hour of the wall clock."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class At:
+    """At one time of the wall clock on certain days of the week (Monday is 0)."""
+
+    days: frozenset[int]
+    at: time
+
+    def __post_init__(self) -> None:
+        if not self.days or not self.days <= _EVERY_DAY:
+            raise ValueError(f"{set(self.days)} are no days of the week")
+
+
+Schedule = Immediately | Hourly | At
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuietHours:
+    """A part of each day in which nothing is sent; over midnight where `end` is before `start`."""
+
+    start: time
+    end: time
+
+
+def parse_time(text: str) -> time:
+    """`8:00` or `08:00` as a time of day; ValueError says what is expected."""
+    found = _TIME.fullmatch(text.strip())
+    if not found:
+        raise ValueError(f"{text!r} is not a time of day like 08:00")
+    return time(int(found[1]), int(found[2]))
+
+
+def parse_schedule(text: str) -> Schedule:
+    """A `deliver:` value; ValueError says what is possible."""
+    words = " ".join(text.split()).lower()
+    if words == "immediately":
+        return Immediately()
+    if words == "hourly":
+        return Hourly()
+    found = _AT.fullmatch(words)
+    days = _days(found[1]) if found else None
+    if not found or days is None:
+        raise ValueError(
+            f"{text!r} is no delivery time; use immediately, hourly, daily at HH:MM, "
+            "weekdays at HH:MM or mondays at HH:MM"
+        )
+    return At(days=days, at=parse_time(found[2]))
+
+
+def _days(word: str) -> frozenset[int] | None:
+    if word in ("daily", "weekdays"):
+        return _EVERY_DAY if word == "daily" else _WORKING_DAYS
+    return frozenset({WEEKDAYS.index(word)}) if word in WEEKDAYS else None
+
+
+def schedule_text(schedule: Schedule) -> str:
+    """The schedule as it is written in the configuration."""
+    if isinstance(schedule, At):
+        days = {_EVERY_DAY: "daily", _WORKING_DAYS: "weekdays"}.get(schedule.days)
+        return f"{days or WEEKDAYS[min(schedule.days)]} at {schedule.at:%H:%M}"
+    return "hourly" if isinstance(schedule, Hourly) else "immediately"
+
+
+def parse_quiet_hours(text: str) -> QuietHours:
+    """`22:00-07:00`; ValueError where it is no such span or an empty one."""
+    start, dash, end = text.replace("–", "-").partition("-")
+    if not dash:
+        raise ValueError(f"{text!r} is no span of quiet hours like 22:00-07:00")
+    quiet = QuietHours(start=parse_time(start), end=parse_time(end))
+    if quiet.start == quiet.end:
+        raise ValueError("quiet hours that start and end at the same time would be the whole day or nothing")
+    return quiet
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """The IANA zone of that name; ValueError where there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no IANA time zone like Europe/Berlin") from error
+
+
+def release_time(now: datetime, *, schedule: Schedule, quiet: QuietHours | None, zone: ZoneInfo) -> datetime:
+    """The first moment not before `now` (UTC) at which the schedule allows it and no quiet hours forbid it.
+
+    A digest time inside the quiet hours waits for their end, and takes along what came while it waited. A
+    time that the clock skips in spring is the moment of the change's end; of one that comes twice in autumn
+    a digest goes at the first, and quiet hours begin at the first and end at the second.
+    """
+    return _release_time(now, schedule, quiet, zone)
+
+
+def local_day(now: datetime, zone: ZoneInfo) -> str:
+    """The person's calendar day, ISO: what a daily limit counts by."""
+    return now.astimezone(zone).date().isoformat()
+
+
+# One digest is planned for many people with the same few rules at the same moment.
+@lru_cache(maxsize=1024)
+def _release_time(now: datetime, schedule: Schedule, quiet: QuietHours | None, zone: ZoneInfo) -> datetime:
+    moments = (_after_quiet(moment, quiet, zone) for moment in _scheduled(now, schedule, zone))
+    return next(moment for moment in moments if moment >= now)
+
+
+def _scheduled(now: datetime, schedule: Schedule, zone: ZoneInfo) -> Iterable[datetime]:
+    """The schedule's moments in order, from one that may still wait in quiet hours to one after `now`."""
+    if isinstance(schedule, At):
+        return _digest_times(now, schedule, zone)
+    return _full_hours(now, zone) if isinstance(schedule, Hourly) else (now,)
+
+
+def _full_hours(now: datetime, zone: ZoneInfo) -> list[datetime]:
+    """The full hours of the wall clock around `now`; clocks that are set back by up to three hours included."""
+    hour = now.astimezone(zone).replace(minute=0, second=0, microsecond=0, tzinfo=None)
+    walls = [hour + timedelta(hours=hours) for hours in range(-4, 3)]
+    return sorted({_moment(wall, zone, fold=fold) for wall in walls for fold in (0, 1)})
+
+
+def _digest_times(now: datetime, schedule: At, zone: ZoneInfo) -> Iterator[datetime]:
+    today = now.astimezone(zone).date()
+    days = (today + timedelta(days=offset) for offset in range(-2, 9))
+    return (
+        _moment(datetime.combine(day, schedule.at), zone) for day in days if day.weekday() in schedule.days
+    )
+
+
+def _moment(wall: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
+    """UTC of a wall-clock time: the `fold` of two, and for one that does not exist the end of the gap.
+
+    In a gap fold=0 uses the offset before the change and fold=1 the one after (PEP 495), so the two
+    candidates lie around the change; the change itself is found between them to the second.
+    """
+    moment = wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) == wall:
+        return moment
+    early, late = (wall.replace(tzinfo=zone, fold=side).astimezone(UTC) for side in (1, 0))
+    before = early.astimezone(zone).utcoffset()
+    while late - early > timedelta(seconds=1):
+        middle = early + (late - early) / 2
+        if middle.astimezone(zone).utcoffset() == before:
+            early = middle
+        else:
+            late = middle
+    return late.replace(microsecond=0)
+
+
+def _after_quiet(moment: datetime, quiet: QuietHours | None, zone: ZoneInfo) -> datetime:
+    """The moment, or the end of the quiet hours it lies in.
+
+    Where a whole day was skipped, one night's quiet hours end as the next one's begin.
+    """
+    for start, end in _quiet_spans(moment, quiet, zone) if quiet else ():
+        if start <= moment < end:
+            moment = end
+    return moment
+
+
+def _quiet_spans(moment: datetime, quiet: QuietHours, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+    """The quiet hours of the day before, of the day and of the day after, in order."""
+    over_midnight = quiet.end < quiet.start
+    local = moment.astimezone(zone).date()
+    for offset in (-1, 0, 1):
+        day = local + timedelta(days=offset)
+        start = _moment(datetime.combine(day, quiet.start), zone)
+        end = _moment(datetime.combine(day + timedelta(days=over_midnight), quiet.end), zone, fold=1)
+        yield start, end

@@ -1,0 +1,1 @@
+"""What happens in which order; the world is reached only through the ports."""

@@ -1,0 +1,201 @@
+"""The doctor: looks at sources and subscriptions over everything that is stored."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from bot.domain.papers import Paper, PaperId
+from bot.domain.query import Document, Query, document_of
+from bot.domain.routing import Audience
+from bot.domain.search.checkup import ENOUGH, Finding, Found, subject_of, subscription_findings
+from bot.domain.search.sources import SourceDay, source_findings
+from bot.domain.search.spelling import Noise, Speller, Spelling
+from bot.pipeline.ports import DigestRecord, Records, Shelf
+
+RECENT = 90
+GAIN = 0.2
+"""A spelling that finds less than this share more is not worth a word."""
+LARGE = 0.5
+"""A subscription that misses a larger share of what a better spelling finds needs a look."""
+_STEPS = (0.1, 0.15, 0.2, 0.25, 0.3)
+MOST_SPELLED = 300
+"""Different queries whose spelling is tried; trying one costs as much as matching twenty."""
+
+
+class Doctor:
+    """One look at the state as it is now."""
+
+    def __init__(self, records: Records, shelf: Shelf, audience: Audience, today: dt.date) -> None:
+        self._records = records
+        self._audience = audience
+        self._today = today
+        self._papers = list(shelf.every_paper())
+
+    def sources(self) -> Iterator[Finding]:
+        """Silent and empty sources, changed forms, missing authors and keys, files that are no digests."""
+        papers = {paper.id: paper for paper in self._papers}
+        by_source: dict[str, list[SourceDay]] = defaultdict(list)
+        for digest in self._records.digests():
+            if digest.date:
+                by_source[source_of(digest)].append(_source_day(digest, digest.date, papers))
+        for source, days in sorted(by_source.items()):
+            yield from source_findings(source, days, self._today)
+        for name, why in self._records.unreadable().items():
+            yield Finding(
+                area="sources",
+                kind="unreadable",
+                subject=name,
+                what=why.removeprefix(f"{name}: "),
+                figures={"file": name},
+            )
+
+    def subscriptions(self) -> Iterator[Finding]:
+        """Dead, noisy, contained and overlapping subscriptions; better spellings, and noise."""
+        subscribers = tuple(self._audience.subscribers.values())
+        newest = self._records.newest_day()
+        recent = frozenset(
+            paper.id
+            for paper in self._papers
+            if newest is None or paper.latest is None or paper.latest > newest - dt.timedelta(days=RECENT)
+        )
+        found = self._found()
+        yield from subscription_findings(subscribers, found, recent, len(self._papers), RECENT)
+        yield from self._thresholds(found)
+        if len(self._papers) >= ENOUGH:
+            yield from self._spellings()
+
+    def _found(self) -> Found:
+        found: dict[tuple[str, str], set[PaperId]] = defaultdict(set)
+        for (name, paper), subscriptions in self._audience.matches(self._papers).items():
+            for subscription in subscriptions:
+                found[name, subscription.name].add(paper)
+        return {key: frozenset(papers) for key, papers in found.items()}
+
+    def _thresholds(self, found: Found) -> Iterator[Finding]:
+        """For papers like others: how many the threshold lets pass, and what other ones would."""
+        likeness = self._audience.likeness
+        if likeness is None:
+            return
+        near = [(paper.id, likeness.nearness(document_of(paper))) for paper in self._papers]
+        for subscriber in self._audience.subscribers.values():
+            for one in subscriber.subscriptions:
+                if not one.like:
+                    continue
+                best = [
+                    max((by.get(liked, 0.0) for liked in one.like if liked != paper), default=0.0)
+                    for paper, by in near
+                ]
+                others = {step: sum(value >= step for value in best) for step in _STEPS}
+                passing = len(found.get((subscriber.id, one.name), ()))
+                told = ", ".join(f"{count} from {step}" for step, count in others.items())
+                unknown = [paper for paper in one.like if paper not in {paper for paper, _ in near}]
+                yield Finding(
+                    area="subscriptions",
+                    kind="near",
+                    subject=subject_of(subscriber, one),
+                    what=f"lets {passing} of {len(near)} papers pass, near by {one.near} at least; by threshold: {told}"
+                    + (f"; not stored, so nothing is near: {', '.join(unknown)}" if unknown else ""),
+                    urgent=bool(unknown),
+                    figures={
+                        "near": one.near,
+                        "matches": passing,
+                        **{f"from {step}": n for step, n in others.items()},
+                    },
+                )
+
+    def _spellings(self) -> Iterator[Finding]:
+        asked: dict[Query, list[str]] = defaultdict(list)
+        for subscriber in self._audience.subscribers.values():
+            for subscription in subscriber.subscriptions:
+                if subscription.query is not None:
+                    asked[subscription.query].append(subject_of(subscriber, subscription))
+        speller = Speller(self._documents())
+        for query, subjects in list(asked.items())[:MOST_SPELLED]:
+            yield from _spelling_findings(speller, query, subjects[0])
+        if len(asked) > MOST_SPELLED:
+            yield Finding(
+                area="subscriptions",
+                kind="spelling",
+                subject=f"{len(asked) - MOST_SPELLED} more queries",
+                what=f"the spelling of the first {MOST_SPELLED} was tried; `paperboy preview` shows the others",
+                urgent=False,
+                figures={"left_out": len(asked) - MOST_SPELLED},
+            )
+
+    def _documents(self) -> Sequence[Document]:
+        return [document_of(paper) for paper in self._papers]
+
+
+def source_of(digest: DigestRecord) -> str:
+    """The source that a digest is of: its folder, and its kind where a folder may hold several."""
+    folder = digest.name.rpartition("/")[0]
+    kind = {"table": "tables", "quiz_text": "quiz texts", "quiz_page": "quiz pages"}[digest.kind]
+    return f"{kind} in {folder}" if folder else kind
+
+
+def _source_day(digest: DigestRecord, day: dt.date, papers: Mapping[PaperId, Paper]) -> SourceDay:
+    """The digest, counted; what it lacks is seen on its papers as they are now, whoever completed them."""
+    named = [papers[one] for one in digest.papers if one in papers]
+    questions = [question for paper in named for question in paper.edition("en").quiz]
+    lists_authors = digest.kind == "table"
+    return SourceDay(
+        day=day,
+        name=digest.name,
+        entries=digest.entries,
+        problems=sum(line > 1 for line, _ in digest.problems) if digest.entries else 0,
+        without_authors=sum(not paper.authors for paper in named) if lists_authors else 0,
+        questions=0 if lists_authors else len(questions),
+        unkeyed=0 if lists_authors else sum(not question.keyed for question in questions),
+    )
+
+
+def _spelling_findings(speller: Speller, query: Query, subject: str) -> Iterator[Finding]:
+    for better in speller.better(query)[:2]:
+        if better.missed >= GAIN:
+            yield _better(subject, better)
+    for noise in speller.prefix_noise(query):
+        if noise.share >= GAIN:
+            yield _noise(
+                subject,
+                noise,
+                f"{noise.term} brings {noise.looser} papers, {noise.share:.0%} of them without the word itself",
+                urgent=noise.share >= LARGE,
+            )
+    for noise in speller.inside_noise(query):
+        if noise.share >= LARGE and noise.found:
+            yield _noise(
+                subject,
+                noise,
+                f"{noise.term} is matched as a whole word ({noise.found} papers); the same letters inside of any "
+                f"word would bring {noise.looser}, {noise.share:.0%} noise",
+                urgent=False,
+            )
+
+
+def _better(subject: str, better: Spelling) -> Finding:
+    return Finding(
+        area="subscriptions",
+        kind="spelling",
+        subject=subject,
+        what=f"finds {better.found} papers and misses {better.missed:.0%} of the {better.would_find} that "
+        f"{better.query} finds ({better.term} {better.change})",
+        urgent=better.missed >= LARGE,
+        figures={
+            "found": better.found,
+            "would_find": better.would_find,
+            "missed": round(better.missed, 3),
+            "better": better.query,
+        },
+    )
+
+
+def _noise(subject: str, noise: Noise, what: str, *, urgent: bool) -> Finding:
+    words = f" (most: {', '.join(noise.words)})" if noise.words else ""
+    return Finding(
+        area="subscriptions",
+        kind="noise",
+        subject=subject,
+        what=what + words,
+        urgent=urgent,
+        figures={"found": noise.found, "looser": noise.looser, "noise": round(noise.share, 3)},
+    )

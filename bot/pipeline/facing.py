@@ -1,0 +1,92 @@
+"""What those who face people may ask and do: the web server's library and the conversation's desk."""
+
+from datetime import datetime
+
+from bot.domain.delivery import STOPPED, UNSUBSCRIBED, Parcel, Target
+from bot.domain.feeds import Feed
+from bot.domain.papers import PaperId
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.feeds import FeedDesk
+from bot.pipeline.parcels import Packer
+from bot.pipeline.ports import Outbox, Shelf, StoredPaper, Tokens, Told
+from bot.pipeline.roster import Roster
+
+
+class ReadingRoom:
+    """The library over the state."""
+
+    def __init__(self, shelf: Shelf, outbox: Outbox, tokens: Tokens, feeds: FeedDesk) -> None:
+        self._shelf = shelf
+        self._outbox = outbox
+        self._tokens = tokens
+        self._feeds = feeds
+
+    def edition(self) -> str:
+        return self._feeds.edition()
+
+    def everything(self) -> Feed:
+        return self._feeds.everything()
+
+    def feed_behind(self, token: str) -> Feed | None:
+        return self._feeds.behind(token)
+
+    def paper(self, paper_id: PaperId) -> StoredPaper | None:
+        return self._shelf.stored([paper_id]).get(paper_id)
+
+    def unsubscribable(self, token: str) -> Target | None:
+        key = self._tokens.subject("unsubscribe", token)
+        place = self._outbox.place(key) if key else None
+        return place.target if place else None
+
+    def unsubscribe(self, token: str, now: datetime) -> Target | None:
+        target = self.unsubscribable(token)
+        if target is not None:
+            self._outbox.suspend(target.key, UNSUBSCRIBED, now)
+        return target
+
+
+class ChatDesk:
+    """The desk over the state, for chats of Telegram."""
+
+    def __init__(self, shelf: Shelf, outbox: Outbox, packer: Packer, roster: Roster) -> None:
+        self._shelf = shelf
+        self._outbox = outbox
+        self._packer = packer
+        self._roster = roster
+
+    def subscribers_at(self, chat: str) -> tuple[Subscriber, ...]:
+        place = self._place(chat)
+        return tuple(
+            subscriber
+            for subscriber in self._roster.audience.subscribers.values()
+            if any(channel.target == place for channel in subscriber.channels)
+        )
+
+    def latest_for(self, chat: str, limit: int) -> tuple[Told, ...]:
+        subscribers = self.subscribers_at(chat)
+        if not subscribers:
+            return tuple(Told(paper=stored.paper) for stored in self._shelf.newest(limit))
+        subscriber = subscribers[0]
+        return tuple(
+            Told(
+                paper=one.stored.paper,
+                reasons=self._roster.reasons(subscriber, one.stored.paper, one.subscriptions),
+            )
+            for one in self._shelf.noted(subscriber.id, limit)
+        )
+
+    def stop(self, chat: str, now: datetime) -> bool:
+        return bool(self.subscribers_at(chat)) and self._outbox.suspend(self._place(chat), STOPPED, now)
+
+    def resume(self, chat: str, now: datetime) -> bool:
+        return self._outbox.revive(self._place(chat), now)
+
+    def message(self, batch: str, chat: str) -> Parcel | None:
+        found = self._outbox.rows_of(batch)
+        if found is None or found[0].target.address != chat or found[0].kind != "alert":
+            return None
+        subscriber = self._roster.subscriber(found[0].subscriber)
+        return self._packer.shown_again(found[0], subscriber) if subscriber else None
+
+    def _place(self, chat: str) -> str:
+        return self._outbox.place_at("telegram", chat) or f"telegram:{chat}"

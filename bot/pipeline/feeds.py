@@ -1,0 +1,119 @@
+"""Feeds as they stand: all papers, and each subscriber's own."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+
+from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
+from bot.domain.notices import Reason
+from bot.domain.papers import PaperId
+from bot.domain.routing import Audience
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.ports import FeedWriter, Shelf, StoredPaper, Tokens
+from bot.pipeline.roster import Roster
+
+EVERYTHING = "all"
+_REMEMBERED = 20_000
+_Reasoned = tuple[str, PaperId, datetime, int, tuple[str, ...]]
+"""Subscriber, paper, when it last gained something, how many digests named it, and the subscriptions."""
+_NO_NEWS = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a feed without entries was last updated: some fixed moment, so that its bytes stay the same."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """What the settings say about where readers find us."""
+
+    title: str
+    url: str
+    authority: str
+    entries: int
+
+
+class FeedDesk:
+    """Puts feeds together from the state, newest papers first."""
+
+    def __init__(self, shelf: Shelf, tokens: Tokens, roster: Roster, site: Site) -> None:
+        self._shelf = shelf
+        self._tokens = tokens
+        self._roster = roster
+        self._site = site
+        self._known: dict[_Reasoned, tuple[Reason, ...]] = {}
+        self._known_for: Audience | None = None
+
+    def everything(self) -> Feed:
+        """The feed of all papers."""
+        entries = tuple(self._entry(stored, ()) for stored in self._shelf.newest(self._site.entries))
+        return self._feed(EVERYTHING, self._site.title, entries, "/feed.atom")
+
+    def of(self, subscriber: Subscriber) -> Feed:
+        """A subscriber's own: what was noticed for them, with the reasons."""
+        noted = self._shelf.noted(subscriber.id, self._site.entries)
+        entries = tuple(
+            self._entry(one.stored, self._reasons(subscriber, one.stored, one.subscriptions)) for one in noted
+        )
+        token = self._tokens.issue("feed", subscriber.id)
+        title = f"{self._site.title}: {subscriber.id}"
+        return self._feed(f"subscriber/{subscriber.id}", title, entries, f"/feeds/{token}.atom")
+
+    def behind(self, token: str) -> Feed | None:
+        """The private feed that the token opens."""
+        name = self._tokens.subject("feed", token)
+        subscriber = self._roster.subscriber(name) if name else None
+        return self.of(subscriber) if subscriber and subscriber.has_feed else None
+
+    def write_all(self, writer: FeedWriter) -> int:
+        """Write every feed file whose content changed, and count those."""
+        written = int(writer.write(EVERYTHING, self.everything()))
+        for subscriber in self._roster.audience.subscribers.values():
+            if subscriber.has_feed:
+                written += writer.write(subscriber.id, self.of(subscriber))
+        return written
+
+    def write_for(self, writer: FeedWriter, name: str) -> bool:
+        """Write one subscriber's feed file; False where nobody of that name has a feed any more."""
+        subscriber = self._roster.subscriber(name)
+        if subscriber is None or not subscriber.has_feed:
+            return False
+        writer.write(name, self.of(subscriber))
+        return True
+
+    def edition(self) -> str:
+        """Changes whenever any feed may be another one: with what is stored, and with what people ask for."""
+        return f"{self._shelf.edition()}-{self._roster.audience.fingerprint}"
+
+    def _reasons(
+        self, subscriber: Subscriber, stored: StoredPaper, names: tuple[str, ...]
+    ) -> tuple[Reason, ...]:
+        """The reasons, remembered: of a feed's entries only the newest are new each time it is written."""
+        audience = self._roster.audience
+        if audience is not self._known_for or len(self._known) > _REMEMBERED:
+            self._known, self._known_for = {}, audience
+        if any(one.like for one in subscriber.subscriptions):  # what is near changes with every paper
+            return self._roster.reasons(subscriber, stored.paper, names)
+        key = (subscriber.id, stored.paper.id, stored.changed_at, len(stored.paper.sources), names)
+        known = self._known
+        if key not in known:
+            known[key] = self._roster.reasons(subscriber, stored.paper, names)
+        return known[key]
+
+    def _feed(self, name: str, title: str, entries: tuple[FeedEntry, ...], path: str) -> Feed:
+        return Feed(
+            id=feed_id(self._site.authority, name),
+            title=title,
+            updated=max((entry.updated for entry in entries), default=_NO_NEWS),
+            entries=entries,
+            self_url=self._site.url.rstrip("/") + path,
+            site_url=self._site.url,
+        )
+
+    def _entry(self, stored: StoredPaper, why: tuple[Reason, ...]) -> FeedEntry:
+        day = stored.paper.date
+        seen = stored.first_seen_at
+        published = datetime.combine(day, time(), UTC) if day else seen
+        return FeedEntry(
+            id=entry_id(self._site.authority, stored.paper.id),
+            paper=stored.paper,
+            published=min(published, seen),
+            updated=stored.changed_at,
+            reasons=why,
+        )

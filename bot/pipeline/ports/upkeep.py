@@ -1,0 +1,19 @@
+"""What is done to the state now and then so that it stays small."""
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Upkeep(Protocol):
+    """Forgets what nobody needs any more; never what keeps a thing from being sent twice."""
+
+    def thin_messages(self, before: datetime, limit: int) -> int:
+        """Forget what messages were made before that moment that ended well, and say how many (at most `limit`).
+
+        Their rows stay, with key, state and times; how they were put together, and receipts, go.
+        """
+        ...
+
+    def thin_updates(self, before: datetime) -> int:
+        """Forget what updates said that were answered before that moment, but not that they were."""
+        ...

@@ -1,0 +1,51 @@
+"""The world: time, readers, the ways out and the files of feeds."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain.delivery import Parcel, Receipt
+from bot.domain.digests import Digest
+from bot.domain.feeds import Feed
+from bot.domain.subscriptions import ChannelKind
+
+Reader = Callable[[bytes, str], Digest]
+"""The bytes of a file and its name to a digest; raises NotADigest."""
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now(self) -> datetime:
+        """This moment, aware, UTC."""
+        ...
+
+
+class Publisher(Protocol):
+    """One way out that speaks to a service."""
+
+    kind: ChannelKind
+
+    async def send(self, parcel: Parcel) -> Receipt:
+        """The service's receipt once it has taken the parcel over as one message.
+
+        Raises a DeliveryError and nothing else for what can go wrong outside; sending the same parcel
+        again gives the same message.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+class FeedWriter(Protocol):
+    """Where feeds become files."""
+
+    def write(self, name: str, feed: Feed) -> bool:
+        """Replace the feed file of that name whole or not at all; False where its bytes were the same."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Forget the feed file of that name; silent where there is none."""
+        ...

@@ -1,0 +1,25 @@
+"""Keeping the state small: what only recent messages need is forgotten, what prevents repeats never."""
+
+import logging
+from datetime import datetime, timedelta
+
+from bot.pipeline.ports import Upkeep
+
+log = logging.getLogger(__name__)
+
+MESSAGES_KEPT = timedelta(days=90)
+"""So long a message can still be edited, replied to with a quiz and asked for more."""
+UPDATES_KEPT = timedelta(days=30)
+_AT_A_TIME = 1_000
+"""Messages in one transaction, so that nobody waits for long."""
+
+
+def thin(upkeep: Upkeep, now: datetime) -> int:
+    """Forget what is old, and say how many messages that were; safe to stop anywhere and to repeat."""
+    total = 0
+    while count := upkeep.thin_messages(now - MESSAGES_KEPT, _AT_A_TIME):
+        total += count
+    updates = upkeep.thin_updates(now - UPDATES_KEPT)
+    if total or updates:
+        log.info("state.thinned", extra={"messages": total, "updates": updates})
+    return total

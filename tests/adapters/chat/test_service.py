@@ -1,0 +1,190 @@
+"""The long poll: nothing is confirmed before it is stored, nothing is answered twice."""
+
+import asyncio
+import json
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.adapters.botapi.client import BotClient
+from bot.adapters.chat.events import KINDS
+from bot.adapters.chat.replies import COMMANDS
+from bot.adapters.publishers.telegram import TelegramPublisher
+from bot.domain.subscriptions import Channel
+from tests.adapters.chat.conftest import FakeDesk, MemoryUpdates, a_subscriber, running, until
+from tests.builders import a_parcel, a_question
+from tests.rigs.botapi import BotApi, Fault, SentPoll
+
+
+async def test_updates_are_confirmed_only_once_they_are_stored(
+    api: BotApi, desk: FakeDesk, kept: MemoryUpdates
+) -> None:
+    kept.failing = 3
+    async with running(api, desk, kept):
+        api.say(api.chat(1), "/help")
+        await until(lambda: api.messages)
+        await until(lambda: api.updates.confirmed)
+    assert list(kept.kept) == api.updates.confirmed
+    assert len(api.messages) == 1
+
+
+async def test_all_kinds_are_asked_for_each_time(api: BotApi, desk: FakeDesk, kept: MemoryUpdates) -> None:
+    async with running(api, desk, kept):
+        await until(lambda: api.calls["getUpdates"])
+    assert api.updates.allowed == frozenset(KINDS)
+
+
+async def test_what_was_stored_and_not_answered_is_answered_after_a_restart(
+    api: BotApi, desk: FakeDesk, kept: MemoryUpdates
+) -> None:
+    api.say(api.chat(1), "/help")
+    (waiting,) = api.updates.waiting
+    kept.kept[waiting["update_id"]] = json.dumps(waiting)
+    async with running(api, desk, kept):
+        await until(lambda: api.updates.confirmed)
+        await until(lambda: api.messages)
+    assert len(api.messages) == 1
+
+
+async def test_nothing_is_answered_twice_over_restarts(
+    api: BotApi, desk: FakeDesk, kept: MemoryUpdates
+) -> None:
+    api.say(api.chat(1), "/help")
+    for _ in range(3):
+        async with running(api, desk, kept):
+            await until(lambda: api.calls["getUpdates"] and api.messages)
+    assert len(api.messages) == 1
+
+
+async def test_votes_are_stored_and_left_for_later(api: BotApi, desk: FakeDesk, kept: MemoryUpdates) -> None:
+    api.chat(1)
+    publisher = TelegramPublisher(api.token, api_url=api.url)
+    await publisher.send(replace(a_parcel(kind="telegram", address="1"), kind="quiz", question=a_question()))
+    await publisher.close()
+    poll = api.polls[0]
+    assert isinstance(poll, SentPoll)
+    async with running(api, desk, kept):
+        api.vote(poll, 8, 1)
+        await until(lambda: api.updates.confirmed)
+    (body,) = map(json.loads, kept.kept.values())
+    assert body["poll_answer"]["option_ids"] == [1]
+    assert kept.taken == set()
+
+
+async def test_numbers_that_begin_anew_are_neither_lost_nor_answered_twice(
+    api: BotApi, desk: FakeDesk, kept: MemoryUpdates
+) -> None:
+    chat = api.chat(1)
+    async with running(api, desk, kept):
+        api.say(chat, "/help")
+        await until(lambda: api.updates.confirmed)
+        api.updates.restart_numbers(17)
+        api.say(chat, "/help")
+        await until(lambda: 17 in api.updates.confirmed)
+    assert len(api.messages) == 2
+
+
+@pytest.mark.parametrize("kind", ["error", "drop", "garbage"])
+async def test_an_outage_is_waited_out(api: BotApi, desk: FakeDesk, kept: MemoryUpdates, kind: str) -> None:
+    api.fail(*[Fault(kind=kind, methods=("getUpdates", "getMe"))] * 4)
+    async with running(api, desk, kept):
+        api.say(api.chat(1), "/help")
+        await until(lambda: api.messages)
+
+
+async def test_a_wrong_token_ends_the_conversation_and_says_why(
+    api: BotApi, desk: FakeDesk, kept: MemoryUpdates, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(api, desk, kept, token="123:wrong") as task:
+        await asyncio.wait_for(asyncio.shield(task), 5)
+    (record,) = (one for one in caplog.records if one.msg == "chat.stopped")
+    assert record.levelno == logging.ERROR
+    assert "telegram.token" in record.error
+
+
+async def test_a_second_poller_is_named_and_the_conversation_goes_on_when_it_is_gone(
+    api: BotApi, desk: FakeDesk, kept: MemoryUpdates, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = BotClient(api.token, api_url=api.url)
+    async with running(api, desk, kept):
+        await until(lambda: api.calls["getUpdates"] == 1)
+        asking = asyncio.create_task(other.updates(offset=None, wait=timedelta(seconds=20), kinds=KINDS))
+        await until(lambda: any(one.msg == "chat.second_poller" for one in caplog.records))
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        api.say(api.chat(1), "/help")
+        await until(lambda: api.messages)
+    await other.close()
+
+
+async def test_a_short_flood_wait_delays_the_answer_and_a_long_one_drops_it(
+    api: BotApi, desk: FakeDesk, kept: MemoryUpdates, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat = api.chat(1)
+    api.fail(Fault(kind="flood", seconds=1))
+    async with running(api, desk, kept):
+        api.say(chat, "/help")
+        await until(lambda: api.messages)
+        api.fail(Fault(kind="flood", seconds=3600))
+        api.say(chat, "/list")
+        await until(lambda: any(one.msg == "chat.answer_not_sent" for one in caplog.records))
+        api.say(chat, "/stop")
+        await until(lambda: len(api.messages) == 2)
+    assert "Nothing is sent here" in api.messages[-1].text
+
+
+async def test_one_update_that_cannot_be_read_does_not_stop_the_others(
+    api: BotApi, desk: FakeDesk, kept: MemoryUpdates
+) -> None:
+    chat = api.chat(1)
+    async with running(api, desk, kept):
+        for body in (
+            {},
+            {"chat": 5},
+            {"chat": {"id": "x"}, "text": 7},
+            {"chat": chat.described(), "text": None},
+        ):
+            api.updates.add("message", body)
+        api.updates.add("callback_query", {"id": 1, "data": "more:b:1"})
+        api.updates.add("my_chat_member", {"chat": chat.described(), "new_chat_member": None})
+        api.say(chat, "/help")
+        await until(lambda: api.messages)
+    assert len(kept.taken) == 7
+
+
+async def test_a_desk_that_fails_costs_one_answer_only(
+    api: BotApi,
+    desk: FakeDesk,
+    kept: MemoryUpdates,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: object) -> tuple[object, ...]:
+        raise RuntimeError("no desk")
+
+    monkeypatch.setattr(desk, "latest_for", broken)
+    chat = api.chat(1)
+    async with running(api, desk, kept):
+        api.say(chat, "/latest")
+        await until(lambda: any(one.msg == "chat.answer_failed" for one in caplog.records))
+        api.say(chat, "/help")
+        await until(lambda: api.messages)
+
+
+async def test_a_stop_is_kept_even_if_the_answer_cannot_be_sent(
+    api: BotApi, desk: FakeDesk, kept: MemoryUpdates
+) -> None:
+    desk.subscribers = [a_subscriber("alice", Channel(kind="telegram", address="1"))]
+    api.fail(Fault(kind="drop"))
+    async with running(api, desk, kept):
+        api.say(api.chat(1), "/stop")
+        await until(lambda: kept.taken)
+    assert desk.stopped == {"1"}
+
+
+async def test_the_menu_of_commands_is_set(api: BotApi, desk: FakeDesk, kept: MemoryUpdates) -> None:
+    async with running(api, desk, kept):
+        await until(lambda: api.calls["getUpdates"])
+    assert list(api.commands) == list(COMMANDS)

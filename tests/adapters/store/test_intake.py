@@ -1,0 +1,144 @@
+"""Taking in: files, digests, people and rows, all in one transaction."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from bot.adapters.store import Store
+from bot.domain.digests import Problem
+from bot.pipeline.ports import NOT_NEW, FileMark, TakenDigest
+from tests.adapters.store.conftest import Hand
+from tests.builders import NOW, a_delivery, a_digest, a_paper
+
+
+def taken(name: str = "a.md", sha256: str = "aa", *numbers: int) -> TakenDigest:
+    digest = a_digest(
+        *numbers, problems=(Problem(line=3, what="a row without a title"),), tips={"en": "Read."}
+    )
+    return TakenDigest(name=name, sha256=sha256, digest=digest)
+
+
+# --- files and digests ------------------------------------------------------------------------------------
+
+
+def test_what_was_taken_in_is_known_by_name_and_content(store: Store):
+    with store.intake.transaction() as tx:
+        tx.save_digests([taken("a.md", "aa", 1, 2), taken("b.md", "bb")], NOW)
+        tx.save_files([FileMark(name="notes.txt", sha256="cc", error="no digest")])
+        assert tx.digests_known(["aa", "bb", "cc", "dd"]) == {"aa", "bb"}
+    assert store.intake.known_files() == {"a.md": "aa", "b.md": "bb", "notes.txt": "cc"}
+
+
+def test_a_file_holds_what_it_held_last(store: Store):
+    with store.intake.transaction() as tx:
+        tx.save_files([FileMark(name="a.md", sha256="aa", error="no digest")])
+        assert store.outbox.counts(NOW).unreadable == 0  # not yet: the transaction is open
+    assert store.outbox.counts(NOW).unreadable == 1
+    with store.intake.transaction() as tx:
+        tx.save_digests([taken("a.md", "bb")], NOW)
+    assert store.intake.known_files() == {"a.md": "bb"}
+    assert store.outbox.counts(NOW).unreadable == 0
+
+
+def test_a_digest_stored_twice_is_stored_once(store: Store):
+    for _ in range(2):
+        with store.intake.transaction() as tx:
+            tx.save_digests([taken("a.md", "aa", 1, 2), taken("copy.md", "aa", 1, 2)], NOW)
+    counts = store.outbox.counts(NOW)
+    assert (counts.digests, counts.entries) == (1, 2)
+
+
+def test_nothing_is_stored_for_nothing(store: Store):
+    with store.intake.transaction() as tx:
+        tx.save_digests([], NOW)
+        tx.save_files([])
+        tx.save_openings({}, NOW)
+        assert tx.plan([], NOW) == 0
+        assert tx.planned([]) == {}
+        assert tx.noticed([]) == {}
+        assert tx.digests_known([]) == frozenset()
+
+
+def test_a_transaction_that_fails_leaves_nothing(hand: Hand, store: Store):
+    with pytest.raises(IntegrityError), store.intake.transaction() as tx:  # noqa: PT012
+        tx.save_papers([a_paper(1)], NOW, changed=True)
+        tx.save_digests([taken("a.md", "aa", 1)], NOW)
+        tx.save_openings({"alice": 3}, NOW)
+        tx.plan([a_delivery(1)], NOW)
+        tx.plan([a_delivery(2)], NOW)  # its paper is not stored
+    counts = store.outbox.counts(NOW)
+    assert (counts.digests, counts.papers, sum(counts.deliveries.values())) == (0, 0, 0)
+    assert store.intake.known_files() == {}
+    assert hand.claim() == ()
+    with store.intake.transaction() as tx:
+        assert tx.met() == frozenset()
+
+
+# --- people -----------------------------------------------------------------------------------------------
+
+
+def test_the_new_are_known_with_what_they_are_still_to_get(store: Store):
+    with store.intake.transaction() as tx:
+        tx.save_openings({"alice": 3, "bob": None, "carol": NOT_NEW, "dave": 0}, NOW)
+    with store.intake.transaction() as tx:
+        assert tx.met() == {"alice", "bob", "carol", "dave"}
+        assert tx.openings() == {"alice": 3, "bob": None, "dave": 0}
+        tx.save_openings({"alice": NOT_NEW, "bob": 2}, NOW)
+        assert tx.openings() == {"bob": 2, "dave": 0}
+
+
+# --- rows -------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_planned_once(hand: Hand, store: Store):
+    assert hand.plan(a_delivery(1), a_delivery(2)) == 2
+    assert hand.plan(a_delivery(2), a_delivery(3), a_delivery(3)) == 1
+    assert [row.paper[-1] for row in hand.rows()] == ["1", "2", "3"]
+    with store.intake.transaction() as tx:
+        keys = [a_delivery(n).key for n in (1, 2, 9)]
+        assert tx.planned(keys) == {keys[0]: "pending", keys[1]: "pending"}
+
+
+def test_a_row_that_was_planned_stays_as_it_was(hand: Hand):
+    hand.plan(a_delivery(1))
+    hand.plan(a_delivery(1, state="held", due_at=NOW + timedelta(days=1)))
+    (row,) = hand.rows()
+    assert (row.state, row.due_at, row.created_at) == ("pending", NOW, NOW)
+
+
+def test_a_place_is_ready_when_its_first_row_is_due(hand: Hand, store: Store):
+    hand.alerts(1, state="held", due_at=NOW + timedelta(hours=2))
+    assert store.outbox.next_due() == NOW + timedelta(hours=2)
+    hand.alerts(2, state="held", due_at=NOW + timedelta(hours=1))
+    assert store.outbox.next_due() == NOW + timedelta(hours=1)
+    hand.alerts(3, state="held", due_at=NOW + timedelta(hours=3))
+    assert store.outbox.next_due() == NOW + timedelta(hours=1)
+
+
+def test_new_rows_do_not_end_a_places_wait(hand: Hand, store: Store):
+    hand.alerts(1)
+    later = NOW + timedelta(minutes=30)
+    hand.settle(hand.one(), "pending", wait_until=later)
+    hand.alerts(2)
+    assert store.outbox.next_due() == later
+    assert hand.claim() == ()
+    assert len(hand.claim(later)) == 1
+
+
+def test_rows_planned_while_their_place_is_being_sent_to_come_next(hand: Hand, store: Store):
+    hand.alerts(1)
+    claim = hand.one()
+    hand.alerts(2)
+    assert hand.claim() == ()
+    assert store.outbox.next_due() == NOW + timedelta(minutes=5)  # the lease: nothing to do before
+    hand.settle(claim)
+    assert store.outbox.next_due() == NOW
+    assert [row.paper for row in hand.one().rows] == [a_paper(2).id]
+
+
+def test_the_address_of_a_place_that_moved_is_not_taken_back(hand: Hand, store: Store):
+    hand.alerts(1)
+    hand.settle(hand.one(), "pending", moved_to="-1009")
+    hand.alerts(2)
+    assert hand.one().target.address == "-1009"

@@ -1,0 +1,213 @@
+"""Opening a state: new, old, newer, foreign, damaged or held by somebody else."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from bot.adapters.store import Store, engine
+from bot.adapters.store.engine import reading, writing
+from bot.domain.errors import StateDamaged, StateError, StateLocked, StateTooNew
+from tests.adapters.store.conftest import Database, Hand
+from tests.builders import NOW, a_paper
+
+SOON = timedelta(milliseconds=20)
+
+
+@pytest.fixture
+def database(sqlite_only: Database) -> Database:
+    return sqlite_only
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.sqlite3"
+
+
+@pytest.fixture
+def made(database: Database, path: Path) -> Path:
+    """A state that is there already."""
+    database.open()
+    database.close()
+    return path
+
+
+@contextmanager
+def another_writer(path: Path) -> Iterator[sqlite3.Connection]:
+    """Somebody who holds the state, as another process would."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+        connection.execute("ROLLBACK")
+
+
+def change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+def test_a_new_state_is_made_with_its_folder(tmp_path: Path):
+    path = tmp_path / "new" / "folder" / "s.sqlite3"
+    Store(f"sqlite:///{path}").close()
+    assert path.is_file()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StateError, match=r"file/.*the folder cannot be made"):
+        Store(f"sqlite:///{tmp_path}/file/state.sqlite3")
+
+
+def test_what_was_stored_is_there_after_opening_again(database: Database):
+    Hand(database.open()).keep(a_paper())
+    assert [one.paper for one in database.open().shelf.newest(5)] == [a_paper()]
+
+
+def test_every_connection_is_durable_and_keeps_its_word(store: Store):
+    names = ("journal_mode", "synchronous", "foreign_keys")
+    with reading(store._engine) as one, reading(store._engine) as other:
+        for connection in (one, other):
+            found = [connection.execute(text(f"PRAGMA {name}")).scalar() for name in names]
+            assert found == ["wal", 2, 1]  # 2 is FULL
+
+
+def test_a_write_is_all_or_nothing(store: Store):
+    with pytest.raises(ZeroDivisionError), store.intake.transaction() as tx:  # noqa: PT012
+        tx.save_papers([a_paper()], NOW, changed=True)
+        _ = 1 / 0
+    assert store.shelf.newest(5) == ()
+
+
+def test_a_newer_state_is_refused_and_left_alone(made: Path):
+    change(made, "UPDATE alembic_version SET version_num = '9999'")
+    before = made.read_bytes()
+    with pytest.raises(StateTooNew, match=r"schema 9999.*install the newer"):
+        Store(f"sqlite:///{made}")
+    assert made.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "statement", ["CREATE TABLE mine (x)", "CREATE TABLE alembic_version (version_num VARCHAR(32))"]
+)
+def test_another_programs_database_is_refused_and_left_alone(path: Path, statement: str):
+    change(path, statement)
+    with pytest.raises(StateDamaged, match="another program"):
+        Store(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (1,)
+
+
+def test_a_state_that_says_no_version_is_refused(made: Path):
+    change(made, "DELETE FROM alembic_version")
+    with pytest.raises(StateDamaged, match="does not say"):
+        Store(f"sqlite:///{made}")
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path):
+    path.write_bytes(b"this is a diary, not a state. " * 50)
+    with pytest.raises(StateDamaged, match="damaged"):
+        Store(f"sqlite:///{path}")
+    assert path.read_bytes().startswith(b"this is a diary")
+
+
+def test_a_torn_state_is_called_damaged(made: Path):
+    data = made.read_bytes()
+    made.write_bytes(data[: len(data) // 3])
+    with pytest.raises(StateDamaged, match=r"damaged.*backup"):
+        Store(f"sqlite:///{made}").outbox.counts(NOW)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_state_that_may_not_be_written_is_said_so(made: Path):
+    made.chmod(0o400)
+    with pytest.raises(StateError, match="cannot be used"), writing(Store(f"sqlite:///{made}")._engine):
+        pass
+
+
+def test_a_folder_in_the_states_place_is_said_so(path: Path):
+    path.mkdir()
+    with pytest.raises(StateError, match="cannot be used"):
+        Store(f"sqlite:///{path}")
+
+
+def test_a_state_held_by_another_process_can_be_opened_and_read(made: Path):
+    with another_writer(made):
+        store = Store(f"sqlite:///{made}", patience=SOON)
+        assert store.outbox.counts(NOW).papers == 0
+        store.close()
+
+
+def test_a_writer_gives_up_on_a_state_that_is_held_too_long(made: Path):
+    store = Store(f"sqlite:///{made}", patience=SOON)
+    with another_writer(made), pytest.raises(StateLocked, match="locked by another process"):
+        store.outbox.expire(NOW)
+    store.close()
+
+
+def test_a_new_state_that_somebody_else_is_making_is_locked(path: Path):
+    with another_writer(path), pytest.raises(StateLocked, match="locked by another process"):
+        Store(f"sqlite:///{path}", patience=SOON)
+
+
+def test_writers_wait_for_each_other(made: Path):
+    store = Store(f"sqlite:///{made}")
+    threads: list[threading.Thread] = []
+    with another_writer(made):
+        waiter = threading.Thread(target=store.outbox.expire, args=[NOW])
+        threads.append(waiter)
+        waiter.start()
+        assert waiter.is_alive()
+    for waiter in threads:
+        waiter.join(5)
+        assert not waiter.is_alive()
+    store.close()
+
+
+def test_several_who_make_the_same_state_at_once_all_get_it(path: Path):
+    faults: list[Exception] = []
+    start = threading.Barrier(4)
+
+    def make() -> None:
+        start.wait()
+        try:
+            Store(f"sqlite:///{path}").close()
+        except Exception as fault:  # noqa: BLE001 - told below
+            faults.append(fault)
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+
+
+def test_a_password_in_the_states_address_is_never_told():
+    pytest.importorskip("psycopg")
+    with pytest.raises(StateError) as told:
+        Store("postgresql://me:hush@127.0.0.1:1/none?connect_timeout=1")
+    assert "hush" not in str(told.value)
+    assert "127.0.0.1" in str(told.value)
+
+
+def test_an_older_state_is_brought_up_to_date(made: Path, monkeypatch: pytest.MonkeyPatch):
+    """For want of an older state, a program that is newer by a migration which does nothing."""
+    told: list[str] = []
+    head = engine.HEAD
+    monkeypatch.setattr(engine, "HEAD", "9999")
+    monkeypatch.setattr(engine, "_migrate", lambda connection: told.append(str(engine._version(connection))))
+    Store(f"sqlite:///{made}").close()
+    assert told == [head]
+
+
+def test_migrating_a_state_that_is_up_to_date_changes_nothing(store: Store):
+    Hand(store).keep(a_paper())
+    with writing(store._engine) as connection:
+        engine._migrate(connection)
+    assert len(store.shelf.newest(5)) == 1

@@ -1,0 +1,255 @@
+"""What only PostgreSQL has to do: many machines at once, and a server that can go away."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from bot.adapters.store import Store
+from bot.adapters.store.engine import writing
+from bot.domain.errors import StateError, StateLocked
+from bot.domain.routing import Audience
+from bot.pipeline.ingest import Ingest
+from bot.pipeline.roster import meet, open_for_new
+from tests.adapters.store.conftest import Database, Hand
+from tests.builders import NOW, a_delivery, a_digest, a_paper, a_subscriber
+from tests.rigs.files import Press
+from tests.rigs.postgres import postgres_database
+
+SOON = timedelta(milliseconds=50)
+
+
+@pytest.fixture
+def database(postgres: str) -> Iterator[Database]:
+    with postgres_database(postgres) as url:
+        made = Database(url)
+        yield made
+        made.close()
+
+
+def end_connections(url: str) -> None:
+    """What a server does that is restarted."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def together(count: int, work: Callable[[int], object]) -> list[object]:
+    """What each of so many threads gives that begin at the same moment."""
+    ready = threading.Barrier(count)
+
+    def one(number: int) -> object:
+        ready.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_machines_that_all_start_at_once_make_one_schema(database: Database):
+    together(6, lambda _: database.open().close())
+    assert database.open().outbox.counts(NOW).papers == 0
+
+
+def test_a_digest_that_several_machines_see_is_stored_and_told_once(database: Database):
+    press, audience = Press(), Audience([a_subscriber()])
+    files = [press.file(f"{day}.md", a_digest(day, day + 1)) for day in range(1, 6)]
+    stores = [database.open() for _ in range(4)]
+
+    def take_in(number: int) -> int:
+        intake = stores[number].intake
+        meet(intake, audience, 0, NOW)
+        open_for_new(intake, audience, NOW)
+        return Ingest(intake, press.read, press.peek_date).take_in(files, audience, NOW).digests
+
+    taken = together(4, take_in)
+    counts = stores[0].outbox.counts(NOW)
+    assert sum(taken) == counts.digests == 5
+    assert (counts.papers, counts.notices) == (6, 6)
+    assert counts.deliveries["pending"] == 6
+
+
+def test_a_newcomer_gets_first_matches_once_however_many_machines_open(database: Database):
+    stores = [database.open() for _ in range(4)]
+    Hand(stores[0]).keep(*(a_paper(number) for number in range(1, 6)))
+    audience = Audience([a_subscriber()])
+
+    def opened(number: int) -> int:
+        meet(stores[number].intake, audience, 3, NOW)
+        return open_for_new(stores[number].intake, audience, NOW)
+
+    assert sorted(together(4, opened)) == [0, 0, 0, 3]
+
+
+def test_machines_never_claim_the_same_place_and_settle_all(database: Database):
+    stores = [database.open() for _ in range(4)]
+    Hand(stores[0]).plan(
+        *(a_delivery(n, f"telegram:{place}", subscriber=f"s{place}") for place in range(60) for n in (1, 2))
+    )
+
+    def work(number: int) -> list[str]:
+        hand, mine = Hand(stores[number]), []
+        while claims := hand.claim(limit=7):
+            for claim in claims:
+                mine += [row.key for row in claim.rows]
+                hand.settle(claim)
+        return mine
+
+    sent = [key for keys in together(4, work) for key in keys]  # type: ignore[attr-defined]
+    assert len(sent) == len(set(sent)) == 120
+    counts = stores[0].outbox.counts(NOW).deliveries
+    assert (counts["sent"], counts["merged"], counts["pending"]) == (60, 60, 0)
+
+
+def test_who_takes_digests_in_waits_for_those_who_claim_and_they_for_it(database: Database):
+    """Else an alert could be put together from a paper as it was, while its correction counts on the new one."""
+    store, impatient = database.open(), database.open(patience=SOON)
+    Hand(store).alerts(1)
+    with store.intake.transaction(), pytest.raises(StateLocked):
+        Hand(impatient).claim()
+    with writing(store._engine), pytest.raises(StateLocked), impatient.intake.transaction():
+        pass
+    assert len(Hand(impatient).claim()) == 1
+
+
+def test_one_who_claims_does_not_wait_for_another(database: Database):
+    store, impatient = database.open(), database.open(patience=SOON)
+    Hand(store).alerts(1)
+    with writing(store._engine):
+        assert len(Hand(impatient).claim()) == 1
+
+
+def test_text_with_nul_is_stored_all_the_same(database: Database):
+    hand = Hand(database.open())
+    hand.alerts(1)
+    hand.settle(hand.one(), "dead", error="550 no\0such user")
+    assert hand.rows()[0].error == "550 no\N{REPLACEMENT CHARACTER}such user"
+
+
+def test_work_goes_on_after_the_server_was_restarted(database: Database):
+    hand = Hand(database.open())
+    hand.alerts(1)
+    end_connections(database.url)
+    assert len(hand.claim()) == 1
+
+
+def test_a_connection_lost_in_a_transaction_stores_nothing_and_is_told(database: Database):
+    store = database.open()
+
+    def lose() -> None:
+        with store.intake.transaction() as tx:
+            tx.save_papers([a_paper()], NOW, changed=True)
+            end_connections(database.url)
+            tx.met()
+
+    with pytest.raises(StateError, match="see that the server runs"):
+        lose()
+    assert store.shelf.newest(1) == ()
+
+
+def test_a_server_that_is_not_there_is_named_with_the_remedy_and_without_the_password():
+    with pytest.raises(StateError) as told:
+        Store("postgresql://me:hush@127.0.0.1:1/none")
+    assert "postgresql://me:***@127.0.0.1:1/none" in str(told.value)
+    assert "see that the server runs" in str(told.value)
+    assert "hush" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_database_that_is_not_there_is_to_be_created(postgres: str):
+    address = make_url(postgres).set(database="nowhere").render_as_string(hide_password=False)
+    with pytest.raises(StateError, match=r'"nowhere" does not exist.*create the database'):
+        Store(address)
+
+
+async def test_a_plan_on_one_machine_wakes_the_others(database: Database):
+    there, here = database.open(), database.open()
+    rings: asyncio.Queue[None] = asyncio.Queue()
+    listening = asyncio.create_task(here.bell.listen(lambda: rings.put_nowait(None)))
+    await asyncio.wait_for(rings.get(), 5)  # the one that says that it listens
+    await asyncio.to_thread(Hand(there).alerts, 1)
+    await asyncio.wait_for(rings.get(), 2)
+    end_connections(database.url)
+    await asyncio.wait_for(rings.get(), 5)  # back again, and something may have been missed
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+
+
+async def test_a_plan_that_brings_nothing_new_wakes_nobody(database: Database):
+    there, here = database.open(), database.open()
+    Hand(there).alerts(1)
+    rings: asyncio.Queue[str] = asyncio.Queue()
+    listening = asyncio.create_task(here.bell.listen(lambda: rings.put_nowait("rang")))
+    await asyncio.wait_for(rings.get(), 5)
+    await asyncio.to_thread(Hand(there).alerts, 1)
+    await asyncio.to_thread(Hand(there).alerts, 2)
+    await asyncio.wait_for(rings.get(), 2)
+    assert rings.empty()
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+
+
+class Led:
+    """Work that lasts until it is cancelled."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def work(self) -> None:
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
+
+
+async def test_a_role_is_led_by_one_and_handed_over_within_five_seconds(database: Database):
+    first, second = Led(), Led()
+    one = asyncio.create_task(database.open().leadership.lead("polling", first.work))
+    await asyncio.wait_for(first.began.wait(), 5)
+    other = asyncio.create_task(database.open().leadership.lead("polling", second.work))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(second.began.wait(), 0.3)
+    one.cancel()
+    await asyncio.wait_for(second.began.wait(), 5)
+    assert first.cancelled.is_set()
+    other.cancel()
+    await asyncio.gather(one, other, return_exceptions=True)
+
+
+async def test_roles_do_not_stand_in_each_others_way(database: Database):
+    store, polling, upkeep = database.open(), Led(), Led()
+    tasks = [
+        asyncio.create_task(store.leadership.lead("polling", polling.work)),
+        asyncio.create_task(store.leadership.lead("upkeep", upkeep.work)),
+    ]
+    await asyncio.wait_for(asyncio.gather(polling.began.wait(), upkeep.began.wait()), 5)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_who_loses_the_server_stops_at_once_and_begins_anew_when_it_leads_again(database: Database):
+    led = Led()
+    leading = asyncio.create_task(database.open().leadership.lead("polling", led.work))
+    await asyncio.wait_for(led.began.wait(), 5)
+    led.began.clear()
+    end_connections(database.url)
+    await asyncio.wait_for(led.cancelled.wait(), 3)
+    await asyncio.wait_for(led.began.wait(), 5)
+    leading.cancel()
+    await asyncio.gather(leading, return_exceptions=True)
+
+
+async def test_leading_ends_with_the_work(database: Database):
+    async def nothing() -> None: ...
+
+    await asyncio.wait_for(database.open().leadership.lead("polling", nothing), 5)

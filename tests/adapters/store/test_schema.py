@@ -1,0 +1,158 @@
+"""The schema: what a new state gets, what the migrations lead to, and that what must be fast finds its index."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, event, inspect
+from sqlalchemy.pool import NullPool
+
+import bot.adapters.store
+from bot.adapters.store import Store
+from bot.adapters.store.schema import metadata
+from bot.adapters.store_version import HEAD
+from tests.adapters.store.conftest import LEASE, Database, Hand
+from tests.builders import NOW
+
+MIGRATIONS = Path(bot.adapters.store.__file__).parent / "migrations"
+
+
+def config() -> Config:
+    made = Config()
+    made.set_main_option("script_location", str(MIGRATIONS))
+    return made
+
+
+@pytest.fixture
+def database(sqlite_only: Database) -> Database:
+    return sqlite_only
+
+
+@pytest.fixture
+def migrated(tmp_path: Path) -> Path:
+    """A state that was made by the migrations alone."""
+    path = tmp_path / "migrated.sqlite3"
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.begin() as connection:
+        made = config()
+        made.attributes["connection"] = connection
+        command.upgrade(made, "head")
+    return path
+
+
+def shapes(path: Path) -> dict[str, object]:
+    """Every table and index in the database's own words, as far as they mean something."""
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        found: dict[str, object] = {}
+        for table in tables:
+            found[table] = connection.execute(f"SELECT * FROM pragma_table_xinfo('{table}')").fetchall()
+            found[f"{table} foreign"] = sorted(
+                row[2:] for row in connection.execute(f"SELECT * FROM pragma_foreign_key_list('{table}')")
+            )
+        for name, sql in connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"):
+            found[f"index {name}"] = " ".join(sql.split()) if sql else None
+        found["autoincrement"] = sorted(
+            name
+            for name, sql in connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+            if "AUTOINCREMENT" in sql
+        )
+    return found
+
+
+def test_a_new_state_equals_a_migrated_one(database: Database, migrated: Path, tmp_path: Path):
+    database.open().close()
+    new = shapes(tmp_path / "state.sqlite3")
+    assert new == shapes(migrated)
+    assert new["autoincrement"] == ["deliveries"]
+    assert sum(" WHERE " in str(shape) for name, shape in new.items() if name.startswith("index")) == 8
+
+
+def test_alembic_finds_nothing_left_to_migrate(migrated: Path):
+    engine = create_engine(f"sqlite:///{migrated}", poolclass=NullPool)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_newest_migration_is_the_version_we_write():
+    scripts = ScriptDirectory.from_config(config())
+    assert scripts.get_heads() == [HEAD]
+    names = [path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")]
+    assert sorted(name.split("_")[0] for name in names) == sorted(
+        script.revision for script in scripts.walk_revisions()
+    )
+
+
+def test_a_migrated_state_is_opened_as_it_is(migrated: Path):
+    store = Store(f"sqlite:///{migrated}")
+    assert store.outbox.counts(NOW).papers == 0
+    store.close()
+
+
+def test_rows_are_never_numbered_like_rows_that_are_gone(database: Database, hand: Hand, tmp_path: Path):
+    hand.alerts(1, 2)
+    database.close()
+    with closing(sqlite3.connect(tmp_path / "state.sqlite3")) as connection, connection:
+        connection.execute("DELETE FROM deliveries")
+    hand.alerts(3)
+    with closing(sqlite3.connect(tmp_path / "state.sqlite3")) as connection:
+        assert connection.execute("SELECT seq FROM deliveries").fetchall() == [(3,)]
+
+
+def test_what_happens_all_day_long_scans_no_table(hand: Hand, store: Store):
+    """Each statement of a day's work, as it is sent, asks the database how it would find its rows."""
+    seen: dict[str, object] = {}
+
+    @event.listens_for(store._engine, "before_cursor_execute")
+    def remember(_connection, _cursor, statement: str, values: object, _context, many: bool) -> None:
+        seen[statement] = values[0] if many else values  # type: ignore[index]
+
+    hand.alerts(1, 2, target="telegram:1")
+    hand.alerts(1, target="email:a@example.org")
+    hand.alerts(1, target="atom:alice")
+    hand.settle(hand.claim(limit=1)[0])
+    claims = hand.claim()
+    store.outbox.next_due()
+    store.outbox.expire(NOW + 2 * LEASE)
+    store.outbox.told_since("telegram:1", NOW)
+    store.outbox.unnamed("telegram:1")
+    store.outbox.alert_on("telegram:1", claims[0].rows[0].paper)
+    store.outbox.rows_of(claims[0].batch)
+    store.shelf.newest(10)
+    store.shelf.noted("alice", 10)
+    store.shelf.notices_on("alice", [claims[0].rows[0].paper])
+    store.shelf.edition()
+    store.tokens.issue("feed", "alice")
+    event.remove(store._engine, "before_cursor_execute", remember)
+    scans = set()
+    with store._engine.connect() as connection:
+        for statement, values in seen.items():
+            if not statement.lstrip().startswith(("SELECT", "UPDATE")) or "sqlite_master" in statement:
+                continue
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+            scans.update(row[3] for row in plan if row[3].startswith("SCAN"))
+    walked_in_order = {
+        "SCAN papers USING INDEX ix_papers_newest",
+        "SCAN papers USING COVERING INDEX ix_papers_newest",
+        "SCAN targets USING INDEX ix_targets_ready",
+        "SCAN targets USING COVERING INDEX ix_targets_lease",
+    }
+    tables = {
+        scan
+        for scan in scans
+        if not scan.startswith(("SCAN (subquery", "SCAN anon_", "SCAN CONSTANT ROW"))
+        and "VIRTUAL TABLE" not in scan
+    }
+    assert tables <= walked_in_order
+
+
+def test_every_table_has_its_place(store: Store):
+    names = set(inspect(store._engine).get_table_names())
+    assert names == {*metadata.tables, "alembic_version"}

@@ -1,0 +1,271 @@
+"""How claimed rows end: sent, put back, uncertain, limited; and leases that end."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.adapters.store import Store
+from bot.pipeline.ports import Claim
+from tests.adapters.store.conftest import LEASE, Hand
+from tests.builders import NOW, a_delivery, a_paper
+from tests.rigs.publishers import receipt
+
+MINUTE = timedelta(minutes=1)
+
+
+def digits(claim: Claim) -> list[str]:
+    return [row.paper[-1] for row in claim.rows]
+
+
+# --- how they end -----------------------------------------------------------------------------------------
+
+
+def test_the_first_row_shown_is_sent_and_the_others_went_out_inside_it(hand: Hand):
+    hand.alerts(1, 2, 3)
+    claim = hand.one()
+    best_first = tuple(claim.rows[place].key for place in (2, 0, 1))
+    hand.settle(claim, sent=best_first)
+    assert hand.states() == {"alert 1": "merged", "alert 2": "merged", "alert 3": "sent"}
+    assert {row.settled_at for row in hand.rows()} == {NOW}
+
+
+def test_what_a_message_held_is_remembered_in_the_order_shown(hand: Hand, store: Store):
+    hand.alerts(1, 2, 3)
+    claim = hand.one()
+    assert store.outbox.rows_of(claim.batch) is not None
+    one, two, three = claim.rows
+    hand.settle(claim, sent=(three.key, one.key), limited=(two.key,))
+    found = store.outbox.rows_of(claim.batch)
+    assert found is not None
+    shown, got = found
+    assert [(row.paper[-1], row.shown) for row in shown.rows] == [("3", True), ("1", True), ("2", False)]
+    assert got == receipt(f"m-{claim.batch}")
+    assert (shown.key, shown.kind, shown.subscriber, shown.created_at) == (
+        "telegram:1001",
+        "alert",
+        "alice",
+        NOW,
+    )
+    assert store.outbox.rows_of("nothing") is None
+
+
+def test_a_message_nobody_answered_for_has_no_receipt(hand: Hand, store: Store):
+    hand.alerts(1)
+    claim = hand.one()
+    hand.settle(claim, "uncertain")
+    found = store.outbox.rows_of(claim.batch)
+    assert found is not None
+    assert found[1] is None
+
+
+@pytest.mark.parametrize("state", ["pending", "uncertain", "dead", "merged"])
+def test_every_row_of_a_message_ends_like_it(hand: Hand, state: str):
+    hand.alerts(1, 2)
+    hand.settle(hand.one(), state, error="because")
+    assert {(row.state, row.error) for row in hand.rows()} == {(state, "because")}
+    assert {row.settled_at for row in hand.rows()} == {None if state == "pending" else NOW}
+
+
+def test_several_ends_are_written_down_together(hand: Hand, store: Store):
+    from bot.pipeline.ports import Outcome
+
+    hand.alerts(1, target="telegram:1")
+    hand.alerts(2, target="telegram:2")
+    one, other = hand.claim()
+    sent = Outcome(claim=one, state="sent", sent=(one.rows[0].key,), receipt=receipt())
+    store.outbox.settle([sent, Outcome(claim=other, state="dead", error="no")], NOW)
+    assert hand.states() == {"alert 1": "sent", "alert 2": "dead"}
+
+
+def test_the_alert_on_a_paper_is_found_with_its_receipt(hand: Hand, store: Store):
+    paper = a_paper(1).id
+    assert store.outbox.alert_on("telegram:1001", paper) is None
+    hand.alerts(1, 2)
+    waiting = store.outbox.alert_on("telegram:1001", paper)
+    assert waiting is not None
+    assert (waiting.state, waiting.batch, waiting.receipt) == ("pending", None, None)
+    claim = hand.one()
+    hand.settle(claim)
+    sent = store.outbox.alert_on("telegram:1001", a_paper(2).id)
+    assert sent is not None
+    assert (sent.state, sent.batch, sent.receipt) == ("merged", claim.batch, receipt(f"m-{claim.batch}"))
+    assert store.outbox.alert_on("telegram:2", paper) is None
+
+
+def test_a_place_that_moved_is_sent_to_at_its_new_address_under_its_old_name(hand: Hand, store: Store):
+    hand.alerts(1, target="telegram:-5")
+    hand.settle(hand.one(), "pending", moved_to="-1005")
+    claim = hand.one()
+    assert (claim.key, claim.target.key) == ("telegram:-5", "telegram:-1005")
+    assert store.outbox.place_at("telegram", "-1005") == "telegram:-5"
+    assert store.outbox.place_at("telegram", "-5") is None
+
+
+def test_where_two_places_are_at_one_address_its_own_name_comes_first(hand: Hand, store: Store):
+    hand.alerts(1, target="telegram:-5")
+    hand.settle(hand.one(), "pending", moved_to="-1005")
+    hand.alerts(2, target="telegram:-1005")
+    assert store.outbox.place_at("telegram", "-1005") == "telegram:-1005"
+
+
+def test_a_suspended_place_keeps_its_rows(hand: Hand, store: Store):
+    hand.alerts(1)
+    hand.settle(hand.one(), "pending", suspend="blocked by the user", error="blocked by the user")
+    assert hand.claim() == ()
+    assert store.outbox.next_due() is None
+    hand.alerts(2)
+    assert hand.claim() == ()
+    assert store.outbox.revive("telegram:1001", NOW)
+    assert hand.send() == [["1"], ["2"]]
+
+
+# --- leases -----------------------------------------------------------------------------------------------
+
+
+def test_a_lease_that_ends_leaves_its_rows_uncertain(hand: Hand, store: Store):
+    hand.alerts(1, 2)
+    hand.one()
+    assert store.outbox.next_due() == NOW + LEASE
+    assert store.outbox.expire(NOW + LEASE - timedelta(seconds=1)) == 0
+    assert store.outbox.expire(NOW + LEASE) == 2
+    assert {(row.state, row.error) for row in hand.rows()} == {("uncertain", "the answer was never seen")}
+    assert hand.claim(NOW + LEASE) == ()
+
+
+def test_what_comes_after_an_ended_lease_still_goes_out(hand: Hand, store: Store):
+    hand.alerts(1)
+    hand.one()
+    hand.alerts(2)
+    store.outbox.expire(NOW + LEASE)
+    assert digits(hand.one(NOW + LEASE)) == ["2"]
+
+
+def test_feeds_and_edits_simply_go_again(hand: Hand, store: Store):
+    hand.alerts(1, target="atom:alice")
+    hand.plan(a_delivery(1, kind="edit", part="e"))
+    assert len(hand.claim()) == 2
+    assert store.outbox.expire(NOW + LEASE) == 0
+    assert {row.state for row in hand.rows()} == {"pending"}
+    assert len(hand.claim(NOW + LEASE)) == 2
+
+
+def test_channels_that_resend_what_is_uncertain_go_again(hand: Hand, store: Store):
+    hand.alerts(1)
+    hand.alerts(1, target="email:a@example.org")
+    hand.claim()
+    assert store.outbox.expire(NOW + LEASE, again={"atom", "telegram"}) == 1
+    (again,) = hand.claim(NOW + LEASE)
+    assert (again.key, again.attempts) == ("telegram:1001", 2)
+
+
+def test_a_success_that_comes_late_is_believed(hand: Hand, store: Store):
+    hand.alerts(1)
+    claim = hand.one()
+    store.outbox.expire(NOW + LEASE)
+    hand.settle(claim, now=NOW + 2 * LEASE)
+    assert hand.states() == {"alert 1": "sent"}
+    assert store.outbox.alert_on("telegram:1001", a_paper(1).id).receipt  # type: ignore[union-attr]
+
+
+def test_a_late_success_keeps_a_row_from_going_again(hand: Hand, store: Store):
+    hand.alerts(1)
+    claim = hand.one()
+    store.outbox.expire(NOW + LEASE, again={"telegram"})
+    hand.settle(claim, now=NOW + LEASE)
+    assert hand.claim(NOW + LEASE) == ()
+
+
+@pytest.mark.parametrize("state", ["pending", "dead"])
+def test_anything_else_that_comes_late_changes_nothing(hand: Hand, store: Store, state: str):
+    hand.alerts(1)
+    claim = hand.one()
+    store.outbox.expire(NOW + LEASE)
+    hand.settle(claim, state, now=NOW + LEASE)
+    assert hand.states() == {"alert 1": "uncertain"}
+
+
+def test_a_late_end_does_not_free_a_place_that_somebody_else_has_by_now(hand: Hand, store: Store):
+    hand.alerts(1)
+    late = hand.one()
+    store.outbox.expire(NOW + LEASE)
+    hand.alerts(2)
+    hand.one(NOW + LEASE)
+    hand.alerts(3)
+    hand.settle(late, now=NOW + LEASE)
+    assert hand.claim(NOW + LEASE) == ()
+    assert hand.states() == {"alert 1": "sent", "alert 2": "sending", "alert 3": "pending"}
+
+
+def test_a_message_settled_twice_ends_once(hand: Hand):
+    hand.alerts(1)
+    claim = hand.one()
+    hand.settle(claim)
+    hand.settle(claim, "dead", now=NOW + MINUTE)
+    (row,) = hand.rows()
+    assert (row.state, row.settled_at) == ("sent", NOW)
+
+
+# --- daily limits -----------------------------------------------------------------------------------------
+
+
+def test_papers_told_since_a_moment_are_counted(hand: Hand, store: Store):
+    hand.alerts(1, 2)
+    hand.plan(a_delivery(1, kind="quiz", part="q"))
+    hand.alerts(9, target="telegram:2")
+    hand.send()
+    hand.alerts(3)
+    hand.send(NOW + MINUTE)
+    hand.alerts(4, 5)
+    hand.settle(hand.one(), "uncertain")
+    assert store.outbox.told_since("telegram:1001", NOW) == 3
+    assert store.outbox.told_since("telegram:1001", NOW + MINUTE) == 1
+    assert store.outbox.told_since("telegram:1001", NOW + 2 * MINUTE) == 0
+
+
+def test_what_the_limit_kept_out_is_named_once(hand: Hand, store: Store):
+    hand.alerts(1, 2)
+    silent = hand.one()
+    keys = tuple(row.key for row in silent.rows)
+    hand.settle(silent, "merged", limited=keys, error="over the daily limit")
+    assert store.outbox.unnamed("telegram:1001") == tuple((row.key, row.paper) for row in silent.rows)
+    assert store.outbox.unnamed("telegram:2") == ()
+    hand.alerts(3)
+    naming = hand.one()
+    hand.settle(naming, named=keys)
+    assert store.outbox.unnamed("telegram:1001") == ()
+    found = store.outbox.rows_of(naming.batch)
+    assert found is not None
+    assert [(row.paper[-1], row.shown) for row in found[0].rows] == [("3", True), ("1", False), ("2", False)]
+
+
+def test_what_its_own_message_names_is_not_named_again(hand: Hand, store: Store):
+    hand.alerts(1, 2)
+    claim = hand.one()
+    hand.settle(claim, sent=(claim.rows[0].key,), limited=(claim.rows[1].key,))
+    assert hand.states() == {"alert 1": "sent", "alert 2": "limited"}
+    assert store.outbox.unnamed("telegram:1001") == ()
+
+
+# --- polls ------------------------------------------------------------------------------------------------
+
+
+def test_a_poll_is_kept_with_its_question_and_the_order_shown(hand: Hand, store: Store):
+    from sqlalchemy import text
+
+    from bot.adapters.store.codec import question_of
+    from tests.builders import a_question
+
+    hand.plan(a_delivery(1, kind="quiz", part="q1"))
+    claim = hand.one()
+    question = a_question()
+    got = receipt("7", poll="9007199254740993", option_order=(2, 0, 1))
+    hand.settle(claim, receipt=got, question=question)
+    with store._engine.connect() as connection:
+        (row,) = connection.execute(text("SELECT * FROM polls")).all()
+    assert (row.poll, row.batch, row.target, row.paper) == (
+        "9007199254740993",
+        claim.batch,
+        "telegram:1001",
+        a_paper(1).id,
+    )
+    assert (row.option_order, question_of(row.question)) == ("2,0,1", question)

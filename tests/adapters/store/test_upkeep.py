@@ -1,0 +1,69 @@
+"""Thinning: what is old gets small, and nothing is sent a second time for it."""
+
+from datetime import timedelta
+
+from bot.adapters.store import Store
+from bot.pipeline.ports import Update
+from bot.pipeline.upkeep import MESSAGES_KEPT, UPDATES_KEPT, thin
+from tests.adapters.store.conftest import Hand
+from tests.builders import NOW, a_delivery, a_paper
+
+MUCH_LATER = NOW + MESSAGES_KEPT + timedelta(seconds=1)
+
+
+def test_an_old_message_is_forgotten_and_its_papers_are_still_told_once(hand: Hand, store: Store):
+    hand.alerts(1, 2)
+    claim = hand.one()
+    hand.settle(claim)
+    assert thin(store.upkeep, MUCH_LATER) == 1
+    assert store.outbox.rows_of(claim.batch) is None
+    assert [(row.state, row.batch, row.settled_at) for row in hand.rows()] == [
+        ("sent", None, NOW),
+        ("merged", None, NOW),
+    ]
+    assert hand.plan(a_delivery(1), a_delivery(2)) == 0
+    found = store.outbox.alert_on("telegram:1001", a_paper(1).id)
+    assert found is not None
+    assert (found.state, found.receipt) == ("sent", None)
+
+
+def test_a_message_of_late_is_kept(hand: Hand, store: Store):
+    hand.alerts(1)
+    claim = hand.one()
+    hand.settle(claim)
+    assert thin(store.upkeep, NOW + MESSAGES_KEPT) == 0
+    assert store.outbox.rows_of(claim.batch)
+
+
+def test_what_needs_a_look_is_kept_whole_however_old(hand: Hand, store: Store):
+    for number, state in enumerate(("dead", "uncertain", "pending"), start=1):
+        hand.alerts(number, target=f"telegram:{number}")
+        hand.settle(hand.one(), state, error="why")
+    assert thin(store.upkeep, MUCH_LATER) == 0
+    assert {row.error for row in hand.rows()} == {"why"}
+    assert all(row.batch for row in hand.rows())
+
+
+def test_what_the_limit_kept_out_stays_until_it_was_named(hand: Hand, store: Store):
+    hand.alerts(1)
+    claim = hand.one()
+    hand.settle(claim, "merged", limited=(claim.rows[0].key,))
+    assert thin(store.upkeep, MUCH_LATER) == 0
+    assert [paper for _, paper in store.outbox.unnamed("telegram:1001")] == [a_paper(1).id]
+
+
+def test_many_old_messages_go_in_several_steps(hand: Hand, store: Store):
+    hand.plan(*(a_delivery(1, f"telegram:{place}") for place in range(25)))
+    while claims := hand.claim():
+        for claim in claims:
+            hand.settle(claim)
+    assert [store.upkeep.thin_messages(NOW + timedelta(1), 10) for _ in range(4)] == [10, 10, 5, 0]
+
+
+def test_old_updates_are_forgotten_but_not_that_they_were_answered(store: Store):
+    store.updates.keep_updates([Update(id=1, body="said"), Update(id=2, body="unanswered")], NOW)
+    store.updates.take_update(1, NOW)
+    thin(store.upkeep, NOW + UPDATES_KEPT + timedelta(seconds=1))
+    store.updates.keep_updates([Update(id=1, body="said")], NOW)
+    assert not store.updates.take_update(1, NOW)
+    assert [one.body for one in store.updates.unanswered_updates(5)] == ["unanswered"]

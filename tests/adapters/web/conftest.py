@@ -1,0 +1,93 @@
+"""A library that keeps the port's promises in memory, and the application over it."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from bot.adapters.publishers.atom import render_atom
+from bot.adapters.web import create_app
+from bot.domain.delivery import Target
+from bot.domain.errors import StateLocked
+from bot.domain.feeds import Feed
+from bot.domain.papers import Paper, PaperId
+from bot.pipeline.ports import StoredPaper
+from tests.builders import NOW, a_feed, a_feed_entry, a_reason
+
+FEED_TOKEN = "feed-token-0123456789abcdef"
+MAIL_TOKEN = "mail-token-0123456789abcdef"
+SITE = "https://papers.example.org"
+
+
+class FakeLibrary:
+    def __init__(self) -> None:
+        self.number = 1
+        self.feed = a_feed(*[a_feed_entry(number) for number in range(1, 9)])
+        self.stored: dict[PaperId, Paper] = {}
+        self.unsubscribed: list[tuple[Target, datetime]] = []
+        self.renders = 0
+        self.failure: Exception | None = None
+
+    def put(self, paper: Paper) -> None:
+        self.stored[paper.id] = paper
+
+    def edition(self) -> str:
+        if self.failure:
+            raise self.failure
+        return str(self.number)
+
+    def everything(self) -> Feed:
+        self.renders += 1
+        return self.feed
+
+    def feed_behind(self, token: str) -> Feed | None:
+        if token != FEED_TOKEN:
+            return None
+        return a_feed(a_feed_entry(1, a_reason("agents")), self_url=f"{SITE}/feeds/{FEED_TOKEN}.atom")
+
+    def paper(self, paper_id: PaperId) -> StoredPaper | None:
+        paper = self.stored.get(paper_id)
+        return StoredPaper(paper=paper, first_seen_at=NOW, changed_at=NOW) if paper else None
+
+    def unsubscribable(self, token: str) -> Target | None:
+        if self.failure:
+            raise self.failure
+        return Target(kind="email", address="alice@example.org") if token == MAIL_TOKEN else None
+
+    def unsubscribe(self, token: str, now: datetime) -> Target | None:
+        target = self.unsubscribable(token)
+        if target and not self.unsubscribed:
+            self.unsubscribed.append((target, now))
+        return target
+
+
+class StillClock:
+    def now(self) -> datetime:
+        return NOW
+
+
+@pytest.fixture
+def library() -> FakeLibrary:
+    return FakeLibrary()
+
+
+@pytest.fixture
+def app(library: FakeLibrary) -> Starlette:
+    return create_app(
+        library, render_feed=render_atom, clock=StillClock(), site_title="Paperboy", site_url=SITE
+    )
+
+
+@pytest.fixture
+async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=SITE) as client:
+        yield client
+
+
+@pytest.fixture
+def locked(library: FakeLibrary) -> FakeLibrary:
+    library.failure = StateLocked("the state is locked")
+    return library

@@ -1,0 +1,146 @@
+"""The real server on loopback: what only shows on a socket, and what feed readers make of the feed."""
+
+import asyncio
+import logging
+import signal
+import socket
+
+import feedparser
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from bot.adapters.web import WebServer, serve
+from bot.domain.errors import UsageError
+from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, FakeLibrary
+from tests.builders import a_feed, a_feed_entry, a_reason
+
+
+@pytest.fixture
+async def server(app: Starlette):
+    server = await serve(app, "127.0.0.1:0")
+    yield server
+    await server.stop()
+
+
+def url(server: WebServer, path: str) -> str:
+    return f"http://{server.address}{path}"
+
+
+async def test_it_answers_and_says_little_of_itself(server: WebServer) -> None:
+    async with httpx.AsyncClient() as client:
+        response = await client.get(url(server, "/feed.atom"))
+    assert response.status_code == 200
+    assert "server" not in response.headers
+
+
+async def test_head_gives_the_headers_alone(server: WebServer) -> None:
+    async with httpx.AsyncClient() as client:
+        full = await client.get(url(server, "/feed.atom"))
+        head = await client.head(url(server, "/feed.atom"))
+    assert head.content == b""
+    for name in ("etag", "content-length", "last-modified", "content-type"):
+        assert head.headers[name] == full.headers[name]
+
+
+async def test_small_answers_are_not_held_back(server: WebServer) -> None:
+    async with httpx.AsyncClient() as client:
+        await client.get(url(server, "/healthz"))
+        (connection,) = server._server.server_state.connections
+        accepted = connection.transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+async def test_tokens_reach_no_log(server: WebServer, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with httpx.AsyncClient() as client:
+            logging.getLogger("httpx").setLevel(logging.WARNING)
+            logging.getLogger("httpcore").setLevel(logging.WARNING)
+            await client.get(url(server, f"/feeds/{FEED_TOKEN}.atom"))
+            await client.post(url(server, f"/unsubscribe/{MAIL_TOKEN}"))
+            await client.get(url(server, "/feeds/" + "x" * 30_000))
+    assert FEED_TOKEN not in caplog.text
+    assert MAIL_TOKEN not in caplog.text
+
+
+async def test_an_endless_request_head_is_refused(server: WebServer) -> None:
+    host, _, port = server.address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\n")
+    await writer.drain()
+    assert b" 400 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_signals_stay_with_whoever_runs_the_loop(app: Starlette) -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    server = await serve(app, "127.0.0.1:0")
+    await asyncio.sleep(0)
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+    await server.stop()
+
+
+async def test_a_stopped_server_lets_go_of_its_address(app: Starlette) -> None:
+    first = await serve(app, "127.0.0.1:0")
+    await first.stop()
+    second = await serve(app, first.address)
+    assert second.address == first.address
+    await second.stop()
+
+
+async def test_a_taken_address_is_a_usage_error(app: Starlette) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UsageError, match=f"web.listen {address}: Address already in use"):
+            await serve(app, address)
+
+
+@pytest.mark.parametrize("listen", ["", "8080", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:99999"])
+async def test_an_odd_address_is_a_usage_error(app: Starlette, listen) -> None:
+    with pytest.raises(UsageError, match=r"web\.listen"):
+        await serve(app, listen)
+
+
+# --- judged by feed readers -------------------------------------------------------------------------
+
+
+async def test_feedparser_finds_nothing_wrong_and_nothing_new_the_second_time(server: WebServer) -> None:
+    first = await asyncio.to_thread(feedparser.parse, url(server, "/feed.atom"))
+    assert not first.bozo
+    assert len(first.entries) == 8
+    again = await asyncio.to_thread(
+        feedparser.parse, url(server, "/feed.atom"), etag=first.etag, modified=first.modified
+    )
+    assert again.status == 304
+
+
+def read_twice(address: str, change) -> tuple:
+    """What lemon24/reader makes of three fetches, the last one after a change."""
+    from reader import make_reader
+
+    with make_reader(":memory:") as reader:
+        reader.add_feed(address)
+        first = reader.update_feed(address)
+        titles = [entry.title for entry in reader.get_entries()]
+        second = reader.update_feed(address)
+        change()
+        third = reader.update_feed(address)
+    return first, titles, second, third
+
+
+async def test_reader_sees_each_entry_once_and_each_change_once(
+    server: WebServer, library: FakeLibrary
+) -> None:
+    evil = "</title><script>alert(1)</script> & \x00\u202e <b>bold</b> =?utf-8?q?x?="
+    library.feed = a_feed(a_feed_entry(1, title=evil), *[a_feed_entry(number) for number in range(2, 6)])
+
+    def change() -> None:
+        changed = a_feed_entry(2, a_reason("agents"), title="A corrected title")
+        library.number, library.feed = 2, a_feed(a_feed_entry(9), changed, *library.feed.entries[2:])
+
+    first, titles, second, third = await asyncio.to_thread(read_twice, url(server, "/feed.atom"), change)
+    assert (first.new, first.modified) == (5, 0)
+    assert "</title><script>alert(1)</script> & <b>bold</b> =?utf-8?q?x?=" in titles
+    assert second is None
+    assert (third.new, third.modified) == (1, 1)

@@ -1,0 +1,178 @@
+"""What commands print and how they end."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot import __version__
+from tests.app.cli.conftest import Paperboy
+
+BROKEN_SETTINGS = "watch:\n  folderz: [seeds]\nfirst_run: 3\nfirst_run: 4\n"
+BROKEN_SUBSCRIBERS = """\
+subscribers:
+  - id: alice
+    timezone: Mars/Olympus
+    channels: [{atom: true}]
+    keywords: ["agents AND ("]
+"""
+
+
+def test_four_mistakes_have_four_places(home: Path, paperboy: Paperboy) -> None:
+    (home / "config/paperboy.yaml").write_text(BROKEN_SETTINGS)
+    (home / "config/subscriptions.yaml").write_text(BROKEN_SUBSCRIBERS)
+    checked = paperboy("check")
+    assert checked.code == 2
+    places = [line.split(" ")[0] for line in checked.err.splitlines()]
+    assert [place.split(":")[0] for place in places] == [
+        "config/paperboy.yaml",
+        "config/paperboy.yaml",
+        "config/subscriptions.yaml",
+        "config/subscriptions.yaml",
+    ]
+    assert len(set(places)) == 4
+    assert "folders" in checked.err
+
+
+def test_a_good_configuration_is_fine(home: Path, paperboy: Paperboy) -> None:
+    checked = paperboy("check")
+    assert (checked.code, checked.err) == (0, "")
+    assert "1 subscribers with 1 subscriptions" in checked.out
+
+
+def test_a_subscription_that_matched_nothing_is_warned_of(home: Path, paperboy: Paperboy) -> None:
+    config = home / "config/subscriptions.yaml"
+    config.write_text(config.read_text().replace("[language models]", "[language models, zymurgy]"))
+    paperboy("once")
+    checked = paperboy("check")
+    assert checked.code == 0
+    assert "'zymurgy' of alice matched none" in checked.err
+    assert "language models" not in checked.err
+
+
+def test_init_writes_files_that_check_and_never_overwrites(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paperboy: Paperboy
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert paperboy("init").code == 0
+    assert paperboy("check").code == 0
+    before = (tmp_path / "config/paperboy.yaml").read_bytes()
+    again = paperboy("init")
+    assert again.code == 2
+    assert "config/" in again.err
+    assert (tmp_path / "config/paperboy.yaml").read_bytes() == before
+
+
+def test_read_gives_the_contracts_form(paperboy: Paperboy, seeds: Path) -> None:
+    ran = paperboy("read", seeds / "002_7448b9b0a17a3cd7.txt", "--json")
+    assert ran.code == 0
+    digest = ran.json
+    assert set(digest) == {"date", "kind", "papers", "tips", "problems"}
+    assert (digest["date"], digest["kind"]) == ("2025-09-18", "quiz_text")
+    paper = digest["papers"][0]
+    assert set(paper) == {
+        *("id", "title", "authors", "summary", "points", "flowchart", "flowchart_svg"),
+        *("published", "links", "quiz"),
+    }
+    assert set(paper["quiz"][0]) == {"question", "options", "answer", "answer_source", "confidence"}
+    assert [len(one["quiz"]) for one in digest["papers"]] == [3, 3, 3]
+
+
+def test_reading_something_else_is_exit_2(paperboy: Paperboy, tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_text("# Shopping\n\n- milk\n")
+    ran = paperboy("read", tmp_path / "x.md")
+    assert ran.code == 2
+    assert "x.md" in ran.err
+
+
+def test_reading_an_empty_table_is_exit_1_with_its_line(paperboy: Paperboy, tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_text(
+        "## Papers for 2025-10-15\n\n| Title | Authors | Summary |\n|---|---|---|\n"
+    )
+    ran = paperboy("read", tmp_path / "x.md", "--json")
+    assert ran.code == 1
+    assert ran.json["papers"] == []
+    assert ran.json["problems"][0]["line"] >= 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("bogus",),
+        ("read",),
+        (),
+        ("run", "--only", "dance"),
+        ("outbox", "retry"),
+        ("outbox", "list", "--state", "x"),
+    ],
+)
+def test_wrong_usage_is_exit_2_and_one_line(
+    home: Path, paperboy: Paperboy, arguments: tuple[str, ...]
+) -> None:
+    ran = paperboy(*arguments)
+    assert ran.code == 2
+    if arguments:
+        assert len(ran.err.splitlines()) == 1
+
+
+def test_a_missing_configuration_that_was_asked_for_is_named(home: Path, paperboy: Paperboy) -> None:
+    ran = paperboy("status", "--config", "nowhere.yaml")
+    assert ran.code == 2
+    assert "nowhere.yaml" in ran.err
+
+
+def test_a_state_of_another_program_is_exit_3(home: Path, paperboy: Paperboy) -> None:
+    (home / "state").mkdir()
+    (home / "state/paperboy.sqlite3").write_bytes(b"no database at all" * 100)
+    ran = paperboy("status")
+    assert ran.code == 3
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_the_outbox_can_be_listed_and_given_up(home: Path, paperboy: Paperboy) -> None:
+    config = home / "config/subscriptions.yaml"
+    config.write_text(
+        config.read_text().replace(
+            "email: alice@example.org", "{email: alice@example.org, deliver: mondays at 08:00}"
+        )
+    )
+    paperboy("once")
+    rows = paperboy("outbox", "list", "--state", "held", "--json").json
+    assert rows
+    assert all(row["state"] == "held" for row in rows)
+    dropped = paperboy("outbox", "drop", rows[0]["key"])
+    assert dropped.out.startswith("1 of 1")
+    assert paperboy("status").code == 0
+    unknown = paperboy("outbox", "drop", "email:nobody|alert|arxiv:1")
+    assert (unknown.code, "no such delivery" in unknown.err) == (2, True)
+
+
+def test_status_has_the_contracts_counts(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    status = paperboy("status", "--json").json
+    assert {"digests", "papers", "quizzes", "subscribers", "subscriptions", "deliveries", "channels"} <= set(
+        status
+    )
+    assert set(status["deliveries"]) == {
+        *("pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited")
+    }
+    assert set(status["channels"]) == {"telegram", "email", "atom"}
+    assert status["oldest_pending_seconds"] is None
+
+
+def test_schema_and_version_are_printed(paperboy: Paperboy) -> None:
+    assert "$schema" in json.loads(paperboy("schema").out)
+    assert paperboy("version").out == f"paperboy {__version__}\n"
+
+
+def test_the_demo_shows_everything_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paperboy: Paperboy
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    shown = paperboy("demo")
+    assert shown.code == 0
+    for part in ("Telegram message", "Telegram quiz", "To: bob@example.org", "<feed", "Matched"):
+        assert part in shown.out
+    assert list(tmp_path.iterdir()) == []

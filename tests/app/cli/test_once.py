@@ -1,0 +1,110 @@
+"""The main job in one pass, over the five seeds."""
+
+import email
+import email.policy
+import hashlib
+from pathlib import Path
+
+from tests.app.cli.conftest import Paperboy
+
+HALA = "Hala Technical Report"
+
+
+def texts(folder: Path, pattern: str) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob(pattern)))
+
+
+def everything(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "sqlite3" not in path.name
+    }
+
+
+def test_the_seeds_hold_82_papers_in_83_entries(home: Path, paperboy: Paperboy) -> None:
+    assert paperboy("once").code == 0
+    status = paperboy("status", "--json").json
+    assert (status["papers"], status["entries"], status["digests"], status["quizzes"]) == (82, 83, 5, 9)
+
+
+def test_a_second_pass_sends_nothing(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    before = everything(home / "state")
+    second = paperboy("once", "--json")
+    assert second.code == 0
+    assert second.json["deliveries"] == {}
+    assert everything(home / "state") == before
+
+
+def test_the_words_that_matched_are_named_in_alert_mail_and_feed(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    alerts = texts(home / "state/previews", "*alert.html")
+    assert HALA in alerts
+    assert "language models" in alerts.casefold()
+    (mail,) = (home / "state/mail/new").iterdir()
+    message = email.message_from_bytes(mail.read_bytes(), policy=email.policy.default)
+    body = message.get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
+    assert HALA in text
+    assert "Matched: language models" in text
+    feed = (home / "state/feeds/alice.atom").read_text(encoding="utf-8")
+    assert HALA in feed
+    assert 'term="language models"' in feed
+
+
+def test_the_quiz_of_a_matched_paper_comes_as_replies_to_its_alert(home: Path, paperboy: Paperboy) -> None:
+    config = home / "config/subscriptions.yaml"
+    config.write_text(
+        config.read_text().replace("[language models]", "['title:(Hala OR WebSailor-V2 OR ReSum)']")
+    )
+    paperboy("once")
+    polls = texts(home / "state/previews", "*quiz.txt")
+    assert polls.count("a reply to the alert") == 9
+    assert "What innovative compression technique did HALA use" in polls
+
+
+def test_a_dry_run_shows_and_stores_nothing(home: Path, paperboy: Paperboy) -> None:
+    shown = paperboy("once", "--dry-run")
+    assert shown.code == 0
+    assert HALA in shown.out
+    assert "Nothing was sent or stored" in shown.out
+    assert not (home / "state").exists()
+
+
+def test_an_unreadable_file_needs_a_look(home: Path, paperboy: Paperboy) -> None:
+    (home / "digests").mkdir()
+    (home / "digests" / "notes.txt").write_text("just some notes\n")
+    (home / "config/paperboy.yaml").write_text("watch: {folders: [digests], settle_seconds: 0}\n")
+    first = paperboy("once")
+    assert first.code == 1
+    assert "notes.txt" in first.out
+    assert paperboy("status").code == 1
+
+
+def test_nothing_to_do_is_seen_without_loading_the_toolkit(home: Path, paperboy: Paperboy) -> None:
+    import subprocess
+    import sys
+
+    paperboy("once")
+    script = (
+        "import sys; sys.argv = ['paperboy', 'once']\n"
+        "from bot.app.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: print('sqlalchemy' in sys.modules)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "nothing new in 5 files" in ran.stdout
+    assert ran.stdout.endswith("False\n")
+
+
+def test_a_new_subscriber_wakes_the_next_pass(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    config = home / "config/subscriptions.yaml"
+    config.write_text(
+        config.read_text() + "  - id: bob\n    channels: [{atom: true}]\n    keywords: [video]\n"
+    )
+    second = paperboy("once")
+    assert "nothing new" not in second.out
+    assert (home / "state/feeds/bob.atom").exists()

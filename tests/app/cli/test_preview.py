@@ -1,0 +1,149 @@
+"""`paperboy preview`: what a query would have brought."""
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.glance_papers import glance_at_papers
+from bot.adapters.store import Store
+from bot.app.wiring import read
+from tests.app.cli.conftest import Paperboy
+
+HALA = "arxiv:2509.14008"
+
+
+def test_json_has_the_contracts_form(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    found = paperboy("preview", "arabic", "--json").json
+    assert set(found) == {"query", "days", "papers_searched", "matches", "per_day", "near_misses"}
+    assert (found["query"], found["days"], found["papers_searched"]) == ("arabic", 90, 43)
+    (match,) = found["matches"]
+    assert set(match) == {"id", "title", "date", "why"}
+    assert (match["id"], match["date"]) == (HALA, "2025-09-18")
+    assert match["why"][0] == {"term": "arabic", "field": "title", "text": "Arabic"}
+
+
+def test_near_misses_name_the_missing_term(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    found = paperboy("preview", "arabic AND zymurgy", "--json").json
+    assert found["matches"] == []
+    assert found["near_misses"][0] == {
+        "id": HALA,
+        "title": "Hala Technical Report: Building Arabic-Centric Instruction & Translation Models at Scale",
+        "missing": "zymurgy",
+    }
+
+
+def test_days_are_counted_back_from_the_newest_digest(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    one = paperboy("preview", "model", "--days", "1", "--json").json
+    assert 0 < one["papers_searched"] < 82
+    assert {match["date"] for match in one["matches"]} == {"2025-09-18"}
+    assert one["per_day"] == len(one["matches"])
+    assert paperboy("preview", "model", "--days", "36500", "--json").json["papers_searched"] == 82
+
+
+def test_people_see_how_many_why_and_what_is_near(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    shown = paperboy("preview", "language models AND robot")
+    assert shown.code == 0
+    assert "language models AND robot matches" in shown.out
+    assert "Barely missed" in shown.out
+    assert "\x1b" not in shown.out
+    many = paperboy("preview", "model", "--limit", "2").out
+    assert "… and" in many
+    assert "█" in many
+
+
+@pytest.mark.parametrize(
+    ("query", "what", "column"),
+    [
+        ("agents AND (", "a word is missing", 12),
+        ("NOT agents", "only excludes", 4),
+        ("扩散 OR", "word is missing", 7),
+    ],
+)
+def test_a_bad_query_is_exit_2_with_a_mark_below_the_place(
+    home: Path, paperboy: Paperboy, query: str, what: str, column: int
+) -> None:
+    ran = paperboy("preview", query)
+    assert ran.code == 2
+    said, shown, mark = ran.err.splitlines()
+    assert what in said
+    assert shown.endswith(query)
+    assert mark.index("^") == len("paperboy:   ") + column
+
+
+def test_a_long_bad_query_is_cut_around_its_mistake(home: Path, paperboy: Paperboy) -> None:
+    query = " OR ".join(f"word{number}" for number in range(100)) + " OR ( OR more"
+    _, shown, mark = paperboy("preview", query).err.splitlines()
+    assert len(shown) < 140
+    assert shown[: mark.index("^")].endswith("OR ( ")
+
+
+def test_an_empty_state_is_no_fault(home: Path, paperboy: Paperboy) -> None:
+    ran = paperboy("preview", "model")
+    assert (ran.code, "no papers are stored yet" in ran.out) == (0, True)
+    assert paperboy("preview", "model", "--json").json["per_day"] == 0.0
+
+
+def test_the_glance_gives_what_the_store_gives(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    store = Store("sqlite:///state/paperboy.sqlite3")
+    for days in (1, 2, 90, 10**9):
+        glanced = glance_at_papers(
+            home / "state/paperboy.sqlite3", days, lambda text: "arabic" in text.lower()
+        )
+        assert glanced == store.records.sift(days, lambda text: "arabic" in text.lower())
+        assert glanced is not None
+        assert glanced.papers
+    store.close()
+
+
+def test_the_glance_leaves_other_states_to_the_store(tmp_path: Path) -> None:
+    def glance(path: Path) -> object:
+        return glance_at_papers(path, 90, lambda _: True)
+
+    assert glance(tmp_path / "none") is None
+    (tmp_path / "bad").write_bytes(b"no database" * 100)
+    assert glance(tmp_path / "bad") is None
+    with sqlite3.connect(tmp_path / "old") as old:
+        old.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        old.execute("INSERT INTO alembic_version VALUES ('9999')")
+    assert glance(tmp_path / "old") is None
+
+
+def test_the_toolkit_is_not_loaded_for_it(home: Path, paperboy: Paperboy) -> None:
+    import subprocess
+    import sys
+
+    paperboy("once")
+    script = (
+        "import sys; sys.argv = ['paperboy', 'preview', 'arabic']\n"
+        "from bot.app.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: print('sqlalchemy' in sys.modules)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.endswith("False\n")
+
+
+def test_rag_is_counted_as_whole_words_are(home: Path, paperboy: Paperboy, corpus: Path) -> None:
+    assert paperboy("import", corpus / "tables").code == 0
+    assert paperboy("import", corpus / "pages").code == 0
+    found = paperboy("preview", "rag", "--days", "36500", "--json").json
+    word = re.compile(r"(?<![^\W_])rags?(?![^\W_])", re.IGNORECASE)
+    expected = set()
+    for path in (*(corpus / "tables").iterdir(), *(corpus / "pages").iterdir()):
+        for entry in read(path.read_bytes(), path.name).entries:
+            points = [point.text for edition in entry.editions for point in edition.points]
+            if any(word.search(text) for text in (entry.title, entry.summary or "", *points)):
+                expected.add(entry.id)
+    assert {match["id"] for match in found["matches"]} == expected
+    assert not [
+        why for match in found["matches"] for why in match["why"] if why["text"].lower() == "leverage"
+    ]
+    assert json.dumps(found)

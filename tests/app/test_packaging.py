@@ -1,0 +1,135 @@
+"""What installs and starts paperboy names things that exist."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[2]
+PIN = re.compile(
+    r"(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)==(?P<version>[0-9][0-9a-z.]*)(?: ; (?P<marker>[^;#]+))?"
+)
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def project() -> dict:
+    return tomllib.loads(text("pyproject.toml"))
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[\[<>=~! ]", requirement)[0].replace(".", "-") for requirement in requirements}
+
+
+def test_constraints_hold_names_and_versions_and_nothing_else():
+    for line in text("constraints.txt").splitlines():
+        assert PIN.fullmatch(line), line
+
+
+def test_every_requirement_has_its_constraint(project):
+    wanted = names(project["project"]["dependencies"]) | names(project["dependency-groups"]["dev"])
+    for extra in project["project"]["optional-dependencies"].values():
+        wanted |= names(extra)
+    pinned = {PIN.fullmatch(line)["name"] for line in text("constraints.txt").splitlines()}
+    assert wanted <= pinned
+
+
+@pytest.mark.parametrize(
+    "name", ["Makefile", "Dockerfile", "compose.yaml", ".ci/run", "constraints.txt", "pyproject.toml"]
+)
+def test_no_index_address_or_hash_is_written_down(name):
+    assert not re.search(
+        r"--index-url|--extra-index|--find-links|--hash|sha256:|pypi\.org/simple", text(name)
+    )
+
+
+def test_the_command_is_the_one_that_the_units_start(project):
+    assert project["project"]["scripts"] == {"paperboy": "bot.__main__:main"}
+    assert 'ENTRYPOINT ["paperboy"]\nCMD ["run"]' in text("Dockerfile")
+    unit = RawConfigParser(strict=False)
+    unit.optionxform = str
+    unit.read_string(text("deploy/paperboy.service"))
+    assert unit["Service"]["ExecStart"] == "/opt/paperboy/bin/paperboy run"
+
+
+def test_the_service_does_not_try_again_what_only_a_person_can_mend():
+    assert "RestartPreventExitStatus=2 3" in text("deploy/paperboy.service")
+
+
+def test_the_service_sees_its_configuration_where_relative_paths_start_at_its_state():
+    unit = text("deploy/paperboy.service")
+    assert "PAPERBOY_CONFIG=/var/lib/paperboy/config/paperboy.yaml" in unit
+    assert "BindReadOnlyPaths=/etc/paperboy:/var/lib/paperboy/config" in unit
+    assert "StateDirectory=paperboy paperboy/config paperboy/seeds paperboy/state" in unit
+
+
+def test_the_image_copies_things_that_exist_and_that_are_sent_to_the_builder():
+    sent = {line[1:] for line in text(".dockerignore").splitlines() if line.startswith("!")}
+    copied = {
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", text("Dockerfile"), re.MULTILINE)
+        for source in line.split()[:-1]
+    }
+    assert copied == sent
+    for source in copied:
+        assert (ROOT / source).exists(), source
+
+
+def test_the_image_runs_as_nobody_special_and_says_how_it_is():
+    dockerfile = text("Dockerfile")
+    assert re.search(r"^USER paperboy$", dockerfile, re.MULTILINE)
+    assert 'CMD ["paperboy", "status"]' in dockerfile
+    assert 'VOLUME ["/app/config", "/app/seeds", "/app/state"]' in dockerfile
+    assert dockerfile.index("USER paperboy") < dockerfile.index("ENTRYPOINT")
+
+
+def test_the_compose_file_mounts_what_the_image_keeps():
+    service = YAML(typ="safe").load(text("compose.yaml"))["services"]["paperboy"]
+    targets = [volume.split(":")[1] for volume in service["volumes"]]
+    assert targets == ["/app/config", "/app/seeds", "/app/state"]
+    assert "USER paperboy" in text("Dockerfile")
+
+
+def test_the_wheel_carries_everything_in_the_package_that_is_not_code(project):
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["bot"]}
+    for line in text(".gitignore").splitlines():  # hatchling leaves out what git ignores
+        assert not line.startswith("bot"), line
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed here")
+def test_make_says_what_it_can_do():
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("run", "demo", "test", "check", "lock", "clean"):
+        assert f"make {target} " in shown
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed here")
+def test_make_without_a_python_says_what_is_missing(tmp_path):
+    done = subprocess.run(
+        ["make", "PYTHON=", f"VENV={tmp_path / 'venv'}", "run"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "needs Python 3.11 or newer" in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_the_licence_is_the_one_that_is_declared(project):
+    assert project["project"]["license"] == "MIT"
+    assert text("LICENSE").startswith("MIT License\n\nCopyright (c) 2026 paperboy contributors\n")
+
+
+def test_the_ci_script_is_a_program_and_calls_check_and_test():
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+    assert re.findall(r"^make .* (check|test)$", text(".ci/run"), re.MULTILINE) == ["check", "test"]

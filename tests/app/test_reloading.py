@@ -1,0 +1,69 @@
+"""The subscriptions file while the service runs."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from bot.app.reloading import Reloading
+from bot.domain.subscriptions import Subscriber
+
+GOOD = "subscribers:\n  - id: {id}\n    channels: [{{atom: true}}]\n    keywords: [agents]\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "subscriptions.yaml"
+    path.write_text(GOOD.format(id="alice"))
+    return path
+
+
+def settled(reloading: Reloading) -> tuple[Subscriber, ...] | None:
+    """What a second look in a row gives: the first only notes that something changed."""
+    assert reloading.changed() is None
+    return reloading.changed()
+
+
+def test_nothing_changed_gives_nothing(file: Path) -> None:
+    assert Reloading(file).changed() is None
+
+
+def test_a_good_edit_gives_the_new_subscribers_once(file: Path) -> None:
+    reloading = Reloading(file)
+    file.write_text(GOOD.format(id="bob"))
+    subscribers = settled(reloading)
+    assert subscribers is not None
+    assert [one.id for one in subscribers] == ["bob"]
+    assert reloading.changed() is None
+
+
+def test_a_bad_edit_keeps_the_last_good_ones_and_says_where_once(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reloading = Reloading(file)
+    file.write_text("subscribers:\n  - idd: alice\n")
+    with caplog.at_level(logging.ERROR):
+        assert reloading.changed() is None
+        assert reloading.changed() is None
+    told = [record for record in caplog.records if record.getMessage() == "subscriptions.bad_edit"]
+    assert told
+    assert all("subscriptions.yaml:2:" in vars(record)["what"] for record in told)
+    assert len({vars(record)["what"] for record in told}) == len(told)
+
+
+def test_a_mended_file_is_taken_again(file: Path) -> None:
+    reloading = Reloading(file)
+    file.write_text("subscribers: [")
+    assert reloading.changed() is None
+    file.write_text(GOOD.format(id="carol"))
+    assert settled(reloading) is not None
+
+
+def test_a_file_that_goes_away_keeps_the_last_good_ones(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    reloading = Reloading(file)
+    file.unlink()
+    with caplog.at_level(logging.ERROR):
+        assert settled(reloading) is None
+    assert "subscriptions.missing" in caplog.text
+    file.write_text(GOOD.format(id="alice"))
+    assert settled(reloading) is not None

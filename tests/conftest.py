@@ -1,0 +1,28 @@
+"""What every test may use: the seeds, and the real digests where they are at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# A busy machine is no failure; on CI the same examples are tried each time.
+settings.register_profile("paperboy", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("paperboy")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def seeds() -> Path:
+    """The five documents that the project began from."""
+    return ROOT / "seeds"
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real digests (tables/, pages/, flat/, keys/); skips where there is none."""
+    folder = Path(os.environ.get("PAPERBOY_CORPUS") or ROOT.parent / "shared" / "corpus")
+    if not folder.is_dir():
+        pytest.skip(f"no real digests: {folder} does not exist (set PAPERBOY_CORPUS)")
+    return folder

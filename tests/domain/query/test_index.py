@@ -1,0 +1,334 @@
+"""The index gives exactly what the plain evaluation gives, whatever was added and removed before."""
+
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from bot.domain.errors import IndexUnusable
+from bot.domain.query import Document, Matcher, Query, excluding, matching_of, parse
+from bot.domain.query.index import Index
+from bot.domain.query.index.edges import Edges
+from bot.domain.query.language import Not
+from tests.domain.query.samples import document, documents, queries
+
+
+def plain_matches(found: list[Query], papers: list[Document]) -> list[tuple[int, int]]:
+    return list(Matcher(found).matches(papers))
+
+
+@given(st.lists(queries(), max_size=12), st.lists(documents(), max_size=5))
+def test_the_index_gives_the_matches_of_the_plain_evaluation(
+    found: list[Query], papers: list[Document]
+) -> None:
+    assert list(Index(found).matches(papers)) == plain_matches(found, papers)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rag",
+        "title:rag OR author:ghanem",
+        '"language models" OR "language model"',
+        "=RAG AND NOT =rag",
+        '"large" language =Model',
+        "lang* model",
+        "vision lang*",
+        "quant* NEAR/3 mod*",
+        "large NEAR/2 model AND NOT rag NEAR/1 system",
+        "扩散模型 AND NOT 系统",
+        "扩散* OR source:tables/2025",
+        "author:(ada OR =Ghanem OR gha*)",
+        "a b c d e f g h i j k l m n o p",
+        " OR ".join(f"w{n}" for n in range(500)) + " OR rag",
+        " AND ".join(f"(w{n} OR rag)" for n in range(100)),
+        " AND ".join(f"(w{n} OR rag OR model)" for n in range(40)) + " AND NOT (x AND y)",
+        "rag AND " + " AND ".join(f"NOT w{n}" for n in range(100)),
+        "(rag AND model) OR (rag AND NOT model) OR zebra",
+        "(rag OR model) AND (rag OR language)",
+        "rag NOT (model NOT language)",
+    ],
+)
+def test_every_kind_of_query_is_found_like_without_the_index(text: str) -> None:
+    papers = [
+        document(
+            "A RAG system for Large Language Models", authors=("Bernard Ghanem",), sources=("tables/2025.md",)
+        ),
+        document("Vision language", summaries=("The language model, quantized models: 扩散模型RAG系统",)),
+        document("rag", summaries=("a b c d e f g h i j k l m n o p",), authors=("Ada",)),
+        document("large small model", points=("large language", "model"), authors=("GHANEM",)),
+        document(""),
+    ]
+    query = parse(text)
+    assert list(Index([query]).matches(papers)) == plain_matches([query], papers)
+
+
+def test_many_papers_take_several_passes() -> None:
+    papers = [document(f"paper w{number} w{number % 7}") for number in range(150)]
+    found = [parse(f"w{number}") for number in range(150)] + [parse("paper NOT w3"), parse("pap*")]
+    assert list(Index(found).matches(papers)) == plain_matches(found, papers)
+
+
+def test_long_words_and_texts_without_blanks_are_found_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.domain.query.index.lexicon.MOST_WORDS", 30)
+    long = "x" * 500
+    papers = [
+        document(
+            f"{long} {long}y a-{long}-b",
+            summaries=("扩散模型" * 30 + "RAG系统", f"w{number} — graphs+models"),
+        )
+        for number in range(40)
+    ]
+    texts = [
+        long,
+        f"{long[:80]}*",
+        "模型 rag",
+        "扩散模型扩散",
+        f"a {long} b",
+        "w7",
+        "graph model",
+        '"w1*"',
+        "w1*",
+    ]
+    found = [parse(text) for text in texts]
+    index = Index(found)
+    for _ in range(2):
+        assert list(index.matches(papers)) == plain_matches(found, papers)
+
+
+def test_many_queries_get_an_index_and_few_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.domain.query.matching.WORTH_AN_INDEX", 3)
+    found = [parse("rag"), parse("title:model NOT rag"), parse("zebra")]
+    papers = [document("model"), document("rag model")]
+    assert isinstance(matching_of(found[:2]), Matcher)
+    assert isinstance(matching_of(found), Index)
+    assert (
+        list(matching_of(found).matches(papers))
+        == list(matching_of(found[:2]).matches(papers))
+        == [(1, 0), (0, 1)]
+    )
+
+
+def test_the_query_language_alone_needs_no_numpy() -> None:
+    code = "import sys, bot.domain.query; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_beginnings_of_half_the_vocabulary_are_found_in_bounded_time() -> None:
+    papers = [document(summaries=(" ".join(f"st{number}" for number in range(20_000)),)), document("stop")]
+    found = [parse(text) for text in ("st*", "st1* NEAR/2 st2*", "st* st19999", "sto*")]
+    assert list(Index(found).matches(papers)) == [(0, 0), (1, 0), (2, 0), (0, 1), (3, 1)]
+
+
+def test_no_papers_and_no_queries_give_no_matches() -> None:
+    assert list(Index().matches([document("rag")])) == []
+    assert list(Index([parse("rag")]).matches([])) == []
+    assert len(Index([parse("rag")])) == 1
+
+
+def test_a_removed_query_is_never_found_and_its_handle_is_given_out_again() -> None:
+    index = Index([parse("rag"), parse("rag"), parse("model")])
+    index.remove(0)
+    assert list(index.matches([document("rag model")])) == [(1, 0), (2, 0)]
+    assert len(index) == 2
+    for handle in (0, 3, -1):
+        with pytest.raises(KeyError):
+            index.remove(handle)
+    assert index.add(parse("title:rag")) == 0
+    assert index.add(parse("nothing")) == 3
+    assert list(index.matches([document("rag model")])) == [(0, 0), (1, 0), (2, 0)]
+
+
+def test_a_query_that_excludes_all_it_asks_for_is_never_found() -> None:
+    base = parse("rag OR model")
+    query = excluding(base, (parse("x"), parse("y z")))
+    index = Index([query])
+    assert list(index.matches([document("rag y"), document("rag y z"), document("model x")])) == [(0, 0)]
+
+
+def test_a_query_that_only_excludes_is_refused_and_leaves_nothing_behind() -> None:
+    index = Index()
+    before = index.to_bytes()
+    with pytest.raises(ValueError, match="only excludes"):
+        index.add(Query(root=Not(atom=parse("rag").root), text="NOT rag"))
+    assert index.to_bytes() == before
+
+
+def test_what_is_remembered_of_complex_terms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.domain.query.index.core._MOST_TESTS", 2)
+    found = [parse(f"{beginning}* neural") for beginning in ("gr", "gra", "grap", "graph", "graphs")]
+    papers = [document("graph neural"), document("grain neural graph")]
+    expected = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1)]
+    assert list(Index(found).matches(papers)) == plain_matches(found, papers) == expected
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(1, 9), st.sampled_from(("a", "b", "c d", '"b" a'))),
+        max_size=6,
+    ),
+    st.lists(st.text(alphabet="abcd ", max_size=40), max_size=4),
+)
+def test_words_near_each_other_are_found_within_one_part_only(
+    pairs: list[tuple[str, int, str]], texts: list[str]
+) -> None:
+    found = [parse(f"{left} NEAR/{far} {right}") for left, far, right in pairs]
+    papers = [document(text, summaries=(text[::-1],), points=(text[5:],)) for text in texts]
+    assert list(Index(found).matches(papers)) == plain_matches(found, papers)
+
+
+def test_papers_seen_before_meet_queries_that_came_later() -> None:
+    papers = [document("quantized policies", authors=("Ada Model",))]
+    index = Index([parse("other")])
+    assert list(index.matches(papers)) == []
+    later = ["policy", '"policies"', "quant*", "=policies", "author:ada", "quantized NEAR/1 policy"]
+    handles = [index.add(parse(text)) for text in later]
+    assert list(index.matches(papers)) == [(handle, 0) for handle in handles]
+    for handle in handles:
+        index.remove(handle)
+    assert list(index.matches(papers)) == []
+
+
+@given(st.lists(queries(), max_size=8), st.lists(queries(), max_size=8), st.randoms(use_true_random=False))
+def test_removing_what_was_added_restores_the_saved_bytes(
+    kept: list[Query], added: list[Query], source: random.Random
+) -> None:
+    index = Index(kept)
+    before = index.to_bytes()
+    handles = [index.add(query) for query in added]
+    source.shuffle(handles)
+    for handle in handles:
+        index.remove(handle)
+    assert index.to_bytes() == before
+
+
+@given(st.lists(queries(), min_size=1, max_size=8), st.lists(documents(), max_size=3))
+def test_a_loaded_index_is_the_saved_one(found: list[Query], papers: list[Document]) -> None:
+    index = Index(found)
+    index.remove(0)
+    data = index.to_bytes(stamp="today")
+    for copy in (data, bytearray(data)):
+        loaded = Index.from_bytes(copy, stamp="today")
+        assert list(loaded.matches(papers)) == list(index.matches(papers))
+        assert loaded.to_bytes(stamp="today") == data
+        assert loaded.add(found[0]) == 0
+        assert list(loaded.matches(papers)) == plain_matches(found, papers)
+
+
+def test_a_saved_index_that_cannot_be_trusted_is_refused() -> None:
+    data = Index([parse("rag AND model"), parse("graph NEAR/3 neural")]).to_bytes(stamp="a")
+    with pytest.raises(IndexUnusable, match="other subscriptions"):
+        Index.from_bytes(data, stamp="b")
+    for place in range(0, len(data), 7):
+        damaged = bytearray(data)
+        damaged[place] ^= 1
+        with pytest.raises(IndexUnusable):
+            Index.from_bytes(damaged, stamp="a")
+    for end in (0, 5, 18, 100, len(data) - 1):
+        with pytest.raises(IndexUnusable):
+            Index.from_bytes(data[:end], stamp="a")
+
+
+def test_an_index_of_other_folding_rules_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Index([parse("rag")]).to_bytes()
+    monkeypatch.setattr("bot.domain.query.index.saving.RULES", "others")
+    with pytest.raises(IndexUnusable, match="another version"):
+        Index.from_bytes(data)
+
+
+class Changes(RuleBasedStateMachine):
+    """Queries come and go, papers are matched, the index is saved and loaded."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.index = Index()
+        self.live: dict[int, Query] = {}
+
+    @rule(query=queries())
+    def add(self, query: Query) -> None:
+        handle = self.index.add(query)
+        assert handle not in self.live
+        self.live[handle] = query
+
+    @rule(source=st.randoms(use_true_random=False))
+    def remove(self, source: random.Random) -> None:
+        if self.live:
+            handle = source.choice(sorted(self.live))
+            self.index.remove(handle)
+            del self.live[handle]
+
+    @rule(papers=st.lists(documents(), min_size=1, max_size=2))
+    def match(self, papers: list[Document]) -> None:
+        handles = sorted(self.live)
+        expected = plain_matches([self.live[handle] for handle in handles], papers)
+        assert list(self.index.matches(papers)) == [(handles[query], paper) for query, paper in expected]
+
+    @rule()
+    def save_and_load(self) -> None:
+        self.index = Index.from_bytes(self.index.to_bytes())
+
+    @invariant()
+    def holds_as_many_as_are_live(self) -> None:
+        assert len(self.index) == len(self.live)
+
+
+TestChanges = Changes.TestCase
+TestChanges.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+
+
+def test_a_crowd_that_comes_and_goes_leaves_nothing_behind() -> None:
+    source = random.Random(5)
+    texts = [
+        f"{source.choice('abcdefgh')}{source.randrange(300)} {source.choice(('AND', 'OR', 'AND NOT'))} x{n % 50}"
+        for n in range(3000)
+    ]
+    found = list(map(parse, texts))
+    index = Index()
+    empty = index.to_bytes()
+    papers = [
+        document(" ".join(source.choices("abcdefgh", k=3)) + f" x{n} a{n} b{n} c{2 * n}") for n in range(40)
+    ]
+    handles = [index.add(query) for query in found]
+    assert list(index.matches(papers)) == plain_matches(found, papers)
+    for handle in handles[::2]:
+        index.remove(handle)
+    expected = [(query, paper) for query, paper in plain_matches(found, papers) if query % 2]
+    assert list(index.matches(papers)) == expected
+    for handle in handles[1::2]:
+        index.remove(handle)
+    assert index.to_bytes() == empty
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 400)), max_size=1500))
+@settings(max_examples=30)
+def test_the_hash_table_holds_what_a_dictionary_holds(changes: list[tuple[bool, int]]) -> None:
+
+    edges = Edges(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
+    held: dict[int, int] = {}
+    for step, (adds, number) in enumerate(changes):
+        key = number << 40 | 1
+        if adds and key not in held:
+            edges.add(key, step)
+            held[key] = step
+        elif not adds and key in held:
+            edges.remove(key)
+            del held[key]
+    keys = [number << 40 | 1 for number in range(400)]
+    assert edges.find(np.array(keys, dtype=np.uint64)).tolist() == [held.get(key, -1) for key in keys]
+    assert [edges.get(key) for key in keys] == [held.get(key, -1) for key in keys]
+
+
+def test_the_hash_table_answers_while_it_moves_to_a_larger_one() -> None:
+    edges = Edges(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
+    for number in range(1, 150):
+        edges.add(number, number)
+    for number in range(1, 150, 3):
+        edges.remove(number)
+    expected = [-1 if number % 3 == 1 else number for number in range(1, 150)]
+    assert edges.find(np.arange(1, 150, dtype=np.uint64)).tolist() == expected
+    assert [edges.get(number) for number in range(1, 150)] == expected

@@ -1,0 +1,155 @@
+"""The outbox row: its key, how long a retry waits, and which rows go out together."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.delivery import (
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    MAX_ATTEMPTS,
+    MOST_PAPERS,
+    OPEN,
+    STATES,
+    OpenRow,
+    Target,
+    channel_rest,
+    delivery_key,
+    next_message,
+    retry_wait,
+)
+from bot.domain.papers import PaperId
+from bot.domain.subscriptions import ChannelKind
+
+PAPER = PaperId("arxiv:2509.14008")
+
+
+def row(seq: int, kind: str = "alert", subscriber: str = "alice", batch: str | None = None) -> OpenRow:
+    return OpenRow(seq=seq, kind=kind, subscriber=subscriber, batch=batch)  # type: ignore[arg-type]
+
+
+def seqs(rows: list[OpenRow], channel: ChannelKind = "telegram") -> list[int]:
+    return [one.seq for one in next_message(rows, channel)]
+
+
+# --- keys -------------------------------------------------------------------------------------------------
+
+
+def test_a_key_names_place_kind_paper_and_part():
+    assert delivery_key("telegram:1", "alert", PAPER) == "telegram:1|alert|arxiv:2509.14008"
+    assert delivery_key("telegram:1", "quiz", PAPER, "ab12") == "telegram:1|quiz|arxiv:2509.14008|ab12"
+
+
+def test_a_target_is_known_by_its_channel_and_address():
+    assert Target(kind="telegram", address="-100/7").key == "telegram:-100/7"
+
+
+def test_open_states_are_states():
+    assert set(STATES) > OPEN
+
+
+# --- waiting ----------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 10_000), st.integers())
+def test_a_retry_waits_between_five_seconds_and_an_hour_give_or_take_a_quarter(attempts: int, seed: int):
+    wait = retry_wait(attempts, random.Random(seed))
+    assert FIRST_WAIT * 0.75 <= wait <= LONGEST_WAIT * 1.25
+
+
+def test_each_retry_waits_twice_as_long():
+    waits = [retry_wait(attempts, NoJitter()) for attempts in range(1, 12)]
+    assert waits[:4] == [timedelta(seconds=seconds) for seconds in (5, 10, 20, 40)]
+    assert waits[-1] == LONGEST_WAIT
+
+
+def test_all_tries_together_take_about_two_days():
+    whole = sum((retry_wait(attempts, NoJitter()) for attempts in range(1, MAX_ATTEMPTS)), timedelta())
+    assert timedelta(days=2) <= whole <= timedelta(days=2.5)
+
+
+def test_many_that_failed_together_do_not_come_back_together():
+    rng = random.Random(1)
+    assert len({retry_wait(3, rng) for _ in range(50)}) == 50
+
+
+class NoJitter(random.Random):
+    def uniform(self, a: float, b: float) -> float:
+        return (a + b) / 2
+
+
+@pytest.mark.parametrize(
+    ("down_for", "rest"),
+    [
+        (timedelta(0), FIRST_WAIT),
+        (timedelta(seconds=-9), FIRST_WAIT),
+        (timedelta(minutes=3), timedelta(minutes=3)),
+        (timedelta(days=3), LONGEST_WAIT),
+    ],
+)
+def test_a_channel_rests_as_long_as_it_was_down(down_for: timedelta, rest: timedelta):
+    assert channel_rest(down_for) == rest
+
+
+# --- what goes together -----------------------------------------------------------------------------------
+
+
+def test_nothing_gives_no_message():
+    assert seqs([]) == []
+
+
+def test_all_alerts_of_one_person_go_together_past_what_stands_between():
+    rows = [row(1), row(2, "quiz"), row(3), row(4, "edit"), row(5)]
+    assert seqs(rows) == [1, 3, 5]
+
+
+def test_two_people_at_one_place_get_their_own_messages():
+    rows = [row(1), row(2, subscriber="bob"), row(3)]
+    assert seqs(rows) == [1, 3]
+
+
+@pytest.mark.parametrize("kind", ["quiz", "edit"])
+def test_a_quiz_or_edit_goes_alone_in_its_turn(kind: str):
+    assert seqs([row(1, kind), row(2, kind), row(3)]) == [1]
+
+
+def test_a_message_that_was_tried_goes_again_with_exactly_its_rows():
+    rows = [row(1, batch="b"), row(2), row(3, batch="b"), row(4, batch="c")]
+    assert seqs(rows) == [1, 3]
+
+
+def test_a_tried_message_further_back_is_not_mixed_with_new_rows():
+    assert seqs([row(1), row(2, batch="b"), row(3)]) == [1, 3]
+
+
+def test_a_message_holds_at_most_so_many_papers():
+    assert seqs([row(seq) for seq in range(MOST_PAPERS + 50)]) == list(range(MOST_PAPERS))
+
+
+def test_a_feed_takes_everything_at_once():
+    rows = [row(1, batch="b"), row(2, "edit"), row(3), row(4, "edit", batch="c")]
+    assert seqs(rows, "atom") == [1, 2, 3, 4]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["alert", "quiz", "edit"]),
+            st.sampled_from(["alice", "bob"]),
+            st.sampled_from([None, None, "b", "c"]),
+        ),
+        max_size=12,
+    )
+)
+def test_message_by_message_every_row_goes_once_and_the_oldest_first(
+    kinds: list[tuple[str, str, str | None]],
+):
+    left = [row(seq, *parts) for seq, parts in enumerate(kinds)]
+    while left:
+        message = next_message(left, "telegram")
+        assert message[0] == left[0]
+        assert len({(one.kind, one.subscriber, one.batch) for one in message}) == 1 or message[0].batch
+        left = [one for one in left if one not in message]

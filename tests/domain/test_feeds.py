@@ -1,0 +1,45 @@
+"""Names of feeds and entries, which never change."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.feeds import entry_id, feed_id
+from bot.domain.papers import PaperId
+
+AUTHORITY = "paperboy.example,2026"
+
+
+def test_an_entry_is_named_after_its_paper():
+    assert (
+        entry_id(AUTHORITY, PaperId("arxiv:2509.14008")) == "tag:paperboy.example,2026:paper/arxiv:2509.14008"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("all", "all"),
+        ("subscriber/Alice", "subscriber/alice"),
+        ("subscriber/a b", "subscriber/a%20b"),
+        ("subscriber/中", "subscriber/%e4%b8%ad"),
+        ("subscriber/50%", "subscriber/50%25"),
+    ],
+)
+def test_a_feed_is_named_in_lower_case_ascii(name: str, expected: str):
+    assert feed_id(AUTHORITY, name) == f"tag:{AUTHORITY}:feed/{expected}"
+
+
+@given(st.text(max_size=20))
+def test_any_name_gives_a_tag_uri(name: str):
+    assert re.fullmatch(r"tag:paperboy\.example,2026:feed/[a-z0-9._~/%-]*", feed_id(AUTHORITY, name))
+
+
+@given(st.text(max_size=8), st.text(max_size=8))
+def test_different_names_give_different_feeds(one: str, other: str):
+    def printable(text: str) -> str:
+        return text.lower().encode(errors="replace").decode()
+
+    assert (feed_id(AUTHORITY, one) == feed_id(AUTHORITY, other)) == (printable(one) == printable(other))

@@ -1,0 +1,47 @@
+"""How much a paper matters to somebody."""
+
+import pytest
+
+from bot.domain.notices import Reason, relevance
+from tests.builders import a_paper, a_quiz, a_reason, an_edition
+
+PAPER = a_paper()
+
+
+def test_a_match_in_the_title_outweighs_one_in_the_summary():
+    assert relevance((a_reason("x", ("title", "x")),), PAPER) > relevance(
+        (a_reason("x", ("summary", "x")),), PAPER
+    )
+
+
+def test_a_followed_author_weighs_more_than_a_title():
+    by_author = relevance((a_reason("x", ("authors", "Ghanem")),), PAPER)
+    assert by_author > relevance((a_reason("x", ("title", "x")),), PAPER)
+
+
+def test_two_subscriptions_outweigh_one():
+    one = a_reason("x", ("title", "x"))
+    assert relevance((one, a_reason("y", ("summary", "y"))), PAPER) > relevance((one,), PAPER)
+
+
+def test_each_further_thing_that_matched_weighs_a_little():
+    few = relevance((a_reason("x", ("summary", "x")),), PAPER)
+    more = relevance((a_reason("x", ("summary", "x"), ("summary", "xs")),), PAPER)
+    assert few < more < few + 1
+
+
+def test_the_weightiest_field_counts_whatever_the_order():
+    one = a_reason("x", ("summary", "a"), ("title", "b"))
+    other = a_reason("x", ("title", "b"), ("summary", "a"))
+    assert relevance((one,), PAPER) == relevance((other,), PAPER)
+
+
+def test_a_quiz_breaks_a_tie():
+    with_quiz = a_paper(editions=(an_edition(quiz=a_quiz()),))
+    assert relevance((a_reason(),), with_quiz) == pytest.approx(relevance((a_reason(),), PAPER) + 0.25)
+
+
+def test_a_match_without_words_still_counts():
+    assert relevance((Reason(subscription="x"),), PAPER) == 1.0
+    assert relevance((), PAPER) == 0
+    assert relevance((a_reason("x", ("elsewhere", "x")),), PAPER) == pytest.approx(1.1)

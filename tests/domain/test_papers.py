@@ -1,0 +1,451 @@
+"""Identity of papers, and how what digests say of one becomes one."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.adapters.readers import read_digest
+from bot.domain.papers import (
+    Edition,
+    Entry,
+    Links,
+    Paper,
+    PaperId,
+    Point,
+    Question,
+    Summary,
+    arxiv_id,
+    better_quiz,
+    folded_title,
+    merge,
+    paper_id,
+    parse_paper_id,
+)
+from tests.builders import a_paper, a_question, a_quiz, an_edition, an_entry
+
+DAY = date(2026, 9, 18)
+
+
+# --- identity ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://arxiv.org/abs/2509.14008",
+        "http://arxiv.org/abs/2509.14008v3",
+        "https://www.arxiv.org/pdf/2509.14008.pdf",
+        "https://arxiv.org/pdf/2509.14008v12.pdf#page=3",
+        "https://export.arxiv.org/html/2509.14008?x=1",
+        "https://arxiv.org/abs/2509.14008/",
+        "HTTPS://ARXIV.ORG/ABS/2509.14008",
+        "https://huggingface.co/papers/2509.14008",
+        "see https://arxiv.org/abs/2509.14008.",
+        "https://arxiv.org/abs/2509.14008中",
+    ],
+)
+def test_every_link_to_one_paper_gives_its_number(url: str):
+    assert arxiv_id(url) == "2509.14008"
+
+
+@pytest.mark.parametrize(
+    ("url", "number"),
+    [
+        ("https://arxiv.org/abs/cs/0112017", "cs/0112017"),
+        ("https://arxiv.org/abs/cs/0112017v2", "cs/0112017"),
+        ("https://arxiv.org/pdf/hep-th/9901001v1.pdf", "hep-th/9901001"),
+        ("https://arxiv.org/abs/math.GT/0309136", "math.gt/0309136"),
+        ("https://arxiv.org/abs/0704.0001", "0704.0001"),
+    ],
+)
+def test_old_numbers_are_kept_whole(url: str, number: str):
+    assert arxiv_id(url) == number
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "https://example.org/abs/2509.14008",
+        "https://notarxiv.org/abs/2509.14008",
+        "https://my-arxiv.org/abs/2509.14008",
+        "https://arxiv.org/abs/2509.140081",
+        "https://arxiv.org/abs/2509.140",
+        "https://arxiv.org/abs/2509.14008x",
+        "https://arxiv.org/html/2509.14008/figure.png",
+        "https://arxiv.org/list/cs.CL/2509.14008",
+        "https://arxiv.org/abs/٢٥٠٩.١٤٠٠٨",
+        "https://huggingface.co/papers/2509.140081",
+        "https://huggingface.co/datasets/2509.14008",
+    ],
+)
+def test_other_links_give_no_number(url: str):
+    assert arxiv_id(url) is None
+
+
+def test_the_first_link_with_a_number_names_the_paper():
+    assert paper_id("Hala", None, "https://hala.example", "https://arxiv.org/abs/2509.14008v2") == (
+        "arxiv:2509.14008"
+    )
+
+
+def test_without_a_number_the_title_names_the_paper():
+    assert paper_id("Hala", None, "https://hala.example") == paper_id("  HALA! ")
+    assert paper_id("Hala") == "title:05cb18b8f9090923"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Vision-Language Models", "vision language models"),
+        ("Café au lait: a study", "Cafe\u0301 AU LAIT — a study"),
+        ("Ｆｕｌｌ width", "full width"),
+        ("snake_case", "snake case"),
+        ("Straße", "STRASSE"),
+    ],
+)
+def test_titles_that_differ_in_dress_only_are_the_same(one: str, other: str):
+    assert folded_title(one) == folded_title(other)
+
+
+def test_titles_of_signs_alone_are_not_the_same_work():
+    assert paper_id("???") != paper_id("!!!")
+    assert paper_id("\ud800") == paper_id("\ud800")
+
+
+@given(st.text())
+def test_any_title_gives_an_id_that_reads_back_as_itself(title: str):
+    name = paper_id(title)
+    assert parse_paper_id(name) == name
+    assert paper_id(f"  {title}\t") == name
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("arxiv:2509.14008", "arxiv:2509.14008"),
+        (" 2509.14008v2 ", "arxiv:2509.14008"),
+        ("arXiv:cs/0112017v1", "arxiv:cs/0112017"),
+        ("https://arxiv.org/pdf/2509.14008v1", "arxiv:2509.14008"),
+        ("title:0123456789abcdef", "title:0123456789abcdef"),
+        ("title:0123", None),
+        ("Hala", None),
+        ("", None),
+    ],
+)
+def test_what_a_person_types_is_understood(typed: str, found: str | None):
+    assert parse_paper_id(typed) == found
+
+
+# --- values that cannot be wrong --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"answer": 2, "answer_source": "key"},
+        {"answer": -1, "answer_source": "key"},
+        {"answer": 0},
+        {"answer_source": "inferred"},
+    ],
+)
+def test_a_question_with_an_impossible_answer_cannot_be_built(parts: dict[str, object]):
+    with pytest.raises(ValueError, match="answer"):
+        Question(question="Which?", options=("a", "b"), **parts)  # type: ignore[arg-type]
+
+
+def test_only_a_key_makes_a_question_keyed():
+    guessed = Question(question="?", options=("a", "b"), answer=0, answer_source="inferred", confidence=0.9)
+    assert not guessed.keyed
+    assert not a_question(answer=None).keyed
+    assert a_question(answer=0).keyed
+
+
+def test_the_best_link_is_the_abstract():
+    links = Links(abs="a", pdf="p", huggingface="h")
+    assert links.best == "a"
+    assert Links(pdf="p", huggingface="h").best == "h"
+    assert Links(pdf="p").best == "p"
+    assert Links().best is None
+
+
+def test_an_edition_in_another_language_falls_back_to_english():
+    english, chinese = an_edition("en"), an_edition("zh", points=1)
+    paper = a_paper(editions=(english, chinese))
+    assert paper.edition("zh") == chinese
+    assert paper.edition("de") == english
+    assert a_paper(editions=(chinese,)).edition("de") == Edition(language="de")
+    assert an_entry(editions=(chinese,)).edition("zh") == chinese
+
+
+def test_a_paper_knows_whether_any_edition_has_a_quiz():
+    assert not a_paper(editions=(an_edition(),)).has_quiz
+    assert a_paper(editions=(an_edition(), an_edition("zh", quiz=a_quiz()))).has_quiz
+
+
+# --- merging ----------------------------------------------------------------------------------------------
+
+
+def test_the_first_word_on_a_paper_is_the_paper():
+    entry = an_entry(1, published=DAY, editions=(an_edition(),))
+    assert merge(None, entry, source="a.md", day=DAY) == Paper(
+        id=entry.id,
+        title=entry.title,
+        authors=entry.authors,
+        summaries=(Summary(text=entry.summary or "", source="a.md"),),
+        published=DAY,
+        date=DAY,
+        latest=DAY,
+        links=entry.links,
+        editions=entry.editions,
+        sources=("a.md",),
+    )
+
+
+def test_both_summaries_are_kept_with_their_sources_newest_first():
+    first = merge(None, an_entry(summary="old"), source="a.md", day=DAY)
+    later = merge(first, an_entry(summary="new"), source="b.md", day=DAY + timedelta(days=1))
+    assert later.summaries == (Summary(text="new", source="b.md"), Summary(text="old", source="a.md"))
+    assert later.summary == "new"
+    earlier = merge(later, an_entry(summary="oldest"), source="c.md", day=DAY - timedelta(days=1))
+    assert [summary.text for summary in earlier.summaries] == ["new", "old", "oldest"]
+    assert a_paper(summaries=()).summary is None
+
+
+def test_a_source_that_speaks_again_replaces_its_own_summary():
+    paper = merge(None, an_entry(summary="first"), source="a.md", day=DAY)
+    paper = merge(paper, an_entry(summary="other"), source="b.md", day=DAY)
+    again = merge(paper, an_entry(summary="second"), source="a.md", day=DAY)
+    assert {(one.source, one.text) for one in again.summaries} == {("a.md", "second"), ("b.md", "other")}
+    assert again.sources == ("a.md", "b.md")
+
+
+def test_no_summary_stands_twice():
+    paper = merge(None, an_entry(summary="same"), source="a.md", day=DAY)
+    paper = merge(paper, an_entry(summary="same"), source="b.md", day=DAY)
+    paper = merge(paper, an_entry(summary="other"), source="b.md", day=DAY)
+    paper = merge(paper, an_entry(summary="same"), source="b.md", day=DAY)
+    assert sorted(summary.text for summary in paper.summaries) == ["other", "same"]
+
+
+def test_a_newer_digest_corrects_and_an_older_one_only_fills_in():
+    known = merge(None, an_entry(title="Titel", authors=(), published=DAY), source="a.md", day=DAY)
+    newer = merge(known, an_entry(title="Title", authors=("A",)), source="b.md", day=DAY + timedelta(days=1))
+    assert (newer.title, newer.authors, newer.published) == ("Title", ("A",), DAY)
+    older = merge(newer, an_entry(title="T", authors=("B",)), source="c.md", day=DAY - timedelta(days=9))
+    assert (older.title, older.authors) == ("Title", ("A",))
+    assert (older.date, older.latest) == (DAY - timedelta(days=9), DAY + timedelta(days=1))
+
+
+def test_a_digest_without_a_date_only_fills_in():
+    known = merge(None, an_entry(title="Known", authors=()), source="a.md", day=DAY)
+    after = merge(known, an_entry(title="Undated", authors=("A",)), source="b.md", day=None)
+    assert (after.title, after.authors, after.date, after.latest) == ("Known", ("A",), DAY, DAY)
+    undated = merge(None, an_entry(), source="a.md", day=None)
+    assert (undated.date, undated.latest) == (None, None)
+    assert merge(undated, an_entry(), source="b.md", day=DAY).date == DAY
+
+
+def test_an_empty_title_never_replaces_one():
+    known = merge(None, an_entry(title="Known"), source="a.md", day=DAY)
+    assert merge(known, an_entry(title=""), source="b.md", day=DAY).title == "Known"
+
+
+def test_links_add_up():
+    known = merge(None, an_entry(links=Links(abs="https://a/1")), source="a.md", day=DAY)
+    after = merge(known, an_entry(links=Links(abs="https://a/2", pdf="https://p")), source="b.md", day=DAY)
+    assert after.links == Links(abs="https://a/2", pdf="https://p")
+    before = merge(
+        after, an_entry(links=Links(abs="https://a/3", huggingface="https://h")), source="c", day=None
+    )
+    assert before.links == Links(abs="https://a/2", pdf="https://p", huggingface="https://h")
+
+
+def test_page_text_and_table_of_one_paper_become_one():
+    table = an_entry(1, links=Links(abs="https://arxiv.org/abs/2509.14001"))
+    page = an_entry(
+        1,
+        summary=None,
+        authors=(),
+        links=Links(pdf="http://arxiv.org/pdf/2509.14001v2"),
+        editions=(
+            Edition(
+                language="en",
+                points=an_edition().points,
+                flowchart="a b",
+                drawing="<svg/>",
+                quiz=a_quiz(keyed=True),
+            ),
+        ),
+    )
+    text = an_entry(1, summary=None, authors=(), editions=(Edition(language="en", quiz=a_quiz(keyed=False)),))
+    paper = merge(None, table, source="t.md", day=DAY)
+    paper = merge(paper, page, source="p.html", day=DAY)
+    paper = merge(paper, text, source="x.txt", day=DAY + timedelta(days=1))
+    (edition,) = paper.editions
+    assert (paper.authors, paper.summary) == (table.authors, table.summary)
+    assert (edition.points, edition.flowchart, edition.drawing) == (an_edition().points, "a b", "<svg/>")
+    assert all(question.keyed for question in edition.quiz)
+    assert paper.links == Links(
+        abs="https://arxiv.org/abs/2509.14001", pdf="http://arxiv.org/pdf/2509.14001v2"
+    )
+    assert paper.sources == ("t.md", "p.html", "x.txt")
+
+
+def test_the_seeds_hold_one_paper_in_two_digests(seeds: Path):
+    entries = [
+        (path.name, digest.date, entry)
+        for path in sorted(seeds.iterdir())
+        for digest in [read_digest(path.read_bytes(), name=path.name)]
+        for entry in digest.entries
+    ]
+    papers: dict[PaperId, Paper] = {}
+    for name, day, entry in entries:
+        papers[entry.id] = merge(papers.get(entry.id), entry, source=name, day=day)
+    assert (len(entries), len(papers)) == (83, 82)
+    (hala,) = [paper for paper in papers.values() if len(paper.sources) > 1]
+    assert hala.id == "arxiv:2509.14008"
+    assert hala.summary
+    assert len(hala.edition("en").points) == 5
+    assert len(hala.edition("en").quiz) == 3
+
+
+# --- quizzes ----------------------------------------------------------------------------------------------
+
+
+def test_a_keyed_quiz_is_never_lost_to_an_unkeyed_one():
+    keyed, unkeyed = a_quiz(2, keyed=True), a_quiz(3, keyed=False)
+    assert better_quiz(keyed, unkeyed) == keyed
+    assert better_quiz(unkeyed, keyed) == keyed
+
+
+def test_more_questions_are_better_and_whole_ones_better_than_damaged_ones():
+    assert better_quiz(a_quiz(2, keyed=False), a_quiz(3, keyed=False)) == a_quiz(3, keyed=False)
+    whole = (a_question("Which?", "8x", "2x", "none", answer=None),)
+    damaged = (a_question("Which?", "none", answer=None),)
+    assert better_quiz(damaged, whole) == whole
+    assert better_quiz(whole, damaged) == whole
+
+
+def test_of_equal_quizzes_the_first_stays():
+    assert better_quiz(a_quiz(of="this"), a_quiz(of="that")) == a_quiz(of="this")
+    assert better_quiz((), ()) == ()
+
+
+# --- properties -------------------------------------------------------------------------------------------
+
+TEXTS = st.text(alphabet="abc é中", min_size=1, max_size=4)
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    options = tuple(draw(st.lists(TEXTS, min_size=2, max_size=4)))
+    answer = draw(st.none() | st.integers(0, len(options) - 1))
+    return Question(
+        question=draw(TEXTS),
+        options=options,
+        answer=answer,
+        answer_source=None if answer is None else "key",
+    )
+
+
+def editions(language: str) -> st.SearchStrategy[Edition]:
+    return st.builds(
+        Edition,
+        language=st.just(language),
+        points=st.lists(st.builds(Point, label=TEXTS, text=TEXTS), max_size=2).map(tuple),
+        flowchart=st.none() | TEXTS,
+        drawing=st.none() | TEXTS,
+        quiz=st.lists(questions(), max_size=2).map(tuple),
+    )
+
+
+ENTRIES = st.builds(
+    Entry,
+    id=st.just(PaperId("arxiv:2509.14008")),
+    title=TEXTS,
+    authors=st.lists(TEXTS, max_size=2).map(tuple),
+    summary=st.none() | TEXTS,
+    published=st.none() | st.just(DAY),
+    links=st.builds(Links, abs=st.none() | TEXTS, pdf=st.none() | TEXTS, huggingface=st.none() | TEXTS),
+    editions=st.sampled_from([(), ("en",), ("zh",), ("en", "zh")]).flatmap(
+        lambda languages: st.tuples(*map(editions, languages))
+    ),
+)
+SAYINGS = st.tuples(
+    ENTRIES, st.sampled_from(["a.md", "b.md", "c.html"]), st.none() | st.dates(DAY, DAY + timedelta(days=2))
+)
+
+
+def merged(sayings: list[tuple[Entry, str, date | None]]) -> Paper:
+    paper: Paper | None = None
+    for entry, source, day in sayings:
+        paper = merge(paper, entry, source=source, day=day)
+    assert paper
+    return paper
+
+
+@given(st.lists(SAYINGS, min_size=1, max_size=5))
+def test_hearing_the_last_word_twice_changes_nothing(sayings: list[tuple[Entry, str, date | None]]):
+    assert merged([*sayings, sayings[-1]]) == merged(sayings)
+
+
+@given(st.lists(SAYINGS, min_size=1, max_size=4), SAYINGS)
+def test_nothing_known_is_ever_lost(
+    sayings: list[tuple[Entry, str, date | None]], more: tuple[Entry, str, date | None]
+):
+    before, after = merged(sayings), merged([*sayings, more])
+    assert after.title
+    assert bool(after.authors) >= bool(before.authors)
+    assert bool(after.published) >= bool(before.published)
+    for kind in ("abs", "pdf", "huggingface"):
+        assert bool(getattr(after.links, kind)) >= bool(getattr(before.links, kind))
+    kept = {one.text for one in before.summaries if one.source != more[1]}
+    assert kept <= {one.text for one in after.summaries}
+    assert set(before.sources) <= set(after.sources)
+    for old in before.editions:
+        new = next(one for one in after.editions if one.language == old.language)
+        for part in ("points", "flowchart", "drawing", "quiz"):
+            assert bool(getattr(new, part)) >= bool(getattr(old, part))
+        assert sum(q.keyed for q in new.quiz) >= sum(q.keyed for q in old.quiz)
+
+
+@given(st.lists(SAYINGS, min_size=1, max_size=5))
+def test_a_paper_holds_each_source_summary_and_language_once(sayings: list[tuple[Entry, str, date | None]]):
+    paper = merged(sayings)
+    for several in (
+        paper.sources,
+        [one.text for one in paper.summaries],
+        [one.source for one in paper.summaries],
+        [one.language for one in paper.editions],
+    ):
+        assert len(set(several)) == len(several)
+
+
+@given(
+    st.lists(SAYINGS, min_size=1, max_size=4).flatmap(
+        lambda all_: st.tuples(st.just(all_), st.permutations(all_))
+    )
+)
+def test_in_any_order_the_same_days_sources_and_keys_are_known(both):
+    one, other = map(merged, both)
+    assert (one.date, one.latest, set(one.sources)) == (other.date, other.latest, set(other.sources))
+    assert {edition.language for edition in one.editions} == {edition.language for edition in other.editions}
+    assert one.has_quiz == other.has_quiz
+    for edition in one.editions:
+        keyed = sum(question.keyed for question in edition.quiz)
+        assert keyed == sum(question.keyed for question in other.edition(edition.language).quiz)
+
+
+@given(ENTRIES, ENTRIES)
+def test_two_digests_of_different_days_give_one_paper_in_any_order(first: Entry, second: Entry):
+    sayings = [(first, "a.md", DAY), (second, "b.md", DAY + timedelta(days=1))]
+    one, other = merged(sayings), merged(sayings[::-1])
+    for part in ("title", "authors", "published", "date", "latest", "links"):
+        assert getattr(one, part) == getattr(other, part)
+    assert {summary.text for summary in one.summaries} == {summary.text for summary in other.summaries}
+    for edition in one.editions:
+        assert edition == next(each for each in other.editions if each.language == edition.language)

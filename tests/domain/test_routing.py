@@ -1,0 +1,490 @@
+"""What goes to whom: changed papers and everybody's subscriptions give notices and deliveries."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.changes import Change
+from bot.domain.delivery import Delivery, State
+from bot.domain.notices import Notice
+from bot.domain.papers import Paper
+from bot.domain.routing import ONE_QUESTION, Audience, Noticed, Routed, alert_keys, question_part, route
+from bot.domain.subscriptions import Subscriber
+from bot.domain.timing import parse_quiet_hours, parse_schedule
+from tests.builders import (
+    NOW,
+    a_change,
+    a_channel,
+    a_paper,
+    a_quiz,
+    a_subscriber,
+    a_subscription,
+    an_edition,
+)
+
+WITH_QUIZ = a_paper(editions=(an_edition(quiz=a_quiz()),))
+
+
+def routed(
+    changes: Sequence[Change],
+    *subscribers: Subscriber,
+    noticed: Noticed | None = None,
+    planned: Mapping[str, State] | None = None,
+    opening: Mapping[str, int | None] | None = None,
+    now: datetime = NOW,
+) -> Routed:
+    audience = Audience(subscribers or (a_subscriber(),))
+    matches = audience.concerned(changes, noticed or {})
+    return route(
+        changes,
+        matches,
+        audience,
+        noticed=noticed or {},
+        planned=planned or {},
+        opening=opening or {},
+        now=now,
+    )
+
+
+def said(rows: Sequence[Delivery]) -> list[str]:
+    """Kind, target and paper of each row, in their order."""
+    return [f"{row.kind} {row.target} {row.paper[-1]}" for row in rows]
+
+
+def gain(*gains: str, paper: Paper = WITH_QUIZ) -> Change:
+    return a_change(paper, a_paper(), *gains)
+
+
+ALERTED: Mapping[tuple[str, str], tuple[str, ...]] = {("alice", a_paper().id): ("language models",)}
+
+
+# --- the audience -----------------------------------------------------------------------------------------
+
+
+def test_matches_name_the_subscriptions_in_the_subscribers_order():
+    alice = a_subscriber(asks=("scale", "nothing of it", "language models"))
+    bob = a_subscriber("bob", asks=("language models",))
+    matches = Audience([alice, bob]).matches([a_paper(1), a_paper(2, title="Cats at scale", summaries=())])
+    assert {key: [one.name for one in found] for key, found in matches.items()} == {
+        ("alice", a_paper(1).id): ["scale", "language models"],
+        ("bob", a_paper(1).id): ["language models"],
+        ("alice", a_paper(2).id): ["scale"],
+    }
+    assert list(matches)[-1] == ("alice", a_paper(2).id)
+
+
+def test_nobody_matches_nothing():
+    assert Audience([]).matches([a_paper()]) == {}
+    assert Audience([a_subscriber(asks=())]).matches([a_paper()]) == {}
+
+
+def test_an_audience_without_some_is_the_rest():
+    audience = Audience([a_subscriber("alice"), a_subscriber("bob")])
+    assert list(audience.without({"alice", "carol"}).subscribers) == ["bob"]
+    assert list(audience.only({"alice", "carol"}).subscribers) == ["alice"]
+
+
+def test_taking_out_nobody_builds_nothing_anew():
+    audience = Audience([a_subscriber("alice")])
+    assert audience.without({"carol"}) is audience
+
+
+def test_the_fingerprint_changes_with_what_is_asked_for_and_by_whom():
+    def fingerprint(*subscribers: Subscriber) -> str:
+        return Audience(subscribers).fingerprint
+
+    known = fingerprint(a_subscriber())
+    assert fingerprint(a_subscriber()) == known
+    assert fingerprint(a_subscriber(daily_limit=3)) == known
+    others = [
+        fingerprint(a_subscriber("bob")),
+        fingerprint(a_subscriber(asks=("agents",))),
+        fingerprint(a_subscriber(asks=(a_subscription(name="renamed"),))),
+        fingerprint(a_subscriber("alice", a_channel("atom"))),
+        fingerprint(a_subscriber(), a_subscriber("bob")),
+    ]
+    assert len({known, *others}) == 6
+
+
+# --- the first word ---------------------------------------------------------------------------------------
+
+
+def test_a_new_paper_that_matches_is_noticed_and_alerted():
+    found = routed([a_change()])
+    assert found.notices == [
+        Notice(subscriber="alice", paper=a_paper().id, subscriptions=("language models",))
+    ]
+    assert found.deliveries == [
+        Delivery(
+            key=f"telegram:1001|alert|{a_paper().id}",
+            target="telegram:1001",
+            subscriber="alice",
+            kind="alert",
+            paper=a_paper().id,
+            state="pending",
+            due_at=NOW,
+        )
+    ]
+
+
+def test_a_paper_that_matches_nobody_is_nobodys():
+    found = routed([a_change(a_paper(title="Cats", summaries=()))])
+    assert (found.notices, found.deliveries) == ([], [])
+
+
+def test_each_channel_gets_its_own_row():
+    alice = a_subscriber("alice", a_channel(), a_channel("email"), a_channel("atom"))
+    assert said(routed([a_change()], alice).deliveries) == [
+        "alert telegram:1001 1",
+        "alert email:alice@example.org 1",
+        "alert atom:alice 1",
+    ]
+
+
+def test_rows_keep_the_order_of_the_changes():
+    assert said(routed([a_change(3), a_change(1), a_change(2)]).deliveries) == [
+        "alert telegram:1001 3",
+        "alert telegram:1001 1",
+        "alert telegram:1001 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("only", "targets"),
+    [
+        (("telegram",), {"telegram:1001"}),
+        (("work",), {"email:work@example.org"}),
+        (("email",), {"email:work@example.org", "email:home@example.org"}),
+        (("work", "telegram"), {"telegram:1001", "email:work@example.org"}),
+    ],
+)
+def test_only_limits_a_subscription_to_channel_kinds_or_names(only: tuple[str, ...], targets: set[str]):
+    alice = a_subscriber(
+        "alice",
+        a_channel(),
+        a_channel("email", "work@example.org", name="work"),
+        a_channel("email", "home@example.org"),
+        asks=(a_subscription(only=only),),
+    )
+    found = routed([a_change()], alice)
+    assert {row.target for row in found.deliveries} == targets
+    assert len(found.notices) == 1
+
+
+def test_a_channel_needs_only_one_of_the_subscriptions_that_matched():
+    asks = (a_subscription("scale", only=("email",)), a_subscription("language models", only=("telegram",)))
+    alice = a_subscriber("alice", a_channel(), a_channel("email"), asks=asks)
+    assert {row.target for row in routed([a_change()], alice).deliveries} == {
+        "telegram:1001",
+        "email:alice@example.org",
+    }
+
+
+def test_two_subscribers_with_one_chat_share_the_alerts_key():
+    found = routed([a_change()], a_subscriber("alice"), a_subscriber("bob"))
+    assert [notice.subscriber for notice in found.notices] == ["alice", "bob"]
+    assert len({row.key for row in found.deliveries}) == 1
+
+
+def test_keys_of_all_possible_alerts_are_named():
+    audience = Audience([a_subscriber("alice", a_channel(), a_channel("atom"))])
+    matches = audience.matches([a_paper()])
+    assert alert_keys(matches, audience) == [
+        f"telegram:1001|alert|{a_paper().id}",
+        f"atom:alice|alert|{a_paper().id}",
+    ]
+
+
+# --- schedules --------------------------------------------------------------------------------------------
+
+
+def test_a_digests_time_holds_the_row():
+    alice = a_subscriber(
+        "alice",
+        a_channel("email", deliver=parse_schedule("weekdays at 08:00")),
+        timezone=ZoneInfo("Europe/Berlin"),
+    )
+    (row,) = routed([a_change()], alice, now=datetime(2026, 9, 18, 8, 0, tzinfo=UTC)).deliveries
+    assert row.state == "held"
+    assert row.due_at == datetime(2026, 9, 21, 6, 0, tzinfo=UTC)  # a Friday after eight: Monday
+
+
+def test_quiet_hours_hold_alert_and_quiz_to_the_same_moment():
+    alice = a_subscriber("alice", a_channel(quizzes="all"), quiet_hours=parse_quiet_hours("07:00-09:30"))
+    rows = routed([a_change(WITH_QUIZ)], alice).deliveries
+    assert {(row.state, row.due_at) for row in rows} == {("held", NOW + timedelta(minutes=90))}
+    assert [row.kind for row in rows] == ["alert", "quiz", "quiz", "quiz"]
+
+
+def test_a_feed_waits_for_nobody():
+    alice = a_subscriber(
+        "alice",
+        a_channel("atom", deliver=parse_schedule("daily at 23:00")),
+        quiet_hours=parse_quiet_hours("00:00-23:00"),
+    )
+    (row,) = routed([a_change()], alice).deliveries
+    assert (row.state, row.due_at) == ("pending", NOW)
+
+
+# --- quizzes ----------------------------------------------------------------------------------------------
+
+
+def test_quizzes_follow_all_alerts_and_come_one_for_each_question():
+    rows = routed(
+        [a_change(WITH_QUIZ), a_change(2)], a_subscriber("alice", a_channel(quizzes="all"))
+    ).deliveries
+    assert [row.kind for row in rows] == ["alert", "alert", "quiz", "quiz", "quiz"]
+    assert [row.part for row in rows[2:]] == [question_part(question) for question in a_quiz()]
+
+
+def test_one_quiz_a_paper_is_chosen_when_it_is_sent():
+    rows = routed([a_change(WITH_QUIZ)], a_subscriber("alice", a_channel(quizzes="one"))).deliveries
+    assert [(row.kind, row.part) for row in rows] == [("alert", ""), ("quiz", ONE_QUESTION)]
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [a_channel(), a_channel("email", quizzes="all"), a_channel("atom", quizzes="all")],
+)
+def test_quizzes_go_only_to_chats_that_want_them(channel):
+    assert [row.kind for row in routed([a_change(WITH_QUIZ)], a_subscriber("alice", channel)).deliveries] == [
+        "alert"
+    ]
+
+
+def test_the_quiz_is_the_one_in_the_subscribers_language():
+    paper = a_paper(editions=(an_edition(quiz=a_quiz(1)), an_edition("zh", quiz=a_quiz(2, of="它"))))
+    chinese = a_subscriber("alice", a_channel(quizzes="all"), language="zh")
+    rows = routed([a_change(paper)], chinese).deliveries
+    assert [row.part for row in rows[1:]] == [question_part(question) for question in a_quiz(2, of="它")]
+
+
+def test_a_question_is_known_by_its_words_alone():
+    keyed, unkeyed = a_quiz(1)[0], a_quiz(1, keyed=False)[0]
+    assert question_part(keyed) == question_part(unkeyed)
+    assert question_part(keyed) != question_part(a_quiz(1, of="that")[0])
+
+
+# --- known papers -----------------------------------------------------------------------------------------
+
+
+def test_a_paper_that_was_noticed_is_not_alerted_again():
+    planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
+    found = routed([gain("summary", paper=a_paper())], noticed=ALERTED, planned=planned)
+    assert found.notices == []
+    assert [row.kind for row in found.deliveries] == ["edit"]
+
+
+def test_a_paper_noticed_without_an_alert_stays_without():
+    found = routed([gain("quiz")], a_subscriber("alice", a_channel(quizzes="all")), noticed=ALERTED)
+    assert (found.notices, found.deliveries) == ([], [])
+
+
+@pytest.mark.parametrize("state", ["sent", "merged", "sending", "uncertain", "pending", "held"])
+def test_a_gained_quiz_is_planned_while_the_alert_is_on_its_way_or_out(state: State):
+    alice = a_subscriber("alice", a_channel(quizzes="all"))
+    planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": state}
+    rows = routed([gain("quiz")], alice, noticed=ALERTED, planned=planned).deliveries
+    assert [row.part for row in rows if row.kind == "quiz"] == [question_part(one) for one in a_quiz()]
+
+
+@pytest.mark.parametrize("state", ["dead", "limited"])
+def test_a_paper_whose_alert_never_went_out_gets_no_quiz(state: State):
+    alice = a_subscriber("alice", a_channel(quizzes="all"))
+    planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": state}
+    assert routed([gain("quiz")], alice, noticed=ALERTED, planned=planned).deliveries == []
+
+
+@pytest.mark.parametrize(
+    ("state", "edited"),
+    [
+        ("sent", True),
+        ("merged", True),
+        ("sending", True),  # put together from the paper as it was, for all we know
+        ("pending", False),
+        ("held", False),
+        ("uncertain", False),
+        ("dead", False),
+        ("limited", False),
+    ],
+)
+def test_a_corrected_title_edits_what_is_out_already(state: State, edited: bool):
+    planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": state}
+    rows = routed(
+        [gain("title", paper=a_paper(title="Corrected"))], noticed=ALERTED, planned=planned
+    ).deliveries
+    assert [row.kind for row in rows] == (["edit"] if edited else [])
+
+
+@pytest.mark.parametrize(
+    ("what", "edited"), [("links", False), ("flowchart", False), ("points", True), ("authors", True)]
+)
+def test_only_what_an_alert_shows_edits_it(what: str, edited: bool):
+    planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
+    rows = routed([gain(what)], noticed=ALERTED, planned=planned).deliveries
+    assert bool(rows) == edited
+
+
+def test_an_edit_waits_for_no_quiet_hours():
+    alice = a_subscriber("alice", a_channel(), quiet_hours=parse_quiet_hours("07:00-09:30"))
+    planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
+    (row,) = routed(
+        [gain("title", paper=a_paper(title="C"))], alice, noticed=ALERTED, planned=planned
+    ).deliveries
+    assert (row.state, row.due_at) == ("pending", NOW)
+
+
+def test_a_title_that_is_changed_back_is_edited_back():
+    planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
+    keys = [
+        routed(
+            [gain("title", paper=a_paper(title=title))],
+            noticed=ALERTED,
+            planned=planned,
+            now=NOW + timedelta(hours=hour),
+        )
+        .deliveries[0]
+        .key
+        for hour, title in enumerate(["Wrong", "Right", "Wrong"])
+    ]
+    assert len(set(keys)) == 3
+
+
+def test_a_mail_is_never_edited_and_a_feed_always():
+    alice = a_subscriber("alice", a_channel("email"), a_channel("atom"))
+    planned: dict[str, State] = {
+        f"email:alice@example.org|alert|{a_paper().id}": "sent",
+        f"atom:alice|alert|{a_paper().id}": "merged",
+    }
+    rows = routed([gain("links")], alice, noticed=ALERTED, planned=planned).deliveries
+    assert said(rows) == ["edit atom:alice 1"]
+
+
+def test_a_new_subscription_alerts_a_gained_paper_where_nobody_was_told():
+    alice = a_subscriber(asks=("language models", "scale"))
+    noticed = {("alice", a_paper().id): ("language models",)}
+    found = routed([gain("summary")], alice, noticed=noticed)
+    assert found.notices[0].subscriptions == ("language models", "scale")
+    assert said(found.deliveries) == ["alert telegram:1001 1"]
+
+
+def test_a_new_subscription_reaches_only_the_channel_that_was_not_told():
+    alice = a_subscriber("alice", a_channel(), a_channel("email"), asks=("language models", "scale"))
+    noticed = {("alice", a_paper().id): ("language models",)}
+    planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
+    found = routed([gain("links")], alice, noticed=noticed, planned=planned)
+    assert said(found.deliveries) == ["alert email:alice@example.org 1"]
+
+
+def test_a_correction_reaches_those_whom_the_corrected_paper_would_not():
+    cats = a_paper(title="Cats", summaries=())
+    planned: dict[str, State] = {f"telegram:1001|alert|{cats.id}": "sent"}
+    known = {**ALERTED, ("carol", cats.id): ("language models",)}
+    found = routed([gain("title", paper=cats), a_change(2)], noticed=known, planned=planned)
+    assert [row.kind for row in found.deliveries if row.paper == cats.id] == ["edit"]
+    assert [notice.paper for notice in found.notices] == [a_paper(2).id]
+
+
+def test_what_was_noticed_before_and_what_matches_now_both_concern():
+    alice = a_subscriber(asks=("quantum", "scale", "given up"))
+    noticed = {("alice", a_paper().id): ("quantum",)}
+    found = Audience([alice]).concerned([gain("title")], noticed)
+    assert {key: [one.name for one in subscriptions] for key, subscriptions in found.items()} == {
+        ("alice", a_paper().id): ["quantum", "scale"]
+    }
+
+
+def test_what_no_longer_concerns_a_channel_is_not_followed_up():
+    alice = a_subscriber("alice", a_channel(), a_channel("email"), asks=(a_subscription(only=("email",)),))
+    planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
+    found = routed([gain("title")], alice, noticed=ALERTED, planned=planned)
+    assert found.deliveries == []
+
+
+# --- opening ----------------------------------------------------------------------------------------------
+
+
+def test_a_newcomer_gets_so_many_first_matches_and_the_rest_is_only_noticed():
+    found = routed([a_change(n) for n in (5, 4, 3, 2, 1)], opening={"alice": 3})
+    assert said(found.deliveries) == [f"alert telegram:1001 {n}" for n in (5, 4, 3)]
+    assert len(found.notices) == 5
+    assert found.opening == {"alice": 0}
+
+
+def test_a_newcomer_may_get_all_or_none():
+    changes = [a_change(n) for n in (1, 2)]
+    assert len(routed(changes, opening={"alice": None}).deliveries) == 2
+    assert routed(changes, opening={"alice": 0}).deliveries == []
+
+
+def test_a_newcomer_takes_nothing_from_the_others():
+    changes = [a_change(n) for n in (1, 2)]
+    bob = a_subscriber("bob", a_channel(address="2002"))
+    found = routed(changes, a_subscriber("alice"), bob, opening={"alice": 1})
+    assert said(found.deliveries) == [
+        "alert telegram:1001 1",
+        "alert telegram:2002 1",
+        "alert telegram:2002 2",
+    ]
+
+
+def test_a_paper_on_two_channels_counts_once():
+    alice = a_subscriber("alice", a_channel(), a_channel("email"))
+    found = routed([a_change(1), a_change(2)], alice, opening={"alice": 1})
+    assert [row.paper for row in found.deliveries] == [a_paper(1).id, a_paper(1).id]
+
+
+# --- whatever comes ---------------------------------------------------------------------------------------
+
+STATES: list[State] = ["pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited"]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=4, unique_by=lambda one: one[0]),
+    st.dictionaries(st.integers(1, 4), st.sampled_from(STATES)),
+    st.sampled_from([None, 0, 1, 3]),
+)
+def test_nobody_is_alerted_to_a_paper_twice(papers, planned, opening):
+    changes = [
+        a_change(number) if is_new else a_change(a_paper(number), a_paper(number), "title")
+        for number, is_new in papers
+    ]
+    keys = {f"telegram:1001|alert|{a_paper(number).id}": state for number, state in planned.items()}
+    found = routed(
+        changes, a_subscriber("alice"), a_subscriber("bob"), planned=keys, opening={"alice": opening}
+    )
+    alerts = [row for row in found.deliveries if row.kind == "alert"]
+    assert not {row.key for row in alerts} & keys.keys()
+    assert {row.paper for row in alerts} <= {change.paper.id for change in changes}
+    assert {(notice.subscriber, notice.paper) for notice in found.notices} == {
+        (name, change.paper.id) for name in ("alice", "bob") for change in changes
+    }
+
+
+# --- many subscriptions -----------------------------------------------------------------------------------
+
+
+def test_an_index_of_many_subscriptions_finds_what_one_after_the_other_finds(monkeypatch):
+    words = [
+        "agent",
+        "title:paper",
+        "diffusion OR agent",
+        "quantiz*",
+        "graph NEAR/3 neural",
+        "paper AND NOT agent",
+    ]
+    crowd = [
+        a_subscriber(
+            f"s{number}", subscriptions=(a_subscription(words[number % 6]), a_subscription(words[number % 5]))
+        )
+        for number in range(40)
+    ]
+    papers = [a_paper(number, title=f"A graph of neural agents {number}") for number in range(1, 6)]
+    few = Audience(crowd).matches(papers)
+    monkeypatch.setattr("bot.domain.routing.INDEXED_FROM", 2)
+    assert Audience(crowd).matches(papers) == few
+    assert few

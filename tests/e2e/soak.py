@@ -1,0 +1,305 @@
+# ruff: noqa: T201 - a program that prints its scorecard
+"""Everything that must never lose or repeat, in small and again and again: kills, floods, faults, years in a minute.
+
+    python -m tests.e2e.soak --seconds 600
+
+Prints a scorecard after each round and a sum at the end; ends with 1 on one loss or one repeat.
+"""
+
+import argparse
+import asyncio
+import email
+import email.policy
+import logging
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.adapters.fakes import LoopClock, VirtualLoop
+from bot.adapters.store import Store
+from bot.app.replaying import prepare, replay
+from bot.domain.routing import question_part
+from tests.builders import NOW, a_quiz
+from tests.conftest import ROOT
+from tests.rigs import crowd
+from tests.rigs.botapi import BotApi, Chat
+from tests.rigs.strict import StrictTelegram, now_and_then
+
+CHATS = 40
+PAPERS_A_DIGEST = 1
+KILLS = 5
+"""So many digests come in while it is killed: all their papers together still stand open in one message."""
+GRACE = 10.0
+"""Seconds in which a SIGTERM must be obeyed."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one part counted."""
+
+    part: str
+    expected: int
+    lost: int = 0
+    repeated: int = 0
+    note: str = ""
+
+    @property
+    def faultless(self) -> bool:
+        return not (self.lost or self.repeated)
+
+    def line(self) -> str:
+        return f"{self.part:<22} {self.expected:>6} expected  {self.lost} lost  {self.repeated} repeated  {self.note}"
+
+
+def corpus() -> list[Path]:
+    """Real digests where they are at hand, else the seeds."""
+    folder = Path(os.environ.get("PAPERBOY_CORPUS") or ROOT.parent / "shared" / "corpus")
+    return [folder / "tables", folder / "pages"] if folder.is_dir() else [ROOT / "seeds"]
+
+
+def replayed(rng: random.Random) -> Score:
+    """Some weeks of digests for made-up people before failing services."""
+    play = prepare(corpus(), subscribers=20, faults=True, seed=rng.randrange(10**9))
+    start = rng.randrange(max(len(play.issues) - 20, 1))
+    card = replay(replace(play, issues=play.issues[start : start + 20]))
+    return Score(
+        part="replay with faults",
+        expected=card.expected,
+        lost=card.lost + card.unasked,
+        repeated=card.repeated,
+        note=f"{card.refused} calls failed, {card.limited} over a limit, {card.uncertain} stayed uncertain",
+    )
+
+
+def flooded(rng: random.Random) -> Score:
+    """Strict windows, 429 on 30 % and 5xx on 10 % of all calls."""
+    fault = now_and_then(rng, flood=0.3, fivexx_before=0.05, fivexx_after=0.05)
+    chats = [*crowd.private_chats(40), *crowd.groups(3), *crowd.channels(1)]
+    polls = {question_part(question): question.question for question in a_quiz(3)}
+
+    async def work() -> Score:
+        loop = asyncio.get_running_loop()
+        clock = LoopClock(loop, NOW)
+        telegram = StrictTelegram(loop.time, fault=fault)
+        with tempfile.TemporaryDirectory() as folder:
+            settings = crowd.settings_for(Path(folder))
+            house = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
+            crowd.ask(house, chats, len(polls))
+            while True:
+                while (due := await house.dispatcher.next_due()) is not None:
+                    await asyncio.sleep(max((due - clock.now()).total_seconds(), 0.05))
+                    await house.dispatcher.flush()
+                rows = house.store.outbox.list_rows(states=["uncertain", "dead"], keys=[], limit=9999)
+                missing = [
+                    row.key
+                    for row in rows
+                    if polls[row.key.rpartition("|")[2]] not in telegram.got[row.target.partition(":")[2]]
+                ]
+                if not missing:
+                    break
+                house.store.outbox.retry(missing, clock.now())
+            await house.close()
+        got = Counter((chat, one) for chat in chats for one in telegram.got[chat])
+        return Score(
+            part="floods and gateways",
+            expected=len(chats) * len(polls),
+            lost=len(chats) * len(polls) - len(got),
+            repeated=got.total() - len(got),
+            note=f"{telegram.calls['all']} calls, {telegram.pace.refused} floods we caused",
+        )
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(work())
+
+
+class Home:
+    """A whole paperboy as a process of its own, before an emulated Bot API."""
+
+    def __init__(self, folder: Path, api: BotApi) -> None:
+        self.folder = folder
+        self.api = api
+        self.papers: list[str] = []
+        self.chats = [1000 + number for number in range(CHATS)]
+        (folder / "config").mkdir()
+        (folder / "digests").mkdir()
+        (folder / "config" / "paperboy.yaml").write_text(
+            "watch: {folders: [digests], settle_seconds: 0.05}\nweb: {listen: ''}\nfirst_run: all\n"
+            f"telegram: {{token: '{api.token}', api_url: '{api.url}'}}\n"
+        )
+        people = "".join(
+            f"  - {{id: p{chat}, channels: [{{telegram: {chat}}}, {{email: p{chat}@example.org}}],"
+            " keywords: [language models]}\n"
+            for chat in self.chats
+        )
+        (folder / "config" / "subscriptions.yaml").write_text("subscribers:\n" + people)
+        for chat in self.chats:
+            api._chats.add(Chat(id=chat))
+
+    def drop_digest(self) -> None:
+        """One more digest whose papers everybody is to hear of."""
+        number = len(self.papers) // PAPERS_A_DIGEST
+        day = datetime(2031, 1, 1, tzinfo=UTC) + timedelta(days=number)
+        rows = []
+        for _ in range(PAPERS_A_DIGEST):
+            arxiv = f"3101.{len(self.papers) + 1:05}"
+            self.papers.append(arxiv)
+            rows.append(
+                f"| Language Models, Part {arxiv} (Read more on [arXiv](https://arxiv.org/abs/{arxiv}) or "
+                f"[HuggingFace](https://huggingface.co/papers/{arxiv}))| Ada Example | It is about part {arxiv}. |"
+            )
+        head = (
+            f"## Papers for {day:%Y-%m-%d}\n\n| Title | Authors | Summary |\n|-------|---------|---------|\n"
+        )
+        target = self.folder / "digests" / f"{day:%Y-%m-%d}.md"
+        target.with_suffix(".tmp").write_text(head + "\n".join(rows) + "\n")
+        target.with_suffix(".tmp").rename(target)
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "bot", "run", "--only", "ingest,deliver"],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def in_chats(self) -> Counter[tuple[int, str]]:
+        """How often each paper stands in each chat."""
+        return Counter(
+            (message.chat.id, arxiv)
+            for message in self.api.messages
+            for arxiv in self.papers
+            if f"Part {arxiv}" in message.text
+        )
+
+    def in_mails(self) -> Counter[tuple[int, str]]:
+        found: Counter[tuple[int, str]] = Counter()
+        for path in (self.folder / "state" / "mail" / "new").glob("*"):
+            message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            body = message.get_body(("plain",))
+            text = body.get_content() if body else ""
+            chat = int(str(message["To"]).partition("@")[0].strip("<p"))
+            found.update((chat, arxiv) for arxiv in self.papers if f"Part {arxiv}" in text)
+        return found
+
+    def look_up(self) -> int:
+        """As the operator does when the leases have ended: what did not arrive goes again; how many rows did."""
+        store = Store(f"sqlite:///{self.folder}/state/paperboy.sqlite3")
+        now = datetime.now(UTC)
+        store.outbox.expire(now + timedelta(minutes=6))
+        chats, mails = self.in_chats(), self.in_mails()
+        again = []
+        for row in store.outbox.list_rows(states=["uncertain", "dead"], keys=[], limit=9999):
+            kind, _, address = row.target.partition(":")
+            chat, arrived = (
+                (int(address), chats) if kind == "telegram" else (int(address[1 : address.index("@")]), mails)
+            )
+            if not arrived[chat, row.paper.removeprefix("arxiv:")]:
+                again.append(row.key)
+        store.outbox.retry(again, now)
+        store.close()
+        return len(again)
+
+    def expected(self) -> set[tuple[int, str]]:
+        return {(chat, arxiv) for chat in self.chats for arxiv in self.papers}
+
+    def wait_until_quiet(self, patience: float) -> None:
+        """Until everything is in its chats and mailboxes, or nothing has come for a while."""
+        since, before = time.monotonic(), -1
+        while time.monotonic() - since < patience:
+            chats, mails = self.in_chats(), self.in_mails()
+            if not self.expected() - chats.keys() and not self.expected() - mails.keys():
+                return
+            if chats.total() + mails.total() != before:
+                since, before = time.monotonic(), chats.total() + mails.total()
+            time.sleep(0.2)
+
+
+def killed(rng: random.Random) -> Score:
+    """`kill -9` at any moment while digests come in; SIGTERM at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="paperboy-soak-"))
+    try:
+        with BotApi.in_thread(paced=True) as api:
+            home = Home(folder, api)
+            for _ in range(KILLS):
+                home.drop_digest()
+                process = home.start()
+                time.sleep(rng.uniform(0.4, 4.0))
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                if (folder / "state" / "paperboy.sqlite3").exists():
+                    home.look_up()
+            home.drop_digest()
+            slowest = 0.0
+            for _ in range(5):
+                process = home.start()
+                home.wait_until_quiet(patience=12)
+                slowest = max(slowest, _stopped(process))
+                if not home.look_up():
+                    break
+            return _counted(home, api, slowest)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stopped(process: "subprocess.Popen[bytes]") -> float:
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    return time.monotonic() - began
+
+
+def _counted(home: Home, api: BotApi, slowest: float) -> Score:
+    lost = repeated = 0
+    for found in (home.in_chats(), home.in_mails()):
+        lost += len(home.expected() - found.keys())
+        repeated += found.total() - len(found)
+    lost += slowest > GRACE  # what does not end in time may be killed, and then loses its answers
+    floods = api.pace.refused if api.pace else 0
+    note = f"{KILLS} kills, SIGTERM obeyed in {slowest:.1f} s, {floods} floods we caused"
+    return Score(part="kill -9", expected=2 * len(home.expected()), lost=lost, repeated=repeated, note=note)
+
+
+PARTS: tuple[Callable[[random.Random], Score], ...] = (flooded, killed, replayed)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--seed", type=int, default=None, help="of a round to be played again")
+    chosen = parser.parse_args()
+    logging.disable(logging.CRITICAL)  # what fails here was made to fail
+    seed = chosen.seed if chosen.seed is not None else random.SystemRandom().randrange(10**6)
+    end, rounds, scores = time.monotonic() + chosen.seconds, 0, []
+    while not rounds or time.monotonic() < end:
+        print(f"round {rounds + 1}, seed {seed + rounds}", flush=True)
+        for part in PARTS:
+            scores.append(part(random.Random(seed + rounds)))
+            print("  " + scores[-1].line(), flush=True)
+            if time.monotonic() >= end and rounds:
+                break
+        rounds += 1
+    lost, repeated = sum(one.lost for one in scores), sum(one.repeated for one in scores)
+    print(
+        f"{rounds} rounds, {sum(one.expected for one in scores)} expected: {lost} lost, {repeated} repeated"
+    )
+    return int(not all(one.faultless for one in scores))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""What happens to a paperboy at work: asked to stop, out of disk, a clock set wrong, a configuration half written."""
+
+import asyncio
+import shutil
+import signal
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from bot.adapters.fakes import LoopClock, VirtualLoop
+from bot.adapters.store import Store
+from bot.app.reloading import Reloading
+from bot.domain.errors import StateError
+from tests.builders import NOW, a_delivery, a_paper
+from tests.e2e.test_whole_way import TABLE, running
+from tests.rigs import crowd
+from tests.rigs.botapi import BotApi, Fault
+from tests.rigs.strict import StrictTelegram
+
+
+def until(what: str, test, patience: float = 30) -> None:
+    end = time.monotonic() + patience
+    while not test():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+def test_asked_to_stop_before_a_silent_service_it_ends_in_ten_seconds(
+    home: Path, bot_api: BotApi, seeds: Path
+) -> None:
+    bot_api.fail(Fault(kind="slow", seconds=120))
+    shutil.copy(seeds / TABLE, home / "digests" / TABLE)
+    (home / "config/subscriptions.yaml").write_text(
+        "subscribers:\n  - {id: alice, channels: [{telegram: 123456789}], keywords: [language models]}\n"
+    )
+    with running(home) as process:
+        until("nothing was sent", lambda: bot_api.calls["sendMessage"])
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+        assert time.monotonic() - began < 10
+        assert process.returncode == 0
+    store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
+    (row, *_) = store.outbox.list_rows(states=["uncertain"], keys=[], limit=10)
+    assert row.error == "cut off while paperboy stopped"
+    assert not store.outbox.list_rows(states=["sending"], keys=[], limit=10)
+    store.close()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_jumps_an_hour_loses_and_repeats_nothing(tmp_path: Path, hours: int) -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        clock = LoopClock(loop, NOW)
+        telegram = StrictTelegram(loop.time)
+        chats = [*crowd.private_chats(40), *crowd.groups(2)]
+        house = crowd.house_for(crowd.settings_for(tmp_path), chats, publisher=telegram, clock=clock)
+        crowd.ask(house, chats, 3)
+        flush = asyncio.create_task(house.dispatcher.flush())
+        await asyncio.sleep(1.5)
+        clock.jump(timedelta(hours=hours))
+        await flush
+        while (due := await house.dispatcher.next_due()) is not None:
+            await asyncio.sleep(max((due - clock.now()).total_seconds(), 0.05))
+            await house.dispatcher.flush()
+        counts = house.store.outbox.counts(clock.now())
+        await house.close()
+        assert counts.deliveries["sent"] == 3 * len(chats)
+        assert all(len(telegram.got[chat]) == len(set(telegram.got[chat])) == 3 for chat in chats)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(work())
+
+
+def _full_at(store: Store, pages_more: int) -> None:
+    """From now on the state may grow by so many pages."""
+    with store._engine.connect() as connection:
+        most = connection.exec_driver_sql("PRAGMA page_count").scalar() + pages_more
+
+    def cap(connection, _record, _proxy) -> None:
+        connection.execute(f"PRAGMA max_page_count={most}")
+
+    event.listen(store._engine, "checkout", cap)
+
+
+@pytest.mark.parametrize("pages", range(0, 40, 4))
+def test_a_full_disk_at_any_write_stores_all_of_it_or_nothing(tmp_path: Path, pages: int) -> None:
+    url = f"sqlite:///{tmp_path}/state.sqlite3"
+    store = Store(url)
+    papers = [a_paper(number) for number in range(60)]
+    rows = [a_delivery(number) for number in range(60)]
+    _full_at(store, pages)
+    stored = False
+    try:
+        with store.intake.transaction() as tx:
+            tx.save_papers(papers, NOW, changed=True)
+            tx.plan(rows, NOW)
+        stored = True
+    except StateError as error:
+        assert "full" in str(error)  # noqa: PT017 - both ends are right, but only these two
+    store.close()
+    again = Store(url)
+    counts = again.outbox.counts(NOW)
+    assert (counts.papers, counts.deliveries["pending"]) == ((60, 60) if stored else (0, 0))
+    with again.intake.transaction() as tx:  # there is room again
+        tx.save_papers(papers, NOW, changed=True)
+        tx.plan(rows, NOW)
+    assert again.outbox.counts(NOW).deliveries["pending"] == 60
+    again.close()
+
+
+def test_a_disk_that_fills_while_endings_are_written_sends_nothing_twice(tmp_path: Path) -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        clock = LoopClock(loop, NOW)
+        telegram = StrictTelegram(loop.time)
+        chats = crowd.private_chats(20)
+        house = crowd.house_for(crowd.settings_for(tmp_path), chats, publisher=telegram, clock=clock)
+        crowd.ask(house, chats, 2)
+        settle, failures = house.store.outbox.settle, 3
+
+        def full(outcomes, now) -> None:
+            nonlocal failures
+            if failures:
+                failures -= 1
+                raise StateError("the state cannot be used: database or disk is full")
+            settle(outcomes, now)
+
+        house.store.outbox.settle = full
+        for _ in range(50):
+            try:
+                await house.dispatcher.flush()
+            except StateError:
+                continue
+            due = await house.dispatcher.next_due()
+            if due is None:
+                break
+            await asyncio.sleep(max((due - clock.now()).total_seconds(), 0.05))
+        await house.close()
+        assert not failures
+        assert all(len(telegram.got[chat]) == len(set(telegram.got[chat])) == 2 for chat in chats)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(work())
+
+
+def test_a_half_written_subscriptions_file_keeps_the_last_good_one(tmp_path: Path) -> None:
+    path = tmp_path / "subscriptions.yaml"
+    whole = "subscribers:\n  - id: alice\n    channels: [{telegram: 1}]\n    keywords: [agents, video]\n"
+    path.write_text(whole)
+    reloading = Reloading(path)
+    longer = whole.replace("alice", "bob")
+    for cut in range(1, len(longer)):
+        path.write_text(longer[:cut])
+        assert reloading.changed() is None
+    path.write_text(longer)
+    assert reloading.changed() is None
+    (bob,) = reloading.changed()
+    assert bob.id == "bob"
+    path.write_text(longer[:-2])  # and stays so
+    assert reloading.changed() is None
+    assert reloading.changed() is None
+
+
+def test_two_processes_on_one_sqlite_state_share_it(tmp_path: Path) -> None:
+    """SQLite lets one write at a time; each place is claimed by one of the two."""
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        clock = LoopClock(loop, NOW)
+        telegram = StrictTelegram(loop.time)
+        chats = crowd.private_chats(30)
+        settings = crowd.settings_for(tmp_path)
+        one = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
+        other = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
+        crowd.ask(one, chats, 2)
+        for _ in range(20):
+            await asyncio.gather(one.dispatcher.flush(), other.dispatcher.flush())
+            await asyncio.sleep(5)
+        await one.close()
+        await other.close()
+        assert all(len(telegram.got[chat]) == len(set(telegram.got[chat])) == 2 for chat in chats)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(work())

@@ -1,0 +1,193 @@
+"""The pace towards Telegram: nearly all that the limits allow, never a flood, in order and once whatever fails."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.fakes.time import LoopClock, VirtualLoop
+from bot.app.wiring import House
+from bot.domain.routing import question_part
+from tests.builders import NOW, a_quiz
+from tests.rigs import crowd
+from tests.rigs.botapi import BotApi
+from tests.rigs.strict import StrictTelegram, now_and_then
+
+EVERYBODY = [*crowd.private_chats(150), *crowd.groups(4), *crowd.channels(1)]
+
+
+def on_virtual_time(play: Callable[[LoopClock, Callable[[], float]], Awaitable[None]]) -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        await play(LoopClock(loop, NOW), loop.time)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(work())
+
+
+async def send_all(house: House) -> Counter[str]:
+    """Flush whenever something is due, as the service does, until nothing is."""
+    ends: Counter[str] = Counter()
+    while (due := await house.dispatcher.next_due()) is not None:
+        await asyncio.sleep(max((due - house.clock.now()).total_seconds(), 0.05))
+        ends.update(await house.dispatcher.flush())
+    return ends
+
+
+def test_what_the_limits_allow_goes_out_and_no_answer_is_a_flood(tmp_path: Path) -> None:
+    rng = random.Random(1)
+
+    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+        telegram = StrictTelegram(seconds, latency=lambda: rng.uniform(0.002, 0.03))
+        house = crowd.house_for(crowd.settings_for(tmp_path), EVERYBODY, publisher=telegram, clock=clock)
+        rows = crowd.ask(house, EVERYBODY, 3)
+        ends = await send_all(house)
+        await house.close()
+        assert ends["sent"] == len(rows) == len(telegram.moments)
+        assert telegram.pace.refused == 0
+        whole_seconds = telegram.moments[30::30]
+        assert (len(whole_seconds) - 1) / (whole_seconds[-1] - whole_seconds[0]) >= 0.95
+
+    on_virtual_time(play)
+
+
+def test_a_group_gets_all_that_twenty_a_minute_allow(tmp_path: Path) -> None:
+    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+        telegram = StrictTelegram(seconds)
+        chats = crowd.groups(2)
+        house = crowd.house_for(crowd.settings_for(tmp_path), chats, publisher=telegram, clock=clock)
+        crowd.ask(house, chats, 100)
+        began = seconds()
+        await send_all(house)
+        took = seconds() - began
+        await house.close()
+        assert telegram.pace.refused == 0
+        assert 4 * 60 / took >= 0.95  # twenty at once, then four times a minute's wait
+
+    on_virtual_time(play)
+
+
+def test_a_restart_in_the_middle_of_a_groups_minute_sends_no_second_burst(tmp_path: Path) -> None:
+    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+        telegram = StrictTelegram(seconds)
+        settings, chats = crowd.settings_for(tmp_path), crowd.groups(1)
+        house = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
+        crowd.ask(house, chats, 40)
+        first = asyncio.create_task(house.dispatcher.flush())
+        while len(telegram.got[chats[0]]) < 12:
+            await asyncio.sleep(0.01)
+        house.dispatcher.stop()
+        await first
+        await house.close()
+        house = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
+        await send_all(house)
+        await house.close()
+        assert telegram.pace.refused == 0
+        assert telegram.got[chats[0]] == [question.question for question in a_quiz(40)]
+
+    on_virtual_time(play)
+
+
+@pytest.mark.parametrize("uncertain", ["hold", "resend"])
+def test_with_floods_and_broken_gateways_everything_arrives_in_order_and_once(
+    tmp_path: Path, uncertain: str
+) -> None:
+    """Broken before the service took it: nobody can tell it from after, so it goes again only as configured.
+
+    Held, nothing ever arrives twice, and the operator who looked says which of it did not arrive. Sent again
+    by itself, everything arrives, and twice only what had been taken before its answer was lost.
+    """
+    rng = random.Random(2)
+    fault = now_and_then(rng, flood=0.3, fivexx_before=0.05, fivexx_after=0.05)
+    chats = [*crowd.private_chats(60), *crowd.groups(3)]
+    asked = [question.question for question in a_quiz(4)]
+
+    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+        telegram = StrictTelegram(seconds, fault=fault)
+        settings = crowd.settings_for(tmp_path, uncertain=uncertain)
+        house = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
+        crowd.ask(house, chats, 4)
+        await send_all(house)
+        while unsure := house.store.outbox.list_rows(states=["uncertain"], keys=[], limit=9999):
+            arrived = {
+                row.key for row in unsure if _arrived(telegram, row.target, row.key.rpartition("|")[2])
+            }
+            house.store.outbox.drop([row.key for row in unsure if row.key in arrived], clock.now())
+            house.store.outbox.retry([row.key for row in unsure if row.key not in arrived], clock.now())
+            await send_all(house)
+        await house.close()
+        for chat in chats:
+            got = telegram.got[chat]
+            assert set(got) == set(asked)
+            if uncertain == "hold":
+                assert len(got) == len(asked)
+            else:
+                assert list(dict.fromkeys(got)) == asked
+
+    parts = {question_part(question): question.question for question in a_quiz(4)}
+
+    def _arrived(telegram: StrictTelegram, target: str, part: str) -> bool:
+        return parts[part] in telegram.got[target.partition(":")[2]]
+
+    on_virtual_time(play)
+
+
+def test_one_dead_chat_delays_nobody_else(tmp_path: Path) -> None:
+    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+        telegram = StrictTelegram(seconds)
+        answer = telegram.send
+
+        async def send(parcel):
+            if parcel.target.address == chats[0]:
+                await asyncio.sleep(100_000)
+            return await answer(parcel)
+
+        telegram.send = send
+        chats = crowd.private_chats(100)
+        house = crowd.house_for(crowd.settings_for(tmp_path), chats, publisher=telegram, clock=clock)
+        crowd.ask(house, chats, 2)
+        flush = asyncio.create_task(house.dispatcher.flush())
+        await asyncio.sleep(10)
+        assert all(len(telegram.got[chat]) == 2 for chat in chats[1:])
+        flush.cancel()
+        await asyncio.gather(flush, return_exceptions=True)
+        await house.close()
+
+    on_virtual_time(play)
+
+
+def test_what_only_waited_for_its_turn_when_we_stopped_is_not_uncertain(tmp_path: Path) -> None:
+    async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
+        telegram = StrictTelegram(seconds, latency=lambda: 60)
+        chats = crowd.private_chats(100)
+        house = crowd.house_for(crowd.settings_for(tmp_path), chats, publisher=telegram, clock=clock)
+        crowd.ask(house, chats, 1)
+        flush = asyncio.create_task(house.dispatcher.flush())
+        await asyncio.sleep(1)
+        flush.cancel()
+        await asyncio.gather(flush, return_exceptions=True)
+        states = house.store.outbox.counts(clock.now()).deliveries
+        await house.close()
+        assert (states["uncertain"], states["pending"]) == (30, 70)
+
+    on_virtual_time(play)
+
+
+async def test_against_the_real_thing_on_loopback_no_answer_is_a_flood(tmp_path: Path) -> None:
+    chats = [*crowd.private_chats(60), *crowd.groups(2), *crowd.channels(1)]
+    async with BotApi(paced=True) as api:
+        crowd.join(api, chats)
+        house = crowd.house_for(crowd.settings_for(tmp_path, url=api.url), chats)
+        rows = crowd.ask(house, chats, 2)
+        began = time.monotonic()
+        ends = await send_all(house)
+        took = time.monotonic() - began
+        await house.close()
+        assert ends["sent"] == len(rows) == len(api.polls)
+        assert api.pace is not None
+        assert api.pace.refused == 0
+        assert took < 15  # the limits allow 3.2 seconds; a busy machine is no failure

@@ -1,0 +1,40 @@
+"""Words that the tests of sending share."""
+
+import asyncio
+from datetime import timedelta
+
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.dispatch import Rules
+from tests.builders import a_channel, a_subscriber
+from tests.pipeline.conftest import MakeWorld
+from tests.rigs.world import World
+
+MINUTE = timedelta(minutes=1)
+NO_GRACE = Rules(grace=timedelta(0))
+
+
+def people(count: int, kind: str = "telegram") -> list[Subscriber]:
+    """So many people, each with a place of their own: chats 1, 2, …"""
+    return [
+        a_subscriber(f"p{n}", a_channel(kind, str(n) if kind == "telegram" else f"{n}@example.org"))  # type: ignore[arg-type]
+        for n in range(1, count + 1)
+    ]
+
+
+def started(world: MakeWorld, *subscribers: Subscriber, **more) -> World:
+    made = world(*(subscribers or (a_subscriber(),)), first_run=0, **more)
+    made.look()
+    return made
+
+
+async def turns(count: int = 50) -> None:
+    """Let everybody else have their turn."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def until(is_so) -> None:
+    """Let the others work until it is so; threads need their time."""
+    async with asyncio.timeout(30):
+        while not is_so():
+            await asyncio.sleep(0.001)

@@ -1,0 +1,290 @@
+"""Sending what is due, on an ordinary day and when a send ends badly."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.delivery import LONGEST_WAIT, MAX_ATTEMPTS
+from bot.domain.errors import (
+    OutcomeUnknown,
+    Refused,
+    StateLocked,
+    TargetGone,
+    TargetMoved,
+    TryLater,
+)
+from bot.domain.subscriptions import Subscriber
+from bot.domain.timing import parse_quiet_hours, parse_schedule
+from bot.pipeline.dispatch import IN_FLIGHT, Rules
+from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.dispatching import MINUTE, people, started, until
+
+# --- the ordinary day -------------------------------------------------------------------------------------
+
+
+async def test_nothing_to_send_sends_nothing(world: MakeWorld):
+    made = started(world)
+    assert await made.send() == {}
+    assert await made.dispatcher.next_due() is None
+
+
+async def test_everything_due_goes_out_on_every_channel_once(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(), a_channel("email"), a_channel("atom")))
+    made.read("a.md", a_digest(1, 2))
+    assert await made.send() == {"sent": 3, "merged": 3}
+    assert [len(box.taken) for box in (made.telegram, made.email)] == [1, 1]
+    assert [entry.paper.id[-1] for entry in made.feed_files.feeds["alice"].entries] == ["1", "2"]
+    assert await made.send() == {}
+    assert len(made.telegram.tried) == 1
+
+
+async def test_one_paper_is_alerted_once_whatever_names_it_again(world: MakeWorld):
+    made = started(world)
+    for n in range(5):
+        made.read(f"{n}.md", a_digest(an_entry(1, summary=f"Language models, version {n}.")))
+        await made.send()
+    again = world(a_subscriber(), first_run=0)
+    again.read("after-restart.md", a_digest(1))
+    await again.send()
+    assert len(made.telegram.of("alert")) + len(again.telegram.of("alert")) == 1
+    assert len(made.telegram.of("edit")) == 4
+
+
+async def test_two_people_with_one_chat_get_one_alert(world: MakeWorld):
+    made = started(world, a_subscriber("alice"), a_subscriber("bob"))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    assert made.telegram.papers() == [an_entry(1).id]
+
+
+async def test_held_rows_go_out_together_when_their_time_has_come(world: MakeWorld):
+    alice = a_subscriber("alice", a_channel(), quiet_hours=parse_quiet_hours("07:00-09:30"))
+    made = started(world, alice)
+    made.read("a.md", a_digest(1))
+    made.clock.advance(hours=1)
+    made.read("b.md", a_digest(2))
+    assert await made.send() == {}
+    assert await made.dispatcher.next_due() == NOW + timedelta(minutes=90)
+    made.clock.advance(minutes=30)
+    assert await made.send() == {"sent": 1, "merged": 1}
+    assert len(made.telegram.taken) == 1
+
+
+async def test_a_mail_waits_for_the_digests_time(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel("email", deliver=parse_schedule("daily at 08:30"))))
+    made.read("a.md", a_digest(1))
+    assert (await made.send(), made.counts()) == ({}, {"held": 1})
+    await made.send_all(days=1)
+    assert made.clock.now() == NOW + timedelta(minutes=30)
+    assert made.counts() == {"sent": 1}
+
+
+async def test_a_long_list_goes_out_message_by_message(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(*range(1, 231)))
+    await made.send()
+    assert [len(parcel.items) for parcel in made.telegram.taken] == [100, 100, 30]
+
+
+async def test_many_places_are_sent_to_side_by_side_but_not_all_at_once(world: MakeWorld):
+    made = started(world, *people(IN_FLIGHT + 20))
+    gate = asyncio.Event()
+    made.telegram.answer(*[gate] * (IN_FLIGHT + 20))
+    made.read("a.md", a_digest(1))
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.telegram.at_once == IN_FLIGHT)
+    gate.set()
+    assert await work == {"sent": IN_FLIGHT + 20}
+    assert made.telegram.most_at_once == IN_FLIGHT
+
+
+# --- how sends end ----------------------------------------------------------------------------------------
+
+
+async def test_told_to_wait_it_waits_and_goes_again_as_it_was(world: MakeWorld):
+    made = started(world)
+    made.telegram.answer(TryLater("flood", wait=10 * MINUTE))
+    made.read("a.md", a_digest(1, 2))
+    assert await made.send() == {"pending": 2}
+    made.read("b.md", a_digest(3))
+    assert await made.dispatcher.next_due() == NOW + 10 * MINUTE
+    made.clock.advance(9 * MINUTE)
+    assert await made.send() == {}
+    made.clock.advance(MINUTE)
+    assert await made.send() == {"sent": 2, "merged": 1}
+    first, again, rest = made.telegram.tried
+    assert (again.batch, [item.paper.id for item in again.items]) == (
+        first.batch,
+        [item.paper.id for item in first.items],
+    )
+    assert [item.paper.id[-1] for item in rest.items] == ["3"]
+
+
+async def test_waits_grow_and_end_in_a_dead_letter(world: MakeWorld):
+    made = started(world)
+    made.telegram.answer(*[TryLater("not now")] * MAX_ATTEMPTS)
+    made.read("a.md", a_digest(1))
+    gaps = []
+    while made.counts()["dead"] == 0:
+        before = made.clock.now()
+        await made.send()
+        due = await made.dispatcher.next_due()
+        if due:
+            gaps.append(due - before)
+            made.clock.go_to(due)
+    assert len(made.telegram.tried) == MAX_ATTEMPTS
+    assert gaps[0] < timedelta(seconds=7)
+    assert max(gaps) <= LONGEST_WAIT * 1.25
+    assert timedelta(days=1.5) < sum(gaps, timedelta()) < timedelta(days=3)
+    assert made.rows()[0].error == f"given up after {MAX_ATTEMPTS} tries: not now"
+
+
+async def test_what_is_refused_is_a_dead_letter_with_the_reason_and_the_next_goes_on(world: MakeWorld):
+    made = started(world)
+    made.telegram.answer(Refused("Bad Request: message is too long"))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.read("b.md", a_digest(2))
+    await made.send()
+    assert made.states() == {"alert telegram 1": "dead", "alert telegram 2": "sent"}
+    assert made.rows("dead")[0].error == "Bad Request: message is too long"
+
+
+async def test_a_place_that_is_gone_keeps_its_rows_until_it_is_back(world: MakeWorld):
+    made = started(world)
+    made.telegram.answer(TargetGone("Forbidden: bot was blocked by the user"))
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"pending": 1}
+    made.read("b.md", a_digest(2))
+    assert await made.send_all(days=30) == {}
+    assert len(made.telegram.tried) == 1
+    counts = made.store.outbox.counts(NOW)
+    assert counts.suspended == {"telegram:1001": "Forbidden: bot was blocked by the user"}
+    assert made.desk.resume("1001", made.clock.now())
+    assert await made.send() == {"sent": 2}
+    assert made.telegram.papers() == [an_entry(1).id, an_entry(2).id]
+
+
+async def test_a_place_that_moved_gets_it_at_once_at_its_new_address(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(address="-5")))
+    made.telegram.answer(TargetMoved("upgraded", address="-1005"))
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"pending": 1, "sent": 1}
+    assert [parcel.target.address for parcel in made.telegram.tried] == ["-5", "-1005"]
+    made.read("b.md", a_digest(2))
+    await made.send()
+    assert made.telegram.tried[-1].target.address == "-1005"
+    assert made.telegram.tried[-1].items
+
+
+async def test_a_service_that_moves_a_place_for_ever_is_not_followed_for_ever(world: MakeWorld):
+    made = started(world)
+    made.telegram.answer(*[TargetMoved("moved", address=str(n % 2)) for n in range(50)])
+    made.read("a.md", a_digest(1))
+    await made.send()
+    assert len(made.telegram.tried) < 10
+
+
+async def test_what_nobody_knows_is_uncertain_and_never_sent_again_by_itself(world: MakeWorld):
+    made = started(world)
+    made.telegram.taken_before_failing = True
+    made.telegram.answer(OutcomeUnknown("ReadTimeout"))
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"uncertain": 1}
+    made.clock.advance(days=3)
+    assert await made.send() == {}
+    assert len(made.telegram.taken) == 1
+    (row,) = made.rows("uncertain")
+    assert (row.error, row.batch) == ("ReadTimeout", made.telegram.taken[0].batch)
+
+
+async def test_what_nobody_knows_goes_again_where_the_settings_say_so(world: MakeWorld):
+    made = started(world, rules=Rules(resend_uncertain=frozenset({"telegram"})))
+    made.telegram.answer(OutcomeUnknown("ReadTimeout"))
+    made.read("a.md", a_digest(1))
+    assert await made.send_all() == {"pending": 1, "sent": 1}
+
+
+async def test_an_edit_that_nobody_knows_of_goes_again(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.telegram.answer(OutcomeUnknown("ReadTimeout"))
+    made.read("b.md", a_digest(an_entry(1, title="Corrected Language Models")))
+    assert await made.send_all(days=1) == {"pending": 1, "sent": 1}
+
+
+async def test_a_fault_of_ours_in_the_middle_of_a_send_is_uncertain(
+    world: MakeWorld, caplog: pytest.LogCaptureFixture
+):
+    made = started(world)
+    made.telegram.answer(KeyError("a bug"))
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"uncertain": 1}
+    assert made.rows()[0].error == "unexpected: KeyError"
+    assert "delivery.send_failed" in caplog.text
+
+
+async def test_a_publisher_that_cancels_itself_is_uncertain(world: MakeWorld):
+    made = started(world)
+    made.telegram.answer(asyncio.CancelledError())
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"uncertain": 1}
+
+
+async def test_a_message_that_cannot_be_put_together_is_a_dead_letter_with_a_text(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(), a_channel("email")))
+    made.read("a.md", a_digest(1))
+    made.faults.at("outbox.unnamed", ZeroDivisionError("a bug"))
+    assert await made.send() == {"dead": 1, "sent": 1}
+    assert made.rows("dead")[0].error == "could not be put together: ZeroDivisionError('a bug')"
+
+
+async def test_a_state_that_is_busy_while_a_message_is_put_together_only_delays_it(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    made.faults.at("outbox.unnamed", StateLocked("held"))
+    assert await made.send_all(days=1) == {"pending": 1, "sent": 1}
+
+
+async def test_nobody_sends_on_a_channel_without_a_publisher(world: MakeWorld):
+    made = started(
+        world, a_subscriber("alice", a_channel(), a_channel("email"), a_channel("atom")), publishers=()
+    )
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"sent": 1}
+    assert made.states()["alert atom 1"] == "sent"
+    assert await made.dispatcher.next_due() is None
+
+
+# --- feeds ------------------------------------------------------------------------------------------------
+
+
+async def test_a_feed_is_written_once_for_all_that_changed(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel("atom")))
+    made.read("a.md", a_digest(*range(1, 40)))
+    await made.send()
+    made.feed_files.writes.clear()
+    made.read("a.html", a_digest(*(an_entry(n, editions=(an_edition(quiz=a_quiz()),)) for n in range(1, 40))))
+    assert await made.send() == {"sent": 1, "merged": 38}
+    assert made.feed_files.writes == ["alice"]
+
+
+async def test_a_feed_that_cannot_be_written_now_is_written_later(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel("atom")))
+    made.feed_files.failures.append(OSError("disk full"))
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"pending": 1}
+    assert made.rows()[0].error == "the feed could not be written: disk full"
+    assert await made.send_all(days=1) == {"sent": 1}
+
+
+@pytest.mark.parametrize("left", [(), (a_subscriber("alice"),)], ids=["all", "their feed"])
+async def test_the_feed_of_somebody_who_left_is_let_be(world: MakeWorld, left: tuple[Subscriber, ...]):
+    made = started(world, a_subscriber("alice", a_channel("atom")))
+    made.read("a.md", a_digest(1))
+    made.subscribe(*left)
+    assert await made.send() == {"merged": 1}
+    assert made.feed_files.writes == []

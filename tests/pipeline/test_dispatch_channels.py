@@ -1,0 +1,283 @@
+"""One place never holds up another, and a channel that fails is left alone and tried again."""
+
+import asyncio
+from datetime import timedelta
+
+from bot.domain.delivery import MAX_ATTEMPTS, UNKNOWN_IN_A_ROW
+from bot.domain.errors import (
+    ChannelDown,
+    OutcomeUnknown,
+    Refused,
+    StateLocked,
+    TargetMoved,
+    TryLater,
+)
+from bot.domain.pacing import Limit
+from bot.domain.timing import parse_schedule
+from bot.pipeline.dispatch import CHANNEL_REST, IN_FLIGHT, Rules
+from bot.pipeline.pace import Limits
+from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.dispatching import MINUTE, people, started, turns, until
+from tests.rigs.clock import VirtualClock
+
+# --- one place never holds up another ---------------------------------------------------------------------
+
+
+async def test_a_slow_place_delays_nobody_else(world: MakeWorld):
+    made = started(world, *people(5))
+    gate = asyncio.Event()
+    made.telegram.answer(gate, to="3")
+    made.read("a.md", a_digest(1))
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.counts()["sent"] == 4)
+    assert not work.done()
+    gate.set()
+    assert await work == {"sent": 5}
+
+
+async def test_what_comes_while_a_slow_place_is_waited_for_goes_out_when_we_are_woken(world: MakeWorld):
+    made = started(world, *people(2))
+    gate = asyncio.Event()
+    made.telegram.answer(gate, to="1")
+    made.read("a.md", a_digest(1))
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.counts()["sent"] == 1)
+    made.read("b.md", a_digest(2))
+    made.dispatcher.wake()
+    await until(lambda: made.counts()["sent"] == 2)
+    assert not work.done()
+    gate.set()
+    assert await work == {"sent": 4}
+    assert [p.items[0].paper.id[-1] for p in made.telegram.taken if p.target.address == "1"] == ["1", "2"]
+
+
+async def test_what_becomes_due_while_a_slow_place_is_waited_for_goes_out_in_time(world: MakeWorld):
+    soon = a_subscriber("p2", a_channel(address="2", deliver=parse_schedule("daily at 08:01")))
+    clock = VirtualClock(step=timedelta(seconds=5))
+    made = started(world, a_subscriber("p1", a_channel(address="1")), soon, clock=clock)
+    gate = asyncio.Event()
+    made.telegram.answer(gate, to="1")
+    made.read("a.md", a_digest(1))
+    made.clock.go_to(NOW + timedelta(seconds=59.9))
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.counts()["sent"] == 1)
+    assert not work.done()
+    gate.set()
+    assert await work == {"sent": 2}
+
+
+async def test_a_dead_place_delays_nobody_else(world: MakeWorld):
+    made = started(world, *people(3))
+    made.telegram.answer(*[TryLater("timeout")] * 100, to="2")
+    for n in range(1, 6):
+        made.read(f"{n}.md", a_digest(n))
+        await made.send()
+    sent = [parcel.target.address for parcel in made.telegram.taken]
+    assert (sent.count("1"), sent.count("2"), sent.count("3")) == (5, 0, 5)
+
+
+async def test_order_is_kept_at_each_place_through_failures(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(quizzes="all")))
+    made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()),))))
+    made.telegram.answer(
+        TryLater("1"), TryLater("2"), TargetMoved("3", address="7"), TryLater("4", scope="channel")
+    )
+    await made.send_all(days=1)
+    assert [parcel.question for parcel in made.telegram.taken] == [None, *a_quiz()]
+
+
+# --- whole channels ---------------------------------------------------------------------------------------
+
+
+async def test_a_channel_that_refuses_us_is_left_alone_and_the_others_go_on(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(), a_channel("email")))
+    made.email.answer(ChannelDown("535 authentication failed"))
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"sent": 1, "pending": 1}
+    stop = made.store.outbox.stopped_channels()["email"]
+    assert (stop.reason, stop.since, stop.until) == ("535 authentication failed", NOW, NOW + CHANNEL_REST)
+    made.read("b.md", a_digest(2))
+    assert await made.send() == {"sent": 1}
+    assert len(made.email.tried) == 1
+    assert await made.dispatcher.next_due() == NOW + CHANNEL_REST
+
+
+async def test_one_message_tries_a_stopped_channel_before_the_others_follow(world: MakeWorld):
+    made = started(world, *people(5, "email"))
+    made.email.answer(*[ChannelDown("down")] * 5)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.clock.advance(CHANNEL_REST)
+    made.email.tried.clear()
+    made.email.answers.clear()
+    made.email.answer(ChannelDown("still down"))
+    await made.send()
+    assert len(made.email.tried) == 1
+    assert made.store.outbox.stopped_channels()["email"].since == NOW
+    made.clock.advance(CHANNEL_REST)
+    assert await made.send() == {"sent": 5}
+    assert made.email.tried[1:] == made.email.taken
+    assert made.store.outbox.stopped_channels() == {}
+
+
+async def test_while_one_message_tries_a_channel_no_other_does(world: MakeWorld):
+    made = started(world, *people(3))
+    made.telegram.answer(*[ChannelDown("down")] * 3)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.telegram.answers.clear()
+    gate = asyncio.Event()
+    made.telegram.answer(gate)
+    made.clock.advance(CHANNEL_REST)
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.telegram.at_once == 1)
+    before = made.faults.steps.count("outbox.stopped_channels")
+    made.dispatcher.wake()
+    await until(lambda: made.faults.steps.count("outbox.stopped_channels") > before)
+    await turns()
+    assert made.telegram.at_once == 1
+    gate.set()
+    assert await work == {"sent": 3}
+
+
+async def test_an_answer_about_the_message_itself_opens_the_channel_too(world: MakeWorld):
+    made = started(world)
+    made.telegram.answer(ChannelDown("down"), Refused("can't parse"))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.clock.advance(CHANNEL_REST)
+    assert await made.send() == {"dead": 1}
+    assert made.store.outbox.stopped_channels() == {}
+
+
+async def test_a_try_that_sends_nothing_leaves_the_channel_to_the_next(world: MakeWorld):
+    made = started(world, *people(2))
+    made.telegram.answer(*[ChannelDown("down")] * 2)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.telegram.answers.clear()  # the second may have been put back before it was tried
+    made.subscribe(people(2)[1])
+    made.clock.advance(CHANNEL_REST)
+    assert await made.send() == {"merged": 1, "sent": 1}
+    assert made.store.outbox.stopped_channels() == {}
+
+
+async def test_told_to_leave_the_whole_channel_alone_we_do_for_so_long(world: MakeWorld):
+    made = started(world, *people(2))
+    made.telegram.answer(TryLater("flood", wait=2 * MINUTE, scope="channel"), to="1")
+    made.read("a.md", a_digest(1))
+    await made.send()
+    assert made.store.outbox.stopped_channels()["telegram"].until == NOW + 2 * MINUTE
+    before = len(made.telegram.taken)  # the other one's may have been on its way already
+    made.clock.advance(2 * MINUTE)
+    assert await made.send() == {"sent": 2 - before}
+
+
+async def test_a_channel_that_stays_down_is_tried_less_and_less(world: MakeWorld):
+    made = started(world)
+    made.telegram.answer(*[TryLater("down", scope="channel")] * 30)
+    made.read("a.md", a_digest(1))
+    ends = await made.send_all(days=1)
+    assert ends["sent"] == 1
+    tries = len(made.telegram.tried)
+    assert tries == 31
+    (row,) = made.rows()
+    assert row.attempts == 1  # a channel's failure is no try of the message
+
+
+async def test_days_of_a_stopped_channel_make_no_dead_letters(world: MakeWorld):
+    made = started(world)
+    made.telegram.answer(*[ChannelDown("wrong token")] * (MAX_ATTEMPTS + 10), TryLater("flood"))
+    made.read("a.md", a_digest(1))
+    await made.send_all(days=10)
+    assert made.counts() == {"sent": 1}
+
+
+async def test_after_many_answers_never_seen_a_channel_rests(world: MakeWorld):
+    made = started(world, *people(200))
+    made.telegram.answer(*[OutcomeUnknown("502")] * 200)
+    made.read("a.md", a_digest(1))
+    ends = await made.send()
+    assert ends["uncertain"] <= 2 * IN_FLIGHT
+    assert ends["uncertain"] >= UNKNOWN_IN_A_ROW
+    assert made.store.outbox.stopped_channels()["telegram"].reason == "502"
+
+
+async def test_some_answers_never_seen_among_good_ones_stop_nothing(world: MakeWorld):
+    made = started(world)
+    for n in range(1, 10):
+        if n % 2:
+            made.telegram.answer(OutcomeUnknown("502"))
+        made.read(f"{n}.md", a_digest(n))
+        await made.send()
+        made.clock.advance(MINUTE)
+    assert made.store.outbox.stopped_channels() == {}
+    assert made.counts() == {"uncertain": 5, "sent": 4}
+
+
+async def test_a_try_whose_answer_is_never_seen_leaves_the_channel_stopped(world: MakeWorld):
+    made = started(world, *people(3))
+    made.telegram.answer(*[ChannelDown("down")] * 3, OutcomeUnknown("502"))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.clock.advance(CHANNEL_REST)
+    assert await made.send() == {"uncertain": 1}
+    assert made.store.outbox.stopped_channels()["telegram"].since == NOW
+
+
+async def test_a_channel_that_somebody_else_has_is_let_be_until_it_is_ours_again(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(), a_channel("email")))
+    made.read("a.md", a_digest(1))
+    made.dispatcher.leave("telegram")
+    assert await made.send() == {"sent": 1}
+    assert await made.dispatcher.next_due() is None
+    made.dispatcher.take("telegram")
+    made.dispatcher.take("telegram")
+    assert await made.send() == {"sent": 1}
+    assert [len(box.taken) for box in (made.telegram, made.email)] == [1, 1]
+
+
+async def test_a_channel_without_a_publisher_cannot_be_taken(world: MakeWorld):
+    made = started(world, publishers=())
+    made.dispatcher.take("telegram")
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {}
+
+
+# --- pace -------------------------------------------------------------------------------------------------
+
+ONE_A_MINUTE = Limit(most=1, span=MINUTE)
+
+
+async def test_what_the_channels_pace_does_not_allow_now_is_put_back_untried(world: MakeWorld):
+    made = started(world, *people(3), rules=Rules(limits=Limits(overall={"telegram": ONE_A_MINUTE})))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    assert len(made.telegram.tried) == 1
+    await made.send_all(days=1)
+    assert made.counts() == {"sent": 3}
+    assert {row.attempts for row in made.rows()} == {1}
+    assert made.clock.now() >= NOW + 2 * MINUTE
+
+
+async def test_a_places_pace_holds_across_restarts(world: MakeWorld):
+    two_a_minute = Rules(limits=Limits(of=lambda _: Limit(most=2, span=MINUTE)))
+    quizzed = a_subscriber("alice", a_channel(quizzes="all"))
+    made = started(world, quizzed, rules=two_a_minute)
+    made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()),))))
+    await made.send()
+    assert len(made.telegram.taken) == 2
+    again = world(quizzed, first_run=0, rules=two_a_minute, clock=made.clock)
+    assert await again.send() == {}
+    made.clock.advance(MINUTE)
+    await again.send_all(days=1)
+    assert len(again.telegram.taken) == 2
+
+
+async def test_a_state_that_is_busy_while_the_pace_is_asked_only_delays(world: MakeWorld):
+    made = started(world, rules=Rules(limits=Limits(of=lambda _: Limit(most=2, span=MINUTE))))
+    made.faults.at("outbox.sends_since", StateLocked("held"))
+    made.read("a.md", a_digest(1))
+    assert await made.send_all(days=1) == {"pending": 1, "sent": 1}
+    assert len(made.telegram.tried) == 1

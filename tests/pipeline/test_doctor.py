@@ -1,0 +1,113 @@
+"""The doctor over a stored state."""
+
+from datetime import date, timedelta
+
+from bot.domain.search.checkup import Finding
+from bot.domain.subscriptions import Subscription
+from bot.pipeline.doctor import Doctor
+from bot.pipeline.likeness import LikenessDesk
+from bot.pipeline.roster import Roster
+from tests.builders import a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
+from tests.pipeline.conftest import MakeWorld
+from tests.rigs.world import World
+
+FIRST = date(2026, 6, 1)
+
+
+def doctor(world: World, today: date) -> Doctor:
+    return Doctor(world.store.records, world.store.shelf, world.roster.audience, today)
+
+
+def many(world: World, count: int = 50, title: str = "Language models", **parts: object) -> date:
+    files = []
+    for number in range(count):
+        day = FIRST + timedelta(days=number)
+        entry = an_entry(number, title=f"{title} {number}", **parts)
+        files.append(world.press.file(f"t/{day}.md", a_digest(entry, day=day)))
+    world.look(*files)
+    return FIRST + timedelta(days=count - 1)
+
+
+def kinds(found: list[Finding]) -> list[tuple[str, str]]:
+    return [(one.kind, one.subject) for one in found]
+
+
+def test_sources_are_told_apart_by_folder_and_kind(world: MakeWorld):
+    made = world(a_subscriber())
+    last = many(made)
+    quiz = an_entry(70, editions=(an_edition(quiz=a_quiz(keyed=False)),))
+    made.read("q/a.html", a_digest(quiz, kind="quiz_page", day=FIRST))
+    made.read("undated.md", a_digest(71, day=None))
+    bad = made.press.file("x.md", a_digest(1))
+    bad.data = b"?"
+    made.look(bad)
+    assert kinds(list(doctor(made, last).sources())) == [("unreadable", "x.md")]
+    assert kinds(list(doctor(made, last + timedelta(days=30)).sources()))[0] == ("silent", "tables in t")
+
+
+def test_empty_digests_and_missing_authors_are_seen_in_the_state(world: MakeWorld):
+    made = world(a_subscriber())
+    last = many(made)
+    for later in range(1, 4):
+        made.read(f"t/e{later}.md", a_digest(day=last + timedelta(days=later)))
+    for later in range(4, 7):
+        entry = an_entry(80 + later, authors=())
+        made.read(f"t/n{later}.md", a_digest(entry, day=last + timedelta(days=later)))
+    found = list(doctor(made, last + timedelta(days=7)).sources())
+    assert [(one.kind, one.figures["digests"]) for one in found] == [("empty", 3), ("no authors", 3)]
+
+
+def test_subscriptions_are_looked_at_with_their_papers(world: MakeWorld):
+    made = world(a_subscriber(asks=('"language model"', "zymurgy", "language models", "model*")))
+    found = list(doctor(made, many(made)).subscriptions())
+    assert ("dead", "alice: zymurgy") in kinds(found)
+    assert ("noisy", "alice: language models") in kinds(found)
+    assert ("contained", 'alice: "language model"') in kinds(found)
+
+
+def test_a_loss_by_quotes_is_named_with_its_share(world: MakeWorld):
+    made = world(a_subscriber(asks=('"language model"',)))
+    today = many(made, summary="Texts.")
+    (loss,) = [one for one in doctor(made, today).subscriptions() if one.kind == "spelling"]
+    assert loss.urgent
+    assert "misses 100% of the 50 that language model finds" in loss.what
+
+
+def test_noise_of_a_beginning_and_of_letters_is_named(world: MakeWorld):
+    made = world(a_subscriber(asks=("rag*", "rag")))
+    many(made, 40, title="RAGEN leverage", summary="x")
+    files = [
+        made.press.file(f"u{n}.md", a_digest(an_entry(100 + n, title="RAG", summary="x"), day=FIRST))
+        for n in range(6)
+    ]
+    made.look(*files)
+    found = {
+        one.what.split(" is ")[0].split(" brings ")[0]: one
+        for one in doctor(made, FIRST).subscriptions()
+        if one.kind == "noise"
+    }
+    assert found["rag*"].figures == {"found": 6, "looser": 46, "noise": 0.87}
+    assert found["rag"].figures["noise"] == 0.87
+    assert (found["rag*"].urgent, found["rag"].urgent) == (True, False)
+
+
+def test_with_few_papers_no_spelling_is_tried(world: MakeWorld):
+    made = world(a_subscriber(asks=('"language model"',)))
+    assert list(doctor(made, many(made, 5)).subscriptions()) == []
+
+
+def test_the_threshold_of_likes_is_shown(world: MakeWorld):
+    made = world()
+    likes = Subscription(name="more", text="like", like=(a_paper(1).id,))
+    lost = Subscription(name="lost", text="like", like=(a_paper(999).id,))
+    made.roster = Roster([a_subscriber(asks=(likes, lost))], LikenessDesk(made.store.shelf))
+    found = [one for one in doctor(made, many(made)).subscriptions() if one.kind == "near"]
+    assert [(one.subject, one.urgent) for one in found] == [("alice: more", False), ("alice: lost", True)]
+    assert "by threshold" in found[0].what
+
+
+def test_so_many_queries_are_tried_and_the_rest_is_said(world: MakeWorld, monkeypatch):
+    monkeypatch.setattr("bot.pipeline.doctor.MOST_SPELLED", 1)
+    made = world(a_subscriber(asks=("language models", "paper", "family")))
+    found = [one for one in doctor(made, many(made)).subscriptions() if one.kind == "spelling"]
+    assert [one.subject for one in found] == ["2 more queries"]

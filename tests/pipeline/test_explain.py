@@ -1,0 +1,111 @@
+"""The whole story of one paper and one person."""
+
+from bot.domain.papers import PaperId
+from bot.domain.timing import parse_quiet_hours
+from bot.pipeline.explain import Story, channel_kind, story, why_not_queued
+from tests.builders import a_channel, a_digest, a_paper, a_subscriber, a_subscription
+from tests.pipeline.conftest import MakeWorld
+from tests.rigs.world import World
+
+ONE = a_paper(1).id
+
+
+def told(world: World, paper: PaperId = ONE, name: str = "alice") -> Story:
+    subscriber = world.roster.subscriber(name)
+    assert subscriber is not None
+    found = story(
+        paper, subscriber, shelf=world.store.shelf, records=world.store.records, outbox=world.store.outbox
+    )
+    assert found is not None
+    return found
+
+
+async def test_a_paper_that_went_out_names_digests_words_and_messages(world: MakeWorld):
+    made = world(a_subscriber(asks=("language models", "cats")))
+    made.read("a.md", a_digest(1))
+    made.read("b.md", a_digest(1, 2))
+    await made.send_all()
+    found = told(made)
+    assert [one.name for one in found.digests] == ["a.md", "b.md"]
+    yes, no = found.verdicts
+    assert yes.why
+    assert (yes.why[0].term, yes.why[0].field, yes.why[0].text) == (
+        "language models",
+        "title",
+        "Language Models",
+    )
+    assert (no.why, no.missing) == (None, ("cats",))
+    assert (yes.noticed, no.noticed) == (True, False)
+    (row,) = found.deliveries
+    assert (row.state, row.kind, row.target) == ("sent", "alert", "telegram:1001")
+    assert row.message
+    assert found.told
+    assert why_not_queued(found) is None
+
+
+def test_a_paper_that_nobody_names_has_no_story(world: MakeWorld):
+    made = world(a_subscriber())
+    assert (
+        story(
+            ONE, a_subscriber(), shelf=made.store.shelf, records=made.store.records, outbox=made.store.outbox
+        )
+        is None
+    )
+
+
+def test_a_paper_that_does_not_match_needs_no_reason(world: MakeWorld):
+    made = world(a_subscriber(asks=("cats",)))
+    made.read("a.md", a_digest(1))
+    assert why_not_queued(told(made)) is None
+    assert told(made).deliveries == ()
+
+
+def test_what_a_first_run_left_out_is_said(world: MakeWorld):
+    made = world(a_subscriber(), first_run=0)
+    made.read("a.md", a_digest(1))
+    assert "was here before" in (why_not_queued(told(made)) or "")
+
+
+def test_a_newer_subscription_is_said(world: MakeWorld):
+    made = world(a_subscriber(asks=("cats",)))
+    made.read("a.md", a_digest(1))
+    made.subscribe(a_subscriber())
+    assert "newer" in (why_not_queued(told(made)) or "")
+
+
+def test_somebody_paperboy_has_not_met_is_said(world: MakeWorld):
+    made = world()
+    made.read("a.md", a_digest(1))
+    made.subscribe(a_subscriber())
+    assert "has not run" in (why_not_queued(told(made)) or "")
+
+
+def test_channels_that_take_nothing_are_said(world: MakeWorld):
+    made = world(a_subscriber(asks=(a_subscription(only=("email",)),)), a_subscriber("mute"))
+    made.read("a.md", a_digest(1))
+    assert "only:" in (why_not_queued(told(made)) or "")
+    made.subscribe(a_subscriber("mute", asks=("language models",), channels=()))
+    assert told(made, name="mute").deliveries  # what was planned before the channels went
+
+
+def test_a_subscriber_without_channels_is_said(world: MakeWorld):
+    made = world(a_subscriber("mute", channels=()))
+    made.read("a.md", a_digest(1))
+    assert "no channels" in (why_not_queued(told(made, name="mute")) or "")
+
+
+def test_suspended_places_and_quiet_hours_belong_to_the_story(world: MakeWorld):
+    made = world(a_subscriber(quiet_hours=parse_quiet_hours("00:00-23:59")))
+    made.read("a.md", a_digest(1))
+    made.store.outbox.suspend("telegram:1001", "blocked", made.clock.now())
+    made.store.outbox.stop_channel("telegram", "401", made.clock.now(), made.clock.now())
+    found = told(made)
+    assert found.suspended == {"telegram:1001": "blocked"}
+    assert found.stopped["telegram"].reason == "401"
+    assert found.deliveries[0].state == "held"
+
+
+def test_the_kind_of_a_place_is_in_its_key():
+    assert channel_kind("email:a@b.c") == "email"
+    assert channel_kind("pigeon:1") is None
+    assert a_channel().target == "telegram:1001"

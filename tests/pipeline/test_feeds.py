@@ -1,0 +1,125 @@
+"""Feeds as they stand: all papers, and each subscriber's own."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from bot.domain.feeds import Feed
+from tests.builders import AUTHORITY, NOW, a_channel, a_digest, a_subscriber, an_entry
+from tests.pipeline.conftest import MakeWorld
+from tests.rigs.world import World
+
+DAY = date(2026, 9, 18)
+READER = a_subscriber("alice", a_channel("atom"))
+
+
+def started(world: MakeWorld, *subscribers, **more) -> World:
+    made = world(*(subscribers or (READER,)), first_run=0, **more)
+    made.look()
+    return made
+
+
+def digits(feed: Feed) -> list[str]:
+    return [entry.paper.id[-1] for entry in feed.entries]
+
+
+def test_the_feed_of_everything_holds_all_papers_newest_first(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(3, 1, an_entry(2, title="Cats", summary="Cats.")))
+    made.read("b.md", a_digest(4, day=DAY + timedelta(days=1)))
+    feed = made.feeds.everything()
+    assert digits(feed) == ["4", "3", "1", "2"]
+    assert (feed.id, feed.title) == (f"tag:{AUTHORITY}:feed/all", "Paperboy")
+    assert (feed.self_url, feed.site_url) == (
+        "https://papers.example.org/feed.atom",
+        "https://papers.example.org",
+    )
+    assert feed.entries[0].id == f"tag:{AUTHORITY}:paper/{an_entry(4).id}"
+    assert feed.entries[0].reasons == ()
+
+
+def test_a_feed_is_cut_to_its_newest_entries(world: MakeWorld):
+    made = started(world, entries=2)
+    made.read("a.md", a_digest(3, 1, 2))
+    assert digits(made.feeds.everything()) == ["3", "1"]
+    assert digits(made.feeds.of(READER)) == ["3", "1"]
+
+
+def test_a_persons_feed_holds_what_was_noticed_with_the_reasons(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1, an_entry(2, title="Cats", summary="Cats.")))
+    feed = made.feeds.of(READER)
+    (entry,) = feed.entries
+    assert [reason.subscription for reason in entry.reasons] == ["language models"]
+    assert entry.reasons[0].why[0].text == "Language Models"
+    assert (feed.id, feed.title) == (f"tag:{AUTHORITY}:feed/subscriber/alice", "Paperboy: alice")
+    token = made.store.tokens.issue("feed", "alice")
+    assert feed.self_url == f"https://papers.example.org/feeds/{token}.atom"
+
+
+def test_an_entry_is_updated_only_when_its_paper_gained_something(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1, 2))
+    later = made.clock.advance(hours=2)
+    made.read("b.md", a_digest(1, an_entry(2, summary="Another summary."), day=DAY + timedelta(days=1)))
+    first, second = made.feeds.everything().entries
+    assert (first.published, first.updated) == (datetime(2026, 9, 18, tzinfo=UTC), NOW)
+    assert (second.published, second.updated) == (datetime(2026, 9, 18, tzinfo=UTC), later)
+    assert made.feeds.everything().updated == later
+
+
+def test_a_paper_is_not_published_after_we_saw_it(world: MakeWorld):
+    made = started(world)
+    made.read("future.md", a_digest(1, day=DAY + timedelta(days=30)))
+    made.read("undated.md", a_digest(2, day=None))
+    assert {entry.published for entry in made.feeds.everything().entries} == {NOW}
+
+
+def test_a_feed_without_entries_stays_as_it_is_from_day_to_day(world: MakeWorld):
+    made = started(world)
+    before = made.feeds.everything()
+    made.clock.advance(days=3)
+    assert before.entries == ()
+    assert made.feeds.everything() == before
+
+
+def test_a_token_opens_the_feed_of_whoever_still_has_one(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    token = made.store.tokens.issue("feed", "alice")
+    feed = made.feeds.behind(token)
+    assert feed is not None
+    assert digits(feed) == ["1"]
+    assert made.feeds.behind("x" * 22) is None
+    made.subscribe(a_subscriber("alice"))
+    assert made.feeds.behind(token) is None
+    made.subscribe()
+    assert made.feeds.behind(token) is None
+
+
+def test_every_feed_file_is_written_and_the_changed_ones_are_counted(world: MakeWorld):
+    made = started(world, READER, a_subscriber("bob"), a_subscriber("carol", a_channel("atom", "carol")))
+    assert made.feeds.write_all(made.feed_files) == 3
+    assert set(made.feed_files.feeds) == {"all", "alice", "carol"}
+    assert made.feeds.write_all(made.feed_files) == 0
+    made.subscribe(READER, a_subscriber("carol", a_channel("atom", "carol"), asks=("cats",)))
+    made.read("a.md", a_digest(1))
+    assert made.feeds.write_all(made.feed_files) == 2
+
+
+def test_one_feed_file_is_written_for_whoever_has_one(world: MakeWorld):
+    made = started(world, READER, a_subscriber("bob"))
+    assert made.feeds.write_for(made.feed_files, "alice")
+    assert not made.feeds.write_for(made.feed_files, "bob")
+    assert not made.feeds.write_for(made.feed_files, "nobody")
+    assert made.feed_files.writes == ["alice"]
+
+
+def test_the_edition_moves_with_the_papers_and_with_what_people_ask_for(world: MakeWorld):
+    made = started(world)
+    editions = [made.feeds.edition()]
+    made.read("a.md", a_digest(1))
+    editions.append(made.feeds.edition())
+    made.subscribe(a_subscriber("alice", a_channel("atom"), asks=("scale",)))
+    editions.append(made.feeds.edition())
+    assert len(set(editions)) == 3
+    again = world(a_subscriber("alice", a_channel("atom"), asks=("scale",)))
+    assert again.feeds.edition() == editions[-1]

@@ -1,0 +1,350 @@
+"""Taking digest files in: what is new, what only changed, and what happens when something is wrong."""
+
+import logging
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.readers import peek_date, read_digest
+from bot.domain.digests import Problem
+from bot.domain.errors import DigestTooLarge, StateError, StateLocked
+from bot.domain.routing import Audience
+from bot.pipeline.ingest import Ingest, Taken
+from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
+from tests.pipeline.conftest import MakeWorld
+from tests.rigs.files import FakeFile
+from tests.rigs.world import World
+
+DAY = date(2026, 9, 18)
+WEEK = timedelta(days=7)
+
+
+@pytest.fixture
+def alices(world: MakeWorld) -> World:
+    """Alice was met long ago, so that whatever comes now is news to her."""
+    made = world(a_subscriber(), first_run=0)
+    made.look()
+    return made
+
+
+def totals(taken: Taken) -> tuple[int, int, int, int]:
+    return taken.digests, taken.entries, taken.new, taken.gained
+
+
+# --- what is new ------------------------------------------------------------------------------------------
+
+
+def test_a_digest_is_stored_with_its_papers_notices_and_rows(alices: World):
+    taken = alices.read("a.md", a_digest(1, 2, an_entry(3, title="Cats", summary="Cats.")))
+    assert totals(taken) == (1, 3, 3, 0)
+    assert (taken.notices, taken.deliveries, taken.problems) == (2, 2, [])
+    assert taken.changed
+    assert [stored.paper.id[-1] for stored in alices.store.shelf.newest(5)] == ["1", "2", "3"]
+    assert [row.paper[-1] for row in alices.rows("pending")] == ["1", "2"]
+
+
+def test_problems_in_a_digest_are_named_with_file_and_line(alices: World):
+    problem = Problem(line=7, what="a row without a title")
+    taken = alices.read("a.md", a_digest(problems=(problem,)))
+    assert taken.problems == [("a.md", 7, "a row without a title")]
+    assert totals(taken) == (1, 0, 0, 0)
+
+
+def test_a_digest_without_a_paper_is_taken_in_once(alices: World):
+    empty = alices.press.file("empty.md", a_digest())
+    assert totals(alices.look(empty)) == (1, 0, 0, 0)
+    assert totals(alices.look(empty)) == (0, 0, 0, 0)
+
+
+def test_many_files_are_taken_in_newest_first(alices: World):
+    files = [
+        alices.press.file(f"{n:02}.md", a_digest(n, day=DAY + timedelta(days=n))) for n in range(1, 60)
+    ] + [alices.press.file("undated.md", a_digest(60, day=None))]
+    taken = alices.look(*files)
+    assert totals(taken) == (60, 60, 60, 0)
+    order = [int(row.paper[-2:]) for row in alices.rows()]
+    assert order == [*range(59, 0, -1), 60]
+
+
+def test_a_whole_folder_gives_the_same_in_any_order(world: MakeWorld, tmp_path: Path):
+    def shelf_after(order: int) -> list[object]:
+        made = World(f"sqlite:///{tmp_path}/{order}.sqlite3", a_subscriber(), first_run=0)
+        made.look()
+        files = [made.press.file(f"{n}.md", a_digest(n, n + 1, day=DAY - n * WEEK)) for n in range(4)]
+        made.look(*files[order:], *files[:order])
+        found = [(stored.paper, stored.changed_at) for stored in made.store.shelf.newest(10)]
+        rows = [row.key for row in made.rows()]
+        made.close()
+        return [*found, rows]
+
+    assert shelf_after(0) == shelf_after(1) == shelf_after(3)
+
+
+# --- what is not ------------------------------------------------------------------------------------------
+
+
+def test_the_same_files_again_are_not_even_parsed(alices: World):
+    file = alices.press.file("a.md", a_digest(1))
+    alices.look(file)
+    alices.press.names_read.clear()
+    edition = alices.store.shelf.edition()
+    taken = alices.look(file)
+    assert totals(taken) == (0, 0, 0, 0)
+    assert not taken.changed
+    assert alices.press.names_read == []
+    assert alices.store.shelf.edition() == edition
+
+
+def test_a_renamed_file_is_nothing_new(alices: World):
+    file = alices.press.file("a.md", a_digest(1))
+    alices.look(file)
+    assert totals(alices.look(file.named("renamed.md"))) == (0, 0, 0, 0)
+    assert alices.store.shelf.newest(1)[0].paper.sources == ("a.md",)
+    alices.press.names_read.clear()
+    alices.look(file.named("renamed.md"))
+    assert alices.press.names_read == []
+
+
+def test_copies_that_come_together_are_one_digest(alices: World):
+    file = alices.press.file("b.md", a_digest(1))
+    taken = alices.look(file, file.named("a.md"), file.named("c.md"))
+    assert totals(taken) == (1, 1, 1, 0)
+    assert alices.store.shelf.newest(1)[0].paper.sources == ("a.md",)
+    assert set(alices.store.intake.known_files()) == {"a.md", "b.md", "c.md"}
+
+
+def test_a_rewritten_file_counts_only_where_it_changed(alices: World):
+    alices.read("a.md", a_digest(1, 2))
+    taken = alices.read("a.md", a_digest(1, an_entry(2, title="Corrected Language Models"), 3))
+    assert totals(taken) == (1, 3, 1, 1)
+    assert taken.deliveries == 1  # paper 3; the alert on 2 has not gone out yet and needs no edit
+    first, second, third = sorted(alices.store.shelf.newest(5), key=lambda one: one.paper.id)
+    assert second.paper.title == "Corrected Language Models"
+    assert third.paper.sources == ("a.md",)
+    assert first.paper.sources == ("a.md",)
+
+
+def test_only_a_paper_that_gained_something_is_updated(alices: World):
+    alices.read("a.md", a_digest(1, 2))
+    later = alices.clock.advance(hours=1)
+    alices.read("b.md", a_digest(1, an_entry(2, summary="Another summary.")))
+    changed = {stored.paper.id[-1]: stored.changed_at for stored in alices.store.shelf.newest(5)}
+    assert changed == {"1": NOW, "2": later}
+
+
+def test_one_paper_in_two_digests_of_one_look_is_alerted_once(alices: World):
+    table = alices.press.file("t.md", a_digest(1))
+    page = alices.press.file(
+        "p.html", a_digest(an_entry(1, summary=None, editions=(an_edition(quiz=a_quiz()),)), kind="quiz_page")
+    )
+    taken = alices.look(table, page)
+    assert totals(taken) == (2, 2, 1, 1)
+    assert [row.kind for row in alices.rows()] == ["alert"]
+    (stored,) = alices.store.shelf.newest(5)
+    assert stored.paper.has_quiz
+    assert stored.paper.summary
+
+
+def test_a_quiz_in_a_second_digest_of_the_same_look_is_planned(world: MakeWorld):
+    made = world(a_subscriber("alice", a_channel(quizzes="all")), first_run=0)
+    made.look()
+    table = made.press.file("t.md", a_digest(1, day=DAY))
+    page = made.press.file(
+        "p.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()),)), day=DAY - timedelta(days=1))
+    )
+    made.look(table, page)
+    assert [row.kind for row in made.rows()] == ["alert", "quiz", "quiz", "quiz"]
+
+
+# --- what is wrong ----------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_no_digest_is_named_once_and_looked_at_again_when_it_changes(alices: World):
+    notes = FakeFile("notes.txt", b"buy milk")
+    taken = alices.look(notes, alices.press.file("a.md", a_digest(1)))
+    assert taken.problems == [
+        ("notes.txt", 0, "notes.txt: neither a table of papers nor a quiz page nor its text")
+    ]
+    assert totals(taken) == (1, 1, 1, 0)
+    assert alices.look(notes).problems == []
+    notes.data = b"buy bread"
+    assert len(alices.look(notes).problems) == 1
+    notes.data = alices.press.printed(a_digest(2))
+    assert totals(alices.look(notes)) == (1, 1, 1, 0)
+    assert alices.store.outbox.counts(NOW).unreadable == 0
+
+
+def test_a_digest_over_a_limit_is_named(alices: World):
+    alices.press.faults["a.md"] = DigestTooLarge("a.md: more than 100,000 rows")
+    taken = alices.read("a.md", a_digest(1))
+    assert taken.problems == [("a.md", 0, "a.md: more than 100,000 rows")]
+
+
+def test_a_reader_that_breaks_on_one_file_stops_no_other(alices: World, caplog: pytest.LogCaptureFixture):
+    alices.press.faults["a.md"] = RecursionError("too deep")
+    bad, good = alices.press.file("a.md", a_digest(1)), alices.press.file("b.md", a_digest(2))
+    with caplog.at_level(logging.ERROR):
+        taken = alices.look(bad, good)
+    assert totals(taken) == (1, 1, 1, 0)
+    ((name, line, what),) = taken.problems
+    assert (name, line) == ("a.md", 0)
+    assert "RecursionError: too deep" in what
+    assert alices.look(bad, good).problems == []
+
+
+def test_a_digest_that_cannot_be_stored_stops_no_other(alices: World):
+    """The one with the bad paper is left out, whole; the others of its batch are stored."""
+    files = [alices.press.file(f"{n}.md", a_digest(n, 10 + n)) for n in range(1, 5)]
+    alices.faults.at("intake.tx.save_papers", ValueError("cannot store"))  # all of them together
+    steps = iter([None, None, ValueError("this one"), None])
+    real = alices.faults.__class__.__call__
+
+    def second_alone(step: str) -> None:
+        if step == "intake.tx.save_digests" and (error := next(steps, None)):
+            raise error
+        real(alices.faults, step)
+
+    alices.intake._hook = second_alone
+    taken = alices.look(*files)
+    assert [name for name, *_ in taken.problems] == ["2.md"]
+    assert totals(taken) == (3, 6, 6, 0)
+    assert {row.paper[-2:] for row in alices.rows()} == {"01", "11", "03", "13", "04", "14"}
+    alices.intake._hook = alices.faults
+    assert alices.look(*files).problems == []
+
+
+def test_a_state_that_cannot_be_used_stops_everything_and_nothing_is_lost(alices: World):
+    files = [alices.press.file(f"{n}.md", a_digest(n)) for n in range(3)]
+    alices.faults.at("intake.commit", StateLocked("held"))
+    with pytest.raises(StateLocked):
+        alices.look(*files)
+    assert alices.store.intake.known_files() == {}
+    assert alices.rows() == ()
+    assert totals(alices.look(*files)) == (3, 3, 3, 0)
+
+
+def test_a_state_that_fails_while_one_file_is_tried_alone_stops_everything(alices: World):
+    alices.faults.at("intake.tx.save_papers", ValueError("bad"), StateError("disk full"))
+    with pytest.raises(StateError, match="disk full"):
+        alices.read("a.md", a_digest(1))
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["save_digests", "save_files", "save_papers", "save_notices", "plan", "planned", "noticed", "papers"],
+)
+def test_a_failure_inside_the_transaction_leaves_nothing(alices: World, step: str):
+    alices.faults.at(f"intake.tx.{step} done", StateError("the plug was pulled"))
+    with pytest.raises(StateError):
+        alices.read("a.md", a_digest(1, 2))
+    counts = alices.store.outbox.counts(NOW)
+    assert (counts.digests, counts.papers, counts.notices) == (0, 0, 0)
+    assert alices.rows() == ()
+    assert alices.store.intake.known_files() == {}
+    taken = alices.read("a.md", a_digest(1, 2))
+    assert (totals(taken), taken.deliveries) == ((1, 2, 2, 0), 2)
+
+
+# --- files that move --------------------------------------------------------------------------------------
+
+
+def test_a_file_that_cannot_be_read_now_is_told_and_taken_later(alices: World):
+    file = alices.press.file("a.md", a_digest(1)).unreadable_once()
+    taken = alices.look(file, alices.press.file("b.md", a_digest(2)))
+    assert totals(taken) == (1, 1, 1, 0)
+    assert taken.unread == {"a.md"}
+    assert taken.problems == [("a.md", 0, "a.md: changed while it was read")]
+    assert totals(alices.look(file)) == (1, 1, 1, 0)
+
+
+def test_of_very_much_at_once_files_are_read_again_rather_than_kept(
+    alices: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("bot.pipeline.ingest._KEPT_BYTES", 100)
+    files = [alices.press.file(f"{n}.md", a_digest(n)) for n in range(4)]
+    assert totals(alices.look(*files)) == (4, 4, 4, 0)
+    assert [file.times_read for file in files] == [1, 2, 2, 2]
+
+
+def test_a_file_that_changes_between_two_reads_is_stored_as_the_second_found_it(
+    alices: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("bot.pipeline.ingest._KEPT_BYTES", 0)
+    old, new = alices.press.printed(a_digest(1)), alices.press.printed(a_digest(2))
+    file = FakeFile("a.md", new)
+    file.reads = [old, new]
+    assert totals(alices.look(file)) == (1, 1, 1, 0)
+    assert [stored.paper.id[-1] for stored in alices.store.shelf.newest(5)] == ["2"]
+    assert totals(alices.look(file)) == (0, 0, 0, 0)
+
+
+def test_a_file_that_vanishes_between_two_reads_is_told_once(alices: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("bot.pipeline.ingest._KEPT_BYTES", 0)
+    file = alices.press.file("a.md", a_digest(1))
+    file.reads = [file.data, DigestTooLarge("a.md: grew")]
+    taken = alices.look(file)
+    assert (taken.problems, taken.unread) == ([("a.md", 0, "a.md: grew")], {"a.md"})
+
+
+def test_a_date_that_cannot_be_peeked_at_only_costs_the_place_in_line(alices: World):
+    def broken(_data: bytes, _name: str) -> date:
+        raise RecursionError
+
+    alices.ingest = Ingest(alices.intake, alices.press.read, broken)
+    assert totals(alices.read("a.md", a_digest(1))) == (1, 1, 1, 0)
+
+
+# --- history ----------------------------------------------------------------------------------------------
+
+
+def test_history_is_stored_and_tells_nobody(alices: World):
+    taken = alices.look(alices.press.file("a.md", a_digest(1, 2)), tell=False)
+    assert totals(taken) == (1, 2, 2, 0)
+    assert taken.deliveries == 0
+    assert alices.rows() == ()
+    assert totals(alices.read("a.md", a_digest(1, 2))) == (0, 0, 0, 0)
+    assert alices.rows() == ()
+
+
+def test_nobody_at_all_is_no_hindrance(world: MakeWorld):
+    made = world()
+    assert totals(made.read("a.md", a_digest(1))) == (1, 1, 1, 0)
+
+
+# --- real digests -----------------------------------------------------------------------------------------
+
+
+class Seed:
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self._path = path
+
+    def read(self) -> bytes:
+        return self._path.read_bytes()
+
+
+def reading(world: World) -> Ingest:
+    return Ingest(
+        world.intake,
+        lambda data, name: read_digest(data, name=name),
+        lambda data, name: peek_date(data, name=name),
+    )
+
+
+def test_the_seeds_give_82_papers_of_83_entries_once(world: MakeWorld, seeds: Path):
+    made = world()
+    files = [Seed(path) for path in sorted(seeds.iterdir())]
+    first = reading(made).take_in(files, Audience([]), NOW)
+    assert totals(first) == (5, 83, 82, 1)
+    assert totals(reading(made).take_in(files, Audience([]), NOW)) == (0, 0, 0, 0)
+    counts = made.store.outbox.counts(NOW)
+    assert (counts.digests, counts.entries, counts.papers, counts.quizzes) == (5, 83, 82, 9)
+
+
+def test_the_whole_corpus_is_taken_in_once(world: MakeWorld, corpus: Path):
+    made = world()
+    files = [Seed(path) for folder in ("tables", "pages") for path in sorted((corpus / folder).iterdir())]
+    taken = reading(made).take_in(files, Audience([]), NOW)
+    assert (taken.digests, taken.new) == (377, 3581)
+    assert totals(reading(made).take_in(files, Audience([]), NOW)) == (0, 0, 0, 0)

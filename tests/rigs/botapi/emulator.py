@@ -1,0 +1,294 @@
+"""The emulator: methods of the Bot API over chats, messages and updates, with faults on request."""
+
+import asyncio
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from tests.rigs.botapi.chats import Chat, Chats
+from tests.rigs.botapi.errors import ApiError, bad_request, flood
+from tests.rigs.botapi.faults import Fault, Faults
+from tests.rigs.botapi.http import Answer, HttpServer
+from tests.rigs.botapi.messages import Sent, SentMessage, SentPoll, buttons_of, poll_of, same, text_of
+from tests.rigs.botapi.pace import Pace
+from tests.rigs.botapi.parameters import Parameters
+from tests.rigs.botapi.people import People
+from tests.rigs.botapi.updates import UpdateQueue
+
+TOKEN = "123456789:AAE-emulated_token_for_tests_0123456789"
+BOT_ID = 123456789
+
+_UNDERSTOOD = frozenset({"link_preview_options", "language_code", "disable_notification", "scope"})
+
+
+class BotApi(People):
+    """Use as `async with BotApi() as api`, or from another thread's program with `BotApi.in_thread()`.
+
+    `sent` holds what was taken over, in order; `calls` counts all calls by method; `complaints` what a
+    real service would swallow silently and a careful client never sends.
+    """
+
+    def __init__(self, *, paced: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(Chats(), UpdateQueue())
+        self.token = TOKEN
+        self.username = "paperboy_bot"
+        self.sent: list[Sent] = []
+        self.calls: Counter[str] = Counter()
+        self.complaints: list[str] = []
+        self.commands: dict[str, Any] = {}
+        self.answered: dict[str, str | None] = {}
+        self.pace = Pace(clock) if paced else None
+        self.unknown_fields: frozenset[str] = frozenset()
+        """What a server of an older version does not tell of a poll."""
+        self._faults = Faults()
+        self._message_ids = itertools.count(1)
+        self._http = HttpServer(self._handle)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.port}"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self, port: int = 0) -> None:
+        self._updates.loop = asyncio.get_running_loop()
+        await self._http.start(port)
+
+    async def stop(self) -> None:
+        await self._http.stop()
+
+    @classmethod
+    @contextmanager
+    def in_thread(cls, **options: Any) -> "Iterator[Self]":
+        """An emulator in a thread of its own, for programs that are started as processes."""
+        api, started = cls(**options), threading.Event()
+        loop = asyncio.new_event_loop()
+
+        def serve() -> None:
+            loop.run_until_complete(api.start())
+            started.set()
+            loop.run_forever()
+            loop.run_until_complete(api.stop())
+            loop.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        started.wait()
+        try:
+            yield api
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+
+    @property
+    def messages(self) -> list[SentMessage]:
+        return [one for one in self.sent if isinstance(one, SentMessage) and not one.deleted]
+
+    @property
+    def polls(self) -> list[SentPoll]:
+        return [one for one in self.sent if isinstance(one, SentPoll) and not one.deleted]
+
+    def fail(self, *faults: Fault) -> None:
+        """What the next calls run into."""
+        self._faults.add(*faults)
+
+    async def _handle(self, path: str, values: dict[str, str]) -> Answer:
+        _, bot, method = path.split("/", 2)
+        if bot != f"bot{self.token}":
+            code, text = (401, "Unauthorized") if ":" in bot else (404, "Not Found")
+            return _refused(ApiError(code, text))
+        self.calls[method] += 1
+        fault = self._faults.next_for(method)
+        if fault is not None and fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
+        elif fault is not None and not fault.after:
+            return _broken(fault)
+        answer = await self._answered(method, values)
+        return _broken(fault) if fault is not None and fault.after else answer
+
+    async def _answered(self, method: str, values: dict[str, str]) -> Answer:
+        do = _METHODS.get(method.lower())
+        if do is None:
+            return _refused(ApiError(404, "Not Found"))
+        parameters = Parameters(values)
+        try:
+            result = await do(self, parameters)
+        except ApiError as error:
+            return _refused(error)
+        self.complaints += [f"{method}: nobody reads {name}" for name in parameters.unread - _UNDERSTOOD]
+        return Answer(body={"ok": True, "result": result})
+
+    async def _send_message(self, parameters: Parameters) -> Any:
+        chat, thread = self._where(parameters)
+        content, buttons = text_of(parameters), buttons_of(parameters)
+        reply_to = self._reply(parameters, chat)
+        self._admit(chat)
+        if content.dropped:
+            self.complaints.append(f"sendMessage: {content.dropped} entities were dropped")
+        message = SentMessage(
+            id=next(self._message_ids),
+            chat=chat,
+            content=content,
+            buttons=buttons,
+            reply_to=reply_to,
+            thread=thread,
+        )
+        return self._keep(message)
+
+    async def _send_poll(self, parameters: Parameters) -> Any:
+        chat, thread = self._where(parameters)
+        reply_to = self._reply(parameters, chat)
+        number = next(self._message_ids)
+        poll = poll_of(parameters, number=number, chat=chat, reply_to=reply_to, thread=thread)
+        self._admit(chat)
+        return self._keep(poll)
+
+    async def _edit_text(self, parameters: Parameters) -> Any:
+        message = self._own(parameters, "edit")
+        content, buttons = text_of(parameters), buttons_of(parameters)
+        self._change(message, content, buttons)
+        return message.described()
+
+    async def _edit_buttons(self, parameters: Parameters) -> Any:
+        message = self._own(parameters, "edit")
+        self._change(message, message.content, buttons_of(parameters))
+        return message.described()
+
+    async def _delete(self, parameters: Parameters) -> Any:
+        chat, number = self._chats.find(parameters.text("chat_id")), parameters.integer("message_id")
+        found = self._find(chat, number)
+        if found is None:
+            raise bad_request("message to delete not found")
+        found.deleted = True
+        return True
+
+    async def _answer_callback(self, parameters: Parameters) -> Any:
+        callback = parameters.text("callback_query_id")
+        if callback not in self.pressed:
+            raise bad_request("query is too old and response timeout expired or query ID is invalid")
+        self.answered[callback] = parameters.optional("text")
+        return True
+
+    async def _get_updates(self, parameters: Parameters) -> Any:
+        offset, timeout = parameters.integer("offset"), parameters.integer("timeout") or 0
+        return await self._updates.ask(offset, timeout, parameters.data("allowed_updates"))
+
+    async def _get_me(self, _: Parameters) -> Any:
+        return {"id": BOT_ID, "is_bot": True, "first_name": "Paperboy", "username": self.username}
+
+    async def _get_chat(self, parameters: Parameters) -> Any:
+        described = self._chats.find(parameters.text("chat_id")).described()
+        return described | {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": {}}
+
+    async def _get_chat_member(self, parameters: Parameters) -> Any:
+        chat, user = self._chats.find(parameters.text("chat_id")), parameters.integer("user_id")
+        status = "creator" if user in chat.administrators else "left" if user in chat.outsiders else "member"
+        person = {"id": user, "is_bot": False, "first_name": f"Person {user}"}
+        return {"status": status, "user": person} | ({"is_anonymous": False} if status == "creator" else {})
+
+    async def _set_commands(self, parameters: Parameters) -> Any:
+        for command in parameters.data("commands", []):
+            name, about = command["command"], command["description"]
+            if not (1 <= len(name) <= 32 and set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_")):
+                raise bad_request("BOT_COMMAND_INVALID")
+            if not 1 <= len(about) <= 256:
+                raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
+            self.commands[name] = about
+        return True
+
+    async def _set_description(self, parameters: Parameters) -> Any:
+        if len(parameters.text("description")) > 512:
+            raise bad_request("description is too long")
+        return True
+
+    def _where(self, parameters: Parameters) -> tuple[Chat, int | None]:
+        chat = self._chats.writable(parameters.text("chat_id"))
+        return chat, chat.thread(parameters.integer("message_thread_id"))
+
+    def _reply(self, parameters: Parameters, chat: Chat) -> int | None:
+        asked = parameters.data("reply_parameters")
+        if not asked:
+            return None
+        if self._find(chat, asked["message_id"]):
+            return int(asked["message_id"])
+        if not asked.get("allow_sending_without_reply"):
+            raise bad_request("message to be replied not found")
+        return None
+
+    def _own(self, parameters: Parameters, verb: str) -> SentMessage:
+        chat = self._chats.writable(parameters.text("chat_id"))
+        found = self._find(chat, parameters.integer("message_id"))
+        if found is None:
+            raise bad_request(f"message to {verb} not found")
+        if not isinstance(found, SentMessage):
+            raise bad_request(f"message can't be {verb}ed")
+        return found
+
+    def _change(self, message: SentMessage, content: Any, buttons: Any) -> None:
+        if same(message.content, content, message.buttons, buttons):
+            raise bad_request(
+                "message is not modified: specified new message content and reply markup are exactly the same "
+                "as a current content and reply markup of the message"
+            )
+        message.edits.append(message.content)
+        message.content, message.buttons = content, buttons
+
+    def _find(self, chat: Chat, number: int | None) -> Sent | None:
+        own = (one for one in self.sent if one.chat is chat and one.id == number and not one.deleted)
+        return next(own, None) or (self.said.get((chat.id, number)) if number is not None else None)
+
+    def _admit(self, chat: Chat) -> None:
+        if self.pace is not None:
+            self.pace.admit(chat)
+
+    def _keep(self, sent: Sent) -> dict[str, Any]:
+        self.sent.append(sent)
+        told = sent.described()
+        for name in self.unknown_fields:
+            told.get("poll", {}).pop(name, None)
+        bot = {"id": BOT_ID, "is_bot": True, "first_name": "Paperboy", "username": self.username}
+        return told | (
+            {"sender_chat": sent.chat.described()} if sent.chat.kind == "channel" else {"from": bot}
+        )
+
+
+_METHODS: dict[str, Callable[[BotApi, Parameters], Awaitable[Any]]] = {
+    "sendmessage": BotApi._send_message,
+    "sendpoll": BotApi._send_poll,
+    "editmessagetext": BotApi._edit_text,
+    "editmessagereplymarkup": BotApi._edit_buttons,
+    "deletemessage": BotApi._delete,
+    "answercallbackquery": BotApi._answer_callback,
+    "getupdates": BotApi._get_updates,
+    "getme": BotApi._get_me,
+    "getchat": BotApi._get_chat,
+    "getchatmember": BotApi._get_chat_member,
+    "setmycommands": BotApi._set_commands,
+    "setmydescription": BotApi._set_description,
+}
+
+
+def _refused(error: ApiError) -> Answer:
+    wait = error.parameters.get("retry_after")
+    headers = (("Retry-After", str(wait)),) if wait is not None else ()
+    return Answer(status=error.code, body=error.body, headers=headers)
+
+
+def _broken(fault: Fault) -> Answer:
+    match fault.kind:
+        case "drop":
+            return Answer(dropped=True)
+        case "flood":
+            return _refused(flood(int(fault.seconds)))
+        case "garbage":
+            return Answer(raw=b"<html>a proxy's page</html>")
+    return Answer(status=fault.code, raw=b"<html>Bad Gateway</html>")

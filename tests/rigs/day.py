@@ -1,0 +1,166 @@
+"""A day of the pipeline that can be cut off at any step, before services that write down what they took.
+
+As a program (`python -m tests.rigs.day STATE LEDGER STEP`) it kills itself, without a word to anybody, when
+that step comes.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from bot.domain.delivery import Parcel, Receipt
+from bot.domain.routing import question_part
+from bot.domain.subscriptions import ChannelKind, Subscriber
+from bot.domain.timing import parse_quiet_hours
+from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
+from tests.rigs.clock import VirtualClock
+from tests.rigs.files import FakeFile, Press
+from tests.rigs.ports import Hook
+from tests.rigs.world import World
+
+Taken = tuple[str, str, str, str]
+"""Target, kind, paper and part of one thing that a service took over."""
+
+
+@dataclass
+class Ledger:
+    """A file in which every message that was taken over stands, whatever happens to who sent it."""
+
+    path: Path
+
+    def write(self, parcel: Parcel) -> int:
+        """Write it down for good; which number it has."""
+        line = json.dumps([list(one) for one in _things(parcel)]) + "\n"
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        try:
+            os.write(handle, line.encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        return self.path.read_text().count("\n")
+
+    def things(self) -> Counter[Taken]:
+        """How often each thing was taken over; edits, which do no harm twice, left out."""
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        things = (tuple(one) for line in lines for one in json.loads(line))
+        return Counter(thing for thing in things if thing[1] != "edit")
+
+    def edits(self) -> Counter[str]:
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        return Counter(one[2] for line in lines for one in json.loads(line) if one[1] == "edit")
+
+
+def _things(parcel: Parcel) -> list[Taken]:
+    part = question_part(parcel.question) if parcel.question else ""
+    return [(parcel.target.key, parcel.kind, item.paper.id, part) for item in parcel.items]
+
+
+class LoggedPublisher:
+    """Takes everything over, writes it down first, and tells the hook before and after."""
+
+    def __init__(self, kind: ChannelKind, ledger: Ledger, hook: Hook) -> None:
+        self.kind = kind
+        self._ledger = ledger
+        self._hook = hook
+
+    async def send(self, parcel: Parcel) -> Receipt:
+        self._hook(f"{self.kind}.send")
+        await asyncio.sleep(0)
+        number = self._ledger.write(parcel)
+        self._hook(f"{self.kind}.send taken")
+        await asyncio.sleep(0)
+        if parcel.question is None:
+            return Receipt(message=f"{self.kind}-{number}")
+        return Receipt(message=f"{self.kind}-{number}", poll=f"poll-{number}", option_order=(0, 1, 2))
+
+    async def close(self) -> None: ...
+
+
+PEOPLE: tuple[Subscriber, ...] = (
+    a_subscriber("alice", a_channel(quizzes="all"), a_channel("email"), a_channel("atom")),
+    a_subscriber("bob", a_channel(address="2002"), daily_limit=2),
+    a_subscriber(
+        "carol", a_channel(address="3003", quizzes="one"), quiet_hours=parse_quiet_hours("07:00-08:30")
+    ),
+)
+
+
+def the_world(url: str, ledger: Ledger, hook: Hook, clock: VirtualClock | None = None) -> World:
+    """The world of that day; every commit of what was written is a step as well."""
+    publishers = [LoggedPublisher(kind, ledger, hook) for kind in ("telegram", "email")]
+    made = World(url, *PEOPLE, publishers=publishers, faults=hook, first_run=None, clock=clock)
+
+    @event.listens_for(made.store._engine, "commit")
+    def before_commit(connection: Connection) -> None:
+        if connection.get_execution_options().get("writes"):
+            hook("database.commit")
+
+    made.feed_files.before_write = lambda: hook("feed.write")
+    return made
+
+
+def morning(press: Press) -> list[FakeFile]:
+    return [press.file("1.md", a_digest(1, 2, 3))]
+
+
+def noon(press: Press) -> list[FakeFile]:
+    page = a_digest(
+        an_entry(1, summary=None, editions=(an_edition(quiz=a_quiz()),)),
+        an_entry(4, editions=(an_edition(quiz=a_quiz(1, of="that")),)),
+        kind="quiz_page",
+    )
+    return [
+        *morning(press),
+        press.file("2.html", page),
+        press.file("3.md", a_digest(5, an_entry(2, title="Language Models, Corrected"))),
+    ]
+
+
+async def a_day(world: World) -> None:
+    """Two looks at the folder, and everything sent that is due."""
+    world.look(*morning(world.press))
+    await world.send()
+    world.look(*noon(world.press))
+    await world.send()
+    world.clock.advance(minutes=45)
+    await world.send()
+
+
+async def the_rest(world: World) -> None:
+    """What comes after a restart: the folder is looked through again, and everything is sent until nothing waits."""
+    world.look(*noon(world.press))
+    await world.send_all(days=3)
+
+
+class KillsItself:
+    """Ends the process the hard way when a step comes for the nth time: `outbox.claim done#2`."""
+
+    def __init__(self, step: str) -> None:
+        self._step, _, number = step.partition("#")
+        self._left = int(number or 1)
+
+    def __call__(self, step: str) -> None:
+        if step == self._step:
+            self._left -= 1
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(url: str, ledger: str, step: str) -> None:
+    world = the_world(url, Ledger(Path(ledger)), KillsItself(step))
+    asyncio.run(a_day(world))
+
+
+def quiet(_step: str) -> Any: ...
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

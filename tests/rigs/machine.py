@@ -1,0 +1,80 @@
+"""One of several machines: a process that takes the same digests in as the others, and sends until nothing is due.
+
+    python -m tests.rigs.machine STATE
+
+What its services take over it tells on standard output, before the answer: a line of JSON for each message.
+"""
+
+import asyncio
+import json
+import os
+import sys
+
+from bot.domain.delivery import Parcel, Receipt
+from bot.domain.subscriptions import ChannelKind
+from bot.pipeline.dispatch import Rules
+from bot.pipeline.ports import Publisher
+from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
+from tests.rigs.publishers import receipt
+from tests.rigs.world import World
+
+PEOPLE = 84
+PAPERS = 2
+QUESTIONS = 2
+MESSAGES = PEOPLE * (1 + PAPERS * QUESTIONS)
+"""For each person one alert on all papers, and a poll for each question."""
+AT_ONCE = 6
+"""Messages that one machine has on their way at most."""
+
+
+class Teller:
+    """A service in another process, as far as this one can tell."""
+
+    kind: ChannelKind = "telegram"
+
+    async def send(self, parcel: Parcel) -> Receipt:
+        what = parcel.question.question if parcel.question else "alert"
+        told = {"machine": os.getpid(), "batch": parcel.batch, "to": parcel.target.key, "what": what}
+        os.write(
+            1, f"{json.dumps(told)}\n".encode()
+        )  # one write of less than a pipe's buffer: lines of machines never mix
+        await asyncio.sleep(0.002)
+        return receipt(f"m-{parcel.batch}")
+
+    async def close(self) -> None: ...
+
+
+def world(url: str, publisher: Publisher | None = None) -> World:
+    """The same people, digests and rules on every machine."""
+    people = [
+        a_subscriber(f"s{number}", a_channel(address=str(1000 + number), quizzes="all"))
+        for number in range(PEOPLE)
+    ]
+    rules = Rules(at_once={"telegram": AT_ONCE})
+    return World(url, *people, publishers=[publisher or Teller()], rules=rules)
+
+
+def look(world: World) -> None:
+    """See the digests."""
+    for number in range(1, PAPERS + 1):
+        edition = an_edition(quiz=a_quiz(QUESTIONS, of=f"paper {number}"))
+        entry = an_entry(number, editions=(edition,))
+        world.look(world.press.file(f"{number}.html", a_digest(entry)))
+
+
+async def _send_all(world: World) -> None:
+    while True:
+        await world.dispatcher.flush()
+        due = await world.dispatcher.next_due()
+        if due is None or due > world.clock.now():
+            return
+
+
+def main() -> None:
+    mine = world(sys.argv[1])
+    look(mine)
+    asyncio.run(_send_all(mine))
+
+
+if __name__ == "__main__":
+    main()

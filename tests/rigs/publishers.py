@@ -1,0 +1,94 @@
+"""Ways out that keep the publisher's contract and can fail in every way; and feeds that are only kept."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable
+from typing import Any
+
+from bot.domain.delivery import Parcel, Receipt
+from bot.domain.feeds import Feed
+from bot.domain.subscriptions import ChannelKind
+
+
+def receipt(message: str = "m-1", **parts: Any) -> Receipt:
+    return Receipt(message=message, **parts)
+
+
+class FakePublisher:
+    """Takes everything over, unless told otherwise.
+
+    `taken` are the parcels that the service took, in order; `tried` all that it was handed. What is put
+    into `answers` for an address (or `""` for any) is used up first: an exception is raised, an event is
+    waited for. With `taken_before_failing`, a message is taken although its answer is an error.
+    """
+
+    def __init__(self, kind: ChannelKind) -> None:
+        self.kind = kind
+        self.tried: list[Parcel] = []
+        self.taken: list[Parcel] = []
+        self.answers: dict[str, deque[BaseException | asyncio.Event]] = defaultdict(deque)
+        self.taken_before_failing = False
+        self.at_once = self.most_at_once = 0
+        self.closed = False
+
+    def answer(self, *answers: BaseException | asyncio.Event, to: str = "") -> None:
+        """What the next messages (to that address) get."""
+        self.answers[to].extend(answers)
+
+    async def send(self, parcel: Parcel) -> Receipt:
+        self.tried.append(parcel)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self._answer(parcel)
+        finally:
+            self.at_once -= 1
+        self.taken.append(parcel)
+        number = len(self.taken)
+        if parcel.question is None:
+            return Receipt(message=f"{self.kind}-{number}")
+        order = tuple(reversed(range(len(parcel.question.options))))
+        return Receipt(message=f"{self.kind}-{number}", poll=f"poll-{number}", option_order=order)
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def _answer(self, parcel: Parcel) -> None:
+        waiting = self.answers[parcel.target.address] or self.answers[""]
+        while waiting:
+            answer = waiting.popleft()
+            if isinstance(answer, asyncio.Event):
+                await answer.wait()
+                continue
+            if self.taken_before_failing:
+                self.taken.append(parcel)
+            raise answer
+
+    def papers(self) -> list[str]:
+        """The papers of every alert taken, message by message, best first."""
+        return [item.paper.id for parcel in self.taken if parcel.kind == "alert" for item in parcel.items]
+
+    def of(self, kind: str) -> list[Parcel]:
+        return [parcel for parcel in self.taken if parcel.kind == kind]
+
+
+class KeptFeeds:
+    """A feed folder in memory; `failures` are raised first."""
+
+    def __init__(self) -> None:
+        self.feeds: dict[str, Feed] = {}
+        self.writes: list[str] = []
+        self.failures: deque[BaseException] = deque()
+        self.before_write: Callable[[], None] = lambda: None
+
+    def write(self, name: str, feed: Feed) -> bool:
+        self.writes.append(name)
+        self.before_write()
+        if self.failures:
+            raise self.failures.popleft()
+        changed = self.feeds.get(name) != feed
+        self.feeds[name] = feed
+        return changed
+
+    def remove(self, name: str) -> None:
+        self.feeds.pop(name, None)
