@@ -49,7 +49,6 @@ def a_paper(number: int, day: date = TODAY) -> Paper:
 def an_alert(person: int, paper: Paper, now: datetime = NOW) -> Delivery:
     target = f"telegram:{100_000_000 + person}"
     return Delivery(
-        key=f"{target}|alert|{paper.id}",
         target=target,
         subscriber=f"person{person}",
         kind="alert",

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 from bot.domain.changes import Change
-from bot.domain.delivery import Delivery, Item, Kind, Parcel, Target, delivery_key
+from bot.domain.delivery import Delivery, Item, Kind, Parcel, Target
 from bot.domain.digests import Digest
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason, Why
@@ -176,7 +176,6 @@ def a_delivery(
     """A row that is due now."""
     paper_id = a_paper(paper).id
     given = {
-        "key": delivery_key(target, kind, paper_id, part),
         "target": target,
         "subscriber": "alice",
         "kind": kind,

@@ -10,19 +10,19 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.adapters.store_version import CONFIGURATION, DROPPED, HEAD
+from bot.adapters.store_version import CONFIGURATION, DROPPED, HEAD, STATES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_ANYTHING_TO_DO = """
+_ANYTHING_TO_DO = f"""
 SELECT EXISTS (SELECT 1 FROM targets WHERE ready_at <= :now AND suspended IS NULL)
     OR EXISTS (SELECT 1 FROM targets WHERE lease_until IS NOT NULL)
-    OR EXISTS (SELECT 1 FROM subscribers WHERE opening IS NULL OR opening <> -1)
+    OR EXISTS (SELECT 1 FROM subscribers WHERE met_at IS NOT NULL AND (opening IS NULL OR opening <> -1))
     OR EXISTS (SELECT 1 FROM cards WHERE due_at <= :now + 172800000000)
     OR EXISTS (SELECT 1 FROM updates WHERE taken_at IS NULL)
     OR EXISTS (SELECT 1 FROM files WHERE error IS NOT NULL)
-    OR EXISTS (SELECT 1 FROM deliveries WHERE state IN ('dead', 'uncertain') AND error IS NOT :dropped)
-"""
+    OR EXISTS (SELECT 1 FROM deliveries WHERE state IN ({STATES["uncertain"]}, {STATES["dead"]}) AND error IS NOT :dropped)
+"""  # noqa: S608 - the codes are our own
 
 
 def nothing_to_do(state: Path, *, files: Mapping[str, str], configuration: str, now: datetime) -> bool:

@@ -1,6 +1,6 @@
 """What a state says about itself, for those who open it and those who only glance at it."""
 
-HEAD = "0002"
+HEAD = "0001"
 """The newest schema version; equals the newest migration."""
 
 CONFIGURATION = "configuration"
@@ -8,3 +8,18 @@ CONFIGURATION = "configuration"
 
 DROPPED = "dropped by the operator"
 """Why a delivery is dead that nobody needs to look at again."""
+
+STATES = {
+    "pending": 0,
+    "held": 1,
+    "sending": 2,
+    "sent": 3,
+    "uncertain": 4,
+    "dead": 5,
+    "merged": 6,
+    "limited": 7,
+}
+"""The states of a delivery as the tables keep them; what stands here stays as it is for good."""
+
+KINDS = {"alert": 0, "quiz": 1, "edit": 2}
+"""The kinds of a delivery, likewise."""

@@ -12,11 +12,12 @@ operator's hand (or `on_uncertain: resend`).
 """
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, PaperId, Question
@@ -28,6 +29,10 @@ OPEN: frozenset[State] = frozenset({"pending", "held", "sending"})
 """States from which a delivery still moves by itself."""
 
 Kind = Literal["alert", "quiz", "edit"]
+
+_KEY = re.compile(
+    rf"(?P<target>.+)\|(?P<kind>{'|'.join(get_args(Kind))})\|(?P<paper>[^|]+)(?:\|(?P<part>.+))?", re.DOTALL
+)
 
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=1)
@@ -53,11 +58,18 @@ def delivery_key(target: str, kind: Kind, paper: PaperId, part: str = "") -> str
     return "|".join(filter(None, (target, kind, paper, part)))
 
 
+def parts_of_key(key: str) -> tuple[str, Kind, PaperId, str] | None:
+    """Target, kind, paper and part of what `delivery_key` made; None where it cannot have made it."""
+    found = _KEY.fullmatch(key)
+    if not found:
+        return None
+    return found["target"], cast(Kind, found["kind"]), PaperId(found["paper"]), found["part"] or ""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
     """One thing to send to one target once, as planned."""
 
-    key: str
     target: str
     subscriber: str
     kind: Kind
@@ -65,6 +77,10 @@ class Delivery:
     state: Literal["pending", "held"]
     due_at: datetime
     part: str = ""
+
+    @property
+    def key(self) -> str:
+        return delivery_key(self.target, self.kind, self.paper, self.part)
 
 
 def retry_wait(attempts: int, rng: random.Random) -> timedelta:
@@ -154,7 +170,8 @@ class OpenRow:
     seq: int
     subscriber: str
     kind: Kind
-    batch: str | None
+    batch: int | None
+    """The message that the row belongs to already."""
 
 
 def next_message(rows: Sequence[OpenRow], channel: ChannelKind) -> tuple[OpenRow, ...]:

@@ -247,7 +247,6 @@ def _edit(channel: Channel, subscriber: Subscriber, paper: Paper, now: datetime)
     """
     part = f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}-{_fingerprint(paper)}"
     return Delivery(
-        key=delivery_key(channel.target, "edit", paper.id, part),
         target=channel.target,
         subscriber=subscriber.id,
         kind="edit",
@@ -287,7 +286,6 @@ def _delivery(
     if channel.kind == "atom":
         due = now
     return Delivery(
-        key=delivery_key(channel.target, kind, paper.id, part),
         target=channel.target,
         subscriber=subscriber.id,
         kind=kind,

@@ -212,7 +212,6 @@ def _quiz(
     channel: Channel, subscriber: Subscriber, paper: PaperId, part: str, due_at: datetime, now: datetime
 ) -> Delivery:
     return Delivery(
-        key=delivery_key(channel.target, "quiz", paper, part),
         target=channel.target,
         subscriber=subscriber.id,
         kind="quiz",

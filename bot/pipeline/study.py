@@ -90,9 +90,9 @@ class StudyDesk:
             if not is_private(home) and home not in known:
                 self._study.save_members(home, {person: True})
 
-    def forget(self, person: int) -> int:
+    def forget(self, person: int, now: datetime) -> int:
         """Remove everything that is known of a person's answers for good; how many votes those were."""
-        return self._study.forget(person)
+        return self._study.forget(person, now)
 
     def _answers(
         self, cast: Iterable[tuple[AskedPoll, CastVote]], members: Mapping[str, Iterable[int]]

@@ -120,7 +120,6 @@ def test_a_new_paper_that_matches_is_noticed_and_alerted():
     ]
     assert found.deliveries == [
         Delivery(
-            key=f"telegram:1001|alert|{a_paper().id}",
             target="telegram:1001",
             subscriber="alice",
             kind="alert",

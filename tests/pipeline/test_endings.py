@@ -29,8 +29,9 @@ MINUTE = timedelta(minutes=1)
 
 def a_claim(*, channel: ChannelKind = "telegram", kind: Kind = "alert", attempts: int = 1) -> Claim:
     target = Target(kind=channel, address="1001")
-    row = ClaimedRow(key="k1", paper=a_paper().id, part="")
+    row = ClaimedRow(seq=1, key="k1", paper=a_paper().id, part="")
     return Claim(
+        number=1,
         batch="b1",
         key=target.key,
         target=target,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.adapters.chat.votes import read_vote
 from bot.adapters.publishers.telegram.quiz import quiz_poll
 from bot.adapters.store import Store
-from bot.domain.delivery import Delivery, Receipt, delivery_key
+from bot.domain.delivery import Delivery, Receipt
 from bot.domain.papers import Edition, Paper, Question
 from bot.domain.quizzes.repair import Poll
 from bot.domain.routing import question_part
@@ -72,7 +72,6 @@ class Classroom:
         self.keep(paper)
         rows = [
             Delivery(
-                key=delivery_key(target, "quiz", paper.id, question_part(question)),
                 target=target,
                 subscriber=subscriber,
                 kind="quiz",

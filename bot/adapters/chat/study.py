@@ -56,7 +56,7 @@ class StudyTalk:
             case "quiz":
                 return self._quiz(command, person, now)
             case "delete_me":
-                return Reply(message=self._delete(command, person))
+                return Reply(message=self._delete(command, person, now))
             case "score" | "leaderboard" if chat.kind == "channel":
                 return Reply(message=totals_text(self._desk.totals(chat.addresses)))
             case "leaderboard":
@@ -87,7 +87,7 @@ class StudyTalk:
             return _said("You are not named here any more. /leaderboard show takes that back.")
         return _said("You are named here again.")
 
-    def _delete(self, command: Command, person: int | None) -> Message:
+    def _delete(self, command: Command, person: int | None, now: datetime) -> Message:
         if person is None:
             return _said("You speak for the whole chat; ask as yourself.")
         if command.arguments.lower() != "yes":
@@ -95,7 +95,7 @@ class StudyTalk:
                 "This deletes your votes, scores and coming questions in all chats, for good. "
                 "To do it, send:  /delete_me yes"
             )
-        votes = self._desk.forget(person)
+        votes = self._desk.forget(person, now)
         return _said(f"Deleted: {votes} {'vote' if votes == 1 else 'votes'} and all that followed from them.")
 
 

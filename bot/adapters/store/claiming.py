@@ -1,61 +1,103 @@
 """Claiming: which places may be sent to now, which rows go out together, and the lease on them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple, cast
 
 from sqlalchemy import Connection
 
-from bot.adapters.store.places import WAITING, refresh_ready
+from bot.adapters.store.places import refresh_ready
 from bot.adapters.store.schema import micros, moment_of
 from bot.adapters.store.statements import Statement, inserting, updating
-from bot.domain.delivery import OpenRow, Target, next_message
+from bot.adapters.store_version import KINDS, STATES
+from bot.domain.delivery import Kind, OpenRow, Target, delivery_key, next_message
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.ports import Claim, ClaimedRow
 
+_KINDS: dict[int, Kind] = {code: cast(Kind, kind) for kind, code in KINDS.items()}
 _LOOKED_AT = 500
 """So many of a place's due rows are looked at to put its next message together."""
 
 _PLACES = (
-    "SELECT key, kind, address FROM targets WHERE ready_at IS NOT NULL AND ready_at <= :now"
+    "SELECT number, key, kind, address FROM targets WHERE ready_at IS NOT NULL AND ready_at <= :now"
     " AND lease_until IS NULL AND suspended IS NULL AND (wait_until IS NULL OR wait_until <= :now)"
-    " AND kind = ANY(:kinds) ORDER BY ready_at, key LIMIT :most"
+    " AND kind = ANY(:kinds) ORDER BY ready_at, number LIMIT :most"
 )
 _READY = Statement(_PLACES, postgresql=f"{_PLACES} FOR NO KEY UPDATE SKIP LOCKED")
-_ROW = "one.seq, one.key, one.target, one.subscriber, one.kind, one.paper, one.part, one.batch, one.attempts"
+_ROW = "one.seq, one.target, one.subscriber, one.kind, one.paper, one.part, one.batch, one.attempts"
+_WAITING = "one.target = {place} AND one.settled_at IS NULL"
+"""A place that nobody has leased has nothing on its way: all its open rows wait."""
+_NAMED = (
+    "SELECT one.seq, one.target, one.subscriber, one.kind, one.part, one.batch, one.attempts,"
+    " papers.id, subscribers.id FROM ({rows}) AS one JOIN papers ON papers.position = one.paper"
+    " JOIN subscribers ON subscribers.number = one.subscriber ORDER BY one.seq"
+)
 _DUE = Statement(
-    f"SELECT {_ROW} FROM json_each(:places) AS given JOIN deliveries AS one ON one.seq IN"
-    " (SELECT one.seq FROM deliveries AS one"
-    f" WHERE one.target = given.value AND {WAITING} AND one.due_at <= :now ORDER BY one.seq LIMIT :most)"
-    " ORDER BY one.seq",
-    postgresql="SELECT one.* FROM unnest(:places::text[]) AS given(name) CROSS JOIN LATERAL"
-    f" (SELECT {_ROW} FROM deliveries AS one"
-    f" WHERE one.target = given.name AND {WAITING} AND one.due_at <= :now ORDER BY one.seq LIMIT :most) AS one"
-    " ORDER BY one.seq",
+    _NAMED.format(
+        rows=f"SELECT {_ROW} FROM json_each(:places) AS given JOIN deliveries AS one ON one.seq IN"
+        f" (SELECT one.seq FROM deliveries AS one WHERE {_WAITING.format(place='given.value')}"
+        " AND one.due_at <= :now ORDER BY one.seq LIMIT :most)"
+    ),
+    postgresql=_NAMED.format(
+        rows="SELECT one.* FROM unnest(:places::bigint[]) AS given(number) CROSS JOIN LATERAL"
+        f" (SELECT {_ROW} FROM deliveries AS one WHERE {_WAITING.format(place='given.number')}"
+        " AND one.due_at <= :now ORDER BY one.seq LIMIT :most) AS one"
+    ),
 )
 _AGAIN = Statement(
-    f"SELECT {_ROW}, batches.created_at FROM deliveries AS one JOIN batches ON batches.id = one.batch"
-    f" WHERE one.batch IS NOT NULL AND one.batch = ANY(:batches) AND {WAITING} ORDER BY one.seq"
+    _NAMED.format(
+        rows=f"SELECT {_ROW} FROM deliveries AS one WHERE one.batch IS NOT NULL AND one.batch = ANY(:messages)"
+        " AND one.settled_at IS NULL"
+    )
 )
+_TRIED = Statement("SELECT number, id, created_at FROM batches WHERE number = ANY(:messages)")
 _BEGIN_MESSAGE = inserting(
     "batches",
-    {"id": "text", "target": "text", "subscriber": "text", "kind": "text", "created_at": "bigint"},
-    on_conflict="(id) DO NOTHING",
+    {
+        "number": "bigint",
+        "id": "text",
+        "target": "bigint",
+        "subscriber": "bigint",
+        "kind": "smallint",
+        "created_at": "bigint",
+    },
+    on_conflict="(number) DO NOTHING",
 )
 _SEND = updating(
     "deliveries",
-    "state = 'sending', batch = :message, attempts = attempts + 1",
-    where="seq = :number",
-    columns={"number": "bigint", "message": "text"},
+    f"state = {STATES['sending']}, batch = :message, attempts = attempts + 1",
+    where="seq = :row",
+    columns={"row": "bigint", "message": "bigint"},
 )
 _LEASE = updating(
     "targets",
-    "lease_until = :until, ready_at = NULL",
-    where="key = :name",
-    columns={"name": "text", "until": "bigint"},
+    "lease_until = :until, sending = :message, ready_at = NULL",
+    where="number = :place",
+    columns={"place": "bigint", "until": "bigint", "message": "bigint"},
 )
+
+
+class _Row(NamedTuple):
+    """A row that waits, in the numbers of the state, and the names of its paper and subscriber."""
+
+    seq: int
+    target: int
+    subscriber: int
+    kind: int
+    part: str
+    batch: int | None
+    attempts: int
+    paper_id: PaperId
+    name: str
+
+
+class _Place(NamedTuple):
+    number: int
+    key: str
+    kind: ChannelKind
+    address: str
 
 
 def claim(
@@ -70,60 +112,101 @@ def claim(
     """See the port; inside a transaction that writes."""
     moment = micros(now)
     ready = _READY.run(connection, now=moment, kinds=list(kinds), most=limit)
-    places = {row.key: Target(kind=row.kind, address=row.address) for row in ready}
+    places = {row[0]: _Place._make(row) for row in ready}
     if not places:
         return ()
     rows = _rows(connection, places, moment)
-    taken = [(places[key], _message(places[key].kind, rows[key])) for key in places if rows[key]]
-    claims = [_claim(place, message, now, new_batch) for place, message in taken]
-    refresh_ready(connection, [key for key in places if not rows[key]])
-    _BEGIN_MESSAGE.run(
-        connection,
-        [(one.batch, one.key, one.subscriber, one.kind, micros(one.created_at)) for one in claims],
-    )
-    _SEND.run(
-        connection,
-        [(row.seq, one.batch) for one, (_, message) in zip(claims, taken, strict=True) for row in message],
-    )
-    until = micros(lease_until)
-    _LEASE.run(connection, [(one.key, until) for one in claims])
+    taken = [(place, _message(place.kind, rows[number])) for number, place in places.items() if rows[number]]
+    refresh_ready(connection, [place.key for number, place in places.items() if not rows[number]])
+    tried = _tried(connection, {message[0].batch for _, message in taken if message[0].batch is not None})
+    claims = [_claim(place, message, tried, now, new_batch) for place, message in taken]
+    _take(connection, taken, claims, micros(lease_until))
     return tuple(claims)
 
 
-def _rows(connection: Connection, places: Mapping[str, Target], now: int) -> dict[str, list[Any]]:
+def _rows(connection: Connection, places: Iterable[int], now: int) -> dict[int, list[_Row]]:
     """The rows that each place's next message may take: the oldest ones, and not all of a long backlog.
 
     Where a message that was tried before comes next, exactly its rows.
     """
-    found: dict[str, list[Any]] = defaultdict(list)
-    for row in _DUE.run(connection, places=list(places), now=now, most=_LOOKED_AT):
+    found: dict[int, list[_Row]] = defaultdict(list)
+    for row in map(_Row._make, _DUE.run(connection, places=list(places), now=now, most=_LOOKED_AT)):
         found[row.target].append(row)
-    tried = {rows[0].batch: place for place, rows in found.items() if rows[0].batch}
+    tried = [rows[0].batch for rows in found.values() if rows[0].batch is not None]
     if tried:
-        again: dict[str, list[Any]] = defaultdict(list)
-        for row in _AGAIN.run(connection, batches=list(tried)):
+        again: dict[int, list[_Row]] = defaultdict(list)
+        for row in map(_Row._make, _AGAIN.run(connection, messages=tried)):
             again[row.target].append(row)
         found.update(again)
     return found
 
 
-def _message(kind: ChannelKind, rows: Sequence[Any]) -> list[Any]:
+def _message(kind: ChannelKind, rows: Sequence[_Row]) -> Sequence[_Row]:
+    if len(rows) == 1:
+        return rows
     by_seq = {row.seq: row for row in rows}
     candidates = [
-        OpenRow(seq=row.seq, subscriber=row.subscriber, kind=row.kind, batch=row.batch) for row in rows
+        OpenRow(seq=row.seq, subscriber=row.name, kind=_KINDS[row.kind], batch=row.batch) for row in rows
     ]
     return [by_seq[row.seq] for row in next_message(candidates, kind)]
 
 
-def _claim(place: Target, message: Sequence[Any], now: datetime, new_batch: Callable[[], str]) -> Claim:
+def _tried(connection: Connection, messages: Collection[int]) -> dict[int, tuple[str, int]]:
+    """The name of each message, and when it was made."""
+    if not messages:
+        return {}
+    return {
+        number: (name, made)
+        for number, name, made in map(tuple, _TRIED.run(connection, messages=list(messages)))
+    }
+
+
+def _claim(
+    place: _Place,
+    message: Sequence[_Row],
+    tried: Mapping[int, tuple[str, int]],
+    now: datetime,
+    new_batch: Callable[[], str],
+) -> Claim:
     head = message[0]
+    kind = _KINDS[head.kind]
+    number = head.seq if head.batch is None else head.batch
+    name, made = tried[number] if head.batch is not None else (new_batch(), None)
     return Claim(
-        batch=head.batch or new_batch(),
-        key=head.target,
-        target=place,
-        subscriber=head.subscriber,
-        kind=head.kind,
-        rows=tuple(ClaimedRow(key=row.key, paper=PaperId(row.paper), part=row.part) for row in message),
+        number=number,
+        batch=name,
+        key=place.key,
+        target=Target(kind=place.kind, address=place.address),
+        subscriber=head.name,
+        kind=kind,
+        rows=tuple(
+            ClaimedRow(
+                seq=row.seq,
+                key=delivery_key(place.key, kind, row.paper_id, row.part),
+                paper=row.paper_id,
+                part=row.part,
+            )
+            for row in message
+        ),
         attempts=head.attempts + 1,
-        created_at=moment_of(head.created_at) if head.batch else now,
+        created_at=now if made is None else moment_of(made),
     )
+
+
+def _take(
+    connection: Connection,
+    taken: Sequence[tuple[_Place, Sequence[_Row]]],
+    claims: Sequence[Claim],
+    until: int,
+) -> None:
+    both = list(zip(taken, claims, strict=True))
+    _BEGIN_MESSAGE.run(
+        connection,
+        [
+            (one.number, one.batch, place.number, rows[0].subscriber, rows[0].kind, micros(one.created_at))
+            for (place, rows), one in both
+            if rows[0].batch is None
+        ],
+    )
+    _SEND.run(connection, [(row.seq, one.number) for (_, rows), one in both for row in rows])
+    _LEASE.run(connection, [(place.number, until, one.number) for (place, _), one in both])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, or_, select
@@ -11,6 +12,12 @@ from sqlalchemy import Connection, Engine, func, or_, select
 from bot.adapters.store.codec import paper_of, paper_text
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.listening import ring
+from bot.adapters.store.numbers import (
+    numbered_subscribers,
+    numbered_targets,
+    numbers_of_deliveries,
+    numbers_of_papers,
+)
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
     deliveries,
@@ -24,6 +31,7 @@ from bot.adapters.store.schema import (
 )
 from bot.adapters.store.shelf import next_edition
 from bot.adapters.store.statements import chunks, insert, inserting, updating
+from bot.adapters.store_version import KINDS, STATES
 from bot.domain.delivery import Delivery, State
 from bot.domain.notices import Notice
 from bot.domain.papers import Paper, PaperId
@@ -31,34 +39,32 @@ from bot.pipeline.ports import NOT_NEW, FileMark, TakenDigest
 
 _NOTICE = inserting(
     "notices",
-    {"subscriber": "text", "paper": "text", "subscriptions": "text", "noticed_at": "bigint"},
+    {"subscriber": "bigint", "paper": "bigint", "subscriptions": "text", "noticed_at": "bigint"},
     on_conflict="(subscriber, paper) DO UPDATE SET subscriptions = excluded.subscriptions",
-)
-_MEET = inserting(
-    "targets", {"key": "text", "kind": "text", "address": "text"}, on_conflict="(key) DO NOTHING"
 )
 _PLAN = inserting(
     "deliveries",
     {
-        "key": "text",
-        "target": "text",
-        "subscriber": "text",
-        "kind": "text",
-        "paper": "text",
+        "target": "bigint",
+        "subscriber": "bigint",
+        "kind": "smallint",
+        "paper": "bigint",
         "part": "text",
-        "state": "text",
+        "state": "smallint",
         "due_at": "bigint",
         "created_at": "bigint",
     },
-    on_conflict="(key) DO NOTHING",
+    on_conflict="(target, paper, kind, part) DO NOTHING",
 )
+_DUE_AT = 6
+"""Where `due_at` stands in such a row."""
 _LATEST = "CASE WHEN wait_until > :due THEN wait_until ELSE :due END"
 _READY_BY = updating(
     "targets",
     f"ready_at = {_LATEST}",
     # a lease: it is worked out when that ends
-    where=f"key = :name AND lease_until IS NULL AND (ready_at IS NULL OR ready_at > {_LATEST})",
-    columns={"name": "text", "due": "bigint"},
+    where=f"number = :place AND lease_until IS NULL AND (ready_at IS NULL OR ready_at > {_LATEST})",
+    columns={"place": "bigint", "due": "bigint"},
 )
 
 
@@ -157,11 +163,16 @@ class StoredTransaction:
         )
 
     def met(self) -> frozenset[str]:
-        return frozenset(self._connection.execute(select(subscribers.c.id)).scalars())
+        return frozenset(
+            self._connection.execute(
+                select(subscribers.c.id).where(subscribers.c.met_at.is_not(None))
+            ).scalars()
+        )
 
     def openings(self) -> dict[str, int | None]:
         query = select(subscribers.c.id, subscribers.c.opening).where(
-            or_(subscribers.c.opening.is_(None), subscribers.c.opening != NOT_NEW)
+            subscribers.c.met_at.is_not(None),
+            or_(subscribers.c.opening.is_(None), subscribers.c.opening != NOT_NEW),
         )
         return dict(self._connection.execute(query).all())
 
@@ -172,23 +183,32 @@ class StoredTransaction:
         statement = insert(self._connection, subscribers)
         self._connection.execute(
             statement.on_conflict_do_update(
-                index_elements=["id"], set_={"opening": statement.excluded.opening}
+                index_elements=["id"],
+                set_={
+                    "opening": statement.excluded.opening,
+                    "met_at": func.coalesce(subscribers.c.met_at, statement.excluded.met_at),
+                },
             ),
             rows,
         )
 
     def planned(self, keys: Iterable[str]) -> dict[str, State]:
         found: dict[str, State] = {}
-        for chunk in chunks(keys):
-            query = select(deliveries.c.key, deliveries.c.state).where(deliveries.c.key.in_(chunk))
-            found.update(self._connection.execute(query).all())
+        numbers = numbers_of_deliveries(self._connection, keys)
+        named = {seq: key for key, seq in numbers.items()}
+        for chunk in chunks(named):
+            query = select(deliveries.c.seq, deliveries.c.state).where(deliveries.c.seq.in_(chunk))
+            found.update({named[seq]: state for seq, state in self._connection.execute(query)})
         return found
 
     def noticed(self, ids: Iterable[PaperId]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
         found: dict[tuple[str, PaperId], tuple[str, ...]] = {}
         for chunk in chunks(ids):
-            query = select(notices.c.subscriber, notices.c.paper, notices.c.subscriptions).where(
-                notices.c.paper.in_(chunk)
+            query = (
+                select(subscribers.c.id, papers.c.id, notices.c.subscriptions)
+                .join(subscribers, subscribers.c.number == notices.c.subscriber)
+                .join(papers, papers.c.position == notices.c.paper)
+                .where(papers.c.id.in_(chunk))
             )
             for subscriber, paper, names in self._connection.execute(query):
                 found[subscriber, paper] = tuple(json.loads(names))
@@ -199,37 +219,54 @@ class StoredTransaction:
             return
         self.changed_shelf = True
         noticed = micros(now)
-        _NOTICE.run(
-            self._connection,
-            [
-                (one.subscriber, one.paper, json.dumps(one.subscriptions, ensure_ascii=False), noticed)
-                for one in {(each.subscriber, each.paper): each for each in notices_}.values()
-            ],
-        )
+        people = numbered_subscribers(self._connection, {one.subscriber for one in notices_})
+        numbers = numbers_of_papers(self._connection, {one.paper for one in notices_})
+        named: dict[tuple[str, ...], str] = {}
+        rows = {}
+        for one in notices_:
+            text = named.get(one.subscriptions)
+            if text is None:
+                text = named[one.subscriptions] = json.dumps(one.subscriptions, ensure_ascii=False)
+            person, paper = people[one.subscriber], numbers[one.paper]
+            rows[person, paper] = (person, paper, text, noticed)
+        _NOTICE.run(self._connection, list(rows.values()))
 
     def plan(self, deliveries_: Sequence[Delivery], now: datetime) -> int:
         if not deliveries_:
             return 0
-        self._make_known(deliveries_)
-        planned = micros(now)
-        count = _PLAN.run(self._connection, [_delivery_row(delivery, planned) for delivery in deliveries_])
-        self._make_ready(deliveries_)
+        rows = self._numbered(deliveries_, micros(now))
+        count = _PLAN.run(self._connection, rows)
+        due: dict[int, int] = {}
+        for row in rows:
+            place, moment = row[0], row[_DUE_AT]
+            if due.get(place, moment) >= moment:
+                due[place] = moment
+        _READY_BY.run(self._connection, list(due.items()))
         if count:
             ring(self._connection)
         return count
 
-    def _make_known(self, deliveries_: Sequence[Delivery]) -> None:
-        names = sorted({delivery.target for delivery in deliveries_})
-        rows = [(name, kind, address) for name in names for kind, _, address in [name.partition(":")]]
-        _MEET.run(self._connection, rows)
-
-    def _make_ready(self, deliveries_: Sequence[Delivery]) -> None:
-        due: dict[str, datetime] = {}
-        for delivery in deliveries_:
-            before = due.get(delivery.target)
-            if before is None or delivery.due_at < before:
-                due[delivery.target] = delivery.due_at
-        _READY_BY.run(self._connection, [(name, micros(moment)) for name, moment in due.items()])
+    def _numbered(self, deliveries_: Sequence[Delivery], now: int) -> list[tuple[Any, ...]]:
+        """The rows, each place's together and in the order given: so they lie in the tables and their indices."""
+        places = numbered_targets(self._connection, {one.target for one in deliveries_})
+        people = numbered_subscribers(self._connection, {one.subscriber for one in deliveries_})
+        numbers = numbers_of_papers(self._connection, {one.paper for one in deliveries_})
+        moments = {moment: micros(moment) for moment in {one.due_at for one in deliveries_}}
+        rows: list[tuple[Any, ...]] = [
+            (
+                places[one.target],
+                people[one.subscriber],
+                KINDS[one.kind],
+                numbers[one.paper],
+                one.part,
+                STATES[one.state],
+                moments[one.due_at],
+                now,
+            )
+            for one in deliveries_
+        ]
+        rows.sort(key=itemgetter(0))
+        return rows
 
 
 def _digest_row(one: TakenDigest, now: datetime) -> dict[str, Any]:
@@ -257,17 +294,3 @@ def _paper_row(paper: Paper, position: int, now: datetime) -> dict[str, Any]:
         "changed_at": now,
         "content": paper_text(paper),
     }
-
-
-def _delivery_row(delivery: Delivery, now: int) -> tuple[Any, ...]:
-    return (
-        delivery.key,
-        delivery.target,
-        delivery.subscriber,
-        delivery.kind,
-        delivery.paper,
-        delivery.part,
-        delivery.state,
-        micros(delivery.due_at),
-        now,
-    )

@@ -10,8 +10,9 @@ from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.listening import ring
 from bot.adapters.store.outbox import StoredOutbox
 from bot.adapters.store.places import hold, refresh_ready
-from bot.adapters.store.schema import OPEN_ROWS, deliveries, digests, files, notices, papers, targets
-from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.rows import ROWS, key_of, with_keys
+from bot.adapters.store.schema import OPEN, deliveries, digests, files, notices, papers, targets
+from bot.adapters.store.statements import insert
 from bot.adapters.store.stopping import StoredStops, stops
 from bot.adapters.store_version import DROPPED
 from bot.domain.delivery import OWN_WISH, STATES, State, Target
@@ -26,13 +27,16 @@ class OperatedOutbox(StoredOutbox, StoredStops):
     """The outbox with what the operator may do to it."""
 
     def list_rows(self, *, states: Sequence[State], keys: Sequence[str], limit: int) -> tuple[Row, ...]:
-        query = select(deliveries).order_by(deliveries.c.seq).limit(limit)
+        query = ROWS.order_by(deliveries.c.seq).limit(limit)
         if states:
             query = query.where(deliveries.c.state.in_(states))
-        if keys:
-            query = query.where(deliveries.c.key.in_(keys))
         with reading(self._engine) as connection:
-            return tuple(_row(row) for row in connection.execute(query))
+            if not keys:
+                return tuple(map(_row, connection.execute(query)))
+            found = [
+                row for mine in with_keys(connection, keys) for row in connection.execute(query.where(mine))
+            ]
+        return tuple(map(_row, sorted(found, key=lambda row: row.seq)[:limit]))
 
     def retry(self, keys: Sequence[str], now: datetime) -> int:
         return self._by_hand(
@@ -55,10 +59,17 @@ class OperatedOutbox(StoredOutbox, StoredStops):
     ) -> int:
         count = 0
         with writing(self._engine) as connection:
-            for chunk in chunks(keys):
-                mine = deliveries.c.key.in_(chunk) & deliveries.c.state.in_(states)
+            for these in list(with_keys(connection, keys)):
+                mine = these & deliveries.c.state.in_(states)
                 places = (
-                    connection.execute(select(deliveries.c.target).where(mine).distinct()).scalars().all()
+                    connection.execute(
+                        select(targets.c.key)
+                        .join(deliveries, deliveries.c.target == targets.c.number)
+                        .where(mine)
+                        .distinct()
+                    )
+                    .scalars()
+                    .all()
                 )
                 hold(connection, places)
                 count += connection.execute(update(deliveries).where(mine).values(values)).rowcount
@@ -127,7 +138,7 @@ class OperatedOutbox(StoredOutbox, StoredStops):
             channels: dict[ChannelKind, dict[State, int]] = {kind: {} for kind in CHANNEL_KINDS}
             query = (
                 select(targets.c.kind, deliveries.c.state, func.count())
-                .join(targets, targets.c.key == deliveries.c.target)
+                .join(targets, targets.c.number == deliveries.c.target)
                 .group_by(targets.c.kind, deliveries.c.state)
             )
             for kind, state, count in connection.execute(query):
@@ -135,9 +146,9 @@ class OperatedOutbox(StoredOutbox, StoredStops):
                 channels[kind][state] = count
             oldest: datetime | None = connection.execute(
                 select(func.min(deliveries.c.due_at, type_=deliveries.c.due_at.type))
-                .join(targets, targets.c.key == deliveries.c.target)
+                .join(targets, targets.c.number == deliveries.c.target)
                 .where(
-                    OPEN_ROWS,
+                    OPEN,
                     deliveries.c.state != "sending",
                     deliveries.c.due_at <= now,
                     targets.c.suspended.is_(None),
@@ -171,7 +182,7 @@ class OperatedOutbox(StoredOutbox, StoredStops):
 
 def _row(row: Any) -> Row:
     return Row(
-        key=row.key,
+        key=key_of(row),
         target=row.target,
         subscriber=row.subscriber,
         kind=row.kind,

@@ -8,14 +8,16 @@ not what waits.
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, ScalarSelect, func, select
+from sqlalchemy import ColumnElement, Engine, ScalarSelect, func, select
 
 from bot.adapters.store.claiming import claim
 from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.numbers import paper_number, target_number
+from bot.adapters.store.rows import ROWS, key_of
 from bot.adapters.store.schema import LIMITED_ROWS, batches, deliveries, targets
 from bot.adapters.store.settling import lift_leases, settle
 from bot.adapters.store.stopping import stops
-from bot.domain.delivery import HARMLESS_TWICE, Receipt, Target, delivery_key
+from bot.domain.delivery import HARMLESS_TWICE, Receipt, Target
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
 from bot.pipeline.ports import Alert, Claim, ClaimedRow, Outcome
@@ -63,52 +65,35 @@ class StoredOutbox:
         return min(filter(None, (*moments, lease)), default=None)
 
     def told_since(self, target: str, since: datetime) -> int:
-        query = select(func.count()).where(
-            deliveries.c.target == target,
-            deliveries.c.settled_at >= since,
-            deliveries.c.settled_at.is_not(None),
-            deliveries.c.kind == "alert",
-            deliveries.c.state.in_(("sent", "merged")),
-        )
+        query = select(func.sum(batches.c.told)).where(*_went_out(target, since))
         with reading(self._engine) as connection:
-            return connection.execute(query).scalar_one()
+            return connection.execute(query).scalar() or 0
 
     def sends_since(self, target: str, since: datetime) -> tuple[datetime, ...]:
-        moment = func.max(deliveries.c.settled_at, type_=deliveries.c.settled_at.type)
-        query = (
-            select(moment)
-            .where(
-                deliveries.c.target == target,
-                deliveries.c.settled_at >= since,
-                deliveries.c.settled_at.is_not(None),
-                deliveries.c.state.in_(("sent", "merged", "uncertain")),
-            )
-            .group_by(deliveries.c.batch)
-            .order_by(moment)
-        )
+        query = select(batches.c.settled_at).where(*_went_out(target, since)).order_by(batches.c.settled_at)
         with reading(self._engine) as connection:
             return tuple(connection.execute(query).scalars())
 
     def unnamed(self, target: str) -> tuple[tuple[str, PaperId], ...]:
-        query = (
-            select(deliveries.c.key, deliveries.c.paper)
-            .join(batches, batches.c.id == deliveries.c.batch)
-            .where(
-                deliveries.c.target == target,
-                LIMITED_ROWS,
-                deliveries.c.kind == "alert",
-                batches.c.message.is_(None),
-            )
-            .order_by(deliveries.c.seq)
-        )
+        query = ROWS.where(
+            deliveries.c.target == target_number(target),
+            LIMITED_ROWS,
+            deliveries.c.kind == "alert",
+            batches.c.number.is_not(None),
+            batches.c.message.is_(None),
+        ).order_by(deliveries.c.seq)
         with reading(self._engine) as connection:
-            return tuple((row.key, PaperId(row.paper)) for row in connection.execute(query))
+            return tuple((key_of(row), PaperId(row.paper)) for row in connection.execute(query))
 
     def alert_on(self, target: str, paper: PaperId) -> Alert | None:
         query = (
             select(deliveries.c.state, batches.c.id, batches.c.message)
-            .outerjoin(batches, batches.c.id == deliveries.c.batch)
-            .where(deliveries.c.key == delivery_key(target, "alert", paper))
+            .outerjoin(batches, batches.c.number == deliveries.c.batch)
+            .where(
+                deliveries.c.target == target_number(target),
+                deliveries.c.paper == paper_number(paper),
+                deliveries.c.kind == "alert",
+            )
         )
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
@@ -121,19 +106,10 @@ class StoredOutbox:
 
     def rows_of(self, batch: str) -> tuple[Claim, Receipt | None] | None:
         query = (
-            select(
-                batches,
-                targets.c.address,
-                targets.c.kind.label("channel"),
-                deliveries.c.key,
-                deliveries.c.paper,
-                deliveries.c.part,
-                deliveries.c.place,
-                deliveries.c.attempts,
+            ROWS.add_columns(
+                batches.c.number, batches.c.kind.label("sent_as"), batches.c.created_at.label("made_at")
             )
-            .join(targets, targets.c.key == batches.c.target)
-            .join(deliveries, deliveries.c.batch == batches.c.id)
-            .where(batches.c.id == batch)
+            .where(batches.c.id == batch, deliveries.c.batch.is_not(None))
             .order_by(deliveries.c.place.nulls_last(), deliveries.c.seq)
         )
         with reading(self._engine) as connection:
@@ -142,19 +118,32 @@ class StoredOutbox:
             return None
         head = rows[0]
         claim = Claim(
+            number=head.number,
             batch=batch,
             key=head.target,
             target=Target(kind=head.channel, address=head.address),
             subscriber=head.subscriber,
-            kind=head.kind,
+            kind=head.sent_as,
             rows=tuple(
-                ClaimedRow(key=row.key, paper=PaperId(row.paper), part=row.part, shown=row.place is not None)
+                ClaimedRow(
+                    seq=row.seq,
+                    key=key_of(row),
+                    paper=PaperId(row.paper),
+                    part=row.part,
+                    shown=row.place is not None,
+                )
                 for row in rows
             ),
             attempts=head.attempts,
-            created_at=head.created_at,
+            created_at=head.made_at,
         )
         return claim, Receipt(message=head.message) if head.message else None
+
+
+def _went_out(target: str, since: datetime) -> tuple[ColumnElement[bool], ...]:
+    """True for the messages to that place that went out since then, or may have."""
+    mine = batches.c.target == target_number(target)
+    return mine, batches.c.settled_at >= since, batches.c.settled_at.is_not(None)
 
 
 def _next_ready(kind: ChannelKind) -> ScalarSelect[datetime | None]:
@@ -167,7 +156,7 @@ def _next_ready(kind: ChannelKind) -> ScalarSelect[datetime | None]:
             targets.c.suspended.is_(None),
             targets.c.kind == kind,
         )
-        .order_by(targets.c.ready_at)
+        .order_by(targets.c.ready_at, targets.c.number)
         .limit(1)
         .scalar_subquery()
     )

@@ -8,26 +8,22 @@ from sqlalchemy import Connection
 from bot.adapters.store.schema import micros
 from bot.adapters.store.statements import Statement, updating
 
-OPEN = "one.state IN ('pending', 'held', 'sending')"
-"""Must stand in a query as it is written here: else its partial index is not used."""
-WAITING = f"{OPEN} AND one.state <> 'sending'"
-"""Rows, called `one`, that may go out when they are due."""
-
 _HOLD = Statement("SELECT key FROM targets WHERE key = ANY(:places) ORDER BY key FOR NO KEY UPDATE")
 
-_SENDING = (
-    f"SELECT 1 FROM deliveries AS one WHERE one.target = targets.key AND {OPEN} AND one.state = 'sending'"
-)
 _READY_AT = (
     "(SELECT CASE WHEN min(one.due_at) < {until} THEN {until} ELSE min(one.due_at) END"
-    " FROM deliveries AS one WHERE one.target = targets.key AND " + WAITING + ")"
+    " FROM deliveries AS one WHERE one.target = targets.number AND one.settled_at IS NULL)"
 )
+"""From the index of open rows alone. What is on its way counts as well: a place that is leased is worked out
+anew when the lease ends.
+"""
 
 _FREE = updating(
     "targets",
-    f"lease_until = NULL, wait_until = :until, ready_at = {_READY_AT.format(until=':until')}",
-    where=f"key = :name AND NOT EXISTS ({_SENDING})",
-    columns={"name": "text", "until": "bigint"},
+    "lease_until = NULL, sending = NULL, wait_until = :until,"
+    f" ready_at = {_READY_AT.format(until='CAST(:until AS bigint)')}",
+    where="key = :name AND (sending = :message OR lease_until IS NULL)",
+    columns={"name": "text", "message": "bigint", "until": "bigint"},
 )
 _REFRESH = updating(
     "targets",
@@ -43,12 +39,14 @@ def hold(connection: Connection, places: Iterable[str]) -> None:
         _HOLD.run(connection, places=list(places))
 
 
-def free(connection: Connection, until: Iterable[tuple[str, datetime | None]]) -> None:
-    """End the leases on these places, each of which then waits until its moment.
+def free(connection: Connection, ended: Iterable[tuple[str, int, datetime | None]]) -> None:
+    """End the leases on these places for these messages; each place then waits until its moment.
 
-    One that has rows on their way all the same is somebody else's by now, and left alone.
+    One that is leased for another message by now is left alone.
     """
-    _FREE.run(connection, [(name, micros(moment) if moment else None) for name, moment in until])
+    _FREE.run(
+        connection, [(name, message, micros(until) if until else None) for name, message, until in ended]
+    )
 
 
 def refresh_ready(connection: Connection, places: Iterable[str]) -> None:

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, Engine, Select, func, or_, select
 from bot.adapters.glance_papers import first_day
 from bot.adapters.paper_codec import paper_of, searchable
 from bot.adapters.store.engine import reading
+from bot.adapters.store.numbers import subscriber_number
+from bot.adapters.store.rows import ROWS, key_of
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
-    batches,
     deliveries,
     digests,
     files,
@@ -86,9 +87,13 @@ class StoredRecords:
         found: dict[PaperId, NoticeRecord] = {}
         with reading(self._engine) as connection:
             for chunk in chunks(ids):
-                query = select(notices).where(notices.c.subscriber == subscriber, notices.c.paper.in_(chunk))
+                query = (
+                    select(papers.c.id, notices.c.subscriptions, notices.c.noticed_at)
+                    .join(papers, papers.c.position == notices.c.paper)
+                    .where(notices.c.subscriber == subscriber_number(subscriber), papers.c.id.in_(chunk))
+                )
                 for row in connection.execute(query):
-                    found[PaperId(row.paper)] = NoticeRecord(
+                    found[PaperId(row.id)] = NoticeRecord(
                         subscriptions=tuple(json.loads(row.subscriptions)), noticed_at=row.noticed_at
                     )
         return found
@@ -120,9 +125,7 @@ def _newest_day(connection: Connection) -> dt.date | None:
 
 def _deliveries(connection: Connection, subscriber: str, ids: list[PaperId]) -> Iterator[Any]:
     yield from connection.execute(
-        select(deliveries, batches.c.message)
-        .outerjoin(batches, batches.c.id == deliveries.c.batch)
-        .where(deliveries.c.subscriber == subscriber, deliveries.c.paper.in_(ids))
+        ROWS.where(deliveries.c.subscriber == subscriber_number(subscriber), papers.c.id.in_(ids))
     )
 
 
@@ -154,7 +157,7 @@ def _digest(row: Any, named: tuple[PaperId, ...]) -> DigestRecord:
 
 def _delivery(row: Any) -> DeliveryRecord:
     return DeliveryRecord(
-        key=row.key,
+        key=key_of(row),
         target=row.target,
         kind=row.kind,
         paper=PaperId(row.paper),

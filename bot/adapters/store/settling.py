@@ -7,23 +7,26 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from bot.adapters.store.codec import question_text
+from bot.adapters.store.numbers import numbers_of_deliveries
 from bot.adapters.store.places import free, hold, refresh_ready
-from bot.adapters.store.schema import OPEN_ROWS, deliveries, micros, polls, targets
+from bot.adapters.store.schema import OPEN, batches, deliveries, micros, polls, targets
 from bot.adapters.store.statements import chunks, insert, updating
+from bot.adapters.store_version import STATES
 from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.ports import Outcome
 
 _END = updating(
     "deliveries",
     "state = :ending, place = :shown_at, error = :why, settled_at = :settled, attempts = attempts - :uncounted",
-    where="key = :name AND batch = :message"
-    " AND (state = 'sending' OR :known = 1 AND state IN ('uncertain', 'pending'))",
+    where="seq = :row AND batch = :message AND (state = {sending} OR :known = 1 AND state IN ({uncertain}, {pending}))".format(
+        **STATES
+    ),
     columns={
-        "name": "text",
-        "message": "text",
+        "row": "bigint",
+        "message": "bigint",
         "known": "integer",
-        "ending": "text",
-        "shown_at": "integer",
+        "ending": "smallint",
+        "shown_at": "smallint",
         "why": "text",
         "settled": "bigint",
         "uncounted": "integer",
@@ -32,11 +35,14 @@ _END = updating(
 _NAME = updating(
     "deliveries",
     "batch = :message",
-    where="key = :name AND state = 'limited'",
-    columns={"name": "text", "message": "text"},
+    where=f"seq = :row AND state = {STATES['limited']}",
+    columns={"row": "bigint", "message": "bigint"},
 )
-_RECEIVE = updating(
-    "batches", "message = :receipt", where="id = :name", columns={"name": "text", "receipt": "text"}
+_WENT_OUT = updating(
+    "batches",
+    "message = coalesce(:receipt, message), told = :papers, settled_at = :settled",
+    where="number = :message_number",
+    columns={"message_number": "bigint", "receipt": "text", "papers": "integer", "settled": "bigint"},
 )
 
 
@@ -47,31 +53,40 @@ def settle(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -
     hold(connection, [outcome.claim.key for outcome in outcomes])
     settled = micros(now)
     _END.run(connection, [row for outcome in outcomes for row in _row_ends(outcome, settled)])
-    # Rows that the daily limit kept out earlier now belong to the message that names them.
-    _NAME.run(connection, [(key, one.claim.batch) for one in outcomes for key in one.named])
-    _keep_receipts(connection, outcomes, now)
+    _keep_named(connection, outcomes)
+    _WENT_OUT.run(
+        connection, [_went_out(one, settled) for one in outcomes if one.sent or one.state == "uncertain"]
+    )
+    _keep_polls(connection, outcomes, now)
     _settle_places(connection, outcomes, now)
 
 
 def _row_ends(outcome: Outcome, now: int) -> Iterable[tuple[Any, ...]]:
     shown = {key: place for place, key in enumerate(outcome.sent)}
-    limited = set(outcome.limited)
-    batch, known, uncounted = outcome.claim.batch, int(outcome.state == "sent"), int(not outcome.counted)
+    number, known, uncounted = outcome.claim.number, int(outcome.state == "sent"), int(not outcome.counted)
     for row in outcome.claim.rows:
         place = shown.get(row.key)
         if place is not None:
             end = "sent" if place == 0 else "merged"
         else:
-            end = "limited" if row.key in limited else outcome.state
+            end = "limited" if row.key in outcome.limited else outcome.state
         settled = None if end == "pending" else now
-        yield row.key, batch, known, end, place, outcome.error, settled, uncounted
+        yield row.seq, number, known, STATES[end], place, outcome.error, settled, uncounted
 
 
-def _keep_receipts(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
-    received = [outcome for outcome in outcomes if outcome.receipt is not None]
-    if not received:
-        return
-    _RECEIVE.run(connection, [(o.claim.batch, o.receipt.message) for o in received if o.receipt])
+def _keep_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Rows that the daily limit kept out earlier now belong to the message that names them."""
+    messages = {key: outcome.claim.number for outcome in outcomes for key in outcome.named}
+    rows = numbers_of_deliveries(connection, messages)
+    _NAME.run(connection, [(row, messages[key]) for key, row in rows.items()])
+
+
+def _went_out(outcome: Outcome, now: int) -> tuple[Any, ...]:
+    told = len(outcome.sent) if outcome.claim.kind == "alert" else 0
+    return outcome.claim.number, outcome.receipt.message if outcome.receipt else None, told, now
+
+
+def _keep_polls(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
     asked = [
         {
             "poll": outcome.receipt.poll,
@@ -82,7 +97,7 @@ def _keep_receipts(connection: Connection, outcomes: Sequence[Outcome], now: dat
             "question": question_text(outcome.question),
             "sent_at": now,
         }
-        for outcome in received
+        for outcome in outcomes
         if outcome.receipt and outcome.receipt.poll and outcome.question
     ]
     if asked:
@@ -90,7 +105,7 @@ def _keep_receipts(connection: Connection, outcomes: Sequence[Outcome], now: dat
 
 
 def _settle_places(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
-    free(connection, {outcome.claim.key: outcome.wait_until for outcome in outcomes}.items())
+    free(connection, [(one.claim.key, one.claim.number, one.wait_until) for one in outcomes])
     for outcome in outcomes:
         if outcome.suspend is not None:
             connection.execute(
@@ -107,27 +122,36 @@ def _settle_places(connection: Connection, outcomes: Sequence[Outcome], now: dat
 def lift_leases(connection: Connection, now: datetime, why: str, again: Collection[ChannelKind]) -> int:
     """Rows whose lease has ended become `uncertain`; edits, and all of the channels in `again`, `pending`."""
     query = (
-        select(targets.c.key, targets.c.kind)
+        select(targets.c.number, targets.c.key, targets.c.kind, targets.c.sending)
         .where(targets.c.lease_until <= now)
         .with_for_update(skip_locked=True, key_share=True)
     )
     ended = connection.execute(query).all()
     uncertain = 0
-    for chunk in chunks(row.key for row in ended if row.kind not in again):
+    for chunk in chunks(row for row in ended if row.kind not in again):
+        places = [row.number for row in chunk]
         alone = deliveries.c.kind != "edit"
-        uncertain += _end(connection, chunk, alone, state="uncertain", error=why, settled_at=now)
-        _end(connection, chunk, ~alone, state="pending", error=why)
-    for chunk in chunks(row.key for row in ended if row.kind in again):
-        _end(connection, chunk, state="pending", error=why)
-    for chunk in chunks(row.key for row in ended):
-        connection.execute(update(targets).where(targets.c.key.in_(chunk)).values(lease_until=None))
+        uncertain += _end(connection, places, alone, state="uncertain", error=why, settled_at=now)
+        _end(connection, places, ~alone, state="pending", error=why)
+        messages = [row.sending for row in chunk]
+        connection.execute(
+            update(batches)
+            .where(batches.c.number.in_(messages), batches.c.kind != "edit")
+            .values(settled_at=now)
+        )
+    for places in chunks(row.number for row in ended if row.kind in again):
+        _end(connection, places, state="pending", error=why)
+    for places in chunks(row.number for row in ended):
+        connection.execute(
+            update(targets).where(targets.c.number.in_(places)).values(lease_until=None, sending=None)
+        )
     refresh_ready(connection, [row.key for row in ended])
     return uncertain
 
 
-def _end(connection: Connection, places: Sequence[str], *those: ColumnElement[bool], **values: Any) -> int:
+def _end(connection: Connection, places: Sequence[int], *those: ColumnElement[bool], **values: Any) -> int:
     return connection.execute(
         update(deliveries)
-        .where(deliveries.c.target.in_(places), OPEN_ROWS, deliveries.c.state == "sending", *those)
+        .where(deliveries.c.target.in_(places), OPEN, deliveries.c.state == "sending", *those)
         .values(**values)
     ).rowcount

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from bot.adapters.store.codec import paper_of
 from bot.adapters.store.engine import reading
+from bot.adapters.store.numbers import subscriber_number
 from bot.adapters.store.schema import NEWEST_FIRST, meta, notices, papers
 from bot.adapters.store.statements import chunks, insert
 from bot.domain.notices import Rarity
@@ -45,8 +46,8 @@ class StoredShelf:
     def noted(self, subscriber: str, limit: int) -> tuple[Noted, ...]:
         newest = (  # sorted without dragging along what all of them say
             select(papers.c.id, notices.c.subscriptions)
-            .join(notices, notices.c.paper == papers.c.id)
-            .where(notices.c.subscriber == subscriber)
+            .join(notices, notices.c.paper == papers.c.position)
+            .where(notices.c.subscriber == subscriber_number(subscriber))
             .order_by(*NEWEST_FIRST)
             .limit(limit)
             .subquery()
@@ -66,8 +67,10 @@ class StoredShelf:
         found: dict[PaperId, tuple[str, ...]] = {}
         with reading(self._engine) as connection:
             for chunk in chunks(ids):
-                query = select(notices.c.paper, notices.c.subscriptions).where(
-                    notices.c.subscriber == subscriber, notices.c.paper.in_(chunk)
+                query = (
+                    select(papers.c.id, notices.c.subscriptions)
+                    .join(papers, papers.c.position == notices.c.paper)
+                    .where(notices.c.subscriber == subscriber_number(subscriber), papers.c.id.in_(chunk))
                 )
                 for paper, names in connection.execute(query):
                     found[PaperId(paper)] = tuple(json.loads(names))
@@ -76,7 +79,7 @@ class StoredShelf:
     def rarity(self, subscriber: str) -> Rarity:
         query = (
             select(notices.c.subscriptions, func.count())
-            .where(notices.c.subscriber == subscriber)
+            .where(notices.c.subscriber == subscriber_number(subscriber))
             .group_by(notices.c.subscriptions)
         )
         counts: Counter[str] = Counter()

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, delete, or_, select, tuple_, update
 
 from bot.adapters.store.codec import paper_of
 from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.numbers import target_number
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
     cards,
@@ -18,6 +20,7 @@ from bot.adapters.store.schema import (
     papers,
     poll_states,
     polls,
+    subscribers,
     targets,
     updates,
     voters,
@@ -129,11 +132,16 @@ class StoredStudy:
 
     def topics(self, wanted: Collection[tuple[str, PaperId]]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
         found: dict[tuple[str, PaperId], tuple[str, ...]] = {}
-        key = tuple_(notices.c.subscriber, notices.c.paper)
+        key = tuple_(subscribers.c.id, papers.c.id)
+        query = (
+            select(subscribers.c.id, papers.c.id.label("paper"), notices.c.subscriptions)
+            .join(subscribers, subscribers.c.number == notices.c.subscriber)
+            .join(papers, papers.c.position == notices.c.paper)
+        )
         with reading(self._engine) as connection:
             for chunk in chunks(sorted(wanted)):
-                for row in connection.execute(select(notices).where(key.in_(chunk))):
-                    found[row.subscriber, PaperId(row.paper)] = tuple(json.loads(row.subscriptions))
+                for row in connection.execute(query.where(key.in_(chunk))):
+                    found[row.id, PaperId(row.paper)] = tuple(json.loads(row.subscriptions))
         return found
 
     def with_quiz(self, limit: int) -> tuple[Paper, ...]:
@@ -146,7 +154,7 @@ class StoredStudy:
         with reading(self._engine) as connection:
             return tuple(paper_of(row.id, row.content) for row in connection.execute(query))
 
-    def forget(self, person: int) -> int:
+    def forget(self, person: int, now: datetime) -> int:
         with writing(self._engine, alone=True) as connection:
             gone = connection.execute(delete(votes).where(votes.c.person == person)).rowcount
             for table in (voters, members, cards):
@@ -154,11 +162,11 @@ class StoredStudy:
             connection.execute(
                 update(deliveries)
                 .where(
-                    deliveries.c.target == f"telegram:{person}",
+                    deliveries.c.target == target_number(f"telegram:{person}"),
                     deliveries.c.state.in_(("pending", "held")),
                     deliveries.c.part.like(AGAIN),
                 )
-                .values(state="merged", error="the person deleted what it came from")
+                .values(state="merged", error="the person deleted what it came from", settled_at=now)
             )
             query = select(updates.c.id, updates.c.body).where(
                 updates.c.body.like('%"poll_answer"%'), updates.c.body.like(f'%"id":{person}%')

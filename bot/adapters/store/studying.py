@@ -5,11 +5,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 
 from bot.adapters.store.codec import question_of, question_text
 from bot.adapters.store.intake import StoredTransaction
+from bot.adapters.store.numbers import numbers_of_deliveries, target_number
+from bot.adapters.store.places import refresh_ready
+from bot.adapters.store.rows import ROWS, key_of
 from bot.adapters.store.schema import (
+    NEEDS_A_LOOK,
     batches,
     cards,
     deliveries,
@@ -17,6 +21,7 @@ from bot.adapters.store.schema import (
     papers,
     poll_states,
     polls,
+    subscribers,
     targets,
     updates,
     voters,
@@ -30,9 +35,18 @@ from bot.domain.quizzes.repetition import STEPS, Card
 from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, home_of
 from bot.pipeline.ports.study import KeptCard, ReceivedUpdate, UncertainQuiz
 
-ASKED = select(
-    polls.c.poll, polls.c.target, polls.c.paper, polls.c.question, polls.c.option_order, batches.c.subscriber
-).outerjoin(batches, batches.c.id == polls.c.batch)
+ASKED = (
+    select(
+        polls.c.poll,
+        polls.c.target,
+        polls.c.paper,
+        polls.c.question,
+        polls.c.option_order,
+        subscribers.c.id.label("subscriber"),
+    )
+    .outerjoin(batches, batches.c.id == polls.c.batch)
+    .outerjoin(subscribers, subscribers.c.number == batches.c.subscriber)
+)
 AGAIN = again_part(0, "").partition(":")[0] + ":%"
 """Parts of deliveries that bring a question back."""
 
@@ -151,19 +165,15 @@ class StoredStudyTransaction:
         return tuple(map(state_of, self._connection.execute(query)))
 
     def uncertain_quizzes(self) -> tuple[UncertainQuiz, ...]:
-        query = (
-            select(deliveries, targets.c.address)
-            .join(targets, targets.c.key == deliveries.c.target)
-            .where(
-                deliveries.c.state == "uncertain",
-                deliveries.c.kind == "quiz",
-                deliveries.c.batch.is_not(None),
-            )
-            .order_by(deliveries.c.seq)
-        )
+        query = ROWS.where(
+            NEEDS_A_LOOK,
+            deliveries.c.state == "uncertain",
+            deliveries.c.kind == "quiz",
+            deliveries.c.batch.is_not(None),
+        ).order_by(deliveries.c.seq)
         return tuple(
             UncertainQuiz(
-                key=row.key,
+                key=key_of(row),
                 batch=row.batch,
                 target=row.target,
                 address=row.address,
@@ -187,9 +197,10 @@ class StoredStudyTransaction:
             "sent_at": now,
         }
         self._connection.execute(insert(self._connection, polls).on_conflict_do_nothing(), [row])
+        seq = numbers_of_deliveries(self._connection, [quiz.key]).get(quiz.key)
         self._connection.execute(
             update(deliveries)
-            .where(deliveries.c.key == quiz.key, deliveries.c.state == "uncertain")
+            .where(deliveries.c.seq == seq, deliveries.c.state == "uncertain")
             .values(state="sent", place=0, error=None, settled_at=now)
         )
 
@@ -217,7 +228,7 @@ class StoredStudyTransaction:
 
     def brought_back(self, target: str, start: datetime, end: datetime) -> int:
         query = select(func.count()).where(
-            deliveries.c.target == target,
+            deliveries.c.target == target_number(target),
             deliveries.c.kind == "quiz",
             deliveries.c.part.like(AGAIN),
             deliveries.c.due_at >= start,
@@ -233,18 +244,14 @@ class StoredStudyTransaction:
         return self._intake.plan(planned, now)
 
     def hasten(self, key: str, now: datetime) -> bool:
-        held = and_(deliveries.c.key == key, deliveries.c.state == "held")
-        target = self._connection.execute(select(deliveries.c.target).where(held)).scalar()
+        seq = numbers_of_deliveries(self._connection, [key]).get(key)
+        held = (deliveries.c.seq == seq, deliveries.c.state == "held")
+        query = select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(*held)
+        target = self._connection.execute(query).scalar()
         if target is None:
             return False
-        self._connection.execute(update(deliveries).where(held).values(state="pending", due_at=now))
-        moment = literal(now, targets.c.ready_at.type)
-        earliest = case((targets.c.ready_at < moment, targets.c.ready_at), else_=moment)
-        self._connection.execute(
-            update(targets)
-            .where(targets.c.key == target, targets.c.lease_until.is_(None))
-            .values(ready_at=case((targets.c.wait_until > moment, targets.c.wait_until), else_=earliest))
-        )
+        self._connection.execute(update(deliveries).where(*held).values(state="pending", due_at=now))
+        refresh_ready(self._connection, [target])
         return True
 
     def _put(self, table: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:

@@ -7,19 +7,21 @@ from sqlalchemy import Engine, update
 from bot.adapters.store.engine import writing
 from bot.adapters.store.schema import micros, updates
 from bot.adapters.store.statements import Statement
+from bot.adapters.store_version import STATES
 
 _OLD = Statement(
-    "SELECT id FROM batches WHERE created_at < :before AND NOT EXISTS"
-    " (SELECT 1 FROM deliveries AS one WHERE one.batch = batches.id"
-    " AND (one.settled_at IS NULL OR one.settled_at >= :before OR one.state NOT IN ('sent', 'merged', 'limited')"
+    "SELECT number FROM batches WHERE created_at < :before AND NOT EXISTS"
+    " (SELECT 1 FROM deliveries AS one WHERE one.batch = batches.number"
+    " AND (one.settled_at IS NULL OR one.settled_at >= :before"
+    " OR one.state NOT IN ({sent}, {merged}, {limited})"
     # what the daily limit kept out is still to be named by the message that comes next
-    " OR one.state = 'limited' AND batches.message IS NULL)) LIMIT :most"
+    " OR one.state = {limited} AND batches.message IS NULL)) LIMIT :most".format(**STATES)
 )
 _FORGET = Statement(
     "UPDATE deliveries SET batch = NULL, place = NULL, error = NULL"
     " WHERE batch IS NOT NULL AND batch = ANY(:messages)"
 )
-_DROP = Statement("DELETE FROM batches WHERE id = ANY(:messages)")
+_DROP = Statement("DELETE FROM batches WHERE number = ANY(:messages)")
 
 
 class StoredUpkeep:

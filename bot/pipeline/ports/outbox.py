@@ -12,8 +12,12 @@ from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimedRow:
-    """One row of a claim; `shown` is false for one that the daily limit kept out of its message."""
+    """One row of a claim; `shown` is false for one that the daily limit kept out of its message.
 
+    `seq` is its number in the state, which grows with every row that is planned.
+    """
+
+    seq: int
     key: str
     paper: PaperId
     part: str
@@ -25,8 +29,10 @@ class Claim:
     """Rows claimed for one message, oldest first, under one lease; `attempts` counts this one.
 
     `key` names the place for good; `target` is where it is now, which differs once a chat has moved.
+    `number` is the message's in the state, where `batch` is its name everywhere else.
     """
 
+    number: int
     batch: str
     key: str
     target: Target

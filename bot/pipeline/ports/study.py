@@ -203,7 +203,7 @@ class Study(Protocol):
         """The newest papers that have a quiz."""
         ...
 
-    def forget(self, person: int) -> int:
+    def forget(self, person: int, now: datetime) -> int:
         """Remove everything of a person: votes, name, cards, memberships, raw updates, and the questions that were
         to come back; how many votes those were.
         """

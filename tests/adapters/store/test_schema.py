@@ -58,11 +58,6 @@ def shapes(path: Path) -> dict[str, object]:
             )
         for name, sql in connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"):
             found[f"index {name}"] = " ".join(sql.split()) if sql else None
-        found["autoincrement"] = sorted(
-            name
-            for name, sql in connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
-            if "AUTOINCREMENT" in sql
-        )
     return found
 
 
@@ -70,7 +65,6 @@ def test_a_new_state_equals_a_migrated_one(database: Database, migrated: Path, t
     database.open().close()
     new = shapes(tmp_path / "state.sqlite3")
     assert new == shapes(migrated)
-    assert new["autoincrement"] == ["deliveries"]
     assert sum(" WHERE " in str(shape) for name, shape in new.items() if name.startswith("index")) == 8
 
 
@@ -94,16 +88,6 @@ def test_a_migrated_state_is_opened_as_it_is(migrated: Path):
     store = Store(f"sqlite:///{migrated}")
     assert store.outbox.counts(NOW).papers == 0
     store.close()
-
-
-def test_rows_are_never_numbered_like_rows_that_are_gone(database: Database, hand: Hand, tmp_path: Path):
-    hand.alerts(1, 2)
-    database.close()
-    with closing(sqlite3.connect(tmp_path / "state.sqlite3")) as connection, connection:
-        connection.execute("DELETE FROM deliveries")
-    hand.alerts(3)
-    with closing(sqlite3.connect(tmp_path / "state.sqlite3")) as connection:
-        assert connection.execute("SELECT seq FROM deliveries").fetchall() == [(3,)]
 
 
 def test_what_happens_all_day_long_scans_no_table(hand: Hand, store: Store):

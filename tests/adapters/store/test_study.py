@@ -262,14 +262,14 @@ def test_a_person_is_forgotten_whole_and_nobody_else(room: Classroom) -> None:
         room.answer(poll, person, right=False)
     room.count()
     assert room.practice.plan_due(NOW + timedelta(days=1)) == 1
-    assert room.desk.forget(7) == 1
+    assert room.desk.forget(7, room.now) == 1
     assert room.store.outbox.list_rows(states=("pending", "held"), keys=(), limit=9) == ()
     assert right_and_judged(room) == (0, 0)
     assert room.store.study.names([7, 77]) == {77: "Person 77"}
     with room.store.study.transaction() as tx:
         assert tx.people_due(NOW + timedelta(days=9)) == {77}
         assert tx.voters(poll) == {77}
-    assert room.desk.forget(7) == 0
+    assert room.desk.forget(7, room.now) == 0
 
 
 def test_wrong_answers_come_back_on_their_days_and_right_ones_end_it(room: Classroom) -> None:

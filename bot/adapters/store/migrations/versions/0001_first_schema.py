@@ -10,14 +10,95 @@ down_revision = None
 def upgrade() -> None:
     op.create_table(
         "batches",
+        sa.Column(
+            "number",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("subscriber", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("target", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subscriber", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.SmallInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("message", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
+        sa.Column("told", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_batches")),
+        sa.UniqueConstraint("id", name=op.f("uq_batches_id")),
     )
+    op.create_index(
+        "ix_batches_told",
+        "batches",
+        ["target", "settled_at"],
+        unique=False,
+        sqlite_where=sa.text("settled_at IS NOT NULL"),
+        postgresql_where=sa.text("settled_at IS NOT NULL"),
+    )
+    op.create_table(
+        "cards",
+        sa.Column("person", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("paper", sa.Text(), nullable=False),
+        sa.Column("part", sa.Text(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("answers", sa.Integer(), nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("person", "paper", "part", name=op.f("pk_cards")),
+    )
+    op.create_index("ix_cards_due", "cards", ["person", "due_at"], unique=False)
+    op.create_table(
+        "deliveries",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("target", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subscriber", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.SmallInteger(), nullable=False),
+        sa.Column("paper", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("part", sa.Text(), nullable=False),
+        sa.Column("state", sa.SmallInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("batch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("place", sa.SmallInteger(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("(settled_at IS NULL) = (state IN (0, 1, 2))", name="settled"),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_deliveries")),
+    )
+    op.create_index(
+        "ix_deliveries_attention",
+        "deliveries",
+        ["state"],
+        unique=False,
+        sqlite_where=sa.text("state IN (4, 5)"),
+        postgresql_where=sa.text("state IN (4, 5)"),
+    )
+    op.create_index(
+        "ix_deliveries_batch",
+        "deliveries",
+        ["batch"],
+        unique=False,
+        sqlite_where=sa.text("batch IS NOT NULL"),
+        postgresql_where=sa.text("batch IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_deliveries_limited",
+        "deliveries",
+        ["target", "seq"],
+        unique=False,
+        sqlite_where=sa.text("state = 7"),
+        postgresql_where=sa.text("state = 7"),
+    )
+    op.create_index(
+        "ix_deliveries_open",
+        "deliveries",
+        ["target", "seq", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("settled_at IS NULL"),
+        postgresql_where=sa.text("settled_at IS NULL"),
+    )
+    op.create_index("uq_deliveries_key", "deliveries", ["target", "paper", "kind", "part"], unique=True)
     op.create_table(
         "digests",
         sa.Column("sha256", sa.Text(), nullable=False),
@@ -38,11 +119,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_files")),
     )
     op.create_table(
+        "members",
+        sa.Column("home", sa.Text(), nullable=False),
+        sa.Column("person", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("belongs", sa.Integer(), nullable=True),
+        sa.Column("hidden", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("home", "person", name=op.f("pk_members")),
+    )
+    op.create_index("ix_members_person", "members", ["person"], unique=False)
+    op.create_table(
         "meta",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
     )
+    op.create_table(
+        "notices",
+        sa.Column(
+            "subscriber",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "paper", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("subscriptions", sa.Text(), nullable=False),
+        sa.Column("noticed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("subscriber", "paper", name=op.f("pk_notices")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_notices_paper", "notices", ["paper"], unique=False)
     op.create_table(
         "papers",
         sa.Column("id", sa.Text(), nullable=False),
@@ -53,8 +160,18 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_papers")),
+        sa.UniqueConstraint("position", name=op.f("uq_papers_position")),
     )
     op.create_index("ix_papers_newest", "papers", [sa.literal_column("date DESC"), "position"], unique=False)
+    op.create_table(
+        "poll_states",
+        sa.Column("poll", sa.Text(), nullable=False),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("options", sa.Text(), nullable=False),
+        sa.Column("voters", sa.Integer(), nullable=False),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("poll", name=op.f("pk_poll_states")),
+    )
     op.create_table(
         "polls",
         sa.Column("poll", sa.Text(), nullable=False),
@@ -64,26 +181,34 @@ def upgrade() -> None:
         sa.Column("option_order", sa.Text(), nullable=False),
         sa.Column("question", sa.Text(), nullable=False),
         sa.Column("sent_at", sa.BigInteger(), nullable=False),
+        sa.Column("checked_against", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("poll", name=op.f("pk_polls")),
     )
+    op.create_index("ix_polls_paper", "polls", ["paper"], unique=False)
+    op.create_index("ix_polls_target", "polls", ["target"], unique=False)
     op.create_table(
         "subscribers",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("opening", sa.Integer(), nullable=True),
-        sa.Column("met_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_subscribers")),
+        sa.Column("met_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_subscribers")),
+        sa.UniqueConstraint("id", name=op.f("uq_subscribers_id")),
     )
     op.create_table(
         "targets",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("ready_at", sa.BigInteger(), nullable=True),
         sa.Column("wait_until", sa.BigInteger(), nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("sending", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("suspended", sa.Text(), nullable=True),
         sa.Column("suspended_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_targets")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_targets")),
+        sa.UniqueConstraint("key", name=op.f("uq_targets_key")),
     )
     op.create_index(
         "ix_targets_lease",
@@ -96,7 +221,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_targets_ready",
         "targets",
-        ["ready_at"],
+        ["ready_at", "number"],
         unique=False,
         sqlite_where=sa.text("ready_at IS NOT NULL"),
         postgresql_where=sa.text("ready_at IS NOT NULL"),
@@ -127,80 +252,21 @@ def upgrade() -> None:
         postgresql_where=sa.text("taken_at IS NULL"),
     )
     op.create_table(
-        "deliveries",
-        sa.Column(
-            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("subscriber", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("paper", sa.Text(), nullable=False),
-        sa.Column("part", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("due_at", sa.BigInteger(), nullable=False),
-        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("batch", sa.Text(), nullable=True),
-        sa.Column("place", sa.Integer(), nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("settled_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["paper"], ["papers.id"], name=op.f("fk_deliveries_paper")),
-        sa.ForeignKeyConstraint(["target"], ["targets.key"], name=op.f("fk_deliveries_target")),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_deliveries")),
-        sa.UniqueConstraint("key", name=op.f("uq_deliveries_key")),
-        sqlite_autoincrement=True,
-    )
-    op.create_index(
-        "ix_deliveries_attention",
-        "deliveries",
-        ["state"],
-        unique=False,
-        sqlite_where=sa.text("state IN ('dead', 'uncertain')"),
-        postgresql_where=sa.text("state IN ('dead', 'uncertain')"),
-    )
-    op.create_index(
-        "ix_deliveries_batch",
-        "deliveries",
-        ["batch"],
-        unique=False,
-        sqlite_where=sa.text("batch IS NOT NULL"),
-        postgresql_where=sa.text("batch IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_deliveries_limited",
-        "deliveries",
-        ["target", "seq"],
-        unique=False,
-        sqlite_where=sa.text("state = 'limited'"),
-        postgresql_where=sa.text("state = 'limited'"),
-    )
-    op.create_index(
-        "ix_deliveries_open",
-        "deliveries",
-        ["target", "seq"],
-        unique=False,
-        sqlite_where=sa.text("state IN ('pending', 'held', 'sending')"),
-        postgresql_where=sa.text("state IN ('pending', 'held', 'sending')"),
-    )
-    op.create_index(
-        "ix_deliveries_told",
-        "deliveries",
-        ["target", "settled_at"],
-        unique=False,
-        sqlite_where=sa.text("settled_at IS NOT NULL"),
-        postgresql_where=sa.text("settled_at IS NOT NULL"),
+        "voters",
+        sa.Column("person", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("person", name=op.f("pk_voters")),
     )
     op.create_table(
-        "notices",
-        sa.Column("subscriber", sa.Text(), nullable=False),
-        sa.Column("paper", sa.Text(), nullable=False),
-        sa.Column("subscriptions", sa.Text(), nullable=False),
-        sa.Column("noticed_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["paper"], ["papers.id"], name=op.f("fk_notices_paper")),
-        sa.PrimaryKeyConstraint("subscriber", "paper", name=op.f("pk_notices")),
+        "votes",
+        sa.Column("poll", sa.Text(), nullable=False),
+        sa.Column("person", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("shown", sa.Text(), nullable=False),
+        sa.Column("voted_at", sa.BigInteger(), nullable=False),
+        sa.Column("late", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("poll", "person", name=op.f("pk_votes")),
     )
-    op.create_index("ix_notices_paper", "notices", ["paper"], unique=False)
+    op.create_index("ix_votes_person", "votes", ["person"], unique=False)
     op.create_table(
         "sightings",
         sa.Column("digest", sa.Text(), nullable=False),
