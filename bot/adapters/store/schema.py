@@ -364,3 +364,23 @@ tokens = Table(
     Column("purpose", Text, nullable=False),
     Column("subject", Text, nullable=False),
 )
+
+bulletins = Table(
+    "bulletins",
+    metadata,
+    Column("seq", _Row, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("target", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("lease_until", Moment),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("error", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("settled_at", Moment),
+    sqlite_autoincrement=True,
+)
