@@ -31,7 +31,7 @@ def one_run(corpus: Path) -> dict[str, float]:
     from bot.app.config.subscriptions import load_subscribers
     from bot.app.wiring import FolderFile, peek_date, read
     from bot.domain.arrivals import Found
-    from bot.domain.routing import Audience
+    from bot.domain.audience import Audience
     from bot.pipeline.ingest import Ingest
     from bot.pipeline.roster import meet, open_for_new
 

@@ -79,6 +79,8 @@ class Service:
         self._stop = asyncio.Event()
         self._sources = SourceWatch(house.store.records, house.store.shelf, house.store.incidents)
         self._together = Together(house, self._stop)
+        self._taking = asyncio.Lock()
+        """Held while papers meet subscribers, and while these change: an index serves one audience at a time."""
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; what is in flight then is finished."""
@@ -152,7 +154,8 @@ class Service:
 
     async def _take_in(self, whole: Sequence[Found], settling: Settling, *, waiting: int) -> None:
         try:
-            taken = await asyncio.to_thread(take_in, self._house, whole)
+            async with self._taking:
+                taken = await asyncio.to_thread(take_in, self._house, whole)
         except StateError as error:
             if self._announce:  # it never worked: whoever started it should know
                 raise
@@ -211,8 +214,9 @@ class Service:
         if subscribers is None:
             return
         house = self._house
-        house.roster.replace(subscribers)
-        await asyncio.to_thread(take_in, house, ())
+        async with self._taking:
+            await asyncio.to_thread(house.roster.replace, subscribers)
+            await asyncio.to_thread(take_in, house, ())
         self._wake_delivery()
 
     async def _serve(self, stack: AsyncExitStack) -> None:

@@ -26,7 +26,7 @@ def silent_subscriptions(
     if settings.sqlite_file is not None and not settings.sqlite_file.exists():
         return []
     from bot.adapters.store import Store
-    from bot.domain.routing import Audience
+    from bot.domain.audience import Audience
     from bot.pipeline.likeness import LikenessDesk
 
     store = Store(settings.state)

@@ -4,9 +4,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from bot.adapters.clock import SystemClock
 from bot.adapters.folders import read_bytes
+from bot.adapters.index_file import SavedIndex
 from bot.adapters.publishers.atom import FeedFolder
 from bot.adapters.store import Store
 from bot.app import channels
@@ -20,6 +22,7 @@ from bot.domain.subscriptions import ChannelKind, Subscriber
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.facing import ChatDesk, ReadingRoom
 from bot.pipeline.feeds import FeedDesk, Site
+from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.likeness import LikenessDesk
 from bot.pipeline.parcels import Packer
@@ -66,6 +69,7 @@ class House:
         """Let go of every connection."""
         for publisher in self.publishers.values():
             await publisher.close()
+        self.roster.keep_index()
         self.store.close()
 
     def files(self, found: Sequence[Found]) -> list[FolderFile]:
@@ -89,7 +93,8 @@ def build(
     """
     clock = clock or SystemClock()
     store = Store(state_url or settings.state)
-    roster = Roster(subscribers, LikenessDesk(store.shelf))
+    kept = IndexDesk(SavedIndex(_index_path(settings))) if state_url is None else None
+    roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
     feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
     second = opinions(settings, answered)
     answer_quiz = second or answered
@@ -139,6 +144,12 @@ def peek_date(data: bytes, name: str) -> date | None:
 def max_bytes(settings: Settings) -> int:
     """The largest file that is read."""
     return int(settings.watch.max_file_mb * 1_000_000)
+
+
+def _index_path(settings: Settings) -> Path:
+    """The saved index lies beside the state, or where a state of files would."""
+    state = settings.sqlite_file or settings.base / "state" / "paperboy"
+    return state.with_name(f"{state.stem}.index")
 
 
 def _site(settings: Settings) -> Site:

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 
 from bot.domain.alarms import News, news
-from bot.domain.routing import Audience
+from bot.domain.audience import Audience
 from bot.pipeline.doctor import Doctor
 from bot.pipeline.ports import Records, Shelf
 from bot.pipeline.ports.alarms import Incidents

@@ -4,9 +4,9 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from bot.domain.audience import Audience
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of
-from bot.domain.routing import Audience
 from bot.domain.search.checkup import ENOUGH, Finding, Found, subject_of, subscription_findings
 from bot.domain.search.sources import SourceDay, source_findings
 from bot.domain.search.spelling import Noise, Speller, Spelling

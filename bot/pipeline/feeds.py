@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
+from bot.domain.audience import Audience
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason
 from bot.domain.papers import PaperId
-from bot.domain.routing import Audience
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.ports import FeedWriter, Shelf, StoredPaper, Tokens
 from bot.pipeline.roster import Roster

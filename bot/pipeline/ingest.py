@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
+from bot.domain.audience import Audience
 from bot.domain.changes import Change, diff
 from bot.domain.delivery import Delivery, State
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestError, StateError
 from bot.domain.notices import Notice
 from bot.domain.papers import Paper, PaperId
-from bot.domain.routing import Audience, Routed, alert_keys, route
+from bot.domain.routing import Routed, alert_keys, route
 from bot.pipeline.ports import FileMark, Intake, Reader, TakenDigest, Transaction
 
 log = logging.getLogger(__name__)

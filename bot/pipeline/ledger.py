@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.domain.audience import Audience
 from bot.domain.delivery import State
 from bot.domain.papers import Paper, PaperId
-from bot.domain.routing import Audience
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.likeness import LikenessDesk
 from bot.pipeline.ports import DeliveryRecord, NoticeRecord, Records, Shelf

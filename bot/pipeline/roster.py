@@ -3,13 +3,15 @@
 from collections.abc import Container, Sequence
 from datetime import datetime
 
+from bot.domain.audience import Audience
 from bot.domain.changes import Change
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper
 from bot.domain.reasons import reasons
-from bot.domain.routing import Audience, route
+from bot.domain.routing import route
 from bot.domain.search.likeness import LikenessOf
 from bot.domain.subscriptions import Subscriber
+from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ports import NOT_NEW, Intake, Transaction
 
 _TOGETHER = 200
@@ -18,12 +20,24 @@ _TOGETHER = 200
 class Roster:
     """The current audience. Reading it is safe from any thread: it is replaced, never changed."""
 
-    def __init__(self, subscribers: Sequence[Subscriber] = (), likeness: LikenessOf | None = None) -> None:
-        self._likeness = likeness
-        self.audience = Audience(subscribers, likeness)
+    def __init__(
+        self,
+        subscribers: Sequence[Subscriber] = (),
+        likeness: LikenessOf | None = None,
+        indexes: IndexDesk | None = None,
+    ) -> None:
+        self._indexes = indexes
+        self.audience = Audience(subscribers, likeness, indexes)
 
     def replace(self, subscribers: Sequence[Subscriber]) -> None:
-        self.audience = Audience(subscribers, self._likeness)
+        """Take other subscribers up; costs what changed, and waits for a matching under way to end."""
+        self.audience = self.audience.changed_to(subscribers)
+
+    def keep_index(self) -> None:
+        """Save the index of all subscriptions, where there is one that is worth it."""
+        index = self.audience.index
+        if index is not None and self._indexes is not None:
+            self._indexes.keep(index)
 
     def reasons(self, subscriber: Subscriber, paper: Paper, names: Container[str]) -> tuple[Reason, ...]:
         """What made the named subscriptions match; see `reasons`."""

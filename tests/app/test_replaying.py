@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.app.replaying import Play, prepare, replay
+from bot.domain.audience import Audience
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import UsageError
-from bot.domain.routing import Audience
 from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.ports import Publisher
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.audience import Audience, Noticed
 from bot.domain.changes import Change
 from bot.domain.delivery import Delivery, State
 from bot.domain.notices import Notice
 from bot.domain.papers import Paper
-from bot.domain.routing import ONE_QUESTION, Audience, Noticed, Routed, alert_keys, question_part, route
+from bot.domain.routing import ONE_QUESTION, Routed, alert_keys, question_part, route
 from bot.domain.subscriptions import Subscriber
 from bot.domain.timing import parse_quiet_hours, parse_schedule
 from tests.builders import (
@@ -484,6 +485,6 @@ def test_an_index_of_many_subscriptions_finds_what_one_after_the_other_finds(mon
     ]
     papers = [a_paper(number, title=f"A graph of neural agents {number}") for number in range(1, 6)]
     few = Audience(crowd).matches(papers)
-    monkeypatch.setattr("bot.domain.routing.INDEXED_FROM", 2)
+    monkeypatch.setattr("bot.domain.query.matching.INDEXED_FROM", 2)
     assert Audience(crowd).matches(papers) == few
     assert few

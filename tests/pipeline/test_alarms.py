@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.store import Store
-from bot.domain.routing import Audience
+from bot.domain.audience import Audience
 from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.ingest import Ingest
 from tests.builders import a_digest

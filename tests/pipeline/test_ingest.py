@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.readers import peek_date, read_digest
+from bot.domain.audience import Audience
 from bot.domain.digests import Problem
 from bot.domain.errors import DigestTooLarge, StateError, StateLocked
-from bot.domain.routing import Audience
 from bot.pipeline.ingest import Ingest, Taken
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld

@@ -50,7 +50,7 @@ def _examined(
     from bot.adapters.clock import SystemClock
     from bot.adapters.store import Store
     from bot.app import channel_checks
-    from bot.domain.routing import Audience
+    from bot.domain.audience import Audience
     from bot.pipeline.doctor import Doctor
     from bot.pipeline.likeness import LikenessDesk
 

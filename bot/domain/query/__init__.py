@@ -3,12 +3,13 @@
 from bot.domain.query.documents import Document, Part, document_of
 from bot.domain.query.evaluation import Hit, Matcher, match, missing
 from bot.domain.query.language import Query
-from bot.domain.query.matching import Matching, matching_of
+from bot.domain.query.matching import Filing, Matching
 from bot.domain.query.parser import author_query, excluding, parse
 from bot.domain.query.relations import implies
 
 __all__ = [
     "Document",
+    "Filing",
     "Hit",
     "Matcher",
     "Matching",
@@ -19,7 +20,6 @@ __all__ = [
     "excluding",
     "implies",
     "match",
-    "matching_of",
     "missing",
     "parse",
 ]

@@ -44,6 +44,7 @@ from bot.pipeline.ports.upkeep import Upkeep
 from bot.pipeline.ports.world import (
     Clock,
     FeedWriter,
+    IndexFile,
     Publisher,
     Reader,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "DigestRecord",
     "FeedWriter",
     "FileMark",
+    "IndexFile",
     "Intake",
     "Leadership",
     "Library",

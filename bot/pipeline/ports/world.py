@@ -1,4 +1,4 @@
-"""The world: time, readers, the ways out and the files of feeds."""
+"""The world: time, readers, the ways out, and the files of feeds and of the index."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -48,4 +48,16 @@ class FeedWriter(Protocol):
 
     def remove(self, name: str) -> None:
         """Forget the feed file of that name; silent where there is none."""
+        ...
+
+
+class IndexFile(Protocol):
+    """Where the index of all subscriptions is kept; what it holds can always be made anew."""
+
+    def read(self) -> bytearray | None:
+        """All that was written last; None where nothing was. Raises IndexUnusable where it cannot be read."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Replace the whole, also where the power fails meanwhile. Raises IndexUnusable where that cannot be."""
         ...

@@ -12,8 +12,8 @@ from sqlalchemy.engine import make_url
 
 from bot.adapters.store import Store
 from bot.adapters.store.engine import writing
+from bot.domain.audience import Audience
 from bot.domain.errors import StateError, StateLocked
-from bot.domain.routing import Audience
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.roster import meet, open_for_new
 from tests.adapters.store.conftest import Database, Hand

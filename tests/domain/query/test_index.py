@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bot.domain.errors import IndexUnusable
-from bot.domain.query import Document, Matcher, Query, excluding, matching_of, parse
+from bot.domain.query import Document, Matcher, Query, excluding, parse
 from bot.domain.query.index import Index
 from bot.domain.query.index.edges import Edges
 from bot.domain.query.language import Not
@@ -99,19 +99,6 @@ def test_long_words_and_texts_without_blanks_are_found_and_not_kept(monkeypatch:
     index = Index(found)
     for _ in range(2):
         assert list(index.matches(papers)) == plain_matches(found, papers)
-
-
-def test_many_queries_get_an_index_and_few_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.domain.query.matching.WORTH_AN_INDEX", 3)
-    found = [parse("rag"), parse("title:model NOT rag"), parse("zebra")]
-    papers = [document("model"), document("rag model")]
-    assert isinstance(matching_of(found[:2]), Matcher)
-    assert isinstance(matching_of(found), Index)
-    assert (
-        list(matching_of(found).matches(papers))
-        == list(matching_of(found[:2]).matches(papers))
-        == [(1, 0), (0, 1)]
-    )
 
 
 def test_the_query_language_alone_needs_no_numpy() -> None:

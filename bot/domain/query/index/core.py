@@ -20,7 +20,7 @@ from bot.domain.query.index.lexicon import Lexicon
 from bot.domain.query.index.near import Pairs, near_masks
 from bot.domain.query.index.packing import Packed, empty, packed
 from bot.domain.query.index.rows import Rows
-from bot.domain.query.index.saving import from_bytes, to_bytes
+from bot.domain.query.index.saving import Saved, from_bytes, to_bytes
 from bot.domain.query.index.scratch import Marks, Scratch
 from bot.domain.query.index.sight import Seen, atoms_in
 from bot.domain.query.language import Query
@@ -69,7 +69,7 @@ class Index:
             self.add(query)
 
     @classmethod
-    def from_bytes(cls, data: bytes | bytearray, *, stamp: str = "") -> "Index":
+    def from_bytes(cls, data: Saved, *, stamp: str = "") -> "Index":
         """The index that was saved with that stamp; IndexUnusable where it cannot be trusted."""
         return cls(saved=from_bytes(data, stamp))
 

@@ -18,6 +18,7 @@ from bot.domain.query.folding import RULES
 from bot.domain.query.index.packing import Packed, PackedRows
 
 VERSION = 1
+Saved = bytes | bytearray | memoryview
 _MAGIC = b"paperboy index\n"
 _ALIGNED = 64
 _DIGEST = hashlib.sha256().digest_size
@@ -47,7 +48,7 @@ def to_bytes(packed: Packed, stamp: str) -> bytes:
     return b"".join((*pieces, digest.digest()))
 
 
-def from_bytes(data: bytes | bytearray, stamp: str) -> Packed:
+def from_bytes(data: Saved, stamp: str) -> Packed:
     """The index of the file; its arrays lie in `data`.
 
     Raises IndexUnusable where the file is damaged, of another version, or made from something else.
@@ -77,14 +78,14 @@ def from_bytes(data: bytes | bytearray, stamp: str) -> Packed:
     )
 
 
-def _header(data: bytes | bytearray) -> tuple[dict[str, Any], int]:
+def _header(data: Saved) -> tuple[dict[str, Any], int]:
     """The header, and where it ends."""
     start = len(_MAGIC) + 4
     end = start + int.from_bytes(data[len(_MAGIC) : start], "little")
     if data[: len(_MAGIC)] != _MAGIC or end + _DIGEST > len(data):
         raise IndexUnusable("this is no saved index, or only the beginning of one")
     try:
-        header = json.loads(data[start:end])
+        header = json.loads(bytes(data[start:end]))
     except ValueError as error:
         raise IndexUnusable("the saved index is damaged: its header cannot be read") from error
     return header, end
