@@ -67,12 +67,11 @@ class Filed:
         if wanted == self._digests:
             self._places = np.arange(len(queries), dtype=np.int32)
             return 0
-        left: dict[bytes, list[int]] = {}
-        for handle in range(len(self._digests) - 1, -1, -1):
-            if self._digests[handle] != _FREE:
-                left.setdefault(self._digests[handle], []).append(handle)
-        handles = [at.pop() if (at := left.get(digest)) else NOTHING for digest in wanted]
-        gone = sorted(handle for at in left.values() for handle in at)
+        handles = self._found(wanted)
+        kept = set(handles)
+        gone = [
+            handle for handle, digest in enumerate(self._digests) if digest != _FREE and handle not in kept
+        ]
         for handle in gone:
             self._index.remove(handle)
             self._digests[handle] = _FREE
@@ -90,6 +89,22 @@ class Filed:
         places = self._places[handles]
         order = np.lexsort((places, found_in))
         return zip(places[order].tolist(), found_in[order].tolist(), strict=True)
+
+    def _found(self, wanted: Sequence[bytes]) -> list[int]:
+        """The handle of a query of each digest, all of them different, NOTHING where there are no more."""
+        first: dict[bytes, int] = {}
+        following = [NOTHING] * len(self._digests)
+        for handle in range(len(self._digests) - 1, -1, -1):
+            digest = self._digests[handle]
+            following[handle] = first.get(digest, NOTHING)
+            first[digest] = handle
+        found: list[int] = []
+        for digest in wanted:
+            handle = first.get(digest, NOTHING)
+            found.append(handle)
+            if handle != NOTHING:
+                first[digest] = following[handle]
+        return found
 
     def _add(self, query: Query, digest: bytes) -> int:
         handle = self._index.add(query)

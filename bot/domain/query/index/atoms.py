@@ -8,6 +8,7 @@ A node lives as long as something uses it: a literal of a query, or a longer phr
 words that are gone are given out again.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,9 +58,12 @@ class Atoms:
         self._beginnings: dict[tuple[Scope, str], set[str]] = {}
         """By scope and head."""
         for root, scope in _SCOPE_OF_BEGINNINGS.items():
-            for node in FIRST_NODE + np.flatnonzero(self.parents.array[FIRST_NODE : self.size] == root):
-                beginning = self.text(int(node))
-                self._beginnings.setdefault((scope, beginning[:HEAD]), set()).add(beginning)
+            below = FIRST_NODE + np.flatnonzero(self.parents.array[FIRST_NODE : self.size] == root)
+            heads: dict[str, set[str]] = defaultdict(set)
+            for beginning in map(strings.__getitem__, (self.labels.array[below] - 1).tolist()):
+                heads[beginning[:HEAD]].add(beginning)
+            for head, beginnings in heads.items():
+                self._beginnings[scope, head] = beginnings
 
     def obtain(self, atom: Key | Complex) -> int:
         """The node of the atom, made where there is none; counts one use more."""
