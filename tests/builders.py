@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 
+from bot.domain.bulletins import Bulletin
 from bot.domain.changes import Change
 from bot.domain.delivery import Delivery, Item, Kind, Parcel, Target
 from bot.domain.digests import Digest
@@ -85,6 +86,20 @@ def a_parcel(
         **parts,
     }
     return Parcel(**given)  # type: ignore[arg-type]
+
+
+def a_bulletin(kind: str = "telegram", address: str = "1", **parts: object) -> Bulletin:
+    """That a source is silent; `kind` is the channel's."""
+    given = {
+        "key": f"{kind}:{address}|began|1",
+        "target": Target(kind=kind, address=address),  # type: ignore[arg-type]
+        "subject": "The source “tables” has fallen silent",
+        "text": "Nothing since 2026-09-11.\n\nNoticed today.",
+        "created_at": NOW,
+        "due_at": NOW,
+        **parts,
+    }
+    return Bulletin(**given)  # type: ignore[arg-type]
 
 
 def a_feed_entry(number: int | str = 1, *reasons: Reason, at: datetime = NOW, **parts: object) -> FeedEntry:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from bot.domain.search.checkup import Finding
 
 if TYPE_CHECKING:
     from bot.pipeline.ports import Counts
+    from bot.pipeline.ports.alarms import UntoldBulletin
 
 _TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
 """A bot's number, a colon and its secret; as BotFather gives them (seen 2026-11)."""
@@ -33,6 +34,13 @@ def life_findings(counts: "Counts") -> Iterator[Finding]:
         yield _finding(kind, "stopped", f"stopped since {stop.since:%Y-%m-%d %H:%M} UTC: {stop.reason}")
     for target, why in sorted(counts.suspended.items()):
         yield _finding(target, "suspended", f"gets nothing more: {why}", urgent=False)
+
+
+def untold_findings(untold: "Iterable[UntoldBulletin]") -> Iterator[Finding]:
+    """Alarms that did not arrive for sure."""
+    for one in untold:
+        if one.state in ("uncertain", "dead"):
+            yield _finding(one.target, "alarm", f"{one.subject!r} is {one.state}: {one.error}")
 
 
 async def online_findings(settings: Settings) -> Iterator[Finding]:

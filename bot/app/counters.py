@@ -7,7 +7,9 @@ from bot.app.wiring import House
 
 if TYPE_CHECKING:
     from bot.adapters.chat import ChatService
+    from bot.adapters.chat.service import Heard
     from bot.adapters.web import WebServer
+    from bot.domain.errors import ChannelDown
 
 
 async def start_web(house: House) -> "WebServer":
@@ -29,8 +31,21 @@ async def start_web(house: House) -> "WebServer":
     return await serve(app, f"{host}:{listen.port}")
 
 
-def chat_service(house: House, *, wake: Callable[[], None] = lambda: None) -> "ChatService":
-    """The conversation over the bot of the settings; it calls `wake` when it planned something to send."""
+async def _nobody_asks(_: "ChannelDown | None") -> None:
+    """Whether the bot is heard is told to nobody."""
+
+
+def chat_service(
+    house: House,
+    *,
+    wake: Callable[[], None] = lambda: None,
+    heard: "Heard" = _nobody_asks,
+) -> "ChatService":
+    """The conversation over the bot of the settings.
+
+    It calls `wake` when there is something to send, and `heard` when the service refuses to be asked for
+    updates, and when it no longer does.
+    """
     from bot.adapters.botapi.client import BotClient
     from bot.adapters.chat import ChatService
     from bot.adapters.chat.study import StudyTalk
@@ -46,4 +61,5 @@ def chat_service(house: House, *, wake: Callable[[], None] = lambda: None) -> "C
         study=StudyTalk(house.quizzes.desk, house.quizzes.practice),
         votes=VoteKeeper(house.quizzes.counter, house.store.study, house.clock),
         wake=wake,
+        heard=heard,
     )

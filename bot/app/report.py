@@ -22,12 +22,14 @@ def first_lines(house: "House", taken: "Taken") -> list[str]:
     feeds = 1 + sum(one.has_feed for one in people.values())
     lines = [
         f"paperboy {__version__} is at work",
-        f"  read      {counts.digests} digests: {counts.papers} papers, {counts.quizzes} quiz questions"
-        f" ({taken.new} papers new, {taken.gained} gained something)",
-        f"  matched   {counts.notices} times for {len(people)} subscribers ({_near(settings.subscriptions)})",
+        f"  read      {_count(counts.digests, 'digest')}: {_count(counts.papers, 'paper')},"
+        f" {_count(counts.quizzes, 'quiz question')} ({taken.new} new, {taken.gained} gained something)",
+        f"  matched   {_count(counts.notices, 'time')} for {_count(len(people), 'subscriber')}"
+        f" ({_near(settings.subscriptions)})",
         _telegram_line(settings, counts),
         _email_line(settings, counts),
-        f"  feeds     {feeds} in {_near(settings.atom.folder)}/" + _served(settings, "/feed.atom"),
+        f"  feeds     {_count(feeds, 'feed')} in {_near(settings.atom.folder)}/"
+        + _served(settings, "/feed.atom"),
         f"  watching  {', '.join(_near(folder) for folder in settings.watch.folders)}: drop a digest there",
     ]
     return [*lines, *_next_steps(settings), "  stop      Ctrl-C; `paperboy status` tells how things stand"]
@@ -37,19 +39,21 @@ def _telegram_line(settings: "Settings", counts: "Counts") -> str:
     from bot.app.channels import previews_folder, sends_telegram
 
     sent = _out(counts, "telegram")
+    what = "1 message or poll" if sent == 1 else f"{sent} messages and polls"
     if sends_telegram(settings):
-        return f"  telegram  {sent} messages and polls sent"
-    return f"  telegram  {sent} messages and polls kept as previews in {_near(previews_folder(settings))}/"
+        return f"  telegram  {what} sent"
+    return f"  telegram  {what} kept as previews in {_near(previews_folder(settings))}/"
 
 
 def _email_line(settings: "Settings", counts: "Counts") -> str:
     from bot.app.channels import maildir
 
     waiting = counts.channels["email"].get("held", 0)
-    later = f", {waiting} papers wait for their digest's time" if waiting else ""
+    wait = "1 paper waits for its" if waiting == 1 else f"{waiting} papers wait for their"
+    later = f", {wait} digest's time" if waiting else ""
     folder = maildir(settings)
     where = f" in {_near(folder)}/new/" if folder else ""
-    return f"  email     {_out(counts, 'email')} mails{where}{later}"
+    return f"  email     {_count(_out(counts, 'email'), 'mail')}{where}{later}"
 
 
 def _next_steps(settings: "Settings") -> list[str]:
@@ -82,18 +86,26 @@ def _near(path: Path) -> str:
 def done_lines(done: "Done | None", looked: "Looked") -> list[str]:
     """What `once` says."""
     if done is None:
-        return [f"nothing new in {len(looked.whole)} files, nothing due"]
+        return [f"nothing new in {_count(len(looked.whole), 'file')}, nothing due"]
     taken, ends = done.taken, done.ends
     lines = [
-        f"{taken.digests} new digests of {len(looked.whole)} files: {taken.entries} entries, "
-        f"{taken.new} new papers, {taken.gained} gained something"
+        f"{_count(taken.digests, 'new digest')} of {_count(len(looked.whole), 'file')}: "
+        f"{_count(taken.entries, 'entry', 'entries')}, {_count(taken.new, 'new paper')}, "
+        f"{taken.gained} gained something"
     ]
     lines += [plain(f"{name}:{line}: {what}") for name, line, what in taken.problems]
     ended = ", ".join(f"{count} {state}" for state, count in sorted(ends.items()) if count)
     lines.append(f"deliveries: {ended}" if ended else "nothing was due")
     if looked.still_written:
-        lines.append(f"{looked.still_written} files are still being written; they are for the next pass")
+        written = _count(looked.still_written, "file is", "files are")
+        them = "it is" if looked.still_written == 1 else "they are"
+        lines.append(f"{written} still being written; {them} for the next pass")
     return lines
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    """The number with its word, in the right form."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def done_json(done: "Done | None", looked: "Looked") -> dict[str, Any]:

@@ -16,8 +16,9 @@ from bot.app.counters import chat_service, start_web
 from bot.app.reloading import Reloading
 from bot.app.together import Together
 from bot.app.wiring import House, max_bytes
+from bot.domain.alarms import SECOND_POLLER, STOPPED
 from bot.domain.arrivals import Found, Settling
-from bot.domain.errors import StateError
+from bot.domain.errors import ChannelDown, StateError
 from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.ingest import Taken
 from bot.pipeline.roster import meet, open_for_new
@@ -33,6 +34,7 @@ _SOURCES_EVERY = timedelta(hours=1)
 _RELOAD_EVERY = timedelta(seconds=2)
 _STUDY_EVERY = timedelta(minutes=1)
 _UPKEEP_EVERY = timedelta(hours=1)
+_BULLETINS_KEPT = timedelta(days=30)
 _NETWORK_POLL = timedelta(seconds=2)
 
 Announce = Callable[[Taken], Awaitable[None]]
@@ -77,7 +79,7 @@ class Service:
         self._reloading = reloading
         self._ticker = Ticker(house.clock.now)
         self._stop = asyncio.Event()
-        self._sources = SourceWatch(house.store.records, house.store.shelf, house.store.incidents)
+        self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms)
         self._together = Together(house, self._stop)
         self._taking = asyncio.Lock()
         """Held while papers meet subscribers, and while these change: an index serves one audience at a time."""
@@ -87,6 +89,8 @@ class Service:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
+        if "deliver" in self._roles:
+            self._house.alarms.listen(partial(loop.call_soon_threadsafe, self._ticker.wake, "bulletins"))
         async with AsyncExitStack() as stack:
             if "web" in self._roles:
                 await self._serve(stack)
@@ -126,6 +130,7 @@ class Service:
         if "deliver" in self._roles:
             at_start = "ingest" not in self._roles
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
+            jobs.append(Job(name="bulletins", every=_DELIVER_AT_LEAST, run=self._tell_of_incidents))
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
             jobs.append(Job(name="study", every=_STUDY_EVERY, run=self._study, at_start=False))
@@ -182,7 +187,7 @@ class Service:
 
     async def _chat(self) -> None:
         """Converse; a refused token ends the conversation and nothing else."""
-        chat = chat_service(self._house, wake=self._wake_delivery)
+        chat = chat_service(self._house, wake=self._wake_delivery, heard=self._bot_is_heard)
         try:
             await self._together.alone("telegram updates", partial(chat.run, self._stop))
             await self._stop.wait()
@@ -193,6 +198,23 @@ class Service:
         if "deliver" in self._roles:
             self._house.dispatcher.wake()
             self._ticker.wake("deliver")
+            self._ticker.wake("bulletins")
+
+    async def _bot_is_heard(self, refusal: ChannelDown | None) -> None:
+        """Whether the service lets us ask for what people write; where it does not, somebody should know."""
+        from bot.adapters.botapi.outcomes import SecondPoller
+
+        alarms, now = self._house.alarms, self._house.clock.now()
+        if refusal is None:
+            await asyncio.to_thread(alarms.channel_works, "telegram", now)
+        else:
+            kind = SECOND_POLLER if isinstance(refusal, SecondPoller) else STOPPED
+            await asyncio.to_thread(alarms.channel_fails, "telegram", str(refusal), now, kind)
+
+    async def _tell_of_incidents(self) -> datetime | None:
+        herald = self._house.dispatcher.herald
+        await herald.flush()
+        return await herald.next_due()
 
     async def _deliver(self) -> datetime | None:
         await self._house.dispatcher.flush()
@@ -207,7 +229,9 @@ class Service:
 
     async def _keep_up(self) -> None:
         if self._together.keeps_up:
-            await asyncio.to_thread(thin, self._house.store.upkeep, self._house.clock.now())
+            store, now = self._house.store, self._house.clock.now()
+            await asyncio.to_thread(thin, store.upkeep, now)
+            await asyncio.to_thread(store.bulletins.thin_bulletins, now - _BULLETINS_KEPT)
 
     async def _reload(self) -> None:
         subscribers = await asyncio.to_thread(self._reloading.changed)

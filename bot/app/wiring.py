@@ -19,14 +19,17 @@ from bot.app.quizzes import Quizzes, build_quizzes
 from bot.domain.arrivals import Found
 from bot.domain.digests import Digest
 from bot.domain.subscriptions import ChannelKind, Subscriber
+from bot.pipeline.alarms import AlarmDesk
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.facing import ChatDesk, ReadingRoom
 from bot.pipeline.feeds import FeedDesk, Site
+from bot.pipeline.herald import Telling
 from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.likeness import LikenessDesk
 from bot.pipeline.parcels import Packer
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
+from bot.pipeline.ports.alarms import Teller
 from bot.pipeline.roster import Roster
 
 _DATE_WITHIN = 16_384
@@ -61,6 +64,7 @@ class House:
     feed_writer: FeedWriter
     publishers: Mapping[ChannelKind, Publisher]
     dispatcher: Dispatcher
+    alarms: AlarmDesk
     library: ReadingRoom
     desk: ChatDesk
     quizzes: Quizzes
@@ -101,6 +105,7 @@ def build(
     packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)
     writer = feed_writer or FeedFolder(settings.atom.folder)
     ways_out = publishers if publishers is not None else channels.publishers(settings)
+    alarms = AlarmDesk(store.incidents, roster, settings.source_alarm.to)
     dispatcher = Dispatcher(
         outbox=store.outbox,
         packer=packer,
@@ -110,6 +115,11 @@ def build(
         clock=clock,
         rng=rng or random.Random(),  # noqa: S311 - jitter, not secrets
         rules=channels.rules(settings),
+        telling=Telling(
+            alarms=alarms,
+            bulletins=store.bulletins,
+            tellers={kind: one for kind, one in ways_out.items() if isinstance(one, Teller)},
+        ),
     )
     return House(
         settings=settings,
@@ -121,6 +131,7 @@ def build(
         feed_writer=writer,
         publishers=ways_out,
         dispatcher=dispatcher,
+        alarms=alarms,
         library=ReadingRoom(store.shelf, store.outbox, store.tokens, feeds),
         desk=ChatDesk(store.shelf, store.outbox, packer, roster),
         quizzes=build_quizzes(settings, store, roster, answer_quiz, second),

@@ -1,46 +1,43 @@
-"""Handing a packed message to its publisher, in its turn."""
+"""Handing a message to its publisher, in its turn."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
-from bot.domain.delivery import Parcel, Receipt
-from bot.domain.errors import NotSent, StateError, TryLater
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.delivery import Receipt, Target
+from bot.domain.errors import NotSent, OutcomeUnknown, StateError, TryLater
 from bot.pipeline.pace import Pace, Turn
-from bot.pipeline.ports import Claim, Outbox, Publisher
+from bot.pipeline.ports import Outbox
+
+GIVE_UP = timedelta(minutes=4)
+"""No message is on its way for longer; less than the lease on it, so that its end is always written down."""
+
+Send = Callable[[], Awaitable[Receipt]]
 
 
 class Courier:
     """Waits for a message's turn and hands it over."""
 
-    def __init__(
-        self,
-        *,
-        publishers: Mapping[ChannelKind, Publisher],
-        pace: Pace,
-        outbox: Outbox,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._publishers = publishers
+    def __init__(self, *, pace: Pace, outbox: Outbox, now: Callable[[], datetime]) -> None:
         self._pace = pace
         self._outbox = outbox
         self._now = now
 
-    async def hand_over(self, claim: Claim, parcel: Parcel, *, trying: bool) -> Receipt | datetime:
+    async def hand_over(self, key: str, target: Target, send: Send, *, trying: bool) -> Receipt | datetime:
         """The service's receipt; a moment where it is not to be tried before: certainly nothing was sent.
 
-        Raises what the publisher raises, and TryLater where the state cannot be asked. When it is cancelled
-        before the publisher had the message, that is a moment too: only afterwards nobody knows.
+        `key` is the place's name, `target` where it is now. Raises what `send` raises, and TryLater where the
+        state cannot be asked. When it is cancelled before the publisher had the message, that is a moment
+        too: only afterwards nobody knows.
         """
         begun = False
         try:
-            await self._recall(claim)
-            async with self._pace.turn(claim.target, trying=trying) as turn:
+            await self._recall(key, target)
+            async with self._pace.turn(target, trying=trying) as turn:
                 if not isinstance(turn, Turn):
                     return turn
                 begun = True
-                return await self._in_turn(turn, parcel)
+                return await _in_turn(turn, send)
         except StateError as error:
             raise TryLater(str(error)) from error
         except asyncio.CancelledError:
@@ -48,18 +45,24 @@ class Courier:
                 raise
             return self._now()
 
-    async def _in_turn(self, turn: Turn, parcel: Parcel) -> Receipt:
-        try:
-            receipt = await self._publishers[parcel.target.kind].send(parcel)
-        except NotSent:
-            turn.took(0)
-            raise
-        turn.took(receipt.messages)
-        return receipt
-
-    async def _recall(self, claim: Claim) -> None:
+    async def _recall(self, key: str, target: Target) -> None:
         """Tell the pace of what went to a busy place before we started."""
-        if not self._pace.knows(claim.target):
-            since = self._pace.since(claim.target)
-            moments = await asyncio.to_thread(self._outbox.sends_since, claim.key, since)
-            self._pace.remember(claim.target, moments)
+        if not self._pace.knows(target):
+            since = self._pace.since(target)
+            moments = await asyncio.to_thread(self._outbox.sends_since, key, since)
+            self._pace.remember(target, moments)
+
+
+async def _in_turn(turn: Turn, send: Send) -> Receipt:
+    try:
+        async with asyncio.timeout(GIVE_UP.total_seconds()) as patience:
+            receipt = await send()
+    except NotSent:
+        turn.took(0)
+        raise
+    except TimeoutError as error:
+        if not patience.expired():
+            raise
+        raise OutcomeUnknown(f"no end of it within {GIVE_UP}") from error
+    turn.took(receipt.messages)
+    return receipt

@@ -4,19 +4,22 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
-from bot.domain.delivery import UNKNOWN_IN_A_ROW, State, channel_rest
-from bot.domain.errors import ChannelDown, DeliveryError, OutcomeUnknown, StateError, TryLater
+from bot.domain.delivery import State
+from bot.domain.errors import DeliveryError, StateError, TryLater
 from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
 from bot.pipeline.courier import Courier
-from bot.pipeline.endings import Endings, Landed, Rules, ends, named
+from bot.pipeline.endings import Endings, Landed, Rules, ends, named, summed_up
 from bot.pipeline.feeds import FeedDesk
+from bot.pipeline.herald import Herald, Telling
 from bot.pipeline.pace import Pace
 from bot.pipeline.parcels import Packed, Packer
 from bot.pipeline.ports import Claim, Clock, FeedWriter, Outbox, Outcome, Publisher
+from bot.pipeline.stops import CHANNEL_REST, ChannelStops
 
 __all__ = ["CHANNEL_REST", "IN_FLIGHT", "LEASE", "Dispatcher", "Rules"]
 
@@ -26,18 +29,17 @@ LEASE = timedelta(minutes=5)
 """Longer than any publisher takes to give up on an answer."""
 IN_FLIGHT = 64
 """So many sends of one channel at a time: a slow channel takes no place of another's."""
-CHANNEL_REST = timedelta(minutes=5)
-"""How long a channel that refuses us as a whole is left alone before one message tries it again."""
 _BREATH = 0.05
 """Seconds between two looks at least, when something is said to be due and cannot be claimed."""
 
 
 @dataclass(kw_only=True, slots=True)
 class _Run:
-    """One flush: what is in flight, how rows ended so far, and whether it is to come to its end."""
+    """One flush: what is in flight, how rows ended so far, how late the oldest was, and whether it is to end."""
 
     flight: dict["asyncio.Task[Landed]", ChannelKind] = field(default_factory=dict)
     tally: Counter[State] = field(default_factory=Counter)
+    late: timedelta = timedelta(0)
     ending: bool = False
     cut_off: bool = False
 
@@ -56,6 +58,7 @@ class Dispatcher:
         clock: Clock,
         rng: random.Random,
         rules: Rules,
+        telling: Telling,
     ) -> None:
         self._outbox = outbox
         self._packer = packer
@@ -65,15 +68,23 @@ class Dispatcher:
         self._clock = clock
         self._rules = rules
         self._pace = Pace(rules.limits, now=clock.now)
-        self._courier = Courier(publishers=publishers, pace=self._pace, outbox=outbox, now=clock.now)
+        self._courier = Courier(pace=self._pace, outbox=outbox, now=clock.now)
         self._endings = Endings(rules=rules, now=clock.now, rng=rng, next_for=self._pace.next_for)
         self._kinds = tuple(kind for kind in CHANNEL_KINDS if kind == "atom" or kind in publishers)
+        self._stops = ChannelStops(outbox=outbox, pace=self._pace, alarms=telling.alarms, now=clock.now)
+        self.herald = Herald(
+            telling=telling,
+            outbox=outbox,
+            courier=self._courier,
+            stops=self._stops,
+            kinds=lambda: self._kinds,
+            now=clock.now,
+            rng=rng,
+            grace=rules.grace,
+        )
         self._stopping = False
-        self._turn = asyncio.Lock()
-        self._awake = asyncio.Event()
+        self._turn, self._awake = asyncio.Lock(), asyncio.Event()
         self._unwritten: list[Landed] = []
-        self._probes: dict[ChannelKind, str] = {}
-        self._unknown: Counter[ChannelKind] = Counter()
 
     def stop(self) -> None:
         """Claim nothing more; what is in flight is finished."""
@@ -129,12 +140,13 @@ class Dispatcher:
         await self._write_down(run)
         again = self._rules.may_go_again
         run.tally["uncertain"] += await asyncio.to_thread(self._outbox.expire, self._clock.now(), again=again)
+        await self._next_due(run, self._kinds)
         try:
             while True:
                 self._awake.clear()
                 await self._take_off(run)
                 if not run.flight:
-                    return +run.tally
+                    return summed_up(run.tally, run.late)
                 await self._something_happens(run)
                 self._collect(run)
                 await self._write_down(run)
@@ -147,7 +159,7 @@ class Dispatcher:
     async def _take_off(self, run: _Run) -> None:
         """Claim what is due and start sending it; on a channel that was stopped, one message to try it."""
         now = self._clock.now()
-        stopped = await asyncio.to_thread(self._outbox.stopped_channels)
+        stopped = await self._stops.stopped()
         for kind in self._kinds:
             stop = stopped.get(kind)
             if stop is None:
@@ -155,10 +167,10 @@ class Dispatcher:
                 await self._claim(run, now, kind)
             elif stop.until > now:
                 self._pace.halt(kind, stop.until)
-            elif kind not in self._probes:
+            elif not self._stops.under_trial(kind):
                 self._pace.resume(kind)
                 for claim in await self._claim(run, now, kind, most=1):
-                    self._probes[kind] = claim.batch
+                    self._stops.begin_trial(claim)
 
     async def _claim(
         self, run: _Run, now: datetime, kind: ChannelKind, most: int = IN_FLIGHT
@@ -196,11 +208,18 @@ class Dispatcher:
             awake.cancel()
 
     async def _seconds_to_next(self, run: _Run) -> float | None:
-        kinds = [kind for kind in self._kinds if kind not in self._probes and self._room(run, kind) > 0]
+        kinds = [
+            kind for kind in self._kinds if not self._stops.under_trial(kind) and self._room(run, kind) > 0
+        ]
         if not kinds:
             return None
-        due = await asyncio.to_thread(self._outbox.next_due, kinds)
+        due = await self._next_due(run, kinds)
         return max((due - self._clock.now()).total_seconds(), _BREATH) if due else None
+
+    async def _next_due(self, run: _Run, kinds: Sequence[ChannelKind]) -> datetime | None:
+        due = await asyncio.to_thread(self._outbox.next_due, kinds)
+        run.late = max(run.late, self._clock.now() - due) if due else run.late
+        return due
 
     def _collect(self, run: _Run) -> None:
         for task in [task for task in run.flight if task.done()]:
@@ -212,40 +231,12 @@ class Dispatcher:
         if not landed:
             return
         for one in landed:
-            await self._mind_channel(one)
+            await self._stops.mind(one)
         outcomes = [one.outcome for one in landed]
         await asyncio.to_thread(self._outbox.settle, outcomes, self._clock.now())
         del self._unwritten[: len(landed)]
         for outcome in outcomes:
             run.tally.update(ends(outcome))
-
-    async def _mind_channel(self, landed: Landed) -> None:
-        """Stop the channel where it failed as a whole; open it again where a try went well."""
-        kind = landed.outcome.claim.target.kind
-        trying = self._probes.get(kind) == landed.outcome.claim.batch
-        if trying:
-            del self._probes[kind]
-        self._unknown[kind] = self._unknown[kind] + 1 if landed.unknown else 0
-        if landed.trouble:
-            await self._rest(kind, landed.trouble)
-        elif landed.unknown and (trying or self._unknown[kind] >= UNKNOWN_IN_A_ROW):
-            self._unknown[kind] = 0
-            await self._rest(kind, OutcomeUnknown(landed.outcome.error or "no answer"))
-        elif landed.answered and trying:
-            log.info("channel.open", extra={"channel": kind})
-            await asyncio.to_thread(self._outbox.open_channel, kind)
-
-    async def _rest(self, kind: ChannelKind, error: DeliveryError) -> None:
-        now = self._clock.now()
-        wait = CHANNEL_REST if isinstance(error, ChannelDown) else None
-        if isinstance(error, TryLater):
-            wait = error.wait
-        if wait is None:
-            stop = (await asyncio.to_thread(self._outbox.stopped_channels)).get(kind)
-            wait = channel_rest(now - stop.since if stop else timedelta(0))
-        log.error("channel.stopped", extra={"channel": kind, "error": str(error), "until": now + wait})
-        await asyncio.to_thread(self._outbox.stop_channel, kind, str(error), now + wait, now)
-        self._pace.halt(kind, now + wait)
 
     async def _deliver(self, claim: Claim, run: _Run) -> Landed:
         """How the send of this claim ended; raises nothing, whatever goes wrong with this one."""
@@ -286,8 +277,10 @@ class Dispatcher:
         assert packed.parcel is not None
         told = {"batch": claim.batch, "target": claim.key, "keys": named(claim)}
         try:
-            trying = self._probes.get(claim.target.kind) == claim.batch
-            receipt = await self._courier.hand_over(claim, packed.parcel, trying=trying)
+            send = partial(self._publishers[claim.target.kind].send, packed.parcel)
+            receipt = await self._courier.hand_over(
+                claim.key, claim.target, send, trying=self._stops.is_trial(claim)
+            )
         except DeliveryError as error:
             log.warning("delivery.failed", extra={**told, "error": str(error), "is": type(error).__name__})
             return self._endings.failed(claim, error)
@@ -300,5 +293,5 @@ class Dispatcher:
         if isinstance(receipt, datetime):
             log.debug("delivery.put_back", extra={**told, "until": receipt})
             return Landed(outcome=self._endings.not_before(claim, receipt))
-        log.info("delivery.sent", extra={**told, "papers": len(packed.sent)})
+        log.debug("delivery.sent", extra={**told, "papers": len(packed.sent)})
         return self._endings.sent(claim, packed, receipt)

@@ -1,5 +1,6 @@
 """How a send ends: what came of it becomes the outcome to write down, and what it says of its channel."""
 
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -20,6 +21,8 @@ from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.pace import Limits
 from bot.pipeline.parcels import Packed
 from bot.pipeline.ports import Claim, Outcome
+
+log = logging.getLogger(__name__)
 
 _MOVES = 3
 """So often a place may move at once; then it waits like any other that cannot be sent to."""
@@ -133,6 +136,15 @@ def named(claim: Claim) -> str:
     names = [row.key for row in claim.rows[:_LOGGED]]
     rest = len(claim.rows) - len(names)
     return " ".join(names) + (f" +{rest}" if rest > 0 else "")
+
+
+def summed_up(tally: Counter[State], late: timedelta) -> Counter[State]:
+    """How the rows of one round ended, which is said in one line; `late` is how long the oldest had been due."""
+    done = +tally
+    if done:
+        ended: dict[str, float] = {str(state): count for state, count in done.items()}
+        log.info("deliveries.done", extra={**ended, "oldest_seconds": round(late.total_seconds(), 1)})
+    return done
 
 
 def ends(outcome: Outcome) -> Counter[State]:

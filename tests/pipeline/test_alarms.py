@@ -8,8 +8,9 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.audience import Audience
-from bot.pipeline.alarms import SourceWatch
+from bot.pipeline.alarms import AlarmDesk, SourceWatch
 from bot.pipeline.ingest import Ingest
+from bot.pipeline.roster import Roster
 from tests.builders import a_digest
 from tests.rigs.files import Press
 
@@ -31,7 +32,7 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
     store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
     press = Press()
     ingest = Ingest(store.intake, press.read, press.peek_date)
-    watch = SourceWatch(store.records, store.shelf, store.incidents)
+    watch = SourceWatch(store.records, store.shelf, AlarmDesk(store.incidents, Roster()))
     *usual, last = days(15)
 
     def digest(day: dt.date) -> None:

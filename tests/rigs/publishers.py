@@ -5,6 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
+from bot.domain.bulletins import Bulletin
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.feeds import Feed
 from bot.domain.subscriptions import ChannelKind
@@ -26,6 +27,7 @@ class FakePublisher:
         self.kind = kind
         self.tried: list[Parcel] = []
         self.taken: list[Parcel] = []
+        self.told: list[Bulletin] = []
         self.answers: dict[str, deque[BaseException | asyncio.Event]] = defaultdict(deque)
         self.taken_before_failing = False
         self.at_once = self.most_at_once = 0
@@ -49,6 +51,19 @@ class FakePublisher:
             return Receipt(message=f"{self.kind}-{number}")
         order = tuple(reversed(range(len(parcel.question.options))))
         return Receipt(message=f"{self.kind}-{number}", poll=f"poll-{number}", option_order=order)
+
+    async def tell(self, bulletin: Bulletin) -> Receipt:
+        waiting = self.answers[bulletin.target.address] or self.answers[""]
+        while waiting:
+            answer = waiting.popleft()
+            if isinstance(answer, asyncio.Event):
+                await answer.wait()
+                continue
+            if self.taken_before_failing:
+                self.told.append(bulletin)
+            raise answer
+        self.told.append(bulletin)
+        return Receipt(message=f"{self.kind}-told-{len(self.told)}")
 
     async def close(self) -> None:
         self.closed = True

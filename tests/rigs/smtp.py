@@ -20,6 +20,9 @@ HANG_UP = "hang up"
 HANG_UP_IN_BODY = "hang up in the body"
 """In `data`: ask for the mail, and close the connection after its first line."""
 
+SILENCE = "silence"
+"""Instead of a reply: say nothing, and keep the connection."""
+
 
 @dataclass(frozen=True)
 class TakenMail:
@@ -128,7 +131,7 @@ class _Session(SMTP):
             await self.push("354 go on")
             await self._reader.readline()
             self._hang_up()
-        elif played is not None:
+        elif played is not None and played != SILENCE:
             await self.push(played)
         return played is not None
 

@@ -9,12 +9,15 @@ from bot.adapters.store import Store
 from bot.domain.delivery import State
 from bot.domain.digests import Digest
 from bot.domain.subscriptions import ChannelKind, Subscriber
+from bot.pipeline.alarms import AlarmDesk
 from bot.pipeline.dispatch import Dispatcher, Rules
 from bot.pipeline.facing import ChatDesk, ReadingRoom
 from bot.pipeline.feeds import FeedDesk, Site
+from bot.pipeline.herald import Telling
 from bot.pipeline.ingest import Ingest, Taken
 from bot.pipeline.parcels import Packer
 from bot.pipeline.ports import Publisher, Row
+from bot.pipeline.ports.alarms import Teller
 from bot.pipeline.roster import Roster, meet, open_for_new
 from tests.builders import AUTHORITY
 from tests.rigs.clock import VirtualClock
@@ -38,6 +41,7 @@ class World:
         first_run: int | None = None,
         faults: Any = None,
         entries: int = SITE.entries,
+        alarms_to: Sequence[str] = (),
     ) -> None:
         self.clock = clock or VirtualClock()
         self.first_run = first_run
@@ -62,6 +66,7 @@ class World:
         self.ingest = Ingest(self.intake, self.press.read, self.press.peek_date)
         ways_out = publishers if publishers is not None else (self.telegram, self.email)
         by_kind: dict[ChannelKind, Publisher] = {publisher.kind: publisher for publisher in ways_out}
+        self.alarms = AlarmDesk(self.store.incidents, self.roster, alarms_to)
         self.dispatcher = Dispatcher(
             outbox=outbox,
             packer=self.packer,
@@ -71,6 +76,11 @@ class World:
             clock=self.clock,
             rng=random.Random(7),
             rules=rules or Rules(),
+            telling=Telling(
+                alarms=self.alarms,
+                bulletins=Hooked(self.store.bulletins, "bulletins", self.faults),  # type: ignore[arg-type]
+                tellers={kind: one for kind, one in by_kind.items() if isinstance(one, Teller)},
+            ),
         )
         self.library = ReadingRoom(self.store.shelf, outbox, self.store.tokens, self.feeds)
         self.desk = ChatDesk(self.store.shelf, outbox, self.packer, self.roster)

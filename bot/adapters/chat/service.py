@@ -25,12 +25,14 @@ from bot.adapters.chat.events import KINDS, Command, Event, event_of, is_left_fo
 from bot.adapters.chat.replies import ABOUT, COMMANDS
 from bot.adapters.chat.study import StudyTalk
 from bot.adapters.chat.votes import Registrar, VoteKeeper
-from bot.domain.errors import DeliveryError, PaperboyError, TryLater
+from bot.domain.errors import ChannelDown, DeliveryError, PaperboyError, TryLater
 from bot.pipeline.ports import Clock, Desk, Update, Updates
 
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+Heard = Callable[[ChannelDown | None], Awaitable[None]]
+"""Told why the service refuses to be asked for updates; with None that it does not (any more)."""
 _ALL_KEPT = 100_000
 
 
@@ -76,6 +78,7 @@ class ChatService:
         study: StudyTalk | None = None,
         votes: VoteKeeper | None = None,
         wake: Callable[[], None] = lambda: None,
+        heard: Heard | None = None,
         waits: Waits | None = None,
     ) -> None:
         self._bot = bot
@@ -83,6 +86,8 @@ class ChatService:
         self._conversation = Conversation(desk, clock.now, study)
         self._votes = votes
         self._wake = wake
+        self._heard = heard
+        self._was_heard = False
         self._clock = clock
         self._waits = waits or Waits()
         self._username = ""
@@ -101,6 +106,8 @@ class ChatService:
             log.info("chat.started", extra={"bot": self._username})
             while not stop.is_set():
                 received = await self._patiently(partial(self._receive, last), stop)
+                if received is not None:
+                    await self._say_heard(None)
                 for update in received or ():
                     await self._handle(update, stop)
                 if received:
@@ -108,6 +115,7 @@ class ChatService:
                 last = received[-1].id if received else last
         except WrongToken as error:
             log.error("chat.stopped", extra={"error": str(error)})
+            await self._say_heard(error)
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -217,6 +225,16 @@ class ChatService:
             case Deliver():
                 self._wake()
 
+    async def _say_heard(self, refusal: ChannelDown | None) -> None:
+        """Tell of a refusal each time, and that there is none (any more) once."""
+        if self._heard is None or (refusal is None and self._was_heard):
+            return
+        try:
+            await self._heard(refusal)
+            self._was_heard = refusal is None
+        except PaperboyError as error:
+            log.warning("chat.not_noted", extra={"error": str(error)})
+
     async def _patiently(self, ask: Callable[[], Awaitable[_T]], stop: asyncio.Event) -> _T | None:
         """What `ask` gives, asked again for as long as it fails; None once `stop` is set. Raises WrongToken."""
         wait = self._waits.first_retry
@@ -228,6 +246,7 @@ class ChatService:
             except SecondPoller as error:
                 wait = self._waits.second_poller
                 log.error("chat.second_poller", extra={"error": str(error)})
+                await self._say_heard(error)
             except PaperboyError as error:
                 log.warning("chat.interrupted", extra={"error": str(error), "seconds": wait.total_seconds()})
             await _rested(wait, stop)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 
+from bot.adapters.store.bulletins import StoredBulletins
 from bot.adapters.store.engine import PATIENCE, open_engine, writing
 from bot.adapters.store.incidents import StoredIncidents
 from bot.adapters.store.intake import StoredIntake
@@ -23,8 +24,8 @@ from bot.adapters.store_version import CONFIGURATION
 
 
 class Store:
-    """One state, opened, with its counters: `intake`, `outbox`, `shelf`, `records`, `study`, `tokens`,
-    `updates`; its `bell` and `leadership` are for several machines.
+    """One state, opened, with its counters: `intake`, `outbox`, `shelf`, `records`, `incidents`, `bulletins`,
+    `study`, `tokens`, `updates`; its `bell` and `leadership` are for several machines.
 
     Opening brings the schema up to date or raises StateError. All counters may be used from several
     threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
@@ -45,6 +46,7 @@ class Store:
         self.shelf = StoredShelf(self._engine)
         self.records = StoredRecords(self._engine)
         self.incidents = StoredIncidents(self._engine)
+        self.bulletins = StoredBulletins(self._engine)
         self.study = StoredStudy(self._engine)
         self.tokens = StoredTokens(self._engine)
         self.updates = StoredUpdates(self._engine)

@@ -8,6 +8,7 @@ from bot.app.config.settings import ReadSettings, read_settings
 from bot.app.config.settings_model import Settings
 from bot.app.config.subscriptions import ReadSubscribers, read_subscribers
 from bot.app.config.validation import nearest, shown_text
+from bot.domain.bulletins import can_be_told
 from bot.domain.errors import ConfigError, Fault, UsageError
 from bot.domain.subscriptions import Subscriber
 
@@ -77,15 +78,16 @@ def _beyond(read: ReadSettings, subscribers: ReadSubscribers) -> Iterator[Fault]
             yield read.document.fault_at(
                 read.document.place_of(("watch", "folders", index)), f"the folder {folder} is not there (yet)"
             )
-    known = {one.id for one in subscribers.subscribers}
+    by_id = {one.id: one for one in subscribers.subscribers}
     for index, name in enumerate(read.settings.source_alarm.to):
-        if name not in known and not subscribers.faults:
-            near = nearest(name, known)
+        place = read.document.place_of(("source_alarm", "to", index))
+        if name not in by_id and not subscribers.faults:
+            near = nearest(name, by_id)
             hint = f"; did you mean {near!r}?" if near else ""
-            yield read.document.fault_at(
-                read.document.place_of(("source_alarm", "to", index)),
-                f"no subscriber has the id {shown_text(name)}{hint}",
-            )
+            yield read.document.fault_at(place, f"no subscriber has the id {shown_text(name)}{hint}")
+        elif name in by_id and not can_be_told(by_id[name]):
+            told = f"{name} would not hear of it: alarms go by telegram or email, never into a feed"
+            yield read.document.fault_at(place, told)
 
 
 def _by_place(*faults: Fault) -> list[Fault]:

@@ -50,6 +50,7 @@ def _examined(
     from bot.adapters.clock import SystemClock
     from bot.adapters.store import Store
     from bot.app import channel_checks
+    from bot.app.cli.status import UNTOLD_SHOWN
     from bot.domain.audience import Audience
     from bot.pipeline.doctor import Doctor
     from bot.pipeline.likeness import LikenessDesk
@@ -63,6 +64,7 @@ def _examined(
         yield from look.subscriptions()
         yield from channel_checks.channel_findings(settings)
         yield from channel_checks.life_findings(store.outbox.counts(now))
+        yield from channel_checks.untold_findings(store.bulletins.untold_bulletins(now - UNTOLD_SHOWN))
     finally:
         store.close()
     if online:

@@ -13,32 +13,39 @@ if TYPE_CHECKING:
     from bot.domain.alarms import Incident
     from bot.domain.subscriptions import Subscriber
     from bot.pipeline.ports import Counts
+    from bot.pipeline.ports.alarms import UntoldBulletin
 
 NEEDS_A_LOOK = 1
+UNTOLD_SHOWN = timedelta(days=7)
+"""So long an alarm is shown that did not arrive for sure."""
 
 
 def status(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> int:
     """Show how things stand: what was read, what waits, what went wrong.
 
     Exit 1 when something needs a look: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
-    a source that fell silent or changed.
+    a source that fell silent or changed, an alarm that did not arrive for sure (for a week).
     """
     from bot.adapters.clock import SystemClock
     from bot.adapters.store import Store
 
     settings, subscribers = load(context, config)
-    store = Store(settings.state)
+    store, now = Store(settings.state), SystemClock().now()
     try:
-        counts = store.outbox.counts(SystemClock().now())
+        counts = store.outbox.counts(now)
         incidents = store.incidents.open_incidents()
+        untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
     finally:
         store.close()
     if as_json:
-        say_json(status_json(counts, subscribers) | {"incidents": incidents_json(incidents)})
+        more = {"incidents": incidents_json(incidents), "alarms_not_sent": untold_json(untold)}
+        say_json(status_json(counts, subscribers) | more)
     else:
-        for line in (*status_lines(counts, subscribers), *incident_lines(incidents)):
+        lines = (*status_lines(counts, subscribers), *incident_lines(incidents), *untold_lines(untold))
+        for line in lines:
             typer.echo(line)
-    return NEEDS_A_LOOK if needs_a_look(counts) or incidents else 0
+    failed = any(one.state in ("uncertain", "dead") for one in untold)
+    return NEEDS_A_LOOK if needs_a_look(counts) or incidents or failed else 0
 
 
 def needs_a_look(counts: "Counts") -> bool:
@@ -78,17 +85,46 @@ def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict
 
 
 def incidents_json(incidents: "Sequence[Incident]") -> list[dict[str, str]]:
-    """What is wrong with the sources, for machines."""
+    """What is wrong with sources and channels, for machines."""
     return [
-        {"source": one.source, "kind": one.kind, "what": one.what, "since": one.since.isoformat()}
+        {
+            "area": one.area,
+            "source": one.source,
+            "kind": one.kind,
+            "what": one.what,
+            "since": one.since.isoformat(),
+        }
         for one in incidents
+    ]
+
+
+def untold_json(untold: "Sequence[UntoldBulletin]") -> list[dict[str, str | None]]:
+    """Alarms that did not arrive for sure, for machines."""
+    return [
+        {
+            "target": one.target,
+            "subject": one.subject,
+            "state": one.state,
+            "error": one.error,
+            "created_at": one.created_at.isoformat(),
+        }
+        for one in untold
+    ]
+
+
+def untold_lines(untold: "Sequence[UntoldBulletin]") -> list[str]:
+    """The same for people."""
+    return [
+        f"ALARM        {one.state} to {plain(one.target)}: {plain(one.subject)}"
+        + (f" ({plain(one.error)})" if one.error else "")
+        for one in untold
     ]
 
 
 def incident_lines(incidents: "Sequence[Incident]") -> list[str]:
     """The same for people."""
     return [
-        f"SOURCE       {plain(one.source)}: {one.kind} ({plain(one.what)}), noticed {one.since:%Y-%m-%d %H:%M} UTC"
+        f"{'SOURCE ' if one.area == 'sources' else 'CHANNEL'}      {plain(one.source)}: {one.kind} ({plain(one.what)}), noticed {one.since:%Y-%m-%d %H:%M} UTC"
         for one in incidents
     ]
 

@@ -118,8 +118,9 @@ async def running(
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """The service at work; stopped at the end as `run` stops it."""
     stop = asyncio.Event()
+    token = parts.pop("token", api.token)
     service = ChatService(
-        BotClient(parts.get("token", api.token), api_url=api.url), kept, desk, VirtualClock(), waits=WAITS
+        BotClient(token, api_url=api.url), kept, desk, VirtualClock(), **{"waits": WAITS, **parts}
     )
     task = asyncio.create_task(service.run(stop))
     try:

@@ -12,6 +12,7 @@ from bot.adapters.botapi.client import BotClient
 from bot.adapters.chat.events import KINDS
 from bot.adapters.chat.replies import COMMANDS
 from bot.adapters.publishers.telegram import TelegramPublisher
+from bot.domain.errors import ChannelDown, StateLocked
 from bot.domain.subscriptions import Channel
 from tests.adapters.chat.conftest import FakeDesk, MemoryUpdates, a_subscriber, running, until
 from tests.builders import a_parcel, a_question
@@ -117,6 +118,35 @@ async def test_a_second_poller_is_named_and_the_conversation_goes_on_when_it_is_
         api.say(api.chat(1), "/help")
         await until(lambda: api.messages)
     await other.close()
+
+
+async def test_whoever_looks_after_the_bot_hears_whether_it_is_heard(
+    api: BotApi, desk: FakeDesk, kept: MemoryUpdates
+) -> None:
+    told: list[str] = []
+
+    async def heard(refusal: ChannelDown | None) -> None:
+        told.append(type(refusal).__name__)
+        if len(told) == 1:
+            raise StateLocked("busy")
+
+    async with running(api, desk, kept, token="123:wrong", heard=heard) as task:
+        await asyncio.wait_for(asyncio.shield(task), 5)
+    assert told == ["WrongToken"]
+    other = BotClient(api.token, api_url=api.url)
+    chat = api.chat(1)
+    async with running(api, desk, kept, heard=heard):
+        await until(lambda: api.calls["getUpdates"] == 1)
+        asking = asyncio.create_task(other.updates(offset=None, wait=timedelta(seconds=20), kinds=KINDS))
+        await until(lambda: len(told) > 1)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        for count in (1, 2):
+            api.say(chat, "/help")
+            await until(lambda: len(api.messages) == count)  # noqa: B023
+    await other.close()
+    assert set(told[1:-1]) == {"SecondPoller"}
+    assert told[-1] == "NoneType"
 
 
 async def test_a_short_flood_wait_delays_the_answer_and_a_long_one_drops_it(

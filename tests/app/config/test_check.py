@@ -112,8 +112,17 @@ def test_folders_that_are_missing_and_alarms_to_nobody_are_warned_of() -> None:
     _, warnings = check_files(
         write("watch: {folders: [seeds, sedes]}\nsource_alarm: {to: [a, A1]}", PERSON), {}
     )
-    assert [(warning.line, warning.column) for warning in warnings] == [(1, 26), (2, 24)]
-    assert warnings[1].message == "no subscriber has the id 'A1'; did you mean 'a'?"
+    assert [(warning.line, warning.column) for warning in warnings] == [(1, 26), (2, 21), (2, 24)]
+    assert warnings[2].message == "no subscriber has the id 'A1'; did you mean 'a'?"
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_alarm_to_somebody_with_only_a_feed_is_warned_of() -> None:
+    feed_only = "subscribers: [{id: a, channels: [{atom: true}], keywords: [rag]}]"
+    _, warnings = check_files(write("source_alarm: {to: [a]}", feed_only), {})
+    assert warnings[0].message == (
+        "a would not hear of it: alarms go by telegram or email, never into a feed"
+    )
 
 
 @pytest.mark.usefixtures("folder")

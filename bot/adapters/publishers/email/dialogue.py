@@ -63,8 +63,15 @@ class Dialogue:
             self.drop()
             raise
 
-    async def send(self, message: bytes, *, sender: str, recipient: str) -> None:
-        """Hand one mail over; raises NotSent, or OutcomeUnknown where the answer after the final dot was not seen."""
+    async def prepare(self, message: bytes, *, sender: str, recipient: str) -> None:
+        """All of the mail but its final dot; raises NotSent. When it is cancelled, the connection is given up."""
+        try:
+            await self._prepare(message, sender=sender, recipient=recipient)
+        except asyncio.CancelledError:
+            self.drop()
+            raise
+
+    async def _prepare(self, message: bytes, *, sender: str, recipient: str) -> None:
         size = [f"SIZE={len(message)}"] if self._client.supports_extension("size") else []
         with self._nothing_sent("sender"):
             await self._client.mail(sender, options=size)
@@ -76,6 +83,9 @@ class Dialogue:
             raise self._refused("data", reply.code, reply.message)
         with self._nothing_sent("data"):
             await self._write(_LEADING_DOT.sub(b"..", message))
+
+    async def finish(self) -> None:
+        """The final dot and its answer; raises NotSent or OutcomeUnknown."""
         code, text = await self._finish()
         if not code < _FIRST_REFUSAL:
             raise self._refused("content", code, text)

@@ -2,8 +2,10 @@
 
 from typing import Protocol
 
+from bot.adapters.publishers.email.bulletins import compose_bulletin
 from bot.adapters.publishers.email.compose import compose, message_id, message_name, recipient
 from bot.adapters.publishers.email.settings import EmailSettings
+from bot.domain.bulletins import Bulletin
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import Refused
 from bot.domain.subscriptions import ChannelKind
@@ -41,6 +43,17 @@ class EmailPublisher:
             name=message_name(parcel),
         )
         return Receipt(message=message_id(parcel, self._settings))
+
+    async def tell(self, bulletin: Bulletin) -> Receipt:
+        """The Message-ID, once the transport has the bulletin; raises a DeliveryError."""
+        mail = compose_bulletin(bulletin, self._settings)
+        await self._transport.deliver(
+            mail.content,
+            sender=self._settings.sender.address,
+            recipient=mail.recipient,
+            name=bulletin.name,
+        )
+        return Receipt(message=mail.message_id)
 
     async def close(self) -> None:
         await self._transport.close()

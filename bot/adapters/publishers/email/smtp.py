@@ -3,16 +3,23 @@
 import asyncio
 import logging
 import ssl
+from collections.abc import Awaitable
 from datetime import timedelta
+from typing import Literal, TypeVar
 
 from bot.adapters.publishers.email.dialogue import Dialogue
 from bot.adapters.publishers.email.server import SmtpServer
-from bot.domain.errors import NotSent
+from bot.domain.errors import NotSent, TryLater
 
 MAILS_PER_CONNECTION = 100
 IDLE_LIMIT = timedelta(seconds=30)
 """Servers hang up on silent clients after some minutes; we open a new connection before that."""
+GIVE_UP = timedelta(minutes=2)
+"""For all of a mail before its final dot, from waiting for a connection on. With the answer to the dot, which
+gets `timeout` more, that is well below the lease on the mail.
+"""
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
@@ -27,6 +34,7 @@ class SmtpTransport:
         hello_name: str = "localhost",
         tls: ssl.SSLContext | None = None,
         timeout: timedelta = timedelta(seconds=60),
+        give_up: timedelta = GIVE_UP,
         connections: int = 1,
     ) -> None:
         self._server = server
@@ -34,6 +42,7 @@ class SmtpTransport:
         self._hello_name = hello_name
         self._tls = tls
         self._timeout = timeout.total_seconds()
+        self._give_up = give_up.total_seconds()
         self._slots = asyncio.Semaphore(connections)
         self._idle: list[tuple[Dialogue, float]] = []
         self._said_plain = False
@@ -43,10 +52,13 @@ class SmtpTransport:
 
     async def deliver(self, message: bytes, *, sender: str, recipient: str, name: str) -> None:  # noqa: ARG002
         """Hand the mail over; raises a DeliveryError, and OutcomeUnknown only after the final dot."""
-        async with self._slots:
-            dialogue = await self._kept() or await self._opened()
+        deadline = asyncio.get_running_loop().time() + self._give_up
+        await self._by(deadline, self._slots.acquire(), scope="channel")
+        try:
+            dialogue = await self._by(deadline, self._connection(), scope="channel")
             try:
-                await dialogue.send(message, sender=sender, recipient=recipient)
+                await self._by(deadline, dialogue.prepare(message, sender=sender, recipient=recipient))
+                await dialogue.finish()
             except NotSent:
                 await self._keep(dialogue)
                 raise
@@ -54,11 +66,30 @@ class SmtpTransport:
                 dialogue.drop()
                 raise
             await self._keep(dialogue)
+        finally:
+            self._slots.release()
 
     async def close(self) -> None:
         while self._idle:
             dialogue, _ = self._idle.pop()
             await dialogue.quit()
+
+    async def _by(
+        self, deadline: float, work: Awaitable[_T], *, scope: Literal["target", "channel"] = "target"
+    ) -> _T:
+        """What the work gives; TryLater where it is not done by then."""
+        try:
+            async with asyncio.timeout_at(deadline) as patience:
+                return await work
+        except TimeoutError as error:
+            if not patience.expired():
+                raise
+            raise TryLater(
+                f"{self._server}: took more than {self._give_up:.0f} s for one mail", scope=scope
+            ) from error
+
+    async def _connection(self) -> Dialogue:
+        return await self._kept() or await self._opened()
 
     async def _kept(self) -> Dialogue | None:
         """A connection from before that still answers."""

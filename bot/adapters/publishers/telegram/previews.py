@@ -9,9 +9,11 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.adapters.botapi.alerts import render_alert
+from bot.adapters.botapi.bulletins import render_bulletin
 from bot.adapters.botapi.messages import Message
 from bot.adapters.publishers.telegram.preview import html_preview, plain_preview
 from bot.adapters.publishers.telegram.quiz import quiz_poll
+from bot.domain.bulletins import Bulletin
 from bot.domain.delivery import Kind, Parcel, Receipt
 from bot.domain.errors import Refused, TryLater
 from bot.domain.quizzes.repair import Poll
@@ -86,16 +88,31 @@ class PreviewPublisher:
             content=content,
             is_reply=parcel.reply_to is not None,
         )
+        await self._keep(preview)
+        order = content.order if isinstance(content, Poll) else ()
+        return Receipt(message=f"preview-{parcel.batch}", option_order=order)
+
+    async def tell(self, bulletin: Bulletin) -> Receipt:
+        """The same for a bulletin."""
+        preview = Preview(
+            kind="alert",
+            address=bulletin.target.address,
+            batch=bulletin.name,
+            created_at=bulletin.created_at,
+            content=render_bulletin(bulletin),
+        )
+        await self._keep(preview)
+        return Receipt(message=f"preview-{bulletin.name}")
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    async def _keep(self, preview: Preview) -> None:
         for sink in self._sinks:
             try:
                 await asyncio.to_thread(sink, preview)
             except OSError as error:
                 raise TryLater(f"the preview cannot be kept: {error}") from error
-        order = content.order if isinstance(content, Poll) else ()
-        return Receipt(message=f"preview-{parcel.batch}", option_order=order)
-
-    async def close(self) -> None:
-        """Nothing is held open."""
 
     def _rendered(self, parcel: Parcel) -> Message | Poll:
         if parcel.kind == "quiz":

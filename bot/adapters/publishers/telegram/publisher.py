@@ -1,18 +1,22 @@
 """The Telegram channel: renders a parcel and hands it to the bot."""
 
+import asyncio
 import html
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import TypeVar
 
 from bot.adapters.botapi.addresses import Place, parse_place
 from bot.adapters.botapi.alerts import render_alert
+from bot.adapters.botapi.bulletins import render_bulletin
 from bot.adapters.botapi.client import DEFAULT_API_URL, BotClient, SentPoll
 from bot.adapters.botapi.messages import Message
 from bot.adapters.botapi.outcomes import NamesNeeded, NotModified, TopicGone
 from bot.adapters.publishers.telegram.quiz import quiz_poll
+from bot.domain.bulletins import Bulletin
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import DeliveryError, NotSent, OutcomeUnknown, Refused, TryLater
 from bot.domain.quizzes.repair import Poll
@@ -21,6 +25,8 @@ from bot.domain.subscriptions import ChannelKind
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+_BETWEEN = timedelta(seconds=1, milliseconds=2)
+"""From the answer to a message to the poll behind it: one chat takes one message a second."""
 
 
 class TelegramPublisher:
@@ -51,6 +57,12 @@ class TelegramPublisher:
         self._flooded.clear()
         return receipt
 
+    async def tell(self, bulletin: Bulletin) -> Receipt:
+        """The message's id, once Telegram has the bulletin; raises a DeliveryError."""
+        place, message = parse_place(bulletin.target.address), render_bulletin(bulletin)
+        sent = await self._in_topic(place, lambda where: self._client.send(where, message))
+        return Receipt(message=str(sent))
+
     async def close(self) -> None:
         await self._client.close()
 
@@ -72,7 +84,8 @@ class TelegramPublisher:
             sent = await self._send_poll(place, poll, reply_to)
         else:
             sent = await self._ask_with_preface(place, poll, poll.preface, reply_to)
-        return Receipt(message=str(sent.message), poll=sent.poll, option_order=poll.order)
+        messages = 1 if poll.preface is None else 2
+        return Receipt(message=str(sent.message), poll=sent.poll, option_order=poll.order, messages=messages)
 
     async def _ask_with_preface(
         self, place: Place, poll: Poll, preface: str, reply_to: int | None
@@ -84,6 +97,7 @@ class TelegramPublisher:
         """
         text = Message(html=html.escape(preface, quote=False))
         before = await self._in_topic(place, lambda where: self._client.send(where, text, reply_to=reply_to))
+        await asyncio.sleep(_BETWEEN.total_seconds())
         try:
             return await self._send_poll(place, poll, before)
         except NotSent:

@@ -1,5 +1,6 @@
 """Mails over real SMTP on loopback: TLS as asked for, and no doubt about what went out."""
 
+import asyncio
 import logging
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 from bot.adapters.publishers.email import EmailPublisher, EmailSettings, Mailbox, SmtpServer, SmtpTransport
 from bot.adapters.publishers.email import smtp as smtp_module
 from bot.domain.errors import ChannelDown, OutcomeUnknown, Refused, TargetGone, TryLater
+from bot.pipeline import courier
+from bot.pipeline.dispatch import LEASE
 from tests.builders import a_parcel
-from tests.rigs.smtp import HANG_UP, HANG_UP_IN_BODY, SmtpRig, TlsPair, self_signed
+from tests.rigs.smtp import HANG_UP, HANG_UP_IN_BODY, SILENCE, SmtpRig, TlsPair, self_signed
 
 PASSWORD = "correct horse 7"
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n.A line with a dot.\r\n..\r\n"
@@ -202,6 +205,35 @@ async def test_a_connection_lost_after_the_final_dot_is_uncertain() -> None:
         with pytest.raises(OutcomeUnknown):
             await deliver(a_transport(rig))
     assert len(rig.mails) == 1
+
+
+@pytest.mark.parametrize("phase", ["mail", "rcpt", "data"])
+async def test_a_mail_that_takes_too_long_before_its_final_dot_was_not_sent(phase) -> None:
+    async with SmtpRig() as rig:
+        rig.answer(phase, SILENCE)
+        transport = a_transport(rig, give_up=timedelta(seconds=0.3))
+        with pytest.raises(TryLater, match="for one mail") as told:
+            await deliver(transport)
+        assert told.value.scope == "target"
+        await deliver(transport)
+        await transport.close()
+    assert len(rig.mails) == 1
+
+
+async def test_who_waits_too_long_for_a_connection_was_not_sent() -> None:
+    async with SmtpRig() as rig:
+        rig.answer("data", SILENCE)
+        transport = a_transport(rig, give_up=timedelta(seconds=0.3))
+        ends = await asyncio.gather(deliver(transport), deliver(transport), return_exceptions=True)
+        await deliver(transport)
+        await transport.close()
+    assert [type(end) for end in ends] == [TryLater, TryLater]
+    assert len(rig.mails) == 1
+
+
+def test_one_mail_takes_no_longer_than_half_the_lease_on_it_and_its_answer() -> None:
+    assert smtp_module.GIVE_UP + timedelta(seconds=60) <= LEASE * 0.6
+    assert courier.GIVE_UP < LEASE
 
 
 async def test_an_answer_that_never_comes_after_the_final_dot_is_uncertain() -> None:

@@ -8,7 +8,7 @@ import pytest
 from bot.adapters.publishers.telegram import Preview, PreviewPublisher, plain_preview, render_alert
 from bot.domain.delivery import Receipt
 from bot.domain.errors import TryLater
-from tests.builders import a_parcel, a_question, a_reason, an_edition, an_item
+from tests.builders import a_bulletin, a_parcel, a_question, a_reason, an_edition, an_item
 
 
 async def test_a_preview_is_kept_as_a_page_and_as_a_text(tmp_path: Path) -> None:
@@ -77,3 +77,10 @@ def test_no_line_of_a_text_preview_is_too_wide_and_no_word_is_lost() -> None:
     widths = [sum(2 if "\u2e80" < sign < "\ufb00" else 1 for sign in line) for line in text.split("\n")]
     assert max(widths) <= 40
     assert "".join(title.split()) in "".join(text.replace("│", "").split())
+
+
+async def test_a_bulletin_is_kept_as_a_message(tmp_path: Path) -> None:
+    receipt = await PreviewPublisher(tmp_path).tell(a_bulletin())
+    (text,) = tmp_path.rglob("*.txt")
+    assert "has fallen silent" in text.read_text()
+    assert receipt.message.startswith("preview-alarm")

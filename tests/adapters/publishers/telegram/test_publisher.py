@@ -17,7 +17,7 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
-from tests.builders import a_paper, a_parcel, a_question, a_reason, an_edition, an_item
+from tests.builders import a_bulletin, a_paper, a_parcel, a_question, a_reason, an_edition, an_item
 from tests.rigs.botapi import BotApi, Fault
 
 
@@ -163,6 +163,37 @@ async def test_a_question_without_room_in_the_poll_is_told_in_a_message_before(
     assert all(option in preface.text for option in options)
     assert (preface.reply_to, poll.reply_to) == (int(alert.message), preface.id)
     assert poll.options == ("A", "B", "C")
+
+
+async def test_a_poll_and_the_message_before_it_are_two_messages_a_second_apart() -> None:
+    async with BotApi(paced=True) as api:
+        api.chat(1)
+        publisher = TelegramPublisher(api.token, api_url=api.url)
+        options = tuple(letter * 500 for letter in "xyz")
+        receipt = await publisher.send(quiz(question=a_question("Which?", *options, answer=0)))
+        await publisher.close()
+        assert api.pace is not None
+        assert (api.pace.refused, receipt.messages) == (0, 2)
+        assert (len(api.messages), len(api.polls), api.complaints) == (1, 1, [])
+
+
+async def test_a_bulletin_arrives_with_its_subject_in_bold_and_none_of_its_words_become_links(
+    publisher: TelegramPublisher, api: BotApi
+) -> None:
+    receipt = await publisher.tell(a_bulletin(text="File <a.md> & more.\n\nNoticed by @nobody."))
+    (message,) = api.messages
+    assert receipt == Receipt(message=str(message.id))
+    assert message.content.words("Bold") == ("The source “tables” has fallen silent",)
+    assert [one.kind for one in message.content.entities] == ["Bold"]
+    assert "File <a.md> & more." in message.text.replace("\u2060", "")
+
+
+async def test_a_bulletin_to_a_topic_that_is_gone_goes_to_the_chat(
+    publisher: TelegramPublisher, api: BotApi
+) -> None:
+    api.chat(-1001, kind="supergroup")
+    await publisher.tell(a_bulletin(address="-1001/7"))
+    assert [message.chat.id for message in api.messages] == [-1001]
 
 
 async def test_the_message_before_a_poll_is_taken_back_when_the_poll_is_refused(

@@ -1,0 +1,56 @@
+"""Incidents and the bulletins on them, as the operator sees them."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from bot.adapters.clock import SystemClock
+from bot.adapters.store import Store
+from bot.domain.alarms import Incident
+from bot.pipeline.ports.alarms import BulletinEnd
+from tests.app.cli.conftest import Paperboy
+from tests.builders import a_bulletin
+
+
+def a_state(home: Path, state: str) -> None:
+    """A state with a bulletin that ended so just now."""
+    store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
+    with store.incidents.change() as tx:
+        tx.plan_bulletins([a_bulletin()])
+    (claimed,) = store.bulletins.claim_bulletins(
+        now, lease=timedelta(minutes=5), limit=1, kinds=("telegram",)
+    )
+    end = BulletinEnd(number=claimed.number, state=state, error="timeout")  # type: ignore[arg-type]
+    store.bulletins.settle_bulletins([end], now)
+    store.close()
+
+
+def test_an_alarm_that_did_not_arrive_for_sure_is_shown_everywhere(home: Path, paperboy: Paperboy) -> None:
+    a_state(home, "uncertain")
+    ran = paperboy("status")
+    assert ran.code == 1
+    assert "ALARM        uncertain to telegram:1: The source “tables” has fallen silent (timeout)" in ran.out
+    (told,) = paperboy("status", "--json").json["alarms_not_sent"]
+    assert (told["target"], told["state"], told["error"]) == ("telegram:1", "uncertain", "timeout")
+    assert "is uncertain: timeout" in paperboy("doctor").out
+
+
+def test_an_alarm_that_still_waits_is_shown_and_nothing_to_act_on(home: Path, paperboy: Paperboy) -> None:
+    a_state(home, "pending")
+    ran = paperboy("status")
+    assert ran.code == 0
+    assert "pending to telegram:1" in ran.out
+    assert "has fallen silent" not in paperboy("doctor").out
+
+
+def test_incidents_of_sources_and_channels_are_told_apart(home: Path, paperboy: Paperboy) -> None:
+    store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
+    silent = Incident(source="tables", kind="silent", what="nothing", since=now)
+    poller = Incident(source="telegram", kind="second poller", what="Conflict", since=now, area="channels")
+    with store.incidents.change() as tx:
+        tx.keep_incidents([silent, poller])
+    store.close()
+    ran = paperboy("status")
+    assert ran.code == 1
+    assert "SOURCE       tables: silent (nothing)" in ran.out
+    assert "CHANNEL      telegram: second poller (Conflict)" in ran.out
+    assert [one["area"] for one in paperboy("status", "--json").json["incidents"]] == ["sources", "channels"]
