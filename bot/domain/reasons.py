@@ -6,13 +6,15 @@ from itertools import islice
 
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Paper
-from bot.domain.query import Document, document_of, match
+from bot.domain.query import Document, Query, document_of, match
 from bot.domain.search.likeness import Likeness, written_words
 from bot.domain.subscriptions import Subscriber, Subscription
 
 _MOST_HITS = 8
 _REMEMBERED = 256
 """Papers whose words are kept: the same ones are asked for again for each feed and message of a day."""
+_FOUND = 4096
+"""Answers that are kept: a paper goes to several places of a person, is edited, and its questions follow."""
 
 
 def reasons(
@@ -32,16 +34,22 @@ def reasons(
 
 def why_of(subscription: Subscription, paper: Paper, likeness: Likeness | None = None) -> tuple[Why, ...]:
     """What in the paper makes the subscription match (at most eight things); nothing where it does not."""
-    document = _document(paper)
     if subscription.query is not None:
-        found = match(subscription.query, document) or ()
-        return _whys(Why(term=hit.term, field=hit.field, text=hit.text) for hit in found)
+        return _found(subscription.query, subscription.query.text, paper)
+    document = _document(paper)
     near = likeness.nearest(subscription.like, paper.id, document) if likeness else None
     if near is None:
         return ()
     return _whys(
         Why(term=term, field=field, text=text) for term, field, text in written_words(near, document)
     )
+
+
+@lru_cache(maxsize=_FOUND)
+def _found(query: Query, text: str, paper: Paper) -> tuple[Why, ...]:  # noqa: ARG001 - equal queries may be written otherwise
+    """What the query, written like this, finds in the paper."""
+    found = match(query, _document(paper)) or ()
+    return _whys(Why(term=hit.term, field=hit.field, text=hit.text) for hit in found)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -8,13 +8,13 @@ from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.ports import FeedWriter, Shelf, StoredPaper, Tokens
+from bot.pipeline.ports import FeedWriter, Noted, Shelf, StoredPaper, Tokens
 from bot.pipeline.roster import Roster
 
 EVERYTHING = "all"
 _REMEMBERED = 20_000
-_Reasoned = tuple[str, PaperId, datetime, int, tuple[str, ...]]
-"""Subscriber, paper, when it last gained something, how many digests named it, and the subscriptions."""
+_Remembered = tuple[Noted, FeedEntry]
+"""What was noticed, with the paper as it was then, and the entry made of it."""
 _NO_NEWS = datetime(2026, 1, 1, tzinfo=UTC)
 """When a feed without entries was last updated: some fixed moment, so that its bytes stay the same."""
 
@@ -37,7 +37,7 @@ class FeedDesk:
         self._tokens = tokens
         self._roster = roster
         self._site = site
-        self._known: dict[_Reasoned, tuple[Reason, ...]] = {}
+        self._known: dict[tuple[str, PaperId], _Remembered] = {}
         self._known_for: Audience | None = None
 
     def everything(self) -> Feed:
@@ -48,9 +48,11 @@ class FeedDesk:
     def of(self, subscriber: Subscriber) -> Feed:
         """A subscriber's own: what was noticed for them, with the reasons."""
         noted = self._shelf.noted(subscriber.id, self._site.entries)
-        entries = tuple(
-            self._entry(one.stored, self._reasons(subscriber, one.stored, one.subscriptions)) for one in noted
-        )
+        lasting = not any(
+            one.like for one in subscriber.subscriptions
+        )  # what is near changes with every paper
+        make = self._remembered if lasting else self._personal
+        entries = tuple(make(subscriber, one) for one in noted)
         token = self._tokens.issue("feed", subscriber.id)
         title = f"{self._site.title}: {subscriber.id}"
         return self._feed(f"subscriber/{subscriber.id}", title, entries, f"/feeds/{token}.atom")
@@ -81,20 +83,22 @@ class FeedDesk:
         """Changes whenever any feed may be another one: with what is stored, and with what people ask for."""
         return f"{self._shelf.edition()}-{self._roster.audience.fingerprint}"
 
-    def _reasons(
-        self, subscriber: Subscriber, stored: StoredPaper, names: tuple[str, ...]
-    ) -> tuple[Reason, ...]:
-        """The reasons, remembered: of a feed's entries only the newest are new each time it is written."""
+    def _remembered(self, subscriber: Subscriber, noted: Noted) -> FeedEntry:
+        """The entry, made once: of a feed's entries only the newest are new each time it is written."""
         audience = self._roster.audience
         if audience is not self._known_for or len(self._known) > _REMEMBERED:
             self._known, self._known_for = {}, audience
-        if any(one.like for one in subscriber.subscriptions):  # what is near changes with every paper
-            return self._roster.reasons(subscriber, stored.paper, names)
-        key = (subscriber.id, stored.paper.id, stored.changed_at, len(stored.paper.sources), names)
         known = self._known
-        if key not in known:
-            known[key] = self._roster.reasons(subscriber, stored.paper, names)
-        return known[key]
+        before = known.get((subscriber.id, noted.stored.paper.id))
+        if before is not None and before[0] == noted:
+            return before[1]
+        entry = self._personal(subscriber, noted)
+        known[subscriber.id, entry.paper.id] = noted, entry
+        return entry
+
+    def _personal(self, subscriber: Subscriber, noted: Noted) -> FeedEntry:
+        paper = noted.stored.paper
+        return self._entry(noted.stored, self._roster.reasons(subscriber, paper, noted.subscriptions))
 
     def _feed(self, name: str, title: str, entries: tuple[FeedEntry, ...], path: str) -> Feed:
         return Feed(

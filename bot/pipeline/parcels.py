@@ -91,7 +91,7 @@ class Packer:
         if not shown:
             return Packed(parcel=None, limited=limited, note="over the daily limit")
         earlier = self._outbox.unnamed(claim.key)
-        known = self._shelf.stored(paper for _, paper in earlier)
+        known = self._shelf.stored(paper for _, paper in earlier) if earlier else {}
         parcel = self._parcel(
             claim,
             subscriber,
@@ -179,8 +179,7 @@ class Packer:
 
     def _items(self, rows: Sequence[ClaimedRow], claim: Claim, subscriber: Subscriber) -> tuple[Item, ...]:
         ids = [row.paper for row in rows]
-        stored = self._shelf.stored(ids)
-        noticed = self._shelf.notices_on(subscriber.id, ids)
+        noted = self._shelf.noted_on(subscriber.id, ids)
         channels = [one for one in subscriber.channels if one.target in (claim.key, claim.target.key)]
         allowed = frozenset(
             subscription.name
@@ -189,8 +188,8 @@ class Packer:
         )
 
         def item(paper_id: PaperId) -> Item:
-            paper = stored[paper_id].paper
-            names = allowed.intersection(noticed.get(paper_id, ()))
+            paper = noted[paper_id].stored.paper
+            names = allowed.intersection(noted[paper_id].subscriptions)
             quiz = self._carried(paper, subscriber.language, quizzes)
             return Item(paper=paper, reasons=self._roster.reasons(subscriber, paper, names), quiz=quiz)
 

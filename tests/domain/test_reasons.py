@@ -39,3 +39,13 @@ def test_a_corrected_paper_is_explained_anew():
     alice = a_subscriber(asks=("quantum",))
     assert reasons(alice, HALA, {"quantum"})[0].why == ()
     assert reasons(alice, a_paper(title="Quantum Hala"), {"quantum"})[0].why[0].text == "Quantum"
+
+
+def test_equal_queries_are_each_quoted_as_they_were_written():
+    paper = a_paper(1, title="Language Models")
+    written = ["language models", "Language Models"]
+    people = [a_subscriber(name, asks=(name,)) for name in written]
+    told = [
+        reasons(person, paper, [name])[0].why[0].term for person, name in zip(people, written, strict=True)
+    ]
+    assert told == written

@@ -90,8 +90,10 @@ def _write_ahead(cursor: sqlite3.Cursor, patience: timedelta) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:  # waits for nobody, so that there is no error to be translated
+        connection.connection.cursor().execute("BEGIN")
 
 
 @contextmanager

@@ -2,19 +2,32 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, select
 
 from bot.adapters.store.codec import paper_of
 from bot.adapters.store.engine import reading
-from bot.adapters.store.numbers import subscriber_number
-from bot.adapters.store.schema import NEWEST_FIRST, meta, notices, papers
-from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.held_papers import HeldPapers
+from bot.adapters.store.schema import NEWEST_FIRST, meta, papers
+from bot.adapters.store.statements import Statement, chunks, insert
 from bot.domain.notices import Rarity
 from bot.domain.papers import Paper, PaperId
 from bot.pipeline.ports import Noted, StoredPaper
+
+_NEWEST_FIRST = "papers.date DESC NULLS LAST, papers.position"
+_NEWEST = Statement(f"SELECT id FROM papers ORDER BY {_NEWEST_FIRST} LIMIT :most")
+_THEIRS = "notices.subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
+_NOTED = Statement(
+    "SELECT papers.id, notices.subscriptions FROM notices JOIN papers ON papers.position = notices.paper"
+    f" WHERE {_THEIRS} ORDER BY {_NEWEST_FIRST} LIMIT :most"
+)
+_NOTICES = Statement(
+    "SELECT papers.id, notices.subscriptions FROM papers JOIN notices ON notices.paper = papers.position"
+    f" WHERE {_THEIRS} AND papers.id = ANY(:ids)"
+)
+_RARITY = Statement(f"SELECT subscriptions, count(*) FROM notices WHERE {_THEIRS} GROUP BY subscriptions")
 
 
 class StoredShelf:
@@ -22,11 +35,13 @@ class StoredShelf:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._held = HeldPapers()
 
     def newest(self, limit: int) -> tuple[StoredPaper, ...]:
         with reading(self._engine) as connection:
-            rows = connection.execute(select(papers).order_by(*NEWEST_FIRST).limit(limit))
-            return tuple(map(_stored, rows))
+            ids = list(_NEWEST.run(connection, most=limit).scalars())
+            found = self._held.of(connection, _edition(connection), ids)
+        return tuple(found[one] for one in map(PaperId, ids))
 
     def every_paper(self) -> Iterator[Paper]:
         query = select(papers.c.id, papers.c.content).order_by(*NEWEST_FIRST)
@@ -36,56 +51,39 @@ class StoredShelf:
                 yield paper_of(paper_id, content)
 
     def stored(self, ids: Iterable[PaperId]) -> dict[PaperId, StoredPaper]:
-        found: dict[PaperId, StoredPaper] = {}
+        wanted = list[str](ids)
+        if not wanted:
+            return {}
         with reading(self._engine) as connection:
-            for chunk in chunks(ids):
-                for row in connection.execute(select(papers).where(papers.c.id.in_(chunk))):
-                    found[PaperId(row.id)] = _stored(row)
-        return found
+            return self._held.of(connection, _edition(connection), wanted)
 
     def noted(self, subscriber: str, limit: int) -> tuple[Noted, ...]:
-        newest = (  # sorted without dragging along what all of them say
-            select(papers.c.id, notices.c.subscriptions)
-            .join(notices, notices.c.paper == papers.c.position)
-            .where(notices.c.subscriber == subscriber_number(subscriber))
-            .order_by(*NEWEST_FIRST)
-            .limit(limit)
-            .subquery()
-        )
-        query = (
-            select(papers, newest.c.subscriptions)
-            .join(newest, newest.c.id == papers.c.id)
-            .order_by(*NEWEST_FIRST)
-        )
         with reading(self._engine) as connection:
-            return tuple(
-                Noted(stored=_stored(row), subscriptions=tuple(json.loads(row.subscriptions)))
-                for row in connection.execute(query)
-            )
+            rows: Sequence[Any] = _NOTED.run(connection, subscriber=subscriber, most=limit).all()
+            found = self._held.of(connection, _edition(connection), [row[0] for row in rows])
+        return tuple(
+            Noted(stored=found[paper], subscriptions=tuple(json.loads(names))) for paper, names in rows
+        )
+
+    def noted_on(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, Noted]:
+        wanted = list[str](ids)
+        with reading(self._engine) as connection:
+            found = self._held.of(connection, _edition(connection), wanted)
+            names = _noticed(connection, subscriber, wanted)
+        return {
+            paper: Noted(stored=stored, subscriptions=names.get(paper, ())) for paper, stored in found.items()
+        }
 
     def notices_on(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, tuple[str, ...]]:
-        found: dict[PaperId, tuple[str, ...]] = {}
         with reading(self._engine) as connection:
-            for chunk in chunks(ids):
-                query = (
-                    select(papers.c.id, notices.c.subscriptions)
-                    .join(papers, papers.c.position == notices.c.paper)
-                    .where(notices.c.subscriber == subscriber_number(subscriber), papers.c.id.in_(chunk))
-                )
-                for paper, names in connection.execute(query):
-                    found[PaperId(paper)] = tuple(json.loads(names))
-        return found
+            return _noticed(connection, subscriber, ids)
 
     def rarity(self, subscriber: str) -> Rarity:
-        query = (
-            select(notices.c.subscriptions, func.count())
-            .where(notices.c.subscriber == subscriber_number(subscriber))
-            .group_by(notices.c.subscriptions)
-        )
         counts: Counter[str] = Counter()
         total = 0
         with reading(self._engine) as connection:
-            for names, count in connection.execute(query):
+            rows: Sequence[Any] = _RARITY.run(connection, subscriber=subscriber).all()
+            for names, count in rows:
                 total += count
                 counts.update(dict.fromkeys(json.loads(names), count))
         return Rarity(counts=dict(counts), notices=total)
@@ -95,12 +93,21 @@ class StoredShelf:
             return _edition(connection)
 
 
+def _noticed(connection: Connection, subscriber: str, ids: Iterable[str]) -> dict[PaperId, tuple[str, ...]]:
+    found: dict[PaperId, tuple[str, ...]] = {}
+    for chunk in chunks(ids):
+        rows: Sequence[Any] = _NOTICES.run(connection, subscriber=subscriber, ids=chunk).all()
+        found.update({PaperId(paper): tuple(json.loads(names)) for paper, names in rows})
+    return found
+
+
 _EDITION = "edition"
 """The row of `meta` that counts how often the shelf changed."""
+_THE_EDITION = Statement("SELECT value FROM meta WHERE key = :key")
 
 
 def _edition(connection: Connection) -> str:
-    return connection.execute(select(meta.c.value).where(meta.c.key == _EDITION)).scalar() or "0"
+    return str(_THE_EDITION.run(connection, key=_EDITION).scalar() or "0")
 
 
 def next_edition(connection: Connection) -> None:
@@ -108,11 +115,3 @@ def next_edition(connection: Connection) -> None:
     value = str(int(_edition(connection)) + 1)
     statement = insert(connection, meta).values(key=_EDITION, value=value)
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
-
-
-def _stored(row: Any) -> StoredPaper:
-    return StoredPaper(
-        paper=paper_of(row.id, row.content),
-        first_seen_at=row.first_seen_at,
-        changed_at=row.changed_at,
-    )

@@ -27,8 +27,15 @@ class StoredTokens:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._secret: bytes | None = None
+        self._issued: dict[tuple[Purpose, str], str] = {}
 
     def issue(self, purpose: Purpose, subject: str) -> str:
+        known = self._issued.get((purpose, subject))
+        if known is None:
+            known = self._issued[purpose, subject] = self._issue(purpose, subject)
+        return known
+
+    def _issue(self, purpose: Purpose, subject: str) -> str:
         digest = hmac.digest(self._the_secret(), f"{purpose}\n{subject}".encode(), "sha256")
         token = base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
         if self.subject(purpose, token) is None:

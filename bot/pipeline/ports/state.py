@@ -46,6 +46,10 @@ class Shelf(Protocol):
         """The newest papers noticed for a subscriber."""
         ...
 
+    def noted_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, Noted]:
+        """Those of the papers that are stored, with what was noticed for a subscriber; in one look."""
+        ...
+
     def notices_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, tuple[str, ...]]: ...
 
     def rarity(self, subscriber: str) -> Rarity:
