@@ -1,15 +1,22 @@
-"""Leadership by PostgreSQL's advisory locks: held by a connection of its own, and gone with it."""
+"""Leadership by a lock that is gone with its holder: PostgreSQL's advisory locks, each held by a connection of
+its own, or beside a SQLite state a locked file for each role.
+"""
 
 import asyncio
+import fcntl
 import logging
+import os
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
 from bot.adapters.store.postgresql import LOCKS, foreign_errors, own_connection
+from bot.domain.errors import StateError
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -23,14 +30,14 @@ _NO_ANSWER = timedelta(seconds=1)
 
 
 class StoredLeadership:
-    """See the port. On SQLite who asks leads: one process is what it is for."""
+    """See the port. In a SQLite state that is no file, who asks leads."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def lead(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
         if self._engine.dialect.name == "sqlite":
-            await work()
+            await self._lead_here(role, work)
             return
         while True:
             try:
@@ -45,6 +52,45 @@ class StoredLeadership:
                     "leader.interrupted", extra={"role": role, "error": " ".join(str(error).split())}
                 )
             await asyncio.sleep(PULSE.total_seconds())
+
+    async def _lead_here(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
+        """The same among the processes of one machine: the system frees the locks of those that are gone."""
+        state = self._engine.url.database
+        if not state or state == ":memory:":
+            await work()
+            return
+        with _lock_file(Path(f"{state}.{role.replace(' ', '-')}.lock")) as file:
+            waiting = False
+            while not _locked(file):
+                if not waiting:
+                    _log.warning(
+                        "leader.waiting", extra={"role": role, "for": "another paperboy on this state"}
+                    )
+                    waiting = True
+                await asyncio.sleep(PULSE.total_seconds())
+            await work()
+
+
+@contextmanager
+def _lock_file(path: Path) -> Iterator[int]:
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateError(f"{path} cannot be written: {error.strerror}") from error
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a file system that knows no locks: as good as alone
+        _log.warning("leader.no_locks", extra={"error": error.strerror})
+    return True
 
 
 async def _elected(connection: "AsyncConnection", role: str) -> None:
