@@ -1,6 +1,5 @@
 """`paperboy doctor`: sources, subscriptions and channels, and what to do about them."""
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,6 +67,8 @@ def _examined(
     finally:
         store.close()
     if online:
+        import asyncio  # every other command starts without it
+
         yield from asyncio.run(channel_checks.online_findings(settings))
 
 

@@ -20,13 +20,17 @@ _ODD = re.compile(
     "\u061c\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u1ab0-\u1eff\u200b-\u200f"
     "\u202a-\u202e\u2060-\u209f\u20d0-\u218b\u2460-\u24ff\u2c60-\u2c7f\u3200-\u33ff\ua720-\ua7ff\uab30-\uab6f"
     "\ufb00-\ufb06\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uff07\uff10-\uff5a\U0001d400-\U0001d7ff"
-    "\U00010780-\U000107bf\U0001f100-\U0001f1ff\U0001fbf0-\U0001fbf9]"
+    "\U00010780-\U000107bf\U0001f100-\U0001f1ff\U0001fbf0-\U0001fbf9"
+    "\u2e80-\u2fdf\u3038-\u303a\u3190-\u319f\uf900-\ufaff\U0001f200-\U0001f2ff\U0002f800-\U0002fa1f]"
 )
-"""Signs that fold to ASCII letters or vanish from words: accents, ligatures, styled letters, joiners."""
+"""Signs that fold to ASCII letters or to ideographs, or vanish from words: accents, ligatures, styled letters,
+joiners, radicals.
+"""
 _PICTURE = "\ufe0f"
 """Makes the sign before it a picture; by far the most common odd sign, and it folds to nothing."""
 _APOSTROPHES = ("'", "\u2019")
 _LETTERS = "a-z0-9"
+_IDEOGRAPHS = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]+")
 
 
 def probed(text: str) -> str | None:
@@ -66,6 +70,8 @@ def _words(atom: Atom) -> tuple[Word, ...]:
 def _has_word(word: Word) -> Probe:
     """Whether one of the word's possible beginnings stands where a word begins."""
     needles = _needles(word)
+    if all(map(_IDEOGRAPHS.fullmatch, needles)):
+        return lambda text: any(needle in text for needle in needles)
     if not all(needle and needle.isascii() for needle in needles):
         return lambda _text: True
     search = re.compile(f"(?<![{_LETTERS}])(?:{'|'.join(map(re.escape, sorted(needles)))})").search

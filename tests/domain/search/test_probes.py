@@ -1,5 +1,7 @@
 """The cheap look never misses what the evaluation finds."""
 
+import re
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from bot.adapters.paper_codec import paper_text, searchable
 from bot.domain.papers import Edition, Paper, Point, Summary
 from bot.domain.query import Query, document_of, match, parse
+from bot.domain.query.folding import plain_form
 from bot.domain.query.language import atoms
 from bot.domain.query.plurals import beginnings, singular
 from bot.domain.search.probes import least_lacking, one_of, probed
@@ -112,6 +115,20 @@ def test_every_word_has_one_of_the_beginnings_of_its_singular(word: str):
 )
 def test_odd_plurals_are_thought_of(word: str, plural: str):
     assert any(plural.startswith(beginning) for beginning in beginnings(word))
+
+
+def test_no_sign_that_stands_for_an_ideograph_is_sure_to_be_something_else():
+    variants = [sign for sign in map(chr, range(0x110000)) if unicodedata.decomposition(sign)]
+    folded = [(sign, plain_form(sign)) for sign in variants]
+    ideographs = [(sign, word) for sign, word in folded if re.search("[\u3400-\u4dbf\u4e00-\u9fff]", word)]
+    assert len(ideographs) > 1000
+    assert all(probed(sign) is None or could(parse(word), a_paper(title=sign)) for sign, word in ideographs)
+
+
+def test_a_paper_without_the_ideographs_asked_for_does_not_pass():
+    assert could(parse("扩散模型"), a_paper(title="一种扩散模型"))
+    assert not could(parse("扩散模型"), a_paper(title="一种语言模型"))
+    assert not could(parse("扩散*"), a_paper(title="A diffusion model"))
 
 
 @pytest.mark.parametrize("text", ["leverage", "storage of graphs", "dragging"])
