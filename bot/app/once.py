@@ -95,8 +95,10 @@ async def run_once(house: "House", looked: Looked) -> Done:
     import asyncio  # a pass with nothing to do ends before it needs this
 
     from bot.app.service import take_in
+    from bot.pipeline.departures import forget_feeds
 
     taken = await asyncio.to_thread(take_in, house, looked.whole)
+    await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.audience, house.feed_writer)
     await asyncio.to_thread(house.quizzes.look_after, house.clock.now())
     ends: Counter[str] = Counter()
     give_up = house.clock.now() + _LONGEST

@@ -20,6 +20,7 @@ from bot.domain.alarms import SECOND_POLLER, STOPPED
 from bot.domain.arrivals import Found, Settling
 from bot.domain.errors import ChannelDown, StateError
 from bot.pipeline.alarms import SourceWatch
+from bot.pipeline.departures import forget_feeds
 from bot.pipeline.ingest import Taken
 from bot.pipeline.roster import meet, open_for_new
 from bot.pipeline.upkeep import thin
@@ -177,6 +178,7 @@ class Service:
             self._ticker.wake("sources")
         if self._announce and not waiting:
             announce, self._announce = self._announce, None
+            await self._forget_feeds()
             if "deliver" in self._roles:
                 await self._house.dispatcher.flush()
             await announce(taken)
@@ -241,7 +243,12 @@ class Service:
         async with self._taking:
             await asyncio.to_thread(house.roster.replace, subscribers)
             await asyncio.to_thread(take_in, house, ())
+        await self._forget_feeds()
         self._wake_delivery()
+
+    async def _forget_feeds(self) -> None:
+        house = self._house
+        await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.audience, house.feed_writer)
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         if self._house.settings.web.listen:

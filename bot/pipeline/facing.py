@@ -1,8 +1,9 @@
 """What those who face people may ask and do: the web server's library and the conversation's desk."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
-from bot.domain.delivery import STOPPED, UNSUBSCRIBED, Parcel, Target
+from bot.domain.delivery import OWN_WISH, STOPPED, UNSUBSCRIBED, Parcel, Target
 from bot.domain.feeds import Feed
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
@@ -79,7 +80,9 @@ class ChatDesk:
         return bool(self.subscribers_at(chat)) and self._outbox.suspend(self._place(chat), STOPPED, now)
 
     def resume(self, chat: str, now: datetime) -> bool:
-        return self._outbox.revive(self._place(chat), now)
+        revived = [self._outbox.revive(self._place(chat), now)]
+        revived += [self._outbox.revive(place, now) for place in self._lost_topics(chat)]
+        return any(revived)
 
     def message(self, batch: str, chat: str) -> Parcel | None:
         found = self._outbox.rows_of(batch)
@@ -87,6 +90,17 @@ class ChatDesk:
             return None
         subscriber = self._roster.subscriber(found[0].subscriber)
         return self._packer.shown_again(found[0], subscriber) if subscriber else None
+
+    def _lost_topics(self, chat: str) -> Iterator[str]:
+        """Places of the chat's topics that its service gave up on; who stopped a topic goes on in the topic."""
+        channels = (one for who in self._roster.audience.subscribers.values() for one in who.channels)
+        topics = dict.fromkeys(
+            one.address for one in channels if one.kind == "telegram" and one.address.startswith(f"{chat}/")
+        )
+        for place in map(self._place, topics):
+            known = self._outbox.place(place)
+            if known is not None and known.suspended is not None and known.suspended not in OWN_WISH:
+                yield place
 
     def _place(self, chat: str) -> str:
         return self._outbox.place_at("telegram", chat) or f"telegram:{chat}"

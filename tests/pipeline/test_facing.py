@@ -128,6 +128,24 @@ async def test_somebody_who_had_blocked_the_bot_comes_back(world: MakeWorld):
     assert await made.send() == {"sent": 1}
 
 
+async def test_a_forum_that_is_back_revives_its_topics_but_those_that_wished_to_be_left(world: MakeWorld):
+    topics = ["-1001/7", "-1001/8", "-1001/9"]
+    made = started(
+        world,
+        *(a_subscriber(f"s{n}", a_channel(address=address)) for n, address in enumerate(topics)),
+        a_subscriber("mail", a_channel("email", "a@b.c")),
+    )
+    made.telegram.answer(TargetGone("bot was kicked from the supergroup chat"), to="-1001/7")
+    made.read("a.md", a_digest(1))
+    await made.send()
+    assert made.desk.stop("-1001/8", NOW)
+    assert made.desk.resume("-1001", NOW)
+    assert not made.desk.resume("-1001", NOW)
+    await made.send()
+    assert [one.target.address for one in made.telegram.taken] == ["-1001/8", "-1001/9", "-1001/7"]
+    assert list(made.store.outbox.counts(NOW).suspended) == ["telegram:-1001/8"]
+
+
 async def test_a_message_is_shown_again_whole_to_the_chat_it_went_to(world: MakeWorld):
     made = started(world, a_subscriber(daily_limit=2))
     made.read("a.md", a_digest(1, 2, 3))

@@ -45,7 +45,7 @@ class DropButtons:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deliver:
-    """Something was planned that may go out now."""
+    """Something waits that may go out now."""
 
 
 Action = Say | Acknowledge | DropButtons | Deliver
@@ -69,11 +69,11 @@ class Conversation:
             case Pressed():
                 return self._pressed(event)
             case Membership(chat=chat, is_member=is_member):
-                self._turn(chat, on=is_member)
-                return ()
+                changed = self._turn(chat, on=is_member)
+                return (Deliver(),) if changed and is_member else ()
 
     def _command(self, command: Command, *, may_change: bool) -> tuple[Action, ...]:
-        chat = command.chat
+        chat, resumed = command.chat, False
         if self._study is not None and command.name in STUDY_COMMANDS:
             return self._studied(command, self._study)
         match command.name:
@@ -95,7 +95,8 @@ class Conversation:
             case _:
                 return ()
         reply_to = None if chat.is_private else command.message
-        return (Say(place=chat.place, message=message, reply_to=reply_to),)
+        said = Say(place=chat.place, message=message, reply_to=reply_to)
+        return (said, Deliver()) if resumed else (said,)
 
     def _studied(self, command: Command, study: StudyTalk) -> tuple[Action, ...]:
         reply = study.reply(command, self._now())

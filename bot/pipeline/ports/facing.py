@@ -61,7 +61,10 @@ class Desk(Protocol):
         ...
 
     def resume(self, chat: str, now: datetime) -> bool:
-        """Take the chat's suspension back; False where there was none."""
+        """Take back the chat's suspension, and those of its topics that nobody wished.
+
+        False where there was none.
+        """
         ...
 
     def message(self, batch: str, chat: str) -> Parcel | None:

@@ -205,3 +205,22 @@ async def test_blocking_stops_and_coming_back_revives(
         api.unblock(chat)
         await until(lambda: desk.stopped == set())
     assert api.messages == []
+
+
+async def test_what_waited_for_a_chat_that_is_back_goes_out_at_once(
+    api: BotApi, desk: FakeDesk, kept: MemoryUpdates
+) -> None:
+    desk.subscribers = [a_subscriber("alice", Channel(kind="telegram", address="1"))]
+    chat = api.chat(1)
+    rung: list[bool] = []
+    async with running(api, desk, kept, wake=lambda: rung.append(True)):
+        api.block(chat)
+        await until(lambda: desk.stopped == {"1"})
+        api.unblock(chat)
+        await until(lambda: rung == [True])
+        desk.stopped = {"1"}
+        api.say(chat, "/start")
+        await until(lambda: rung == [True, True])
+        api.say(chat, "/start")
+        await until(lambda: len(api.messages) == 2)
+    assert rung == [True, True]
