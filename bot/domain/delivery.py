@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Literal, cast, get_args
+from typing import Literal, Protocol, TypeVar, cast, get_args
 
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, PaperId, Question
@@ -163,18 +163,25 @@ MOST_PAPERS = 100
 """A message covers at most this many papers; what is left goes into the next one."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OpenRow:
+class OpenRow(Protocol):
     """What decides which rows of a place go out together."""
 
-    seq: int
-    subscriber: str
-    kind: Kind
-    batch: int | None
-    """The message that the row belongs to already."""
+    @property
+    def subscriber(self) -> str: ...
+
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def batch(self) -> int | None:
+        """The message that the row belongs to already."""
+        ...
 
 
-def next_message(rows: Sequence[OpenRow], channel: ChannelKind) -> tuple[OpenRow, ...]:
+_OpenRow = TypeVar("_OpenRow", bound=OpenRow)
+
+
+def next_message(rows: Sequence[_OpenRow], channel: ChannelKind) -> tuple[_OpenRow, ...]:
     """The rows, of one place and oldest first, that its next message takes; empty for none.
 
     A message that was tried before goes again with exactly its rows. Otherwise all alerts of the first

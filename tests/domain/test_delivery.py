@@ -1,7 +1,9 @@
 """The outbox row: its key, how long a retry waits, and which rows go out together."""
 
 import random
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -14,11 +16,12 @@ from bot.domain.delivery import (
     MOST_PAPERS,
     OPEN,
     STATES,
-    OpenRow,
+    Kind,
     Target,
     channel_rest,
     delivery_key,
     next_message,
+    parts_of_key,
     retry_wait,
 )
 from bot.domain.papers import PaperId
@@ -27,11 +30,18 @@ from bot.domain.subscriptions import ChannelKind
 PAPER = PaperId("arxiv:2509.14008")
 
 
-def row(seq: int, kind: str = "alert", subscriber: str = "alice", batch: str | None = None) -> OpenRow:
-    return OpenRow(seq=seq, kind=kind, subscriber=subscriber, batch=batch)  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class Waiting:
+    seq: int
+    kind: Kind = "alert"
+    subscriber: str = "alice"
+    batch: int | None = None
 
 
-def seqs(rows: list[OpenRow], channel: ChannelKind = "telegram") -> list[int]:
+row = Waiting
+
+
+def seqs(rows: list[Waiting], channel: ChannelKind = "telegram") -> list[int]:
     return [one.seq for one in next_message(rows, channel)]
 
 
@@ -153,3 +163,23 @@ def test_message_by_message_every_row_goes_once_and_the_oldest_first(
         assert message[0] == left[0]
         assert len({(one.kind, one.subscriber, one.batch) for one in message}) == 1 or message[0].batch
         left = [one for one in left if one not in message]
+
+
+KEYS = st.tuples(
+    st.sampled_from(
+        ["telegram:-100123/7", "email:a|b@example.org", "email:x|alert|y@example.org", "atom:alice"]
+    ),
+    st.sampled_from(get_args(Kind)),
+    st.sampled_from(["arxiv:2509.14008", "title:0123456789abcdef"]),
+    st.sampled_from(["", "one", "again:2:0123456789ab", "20260918T080000000000-0123456789ab"]),
+)
+
+
+@given(KEYS)
+def test_a_key_tells_what_it_was_made_of(parts: tuple[str, Kind, PaperId, str]):
+    assert parts_of_key(delivery_key(*parts)) == parts
+
+
+@pytest.mark.parametrize("key", ["", "telegram:1", "telegram:1|alert|", "telegram:1|mail|arxiv:2509.14008"])
+def test_what_is_no_key_has_no_parts(key: str):
+    assert parts_of_key(key) is None

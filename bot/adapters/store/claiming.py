@@ -11,7 +11,7 @@ from bot.adapters.store.places import refresh_ready
 from bot.adapters.store.schema import micros, moment_of
 from bot.adapters.store.statements import Statement, inserting, updating
 from bot.adapters.store_version import KINDS, STATES
-from bot.domain.delivery import Kind, OpenRow, Target, delivery_key, next_message
+from bot.domain.delivery import Kind, Target, delivery_key, next_message
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.ports import Claim, ClaimedRow
@@ -84,13 +84,17 @@ class _Row(NamedTuple):
 
     seq: int
     target: int
-    subscriber: int
-    kind: int
+    subscriber_number: int
+    code: int
     part: str
     batch: int | None
     attempts: int
-    paper_id: PaperId
-    name: str
+    paper: PaperId
+    subscriber: str
+
+    @property
+    def kind(self) -> Kind:
+        return _KINDS[self.code]
 
 
 class _Place(NamedTuple):
@@ -111,12 +115,14 @@ def claim(
 ) -> tuple[Claim, ...]:
     """See the port; inside a transaction that writes."""
     moment = micros(now)
-    ready = _READY.run(connection, now=moment, kinds=list(kinds), most=limit)
+    ready = _READY.rows(connection, now=moment, kinds=list(kinds), most=limit)
     places = {row[0]: _Place._make(row) for row in ready}
     if not places:
         return ()
     rows = _rows(connection, places, moment)
-    taken = [(place, _message(place.kind, rows[number])) for number, place in places.items() if rows[number]]
+    taken = [
+        (place, next_message(rows[number], place.kind)) for number, place in places.items() if rows[number]
+    ]
     refresh_ready(connection, [place.key for number, place in places.items() if not rows[number]])
     tried = _tried(connection, {message[0].batch for _, message in taken if message[0].batch is not None})
     claims = [_claim(place, message, tried, now, new_batch) for place, message in taken]
@@ -130,35 +136,22 @@ def _rows(connection: Connection, places: Iterable[int], now: int) -> dict[int, 
     Where a message that was tried before comes next, exactly its rows.
     """
     found: dict[int, list[_Row]] = defaultdict(list)
-    for row in map(_Row._make, _DUE.run(connection, places=list(places), now=now, most=_LOOKED_AT)):
+    for row in map(_Row._make, _DUE.rows(connection, places=list(places), now=now, most=_LOOKED_AT)):
         found[row.target].append(row)
     tried = [rows[0].batch for rows in found.values() if rows[0].batch is not None]
     if tried:
         again: dict[int, list[_Row]] = defaultdict(list)
-        for row in map(_Row._make, _AGAIN.run(connection, messages=tried)):
+        for row in map(_Row._make, _AGAIN.rows(connection, messages=tried)):
             again[row.target].append(row)
         found.update(again)
     return found
-
-
-def _message(kind: ChannelKind, rows: Sequence[_Row]) -> Sequence[_Row]:
-    if len(rows) == 1:
-        return rows
-    by_seq = {row.seq: row for row in rows}
-    candidates = [
-        OpenRow(seq=row.seq, subscriber=row.name, kind=_KINDS[row.kind], batch=row.batch) for row in rows
-    ]
-    return [by_seq[row.seq] for row in next_message(candidates, kind)]
 
 
 def _tried(connection: Connection, messages: Collection[int]) -> dict[int, tuple[str, int]]:
     """The name of each message, and when it was made."""
     if not messages:
         return {}
-    return {
-        number: (name, made)
-        for number, name, made in map(tuple, _TRIED.run(connection, messages=list(messages)))
-    }
+    return {number: (name, made) for number, name, made in _TRIED.rows(connection, messages=list(messages))}
 
 
 def _claim(
@@ -169,7 +162,7 @@ def _claim(
     new_batch: Callable[[], str],
 ) -> Claim:
     head = message[0]
-    kind = _KINDS[head.kind]
+    kind = head.kind
     number = head.seq if head.batch is None else head.batch
     name, made = tried[number] if head.batch is not None else (new_batch(), None)
     return Claim(
@@ -177,13 +170,13 @@ def _claim(
         batch=name,
         key=place.key,
         target=Target(kind=place.kind, address=place.address),
-        subscriber=head.name,
+        subscriber=head.subscriber,
         kind=kind,
         rows=tuple(
             ClaimedRow(
                 seq=row.seq,
-                key=delivery_key(place.key, kind, row.paper_id, row.part),
-                paper=row.paper_id,
+                key=delivery_key(place.key, kind, row.paper, row.part),
+                paper=row.paper,
                 part=row.part,
             )
             for row in message
@@ -203,7 +196,14 @@ def _take(
     _BEGIN_MESSAGE.run(
         connection,
         [
-            (one.number, one.batch, place.number, rows[0].subscriber, rows[0].kind, micros(one.created_at))
+            (
+                one.number,
+                one.batch,
+                place.number,
+                rows[0].subscriber_number,
+                rows[0].code,
+                micros(one.created_at),
+            )
             for (place, rows), one in both
             if rows[0].batch is None
         ],

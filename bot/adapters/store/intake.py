@@ -1,10 +1,10 @@
 """Taking digests in: everything that one digest brings is stored together or not at all."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, or_, select
@@ -234,39 +234,45 @@ class StoredTransaction:
     def plan(self, deliveries_: Sequence[Delivery], now: datetime) -> int:
         if not deliveries_:
             return 0
-        rows = self._numbered(deliveries_, micros(now))
-        count = _PLAN.run(self._connection, rows)
-        due: dict[int, int] = {}
-        for row in rows:
-            place, moment = row[0], row[_DUE_AT]
-            if due.get(place, moment) >= moment:
-                due[place] = moment
-        _READY_BY.run(self._connection, list(due.items()))
+        count = 0
+        for rows in self._numbered(deliveries_, micros(now)):
+            count += _PLAN.run(self._connection, rows)
+            due: dict[int, int] = {}
+            for row in rows:
+                place, moment = row[0], row[_DUE_AT]
+                if due.get(place, moment) >= moment:
+                    due[place] = moment
+            _READY_BY.run(self._connection, list(due.items()))
         if count:
             ring(self._connection)
         return count
 
-    def _numbered(self, deliveries_: Sequence[Delivery], now: int) -> list[tuple[Any, ...]]:
-        """The rows, each place's together and in the order given: so they lie in the tables and their indices."""
-        places = numbered_targets(self._connection, {one.target for one in deliveries_})
+    def _numbered(self, deliveries_: Sequence[Delivery], now: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows, some places at a time, each place's together and in the order given: so they will lie in
+        the table and its indices.
+        """
+        waiting: dict[str, list[Delivery]] = defaultdict(list)
+        for one in deliveries_:
+            waiting[one.target].append(one)
+        places = numbered_targets(self._connection, waiting)
         people = numbered_subscribers(self._connection, {one.subscriber for one in deliveries_})
         numbers = numbers_of_papers(self._connection, {one.paper for one in deliveries_})
         moments = {moment: micros(moment) for moment in {one.due_at for one in deliveries_}}
-        rows: list[tuple[Any, ...]] = [
-            (
-                places[one.target],
-                people[one.subscriber],
-                KINDS[one.kind],
-                numbers[one.paper],
-                one.part,
-                STATES[one.state],
-                moments[one.due_at],
-                now,
-            )
-            for one in deliveries_
-        ]
-        rows.sort(key=itemgetter(0))
-        return rows
+        for targets in chunks(waiting):
+            yield [
+                (
+                    places[target],
+                    people[one.subscriber],
+                    KINDS[one.kind],
+                    numbers[one.paper],
+                    one.part,
+                    STATES[one.state],
+                    moments[one.due_at],
+                    now,
+                )
+                for target in targets
+                for one in waiting[target]
+            ]
 
 
 def _digest_row(one: TakenDigest, now: datetime) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, select
+from sqlalchemy import Connection, ScalarSelect, select
 
 from bot.adapters.store.schema import papers, subscribers, targets
 from bot.adapters.store.statements import Statement, inserting
@@ -88,13 +88,9 @@ def numbers_of_deliveries(connection: Connection, keys: Iterable[str]) -> dict[s
     if not wanted:
         return {}
     columns = zip(("targets", "papers", "kinds", "parts"), map(list, zip(*wanted, strict=True)), strict=True)
-    rows = _DELIVERIES.run(connection, rows=list(wanted), **dict(columns))
-    return {wanted[row[:4]]: row[4] for row in map(_plain, rows)}
+    rows = _DELIVERIES.rows(connection, rows=list(wanted), **dict(columns))
+    return {wanted[row[:4]]: row[4] for row in rows}
 
 
 def _numbers(connection: Connection, statement: Statement, names: Collection[Any]) -> dict[Any, int]:
-    return dict(map(_plain, statement.run(connection, names=list(names))))
-
-
-def _plain(row: Row[Any]) -> tuple[Any, ...]:
-    return tuple(row)
+    return dict(statement.rows(connection, names=list(names)))

@@ -6,12 +6,14 @@ everything as it is until they are done. So a digest that several machines see i
 cannot go out as it was while its paper changes.
 """
 
+import time
 from datetime import timedelta
+from selectors import EVENT_READ, DefaultSelector
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.exc import DisconnectionError, NoSuchModuleError
 
 from bot.domain.errors import StateError
 
@@ -52,7 +54,6 @@ def engine(url: URL, patience: timedelta) -> Engine:
     try:
         made = create_engine(
             url.set(drivername="postgresql+psycopg"),
-            pool_pre_ping=True,
             pool_size=_CONNECTIONS,
             max_overflow=_MORE_CONNECTIONS,
             connect_args=_arguments(url, settings),
@@ -62,6 +63,8 @@ def engine(url: URL, patience: timedelta) -> Engine:
             "PostgreSQL needs a driver that is not installed: pip install 'paperboy-bot[postgresql]'"
         ) from error
     event.listen(made, "connect", _settle_connection)
+    event.listen(made, "checkin", _remember_when)
+    event.listen(made, "checkout", _make_sure)
     return made
 
 
@@ -90,6 +93,31 @@ def queue(connection: Connection, *, alone: bool) -> None:
     """Take the gate until the transaction ends."""
     how = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
     connection.exec_driver_sql(f"SELECT {how}({LOCKS}, {_GATE})")
+
+
+_TRUSTED = 1.0
+"""Seconds after which a connection is asked whether it still works before it is used again."""
+
+
+def _remember_when(_connection: Any, record: Any) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _make_sure(connection: Any, record: Any, _proxy: object) -> None:
+    """One that the server has closed is replaced by the pool (and so are all others).
+
+    A server that closes a connection says so first, which waits to be read.
+    """
+    with DefaultSelector() as selector:
+        selector.register(connection, EVENT_READ)
+        heard = selector.select(timeout=0)
+    if not heard and time.monotonic() - record.info.get("used", 0.0) < _TRUSTED:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except foreign_errors() as error:
+        raise DisconnectionError from error
 
 
 def _settle_connection(connection: Any, _record: object) -> None:

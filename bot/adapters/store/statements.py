@@ -45,6 +45,12 @@ class Statement:
         lists = {name: json.dumps(value) for name, value in values.items() if isinstance(value, list)}
         return connection.exec_driver_sql(self._sqlite, {**values, **lists})
 
+    def rows(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
+        """What a query finds, as the driver gives it."""
+        with self.run(connection, **values) as result:
+            assert result.cursor is not None
+            return list(result.cursor.fetchall())
+
 
 class ForEach:
     """One statement carried out for many rows at a cost of microseconds each.
@@ -57,7 +63,7 @@ class ForEach:
     def __init__(self, *, sqlite: str, postgresql: str, columns: dict[str, str]) -> None:
         numbers = {name: number for number, name in enumerate(columns, start=1)}
         arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
-        self._width = len(columns)
+        self._kinds = tuple(columns.values())
         self._sqlite = _NAMED.sub(lambda found: f"?{numbers[found[1]]}", sqlite)
         self._postgresql = postgresql.replace("{given}", f"unnest({arrays}) AS given({', '.join(columns)})")
 
@@ -67,8 +73,14 @@ class ForEach:
             return 0
         if connection.dialect.name == "sqlite":
             return connection.exec_driver_sql(self._sqlite, list(rows)).rowcount
-        arrays = tuple(list(values) for values in zip(*rows, strict=True))
+        columns = zip(self._kinds, zip(*rows, strict=True), strict=True)
+        arrays = tuple(list(values) if kind == "text" else _numbers(values) for kind, values in columns)
         return connection.exec_driver_sql(self._postgresql, arrays).rowcount
+
+
+def _numbers(values: Iterable[int | None]) -> str:
+    """An array as PostgreSQL reads it; the driver would look at each number for what needs quoting."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
 def inserting(table: str, columns: dict[str, str], *, on_conflict: str) -> ForEach:

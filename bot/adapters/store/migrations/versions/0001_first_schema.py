@@ -85,7 +85,7 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("(settled_at IS NULL) = (state IN (0, 1, 2))", name="settled"),
+        sa.CheckConstraint("(settled_at IS NULL) = (state <= 2)", name="settled"),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_deliveries")),
     )
     op.create_index(
