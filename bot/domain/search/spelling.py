@@ -6,18 +6,16 @@ in full misses its initials. Each is tried on the papers at hand; only what they
 """
 
 import difflib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
 from bot.domain.query import Document, Query
 from bot.domain.query.documents import UNFOLDED
-from bot.domain.query.evaluation import test_of
 from bot.domain.query.folding import folded_form
 from bot.domain.query.language import And, Atom, Near, Node, Not, Or, Phrase, Word, atoms, both, either
+from bot.domain.search.counting import Papers
 
 Change = Literal[
     "without quotes", "in any case", "written as one", "written apart", "its initials", "close to it"
@@ -66,24 +64,16 @@ class Speller:
     """Tries spellings on the documents of many papers."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
-        self._documents = documents
-
-    @cached_property
-    def _vocabulary(self) -> Counter[str]:
-        """Folded words to how many papers have them."""
-        words: Counter[str] = Counter()
-        for document in self._documents:
-            words.update(set(document.line("", "folded").split()))
-        return words
+        self._papers = Papers(documents)
 
     def better(self, query: Query) -> tuple[Spelling, ...]:
         """Spellings that would find more, the one that finds most first."""
-        found = self._count(query.root)
+        found = self._papers.count(query.root)
         tried: dict[str, Spelling] = {}
         for atom in atoms(query.root):
             for change, node in self._variants(atom):
                 root = replaced(query.root, atom, node)
-                would_find = self._count(root)
+                would_find = self._papers.count(root)
                 if would_find > found:
                     text = str(root)
                     tried.setdefault(
@@ -119,8 +109,8 @@ class Speller:
         whole = _with_words(phrase, (*phrase.words[:-1], Word(text=folded_form(last.text), mode="folded")))
         return Noise(
             term=phrase.written,
-            found=self._count(either((whole, _plain(phrase, last)))),
-            looser=self._count(phrase),
+            found=self._papers.count(either((whole, _plain(phrase, last)))),
+            looser=self._papers.count(phrase),
             words=self._frequent(lambda word: word.startswith(last.text), last.text),
         )
 
@@ -128,17 +118,14 @@ class Speller:
         letters = phrase.words[0].text.lower()
         return Noise(
             term=phrase.written,
-            found=self._count(phrase),
-            looser=sum(letters in document.line("", "plain") for document in self._documents),
+            found=self._papers.count(phrase),
+            looser=sum(letters in document.line("", "plain") for document in self._papers.documents),
             words=self._frequent(lambda word: letters in word, letters),
         )
 
     def _frequent(self, wanted: Callable[[str], bool], itself: str) -> tuple[str, ...]:
-        others = ((word, n) for word, n in self._vocabulary.items() if word != itself and wanted(word))
+        others = ((word, n) for word, n in self._papers.vocabulary.items() if word != itself and wanted(word))
         return tuple(word for word, _ in sorted(others, key=lambda one: (-one[1], one[0]))[:4])
-
-    def _count(self, node: Node) -> int:
-        return sum(map(test_of(node), self._documents))
 
     def _variants(self, atom: Atom) -> Iterator[tuple[Change, Node]]:
         if isinstance(atom, Near) or atom.scope in UNFOLDED:
@@ -152,38 +139,38 @@ class Speller:
         yield from (("written as one", either((atom, node))) for node in self._as_one(atom))
         yield from (("written apart", either((atom, node))) for node in self._apart(atom))
         yield from (("its initials", either((atom, node))) for node in self._initials(atom))
-        if not self._count(atom):
+        if not self._papers.count(atom):
             yield from (("close to it", node) for node in self._close(atom))
 
     def _as_one(self, phrase: Phrase) -> Iterator[Node]:
         for place, (left, right) in enumerate(pairwise(phrase.words)):
             joined = folded_form(left.text + right.text)
-            if self._vocabulary[joined] >= _LIKELY:
+            if self._papers.vocabulary[joined] >= _LIKELY:
                 yield _with_words(phrase, (*phrase.words[:place], _word(joined), *phrase.words[place + 2 :]))
 
     def _apart(self, phrase: Phrase) -> Iterator[Node]:
         for place, word in enumerate(phrase.words):
             for cut in range(3, len(word.text) - 2):
                 pair = (_word(word.text[:cut]), _word(word.text[cut:]))
-                if all(self._vocabulary[one.text] >= _LIKELY for one in pair):
+                if all(self._papers.vocabulary[one.text] >= _LIKELY for one in pair):
                     apart = _with_words(phrase, (*phrase.words[:place], *pair, *phrase.words[place + 1 :]))
-                    if self._count(_with_words(phrase, pair)) >= _LIKELY:
+                    if self._papers.count(_with_words(phrase, pair)) >= _LIKELY:
                         yield apart
 
     def _initials(self, phrase: Phrase) -> Iterator[Node]:
         """Initials that stand right behind the name, in brackets, in some papers: `Large Language Models (LLMs)`."""
         initials = "".join(word.text[0] for word in phrase.words)
-        if len(initials) < _SHORTEST_INITIALS or self._vocabulary[initials] < _LIKELY:
+        if len(initials) < _SHORTEST_INITIALS or self._papers.vocabulary[initials] < _LIKELY:
             return
         defined = _with_words(phrase, (*phrase.words, _word(initials)))
-        if self._count(defined) >= _LIKELY:
+        if self._papers.count(defined) >= _LIKELY:
             yield _with_words(phrase, (_word(initials),))
 
     def _close(self, phrase: Phrase) -> Iterator[Node]:
         for place, word in enumerate(phrase.words):
-            if self._vocabulary[word.text]:
+            if self._papers.vocabulary[word.text]:
                 continue
-            likely = [known for known, count in self._vocabulary.items() if count >= _LIKELY]
+            likely = [known for known, count in self._papers.vocabulary.items() if count >= _LIKELY]
             for near in difflib.get_close_matches(word.text, likely, n=1, cutoff=_ALIKE):
                 yield _with_words(phrase, (*phrase.words[:place], _word(near), *phrase.words[place + 1 :]))
 
