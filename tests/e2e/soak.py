@@ -8,8 +8,6 @@ Prints a scorecard after each round and a sum at the end; ends with 1 on one los
 
 import argparse
 import asyncio
-import email
-import email.policy
 import logging
 import os
 import random
@@ -22,23 +20,23 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.adapters.fakes import LoopClock, VirtualLoop
-from bot.adapters.store import Store
 from bot.app.replaying import prepare, replay
 from bot.domain.routing import question_part
 from tests.builders import NOW, a_quiz
 from tests.conftest import ROOT
+from tests.e2e import kills, machines
 from tests.rigs import crowd
-from tests.rigs.botapi import BotApi, Chat
+from tests.rigs.botapi import BotApi
+from tests.rigs.home import Home
 from tests.rigs.strict import StrictTelegram, now_and_then
 
-CHATS = 40
-PAPERS_A_DIGEST = 1
 KILLS = 5
 """So many digests come in while it is killed: all their papers together still stand open in one message."""
+POINTS = 20
+"""So many kills at points of a day in each round."""
 GRACE = 10.0
 """Seconds in which a SIGTERM must be obeyed."""
 
@@ -122,109 +120,6 @@ def flooded(rng: random.Random) -> Score:
         return runner.run(work())
 
 
-class Home:
-    """A whole paperboy as a process of its own, before an emulated Bot API."""
-
-    def __init__(self, folder: Path, api: BotApi) -> None:
-        self.folder = folder
-        self.api = api
-        self.papers: list[str] = []
-        self.chats = [1000 + number for number in range(CHATS)]
-        (folder / "config").mkdir()
-        (folder / "digests").mkdir()
-        (folder / "config" / "paperboy.yaml").write_text(
-            "watch: {folders: [digests], settle_seconds: 0.05}\nweb: {listen: ''}\nfirst_run: all\n"
-            f"telegram: {{token: '{api.token}', api_url: '{api.url}'}}\n"
-        )
-        people = "".join(
-            f"  - {{id: p{chat}, channels: [{{telegram: {chat}}}, {{email: p{chat}@example.org}}],"
-            " keywords: [language models]}\n"
-            for chat in self.chats
-        )
-        (folder / "config" / "subscriptions.yaml").write_text("subscribers:\n" + people)
-        for chat in self.chats:
-            api._chats.add(Chat(id=chat))
-
-    def drop_digest(self) -> None:
-        """One more digest whose papers everybody is to hear of."""
-        number = len(self.papers) // PAPERS_A_DIGEST
-        day = datetime(2031, 1, 1, tzinfo=UTC) + timedelta(days=number)
-        rows = []
-        for _ in range(PAPERS_A_DIGEST):
-            arxiv = f"3101.{len(self.papers) + 1:05}"
-            self.papers.append(arxiv)
-            rows.append(
-                f"| Language Models, Part {arxiv} (Read more on [arXiv](https://arxiv.org/abs/{arxiv}) or "
-                f"[HuggingFace](https://huggingface.co/papers/{arxiv}))| Ada Example | It is about part {arxiv}. |"
-            )
-        head = (
-            f"## Papers for {day:%Y-%m-%d}\n\n| Title | Authors | Summary |\n|-------|---------|---------|\n"
-        )
-        target = self.folder / "digests" / f"{day:%Y-%m-%d}.md"
-        target.with_suffix(".tmp").write_text(head + "\n".join(rows) + "\n")
-        target.with_suffix(".tmp").rename(target)
-
-    def start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "bot", "run", "--only", "ingest,deliver"],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def in_chats(self) -> Counter[tuple[int, str]]:
-        """How often each paper stands in each chat."""
-        return Counter(
-            (message.chat.id, arxiv)
-            for message in self.api.messages
-            for arxiv in self.papers
-            if f"Part {arxiv}" in message.text
-        )
-
-    def in_mails(self) -> Counter[tuple[int, str]]:
-        found: Counter[tuple[int, str]] = Counter()
-        for path in (self.folder / "state" / "mail" / "new").glob("*"):
-            message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-            body = message.get_body(("plain",))
-            text = body.get_content() if body else ""
-            chat = int(str(message["To"]).partition("@")[0].strip("<p"))
-            found.update((chat, arxiv) for arxiv in self.papers if f"Part {arxiv}" in text)
-        return found
-
-    def look_up(self) -> int:
-        """As the operator does when the leases have ended: what did not arrive goes again; how many rows did."""
-        store = Store(f"sqlite:///{self.folder}/state/paperboy.sqlite3")
-        now = datetime.now(UTC)
-        store.outbox.expire(now + timedelta(minutes=6))
-        chats, mails = self.in_chats(), self.in_mails()
-        again = []
-        for row in store.outbox.list_rows(states=["uncertain", "dead"], keys=[], limit=9999):
-            kind, _, address = row.target.partition(":")
-            chat, arrived = (
-                (int(address), chats) if kind == "telegram" else (int(address[1 : address.index("@")]), mails)
-            )
-            if not arrived[chat, row.paper.removeprefix("arxiv:")]:
-                again.append(row.key)
-        store.outbox.retry(again, now)
-        store.close()
-        return len(again)
-
-    def expected(self) -> set[tuple[int, str]]:
-        return {(chat, arxiv) for chat in self.chats for arxiv in self.papers}
-
-    def wait_until_quiet(self, patience: float) -> None:
-        """Until everything is in its chats and mailboxes, or nothing has come for a while."""
-        since, before = time.monotonic(), -1
-        while time.monotonic() - since < patience:
-            chats, mails = self.in_chats(), self.in_mails()
-            if not self.expected() - chats.keys() and not self.expected() - mails.keys():
-                return
-            if chats.total() + mails.total() != before:
-                since, before = time.monotonic(), chats.total() + mails.total()
-            time.sleep(0.2)
-
-
 def killed(rng: random.Random) -> Score:
     """`kill -9` at any moment while digests come in; SIGTERM at the end."""
     folder = Path(tempfile.mkdtemp(prefix="paperboy-soak-"))
@@ -273,7 +168,25 @@ def _counted(home: Home, api: BotApi, slowest: float) -> Score:
     return Score(part="kill -9", expected=2 * len(home.expected()), lost=lost, repeated=repeated, note=note)
 
 
-PARTS: tuple[Callable[[random.Random], Score], ...] = (flooded, killed, replayed)
+def killed_at_points(rng: random.Random) -> Score:
+    """`kill -9` at some of all awaits and commits of a day; the whole of it: `python -m tests.e2e.kills`."""
+    expected, count = kills.killed_at_some(POINTS, rng)
+    note = f"{count.killed} kills, {count.uncertain} uncertain, {count.sent_again} sent again"
+    return Score(
+        part="kill -9 at points", expected=expected, lost=count.lost, repeated=count.repeated, note=note
+    )
+
+
+def shared(rng: random.Random) -> Score:
+    """Three processes on one PostgreSQL that die in turn; the whole of it: `python -m tests.e2e.machines`."""
+    count = machines.shared_by_machines(300, 1.5, rng)
+    note = f"{count.kills} kills, {count.doubtful} messages in doubt, {count.unseen} sent again"
+    return Score(
+        part="machines that die", expected=count.expected, lost=count.lost, repeated=count.repeated, note=note
+    )
+
+
+PARTS: tuple[Callable[[random.Random], Score], ...] = (flooded, killed, killed_at_points, shared, replayed)
 
 
 def main() -> int:

@@ -37,8 +37,8 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 class Cluster:
     """Processes on one state; `counted` is what the services took over, as the services tell it."""
 
-    def __init__(self, url: str) -> None:
-        self._command = [sys.executable, "-m", "tests.rigs.machine", url]
+    def __init__(self, url: str, *more: str) -> None:
+        self._command = [sys.executable, "-m", "tests.rigs.machine", url, *more]
         reading, self._writing = os.pipe()
         self._told = os.fdopen(reading, "rb")
         self._machines: dict[int, subprocess.Popen[bytes]] = {}
@@ -56,9 +56,17 @@ class Cluster:
 
     def kill_the_last_that_spoke(self) -> None:
         """In the middle of its work: its service has just taken something over."""
-        machine = self._machines.pop(self.counted[-1]["machine"])
+        self.kill(self.counted[-1]["machine"])
+
+    def kill(self, number: int) -> None:
+        """This one, the hard way."""
+        machine = self._machines.pop(number)
         machine.kill()
         machine.wait()
+
+    def working(self) -> list[int]:
+        """Those that have not come to their end."""
+        return [number for number, one in self._machines.items() if one.poll() is None]
 
     def start_no_more(self) -> None:
         """From here on the pipe ends with the last machine."""
@@ -92,7 +100,7 @@ async def test_machines_that_are_killed_lose_nothing_and_repeat_nothing(state: s
     world = machine.world(state, service)
     await world.send_all()  # the leases of the dead end, and what comes after goes out
     counted = Counter((one["to"], one["what"]) for one in cluster.counted)
-    counted.update(map(_told, service.taken))
+    counted.update(map(told, service.taken))
     assert max(counted.values()) == 1
     assert set(world.counts()) <= {"sent", "merged", "uncertain"}
 
@@ -103,13 +111,12 @@ async def test_machines_that_are_killed_lose_nothing_and_repeat_nothing(state: s
     unseen = [row.key for row in world.rows("uncertain") if row.batch not in seen]
     world.store.outbox.retry(unseen, world.clock.now())
     await world.send_all()
-    counted = Counter((one["to"], one["what"]) for one in cluster.counted) + Counter(
-        map(_told, service.taken)
-    )
+    counted = Counter((one["to"], one["what"]) for one in cluster.counted) + Counter(map(told, service.taken))
     assert len(counted) == counted.total() == machine.MESSAGES
     assert {row.batch for row in world.rows("uncertain")} == uncertain.keys() & seen
     world.close()
 
 
-def _told(parcel: Parcel) -> tuple[str, str]:
+def told(parcel: Parcel) -> tuple[str, str]:
+    """Where a message went, and what it said, as a machine tells it."""
     return parcel.target.key, parcel.question.question if parcel.question else "alert"

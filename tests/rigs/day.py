@@ -10,7 +10,8 @@ import os
 import signal
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +94,31 @@ PEOPLE: tuple[Subscriber, ...] = (
 )
 
 
-def the_world(url: str, ledger: Ledger, hook: Hook, clock: VirtualClock | None = None) -> World:
+def a_crowd(times: int) -> tuple[Subscriber, ...]:
+    """Those people so many times over, each with places of their own."""
+    return tuple(
+        replace(
+            person,
+            id=f"{person.id}{number}",
+            channels=tuple(
+                replace(channel, address=f"{number}{channel.address}") for channel in person.channels
+            ),
+        )
+        for number in range(1, times + 1)
+        for person in PEOPLE
+    )
+
+
+def the_world(
+    url: str,
+    ledger: Ledger,
+    hook: Hook,
+    clock: VirtualClock | None = None,
+    people: Sequence[Subscriber] = PEOPLE,
+) -> World:
     """The world of that day; every commit of what was written is a step as well."""
     publishers = [LoggedPublisher(kind, ledger, hook) for kind in ("telegram", "email")]
-    made = World(url, *PEOPLE, publishers=publishers, faults=hook, first_run=None, clock=clock)
+    made = World(url, *people, publishers=publishers, faults=hook, first_run=None, clock=clock)
 
     @event.listens_for(made.store._engine, "commit")
     def before_commit(connection: Connection) -> None:

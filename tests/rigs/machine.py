@@ -1,6 +1,6 @@
 """One of several machines: a process that takes the same digests in as the others, and sends until nothing is due.
 
-    python -m tests.rigs.machine STATE
+    python -m tests.rigs.machine STATE [PEOPLE LATENCY]
 
 What its services take over it tells on standard output, before the answer: a line of JSON for each message.
 """
@@ -21,8 +21,11 @@ from tests.rigs.world import World
 PEOPLE = 84
 PAPERS = 2
 QUESTIONS = 2
-MESSAGES = PEOPLE * (1 + PAPERS * QUESTIONS)
+EACH = 1 + PAPERS * QUESTIONS
 """For each person one alert on all papers, and a poll for each question."""
+MESSAGES = PEOPLE * EACH
+LATENCY = 0.002
+"""Seconds that the services take to answer."""
 AT_ONCE = 6
 """Messages that one machine has on their way at most."""
 
@@ -32,26 +35,30 @@ class Teller:
 
     kind: ChannelKind = "telegram"
 
+    def __init__(self, latency: float = LATENCY) -> None:
+        self._latency = latency
+
     async def send(self, parcel: Parcel) -> Receipt:
         what = parcel.question.question if parcel.question else "alert"
         told = {"machine": os.getpid(), "batch": parcel.batch, "to": parcel.target.key, "what": what}
+        await asyncio.sleep(self._latency / 2)
         os.write(
             1, f"{json.dumps(told)}\n".encode()
         )  # one write of less than a pipe's buffer: lines of machines never mix
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(self._latency / 2)
         return receipt(f"m-{parcel.batch}")
 
     async def close(self) -> None: ...
 
 
-def world(url: str, publisher: Publisher | None = None) -> World:
+def world(url: str, publisher: Publisher | None = None, people: int = PEOPLE) -> World:
     """The same people, digests and rules on every machine."""
-    people = [
+    crowd = [
         a_subscriber(f"s{number}", a_channel(address=str(1000 + number), quizzes="all"))
-        for number in range(PEOPLE)
+        for number in range(people)
     ]
     rules = Rules(at_once={"telegram": AT_ONCE})
-    return World(url, *people, publishers=[publisher or Teller()], rules=rules)
+    return World(url, *crowd, publishers=[publisher or Teller()], rules=rules)
 
 
 def look(world: World) -> None:
@@ -71,7 +78,8 @@ async def _send_all(world: World) -> None:
 
 
 def main() -> None:
-    mine = world(sys.argv[1])
+    url, people, latency = (*sys.argv[1:], *(str(PEOPLE), str(LATENCY)))[:3]
+    mine = world(url, Teller(float(latency)), int(people))
     look(mine)
     asyncio.run(_send_all(mine))
 
