@@ -1,30 +1,18 @@
-"""What it costs to write feeds, mails and web answers, beside the plain tools for the same work.
+"""What it costs to write feeds and web answers, beside the plain tools for the same work.
 
     python -m benchmarks.publishing
 
-Feeds beside feedgen alone, mails beside `EmailMessage` with the same two parts and dkimpy's signature, requests
-beside an application that answers with the same bytes and looks at nothing.
+Feeds beside feedgen alone, requests beside an application that answers with the same bytes and looks at nothing.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-
-import dkim
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from bot.adapters.publishers.atom import document, render_atom
-from bot.adapters.publishers.email import DkimSigner, EmailSettings, Mailbox, compose
-from bot.adapters.publishers.email.hypertext import hypertext
-from bot.adapters.publishers.email.letter import letter_for
-from bot.adapters.publishers.email.plaintext import plain_text
 from bot.adapters.web import create_app, serve
-from bot.domain.delivery import Item, Parcel, Target
+from bot.domain.delivery import Target
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary
@@ -71,20 +59,6 @@ def a_feed(entries: int) -> Feed:
         ),
         self_url="https://papers.example.org/feed.atom",
         site_url="https://papers.example.org",
-    )
-
-
-def a_parcel(papers: int) -> Parcel:
-    return Parcel(
-        batch="b1",
-        kind="alert",
-        target=Target(kind="email", address="ada@example.org"),
-        subscriber="ada",
-        language="en",
-        timezone="UTC",
-        created_at=NOW,
-        items=tuple(Item(paper=a_paper(number), reasons=(REASON,)) for number in range(1, papers + 1)),
-        unsubscribe_token="t" * 32,
     )
 
 
@@ -141,46 +115,6 @@ def measure_feeds() -> None:
             f"feed of {entries:3} entries, {size / 1000:.0f} kB: new {cold * 1e3:.1f} ms "
             f"({cold / alone:.1f} × feedgen alone), entries known {warm * 1e3:.2f} ms ({warm / alone:.2f} ×)"
         )
-
-
-# --- mails -----------------------------------------------------------------------------------------
-
-
-def measure_mails() -> None:
-    key = generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    )
-    plain = EmailSettings(
-        sender=Mailbox.parse("Paperboy <paperboy@example.org>"), site_url="https://papers.example.org"
-    )
-    signed = replace(plain, dkim=DkimSigner(domain="example.org", selector="s1", key=key))
-    parcel = a_parcel(5)
-    letter, html = hypertext(letter_for(parcel, plain))
-    text = plain_text(letter)
-
-    def by_email_message() -> bytes:
-        message = EmailMessage(policy=SMTP.clone(max_line_length=998))
-        message["From"], message["To"], message["Subject"] = "a@example.org", "b@example.org", letter.subject
-        message.set_content(text)
-        message.add_alternative(html, subtype="html")
-        return message.as_bytes()
-
-    ready = by_email_message()
-    ours = fastest(lambda: compose(parcel, plain), 20)
-    ours_signed = fastest(lambda: compose(parcel, signed), 20)
-    theirs = fastest(by_email_message, 20)
-    dkimpy = fastest(lambda: dkim.sign(ready, b"s1", b"example.org", pem), 5)
-    print(
-        f"mail of 5 papers, {len(ready) / 1000:.0f} kB: {1 / ours:.0f}/s set and composed, "
-        f"{ours / theirs:.2f} × what EmailMessage takes for the two ready parts alone"
-    )
-    print(
-        f"  signed: {1 / ours_signed:.0f}/s, {ours_signed / (theirs + dkimpy):.2f} × EmailMessage and dkimpy, "
-        f"the signature alone {(ours_signed - ours) / dkimpy:.2f} × dkimpy's"
-    )
 
 
 # --- web -------------------------------------------------------------------------------------------
@@ -262,7 +196,6 @@ async def measure_web() -> None:
 
 def main() -> None:
     measure_feeds()
-    measure_mails()
     asyncio.run(measure_web())
 
 

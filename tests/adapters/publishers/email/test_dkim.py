@@ -7,10 +7,12 @@ import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from dkim.canonicalization import Relaxed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.publishers.email import DkimSigner, EmailSettings, Mailbox, compose, dkim_signer
+from bot.adapters.publishers.email.dkim import _relaxed_body
 from bot.domain.errors import UsageError
 from tests.builders import NOW, a_parcel, an_item
 
@@ -109,3 +111,8 @@ def test_a_key_that_cannot_sign_is_a_usage_error() -> None:
     for content in (b"not a key", curve):
         with pytest.raises(UsageError, match="key_file"):
             dkim_signer(domain="d", selector="s", pem=content)
+
+
+@given(st.lists(st.sampled_from([b"a", b"word", b" ", b"\t", b"\r\n", b"\r", b"\n"])).map(b"".join))
+def test_a_body_is_relaxed_as_dkimpy_does(body: bytes):
+    assert _relaxed_body(body) == (Relaxed.canonicalize_body(body) if body else b"")

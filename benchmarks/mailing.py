@@ -1,0 +1,203 @@
+"""How fast mails are made, signed and handed over, beside the plain tools for the same work.
+
+    python -m benchmarks.mailing
+
+The peer takes the same two parts: `EmailMessage` builds them, dkimpy signs, smtplib opens a TLS connection for
+each mail. Both ways lead to a sink on loopback, a process of its own that takes everything at once.
+"""
+
+import asyncio
+import smtplib
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+
+import css_inline
+import dkim
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from benchmarks.publishing import NOW, REASON, a_paper, fastest
+from bot.adapters.publishers.email import (
+    DkimSigner,
+    EmailPublisher,
+    EmailSettings,
+    Mailbox,
+    SmtpServer,
+    SmtpTransport,
+    compose,
+)
+from bot.adapters.publishers.email.hypertext import hypertext
+from bot.adapters.publishers.email.letter import letter_for
+from bot.adapters.publishers.email.mime import alternatives
+from bot.adapters.publishers.email.plaintext import plain_text
+from bot.domain.delivery import Item, Parcel, Target
+from tests.rigs.smtp import self_signed
+
+CONNECTIONS = 8
+MAILS = 400
+PEERS_MAILS = 60
+HEADERS = ("From: a@example.org", "To: b@example.org", "Subject: Papers")
+
+
+def a_parcel(papers: int, number: int = 1) -> Parcel:
+    return Parcel(
+        batch=f"b{number}",
+        kind="alert",
+        target=Target(kind="email", address="ada@example.org"),
+        subscriber="ada",
+        language="en",
+        timezone="UTC",
+        created_at=NOW,
+        items=tuple(Item(paper=a_paper(one), reasons=(REASON,)) for one in range(1, papers + 1)),
+        unsubscribe_token="t" * 32,
+    )
+
+
+class Parts:
+    """The two parts of a mail, and the keys to sign it with."""
+
+    def __init__(self, papers: int) -> None:
+        key = generate_private_key(public_exponent=65537, key_size=2048)
+        self.pem = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+        self.signer = DkimSigner(domain="example.org", selector="s1", key=key)
+        self.settings = EmailSettings(
+            sender=Mailbox.parse("Paperboy <paperboy@example.org>"),
+            site_url="https://papers.example.org",
+            dkim=self.signer,
+        )
+        letter, self.html = hypertext(letter_for(a_parcel(papers), self.settings))
+        self.text = plain_text(letter)
+
+    def ours(self) -> bytes:
+        return self.signer.sign(alternatives(HEADERS, text=self.text, html=self.html, name="b1"), NOW)
+
+    def theirs(self, html: str | None = None) -> bytes:
+        message = EmailMessage(policy=SMTP.clone(max_line_length=998))
+        for header in HEADERS:
+            name, _, value = header.partition(": ")
+            message[name] = value
+        message.set_content(self.text)
+        message.add_alternative(html or self.html, subtype="html")
+        content = message.as_bytes()
+        return bytes(dkim.sign(content, b"s1", b"example.org", self.pem)) + content
+
+    def theirs_inlined(self) -> bytes:
+        return self.theirs(css_inline.inline(self.html))
+
+
+def measure_making() -> None:
+    for papers in (1, 5):
+        parts = Parts(papers)
+        ours, theirs = fastest(parts.ours, 20), fastest(parts.theirs, 5)
+        whole = fastest(lambda parts=parts, papers=papers: compose(a_parcel(papers), parts.settings), 20)  # type: ignore[misc]
+        print(
+            f"mail of {papers} papers, {len(parts.ours()) / 1000:.0f} kB: built and signed {1 / ours:,.0f}/s, "
+            f"{theirs / ours:.1f} × EmailMessage and dkimpy; with its words, page and styles {1 / whole:,.0f}/s"
+        )
+
+
+class Sink(asyncio.Protocol):
+    """Takes mails as fast as they come and remembers how many."""
+
+    taken = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport, self._reading, self._heard = transport, False, bytearray()
+        transport.write(b"220 sink\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        self._heard += data
+        if self._reading:
+            if self._heard.endswith(b"\r\n.\r\n"):
+                Sink.taken += 1
+                self._reading = False
+                self._heard.clear()
+                self._transport.write(b"250 taken\r\n")
+            return
+        while not self._reading and (end := self._heard.find(b"\r\n")) >= 0:
+            command = bytes(self._heard[:4]).upper()
+            del self._heard[: end + 2]
+            self._reading = command == b"DATA"
+            self._transport.write(
+                {b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}.get(command, b"250 ok\r\n")
+            )
+
+
+async def sink(certificate: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0, ssl=context)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    print(Sink.taken, flush=True)
+
+
+async def ours_sent(parts: Parts, papers: int, server: SmtpServer, tls: ssl.SSLContext) -> float:
+    """Mails a second, each composed, signed and handed over."""
+    transport = SmtpTransport(server, tls=tls, connections=CONNECTIONS, timeout=timedelta(seconds=30))
+    publisher = EmailPublisher(parts.settings, transport)
+    await asyncio.gather(*(publisher.send(a_parcel(papers, one)) for one in range(CONNECTIONS)))
+    start = time.perf_counter()
+    await asyncio.gather(*(publisher.send(a_parcel(papers, one)) for one in range(MAILS)))
+    took = time.perf_counter() - start
+    await publisher.close()
+    return MAILS / took
+
+
+def theirs_sent(content: Callable[[], bytes], server: SmtpServer, tls: ssl.SSLContext) -> float:
+    start = time.perf_counter()
+    for _ in range(PEERS_MAILS):
+        with smtplib.SMTP_SSL(server.host, server.port, context=tls) as connection:
+            connection.sendmail("a@example.org", ["b@example.org"], content())
+    return PEERS_MAILS / (time.perf_counter() - start)
+
+
+def measure_sending() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        pair = self_signed(Path(folder))
+        certificate = Path(folder) / "server.pem"
+        command = [sys.executable, "-m", "benchmarks.mailing", "sink", str(certificate)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin
+            assert process.stdout
+            server = SmtpServer(host="127.0.0.1", port=int(process.stdout.readline()), security="tls")
+            for papers in (1, 5):
+                parts = Parts(papers)
+                ready = parts.ours()
+                ours = asyncio.run(ours_sent(parts, papers, server, pair.client))
+                theirs = theirs_sent(parts.theirs_inlined, server, pair.client)
+                bare = theirs_sent(lambda ready=ready: ready, server, pair.client)  # type: ignore[misc]
+                print(
+                    f"mail of {papers} papers made, signed and sent: {ours:,.0f}/s over {CONNECTIONS} kept TLS connections, "
+                    f"{ours / theirs:.1f} × EmailMessage, css-inline, dkimpy and smtplib with a TLS connection each; "
+                    f"{ours / bare:.1f} × smtplib alone that is handed the ready mail"
+                )
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            expected = 2 * (MAILS + CONNECTIONS + 2 * PEERS_MAILS)
+            assert int(process.stdout.readline()) == expected
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["sink"]:
+        asyncio.run(sink(sys.argv[2]))
+        return
+    measure_making()
+    measure_sending()
+
+
+if __name__ == "__main__":
+    main()
