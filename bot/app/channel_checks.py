@@ -2,18 +2,20 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.app import channels
 from bot.app.config.addresses import Maildir
 from bot.app.config.settings_model import Settings
+from bot.domain.alarms import STOPPED
 from bot.domain.errors import DeliveryError
 from bot.domain.search.checkup import Finding
 
 if TYPE_CHECKING:
-    from bot.pipeline.ports import Counts
+    from bot.domain.alarms import Incident
+    from bot.pipeline.ports import Counts, Row
     from bot.pipeline.ports.alarms import UntoldBulletin
 
 _TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
@@ -34,6 +36,21 @@ def life_findings(counts: "Counts") -> Iterator[Finding]:
         yield _finding(kind, "stopped", f"stopped since {stop.since:%Y-%m-%d %H:%M} UTC: {stop.reason}")
     for target, why in sorted(counts.suspended.items()):
         yield _finding(target, "suspended", f"gets nothing more: {why}", urgent=False)
+
+
+def incident_findings(incidents: "Iterable[Incident]") -> Iterator[Finding]:
+    """What is wrong with channels and places, but for what `life_findings` tells."""
+    for one in incidents:
+        if one.area == "channels" and one.kind != STOPPED:
+            since = f"since {one.since:%Y-%m-%d %H:%M} UTC"
+            yield _finding(one.source, one.kind, f"{one.kind} {since}: {one.what}")
+
+
+def failing_findings(failing: "Mapping[str, Row]") -> Iterator[Finding]:
+    """Places that did not take their messages so far and are tried again."""
+    for target, row in failing.items():
+        tries = f"{row.attempts} {'try' if row.attempts == 1 else 'tries'}"
+        yield _finding(target, "tried again", f"{tries} so far: {row.error}", urgent=False)
 
 
 def untold_findings(untold: "Iterable[UntoldBulletin]") -> Iterator[Finding]:

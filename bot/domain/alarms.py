@@ -6,28 +6,28 @@ One incident is open for a source (or a channel) and a kind of trouble at a time
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.search.checkup import Area, Finding
-from bot.domain.subscriptions import ChannelKind
 
 STOPPED = "stopped"
 SECOND_POLLER = "second poller"
-"""The kinds of trouble that channels have."""
+TOPIC_GONE = "topic gone"
+"""The kinds of trouble that channels and their places have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Incident:
     """Something that is wrong with a source since `since`; `what` is how it looked last.
 
-    Of the area `channels` it is a channel that is named, which refuses us as a whole.
+    Of the area `channels` it is a channel that is named, which refuses us as a whole, or a place's key.
     """
 
     source: str
     kind: str
     """One word: `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`; of a channel
-    `stopped` or `second poller`.
+    `stopped` or `second poller`, of a place `topic gone`.
     """
     what: str
     since: dt.datetime
@@ -70,10 +70,8 @@ def news(findings: Iterable[Finding], before: Sequence[Incident], now: dt.dateti
     )
 
 
-def channel_fails(
-    channel: ChannelKind, kind: str, what: str, before: Sequence[Incident], now: dt.datetime
-) -> News:
-    """What it means that a channel refuses us."""
+def channel_fails(channel: str, kind: str, what: str, before: Sequence[Incident], now: dt.datetime) -> News:
+    """What it means that a channel, or a place on it, is in trouble."""
     fresh = Incident(source=channel, kind=kind, what=what, since=now, area="channels")
     known = next((one for one in before if one.key == fresh.key), None)
     if known is None:
@@ -81,9 +79,7 @@ def channel_fails(
     return News(open=tuple(replace(one, what=what) if one is known else one for one in before))
 
 
-def channel_works(channel: ChannelKind, kinds: Collection[str], before: Sequence[Incident]) -> News:
-    """What it means that a channel has none of these troubles (any more)."""
-    over = tuple(
-        one for one in before if one.area == "channels" and one.source == channel and one.kind in kinds
-    )
+def channel_works(channel: str, before: Sequence[Incident]) -> News:
+    """What it means that a channel, or a place on it, has no trouble (any more)."""
+    over = tuple(one for one in before if (one.area, one.source) == ("channels", channel))
     return News(open=tuple(one for one in before if one not in over), closed=over)

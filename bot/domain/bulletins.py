@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from bot.domain.alarms import SECOND_POLLER, STOPPED, Incident, News
+from bot.domain.alarms import SECOND_POLLER, STOPPED, TOPIC_GONE, Incident, News
 from bot.domain.delivery import Target
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.domain.timing import Immediately, release_time
@@ -78,6 +78,9 @@ _CHANNELS = {
         "A second program had answered for it.",
     ),
 }
+_TOPIC = _Words(
+    "{} is gone, so its messages go to the chat itself", "{} gets its messages again", "It had been gone."
+)
 _ELSE = _Words("{} needs a look", "{} is well again", "It had needed a look.")
 
 
@@ -149,6 +152,8 @@ def _listed(lines: Sequence[str]) -> str:
 
 
 def _words(incident: Incident) -> _Words:
+    if incident.kind == TOPIC_GONE:
+        return _TOPIC
     if incident.area == "channels":
         return _CHANNELS.get((incident.source, incident.kind), _ELSE)
     return _UNREADABLE if incident.kind == "unreadable" else _SOURCES.get(incident.kind, _ELSE)
@@ -156,8 +161,8 @@ def _words(incident: Incident) -> _Words:
 
 def _headline(incident: Incident, words: str) -> str:
     name = " ".join(incident.source.split())
-    is_file = incident.kind == "unreadable"
-    return words.format(f"The file “{name}”" if is_file else f"The source “{name}”")
+    what = {"unreadable": "file", TOPIC_GONE: "topic"}.get(incident.kind, "source")
+    return words.format(f"The {what} “{name}”")
 
 
 def _sentence(text: str) -> str:

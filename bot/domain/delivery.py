@@ -119,6 +119,8 @@ class Receipt:
     """For each shown option the index of the question's own option."""
     messages: int = 1
     """So many the service counts for it: a poll whose texts went before it is two."""
+    astray: str | None = None
+    """Why it went to the chat itself, where its topic is gone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bot.domain.alarms import (
-    SECOND_POLLER,
     STOPPED,
     Incident,
     News,
@@ -15,7 +14,6 @@ from bot.domain.alarms import (
 )
 from bot.domain.audience import Audience
 from bot.domain.bulletins import bulletins
-from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.doctor import Doctor
 from bot.pipeline.ports import Records, Shelf
 from bot.pipeline.ports.alarms import Incidents
@@ -60,15 +58,15 @@ class AlarmDesk:
             self._hear()
         return found
 
-    def channel_fails(self, channel: ChannelKind, why: str, now: datetime, kind: str = STOPPED) -> News:
-        """The channel refuses us as a whole."""
+    def channel_fails(self, channel: str, why: str, now: datetime, kind: str = STOPPED) -> News:
+        """The channel refuses us as a whole, or that place on it has lost its topic."""
         return self.note(lambda before: channel_fails(channel, kind, why, before, now), now)
 
-    def channel_works(self, channel: ChannelKind, now: datetime) -> None:
-        """The channel took something over; what was wrong with it is over."""
+    def channel_works(self, channel: str, now: datetime) -> None:
+        """The channel or place took something over; what was wrong with it is over."""
 
         def change(before: Sequence[Incident]) -> News:
-            return channel_works(channel, (STOPPED, SECOND_POLLER), before)
+            return channel_works(channel, before)
 
         if change(self._incidents.open_incidents()):  # most often there is nothing to write
             self.note(change, now)

@@ -1,9 +1,10 @@
 """The whole story of one paper and one subscriber: who said it, what matched or did not, what was sent."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.domain.alarms import TOPIC_GONE, Incident
 from bot.domain.delivery import Kind, State
 from bot.domain.notices import Why
 from bot.domain.papers import Paper, PaperId
@@ -41,6 +42,8 @@ class Story:
     deliveries: tuple[DeliveryRecord, ...]
     suspended: Mapping[str, str]
     stopped: Mapping[ChannelKind, Stop]
+    astray: Mapping[str, str] = field(default_factory=dict)
+    """Places whose topic is gone, so that their messages go to the chat itself, with why."""
 
     @property
     def told(self) -> bool:
@@ -53,7 +56,13 @@ _ALERT: Kind = "alert"
 
 
 def story(
-    paper: PaperId, subscriber: Subscriber, *, shelf: Shelf, records: Records, outbox: Outbox
+    paper: PaperId,
+    subscriber: Subscriber,
+    *,
+    shelf: Shelf,
+    records: Records,
+    outbox: Outbox,
+    incidents: Sequence[Incident] = (),
 ) -> Story | None:
     """The story; None where no digest has named the paper."""
     stored = shelf.stored([paper]).get(paper)
@@ -72,6 +81,7 @@ def story(
         notice=notice,
         deliveries=rows,
         suspended=records.suspended(sorted(places)),
+        astray={one.source: one.what for one in incidents if one.kind == TOPIC_GONE and one.source in places},
         stopped={kind: stop for kind, stop in outbox.stopped_channels().items() if kind in kinds},
     )
 

@@ -5,8 +5,10 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
-from bot.domain.delivery import UNKNOWN_IN_A_ROW, channel_rest
+from bot.domain.alarms import TOPIC_GONE
+from bot.domain.delivery import UNKNOWN_IN_A_ROW, Receipt, channel_rest
 from bot.domain.errors import ChannelDown, DeliveryError, OutcomeUnknown, TryLater
 from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.alarms import AlarmDesk
@@ -29,6 +31,7 @@ class ChannelStops:
         self._alarms = alarms
         self._now = now
         self._tries: dict[ChannelKind, str] = {}
+        self._topics: dict[str, bool] = {}
         self._unknown: Counter[ChannelKind] = Counter()
 
     async def stopped(self) -> Mapping[ChannelKind, Stop]:
@@ -53,6 +56,7 @@ class ChannelStops:
         if trying:
             del self._tries[kind]
         self._unknown[kind] = self._unknown[kind] + 1 if landed.unknown else 0
+        await self._mind_topic(claim, landed.outcome.receipt)
         if landed.trouble:
             await self.rest(kind, landed.trouble)
         elif landed.unknown and (trying or self._unknown[kind] >= UNKNOWN_IN_A_ROW):
@@ -60,6 +64,20 @@ class ChannelStops:
             await self.rest(kind, OutcomeUnknown(landed.outcome.error or "no answer"))
         elif landed.answered and trying:
             await self.open(kind)
+
+    async def _mind_topic(self, claim: Claim, receipt: Receipt | None) -> None:
+        """That a topic is gone is an incident until a message gets there again."""
+        if receipt is None or (receipt.astray is None and "/" not in claim.target.address):
+            return
+        is_there = receipt.astray is None
+        if self._topics.get(claim.key) == is_there:
+            return
+        if receipt.astray is None:
+            await asyncio.to_thread(self._alarms.channel_works, claim.key, self._now())
+        else:
+            note = partial(self._alarms.channel_fails, kind=TOPIC_GONE)
+            await asyncio.to_thread(note, claim.key, receipt.astray, self._now())
+        self._topics[claim.key] = is_there
 
     async def rest(self, kind: ChannelKind, error: DeliveryError) -> datetime:
         """Leave the channel alone until the moment that is given; that it refuses us is an incident."""

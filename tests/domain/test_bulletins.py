@@ -5,7 +5,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.domain.alarms import SECOND_POLLER, STOPPED, Incident, News, channel_fails, channel_works, news
+from bot.domain.alarms import (
+    SECOND_POLLER,
+    STOPPED,
+    TOPIC_GONE,
+    Incident,
+    News,
+    channel_fails,
+    channel_works,
+    news,
+)
 from bot.domain.bulletins import bulletins, can_be_told
 from bot.domain.timing import parse_quiet_hours
 from tests.builders import NOW, a_channel, a_subscriber
@@ -93,7 +102,7 @@ def test_a_stopped_channel_is_told_on_the_others() -> None:
     stopped = channel_fails("email", STOPPED, "554 5.7.1 policy", (), NOW)
     (one,) = bulletins(stopped, [reader], NOW)
     assert (one.target.key, one.subject) == ("telegram:1", "No mails go out")
-    over = channel_works("email", (STOPPED,), stopped.open)
+    over = channel_works("email", stopped.open)
     (other,) = bulletins(over, [reader], LATER)
     assert (other.target.key, other.subject) == ("telegram:1", "Mails go out again")
     (third,) = bulletins(channel_fails("telegram", SECOND_POLLER, "Conflict", (), NOW), [reader], NOW)
@@ -136,5 +145,10 @@ def test_a_channel_that_goes_on_failing_is_no_news_and_says_why_last() -> None:
 def test_looks_at_sources_leave_the_channels_incidents_alone() -> None:
     open_ones = channel_fails("email", STOPPED, "535", (), NOW).open
     assert news([], open_ones, LATER) == News(open=open_ones)
-    assert not channel_works("telegram", (STOPPED,), open_ones)
-    assert not channel_works("email", (SECOND_POLLER,), open_ones)
+    assert not channel_works("telegram", open_ones)
+    assert channel_works("email", open_ones).closed == open_ones
+
+
+def test_a_topic_that_is_gone_is_told_where_its_messages_go() -> None:
+    (one,) = bulletins(channel_fails("telegram:1/7", TOPIC_GONE, "thread not found", (), NOW), [ALICE], NOW)
+    assert one.subject == "The topic “telegram:1/7” is gone, so its messages go to the chat itself"

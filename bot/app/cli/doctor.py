@@ -49,7 +49,7 @@ def _examined(
     from bot.adapters.clock import SystemClock
     from bot.adapters.store import Store
     from bot.app import channel_checks
-    from bot.app.cli.status import UNTOLD_SHOWN
+    from bot.app.cli.status import UNTOLD_SHOWN, failing_places
     from bot.domain.audience import Audience
     from bot.pipeline.doctor import Doctor
     from bot.pipeline.likeness import LikenessDesk
@@ -63,6 +63,8 @@ def _examined(
         yield from look.subscriptions()
         yield from channel_checks.channel_findings(settings)
         yield from channel_checks.life_findings(store.outbox.counts(now))
+        yield from channel_checks.failing_findings(failing_places(store.outbox))
+        yield from channel_checks.incident_findings(store.incidents.open_incidents())
         yield from channel_checks.untold_findings(store.bulletins.untold_bulletins(now - UNTOLD_SHOWN))
     finally:
         store.close()

@@ -32,7 +32,14 @@ def explain(
     person = the_subscriber(subscriber, subscribers)
     store = Store(settings.state)
     try:
-        told = story(paper_id, person, shelf=store.shelf, records=store.records, outbox=store.outbox)
+        told = story(
+            paper_id,
+            person,
+            shelf=store.shelf,
+            records=store.records,
+            outbox=store.outbox,
+            incidents=store.incidents.open_incidents(),
+        )
     finally:
         store.close()
     if told is None:
@@ -71,6 +78,7 @@ def story_json(told: "Story") -> dict[str, Any]:
         "why_not_queued": why_not_queued(told),
         "deliveries": [_delivery_json(one) for one in told.deliveries],
         "suspended": dict(told.suspended),
+        "topics_gone": dict(told.astray),
         "stopped": {kind: stop.reason for kind, stop in told.stopped.items()},
         "daily_limit": subscriber.daily_limit,
         "quiet_hours": quiet_text(told),

@@ -103,6 +103,10 @@ def _rule_lines(told: "Story") -> list[str]:
 
     person = told.subscriber
     lines = [f"  SUSPENDED {plain(target)}: {plain(why)}" for target, why in sorted(told.suspended.items())]
+    lines += [
+        f"  TOPIC GONE {plain(target)}: its messages go to the chat itself ({plain(why)})"
+        for target, why in sorted(told.astray.items())
+    ]
     for kind, stop in told.stopped.items():
         lines.append(f"  STOPPED {kind} since {_moment(stop.since, told)}: {plain(stop.reason)}")
     if person.quiet_hours:

@@ -9,9 +9,12 @@ from bot.app.cli.safe import plain
 from bot.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from bot.adapters.store import Store
     from bot.domain.delivery import State
-    from bot.pipeline.ports import Row
+    from bot.pipeline.ports import Outbox, Row
 
 app = typer.Typer(help="List, send again or give up deliveries.", no_args_is_help=True)
 
@@ -52,6 +55,7 @@ def retry(
 ) -> None:
     """Send dead or uncertain deliveries again: by key, or all of a --state.
 
+    A place that was suspended because its service refused it is tried again too, and with it what waits there.
     What is uncertain may have arrived already; sending it again may show it twice.
     """
     _act(context, config, keys, state, "retry")
@@ -77,10 +81,28 @@ def _act(
     missing = sorted(set(keys or ()) - {row.key for row in rows})
     if missing:
         raise UsageError(f"no such delivery: {plain(missing[0])}")
+    now = SystemClock().now()
     act = store.outbox.retry if what == "retry" else store.outbox.drop
-    count = act([row.key for row in rows], SystemClock().now())
+    count = act([row.key for row in rows], now)
+    revived = _revived(store.outbox, rows, now) if what == "retry" else 0
     done = "will be sent again" if what == "retry" else "given up"
     typer.echo(f"{count} of {len(rows)} deliveries {done}")
+    if revived:
+        typer.echo(
+            f"{revived} suspended {'place' if revived == 1 else 'places'} tried again with what waits there"
+        )
+
+
+def _revived(outbox: "Outbox", rows: "Sequence[Row]", now: "datetime") -> int:
+    """Revive the places of rows that only wait for that, but for those whose recipient wished to hear no more."""
+    from bot.domain.delivery import OWN_WISH
+
+    count = 0
+    for target in dict.fromkeys(row.target for row in rows if row.state in ("pending", "held")):
+        place = outbox.place(target)
+        if place and place.suspended is not None and place.suspended not in OWN_WISH:
+            count += outbox.revive(target, now)
+    return count
 
 
 def _opened(context: typer.Context, config: Any) -> "Store":

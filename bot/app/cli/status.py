@@ -1,6 +1,6 @@
 """`paperboy status`: how things stand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,12 @@ from bot.app.cli.safe import plain
 if TYPE_CHECKING:
     from bot.domain.alarms import Incident
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports import Counts
+    from bot.pipeline.ports import Counts, Outbox, Row
     from bot.pipeline.ports.alarms import UntoldBulletin
 
 NEEDS_A_LOOK = 1
+_LOOKED_AT, _NAMED = 5_000, 10
+"""So many of the oldest deliveries are looked at for what is failing; so many places are named."""
 UNTOLD_SHOWN = timedelta(days=7)
 """So long an alarm is shown that did not arrive for sure."""
 
@@ -35,14 +37,23 @@ def status(context: typer.Context, as_json: JsonOption = False, config: ConfigOp
         counts = store.outbox.counts(now)
         incidents = store.incidents.open_incidents()
         untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
+        failing = failing_places(store.outbox)
     finally:
         store.close()
     if as_json:
-        more = {"incidents": incidents_json(incidents), "alarms_not_sent": untold_json(untold)}
+        more = {
+            "incidents": incidents_json(incidents),
+            "alarms_not_sent": untold_json(untold),
+            "failing": failing_json(failing),
+        }
         say_json(status_json(counts, subscribers) | more)
     else:
-        lines = (*status_lines(counts, subscribers), *incident_lines(incidents), *untold_lines(untold))
-        for line in lines:
+        for line in (
+            *status_lines(counts, subscribers),
+            *failing_lines(failing),
+            *incident_lines(incidents),
+            *untold_lines(untold),
+        ):
             typer.echo(line)
     failed = any(one.state in ("uncertain", "dead") for one in untold)
     return NEEDS_A_LOOK if needs_a_look(counts) or incidents or failed else 0
@@ -82,6 +93,38 @@ def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict
         "unreadable_files": counts.unreadable,
         "oldest_pending_seconds": _seconds(counts.oldest_pending),
     }
+
+
+def failing_places(outbox: "Outbox") -> "dict[str, Row]":
+    """By place the oldest delivery that was tried, did not go out, and goes again."""
+    found: dict[str, Row] = {}
+    for row in outbox.list_rows(states=("pending",), keys=(), limit=_LOOKED_AT):
+        if row.attempts and row.error:
+            found.setdefault(row.target, row)
+    return found
+
+
+def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | None]]:
+    """What is tried again and again, for machines."""
+    return [
+        {
+            "target": target,
+            "error": row.error,
+            "attempts": row.attempts,
+            "since": row.created_at.isoformat(),
+        }
+        for target, row in failing.items()
+    ]
+
+
+def failing_lines(failing: "Mapping[str, Row]") -> list[str]:
+    """The same for people, the oldest first."""
+    lines = [
+        f"tried again  {plain(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {plain(row.error or '')}"
+        for target, row in list(failing.items())[:_NAMED]
+    ]
+    more = len(failing) - _NAMED
+    return [*lines, *([f"             and {more} more places"] if more > 0 else [])]
 
 
 def incidents_json(incidents: "Sequence[Incident]") -> list[dict[str, str]]:

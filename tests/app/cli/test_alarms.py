@@ -6,9 +6,10 @@ from pathlib import Path
 from bot.adapters.clock import SystemClock
 from bot.adapters.store import Store
 from bot.domain.alarms import Incident
+from bot.pipeline.ports import Outcome
 from bot.pipeline.ports.alarms import BulletinEnd
 from tests.app.cli.conftest import Paperboy
-from tests.builders import a_bulletin
+from tests.builders import a_bulletin, a_delivery, a_paper
 
 
 def a_state(home: Path, state: str) -> None:
@@ -54,3 +55,23 @@ def test_incidents_of_sources_and_channels_are_told_apart(home: Path, paperboy: 
     assert "SOURCE       tables: silent (nothing)" in ran.out
     assert "CHANNEL      telegram: second poller (Conflict)" in ran.out
     assert [one["area"] for one in paperboy("status", "--json").json["incidents"]] == ["sources", "channels"]
+
+
+def test_a_mailbox_that_is_full_is_seen_while_it_is_tried_again(home: Path, paperboy: Paperboy) -> None:
+    store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
+    with store.intake.transaction() as tx:
+        tx.save_papers([a_paper(n) for n in range(12)], now, changed=True)
+        tx.plan([a_delivery(n, f"email:{n}@example.org") for n in range(12)], now)
+    claims = store.outbox.claim(now, lease=timedelta(minutes=5), limit=20, kinds=("email",))
+    said = "mailbox full: mx said 452 4.2.2 over quota"
+    later = now + timedelta(hours=1)
+    store.outbox.settle(
+        [Outcome(claim=one, state="pending", error=said, wait_until=later) for one in claims], now
+    )
+    store.close()
+    ran = paperboy("status")
+    assert ran.code == 0
+    assert f"tried again  email:0@example.org since {now:%Y-%m-%d %H:%M} UTC: {said}" in ran.out
+    assert "and 2 more places" in ran.out
+    assert len(paperboy("status", "--json").json["failing"]) == 12
+    assert f"1 try so far: {said}" in paperboy("doctor").out

@@ -60,8 +60,8 @@ class TelegramPublisher:
     async def tell(self, bulletin: Bulletin) -> Receipt:
         """The message's id, once Telegram has the bulletin; raises a DeliveryError."""
         place, message = parse_place(bulletin.target.address), render_bulletin(bulletin)
-        sent = await self._in_topic(place, lambda where: self._client.send(where, message))
-        return Receipt(message=str(sent))
+        sent, astray = await self._in_topic(place, lambda where: self._client.send(where, message))
+        return Receipt(message=str(sent), astray=astray)
 
     async def close(self) -> None:
         await self._client.close()
@@ -70,8 +70,8 @@ class TelegramPublisher:
         match parcel.kind:
             case "alert":
                 message = _rendered(parcel)
-                sent = await self._in_topic(place, lambda where: self._client.send(where, message))
-                return Receipt(message=str(sent))
+                sent, astray = await self._in_topic(place, lambda where: self._client.send(where, message))
+                return Receipt(message=str(sent), astray=astray)
             case "quiz":
                 return await self._ask(parcel, place)
             case "edit":
@@ -81,22 +81,29 @@ class TelegramPublisher:
         poll = quiz_poll(parcel, min_confidence=self._min_confidence)
         reply_to = _message_id(parcel.reply_to)
         if poll.preface is None:
-            sent = await self._send_poll(place, poll, reply_to)
+            sent, astray = await self._send_poll(place, poll, reply_to)
         else:
-            sent = await self._ask_with_preface(place, poll, poll.preface, reply_to)
-        messages = 1 if poll.preface is None else 2
-        return Receipt(message=str(sent.message), poll=sent.poll, option_order=poll.order, messages=messages)
+            sent, astray = await self._ask_with_preface(place, poll, poll.preface, reply_to)
+        return Receipt(
+            message=str(sent.message),
+            poll=sent.poll,
+            option_order=poll.order,
+            messages=1 if poll.preface is None else 2,
+            astray=astray,
+        )
 
     async def _ask_with_preface(
         self, place: Place, poll: Poll, preface: str, reply_to: int | None
-    ) -> SentPoll:
+    ) -> tuple[SentPoll, str | None]:
         """The poll as a reply to a message with the texts it has no room for.
 
         The parcel is sent once both are. Where the poll certainly did not go out, the message is taken back, so
         that a second try does not repeat it; where nobody knows, both stay and the parcel is uncertain.
         """
         text = Message(html=html.escape(preface, quote=False))
-        before = await self._in_topic(place, lambda where: self._client.send(where, text, reply_to=reply_to))
+        before, _ = await self._in_topic(
+            place, lambda where: self._client.send(where, text, reply_to=reply_to)
+        )
         await asyncio.sleep(_BETWEEN.total_seconds())
         try:
             return await self._send_poll(place, poll, before)
@@ -105,7 +112,7 @@ class TelegramPublisher:
                 await self._client.delete(place, before)
             raise
 
-    async def _send_poll(self, place: Place, poll: Poll, reply_to: int | None) -> SentPoll:
+    async def _send_poll(self, place: Place, poll: Poll, reply_to: int | None) -> tuple[SentPoll, str | None]:
         """Voters are named where the chat allows it: only then can scores be kept. Channels do not."""
 
         async def send(where: Place) -> SentPoll:
@@ -130,17 +137,16 @@ class TelegramPublisher:
             raise TryLater(f"editing again does no harm: {error}") from error
         return parcel.replaces
 
-    async def _in_topic(self, place: Place, send: Callable[[Place], Awaitable[_T]]) -> _T:
-        """Sent to the topic, or where that is gone to the chat itself, which the operator is told."""
+    async def _in_topic(self, place: Place, send: Callable[[Place], Awaitable[_T]]) -> tuple[_T, str | None]:
+        """Sent to the topic, or where that is gone to the chat itself, with why."""
         try:
-            return await send(place)
+            return await send(place), None
         except TopicGone as error:
             if place.topic is None:
                 raise
-            log.warning(
-                "telegram.topic_gone", extra={"chat": place.chat, "topic": place.topic, "error": str(error)}
-            )
-        return await send(replace(place, topic=None))
+            why = str(error)
+        log.warning("telegram.topic_gone", extra={"chat": place.chat, "topic": place.topic, "error": why})
+        return await send(replace(place, topic=None)), why
 
     def _paused(self, parcel: Parcel, error: TryLater) -> TryLater:
         """The pause, for the whole channel once a second chat is told to wait with no success in between."""

@@ -1,0 +1,64 @@
+"""What becomes of a mail address: full, gone, and back; and of a topic of a forum."""
+
+from datetime import timedelta
+
+from bot.domain.delivery import Parcel, Receipt
+from bot.domain.errors import TargetGone, TryLater
+from bot.domain.subscriptions import ChannelKind
+from tests.builders import NOW, a_channel, a_digest, a_subscriber
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.dispatching import started
+
+HOUR = timedelta(hours=1)
+ALICE = a_subscriber("alice", a_channel("email", "alice@example.org"))
+
+
+async def test_a_full_mailbox_is_tried_again_in_an_hour_and_nobody_is_suspended(world: MakeWorld):
+    made = started(world, ALICE)
+    made.email.answer(TryLater("mailbox full: 452 4.2.2", wait=HOUR))
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"pending": 1}
+    made.clock.advance(HOUR - timedelta(seconds=1))
+    assert await made.send() == {}
+    assert made.store.outbox.counts(made.clock.now()).suspended == {}
+    made.clock.advance(timedelta(seconds=1))
+    assert await made.send() == {"sent": 1}
+
+
+async def test_an_address_that_is_gone_is_suspended_with_the_reason_and_revived_by_hand(world: MakeWorld):
+    made = started(world, ALICE)
+    made.email.answer(TargetGone("550 5.1.1 no such user"))
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"pending": 1}
+    made.read("b.md", a_digest(2))
+    assert await made.send() == {}
+    assert made.store.outbox.counts(NOW).suspended == {"email:alice@example.org": "550 5.1.1 no such user"}
+    assert made.store.outbox.revive("email:alice@example.org", NOW)
+    assert await made.send() == {"sent": 2}
+
+
+class Forum:
+    """A chat service whose topic is there or not."""
+
+    kind: ChannelKind = "telegram"
+
+    def __init__(self) -> None:
+        self.gone: str | None = None
+
+    async def send(self, parcel: Parcel) -> Receipt:
+        return Receipt(message="1", astray=self.gone)
+
+    async def close(self) -> None: ...
+
+
+async def test_a_topic_that_is_gone_is_one_incident_until_a_message_gets_there(world: MakeWorld):
+    forum = Forum()
+    made = started(world, a_subscriber("alice", a_channel(address="-1001/7")), publishers=[forum])
+    seen = []
+    for number, gone in enumerate((None, "thread not found", "thread not found", None, None), start=1):
+        forum.gone = gone
+        made.read(f"{number}.md", a_digest(number))
+        await made.send()
+        seen.append([(one.source, one.kind) for one in made.store.incidents.open_incidents()])
+    incident = [("telegram:-1001/7", "topic gone")]
+    assert seen == [[], incident, incident, [], []]
