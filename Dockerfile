@@ -18,6 +18,6 @@ WORKDIR /app
 USER paperboy
 VOLUME ["/app/config", "/app/seeds", "/app/state"]
 EXPOSE 8080
-HEALTHCHECK --interval=60s --timeout=15s --start-period=30s CMD ["paperboy", "status"]
+HEALTHCHECK --interval=60s --timeout=15s --start-period=30s CMD ["paperboy", "status", "--alive"]
 ENTRYPOINT ["paperboy"]
 CMD ["run"]

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot.adapters.folders import look
+from bot.adapters.heartbeat import EVERY
 from bot.adapters.scheduler import Job, Ticker
 from bot.adapters.watcher import Watcher, rounds
 from bot.app.channels import sends_telegram
 from bot.app.counters import chat_service, start_web
+from bot.app.life import heartbeat
 from bot.app.reloading import Reloading
 from bot.app.together import Together
 from bot.app.wiring import House, max_bytes
@@ -81,6 +83,7 @@ class Service:
         self._ticker = Ticker(house.clock.now)
         self._stop = asyncio.Event()
         self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms)
+        self._heartbeat = heartbeat(house.settings)
         self._together = Together(house, self._stop)
         self._taking = asyncio.Lock()
         """Held while papers meet subscribers, and while these change: an index serves one audience at a time."""
@@ -96,6 +99,7 @@ class Service:
             if "web" in self._roles:
                 await self._serve(stack)
             tasks = [asyncio.create_task(part) for part in self._parts()]
+            stack.callback(self._heartbeat.end)
             self._ticker.start(self._jobs())
             await self._until_stopped(tasks)
 
@@ -127,7 +131,10 @@ class Service:
         return parts
 
     def _jobs(self) -> list[Job]:
-        jobs = [Job(name="reload", every=_RELOAD_EVERY, run=self._reload, at_start=False)]
+        jobs = [
+            Job(name="heartbeat", every=EVERY, run=self._beat),
+            Job(name="reload", every=_RELOAD_EVERY, run=self._reload, at_start=False),
+        ]
         if "deliver" in self._roles:
             at_start = "ingest" not in self._roles
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
@@ -182,6 +189,12 @@ class Service:
             if "deliver" in self._roles:
                 await self._house.dispatcher.flush()
             await announce(taken)
+
+    async def _beat(self) -> None:
+        """Give a sign of life, while both this loop and the state answer."""
+        house = self._house
+        await asyncio.to_thread(house.store.outbox.stopped_channels)
+        await asyncio.to_thread(self._heartbeat.beat, house.clock.now())
 
     async def _look_at_sources(self) -> None:
         if self._together.keeps_up:

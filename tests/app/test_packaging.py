@@ -86,7 +86,7 @@ def test_the_image_copies_things_that_exist_and_that_are_sent_to_the_builder():
 def test_the_image_runs_as_nobody_special_and_says_how_it_is():
     dockerfile = text("Dockerfile")
     assert re.search(r"^USER paperboy$", dockerfile, re.MULTILINE)
-    assert 'CMD ["paperboy", "status"]' in dockerfile
+    assert 'CMD ["paperboy", "status", "--alive"]' in dockerfile
     assert 'VOLUME ["/app/config", "/app/seeds", "/app/state"]' in dockerfile
     assert dockerfile.index("USER paperboy") < dockerfile.index("ENTRYPOINT")
 

@@ -118,12 +118,15 @@ def test_a_group_that_became_a_supergroup_is_followed_and_so_is_its_stop(
     assert paperboy("status").code == 0
 
 
-def test_of_two_processes_on_one_sqlite_state_one_asks_for_updates(seeded: Path, bot_api: BotApi) -> None:
+def test_of_two_processes_on_one_sqlite_state_one_asks_for_updates(
+    seeded: Path, bot_api: BotApi, paperboy: Paperboy
+) -> None:
     lives_at(seeded, f"telegram: {CHAT}")
     bot_api.chat(CHAT)
     with running(seeded) as one, running(seeded) as other:
         eventually(lambda: bot_api.calls["getUpdates"] > 0 and bool(bot_api.messages))
         said = "".join(map(_until_at_work, (one, other)))
+        assert paperboy("status", "--alive").code == 0
         said += _both(one, other)
     assert len(bot_api.messages) == 1
     assert "leader.waiting" in said

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
+from bot.app.cli.options import ConfigOption, JsonOption, load, load_only_settings, say_json
 from bot.app.cli.safe import plain
 
 if TYPE_CHECKING:
+    from bot.app.config.settings_model import Settings
     from bot.domain.alarms import Incident
     from bot.domain.subscriptions import Subscriber
     from bot.pipeline.ports import Counts, Outbox, Row
@@ -22,7 +23,17 @@ UNTOLD_SHOWN = timedelta(days=7)
 """So long an alarm is shown that did not arrive for sure."""
 
 
-def status(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> int:
+def status(
+    context: typer.Context,
+    alive: Annotated[
+        bool,
+        typer.Option(
+            "--alive", help="Only whether `run` is at work here: exit 0 or 1, whatever else is wrong."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> int:
     """Show how things stand: what was read, what waits, what went wrong.
 
     Exit 1 when something needs a look: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
@@ -31,6 +42,8 @@ def status(context: typer.Context, as_json: JsonOption = False, config: ConfigOp
     from bot.adapters.clock import SystemClock
     from bot.adapters.store import Store
 
+    if alive:
+        return _at_work(load_only_settings(context, config))
     settings, subscribers = load(context, config)
     store, now = Store(settings.state), SystemClock().now()
     try:
@@ -57,6 +70,15 @@ def status(context: typer.Context, as_json: JsonOption = False, config: ConfigOp
             typer.echo(line)
     failed = any(one.state in ("uncertain", "dead") for one in untold)
     return NEEDS_A_LOOK if needs_a_look(counts) or incidents or failed else 0
+
+
+def _at_work(settings: "Settings") -> int:
+    from bot.adapters.clock import SystemClock
+    from bot.app.life import heartbeat
+
+    at_work = heartbeat(settings).is_alive(SystemClock().now())
+    typer.echo("at work" if at_work else "`paperboy run` is not at work here")
+    return 0 if at_work else NEEDS_A_LOOK
 
 
 def needs_a_look(counts: "Counts") -> bool:

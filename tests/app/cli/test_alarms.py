@@ -1,10 +1,15 @@
 """Incidents and the bulletins on them, as the operator sees them."""
 
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from bot.adapters.clock import SystemClock
 from bot.adapters.store import Store
+from bot.app.config.settings import load_settings
+from bot.app.life import heartbeat
 from bot.domain.alarms import Incident
 from bot.pipeline.ports import Outcome
 from bot.pipeline.ports.alarms import BulletinEnd
@@ -75,3 +80,16 @@ def test_a_mailbox_that_is_full_is_seen_while_it_is_tried_again(home: Path, pape
     assert "and 2 more places" in ran.out
     assert len(paperboy("status", "--json").json["failing"]) == 12
     assert f"1 try so far: {said}" in paperboy("doctor").out
+
+
+def test_a_healthcheck_looks_only_at_whether_somebody_is_at_work(
+    home: Path, paperboy: Paperboy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    a_state(home, "uncertain")
+    assert paperboy("status").code == 1
+    ran = paperboy("status", "--alive")
+    assert (ran.code, ran.out) == (1, "`paperboy run` is not at work here\n")
+    heartbeat(load_settings(home / "config/paperboy.yaml", {})).beat(SystemClock().now())
+    ran = paperboy("status", "--alive")
+    assert (ran.code, ran.out) == (0, "at work\n")
