@@ -1,8 +1,6 @@
 """Papers held ready in memory, so that the same ones need not be read and taken apart for each message and feed."""
 
-from collections.abc import Sequence
 from threading import Lock
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -45,9 +43,9 @@ class HeldPapers:
             else:
                 missing.append(paper_id)
         for chunk in chunks(missing):
-            rows: Sequence[Any] = _PAPERS.run(connection, ids=chunk).all()
-            for row in rows:
-                found[PaperId(row.id)] = self._take(edition, tuple(row))
+            for paper_id, first_seen_at, changed_at, content in _PAPERS.rows(connection, ids=chunk):
+                row = paper_id, first_seen_at, changed_at, content
+                found[PaperId(paper_id)] = self._take(edition, row)
         return found
 
     def _take(self, edition: str, row: _Row) -> StoredPaper:

@@ -2,8 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, Engine, select
 
@@ -39,7 +38,7 @@ class StoredShelf:
 
     def newest(self, limit: int) -> tuple[StoredPaper, ...]:
         with reading(self._engine) as connection:
-            ids = list(_NEWEST.run(connection, most=limit).scalars())
+            ids = [row[0] for row in _NEWEST.rows(connection, most=limit)]
             found = self._held.of(connection, _edition(connection), ids)
         return tuple(found[one] for one in map(PaperId, ids))
 
@@ -59,7 +58,7 @@ class StoredShelf:
 
     def noted(self, subscriber: str, limit: int) -> tuple[Noted, ...]:
         with reading(self._engine) as connection:
-            rows: Sequence[Any] = _NOTED.run(connection, subscriber=subscriber, most=limit).all()
+            rows = _NOTED.rows(connection, subscriber=subscriber, most=limit)
             found = self._held.of(connection, _edition(connection), [row[0] for row in rows])
         return tuple(
             Noted(stored=found[paper], subscriptions=tuple(json.loads(names))) for paper, names in rows
@@ -82,8 +81,7 @@ class StoredShelf:
         counts: Counter[str] = Counter()
         total = 0
         with reading(self._engine) as connection:
-            rows: Sequence[Any] = _RARITY.run(connection, subscriber=subscriber).all()
-            for names, count in rows:
+            for names, count in _RARITY.rows(connection, subscriber=subscriber):
                 total += count
                 counts.update(dict.fromkeys(json.loads(names), count))
         return Rarity(counts=dict(counts), notices=total)
@@ -96,7 +94,7 @@ class StoredShelf:
 def _noticed(connection: Connection, subscriber: str, ids: Iterable[str]) -> dict[PaperId, tuple[str, ...]]:
     found: dict[PaperId, tuple[str, ...]] = {}
     for chunk in chunks(ids):
-        rows: Sequence[Any] = _NOTICES.run(connection, subscriber=subscriber, ids=chunk).all()
+        rows = _NOTICES.rows(connection, subscriber=subscriber, ids=chunk)
         found.update({PaperId(paper): tuple(json.loads(names)) for paper, names in rows})
     return found
 
@@ -107,7 +105,8 @@ _THE_EDITION = Statement("SELECT value FROM meta WHERE key = :key")
 
 
 def _edition(connection: Connection) -> str:
-    return str(_THE_EDITION.run(connection, key=_EDITION).scalar() or "0")
+    rows = _THE_EDITION.rows(connection, key=_EDITION)
+    return rows[0][0] if rows else "0"
 
 
 def next_edition(connection: Connection) -> None:
