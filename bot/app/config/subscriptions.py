@@ -127,17 +127,17 @@ class _Reading:
         places = {channel.name for channel in channels if channel.name} | {
             channel.kind for channel in channels
         }
-        asked: list[Subscription] = []
+        asked: dict[str, Subscription] = {}
         for subscription, here in (*self._keywords(form, excluded, at), *self._authors(form, at)):
             folded = subscription.name.casefold()
-            if any(folded == other.name.casefold() for other in asked):
+            if folded in asked:
                 self._fault(
                     here, f"{shown_text(subscription.name)} stands here twice; give it another `name:`"
                 )
-            asked.append(subscription)
+            asked.setdefault(folded, subscription)
             self.places[form.id, subscription.name] = self.document.place_of(here)
         self._check_only(form, places, at)
-        return tuple(asked)
+        return tuple(asked.values())
 
     def _keywords(
         self, form: SubscriberForm, excluded: tuple[Query, ...], at: PathTo
