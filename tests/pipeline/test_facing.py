@@ -142,7 +142,8 @@ async def test_a_forum_that_is_back_revives_its_topics_but_those_that_wished_to_
     assert made.desk.resume("-1001", NOW)
     assert not made.desk.resume("-1001", NOW)
     await made.send()
-    assert [one.target.address for one in made.telegram.taken] == ["-1001/8", "-1001/9", "-1001/7"]
+    *first, last = [one.target.address for one in made.telegram.taken]
+    assert (sorted(first), last) == (["-1001/8", "-1001/9"], "-1001/7")
     assert list(made.store.outbox.counts(NOW).suspended) == ["telegram:-1001/8"]
 
 
