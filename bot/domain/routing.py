@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -29,11 +29,12 @@ class Routed:
     opening: dict[str, int | None] = field(default_factory=dict)
 
 
-def alert_keys(matches: Matches, audience: Audience) -> list[str]:
-    """The keys of every alert that these matches could have led to before."""
+def alert_keys(matches: Matches, audience: Audience, papers: Container[PaperId]) -> list[str]:
+    """The keys of every alert on these papers that these matches could have led to before."""
     return [
         delivery_key(channel.target, "alert", paper)
         for subscriber, paper in matches
+        if paper in papers
         for channel in audience.subscribers[subscriber].channels
     ]
 
@@ -86,7 +87,7 @@ def _route_one(
         routed.notices.append(Notice(subscriber=subscriber.id, paper=paper.id, subscriptions=names))
     may_send = _takes_from_opening(subscriber.id, routed) if fresh else False
     for channel in subscriber.channels:
-        state = planned.get(delivery_key(channel.target, "alert", paper.id))
+        state = planned.get(delivery_key(channel.target, "alert", paper.id)) if planned else None
         if state is None and may_send and any(map(channel.takes, fresh)):
             routed.deliveries += _first_word(channel, subscriber, paper, now)
         elif state is not None and any(map(channel.takes, subscriptions)):
@@ -151,8 +152,10 @@ def question_part(question: Question) -> str:
 
 
 def _quizzes(channel: Channel, subscriber: Subscriber, paper: Paper, now: datetime) -> list[Delivery]:
+    if channel.kind != "telegram" or channel.quizzes == "none":
+        return []
     quiz = paper.edition(subscriber.language).quiz
-    if channel.kind != "telegram" or channel.quizzes == "none" or not quiz:
+    if not quiz:
         return []
     parts = [ONE_QUESTION] if channel.quizzes == "one" else [question_part(question) for question in quiz]
     return [_delivery("quiz", channel, subscriber, paper, now, part=part) for part in parts]

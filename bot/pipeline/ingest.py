@@ -238,6 +238,8 @@ class _Batch:
         self._papers = tx.papers(ids)
         self._noticed = tx.noticed(self._papers) if audience.subscribers else {}
         self._planned: dict[str, State] = {}
+        self._unnamed: list[Sequence[Delivery]] = []
+        """Deliveries of this batch that `_planned` does not hold yet."""
         self._changed: set[PaperId] = set()
         self._resighted: set[PaperId] = set()
         self.notices: dict[tuple[str, PaperId], Notice] = {}
@@ -257,8 +259,9 @@ class _Batch:
 
     def _route(self, changes: Sequence[Change], now: datetime) -> None:
         matches = self._audience.concerned(changes, self._noticed)
-        unknown = [key for key in alert_keys(matches, self._audience) if key not in self._planned]
-        self._planned.update(self._tx.planned(unknown))
+        known = {change.paper.id for change in changes if not change.is_new}
+        if known:  # of a new paper nobody can have been told
+            self._look_up(alert_keys(matches, self._audience, known))
         routed = route(
             changes,
             matches,
@@ -270,12 +273,17 @@ class _Batch:
         )
         self._remember(routed)
 
+    def _look_up(self, keys: Sequence[str]) -> None:
+        while self._unnamed:
+            self._planned.update({one.key: one.state for one in self._unnamed.pop()})
+        self._planned.update(self._tx.planned(key for key in keys if key not in self._planned))
+
     def _remember(self, routed: Routed) -> None:
         for notice in routed.notices:
             self.notices[notice.subscriber, notice.paper] = notice
             self._noticed[notice.subscriber, notice.paper] = notice.subscriptions
         if self._tell:
-            self._planned.update({one.key: one.state for one in routed.deliveries})
+            self._unnamed.append(routed.deliveries)
             self._deliveries += routed.deliveries
 
     def save(self, now: datetime) -> None:

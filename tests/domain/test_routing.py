@@ -192,8 +192,8 @@ def test_two_subscribers_with_one_chat_share_the_alerts_key():
 
 def test_keys_of_all_possible_alerts_are_named():
     audience = Audience([a_subscriber("alice", a_channel(), a_channel("atom"))])
-    matches = audience.matches([a_paper()])
-    assert alert_keys(matches, audience) == [
+    matches = audience.matches([a_paper(), a_paper(2)])
+    assert alert_keys(matches, audience, {a_paper().id}) == [
         f"telegram:1001|alert|{a_paper().id}",
         f"atom:alice|alert|{a_paper().id}",
     ]

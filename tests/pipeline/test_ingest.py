@@ -232,7 +232,7 @@ def test_a_state_that_fails_while_one_file_is_tried_alone_stops_everything(alice
 
 @pytest.mark.parametrize(
     "step",
-    ["save_digests", "save_files", "save_papers", "save_notices", "plan", "planned", "noticed", "papers"],
+    ["save_digests", "save_files", "save_papers", "save_notices", "plan", "noticed", "papers"],
 )
 def test_a_failure_inside_the_transaction_leaves_nothing(alices: World, step: str):
     alices.faults.at(f"intake.tx.{step} done", StateError("the plug was pulled"))
@@ -244,6 +244,17 @@ def test_a_failure_inside_the_transaction_leaves_nothing(alices: World, step: st
     assert alices.store.intake.known_files() == {}
     taken = alices.read("a.md", a_digest(1, 2))
     assert (totals(taken), taken.deliveries) == ((1, 2, 2, 0), 2)
+
+
+def test_a_failure_while_it_is_looked_up_who_was_told_before_leaves_all_as_it_was(alices: World):
+    alices.read("a.md", a_digest(1))
+    before = alices.rows()
+    quizzed = a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()),)), 2)
+    alices.faults.at("intake.tx.planned done", StateError("the plug was pulled"))
+    with pytest.raises(StateError):
+        alices.read("b.md", quizzed)
+    assert alices.rows() == before
+    assert totals(alices.read("b.md", quizzed)) == (1, 2, 1, 1)
 
 
 # --- files that move --------------------------------------------------------------------------------------
