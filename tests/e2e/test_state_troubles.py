@@ -1,0 +1,174 @@
+"""A state that cannot be written to for a while, at any write of a day: nothing is lost, nothing is sent twice."""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from threading import Lock
+
+from sqlalchemy import event
+
+from bot.domain.errors import StateError, StateLocked
+from bot.domain.subscriptions import Subscriber
+from tests.e2e.test_kills import judge
+from tests.rigs.day import PEOPLE, Ledger, a_crowd, a_day, morning, noon, quiet, the_rest, the_world
+from tests.rigs.world import World
+
+STEP = 4
+"""Pages from one disk to the next."""
+WRITES = ("intake.transaction", "outbox.claim", "outbox.settle", "outbox.expire")
+
+
+async def a_stubborn_day(world: World) -> list[StateError]:
+    """The day, of which each part that fails is left for the next one; the failures."""
+    failures: list[StateError] = []
+
+    def look(files: Callable) -> None:
+        try:
+            world.look(*files(world.press))
+        except StateError as error:
+            failures.append(error)
+
+    async def send() -> None:
+        try:
+            await world.send()
+        except StateError as error:
+            failures.append(error)
+
+    look(morning)
+    await send()
+    look(noon)
+    await send()
+    world.clock.advance(minutes=45)
+    await send()
+    return failures
+
+
+def expected_of(folder: Path, people: Sequence[Subscriber] = PEOPLE) -> set[str]:
+    """What is to go out on an undisturbed day."""
+    ledger = Ledger(folder / "whole.jsonl")
+    world = the_world(f"sqlite:///{folder}/whole.sqlite3", ledger, quiet, people=people)
+
+    async def live() -> None:
+        await a_day(world)
+        await the_rest(world)
+
+    asyncio.run(live())
+    world.close()
+    return {row.key for row in world.rows() if row.kind != "edit"}
+
+
+def on_a_disk_that_fills(
+    url: str, ledger: Ledger, pages: int, people: Sequence[Subscriber]
+) -> tuple[World, list[StateError]]:
+    """A day during which the state may grow by so many pages; after it there is room again."""
+    world = the_world(url, ledger, quiet, people=people)
+    engine = world.store._engine
+    with engine.connect() as connection:
+        most = [int(connection.exec_driver_sql("PRAGMA page_count").scalar_one()) + pages]
+
+    @event.listens_for(engine, "checkout")
+    def capped(connection: sqlite3.Connection, _record: object, _proxy: object) -> None:
+        connection.execute(f"PRAGMA max_page_count={most[-1]}")
+
+    async def live() -> list[StateError]:
+        failures = await a_stubborn_day(world)
+        most.append(1_000_000)
+        await the_rest(world)
+        return failures
+
+    return world, asyncio.run(live())
+
+
+def test_a_disk_that_is_full_at_any_write_of_a_day(tmp_path: Path) -> None:
+    people = a_crowd(10)
+    expected = expected_of(tmp_path, people)
+    pages, filled = 0, 0
+    while filled * STEP == pages:
+        folder = tmp_path / str(pages)
+        folder.mkdir()
+        ledger = Ledger(folder / "taken.jsonl")
+        world, failures = on_a_disk_that_fills(f"sqlite:///{folder}/state.sqlite3", ledger, pages, people)
+        assert all("full" in str(error) for error in failures)
+        assert judge(world.rows(), ledger, expected)["uncertain"] == 0
+        world.close()
+        filled += bool(failures)
+        pages += STEP
+    assert filled > 3
+
+
+class Meddler:
+    """Another process that holds the state at the nth write, until somebody looks for it again."""
+
+    def __init__(self, url: str, number: int) -> None:
+        self._other = sqlite3.connect(
+            url.removeprefix("sqlite:///"), isolation_level=None, timeout=0, check_same_thread=False
+        )
+        self._number = number
+        self._holds = self.left = False
+        self._writes = 0
+        self._one_at_a_time = Lock()
+        self.held_at = ""
+
+    def __call__(self, step: str) -> None:
+        with self._one_at_a_time:
+            if self._holds:
+                self._other.execute("ROLLBACK")
+                self._holds = False
+            if step in WRITES and not self.held_at and not self.left:
+                self._writes += 1
+                if self._writes >= self._number:
+                    self._hold(step)
+
+    def leave(self) -> None:
+        """Let go, for good."""
+        self("")
+        self.left = True
+
+    def _hold(self, step: str) -> None:
+        with suppress(sqlite3.OperationalError):  # one of ours writes just now: the next time, then
+            self._other.execute("BEGIN IMMEDIATE")
+            self._holds, self.held_at = True, step
+
+    def close(self) -> None:
+        self._other.close()
+
+
+def test_a_state_that_another_process_holds_at_any_write_of_a_day(tmp_path: Path) -> None:
+    expected = expected_of(tmp_path)
+    held_up = Counter[str]()
+    number, done = 1, False
+    while not done:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        url, ledger = f"sqlite:///{folder}/state.sqlite3", Ledger(folder / "taken.jsonl")
+        the_world(url, ledger, quiet).close()
+        with closing(Meddler(url, number)) as meddler:
+            world = the_world(url, ledger, meddler)
+
+            @event.listens_for(world.store._engine, "checkout")
+            def impatient(
+                connection: sqlite3.Connection,
+                _record: object,
+                _proxy: object,
+                meddler: Meddler = meddler,
+            ) -> None:
+                connection.execute(f"PRAGMA busy_timeout={10_000 if meddler.left else 20}")
+
+            async def live(world: World = world, meddler: Meddler = meddler) -> list[StateError]:
+                failures = await a_stubborn_day(world)
+                meddler.leave()
+                await the_rest(world)
+                return failures
+
+            failures = asyncio.run(live())
+        assert all(isinstance(error, StateLocked) for error in failures)
+        states = judge(world.rows(), ledger, expected)
+        assert states["uncertain"] == 0
+        world.close()
+        held_up[meddler.held_at] += bool(failures)
+        done = not meddler.held_at
+        number += 1
+    assert {step for step, times in held_up.items() if times} == set(WRITES)
