@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import case, func, literal, or_, select, update
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.listening import ring
 from bot.adapters.store.outbox import StoredOutbox
 from bot.adapters.store.places import hold, refresh_ready
 from bot.adapters.store.rows import ROWS, key_of, with_keys
-from bot.adapters.store.schema import OPEN, deliveries, digests, files, notices, papers, targets
+from bot.adapters.store.schema import OPEN, batches, deliveries, digests, files, notices, papers, targets
 from bot.adapters.store.statements import insert
 from bot.adapters.store.stopping import StoredStops, stops
 from bot.adapters.store_version import DROPPED
@@ -53,6 +53,34 @@ class OperatedOutbox(StoredOutbox, StoredStops):
             values={"state": "dead", "settled_at": now, "error": DROPPED},
             revive=False,
         )
+
+    def arrived(self, keys: Sequence[str], now: datetime) -> int:  # noqa: ARG002 - when it went out stays
+        kept_as = deliveries.c.state.type
+        shown = case(
+            (deliveries.c.seq == deliveries.c.batch, literal("sent", kept_as)),
+            else_=literal("merged", kept_as),
+        )
+        told = (
+            select(func.count())
+            .where(
+                deliveries.c.batch == batches.c.number,
+                deliveries.c.kind == "alert",
+                deliveries.c.state.in_(("sent", "merged")),
+            )
+            .scalar_subquery()
+        )
+        count = 0
+        with writing(self._engine) as connection:
+            for these in list(with_keys(connection, keys)):
+                mine = these & (deliveries.c.state == "uncertain")
+                messages = (
+                    connection.execute(select(deliveries.c.batch).where(mine).distinct()).scalars().all()
+                )
+                count += connection.execute(
+                    update(deliveries).where(mine).values(state=shown, error=None)
+                ).rowcount
+                connection.execute(update(batches).where(batches.c.number.in_(messages)).values(told=told))
+        return count
 
     def _by_hand(
         self, keys: Sequence[str], *, states: Sequence[State], values: dict[str, Any], revive: bool

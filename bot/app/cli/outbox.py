@@ -69,6 +69,17 @@ def drop(
     _act(context, config, keys, state, "drop")
 
 
+@app.command()
+def arrived(
+    context: typer.Context, keys: KeysArgument = None, state: StateOption = None, config: ConfigOption = None
+) -> None:
+    """Say that uncertain deliveries did arrive, as you saw there: by key, or all of --state uncertain."""
+    _act(context, config, keys, state, "arrived")
+
+
+_DONE = {"retry": "will be sent again", "drop": "given up", "arrived": "taken for sent"}
+
+
 def _act(
     context: typer.Context, config: Any, keys: list[str] | None, state: list[str] | None, what: str
 ) -> None:
@@ -82,11 +93,10 @@ def _act(
     if missing:
         raise UsageError(f"no such delivery: {plain(missing[0])}")
     now = SystemClock().now()
-    act = store.outbox.retry if what == "retry" else store.outbox.drop
-    count = act([row.key for row in rows], now)
+    acts = {"retry": store.outbox.retry, "drop": store.outbox.drop, "arrived": store.outbox.arrived}
+    count = acts[what]([row.key for row in rows], now)
     revived = _revived(store.outbox, rows, now) if what == "retry" else 0
-    done = "will be sent again" if what == "retry" else "given up"
-    typer.echo(f"{count} of {len(rows)} deliveries {done}")
+    typer.echo(f"{count} of {len(rows)} deliveries {_DONE[what]}")
     if revived:
         typer.echo(
             f"{revived} suspended {'place' if revived == 1 else 'places'} tried again with what waits there"

@@ -214,6 +214,14 @@ class Outbox(Protocol):
         """Open, dead and uncertain rows of these keys are given up for good."""
         ...
 
+    def arrived(self, keys: Sequence[str], now: datetime) -> int:
+        """Uncertain rows of these keys did go out, as the operator saw; how many those were.
+
+        What follows them (quizzes, the count of a day) goes on as after any success; only what the service
+        called the message stays unknown, so that it is neither edited nor replied to.
+        """
+        ...
+
     def suspend(self, target: str, reason: str, now: datetime) -> bool:
         """False where the place is suspended already; one that nothing was sent to yet may be suspended too."""
         ...

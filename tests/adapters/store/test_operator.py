@@ -231,3 +231,19 @@ def test_an_operator_may_name_thousands_of_rows(hand: Hand, store: Store):
     assert store.outbox.drop([row.key for row in rows], NOW) == 1299
     assert store.outbox.retry([row.key for row in rows], NOW) == 1299
     assert a_paper(1).id == rows[0].paper
+
+
+def test_what_arrived_all_the_same_counts_as_sent(hand: Hand, store: Store):
+    hand.alerts(1, 2)
+    claim = hand.one()
+    hand.settle(claim, "uncertain", error="no answer")
+    hand.alerts(3)
+    keys = [row.key for row in hand.rows()]
+    assert store.outbox.arrived(keys, NOW) == 2
+    assert hand.states() == {"alert 1": "sent", "alert 2": "merged", "alert 3": "pending"}
+    assert {row.error for row in hand.rows()} == {None}
+    assert store.outbox.told_since("telegram:1001", NOW) == 2
+    alert = store.outbox.alert_on("telegram:1001", claim.rows[0].paper)
+    assert alert is not None
+    assert (alert.state, alert.receipt) == ("sent", None)
+    assert store.outbox.arrived(keys, NOW) == 0

@@ -61,6 +61,11 @@ def test_what_is_retried_goes_out(troubled: Path, paperboy: Paperboy):
     assert paperboy("outbox", "list", "--state", "pending", "--json").json[0]["target"] == "telegram:1"
 
 
+def test_what_arrived_is_taken_for_sent(troubled: Path, paperboy: Paperboy):
+    assert "1 of 1 deliveries taken for sent" in paperboy("outbox", "arrived", "--state", "uncertain").out
+    assert paperboy("outbox", "list", "--state", "uncertain", "--json").json == []
+
+
 def test_a_hand_that_names_nothing_or_nobody_does_nothing(troubled: Path, paperboy: Paperboy):
     assert paperboy("outbox", "drop").code == 2
     ran = paperboy("outbox", "retry", "telegram:9|alert|x")
