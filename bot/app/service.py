@@ -25,7 +25,7 @@ from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.departures import forget_feeds
 from bot.pipeline.ingest import Taken
 from bot.pipeline.roster import meet, open_for_new
-from bot.pipeline.upkeep import thin
+from bot.pipeline.upkeep import mind_the_clock, thin
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ _DELIVER_AT_LEAST = timedelta(seconds=30)
 _FINISH = timedelta(seconds=3)
 """For what is in flight; together with the grace of a flush that is cut off, less than ten seconds."""
 _SOURCES_EVERY = timedelta(hours=1)
+_CLOCK_EVERY = timedelta(minutes=1)
 _RELOAD_EVERY = timedelta(seconds=2)
 _STUDY_EVERY = timedelta(minutes=1)
 _UPKEEP_EVERY = timedelta(hours=1)
@@ -138,6 +139,7 @@ class Service:
         if "deliver" in self._roles:
             at_start = "ingest" not in self._roles
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
+            jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._mind_the_clock))
             jobs.append(Job(name="bulletins", every=_DELIVER_AT_LEAST, run=self._tell_of_incidents))
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
@@ -240,6 +242,11 @@ class Service:
         if not self._together.keeps_up:
             return
         if await asyncio.to_thread(house.quizzes.look_after, house.clock.now()):
+            self._wake_delivery()
+
+    async def _mind_the_clock(self) -> None:
+        house = self._house
+        if await asyncio.to_thread(mind_the_clock, house.store.waits, house.clock.now()):
             self._wake_delivery()
 
     async def _keep_up(self) -> None:

@@ -145,7 +145,13 @@ class Pace:
             return
 
     def _free_at(self, target: Target, now: datetime) -> datetime | None:
-        windows = [self._overall.get(target.kind), self._lanes.get(self._limits.lane(target))]
+        kind, lane = target.kind, self._limits.lane(target)
+        # What is seen now is kept: where the clock was set back, the wait for it is counted from this look on.
+        if kind in self._overall:
+            self._overall[kind] = self._overall[kind].at(now)
+        if lane in self._lanes:
+            self._lanes[lane] = self._lanes[lane].at(now)
+        windows = [self._overall.get(kind), self._lanes.get(lane)]
         moments = [window.free_at(now) for window in windows if window is not None]
         known = [moment for moment in moments if moment is not None]
         return None if len(known) < len(moments) else max(known, default=now)

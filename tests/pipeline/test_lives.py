@@ -4,10 +4,15 @@ from datetime import timedelta
 
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import TargetGone, TryLater
+from bot.domain.pacing import Limit
 from bot.domain.subscriptions import ChannelKind
+from bot.pipeline.dispatch import Rules
+from bot.pipeline.pace import Limits
+from bot.pipeline.upkeep import LONGEST_PACE, mind_the_clock
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import started
+from tests.rigs.clock import VirtualClock
 
 HOUR = timedelta(hours=1)
 ALICE = a_subscriber("alice", a_channel("email", "alice@example.org"))
@@ -62,3 +67,18 @@ async def test_a_topic_that_is_gone_is_one_incident_until_a_message_gets_there(w
         seen.append([(one.source, one.kind) for one in made.store.incidents.open_incidents()])
     incident = [("telegram:-1001/7", "topic gone")]
     assert seen == [[], incident, incident, [], []]
+
+
+async def test_a_clock_that_is_set_back_delays_a_chat_for_minutes_at_most(world: MakeWorld):
+    rules = Rules(limits=Limits(of=lambda _: Limit(most=1, span=timedelta(seconds=1))))
+    clock = VirtualClock(step=timedelta(milliseconds=100))
+    made = started(world, a_subscriber(), rules=rules, clock=clock)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.clock.go_to(NOW - HOUR)
+    made.read("b.md", a_digest(2))
+    assert await made.send() == {}
+    assert mind_the_clock(made.store.waits, made.clock.now()) == 1
+    assert mind_the_clock(made.store.waits, made.clock.now()) == 0
+    made.clock.advance(LONGEST_PACE)
+    assert await made.send() == {"sent": 1}

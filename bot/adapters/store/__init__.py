@@ -20,6 +20,7 @@ from bot.adapters.store.study import StoredStudy
 from bot.adapters.store.tokens import StoredTokens
 from bot.adapters.store.updates import StoredUpdates
 from bot.adapters.store.upkeep import StoredUpkeep
+from bot.adapters.store.waits import StoredWaits
 from bot.adapters.store_version import CONFIGURATION
 
 
@@ -51,6 +52,7 @@ class Store:
         self.tokens = StoredTokens(self._engine)
         self.updates = StoredUpdates(self._engine)
         self.upkeep = StoredUpkeep(self._engine)
+        self.waits = StoredWaits(self._engine)
 
     def remember_configuration(self, fingerprint: str) -> None:
         """Write down under which configuration everything due was dealt with; see `adapters/glance.py`."""

@@ -1,6 +1,6 @@
 """What is done to the state now and then so that it stays small."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 
@@ -16,4 +16,12 @@ class Upkeep(Protocol):
 
     def thin_updates(self, before: datetime) -> int:
         """Forget what updates said that were answered before that moment, but not that they were."""
+        ...
+
+
+class Waits(Protocol):
+    """How long places wait before their next message."""
+
+    def cut_waits(self, now: datetime, longest: timedelta) -> int:
+        """Let no place wait for longer whose next message was never tried, and say how many did; one transaction."""
         ...
