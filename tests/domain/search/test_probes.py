@@ -159,3 +159,7 @@ def test_one_of_asks_for_any_word():
     assert has("neural things")
     assert has("rag")
     assert not has("leverage")
+
+
+def test_words_of_alphabets_that_no_probe_knows_always_pass():
+    assert could(parse("модель"), a_paper(title="A model"))
