@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, ScalarSelect, select
 
-from bot.adapters.store.schema import papers, subscribers, targets
+from bot.adapters.store.schema import subscribers, targets
 from bot.adapters.store.statements import Statement, inserting
 from bot.adapters.store_version import KINDS
 from bot.domain.delivery import parts_of_key
@@ -37,11 +37,6 @@ def target_number(key: str) -> ScalarSelect[Any]:
 def subscriber_number(name: str) -> ScalarSelect[Any]:
     """The number of the subscriber; NULL where nothing is known of one."""
     return select(subscribers.c.number).where(subscribers.c.id == name).scalar_subquery()
-
-
-def paper_number(paper: PaperId) -> ScalarSelect[Any]:
-    """The number of the paper; NULL where it is not stored."""
-    return select(papers.c.position).where(papers.c.id == paper).scalar_subquery()
 
 
 def numbers_of_papers(connection: Connection, ids: Collection[PaperId]) -> dict[PaperId, int]:

@@ -7,17 +7,19 @@ not what waits.
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import ColumnElement, Engine, ScalarSelect, func, select
+from sqlalchemy import Engine
 
 from bot.adapters.store.claiming import claim
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.numbers import paper_number, target_number
 from bot.adapters.store.rows import ROWS, key_of
-from bot.adapters.store.schema import LIMITED_ROWS, batches, deliveries, targets
+from bot.adapters.store.schema import batches, deliveries, micros, moment_of
 from bot.adapters.store.settling import lift_leases, settle
+from bot.adapters.store.statements import Statement
 from bot.adapters.store.stopping import stops
-from bot.domain.delivery import HARMLESS_TWICE, Receipt, Target
+from bot.adapters.store_version import KINDS, STATES
+from bot.domain.delivery import HARMLESS_TWICE, Receipt, State, Target, delivery_key
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
 from bot.pipeline.ports import Alert, Claim, ClaimedRow, Outcome
@@ -56,53 +58,39 @@ class StoredOutbox:
     def next_due(self, kinds: Sequence[ChannelKind] = CHANNEL_KINDS) -> datetime | None:
         with reading(self._engine) as connection:
             stopped = stops(connection)
-            *ready, lease = connection.execute(_NEXT).one()
+            ((*ready, lease),) = _NEXT.rows(connection)
         moments = [
-            max(moment, stopped[kind].until) if kind in stopped else moment
+            max(moment_of(moment), stopped[kind].until) if kind in stopped else moment_of(moment)
             for kind, moment in zip(CHANNEL_KINDS, ready, strict=True)
             if moment is not None and kind in kinds
         ]
-        return min(filter(None, (*moments, lease)), default=None)
+        if lease is not None:
+            moments.append(moment_of(lease))
+        return min(moments, default=None)
 
     def told_since(self, target: str, since: datetime) -> int:
-        query = select(func.sum(batches.c.told)).where(*_went_out(target, since))
         with reading(self._engine) as connection:
-            return connection.execute(query).scalar() or 0
+            ((told,),) = _TOLD.rows(connection, target=target, since=micros(since))
+        return int(told or 0)
 
     def sends_since(self, target: str, since: datetime) -> tuple[datetime, ...]:
-        query = select(batches.c.settled_at).where(*_went_out(target, since)).order_by(batches.c.settled_at)
         with reading(self._engine) as connection:
-            return tuple(connection.execute(query).scalars())
+            rows = _SENDS.rows(connection, target=target, since=micros(since))
+        return tuple(moment_of(moment) for (moment,) in rows)
 
     def unnamed(self, target: str) -> tuple[tuple[str, PaperId], ...]:
-        query = ROWS.where(
-            deliveries.c.target == target_number(target),
-            LIMITED_ROWS,
-            deliveries.c.kind == "alert",
-            batches.c.number.is_not(None),
-            batches.c.message.is_(None),
-        ).order_by(deliveries.c.seq)
         with reading(self._engine) as connection:
-            return tuple((key_of(row), PaperId(row.paper)) for row in connection.execute(query))
+            rows = _UNNAMED.rows(connection, target=target)
+        return tuple((delivery_key(target, "alert", paper), paper) for (paper,) in rows)
 
     def alert_on(self, target: str, paper: PaperId) -> Alert | None:
-        query = (
-            select(deliveries.c.state, batches.c.id, batches.c.message)
-            .outerjoin(batches, batches.c.number == deliveries.c.batch)
-            .where(
-                deliveries.c.target == target_number(target),
-                deliveries.c.paper == paper_number(paper),
-                deliveries.c.kind == "alert",
-            )
-        )
         with reading(self._engine) as connection:
-            row = connection.execute(query).first()
-        if row is None:
-            return None
-        went_out = row.state in ("sent", "merged") and row.message
-        return Alert(
-            state=row.state, batch=row.id, receipt=Receipt(message=row.message) if went_out else None
-        )
+            rows = _ALERT.rows(connection, target=target, paper=paper)
+        for code, batch, message in rows:
+            state = _STATES[code]
+            went_out = message and state in ("sent", "merged")
+            return Alert(state=state, batch=batch, receipt=Receipt(message=message) if went_out else None)
+        return None
 
     def rows_of(self, batch: str) -> tuple[Claim, Receipt | None] | None:
         query = (
@@ -140,32 +128,31 @@ class StoredOutbox:
         return claim, Receipt(message=head.message) if head.message else None
 
 
-def _went_out(target: str, since: datetime) -> tuple[ColumnElement[bool], ...]:
-    """True for the messages to that place that went out since then, or may have."""
-    mine = batches.c.target == target_number(target)
-    return mine, batches.c.settled_at >= since, batches.c.settled_at.is_not(None)
-
-
-def _next_ready(kind: ChannelKind) -> ScalarSelect[datetime | None]:
+def _next_ready(kind: ChannelKind) -> str:
     """Walks the index of what is ready from its beginning, and so costs little however much waits."""
     return (
-        select(targets.c.ready_at)
-        .where(
-            targets.c.ready_at.is_not(None),
-            targets.c.lease_until.is_(None),
-            targets.c.suspended.is_(None),
-            targets.c.kind == kind,
-        )
-        .order_by(targets.c.ready_at, targets.c.number)
-        .limit(1)
-        .scalar_subquery()
+        "(SELECT ready_at FROM targets WHERE ready_at IS NOT NULL AND lease_until IS NULL AND suspended IS NULL"
+        f" AND kind = '{kind}' ORDER BY ready_at, number LIMIT 1)"
     )
 
 
-_NEXT = select(
-    *(_next_ready(kind).label(kind) for kind in CHANNEL_KINDS),
-    select(func.min(targets.c.lease_until, type_=targets.c.lease_until.type))
-    .scalar_subquery()
-    .label("lease"),
+_STATES: dict[int, State] = {code: cast(State, state) for state, code in STATES.items()}
+_NEXT = Statement(
+    f"SELECT {', '.join(map(_next_ready, CHANNEL_KINDS))},"
+    " (SELECT min(lease_until) FROM targets WHERE lease_until IS NOT NULL)"
 )
-"""When each channel next has something ready, and when the first lease ends; asked so often that it is built once."""
+"""When each channel next has something ready, and when the first lease ends."""
+_PLACE = "(SELECT number FROM targets WHERE key = :target)"
+_WENT_OUT = f"FROM batches WHERE target = {_PLACE} AND settled_at >= :since AND settled_at IS NOT NULL"
+_TOLD = Statement(f"SELECT sum(told) {_WENT_OUT}")
+_SENDS = Statement(f"SELECT settled_at {_WENT_OUT} ORDER BY settled_at")
+_UNNAMED = Statement(
+    "SELECT papers.id FROM deliveries AS one JOIN batches ON batches.number = one.batch"
+    f" JOIN papers ON papers.position = one.paper WHERE one.target = {_PLACE}"
+    f" AND one.state = {STATES['limited']} AND one.kind = {KINDS['alert']} AND batches.message IS NULL ORDER BY one.seq"
+)
+_ALERT = Statement(
+    "SELECT one.state, batches.id, batches.message FROM deliveries AS one"
+    f" LEFT JOIN batches ON batches.number = one.batch WHERE one.target = {_PLACE}"
+    f" AND one.paper = (SELECT position FROM papers WHERE id = :paper) AND one.kind = {KINDS['alert']}"
+)

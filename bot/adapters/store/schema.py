@@ -240,8 +240,6 @@ Index(
     sqlite_where=_NEEDS_A_LOOK,
     postgresql_where=_NEEDS_A_LOOK,
 )
-LIMITED_ROWS = text(f"deliveries.state = {STATES['limited']}")
-"""As above."""
 _LIMITED = text(f"state = {STATES['limited']}")
 Index(
     "ix_deliveries_limited",

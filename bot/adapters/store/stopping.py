@@ -3,23 +3,23 @@
 import json
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Connection, Engine, delete
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import meta
-from bot.adapters.store.statements import insert
+from bot.adapters.store.statements import Statement, insert
 from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
 from bot.pipeline.ports import Stop
 
 _STOP = "stopped:"
 """What the rows of `meta` that hold the stops begin with."""
 _NAMES: dict[str, ChannelKind] = {_STOP + kind: kind for kind in CHANNEL_KINDS}
-_STOPS = select(meta.c.key, meta.c.value).where(meta.c.key.in_(_NAMES))
+_STOPS = Statement("SELECT key, value FROM meta WHERE key = ANY(:names)")
 
 
 def stops(connection: Connection) -> dict[ChannelKind, Stop]:
     """The stopped channels."""
-    return {_NAMES[key]: _stop(value) for key, value in connection.execute(_STOPS)}
+    return {_NAMES[key]: _stop(value) for key, value in _STOPS.rows(connection, names=list(_NAMES))}
 
 
 class StoredStops:
