@@ -7,8 +7,8 @@ from typing import NamedTuple, cast
 
 from sqlalchemy import Connection
 
+from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.places import refresh_ready
-from bot.adapters.store.schema import micros, moment_of
 from bot.adapters.store.statements import Statement, inserting, updating
 from bot.adapters.store_version import KINDS, STATES
 from bot.domain.delivery import Kind, Target, delivery_key, next_message

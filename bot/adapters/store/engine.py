@@ -13,7 +13,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import QueuePool
 
 from bot.adapters.store import postgresql
-from bot.adapters.store.schema import deliveries, meta, metadata
+from bot.adapters.store.columns import metadata
+from bot.adapters.store.schema import deliveries, meta
 from bot.adapters.store.translation import translated
 from bot.adapters.store_version import HEAD
 from bot.domain.errors import StateDamaged, StateError, StateTooNew

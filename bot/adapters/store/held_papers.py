@@ -4,8 +4,8 @@ from threading import Lock
 
 from sqlalchemy import Connection
 
-from bot.adapters.store.codec import paper_of
-from bot.adapters.store.schema import moment_of
+from bot.adapters.paper_codec import paper_of
+from bot.adapters.store.columns import moment_of
 from bot.adapters.store.statements import Statement, chunks
 from bot.domain.papers import PaperId
 from bot.pipeline.ports import StoredPaper

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, or_, select
 
-from bot.adapters.store.codec import paper_of, paper_text
+from bot.adapters.paper_codec import paper_of, paper_text
+from bot.adapters.store.columns import micros
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.listening import ring
 from bot.adapters.store.numbers import (
@@ -23,7 +24,6 @@ from bot.adapters.store.schema import (
     deliveries,
     digests,
     files,
-    micros,
     notices,
     papers,
     sightings,

@@ -134,6 +134,8 @@ class OperatedOutbox(StoredOutbox, StoredStops):
                 .values(suspended=None, suspended_at=None)
             )
             refresh_ready(connection, [target])
+            if result.rowcount:
+                ring(connection)
             return result.rowcount > 0
 
     def place(self, target: str) -> TargetStatus | None:

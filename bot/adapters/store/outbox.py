@@ -12,9 +12,10 @@ from typing import cast
 from sqlalchemy import Engine
 
 from bot.adapters.store.claiming import claim
+from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.rows import ROWS, key_of
-from bot.adapters.store.schema import batches, deliveries, micros, moment_of
+from bot.adapters.store.schema import batches, deliveries
 from bot.adapters.store.settling import lift_leases, settle
 from bot.adapters.store.statements import Statement
 from bot.adapters.store.stopping import stops

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bot.adapters.store.schema import micros
+from bot.adapters.store.columns import micros
 from bot.adapters.store.statements import Statement, updating
 
 _HOLD = Statement("SELECT key FROM targets WHERE key = ANY(:places) ORDER BY key FOR NO KEY UPDATE")

@@ -6,11 +6,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from bot.adapters.store.codec import question_text
+from bot.adapters.paper_codec import question_text
+from bot.adapters.store.columns import micros
 from bot.adapters.store.numbers import numbers_of_deliveries
 from bot.adapters.store.places import free, hold, refresh_ready
-from bot.adapters.store.schema import OPEN, batches, deliveries, micros, polls, targets
+from bot.adapters.store.schema import OPEN, batches, deliveries, targets
 from bot.adapters.store.statements import chunks, insert, updating
+from bot.adapters.store.study_schema import polls
 from bot.adapters.store_version import STATES
 from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.ports import Outcome

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, Engine, select
 
-from bot.adapters.store.codec import paper_of
+from bot.adapters.paper_codec import paper_of
 from bot.adapters.store.engine import reading
 from bot.adapters.store.held_papers import HeldPapers
 from bot.adapters.store.schema import NEWEST_FIRST, meta, papers

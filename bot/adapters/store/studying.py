@@ -7,27 +7,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 
-from bot.adapters.store.codec import question_of, question_text
+from bot.adapters.paper_codec import question_of, question_text
 from bot.adapters.store.intake import StoredTransaction
 from bot.adapters.store.numbers import numbers_of_deliveries, target_number
 from bot.adapters.store.places import refresh_ready
 from bot.adapters.store.rows import ROWS, key_of
-from bot.adapters.store.schema import (
-    NEEDS_A_LOOK,
-    batches,
-    cards,
-    deliveries,
-    members,
-    papers,
-    poll_states,
-    polls,
-    subscribers,
-    targets,
-    updates,
-    voters,
-    votes,
-)
+from bot.adapters.store.schema import NEEDS_A_LOOK, batches, deliveries, papers, subscribers, targets, updates
 from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.study_schema import cards, members, poll_states, polls, voters, votes
 from bot.domain.delivery import Delivery, State
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.parts import again_part

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import Engine, update
 
+from bot.adapters.store.columns import micros
 from bot.adapters.store.engine import writing
-from bot.adapters.store.schema import micros, updates
+from bot.adapters.store.schema import updates
 from bot.adapters.store.statements import Statement
 from bot.adapters.store_version import STATES
 

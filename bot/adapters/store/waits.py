@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
+from bot.adapters.store.columns import micros
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.places import hold, refresh_ready
-from bot.adapters.store.schema import micros
 from bot.adapters.store.statements import Statement
 
 _TOO_FAR = Statement(

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 import bot.adapters.store
 from bot.adapters.store import Store
-from bot.adapters.store.schema import metadata
+from bot.adapters.store.columns import metadata
 from bot.adapters.store_version import HEAD
 from tests.adapters.store.conftest import LEASE, Database, Hand
 from tests.builders import NOW
