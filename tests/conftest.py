@@ -1,6 +1,7 @@
 """What every test may use: the seeds, and the real digests where they are at hand."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,14 @@ settings.register_profile("paperboy", deadline=None, derandomize=bool(os.environ
 settings.load_profile("paperboy")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was not tested is said, with why."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"SKIPPED {count} x: {reason}", yellow=True)
 
 
 @pytest.fixture(scope="session")
