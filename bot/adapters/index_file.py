@@ -1,9 +1,10 @@
 """The saved index as a file beside the state: a copy that may be deleted at any time."""
 
 import os
-import secrets
+from datetime import datetime
 from pathlib import Path
 
+from bot.adapters.drafts import draft_of, sweep
 from bot.domain.errors import IndexUnusable
 
 
@@ -25,7 +26,7 @@ class SavedIndex:
         return data
 
     def write(self, data: bytes) -> None:
-        draft = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
+        draft = draft_of(self._path)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with draft.open("xb") as file:
@@ -39,6 +40,10 @@ class SavedIndex:
             ) from error
         finally:
             _forget(draft)
+
+    def tidy(self, now: datetime) -> None:
+        """Remove what processes that were killed left unfinished."""
+        sweep(self._path.parent, self._path.name, now)
 
 
 def _forget(draft: Path) -> None:

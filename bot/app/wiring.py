@@ -4,7 +4,6 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from bot.adapters.clock import SystemClock
 from bot.adapters.folders import read_bytes
@@ -97,13 +96,13 @@ def build(
     """
     clock = clock or SystemClock()
     store = Store(state_url or settings.state)
-    kept = IndexDesk(SavedIndex(_index_path(settings))) if state_url is None else None
+    kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
     roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
     feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
     second = opinions(settings, answered)
     answer_quiz = second or answered
     packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)
-    writer = feed_writer or FeedFolder(settings.atom.folder)
+    writer = feed_writer or _feed_folder(settings, clock)
     ways_out = publishers if publishers is not None else channels.publishers(settings)
     alarms = AlarmDesk(store.incidents, roster, settings.source_alarm.to)
     dispatcher = Dispatcher(
@@ -157,10 +156,18 @@ def max_bytes(settings: Settings) -> int:
     return int(settings.watch.max_file_mb * 1_000_000)
 
 
-def _index_path(settings: Settings) -> Path:
-    """The saved index lies beside the state, or where a state of files would."""
+def _saved_index(settings: Settings, clock: Clock) -> SavedIndex:
+    """Beside the state, or where a state of files would be."""
     state = settings.sqlite_file or settings.base / "state" / "paperboy"
-    return state.with_name(f"{state.stem}.index")
+    saved = SavedIndex(state.with_name(f"{state.stem}.index"))
+    saved.tidy(clock.now())
+    return saved
+
+
+def _feed_folder(settings: Settings, clock: Clock) -> FeedFolder:
+    folder = FeedFolder(settings.atom.folder)
+    folder.tidy(clock.now())
+    return folder
 
 
 def _site(settings: Settings) -> Site:

@@ -3,6 +3,7 @@
 import email
 import email.policy
 import hashlib
+import os
 from pathlib import Path
 
 from tests.app.cli.conftest import Paperboy
@@ -108,3 +109,15 @@ def test_a_new_subscriber_wakes_the_next_pass(home: Path, paperboy: Paperboy) ->
     second = paperboy("once")
     assert "nothing new" not in second.out
     assert (home / "state/feeds/bob.atom").exists()
+
+
+def test_a_pass_sweeps_what_killed_processes_left_unfinished(home: Path, paperboy: Paperboy):
+    drafts = [home / "state" / ".paperboy.index.0123abcd", home / "state" / "feeds" / ".all.atom.0123abcd"]
+    for draft in drafts:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(b"half")
+        os.utime(draft, (0, 0))
+    paperboy("once", "--dry-run")
+    assert all(draft.exists() for draft in drafts)
+    paperboy("once")
+    assert not any(draft.exists() for draft in drafts)

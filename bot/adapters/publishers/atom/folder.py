@@ -2,10 +2,11 @@
 
 import hashlib
 import os
-import secrets
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from bot.adapters.drafts import draft_of, sweep
 from bot.adapters.publishers.atom.document import render_atom
 from bot.domain.errors import ChannelDown
 from bot.domain.feeds import Feed
@@ -40,6 +41,10 @@ class FeedFolder:
         except OSError as error:
             raise ChannelDown(_cannot(path, error)) from error
 
+    def tidy(self, now: datetime) -> None:
+        """Remove what processes that were killed left unfinished."""
+        sweep(self._folder, "*.atom", now)
+
     def path(self, name: str) -> Path:
         """Where the feed of that name lies; signs a file name should not hold are written as `%xx`."""
         safe = quote(name, safe="")
@@ -52,7 +57,7 @@ class FeedFolder:
 
 def _replace(path: Path, content: bytes) -> None:
     """Put `content` in the place of `path`, on disk before the name is; a crash leaves the old file or the new one."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft = draft_of(path)
     try:
         with draft.open("xb") as file:
             file.write(content)
