@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot import __version__
 from bot.app.cli.safe import plain
+from bot.app.cli.terminal import counted
 
 if TYPE_CHECKING:
     from bot.app.config.settings_model import Settings
@@ -22,15 +23,15 @@ def first_lines(house: "House", taken: "Taken") -> list[str]:
     feeds = 1 + sum(one.has_feed for one in people.values())
     lines = [
         f"paperboy {__version__} is at work",
-        f"  read      {_count(counts.digests, 'digest')}: {_count(counts.papers, 'paper')},"
-        f" {_count(counts.quizzes, 'quiz question')} ({taken.new} new, {taken.gained} gained something)",
-        f"  matched   {_count(counts.notices, 'time')} for {_count(len(people), 'subscriber')}"
+        f"  read      {counted(counts.digests, 'digest')}: {counted(counts.papers, 'paper')},"
+        f" {counted(counts.quizzes, 'quiz question')} ({taken.new} new, {taken.gained} gained something)",
+        f"  matched   {counted(counts.notices, 'time')} for {counted(len(people), 'subscriber')}"
         f" ({_near(settings.subscriptions)})",
         _telegram_line(settings, counts),
         _email_line(settings, counts),
-        f"  feeds     {_count(feeds, 'feed')} in {_near(settings.atom.folder)}/"
+        f"  feeds     {counted(feeds, 'feed')} in {_near(settings.atom.folder)}/"
         + _served(settings, "/feed.atom"),
-        f"  watching  {', '.join(_near(folder) for folder in settings.watch.folders)}: drop a digest there",
+        f"  watching  {', '.join(map(_watched, settings.watch.folders))}: drop a digest there",
     ]
     return [*lines, *_next_steps(settings), "  stop      Ctrl-C; `paperboy status` tells how things stand"]
 
@@ -53,7 +54,7 @@ def _email_line(settings: "Settings", counts: "Counts") -> str:
     later = f", {wait} digest's time" if waiting else ""
     folder = maildir(settings)
     where = f" in {_near(folder)}/new/" if folder else ""
-    return f"  email     {_count(_out(counts, 'email'), 'mail')}{where}{later}"
+    return f"  email     {counted(_out(counts, 'email'), 'mail')}{where}{later}"
 
 
 def _next_steps(settings: "Settings") -> list[str]:
@@ -76,6 +77,10 @@ def _served(settings: "Settings", path: str) -> str:
     return f", and at {settings.site.url.rstrip('/')}{path}" if settings.web.listen else ""
 
 
+def _watched(folder: Path) -> str:
+    return _near(folder) if folder.is_dir() else f"{_near(folder)} (not there yet)"
+
+
 def _near(path: Path) -> str:
     try:
         return str(path.relative_to(Path.cwd()))
@@ -86,26 +91,21 @@ def _near(path: Path) -> str:
 def done_lines(done: "Done | None", looked: "Looked") -> list[str]:
     """What `once` says."""
     if done is None:
-        return [f"nothing new in {_count(len(looked.whole), 'file')}, nothing due"]
+        return [f"nothing new in {counted(len(looked.whole), 'file')}, nothing due"]
     taken, ends = done.taken, done.ends
     lines = [
-        f"{_count(taken.digests, 'new digest')} of {_count(len(looked.whole), 'file')}: "
-        f"{_count(taken.entries, 'entry', 'entries')}, {_count(taken.new, 'new paper')}, "
+        f"{counted(taken.digests, 'new digest')} of {counted(len(looked.whole), 'file')}: "
+        f"{counted(taken.entries, 'entry', 'entries')}, {counted(taken.new, 'new paper')}, "
         f"{taken.gained} gained something"
     ]
     lines += [plain(f"{name}:{line}: {what}") for name, line, what in taken.problems]
     ended = ", ".join(f"{count} {state}" for state, count in sorted(ends.items()) if count)
     lines.append(f"deliveries: {ended}" if ended else "nothing was due")
     if looked.still_written:
-        written = _count(looked.still_written, "file is", "files are")
+        written = counted(looked.still_written, "file is", "files are")
         them = "it is" if looked.still_written == 1 else "they are"
         lines.append(f"{written} still being written; {them} for the next pass")
     return lines
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    """The number with its word, in the right form."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def done_json(done: "Done | None", looked: "Looked") -> dict[str, Any]:

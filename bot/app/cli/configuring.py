@@ -2,15 +2,23 @@
 
 import json
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.app.cli.options import ConfigOption, JsonOption, config_path, say_json
 from bot.app.cli.safe import plain
+from bot.app.cli.terminal import people_counted
 from bot.domain.errors import Fault
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.app.cli.check import Checked
+
 WRONG = 2
+_WARNED = 10
+"""So many warnings of a kind are printed: more would push the first ones off the screen."""
 
 
 def init(
@@ -51,33 +59,34 @@ def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOpt
 
     explicit = config is not None or context.obj.config is not None
     checked = examine(config_path(context, config), os.environ, explicit=explicit)
-    warnings = list(checked.warnings)
+    silent: list[Fault] = []
     if checked.settings is not None and not checked.faults:
         from bot.app.silent import silent_subscriptions
 
-        warnings += silent_subscriptions(checked.settings, checked.subscribers, checked.places)
+        silent = silent_subscriptions(checked.settings, checked.subscribers, checked.places)
     if as_json:
-        say_json(
-            {"errors": list(map(_fault_json, checked.faults)), "warnings": list(map(_fault_json, warnings))}
-        )
+        warnings = map(_fault_json, (*checked.warnings, *silent))
+        say_json({"errors": list(map(_fault_json, checked.faults)), "warnings": list(warnings)})
     else:
-        _say(
-            checked.faults,
-            warnings,
-            len(checked.subscribers),
-            sum(len(s.subscriptions) for s in checked.subscribers),
-        )
+        _say(checked, silent)
     return WRONG if checked.faults else 0
 
 
-def _say(faults: tuple[Fault, ...], warnings: list[Fault], subscribers: int, subscriptions: int) -> None:
-    for fault in faults:
+def _say(checked: "Checked", silent: list[Fault]) -> None:
+    for fault in checked.faults:
         typer.echo(plain(str(fault)), err=True)
-    for warning in warnings:
+    _warn(checked.warnings, "more warnings; `paperboy check --json` lists them all")
+    _warn(silent, "more subscriptions matched nothing; `paperboy doctor` lists them all")
+    if not checked.faults:
+        typer.echo(f"fine: {people_counted(checked.subscribers)}")
+
+
+def _warn(warnings: "Sequence[Fault]", rest: str) -> None:
+    for warning in warnings[:_WARNED]:
         place = f"{warning.file}:{warning.line}:{warning.column}"
         typer.echo(plain(f"{place}: warning: {warning.message}"), err=True)
-    if not faults:
-        typer.echo(f"fine: {subscribers} subscribers with {subscriptions} subscriptions")
+    if len(warnings) > _WARNED:
+        typer.echo(f"… and {len(warnings) - _WARNED} {rest}", err=True)
 
 
 def _fault_json(fault: Fault) -> dict[str, Any]:

@@ -24,10 +24,14 @@ from bot.app.cli import (
     status,
 )
 from bot.app.cli.options import CONFIG_VARIABLE, Common
-from bot.domain.errors import PaperboyError, StateError, UsageError
+from bot.app.cli.safe import plain
+from bot.app.cli.terminal import counted
+from bot.domain.errors import ConfigError, PaperboyError, StateError, UsageError
 
 WRONG_USAGE = 2
 STATE_UNUSABLE = 3
+_FAULTS_SHOWN = 10
+"""So many faults of the configuration are told by commands that need it; `check` tells all."""
 
 app = typer.Typer(
     name="paperboy",
@@ -100,6 +104,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except ConfigError as error:
+        _complain_of_faults(error)
+        sys.exit(WRONG_USAGE)
     except UsageError as error:
         _complain(str(error))
         sys.exit(WRONG_USAGE)
@@ -117,7 +124,18 @@ def _complain_of_usage(error: typer.TyperException) -> None:
     if text.startswith("Usage:"):  # no command at all: the help is the answer
         typer.echo(text, err=True)
     else:
-        _complain(f"{text.rstrip('.')}; `paperboy --help` tells what there is")
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "paperboy"
+        mark = "" if text.endswith("?") else ";"
+        _complain(f"{text.rstrip('.')}{mark} `{command} --help` tells what there is")
+
+
+def _complain_of_faults(error: ConfigError) -> None:
+    for fault in error.faults[:_FAULTS_SHOWN]:
+        _complain(plain(str(fault)))
+    more = len(error.faults) - _FAULTS_SHOWN
+    if more > 0:
+        _complain(f"and {counted(more, 'more fault', 'more faults')}; `paperboy check` lists them")
 
 
 def _complain(text: str) -> None:

@@ -3,11 +3,14 @@
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from bot.app.cli.safe import plain
+
+if TYPE_CHECKING:
+    from bot.domain.subscriptions import Subscriber
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _WIDE = frozenset("WF")
@@ -40,6 +43,17 @@ class Style:
 def style_of(stream: TextIO) -> Style:
     """Bold on a terminal that was not told to do without (https://no-color.org)."""
     return Style(on=stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """The number with its word, in the right form."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def people_counted(subscribers: "Sequence[Subscriber]") -> str:
+    """How many there are, and how many subscriptions they have."""
+    subscriptions = sum(len(one.subscriptions) for one in subscribers)
+    return f"{counted(len(subscribers), 'subscriber')} with {counted(subscriptions, 'subscription')}"
 
 
 def bar(value: float, largest: float, cells: int) -> str:

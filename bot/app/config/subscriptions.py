@@ -49,6 +49,8 @@ def read_subscribers(path: Path) -> ReadSubscribers:
     reading = _Reading(read_document(path))
     subscribers = reading.subscribers()
     document = reading.document
+    if not subscribers and not document.found:
+        reading.warnings.append((0, "nobody is named under `subscribers:`: nobody gets anything"))
     return ReadSubscribers(
         subscribers=subscribers,
         faults=document.faults,

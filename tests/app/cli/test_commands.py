@@ -37,7 +37,7 @@ def test_four_mistakes_have_four_places(home: Path, paperboy: Paperboy) -> None:
 def test_a_good_configuration_is_fine(home: Path, paperboy: Paperboy) -> None:
     checked = paperboy("check")
     assert (checked.code, checked.err) == (0, "")
-    assert "1 subscribers with 1 subscriptions" in checked.out
+    assert "1 subscriber with 1 subscription" in checked.out
 
 
 def test_a_subscription_that_matched_nothing_is_warned_of(home: Path, paperboy: Paperboy) -> None:
@@ -48,6 +48,58 @@ def test_a_subscription_that_matched_nothing_is_warned_of(home: Path, paperboy: 
     assert checked.code == 0
     assert "'zymurgy' of alice matched none" in checked.err
     assert "language models" not in checked.err
+
+
+def dead(count: int) -> str:
+    return "".join(
+        f"  - {{id: s{number}, channels: [{{atom: true}}], keywords: [zymurgy {number}]}}\n"
+        for number in range(count)
+    )
+
+
+def test_many_dead_subscriptions_are_no_wall_of_text(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    (home / "config/subscriptions.yaml").write_text("subscribers:\n" + dead(25))
+    checked = paperboy("check")
+    lines = checked.err.splitlines()
+    assert checked.code == 0
+    assert len(lines) == 11
+    assert lines[-1] == "… and 15 more subscriptions matched nothing; `paperboy doctor` lists them all"
+    assert len(paperboy("check", "--json").json["warnings"]) == 25
+    assert paperboy("doctor").out.count("zymurgy") == 25
+
+
+def test_nobody_to_send_to_is_warned_of(home: Path, paperboy: Paperboy) -> None:
+    (home / "config/subscriptions.yaml").write_text("subscribers: []\n")
+    checked = paperboy("check")
+    assert checked.code == 0
+    assert "subscriptions.yaml:1:1: warning: nobody is named" in checked.err
+
+
+def test_commands_that_need_the_configuration_tell_ten_mistakes_and_who_tells_all(
+    home: Path, paperboy: Paperboy
+) -> None:
+    (home / "config/subscriptions.yaml").write_text(f"subscribers:\n{dead(25)}".replace("atom:", "atm:"))
+    ran = paperboy("status")
+    assert ran.code == 2
+    assert len(ran.err.splitlines()) == 11
+    assert ran.err.endswith("and 15 more faults; `paperboy check` lists them\n")
+    assert len(paperboy("check").err.splitlines()) == 25
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["statu"], "Did you mean 'status'? `paperboy --help` tells"),
+        (["ledger"], "'SUBSCRIBER'; `paperboy ledger --help` tells"),
+        (["outbox", "lst"], "`paperboy outbox --help` tells"),
+        (["--verbos"], "`paperboy --help` tells"),
+    ],
+)
+def test_wrong_usage_names_the_help_that_helps(paperboy: Paperboy, arguments: list[str], said: str) -> None:
+    ran = paperboy(*arguments)
+    assert (ran.code, len(ran.err.splitlines())) == (2, 1)
+    assert said in ran.err
 
 
 def test_init_writes_files_that_check_and_never_overwrites(
