@@ -30,6 +30,15 @@ def channel_findings(settings: Settings) -> Iterator[Finding]:
     yield from _folders(settings)
 
 
+def reading_findings(counts: "Counts") -> Iterator[Finding]:
+    """That there is nothing yet to judge sources and subscriptions by."""
+    if not counts.digests:
+        what = "none has been read yet; `paperboy once` reads the watched folders"
+        yield Finding(
+            area="sources", kind="nothing read", subject="digests", what=what, urgent=False, figures={}
+        )
+
+
 def life_findings(counts: "Counts") -> Iterator[Finding]:
     """Channels that are stopped and places that are suspended."""
     for kind, stop in counts.stopped.items():
@@ -114,7 +123,7 @@ def _writable(subject: str, folder: Path, what: str) -> Iterator[Finding]:
     elif not os.access(existing, os.W_OK | os.X_OK):
         yield _finding(subject, "rights", f"{what}, {folder}, may not be written; chmod u+wx {existing}")
     else:
-        yield _fine(subject, f"{what}, {folder}, may be written")
+        yield _fine(subject, f"{what}, {folder}, is writable")
 
 
 async def _bot_answers(settings: Settings) -> list[Finding]:

@@ -1,9 +1,10 @@
-"""A pass that sends and stores nothing: it works on a copy of the state and prints what would go out."""
+"""A pass that sends and stores nothing: it works on a copy of the state and shows what would go out."""
 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -14,22 +15,36 @@ from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import StateError, UsageError
 from bot.domain.feeds import Feed
 from bot.domain.subscriptions import ChannelKind
+from bot.pipeline.ingest import Taken
 
 if TYPE_CHECKING:
     from bot.app.config.settings_model import Settings
     from bot.domain.subscriptions import Subscriber
 
-Say = Callable[[str], object]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A message that would go out, as its channel would show it."""
+
+    kind: str
+    target: str
+    subscriber: str
+    text: str
 
 
-def rehearse(settings: "Settings", subscribers: "Sequence[Subscriber]", looked: Looked, *, say: Say) -> int:
-    """Print every message that a real pass would send now; the state, feeds and mailboxes stay untouched."""
+Show = Callable[[Shown], object]
+
+
+def rehearse(
+    settings: "Settings", subscribers: "Sequence[Subscriber]", looked: Looked, *, show: Show
+) -> Taken:
+    """Show every message that a real pass would send now; the state, feeds and mailboxes stay untouched."""
     if settings.sqlite_file is None:
         raise UsageError("--dry-run works on a copy of the state and can copy only SQLite states")
     with TemporaryDirectory(prefix="paperboy-") as folder:
         copy = Path(folder) / "state.sqlite3"
         _copy(settings.sqlite_file, copy)
-        channels = {kind: ShowingPublisher(kind, settings, say) for kind in _SPOKEN}
+        channels = {kind: ShowingPublisher(kind, settings, show) for kind in _SPOKEN}
         house = wiring.build(
             settings,
             subscribers,
@@ -37,10 +52,7 @@ def rehearse(settings: "Settings", subscribers: "Sequence[Subscriber]", looked: 
             publishers=channels,
             feed_writer=NoFeedWriter(),
         )
-        done = asyncio.run(_pass(house, looked))
-    sent = sum(one.sent for one in channels.values())
-    say(f"{done.taken.new} new papers; {sent} messages would go out. Nothing was sent or stored.")
-    return 0
+        return asyncio.run(_pass(house, looked)).taken
 
 
 _SPOKEN: tuple[ChannelKind, ...] = ("telegram", "email")
@@ -67,22 +79,21 @@ def _copy(state: Path, copy: Path) -> None:
 
 
 class ShowingPublisher:
-    """Prints each message as its channel would show it."""
+    """Shows each message as its channel would."""
 
-    def __init__(self, kind: ChannelKind, settings: "Settings", say: Say) -> None:
+    def __init__(self, kind: ChannelKind, settings: "Settings", show: Show) -> None:
         self.kind = kind
-        self.sent = 0
+        self._sent = 0
         self._settings = settings
-        self._say = say
+        self._show = show
 
     async def send(self, parcel: Parcel) -> Receipt:
         from bot.app.channels import shown
 
-        self.sent += 1
-        self._say(f"── {parcel.kind} to {parcel.target.key} ({parcel.subscriber})")
-        self._say(await shown(parcel, self._settings))
-        self._say("")
-        return Receipt(message=str(self.sent), poll=f"rehearsed-{self.sent}" if parcel.question else None)
+        self._sent += 1
+        text = await shown(parcel, self._settings)
+        self._show(Shown(kind=parcel.kind, target=parcel.target.key, subscriber=parcel.subscriber, text=text))
+        return Receipt(message=str(self._sent), poll=f"rehearsed-{self._sent}" if parcel.question else None)
 
     async def close(self) -> None:
         """Nothing is held open."""

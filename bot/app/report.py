@@ -98,7 +98,7 @@ def done_lines(done: "Done | None", looked: "Looked") -> list[str]:
         f"{counted(taken.entries, 'entry', 'entries')}, {counted(taken.new, 'new paper')}, "
         f"{taken.gained} gained something"
     ]
-    lines += [plain(f"{name}:{line}: {what}") for name, line, what in taken.problems]
+    lines += problem_lines(taken)
     ended = ", ".join(f"{count} {state}" for state, count in sorted(ends.items()) if count)
     lines.append(f"deliveries: {ended}" if ended else "nothing was due")
     if looked.still_written:
@@ -106,6 +106,17 @@ def done_lines(done: "Done | None", looked: "Looked") -> list[str]:
         them = "it is" if looked.still_written == 1 else "they are"
         lines.append(f"{written} still being written; {them} for the next pass")
     return lines
+
+
+def problem_lines(taken: "Taken") -> list[str]:
+    """What in the files could not be used, a line each."""
+    return [plain(f"{name}:{line}: {what}") for name, line, what in taken.problems]
+
+
+def problems_json(taken: "Taken | None") -> list[dict[str, str | int]]:
+    """The same for machines."""
+    problems = taken.problems if taken else ()
+    return [{"file": name, "line": line, "what": what} for name, line, what in problems]
 
 
 def done_json(done: "Done | None", looked: "Looked") -> dict[str, Any]:
@@ -118,9 +129,6 @@ def done_json(done: "Done | None", looked: "Looked") -> dict[str, Any]:
         "new": taken.new if taken else 0,
         "gained": taken.gained if taken else 0,
         "deliveries": dict(done.ends) if done else {},
-        "problems": [
-            {"file": name, "line": line, "what": what}
-            for name, line, what in (taken.problems if taken else ())
-        ],
+        "problems": problems_json(taken),
         "skipped": [{"file": one.name, "why": one.what} for one in looked.skipped],
     }

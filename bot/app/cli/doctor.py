@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.app.cli.opened import opened
 from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
 from bot.app.cli.safe import plain
 from bot.app.cli.terminal import Style, style_of
@@ -47,27 +48,25 @@ def _examined(
     settings: "Settings", subscribers: "Sequence[Subscriber]", *, online: bool
 ) -> "Iterator[Finding]":
     from bot.adapters.clock import SystemClock
-    from bot.adapters.store import Store
     from bot.app import channel_checks
     from bot.app.cli.status import UNTOLD_SHOWN, failing_places
     from bot.domain.audience import Audience
     from bot.pipeline.doctor import Doctor
     from bot.pipeline.likeness import LikenessDesk
 
-    store = Store(settings.state)
-    try:
+    with opened(settings) as store:
         now = SystemClock().now()
         audience = Audience(subscribers, LikenessDesk(store.shelf))
         look = Doctor(store.records, store.shelf, audience, now.date())
+        counts = store.outbox.counts(now)
+        yield from channel_checks.reading_findings(counts)
         yield from look.sources()
         yield from look.subscriptions()
         yield from channel_checks.channel_findings(settings)
-        yield from channel_checks.life_findings(store.outbox.counts(now))
+        yield from channel_checks.life_findings(counts)
         yield from channel_checks.failing_findings(failing_places(store.outbox))
         yield from channel_checks.incident_findings(store.incidents.open_incidents())
         yield from channel_checks.untold_findings(store.bulletins.untold_bulletins(now - UNTOLD_SHOWN))
-    finally:
-        store.close()
     if online:
         import asyncio  # every other command starts without it
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.lookup import the_paper, the_subscriber
+from bot.app.cli.opened import opened
 from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
 from bot.app.cli.terminal import style_of
 from bot.domain.errors import UsageError
@@ -23,15 +24,13 @@ def explain(
     config: ConfigOption = None,
 ) -> None:
     """Tell why somebody got a paper or did not: each subscription, and what became of the deliveries."""
-    from bot.adapters.store import Store
     from bot.app.cli.explain_text import story_lines
     from bot.pipeline.explain import story
 
     paper_id = the_paper(paper)
     settings, subscribers = load(context, config)
     person = the_subscriber(subscriber, subscribers)
-    store = Store(settings.state)
-    try:
+    with opened(settings) as store:
         told = story(
             paper_id,
             person,
@@ -40,8 +39,6 @@ def explain(
             outbox=store.outbox,
             incidents=store.incidents.open_incidents(),
         )
-    finally:
-        store.close()
     if told is None:
         raise UsageError(
             f"no digest that was read names {paper_id}; `paperboy once` reads the watched folders"

@@ -28,7 +28,7 @@ def story_lines(told: "Story", style: Style) -> list[str]:
     """What `paperboy explain` prints."""
     paper = told.paper
     lines = [style.strong(paper.title), f"{paper.id}  {paper.links.best or ''}".rstrip()]
-    lines += ["", "Digests that name it"]
+    lines += ["", f"Digests that name it (times are in {told.subscriber.timezone.key})"]
     for one in told.digests:
         day = one.date.isoformat() if one.date else "no date"
         lines.append(f"  {day}  {plain(one.name)} ({one.kind}), read {_moment(one.read_at, told)}")
@@ -53,7 +53,7 @@ def _verdict_lines(one: "Verdict", style: Style) -> list[str]:
         return [f"  no   {name}{style.faint(wording)}", f"       {reason}{earlier}"]
     since = "" if one.noticed else style.faint("  (not when it was noticed)")
     near = [] if one.nearness is None else [f"near by {one.nearness:.2f}"]
-    found = near + [f"{why.field} {style.strong(why.text)}" for why in one.why[:_WHYS]]
+    found = near + [f"{why.field}: {style.strong(why.text)}" for why in one.why[:_WHYS]]
     more = f", +{len(one.why) - _WHYS}" if len(one.why) > _WHYS else ""
     only = (
         f"; only to {', '.join(sorted(map(plain, one.subscription.only)))}" if one.subscription.only else ""

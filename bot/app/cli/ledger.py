@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.lookup import the_subscriber
+from bot.app.cli.opened import opened
 from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
 from bot.app.cli.safe import plain
 from bot.app.cli.terminal import Style, style_of
@@ -27,20 +28,16 @@ def ledger(
     config: ConfigOption = None,
 ) -> None:
     """Show what became of each paper of a day: seen, matched, queued, and sent, held, merged or limited."""
-    from bot.adapters.store import Store
     from bot.pipeline.ledger import ledger as kept
 
     asked = _day(date)
     settings, subscribers = load(context, config)
     person = the_subscriber(subscriber, subscribers)
-    store = Store(settings.state)
-    try:
+    with opened(settings) as store:
         day = asked or store.records.newest_day()
         if day is None:
             raise UsageError("no digest has been read yet; `paperboy once` reads the watched folders")
         found = kept(person, day, store.records, store.shelf)
-    finally:
-        store.close()
     if as_json:
         say_json(ledger_json(found))
         return

@@ -39,12 +39,19 @@ def config_path(context: typer.Context, given: Path | None) -> Path:
 
 def load(context: typer.Context, given: Path | None) -> "tuple[Settings, tuple[Subscriber, ...]]":
     """Settings and subscribers, or a ConfigError with every fault of the first file that has one."""
+    settings = load_only_settings(context, given)
+    return settings, load_only_subscribers(context, given, settings)
+
+
+def load_only_subscribers(
+    context: typer.Context, given: Path | None, settings: "Settings"
+) -> "tuple[Subscriber, ...]":
+    """The subscribers that the settings name."""
     from bot.app.config.subscriptions import load_subscribers
 
-    settings = load_only_settings(context, given)
     if not settings.subscriptions.exists() and not config_path(context, given).exists():
-        return settings, ()  # nothing is configured at all: everybody may try it
-    return settings, load_subscribers(settings.subscriptions)
+        return ()  # nothing is configured at all: everybody may try it
+    return load_subscribers(settings.subscriptions)
 
 
 def load_only_settings(context: typer.Context, given: Path | None) -> "Settings":
@@ -54,6 +61,12 @@ def load_only_settings(context: typer.Context, given: Path | None) -> "Settings"
     path = config_path(context, given)
     explicit = given is not None or context.obj.config is not None
     settings = load_settings(path, os.environ, explicit=explicit)
+    if not path.exists():
+        typer.echo(
+            f"paperboy: warning: there is no {path} here, so all defaults hold; "
+            "`paperboy init` writes it, --config names another",
+            err=True,
+        )
     for warning in settings.warnings:
         typer.echo(f"paperboy: warning: {warning}", err=True)
     return settings

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.app.cli.opened import opened
 from bot.app.cli.options import ConfigOption, JsonOption, load_only_settings, say_json
 from bot.app.cli.terminal import caret, style_of
 from bot.domain.errors import QuerySyntaxError, UsageError
@@ -62,13 +63,8 @@ def _sift(settings: "Settings", days: int, previewer: "Previewer") -> "Sifted":
         glanced = glance_at_papers(settings.sqlite_file, days, previewer.wants)
         if glanced is not None:
             return glanced
-    from bot.adapters.store import Store
-
-    store = Store(settings.state)
-    try:
+    with opened(settings) as store:
         return store.records.sift(days, previewer.wants)
-    finally:
-        store.close()
 
 
 def per_day(days: int, sifted: "Sifted", found: "Preview") -> float:

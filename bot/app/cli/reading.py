@@ -7,12 +7,14 @@ import typer
 
 from bot.app.cli.options import JsonOption, say_json
 from bot.app.cli.safe import plain
-from bot.domain.errors import DigestError, NotADigest
+from bot.app.cli.terminal import counted
+from bot.domain.errors import DigestError, NotADigest, UsageError
 
 if TYPE_CHECKING:
     from bot.domain.digests import Digest
     from bot.domain.papers import Edition, Entry, Question
 
+LANGUAGES = ("en", "zh")
 WITH_PROBLEMS = 1
 NO_DIGEST = 2
 
@@ -26,6 +28,8 @@ def read(
 
     Exit 1 when something in them could not be used, 2 when one is no digest at all.
     """
+    if language not in LANGUAGES:
+        raise UsageError(f"--language {plain(language)}: there is no such half; use {' or '.join(LANGUAGES)}")
     worst = 0
     for path in _expanded(files):
         worst = max(worst, _read_one(path, language, as_json=as_json))
@@ -45,7 +49,8 @@ def _read_one(path: Path, language: str, *, as_json: bool) -> int:
     try:
         digest = read_digest(_content(path), path.name)
     except DigestError as error:
-        typer.echo(f"paperboy: {plain(str(path))}: {plain(str(error))}", err=True)
+        what = str(error).removeprefix(f"{path.name}: ")
+        typer.echo(f"paperboy: {plain(str(path))}: {plain(what)}", err=True)
         return NO_DIGEST
     if as_json:
         say_json(digest_json(digest, language))
@@ -116,7 +121,10 @@ def _question_json(question: "Question") -> dict[str, Any]:
 def _show(path: Path, digest: "Digest", language: str) -> None:
     quizzes = sum(len(entry.edition(language).quiz) for entry in digest.entries)
     day = digest.date.isoformat() if digest.date else "no date"
-    typer.echo(f"{plain(str(path))}: {digest.kind}, {day}, {len(digest.entries)} papers, {quizzes} questions")
+    typer.echo(
+        f"{plain(str(path))}: {digest.kind}, {day}, "
+        f"{counted(len(digest.entries), 'paper')}, {counted(quizzes, 'question')}"
+    )
     for entry in digest.entries:
         typer.echo(f"  {entry.id}  {plain(entry.title)}")
     for problem in digest.problems:

@@ -1,16 +1,30 @@
 """`paperboy run`, `once` and `demo`: the main job."""
 
+import dataclasses
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.app.cli.options import ConfigOption, JsonOption, config_path, load, load_only_settings, say_json
+from bot.app.cli.options import (
+    ConfigOption,
+    JsonOption,
+    config_path,
+    load,
+    load_only_settings,
+    load_only_subscribers,
+    say_json,
+)
 from bot.app.cli.safe import plain
+from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.app.config.settings_model import Settings
     from bot.app.once import Done, Looked
     from bot.app.wiring import House
+    from bot.domain.subscriptions import Subscriber
     from bot.pipeline.ingest import Taken
 
 _EVERYTHING = "ingest,deliver,chat,web"
@@ -80,23 +94,51 @@ def once(
     looked = passes.look_around(settings)
     path = config_path(context, config)
     if not dry_run and passes.settled_before(settings, path, looked):
-        _say_done(None, looked, as_json=as_json)
+        _say_done(None, settings, looked, as_json=as_json)
         return 0
-    settings, subscribers = load(context, config)
+    subscribers = load_only_subscribers(context, config, settings)
     import asyncio  # a pass with nothing to do ends before it needs this
 
-    from bot.app import logs, rehearsal, wiring
+    from bot.app import logs, wiring
 
     logs.start(context.obj.verbose)
     if dry_run:
-        return rehearsal.rehearse(settings, subscribers, looked, say=typer.echo)
+        return _rehearsed(settings, subscribers, looked, as_json=as_json)
     house = wiring.build(settings, subscribers)
     done = asyncio.run(_pass(house, looked))
     house.store.remember_configuration(passes.configuration(settings, path))
     code = _verdict(house)
     house.store.close()
-    _say_done(done, looked, as_json=as_json)
+    _say_done(done, settings, looked, as_json=as_json)
     return code
+
+
+def _rehearsed(
+    settings: "Settings", subscribers: "Sequence[Subscriber]", looked: "Looked", *, as_json: bool
+) -> int:
+    from bot.app.rehearsal import Shown, rehearse
+    from bot.app.report import problem_lines, problems_json
+
+    messages: list[Shown] = []
+
+    def show(one: Shown) -> None:
+        messages.append(one)
+        if not as_json:
+            typer.echo(f"── {one.kind} to {one.target} ({one.subscriber})\n{one.text}\n")
+
+    taken = rehearse(settings, subscribers, looked, show=show)
+    if as_json:
+        shown = [dataclasses.asdict(one) for one in messages]
+        say_json(
+            {"new": taken.new, "gained": taken.gained, "problems": problems_json(taken), "messages": shown}
+        )
+        return 0
+    _say_skipped(settings, looked)
+    for line in problem_lines(taken):
+        typer.echo(line)
+    went = f"{counted(taken.new, 'new paper')}; {counted(len(messages), 'message')} would go out."
+    typer.echo(f"{went} Nothing was sent or stored.")
+    return 0
 
 
 async def _pass(house: "House", looked: "Looked") -> "Done":
@@ -114,16 +156,23 @@ def _verdict(house: "House") -> int:
     return NEEDS_A_LOOK if needs_a_look(house.store.outbox.counts(house.clock.now())) else 0
 
 
-def _say_done(done: "Done | None", looked: "Looked", *, as_json: bool) -> None:
+def _say_done(done: "Done | None", settings: "Settings", looked: "Looked", *, as_json: bool) -> None:
     from bot.app.report import done_json, done_lines
 
     if as_json:
         say_json(done_json(done, looked))
         return
-    for skipped in looked.skipped:
-        typer.echo(f"skipped {plain(skipped.name)}: {plain(skipped.what)}", err=True)
+    _say_skipped(settings, looked)
     for line in done_lines(done, looked):
         typer.echo(line)
+
+
+def _say_skipped(settings: "Settings", looked: "Looked") -> None:
+    for folder in settings.watch.folders:
+        if not folder.is_dir():
+            typer.echo(f"the watched folder {plain(str(folder))} is not there", err=True)
+    for skipped in looked.skipped:
+        typer.echo(f"skipped {plain(skipped.name)}: {plain(skipped.what)}", err=True)
 
 
 def demo() -> int:

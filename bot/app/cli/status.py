@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.app.cli.opened import opened
 from bot.app.cli.options import ConfigOption, JsonOption, load, load_only_settings, say_json
 from bot.app.cli.safe import plain
+from bot.app.cli.terminal import counted, span_text
 
 if TYPE_CHECKING:
     from bot.app.config.settings_model import Settings
@@ -40,21 +42,21 @@ def status(
     a source that fell silent or changed, an alarm that did not arrive for sure (for a week).
     """
     from bot.adapters.clock import SystemClock
-    from bot.adapters.store import Store
+    from bot.app.life import heartbeat
 
     if alive:
         return _at_work(load_only_settings(context, config))
     settings, subscribers = load(context, config)
-    store, now = Store(settings.state), SystemClock().now()
-    try:
+    now = SystemClock().now()
+    with opened(settings) as store:
         counts = store.outbox.counts(now)
         incidents = store.incidents.open_incidents()
         untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
         failing = failing_places(store.outbox)
-    finally:
-        store.close()
+    at_work = heartbeat(settings).is_alive(now)
     if as_json:
         more = {
+            "at_work": at_work,
             "incidents": incidents_json(incidents),
             "alarms_not_sent": untold_json(untold),
             "failing": failing_json(failing),
@@ -62,6 +64,7 @@ def status(
         say_json(status_json(counts, subscribers) | more)
     else:
         for line in (
+            "run          " + ("at work" if at_work else "not at work here"),
             *status_lines(counts, subscribers),
             *failing_lines(failing),
             *incident_lines(incidents),
@@ -189,7 +192,8 @@ def untold_lines(untold: "Sequence[UntoldBulletin]") -> list[str]:
 def incident_lines(incidents: "Sequence[Incident]") -> list[str]:
     """The same for people."""
     return [
-        f"{'SOURCE ' if one.area == 'sources' else 'CHANNEL'}      {plain(one.source)}: {one.kind} ({plain(one.what)}), noticed {one.since:%Y-%m-%d %H:%M} UTC"
+        f"{'SOURCE' if one.area == 'sources' else 'CHANNEL':<11}  {plain(one.source)}: {one.kind} ({plain(one.what)}), "
+        f"noticed {one.since:%Y-%m-%d %H:%M} UTC"
         for one in incidents
     ]
 
@@ -198,9 +202,9 @@ def status_lines(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> lis
     """The same for people, most urgent last, where the eye is."""
     subscriptions = sum(len(one.subscriptions) for one in subscribers)
     lines = [
-        f"papers       {counts.papers} from {counts.digests} digests ({counts.entries} entries), "
-        f"{counts.quizzes} quiz questions",
-        f"subscribers  {len(subscribers)} with {subscriptions} subscriptions",
+        f"papers       {counts.papers} from {counted(counts.digests, 'digest')} "
+        f"({counted(counts.entries, 'entry', 'entries')}), {counted(counts.quizzes, 'quiz question')}",
+        f"subscribers  {len(subscribers)} with {counted(subscriptions, 'subscription')}",
         "deliveries   "
         + (", ".join(f"{n} {state}" for state, n in counts.deliveries.items() if n) or "none yet"),
     ]
@@ -209,9 +213,9 @@ def status_lines(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> lis
             lines.append(f"  {kind:<9}  " + ", ".join(f"{n} {state}" for state, n in states.items() if n))
     oldest = _seconds(counts.oldest_pending)
     if oldest is not None:
-        lines.append(f"oldest due   {oldest:.0f} s ago")
+        lines.append(f"oldest due   {span_text(oldest)} ago")
     if counts.unreadable:
-        lines.append(f"unreadable   {counts.unreadable} files (paperboy read FILE tells why)")
+        lines.append(f"unreadable   {counted(counts.unreadable, 'file')} (paperboy read FILE tells why)")
     lines += [f"suspended    {target}: {why}" for target, why in sorted(counts.suspended.items())]
     lines += [
         f"STOPPED      {kind} since {stop.since:%Y-%m-%d %H:%M} UTC: {stop.reason}"

@@ -56,6 +56,14 @@ def people_counted(subscribers: "Sequence[Subscriber]") -> str:
     return f"{counted(len(subscribers), 'subscriber')} with {counted(subscriptions, 'subscription')}"
 
 
+def span_text(seconds: float) -> str:
+    """A span of time in the largest unit that fits twice."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def bar(value: float, largest: float, cells: int) -> str:
     """A bar of at most so many cells, to an eighth of a cell; something for whatever is not nothing."""
     eighths = round(value / largest * cells * 8) if largest else 0

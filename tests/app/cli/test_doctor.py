@@ -93,3 +93,9 @@ def test_the_loss_and_the_noise_of_real_digests_are_named(
     kinds = [one["kind"] for one in found["sources"]]
     assert kinds.count("empty") == 1
     assert kinds.count("no authors") == 1
+
+
+def test_before_the_first_digest_there_is_nothing_to_judge_by(home: Path, paperboy: Paperboy) -> None:
+    assert "digests: none has been read yet; `paperboy once`" in paperboy("doctor").out
+    paperboy("once")
+    assert "none has been read" not in paperboy("doctor").out

@@ -91,3 +91,12 @@ def test_unknown_papers_and_people_are_exit_2(
     ran = paperboy("explain", *arguments)
     assert (ran.code, len(ran.err.splitlines())) == (2, 1)
     assert said in ran.err
+
+
+def test_words_have_their_field_and_times_their_zone(home: Path, paperboy: Paperboy) -> None:
+    config = home / "config/subscriptions.yaml"
+    config.write_text(config.read_text().replace("id: alice\n", "id: alice\n    timezone: Asia/Tokyo\n"))
+    paperboy("once")
+    told = paperboy("explain", "2509.14008", "alice").out
+    assert "points: language models" in told
+    assert "(times are in Asia/Tokyo)" in told

@@ -121,3 +121,30 @@ def test_a_pass_sweeps_what_killed_processes_left_unfinished(home: Path, paperbo
     assert all(draft.exists() for draft in drafts)
     paperboy("once")
     assert not any(draft.exists() for draft in drafts)
+
+
+def test_a_dry_run_speaks_json(home: Path, paperboy: Paperboy) -> None:
+    shown = paperboy("once", "--dry-run", "--json").json
+    assert (shown["new"], shown["problems"]) == (82, [])
+    assert {one["kind"] for one in shown["messages"]} == {"alert", "quiz"}
+    assert {one["target"] for one in shown["messages"]} == {"telegram:123456789", "email:alice@example.org"}
+    assert HALA in shown["messages"][0]["text"]
+
+
+def test_a_dry_run_names_what_cannot_be_read(home: Path, paperboy: Paperboy) -> None:
+    (home / "digests").mkdir()
+    (home / "digests" / "notes.txt").write_text("just some notes\n")
+    (home / "config/paperboy.yaml").write_text("watch: {folders: [digests], settle_seconds: 0}\n")
+    assert "notes.txt" in paperboy("once", "--dry-run").out
+
+
+def test_a_watched_folder_that_is_not_there_is_said(home: Path, paperboy: Paperboy) -> None:
+    (home / "config/paperboy.yaml").write_text("watch: {folders: [digests]}\n")
+    assert f"the watched folder {home / 'digests'} is not there" in paperboy("once").err
+    assert "is not there" in paperboy("once").err
+
+
+def test_a_warning_comes_once(home: Path, paperboy: Paperboy) -> None:
+    config = home / "config/paperboy.yaml"
+    config.write_text(config.read_text() + "email: {transport: 'smtp+plain://127.0.0.1:25'}\n")
+    assert paperboy("once", "--dry-run").err.count("without encryption") == 1

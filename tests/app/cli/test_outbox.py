@@ -72,3 +72,34 @@ def test_a_hand_that_names_nothing_or_nobody_does_nothing(troubled: Path, paperb
     assert (ran.code, ran.out) == (2, "")
     assert "no such delivery" in ran.err
     assert paperboy("outbox", "list", "--state", "lost").code == 2
+
+
+def test_a_list_without_deliveries_says_so_and_keys_that_name_none_are_wrong(home: Path, paperboy: Paperboy):
+    assert paperboy("outbox", "list", "--state", "dead").err == "no deliveries that are dead\n"
+    assert paperboy("outbox", "list").err == "no deliveries\n"
+    ran = paperboy("outbox", "list", "telegram:9|alert|x")
+    assert (ran.code, ran.out) == (2, "")
+    assert "no such delivery: telegram:9|alert|x" in ran.err
+    assert paperboy("outbox", "list", "--limit", "-1").code == 2
+
+
+def test_a_limit_hides_no_wrong_key(troubled: Path, paperboy: Paperboy):
+    keys = [a_delivery(number, f"telegram:{number}").key for number in (1, 2)]
+    assert len(paperboy("outbox", "list", *keys, "--limit", "1").out.splitlines()) == 1
+
+
+def test_a_hand_that_changes_nothing_says_why(troubled: Path, paperboy: Paperboy):
+    ran = paperboy("outbox", "arrived", "--state", "dead")
+    assert (ran.code, ran.out) == (0, "0 of 1 deliveries taken for sent\n")
+    assert ran.err == "only what is uncertain is taken for sent\n"
+
+
+def test_the_hand_speaks_json(troubled: Path, paperboy: Paperboy):
+    done = {"asked": 1, "done": 1, "places_revived": 0}
+    assert paperboy("outbox", "arrived", "--state", "uncertain", "--json").json == done
+    assert paperboy("outbox", "retry", "--state", "dead", "--json").json == done
+    assert paperboy("outbox", "drop", "--state", "pending", "--json").json == done
+
+
+def test_times_in_the_list_name_their_zone(troubled: Path, paperboy: Paperboy):
+    assert " 08:00 UTC  telegram:1|alert|" in paperboy("outbox", "list").out

@@ -1,0 +1,29 @@
+"""How numbers are said."""
+
+import pytest
+
+from bot.app.cli.terminal import counted, span_text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.4, "0 s"),
+        (119, "119 s"),
+        (120, "2 minutes"),
+        (7_200, "2 hours"),
+        (86_400, "24 hours"),
+        (200_000, "2 days"),
+    ],
+)
+def test_a_span_is_told_in_a_unit_that_is_easy_to_grasp(seconds: float, said: str) -> None:
+    assert span_text(seconds) == said
+
+
+def test_a_count_has_its_word_in_the_right_form() -> None:
+    assert [counted(number, "entry", "entries") for number in (0, 1, 2)] == [
+        "0 entries",
+        "1 entry",
+        "2 entries",
+    ]
+    assert counted(2, "paper") == "2 papers"
