@@ -26,7 +26,7 @@ from bot.pipeline.herald import Telling
 from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.likeness import LikenessDesk
-from bot.pipeline.parcels import Packer
+from bot.pipeline.parcels import AnswerQuiz, Packer
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
 from bot.pipeline.ports.alarms import Teller
 from bot.pipeline.roster import Roster
@@ -67,6 +67,8 @@ class House:
     library: ReadingRoom
     desk: ChatDesk
     quizzes: Quizzes
+    answer_quiz: AnswerQuiz
+    """The quiz of a paper in a language, with answers worked out where the digest has none."""
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -134,6 +136,7 @@ def build(
         library=ReadingRoom(store.shelf, store.outbox, store.tokens, feeds),
         desk=ChatDesk(store.shelf, store.outbox, packer, roster),
         quizzes=build_quizzes(settings, store, roster, answer_quiz, second),
+        answer_quiz=answer_quiz,
     )
 
 

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from bot.adapters.web.answers import ATOM, HTML, Answer, answer, respond
-from bot.adapters.web.pages import Pages, content_security_policy
+from bot.adapters.web.pages import Pages, ShownQuiz, as_read, content_security_policy
 from bot.adapters.web.shield import Shield
 from bot.domain.errors import PaperboyError
 from bot.domain.feeds import Feed
@@ -40,9 +40,13 @@ def create_app(
     clock: Clock,
     site_title: str,
     site_url: str,
+    quiz: ShownQuiz = as_read,
 ) -> Starlette:
-    """The application over that library; its methods run in threads, feeds become bytes by `render_feed`."""
-    pages = Pages(title=site_title, url=site_url)
+    """The application over that library; its methods run in threads, feeds become bytes by `render_feed`.
+
+    `quiz` gives the questions of a paper with the answers that are told.
+    """
+    pages = Pages(title=site_title, url=site_url, quiz=quiz)
     site = Site(library, render_feed=render_feed, clock=clock, pages=pages)
     headers = {
         "Content-Security-Policy": content_security_policy(),

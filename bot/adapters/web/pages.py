@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -34,13 +35,24 @@ class ShownQuestion:
     text: str
     options: tuple[tuple[str, str], ...]
     answer: str
-    certain: bool
+    worked_out: int | None
+    """How sure a worked-out answer is, in percent; None for the digest's own."""
+
+
+ShownQuiz = Callable[[Paper, str], Sequence[Question]]
+"""The questions of a paper in a language; an answer there is one that may be told."""
+
+
+def as_read(paper: Paper, language: str) -> Sequence[Question]:
+    """The questions as the digests have them."""
+    return paper.edition(language).quiz
 
 
 class Pages:
     """Writes the pages of one site."""
 
-    def __init__(self, *, title: str, url: str) -> None:
+    def __init__(self, *, title: str, url: str, quiz: ShownQuiz = as_read) -> None:
+        self._quiz = quiz
         self._title = shown(title, 80)
         self._url = url.rstrip("/") if web_link(url) else ""
         self._base = urlsplit(self._url).path
@@ -72,7 +84,7 @@ class Pages:
             languages=[(code, name) for code, name in _LANGUAGES.items() if _has(paper, code)],
             drawing=safe_svg(drawing) if drawing else None,
             flowchart=shown(edition.flowchart or "", _TEXT_LIMIT),
-            quiz=[_question(question) for question in edition.quiz],
+            quiz=[_question(question) for question in self._quiz(paper, edition.language)],
         )
 
     def paper_path(self, paper: PaperId) -> str:
@@ -130,9 +142,8 @@ def _question(question: Question) -> ShownQuestion:
         (_LETTERS[number % len(_LETTERS)], shown(option)) for number, option in enumerate(question.options)
     )
     answer = ". ".join(options[question.answer]) if question.answer is not None else ""
-    return ShownQuestion(
-        text=shown(question.question), options=options, answer=answer, certain=question.keyed
-    )
+    sure = None if question.keyed else int((question.confidence or 0) * 100)
+    return ShownQuestion(text=shown(question.question), options=options, answer=answer, worked_out=sure)
 
 
 def _masked(target: Target) -> str:

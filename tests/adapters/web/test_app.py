@@ -13,8 +13,9 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from bot.adapters.publishers.atom import render_atom
-from bot.domain.papers import Links, Point, Summary
-from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, SITE, FakeLibrary
+from bot.adapters.web import create_app
+from bot.domain.papers import Links, Point, Question, Summary
+from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, SITE, FakeLibrary, StillClock
 from tests.builders import NOW, a_feed, a_feed_entry, a_paper, a_question, an_edition
 
 ALL_PAGES = [
@@ -179,6 +180,25 @@ async def test_a_paper_page_shows_all_that_is_known(client: httpx.AsyncClient, l
     assert tree.css_first('link[rel="canonical"]').attributes["href"] == f"{SITE}/papers/arxiv:2509.14008"
 
 
+async def test_a_worked_out_answer_says_so_and_how_sure_it_is(library: FakeLibrary) -> None:
+    library.put(HALA)
+    worked_out = Question(
+        question="Why?", options=("This", "That"), answer=0, answer_source="inferred", confidence=0.979
+    )
+    app = create_app(
+        library,
+        render_feed=render_atom,
+        clock=StillClock(),
+        site_title="Paperboy",
+        site_url=SITE,
+        quiz=lambda paper, language: [worked_out] if (paper.id, language) == (HALA.id, "en") else [],
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
+        tree = page(await client.get("/papers/arxiv:2509.14008"))
+    assert tree.css_first(".quiz summary").text() == "Answer (worked out, 97 %)"
+    assert tree.css_first(".quiz details p").text() == "A. This"
+
+
 async def test_nothing_in_a_paper_page_runs(client: httpx.AsyncClient, library: FakeLibrary) -> None:
     library.put(replace(HALA, links=Links(abs="javascript:alert(1)", pdf="//evil.example/")))
     tree = page(await client.get("/papers/arxiv:2509.14008"))
@@ -230,9 +250,6 @@ async def test_unknown_papers_are_not_found(client: httpx.AsyncClient, asked) ->
 
 
 async def test_a_site_below_a_path_keeps_its_links_there(library: FakeLibrary) -> None:
-    from bot.adapters.web import create_app
-    from tests.adapters.web.conftest import StillClock
-
     app = create_app(
         library, render_feed=render_atom, clock=StillClock(), site_title="P", site_url=f"{SITE}/paperboy/"
     )

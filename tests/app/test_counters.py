@@ -1,0 +1,32 @@
+"""What the web server tells of a quiz."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.app import wiring
+from bot.app.config.settings import load_settings
+from bot.app.counters import told_quiz
+from bot.app.once import look_around
+from bot.app.service import take_in
+from bot.domain.papers import parse_paper_id
+
+
+@pytest.mark.parametrize(("sure", "answers"), [(0.0, [0, 1, 2]), (1.0, [None, None, None])])
+def test_the_page_tells_the_answers_that_a_poll_would(
+    tmp_path: Path, seeds: Path, sure: float, answers: list[int | None]
+) -> None:
+    config = tmp_path / "paperboy.yaml"
+    config.write_text(
+        f"watch: {{folders: ['{seeds}'], settle_seconds: 0}}\nquiz: {{min_confidence: {sure}}}\n"
+    )
+    settings = load_settings(config, {})
+    house = wiring.build(settings, ())
+    take_in(house, look_around(settings).whole)
+    hala = parse_paper_id("arxiv:2509.14008")
+    assert hala is not None
+    stored = house.library.paper(hala)
+    assert stored is not None
+    told = told_quiz(house, stored.paper, "en")
+    house.store.close()
+    assert [question.answer for question in told] == answers
