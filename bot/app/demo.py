@@ -37,6 +37,7 @@ subscribers:
 """
 _FEED_LINES = 24
 _MAIL_LINES = 40
+_WIDEST = 110
 
 
 class _Collecting:
@@ -107,7 +108,8 @@ def _beginning(text: str, most: int) -> str:
     lines = text.splitlines()
     if len(lines) <= most:
         return text
-    return "\n".join([*(line[:110] for line in lines[:most]), f"… and {len(lines) - most} more lines"])
+    shown = [line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…" for line in lines[:most]]
+    return "\n".join([*shown, f"… and {len(lines) - most} more lines"])
 
 
 @contextmanager

@@ -25,7 +25,9 @@ def back_up(state: Path, to: Path) -> int:
     except sqlite3.DatabaseError as error:
         raise StateDamaged(f"{state} cannot be copied whole ({error}); nothing was written") from error
     except OSError as error:
-        raise StateError(f"{to} cannot be written: {error.strerror}") from error
+        raise StateError(
+            f"{to} cannot be written: {error.strerror}; name a file in a folder that is there and writable"
+        ) from error
     finally:
         made.unlink(missing_ok=True)
     return size

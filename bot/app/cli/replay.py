@@ -7,6 +7,7 @@ import typer
 
 from bot.app.cli.options import JsonOption, interactive, say_json
 from bot.app.cli.safe import plain
+from bot.app.cli.terminal import counted, span_text
 
 if TYPE_CHECKING:
     from bot.pipeline.replay import Scorecard
@@ -49,15 +50,15 @@ def replay(
 def scorecard_lines(card: "Scorecard") -> list[str]:
     """The scorecard for people."""
     return [
-        f"played     {card.digests} digests with {card.papers} papers on {card.days} days"
-        f" to {card.subscribers} people",
+        f"played     {counted(card.digests, 'digest')} with {counted(card.papers, 'paper')}"
+        f" on {counted(card.days, 'day')} to {counted(card.subscribers, 'person', 'people')}",
         f"expected   {card.expected} papers at their places: {card.arrived} arrived, {card.limited} over a limit",
-        f"messages   {card.messages} ({card.polls} polls), {card.edits} edits;"
+        f"messages   {card.messages} ({counted(card.polls, 'poll')}), {counted(card.edits, 'edit')};"
         f" {card.messages_per_person_per_day:.2f} per person per day",
         f"merged     {card.merged} papers into messages with others",
         f"refused    {card.refused} calls failed, {card.floods} of them floods we caused;"
         f" {card.uncertain} messages stayed uncertain",
-        f"late       {card.late}, the latest by {card.latest}",
+        f"late       {card.late}; the slowest took {span_text(card.latest.total_seconds())}",
         f"repeated   {card.repeated}",
         f"unasked    {card.unasked}",
         f"lost       {card.lost}",

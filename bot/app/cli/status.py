@@ -56,7 +56,7 @@ def status(
     at_work = heartbeat(settings).is_alive(now)
     if as_json:
         more = {
-            "at_work": at_work,
+            "seen_at_work": at_work,
             "incidents": incidents_json(incidents),
             "alarms_not_sent": untold_json(untold),
             "failing": failing_json(failing),
@@ -64,7 +64,7 @@ def status(
         say_json(status_json(counts, subscribers) | more)
     else:
         for line in (
-            "run          " + ("at work" if at_work else "not at work here"),
+            "run          " + ("at work" if at_work else "not seen at work by this user on this machine"),
             *status_lines(counts, subscribers),
             *failing_lines(failing),
             *incident_lines(incidents),

@@ -61,7 +61,7 @@ def span_text(seconds: float) -> str:
     for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    return f"{seconds:.3g} s"
 
 
 def bar(value: float, largest: float, cells: int) -> str:

@@ -43,12 +43,12 @@ def test_a_folder_without_configuration_is_told_how_to_begin(
 
 
 def test_status_says_whether_run_is_at_work(home: Path, paperboy: Paperboy) -> None:
-    assert "run          not at work here" in paperboy("status").out
+    assert "run          not seen at work by this user on this machine" in paperboy("status").out
     alive = heartbeat(load_settings(home / "config/paperboy.yaml", {}))
     alive.beat(SystemClock().now())
     try:
         assert "run          at work" in paperboy("status").out
-        assert paperboy("status", "--json").json["at_work"] is True
+        assert paperboy("status", "--json").json["seen_at_work"] is True
     finally:
         alive.end()
 

@@ -8,7 +8,9 @@ from bot.app.cli.terminal import counted, span_text
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        (0.4, "0 s"),
+        (0, "0 s"),
+        (0.02, "0.02 s"),
+        (2.5, "2.5 s"),
         (119, "119 s"),
         (120, "2 minutes"),
         (7_200, "2 hours"),
