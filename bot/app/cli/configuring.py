@@ -51,7 +51,7 @@ def init(
 
 
 def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> int:
-    """Check both configuration files: every error with file:line:column.
+    """Check both configuration files, and say file:line:column.
 
     Warns of what works but should be looked at, such as a subscription that matched nothing in 90 days.
     """

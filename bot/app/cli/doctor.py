@@ -30,7 +30,7 @@ def doctor(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> int:
-    """Look at sources, subscriptions and channels, and say what could be better.
+    """Say what could be better: sources, queries, channels.
 
     Exit 1 when something needs a look (marked !); what is only good to know leaves it 0.
     """

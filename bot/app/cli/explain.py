@@ -23,7 +23,10 @@ def explain(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Tell why somebody got a paper or did not: each subscription, and what became of the deliveries."""
+    """Tell why somebody got a paper, or did not.
+
+    Each subscription, matched or why not, and what became of the deliveries.
+    """
     from bot.app.cli.explain_text import story_lines
     from bot.pipeline.explain import story
 

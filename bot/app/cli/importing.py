@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.options import ConfigOption, JsonOption, interactive, load, say_json
+from bot.app.cli.options import ConfigOption, JsonOption, VerboseOption, interactive, load, say_json
 from bot.app.cli.safe import plain
 from bot.domain.errors import UsageError
 
@@ -32,6 +32,7 @@ def import_(
         Path, typer.Argument(metavar="FOLDER", help="A folder of digests, with its subfolders.")
     ],
     as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
     config: ConfigOption = None,
 ) -> int:
     """Read the history in a folder and tell nobody, now or later.
@@ -47,7 +48,7 @@ def import_(
             f"{plain(str(folder))} is no folder; `paperboy import FOLDER` reads a folder of digests"
         )
     settings, subscribers = load(context, config)
-    logs.start(context.obj.verbose)
+    logs.start(context.obj.verbose + verbose)
     found, skipped = _look(folder, settings)
     house = wiring.build(settings, subscribers)
     total = Taken()

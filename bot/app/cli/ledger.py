@@ -27,7 +27,10 @@ def ledger(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what became of each paper of a day: seen, matched, queued, and sent, held, merged or limited."""
+    """Show what became of each paper of a day.
+
+    Seen, matched, queued, and sent, held, merged or limited.
+    """
     from bot.pipeline.ledger import ledger as kept
 
     asked = _day(date)

@@ -23,7 +23,7 @@ from bot.app.cli import (
     running,
     status,
 )
-from bot.app.cli.options import CONFIG_VARIABLE, Common
+from bot.app.cli.options import CONFIG_VARIABLE, Common, VerboseOption
 from bot.app.cli.safe import plain
 from bot.app.cli.terminal import counted
 from bot.domain.errors import ConfigError, PaperboyError, StateError, UsageError
@@ -76,9 +76,7 @@ def common(
             help="The settings; config/paperboy.yaml by default.",
         ),
     ] = None,
-    verbose: Annotated[
-        int, typer.Option("-v", "--verbose", count=True, help="Say more; twice: everything.")
-    ] = 0,
+    verbose: VerboseOption = 0,
 ) -> None:
     """What every command takes."""
     context.obj = Common(config=config, verbose=verbose)

@@ -29,6 +29,9 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The settings; config/paperboy.yaml by default."),
 ]
+VerboseOption = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, help="Say more; twice: everything.", show_default=False)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 
 

@@ -28,7 +28,10 @@ def preview(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what a query would have brought in the stored papers, why each matched, and what it barely missed."""
+    """Show what a query would have brought.
+
+    Among the stored papers: how often, why each matched, and what it barely missed.
+    """
     from bot.domain.search.previewing import Previewer
 
     parsed = parsed_query(query)

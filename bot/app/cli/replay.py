@@ -22,9 +22,9 @@ def replay(
     faults: Annotated[bool, typer.Option("--faults", help="Let the services fail, too.")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Play digests through the whole system before built-in services on a virtual clock, and count.
+    """Play years of digests through it all, and count.
 
-    Nothing is sent and nothing is left behind. Exit 1 when one alert or poll was lost, repeated or not asked for.
+    The whole system works before built-in services on a virtual clock. Nothing is sent and nothing is left behind. Exit 1 when one alert or poll was lost, repeated or not asked for.
     """
     import logging
     import sys

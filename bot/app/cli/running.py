@@ -8,6 +8,7 @@ import typer
 from bot.app.cli.options import (
     ConfigOption,
     JsonOption,
+    VerboseOption,
     config_path,
     load,
     load_only_settings,
@@ -36,17 +37,25 @@ def run(
         str, typer.Option("--only", metavar="ROLES", help="Some of ingest,deliver,chat,web; all by default.")
     ] = _EVERYTHING,
     log_json: Annotated[bool, typer.Option("--log-json", help="Logs as JSON, one object a line.")] = False,
+    verbose: VerboseOption = 0,
     config: ConfigOption = None,
 ) -> int:
-    """Watch, deliver, schedule and serve, until SIGTERM or Ctrl-C; finishes what is in flight."""
+    """Watch, deliver, schedule and serve until SIGTERM or Ctrl-C.
+
+    What is in flight then is finished.
+    """
+    from bot import __version__
     from bot.app import logs, service, wiring
     from bot.app.reloading import Reloading
     from bot.app.report import first_lines
 
     roles = _roles(only, service.ROLES)
     settings, subscribers = load(context, config)
-    logs.start(max(context.obj.verbose, 1), as_json=log_json)
+    _able(roles, only, settings)
+    logs.start(max(context.obj.verbose + verbose, 1), as_json=log_json)
     house = wiring.build(settings, subscribers)
+    if "ingest" not in roles:  # which else tells what it found
+        typer.echo(f"paperboy {__version__} is at work: {', '.join(roles)}")
 
     async def announce(taken: "Taken") -> None:
         for line in first_lines(house, taken):
@@ -76,12 +85,26 @@ def _roles(only: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return roles
 
 
+def _able(roles: tuple[str, ...], only: str, settings: "Settings") -> None:
+    """UsageError where none of the roles has anything to do."""
+    from bot.app.channels import sends_telegram
+
+    lacking = {
+        **({} if sends_telegram(settings) else {"chat": "chat needs telegram.token"}),
+        **({} if settings.web.listen else {"web": "web needs web.listen"}),
+    }
+    if all(role in lacking for role in roles):
+        why = ", and ".join(lacking[role] for role in roles)
+        raise UsageError(f"--only {plain(only)} would do nothing: {why}")
+
+
 def once(
     context: typer.Context,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Send and store nothing; print what would go out.")
     ] = False,
     as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
     config: ConfigOption = None,
 ) -> int:
     """Read what is in the folders now, send all that is due, stop.
@@ -101,7 +124,7 @@ def once(
 
     from bot.app import logs, wiring
 
-    logs.start(context.obj.verbose)
+    logs.start(context.obj.verbose + verbose)
     if dry_run:
         return _rehearsed(settings, subscribers, looked, as_json=as_json)
     house = wiring.build(settings, subscribers)
@@ -176,7 +199,10 @@ def _say_skipped(settings: "Settings", looked: "Looked") -> None:
 
 
 def demo() -> int:
-    """Show it all in ten seconds: three made-up subscribers, the seeds, no network, nothing left behind."""
+    """Show it all in ten seconds, with nothing left behind.
+
+    Three made-up subscribers, the seeds, and no network.
+    """
     from bot.app.demo import show
 
     show(typer.echo)

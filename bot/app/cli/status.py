@@ -36,9 +36,9 @@ def status(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> int:
-    """Show how things stand: what was read, what waits, what went wrong.
+    """Show how things stand.
 
-    Exit 1 when something needs a look: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
+    What was read, what waits, what went wrong. Exit 1 when something needs a look: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
     a source that fell silent or changed, an alarm that did not arrive for sure (for a week).
     """
     from bot.adapters.clock import SystemClock

@@ -228,3 +228,19 @@ def test_the_demo_shows_everything_and_leaves_nothing(
     for part in ("Telegram message", "Telegram quiz", "To: bob@example.org", "<feed", "Matched"):
         assert part in shown.out
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["outbox", "--help"]], ids=" ".join)
+def test_the_list_of_commands_is_not_cut_off(paperboy: Paperboy, arguments: list[str]) -> None:
+    assert "..." not in paperboy(*arguments).out.partition("Commands:")[2]
+
+
+def test_roles_that_have_nothing_to_do_are_wrong_usage(home: Path, paperboy: Paperboy) -> None:
+    ran = paperboy("run", "--only", "chat,web")
+    assert (ran.code, ran.out) == (2, "")
+    assert "would do nothing: chat needs telegram.token, and web needs web.listen" in ran.err
+
+
+def test_more_may_be_said_before_and_behind_the_command(home: Path, paperboy: Paperboy) -> None:
+    assert paperboy("-v", "once", "--dry-run").code == 0
+    assert paperboy("once", "-v", "--dry-run").code == 0
