@@ -37,7 +37,7 @@ async def _wait(token: str, say: Callable[[str], object], api_url: str | None) -
     except TimeoutError as error:
         raise UsageError("nobody said /start to the bot; try again, or use `paperboy init` alone") from error
     except DeliveryError as error:
-        raise UsageError(f"telegram: {error}") from error
+        raise UsageError(f"{error}; `paperboy init` alone asks no bot") from error
     finally:
         await client.close()
 

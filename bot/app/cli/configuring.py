@@ -32,10 +32,11 @@ def init(
     config: ConfigOption = None,
 ) -> int:
     """Write both configuration files, commented; never overwrites."""
-    from bot.app.config.beginning import write_templates
+    from bot.app.config.beginning import refuse_to_overwrite, write_templates
 
     path = config_path(context, config)
     chat_id = None
+    refuse_to_overwrite(path.parent, name=path.name)
     if telegram is not None:
         from bot.app.greeting import wait_for_start
 
@@ -44,7 +45,7 @@ def init(
         typer.echo(f"wrote {written}")
     if telegram is not None:
         typer.echo(
-            f"now put the token into the environment or a file, and name it in {path} (telegram.token)"
+            "next: export PAPERBOY_TELEGRAM_TOKEN=…, or name a file that holds it (telegram.token_file)"
         )
     typer.echo("next: edit your keywords, then `paperboy check` and `paperboy run`")
     return 0

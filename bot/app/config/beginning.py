@@ -55,9 +55,7 @@ def write_templates(folder: Path, *, chat_id: int | None, name: str = SETTINGS_N
         folder / name: settings_template(subscriptions=other),
         folder / SUBSCRIPTIONS_NAME: subscriptions_template(chat_id=chat_id),
     }
-    for path in texts:
-        if path.exists() or path.is_symlink():
-            raise UsageError(f"{path} exists already; init never overwrites: move it away, or edit it")
+    refuse_to_overwrite(folder, name=name)
     written: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,6 +69,13 @@ def write_templates(folder: Path, *, chat_id: int | None, name: str = SETTINGS_N
         reason = (error.strerror or "cannot be written").lower()
         raise UsageError(f"{error.filename or folder}: {reason}; choose a folder you may write to") from error
     return written
+
+
+def refuse_to_overwrite(folder: Path, *, name: str = SETTINGS_NAME) -> None:
+    """UsageError where either file exists already."""
+    for path in (folder / name, folder / SUBSCRIPTIONS_NAME):
+        if path.exists() or path.is_symlink():
+            raise UsageError(f"{path} exists already; init never overwrites: move it away, or edit it")
 
 
 def _template(name: str) -> str:

@@ -244,3 +244,9 @@ def test_roles_that_have_nothing_to_do_are_wrong_usage(home: Path, paperboy: Pap
 def test_more_may_be_said_before_and_behind_the_command(home: Path, paperboy: Paperboy) -> None:
     assert paperboy("-v", "once", "--dry-run").code == 0
     assert paperboy("once", "-v", "--dry-run").code == 0
+
+
+def test_init_refuses_before_anybody_is_asked_to_say_start(home: Path, paperboy: Paperboy) -> None:
+    ran = paperboy("init", "--telegram", "1:nobody-is-asked")
+    assert (ran.code, ran.out) == (2, "")
+    assert "exists already" in ran.err
