@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bot.app.cli.options import ConfigOption, load_only_settings
+from bot.app.cli.options import ConfigOption, JsonOption, load_only_settings, say_json
 from bot.app.cli.safe import plain
 from bot.domain.errors import UsageError
 
@@ -13,6 +13,7 @@ from bot.domain.errors import UsageError
 def backup(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes; replaced when whole.")],
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Copy the state into FILE, also while paperboy runs.
@@ -33,4 +34,7 @@ def backup(
     if file.resolve() == state.resolve():
         raise UsageError(f"{plain(str(file))} is the state itself; name another file")
     size = back_up(state, file)
-    typer.echo(f"{plain(str(file))}: {size / 1_000_000:.1f} MB")
+    if as_json:
+        say_json({"file": str(file), "bytes": size})
+    else:
+        typer.echo(f"{plain(str(file))}: {size / 1_000_000:.1f} MB")

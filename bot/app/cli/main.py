@@ -23,7 +23,7 @@ from bot.app.cli import (
     running,
     status,
 )
-from bot.app.cli.options import CONFIG_VARIABLE, Common, VerboseOption
+from bot.app.cli.options import CONFIG_VARIABLE, Common, JsonOption, VerboseOption, say_json
 from bot.app.cli.safe import plain
 from bot.app.cli.terminal import counted
 from bot.domain.errors import ConfigError, PaperboyError, StateError, UsageError
@@ -83,16 +83,19 @@ def common(
 
 
 @app.command()
-def version() -> None:
+def version(as_json: JsonOption = False) -> None:
     """Say which version this is."""
-    typer.echo(f"paperboy {__version__}")
+    if as_json:
+        say_json({"version": __version__})
+    else:
+        typer.echo(f"paperboy {__version__}")
 
 
 def main() -> None:
     """Run the command line; ends the process with the exit code of the contract."""
     logging.captureWarnings(capture=True)
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="paperboy")
     except typer.TyperException as error:
         _complain_of_usage(error)
         sys.exit(WRONG_USAGE)

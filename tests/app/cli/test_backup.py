@@ -64,3 +64,9 @@ def test_postgresql_has_its_own_tool(home: Path, paperboy: Paperboy) -> None:
     told = paperboy("backup", home / "copy.sqlite3")
     assert told.code == 2
     assert "pg_dump" in told.err
+
+
+def test_a_copy_is_told_as_json(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    told = paperboy("backup", "copy.sqlite3", "--json").json
+    assert told == {"file": "copy.sqlite3", "bytes": (home / "copy.sqlite3").stat().st_size}

@@ -215,6 +215,7 @@ def test_status_has_the_contracts_counts(home: Path, paperboy: Paperboy) -> None
 def test_schema_and_version_are_printed(paperboy: Paperboy) -> None:
     assert "$schema" in json.loads(paperboy("schema").out)
     assert paperboy("version").out == f"paperboy {__version__}\n"
+    assert paperboy("version", "--json").json == {"version": __version__}
 
 
 def test_the_demo_shows_everything_and_leaves_nothing(
