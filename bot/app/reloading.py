@@ -8,6 +8,10 @@ from bot.app.config.subscriptions import load_subscribers
 from bot.domain.errors import UsageError
 from bot.domain.subscriptions import Subscriber
 
+_NOTHING = hashlib.sha256(b"").hexdigest()
+"""A file of no bytes: cut off by a full disk or a slip, and hardly the wish that nobody gets anything."""
+_TOLD = 5
+
 log = logging.getLogger(__name__)
 
 
@@ -15,7 +19,7 @@ class Reloading:
     """Watches one file by its content.
 
     An edit counts once two looks in a row saw the same: of a file that is just being written, a beginning may
-    well be a configuration, of fewer people.
+    well be a configuration, of fewer people. A file of no bytes is no edit; `subscribers: []` is one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,11 +39,18 @@ class Reloading:
                 "subscriptions.missing", extra={"file": str(self._path), "keeping": "the last good ones"}
             )
             return None
+        if content == _NOTHING:
+            log.error("subscriptions.empty", extra={"file": str(self._path), "keeping": "the last good ones"})
+            return None
         try:
             subscribers = load_subscribers(self._path)
         except UsageError as error:
-            for line in str(error).splitlines():
+            lines = str(error).splitlines()
+            for line in lines[:_TOLD]:
                 log.error("subscriptions.bad_edit", extra={"what": line, "keeping": "the last good ones"})
+            if len(lines) > _TOLD:
+                more = f"{len(lines) - _TOLD} more; `paperboy check` lists them"
+                log.error("subscriptions.bad_edit", extra={"what": more, "keeping": "the last good ones"})
             return None
         log.info("subscriptions.reloaded", extra={"subscribers": len(subscribers)})
         return subscribers

@@ -14,6 +14,7 @@ from bot.adapters.scheduler import Job, Ticker
 from bot.adapters.watcher import Watcher, rounds
 from bot.app.channels import sends_telegram
 from bot.app.counters import chat_service, start_web
+from bot.app.gone import forget_gone
 from bot.app.life import heartbeat
 from bot.app.reloading import Reloading
 from bot.app.together import Together
@@ -171,6 +172,7 @@ class Service:
         try:
             async with self._taking:
                 taken = await asyncio.to_thread(take_in, self._house, whole)
+            await asyncio.to_thread(forget_gone, self._house)
         except StateError as error:
             if self._announce:  # it never worked: whoever started it should know
                 raise
@@ -199,6 +201,8 @@ class Service:
         await asyncio.to_thread(self._heartbeat.beat, house.clock.now())
 
     async def _look_at_sources(self) -> None:
+        if "ingest" in self._roles:
+            await asyncio.to_thread(forget_gone, self._house)
         if self._together.keeps_up:
             await asyncio.to_thread(self._sources.look, self._house.clock.now())
 

@@ -67,3 +67,26 @@ def test_a_file_that_goes_away_keeps_the_last_good_ones(file: Path, caplog: pyte
     assert "subscriptions.missing" in caplog.text
     file.write_text(GOOD.format(id="alice"))
     assert settled(reloading) is not None
+
+
+def test_a_file_of_no_bytes_is_a_slip_and_an_empty_list_is_a_wish(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reloading = Reloading(file)
+    file.write_text("")
+    with caplog.at_level(logging.ERROR):
+        assert settled(reloading) is None
+    assert "subscriptions.empty" in caplog.text
+    file.write_text("subscribers: []\n")
+    assert settled(reloading) == ()
+
+
+def test_of_many_mistakes_the_first_are_told_and_who_tells_the_rest(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reloading = Reloading(file)
+    file.write_text("subscribers:\n" + "  - {idd: a}\n" * 30)
+    with caplog.at_level(logging.ERROR):
+        assert settled(reloading) is None
+    assert len(caplog.records) == 6
+    assert "`paperboy check` lists them" in vars(caplog.records[-1])["what"]

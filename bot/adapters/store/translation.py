@@ -21,6 +21,12 @@ _REMEDIES = {
     "53300": "raise max_connections of the server, or run fewer processes",
 }
 """By SQLSTATE (PostgreSQL, appendix A)."""
+_REMEDY_FOR_FILES = {
+    "unable to open database file": "; it must be a file, in a folder, that paperboy may write",
+    "attempt to write a readonly database": "; let paperboy write the file and its folder",
+    "database or disk is full": "; make room on the disk",
+}
+"""By what SQLite says (3.40 to 3.53)."""
 _UNREACHABLE = "see that the server runs and can be reached from here"
 
 
@@ -64,7 +70,7 @@ def _is_torn(said: str) -> bool:
 
 def _remedy(error: DBAPIError, code: str | None) -> str:
     if not hasattr(error.orig, "sqlstate"):
-        return ""
+        return _REMEDY_FOR_FILES.get(str(error.orig), "")
     said = str(error.orig)
     unknown = "3D000" if "does not exist" in said and "database" in said else None  # not told when connecting
     refused = "28P01" if "password" in said else None

@@ -1,13 +1,14 @@
 """Thinning: old messages and updates lose what nobody asks for any more."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, delete, update
 
 from bot.adapters.store.columns import micros
 from bot.adapters.store.engine import writing
-from bot.adapters.store.schema import updates
-from bot.adapters.store.statements import Statement
+from bot.adapters.store.schema import files, updates
+from bot.adapters.store.statements import Statement, chunks
 from bot.adapters.store_version import STATES
 
 _OLD = Statement(
@@ -44,3 +45,8 @@ class StoredUpkeep:
             return connection.execute(
                 update(updates).where(updates.c.taken_at < before, updates.c.body != "").values(body="")
             ).rowcount
+
+    def forget_unreadable(self, names: Sequence[str]) -> None:
+        with writing(self._engine) as connection:
+            for chunk in chunks(names):
+                connection.execute(delete(files).where(files.c.name.in_(chunk), files.c.error.is_not(None)))

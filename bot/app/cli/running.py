@@ -133,6 +133,8 @@ def once(
     code = _verdict(house)
     house.store.close()
     _say_done(done, settings, looked, as_json=as_json)
+    if code and not as_json:
+        typer.echo("something needs a look: `paperboy status` names it", err=True)
     return code
 
 

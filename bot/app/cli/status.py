@@ -53,10 +53,12 @@ def status(
         incidents = store.incidents.open_incidents()
         untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
         failing = failing_places(store.outbox)
+        unreadable = store.records.unreadable()
     at_work = heartbeat(settings).is_alive(now)
     if as_json:
         more = {
             "seen_at_work": at_work,
+            "unreadable": unreadable,
             "incidents": incidents_json(incidents),
             "alarms_not_sent": untold_json(untold),
             "failing": failing_json(failing),
@@ -66,6 +68,7 @@ def status(
         for line in (
             "run          " + ("at work" if at_work else "not seen at work by this user on this machine"),
             *status_lines(counts, subscribers),
+            *unreadable_lines(unreadable),
             *failing_lines(failing),
             *incident_lines(incidents),
             *untold_lines(untold),
@@ -127,6 +130,16 @@ def failing_places(outbox: "Outbox") -> "dict[str, Row]":
         if row.attempts and row.error:
             found.setdefault(row.target, row)
     return found
+
+
+def unreadable_lines(unreadable: "Mapping[str, str]") -> list[str]:
+    """Files in the watched folders that gave no digest, with why."""
+    lines = [
+        f"unreadable   {plain(name)}: {plain(why.removeprefix(f'{name}: '))}"
+        for name, why in list(unreadable.items())[:_NAMED]
+    ]
+    more = len(unreadable) - _NAMED
+    return [*lines, *([f"             and {counted(more, 'more file', 'more files')}"] if more > 0 else [])]
 
 
 def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | None]]:
@@ -214,8 +227,6 @@ def status_lines(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> lis
     oldest = _seconds(counts.oldest_pending)
     if oldest is not None:
         lines.append(f"oldest due   {span_text(oldest)} ago")
-    if counts.unreadable:
-        lines.append(f"unreadable   {counted(counts.unreadable, 'file')} (paperboy read FILE tells why)")
     lines += [f"suspended    {target}: {why}" for target, why in sorted(counts.suspended.items())]
     lines += [
         f"STOPPED      {kind} since {stop.since:%Y-%m-%d %H:%M} UTC: {stop.reason}"

@@ -1,5 +1,6 @@
 """What is done to the state now and then so that it stays small."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -16,6 +17,10 @@ class Upkeep(Protocol):
 
     def thin_updates(self, before: datetime) -> int:
         """Forget what updates said that were answered before that moment, but not that they were."""
+        ...
+
+    def forget_unreadable(self, names: Sequence[str]) -> None:
+        """Forget these files where they gave no digest; one that comes back is read anew. One transaction."""
         ...
 
 

@@ -211,3 +211,8 @@ def test_migrating_a_state_that_is_up_to_date_changes_nothing(store: Store):
     with writing(store._engine) as connection:
         engine._migrate(connection)
     assert len(store.shelf.newest(5)) == 1
+
+
+def test_a_folder_in_the_place_of_the_state_names_the_remedy(tmp_path: Path):
+    with pytest.raises(StateError, match="must be a file, in a folder, that paperboy may write"):
+        Store(f"sqlite:///{tmp_path}")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.adapters.store import Store
-from bot.pipeline.ports import Update
+from bot.pipeline.ports import FileMark, Update
 from bot.pipeline.upkeep import MESSAGES_KEPT, UPDATES_KEPT, thin
 from tests.adapters.store.conftest import Hand
 from tests.builders import NOW, a_delivery, a_paper
@@ -67,3 +67,17 @@ def test_old_updates_are_forgotten_but_not_that_they_were_answered(store: Store)
     store.updates.keep_updates([Update(id=1, body="said")], NOW)
     assert not store.updates.take_update(1, NOW)
     assert [one.body for one in store.updates.unanswered_updates(5)] == ["unanswered"]
+
+
+def test_unreadable_files_are_forgotten_by_name_and_digests_never(store: Store):
+    with store.intake.transaction() as tx:
+        tx.save_files(
+            [
+                FileMark(name="a.md", sha256="aa"),
+                FileMark(name="b.md", sha256="bb", error="no digest"),
+                FileMark(name="c.md", sha256="cc", error="no digest"),
+            ]
+        )
+    store.upkeep.forget_unreadable(["a.md", "b.md", "nothing.md"])
+    assert store.intake.known_files() == {"a.md": "aa", "c.md": "cc"}
+    assert store.records.unreadable() == {"c.md": "no digest"}

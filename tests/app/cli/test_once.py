@@ -81,7 +81,27 @@ def test_an_unreadable_file_needs_a_look(home: Path, paperboy: Paperboy) -> None
     first = paperboy("once")
     assert first.code == 1
     assert "notes.txt" in first.out
-    assert paperboy("status").code == 1
+    assert "`paperboy status` names it" in first.err
+    status = paperboy("status")
+    assert status.code == 1
+    assert "unreadable   notes.txt: neither a table" in status.out
+    assert list(paperboy("status", "--json").json["unreadable"]) == ["notes.txt"]
+
+
+def test_an_unreadable_file_that_is_gone_needs_no_look(home: Path, paperboy: Paperboy) -> None:
+    notes = home / "digests" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("just some notes\n")
+    (home / "config/paperboy.yaml").write_text("watch: {folders: [digests], settle_seconds: 0}\n")
+    assert paperboy("once").code == 1
+    away = notes.parent.rename(home / "away")
+    assert paperboy("once").code == 1  # the whole folder is away: who knows
+    away.rename(notes.parent)
+    notes.unlink()
+    assert paperboy("once").code == 0
+    assert paperboy("status").code == 0
+    notes.write_text("just some notes\n")
+    assert paperboy("once").code == 1
 
 
 def test_nothing_to_do_is_seen_without_loading_the_toolkit(home: Path, paperboy: Paperboy) -> None:

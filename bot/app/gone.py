@@ -1,0 +1,15 @@
+"""Files that gave no digest and are gone: nobody needs to look at them any more."""
+
+from bot.adapters.folders import look
+from bot.app.wiring import House, max_bytes
+
+
+def forget_gone(house: House) -> None:
+    """Forget them; none while a watched folder is away, as one on another machine may be."""
+    unreadable = house.store.records.unreadable()
+    folders = house.settings.watch.folders
+    if not unreadable or not all(folder.is_dir() for folder in folders):
+        return
+    sightings = look(folders, max_bytes=max_bytes(house.settings), base=house.settings.base)
+    there = {one.name for one in sightings}
+    house.store.upkeep.forget_unreadable([name for name in unreadable if name not in there])
