@@ -73,9 +73,9 @@ _SEND = updating(
 )
 _LEASE = updating(
     "targets",
-    "lease_until = :until, sending = :message, ready_at = NULL",
+    "lease_until = :until, sending = :lease, ready_at = NULL",
     where="number = :place",
-    columns={"place": "bigint", "until": "bigint", "message": "bigint"},
+    columns={"place": "bigint", "until": "bigint", "lease": "bigint"},
 )
 
 
@@ -112,6 +112,7 @@ def claim(
     limit: int,
     kinds: Sequence[ChannelKind],
     new_batch: Callable[[], str],
+    new_lease: Callable[[], int],
 ) -> tuple[Claim, ...]:
     """See the port; inside a transaction that writes."""
     moment = micros(now)
@@ -125,7 +126,7 @@ def claim(
     ]
     refresh_ready(connection, [place.key for number, place in places.items() if not rows[number]])
     tried = _tried(connection, {message[0].batch for _, message in taken if message[0].batch is not None})
-    claims = [_claim(place, message, tried, now, new_batch) for place, message in taken]
+    claims = [_claim(place, message, tried, now, new_batch, new_lease()) for place, message in taken]
     _take(connection, taken, claims, micros(lease_until))
     return tuple(claims)
 
@@ -160,6 +161,7 @@ def _claim(
     tried: Mapping[int, tuple[str, int]],
     now: datetime,
     new_batch: Callable[[], str],
+    lease: int,
 ) -> Claim:
     head = message[0]
     kind = head.kind
@@ -175,7 +177,7 @@ def _claim(
         rows=tuple(
             ClaimedRow(
                 seq=row.seq,
-                key=delivery_key(place.key, kind, row.paper, row.part),
+                key=delivery_key(place.key, row.kind, row.paper, row.part),
                 paper=row.paper,
                 part=row.part,
             )
@@ -183,6 +185,7 @@ def _claim(
         ),
         attempts=head.attempts + 1,
         created_at=now if made is None else moment_of(made),
+        lease=lease,
     )
 
 
@@ -209,4 +212,4 @@ def _take(
         ],
     )
     _SEND.run(connection, [(row.seq, one.number) for (_, rows), one in both for row in rows])
-    _LEASE.run(connection, [(place.number, until, one.number) for (place, _), one in both])
+    _LEASE.run(connection, [(place.number, until, one.lease) for (place, _), one in both])

@@ -5,8 +5,10 @@ of its rows. `ready_at` says when it next has something to send, so that a claim
 not what waits.
 """
 
+import secrets
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import cast
 
 from sqlalchemy import Engine
@@ -26,14 +28,21 @@ from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
 from bot.pipeline.ports import Alert, Claim, ClaimedRow, Outcome
 
 NEVER_SEEN = "the answer was never seen"
+_RANDOM_BITS = 61
+"""Leases of a process are counted from a number so large that no two processes meet; it has room in a bigint."""
 
 
 class StoredOutbox:
-    """See the port for what each method promises. `new_batch` names a message; never the same twice."""
+    """See the port for what each method promises. `new_batch` names a message, `new_lease` a claim; never the
+    same twice.
+    """
 
-    def __init__(self, engine: Engine, new_batch: Callable[[], str]) -> None:
+    def __init__(
+        self, engine: Engine, new_batch: Callable[[], str], new_lease: Callable[[], int] | None = None
+    ) -> None:
         self._engine = engine
         self._new_batch = new_batch
+        self._new_lease = new_lease or count(secrets.randbits(_RANDOM_BITS)).__next__
 
     def claim(
         self, now: datetime, *, lease: timedelta, limit: int, kinds: Sequence[ChannelKind]
@@ -46,6 +55,7 @@ class StoredOutbox:
                 limit=limit,
                 kinds=kinds,
                 new_batch=self._new_batch,
+                new_lease=self._new_lease,
             )
 
     def settle(self, outcomes: Sequence[Outcome], now: datetime) -> None:

@@ -8,7 +8,10 @@ from sqlalchemy import Connection
 from bot.adapters.store.columns import micros
 from bot.adapters.store.statements import Statement, updating
 
-_HOLD = Statement("SELECT key FROM targets WHERE key = ANY(:places) ORDER BY key FOR NO KEY UPDATE")
+_HOLD = Statement(
+    "SELECT key, sending FROM targets WHERE key = ANY(:places)",
+    postgresql="SELECT key, sending FROM targets WHERE key = ANY(:places) ORDER BY key FOR NO KEY UPDATE",
+)
 
 _READY_AT = (
     "(SELECT CASE WHEN min(one.due_at) < {until} THEN {until} ELSE min(one.due_at) END"
@@ -22,8 +25,8 @@ _FREE = updating(
     "targets",
     "lease_until = NULL, sending = NULL, wait_until = :until,"
     f" ready_at = {_READY_AT.format(until='CAST(:until AS bigint)')}",
-    where="key = :name AND (sending = :message OR lease_until IS NULL)",
-    columns={"name": "text", "message": "bigint", "until": "bigint"},
+    where="key = :name",
+    columns={"name": "text", "until": "bigint"},
 )
 _REFRESH = updating(
     "targets",
@@ -33,20 +36,14 @@ _REFRESH = updating(
 )
 
 
-def hold(connection: Connection, places: Iterable[str]) -> None:
-    """Let nobody else claim or change these places until the transaction ends."""
-    if connection.dialect.name != "sqlite":  # where nobody else writes anyway
-        _HOLD.run(connection, places=list(places))
+def hold(connection: Connection, places: Iterable[str]) -> dict[str, int | None]:
+    """Let nobody else claim or change these places until the transaction ends, and say under which lease each is."""
+    return dict(_HOLD.rows(connection, places=list(places)))
 
 
-def free(connection: Connection, ended: Iterable[tuple[str, int, datetime | None]]) -> None:
-    """End the leases on these places for these messages; each place then waits until its moment.
-
-    One that is leased for another message by now is left alone.
-    """
-    _FREE.run(
-        connection, [(name, message, micros(until) if until else None) for name, message, until in ended]
-    )
+def free(connection: Connection, ended: Iterable[tuple[str, datetime | None]]) -> None:
+    """End the leases on these places; each place then waits until its moment."""
+    _FREE.run(connection, [(name, micros(until) if until else None) for name, until in ended])
 
 
 def refresh_ready(connection: Connection, places: Iterable[str]) -> None:

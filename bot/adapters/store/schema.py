@@ -107,7 +107,7 @@ targets = Table(
     Column("suspended", Text),
     Column("suspended_at", Moment),
 )
-"""`sending` is the number of the message that the place is leased for."""
+"""`sending` is the lease that the place is under: each claim has one of its own."""
 Index(
     "ix_targets_ready",
     targets.c.ready_at,

@@ -50,17 +50,21 @@ _WENT_OUT = updating(
 
 def settle(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
     """Write the outcomes down. One that says `sent` is known: it also corrects rows that were taken for
-    uncertain, or are to go again, since their lease ended.
+    uncertain, or are to go again, since their lease ended. Nothing else is believed of a claim that holds its
+    lease no longer: somebody else may be sending the same message by now.
     """
-    hold(connection, [outcome.claim.key for outcome in outcomes])
-    settled = micros(now)
-    _END.run(connection, [row for outcome in outcomes for row in _row_ends(outcome, settled)])
-    _keep_named(connection, outcomes)
+    leases = hold(connection, [outcome.claim.key for outcome in outcomes])
+    ours = [one for one in outcomes if leases.get(one.claim.key) == one.claim.lease]
+    late = [one for one in outcomes if one.state == "sent" and leases.get(one.claim.key) != one.claim.lease]
+    believed, settled = [*ours, *late], micros(now)
+    _END.run(connection, [row for outcome in believed for row in _row_ends(outcome, settled)])
+    _keep_named(connection, believed)
     _WENT_OUT.run(
-        connection, [_went_out(one, settled) for one in outcomes if one.sent or one.state == "uncertain"]
+        connection, [_went_out(one, settled) for one in believed if one.sent or one.state == "uncertain"]
     )
-    _keep_polls(connection, outcomes, now)
-    _settle_places(connection, outcomes, now)
+    _keep_polls(connection, believed, now)
+    _settle_places(connection, ours, now)
+    refresh_ready(connection, [one.claim.key for one in late])
 
 
 def _row_ends(outcome: Outcome, now: int) -> Iterable[tuple[Any, ...]]:
@@ -107,7 +111,7 @@ def _keep_polls(connection: Connection, outcomes: Sequence[Outcome], now: dateti
 
 
 def _settle_places(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
-    free(connection, [(one.claim.key, one.claim.number, one.wait_until) for one in outcomes])
+    free(connection, [(one.claim.key, one.wait_until) for one in outcomes])
     for outcome in outcomes:
         if outcome.suspend is not None:
             connection.execute(
@@ -124,7 +128,7 @@ def _settle_places(connection: Connection, outcomes: Sequence[Outcome], now: dat
 def lift_leases(connection: Connection, now: datetime, why: str, again: Collection[ChannelKind]) -> int:
     """Rows whose lease has ended become `uncertain`; edits, and all of the channels in `again`, `pending`."""
     query = (
-        select(targets.c.number, targets.c.key, targets.c.kind, targets.c.sending)
+        select(targets.c.number, targets.c.key, targets.c.kind)
         .where(targets.c.lease_until <= now)
         .with_for_update(skip_locked=True, key_share=True)
     )
@@ -133,14 +137,10 @@ def lift_leases(connection: Connection, now: datetime, why: str, again: Collecti
     for chunk in chunks(row for row in ended if row.kind not in again):
         places = [row.number for row in chunk]
         alone = deliveries.c.kind != "edit"
+        messages = _on_their_way(connection, places, alone)
         uncertain += _end(connection, places, alone, state="uncertain", error=why, settled_at=now)
         _end(connection, places, ~alone, state="pending", error=why)
-        messages = [row.sending for row in chunk]
-        connection.execute(
-            update(batches)
-            .where(batches.c.number.in_(messages), batches.c.kind != "edit")
-            .values(settled_at=now)
-        )
+        connection.execute(update(batches).where(batches.c.number.in_(messages)).values(settled_at=now))
     for places in chunks(row.number for row in ended if row.kind in again):
         _end(connection, places, state="pending", error=why)
     for places in chunks(row.number for row in ended):
@@ -149,6 +149,14 @@ def lift_leases(connection: Connection, now: datetime, why: str, again: Collecti
         )
     refresh_ready(connection, [row.key for row in ended])
     return uncertain
+
+
+def _on_their_way(
+    connection: Connection, places: Sequence[int], *those: ColumnElement[bool]
+) -> Sequence[int | None]:
+    """The messages that these places are leased for."""
+    mine = (deliveries.c.target.in_(places), OPEN, deliveries.c.state == "sending", *those)
+    return connection.execute(select(deliveries.c.batch).where(*mine).distinct()).scalars().all()
 
 
 def _end(connection: Connection, places: Sequence[int], *those: ColumnElement[bool], **values: Any) -> int:

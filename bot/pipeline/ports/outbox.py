@@ -29,7 +29,8 @@ class Claim:
     """Rows claimed for one message, oldest first, under one lease; `attempts` counts this one.
 
     `key` names the place for good; `target` is where it is now, which differs once a chat has moved.
-    `number` is the message's in the state, where `batch` is its name everywhere else.
+    `number` is the message's in the state, where `batch` is its name everywhere else. `lease` tells this claim
+    of a message from each other one.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Claim:
     rows: tuple[ClaimedRow, ...]
     attempts: int
     created_at: datetime
+    lease: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +153,8 @@ class Outbox(Protocol):
     def settle(self, outcomes: Sequence[Outcome], now: datetime) -> None:
         """Write down how the sends ended, all of them or none.
 
-        A claim whose lease has ended is left as it is, unless the outcome says that it was sent: then it was.
+        Of a claim that holds its lease no longer (it was settled before, or the lease ended) only what was sent
+        is believed: that it was. So an outcome may be told twice, and late, whoever has the place by now.
         """
         ...
 

@@ -1,0 +1,244 @@
+"""The outbox as its port describes it, in plain Python: what the store has to agree with at every step."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.domain.delivery import Kind, State
+from bot.pipeline.ports import Outcome
+
+DONE: frozenset[State] = frozenset({"sent", "merged", "limited"})
+
+
+@dataclass(eq=False)
+class Message:
+    """What was put together once; `told` counts the papers that it alerted to."""
+
+    place: str
+    created_at: datetime
+    went_out: bool = False
+    told: int = 0
+
+
+@dataclass
+class Line:
+    """A row; `seq` is its place in the order of all rows."""
+
+    seq: int
+    key: str
+    place: str
+    kind: Kind
+    subscriber: str
+    state: State
+    due_at: datetime
+    attempts: int = 0
+    message: Message | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.settled_at is None
+
+    def end(self, state: State, now: datetime) -> None:
+        self.state = state
+        self.settled_at = None if state == "pending" else now
+
+
+@dataclass(eq=False)
+class Taken:
+    """A claim, as somebody holds it until long after its lease."""
+
+    place: str
+    lines: tuple[Line, ...]
+    message: Message
+    lease_until: datetime
+
+
+@dataclass
+class Spot:
+    """A place."""
+
+    key: str
+    address: str
+    suspended: str | None = None
+    wait_until: datetime | None = None
+    taken: Taken | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.key.partition(":")[0]
+
+
+@dataclass
+class Model:
+    """What was planned, and what became of it."""
+
+    spots: dict[str, Spot] = field(default_factory=dict)
+    lines: dict[str, Line] = field(default_factory=dict)
+    messages: list[Message] = field(default_factory=list)
+
+    # --- what may be claimed ------------------------------------------------------------------------------
+
+    def of(self, place: str) -> list[Line]:
+        return [line for line in self.lines.values() if line.place == place and line.is_open]
+
+    def ready_at(self, spot: Spot) -> datetime | None:
+        """When the place may next be sent to; None where nothing waits there or nobody may."""
+        waiting = [line.due_at for line in self.of(spot.key)]
+        if not waiting or spot.suspended or spot.taken:
+            return None
+        return max(min(waiting), spot.wait_until or min(waiting))
+
+    def next_message(self, place: str, now: datetime) -> tuple[Line, ...]:
+        """The lines that go out together next; empty where nothing is due."""
+        due = [line for line in self.of(place) if line.due_at <= now]
+        if not due:
+            return ()
+        head = due[0]
+        if head.message:
+            return tuple(line for line in self.of(place) if line.message is head.message)
+        if place.startswith("atom:"):
+            return tuple(due)
+        if head.kind != "alert":
+            return (head,)
+        return tuple(
+            line
+            for line in due
+            if line.kind == "alert" and line.message is None and line.subscriber == head.subscriber
+        )
+
+    def claimable(self, now: datetime, kinds: Collection[str]) -> dict[str, tuple[Line, ...]]:
+        ready = {spot.key: self.ready_at(spot) for spot in self.spots.values() if spot.kind in kinds}
+        return {key: self.next_message(key, now) for key, at in ready.items() if at is not None and at <= now}
+
+    def next_due(self) -> datetime | None:
+        ready = [self.ready_at(spot) for spot in self.spots.values()]
+        leases = [spot.taken.lease_until for spot in self.spots.values() if spot.taken]
+        return min((at for at in (*ready, *leases) if at is not None), default=None)
+
+    # --- what happens -------------------------------------------------------------------------------------
+
+    def plan(self, line: Line) -> bool:
+        self.spots.setdefault(line.place, Spot(line.place, line.place.partition(":")[2]))
+        return self.lines.setdefault(line.key, line) is line
+
+    def take(self, place: str, lines: tuple[Line, ...], now: datetime, until: datetime) -> Taken:
+        message = lines[0].message
+        if message is None:
+            message = Message(place, now)
+            self.messages.append(message)
+        for line in lines:
+            line.state, line.message, line.attempts = "sending", message, line.attempts + 1
+        taken = Taken(place, lines, message, until)
+        self.spots[place].taken = taken
+        return taken
+
+    def settle(self, taken: Taken, outcome: Outcome, now: datetime) -> None:
+        spot, known = self.spots[taken.place], outcome.state == "sent"
+        ours = spot.taken is taken
+        if not ours and not known:
+            return
+        believed = {"sending"} if ours else {"sending", "uncertain", "pending"}
+        for line in taken.lines:
+            if line.state in believed and line.message is taken.message:
+                line.attempts -= not outcome.counted
+                line.end(_state(line, outcome), now)
+        for key in outcome.named:
+            if self.lines[key].state == "limited":
+                self.lines[key].message = taken.message
+        if outcome.sent or outcome.state == "uncertain":
+            taken.message.told = len(outcome.sent) if taken.lines[0].kind == "alert" else 0
+            taken.message.went_out |= outcome.receipt is not None
+        if ours:
+            spot.taken, spot.wait_until = None, outcome.wait_until
+            spot.suspended = outcome.suspend or spot.suspended
+            spot.address = outcome.moved_to or spot.address
+
+    def expire(self, now: datetime, again: Collection[str]) -> int:
+        uncertain = 0
+        for spot in self.spots.values():
+            if spot.taken is None or spot.taken.lease_until > now:
+                continue
+            for line in self.of(spot.key):
+                if line.state == "sending":
+                    goes_again = spot.kind in again or line.kind == "edit"
+                    line.end("pending" if goes_again else "uncertain", now)
+                    uncertain += not goes_again
+            spot.taken = None
+        return uncertain
+
+    def by_hand(self, keys: Iterable[str], states: Collection[State]) -> list[Line]:
+        lines = (self.lines[key] for key in dict.fromkeys(keys) if key in self.lines)
+        return [line for line in lines if line.state in states]
+
+    def retry(self, keys: Sequence[str], now: datetime, own_wish: Collection[str]) -> int:
+        lines = self.by_hand(keys, ("dead", "uncertain"))
+        for line in lines:
+            line.end("pending", now)
+            line.due_at, line.attempts = now, 0
+            spot = self.spots[line.place]
+            if spot.suspended not in own_wish:
+                spot.suspended = spot.wait_until = None
+        return len(lines)
+
+    def drop(self, keys: Sequence[str], now: datetime) -> int:
+        lines = self.by_hand(keys, ("pending", "held", "uncertain", "dead"))
+        for line in lines:
+            line.end("dead", now)
+        return len(lines)
+
+    def arrived(self, keys: Sequence[str]) -> int:
+        lines = self.by_hand(keys, ("uncertain",))
+        for line in lines:
+            first = min(one.seq for one in self.lines.values() if one.message is line.message)
+            line.state = "sent" if line.seq == first else "merged"
+        for line in lines:
+            assert line.message
+            went = [one for one in self.lines.values() if one.message is line.message]
+            line.message.told = sum(one.kind == "alert" and one.state in ("sent", "merged") for one in went)
+        return len(lines)
+
+    def thin(self, before: datetime) -> int:
+        """Forget the old messages that ended well."""
+        old = [message for message in self.messages if self._is_old(message, before)]
+        self.messages = [message for message in self.messages if message not in old]
+        for line in self.lines.values():
+            line.message = None if line.message in old else line.message
+        return len(old)
+
+    def cut_waits(self, now: datetime, longest: timedelta) -> int:
+        cut = 0
+        for spot in self.spots.values():
+            tried = any(line.attempts for line in self.of(spot.key))
+            if spot.wait_until and spot.wait_until > now + longest and not spot.taken and not tried:
+                spot.wait_until, cut = now + longest, cut + 1
+        return cut
+
+    # --- what is known afterwards -------------------------------------------------------------------------
+
+    def told(self, place: str) -> int:
+        return sum(message.told for message in self.messages if message.place == place)
+
+    def unnamed(self, place: str) -> list[str]:
+        return [
+            line.key
+            for line in self.lines.values()
+            if line.place == place and line.state == "limited" and line.kind == "alert"
+            if line.message and not line.message.went_out
+        ]
+
+    def _is_old(self, message: Message, before: datetime) -> bool:
+        lines = [line for line in self.lines.values() if line.message is message]
+        return message.created_at < before and all(
+            line.settled_at is not None
+            and line.settled_at < before
+            and line.state in DONE
+            and (line.state != "limited" or message.went_out)
+            for line in lines
+        )
+
+
+def _state(line: Line, outcome: Outcome) -> State:
+    if line.key in outcome.sent:
+        return "sent" if line.key == outcome.sent[0] else "merged"
+    return "limited" if line.key in outcome.limited else outcome.state

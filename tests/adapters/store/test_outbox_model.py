@@ -1,0 +1,243 @@
+"""The outbox against a model of its contract, whatever is done to it in whatever order."""
+
+from datetime import datetime, timedelta
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import text
+
+from bot.domain.delivery import HARMLESS_TWICE, OWN_WISH, STOPPED
+from bot.domain.subscriptions import CHANNEL_KINDS
+from bot.pipeline.ports import Claim, Outcome
+from tests.adapters.store.conftest import LEASE, Database, Hand
+from tests.adapters.store.outbox_model import DONE, Line, Model, Taken
+from tests.builders import NOW, a_delivery
+from tests.rigs.publishers import receipt
+
+EXAMPLES, STEPS = 25, 30
+MINUTE = timedelta(minutes=1)
+EVER = datetime(2000, 1, 1, tzinfo=NOW.tzinfo)
+PLACES = ("telegram:1", "telegram:-5", "email:a@example.org", "atom:alice")
+KINDS = st.sampled_from(["alert", "alert", "alert", "quiz", "edit"])
+MINUTES = st.sampled_from([0, 0, 0, 1, 3, 9]).map(lambda count: count * MINUTE)
+MAY_WAIT = st.none() | MINUTES
+PLANNED = st.tuples(KINDS, st.integers(1, 9), MINUTES, st.sampled_from(["alice", "alice", "bob"]))
+PICK = st.integers(0, 10_000)
+PICKS = st.lists(PICK, min_size=1, max_size=4)
+AGAIN = st.sampled_from([HARMLESS_TWICE, HARMLESS_TWICE | {"telegram"}])
+SHOWN = st.integers(0, 3)
+
+
+class Outboxes(RuleBasedStateMachine):
+    """Two machines on one state, and the model beside them."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        while len(database.opened) < 2:
+            database.open(new_batch=None)
+        self.stores = database.opened[:2]
+        self.model = Model()
+        self.now = NOW
+        self.held: list[tuple[Claim, Taken]] = []
+        self.done: set[str] = set()
+        self.seqs = 0
+
+    def teardown(self) -> None:
+        try:
+            self.everything_ends_in_bounded_time()
+        finally:
+            with self.stores[0]._engine.begin() as connection:
+                for table in ("deliveries", "batches", "targets"):
+                    connection.execute(text(f"DELETE FROM {table}"))
+
+    # --- what happens -------------------------------------------------------------------------------------
+
+    @rule(place=st.sampled_from(PLACES), planned=st.lists(PLANNED, min_size=1, max_size=4))
+    def plan(self, place, planned):
+        rows, new = [], 0
+        for kind, paper, wait, who in planned:
+            part, due, state = "" if kind == "alert" else kind, self.now + wait, "held" if wait else "pending"
+            row = a_delivery(paper, place, kind, part, subscriber=who, state=state, due_at=due)
+            self.seqs += 1
+            new += self.model.plan(Line(self.seqs, row.key, place, kind, who, state, due))
+            rows.append(row)
+        assert Hand(self.stores[0]).plan(*rows, now=self.now) == new
+
+    @precondition(lambda self: self.model.next_due())
+    @rule(who=st.integers(0, 1), few=st.booleans(), kinds=st.sampled_from([CHANNEL_KINDS, ("telegram",)]))
+    def claim(self, who, few, kinds):
+        limit = 1 if few else 10
+        expected = self.model.claimable(self.now, kinds)
+        claims = self.stores[who].outbox.claim(self.now, lease=LEASE, limit=limit, kinds=kinds)
+        assert {claim.key for claim in claims} <= expected.keys()
+        assert few or len(claims) == len(expected)
+        for claim in claims:
+            lines = expected[claim.key]
+            assert [row.key for row in claim.rows] == [line.key for line in lines], lines
+            assert claim.target.address == self.model.spots[claim.key].address
+            taken = self.model.take(claim.key, lines, self.now, self.now + LEASE)
+            assert (claim.attempts, claim.created_at) == (lines[0].attempts, taken.message.created_at)
+            self.held.append((claim, taken))
+
+    def settle(self, pick, who, claim_and_taken=None, **parts):
+        claim, taken = claim_and_taken or self.held[-1 - pick % len(self.held)]
+        outcome = Outcome(claim=claim, **parts)
+        self.stores[who].outbox.settle([outcome], self.now)
+        self.model.settle(taken, outcome, self.now)
+
+    @precondition(lambda self: self.held)
+    @rule(pick=PICK, who=st.integers(0, 1), wait=MAY_WAIT, kept_out=SHOWN, names=st.booleans())
+    def it_arrives(self, pick, who, wait, kept_out, names):
+        claim, _ = one = self.held[-1 - pick % len(self.held)]
+        keys = [row.key for row in reversed(claim.rows)]
+        shown = keys[kept_out:] if claim.kind == "alert" and claim.target.kind != "atom" else keys
+        limited = tuple(key for key in keys if key not in shown)
+        if not shown:
+            return self.settle(pick, who, one, state="merged", limited=limited)
+        named = tuple(key for key, _ in self.stores[who].outbox.unnamed(claim.key)) if names else ()
+        parts = {
+            "sent": tuple(shown),
+            "limited": limited,
+            "named": named,
+            "wait_until": wait and self.now + wait,
+        }
+        return self.settle(pick, who, one, state="sent", receipt=receipt(f"m-{pick}"), **parts)
+
+    @precondition(lambda self: self.held)
+    @rule(
+        pick=PICK,
+        who=st.integers(0, 1),
+        wait=MAY_WAIT,
+        counted=st.booleans(),
+        end=st.sampled_from(["", "gone", "moved"]),
+    )
+    def it_is_put_back(self, pick, who, wait, counted, end):
+        parts = {"gone": {"suspend": "blocked"}, "moved": {"moved_to": f"-100{pick}"}}.get(end, {})
+        self.settle(pick, who, state="pending", wait_until=wait and self.now + wait, counted=counted, **parts)
+
+    @precondition(lambda self: self.held)
+    @rule(
+        pick=PICK, who=st.integers(0, 1), wait=MAY_WAIT, end=st.sampled_from(["uncertain", "dead", "merged"])
+    )
+    def it_ends_otherwise(self, pick, who, wait, end):
+        self.settle(pick, who, state=end, wait_until=wait and self.now + wait)
+
+    @precondition(lambda self: any(spot.taken for spot in self.model.spots.values()))
+    @rule(who=st.integers(0, 1), again=AGAIN)
+    def expire(self, who, again):
+        assert self.stores[who].outbox.expire(self.now, again=again) == self.model.expire(self.now, again)
+
+    @rule(by=st.sampled_from([MINUTE, 5 * MINUTE, 20 * MINUTE, -3 * MINUTE, timedelta(seconds=1)]))
+    def time_passes(self, by):
+        self.now += by
+
+    # --- by hand ------------------------------------------------------------------------------------------
+
+    def keys(self, picks):
+        known = list(self.model.lines)
+        return [known[pick % len(known)] for pick in picks]
+
+    @precondition(lambda self: self.model.by_hand(self.model.lines, ("dead", "uncertain")))
+    @rule(picks=PICKS)
+    def retry(self, picks):
+        keys = self.keys(picks)
+        assert self.stores[1].outbox.retry(keys, self.now) == self.model.retry(keys, self.now, OWN_WISH)
+
+    @precondition(lambda self: self.model.lines)
+    @rule(picks=PICKS)
+    def drop(self, picks):
+        keys = self.keys(picks)
+        assert self.stores[1].outbox.drop(keys, self.now) == self.model.drop(keys, self.now)
+
+    @precondition(lambda self: any(line.state == "uncertain" for line in self.model.lines.values()))
+    @rule(picks=PICKS)
+    def arrived(self, picks):
+        keys = self.keys(picks)
+        assert self.stores[1].outbox.arrived(keys, self.now) == self.model.arrived(keys)
+
+    @precondition(lambda self: any(not spot.suspended for spot in self.model.spots.values()))
+    @rule(pick=PICK, why=st.sampled_from([STOPPED, "blocked"]))
+    def suspend(self, pick, why):
+        spot = list(self.model.spots.values())[pick % len(self.model.spots)]
+        assert self.stores[0].outbox.suspend(spot.key, why, self.now) == (spot.suspended is None)
+        spot.suspended = spot.suspended or why
+
+    @precondition(lambda self: any(spot.suspended for spot in self.model.spots.values()))
+    @rule(pick=PICK)
+    def revive(self, pick):
+        spot = list(self.model.spots.values())[pick % len(self.model.spots)]
+        assert self.stores[0].outbox.revive(spot.key, self.now) == (spot.suspended is not None)
+        spot.suspended = None
+
+    @precondition(lambda self: any(line.message for line in self.model.lines.values()))
+    @rule(age=MINUTES)
+    def thin(self, age):
+        before = self.now - age
+        assert self.stores[0].upkeep.thin_messages(before, 1000) == self.model.thin(before)
+
+    @precondition(lambda self: any(spot.wait_until for spot in self.model.spots.values()))
+    @rule()
+    def mind_the_clock(self):
+        assert self.stores[0].waits.cut_waits(self.now, 2 * MINUTE) == self.model.cut_waits(
+            self.now, 2 * MINUTE
+        )
+
+    # --- what holds all the time --------------------------------------------------------------------------
+
+    @invariant()
+    def every_row_is_where_the_contract_says(self):
+        rows = self.stores[0].outbox.list_rows(states=(), keys=(), limit=1000)
+        found = [(row.key, row.state, row.attempts, row.settled_at) for row in rows]
+        lines = self.model.lines.values()
+        assert found == [(line.key, line.state, line.attempts, line.settled_at) for line in lines]
+        done = {row.key for row in rows if row.state in DONE}
+        assert self.done <= done
+        self.done = done
+
+    @invariant()
+    def what_is_due_is_never_overlooked(self):
+        due, wanted = self.stores[1].outbox.next_due(), self.model.next_due()
+        assert wanted is None or (due is not None and due <= wanted)
+
+    @invariant()
+    def what_was_told_is_counted(self):
+        for place in self.model.spots:
+            assert self.stores[0].outbox.told_since(place, EVER) == self.model.told(place)
+            unnamed = [key for key, _ in self.stores[0].outbox.unnamed(place)]
+            assert unnamed == self.model.unnamed(place)
+
+    def everything_ends_in_bounded_time(self):
+        """Nothing is lost: with time and a place that is there again, whatever is open goes out."""
+        for spot in self.model.spots.values():
+            self.stores[0].outbox.revive(spot.key, self.now)
+            spot.suspended = None
+        for _ in range(len(self.model.lines) + 2):
+            self.now += 60 * MINUTE
+            self.expire(0, HARMLESS_TWICE)
+            self.held.clear()
+            self.claim(0, few=False, kinds=CHANNEL_KINDS)
+            for one in self.held:
+                sent = tuple(row.key for row in one[0].rows)
+                self.settle(0, 0, one, state="sent", sent=sent, receipt=receipt())
+        assert not [line for line in self.model.lines.values() if line.is_open]
+        assert self.stores[0].outbox.next_due() is None
+        self.every_row_is_where_the_contract_says()
+
+
+def test_the_outbox_keeps_its_contract_whatever_is_done_to_it(database: Database):
+    run_state_machine_as_test(
+        lambda: Outboxes(database),
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
