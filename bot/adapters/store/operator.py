@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, literal, or_, select, update
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.listening import ring
@@ -71,7 +71,9 @@ class OperatedOutbox(StoredOutbox, StoredStops):
         )
         count = 0
         with writing(self._engine) as connection:
-            for these in list(with_keys(connection, keys)):
+            chosen = list(with_keys(connection, keys))
+            hold(connection, _places(connection, chosen))
+            for these in chosen:
                 mine = these & (deliveries.c.state == "uncertain")
                 messages = (
                     connection.execute(select(deliveries.c.batch).where(mine).distinct()).scalars().all()
@@ -87,19 +89,11 @@ class OperatedOutbox(StoredOutbox, StoredStops):
     ) -> int:
         count = 0
         with writing(self._engine) as connection:
-            for these in list(with_keys(connection, keys)):
+            chosen = list(with_keys(connection, keys))
+            hold(connection, _places(connection, chosen))  # from here on no row of theirs changes its state
+            for these in chosen:
                 mine = these & deliveries.c.state.in_(states)
-                places = (
-                    connection.execute(
-                        select(targets.c.key)
-                        .join(deliveries, deliveries.c.target == targets.c.number)
-                        .where(mine)
-                        .distinct()
-                    )
-                    .scalars()
-                    .all()
-                )
-                hold(connection, places)
+                places = _places(connection, [mine])
                 count += connection.execute(update(deliveries).where(mine).values(values)).rowcount
                 if revive:
                     connection.execute(
@@ -208,6 +202,15 @@ class OperatedOutbox(StoredOutbox, StoredStops):
                 stopped=stops(connection),
                 oldest_pending=now - oldest if oldest else None,
             )
+
+
+def _places(connection: Connection, rows: Sequence[ColumnElement[bool]]) -> list[str]:
+    """The places of these rows."""
+    found: set[str] = set()
+    for these in rows:
+        query = select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(these)
+        found.update(connection.execute(query.distinct()).scalars())
+    return sorted(found)
 
 
 def _row(row: Any) -> Row:
