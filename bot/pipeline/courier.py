@@ -39,6 +39,8 @@ class Courier:
                 begun = True
                 return await _in_turn(turn, send)
         except StateError as error:
+            if begun:
+                raise
             raise TryLater(str(error)) from error
         except asyncio.CancelledError:
             if begun:

@@ -7,18 +7,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from typing import NamedTuple
 
 from bot.domain.delivery import State
-from bot.domain.errors import DeliveryError, StateError, TryLater
+from bot.domain.errors import StateError
 from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
 from bot.pipeline.courier import Courier
 from bot.pipeline.endings import Endings, Landed, Rules, ends, named, summed_up
+from bot.pipeline.errands import Errands, untried
 from bot.pipeline.feeds import FeedDesk
 from bot.pipeline.herald import Herald, Telling
 from bot.pipeline.pace import Pace
-from bot.pipeline.parcels import Packed, Packer
-from bot.pipeline.ports import Claim, Clock, FeedWriter, Outbox, Outcome, Publisher
+from bot.pipeline.parcels import Packer
+from bot.pipeline.ports import Claim, Clock, FeedWriter, Outbox, Publisher
 from bot.pipeline.stops import CHANNEL_REST, ChannelStops
 
 __all__ = ["CHANNEL_REST", "IN_FLIGHT", "LEASE", "Dispatcher", "Rules"]
@@ -31,13 +32,26 @@ IN_FLIGHT = 64
 """So many sends of one channel at a time: a slow channel takes no place of another's."""
 _BREATH = 0.05
 """Seconds between two looks at least, when something is said to be due and cannot be claimed."""
+_LOOK_EVERY = timedelta(seconds=30)
+"""So often a flush that goes on and on looks for leases of others that have ended."""
+
+
+class _Flown(NamedTuple):
+    """What is in flight, and until when it is ours."""
+
+    claim: Claim
+    until: datetime
 
 
 @dataclass(kw_only=True, slots=True)
 class _Run:
-    """One flush: what is in flight, how rows ended so far, how late the oldest was, and whether it is to end."""
+    """One flush: what is in flight, how rows ended so far, how late the oldest was, and whether it is to end.
 
-    flight: dict["asyncio.Task[Landed]", ChannelKind] = field(default_factory=dict)
+    `looked_at` is when leases that had ended were last looked for.
+    """
+
+    looked_at: datetime
+    flight: dict["asyncio.Task[Landed]", _Flown] = field(default_factory=dict)
     tally: Counter[State] = field(default_factory=Counter)
     late: timedelta = timedelta(0)
     ending: bool = False
@@ -61,26 +75,33 @@ class Dispatcher:
         telling: Telling,
     ) -> None:
         self._outbox = outbox
-        self._packer = packer
         self._publishers = publishers
-        self._feeds = feeds
-        self._feed_writer = feed_writer
         self._clock = clock
         self._rules = rules
         self._pace = Pace(rules.limits, now=clock.now)
-        self._courier = Courier(pace=self._pace, outbox=outbox, now=clock.now)
-        self._endings = Endings(rules=rules, now=clock.now, rng=rng, next_for=self._pace.next_for)
+        courier = Courier(pace=self._pace, outbox=outbox, now=clock.now)
+        endings = Endings(rules=rules, now=clock.now, rng=rng, next_for=self._pace.next_for)
         self._kinds = tuple(kind for kind in CHANNEL_KINDS if kind == "atom" or kind in publishers)
         self._stops = ChannelStops(outbox=outbox, pace=self._pace, alarms=telling.alarms, now=clock.now)
         self.herald = Herald(
             telling=telling,
             outbox=outbox,
-            courier=self._courier,
+            courier=courier,
             stops=self._stops,
             kinds=lambda: self._kinds,
             now=clock.now,
             rng=rng,
             grace=rules.grace,
+        )
+        self._errands = Errands(
+            packer=packer,
+            publishers=publishers,
+            feeds=feeds,
+            feed_writer=feed_writer,
+            courier=courier,
+            endings=endings,
+            is_trial=self._stops.is_trial,
+            now=clock.now,
         )
         self._stopping = False
         self._turn, self._awake = asyncio.Lock(), asyncio.Event()
@@ -115,7 +136,7 @@ class Dispatcher:
         the next call.
         """
         async with self._turn:
-            run = _Run()
+            run = _Run(looked_at=self._clock.now())
             work = asyncio.create_task(self._work(run))
             try:
                 return await asyncio.shield(work)
@@ -138,12 +159,13 @@ class Dispatcher:
 
     async def _work(self, run: _Run) -> Counter[State]:
         await self._write_down(run)
-        again = self._rules.may_go_again
-        run.tally["uncertain"] += await asyncio.to_thread(self._outbox.expire, self._clock.now(), again=again)
+        await self._lift_ended(run)
         await self._next_due(run, self._kinds)
         try:
             while True:
                 self._awake.clear()
+                if self._clock.now() - run.looked_at >= _LOOK_EVERY:
+                    await self._lift_ended(run)
                 await self._take_off(run)
                 if not run.flight:
                     return summed_up(run.tally, run.late)
@@ -155,6 +177,18 @@ class Dispatcher:
                 await asyncio.wait(run.flight)
                 self._collect(run)
                 await self._write_down(run)
+
+    async def _lift_ended(self, run: _Run) -> None:
+        """What others claimed and never settled is uncertain, or goes again, once their lease has ended.
+
+        Never while a send of ours may be taken for one of those: where the clock jumped, its lease has
+        ended too, and what it sends must not go again meanwhile.
+        """
+        now = run.looked_at = self._clock.now()
+        if any(flown.until <= now for flown in run.flight.values()):
+            return
+        again = self._rules.may_go_again
+        run.tally["uncertain"] += await asyncio.to_thread(self._outbox.expire, now, again=again)
 
     async def _take_off(self, run: _Run) -> None:
         """Claim what is due and start sending it; on a channel that was stopped, one message to try it."""
@@ -183,7 +217,7 @@ class Dispatcher:
             log.debug(
                 "delivery.claimed", extra={"batch": claim.batch, "target": claim.key, "keys": named(claim)}
             )
-            run.flight[asyncio.create_task(self._deliver(claim, run))] = kind
+            run.flight[asyncio.create_task(self._deliver(claim, run))] = _Flown(claim, now + LEASE)
         return claims
 
     def _room(self, run: _Run, kind: ChannelKind) -> int:
@@ -191,7 +225,7 @@ class Dispatcher:
         if self._stopping or run.ending:
             return 0
         most = min(IN_FLIGHT, self._rules.at_once.get(kind, IN_FLIGHT))
-        under_way = sum(flown == kind for flown in run.flight.values())
+        under_way = sum(flown.claim.target.kind == kind for flown in run.flight.values())
         paced = self._pace.room(kind)
         return most - under_way if paced is None else min(most - under_way, paced)
 
@@ -223,75 +257,34 @@ class Dispatcher:
 
     def _collect(self, run: _Run) -> None:
         for task in [task for task in run.flight if task.done()]:
-            del run.flight[task]
-            self._unwritten.append(task.result())
-
-    async def _write_down(self, run: _Run) -> None:
-        landed = tuple(self._unwritten)
-        if not landed:
-            return
-        for one in landed:
-            await self._stops.mind(one)
-        outcomes = [one.outcome for one in landed]
-        await asyncio.to_thread(self._outbox.settle, outcomes, self._clock.now())
-        del self._unwritten[: len(landed)]
-        for outcome in outcomes:
-            run.tally.update(ends(outcome))
+            flown = run.flight.pop(task)
+            never_began = task.cancelled()
+            self._unwritten.append(untried(flown.claim) if never_began else task.result())
 
     async def _deliver(self, claim: Claim, run: _Run) -> Landed:
-        """How the send of this claim ended; raises nothing, whatever goes wrong with this one."""
-        if run.cut_off:
-            return Landed(outcome=Outcome(claim=claim, state="pending", counted=False))
-        if claim.target.kind == "atom":
-            return Landed(outcome=await self._write_feed(claim))
-        packed = await self._pack(claim)
-        return Landed(outcome=packed) if isinstance(packed, Outcome) else await self._send(claim, packed)
+        return untried(claim) if run.cut_off else await self._errands.run(claim)
 
-    async def _pack(self, claim: Claim) -> Packed | Outcome:
+    async def _write_down(self, run: _Run) -> None:
+        """What a busy state keeps from being minded waits for the next time; the others are written down."""
+        minded: list[Landed] = []
         try:
-            packed = await asyncio.to_thread(self._packer.pack, claim, self._clock.now())
-        except asyncio.CancelledError:
-            return Outcome(claim=claim, state="pending", counted=False)
-        except StateError as error:
-            return self._endings.later(claim, TryLater(str(error)))
-        except Exception as error:
-            log.exception("delivery.pack_failed", extra={"batch": claim.batch, "target": claim.key})
-            return Outcome(claim=claim, state="dead", error=f"could not be put together: {error!r}")
-        if packed.parcel is None:
-            return Outcome(claim=claim, state=packed.state, limited=packed.limited, error=packed.note)
-        return packed
+            for one in tuple(self._unwritten):
+                await self._mind(one)
+                minded.append(one)
+        finally:
+            if minded:
+                outcomes = [one.outcome for one in minded]
+                await asyncio.to_thread(self._outbox.settle, outcomes, self._clock.now())
+                del self._unwritten[: len(minded)]
+                for outcome in outcomes:
+                    run.tally.update(ends(outcome))
 
-    async def _write_feed(self, claim: Claim) -> Outcome:
+    async def _mind(self, landed: Landed) -> None:
         try:
-            written = await asyncio.to_thread(self._feeds.write_for, self._feed_writer, claim.subscriber)
-        except asyncio.CancelledError:
-            return Outcome(claim=claim, state="pending", counted=False)
-        except Exception as error:
-            log.exception("feed.write_failed", extra={"subscriber": claim.subscriber})
-            return self._endings.later(claim, TryLater(f"the feed could not be written: {error}"))
-        if not written:
-            return Outcome(claim=claim, state="merged", error="no longer subscribed")
-        return Outcome(claim=claim, state="sent", sent=tuple(row.key for row in claim.rows))
-
-    async def _send(self, claim: Claim, packed: Packed) -> Landed:
-        assert packed.parcel is not None
-        told = {"batch": claim.batch, "target": claim.key, "keys": named(claim)}
-        try:
-            send = partial(self._publishers[claim.target.kind].send, packed.parcel)
-            receipt = await self._courier.hand_over(
-                claim.key, claim.target, send, trying=self._stops.is_trial(claim)
-            )
-        except DeliveryError as error:
-            log.warning("delivery.failed", extra={**told, "error": str(error), "is": type(error).__name__})
-            return self._endings.failed(claim, error)
-        except asyncio.CancelledError:
-            log.warning("delivery.cut_off", extra=told)
-            return self._endings.unknown(claim, "cut off while paperboy stopped")
-        except Exception as error:  # a fault of ours in the middle of a send: nobody knows what went out
-            log.exception("delivery.send_failed", extra=told)
-            return self._endings.unknown(claim, f"unexpected: {type(error).__name__}")
-        if isinstance(receipt, datetime):
-            log.debug("delivery.put_back", extra={**told, "until": receipt})
-            return Landed(outcome=self._endings.not_before(claim, receipt))
-        log.debug("delivery.sent", extra={**told, "papers": len(packed.sent)})
-        return self._endings.sent(claim, packed, receipt)
+            await self._stops.mind(landed)
+        except StateError:
+            raise
+        except (
+            Exception
+        ):  # a fault of ours with a stop or an alarm: what went out is written down all the same
+            log.exception("channel.mind_failed", extra={"target": landed.outcome.claim.key})

@@ -130,9 +130,13 @@ class Herald:
             claimed = await asyncio.to_thread(
                 self._bulletins.claim_bulletins, now, lease=LEASE, limit=_AT_ONCE, kinds=kinds
             )
-            if not claimed:
+            if run.ending:  # it began to end while we asked
+                self._unwritten += [_untried(one).end for one in claimed]
+                await self._write_down(run)
+            elif not claimed:
                 break
-            await self._send_all(run, claimed, stopped)
+            else:
+                await self._send_all(run, claimed, stopped)
         return +run.tally
 
     async def _send_all(

@@ -10,10 +10,10 @@ from bot.domain.errors import (
     StateError,
     StateLocked,
 )
-from bot.pipeline.dispatch import LEASE
+from bot.pipeline.dispatch import LEASE, Rules
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.dispatching import NO_GRACE, people, started, turns, until
+from tests.pipeline.dispatching import MINUTE, NO_GRACE, people, started, turns, until
 
 # --- crashes, stops and cancellations ---------------------------------------------------------------------
 
@@ -179,3 +179,114 @@ async def test_leases_of_somebody_else_do_not_keep_us_busy(world: MakeWorld):
     gate.set()
     await work
     assert made.counts() == {"sent": 2}
+
+
+async def test_what_another_machine_left_behind_is_uncertain_while_a_long_flush_goes_on(world: MakeWorld):
+    made = started(world, *people(2))
+    gate = asyncio.Event()
+    made.telegram.answer(gate)
+    made.read("a.md", a_digest(1))
+    assert len(made.store.outbox.claim(NOW, lease=LEASE, limit=1, kinds=("telegram",))) == 1
+    made.clock.advance(LEASE / 2)
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.telegram.at_once == 1)
+    made.clock.advance(LEASE / 2)
+    made.dispatcher.wake()
+    await until(lambda: made.counts()["uncertain"] == 1)
+    assert not work.done()
+    gate.set()
+    assert await work == {"uncertain": 1, "sent": 1}
+
+
+async def test_a_clock_that_jumps_while_a_message_is_on_its_way_sends_it_no_second_time(world: MakeWorld):
+    made = started(world, rules=Rules(resend_uncertain=frozenset({"telegram"})))
+    gate = asyncio.Event()
+    made.telegram.answer(gate)
+    made.read("a.md", a_digest(1))
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.telegram.at_once == 1)
+    made.clock.advance(60 * MINUTE)
+    before = made.faults.steps.count("outbox.claim empty")
+    made.dispatcher.wake()
+    await until(lambda: made.faults.steps.count("outbox.claim empty") > before)
+    gate.set()
+    assert await work == {"sent": 1}
+    assert len(made.telegram.tried) == 1
+
+
+async def test_a_send_that_is_cut_off_before_it_began_waits_on(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    loop, cut_off = asyncio.get_running_loop(), 0
+
+    def cut_off_the_first(loop, coroutine, **more):
+        nonlocal cut_off
+        task = asyncio.Task(coroutine, loop=loop, **more)
+        if coroutine.__name__ == "_deliver" and not cut_off:
+            cut_off += task.cancel()
+        return task
+
+    loop.set_task_factory(cut_off_the_first)
+    assert await made.send() == {"pending": 1, "sent": 1}
+    assert len(made.telegram.tried) == 1
+
+
+async def test_a_fault_of_ours_with_a_stop_keeps_no_end_from_being_written_down(
+    world: MakeWorld, caplog: pytest.LogCaptureFixture
+):
+    made = started(world)
+    made.telegram.answer(ChannelDown("down"))
+    made.faults.at("outbox.stop_channel", ZeroDivisionError("ours"))
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"pending": 1, "sent": 1}
+    assert "channel.mind_failed" in caplog.text
+
+
+async def test_what_went_out_before_a_stop_that_cannot_be_written_down_is_settled(world: MakeWorld):
+    made = started(world, *people(2))
+    first, second = asyncio.Event(), asyncio.Event()
+    made.telegram.answer(first, to="1")
+    made.telegram.answer(second, ChannelDown("down"), to="2")
+    made.faults.at("outbox.stop_channel", StateLocked("held"))
+    made.read("a.md", a_digest(1))
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.telegram.at_once == 2)
+    first.set()
+    second.set()
+    with pytest.raises(StateLocked):
+        await work
+    assert made.counts() == {"sent": 1, "sending": 1}
+    assert await made.send() == {"pending": 1}
+
+
+async def test_a_state_that_fails_inside_a_publisher_is_no_reason_to_send_again(world: MakeWorld):
+    made = started(world)
+    made.telegram.taken_before_failing = True
+    made.telegram.answer(StateLocked("held"))
+    made.read("a.md", a_digest(1))
+    assert await made.send() == {"uncertain": 1}
+    assert len(made.telegram.tried) == 1
+
+
+async def test_bulletins_that_were_claimed_when_the_grace_was_over_wait_on(world: MakeWorld):
+    alice = a_subscriber("alice", a_channel(address="1"))
+    made = started(world, alice, rules=NO_GRACE, alarms_to=["alice"])
+    made.alarms.channel_fails("email", "554 policy", NOW)
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(here: str) -> None:
+        if here == "bulletins.claim_bulletins done":
+            reached.set()
+            go_on.wait(30)
+
+    made.dispatcher.herald._bulletins._hook = hold
+    work = asyncio.create_task(made.dispatcher.herald.flush())
+    await until(reached.is_set)
+    work.cancel()
+    await turns()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert made.telegram.told == []
+    made.dispatcher.herald._bulletins._hook = made.faults
+    assert await made.dispatcher.herald.flush() == {"sent": 1}
