@@ -20,7 +20,7 @@ from bot.app.reloading import Reloading
 from bot.app.together import Together
 from bot.app.wiring import House, max_bytes
 from bot.domain.alarms import SECOND_POLLER, STOPPED
-from bot.domain.arrivals import Found, Settling
+from bot.domain.arrivals import USUAL, Found, Settling
 from bot.domain.errors import ChannelDown, StateError
 from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.departures import forget_feeds
@@ -159,7 +159,7 @@ class Service:
                 rescan=timedelta(seconds=watch.rescan_seconds),
             ):
                 for skipped in found.skipped:
-                    usual = skipped.reason in {"hidden", "temporary"}
+                    usual = skipped.reason in USUAL
                     log.log(
                         logging.DEBUG if usual else logging.WARNING,
                         "file.skipped",

@@ -17,6 +17,8 @@ from typing import Literal
 SkipReason = Literal[
     "hidden", "temporary", "link", "special", "empty", "too_large", "unreadable", "too_deep", "missing"
 ]
+USUAL: frozenset[SkipReason] = frozenset({"hidden", "temporary"})
+"""What is passed over everywhere and surprises nobody."""
 
 LONGEST_NAME = 200
 EMPTY_IS_NEWS_AFTER = timedelta(minutes=1)

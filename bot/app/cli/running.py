@@ -113,33 +113,39 @@ def once(
     """
     from bot.app import once as passes
 
+    verbose += context.obj.verbose
     settings = load_only_settings(context, config)
     looked = passes.look_around(settings)
     path = config_path(context, config)
     if not dry_run and passes.settled_before(settings, path, looked):
-        _say_done(None, settings, looked, as_json=as_json)
+        _say_done(None, settings, looked, as_json=as_json, verbose=verbose)
         return 0
     subscribers = load_only_subscribers(context, config, settings)
     import asyncio  # a pass with nothing to do ends before it needs this
 
     from bot.app import logs, wiring
 
-    logs.start(context.obj.verbose + verbose)
+    logs.start(verbose)
     if dry_run:
-        return _rehearsed(settings, subscribers, looked, as_json=as_json)
+        return _rehearsed(settings, subscribers, looked, as_json=as_json, verbose=verbose)
     house = wiring.build(settings, subscribers)
     done = asyncio.run(_pass(house, looked))
     house.store.remember_configuration(passes.configuration(settings, path))
     code = _verdict(house)
     house.store.close()
-    _say_done(done, settings, looked, as_json=as_json)
+    _say_done(done, settings, looked, as_json=as_json, verbose=verbose)
     if code and not as_json:
         typer.echo("something needs a look: `paperboy status` names it", err=True)
     return code
 
 
 def _rehearsed(
-    settings: "Settings", subscribers: "Sequence[Subscriber]", looked: "Looked", *, as_json: bool
+    settings: "Settings",
+    subscribers: "Sequence[Subscriber]",
+    looked: "Looked",
+    *,
+    as_json: bool,
+    verbose: int,
 ) -> int:
     from bot.app.rehearsal import Shown, rehearse
     from bot.app.report import problem_lines, problems_json
@@ -158,7 +164,7 @@ def _rehearsed(
             {"new": taken.new, "gained": taken.gained, "problems": problems_json(taken), "messages": shown}
         )
         return 0
-    _say_skipped(settings, looked)
+    _say_skipped(settings, looked, verbose=verbose)
     for line in problem_lines(taken):
         typer.echo(line)
     went = f"{counted(taken.new, 'new paper')}; {counted(len(messages), 'message')} would go out."
@@ -181,22 +187,27 @@ def _verdict(house: "House") -> int:
     return NEEDS_A_LOOK if needs_a_look(house.store.outbox.counts(house.clock.now())) else 0
 
 
-def _say_done(done: "Done | None", settings: "Settings", looked: "Looked", *, as_json: bool) -> None:
+def _say_done(
+    done: "Done | None", settings: "Settings", looked: "Looked", *, as_json: bool, verbose: int
+) -> None:
     from bot.app.report import done_json, done_lines
 
     if as_json:
         say_json(done_json(done, looked))
         return
-    _say_skipped(settings, looked)
+    _say_skipped(settings, looked, verbose=verbose)
     for line in done_lines(done, looked):
         typer.echo(line)
 
 
-def _say_skipped(settings: "Settings", looked: "Looked") -> None:
+def _say_skipped(settings: "Settings", looked: "Looked", *, verbose: int) -> None:
+    from bot.domain.arrivals import USUAL
+
     for folder in settings.watch.folders:
         if not folder.is_dir():
             typer.echo(f"the watched folder {plain(str(folder))} is not there", err=True)
-    for skipped in looked.skipped:
+    told = () if verbose else (*USUAL, "missing")
+    for skipped in (one for one in looked.skipped if one.reason not in told):
         typer.echo(f"skipped {plain(skipped.name)}: {plain(skipped.what)}", err=True)
 
 
