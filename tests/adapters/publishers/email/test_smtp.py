@@ -222,13 +222,27 @@ async def test_a_mail_that_takes_too_long_before_its_final_dot_was_not_sent(phas
 
 async def test_who_waits_too_long_for_a_connection_was_not_sent() -> None:
     async with SmtpRig() as rig:
-        rig.answer("data", SILENCE)
         transport = a_transport(rig, give_up=timedelta(seconds=0.3))
-        ends = await asyncio.gather(deliver(transport), deliver(transport), return_exceptions=True)
+        async with transport._slots:  # the only connection is another mail's
+            with pytest.raises(TryLater):
+                await deliver(transport)
         await deliver(transport)
         await transport.close()
-    assert [type(end) for end in ends] == [TryLater, TryLater]
     assert len(rig.mails) == 1
+
+
+async def test_a_mail_that_takes_too_long_lets_the_next_one_have_the_connection() -> None:
+    async with SmtpRig() as rig:
+        transport = a_transport(rig)
+        await deliver(transport)  # which loads the library
+        rig.answer("data", SILENCE)
+        transport._give_up = 0.3
+        with pytest.raises(TryLater):
+            await deliver(transport)
+        transport._give_up = 10
+        await deliver(transport)
+        await transport.close()
+    assert len(rig.mails) == 2
 
 
 def test_one_mail_takes_no_longer_than_half_the_lease_on_it_and_its_answer() -> None:
