@@ -64,7 +64,7 @@ async def test_what_has_no_answer_when_the_grace_is_over_is_uncertain(world: Mak
     made.telegram.answer(asyncio.Event(), to="2")
     made.read("a.md", a_digest(1))
     work = asyncio.create_task(made.send())
-    await until(lambda: made.counts()["sent"] == 2)
+    await until(lambda: made.counts()["sent"] == 2 and made.telegram.at_once == 1)
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
