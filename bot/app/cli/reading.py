@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.options import JsonOption, say_json
+from bot.app.cli.options import say_json
 from bot.app.cli.safe import plain
 from bot.app.cli.terminal import counted
 from bot.domain.errors import DigestError, NotADigest, UsageError
@@ -21,7 +21,7 @@ NO_DIGEST = 2
 
 def read(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Digest files, or folders of them.")],
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a file instead of text.")] = False,
     language: Annotated[str, typer.Option(help="`zh` for the Chinese half of a page.")] = "en",
 ) -> int:
     """Show what the readers find in digest files.
