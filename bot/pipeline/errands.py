@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -53,8 +54,8 @@ class Errands:
             packed = await asyncio.to_thread(self._packer.pack, claim, self._now())
         except asyncio.CancelledError:
             return untried(claim).outcome
-        except StateError as error:
-            return self._endings.later(claim, TryLater(str(error)))
+        except StateError as error:  # no try of the place's
+            return replace(self._endings.later(claim, TryLater(str(error))), counted=False)
         except Exception as error:
             log.exception("delivery.pack_failed", extra={"batch": claim.batch, "target": claim.key})
             return Outcome(claim=claim, state="dead", error=f"could not be put together: {error!r}")

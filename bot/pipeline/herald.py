@@ -190,7 +190,7 @@ class Herald:
         except (ChannelDown, TryLater) as error:
             if isinstance(error, TryLater) and error.scope == "target":
                 return self._later(claimed, error)
-            end = BulletinEnd(number=claimed.number, state="pending", error=str(error), counted=False)
+            end = BulletinEnd(claimed=claimed, state="pending", error=str(error), counted=False)
             return _Ended(end=end, kind=claimed.bulletin.target.kind, trouble=error)
         except (Refused, TargetGone) as error:
             return _ended(claimed, "dead", str(error))
@@ -229,17 +229,17 @@ class Herald:
             return _ended(claimed, "dead", f"given up after {claimed.attempts} tries: {error}")
         told = (error.wait if isinstance(error, TryLater) else None) or timedelta(0)
         due = self._now() + max(told, retry_wait(claimed.attempts, self._rng))
-        end = BulletinEnd(number=claimed.number, state="pending", error=str(error), due_at=due)
+        end = BulletinEnd(claimed=claimed, state="pending", error=str(error), due_at=due)
         return _Ended(end=end, kind=claimed.bulletin.target.kind)
 
 
 def _ended(
     claimed: ClaimedBulletin, state: Literal["sent", "uncertain", "dead"], error: str | None = None
 ) -> _Ended:
-    end = BulletinEnd(number=claimed.number, state=state, error=error)
+    end = BulletinEnd(claimed=claimed, state=state, error=error)
     return _Ended(end=end, kind=claimed.bulletin.target.kind, arrived=state == "sent")
 
 
 def _untried(claimed: ClaimedBulletin, due: datetime | None = None) -> _Ended:
-    end = BulletinEnd(number=claimed.number, state="pending", due_at=due, counted=False)
+    end = BulletinEnd(claimed=claimed, state="pending", due_at=due, counted=False)
     return _Ended(end=end, kind=claimed.bulletin.target.kind)

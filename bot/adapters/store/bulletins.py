@@ -67,12 +67,15 @@ class StoredBulletins:
                     .where(bulletins.c.seq.in_([row.seq for row in rows]))
                     .values(state="sending", lease_until=now + lease, attempts=bulletins.c.attempts + 1)
                 )
-        return tuple(_claimed(row) for row in rows)
+        return tuple(_claimed(row, now + lease) for row in rows)
 
     def settle_bulletins(self, ends: Sequence[BulletinEnd], now: datetime) -> None:
         with writing(self._engine) as connection:
             for end in ends:
-                believed = ("sending", "uncertain") if end.state == "sent" else ("sending",)
+                believed: ColumnElement[bool]
+                believed = (bulletins.c.state == "sending") & (bulletins.c.lease_until == end.claimed.until)
+                if end.state == "sent":  # then it was, whoever has it by now
+                    believed = bulletins.c.state.in_(("sending", "uncertain"))
                 values: dict[str, Any] = {"state": end.state, "error": end.error, "lease_until": None}
                 if end.state == "pending":
                     values["due_at"] = end.due_at or now
@@ -81,9 +84,7 @@ class StoredBulletins:
                 if not end.counted:
                     values["attempts"] = bulletins.c.attempts - 1
                 connection.execute(
-                    update(bulletins)
-                    .where(bulletins.c.seq == end.number, bulletins.c.state.in_(believed))
-                    .values(values)
+                    update(bulletins).where(bulletins.c.seq == end.claimed.number, believed).values(values)
                 )
 
     def expire_bulletins(self, now: datetime) -> int:
@@ -138,7 +139,7 @@ def _waiting(kinds: Collection[ChannelKind]) -> tuple[ColumnElement[bool], ...]:
     return bulletins.c.state == "pending", bulletins.c.kind.in_(kinds), in_turn
 
 
-def _claimed(row: Any) -> ClaimedBulletin:
+def _claimed(row: Any, until: datetime) -> ClaimedBulletin:
     bulletin = Bulletin(
         key=row.key,
         target=Target(kind=row.kind, address=row.address),
@@ -147,4 +148,4 @@ def _claimed(row: Any) -> ClaimedBulletin:
         created_at=row.created_at,
         due_at=row.due_at,
     )
-    return ClaimedBulletin(number=row.seq, bulletin=bulletin, attempts=row.attempts + 1)
+    return ClaimedBulletin(number=row.seq, bulletin=bulletin, attempts=row.attempts + 1, until=until)

@@ -42,18 +42,19 @@ class Incidents(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimedBulletin:
-    """A bulletin under a lease; `attempts` counts this try."""
+    """A bulletin under a lease until that moment; `attempts` counts this try."""
 
     number: int
     bulletin: Bulletin
     attempts: int
+    until: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BulletinEnd:
     """How a try ended. `pending` goes again, no sooner than `due_at`; `counted` is false where it was no try."""
 
-    number: int
+    claimed: ClaimedBulletin
     state: Literal["pending", "sent", "uncertain", "dead"]
     error: str | None = None
     due_at: datetime | None = None
@@ -86,7 +87,8 @@ class Bulletins(Protocol):
     def settle_bulletins(self, ends: Sequence[BulletinEnd], now: datetime) -> None:
         """Write down how tries ended.
 
-        One whose lease has ended is left as it is, unless it was sent: then it was.
+        One that is under this lease no longer is left as it is, unless it was sent: then it was. So an end may
+        be told twice, and late, whoever has the bulletin by now.
         """
         ...
 

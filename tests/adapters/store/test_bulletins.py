@@ -38,7 +38,7 @@ def claim(store: Store, now: datetime = NOW, kinds=BOTH, limit: int = 10) -> tup
 
 
 def end(store: Store, claimed: ClaimedBulletin, state, *, now: datetime = NOW, **parts) -> None:
-    store.bulletins.settle_bulletins([BulletinEnd(number=claimed.number, state=state, **parts)], now)
+    store.bulletins.settle_bulletins([BulletinEnd(claimed=claimed, state=state, **parts)], now)
 
 
 def states(store: Store) -> list[tuple[str, str]]:
@@ -155,3 +155,15 @@ def test_machines_that_claim_at_once_never_get_the_same_one(database: Database) 
     for thread in threads:
         thread.join()
     assert len(got) == len(set(got)) == count
+
+
+def test_an_end_that_is_told_twice_takes_nothing_from_whoever_has_it_by_now(store: Store) -> None:
+    plan(store, a_bulletin())
+    (first,) = claim(store)
+    end(store, first, "pending")
+    (second,) = claim(store, NOW + MINUTE)
+    end(store, first, "pending", now=NOW + MINUTE)
+    assert states(store) == [("1", "sending")]
+    assert claim(store, NOW + MINUTE) == ()
+    end(store, second, "sent", now=NOW + MINUTE)
+    assert states(store) == []

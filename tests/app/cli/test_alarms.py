@@ -25,7 +25,7 @@ def a_state(home: Path, state: str) -> None:
     (claimed,) = store.bulletins.claim_bulletins(
         now, lease=timedelta(minutes=5), limit=1, kinds=("telegram",)
     )
-    end = BulletinEnd(number=claimed.number, state=state, error="timeout")  # type: ignore[arg-type]
+    end = BulletinEnd(claimed=claimed, state=state, error="timeout")  # type: ignore[arg-type]
     store.bulletins.settle_bulletins([end], now)
     store.close()
 
