@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Table
@@ -11,6 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 _T = TypeVar("_T")
 _CHUNK = 500
+_TOGETHER = 64
+"""Rows of one INSERT on SQLite: that takes half the time of as many single ones."""
 _NAMED = re.compile(r"(?<!:):(\w+)")
 _ANY = re.compile(r"= ANY\(:(\w+)\)")
 
@@ -60,10 +62,14 @@ class ForEach:
     the driver takes: moments as microseconds.
     """
 
-    def __init__(self, *, sqlite: str, postgresql: str, columns: dict[str, str]) -> None:
+    def __init__(
+        self, *, sqlite: str, postgresql: str, columns: dict[str, str], several: str | None = None
+    ) -> None:
+        """`several` is what SQLite is told for `_TOGETHER` rows at once, whose values come one after the other."""
         numbers = {name: number for number, name in enumerate(columns, start=1)}
         arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
         self._kinds = tuple(columns.values())
+        self._several = several
         self._sqlite = _NAMED.sub(lambda found: f"?{numbers[found[1]]}", sqlite)
         self._postgresql = postgresql.replace("{given}", f"unnest({arrays}) AS given({', '.join(columns)})")
 
@@ -72,10 +78,23 @@ class ForEach:
         if not rows:
             return 0
         if connection.dialect.name == "sqlite":
-            return connection.exec_driver_sql(self._sqlite, list(rows)).rowcount
+            return self._repeated(connection, rows)
         columns = zip(self._kinds, zip(*rows, strict=True), strict=True)
         arrays = tuple(list(values) if kind == "text" else _numbers(values) for kind, values in columns)
         return connection.exec_driver_sql(self._postgresql, arrays).rowcount
+
+    def _repeated(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        changed = 0
+        if self._several and len(rows) >= _TOGETHER:
+            groups = len(rows) // _TOGETHER
+            values = tuple(chain.from_iterable(rows[: groups * _TOGETHER]))
+            rows = rows[groups * _TOGETHER :]
+            width = len(values) // groups
+            several = [values[start : start + width] for start in range(0, len(values), width)]
+            changed = connection.exec_driver_sql(self._several, several).rowcount
+        if rows:
+            changed += connection.exec_driver_sql(self._sqlite, list(rows)).rowcount
+        return changed
 
 
 def _numbers(values: Iterable[int | None]) -> str:
@@ -87,8 +106,10 @@ def inserting(table: str, columns: dict[str, str], *, on_conflict: str) -> ForEa
     """INSERT … VALUES for many rows, in their order."""
     names = ", ".join(columns)
     values = ", ".join(f":{name}" for name in columns)
+    several = ", ".join([f"({', '.join('?' * len(columns))})"] * _TOGETHER)
     return ForEach(
         sqlite=f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT {on_conflict}",
+        several=f"INSERT INTO {table} ({names}) VALUES {several} ON CONFLICT {on_conflict}",
         postgresql=f"INSERT INTO {table} ({names}) SELECT * FROM {{given}} ON CONFLICT {on_conflict}",
         columns=columns,
     )

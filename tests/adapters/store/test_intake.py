@@ -99,6 +99,28 @@ def test_rows_are_planned_once(hand: Hand, store: Store):
         assert tx.planned(keys) == {keys[0]: "pending", keys[1]: "pending"}
 
 
+def test_of_many_rows_those_that_are_new_are_counted_and_each_place_keeps_their_order(hand: Hand):
+    places = [f"telegram:{number}" for number in range(9)]
+    hand.plan(*(a_delivery(paper, place) for place in places for paper in range(5, 0, -1)))
+    rows = [a_delivery(paper, place) for paper in range(40, 0, -1) for place in places]
+    assert hand.plan(*rows) == 9 * 35
+    for place in places:
+        papers = [row.paper for row in hand.rows() if row.target == place]
+        assert papers == [a_paper(one).id for one in (5, 4, 3, 2, 1, *range(40, 5, -1))]
+
+
+def test_places_become_ready_each_at_its_own_time(hand: Hand, store: Store):
+    hours = [timedelta(hours=number % 7 + 1) for number in range(100)]
+    hand.plan(*(a_delivery(1, f"telegram:{n}", due_at=NOW + wait) for n, wait in enumerate(hours)))
+    hand.plan(*(a_delivery(2, f"telegram:{n}", due_at=NOW + timedelta(hours=5)) for n in range(100)))
+    for hour in range(1, 8):
+        found = hand.claim(NOW + timedelta(hours=hour), limit=100)
+        expected = [
+            n for n, wait in enumerate(hours) if min(wait, timedelta(hours=5)) == timedelta(hours=hour)
+        ]
+        assert {claim.target.address for claim in found} == set(map(str, expected))
+
+
 def test_a_row_that_was_planned_stays_as_it_was(hand: Hand):
     hand.plan(a_delivery(1))
     hand.plan(a_delivery(1, state="held", due_at=NOW + timedelta(days=1)))
