@@ -20,7 +20,6 @@ from pathlib import Path
 
 from bot.adapters.store import Store
 from bot.domain.delivery import Delivery, Receipt
-from bot.domain.notices import Notice
 from bot.domain.papers import Links, Paper, PaperId
 from bot.pipeline.ports import Claim, Outcome
 from bot.pipeline.upkeep import thin
@@ -282,15 +281,12 @@ def a_day(store: Store, now: datetime, day: int, matched: int) -> None:
         for person in range(PEOPLE // TENTH)
         for number in range(matched)
     ]
+    noticed: dict[PaperId, dict[str, tuple[str, ...]]] = {paper.id: {} for paper in papers}
+    for person, paper in told:
+        noticed[paper.id][f"person{person}"] = ("agents",)
     with store.intake.transaction() as tx:
         tx.save_papers(papers, now, changed=True)
-        tx.save_notices(
-            [
-                Notice(subscriber=f"person{person}", paper=paper.id, subscriptions=("agents",))
-                for person, paper in told
-            ],
-            now,
-        )
+        tx.save_notices(noticed, now)
         tx.plan([an_alert(person, paper, now) for person, paper in told], now)
     work(store, 1_000, now)
     thin(store.upkeep, now)

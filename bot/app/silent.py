@@ -43,7 +43,9 @@ def silent_subscriptions(
         matches = Audience(subscribers, LikenessDesk(store.shelf)).matches(papers)
     finally:
         store.close()
-    alive = {(name, one.name) for (name, _), found in matches.items() for one in found}
+    alive = {
+        (name, one.name) for people in matches.values() for name, found in people.items() for one in found
+    }
     return [
         replace(
             places[subscriber.id, subscription.name],

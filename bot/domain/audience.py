@@ -1,13 +1,13 @@
 """Everybody who asked for something, and which papers they asked for."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bot.domain.changes import Change
+from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Filing, Matching, Query, document_of, match
 from bot.domain.search.likeness import Likeness, LikenessOf
@@ -16,11 +16,8 @@ from bot.domain.subscriptions import Subscriber, Subscription
 if TYPE_CHECKING:
     from bot.domain.query.filed import Filed
 
-Noticed = Mapping[tuple[str, PaperId], tuple[str, ...]]
-"""(subscriber, paper) to the subscriptions that it was noticed for."""
-
-Matches = Mapping[tuple[str, PaperId], tuple[Subscription, ...]]
-"""(subscriber, paper) to the subscriptions that match."""
+Matches = Mapping[PaperId, Mapping[str, Sequence[Subscription]]]
+"""Of a paper the subscribers that it matches something of, each with what that is; nobody: no such paper."""
 
 
 class Audience:
@@ -91,20 +88,26 @@ class Audience:
             return self
         return self.only(self.subscribers.keys() - ids)
 
-    def matches(self, papers: Sequence[Paper]) -> Matches:
-        """(subscriber, paper) to the subscriptions that match, papers and subscribers in the given order."""
+    def matches(self, papers: Sequence[Paper]) -> dict[PaperId, dict[str, list[Subscription]]]:
+        """See `Matches`; papers, subscribers and subscriptions in the given order."""
         if not self._owners:
             return {}
         documents = [document_of(paper) for paper in papers]
         asking = self._wishes.asking
-        hits = [(document, asking[query]) for query, document in self._wishes.matching.matches(documents)]
-        found: dict[tuple[str, PaperId], list[Subscription]] = defaultdict(list)
-        for document, place in sorted((*hits, *self._alike(papers, documents))):
+        matches = self._wishes.matching.matches(documents)
+        hits: Iterable[tuple[int, int]] = ((document, asking[query]) for query, document in matches)
+        if self._liking:
+            hits = sorted((*hits, *self._alike(papers, documents)))
+        found: dict[PaperId, dict[str, list[Subscription]]] = {paper.id: {} for paper in papers}
+        matching = [found[paper.id] for paper in papers]
+        for document, place in hits:
             owner, subscription = self._owners[place]
-            found[owner, papers[document].id].append(subscription)
-        return {
-            key: tuple(subscriptions) for key, subscriptions in found.items() if key[0] in self.subscribers
-        }
+            people = matching[document]
+            if owner in people:
+                people[owner].append(subscription)
+            elif owner in self.subscribers:
+                people[owner] = [subscription]
+        return {paper: people for paper, people in found.items() if people}
 
     @property
     def likeness(self) -> Likeness | None:
@@ -129,15 +132,16 @@ class Audience:
 
         A paper that was corrected may match no longer; those who were told of it still want the correction.
         """
-        found = dict(self.matches([change.paper for change in changes]))
-        gained = {change.paper.id for change in changes if not change.is_new}
-        for (name, paper), names in noticed.items() if gained else ():
-            if paper in gained and name in self.subscribers:
-                found[name, paper] = tuple(
-                    subscription
-                    for subscription in self.subscribers[name].subscriptions
-                    if subscription.name in names or subscription in found.get((name, paper), ())
-                )
+        found = self.matches([change.paper for change in changes])
+        for paper in [change.paper.id for change in changes if not change.is_new]:
+            for name, names in noticed.get(paper, {}).items():
+                if name in self.subscribers:
+                    matching = found.setdefault(paper, {})
+                    matching[name] = [
+                        subscription
+                        for subscription in self.subscribers[name].subscriptions
+                        if subscription.name in names or subscription in matching.get(name, ())
+                    ]
         return found
 
 

@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 
 from bot.domain.papers import Paper, PaperId
 
+Noticed = Mapping[PaperId, Mapping[str, tuple[str, ...]]]
+"""Notices: of a paper who is to know of it, each with the names of the subscriptions that matched, in their order.
+
+What exactly matched is worked out when it is shown, from the paper as it is then.
+"""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Why:
@@ -22,18 +28,6 @@ class Reason:
 
     subscription: str
     why: tuple[Why, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Notice:
-    """A paper that a subscriber is to know of, with the names of the subscriptions that matched, in their order.
-
-    What exactly matched is worked out when it is shown, from the paper as it is then.
-    """
-
-    subscriber: str
-    paper: PaperId
-    subscriptions: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

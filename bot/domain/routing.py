@@ -2,14 +2,15 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal, NamedTuple
 
-from bot.domain.audience import Audience, Matches, Noticed
+from bot.domain.audience import Audience, Matches
 from bot.domain.changes import Change, Gain
-from bot.domain.delivery import Delivery, Kind, State, delivery_key
-from bot.domain.notices import Notice
+from bot.domain.delivery import Delivery, State, delivery_key
+from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
 from bot.domain.timing import release_time
@@ -24,17 +25,17 @@ _ON_ITS_WAY: frozenset[State] = frozenset({"pending", "held", "sending", "sent",
 class Routed:
     """Rows to store, in the order in which they are to go out; `opening` is what is left of it afterwards."""
 
-    notices: list[Notice] = field(default_factory=list)
-    deliveries: list[Delivery] = field(default_factory=list)
-    opening: dict[str, int | None] = field(default_factory=dict)
+    notices: Noticed
+    deliveries: Sequence[Delivery]
+    opening: Mapping[str, int | None]
 
 
-def alert_keys(matches: Matches, audience: Audience, papers: Container[PaperId]) -> list[str]:
+def alert_keys(matches: Matches, audience: Audience, papers: Iterable[PaperId]) -> list[str]:
     """The keys of every alert on these papers that these matches could have led to before."""
     return [
         delivery_key(channel.target, "alert", paper)
-        for subscriber, paper in matches
-        if paper in papers
+        for paper in papers
+        for subscriber in matches.get(paper, ())
         for channel in audience.subscribers[subscriber].channels
     ]
 
@@ -55,86 +56,117 @@ def route(
     all); what matched beyond that is noticed but not sent. Nobody is told of a paper twice: a paper that
     somebody was noticed of goes again only to a channel that its new matches reach for the first time.
     """
-    routed = Routed(opening=dict(opening))
-    by_paper: dict[PaperId, list[tuple[Subscriber, tuple[Subscription, ...]]]] = defaultdict(list)
-    for (name, paper), subscriptions in matches.items():
-        by_paper[paper].append((audience.subscribers[name], subscriptions))
+    router = _Router(planned, opening, now)
     for change in changes:
-        for subscriber, subscriptions in by_paper[change.paper.id]:
-            _route_one(change, subscriber, subscriptions, noticed, planned, now, routed)
-    routed.deliveries.sort(key=_alerts_first)
-    return routed
+        before = noticed.get(change.paper.id, {})
+        for name, subscriptions in matches.get(change.paper.id, {}).items():
+            router.route(change, audience.subscribers[name], subscriptions, before.get(name, ()))
+    return Routed(notices=router.notices, deliveries=[*router.alerts, *router.others], opening=router.opening)
 
 
-def _alerts_first(delivery: Delivery) -> bool:
-    return delivery.kind != "alert"
+class _Way(NamedTuple):
+    """A channel of somebody, and when what is new may go out there."""
+
+    channel: Channel
+    target: str
+    takes_all: bool
+    """No subscription is limited to other channels."""
+    state: Literal["pending", "held"]
+    due_at: datetime
+
+    def takes_any(self, subscriptions: Sequence[Subscription]) -> bool:
+        return self.takes_all or any(map(self.channel.takes, subscriptions))
 
 
-def _route_one(
-    change: Change,
-    subscriber: Subscriber,
-    subscriptions: tuple[Subscription, ...],
-    noticed: Noticed,
-    planned: Mapping[str, State],
-    now: datetime,
-    routed: Routed,
-) -> None:
-    paper = change.paper
-    before = noticed.get((subscriber.id, paper.id), ())
-    fresh = tuple(subscription for subscription in subscriptions if subscription.name not in before)
-    if fresh:
-        names = (*before, *(subscription.name for subscription in fresh))
-        routed.notices.append(Notice(subscriber=subscriber.id, paper=paper.id, subscriptions=names))
-    may_send = _takes_from_opening(subscriber.id, routed) if fresh else False
-    for channel in subscriber.channels:
-        state = planned.get(delivery_key(channel.target, "alert", paper.id)) if planned else None
-        if state is None and may_send and any(map(channel.takes, fresh)):
-            routed.deliveries += _first_word(channel, subscriber, paper, now)
-        elif state is not None and any(map(channel.takes, subscriptions)):
-            routed.deliveries += _follow_up(channel, subscriber, change, state, now)
+class _Router:
+    """Routes one change to one person at a time; what is the same for all of a person's is found once."""
 
+    def __init__(
+        self, planned: Mapping[str, State], opening: Mapping[str, int | None], now: datetime
+    ) -> None:
+        self._planned = planned
+        self._now = now
+        self._ways: dict[str, list[_Way]] = {}
+        self._parts: dict[tuple[PaperId, str], list[str]] = {}
+        self.opening = dict(opening)
+        self.notices: dict[PaperId, dict[str, tuple[str, ...]]] = defaultdict(dict)
+        self.alerts: list[Delivery] = []
+        self.others: list[Delivery] = []
 
-def _takes_from_opening(subscriber: str, routed: Routed) -> bool:
-    left = routed.opening.get(subscriber)
-    if left is None:
-        return True
-    routed.opening[subscriber] = max(left - 1, 0)
-    return left > 0
+    def route(
+        self,
+        change: Change,
+        subscriber: Subscriber,
+        subscriptions: Sequence[Subscription],
+        before: tuple[str, ...],
+    ) -> None:
+        name, paper = subscriber.id, change.paper.id
+        fresh = [one for one in subscriptions if one.name not in before] if before else subscriptions
+        if fresh:
+            self.notices[paper][name] = (*before, *[one.name for one in fresh])
+        may_send = bool(fresh) and self._takes_from_opening(name)
+        for way in self._ways.get(name) or self._ways_of(subscriber):
+            key = delivery_key(way.target, "alert", paper) if self._planned else ""
+            state = self._planned.get(key)
+            if state is None and may_send and way.takes_any(fresh):
+                self.alerts.append(Delivery(way.target, name, "alert", paper, way.state, way.due_at))
+                self._ask(way, subscriber, change.paper)
+            elif state is not None and subscriptions and way.takes_any(subscriptions):
+                self._follow_up(way, subscriber, change, state)
 
+    def _takes_from_opening(self, subscriber: str) -> bool:
+        left = self.opening.get(subscriber)
+        if left is None:
+            return True
+        self.opening[subscriber] = max(left - 1, 0)
+        return left > 0
 
-def _first_word(channel: Channel, subscriber: Subscriber, paper: Paper, now: datetime) -> list[Delivery]:
-    alert = _delivery("alert", channel, subscriber, paper, now)
-    return [alert, *_quizzes(channel, subscriber, paper, now)]
+    def _ways_of(self, subscriber: Subscriber) -> list[_Way]:
+        self._ways[subscriber.id] = [self._way(subscriber, channel) for channel in subscriber.channels]
+        return self._ways[subscriber.id]
 
+    def _way(self, subscriber: Subscriber, channel: Channel) -> _Way:
+        now = self._now
+        due = release_time(
+            now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone
+        )
+        if channel.kind == "atom":
+            due = now
+        takes_all = all(map(channel.takes, subscriber.subscriptions))
+        return _Way(channel, channel.target, takes_all, "held" if due > now else "pending", due)
 
-def _follow_up(
-    channel: Channel, subscriber: Subscriber, change: Change, state: State, now: datetime
-) -> list[Delivery]:
-    rows: list[Delivery] = []
-    if channel.kind == "telegram" and state in _SHOWN and change.gains & _EDITED:
-        rows.append(_edit(channel, subscriber, change.paper, now))
-    if "quiz" in change.gains and state in _ON_ITS_WAY:
-        rows += _quizzes(channel, subscriber, change.paper, now)
-    if channel.kind == "atom" and state in _SHOWN:
-        rows.append(_edit(channel, subscriber, change.paper, now))
-    return rows
+    def _ask(self, way: _Way, subscriber: Subscriber, paper: Paper) -> None:
+        """The quiz, as polls, where the channel has them."""
+        quizzes = way.channel.quizzes
+        if way.channel.kind == "telegram" and quizzes != "none":
+            parts = self._question_parts(paper, subscriber.language)
+            for part in [ONE_QUESTION] if parts and quizzes == "one" else parts:
+                row = Delivery(way.target, subscriber.id, "quiz", paper.id, way.state, way.due_at, part)
+                self.others.append(row)
 
+    def _question_parts(self, paper: Paper, language: str) -> list[str]:
+        asked = paper.id, language
+        if asked not in self._parts:
+            self._parts[asked] = [question_part(question) for question in paper.edition(language).quiz]
+        return self._parts[asked]
 
-def _edit(channel: Channel, subscriber: Subscriber, paper: Paper, now: datetime) -> Delivery:
-    """An edit is silent, so neither quiet hours nor a digest's time hold it.
+    def _follow_up(self, way: _Way, subscriber: Subscriber, change: Change, state: State) -> None:
+        kind = way.channel.kind
+        if kind == "telegram" and state in _SHOWN and change.gains & _EDITED:
+            self._edit(way, subscriber, change.paper)
+        if "quiz" in change.gains and state in _ON_ITS_WAY:
+            self._ask(way, subscriber, change.paper)
+        if kind == "atom" and state in _SHOWN:
+            self._edit(way, subscriber, change.paper)
 
-    Its part holds the moment as well as the content: a title that is changed back is edited back.
-    """
-    part = f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}-{_fingerprint(paper)}"
-    return Delivery(
-        target=channel.target,
-        subscriber=subscriber.id,
-        kind="edit",
-        paper=paper.id,
-        part=part,
-        state="pending",
-        due_at=now,
-    )
+    def _edit(self, way: _Way, subscriber: Subscriber, paper: Paper) -> None:
+        """An edit is silent, so neither quiet hours nor a digest's time hold it.
+
+        Its part holds the moment as well as the content: a title that is changed back is edited back.
+        """
+        part = f"{self._now.astimezone(UTC):%Y%m%dT%H%M%S%f}-{_fingerprint(paper)}"
+        row = Delivery(way.target, subscriber.id, "edit", paper.id, "pending", self._now, part)
+        self.others.append(row)
 
 
 def _fingerprint(paper: Paper) -> str:
@@ -149,30 +181,3 @@ ONE_QUESTION = "one"
 def question_part(question: Question) -> str:
     """What tells the questions of one paper apart, whatever digest they came from."""
     return hashlib.sha256(question.question.encode("utf-8", "replace")).hexdigest()[:12]
-
-
-def _quizzes(channel: Channel, subscriber: Subscriber, paper: Paper, now: datetime) -> list[Delivery]:
-    if channel.kind != "telegram" or channel.quizzes == "none":
-        return []
-    quiz = paper.edition(subscriber.language).quiz
-    if not quiz:
-        return []
-    parts = [ONE_QUESTION] if channel.quizzes == "one" else [question_part(question) for question in quiz]
-    return [_delivery("quiz", channel, subscriber, paper, now, part=part) for part in parts]
-
-
-def _delivery(
-    kind: Kind, channel: Channel, subscriber: Subscriber, paper: Paper, now: datetime, part: str = ""
-) -> Delivery:
-    due = release_time(now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone)
-    if channel.kind == "atom":
-        due = now
-    return Delivery(
-        target=channel.target,
-        subscriber=subscriber.id,
-        kind=kind,
-        paper=paper.id,
-        part=part,
-        state="held" if due > now else "pending",
-        due_at=due,
-    )

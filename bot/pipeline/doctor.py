@@ -66,9 +66,10 @@ class Doctor:
 
     def _found(self) -> Found:
         found: dict[tuple[str, str], set[PaperId]] = defaultdict(set)
-        for (name, paper), subscriptions in self._audience.matches(self._papers).items():
-            for subscription in subscriptions:
-                found[name, subscription.name].add(paper)
+        for paper, people in self._audience.matches(self._papers).items():
+            for name, subscriptions in people.items():
+                for subscription in subscriptions:
+                    found[name, subscription.name].add(paper)
         return {key: frozenset(papers) for key, papers in found.items()}
 
     def _thresholds(self, found: Found) -> Iterator[Finding]:

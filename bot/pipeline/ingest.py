@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -12,7 +13,6 @@ from bot.domain.changes import Change, diff
 from bot.domain.delivery import Delivery, State
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestError, StateError
-from bot.domain.notices import Notice
 from bot.domain.papers import Paper, PaperId
 from bot.domain.routing import Routed, alert_keys, route
 from bot.pipeline.ports import FileMark, Intake, Reader, TakenDigest, Transaction
@@ -213,7 +213,7 @@ def _store(
         entries=sum(len(one.digest.entries) for one in fresh),
         new=batch.new,
         gained=batch.gained,
-        notices=len(batch.notices),
+        notices=sum(map(len, batch.notices.values())),
         deliveries=batch.planned_rows,
         problems=[(one.name, problem.line, problem.what) for one in fresh for problem in one.digest.problems],
     )
@@ -242,7 +242,7 @@ class _Batch:
         """Deliveries of this batch that `_planned` does not hold yet."""
         self._changed: set[PaperId] = set()
         self._resighted: set[PaperId] = set()
-        self.notices: dict[tuple[str, PaperId], Notice] = {}
+        self.notices: dict[PaperId, dict[str, tuple[str, ...]]] = defaultdict(dict)
         self._deliveries: list[Delivery] = []
         self.new = self.gained = self.planned_rows = 0
 
@@ -279,9 +279,9 @@ class _Batch:
         self._planned.update(self._tx.planned(key for key in keys if key not in self._planned))
 
     def _remember(self, routed: Routed) -> None:
-        for notice in routed.notices:
-            self.notices[notice.subscriber, notice.paper] = notice
-            self._noticed[notice.subscriber, notice.paper] = notice.subscriptions
+        for paper, people in routed.notices.items():
+            self.notices[paper].update(people)
+            self._noticed.setdefault(paper, {}).update(people)
         if self._tell:
             self._unnamed.append(routed.deliveries)
             self._deliveries += routed.deliveries
@@ -290,7 +290,7 @@ class _Batch:
         changed = self._changed
         self._tx.save_papers(self._in_order(changed), now, changed=True)
         self._tx.save_papers(self._in_order(self._resighted - changed), now, changed=False)
-        self._tx.save_notices(list(self.notices.values()), now)
+        self._tx.save_notices(self.notices, now)
         self.planned_rows = self._tx.plan(self._deliveries, now)
 
     def _in_order(self, ids: set[PaperId]) -> list[Paper]:

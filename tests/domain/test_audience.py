@@ -34,7 +34,7 @@ def built(crowd: Audience, monkeypatch: pytest.MonkeyPatch) -> list[Query]:
 
 
 def told(audience: Audience) -> list[tuple[str, str]]:
-    return [(name, paper[-1]) for name, paper in audience.matches(PAPERS)]
+    return [(name, paper[-1]) for paper, people in audience.matches(PAPERS).items() for name in people]
 
 
 def test_most_of_a_crowd_is_matched_by_the_index_of_all(crowd: Audience, built: list[Query]) -> None:

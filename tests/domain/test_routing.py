@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.audience import Audience, Noticed
+from bot.domain.audience import Audience, Matches
 from bot.domain.changes import Change
 from bot.domain.delivery import Delivery, State
-from bot.domain.notices import Notice
+from bot.domain.notices import Noticed
 from bot.domain.papers import Paper
 from bot.domain.routing import ONE_QUESTION, Routed, alert_keys, question_part, route
 from bot.domain.subscriptions import Subscriber
@@ -56,11 +56,19 @@ def said(rows: Sequence[Delivery]) -> list[str]:
     return [f"{row.kind} {row.target} {row.paper[-1]}" for row in rows]
 
 
+def names(matches: Matches) -> dict[str, dict[str, list[str]]]:
+    """By paper and subscriber the names of the subscriptions."""
+    return {
+        paper: {name: [one.name for one in found] for name, found in people.items()}
+        for paper, people in matches.items()
+    }
+
+
 def gain(*gains: str, paper: Paper = WITH_QUIZ) -> Change:
     return a_change(paper, a_paper(), *gains)
 
 
-ALERTED: Mapping[tuple[str, str], tuple[str, ...]] = {("alice", a_paper().id): ("language models",)}
+ALERTED: Noticed = {a_paper().id: {"alice": ("language models",)}}
 
 
 # --- the audience -----------------------------------------------------------------------------------------
@@ -70,12 +78,12 @@ def test_matches_name_the_subscriptions_in_the_subscribers_order():
     alice = a_subscriber(asks=("scale", "nothing of it", "language models"))
     bob = a_subscriber("bob", asks=("language models",))
     matches = Audience([alice, bob]).matches([a_paper(1), a_paper(2, title="Cats at scale", summaries=())])
-    assert {key: [one.name for one in found] for key, found in matches.items()} == {
-        ("alice", a_paper(1).id): ["scale", "language models"],
-        ("bob", a_paper(1).id): ["language models"],
-        ("alice", a_paper(2).id): ["scale"],
+    assert names(matches) == {
+        a_paper(1).id: {"alice": ["scale", "language models"], "bob": ["language models"]},
+        a_paper(2).id: {"alice": ["scale"]},
     }
-    assert list(matches)[-1] == ("alice", a_paper(2).id)
+    assert list(matches) == [a_paper(1).id, a_paper(2).id]
+    assert list(matches[a_paper(1).id]) == ["alice", "bob"]
 
 
 def test_nobody_matches_nothing():
@@ -116,9 +124,7 @@ def test_the_fingerprint_changes_with_what_is_asked_for_and_by_whom():
 
 def test_a_new_paper_that_matches_is_noticed_and_alerted():
     found = routed([a_change()])
-    assert found.notices == [
-        Notice(subscriber="alice", paper=a_paper().id, subscriptions=("language models",))
-    ]
+    assert found.notices == {a_paper().id: {"alice": ("language models",)}}
     assert found.deliveries == [
         Delivery(
             target="telegram:1001",
@@ -133,7 +139,7 @@ def test_a_new_paper_that_matches_is_noticed_and_alerted():
 
 def test_a_paper_that_matches_nobody_is_nobodys():
     found = routed([a_change(a_paper(title="Cats", summaries=()))])
-    assert (found.notices, found.deliveries) == ([], [])
+    assert (found.notices, found.deliveries) == ({}, [])
 
 
 def test_each_channel_gets_its_own_row():
@@ -172,7 +178,7 @@ def test_only_limits_a_subscription_to_channel_kinds_or_names(only: tuple[str, .
     )
     found = routed([a_change()], alice)
     assert {row.target for row in found.deliveries} == targets
-    assert len(found.notices) == 1
+    assert list(found.notices[a_paper().id]) == ["alice"]
 
 
 def test_a_channel_needs_only_one_of_the_subscriptions_that_matched():
@@ -186,7 +192,7 @@ def test_a_channel_needs_only_one_of_the_subscriptions_that_matched():
 
 def test_two_subscribers_with_one_chat_share_the_alerts_key():
     found = routed([a_change()], a_subscriber("alice"), a_subscriber("bob"))
-    assert [notice.subscriber for notice in found.notices] == ["alice", "bob"]
+    assert list(found.notices[a_paper().id]) == ["alice", "bob"]
     assert len({row.key for row in found.deliveries}) == 1
 
 
@@ -275,13 +281,13 @@ def test_a_question_is_known_by_its_words_alone():
 def test_a_paper_that_was_noticed_is_not_alerted_again():
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
     found = routed([gain("summary", paper=a_paper())], noticed=ALERTED, planned=planned)
-    assert found.notices == []
+    assert found.notices == {}
     assert [row.kind for row in found.deliveries] == ["edit"]
 
 
 def test_a_paper_noticed_without_an_alert_stays_without():
     found = routed([gain("quiz")], a_subscriber("alice", a_channel(quizzes="all")), noticed=ALERTED)
-    assert (found.notices, found.deliveries) == ([], [])
+    assert (found.notices, found.deliveries) == ({}, [])
 
 
 @pytest.mark.parametrize("state", ["sent", "merged", "sending", "uncertain", "pending", "held"])
@@ -366,36 +372,32 @@ def test_a_mail_is_never_edited_and_a_feed_always():
 
 def test_a_new_subscription_alerts_a_gained_paper_where_nobody_was_told():
     alice = a_subscriber(asks=("language models", "scale"))
-    noticed = {("alice", a_paper().id): ("language models",)}
-    found = routed([gain("summary")], alice, noticed=noticed)
-    assert found.notices[0].subscriptions == ("language models", "scale")
+    found = routed([gain("summary")], alice, noticed=ALERTED)
+    assert found.notices == {a_paper().id: {"alice": ("language models", "scale")}}
     assert said(found.deliveries) == ["alert telegram:1001 1"]
 
 
 def test_a_new_subscription_reaches_only_the_channel_that_was_not_told():
     alice = a_subscriber("alice", a_channel(), a_channel("email"), asks=("language models", "scale"))
-    noticed = {("alice", a_paper().id): ("language models",)}
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
-    found = routed([gain("links")], alice, noticed=noticed, planned=planned)
+    found = routed([gain("links")], alice, noticed=ALERTED, planned=planned)
     assert said(found.deliveries) == ["alert email:alice@example.org 1"]
 
 
 def test_a_correction_reaches_those_whom_the_corrected_paper_would_not():
     cats = a_paper(title="Cats", summaries=())
     planned: dict[str, State] = {f"telegram:1001|alert|{cats.id}": "sent"}
-    known = {**ALERTED, ("carol", cats.id): ("language models",)}
+    known = {cats.id: {**ALERTED[cats.id], "carol": ("language models",)}}
     found = routed([gain("title", paper=cats), a_change(2)], noticed=known, planned=planned)
     assert [row.kind for row in found.deliveries if row.paper == cats.id] == ["edit"]
-    assert [notice.paper for notice in found.notices] == [a_paper(2).id]
+    assert list(found.notices) == [a_paper(2).id]
 
 
 def test_what_was_noticed_before_and_what_matches_now_both_concern():
     alice = a_subscriber(asks=("quantum", "scale", "given up"))
-    noticed = {("alice", a_paper().id): ("quantum",)}
+    noticed: Noticed = {a_paper().id: {"alice": ("quantum",)}}
     found = Audience([alice]).concerned([gain("title")], noticed)
-    assert {key: [one.name for one in subscriptions] for key, subscriptions in found.items()} == {
-        ("alice", a_paper().id): ["quantum", "scale"]
-    }
+    assert names(found) == {a_paper().id: {"alice": ["quantum", "scale"]}}
 
 
 def test_what_no_longer_concerns_a_channel_is_not_followed_up():
@@ -460,8 +462,8 @@ def test_nobody_is_alerted_to_a_paper_twice(papers, planned, opening):
     alerts = [row for row in found.deliveries if row.kind == "alert"]
     assert not {row.key for row in alerts} & keys.keys()
     assert {row.paper for row in alerts} <= {change.paper.id for change in changes}
-    assert {(notice.subscriber, notice.paper) for notice in found.notices} == {
-        (name, change.paper.id) for name in ("alice", "bob") for change in changes
+    assert {paper: list(people) for paper, people in found.notices.items()} == {
+        change.paper.id: ["alice", "bob"] for change in changes
     }
 
 

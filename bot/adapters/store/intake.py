@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, or_, select
@@ -13,12 +14,7 @@ from bot.adapters.paper_codec import paper_of, paper_text
 from bot.adapters.store.columns import micros
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.listening import ring
-from bot.adapters.store.numbers import (
-    numbered_subscribers,
-    numbered_targets,
-    numbers_of_deliveries,
-    numbers_of_papers,
-)
+from bot.adapters.store.numbers import Numbers, numbers_of_deliveries
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
     deliveries,
@@ -30,10 +26,10 @@ from bot.adapters.store.schema import (
     subscribers,
 )
 from bot.adapters.store.shelf import next_edition
-from bot.adapters.store.statements import chunks, insert, inserting, updating
+from bot.adapters.store.statements import Statement, chunks, insert, inserting
 from bot.adapters.store_version import KINDS, STATES
 from bot.domain.delivery import Delivery, State
-from bot.domain.notices import Notice
+from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
 from bot.pipeline.ports import NOT_NEW, FileMark, TakenDigest
 
@@ -56,16 +52,13 @@ _PLAN = inserting(
     },
     on_conflict="(target, paper, kind, part) DO NOTHING",
 )
-_DUE_AT = 6
-"""Where `due_at` stands in such a row."""
 _LATEST = "CASE WHEN wait_until > :due THEN wait_until ELSE :due END"
-_READY_BY = updating(
-    "targets",
-    f"ready_at = {_LATEST}",
-    # a lease: it is worked out when that ends
-    where=f"number = :place AND lease_until IS NULL AND (ready_at IS NULL OR ready_at > {_LATEST})",
-    columns={"place": "bigint", "due": "bigint"},
+_READY_BY = Statement(
+    f"UPDATE targets SET ready_at = {_LATEST} WHERE number = ANY(:places)"
+    " AND lease_until IS NULL"  # else it is worked out when the lease ends
+    f" AND (ready_at IS NULL OR ready_at > {_LATEST})"
 )
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class StoredIntake:
@@ -94,6 +87,7 @@ class StoredTransaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._numbers = Numbers(connection)
         self.changed_shelf = False
 
     def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
@@ -201,8 +195,8 @@ class StoredTransaction:
             found.update({named[seq]: state for seq, state in self._connection.execute(query)})
         return found
 
-    def noticed(self, ids: Iterable[PaperId]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
-        found: dict[tuple[str, PaperId], tuple[str, ...]] = {}
+    def noticed(self, ids: Iterable[PaperId]) -> dict[PaperId, dict[str, tuple[str, ...]]]:
+        found: dict[PaperId, dict[str, tuple[str, ...]]] = defaultdict(dict)
         for chunk in chunks(ids):
             query = (
                 select(subscribers.c.id, papers.c.id, notices.c.subscriptions)
@@ -211,68 +205,70 @@ class StoredTransaction:
                 .where(papers.c.id.in_(chunk))
             )
             for subscriber, paper, names in self._connection.execute(query):
-                found[subscriber, paper] = tuple(json.loads(names))
-        return found
+                found[paper][subscriber] = tuple(json.loads(names))
+        return dict(found)
 
-    def save_notices(self, notices_: Sequence[Notice], now: datetime) -> None:
-        if not notices_:
+    def save_notices(self, noticed: Noticed, now: datetime) -> None:
+        if not any(noticed.values()):
             return
         self.changed_shelf = True
-        noticed = micros(now)
-        people = numbered_subscribers(self._connection, {one.subscriber for one in notices_})
-        numbers = numbers_of_papers(self._connection, {one.paper for one in notices_})
-        named: dict[tuple[str, ...], str] = {}
-        rows = {}
-        for one in notices_:
-            text = named.get(one.subscriptions)
-            if text is None:
-                text = named[one.subscriptions] = json.dumps(one.subscriptions, ensure_ascii=False)
-            person, paper = people[one.subscriber], numbers[one.paper]
-            rows[person, paper] = (person, paper, text, noticed)
-        _NOTICE.run(self._connection, list(rows.values()))
+        people = self._numbers.of_subscribers(chain.from_iterable(noticed.values()))
+        numbers = self._numbers.of_papers(noticed.keys())
+        at = micros(now)
+        rows = [
+            (people[name], numbers[paper], f"[{', '.join(map(_quoted, names))}]", at)
+            for paper, told in noticed.items()
+            for name, names in told.items()
+        ]
+        _NOTICE.run(self._connection, sorted(rows))  # as they will lie in the table
 
     def plan(self, deliveries_: Sequence[Delivery], now: datetime) -> int:
         if not deliveries_:
             return 0
-        count = 0
-        for rows in self._numbered(deliveries_, micros(now)):
-            count += _PLAN.run(self._connection, rows)
-            due: dict[int, int] = {}
-            for row in rows:
-                place, moment = row[0], row[_DUE_AT]
-                if due.get(place, moment) >= moment:
-                    due[place] = moment
-            _READY_BY.run(self._connection, list(due.items()))
+        waiting: dict[str, list[Delivery]] = defaultdict(list)
+        for one in deliveries_:
+            waiting[one.target].append(one)
+        count = self._insert(waiting, micros(now))
+        self._make_ready(waiting)
         if count:
             ring(self._connection)
         return count
 
-    def _numbered(self, deliveries_: Sequence[Delivery], now: int) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows, some places at a time, each place's together and in the order given: so they will lie in
-        the table and its indices.
-        """
-        waiting: dict[str, list[Delivery]] = defaultdict(list)
-        for one in deliveries_:
-            waiting[one.target].append(one)
-        places = numbered_targets(self._connection, waiting)
-        people = numbered_subscribers(self._connection, {one.subscriber for one in deliveries_})
-        numbers = numbers_of_papers(self._connection, {one.paper for one in deliveries_})
-        moments = {moment: micros(moment) for moment in {one.due_at for one in deliveries_}}
-        for targets in chunks(waiting):
-            yield [
-                (
-                    places[target],
-                    people[one.subscriber],
-                    KINDS[one.kind],
-                    numbers[one.paper],
-                    one.part,
-                    STATES[one.state],
-                    moments[one.due_at],
-                    now,
-                )
-                for target in targets
-                for one in waiting[target]
-            ]
+    def _insert(self, waiting: Mapping[str, Sequence[Delivery]], now: int) -> int:
+        """Store the rows of each place, together and in their order: as they will lie in the table's indices."""
+        places = self._numbers.of_targets(waiting)
+        people = self._numbers.of_subscribers(one.subscriber for rows in waiting.values() for one in rows)
+        numbers = self._numbers.of_papers({one.paper for rows in waiting.values() for one in rows})
+        due = {moment: micros(moment) for rows in waiting.values() for moment in {one.due_at for one in rows}}
+        return sum(
+            _PLAN.run(
+                self._connection,
+                [
+                    (
+                        places[target],
+                        people[one.subscriber],
+                        KINDS[one.kind],
+                        numbers[one.paper],
+                        one.part,
+                        STATES[one.state],
+                        due[one.due_at],
+                        now,
+                    )
+                    for target in some
+                    for one in waiting[target]
+                ],
+            )
+            for some in chunks(sorted(waiting, key=places.__getitem__))
+        )
+
+    def _make_ready(self, waiting: Mapping[str, Sequence[Delivery]]) -> None:
+        """Places are ready when the first of these rows is due, where they were not ready sooner."""
+        places = self._numbers.of_targets(waiting)
+        due: dict[datetime, list[int]] = defaultdict(list)
+        for target, rows in waiting.items():
+            due[min([one.due_at for one in rows])].append(places[target])
+        for moment, some in due.items():
+            _READY_BY.run(self._connection, places=some, due=micros(moment))
 
 
 def _digest_row(one: TakenDigest, now: datetime) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """The numbers by which tables of many rows name targets, subscribers, papers and deliveries."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, ScalarSelect, select
 
 from bot.adapters.store.schema import subscribers, targets
-from bot.adapters.store.statements import Statement, inserting
+from bot.adapters.store.statements import ForEach, Statement, inserting
 from bot.adapters.store_version import KINDS
 from bot.domain.delivery import parts_of_key
 from bot.domain.papers import PaperId
@@ -39,33 +39,49 @@ def subscriber_number(name: str) -> ScalarSelect[Any]:
     return select(subscribers.c.number).where(subscribers.c.id == name).scalar_subquery()
 
 
-def numbers_of_papers(connection: Connection, ids: Collection[PaperId]) -> dict[PaperId, int]:
-    """The number of each paper that is stored."""
-    return _numbers(connection, _PAPERS, ids) if ids else {}
+class Numbers:
+    """The numbers of what a transaction names; each target and subscriber is looked up once."""
 
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._targets: dict[str, int] = {}
+        self._subscribers: dict[str, int] = {}
 
-def numbered_targets(connection: Connection, keys: Collection[str]) -> dict[str, int]:
-    """The number of each target; those that are not there are made."""
-    known = _numbers(connection, _TARGETS, keys)
-    new = [
-        (key, kind, address)
-        for key in sorted(set(keys) - known.keys())
-        for kind, _, address in [key.partition(":")]
-    ]
-    if not new:
+    def of_papers(self, ids: Collection[PaperId]) -> Mapping[PaperId, int]:
+        """The number of each paper that is stored."""
+        return _numbers(self._connection, _PAPERS, ids)
+
+    def of_targets(self, keys: Iterable[str]) -> Mapping[str, int]:
+        """The number of each target; those that are not there are made."""
+        return self._made(self._targets, keys, _TARGETS, _NEW_TARGETS, _target_row)
+
+    def of_subscribers(self, names: Iterable[str]) -> Mapping[str, int]:
+        """The number of each subscriber; those that are not there are made, without having been met."""
+        return self._made(self._subscribers, names, _SUBSCRIBERS, _NEW_SUBSCRIBERS, _subscriber_row)
+
+    def _made(
+        self,
+        known: dict[str, int],
+        names: Iterable[str],
+        lookup: Statement,
+        making: ForEach,
+        row: Callable[[str], tuple[str, ...]],
+    ) -> Mapping[str, int]:
+        unknown = set(names).difference(known)
+        known.update(_numbers(self._connection, lookup, unknown))
+        new = sorted(unknown.difference(known))
+        making.run(self._connection, list(map(row, new)))
+        known.update(_numbers(self._connection, lookup, new))
         return known
-    _NEW_TARGETS.run(connection, new)
-    return _numbers(connection, _TARGETS, keys)
 
 
-def numbered_subscribers(connection: Connection, names: Collection[str]) -> dict[str, int]:
-    """The number of each subscriber; those that are not there are made, without having been met."""
-    known = _numbers(connection, _SUBSCRIBERS, names)
-    new = sorted(set(names) - known.keys())
-    if not new:
-        return known
-    _NEW_SUBSCRIBERS.run(connection, [(name,) for name in new])
-    return _numbers(connection, _SUBSCRIBERS, names)
+def _target_row(key: str) -> tuple[str, ...]:
+    kind, _, address = key.partition(":")
+    return key, kind, address
+
+
+def _subscriber_row(name: str) -> tuple[str, ...]:
+    return (name,)
 
 
 def numbers_of_deliveries(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
@@ -88,4 +104,4 @@ def numbers_of_deliveries(connection: Connection, keys: Iterable[str]) -> dict[s
 
 
 def _numbers(connection: Connection, statement: Statement, names: Collection[Any]) -> dict[Any, int]:
-    return dict(statement.rows(connection, names=list(names)))
+    return dict(statement.rows(connection, names=list(names))) if names else {}

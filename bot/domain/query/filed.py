@@ -21,6 +21,7 @@ _DIGEST = 16
 _COUNT = 8
 _ALIGNED = 64
 _FREE = bytes(_DIGEST)
+_PLACE_BITS = 32
 
 
 class Filed:
@@ -86,9 +87,9 @@ class Filed:
     def matches(self, documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
         """(place of the query, index of the document) of each match, by document, then by query."""
         handles, found_in = self._index.hits(documents)
-        places = self._places[handles]
-        order = np.lexsort((places, found_in))
-        return zip(places[order].tolist(), found_in[order].tolist(), strict=True)
+        found = np.sort(found_in.astype(np.int64) << _PLACE_BITS | self._places[handles])
+        places = found & ((1 << _PLACE_BITS) - 1)
+        return zip(places.tolist(), (found >> _PLACE_BITS).tolist(), strict=True)
 
     def _found(self, wanted: Sequence[bytes]) -> list[int]:
         """The handle of a query of each digest, all of them different, NOTHING where there are no more."""

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from bot.domain.delivery import Delivery, State
 from bot.domain.digests import Digest
-from bot.domain.notices import Notice, Rarity
+from bot.domain.notices import Noticed, Rarity
 from bot.domain.papers import Paper, PaperId
 
 
@@ -138,11 +138,11 @@ class Transaction(Protocol):
         """The state of those deliveries that exist."""
         ...
 
-    def noticed(self, papers: Iterable[PaperId]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
-        """(subscriber, paper) of every notice on these papers, with its subscriptions."""
+    def noticed(self, papers: Iterable[PaperId]) -> dict[PaperId, dict[str, tuple[str, ...]]]:
+        """Every notice on these papers."""
         ...
 
-    def save_notices(self, notices: Sequence[Notice], now: datetime) -> None:
+    def save_notices(self, noticed: Noticed, now: datetime) -> None:
         """Insert; one that exists gets its subscriptions replaced."""
         ...
 

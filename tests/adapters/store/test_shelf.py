@@ -4,7 +4,6 @@ import itertools
 from datetime import date, timedelta
 
 from bot.adapters.store import Store
-from bot.domain.notices import Notice
 from bot.domain.papers import PaperId
 from bot.pipeline.ports import Noted, StoredPaper, TakenDigest
 from tests.adapters.store.conftest import Hand
@@ -16,9 +15,7 @@ LATER = NOW + timedelta(hours=1)
 
 def notice(store: Store, *papers: int, subscriber: str = "alice", names: tuple[str, ...] = ("a",)) -> None:
     with store.intake.transaction() as tx:
-        tx.save_notices(
-            [Notice(subscriber=subscriber, paper=a_paper(one).id, subscriptions=names) for one in papers], NOW
-        )
+        tx.save_notices({a_paper(one).id: {subscriber: names} for one in papers}, NOW)
 
 
 def test_papers_come_newest_day_first_and_then_in_the_digests_order(hand: Hand, store: Store):
@@ -78,7 +75,7 @@ def test_a_notice_takes_the_newest_list_of_subscriptions(hand: Hand, store: Stor
     notice(store, 1, names=("a", "b"))
     assert store.shelf.notices_on("alice", [a_paper(1).id, a_paper(2).id]) == {a_paper(1).id: ("a", "b")}
     with store.intake.transaction() as tx:
-        assert tx.noticed([a_paper(1).id]) == {("alice", a_paper(1).id): ("a", "b")}
+        assert tx.noticed([a_paper(1).id]) == {a_paper(1).id: {"alice": ("a", "b")}}
 
 
 def test_the_edition_changes_whenever_papers_or_notices_do(hand: Hand, store: Store):
@@ -95,6 +92,17 @@ def test_the_edition_changes_whenever_papers_or_notices_do(hand: Hand, store: St
     assert all(one != other for one, other in itertools.combinations(editions, 2))
 
 
+def test_of_many_notices_each_has_the_names_it_was_given_last(hand: Hand, store: Store):
+    numbers = range(1, 151)
+    hand.keep(*map(a_paper, numbers))
+    notice(store, *numbers)
+    notice(store, *numbers[50:], names=("a", 'its "b"', "中文"))
+    with store.intake.transaction() as tx:
+        found = tx.noticed(a_paper(one).id for one in numbers)
+    assert [found[a_paper(one).id]["alice"] for one in (1, 50)] == [("a",), ("a",)]
+    assert {found[a_paper(one).id]["alice"] for one in numbers[50:]} == {("a", 'its "b"', "中文")}
+
+
 def test_the_edition_stays_while_nothing_changes(hand: Hand, store: Store):
     hand.keep(a_paper(1))
     before = store.shelf.edition()
@@ -103,7 +111,7 @@ def test_the_edition_stays_while_nothing_changes(hand: Hand, store: Store):
     with store.intake.transaction() as tx:
         tx.save_openings({"alice": 3}, NOW)
         tx.save_papers([], NOW, changed=True)
-        tx.save_notices([], NOW)
+        tx.save_notices({}, NOW)
     assert store.shelf.edition() == before
 
 

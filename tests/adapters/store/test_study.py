@@ -241,12 +241,10 @@ def test_channels_have_honest_totals(database: Database) -> None:
 
 
 def test_topics_are_what_the_papers_were_noticed_for(room: Classroom) -> None:
-    from bot.domain.notices import Notice
-
     paper = a_quizzed_paper(1, *a_quiz(3))
     polls = room.ask(paper)
     with room.store.intake.transaction() as tx:
-        tx.save_notices([Notice(subscriber="person-7", paper=paper.id, subscriptions=("agents",))], NOW)
+        tx.save_notices({paper.id: {"person-7": ("agents",)}}, NOW)
     for poll in polls:
         room.answer(poll, 7, right=poll == polls[0])
     room.count()
@@ -328,8 +326,6 @@ def test_repeats_keep_the_persons_hours(database: Database) -> None:
 
 
 def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Classroom) -> None:
-    from bot.domain.notices import Notice
-
     wrong, matched, other = (
         a_quizzed_paper(number, a_question(f"Question {number}?", "a", "b", answer=0)) for number in (1, 2, 3)
     )
@@ -338,7 +334,7 @@ def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Class
     room.count()
     room.keep(matched, other)
     with room.store.intake.transaction() as tx:
-        tx.save_notices([Notice(subscriber="person-7", paper=matched.id, subscriptions=("x",))], NOW)
+        tx.save_notices({matched.id: {"person-7": ("x",)}}, NOW)
     room.clock.advance(days=1)
     room.practice.plan_due(room.now - timedelta(hours=7))  # held until nine
     given, asked = [], []
