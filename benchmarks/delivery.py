@@ -281,9 +281,9 @@ def a_day(store: Store, now: datetime, day: int, matched: int) -> None:
         for person in range(PEOPLE // TENTH)
         for number in range(matched)
     ]
-    noticed: dict[PaperId, dict[str, tuple[str, ...]]] = {paper.id: {} for paper in papers}
+    noticed: dict[str, dict[PaperId, tuple[str, ...]]] = {}
     for person, paper in told:
-        noticed[paper.id][f"person{person}"] = ("agents",)
+        noticed.setdefault(f"person{person}", {})[paper.id] = ("agents",)
     with store.intake.transaction() as tx:
         tx.save_papers(papers, now, changed=True)
         tx.save_notices(noticed, now)

@@ -44,7 +44,7 @@ def silent_subscriptions(
     finally:
         store.close()
     alive = {
-        (name, one.name) for people in matches.values() for name, found in people.items() for one in found
+        (name, one.name) for name, papers in matches.items() for found in papers.values() for one in found
     }
     return [
         replace(

@@ -16,8 +16,8 @@ from bot.domain.subscriptions import Subscriber, Subscription
 if TYPE_CHECKING:
     from bot.domain.query.filed import Filed
 
-Matches = Mapping[PaperId, Mapping[str, Sequence[Subscription]]]
-"""Of a paper the subscribers that it matches something of, each with what that is; nobody: no such paper."""
+Matches = Mapping[str, Mapping[PaperId, Sequence[Subscription]]]
+"""Of a subscriber the papers that match, each with the subscriptions that it matches."""
 
 
 class Audience:
@@ -88,26 +88,23 @@ class Audience:
             return self
         return self.only(self.subscribers.keys() - ids)
 
-    def matches(self, papers: Sequence[Paper]) -> dict[PaperId, dict[str, list[Subscription]]]:
-        """See `Matches`; papers, subscribers and subscriptions in the given order."""
+    def matches(self, papers: Sequence[Paper]) -> dict[str, dict[PaperId, list[Subscription]]]:
+        """See `Matches`; subscribers and their subscriptions in the given order."""
         if not self._owners:
             return {}
         documents = [document_of(paper) for paper in papers]
         asking = self._wishes.asking
         matches = self._wishes.matching.matches(documents)
-        hits: Iterable[tuple[int, int]] = ((document, asking[query]) for query, document in matches)
+        hits: Iterable[tuple[int, int]] = ((asking[query], document) for query, document in matches)
         if self._liking:
             hits = sorted((*hits, *self._alike(papers, documents)))
-        found: dict[PaperId, dict[str, list[Subscription]]] = {paper.id: {} for paper in papers}
-        matching = [found[paper.id] for paper in papers]
-        for document, place in hits:
+        ids = [paper.id for paper in papers]
+        found: dict[str, dict[PaperId, list[Subscription]]] = {}
+        for place, document in hits:
             owner, subscription = self._owners[place]
-            people = matching[document]
-            if owner in people:
-                people[owner].append(subscription)
-            elif owner in self.subscribers:
-                people[owner] = [subscription]
-        return {paper: people for paper, people in found.items() if people}
+            if owner in self.subscribers:
+                found.setdefault(owner, {}).setdefault(ids[document], []).append(subscription)
+        return found
 
     @property
     def likeness(self) -> Likeness | None:
@@ -115,7 +112,7 @@ class Audience:
         return self._likeness(self._liked) if self._liked and self._likeness else None
 
     def _alike(self, papers: Sequence[Paper], documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
-        """(paper, subscription) by their places, for those that wish for papers like others."""
+        """(subscription, paper) by their places, for those that wish for papers like others."""
         likeness = self.likeness
         if likeness is None:
             return
@@ -125,7 +122,7 @@ class Audience:
                 one = self._owners[place][1]
                 nearest = max((near.get(liked, 0.0) for liked in one.like if liked != paper.id), default=0.0)
                 if nearest >= one.near and all(match(query, document) is None for query in one.unless):
-                    yield number, place
+                    yield place, number
 
     def concerned(self, changes: Sequence[Change], noticed: Noticed) -> Matches:
         """The matches of these changes, and what was noticed of them before.
@@ -133,14 +130,17 @@ class Audience:
         A paper that was corrected may match no longer; those who were told of it still want the correction.
         """
         found = self.matches([change.paper for change in changes])
-        for paper in [change.paper.id for change in changes if not change.is_new]:
-            for name, names in noticed.get(paper, {}).items():
-                if name in self.subscribers:
-                    matching = found.setdefault(paper, {})
-                    matching[name] = [
+        gained = {change.paper.id for change in changes if not change.is_new}
+        if not gained:
+            return found
+        for name, papers in noticed.items():
+            if name in self.subscribers:
+                for paper in gained & papers.keys():
+                    matching = found.setdefault(name, {})
+                    matching[paper] = [
                         subscription
                         for subscription in self.subscribers[name].subscriptions
-                        if subscription.name in names or subscription in matching.get(name, ())
+                        if subscription.name in papers[paper] or subscription in matching.get(paper, ())
                     ]
         return found
 

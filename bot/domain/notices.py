@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from bot.domain.papers import Paper, PaperId
 
-Noticed = Mapping[PaperId, Mapping[str, tuple[str, ...]]]
-"""Notices: of a paper who is to know of it, each with the names of the subscriptions that matched, in their order.
+Noticed = Mapping[str, Mapping[PaperId, tuple[str, ...]]]
+"""Notices: of a subscriber the papers to know of, each with the names of the subscriptions that matched, in their order.
 
 What exactly matched is worked out when it is shown, from the paper as it is then.
 """

@@ -1,8 +1,7 @@
 """What goes to whom: changed papers and everybody's subscriptions give notices and deliveries."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
@@ -30,12 +29,13 @@ class Routed:
     opening: Mapping[str, int | None]
 
 
-def alert_keys(matches: Matches, audience: Audience, papers: Iterable[PaperId]) -> list[str]:
+def alert_keys(matches: Matches, audience: Audience, papers: Container[PaperId]) -> list[str]:
     """The keys of every alert on these papers that these matches could have led to before."""
     return [
         delivery_key(channel.target, "alert", paper)
-        for paper in papers
-        for subscriber in matches.get(paper, ())
+        for subscriber, matching in matches.items()
+        for paper in matching
+        if paper in papers
         for channel in audience.subscribers[subscriber].channels
     ]
 
@@ -50,18 +50,16 @@ def route(
     opening: Mapping[str, int | None],
     now: datetime,
 ) -> Routed:
-    """Notices and deliveries of these changes.
+    """Notices and deliveries of these changes; to each place in the order of the changes.
 
     `matches` hold who is `concerned`. `opening` names the subscribers who are new, with how many first matches they are still to get (None:
     all); what matched beyond that is noticed but not sent. Nobody is told of a paper twice: a paper that
     somebody was noticed of goes again only to a channel that its new matches reach for the first time.
     """
-    router = _Router(planned, opening, now)
-    for change in changes:
-        before = noticed.get(change.paper.id, {})
-        for name, subscriptions in matches.get(change.paper.id, {}).items():
-            router.route(change, audience.subscribers[name], subscriptions, before.get(name, ()))
-    return Routed(notices=router.notices, deliveries=[*router.alerts, *router.others], opening=router.opening)
+    router = _Router(changes, planned, opening, now)
+    for name, matching in matches.items():
+        router.route(audience.subscribers[name], matching, noticed.get(name, {}))
+    return router.routed()
 
 
 class _Way(NamedTuple):
@@ -79,94 +77,116 @@ class _Way(NamedTuple):
 
 
 class _Router:
-    """Routes one change to one person at a time; what is the same for all of a person's is found once."""
+    """Routes all changes to one person after the other."""
 
     def __init__(
-        self, planned: Mapping[str, State], opening: Mapping[str, int | None], now: datetime
+        self,
+        changes: Sequence[Change],
+        planned: Mapping[str, State],
+        opening: Mapping[str, int | None],
+        now: datetime,
     ) -> None:
+        self._changes = {change.paper.id: change for change in changes}
+        self._order = {paper: number for number, paper in enumerate(self._changes)}
         self._planned = planned
+        self._opening = dict(opening)
         self._now = now
-        self._ways: dict[str, list[_Way]] = {}
+        self._notices: dict[str, dict[PaperId, tuple[str, ...]]] = {}
+        self._alerts: list[Delivery] = []
+        self._others: list[Delivery] = []
         self._parts: dict[tuple[PaperId, str], list[str]] = {}
-        self.opening = dict(opening)
-        self.notices: dict[PaperId, dict[str, tuple[str, ...]]] = defaultdict(dict)
-        self.alerts: list[Delivery] = []
-        self.others: list[Delivery] = []
+        self._owners: dict[str, str] = {}
+        """Who sends to a place, and is the only one while nothing is `_shared`."""
+        self._shared = False
+
+    def routed(self) -> Routed:
+        deliveries = [*self._alerts, *self._others]
+        if self._shared:
+            deliveries = [*sorted(self._alerts, key=self._place), *sorted(self._others, key=self._place)]
+        return Routed(notices=self._notices, deliveries=deliveries, opening=self._opening)
+
+    def _place(self, row: Delivery) -> int:
+        return self._order[row.paper]
 
     def route(
         self,
-        change: Change,
         subscriber: Subscriber,
-        subscriptions: Sequence[Subscription],
-        before: tuple[str, ...],
+        matching: Mapping[PaperId, Sequence[Subscription]],
+        noticed: Mapping[PaperId, tuple[str, ...]],
     ) -> None:
-        name, paper = subscriber.id, change.paper.id
-        fresh = [one for one in subscriptions if one.name not in before] if before else subscriptions
-        if fresh:
-            self.notices[paper][name] = (*before, *[one.name for one in fresh])
-        may_send = bool(fresh) and self._takes_from_opening(name)
-        for way in self._ways.get(name) or self._ways_of(subscriber):
-            key = delivery_key(way.target, "alert", paper) if self._planned else ""
-            state = self._planned.get(key)
-            if state is None and may_send and way.takes_any(fresh):
-                self.alerts.append(Delivery(way.target, name, "alert", paper, way.state, way.due_at))
-                self._ask(way, subscriber, change.paper)
-            elif state is not None and subscriptions and way.takes_any(subscriptions):
-                self._follow_up(way, subscriber, change, state)
+        name = subscriber.id
+        ways = [self._way(subscriber, channel) for channel in subscriber.channels]
+        notices: dict[PaperId, tuple[str, ...]] = {}
+        for paper in sorted(matching, key=self._order.__getitem__):
+            subscriptions, before = matching[paper], noticed.get(paper, ())
+            fresh = [one for one in subscriptions if one.name not in before] if before else subscriptions
+            if fresh:
+                notices[paper] = (*before, *[one.name for one in fresh])
+            may_send = bool(fresh) and self._takes_from_opening(name)
+            for way in ways:
+                key = delivery_key(way.target, "alert", paper) if self._planned else ""
+                state = self._planned.get(key)
+                if state is None and may_send and way.takes_any(fresh):
+                    self._alerts.append(Delivery(way.target, name, "alert", paper, way.state, way.due_at))
+                    self._ask(way, subscriber, paper)
+                elif state is not None and subscriptions and way.takes_any(subscriptions):
+                    self._follow_up(way, subscriber, paper, state)
+        if notices:
+            self._notices[name] = notices
 
     def _takes_from_opening(self, subscriber: str) -> bool:
-        left = self.opening.get(subscriber)
+        left = self._opening.get(subscriber)
         if left is None:
             return True
-        self.opening[subscriber] = max(left - 1, 0)
+        self._opening[subscriber] = max(left - 1, 0)
         return left > 0
 
-    def _ways_of(self, subscriber: Subscriber) -> list[_Way]:
-        self._ways[subscriber.id] = [self._way(subscriber, channel) for channel in subscriber.channels]
-        return self._ways[subscriber.id]
-
     def _way(self, subscriber: Subscriber, channel: Channel) -> _Way:
-        now = self._now
+        target, now = channel.target, self._now
+        if self._owners.setdefault(target, subscriber.id) != subscriber.id:
+            self._shared = True
         due = release_time(
             now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone
         )
         if channel.kind == "atom":
             due = now
         takes_all = all(map(channel.takes, subscriber.subscriptions))
-        return _Way(channel, channel.target, takes_all, "held" if due > now else "pending", due)
+        return _Way(channel, target, takes_all, "held" if due > now else "pending", due)
 
-    def _ask(self, way: _Way, subscriber: Subscriber, paper: Paper) -> None:
+    def _ask(self, way: _Way, subscriber: Subscriber, paper: PaperId) -> None:
         """The quiz, as polls, where the channel has them."""
         quizzes = way.channel.quizzes
         if way.channel.kind == "telegram" and quizzes != "none":
             parts = self._question_parts(paper, subscriber.language)
             for part in [ONE_QUESTION] if parts and quizzes == "one" else parts:
-                row = Delivery(way.target, subscriber.id, "quiz", paper.id, way.state, way.due_at, part)
-                self.others.append(row)
+                row = Delivery(way.target, subscriber.id, "quiz", paper, way.state, way.due_at, part)
+                self._others.append(row)
 
-    def _question_parts(self, paper: Paper, language: str) -> list[str]:
-        asked = paper.id, language
+    def _question_parts(self, paper: PaperId, language: str) -> list[str]:
+        asked = paper, language
         if asked not in self._parts:
-            self._parts[asked] = [question_part(question) for question in paper.edition(language).quiz]
+            quiz = self._changes[paper].paper.edition(language).quiz
+            self._parts[asked] = [question_part(question) for question in quiz]
         return self._parts[asked]
 
-    def _follow_up(self, way: _Way, subscriber: Subscriber, change: Change, state: State) -> None:
-        kind = way.channel.kind
-        if kind == "telegram" and state in _SHOWN and change.gains & _EDITED:
-            self._edit(way, subscriber, change.paper)
-        if "quiz" in change.gains and state in _ON_ITS_WAY:
-            self._ask(way, subscriber, change.paper)
+    def _follow_up(self, way: _Way, subscriber: Subscriber, paper: PaperId, state: State) -> None:
+        kind, gains = way.channel.kind, self._changes[paper].gains
+        if kind == "telegram" and state in _SHOWN and gains & _EDITED:
+            self._edit(way, subscriber, paper)
+        if "quiz" in gains and state in _ON_ITS_WAY:
+            self._ask(way, subscriber, paper)
         if kind == "atom" and state in _SHOWN:
-            self._edit(way, subscriber, change.paper)
+            self._edit(way, subscriber, paper)
 
-    def _edit(self, way: _Way, subscriber: Subscriber, paper: Paper) -> None:
+    def _edit(self, way: _Way, subscriber: Subscriber, paper: PaperId) -> None:
         """An edit is silent, so neither quiet hours nor a digest's time hold it.
 
         Its part holds the moment as well as the content: a title that is changed back is edited back.
         """
-        part = f"{self._now.astimezone(UTC):%Y%m%dT%H%M%S%f}-{_fingerprint(paper)}"
-        row = Delivery(way.target, subscriber.id, "edit", paper.id, "pending", self._now, part)
-        self.others.append(row)
+        fingerprint = _fingerprint(self._changes[paper].paper)
+        part = f"{self._now.astimezone(UTC):%Y%m%dT%H%M%S%f}-{fingerprint}"
+        row = Delivery(way.target, subscriber.id, "edit", paper, "pending", self._now, part)
+        self._others.append(row)
 
 
 def _fingerprint(paper: Paper) -> str:

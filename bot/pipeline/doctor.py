@@ -66,8 +66,8 @@ class Doctor:
 
     def _found(self) -> Found:
         found: dict[tuple[str, str], set[PaperId]] = defaultdict(set)
-        for paper, people in self._audience.matches(self._papers).items():
-            for name, subscriptions in people.items():
+        for name, papers in self._audience.matches(self._papers).items():
+            for paper, subscriptions in papers.items():
                 for subscription in subscriptions:
                     found[name, subscription.name].add(paper)
         return {key: frozenset(papers) for key, papers in found.items()}

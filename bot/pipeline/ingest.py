@@ -242,7 +242,7 @@ class _Batch:
         """Deliveries of this batch that `_planned` does not hold yet."""
         self._changed: set[PaperId] = set()
         self._resighted: set[PaperId] = set()
-        self.notices: dict[PaperId, dict[str, tuple[str, ...]]] = defaultdict(dict)
+        self.notices: dict[str, dict[PaperId, tuple[str, ...]]] = defaultdict(dict)
         self._deliveries: list[Delivery] = []
         self.new = self.gained = self.planned_rows = 0
 
@@ -279,9 +279,9 @@ class _Batch:
         self._planned.update(self._tx.planned(key for key in keys if key not in self._planned))
 
     def _remember(self, routed: Routed) -> None:
-        for paper, people in routed.notices.items():
-            self.notices[paper].update(people)
-            self._noticed.setdefault(paper, {}).update(people)
+        for subscriber, papers in routed.notices.items():
+            self.notices[subscriber].update(papers)
+            self._noticed.setdefault(subscriber, {}).update(papers)
         if self._tell:
             self._unnamed.append(routed.deliveries)
             self._deliveries += routed.deliveries

@@ -94,7 +94,7 @@ def ledger(subscriber: Subscriber, day: dt.date, records: Records, shelf: Shelf)
     rows: dict[PaperId, list[DeliveryRecord]] = {one: [] for one in ids}
     for row in records.deliveries_on(subscriber.id, ids):
         rows[row.paper].append(row)
-    matching = Audience([subscriber], LikenessDesk(shelf)).matches(papers)
+    matching = Audience([subscriber], LikenessDesk(shelf)).matches(papers).get(subscriber.id, {})
     return Ledger(
         subscriber=subscriber.id,
         day=day,

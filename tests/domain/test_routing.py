@@ -57,10 +57,10 @@ def said(rows: Sequence[Delivery]) -> list[str]:
 
 
 def names(matches: Matches) -> dict[str, dict[str, list[str]]]:
-    """By paper and subscriber the names of the subscriptions."""
+    """By subscriber and paper the names of the subscriptions."""
     return {
-        paper: {name: [one.name for one in found] for name, found in people.items()}
-        for paper, people in matches.items()
+        subscriber: {paper: [one.name for one in found] for paper, found in papers.items()}
+        for subscriber, papers in matches.items()
     }
 
 
@@ -68,7 +68,7 @@ def gain(*gains: str, paper: Paper = WITH_QUIZ) -> Change:
     return a_change(paper, a_paper(), *gains)
 
 
-ALERTED: Noticed = {a_paper().id: {"alice": ("language models",)}}
+ALERTED: Noticed = {"alice": {a_paper().id: ("language models",)}}
 
 
 # --- the audience -----------------------------------------------------------------------------------------
@@ -79,11 +79,10 @@ def test_matches_name_the_subscriptions_in_the_subscribers_order():
     bob = a_subscriber("bob", asks=("language models",))
     matches = Audience([alice, bob]).matches([a_paper(1), a_paper(2, title="Cats at scale", summaries=())])
     assert names(matches) == {
-        a_paper(1).id: {"alice": ["scale", "language models"], "bob": ["language models"]},
-        a_paper(2).id: {"alice": ["scale"]},
+        "alice": {a_paper(1).id: ["scale", "language models"], a_paper(2).id: ["scale"]},
+        "bob": {a_paper(1).id: ["language models"]},
     }
-    assert list(matches) == [a_paper(1).id, a_paper(2).id]
-    assert list(matches[a_paper(1).id]) == ["alice", "bob"]
+    assert list(matches) == ["alice", "bob"]
 
 
 def test_nobody_matches_nothing():
@@ -124,7 +123,7 @@ def test_the_fingerprint_changes_with_what_is_asked_for_and_by_whom():
 
 def test_a_new_paper_that_matches_is_noticed_and_alerted():
     found = routed([a_change()])
-    assert found.notices == {a_paper().id: {"alice": ("language models",)}}
+    assert found.notices == {"alice": {a_paper().id: ("language models",)}}
     assert found.deliveries == [
         Delivery(
             target="telegram:1001",
@@ -178,7 +177,7 @@ def test_only_limits_a_subscription_to_channel_kinds_or_names(only: tuple[str, .
     )
     found = routed([a_change()], alice)
     assert {row.target for row in found.deliveries} == targets
-    assert list(found.notices[a_paper().id]) == ["alice"]
+    assert list(found.notices) == ["alice"]
 
 
 def test_a_channel_needs_only_one_of_the_subscriptions_that_matched():
@@ -192,8 +191,26 @@ def test_a_channel_needs_only_one_of_the_subscriptions_that_matched():
 
 def test_two_subscribers_with_one_chat_share_the_alerts_key():
     found = routed([a_change()], a_subscriber("alice"), a_subscriber("bob"))
-    assert list(found.notices[a_paper().id]) == ["alice", "bob"]
+    assert list(found.notices) == ["alice", "bob"]
     assert len({row.key for row in found.deliveries}) == 1
+
+
+def test_a_place_of_several_gets_each_paper_in_the_digests_order():
+    cats, both = a_paper(1, title="Cats", summaries=()), a_paper(2)
+    alice = a_subscriber("alice", a_channel(quizzes="one"), asks=("language models",))
+    bob = a_subscriber("bob", a_channel(), a_channel("email"), asks=("cats", "language models"))
+    rows = routed([a_change(cats), a_change(both)], alice, bob).deliveries
+    assert [(row.subscriber, row.paper[-1]) for row in rows if row.target == "telegram:1001"] == [
+        ("bob", "1"),
+        ("alice", "2"),
+        ("bob", "2"),
+    ]
+
+
+def test_papers_come_in_the_digests_order_whichever_subscription_asked_first():
+    alice = a_subscriber(asks=("dogs", "cats"))
+    changes = [a_change(a_paper(number, title=title)) for number, title in enumerate(("Cats", "Dogs"), 1)]
+    assert [row.paper[-1] for row in routed(changes, alice).deliveries] == ["1", "2"]
 
 
 def test_keys_of_all_possible_alerts_are_named():
@@ -373,7 +390,7 @@ def test_a_mail_is_never_edited_and_a_feed_always():
 def test_a_new_subscription_alerts_a_gained_paper_where_nobody_was_told():
     alice = a_subscriber(asks=("language models", "scale"))
     found = routed([gain("summary")], alice, noticed=ALERTED)
-    assert found.notices == {a_paper().id: {"alice": ("language models", "scale")}}
+    assert found.notices == {"alice": {a_paper().id: ("language models", "scale")}}
     assert said(found.deliveries) == ["alert telegram:1001 1"]
 
 
@@ -387,17 +404,17 @@ def test_a_new_subscription_reaches_only_the_channel_that_was_not_told():
 def test_a_correction_reaches_those_whom_the_corrected_paper_would_not():
     cats = a_paper(title="Cats", summaries=())
     planned: dict[str, State] = {f"telegram:1001|alert|{cats.id}": "sent"}
-    known = {cats.id: {**ALERTED[cats.id], "carol": ("language models",)}}
+    known = {**ALERTED, "carol": {cats.id: ("language models",)}}
     found = routed([gain("title", paper=cats), a_change(2)], noticed=known, planned=planned)
     assert [row.kind for row in found.deliveries if row.paper == cats.id] == ["edit"]
-    assert list(found.notices) == [a_paper(2).id]
+    assert list(found.notices["alice"]) == [a_paper(2).id]
 
 
 def test_what_was_noticed_before_and_what_matches_now_both_concern():
     alice = a_subscriber(asks=("quantum", "scale", "given up"))
-    noticed: Noticed = {a_paper().id: {"alice": ("quantum",)}}
+    noticed: Noticed = {"alice": {a_paper().id: ("quantum",)}}
     found = Audience([alice]).concerned([gain("title")], noticed)
-    assert names(found) == {a_paper().id: {"alice": ["quantum", "scale"]}}
+    assert names(found) == {"alice": {a_paper().id: ["quantum", "scale"]}}
 
 
 def test_what_no_longer_concerns_a_channel_is_not_followed_up():
@@ -413,7 +430,7 @@ def test_what_no_longer_concerns_a_channel_is_not_followed_up():
 def test_a_newcomer_gets_so_many_first_matches_and_the_rest_is_only_noticed():
     found = routed([a_change(n) for n in (5, 4, 3, 2, 1)], opening={"alice": 3})
     assert said(found.deliveries) == [f"alert telegram:1001 {n}" for n in (5, 4, 3)]
-    assert len(found.notices) == 5
+    assert len(found.notices["alice"]) == 5
     assert found.opening == {"alice": 0}
 
 
@@ -462,8 +479,8 @@ def test_nobody_is_alerted_to_a_paper_twice(papers, planned, opening):
     alerts = [row for row in found.deliveries if row.kind == "alert"]
     assert not {row.key for row in alerts} & keys.keys()
     assert {row.paper for row in alerts} <= {change.paper.id for change in changes}
-    assert {paper: list(people) for paper, people in found.notices.items()} == {
-        change.paper.id: ["alice", "bob"] for change in changes
+    assert {(name, paper) for name, papers in found.notices.items() for paper in papers} == {
+        (name, change.paper.id) for name in ("alice", "bob") for change in changes
     }
 
 

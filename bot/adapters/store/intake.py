@@ -195,8 +195,8 @@ class StoredTransaction:
             found.update({named[seq]: state for seq, state in self._connection.execute(query)})
         return found
 
-    def noticed(self, ids: Iterable[PaperId]) -> dict[PaperId, dict[str, tuple[str, ...]]]:
-        found: dict[PaperId, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    def noticed(self, ids: Iterable[PaperId]) -> dict[str, dict[PaperId, tuple[str, ...]]]:
+        found: dict[str, dict[PaperId, tuple[str, ...]]] = defaultdict(dict)
         for chunk in chunks(ids):
             query = (
                 select(subscribers.c.id, papers.c.id, notices.c.subscriptions)
@@ -205,22 +205,22 @@ class StoredTransaction:
                 .where(papers.c.id.in_(chunk))
             )
             for subscriber, paper, names in self._connection.execute(query):
-                found[paper][subscriber] = tuple(json.loads(names))
+                found[subscriber][paper] = tuple(json.loads(names))
         return dict(found)
 
     def save_notices(self, noticed: Noticed, now: datetime) -> None:
-        if not any(noticed.values()):
+        if not noticed:
             return
         self.changed_shelf = True
-        people = self._numbers.of_subscribers(chain.from_iterable(noticed.values()))
-        numbers = self._numbers.of_papers(noticed.keys())
+        people = self._numbers.of_subscribers(noticed)
+        numbers = self._numbers.of_papers(set(chain.from_iterable(noticed.values())))
         at = micros(now)
         rows = [
             (people[name], numbers[paper], f"[{', '.join(map(_quoted, names))}]", at)
-            for paper, told in noticed.items()
-            for name, names in told.items()
+            for name in sorted(noticed, key=people.__getitem__)  # as they will lie in the table
+            for paper, names in noticed[name].items()
         ]
-        _NOTICE.run(self._connection, sorted(rows))  # as they will lie in the table
+        _NOTICE.run(self._connection, rows)
 
     def plan(self, deliveries_: Sequence[Delivery], now: datetime) -> int:
         if not deliveries_:

@@ -21,7 +21,7 @@ _DIGEST = 16
 _COUNT = 8
 _ALIGNED = 64
 _FREE = bytes(_DIGEST)
-_PLACE_BITS = 32
+_DOCUMENT_BITS = 32
 
 
 class Filed:
@@ -85,11 +85,11 @@ class Filed:
         return len(gone) + len(new)
 
     def matches(self, documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
-        """(place of the query, index of the document) of each match, by document, then by query."""
+        """(place of the query, index of the document) of each match, by query, then by document."""
         handles, found_in = self._index.hits(documents)
-        found = np.sort(found_in.astype(np.int64) << _PLACE_BITS | self._places[handles])
-        places = found & ((1 << _PLACE_BITS) - 1)
-        return zip(places.tolist(), (found >> _PLACE_BITS).tolist(), strict=True)
+        found = np.sort(self._places[handles].astype(np.int64) << _DOCUMENT_BITS | found_in)
+        places, found_in = found >> _DOCUMENT_BITS, found & ((1 << _DOCUMENT_BITS) - 1)
+        return zip(places.tolist(), found_in.tolist(), strict=True)
 
     def _found(self, wanted: Sequence[bytes]) -> list[int]:
         """The handle of a query of each digest, all of them different, NOTHING where there are no more."""

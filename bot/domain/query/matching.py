@@ -28,11 +28,11 @@ class Matching:
         self._ready: Matcher | Filed | None = None
 
     def matches(self, documents: Sequence[Document]) -> list[tuple[int, int]]:
-        """(place of the query, index of the document) of each match, by document, then by query."""
+        """(place of the query, index of the document) of each match, by query, then by document."""
         with self._lock:
             if self._ready is None:
                 self._ready = self._made()
-            return list(self._ready.matches(documents))
+            return sorted(self._ready.matches(documents))
 
     def changed_to(self, queries: Sequence[Query]) -> "Matching":
         """Another list. It takes the index over and changes it in place, so that only what changed costs time;

@@ -138,7 +138,7 @@ class Transaction(Protocol):
         """The state of those deliveries that exist."""
         ...
 
-    def noticed(self, papers: Iterable[PaperId]) -> dict[PaperId, dict[str, tuple[str, ...]]]:
+    def noticed(self, papers: Iterable[PaperId]) -> dict[str, dict[PaperId, tuple[str, ...]]]:
         """Every notice on these papers."""
         ...
 

@@ -15,7 +15,7 @@ LATER = NOW + timedelta(hours=1)
 
 def notice(store: Store, *papers: int, subscriber: str = "alice", names: tuple[str, ...] = ("a",)) -> None:
     with store.intake.transaction() as tx:
-        tx.save_notices({a_paper(one).id: {subscriber: names} for one in papers}, NOW)
+        tx.save_notices({subscriber: {a_paper(one).id: names for one in papers}}, NOW)
 
 
 def test_papers_come_newest_day_first_and_then_in_the_digests_order(hand: Hand, store: Store):
@@ -75,7 +75,7 @@ def test_a_notice_takes_the_newest_list_of_subscriptions(hand: Hand, store: Stor
     notice(store, 1, names=("a", "b"))
     assert store.shelf.notices_on("alice", [a_paper(1).id, a_paper(2).id]) == {a_paper(1).id: ("a", "b")}
     with store.intake.transaction() as tx:
-        assert tx.noticed([a_paper(1).id]) == {a_paper(1).id: {"alice": ("a", "b")}}
+        assert tx.noticed([a_paper(1).id]) == {"alice": {a_paper(1).id: ("a", "b")}}
 
 
 def test_the_edition_changes_whenever_papers_or_notices_do(hand: Hand, store: Store):
@@ -99,8 +99,8 @@ def test_of_many_notices_each_has_the_names_it_was_given_last(hand: Hand, store:
     notice(store, *numbers[50:], names=("a", 'its "b"', "中文"))
     with store.intake.transaction() as tx:
         found = tx.noticed(a_paper(one).id for one in numbers)
-    assert [found[a_paper(one).id]["alice"] for one in (1, 50)] == [("a",), ("a",)]
-    assert {found[a_paper(one).id]["alice"] for one in numbers[50:]} == {("a", 'its "b"', "中文")}
+    assert [found["alice"][a_paper(one).id] for one in (1, 50)] == [("a",), ("a",)]
+    assert {found["alice"][a_paper(one).id] for one in numbers[50:]} == {("a", 'its "b"', "中文")}
 
 
 def test_the_edition_stays_while_nothing_changes(hand: Hand, store: Store):

@@ -244,7 +244,7 @@ def test_topics_are_what_the_papers_were_noticed_for(room: Classroom) -> None:
     paper = a_quizzed_paper(1, *a_quiz(3))
     polls = room.ask(paper)
     with room.store.intake.transaction() as tx:
-        tx.save_notices({paper.id: {"person-7": ("agents",)}}, NOW)
+        tx.save_notices({"person-7": {paper.id: ("agents",)}}, NOW)
     for poll in polls:
         room.answer(poll, 7, right=poll == polls[0])
     room.count()
@@ -334,7 +334,7 @@ def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Class
     room.count()
     room.keep(matched, other)
     with room.store.intake.transaction() as tx:
-        tx.save_notices({matched.id: {"person-7": ("x",)}}, NOW)
+        tx.save_notices({"person-7": {matched.id: ("x",)}}, NOW)
     room.clock.advance(days=1)
     room.practice.plan_due(room.now - timedelta(hours=7))  # held until nine
     given, asked = [], []

@@ -45,7 +45,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> list[Query]:
 def test_many_queries_get_an_index_when_they_are_first_asked_and_few_never_do() -> None:
     many, two = Matching(parsed("rag", "title:model NOT rag", "x")), Matching(parsed("rag", "model NOT rag"))
     assert many.index is None
-    assert many.matches(PAPERS) == two.matches(PAPERS) == [(1, 0), (0, 1)]
+    assert many.matches(PAPERS) == two.matches(PAPERS) == [(0, 1), (1, 0)]
     assert len(many.index or ()) == 3
     assert two.index is None
 
@@ -59,7 +59,7 @@ def test_another_list_takes_the_index_over_and_adds_only_what_is_new(added: list
     after = before.changed_to(parsed("title:zebra", "rag", "model OR x", "zebra", "rag"))
     assert after.index is index
     assert [query.text for query in added] == ["title:zebra", "model OR x"]
-    assert after.matches(PAPERS) == [(2, 0), (1, 1), (2, 1), (4, 1), (0, 2), (3, 2)]
+    assert after.matches(PAPERS) == [(0, 2), (1, 1), (2, 0), (2, 1), (3, 2), (4, 1)]
 
 
 @pytest.mark.usefixtures("few")
@@ -76,7 +76,7 @@ def test_lists_grow_to_an_index_and_shrink_from_it() -> None:
     small = Matching(parsed("rag"))
     small.matches(PAPERS)
     large = small.changed_to(parsed("rag", "model", "zebra"))
-    assert large.matches(PAPERS) == [(1, 0), (0, 1), (1, 1), (2, 2)]
+    assert large.matches(PAPERS) == [(0, 1), (1, 0), (1, 1), (2, 2)]
     assert large.changed_to(parsed("zebra")).matches(PAPERS) == [(0, 2)]
     assert Matching([]).changed_to(parsed("rag")).matches(PAPERS) == [(0, 1)]
 
@@ -105,7 +105,7 @@ def test_a_change_waits_for_the_match_that_is_under_way(monkeypatch: pytest.Monk
     go_on.set()
     asking.join()
     changing.join()
-    assert found == [[(1, 0), (0, 1), (1, 1), (2, 2)]]
+    assert found == [[(0, 1), (1, 0), (1, 1), (2, 2)]]
 
 
 @pytest.mark.usefixtures("few")
@@ -140,7 +140,7 @@ def test_an_index_that_was_changed_saved_and_loaded_is_that_of_the_list(
     assert same.to_bytes() == data
     other = Filed.from_bytes(data, third)
     assert other.is_saved == (sorted(map(canonical, second)) == sorted(map(canonical, third)))
-    assert list(other.matches(papers)) == list(Matcher(third).matches(papers))
+    assert list(other.matches(papers)) == sorted(Matcher(third).matches(papers))
     assert len(other) == len(third)
 
 
