@@ -11,6 +11,7 @@ import logging
 import os
 import stat
 import sys
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -157,6 +158,10 @@ class Watcher:
     def _start(self) -> "BaseObserver":
         from watchdog.observers import Observer
 
+        # It says so where a folder that has just come is found on two ways: once is enough, and nothing is lost.
+        warnings.filterwarnings(
+            "ignore", message="Callback with id .* already exists", category=RuntimeWarning
+        )
         self._observer = Observer()
         self._observer.start()
         return self._observer
