@@ -5,35 +5,24 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, delete, func, or_, select, update
 
-from bot.adapters.paper_codec import question_of, question_text
+from bot.adapters.paper_codec import question_text
 from bot.adapters.store.intake import StoredTransaction
 from bot.adapters.store.numbers import numbers_of_deliveries, target_number
 from bot.adapters.store.places import refresh_ready
 from bot.adapters.store.rows import ROWS, key_of
-from bot.adapters.store.schema import NEEDS_A_LOOK, batches, deliveries, papers, subscribers, targets, updates
+from bot.adapters.store.schema import NEEDS_A_LOOK, deliveries, papers, targets, updates
 from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.study_rows import ASKED, asked_of, state_of, votes_where
 from bot.adapters.store.study_schema import cards, members, poll_states, polls, voters, votes
 from bot.domain.delivery import Delivery, State
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.parts import again_part
 from bot.domain.quizzes.repetition import STEPS, Card
-from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, home_of
+from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState
 from bot.pipeline.ports.study import KeptCard, ReceivedUpdate, UncertainQuiz
 
-ASKED = (
-    select(
-        polls.c.poll,
-        polls.c.target,
-        polls.c.paper,
-        polls.c.question,
-        polls.c.option_order,
-        subscribers.c.id.label("subscriber"),
-    )
-    .outerjoin(batches, batches.c.id == polls.c.batch)
-    .outerjoin(subscribers, subscribers.c.number == batches.c.subscriber)
-)
 AGAIN = again_part(0, "").partition(":")[0] + ":%"
 """Parts of deliveries that bring a question back."""
 
@@ -244,58 +233,3 @@ class StoredStudyTransaction:
     def _put(self, table: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         statement = insert(self._connection, table).values(**key, **values)
         self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
-
-
-def asked_of(row: Any) -> AskedPoll:
-    """The poll of a row of `ASKED`."""
-    return AskedPoll(
-        poll=row.poll,
-        home=home_of(row.target),
-        subscriber=row.subscriber or "",
-        paper=PaperId(row.paper),
-        question=question_of(row.question),
-        order=_numbers(row.option_order),
-    )
-
-
-def state_of(row: Any) -> PollState:
-    """The state of a row of `poll_states`."""
-    options = json.loads(row.options)
-    return PollState(
-        poll=row.poll,
-        question=row.question,
-        options=tuple(text for text, _ in options),
-        counts=tuple(count for _, count in options),
-        voters=row.voters,
-        closed=row.closed_at is not None,
-    )
-
-
-def votes_where(
-    connection: Connection, *those: ColumnElement[bool]
-) -> tuple[tuple[AskedPoll, CastVote], ...]:
-    """The votes in polls that we know, oldest first; each poll is read once."""
-    query = (
-        ASKED.add_columns(votes.c.person, votes.c.shown, votes.c.voted_at, votes.c.late)
-        .join(votes, votes.c.poll == polls.c.poll)
-        .where(*those)
-        .order_by(votes.c.voted_at, votes.c.poll, votes.c.person)
-    )
-    known: dict[str, AskedPoll] = {}
-    found: list[tuple[AskedPoll, CastVote]] = []
-    for row in connection.execute(query):
-        if row.poll not in known:
-            known[row.poll] = asked_of(row)
-        vote = CastVote(
-            poll=row.poll,
-            person=row.person,
-            shown=_numbers(row.shown),
-            at=row.voted_at,
-            late=bool(row.late),
-        )
-        found.append((known[row.poll], vote))
-    return tuple(found)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(","))) if text else ()
