@@ -58,8 +58,8 @@ class ForEach:
     """One statement carried out for many rows at a cost of microseconds each.
 
     On SQLite the driver repeats it (of inserts, for many rows each time); on PostgreSQL it runs once over arrays,
-    which come as a table named `given`. The values of a row stand in the order of `columns` (name to PostgreSQL's type), and are what
-    the driver takes: moments as microseconds.
+    which come as a table named `given`. The values of a row stand in the order of `columns` (name to
+    PostgreSQL's type), and are what the driver takes: moments as microseconds.
     """
 
     def __init__(
