@@ -87,7 +87,7 @@ def inserted_bare(stored: Path, path: Path) -> float:
         copy.execute("PRAGMA journal_mode=WAL")
         copy.execute("PRAGMA synchronous=FULL")
         rows = {}
-        for table in ("targets", "notices", "deliveries"):
+        for table in ("targets", "plans", "notices", "noticed_papers", "deliveries"):
             made = source.execute("SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql > ''", (table,))
             copy.executescript(";".join(sql for (sql,) in made))
             rows[table] = source.execute(f"SELECT * FROM {table}").fetchall()

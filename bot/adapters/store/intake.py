@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, or_, select
@@ -14,14 +13,15 @@ from bot.adapters.paper_codec import paper_of, paper_text
 from bot.adapters.store.columns import micros
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.listening import ring
+from bot.adapters.store.noticing import on_papers, write
 from bot.adapters.store.numbers import Numbers, numbers_of_deliveries
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
     deliveries,
     digests,
     files,
-    notices,
     papers,
+    plans,
     sightings,
     subscribers,
 )
@@ -33,11 +33,6 @@ from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
 from bot.pipeline.ports import NOT_NEW, FileMark, TakenDigest
 
-_NOTICE = inserting(
-    "notices",
-    {"subscriber": "bigint", "paper": "bigint", "subscriptions": "text", "noticed_at": "bigint"},
-    on_conflict="(subscriber, paper) DO UPDATE SET subscriptions = excluded.subscriptions",
-)
 _PLAN = inserting(
     "deliveries",
     {
@@ -48,7 +43,7 @@ _PLAN = inserting(
         "part": "text",
         "state": "smallint",
         "due_at": "bigint",
-        "created_at": "bigint",
+        "plan": "bigint",
     },
     on_conflict="(target, paper, kind, part) DO NOTHING",
 )
@@ -58,7 +53,6 @@ _READY_BY = Statement(
     " AND lease_until IS NULL"  # else it is worked out when the lease ends
     f" AND (ready_at IS NULL OR ready_at > {_LATEST})"
 )
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class StoredIntake:
@@ -88,6 +82,7 @@ class StoredTransaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._numbers = Numbers(connection)
+        self._plan: int | None = None
         self.changed_shelf = False
 
     def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
@@ -196,31 +191,18 @@ class StoredTransaction:
         return found
 
     def noticed(self, ids: Iterable[PaperId]) -> dict[str, dict[PaperId, tuple[str, ...]]]:
-        found: dict[str, dict[PaperId, tuple[str, ...]]] = defaultdict(dict)
-        for chunk in chunks(ids):
-            query = (
-                select(subscribers.c.id, papers.c.id, notices.c.subscriptions)
-                .join(subscribers, subscribers.c.number == notices.c.subscriber)
-                .join(papers, papers.c.position == notices.c.paper)
-                .where(papers.c.id.in_(chunk))
-            )
-            for subscriber, paper, names in self._connection.execute(query):
-                found[subscriber][paper] = tuple(json.loads(names))
-        return dict(found)
+        return on_papers(self._connection, self._numbers.of_papers(set(ids)))
 
     def save_notices(self, noticed: Noticed, now: datetime) -> None:
         if not noticed:
             return
         self.changed_shelf = True
-        people = self._numbers.of_subscribers(noticed)
-        numbers = self._numbers.of_papers(set(chain.from_iterable(noticed.values())))
-        at = micros(now)
-        rows = [
-            (people[name], numbers[paper], f"[{', '.join(map(_quoted, names))}]", at)
-            for name in sorted(noticed, key=people.__getitem__)  # as they will lie in the table
-            for paper, names in noticed[name].items()
-        ]
-        _NOTICE.run(self._connection, rows)
+        self._plan = self._new_plan(now)
+        write(self._connection, self._numbers, noticed, self._plan)
+
+    def _new_plan(self, now: datetime) -> int:
+        made = insert(self._connection, plans).values(made_at=now).returning(plans.c.number)
+        return int(self._connection.execute(made).scalar_one())
 
     def plan(self, deliveries_: Sequence[Delivery], now: datetime) -> int:
         if not deliveries_:
@@ -228,13 +210,15 @@ class StoredTransaction:
         waiting: dict[str, list[Delivery]] = defaultdict(list)
         for one in deliveries_:
             waiting[one.target].append(one)
-        count = self._insert(waiting, micros(now))
+        if self._plan is None:
+            self._plan = self._new_plan(now)
+        count = self._insert(waiting, self._plan)
         self._make_ready(waiting)
         if count:
             ring(self._connection)
         return count
 
-    def _insert(self, waiting: Mapping[str, Sequence[Delivery]], now: int) -> int:
+    def _insert(self, waiting: Mapping[str, Sequence[Delivery]], plan: int) -> int:
         """Store the rows of each place, together and in their order: as they will lie in the table's indices."""
         places = self._numbers.of_targets(waiting)
         people = self._numbers.of_subscribers(one.subscriber for rows in waiting.values() for one in rows)
@@ -252,7 +236,7 @@ class StoredTransaction:
                         one.part,
                         STATES[one.state],
                         due[one.due_at],
-                        now,
+                        plan,
                     )
                     for target in some
                     for one in waiting[target]

@@ -183,7 +183,7 @@ class OperatedOutbox(StoredOutbox, StoredStops):
                 entries=connection.execute(select(func.sum(digests.c.entries))).scalar() or 0,
                 papers=connection.execute(select(func.count()).select_from(papers)).scalar_one(),
                 quizzes=connection.execute(select(func.sum(papers.c.quizzes))).scalar() or 0,
-                notices=connection.execute(select(func.count()).select_from(notices)).scalar_one(),
+                notices=connection.execute(select(func.sum(notices.c["count"]))).scalar() or 0,
                 unreadable=connection.execute(
                     select(func.count()).select_from(files).where(files.c.error.is_not(None))
                 ).scalar_one(),

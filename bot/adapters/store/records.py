@@ -9,7 +9,9 @@ from sqlalchemy import Connection, Engine, Select, func, or_, select
 
 from bot.adapters.glance_papers import first_day
 from bot.adapters.paper_codec import paper_of, searchable
+from bot.adapters.store.columns import moment_of
 from bot.adapters.store.engine import reading
+from bot.adapters.store.noticing import of_subscriber_on
 from bot.adapters.store.numbers import subscriber_number
 from bot.adapters.store.rows import ROWS, key_of
 from bot.adapters.store.schema import (
@@ -17,7 +19,6 @@ from bot.adapters.store.schema import (
     deliveries,
     digests,
     files,
-    notices,
     papers,
     sightings,
     subscribers,
@@ -84,19 +85,12 @@ class StoredRecords:
             return dict(connection.execute(query).all())
 
     def notices_on(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]:
-        found: dict[PaperId, NoticeRecord] = {}
         with reading(self._engine) as connection:
-            for chunk in chunks(ids):
-                query = (
-                    select(papers.c.id, notices.c.subscriptions, notices.c.noticed_at)
-                    .join(papers, papers.c.position == notices.c.paper)
-                    .where(notices.c.subscriber == subscriber_number(subscriber), papers.c.id.in_(chunk))
-                )
-                for row in connection.execute(query):
-                    found[PaperId(row.id)] = NoticeRecord(
-                        subscriptions=tuple(json.loads(row.subscriptions)), noticed_at=row.noticed_at
-                    )
-        return found
+            found = of_subscriber_on(connection, subscriber, ids)
+        return {
+            paper: NoticeRecord(subscriptions=one.names, noticed_at=moment_of(one.moment))
+            for paper, one in found.items()
+        }
 
     def deliveries_on(self, subscriber: str, ids: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
         with reading(self._engine) as connection:

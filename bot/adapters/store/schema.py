@@ -82,16 +82,36 @@ subscribers = Table(
 )
 """One that has only been written to, and never met, has no `met_at`."""
 
+plans = Table(
+    "plans",
+    metadata,
+    Column("number", Row, primary_key=True),
+    Column("made_at", Moment, nullable=False),
+)
+"""Each time that something was noticed or planned: what is of one time names it by a number of two bytes."""
+
 notices = Table(
     "notices",
     metadata,
+    Column("plan", Row, primary_key=True, autoincrement=False),
     Column("subscriber", Row, primary_key=True, autoincrement=False),
-    Column("paper", Row, primary_key=True, autoincrement=False),
-    Column("subscriptions", Text, nullable=False),
-    Column("noticed_at", Moment, nullable=False),
-    Index("ix_notices_paper", "paper"),
+    Column("count", Integer, nullable=False),
+    Column("papers", Text, nullable=False),
+    Index("ix_notices_subscriber", "subscriber"),
     sqlite_with_rowid=False,
 )
+"""What was noticed for somebody at one time: so many `papers`, as `noticing` writes them. Each paper that somebody
+was noticed of stands in one of these rows, the one of the time when it was noticed first.
+"""
+
+noticed_papers = Table(
+    "noticed_papers",
+    metadata,
+    Column("paper", Row, primary_key=True, autoincrement=False),
+    Column("plan", Row, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""At which times a paper was noticed for anybody: in few, so that its notices are found among all."""
 
 targets = Table(
     "targets",
@@ -138,7 +158,7 @@ deliveries = Table(
     Column("batch", Row),
     Column("place", SmallInteger),
     Column("error", Text),
-    Column("created_at", Moment, nullable=False),
+    Column("plan", Row, nullable=False),
     Column("settled_at", Moment),
     CheckConstraint(f"(settled_at IS NULL) = (state <= {_LAST_OPEN})", name="settled"),
 )

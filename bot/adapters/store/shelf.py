@@ -1,6 +1,5 @@
 """The papers and what was noticed, to read."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -9,24 +8,18 @@ from sqlalchemy import Connection, Engine, select
 from bot.adapters.paper_codec import paper_of
 from bot.adapters.store.engine import reading
 from bot.adapters.store.held_papers import HeldPapers
+from bot.adapters.store.noticing import of_subscriber, of_subscriber_on
 from bot.adapters.store.schema import NEWEST_FIRST, meta, papers
-from bot.adapters.store.statements import Statement, chunks, insert
+from bot.adapters.store.statements import Statement, insert
 from bot.domain.notices import Rarity
 from bot.domain.papers import Paper, PaperId
 from bot.pipeline.ports import Noted, StoredPaper
 
 _NEWEST_FIRST = "papers.date DESC NULLS LAST, papers.position"
 _NEWEST = Statement(f"SELECT id FROM papers ORDER BY {_NEWEST_FIRST} LIMIT :most")
-_THEIRS = "notices.subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
-_NOTED = Statement(
-    "SELECT papers.id, notices.subscriptions FROM notices JOIN papers ON papers.position = notices.paper"
-    f" WHERE {_THEIRS} ORDER BY {_NEWEST_FIRST} LIMIT :most"
+_NEWEST_OF = Statement(
+    f"SELECT id, position FROM papers WHERE position = ANY(:numbers) ORDER BY {_NEWEST_FIRST} LIMIT :most"
 )
-_NOTICES = Statement(
-    "SELECT papers.id, notices.subscriptions FROM papers JOIN notices ON notices.paper = papers.position"
-    f" WHERE {_THEIRS} AND papers.id = ANY(:ids)"
-)
-_RARITY = Statement(f"SELECT subscriptions, count(*) FROM notices WHERE {_THEIRS} GROUP BY subscriptions")
 
 
 class StoredShelf:
@@ -58,10 +51,11 @@ class StoredShelf:
 
     def noted(self, subscriber: str, limit: int) -> tuple[Noted, ...]:
         with reading(self._engine) as connection:
-            rows = _NOTED.rows(connection, subscriber=subscriber, most=limit)
+            noticed = of_subscriber(connection, subscriber)
+            rows = _NEWEST_OF.rows(connection, numbers=list(noticed), most=limit)
             found = self._held.of(connection, _edition(connection), [row[0] for row in rows])
         return tuple(
-            Noted(stored=found[paper], subscriptions=tuple(json.loads(names))) for paper, names in rows
+            Noted(stored=found[paper], subscriptions=noticed[number].names) for paper, number in rows
         )
 
     def noted_on(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, Noted]:
@@ -78,13 +72,12 @@ class StoredShelf:
             return _noticed(connection, subscriber, ids)
 
     def rarity(self, subscriber: str) -> Rarity:
-        counts: Counter[str] = Counter()
-        total = 0
         with reading(self._engine) as connection:
-            for names, count in _RARITY.rows(connection, subscriber=subscriber):
-                total += count
-                counts.update(dict.fromkeys(json.loads(names), count))
-        return Rarity(counts=dict(counts), notices=total)
+            noticed = Counter(one.names for one in of_subscriber(connection, subscriber).values())
+        counts: Counter[str] = Counter()
+        for names, count in noticed.items():
+            counts.update(dict.fromkeys(names, count))
+        return Rarity(counts=dict(counts), notices=noticed.total())
 
     def edition(self) -> str:
         with reading(self._engine) as connection:
@@ -92,11 +85,8 @@ class StoredShelf:
 
 
 def _noticed(connection: Connection, subscriber: str, ids: Iterable[str]) -> dict[PaperId, tuple[str, ...]]:
-    found: dict[PaperId, tuple[str, ...]] = {}
-    for chunk in chunks(ids):
-        rows = _NOTICES.rows(connection, subscriber=subscriber, ids=chunk)
-        found.update({PaperId(paper): tuple(json.loads(names)) for paper, names in rows})
-    return found
+    found = of_subscriber_on(connection, subscriber, map(PaperId, ids))
+    return {paper: one.names for paper, one in found.items()}
 
 
 _EDITION = "edition"

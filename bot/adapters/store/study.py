@@ -1,17 +1,19 @@
 """Votes and what follows from them, to read; and to forget."""
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, delete, or_, select, tuple_, update
+from sqlalchemy import Engine, delete, or_, select, update
 
 from bot.adapters.paper_codec import paper_of
 from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.noticing import of_subscriber_on
 from bot.adapters.store.numbers import target_number
-from bot.adapters.store.schema import NEWEST_FIRST, deliveries, notices, papers, subscribers, targets, updates
+from bot.adapters.store.schema import NEWEST_FIRST, deliveries, papers, targets, updates
 from bot.adapters.store.statements import chunks, insert
 from bot.adapters.store.study_rows import ASKED, asked_of, state_of, votes_where
 from bot.adapters.store.study_schema import cards, members, poll_states, polls, voters, votes
@@ -119,17 +121,14 @@ class StoredStudy:
             self._put_member(connection, home, person, {"hidden": int(hidden)})
 
     def topics(self, wanted: Collection[tuple[str, PaperId]]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
+        asked: dict[str, set[PaperId]] = defaultdict(set)
+        for subscriber, paper in wanted:
+            asked[subscriber].add(paper)
         found: dict[tuple[str, PaperId], tuple[str, ...]] = {}
-        key = tuple_(subscribers.c.id, papers.c.id)
-        query = (
-            select(subscribers.c.id, papers.c.id.label("paper"), notices.c.subscriptions)
-            .join(subscribers, subscribers.c.number == notices.c.subscriber)
-            .join(papers, papers.c.position == notices.c.paper)
-        )
         with reading(self._engine) as connection:
-            for chunk in chunks(sorted(wanted)):
-                for row in connection.execute(query.where(key.in_(chunk))):
-                    found[row.id, PaperId(row.paper)] = tuple(json.loads(row.subscriptions))
+            for subscriber, ids in asked.items():
+                for paper, one in of_subscriber_on(connection, subscriber, ids).items():
+                    found[subscriber, paper] = one.names
         return found
 
     def with_quiz(self, limit: int) -> tuple[Paper, ...]:

@@ -83,7 +83,7 @@ def upgrade() -> None:
         sa.Column("batch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("place", sa.SmallInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("plan", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(settled_at IS NULL) = (state <= 2)", name="settled"),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_deliveries")),
@@ -156,22 +156,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
     )
     op.create_table(
+        "noticed_papers",
+        sa.Column(
+            "paper", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "plan", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.PrimaryKeyConstraint("paper", "plan", name=op.f("pk_noticed_papers")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "notices",
+        sa.Column(
+            "plan", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column(
             "subscriber",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
             autoincrement=False,
             nullable=False,
         ),
-        sa.Column(
-            "paper", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("subscriptions", sa.Text(), nullable=False),
-        sa.Column("noticed_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("subscriber", "paper", name=op.f("pk_notices")),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("papers", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("plan", "subscriber", name=op.f("pk_notices")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_notices_paper", "notices", ["paper"], unique=False)
+    op.create_index("ix_notices_subscriber", "notices", ["subscriber"], unique=False)
     op.create_table(
         "papers",
         sa.Column("id", sa.Text(), nullable=False),
@@ -185,6 +196,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("position", name=op.f("uq_papers_position")),
     )
     op.create_index("ix_papers_newest", "papers", [sa.literal_column("date DESC"), "position"], unique=False)
+    op.create_table(
+        "plans",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_plans")),
+    )
     op.create_table(
         "poll_states",
         sa.Column("poll", sa.Text(), nullable=False),
