@@ -19,6 +19,7 @@ SELECT EXISTS (SELECT 1 FROM targets WHERE ready_at <= :now AND suspended IS NUL
     OR EXISTS (SELECT 1 FROM targets WHERE lease_until IS NOT NULL)
     OR EXISTS (SELECT 1 FROM subscribers WHERE met_at IS NOT NULL AND (opening IS NULL OR opening <> -1))
     OR EXISTS (SELECT 1 FROM cards WHERE due_at <= :now + 172800000000)
+    OR EXISTS (SELECT 1 FROM fanouts)
     OR EXISTS (SELECT 1 FROM updates WHERE taken_at IS NULL)
     OR EXISTS (SELECT 1 FROM files WHERE error IS NOT NULL)
     OR EXISTS (SELECT 1 FROM bulletins WHERE state = 'pending' AND due_at <= :now OR lease_until <= :now)

@@ -48,6 +48,7 @@ Announce = Callable[[Taken], Awaitable[None]]
 def take_in(house: House, found: Sequence[Found]) -> Taken:
     """Take the found files in, open for whoever is new, and bring the feeds up to date."""
     intake, audience = house.store.intake, house.roster.audience
+    audience.prepare()
     meet(intake, audience, house.settings.first_run_limit, house.clock.now())
     taken = house.ingest.take_in(house.files(found), audience, house.clock.now())
     taken.deliveries += open_for_new(intake, audience, house.clock.now())

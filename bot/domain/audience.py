@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,12 @@ from bot.domain.search.likeness import Likeness, LikenessOf
 from bot.domain.subscriptions import Subscriber, Subscription
 
 if TYPE_CHECKING:
+    from bot.domain.crowd import Crowd, Ints
+    from bot.domain.fanout import Fanout
     from bot.domain.query.filed import Filed
+
+WIDE_FROM = 20_000
+"""From so many subscriptions on a digest's papers are planned in columns."""
 
 Matches = Mapping[str, Mapping[PaperId, Sequence[Subscription]]]
 """Of a subscriber the papers that match, each with the subscriptions that it matches."""
@@ -95,7 +101,14 @@ class Audience:
         documents = [document_of(paper) for paper in papers]
         asking = self._wishes.asking
         matches = self._wishes.matching.matches(documents)
-        hits: Iterable[tuple[int, int]] = ((asking[query], document) for query, document in matches)
+        return self._gathered(papers, documents, [(asking[query], document) for query, document in matches])
+
+    def _gathered(
+        self, papers: Sequence[Paper], documents: Sequence[Document], hits: Iterable[tuple[int, int]]
+    ) -> dict[str, dict[PaperId, list[Subscription]]]:
+        """The matches of these hits, (subscription, paper) by their places, and of what is like the papers that
+        people like.
+        """
         if self._liking:
             hits = sorted((*hits, *self._alike(papers, documents)))
         ids = [paper.id for paper in papers]
@@ -105,6 +118,32 @@ class Audience:
             if owner in self.subscribers:
                 found.setdefault(owner, {}).setdefault(ids[document], []).append(subscription)
         return found
+
+    @property
+    def is_wide(self) -> bool:
+        """So many subscriptions that new papers are planned by `fan_out`."""
+        return len(self._owners) >= WIDE_FROM
+
+    def fan_out(self, papers: Sequence[Paper], now: datetime) -> "tuple[list[Fanout], Matches]":
+        """New papers for many people: what is to be planned at once, and the matches of those who are to be routed
+        one by one. Together that is what routing all `matches` of these papers would give.
+        """
+        from bot.domain.crowd import Hits
+
+        crowd = self._wishes.crowd
+        documents = [document_of(paper) for paper in papers]
+        queries, found_in = self._wishes.matching.hits(documents)
+        hits = Hits(self._wishes.asking_column[queries], found_in)
+        here = self.subscribers if len(self.subscribers) < len(crowd) else None
+        fanouts = list(crowd.fan_out(hits, papers, now, here))
+        alone = zip(*(column.tolist() for column in crowd.alone(hits)), strict=True)
+        return fanouts, self._gathered(papers, documents, alone)
+
+    def prepare(self) -> None:
+        """Where there is much to get ready, do it now and not when papers come."""
+        if self.is_wide:
+            self._wishes.matching.prepare()
+            _ = self._wishes.crowd, self._wishes.asking_column
 
     @property
     def likeness(self) -> Likeness | None:
@@ -151,8 +190,23 @@ class _Wishes:
     def __init__(
         self, subscribers: Sequence[Subscriber], matching: Callable[[Sequence[Query]], Matching]
     ) -> None:
+        self._subscribers = subscribers
         self.owners = [(subscriber.id, one) for subscriber in subscribers for one in subscriber.subscriptions]
         asking = [(place, one.query) for place, (_, one) in enumerate(self.owners) if one.query is not None]
         self.asking = [place for place, _ in asking]
         """Of each query its place among all subscriptions."""
         self.matching = matching([query for _, query in asking])
+
+    @cached_property
+    def asking_column(self) -> "Ints":
+        """`asking`, as a column."""
+        import numpy as np
+
+        return np.array(self.asking, dtype=np.int64)
+
+    @cached_property
+    def crowd(self) -> "Crowd":
+        """The same people in columns."""
+        from bot.domain.crowd import Crowd
+
+        return Crowd(self._subscribers)

@@ -142,31 +142,22 @@ class _Router:
         return left > 0
 
     def _way(self, subscriber: Subscriber, channel: Channel) -> _Way:
-        target, now = channel.target, self._now
+        target = channel.target
         if self._owners.setdefault(target, subscriber.id) != subscriber.id:
             self._shared = True
-        due = release_time(
-            now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone
-        )
-        if channel.kind == "atom":
-            due = now
         takes_all = all(map(channel.takes, subscriber.subscriptions))
-        return _Way(channel, target, takes_all, "held" if due > now else "pending", due)
+        return _Way(channel, target, takes_all, *release(channel, subscriber, self._now))
 
     def _ask(self, way: _Way, subscriber: Subscriber, paper: PaperId) -> None:
         """The quiz, as polls, where the channel has them."""
-        quizzes = way.channel.quizzes
-        if way.channel.kind == "telegram" and quizzes != "none":
-            parts = self._question_parts(paper, subscriber.language)
-            for part in [ONE_QUESTION] if parts and quizzes == "one" else parts:
-                row = Delivery(way.target, subscriber.id, "quiz", paper, way.state, way.due_at, part)
-                self._others.append(row)
+        for part in asked_parts(way.channel, self._question_parts(paper, subscriber.language)):
+            row = Delivery(way.target, subscriber.id, "quiz", paper, way.state, way.due_at, part)
+            self._others.append(row)
 
     def _question_parts(self, paper: PaperId, language: str) -> list[str]:
         asked = paper, language
         if asked not in self._parts:
-            quiz = self._changes[paper].paper.edition(language).quiz
-            self._parts[asked] = [question_part(question) for question in quiz]
+            self._parts[asked] = question_parts(self._changes[paper].paper, language)
         return self._parts[asked]
 
     def _follow_up(self, way: _Way, subscriber: Subscriber, paper: PaperId, state: State) -> None:
@@ -192,6 +183,28 @@ class _Router:
 def _fingerprint(paper: Paper) -> str:
     shown = (paper.title, paper.authors, paper.summaries, paper.editions)
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:12]
+
+
+def release(
+    channel: Channel, subscriber: Subscriber, now: datetime
+) -> tuple[Literal["pending", "held"], datetime]:
+    """In which state something new is planned for the channel, and when it may go out. A feed waits for nothing."""
+    if channel.kind == "atom":
+        return "pending", now
+    due = release_time(now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone)
+    return ("held" if due > now else "pending"), due
+
+
+def question_parts(paper: Paper, language: str) -> list[str]:
+    """The part of each question of the paper's quiz."""
+    return [question_part(question) for question in paper.edition(language).quiz]
+
+
+def asked_parts(channel: Channel, parts: Sequence[str]) -> Sequence[str]:
+    """Those of a quiz's questions that are polls of their own on the channel, where it has polls."""
+    if channel.kind != "telegram" or channel.quizzes == "none":
+        return ()
+    return [ONE_QUESTION] if parts and channel.quizzes == "one" else parts
 
 
 ONE_QUESTION = "one"

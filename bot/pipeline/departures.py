@@ -15,8 +15,7 @@ def forget_feeds(intake: Intake, audience: Audience, writer: FeedWriter) -> tupl
 
     What they noticed stays: one who comes back has the same feed as before.
     """
-    with intake.transaction() as tx:
-        met = tx.met()
+    met = intake.met()
     kept = {EVERYTHING, *(one.id.casefold() for one in audience.subscribers.values() if one.has_feed)}
     gone = tuple(sorted(name for name in met if name.casefold() not in kept))
     for name in gone:

@@ -166,10 +166,12 @@ class Dispatcher:
                 self._awake.clear()
                 if self._clock.now() - run.looked_at >= _LOOK_EVERY:
                     await self._lift_ended(run)
+                more = await self._write_out(run)
                 await self._take_off(run)
-                if not run.flight:
+                if not (more or run.flight):
                     return summed_up(run.tally, run.late)
-                await self._something_happens(run)
+                if not more:
+                    await self._something_happens(run)
                 self._collect(run)
                 await self._write_down(run)
         finally:
@@ -189,6 +191,10 @@ class Dispatcher:
             return
         again = self._rules.may_go_again
         run.tally["uncertain"] += await asyncio.to_thread(self._outbox.expire, now, again=again)
+
+    async def _write_out(self, run: _Run) -> bool:
+        """Make rows of a part of what was fanned out, and say whether there was any: others go out meanwhile."""
+        return not (self._stopping or run.ending) and await asyncio.to_thread(self._outbox.write_out)
 
     async def _take_off(self, run: _Run) -> None:
         """Claim what is due and start sending it; on a channel that was stopped, one message to try it."""

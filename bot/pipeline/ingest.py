@@ -2,19 +2,14 @@
 
 import hashlib
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
 from bot.domain.audience import Audience
-from bot.domain.changes import Change, diff
-from bot.domain.delivery import Delivery, State
-from bot.domain.digests import Digest
 from bot.domain.errors import DigestError, StateError
-from bot.domain.papers import Paper, PaperId
-from bot.domain.routing import Routed, alert_keys, route
+from bot.pipeline.batch import Batch
 from bot.pipeline.ports import FileMark, Intake, Reader, TakenDigest, Transaction
 
 log = logging.getLogger(__name__)
@@ -201,7 +196,7 @@ def _store(
             first.setdefault(one.sha256, one)
     fresh = list(first.values())
     told = audience.without(tx.openings().keys()) if tell else audience
-    batch = _Batch(tx, told, [one.digest for one in fresh], tell=tell)
+    batch = Batch(tx, told, [one.digest for one in fresh], tell=tell)
     for taken_digest in fresh:
         batch.add(taken_digest, now)
     tx.save_digests(fresh, now)
@@ -213,8 +208,8 @@ def _store(
         entries=sum(len(one.digest.entries) for one in fresh),
         new=batch.new,
         gained=batch.gained,
-        notices=sum(map(len, batch.notices.values())),
-        deliveries=batch.planned_rows,
+        notices=batch.notices,
+        deliveries=batch.deliveries,
         problems=[(one.name, problem.line, problem.what) for one in fresh for problem in one.digest.problems],
     )
 
@@ -225,73 +220,3 @@ def _our_fault(error: Exception) -> str:
 
 def _mark(one: TakenDigest | FileMark) -> FileMark:
     return one if isinstance(one, FileMark) else FileMark(name=one.name, sha256=one.sha256)
-
-
-class _Batch:
-    """Several digests on their way into one transaction, each seeing what the ones before it brought."""
-
-    def __init__(self, tx: Transaction, audience: Audience, digests: Sequence[Digest], *, tell: bool) -> None:
-        ids = {entry.id for digest in digests for entry in digest.entries}
-        self._tx = tx
-        self._audience = audience
-        self._tell = tell
-        self._papers = tx.papers(ids)
-        self._noticed = tx.noticed(self._papers) if audience.subscribers else {}
-        self._planned: dict[str, State] = {}
-        self._unnamed: list[Sequence[Delivery]] = []
-        """Deliveries of this batch that `_planned` does not hold yet."""
-        self._changed: set[PaperId] = set()
-        self._resighted: set[PaperId] = set()
-        self.notices: dict[str, dict[PaperId, tuple[str, ...]]] = defaultdict(dict)
-        self._deliveries: list[Delivery] = []
-        self.new = self.gained = self.planned_rows = 0
-
-    def add(self, one: TakenDigest, now: datetime) -> None:
-        found = diff(one.digest, self._papers, source=one.name)
-        for paper in (*(change.paper for change in found.changes), *found.resighted):
-            self._papers[paper.id] = paper
-        self._changed.update(change.paper.id for change in found.changes)
-        self._resighted.update(paper.id for paper in found.resighted)
-        self.new += sum(change.is_new for change in found.changes)
-        self.gained += sum(not change.is_new for change in found.changes)
-        if self._audience.subscribers:
-            self._route(found.changes, now)
-
-    def _route(self, changes: Sequence[Change], now: datetime) -> None:
-        matches = self._audience.concerned(changes, self._noticed)
-        known = {change.paper.id for change in changes if not change.is_new}
-        if known:  # of a new paper nobody can have been told
-            self._look_up(alert_keys(matches, self._audience, known))
-        routed = route(
-            changes,
-            matches,
-            self._audience,
-            noticed=self._noticed,
-            planned=self._planned,
-            opening={},
-            now=now,
-        )
-        self._remember(routed)
-
-    def _look_up(self, keys: Sequence[str]) -> None:
-        while self._unnamed:
-            self._planned.update({one.key: one.state for one in self._unnamed.pop()})
-        self._planned.update(self._tx.planned(key for key in keys if key not in self._planned))
-
-    def _remember(self, routed: Routed) -> None:
-        for subscriber, papers in routed.notices.items():
-            self.notices[subscriber].update(papers)
-            self._noticed.setdefault(subscriber, {}).update(papers)
-        if self._tell:
-            self._unnamed.append(routed.deliveries)
-            self._deliveries += routed.deliveries
-
-    def save(self, now: datetime) -> None:
-        changed = self._changed
-        self._tx.save_papers(self._in_order(changed), now, changed=True)
-        self._tx.save_papers(self._in_order(self._resighted - changed), now, changed=False)
-        self._tx.save_notices(self.notices, now)
-        self.planned_rows = self._tx.plan(self._deliveries, now)
-
-    def _in_order(self, ids: set[PaperId]) -> list[Paper]:
-        return [paper for paper_id, paper in self._papers.items() if paper_id in ids]

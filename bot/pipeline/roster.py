@@ -50,6 +50,8 @@ class Roster:
 
 def meet(intake: Intake, audience: Audience, first_run: int | None, now: datetime) -> int:
     """Make new subscribers known, each with `first_run` first matches to come (None: all); how many there were."""
+    if not intake.unmet(audience.subscribers.keys()):
+        return 0
     with intake.transaction() as tx:
         new = audience.subscribers.keys() - tx.met()
         tx.save_openings(dict.fromkeys(sorted(new), first_run), now)
@@ -62,6 +64,8 @@ def open_for_new(intake: Intake, audience: Audience, now: datetime) -> int:
     One transaction: afterwards they are new no longer. Call it when the folders have been looked through,
     so that the newest are really the newest.
     """
+    if audience.subscribers.keys().isdisjoint(intake.openings()):
+        return 0
     with intake.transaction() as tx:
         openings = tx.openings()
         newcomers = audience.only(openings.keys())

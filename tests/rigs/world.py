@@ -122,6 +122,8 @@ class World:
     # --- how it stands ------------------------------------------------------------------------------------
 
     def rows(self, *states: State) -> tuple[Row, ...]:
+        while self.store.outbox.write_out():
+            pass
         return self.store.outbox.list_rows(states=states, keys=(), limit=10_000)
 
     def states(self) -> dict[str, State]:

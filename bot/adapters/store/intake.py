@@ -1,8 +1,8 @@
 """Taking digests in: everything that one digest brings is stored together or not at all."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -10,49 +10,27 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, or_, select
 
 from bot.adapters.paper_codec import paper_of, paper_text
-from bot.adapters.store.columns import micros
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.listening import ring
-from bot.adapters.store.noticing import on_papers, write
-from bot.adapters.store.numbers import Numbers, numbers_of_deliveries
+from bot.adapters.store.fanouts import since
+from bot.adapters.store.noticing import on_papers
+from bot.adapters.store.numbers import numbers_of_deliveries
+from bot.adapters.store.planning import Planning
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
     deliveries,
     digests,
     files,
     papers,
-    plans,
     sightings,
     subscribers,
 )
 from bot.adapters.store.shelf import next_edition
-from bot.adapters.store.statements import Statement, chunks, insert, inserting
-from bot.adapters.store_version import KINDS, STATES
+from bot.adapters.store.statements import chunks, insert
 from bot.domain.delivery import Delivery, State
+from bot.domain.fanout import Fanout
 from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
 from bot.pipeline.ports import NOT_NEW, FileMark, TakenDigest
-
-_PLAN = inserting(
-    "deliveries",
-    {
-        "target": "bigint",
-        "subscriber": "bigint",
-        "kind": "smallint",
-        "paper": "bigint",
-        "part": "text",
-        "state": "smallint",
-        "due_at": "bigint",
-        "plan": "bigint",
-    },
-    on_conflict="(target, paper, kind, part) DO NOTHING",
-)
-_LATEST = "CASE WHEN wait_until > :due THEN wait_until ELSE :due END"
-_READY_BY = Statement(
-    f"UPDATE targets SET ready_at = {_LATEST} WHERE number = ANY(:places)"
-    " AND lease_until IS NULL"  # else it is worked out when the lease ends
-    f" AND (ready_at IS NULL OR ready_at > {_LATEST})"
-)
 
 
 class StoredIntake:
@@ -60,15 +38,51 @@ class StoredIntake:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._met: set[str] = set()
 
     @contextmanager
     def transaction(self) -> Iterator["StoredTransaction"]:
-        """A transaction that alone may write; stored when the block ends, forgotten when it raises."""
+        """A transaction that alone may write; stored when the block ends, forgotten when it raises.
+
+        In it everything that was planned before stands in rows.
+        """
+        with self._writing() as transaction:
+            while transaction.write_out():
+                pass
+            yield transaction
+
+    def write_out(self) -> bool:
+        """See the port."""
+        with reading(self._engine) as connection:
+            if since(connection) is None:
+                return False
+        with self._writing() as transaction:
+            return transaction.write_out()
+
+    @contextmanager
+    def _writing(self) -> Iterator["StoredTransaction"]:
         with writing(self._engine, alone=True) as connection:
             transaction = StoredTransaction(connection)
             yield transaction
             if transaction.changed_shelf:
                 next_edition(connection)
+
+    def met(self) -> frozenset[str]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return StoredTransaction(connection).met()
+
+    def unmet(self, names: AbstractSet[str]) -> AbstractSet[str]:
+        """See the port. Who was met stays so: what was once found is not looked up again."""
+        unknown = names - self._met
+        if unknown:
+            self._met |= unknown & self.met()
+        return unknown - self._met
+
+    def openings(self) -> dict[str, int | None]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return StoredTransaction(connection).openings()
 
     def known_files(self) -> Mapping[str, str]:
         """File name to SHA-256 of its content as last taken in."""
@@ -81,8 +95,7 @@ class StoredTransaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._numbers = Numbers(connection)
-        self._plan: int | None = None
+        self._planning = Planning(connection)
         self.changed_shelf = False
 
     def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
@@ -191,68 +204,24 @@ class StoredTransaction:
         return found
 
     def noticed(self, ids: Iterable[PaperId]) -> dict[str, dict[PaperId, tuple[str, ...]]]:
-        return on_papers(self._connection, self._numbers.of_papers(set(ids)))
+        return on_papers(self._connection, self._planning.numbers.of_papers(set(ids)))
 
     def save_notices(self, noticed: Noticed, now: datetime) -> None:
-        if not noticed:
-            return
-        self.changed_shelf = True
-        self._plan = self._new_plan(now)
-        write(self._connection, self._numbers, noticed, self._plan)
-
-    def _new_plan(self, now: datetime) -> int:
-        made = insert(self._connection, plans).values(made_at=now).returning(plans.c.number)
-        return int(self._connection.execute(made).scalar_one())
+        if noticed:
+            self.changed_shelf = True
+            self._planning.notice(noticed, now)
 
     def plan(self, deliveries_: Sequence[Delivery], now: datetime) -> int:
-        if not deliveries_:
-            return 0
-        waiting: dict[str, list[Delivery]] = defaultdict(list)
-        for one in deliveries_:
-            waiting[one.target].append(one)
-        if self._plan is None:
-            self._plan = self._new_plan(now)
-        count = self._insert(waiting, self._plan)
-        self._make_ready(waiting)
-        if count:
-            ring(self._connection)
-        return count
+        return self._planning.plan(deliveries_, now)
 
-    def _insert(self, waiting: Mapping[str, Sequence[Delivery]], plan: int) -> int:
-        """Store the rows of each place, together and in their order: as they will lie in the table's indices."""
-        places = self._numbers.of_targets(waiting)
-        people = self._numbers.of_subscribers(one.subscriber for rows in waiting.values() for one in rows)
-        numbers = self._numbers.of_papers({one.paper for rows in waiting.values() for one in rows})
-        due = {moment: micros(moment) for rows in waiting.values() for moment in {one.due_at for one in rows}}
-        return sum(
-            _PLAN.run(
-                self._connection,
-                [
-                    (
-                        places[target],
-                        people[one.subscriber],
-                        KINDS[one.kind],
-                        numbers[one.paper],
-                        one.part,
-                        STATES[one.state],
-                        due[one.due_at],
-                        plan,
-                    )
-                    for target in some
-                    for one in waiting[target]
-                ],
-            )
-            for some in chunks(sorted(waiting, key=places.__getitem__))
-        )
+    def fan_out(self, parts: Sequence[Fanout], now: datetime) -> None:
+        self._planning.fan_out(parts, now)
 
-    def _make_ready(self, waiting: Mapping[str, Sequence[Delivery]]) -> None:
-        """Places are ready when the first of these rows is due, where they were not ready sooner."""
-        places = self._numbers.of_targets(waiting)
-        due: dict[datetime, list[int]] = defaultdict(list)
-        for target, rows in waiting.items():
-            due[min([one.due_at for one in rows])].append(places[target])
-        for moment, some in due.items():
-            _READY_BY.run(self._connection, places=some, due=micros(moment))
+    def write_out(self) -> bool:
+        """Make rows of the oldest fan-out; False where there is none."""
+        written = self._planning.write_out()
+        self.changed_shelf = self.changed_shelf or written
+        return written
 
 
 def _digest_row(one: TakenDigest, now: datetime) -> dict[str, Any]:

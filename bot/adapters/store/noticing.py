@@ -58,29 +58,32 @@ class NoticedAt(NamedTuple):
 
 def write(connection: Connection, numbers: Numbers, noticed: Noticed, plan: int) -> None:
     """Store what is noticed now; what was noticed before gets these names, where it stands."""
-    papers = numbers.of_papers({paper for papers in noticed.values() for paper in papers})
-    people = numbers.of_subscribers(noticed)
-    known = _rewrite(connection, noticed, papers)
+    known = _rewrite(connection, noticed, numbers.of_papers(_papers(noticed)))
     new = {
         name: {paper: names for paper, names in theirs.items() if (name, paper) not in known}
         if known
         else theirs
         for name, theirs in noticed.items()
     }
+    write_new(connection, numbers, new, plan)
+
+
+def write_new(connection: Connection, numbers: Numbers, noticed: Noticed, plan: int) -> None:
+    """Store what was certainly not noticed before."""
+    papers, people = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
     rows = [
-        (
-            plan,
-            people[name],
-            len(new[name]),
-            _text({papers[paper]: names for paper, names in new[name].items()}),
-        )
-        for name in sorted(
-            filter(new.__getitem__, new), key=people.__getitem__
+        (plan, people[name], len(theirs), _text({papers[paper]: names for paper, names in theirs.items()}))
+        for name, theirs in sorted(
+            noticed.items(), key=lambda one: people[one[0]]
         )  # as they will lie in the table
+        if theirs
     ]
     _NOTICE.run(connection, rows)
-    seen = {papers[paper] for theirs in new.values() for paper in theirs}
-    _AT.run(connection, [(paper, plan) for paper in sorted(seen)])
+    _AT.run(connection, [(paper, plan) for paper in sorted(papers.values())])
+
+
+def _papers(noticed: Noticed) -> set[PaperId]:
+    return {paper for theirs in noticed.values() for paper in theirs}
 
 
 def _rewrite(

@@ -113,6 +113,17 @@ noticed_papers = Table(
 )
 """At which times a paper was noticed for anybody: in few, so that its notices are found among all."""
 
+fanouts = Table(
+    "fanouts",
+    metadata,
+    Column("number", Row, primary_key=True),
+    Column("plan", Row, nullable=False),
+    Column("notices", Integer, nullable=False),
+    Column("deliveries", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""Notices and deliveries that are planned and not yet written out as rows; oldest first, and gone once they are."""
+
 targets = Table(
     "targets",
     metadata,

@@ -14,7 +14,7 @@ import numpy as np
 from bot.domain.errors import IndexUnusable
 from bot.domain.query.documents import Document
 from bot.domain.query.index import Index
-from bot.domain.query.index.arrays import NOTHING, Ints
+from bot.domain.query.index.arrays import NOTHING, Ints, Longs
 from bot.domain.query.language import Query
 
 _DIGEST = 16
@@ -86,10 +86,14 @@ class Filed:
 
     def matches(self, documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
         """(place of the query, index of the document) of each match, by query, then by document."""
+        places, found_in = self.hits(documents)
+        return zip(places.tolist(), found_in.tolist(), strict=True)
+
+    def hits(self, documents: Sequence[Document]) -> tuple[Longs, Longs]:
+        """The same in two columns."""
         handles, found_in = self._index.hits(documents)
         found = np.sort(self._places[handles].astype(np.int64) << _DOCUMENT_BITS | found_in)
-        places, found_in = found >> _DOCUMENT_BITS, found & ((1 << _DOCUMENT_BITS) - 1)
-        return zip(places.tolist(), found_in.tolist(), strict=True)
+        return found >> _DOCUMENT_BITS, found & ((1 << _DOCUMENT_BITS) - 1)
 
     def _found(self, wanted: Sequence[bytes]) -> list[int]:
         """The handle of a query of each digest, all of them different, NOTHING where there are no more."""

@@ -10,6 +10,7 @@ from bot.domain.query.language import Query
 
 if TYPE_CHECKING:
     from bot.domain.query.filed import Filed
+    from bot.domain.query.index.arrays import Longs
 
 INDEXED_FROM = 400
 """From so many queries on an index of them pays for itself, and for loading numpy."""
@@ -30,9 +31,23 @@ class Matching:
     def matches(self, documents: Sequence[Document]) -> list[tuple[int, int]]:
         """(place of the query, index of the document) of each match, by query, then by document."""
         with self._lock:
-            if self._ready is None:
-                self._ready = self._made()
-            return sorted(self._ready.matches(documents))
+            return sorted(self._when_ready().matches(documents))
+
+    def hits(self, documents: Sequence[Document]) -> "tuple[Longs, Longs]":
+        """The same in two columns; for many queries, which have an index."""
+        with self._lock:
+            ready = self._when_ready()
+            if not isinstance(ready, Matcher):
+                return ready.hits(documents)
+            import numpy as np
+
+            found = np.array(sorted(ready.matches(documents)), dtype=np.int64).reshape(-1, 2)
+            return found[:, 0], found[:, 1]
+
+    def prepare(self) -> None:
+        """Get ready now, not when papers come."""
+        with self._lock:
+            self._when_ready()
 
     def changed_to(self, queries: Sequence[Query]) -> "Matching":
         """Another list. It takes the index over and changes it in place, so that only what changed costs time;
@@ -50,6 +65,11 @@ class Matching:
     def index(self) -> "Filed | None":
         """The index, where there is one by now."""
         return None if isinstance(self._ready, Matcher) else self._ready
+
+    def _when_ready(self) -> "Matcher | Filed":
+        if self._ready is None:
+            self._ready = self._made()
+        return self._ready
 
     def _made(self) -> "Matcher | Filed":
         if len(self._queries) < INDEXED_FROM:

@@ -1,6 +1,7 @@
 """The state: papers, notices and the intake that stores them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Literal, Protocol
 
 from bot.domain.delivery import Delivery, State
 from bot.domain.digests import Digest
+from bot.domain.fanout import Fanout
 from bot.domain.notices import Noticed, Rarity
 from bot.domain.papers import Paper, PaperId
 
@@ -150,12 +152,31 @@ class Transaction(Protocol):
         """Insert the rows whose keys are new, in the given order, and say how many those were."""
         ...
 
+    def fan_out(self, parts: Sequence[Fanout], now: datetime) -> None:
+        """Store plans for many people as they are: the outbox writes them out, in this order."""
+        ...
+
 
 class Intake(Protocol):
     """Where digests and what follows from them are stored."""
 
     def transaction(self) -> AbstractContextManager[Transaction]:
-        """A transaction that alone may write; stored when the block ends, forgotten when it raises."""
+        """A transaction that alone may write; stored when the block ends, forgotten when it raises.
+
+        Everything that was fanned out before is written out in it first.
+        """
+        ...
+
+    def met(self) -> frozenset[str]:
+        """Every subscriber that the state knows."""
+        ...
+
+    def unmet(self, names: AbstractSet[str]) -> AbstractSet[str]:
+        """Those of the names that are no subscriber whom the state knows."""
+        ...
+
+    def openings(self) -> dict[str, int | None]:
+        """As in a transaction: who is new."""
         ...
 
     def known_files(self) -> Mapping[str, str]:

@@ -123,6 +123,7 @@ def test_what_happens_all_day_long_scans_no_table(hand: Hand, store: Store):
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
             scans.update(row[3] for row in plan if row[3].startswith("SCAN"))
     walked_in_order = {
+        "SCAN fanouts",
         "SCAN papers USING INDEX ix_papers_newest",
         "SCAN papers USING COVERING INDEX ix_papers_newest",
         "SCAN targets USING INDEX ix_targets_ready",
