@@ -9,9 +9,8 @@ from bot.domain.changes import Change, diff
 from bot.domain.delivery import Delivery, State
 from bot.domain.digests import Digest
 from bot.domain.fanout import Fanout
-from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
-from bot.domain.routing import alert_keys, route
+from bot.domain.routing import Routed, alert_keys, route
 from bot.pipeline.ports import TakenDigest, Transaction
 
 
@@ -32,8 +31,9 @@ class Batch:
         self._resighted: set[PaperId] = set()
         self._notices: dict[str, dict[PaperId, tuple[str, ...]]] = defaultdict(dict)
         self._deliveries: list[Delivery] = []
-        self._fanouts: list[Fanout] = []
-        """What the last digest brings many people, if it does."""
+        self._is_wide = tell and audience.is_wide
+        self._fresh: set[PaperId] = set()
+        """New papers that are to be fanned out."""
         self.new = self.gained = self.notices = self.deliveries = 0
         """Papers; the other two are known when it is saved."""
 
@@ -46,32 +46,34 @@ class Batch:
         self._resighted.update(paper.id for paper in found.resighted)
         self.new += sum(change.is_new for change in found.changes)
         self.gained += sum(not change.is_new for change in found.changes)
-        if self._audience.subscribers and found.changes:
-            self._gather_fanouts()
-            if self._tell and self._audience.is_wide:
-                self._tell_many(found.changes, now)
-            else:
-                self._route(found.changes, self._audience.concerned(found.changes, self._noticed), now)
+        changes = self._all_but_new(found.changes) if self._is_wide else found.changes
+        if self._audience.subscribers and changes:
+            self._route(changes, self._audience.concerned(changes, self._noticed), now)
 
     def save(self, now: datetime) -> None:
         """Store it all."""
         changed = self._changed
+        fanouts = self._fanned_out(now)
         self._tx.save_papers(self._in_order(changed), now, changed=True)
         self._tx.save_papers(self._in_order(self._resighted - changed), now, changed=False)
         self._tx.save_notices(self._notices, now)
         self.deliveries = self._tx.plan(self._deliveries, now)
-        self._tx.fan_out(self._fanouts, now)
-        self.deliveries += sum(sum(one.rows.values()) for one in self._fanouts)
-        self.notices = sum(map(len, self._notices.values())) + sum(one.notices for one in self._fanouts)
+        self._tx.fan_out(fanouts, now)
+        self.deliveries += sum(sum(one.rows.values()) for one in fanouts)
+        self.notices = sum(map(len, self._notices.values())) + sum(one.notices for one in fanouts)
 
-    def _tell_many(self, changes: Sequence[Change], now: datetime) -> None:
-        """Of a new paper nobody can have been told: it goes to many at once, and the rest is routed."""
-        new = [change for change in changes if change.is_new]
-        known = [change for change in changes if not change.is_new]
-        self._fanouts, alone = self._audience.fan_out([change.paper for change in new], now)
-        self._route(new, alone, now)
-        if known:
-            self._route(known, self._audience.concerned(known, self._noticed), now)
+    def _all_but_new(self, changes: Sequence[Change]) -> list[Change]:
+        """Of papers that are new with this batch nobody can have been told: they wait until all is known of them."""
+        self._fresh.update(change.paper.id for change in changes if change.is_new)
+        return [change for change in changes if change.paper.id not in self._fresh]
+
+    def _fanned_out(self, now: datetime) -> list[Fanout]:
+        fresh = self._in_order(self._fresh)
+        if not fresh:
+            return []
+        fanouts, alone = self._audience.fan_out(fresh, now)
+        self._route([Change(paper=paper) for paper in fresh], alone, now)
+        return fanouts
 
     def _route(self, changes: Sequence[Change], matches: Matches, now: datetime) -> None:
         known = {change.paper.id for change in changes if not change.is_new}
@@ -86,26 +88,20 @@ class Batch:
             opening={},
             now=now,
         )
-        self._remember(routed.notices, routed.deliveries)
+        self._remember(routed)
 
     def _look_up(self, keys: Sequence[str]) -> None:
         while self._unnamed:
             self._planned.update({one.key: one.state for one in self._unnamed.pop()})
         self._planned.update(self._tx.planned(key for key in keys if key not in self._planned))
 
-    def _gather_fanouts(self) -> None:
-        """The next digest may have more to say on what was fanned out: it is treated like all else then."""
-        for one in self._fanouts:
-            self._remember(one.noticed(), one.deliveries())
-        self._fanouts = []
-
-    def _remember(self, notices: Noticed, deliveries: Sequence[Delivery]) -> None:
-        for subscriber, papers in notices.items():
+    def _remember(self, routed: Routed) -> None:
+        for subscriber, papers in routed.notices.items():
             self._notices[subscriber].update(papers)
             self._noticed.setdefault(subscriber, {}).update(papers)
         if self._tell:
-            self._unnamed.append(deliveries)
-            self._deliveries += deliveries
+            self._unnamed.append(routed.deliveries)
+            self._deliveries += routed.deliveries
 
     def _in_order(self, ids: set[PaperId]) -> list[Paper]:
         return [paper for paper_id, paper in self._papers.items() if paper_id in ids]

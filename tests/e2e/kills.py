@@ -4,7 +4,8 @@
     python -m tests.e2e.kills --points 300
 
 For each point a process of its own lives through the day until it kills itself there; another one goes on
-after it, and the operator sends again what never arrived. Ends with 1 on one loss or one repeat.
+after it, and the operator sends again what never arrived. Half of the days go by with people who are routed one
+by one, half with people to whom new papers are fanned out. Ends with 1 on one loss or one repeat.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from bot.adapters.store import Store
 from bot.domain.delivery import parts_of_key
 from bot.domain.routing import ONE_QUESTION
@@ -29,7 +32,7 @@ from bot.pipeline.dispatch import LEASE
 from bot.pipeline.ports import Row
 from tests.builders import NOW
 from tests.rigs.clock import VirtualClock
-from tests.rigs.day import KillsItself, Ledger, Taken, a_crowd, a_day, quiet, the_rest, the_world
+from tests.rigs.day import KillsItself, Ledger, Taken, a_crowd, a_day, as_if_many, quiet, the_rest, the_world
 
 TIMES = 36
 """So many times the three people of the day: a thousand deliveries."""
@@ -56,14 +59,14 @@ class Count:
 class Days:
     """One day, lived through again and again."""
 
-    def __init__(self, folder: Path, people: Sequence[Subscriber]) -> None:
+    def __init__(self, folder: Path, people: Sequence[Subscriber], count: Count | None = None) -> None:
         self._folder = folder
         self._people = people
         Store(f"sqlite:///{folder}/empty.sqlite3").close()
         self._empty = (folder / "empty.sqlite3").read_bytes()
         self.steps: list[str] = []
         self.expected: frozenset[str] = frozenset()
-        self.count = Count()
+        self.count = count or Count()
 
     def undisturbed(self) -> Counter[str]:
         """Live through it, and know its steps and all that is to go out; the rows by channel."""
@@ -179,22 +182,30 @@ def main() -> int:
     chosen = parser.parse_args()
     logging.disable(logging.CRITICAL)  # what fails here was made to fail
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="paperboy-kills-") as folder:
-        days = Days(Path(folder), a_crowd(chosen.times))
-        channels = days.undisturbed()
-        print(f"a day of {len(days.steps)} steps, deliveries: {dict(channels)}", flush=True)
-        where = points(days.steps, chosen.points, random.Random(chosen.seed))
-        for number, step in enumerate(where, start=1):
-            before = days.count.lost, days.count.repeated
-            days.killed_at(step)
-            if before != (days.count.lost, days.count.repeated):
-                print(f"  at {step}: {days.count}", flush=True)
-            if number % 50 == 0:
-                print(f"  {number} of {len(where)}, {time.monotonic() - began:.0f} s", flush=True)
-    count = days.count
-    kinds = len({step.partition("#")[0] for step in where})
+    count, kinds, where = Count(), set[str](), 0
+    for wide in (False, True):
+        with (
+            tempfile.TemporaryDirectory(prefix="paperboy-kills-") as folder,
+            pytest.MonkeyPatch.context() as patched,
+        ):
+            if wide:
+                as_if_many(patched)
+            days = Days(Path(folder), a_crowd(chosen.times), count)
+            channels = days.undisturbed()
+            how = "fanned out" if wide else "routed one by one"
+            print(f"a day of {len(days.steps)} steps, {how}, deliveries: {dict(channels)}", flush=True)
+            share = (chosen.points + wide) // 2
+            for number, step in enumerate(points(days.steps, share, random.Random(chosen.seed)), start=1):
+                before = count.lost, count.repeated
+                days.killed_at(step)
+                kinds.add(step.partition("#")[0])
+                where += 1
+                if before != (count.lost, count.repeated):
+                    print(f"  at {step}: {count}", flush=True)
+                if number % 50 == 0:
+                    print(f"  {number} of {share}, {time.monotonic() - began:.0f} s", flush=True)
     print(
-        f"{count.killed} kills at {len(where)} points of {kinds} kinds, {len(days.expected)} deliveries each:"
+        f"{count.killed} kills at {where} points of {len(kinds)} kinds, {len(days.expected)} deliveries each:"
         f" {count.lost} lost, {count.repeated} repeated; {count.uncertain} uncertain,"
         f" {count.sent_again} of them sent again by the operator"
     )

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,13 +21,15 @@ from bot.pipeline.ports import Row
 from tests.builders import NOW
 from tests.conftest import ROOT
 from tests.rigs.clock import VirtualClock
-from tests.rigs.day import Ledger, Taken, a_day, quiet, the_rest, the_world
+from tests.rigs.day import Ledger, Taken, a_day, as_if_many, quiet, the_rest, the_world
 
 NEAR = {
     "intake.transaction",
     "intake.commit",
     "intake.transaction done",
     "outbox.expire",
+    "outbox.write_out",
+    "outbox.write_out done",
     "outbox.claim done",
     "outbox.alert_on",
     "outbox.unnamed",
@@ -124,8 +127,19 @@ def judge(rows: tuple[Row, ...], ledger: Ledger, expected: set[str]) -> Counter[
     return states
 
 
+@pytest.fixture(scope="module", params=["", "wide"], ids=["routed", "fanned out"])
+def wide(request: pytest.FixtureRequest) -> Iterator[str]:
+    """How the day is told: to people one by one, or as if they were many."""
+    with pytest.MonkeyPatch.context() as patched:
+        if request.param:
+            as_if_many(patched)
+        yield request.param
+
+
 @pytest.fixture(scope="module")
-def whole_day(tmp_path_factory: pytest.TempPathFactory, empty_state: bytes) -> tuple[list[str], set[str]]:
+def whole_day(
+    tmp_path_factory: pytest.TempPathFactory, empty_state: bytes, wide: str
+) -> tuple[list[str], set[str]]:
     """The steps of a day that nothing disturbs, and the keys of everything that is to go out."""
     url, ledger = fresh(tmp_path_factory.mktemp("whole"), empty_state)
 
@@ -211,6 +225,7 @@ async def test_a_correction_is_never_lost_to_a_kill(
     [
         ("intake.commit#2", False),  # papers, notices and rows are written, and not yet committed
         ("intake.transaction done#2", False),  # committed, and nobody opened for the new
+        ("outbox.write_out done#1", False),  # in rows, and nothing claimed
         ("outbox.claim done#1", True),  # claimed, and nothing sent
         ("telegram.send#1", True),  # about to be sent
         ("telegram.send taken#1", True),  # the service has it, and we do not know yet
@@ -223,13 +238,14 @@ async def test_a_correction_is_never_lost_to_a_kill(
 async def test_a_process_that_is_killed_the_hard_way_loses_nothing(
     step: str,
     doubtful: bool | None,
+    wide: str,
     whole_day: tuple[list[str], set[str]],
     tmp_path: Path,
     empty_state: bytes,
 ):
     _, expected = whole_day
     url, ledger = fresh(tmp_path / "killed", empty_state)
-    command = [sys.executable, "-m", "tests.rigs.day", url, str(ledger.path), step]
+    command = [sys.executable, "-m", "tests.rigs.day", url, str(ledger.path), step, wide]
     ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=60)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
     states = judge(await then_the_rest(url, ledger), ledger, expected)

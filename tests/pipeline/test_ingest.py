@@ -13,11 +13,19 @@ from bot.domain.errors import DigestTooLarge, StateError, StateLocked
 from bot.pipeline.ingest import Ingest, Taken
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
+from tests.rigs.day import as_if_many
 from tests.rigs.files import FakeFile
 from tests.rigs.world import World
 
 DAY = date(2026, 9, 18)
 WEEK = timedelta(days=7)
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["routed", "fanned out"])
+def as_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds for few people, and for many."""
+    if request.param:
+        as_if_many(monkeypatch)
 
 
 @pytest.fixture
@@ -232,7 +240,7 @@ def test_a_state_that_fails_while_one_file_is_tried_alone_stops_everything(alice
 
 @pytest.mark.parametrize(
     "step",
-    ["save_digests", "save_files", "save_papers", "save_notices", "plan", "noticed", "papers"],
+    ["save_digests", "save_files", "save_papers", "save_notices", "plan", "fan_out", "noticed", "papers"],
 )
 def test_a_failure_inside_the_transaction_leaves_nothing(alices: World, step: str):
     alices.faults.at(f"intake.tx.{step} done", StateError("the plug was pulled"))

@@ -1,7 +1,7 @@
 """A day of the pipeline that can be cut off at any step, before services that write down what they took.
 
-As a program (`python -m tests.rigs.day STATE LEDGER STEP`) it kills itself, without a word to anybody, when
-that step comes.
+As a program (`python -m tests.rigs.day STATE LEDGER STEP [wide]`) it kills itself, without a word to anybody, when
+that step comes; `wide` treats the few people of the day as many.
 """
 
 import asyncio
@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, event
 
+from bot.domain import audience, crowd
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.routing import question_part
 from bot.domain.subscriptions import ChannelKind, Subscriber
@@ -146,19 +148,32 @@ def noon(press: Press) -> list[FakeFile]:
     ]
 
 
+def evening(press: Press) -> list[FakeFile]:
+    quizzed = an_entry(8, editions=(an_edition(quiz=a_quiz(2, of="all")),))
+    return [*noon(press), press.file("4.md", a_digest(6, 7, quizzed))]
+
+
+def as_if_many(patched: pytest.MonkeyPatch) -> None:
+    """From now on new papers are fanned out, to one or two people at a time."""
+    patched.setattr(audience, "WIDE_FROM", 1)
+    patched.setattr(crowd, "TOGETHER", 2)
+
+
 async def a_day(world: World) -> None:
-    """Two looks at the folder, and everything sent that is due."""
+    """Three looks at the folder, and everything sent that is due."""
     world.look(*morning(world.press))
     await world.send()
     world.look(*noon(world.press))
     await world.send()
     world.clock.advance(minutes=45)
     await world.send()
+    world.look(*evening(world.press))
+    await world.send()
 
 
 async def the_rest(world: World) -> None:
     """What comes after a restart: the folder is looked through again, and everything is sent until nothing waits."""
-    world.look(*noon(world.press))
+    world.look(*evening(world.press))
     await world.send_all(days=3)
 
 
@@ -176,7 +191,9 @@ class KillsItself:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(url: str, ledger: str, step: str) -> None:
+def main(url: str, ledger: str, step: str, wide: str = "") -> None:
+    if wide:
+        as_if_many(pytest.MonkeyPatch())
     world = the_world(url, Ledger(Path(ledger)), KillsItself(step))
     asyncio.run(a_day(world))
 

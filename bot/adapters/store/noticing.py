@@ -46,7 +46,7 @@ _OF_ONE = (
 )
 _EVERYTHING_OF_ONE = Statement(_OF_ONE)
 _SOME_OF_ONE = Statement(f"{_OF_ONE} AND one.plan IN ({_TIMES})")
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
+_as_it_is, _escaped = json.JSONEncoder(ensure_ascii=False).encode, json.JSONEncoder().encode
 
 
 class NoticedAt(NamedTuple):
@@ -148,6 +148,15 @@ def _text(papers: Mapping[int, Names]) -> str:
 
 def _group(names: Names, numbers: Iterable[int]) -> str:
     return f"[{','.join(map(_quoted, names))}],{','.join(map(str, numbers))}"
+
+
+def _quoted(name: str) -> str:
+    """As it is, unless it holds half a character (YAML can name those), which no database takes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return _escaped(name)
+    return _as_it_is(name)
 
 
 def _read(text: str) -> dict[int, Names]:

@@ -33,7 +33,7 @@ def explain(
     paper_id = the_paper(paper)
     settings, subscribers = load(context, config)
     person = the_subscriber(subscriber, subscribers)
-    with opened(settings) as store:
+    with opened(settings, in_rows=True) as store:
         told = story(
             paper_id,
             person,

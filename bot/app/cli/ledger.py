@@ -36,7 +36,7 @@ def ledger(
     asked = _day(date)
     settings, subscribers = load(context, config)
     person = the_subscriber(subscriber, subscribers)
-    with opened(settings) as store:
+    with opened(settings, in_rows=True) as store:
         day = asked or store.records.newest_day()
         if day is None:
             raise UsageError("no digest has been read yet; `paperboy once` reads the watched folders")

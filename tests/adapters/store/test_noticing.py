@@ -19,7 +19,10 @@ PAPERS = [a_paper(number) for number in range(1, 7)]
 IDS = [paper.id for paper in PAPERS]
 PEOPLE = ("alice", "bob", 'c "[1],2"')
 some_names = st.lists(
-    st.sampled_from(["agents", 'its "b", [7]', "中文", "1"]), min_size=1, max_size=3, unique=True
+    st.sampled_from(["agents", 'its "b", [7]', "中文", "1", "half \ud83d"]),
+    min_size=1,
+    max_size=3,
+    unique=True,
 ).map(tuple)
 some_notices = st.dictionaries(
     st.sampled_from(PEOPLE), st.dictionaries(st.sampled_from(IDS), some_names, max_size=4), min_size=1

@@ -1,5 +1,6 @@
 """The outbox against a model of its contract, whatever is done to it in whatever order."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 from hypothesis import HealthCheck, settings
@@ -14,11 +15,13 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 
 from bot.domain.delivery import HARMLESS_TWICE, OWN_WISH, STOPPED
+from bot.domain.fanout import Fanout, Way
+from bot.domain.papers import Paper
 from bot.domain.subscriptions import CHANNEL_KINDS
 from bot.pipeline.ports import Claim, Outcome
 from tests.adapters.store.conftest import LEASE, Database, Hand
 from tests.adapters.store.outbox_model import DONE, Line, Model, Taken
-from tests.builders import NOW, a_delivery
+from tests.builders import NOW, a_delivery, a_paper
 from tests.rigs.publishers import receipt
 
 EXAMPLES, STEPS = 25, 30
@@ -44,17 +47,22 @@ class Outboxes(RuleBasedStateMachine):
             database.open(new_batch=None)
         self.stores = database.opened[:2]
         self.model = Model()
-        self.now = NOW
+        self.now = self.latest = NOW
         self.held: list[tuple[Claim, Taken]] = []
         self.done: set[str] = set()
         self.seqs = 0
+        self.fanned_out: list[Paper] = []
+
+    def seq(self):
+        self.seqs += 1
+        return self.seqs
 
     def teardown(self) -> None:
         try:
             self.everything_ends_in_bounded_time()
         finally:
             with self.stores[0]._engine.begin() as connection:
-                for table in ("deliveries", "batches", "targets"):
+                for table in ("deliveries", "batches", "targets", "fanouts", "notices", "noticed_papers"):
                     connection.execute(text(f"DELETE FROM {table}"))
 
     # --- what happens -------------------------------------------------------------------------------------
@@ -62,13 +70,43 @@ class Outboxes(RuleBasedStateMachine):
     @rule(place=st.sampled_from(PLACES), planned=st.lists(PLANNED, min_size=1, max_size=4))
     def plan(self, place, planned):
         rows, new = [], 0
+        while self.model.write_out():
+            pass
         for kind, paper, wait, who in planned:
             part, due, state = "" if kind == "alert" else kind, self.now + wait, "held" if wait else "pending"
             row = a_delivery(paper, place, kind, part, subscriber=who, state=state, due_at=due)
-            self.seqs += 1
-            new += self.model.plan(Line(self.seqs, row.key, place, kind, who, state, due))
+            new += self.model.plan(Line(self.seq(), row.key, place, kind, who, state, due))
             rows.append(row)
         assert Hand(self.stores[0]).plan(*rows, now=self.now) == new
+
+    @rule(
+        planned=st.lists(
+            st.tuples(st.sampled_from(PLACES), MINUTES), min_size=1, max_size=2, unique_by=lambda one: one[0]
+        ),
+        count=st.integers(1, 2),
+    )
+    def fan_out(self, planned, count):
+        papers = [a_paper(100 + len(self.fanned_out) + number) for number in range(count)]
+        self.fanned_out += papers
+        parts = [a_fanout(place, papers, self.now, self.now + wait) for place, wait in planned]
+        while self.model.write_out():
+            pass
+        with self.stores[0].intake.transaction() as tx:
+            tx.save_papers(papers, self.now, changed=True)
+            tx.fan_out(parts, self.now)
+        self.model.unwritten += [
+            [
+                Line(self.seq(), row.key, row.target, "alert", row.subscriber, row.state, row.due_at)
+                for row in part.deliveries()
+            ]
+            for part in parts
+        ]
+
+    @precondition(lambda self: self.model.unwritten)
+    @rule(who=st.integers(0, 1))
+    def write_out(self, who):
+        assert self.stores[who].outbox.write_out()
+        assert self.model.write_out()
 
     @precondition(lambda self: self.model.next_due())
     @rule(who=st.integers(0, 1), few=st.booleans(), kinds=st.sampled_from([CHANNEL_KINDS, ("telegram",)]))
@@ -137,6 +175,7 @@ class Outboxes(RuleBasedStateMachine):
     @rule(by=st.sampled_from([MINUTE, 5 * MINUTE, 20 * MINUTE, -3 * MINUTE, timedelta(seconds=1)]))
     def time_passes(self, by):
         self.now += by
+        self.latest = max(self.latest, self.now)
 
     # --- by hand ------------------------------------------------------------------------------------------
 
@@ -205,6 +244,15 @@ class Outboxes(RuleBasedStateMachine):
     def what_is_due_is_never_overlooked(self):
         due, wanted = self.stores[1].outbox.next_due(), self.model.next_due()
         assert wanted is None or (due is not None and due <= wanted)
+        assert not self.model.unwritten or (due is not None and due <= self.latest)
+
+    @invariant()
+    def what_is_not_yet_in_rows_is_counted(self):
+        counted = self.stores[1].outbox.counts(self.now).deliveries
+        lines = [*self.model.lines.values(), *(line for part in self.model.unwritten for line in part)]
+        assert {state: count for state, count in counted.items() if count} == Counter(
+            line.state for line in lines
+        )
 
     @invariant()
     def what_was_told_is_counted(self):
@@ -215,6 +263,9 @@ class Outboxes(RuleBasedStateMachine):
 
     def everything_ends_in_bounded_time(self):
         """Nothing is lost: with time and a place that is there again, whatever is open goes out."""
+        while self.model.write_out():
+            assert self.stores[0].outbox.write_out()
+        assert not self.stores[0].outbox.write_out()
         for spot in self.model.spots.values():
             self.stores[0].outbox.revive(spot.key, self.now)
             spot.suspended = None
@@ -229,6 +280,23 @@ class Outboxes(RuleBasedStateMachine):
         assert not [line for line in self.model.lines.values() if line.is_open]
         assert self.stores[0].outbox.next_due() is None
         self.every_row_is_where_the_contract_says()
+
+
+def a_fanout(place, papers, now, due):
+    """Alerts on these papers to one place."""
+    state = "held" if due > now else "pending"
+    return Fanout(
+        papers=[paper.id for paper in papers],
+        ways=[[Way(place.partition(":")[0], state, due, [()] * len(papers))]],
+        people=[f"who has {place}"],
+        manners=[0],
+        targets=[[place]],
+        counts=[len(papers)],
+        found=list(range(len(papers))),
+        wishes=[1] * len(papers),
+        names=["language models"] * len(papers),
+        rows={(place.partition(":")[0], state): len(papers)},
+    )
 
 
 def test_the_outbox_keeps_its_contract_whatever_is_done_to_it(database: Database):
