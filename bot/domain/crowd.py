@@ -38,7 +38,6 @@ class Crowd:
     """Everybody of an audience; the places of subscriptions count through all of them, person by person."""
 
     def __init__(self, subscribers: Sequence[Subscriber]) -> None:
-        self._subscribers = subscribers
         self.people = [one.id for one in subscribers]
         self.targets = [[channel.target for channel in one.channels] for one in subscribers]
         self.owners: Ints = np.repeat(
@@ -77,7 +76,7 @@ class Crowd:
         """What is to be planned for the others (of those who are `here`, where it is given), some people at a time."""
         wishes, found = self._together(hits, here)
         ids = [paper.id for paper in papers]
-        ways = [_ways(model, papers, now) for model in self.models]
+        ways = _Ways(papers, now)
         owners = self.owners[wishes]
         pairs = _beginnings(owners * len(papers) + found)
         people = _beginnings(owners[pairs])
@@ -88,10 +87,11 @@ class Crowd:
             last = pairs[end] if end < len(pairs) else len(wishes)
             numbers = owners[pairs[some]]
             counts = np.diff(some, append=end)
-            manners = self.manners[numbers]
+            models, manners = np.unique(self.manners[numbers], return_inverse=True)
+            theirs = [ways.of(self.models[model]) for model in models.tolist()]
             yield Fanout(
                 papers=ids,
-                ways=ways,
+                ways=theirs,
                 people=_those(self.people, numbers),
                 manners=manners.tolist(),
                 targets=[self.targets[number] for number in numbers.tolist()],
@@ -99,7 +99,7 @@ class Crowd:
                 found=found[some_pairs].tolist(),
                 wishes=np.diff(some_pairs, append=last).tolist(),
                 names=_those(self.names, wishes[some_pairs[0] : last]),
-                rows=_rows(ways, np.repeat(manners, counts), found[some_pairs]),
+                rows=_rows(theirs, np.repeat(manners, counts), found[some_pairs], len(papers)),
             )
 
     def _together(self, hits: Hits, here: Container[str] | None) -> Hits:
@@ -124,22 +124,45 @@ def _manner(one: Subscriber) -> object:
     return one.language, one.timezone.key, one.quiet_hours, channels
 
 
-def _ways(model: Subscriber, papers: Sequence[Paper], now: datetime) -> list[Way]:
-    parts = [question_parts(paper, model.language) for paper in papers]
-    return [
-        Way(channel.kind, *release(channel, model, now), [asked_parts(channel, some) for some in parts])
-        for channel in model.channels
-    ]
+class _Ways:
+    """The ways to people of each manner, worked out once for each."""
+
+    def __init__(self, papers: Sequence[Paper], now: datetime) -> None:
+        self._papers = papers
+        self._now = now
+        self._known: dict[str, list[Way]] = {}
+        self._parts: dict[str, list[list[str]]] = {}
+        """By language the questions of each paper."""
+
+    def of(self, model: Subscriber) -> list[Way]:
+        if model.id not in self._known:
+            self._known[model.id] = self._worked_out(model)
+        return self._known[model.id]
+
+    def _worked_out(self, model: Subscriber) -> list[Way]:
+        if model.language not in self._parts:
+            self._parts[model.language] = [question_parts(paper, model.language) for paper in self._papers]
+        parts = self._parts[model.language]
+        return [
+            Way(
+                channel.kind,
+                *release(channel, model, self._now),
+                [asked_parts(channel, questions) for questions in parts],
+            )
+            for channel in model.channels
+        ]
 
 
-def _rows(ways: Sequence[Sequence[Way]], manners: Ints, found: Ints) -> Counter[tuple[ChannelKind, State]]:
+def _rows(
+    ways: Sequence[Sequence[Way]], manners: Ints, found: Ints, papers: int
+) -> Counter[tuple[ChannelKind, State]]:
     """How many deliveries come of each kind and state, where these papers are found for people of these manners."""
     rows: Counter[tuple[ChannelKind, State]] = Counter()
-    for manner, some in enumerate(ways):
-        papers = np.bincount(found[manners == manner]).tolist()
+    told = np.bincount(manners * papers + found, minlength=len(ways) * papers).reshape(len(ways), papers)
+    for some, counts in zip(ways, told.tolist(), strict=True):
         for way in some:
             rows[way.kind, way.state] += sum(
-                [count * (1 + len(parts)) for count, parts in zip(papers, way.parts, strict=False)]
+                [count * (1 + len(parts)) for count, parts in zip(counts, way.parts, strict=True)]
             )
     return rows
 
