@@ -32,7 +32,7 @@ _WAITING = "one.target = {place} AND one.settled_at IS NULL"
 _NAMED = (
     "SELECT one.seq, one.target, one.subscriber, one.kind, one.part, one.batch, one.attempts,"
     " papers.id, subscribers.id FROM ({rows}) AS one JOIN papers ON papers.position = one.paper"
-    " JOIN subscribers ON subscribers.number = one.subscriber ORDER BY one.seq"
+    " JOIN subscribers ON subscribers.number = one.subscriber"
 )
 _DUE = Statement(
     _NAMED.format(
@@ -137,12 +137,13 @@ def _rows(connection: Connection, places: Iterable[int], now: int) -> dict[int, 
     Where a message that was tried before comes next, exactly its rows.
     """
     found: dict[int, list[_Row]] = defaultdict(list)
-    for row in map(_Row._make, _DUE.rows(connection, places=list(places), now=now, most=_LOOKED_AT)):
+    due = _DUE.rows(connection, places=list(places), now=now, most=_LOOKED_AT)
+    for row in map(_Row._make, sorted(due)):
         found[row.target].append(row)
     tried = [rows[0].batch for rows in found.values() if rows[0].batch is not None]
     if tried:
         again: dict[int, list[_Row]] = defaultdict(list)
-        for row in map(_Row._make, _AGAIN.rows(connection, messages=tried)):
+        for row in map(_Row._make, sorted(_AGAIN.rows(connection, messages=tried))):
             again[row.target].append(row)
         found.update(again)
     return found
@@ -175,13 +176,12 @@ def _claim(
         subscriber=head.subscriber,
         kind=kind,
         rows=tuple(
-            ClaimedRow(
-                seq=row.seq,
-                key=delivery_key(place.key, row.kind, row.paper, row.part),
-                paper=row.paper,
-                part=row.part,
-            )
-            for row in message
+            [
+                ClaimedRow(
+                    row.seq, delivery_key(place.key, row.kind, row.paper, row.part), row.paper, row.part
+                )
+                for row in message
+            ]
         ),
         attempts=head.attempts + 1,
         created_at=now if made is None else moment_of(made),
