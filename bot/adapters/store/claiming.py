@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.places import refresh_ready
+from bot.adapters.store.runs import in_runs
 from bot.adapters.store.statements import Statement, inserting, updating
 from bot.adapters.store_version import KINDS, STATES
 from bot.domain.delivery import Kind, Target, delivery_key, next_message
@@ -65,11 +66,13 @@ _BEGIN_MESSAGE = inserting(
     },
     on_conflict="(number) DO NOTHING",
 )
-_SEND = updating(
+_SENDING = f"state = {STATES['sending']}, batch = :message, attempts = attempts + 1"
+_SEND = updating("deliveries", _SENDING, where="seq = :row", columns={"row": "bigint", "message": "bigint"})
+_SEND_RUN = updating(
     "deliveries",
-    f"state = {STATES['sending']}, batch = :message, attempts = attempts + 1",
-    where="seq = :row",
-    columns={"row": "bigint", "message": "bigint"},
+    _SENDING,
+    where="seq BETWEEN :first AND :last",
+    columns={"first": "bigint", "last": "bigint", "message": "bigint"},
 )
 _LEASE = updating(
     "targets",
@@ -211,5 +214,7 @@ def _take(
             if rows[0].batch is None
         ],
     )
-    _SEND.run(connection, [(row.seq, one.number) for (_, rows), one in both for row in rows])
+    runs, single = in_runs(connection, [(one.number, one.rows) for one in claims])
+    _SEND_RUN.run(connection, [(rows[0].seq, rows[-1].seq, message) for message, rows in runs])
+    _SEND.run(connection, [(row.seq, message) for message, row in single])
     _LEASE.run(connection, [(place.number, until, one.lease) for (place, _), one in both])
