@@ -9,14 +9,14 @@ from sqlalchemy import ColumnElement, Connection, select, update
 from bot.adapters.paper_codec import question_text
 from bot.adapters.store.columns import micros
 from bot.adapters.store.numbers import numbers_of_deliveries
-from bot.adapters.store.places import free, hold, refresh_ready
+from bot.adapters.store.places import Held, free, hold, refresh_ready
 from bot.adapters.store.runs import in_runs
 from bot.adapters.store.schema import OPEN, batches, deliveries, targets
 from bot.adapters.store.statements import chunks, insert, updating
 from bot.adapters.store.study_schema import polls
 from bot.adapters.store_version import STATES
 from bot.domain.subscriptions import ChannelKind
-from bot.pipeline.ports import ClaimedRow, Outcome
+from bot.pipeline.ports import Claim, ClaimedRow, Outcome
 
 _END = updating(
     "deliveries",
@@ -72,9 +72,9 @@ def settle(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -
     uncertain, or are to go again, since their lease ended. Nothing else is believed of a claim that holds its
     lease no longer: somebody else may be sending the same message by now.
     """
-    leases = hold(connection, [outcome.claim.key for outcome in outcomes])
-    ours = [one for one in outcomes if leases.get(one.claim.key) == one.claim.lease]
-    late = [one for one in outcomes if one.state == "sent" and leases.get(one.claim.key) != one.claim.lease]
+    places = hold(connection, [outcome.claim.key for outcome in outcomes])
+    ours = [one for one in outcomes if _holds_its_lease(one.claim, places)]
+    late = [one for one in outcomes if one.state == "sent" and not _holds_its_lease(one.claim, places)]
     believed, settled = [*ours, *late], micros(now)
     _end_rows(connection, believed, settled)
     _keep_named(connection, believed)
@@ -82,8 +82,13 @@ def settle(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -
         connection, [_went_out(one, settled) for one in believed if one.sent or one.state == "uncertain"]
     )
     _keep_polls(connection, believed, now)
-    _settle_places(connection, ours, now)
+    _settle_places(connection, [(places[one.claim.key].number, one) for one in ours], now)
     refresh_ready(connection, [one.claim.key for one in late])
+
+
+def _holds_its_lease(claim: Claim, places: Mapping[str, Held]) -> bool:
+    place = places.get(claim.key)
+    return place is not None and place.lease == claim.lease
 
 
 class _Shown(NamedTuple):
@@ -163,18 +168,18 @@ def _keep_polls(connection: Connection, outcomes: Sequence[Outcome], now: dateti
         connection.execute(insert(connection, polls).on_conflict_do_nothing(), asked)
 
 
-def _settle_places(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
-    free(connection, [(one.claim.key, one.wait_until) for one in outcomes])
-    for outcome in outcomes:
+def _settle_places(connection: Connection, ended: Sequence[tuple[int, Outcome]], now: datetime) -> None:
+    free(connection, [(place, one.wait_until) for place, one in ended])
+    for place, outcome in ended:
         if outcome.suspend is not None:
             connection.execute(
                 update(targets)
-                .where(targets.c.key == outcome.claim.key)
+                .where(targets.c.number == place)
                 .values(suspended=outcome.suspend, suspended_at=now)
             )
         if outcome.moved_to is not None:
             connection.execute(
-                update(targets).where(targets.c.key == outcome.claim.key).values(address=outcome.moved_to)
+                update(targets).where(targets.c.number == place).values(address=outcome.moved_to)
             )
 
 
