@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 _T = TypeVar("_T")
 _CHUNK = 500
 _TOGETHER = 64
-"""Rows of one statement on SQLite: an INSERT takes half the time of as many single ones."""
+"""Rows of one statement on SQLite: an INSERT takes half the time of as many single ones, an UPDATE four fifths."""
 _NAMED = re.compile(r"(?<!:):(\w+)")
 _ANY = re.compile(r"= ANY\(:(\w+)\)")
 
@@ -71,7 +71,7 @@ class Statement:
 class ForEach:
     """One statement carried out for many rows at a cost of microseconds each.
 
-    On SQLite the driver repeats it (of many inserts, `_TOGETHER` rows each time); on PostgreSQL it runs once over
+    On SQLite the driver repeats it (of many rows, for `_TOGETHER` each time); on PostgreSQL it runs once over
     arrays, which come as a table named `given`. The values of a row stand in the order of `columns` (name to
     PostgreSQL's type), and are what the driver takes: moments as microseconds.
     """
@@ -135,8 +135,11 @@ def _several(columns: Collection[str]) -> str:
 def updating(table: str, changes: str, *, where: str, columns: dict[str, str]) -> ForEach:
     """UPDATE for many rows; `:name` stands for a row's value. No two rows may mean the same row of the table."""
     text = f"UPDATE {table} SET {changes} {{source}} WHERE {where}"
+    joined = _NAMED.sub(r"given.\1", text)
+    given = f"WITH given({', '.join(columns)}) AS (VALUES {_several(columns)})"
     return ForEach(
         sqlite=text.replace("{source}", ""),
-        postgresql=_NAMED.sub(r"given.\1", text).replace("{source}", "FROM {given}"),
+        several=f"{given} {joined.replace('{source}', 'FROM given')}",
+        postgresql=joined.replace("{source}", "FROM {given}"),
         columns=columns,
     )
