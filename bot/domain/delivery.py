@@ -16,7 +16,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Literal, NamedTuple, Protocol, TypeVar, cast, get_args
 
 from bot.domain.notices import Reason
@@ -55,7 +54,7 @@ def delivery_key(target: str, kind: Kind, paper: PaperId, part: str = "") -> str
 
     `part` tells questions of one quiz, or successive edits of one alert, apart.
     """
-    return "|".join(filter(None, (target, kind, paper, part)))
+    return f"{target}|{kind}|{paper}|{part}" if part else f"{target}|{kind}|{paper}"
 
 
 def parts_of_key(key: str) -> tuple[str, Kind, PaperId, str] | None:
@@ -201,7 +200,6 @@ def next_message(rows: Sequence[_OpenRow], channel: ChannelKind) -> tuple[_OpenR
         return tuple(row for row in rows if row.batch == head.batch)
     if head.kind != "alert":
         return (head,)
-    together = (
-        row for row in rows if row.batch is None and row.kind == "alert" and row.subscriber == head.subscriber
-    )
-    return tuple(islice(together, MOST_PAPERS))
+    who = head.subscriber
+    together = [row for row in rows if row.batch is None and row.kind == "alert" and row.subscriber == who]
+    return tuple(together[:MOST_PAPERS])

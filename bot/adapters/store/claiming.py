@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.places import refresh_ready
+from bot.adapters.store.runs import in_runs
 from bot.adapters.store.statements import Statement, inserting, updating
 from bot.adapters.store_version import KINDS, STATES
 from bot.domain.delivery import Kind, Target, delivery_key, next_message
@@ -32,7 +33,7 @@ _WAITING = "one.target = {place} AND one.settled_at IS NULL"
 _NAMED = (
     "SELECT one.seq, one.target, one.subscriber, one.kind, one.part, one.batch, one.attempts,"
     " papers.id, subscribers.id FROM ({rows}) AS one JOIN papers ON papers.position = one.paper"
-    " JOIN subscribers ON subscribers.number = one.subscriber ORDER BY one.seq"
+    " JOIN subscribers ON subscribers.number = one.subscriber"
 )
 _DUE = Statement(
     _NAMED.format(
@@ -65,11 +66,13 @@ _BEGIN_MESSAGE = inserting(
     },
     on_conflict="(number) DO NOTHING",
 )
-_SEND = updating(
+_SENDING = f"state = {STATES['sending']}, batch = :message, attempts = attempts + 1"
+_SEND = updating("deliveries", _SENDING, where="seq = :row", columns={"row": "bigint", "message": "bigint"})
+_SEND_RUN = updating(
     "deliveries",
-    f"state = {STATES['sending']}, batch = :message, attempts = attempts + 1",
-    where="seq = :row",
-    columns={"row": "bigint", "message": "bigint"},
+    _SENDING,
+    where="seq BETWEEN :first AND :last",
+    columns={"first": "bigint", "last": "bigint", "message": "bigint"},
 )
 _LEASE = updating(
     "targets",
@@ -137,12 +140,13 @@ def _rows(connection: Connection, places: Iterable[int], now: int) -> dict[int, 
     Where a message that was tried before comes next, exactly its rows.
     """
     found: dict[int, list[_Row]] = defaultdict(list)
-    for row in map(_Row._make, _DUE.rows(connection, places=list(places), now=now, most=_LOOKED_AT)):
+    due = _DUE.rows(connection, places=list(places), now=now, most=_LOOKED_AT)
+    for row in map(_Row._make, sorted(due)):
         found[row.target].append(row)
     tried = [rows[0].batch for rows in found.values() if rows[0].batch is not None]
     if tried:
         again: dict[int, list[_Row]] = defaultdict(list)
-        for row in map(_Row._make, _AGAIN.rows(connection, messages=tried)):
+        for row in map(_Row._make, sorted(_AGAIN.rows(connection, messages=tried))):
             again[row.target].append(row)
         found.update(again)
     return found
@@ -175,13 +179,12 @@ def _claim(
         subscriber=head.subscriber,
         kind=kind,
         rows=tuple(
-            ClaimedRow(
-                seq=row.seq,
-                key=delivery_key(place.key, row.kind, row.paper, row.part),
-                paper=row.paper,
-                part=row.part,
-            )
-            for row in message
+            [
+                ClaimedRow(
+                    row.seq, delivery_key(place.key, row.kind, row.paper, row.part), row.paper, row.part
+                )
+                for row in message
+            ]
         ),
         attempts=head.attempts + 1,
         created_at=now if made is None else moment_of(made),
@@ -211,5 +214,7 @@ def _take(
             if rows[0].batch is None
         ],
     )
-    _SEND.run(connection, [(row.seq, one.number) for (_, rows), one in both for row in rows])
+    runs, single = in_runs(connection, [(one.number, one.rows) for one in claims])
+    _SEND_RUN.run(connection, [(rows[0].seq, rows[-1].seq, message) for message, rows in runs])
+    _SEND.run(connection, [(row.seq, message) for message, row in single])
     _LEASE.run(connection, [(place.number, until, one.lease) for (place, _), one in both])

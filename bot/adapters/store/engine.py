@@ -15,6 +15,7 @@ from sqlalchemy.pool import QueuePool
 from bot.adapters.store import postgresql
 from bot.adapters.store.columns import metadata
 from bot.adapters.store.schema import deliveries, meta
+from bot.adapters.store.statements import driver
 from bot.adapters.store.translation import translated
 from bot.adapters.store_version import HEAD
 from bot.domain.errors import StateDamaged, StateError, StateTooNew
@@ -91,10 +92,8 @@ def _write_ahead(cursor: sqlite3.Cursor, patience: timedelta) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("writes"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:  # waits for nobody, so that there is no error to be translated
-        connection.connection.cursor().execute("BEGIN")
+    writes = connection.get_execution_options().get("writes")
+    driver(connection).execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -9,8 +10,8 @@ from bot.adapters.store.columns import micros
 from bot.adapters.store.statements import Statement, updating
 
 _HOLD = Statement(
-    "SELECT key, sending FROM targets WHERE key = ANY(:places)",
-    postgresql="SELECT key, sending FROM targets WHERE key = ANY(:places) ORDER BY key FOR NO KEY UPDATE",
+    "SELECT key, number, sending FROM targets WHERE key = ANY(:places)",
+    postgresql="SELECT key, number, sending FROM targets WHERE key = ANY(:places) ORDER BY key FOR NO KEY UPDATE",
 )
 
 _READY_AT = (
@@ -25,8 +26,8 @@ _FREE = updating(
     "targets",
     "lease_until = NULL, sending = NULL, wait_until = :until,"
     f" ready_at = {_READY_AT.format(until='CAST(:until AS bigint)')}",
-    where="key = :name",
-    columns={"name": "text", "until": "bigint"},
+    where="number = :place",
+    columns={"place": "bigint", "until": "bigint"},
 )
 _REFRESH = updating(
     "targets",
@@ -36,14 +37,21 @@ _REFRESH = updating(
 )
 
 
-def hold(connection: Connection, places: Iterable[str]) -> dict[str, int | None]:
-    """Let nobody else claim or change these places until the transaction ends, and say under which lease each is."""
-    return dict(_HOLD.rows(connection, places=list(places)))
+class Held(NamedTuple):
+    """A place that is held, and the lease that it is under."""
+
+    number: int
+    lease: int | None
 
 
-def free(connection: Connection, ended: Iterable[tuple[str, datetime | None]]) -> None:
-    """End the leases on these places; each place then waits until its moment."""
-    _FREE.run(connection, [(name, micros(until) if until else None) for name, until in ended])
+def hold(connection: Connection, places: Iterable[str]) -> dict[str, Held]:
+    """Let nobody else claim or change these places until the transaction ends; what is found of them."""
+    return {key: Held(*of) for key, *of in _HOLD.rows(connection, places=list(places))}
+
+
+def free(connection: Connection, ended: Iterable[tuple[int, datetime | None]]) -> None:
+    """End the leases on the places of these numbers; each place then waits until its moment."""
+    _FREE.run(connection, [(place, micros(until) if until else None) for place, until in ended])
 
 
 def refresh_ready(connection: Connection, places: Iterable[str]) -> None:

@@ -1,21 +1,22 @@
 """How claimed rows end: every way out of `sending` is in this file."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from bot.adapters.paper_codec import question_text
 from bot.adapters.store.columns import micros
 from bot.adapters.store.numbers import numbers_of_deliveries
-from bot.adapters.store.places import free, hold, refresh_ready
+from bot.adapters.store.places import Held, free, hold, refresh_ready
+from bot.adapters.store.runs import in_runs
 from bot.adapters.store.schema import OPEN, batches, deliveries, targets
 from bot.adapters.store.statements import chunks, insert, updating
 from bot.adapters.store.study_schema import polls
 from bot.adapters.store_version import STATES
 from bot.domain.subscriptions import ChannelKind
-from bot.pipeline.ports import Outcome
+from bot.pipeline.ports import Claim, ClaimedRow, Outcome
 
 _END = updating(
     "deliveries",
@@ -34,6 +35,24 @@ _END = updating(
         "uncounted": "integer",
     },
 )
+_DIGITS = tuple(f"{place:03}" for place in range(1000))
+_SENT_RUN = updating(
+    "deliveries",
+    f"state = CASE seq WHEN :best THEN {STATES['sent']} ELSE {STATES['merged']} END, error = :why,"
+    " place = CAST(substr(:places, 1 + 3 * (seq - :first), 3) AS integer), settled_at = :settled",
+    where="seq BETWEEN :first AND :last AND batch = :message"
+    " AND (state = {sending} OR state = {uncertain} OR state = {pending})".format(**STATES),
+    columns={
+        "first": "bigint",
+        "last": "bigint",
+        "message": "bigint",
+        "best": "bigint",
+        "places": "text",
+        "why": "text",
+        "settled": "bigint",
+    },
+)
+"""What `_END` says of each row of a run that went out: `best` first, each at its place in three digits of `places`."""
 _NAME = updating(
     "deliveries",
     "batch = :message",
@@ -53,31 +72,70 @@ def settle(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -
     uncertain, or are to go again, since their lease ended. Nothing else is believed of a claim that holds its
     lease no longer: somebody else may be sending the same message by now.
     """
-    leases = hold(connection, [outcome.claim.key for outcome in outcomes])
-    ours = [one for one in outcomes if leases.get(one.claim.key) == one.claim.lease]
-    late = [one for one in outcomes if one.state == "sent" and leases.get(one.claim.key) != one.claim.lease]
+    places = hold(connection, [outcome.claim.key for outcome in outcomes])
+    ours = [one for one in outcomes if _holds_its_lease(one.claim, places)]
+    late = [one for one in outcomes if one.state == "sent" and not _holds_its_lease(one.claim, places)]
     believed, settled = [*ours, *late], micros(now)
-    _END.run(connection, [row for outcome in believed for row in _row_ends(outcome, settled)])
+    _end_rows(connection, believed, settled)
     _keep_named(connection, believed)
     _WENT_OUT.run(
         connection, [_went_out(one, settled) for one in believed if one.sent or one.state == "uncertain"]
     )
     _keep_polls(connection, believed, now)
-    _settle_places(connection, ours, now)
+    _settle_places(connection, [(places[one.claim.key].number, one) for one in ours], now)
     refresh_ready(connection, [one.claim.key for one in late])
 
 
-def _row_ends(outcome: Outcome, now: int) -> Iterable[tuple[Any, ...]]:
-    shown = {key: place for place, key in enumerate(outcome.sent)}
-    number, known, uncounted = outcome.claim.number, int(outcome.state == "sent"), int(not outcome.counted)
-    for row in outcome.claim.rows:
-        place = shown.get(row.key)
-        if place is not None:
-            end = "sent" if place == 0 else "merged"
+def _holds_its_lease(claim: Claim, places: Mapping[str, Held]) -> bool:
+    place = places.get(claim.key)
+    return place is not None and place.lease == claim.lease
+
+
+class _Shown(NamedTuple):
+    """An outcome, and the place of each row that went out in the order shown."""
+
+    outcome: Outcome
+    places: Mapping[str, int]
+
+    @property
+    def went_out_whole(self) -> bool:
+        one, rows = self.outcome, self.outcome.claim.rows
+        if one.state != "sent" or not one.counted or len(self.places) > len(_DIGITS):
+            return False
+        return {row.key for row in rows} <= self.places.keys()
+
+
+def _end_rows(connection: Connection, outcomes: Iterable[Outcome], now: int) -> None:
+    whole: list[tuple[_Shown, Sequence[ClaimedRow]]] = []
+    left: list[tuple[_Shown, ClaimedRow]] = []
+    for outcome in outcomes:
+        shown = _Shown(outcome, {key: place for place, key in enumerate(outcome.sent)})
+        if shown.went_out_whole:
+            whole.append((shown, outcome.claim.rows))
         else:
-            end = "limited" if row.key in outcome.limited else outcome.state
-        settled = None if end == "pending" else now
-        yield row.seq, number, known, STATES[end], place, outcome.error, settled, uncounted
+            left.extend((shown, row) for row in outcome.claim.rows)
+    runs, single = in_runs(connection, whole)
+    _SENT_RUN.run(connection, [_sent_run(shown, rows, now) for shown, rows in runs])
+    _END.run(connection, [_row_end(shown, row, now) for shown, row in (*single, *left)])
+
+
+def _sent_run(shown: _Shown, rows: Sequence[ClaimedRow], now: int) -> tuple[Any, ...]:
+    outcome, first = shown.outcome, rows[0].seq
+    places = [shown.places[row.key] for row in rows]
+    best = first + places.index(0) if 0 in places else None
+    digits = "".join([_DIGITS[place] for place in places])
+    return first, rows[-1].seq, outcome.claim.number, best, digits, outcome.error, now
+
+
+def _row_end(shown: _Shown, row: ClaimedRow, now: int) -> tuple[Any, ...]:
+    outcome, place = shown.outcome, shown.places.get(row.key)
+    if place is not None:
+        end = "sent" if place == 0 else "merged"
+    else:
+        end = "limited" if row.key in outcome.limited else outcome.state
+    settled = None if end == "pending" else now
+    known, uncounted = int(outcome.state == "sent"), int(not outcome.counted)
+    return row.seq, outcome.claim.number, known, STATES[end], place, outcome.error, settled, uncounted
 
 
 def _keep_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:
@@ -110,18 +168,18 @@ def _keep_polls(connection: Connection, outcomes: Sequence[Outcome], now: dateti
         connection.execute(insert(connection, polls).on_conflict_do_nothing(), asked)
 
 
-def _settle_places(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
-    free(connection, [(one.claim.key, one.wait_until) for one in outcomes])
-    for outcome in outcomes:
+def _settle_places(connection: Connection, ended: Sequence[tuple[int, Outcome]], now: datetime) -> None:
+    free(connection, [(place, one.wait_until) for place, one in ended])
+    for place, outcome in ended:
         if outcome.suspend is not None:
             connection.execute(
                 update(targets)
-                .where(targets.c.key == outcome.claim.key)
+                .where(targets.c.number == place)
                 .values(suspended=outcome.suspend, suspended_at=now)
             )
         if outcome.moved_to is not None:
             connection.execute(
-                update(targets).where(targets.c.key == outcome.claim.key).values(address=outcome.moved_to)
+                update(targets).where(targets.c.number == place).values(address=outcome.moved_to)
             )
 
 

@@ -1,5 +1,6 @@
 """Foreign errors of the database as StateErrors, at the border of the room."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,10 @@ _REMEDY_FOR_FILES = {
 }
 """By what SQLite says (3.40 to 3.53)."""
 _UNREACHABLE = "see that the server runs and can be reached from here"
+_DATABASE = (DatabaseError, sqlite3.DatabaseError)
+_OPERATIONAL = (OperationalError, sqlite3.OperationalError)
+_INTERFACE = (InterfaceError, sqlite3.InterfaceError)
+"""SQLAlchemy's errors, and those of SQLite's driver where that is asked without SQLAlchemy."""
 
 
 @contextmanager
@@ -37,41 +42,36 @@ def translated(what: str = "the state") -> Iterator[None]:
         yield
     except PoolExhausted as error:
         raise StateLocked(f"{what} is too busy: no connection came free; try again") from error
-    except DBAPIError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         ours = _state_error(what, error)
         if ours is None:
             raise
         raise ours from error
 
 
-def _state_error(what: str, error: DBAPIError) -> StateError | None:
-    said = " ".join(str(error.orig).split())
-    code = getattr(error.orig, "sqlstate", None)
-    if code in _LOCKED or _is_busy(error, said):
+def _state_error(what: str, error: DBAPIError | sqlite3.Error) -> StateError | None:
+    told = error.orig if isinstance(error, DBAPIError) else error
+    said, code = " ".join(str(told).split()), getattr(told, "sqlstate", None)
+    is_file = not hasattr(told, "sqlstate")
+    if code in _LOCKED or (is_file and isinstance(error, _OPERATIONAL) and _is_busy(said)):
         return StateLocked(f"{what} is locked by another process; stop that one or try again")
-    if code in _DAMAGED or (isinstance(error, DatabaseError) and _is_torn(said)):
+    if code in _DAMAGED or (isinstance(error, _DATABASE) and _is_torn(said)):
         return StateDamaged(f"{what} is damaged ({said}); restore it from a backup")
-    if isinstance(error, OperationalError | InterfaceError) or code in _REMEDIES:
-        return StateError(f"{what} cannot be used: {said}{_remedy(error, code)}")
+    if isinstance(error, (*_OPERATIONAL, *_INTERFACE)) or code in _REMEDIES:
+        remedy = _REMEDY_FOR_FILES.get(said, "") if is_file else f"; {_remedy(said, code)}"
+        return StateError(f"{what} cannot be used: {said}{remedy}")
     return None
 
 
-def _is_busy(error: DBAPIError, said: str) -> bool:
-    return (
-        isinstance(error, OperationalError)
-        and not hasattr(error.orig, "sqlstate")
-        and ("locked" in said or "busy" in said)
-    )
+def _is_busy(said: str) -> bool:
+    return "locked" in said or "busy" in said
 
 
 def _is_torn(said: str) -> bool:
     return "malformed" in said or "not a database" in said
 
 
-def _remedy(error: DBAPIError, code: str | None) -> str:
-    if not hasattr(error.orig, "sqlstate"):
-        return _REMEDY_FOR_FILES.get(str(error.orig), "")
-    said = str(error.orig)
+def _remedy(said: str, code: str | None) -> str:
     unknown = "3D000" if "does not exist" in said and "database" in said else None  # not told when connecting
     refused = "28P01" if "password" in said else None
-    return f"; {_REMEDIES.get(code or unknown or refused or '', _UNREACHABLE)}"
+    return _REMEDIES.get(code or unknown or refused or "", _UNREACHABLE)

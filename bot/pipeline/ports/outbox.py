@@ -3,18 +3,18 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from bot.domain.delivery import HARMLESS_TWICE, Kind, Receipt, State, Target
 from bot.domain.papers import PaperId, Question
 from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClaimedRow:
+class ClaimedRow(NamedTuple):
     """One row of a claim; `shown` is false for one that the daily limit kept out of its message.
 
-    `seq` is its number in the state, which grows with every row that is planned.
+    `seq` is its number in the state, which grows with every row that is planned. A tuple for the same reason as
+    `Delivery`.
     """
 
     seq: int

@@ -9,13 +9,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.exc import ProgrammingError
 
 from bot.adapters.store import Store, engine
 from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.statements import driver
 from bot.domain.errors import StateDamaged, StateError, StateLocked, StateTooNew
-from tests.adapters.store.conftest import Database, Hand
-from tests.builders import NOW, a_paper
+from tests.adapters.store.conftest import LEASE, Database, Hand
+from tests.builders import NOW, a_delivery, a_paper
 
 SOON = timedelta(milliseconds=20)
 
@@ -121,6 +123,45 @@ def test_a_torn_state_is_called_damaged(made: Path):
     made.write_bytes(data[: len(data) // 3])
     with pytest.raises(StateDamaged, match=r"damaged.*backup"):
         Store(f"sqlite:///{made}").outbox.counts(NOW)
+
+
+def test_a_state_whose_damage_is_met_later_is_called_damaged(made: Path):
+    with closing(sqlite3.connect(made)) as connection:
+        named = "SELECT rootpage FROM sqlite_master WHERE name = 'ix_targets_ready'"
+        ((root,),) = connection.execute(named).fetchall()
+        ((size,),) = connection.execute("PRAGMA page_size").fetchall()
+    data = bytearray(made.read_bytes())
+    data[(root - 1) * size : root * size] = b"\xff" * size
+    made.write_bytes(data)
+    store = Store(f"sqlite:///{made}")
+    with pytest.raises(StateDamaged, match=r"damaged.*backup"):
+        store.outbox.claim(NOW, lease=LEASE, limit=1, kinds=("telegram",))
+    store.close()
+
+
+def test_a_disk_without_room_is_said_so(store: Store):
+    hand = Hand(store)
+    hand.plan(*(a_delivery(number, f"telegram:{number}") for number in range(300)))
+
+    @event.listens_for(store._engine, "checkout")
+    def capped(connection: sqlite3.Connection, _record: object, _proxy: object) -> None:
+        connection.execute("PRAGMA max_page_count=1")  # as many as there are
+
+    with pytest.raises(StateError, match="disk is full; make room"):
+        hand.claim(limit=300)
+    assert {row.state for row in hand.rows()} == {"pending"}
+
+
+def test_a_fault_in_our_own_words_stays_what_it_is(store: Store):
+    with pytest.raises(sqlite3.IntegrityError, match="NOT NULL"), writing(store._engine) as connection:
+        driver(connection).execute("INSERT INTO tokens DEFAULT VALUES")
+    assert store.outbox.counts(NOW).papers == 0
+
+
+def test_a_connection_that_somebody_closed_is_replaced(store: Store):
+    with pytest.raises(ProgrammingError, match="closed"), reading(store._engine) as connection:
+        driver(connection).close()
+    assert store.outbox.counts(NOW).papers == 0
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from bot.adapters.store import Store
-from bot.pipeline.ports import Claim
+from bot.domain.delivery import MOST_PAPERS
+from bot.pipeline.ports import Claim, Outcome
 from tests.adapters.store.conftest import LEASE, Hand
 from tests.builders import NOW, a_delivery, a_paper
 from tests.rigs.publishers import receipt
@@ -49,6 +50,69 @@ def test_what_a_message_held_is_remembered_in_the_order_shown(hand: Hand, store:
     assert store.outbox.rows_of("nothing") is None
 
 
+def test_a_message_whose_rows_stand_between_others_is_remembered_in_the_order_shown(hand: Hand, store: Store):
+    for paper in range(1, 8):
+        hand.alerts(paper, target="telegram:2" if paper in (3, 5) else "telegram:1")
+    claim, other = hand.claim()
+    assert digits(claim) == ["1", "2", "4", "6", "7"]
+    hand.settle(claim, sent=tuple(claim.rows[place].key for place in (3, 1, 4, 0, 2)))
+    found = store.outbox.rows_of(claim.batch)
+    assert found is not None
+    assert digits(found[0]) == ["6", "2", "7", "1", "4"]
+    assert {number for number, state in hand.states().items() if state == "merged"} == {
+        f"alert {number}" for number in (2, 7, 1, 4)
+    }
+    assert hand.states()["alert 6"] == "sent"
+    assert [hand.states()[f"alert {row.paper[-1]}"] for row in other.rows] == ["sending", "sending"]
+
+
+def test_the_longest_message_is_remembered_in_the_order_shown(hand: Hand, store: Store):
+    hand.plan(*(a_delivery(number) for number in range(1, MOST_PAPERS + 1)))
+    claim = hand.one()
+    best_first = tuple(claim.rows[(number * 37 + 5) % MOST_PAPERS].key for number in range(MOST_PAPERS))
+    hand.settle(claim, sent=best_first)
+    found = store.outbox.rows_of(claim.batch)
+    assert found is not None
+    assert tuple(row.key for row in found[0].rows) == best_first
+    states = {row.key: row.state for row in hand.rows()}
+    assert [states[key] for key in best_first] == ["sent", *["merged"] * (MOST_PAPERS - 1)]
+
+
+def test_an_order_that_names_what_was_never_claimed_ends_the_rows_all_the_same(hand: Hand):
+    hand.alerts(1, 2)
+    claim = hand.one()
+    hand.settle(claim, sent=("telegram:9|alert|arxiv:1", claim.rows[1].key))
+    assert hand.states() == {"alert 1": "sent", "alert 2": "merged"}
+
+
+def test_many_messages_at_once_end_each_as_it_did(hand: Hand, store: Store):
+    hand.plan(*(a_delivery(1, f"telegram:{number}") for number in range(150)))
+    claims = store.outbox.claim(NOW, lease=LEASE, limit=150, kinds=("telegram",))
+    assert len({claim.batch for claim in claims}) == len({claim.lease for claim in claims}) == 150
+    assert {row.state for row in hand.rows()} == {"sending"}
+    ends = [_an_end(number, claim) for number, claim in enumerate(claims)]
+    store.outbox.settle(ends, NOW)
+    found = {row.key: (row.state, row.attempts, row.error) for row in hand.rows()}
+    expected = {"sent": ("sent", 1, None), "pending": ("pending", 0, "later"), "dead": ("dead", 1, "no")}
+    for end in ends:
+        assert found[end.claim.rows[0].key] == expected[end.state]
+        known = store.outbox.rows_of(end.claim.batch)
+        assert known is not None
+        assert known[1] == end.receipt
+    assert store.outbox.next_due() == NOW + MINUTE
+    again = store.outbox.claim(NOW + MINUTE, lease=LEASE, limit=150, kinds=("telegram",))
+    assert {claim.batch for claim in again} == {end.claim.batch for end in ends if end.state == "pending"}
+
+
+def _an_end(number: int, claim: Claim) -> Outcome:
+    if number % 3 == 0:
+        later = {"error": "later", "counted": False, "wait_until": NOW + MINUTE}
+        return Outcome(claim=claim, state="pending", **later)
+    if number % 3 == 1:
+        return Outcome(claim=claim, state="dead", error="no")
+    return Outcome(claim=claim, state="sent", sent=(claim.rows[0].key,), receipt=receipt(f"m{number}"))
+
+
 def test_a_message_nobody_answered_for_has_no_receipt(hand: Hand, store: Store):
     hand.alerts(1)
     claim = hand.one()
@@ -67,8 +131,6 @@ def test_every_row_of_a_message_ends_like_it(hand: Hand, state: str):
 
 
 def test_several_ends_are_written_down_together(hand: Hand, store: Store):
-    from bot.pipeline.ports import Outcome
-
     hand.alerts(1, target="telegram:1")
     hand.alerts(2, target="telegram:2")
     one, other = hand.claim()
@@ -165,6 +227,23 @@ def test_a_success_that_comes_late_is_believed(hand: Hand, store: Store):
     hand.settle(claim, now=NOW + 2 * LEASE)
     assert hand.states() == {"alert 1": "sent"}
     assert store.outbox.alert_on("telegram:1001", a_paper(1).id).receipt  # type: ignore[union-attr]
+
+
+def test_a_late_success_changes_no_row_that_somebody_decided_about(hand: Hand, store: Store):
+    hand.alerts(1, 2, 3)
+    claim = hand.one()
+    store.outbox.expire(NOW + LEASE)
+    store.outbox.drop([claim.rows[1].key], NOW + LEASE)
+    hand.settle(claim, now=NOW + 2 * LEASE)
+    assert hand.states() == {"alert 1": "sent", "alert 2": "dead", "alert 3": "merged"}
+
+
+def test_a_message_that_goes_again_takes_no_row_that_somebody_decided_about(hand: Hand, store: Store):
+    hand.alerts(1, 2, 3)
+    hand.settle(hand.one(), "pending")
+    store.outbox.drop([hand.rows()[1].key], NOW)
+    assert digits(hand.one()) == ["1", "3"]
+    assert hand.states() == {"alert 1": "sending", "alert 2": "dead", "alert 3": "sending"}
 
 
 def test_a_late_success_keeps_a_row_from_going_again(hand: Hand, store: Store):
