@@ -113,7 +113,8 @@ def _question_of(parts: list[Any]) -> Question:
 
 
 _DRAWING, _AFTER_DRAWING = '"drawing":"', '","quiz":['
-_PARTING = re.compile(r"(?<!\\)(?:\\\\)*\\[bfnrtu]")
+_PARTING = re.compile(r"\\[bfnrtu]")
+"""Where no two escape signs stand for one."""
 
 
 def searchable(content: str) -> str | None:
@@ -127,4 +128,4 @@ def searchable(content: str) -> str | None:
         pieces.append(content[at:start])
         at = content.index(_AFTER_DRAWING, start)
     text = "".join((*pieces, content[at:]))
-    return None if "\\" in text and _PARTING.search(text) else text
+    return None if "\\" in text and _PARTING.search(text.replace("\\\\", "")) else text

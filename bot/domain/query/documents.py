@@ -45,7 +45,7 @@ class Document:
         """All words of the scope, each between blanks, with a line feed between two parts."""
         line = self._lines.get((scope, layer))
         if line is None:
-            line = "\n".join([self._part_line(place, layer) for place in self.places(scope)])
+            line = "\n".join([self.part_line(place, layer) for place in self.places(scope)])
             self._lines[scope, layer] = line
         return line
 
@@ -56,7 +56,7 @@ class Document:
 
     def words(self, place: int, layer: Layer) -> list[str]:
         """The words of the part at that place."""
-        return self._part_line(place, layer).split()
+        return self.part_line(place, layer).split()
 
     def span(self, place: int, first: int, last: int) -> tuple[int, int]:
         """Where in the part's text its words number `first` to `last` stand."""
@@ -66,7 +66,8 @@ class Document:
         start, end = ends[last]
         return ends[first][0], start + len(without_possessive(self.parts[place].text[start:end]))
 
-    def _part_line(self, place: int, layer: Layer) -> str:
+    def part_line(self, place: int, layer: Layer) -> str:
+        """All words of the part at that place, each between blanks."""
         line = self._lines.get((place, layer))
         if line is None:
             line = self._lines[place, layer] = joined(self.parts[place].text, layer)

@@ -4,7 +4,7 @@ Faster ways of matching must give exactly what this gives.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -59,7 +59,12 @@ def missing(query: Query, document: Document) -> tuple[str, ...]:
 
     A term that must not be there, but is, stands as `NOT term`.
     """
-    lacking = sorted(_lacking(query.root, document), key=lambda leaf: _atom(leaf).position)
+    return missing_terms(query, lambda atom: test_of(atom)(document))
+
+
+def missing_terms(query: Query, has: Callable[[Atom], bool]) -> tuple[str, ...]:
+    """What `missing` gives for a paper that has these atoms."""
+    lacking = sorted(_lacking(query.root, has), key=lambda leaf: _atom(leaf).position)
     return tuple(
         dict.fromkeys(
             f"NOT {leaf.atom.written}" if isinstance(leaf, Not) else leaf.written for leaf in lacking
@@ -105,19 +110,16 @@ def _every(tests: tuple[Test, ...]) -> Test:
 def _phrase_test(phrase: Phrase) -> Test:
     """One search in the line of all words where the words allow it, else a look at each place."""
     words = phrase.words
-    layers = {LAYER_OF_MODE[word.mode] for word in words}
-    if len(layers) > 1 or any(word.mode == "prefix" for word in words[:-1]):
-        return _every(
-            (*_guesses(phrase.scope, words), lambda document: _any(_phrase_places(phrase, document)))
-        )
-    (layer,) = layers
+    layer = _only_layer(words)
+    if layer is None:
+        return _every((*_guesses(phrase.scope, words), lambda document: _any(_places(phrase, document))))
     line = _line_test(phrase.scope, words, layer)
     return line if layer == "folded" else _every((*_guesses(phrase.scope, words), line))
 
 
 def _near_test(near: Near) -> Test:
     guesses = _guesses(near.scope, near.left + near.right)
-    return _every((*guesses, lambda document: _any(_near_places(near, document))))
+    return _every((*guesses, lambda document: _any(_places(near, document))))
 
 
 def _any(places: Iterator[Place]) -> bool:
@@ -139,43 +141,58 @@ def _guesses(scope: Scope, words: tuple[Word, ...]) -> Iterator[Test]:
 
 def _line_test(scope: Scope, words: tuple[Word, ...], layer: Layer) -> Test:
     """Words of one layer, of which only the last may be a beginning, as a search in the line of the scope."""
-    end = "" if words[-1].mode == "prefix" else " "
-    needle = f" {' '.join(word.text for word in words)}{end}"
+    needle = _needle(words)
     return lambda document: needle in document.line(scope, layer)
 
 
+def _only_layer(words: tuple[Word, ...]) -> Layer | None:
+    """The layer of all the words, where a search in a line can find them; None where it cannot."""
+    layers = {LAYER_OF_MODE[word.mode] for word in words}
+    return None if len(layers) > 1 or any(word.mode == "prefix" for word in words[:-1]) else layers.pop()
+
+
+def _needle(words: tuple[Word, ...]) -> str:
+    return f" {' '.join([word.text for word in words])}{'' if words[-1].mode == 'prefix' else ' '}"
+
+
 def _places(atom: Atom, document: Document) -> Iterator[Place]:
-    return _phrase_places(atom, document) if isinstance(atom, Phrase) else _near_places(atom, document)
+    for part in document.places(atom.scope):
+        for first, last in places_in(atom, document, part):
+            yield part, first, last
 
 
-def _phrase_places(phrase: Phrase, document: Document) -> Iterator[Place]:
-    length = len(phrase.words)
-    for part in document.places(phrase.scope):
-        for start in _starts(phrase.words, document, part):
-            yield part, start, start + length - 1
+def places_in(atom: Atom, document: Document, part: int) -> Iterator[tuple[int, int]]:
+    """First and last word of each place in that part, by the first word; by the left side's where it is a NEAR."""
+    if isinstance(atom, Phrase):
+        more = len(atom.words) - 1
+        return ((start, start + more) for start in _starts(atom.words, document, part))
+    rights = list(_starts(atom.right, document, part))
+    return near_places(atom, _starts(atom.left, document, part), rights) if rights else iter(())
 
 
-def _near_places(near: Near, document: Document) -> Iterator[Place]:
-    """From each place of the left phrase to the closest right one, where that is close enough."""
+def near_places(near: Near, lefts: Iterable[int], rights: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """From each place of the left phrase to the closest right one, where that is close enough.
+
+    Takes the numbers of the phrases' first words; there is a right one.
+    """
     left, right = len(near.left), len(near.right)
-    for part in document.places(near.scope):
-        rights = list(_starts(near.right, document, part))
-        if not rights:
-            continue
-        for start in _starts(near.left, document, part):
-            after = bisect_left(rights, start + left)
-            before = bisect_left(rights, start - right + 1) - 1
-            behind = rights[after] - start - left + 1 if after < len(rights) else near.distance + 1
-            ahead = start - rights[before] - right + 1 if before >= 0 else near.distance + 1
-            if min(behind, ahead) <= near.distance:
-                first, last = (
-                    (start, rights[after] + right) if behind <= ahead else (rights[before], start + left)
-                )
-                yield part, first, last - 1
+    for start in lefts:
+        after = bisect_left(rights, start + left)
+        before = bisect_left(rights, start - right + 1) - 1
+        behind = rights[after] - start - left + 1 if after < len(rights) else near.distance + 1
+        ahead = start - rights[before] - right + 1 if before >= 0 else near.distance + 1
+        if min(behind, ahead) <= near.distance:
+            first, last = (
+                (start, rights[after] + right) if behind <= ahead else (rights[before], start + left)
+            )
+            yield first, last - 1
 
 
 def _starts(words: tuple[Word, ...], document: Document, part: int) -> Iterator[int]:
     """Where in the part the words stand side by side, as numbers of the first one."""
+    layer = _only_layer(words)
+    if layer and _needle(words) not in document.part_line(part, layer):
+        return
     columns = {layer: document.words(part, layer) for layer in {LAYER_OF_MODE[word.mode] for word in words}}
     first, *others = [(word.text, word.mode == "prefix", columns[LAYER_OF_MODE[word.mode]]) for word in words]
     for start in _equals(*first):
@@ -217,14 +234,16 @@ def _hit(atom: Atom, place: Place, document: Document) -> Hit:
     )
 
 
-def _lacking(node: Node, document: Document) -> list[Phrase | Near | Not]:
+def _lacking(node: Node, has: Callable[[Atom], bool]) -> list[Phrase | Near | Not]:
     match node:
         case And():
-            return [leaf for child in node.children for leaf in _lacking(child, document)]
+            return [leaf for child in node.children for leaf in _lacking(child, has)]
         case Or():
-            return min((_lacking(child, document) for child in node.children), key=len)
+            return min((_lacking(child, has) for child in node.children), key=len)
+        case Not():
+            return [node] if has(node.atom) else []
         case _:
-            return [] if test_of(node)(document) else [node]
+            return [] if has(node) else [node]
 
 
 def _atom(leaf: Phrase | Near | Not) -> Atom:

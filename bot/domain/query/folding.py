@@ -17,7 +17,7 @@ from bot.domain.query.plurals import PLURAL_RULES, singular
 Layer = Literal["folded", "plain", "exact"]
 """`exact`: the letters as written; `plain`: without case, accents and width; `folded`: singular too."""
 
-_UNSPACED = (
+UNSPACED = (
     "\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e50-\u0e59"  # Thai
     "\u0e81-\u0eb0\u0eb2\u0eb3\u0ebd-\u0ec6\u0ed0-\u0edf"  # Lao
     "\u1000-\u102a\u103f-\u1049\u1050-\u1055"  # Myanmar
@@ -26,7 +26,7 @@ _UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97c\uac00-\ud7fb\uf900-\ufaff\uff66-\uffdc"
     "\U0001b000-\U0001b2ff\U00020000-\U0003ffff"
 )
-_MARKS = (
+MARKS = (
     "\u00ad\u034f\u061c\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"  # no sign
     "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a"
     "\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u0711\u0730-\u074a\u07eb-\u07f3"
@@ -52,18 +52,16 @@ _LETTERS = str.maketrans(
 """Latin letters with a stroke or a ligature, which Unicode does not take apart."""
 
 _APOSTROPHES = "'\u2019\u02bc\uff07"
-_WORD = f"[^\\W_{_APOSTROPHES}{_UNSPACED}]"
-_TOKEN = re.compile(
-    f"(?:{_WORD}+(?:[{_MARKS}{_APOSTROPHES}]+{_WORD}+)*(?:\\+\\+|#)?|[{_UNSPACED}])[{_MARKS}]*"
-)
+_WORD = f"[^\\W_{_APOSTROPHES}{UNSPACED}]"
+_TOKEN = re.compile(f"(?:{_WORD}+(?:[{MARKS}{_APOSTROPHES}]+{_WORD}+)*(?:\\+\\+|#)?|[{UNSPACED}])[{MARKS}]*")
 _ASCII_TOKEN = re.compile(r"[a-zA-Z0-9]+(?:'+[a-zA-Z0-9]+)*(?:\+\+|#)?")
 """What `_TOKEN` finds in ASCII text."""
-_UNSPACED_SIGN = re.compile(f"[{_UNSPACED}]")
+_UNSPACED_SIGN = re.compile(f"[{UNSPACED}]")
 _POSSESSIVE = re.compile(f"(?<=.)[{_APOSTROPHES}][sS]$", re.DOTALL)
 _JOINERS = re.compile(f"[{_APOSTROPHES}]+")
 _NO_SIGN = re.compile("[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]+")
 _SIGNED = frozenset({"c++", "g++", "c#", "f#", "j#"})
-_NOT_WORD = re.compile(f"(?:(?![{_MARKS}])[\\W_{_APOSTROPHES}])+")
+_NOT_WORD = re.compile(f"(?:(?![{MARKS}])[\\W_{_APOSTROPHES}])+")
 _ASCII_GAPS = str.maketrans(
     {chr(code): " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "'+#"}
 )
@@ -76,6 +74,11 @@ _MOST_CACHED = 100_000
 def spans(text: str) -> list[tuple[int, int]]:
     """Start and end of each word of the text, in order, with possessive endings."""
     return list(map(re.Match.span, (_ASCII_TOKEN if text.isascii() else _TOKEN).finditer(text)))
+
+
+def word_count(text: str, start: int, end: int) -> int:
+    """How many words stand there in the text; no word reaches over `start` or `end`."""
+    return len((_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text, start, end))
 
 
 def without_possessive(word: str) -> str:

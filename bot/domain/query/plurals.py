@@ -4,6 +4,8 @@ Only nouns whose two forms are one thing are folded: `policies` is `policy`, but
 `dynamic`, and `news`, `lens`, `bias` and `series` are no plurals.
 """
 
+from collections.abc import Iterator
+
 _IRREGULAR: dict[str, str] = {
     plural: singular
     for line in """
@@ -107,6 +109,16 @@ def beginnings(word: str) -> frozenset[str]:
     return frozenset(form.rstrip("yixes") for form in (word, *forms))
 
 
+def spellings(word: str) -> frozenset[str]:
+    """Every word whose singular this is; empty where it is a plural itself. Takes lower case."""
+    found = {word} if _step(word) == word else set[str]()
+    new = set(found)
+    while new:
+        new = {longer for shorter in new for longer in _longer(shorter) if _step(longer) == shorter} - found
+        found |= new
+    return frozenset(found)
+
+
 def singular(word: str) -> str:
     """The word without its English plural; the word itself where it is none. Takes lower case.
 
@@ -124,6 +136,15 @@ def _step(word: str) -> str:
     if len(word) < _SHORTEST or word in _NO_PLURALS or not word.isascii():
         return word
     return _by_ending(word) if word[-1] == "s" else word
+
+
+def _longer(word: str) -> Iterator[str]:
+    """Words of which one step may give this one; the others give something else."""
+    yield f"{word}s"
+    yield from (old for old, new in _IRREGULAR.items() if new == word)
+    for plural, ending in _ENDINGS:
+        if word.endswith(ending):
+            yield word.removesuffix(ending) + plural
 
 
 def _by_ending(word: str) -> str:

@@ -1,13 +1,14 @@
 """What a query would have brought: its matches in stored papers, how many a day, and what it barely missed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.notices import Why
 from bot.domain.papers import Paper
-from bot.domain.query import Document, Query, document_of, match, missing
-from bot.domain.query.evaluation import test_of
+from bot.domain.query import Query, document_of
+from bot.domain.query.finding import Finder
 from bot.domain.query.language import Atom, Phrase, Word, atoms
+from bot.domain.query.spots import Sheet, in_sheets
 from bot.domain.search.probes import least_lacking, one_of, probed
 
 NEAR_MISSES = 3
@@ -43,10 +44,11 @@ class Previewer:
     """Works one query's preview out; `wants` spares it the papers that can play no part in it."""
 
     def __init__(self, query: Query) -> None:
-        self._query = query
-        self._atoms = tuple(atoms(query.root))
+        wanted = tuple(atoms(query.root))
+        self._finder = Finder(query)
+        self._presences = tuple(map(_presence, wanted))
         self._lacking = least_lacking(query.root)
-        self._has_something = one_of(self._atoms)
+        self._has_something = one_of(wanted)
         self._left = _LOOKED_AT
 
     def wants(self, text: str) -> bool:
@@ -65,35 +67,38 @@ class Previewer:
         matches: list[Match] = []
         near: list[tuple[float, NearMiss]] = []
         for paper in papers:
-            document = document_of(paper)
-            hits = match(self._query, document)
-            if hits is not None:
-                why = dict.fromkeys(Why(term=hit.term, field=hit.field, text=hit.text) for hit in hits)
-                matches.append(Match(paper=paper, why=tuple(why)))
-            elif len(near) < _LOOKED_AT and (found := self._near_miss(paper, document)):
+            sheet = Sheet(document_of(paper))
+            reasons = self._finder.reasons(sheet)
+            if reasons is not None:
+                why = tuple([Why(term=term, field=field, text=text) for term, field, text in reasons])
+                matches.append(Match(paper=paper, why=why))
+            elif len(near) < _LOOKED_AT and (found := self._near_miss(paper, sheet)):
                 near.append(found)
         nearest = sorted(near, key=lambda one: -one[0])[:NEAR_MISSES]
         return Preview(matches=tuple(matches), near_misses=tuple(miss for _, miss in nearest))
 
-    def _near_miss(self, paper: Paper, document: Document) -> tuple[float, NearMiss] | None:
-        lacking = missing(self._query, document)
+    def _near_miss(self, paper: Paper, sheet: Sheet) -> tuple[float, NearMiss] | None:
+        lacking = self._finder.missing(sheet)
         if len(lacking) != 1:
             return None
-        nearness = sum(_presence(atom, document) for atom in self._atoms)
+        nearness = sum(presence(sheet) for presence in self._presences)
         return (nearness, NearMiss(paper=paper, missing=lacking[0])) if nearness else None
 
 
-def _presence(atom: Atom, document: Document) -> float:
+def _presence(atom: Atom) -> Callable[[Sheet], float]:
     """1 where the atom is found, else the share of its words that are, beginnings of longer words at half."""
-    if test_of(atom)(document):
-        return 1.0
+    is_in = in_sheets(atom)
     words = atom.words if isinstance(atom, Phrase) else atom.left + atom.right
-    return 0.9 * sum(_word_presence(atom, word, document) for word in words) / len(words)
+    presences = [_word_presence(atom, word) for word in words]
+    return lambda sheet: (
+        1.0 if is_in(sheet) else 0.9 * sum(presence(sheet) for presence in presences) / len(words)
+    )
 
 
-def _word_presence(atom: Atom, word: Word, document: Document) -> float:
+def _word_presence(atom: Atom, word: Word) -> Callable[[Sheet], float]:
     alone = Phrase(scope=atom.scope, words=(word,), written=atom.written, position=atom.position)
-    if test_of(alone)(document):
-        return 1.0
-    longer = replace(alone, words=(replace(word, mode="prefix"),))
-    return 0.5 if word.mode != "exact" and test_of(longer)(document) else 0.0
+    is_in = in_sheets(alone)
+    if word.mode == "exact":
+        return lambda sheet: 1.0 if is_in(sheet) else 0.0
+    begins = in_sheets(replace(alone, words=(replace(word, mode="prefix"),)))
+    return lambda sheet: 1.0 if is_in(sheet) else 0.5 if begins(sheet) else 0.0

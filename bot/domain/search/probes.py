@@ -26,6 +26,7 @@ _ODD = re.compile(
 """Signs that fold to ASCII letters or to ideographs, or vanish from words: accents, ligatures, styled letters,
 joiners, radicals.
 """
+_ASCII = re.compile("[\x00-\x7f]+")
 _PICTURE = "\ufe0f"
 """Makes the sign before it a picture; by far the most common odd sign, and it folds to nothing."""
 _APOSTROPHES = ("'", "\u2019")
@@ -38,7 +39,7 @@ def probed(text: str) -> str | None:
     text = text.lower()
     for sign in (*_APOSTROPHES, _PICTURE):
         text = text.replace(sign, "")
-    return text if text.isascii() or not _ODD.search(text) else None
+    return text if text.isascii() or not _ODD.search(_ASCII.sub("", text)) else None
 
 
 def least_lacking(node: Node) -> Count:
@@ -50,11 +51,22 @@ def least_lacking(node: Node) -> Count:
             parts = tuple(map(least_lacking, node.children))
             return lambda text: sum(part(text) for part in parts)
         case Or():
-            some = tuple(map(least_lacking, node.children))
-            return lambda text: min(part(text) for part in some)
+            return _least(tuple(map(least_lacking, node.children)))
         case _:
             words = tuple(map(_has_word, _words(node)))
             return lambda text: 0 if all(has(text) for has in words) else 1
+
+
+def _least(counts: tuple[Count, ...]) -> Count:
+    def least(text: str) -> int:
+        found = counts[0](text)
+        for count in counts[1:]:
+            if not found:
+                break
+            found = min(found, count(text))
+        return found
+
+    return least
 
 
 def one_of(found: Sequence[Atom]) -> Probe:
@@ -74,7 +86,9 @@ def _has_word(word: Word) -> Probe:
         return lambda text: any(needle in text for needle in needles)
     if not all(needle and needle.isascii() for needle in needles):
         return lambda _text: True
-    search = re.compile(f"(?<![{_LETTERS}])(?:{'|'.join(map(re.escape, sorted(needles)))})").search
+    search = re.compile(
+        "|".join(f"{needle}(?<![{_LETTERS}]{needle})" for needle in map(re.escape, needles))
+    ).search
     return lambda text: any(needle in text for needle in needles) and search(text) is not None
 
 

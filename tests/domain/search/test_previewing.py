@@ -51,6 +51,11 @@ def test_a_longer_word_is_near_to_a_single_one():
     assert missed(preview("rag", "RAGEN agents", "leverage")) == [("RAGEN agents", "rag")]
 
 
+def test_an_exact_word_is_near_only_to_the_letter():
+    found = preview("=Large =Model", "a Large thing", "a large model", "Larger Models")
+    assert missed(found) == [("a Large thing", "=Large =Model")]
+
+
 def test_there_are_three_near_misses_at_most_newest_first_where_equal():
     found = preview("graph AND robot", *(f"graph {number}" for number in range(9)))
     assert [one.paper.title for one in found.near_misses] == ["graph 0", "graph 1", "graph 2"]
