@@ -8,7 +8,7 @@ In `papers` the names of the subscriptions that matched go before the numbers of
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
@@ -45,7 +45,11 @@ _OF_ONE = (
     " WHERE one.subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
 )
 _EVERYTHING_OF_ONE = Statement(_OF_ONE)
+_COUNTS = Statement(
+    "SELECT papers, count FROM notices WHERE subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
+)
 _SOME_OF_ONE = Statement(f"{_OF_ONE} AND one.plan IN ({_TIMES})")
+_from_json = json.JSONDecoder()
 _as_it_is, _escaped = json.JSONEncoder(ensure_ascii=False).encode, json.JSONEncoder().encode
 
 
@@ -123,6 +127,20 @@ def of_subscriber(connection: Connection, subscriber: str) -> dict[int, NoticedA
     return {
         number: NoticedAt(names, moment) for text, moment in rows for number, names in _read(text).items()
     }
+
+
+def counts_of(connection: Connection, subscriber: str) -> Counter[Names]:
+    """How often the same subscriptions noticed a paper for a subscriber. Every message asks: mostly all papers of a
+    row stand under the same names, which are read alone then.
+    """
+    counts: Counter[Names] = Counter()
+    for text, count in _COUNTS.rows(connection, subscriber=subscriber):
+        names, end = _from_json.raw_decode(text, 1)
+        if text.find("[", end) == -1:
+            counts[tuple(names)] += count
+        else:
+            counts.update(_read(text).values())
+    return counts
 
 
 def of_subscriber_on(

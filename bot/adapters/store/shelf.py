@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, select
 from bot.adapters.paper_codec import paper_of
 from bot.adapters.store.engine import reading
 from bot.adapters.store.held_papers import HeldPapers
-from bot.adapters.store.noticing import of_subscriber, of_subscriber_on
+from bot.adapters.store.noticing import counts_of, of_subscriber, of_subscriber_on
 from bot.adapters.store.schema import NEWEST_FIRST, meta, papers
 from bot.adapters.store.statements import Statement, insert
 from bot.domain.notices import Rarity
@@ -73,7 +73,7 @@ class StoredShelf:
 
     def rarity(self, subscriber: str) -> Rarity:
         with reading(self._engine) as connection:
-            noticed = Counter(one.names for one in of_subscriber(connection, subscriber).values())
+            noticed = counts_of(connection, subscriber)
         counts: Counter[str] = Counter()
         for names, count in noticed.items():
             counts.update(dict.fromkeys(names, count))
