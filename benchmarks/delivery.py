@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 from bot.adapters.store import Store
@@ -198,11 +199,12 @@ def postgresql(_folder: Path) -> None:
     from tests.rigs.postgres import postgres_database, postgres_server
 
     with postgres_server(durable=True) as server:
-        for workers in WORKERS:
+        for papers, workers in product((PAPERS_A_DAY, BATCH), WORKERS):
             with postgres_database(server) as url:
                 store = Store(url)
-                took = plan(store, 2_800, [a_paper(number) for number in range(PAPERS_A_DAY)])
-                command = [sys.executable, "-m", "benchmarks.delivery", "worker", url]
+                people = 39_200 // papers
+                took = plan(store, people, [a_paper(number) for number in range(papers)])
+                command = [sys.executable, "-m", "benchmarks.delivery", "worker", url, str(BATCH // papers)]
                 running = [
                     subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
                     for _ in range(workers)
@@ -219,16 +221,16 @@ def postgresql(_folder: Path) -> None:
                 speed = sum(counts) / (time.perf_counter() - start)
                 store.close()
             print(
-                f"PostgreSQL {workers} workers: claim + settle {speed:>10,.0f} rows/s, shares {counts};"
-                f" planned {39_200 / took:,.0f} rows/s"
+                f"PostgreSQL {workers} workers: claim + settle, {papers:>3} rows a message {speed:>10,.0f} rows/s,"
+                f" shares {counts}; planned {people * papers / took:,.0f} rows/s"
             )
 
 
-def worker(url: str) -> None:
+def worker(url: str, messages: int) -> None:
     store = Store(url)
     print("ready", flush=True)
     sys.stdin.readline()
-    print(work(store, BATCH // PAPERS_A_DAY))
+    print(work(store, messages))
     store.close()
 
 
@@ -302,8 +304,8 @@ PARTS = {"sqlite": sqlite, "postgresql": postgresql, "restart": restart, "year":
 
 def main() -> None:
     match sys.argv[1:]:
-        case ["worker", url]:
-            worker(url)
+        case ["worker", url, messages]:
+            worker(url, int(messages))
         case ["first", url]:
             first(url)
         case names:
