@@ -6,16 +6,19 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-_ROW = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
 
 def upgrade() -> None:
     op.create_table(
         "batches",
-        sa.Column("number", _ROW, autoincrement=False, nullable=False),
+        sa.Column(
+            "number",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("target", _ROW, nullable=False),
-        sa.Column("subscriber", _ROW, nullable=False),
+        sa.Column("target", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subscriber", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("message", sa.Text(), nullable=True),
@@ -28,12 +31,15 @@ def upgrade() -> None:
         "ix_batches_told",
         "batches",
         ["target", "settled_at"],
+        unique=False,
         sqlite_where=sa.text("settled_at IS NOT NULL"),
         postgresql_where=sa.text("settled_at IS NOT NULL"),
     )
     op.create_table(
         "bulletins",
-        sa.Column("seq", _ROW, autoincrement=True, nullable=False),
+        sa.Column(
+            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -62,22 +68,22 @@ def upgrade() -> None:
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("person", "paper", "part", name=op.f("pk_cards")),
     )
-    op.create_index("ix_cards_due", "cards", ["person", "due_at"])
+    op.create_index("ix_cards_due", "cards", ["person", "due_at"], unique=False)
     op.create_table(
         "deliveries",
-        sa.Column("seq", _ROW, nullable=False),
-        sa.Column("target", _ROW, nullable=False),
-        sa.Column("subscriber", _ROW, nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("target", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subscriber", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
-        sa.Column("paper", _ROW, nullable=False),
+        sa.Column("paper", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("part", sa.Text(), nullable=False),
         sa.Column("state", sa.SmallInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("batch", _ROW, nullable=True),
+        sa.Column("batch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("place", sa.SmallInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("plan", _ROW, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(settled_at IS NULL) = (state <= 2)", name="settled"),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_deliveries")),
@@ -86,6 +92,7 @@ def upgrade() -> None:
         "ix_deliveries_attention",
         "deliveries",
         ["state"],
+        unique=False,
         sqlite_where=sa.text("state IN (4, 5)"),
         postgresql_where=sa.text("state IN (4, 5)"),
     )
@@ -93,6 +100,7 @@ def upgrade() -> None:
         "ix_deliveries_batch",
         "deliveries",
         ["batch"],
+        unique=False,
         sqlite_where=sa.text("batch IS NOT NULL"),
         postgresql_where=sa.text("batch IS NOT NULL"),
     )
@@ -100,6 +108,7 @@ def upgrade() -> None:
         "ix_deliveries_limited",
         "deliveries",
         ["target", "seq"],
+        unique=False,
         sqlite_where=sa.text("state = 7"),
         postgresql_where=sa.text("state = 7"),
     )
@@ -107,6 +116,7 @@ def upgrade() -> None:
         "ix_deliveries_open",
         "deliveries",
         ["target", "seq", "due_at"],
+        unique=False,
         sqlite_where=sa.text("settled_at IS NULL"),
         postgresql_where=sa.text("settled_at IS NULL"),
     )
@@ -122,15 +132,6 @@ def upgrade() -> None:
         sa.Column("tips", sa.Text(), nullable=False),
         sa.Column("read_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_digests")),
-    )
-    op.create_table(
-        "fanouts",
-        sa.Column("number", _ROW, nullable=False),
-        sa.Column("plan", _ROW, nullable=False),
-        sa.Column("notices", sa.Integer(), nullable=False),
-        sa.Column("deliveries", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_fanouts")),
     )
     op.create_table(
         "files",
@@ -155,27 +156,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
     )
     op.create_table(
-        "noticed_papers",
-        sa.Column("paper", _ROW, autoincrement=False, nullable=False),
-        sa.Column("plan", _ROW, autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("paper", "plan", name=op.f("pk_noticed_papers")),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
         "notices",
-        sa.Column("plan", _ROW, autoincrement=False, nullable=False),
-        sa.Column("subscriber", _ROW, autoincrement=False, nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
-        sa.Column("papers", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("plan", "subscriber", name=op.f("pk_notices")),
+        sa.Column(
+            "subscriber",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "paper", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("subscriptions", sa.Text(), nullable=False),
+        sa.Column("noticed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("subscriber", "paper", name=op.f("pk_notices")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_notices_subscriber", "notices", ["subscriber"], unique=False)
+    op.create_index("ix_notices_paper", "notices", ["paper"], unique=False)
     op.create_table(
         "papers",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("date", sa.Date(), nullable=True),
-        sa.Column("position", _ROW, nullable=False),
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("quizzes", sa.Integer(), nullable=False),
         sa.Column("first_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
@@ -184,12 +185,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("position", name=op.f("uq_papers_position")),
     )
     op.create_index("ix_papers_newest", "papers", [sa.literal_column("date DESC"), "position"], unique=False)
-    op.create_table(
-        "plans",
-        sa.Column("number", _ROW, nullable=False),
-        sa.Column("made_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_plans")),
-    )
     op.create_table(
         "poll_states",
         sa.Column("poll", sa.Text(), nullable=False),
@@ -215,7 +210,7 @@ def upgrade() -> None:
     op.create_index("ix_polls_target", "polls", ["target"], unique=False)
     op.create_table(
         "subscribers",
-        sa.Column("number", _ROW, nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("opening", sa.Integer(), nullable=True),
         sa.Column("met_at", sa.BigInteger(), nullable=True),
@@ -224,14 +219,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "targets",
-        sa.Column("number", _ROW, nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("ready_at", sa.BigInteger(), nullable=True),
         sa.Column("wait_until", sa.BigInteger(), nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
-        sa.Column("sending", _ROW, nullable=True),
+        sa.Column("sending", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("suspended", sa.Text(), nullable=True),
         sa.Column("suspended_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_targets")),
@@ -241,6 +236,7 @@ def upgrade() -> None:
         "ix_targets_lease",
         "targets",
         ["lease_until"],
+        unique=False,
         sqlite_where=sa.text("lease_until IS NOT NULL"),
         postgresql_where=sa.text("lease_until IS NOT NULL"),
     )
@@ -248,6 +244,7 @@ def upgrade() -> None:
         "ix_targets_ready",
         "targets",
         ["ready_at", "number"],
+        unique=False,
         sqlite_where=sa.text("ready_at IS NOT NULL"),
         postgresql_where=sa.text("ready_at IS NOT NULL"),
     )
@@ -260,7 +257,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "updates",
-        sa.Column("id", _ROW, autoincrement=False, nullable=False),
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("taken_at", sa.BigInteger(), nullable=True),
@@ -270,6 +269,7 @@ def upgrade() -> None:
         "ix_updates_waiting",
         "updates",
         ["id"],
+        unique=False,
         sqlite_where=sa.text("taken_at IS NULL"),
         postgresql_where=sa.text("taken_at IS NULL"),
     )
