@@ -1,6 +1,7 @@
 """Fan-outs: plans for many people, stored in columns by the thousands and written out as rows after that.
 
-Whoever plans anything else writes out first what is left, so that rows are numbered in the order of their plans.
+Whoever takes digests in or opens for new people writes out first what is left: rows are numbered in the order of
+these plans, and what was noticed and planned before can be asked for.
 """
 
 import json

@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice, repeat, zip_longest
 from operator import itemgetter
 
-from bot.domain.query.documents import Part
-from bot.domain.query.evaluation import MAX_HITS, Hit, missing_terms
+from bot.domain.query.evaluation import MAX_HITS, missing_terms
 from bot.domain.query.language import And, Atom, Node, Not, Or, Query
 from bot.domain.query.spots import Sheet, Spot, Spots, in_sheets, spots_of
 
-_Told = tuple[Spot, str]
+Place = tuple[Spot, str]
 """A place, and the term as the query writes it."""
 
-_Found = list[tuple[int, Iterator[_Told]]]
+_Found = list[tuple[int, Iterator[Place]]]
 """Atoms that make a paper match, with repeats: equal ones have the same number. Each with its places."""
 
 _Contributing = Callable[[Sheet], _Found | None]
@@ -31,16 +30,9 @@ class Finder:
         self._contributing = _contributing(query.root, {})
         self._tests: dict[Atom, Callable[[Sheet], bool]] = {}
 
-    def hits(self, sheet: Sheet, limit: int = MAX_HITS) -> tuple[Hit, ...] | None:
-        """What `match` gives."""
-        found = self._told(sheet, limit)
-        return (
-            None if found is None else tuple(dict.fromkeys(_hit(sheet.document.parts, one) for one in found))
-        )
-
     def reasons(self, sheet: Sheet) -> list[tuple[str, str, str]] | None:
         """(term, field, text) of the hits, in reading order without repeats; None where there is no match."""
-        found = self._told(sheet, MAX_HITS)
+        found = self.places(sheet)
         if found is None:
             return None
         reasons: dict[tuple[str, str, str], None] = {}
@@ -58,32 +50,26 @@ class Finder:
             self._tests[atom] = in_sheets(atom)
         return self._tests[atom]
 
-    def _told(self, sheet: Sheet, limit: int) -> list[_Told] | None:
-        """In reading order; where there are more than `limit`, the first ones of each term before the second
-        ones of any.
+    def places(self, sheet: Sheet, limit: int = MAX_HITS) -> list[Place] | None:
+        """Where the hits are that `match` gives, each beside its term; None where there is no match.
+
+        In reading order; where there are more than `limit`, the first ones of each term before the second
+        ones of any. Equal ones may be repeated.
         """
         contributing = self._contributing(sheet)
         if contributing is None:
             return None
         if len(contributing) == 1:
             return sorted(islice(contributing[0][1], limit), key=itemgetter(0))
-        each: dict[int, Iterator[_Told]] = {}
+        each: dict[int, Iterator[Place]] = {}
         for number, places in contributing:
             each.setdefault(number, places)
-        found: list[_Told] = []
+        found: list[Place] = []
         for turn in zip_longest(*each.values()):
             found += sorted(filter(None, turn), key=itemgetter(0))
             if len(found) >= limit:
                 break
         return sorted(found[:limit], key=itemgetter(0))
-
-
-def _hit(parts: tuple[Part, ...], told: _Told) -> Hit:
-    (number, start, end), written = told
-    part = parts[number]
-    return Hit(
-        term=written, field=part.field, part=part.index, start=start, end=end, text=part.text[start:end]
-    )
 
 
 def _contributing(node: Node, numbers: dict[Atom, int]) -> _Contributing:
