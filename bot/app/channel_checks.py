@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.app import channels
 from bot.app.config.addresses import Maildir
-from bot.app.config.settings_model import Settings
+from bot.app.config.settings import Settings
 from bot.domain.alarms import STOPPED
 from bot.domain.errors import DeliveryError
 from bot.domain.search.checkup import Finding
@@ -78,7 +77,7 @@ async def online_findings(settings: Settings) -> Iterator[Finding]:
 def _telegram(settings: Settings) -> Iterator[Finding]:
     token = settings.telegram.token.get_secret_value()
     if not token:
-        folder = channels.previews_folder(settings)
+        folder = settings.previews_folder
         yield _finding("telegram", "no token", f"messages are kept as previews in {folder}", urgent=False)
     elif not _TOKEN.fullmatch(token):
         yield _finding("telegram", "token", "this is no bot token; @BotFather gives one like 123456789:AAE…")
@@ -127,7 +126,7 @@ def _writable(subject: str, folder: Path, what: str) -> Iterator[Finding]:
 
 
 async def _bot_answers(settings: Settings) -> list[Finding]:
-    if not channels.sends_telegram(settings):
+    if not settings.sends_telegram:
         return []
     from bot.adapters.botapi.client import BotClient
 

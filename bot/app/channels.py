@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.app.config.addresses import Maildir
-from bot.app.config.settings_model import Settings
+from bot.app.config.settings import Settings
 from bot.domain.delivery import Parcel, Target
 from bot.domain.pacing import Limit
 from bot.domain.subscriptions import ChannelKind
@@ -35,8 +34,8 @@ def telegram(settings: Settings) -> Publisher:
     """The bot, or without a token a folder of previews."""
     from bot.adapters.publishers.telegram import PreviewPublisher, TelegramPublisher
 
-    if not sends_telegram(settings):
-        return PreviewPublisher(previews_folder(settings), min_confidence=settings.quiz.min_confidence)
+    if not settings.sends_telegram:
+        return PreviewPublisher(settings.previews_folder, min_confidence=settings.quiz.min_confidence)
     return TelegramPublisher(
         settings.telegram.token.get_secret_value(),
         api_url=settings.telegram.api_url,
@@ -94,25 +93,9 @@ def rules(settings: Settings) -> Rules:
     )
     return Rules(
         resend_uncertain=resend,
-        limits=TELEGRAM_LIMITS if sends_telegram(settings) else Limits(),
-        at_once={} if maildir(settings) else {"email": SMTP_CONNECTIONS},
+        limits=TELEGRAM_LIMITS if settings.sends_telegram else Limits(),
+        at_once={} if settings.maildir else {"email": SMTP_CONNECTIONS},
     )
-
-
-def sends_telegram(settings: Settings) -> bool:
-    """True where there is a token, so that messages go out instead of being kept as previews."""
-    return bool(settings.telegram.token.get_secret_value())
-
-
-def previews_folder(settings: Settings) -> Path:
-    """Where Telegram messages are kept while there is no token: beside the feeds."""
-    return settings.atom.folder.parent / "previews"
-
-
-def maildir(settings: Settings) -> Path | None:
-    """Where mails are put while there is no server."""
-    way = settings.email.transport
-    return way.folder if isinstance(way, Maildir) else None
 
 
 def _limit(target: Target) -> Limit | None:

@@ -16,7 +16,7 @@ from bot.domain.arrivals import Found, Settling, Skipped
 from bot.domain.errors import DigestError
 
 if TYPE_CHECKING:
-    from bot.app.config.settings_model import Settings
+    from bot.app.config.settings import Settings
     from bot.app.wiring import House
     from bot.pipeline.ingest import Taken
 
@@ -53,7 +53,7 @@ def look_around(settings: "Settings") -> Looked:
     give_up = clock.now() + _PATIENCE
     whole: dict[str, Found] = {}
     while True:
-        sightings = tuple(look(settings.watch.folders, max_bytes=_max_bytes(settings), base=settings.base))
+        sightings = tuple(look(settings.watch.folders, max_bytes=settings.max_bytes, base=settings.base))
         settled = settling.see((one for one in sightings if isinstance(one, Found)), clock.now())
         whole.update({found.name: found for found in settled.whole})
         if settled.look_again_at is None or clock.now() >= give_up:
@@ -70,7 +70,7 @@ def settled_before(settings: "Settings", config: Path, looked: Looked) -> bool:
     hashes: dict[str, str] = {}
     for found in looked.whole:
         try:
-            hashes[found.name] = fingerprint(read_bytes(found, max_bytes=_max_bytes(settings)))
+            hashes[found.name] = fingerprint(read_bytes(found, max_bytes=settings.max_bytes))
         except DigestError:
             return False
     return nothing_to_do(
@@ -115,7 +115,3 @@ async def run_once(house: "House", looked: Looked) -> Done:
         if due is None or due > min(now + _PACED, give_up):
             return Done(taken=taken, ends=ends)
         await asyncio.sleep(max((due - now).total_seconds(), 0.05))
-
-
-def _max_bytes(settings: "Settings") -> int:
-    return int(settings.watch.max_file_mb * 1_000_000)

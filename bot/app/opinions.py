@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from bot.adapters.second_opinion import NoOpinion, SecondOpinion
-from bot.app.config.settings_model import Settings
+from bot.app.config.settings import Settings
 from bot.domain.papers import Paper, Question
 from bot.domain.quizzes.agreement import agreed, wants_opinion
 from bot.pipeline.parcels import AnswerQuiz

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.app.config.settings_model import Settings
+from bot.app.config.settings import Settings
 from bot.app.opinions import Opinions
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.pipeline.parcels import AnswerQuiz

@@ -18,7 +18,7 @@ from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.ingest import Taken
 
 if TYPE_CHECKING:
-    from bot.app.config.settings_model import Settings
+    from bot.app.config.settings import Settings
     from bot.domain.subscriptions import Subscriber
 
 

@@ -8,7 +8,7 @@ from bot.app.cli.safe import plain
 from bot.app.cli.terminal import counted
 
 if TYPE_CHECKING:
-    from bot.app.config.settings_model import Settings
+    from bot.app.config.settings import Settings
     from bot.app.once import Done, Looked
     from bot.app.wiring import House
     from bot.pipeline.ingest import Taken
@@ -37,33 +37,30 @@ def first_lines(house: "House", taken: "Taken") -> list[str]:
 
 
 def _telegram_line(settings: "Settings", counts: "Counts") -> str:
-    from bot.app.channels import previews_folder, sends_telegram
 
     sent = _out(counts, "telegram")
     what = "1 message or poll" if sent == 1 else f"{sent} messages and polls"
-    if sends_telegram(settings):
+    if settings.sends_telegram:
         return f"  telegram  {what} sent"
-    return f"  telegram  {what} kept as previews in {_near(previews_folder(settings))}/"
+    return f"  telegram  {what} kept as previews in {_near(settings.previews_folder)}/"
 
 
 def _email_line(settings: "Settings", counts: "Counts") -> str:
-    from bot.app.channels import maildir
 
     waiting = counts.channels["email"].get("held", 0)
     wait = "1 paper waits for its" if waiting == 1 else f"{waiting} papers wait for their"
     later = f", {wait} digest's time" if waiting else ""
-    folder = maildir(settings)
+    folder = settings.maildir
     where = f" in {_near(folder)}/new/" if folder else ""
     return f"  email     {counted(_out(counts, 'email'), 'mail')}{where}{later}"
 
 
 def _next_steps(settings: "Settings") -> list[str]:
-    from bot.app.channels import maildir, sends_telegram
 
     steps = []
-    if not sends_telegram(settings):
+    if not settings.sends_telegram:
         steps.append("telegram.token from @BotFather in config/paperboy.yaml")
-    if maildir(settings):
+    if settings.maildir:
         steps.append("email.transport: smtp://you@your.server:587")
     steps.append(f"your own keywords in {_near(settings.subscriptions)} (read again when you save it)")
     return [f"  {'next' if not number else '':<8}  {number + 1}. {step}" for number, step in enumerate(steps)]

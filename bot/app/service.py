@@ -12,13 +12,11 @@ from bot.adapters.folders import look
 from bot.adapters.heartbeat import EVERY
 from bot.adapters.scheduler import Job, Ticker
 from bot.adapters.watcher import Watcher, rounds
-from bot.app.channels import sends_telegram
+from bot.app.config.subscriptions import SubscriptionsReloader
 from bot.app.counters import chat_service, start_web
 from bot.app.gone import forget_gone
-from bot.app.life import heartbeat
-from bot.app.reloading import Reloading
 from bot.app.together import Together
-from bot.app.wiring import House, max_bytes
+from bot.app.wiring import House
 from bot.domain.alarms import SECOND_POLLER, STOPPED
 from bot.domain.arrivals import USUAL, Found, Settling
 from bot.domain.errors import ChannelDown, StateError
@@ -77,7 +75,12 @@ class Service:
     """All that `paperboy run` does, or the `roles` of it. `announce` hears once, when the first look is done."""
 
     def __init__(
-        self, house: House, *, roles: Collection[str] = ROLES, announce: Announce, reloading: Reloading
+        self,
+        house: House,
+        *,
+        roles: Collection[str] = ROLES,
+        announce: Announce,
+        reloading: SubscriptionsReloader,
     ) -> None:
         self._house = house
         self._roles = roles
@@ -86,7 +89,7 @@ class Service:
         self._ticker = Ticker(house.clock.now)
         self._stop = asyncio.Event()
         self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms)
-        self._heartbeat = heartbeat(house.settings)
+        self._heartbeat = house.settings.heartbeat
         self._together = Together(house, self._stop)
         self._taking = asyncio.Lock()
         """Held while papers meet subscribers, and while these change: an index serves one audience at a time."""
@@ -129,7 +132,7 @@ class Service:
             parts += self._together.delivering(self._wake_delivery)
         if "ingest" in self._roles:
             parts.append(self._ingest())
-        if "chat" in self._roles and sends_telegram(self._house.settings):
+        if "chat" in self._roles and self._house.settings.sends_telegram:
             parts.append(self._chat())
         return parts
 
@@ -153,7 +156,7 @@ class Service:
         settling = Settling(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
         async with Watcher(watch.folders, polling=watch.polling) as watcher:
             async for found in rounds(
-                lambda: look(watch.folders, max_bytes=max_bytes(house.settings), base=house.settings.base),
+                lambda: look(watch.folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
                 watcher=watcher,
                 settling=settling,
                 now=house.clock.now,

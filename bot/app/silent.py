@@ -9,14 +9,14 @@ from bot.adapters.clock import SystemClock
 from bot.domain.errors import Fault
 
 if TYPE_CHECKING:
-    from bot.app.config.settings_model import Settings
+    from bot.app.config.settings import Settings
     from bot.domain.subscriptions import Subscriber
 
 SILENCE = timedelta(days=90)
 
 
 def silent_subscriptions(
-    settings: "Settings", subscribers: "tuple[Subscriber, ...]", places: Mapping[tuple[str, str], Fault]
+    settings: "Settings", subscribers: "tuple[Subscriber, ...]", positions: Mapping[tuple[str, str], Fault]
 ) -> list[Fault]:
     """A warning for each that matched no paper of the state's last 90 days; none while the state is empty.
 
@@ -48,11 +48,11 @@ def silent_subscriptions(
     }
     return [
         replace(
-            places[subscriber.id, subscription.name],
+            positions[subscriber.id, subscription.name],
             message=f"{subscription.name!r} of {subscriber.id} matched none of the {len(papers)} papers of the "
             f"last {SILENCE.days} days",
         )
         for subscriber in subscribers
         for subscription in subscriber.subscriptions
-        if (subscriber.id, subscription.name) not in alive and (subscriber.id, subscription.name) in places
+        if (subscriber.id, subscription.name) not in alive and (subscriber.id, subscription.name) in positions
     ]

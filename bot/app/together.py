@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from bot.app.channels import sends_telegram
 from bot.app.wiring import House
 
 
@@ -14,7 +13,7 @@ class Together:
     def __init__(self, house: House, stop: asyncio.Event) -> None:
         self._house = house
         self._stop = stop
-        self._paced = sends_telegram(house.settings)
+        self._paced = house.settings.sends_telegram
         self.keeps_up = False
         """True while the work that comes round once for all machines is ours."""
 

@@ -12,7 +12,7 @@ from bot.adapters.publishers.atom import FeedFolder
 from bot.adapters.store import Store
 from bot.app import channels
 from bot.app.answers import answered
-from bot.app.config.settings_model import Settings
+from bot.app.config.settings import Settings
 from bot.app.opinions import opinions
 from bot.app.quizzes import Quizzes, build_quizzes
 from bot.domain.arrivals import Found
@@ -79,7 +79,7 @@ class House:
 
     def files(self, found: Sequence[Found]) -> list[FolderFile]:
         """Found files as the ingest takes them."""
-        return [FolderFile(found=one, max_bytes=max_bytes(self.settings)) for one in found]
+        return [FolderFile(found=one, max_bytes=self.settings.max_bytes) for one in found]
 
 
 def build(
@@ -152,11 +152,6 @@ def peek_date(data: bytes, name: str) -> date | None:
     from bot.adapters.readers import peek_date as peek
 
     return peek(data[:_DATE_WITHIN], name=name)
-
-
-def max_bytes(settings: Settings) -> int:
-    """The largest file that is read."""
-    return int(settings.watch.max_file_mb * 1_000_000)
 
 
 def _saved_index(settings: Settings, clock: Clock) -> SavedIndex:

@@ -18,7 +18,6 @@ from bot.pipeline.ports import Outbox, Shelf
 from bot.pipeline.ports.study import KeptCard, Study, StudyTransaction
 from bot.pipeline.roster import Roster
 
-PER_DAY = 5
 _EARLY = timedelta(days=2)
 """Cards are looked at this much before their due moment: the person's day may begin and end elsewhere."""
 _NOTED = 300
@@ -42,7 +41,7 @@ class Practice:
         roster: Roster,
         *,
         min_confidence: float,
-        per_day: int = PER_DAY,
+        per_day: int,
     ) -> None:
         self._study = study
         self._shelf = shelf

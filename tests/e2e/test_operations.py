@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from bot.adapters.fakes import LoopClock, VirtualLoop
 from bot.adapters.store import Store
-from bot.app.reloading import Reloading
+from bot.app.config.subscriptions import SubscriptionsReloader
 from bot.domain.errors import StateError
 from tests.builders import NOW, a_delivery, a_paper
 from tests.e2e.test_whole_way import TABLE, running
@@ -151,7 +151,7 @@ def test_a_half_written_subscriptions_file_keeps_the_last_good_one(tmp_path: Pat
     path = tmp_path / "subscriptions.yaml"
     whole = "subscribers:\n  - id: alice\n    channels: [{telegram: 1}]\n    keywords: [agents, video]\n"
     path.write_text(whole)
-    reloading = Reloading(path)
+    reloading = SubscriptionsReloader(path)
     longer = whole.replace("alice", "bob")
     for cut in range(1, len(longer)):
         path.write_text(longer[:cut])

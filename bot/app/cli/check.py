@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bot.app.config.settings import ReadSettings, read_settings
-from bot.app.config.settings_model import Settings
+from bot.app.config.settings import ReadSettings, Settings, read_settings
 from bot.app.config.subscriptions import ReadSubscribers, read_subscribers
 from bot.app.config.validation import nearest, shown_text
 from bot.domain.bulletins import can_be_told
@@ -23,7 +22,7 @@ class Checked:
     """None where paperboy.yaml has a fault."""
     subscribers: tuple[Subscriber, ...]
     """Those without a fault."""
-    places: Mapping[tuple[str, str], Fault] = field(default_factory=dict)
+    positions: Mapping[tuple[str, str], Fault] = field(default_factory=dict)
     """By subscriber's id and subscription's name: its place, with an empty message."""
 
 
@@ -47,14 +46,14 @@ def examine(config: Path, environ: Mapping[str, str], *, explicit: bool = True) 
         warnings=(*_by_place(*read.warnings, *_beyond(read, subscribers)), *subscribers.warnings),
         settings=read.settings,
         subscribers=subscribers.subscribers,
-        places=subscribers.places,
+        positions=subscribers.positions,
     )
 
 
 def _subscribers(read: ReadSettings) -> tuple[ReadSubscribers, tuple[Fault, ...]]:
     """The other file, and the fault of naming it where it cannot be read."""
-    nobody = ReadSubscribers(subscribers=(), faults=(), warnings=(), places={})
-    path, place = read.subscriptions, read.document.place_of(("subscriptions",))
+    nobody = ReadSubscribers(subscribers=(), faults=(), warnings=(), positions={})
+    path, place = read.subscriptions, read.document.offset_of(("subscriptions",))
     named = read.document.find(("subscriptions",)).known
     if not named and not path.exists():
         nobody_told = f"{path} is not there: nobody gets anything; `paperboy init` writes it"
@@ -76,11 +75,12 @@ def _beyond(read: ReadSettings, subscribers: ReadSubscribers) -> Iterator[Fault]
     for index, folder in enumerate(read.settings.watch.folders):
         if not folder.is_dir():
             yield read.document.fault_at(
-                read.document.place_of(("watch", "folders", index)), f"the folder {folder} is not there (yet)"
+                read.document.offset_of(("watch", "folders", index)),
+                f"the folder {folder} is not there (yet)",
             )
     by_id = {one.id: one for one in subscribers.subscribers}
     for index, name in enumerate(read.settings.source_alarm.to):
-        place = read.document.place_of(("source_alarm", "to", index))
+        place = read.document.offset_of(("source_alarm", "to", index))
         if name not in by_id and not subscribers.faults:
             near = nearest(name, by_id)
             hint = f"; did you mean {near!r}?" if near else ""

@@ -64,7 +64,7 @@ def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOpt
     if checked.settings is not None and not checked.faults:
         from bot.app.silent import silent_subscriptions
 
-        silent = silent_subscriptions(checked.settings, checked.subscribers, checked.places)
+        silent = silent_subscriptions(checked.settings, checked.subscribers, checked.positions)
     if as_json:
         warnings = map(_fault_json, (*checked.warnings, *silent))
         say_json({"errors": list(map(_fault_json, checked.faults)), "warnings": list(warnings)})

@@ -13,7 +13,7 @@ from bot.app.cli.terminal import Style, style_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bot.app.config.settings_model import Settings
+    from bot.app.config.settings import Settings
     from bot.domain.search.checkup import Finding
     from bot.domain.subscriptions import Subscriber
 

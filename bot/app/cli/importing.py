@@ -14,7 +14,7 @@ from bot.domain.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bot.app.config.settings_model import Settings
+    from bot.app.config.settings import Settings
     from bot.app.wiring import House
     from bot.domain.arrivals import Found, Skipped
     from bot.pipeline.ingest import Taken
@@ -69,13 +69,12 @@ def import_(
 def _look(folder: Path, settings: "Settings") -> "tuple[list[Found], list[Skipped]]":
     """The folder's files, named by it too: they stay apart from those of the watched folders."""
     from bot.adapters.folders import look
-    from bot.app.wiring import max_bytes
     from bot.domain.arrivals import Found
 
     root = folder.resolve()
     found: list[Found] = []
     skipped: list[Skipped] = []
-    for one in look([root], max_bytes=max_bytes(settings), base=settings.base):
+    for one in look([root], max_bytes=settings.max_bytes, base=settings.base):
         if isinstance(one, Found):
             found.append(replace(one, name=f"{plain(root.name)}/{one.name}"))
         else:

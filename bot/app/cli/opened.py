@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bot.adapters.store import Store
-    from bot.app.config.settings_model import Settings
+    from bot.app.config.settings import Settings
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from bot.app.config.settings_model import Settings
+    from bot.app.config.settings import Settings
     from bot.domain.subscriptions import Subscriber
 
 CONFIG_VARIABLE = "PAPERBOY_CONFIG"

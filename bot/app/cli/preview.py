@@ -11,7 +11,7 @@ from bot.app.cli.terminal import caret, style_of
 from bot.domain.errors import QuerySyntaxError, UsageError
 
 if TYPE_CHECKING:
-    from bot.app.config.settings_model import Settings
+    from bot.app.config.settings import Settings
     from bot.domain.query import Query
     from bot.domain.search.previewing import Preview, Previewer
     from bot.pipeline.ports import Sifted

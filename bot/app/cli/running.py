@@ -22,7 +22,7 @@ from bot.domain.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bot.app.config.settings_model import Settings
+    from bot.app.config.settings import Settings
     from bot.app.once import Done, Looked
     from bot.app.wiring import House
     from bot.domain.subscriptions import Subscriber
@@ -46,7 +46,7 @@ def run(
     """
     from bot import __version__
     from bot.app import logs, service, wiring
-    from bot.app.reloading import Reloading
+    from bot.app.config.subscriptions import SubscriptionsReloader
     from bot.app.report import first_lines
 
     roles = _roles(only, service.ROLES)
@@ -64,7 +64,7 @@ def run(
     async def work() -> None:
         try:
             await service.Service(
-                house, roles=roles, announce=announce, reloading=Reloading(settings.subscriptions)
+                house, roles=roles, announce=announce, reloading=SubscriptionsReloader(settings.subscriptions)
             ).run()
         finally:
             await house.close()
@@ -87,10 +87,8 @@ def _roles(only: str, known: tuple[str, ...]) -> tuple[str, ...]:
 
 def _able(roles: tuple[str, ...], only: str, settings: "Settings") -> None:
     """UsageError where none of the roles has anything to do."""
-    from bot.app.channels import sends_telegram
-
     lacking = {
-        **({} if sends_telegram(settings) else {"chat": "chat needs telegram.token"}),
+        **({} if settings.sends_telegram else {"chat": "chat needs telegram.token"}),
         **({} if settings.web.listen else {"web": "web needs web.listen"}),
     }
     if all(role in lacking for role in roles):

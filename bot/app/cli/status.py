@@ -12,7 +12,7 @@ from bot.app.cli.safe import plain
 from bot.app.cli.terminal import counted, span_text
 
 if TYPE_CHECKING:
-    from bot.app.config.settings_model import Settings
+    from bot.app.config.settings import Settings
     from bot.domain.alarms import Incident
     from bot.domain.subscriptions import Subscriber
     from bot.pipeline.ports import Counts, Outbox, Row
@@ -42,7 +42,6 @@ def status(
     a source that fell silent or changed, an alarm that did not arrive for sure (for a week).
     """
     from bot.adapters.clock import SystemClock
-    from bot.app.life import heartbeat
 
     if alive:
         return _at_work(load_only_settings(context, config))
@@ -54,7 +53,7 @@ def status(
         untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
         failing = failing_places(store.outbox)
         unreadable = store.records.unreadable()
-    at_work = heartbeat(settings).is_alive(now)
+    at_work = settings.heartbeat.is_alive(now)
     if as_json:
         more = {
             "seen_at_work": at_work,
@@ -80,9 +79,8 @@ def status(
 
 def _at_work(settings: "Settings") -> int:
     from bot.adapters.clock import SystemClock
-    from bot.app.life import heartbeat
 
-    at_work = heartbeat(settings).is_alive(SystemClock().now())
+    at_work = settings.heartbeat.is_alive(SystemClock().now())
     typer.echo("at work" if at_work else "`paperboy run` is not at work here")
     return 0 if at_work else NEEDS_A_LOOK
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from bot.app.config.settings_model import Settings
-from bot.app.config.subscriptions_model import SubscriptionsForm
+from bot.app.config.settings import Settings
+from bot.app.config.subscriptions import SubscriptionsForm
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _FROM_ENVIRONMENT = {"$ref": "#/$defs/Environment"}

@@ -9,7 +9,6 @@ import pytest
 from bot.adapters.clock import SystemClock
 from bot.adapters.store import Store
 from bot.app.config.settings import load_settings
-from bot.app.life import heartbeat
 from bot.domain.alarms import Incident
 from bot.pipeline.ports import Outcome
 from bot.pipeline.ports.alarms import BulletinEnd
@@ -90,6 +89,6 @@ def test_a_healthcheck_looks_only_at_whether_somebody_is_at_work(
     assert paperboy("status").code == 1
     ran = paperboy("status", "--alive")
     assert (ran.code, ran.out) == (1, "`paperboy run` is not at work here\n")
-    heartbeat(load_settings(home / "config/paperboy.yaml", {})).beat(SystemClock().now())
+    load_settings(home / "config/paperboy.yaml", {}).heartbeat.beat(SystemClock().now())
     ran = paperboy("status", "--alive")
     assert (ran.code, ran.out) == (0, "at work\n")

@@ -6,7 +6,6 @@ import pytest
 
 from bot.adapters.clock import SystemClock
 from bot.app.config.settings import load_settings
-from bot.app.life import heartbeat
 from tests.app.cli.conftest import Paperboy
 
 
@@ -44,7 +43,7 @@ def test_a_folder_without_configuration_is_told_how_to_begin(
 
 def test_status_says_whether_run_is_at_work(home: Path, paperboy: Paperboy) -> None:
     assert "run          not seen at work by this user on this machine" in paperboy("status").out
-    alive = heartbeat(load_settings(home / "config/paperboy.yaml", {}))
+    alive = load_settings(home / "config/paperboy.yaml", {}).heartbeat
     alive.beat(SystemClock().now())
     try:
         assert "run          at work" in paperboy("status").out

@@ -16,7 +16,7 @@ from bot.app.config.addresses import (
     parse_transport,
     parse_web_address,
 )
-from bot.app.config.fields import Context
+from bot.app.config.validation import Context
 
 CONTEXT = Context(base=Path("/srv/paperboy"))
 

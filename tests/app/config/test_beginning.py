@@ -6,8 +6,7 @@ import pytest
 
 from bot.app.cli.check import check_files
 from bot.app.config.beginning import settings_template, write_templates
-from bot.app.config.settings import load_settings
-from bot.app.config.settings_model import Settings
+from bot.app.config.settings import Settings, load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.domain.errors import UsageError
 

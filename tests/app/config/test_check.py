@@ -130,4 +130,4 @@ def test_what_the_files_say_comes_with_the_findings() -> None:
     checked = examine(write("x: 1", PERSON), {})
     assert checked.settings is None
     assert [one.id for one in checked.subscribers] == ["a"]
-    assert str(checked.places["a", "rag"]) == "config/subscriptions.yaml:4:16: "
+    assert str(checked.positions["a", "rag"]) == "config/subscriptions.yaml:4:16: "

@@ -9,8 +9,7 @@ import pytest
 
 from bot.app.config.beginning import settings_template, subscriptions_template
 from bot.app.config.schema import schema
-from bot.app.config.yaml_nodes import Plain, Scalar, to_data
-from bot.app.config.yaml_reader import parse_document
+from bot.app.config.yaml import parse_document, to_data
 from tests.app.config.test_subscriptions import CONTRACT
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,15 +21,11 @@ def validator() -> Any:
     return jsonschema.Draft202012Validator(schema())
 
 
-def _plain(scalar: Scalar) -> Plain:
-    return scalar.plain
-
-
 def value(text: str) -> Any:
     """The file as an editor sees it: lists are lists, and variables are not filled in."""
     document = parse_document(text.encode(), "f.yaml")
     assert not document.faults
-    return json.loads(json.dumps(to_data(document.root, _plain)))
+    return json.loads(json.dumps(to_data(document.root)))
 
 
 @pytest.mark.parametrize(

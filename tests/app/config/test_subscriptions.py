@@ -218,7 +218,7 @@ def test_a_long_query_over_several_lines_is_named_on_one(file: Path) -> None:
         ("channels: [{atom: true, quizzes: true}]", "3:38: a feed has no quizzes; remove the key"),
         ("channels: [{atom: 1}]", "3:23: atom must be true or false, not '1'"),
         ("channels: [{atom: true, name: email}]", "3:35: name must not be the name of a kind of channel, not 'email'"),
-        ("channels: [telegram: 1, telegram: 1]", "3:39: the same place a second time; give each a `name:`"),
+        ("channels: [telegram: 1, telegram: 1]", "3:39: the same target a second time; give each a `name:`"),
         ("channels: [{email: a@b.c, name: x}, {atom: true, name: x}]", "3:60: a second channel named 'x'"),
         ("keywords: rag", "3:15: keywords must be a list like [a, b], not 'rag'"),
         ("keywords: [2024]", "3:16: each of keywords must be text, not '2024'; put it in quotes"),
@@ -297,10 +297,10 @@ def test_what_works_but_does_nothing_is_warned_of(file: Path) -> None:
     assert hint.startswith("4:14: query: 'or' in small letters is a word to find")
 
 
-def test_each_subscription_has_a_place_for_later_warnings(file: Path) -> None:
+def test_each_subscription_has_a_position_for_later_warnings(file: Path) -> None:
     file.write_text(CONTRACT)
-    places = read_subscribers(file).places
-    assert {name: (place.line, place.column) for (_, name), place in places.items()} == {
+    positions = read_subscribers(file).positions
+    assert {name: (place.line, place.column) for (_, name), place in positions.items()} == {
         "diffusion model": (15, 9),
         "agents": (17, 16),
         "author: Bernard Ghanem": (19, 15),

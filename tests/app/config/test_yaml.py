@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ruamel.yaml.nodes import MappingNode, ScalarNode
 
-from bot.app.config import yaml_reader
-from bot.app.config.yaml_nodes import MAX_FAULTS, Document, Items, Mapping, Scalar, plain_value, to_data
-from bot.app.config.yaml_reader import parse_document, read_document
+from bot.app.config import yaml
+from bot.app.config.yaml import MAX_FAULTS, Document, parse_document, plain_value, read_document, to_data
 from bot.domain.errors import ConfigError, UsageError
 
 
@@ -21,7 +21,7 @@ def read(text: str | bytes) -> Document:
 def data(text: str) -> object:
     document = read(text)
     assert not document.faults
-    return to_data(document.root, lambda scalar: scalar.plain)
+    return to_data(document.root)
 
 
 def found(text: str | bytes) -> list[str]:
@@ -42,27 +42,27 @@ def test_a_number_too_long_to_be_one_is_text() -> None:
 
 def test_keys_and_values_know_where_they_stand() -> None:
     document = read("site:\n  title: 'x'\nlist:\n  - one\n")
-    assert isinstance(document.root, Mapping)
+    assert isinstance(document.root, MappingNode)
     title = document.find(("site", "title"))
-    assert document.fault_at(title.start, "").column == 10
-    assert document.fault_at(title.key_start or 0, "").line == 2
-    assert document.fault_at(document.place_of(("list", 0)), "").column == 5
+    assert document.fault_at(title.offset, "").column == 10
+    assert document.fault_at(document.offset_of(("site", "title"), at_key=True), "").column == 3
+    assert document.fault_at(document.offset_of(("list", 0)), "").column == 5
 
 
-def test_a_path_that_leads_nowhere_has_the_place_of_the_last_thing_on_it() -> None:
+def test_a_path_that_leads_nowhere_has_the_offset_of_the_last_thing_on_it() -> None:
     document = read("site:\n  title: x\n")
-    assert document.place_of(("site", "titel")) == document.place_of(("site",))
-    assert document.place_of(("wach", "folders")) == 0
+    assert document.offset_of(("site", "titel")) == document.offset_of(("site",))
+    assert document.offset_of(("wach", "folders")) == 0
 
 
-def test_an_empty_value_has_the_place_of_its_key() -> None:
+def test_an_empty_value_has_the_offset_of_its_key() -> None:
     document = read("a: 1\nid:   \nb: 2\n")
-    assert document.place_of(("id",)) == 5
+    assert document.offset_of(("id",)) == 5
 
 
 def test_lines_count_as_in_an_editor_whatever_their_ending() -> None:
     document = read("x: 'no \u2028 break for an editor'\r\na: 1\rb: 2\n")
-    assert document.fault_at(document.place_of(("b",)), "").line == 3
+    assert document.fault_at(document.offset_of(("b",)), "").line == 3
 
 
 def test_a_byte_order_mark_does_not_move_the_first_column() -> None:
@@ -70,7 +70,7 @@ def test_a_byte_order_mark_does_not_move_the_first_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value", "position", "place"),
+    ("text", "value", "position", "offset"),
     [
         ("- plain text", "plain text", 6, 8),
         ("- 'quoted text'", "quoted text", 7, 10),
@@ -83,14 +83,13 @@ def test_a_byte_order_mark_does_not_move_the_first_column() -> None:
     ],
 )
 def test_a_character_of_a_value_is_found_in_the_file(
-    text: str, value: str, position: int, place: int
+    text: str, value: str, position: int, offset: int
 ) -> None:
     document = read(text)
-    assert isinstance(document.root, Items)
-    scalar = document.root.values[0]
-    assert isinstance(scalar, Scalar)
-    assert scalar.text == value
-    assert document.character_in(scalar, position) == place
+    scalar = document.find((0,)).node
+    assert isinstance(scalar, ScalarNode)
+    assert scalar.value == value
+    assert document.offset_in(scalar, position) == offset
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "---\n"])
@@ -162,7 +161,7 @@ def test_deep_nesting_is_refused_by_its_limit(opening: str) -> None:
 
 
 def test_too_many_values_are_refused_by_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yaml_reader, "MAX_VALUES", 1000)
+    monkeypatch.setattr(yaml, "MAX_VALUES", 1000)
     (fault,) = found("[" + "a," * 5000 + "]")
     assert fault == "1:2000: more than 1,000 values, the limit for one file"
 
@@ -170,7 +169,7 @@ def test_too_many_values_are_refused_by_their_limit(monkeypatch: pytest.MonkeyPa
 def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "big.yaml"
     with path.open("wb") as file:
-        file.truncate(yaml_reader.MAX_BYTES * 1000)
+        file.truncate(yaml.MAX_BYTES * 1000)
     (fault,) = read_document(path).faults
     assert str(fault) == f"{path}:1:1: larger than 8 MB, the limit for a configuration file"
 
