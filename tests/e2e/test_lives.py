@@ -99,7 +99,7 @@ def test_a_place_that_is_gone_is_seen_everywhere_and_revived_by_outbox_retry(
     one_pass(seeded, monkeypatch)
     assert bot_api.messages == []
     waiting = [row["key"] for row in paperboy("outbox", "list", "--json").json]
-    assert "1 suspended place tried again" in paperboy("outbox", "retry", *waiting).out
+    assert "1 suspended target tried again" in paperboy("outbox", "retry", *waiting).out
     one_pass(seeded, monkeypatch)
     assert len(bot_api.messages) == 1
     assert "suspended" not in paperboy("status").out
@@ -125,7 +125,7 @@ def test_of_two_processes_on_one_sqlite_state_one_asks_for_updates(
     bot_api.chat(CHAT)
     with running(seeded) as one, running(seeded) as other:
         eventually(lambda: bot_api.calls["getUpdates"] > 0 and bool(bot_api.messages))
-        said = "".join(map(_until_at_work, (one, other)))
+        said = "".join(map(_until_running, (one, other)))
         assert paperboy("status", "--alive").code == 0
         said += _both(one, other)
     assert len(bot_api.messages) == 1
@@ -133,10 +133,10 @@ def test_of_two_processes_on_one_sqlite_state_one_asks_for_updates(
     assert "second_poller" not in said
 
 
-def _until_at_work(process: "subprocess.Popen[str]") -> str:
+def _until_running(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     said = ""
-    while "is at work" not in said:
+    while "is running" not in said:
         line = process.stdout.readline()
         assert line, f"it ended: {said}"
         said += line

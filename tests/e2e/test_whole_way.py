@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from bot.app import wiring
+from bot.app.cli.once import look_around, run_once
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
-from bot.app.once import look_around, run_once
 from bot.pipeline.dispatch import Rules
 from tests.e2e.conftest import CHAT
 from tests.rigs.botapi import BotApi, SentPoll

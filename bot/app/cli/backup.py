@@ -1,12 +1,12 @@
-"""`paperboy backup`: a copy of the state, while paperboy runs."""
+"""`paperboy backup`: copies the state, also while paperboy runs."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bot.app.cli.options import ConfigOption, JsonOption, load_only_settings, say_json
-from bot.app.cli.safe import plain
+from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, say_json
+from bot.app.cli.terminal import plain
 from bot.domain.errors import UsageError
 
 
@@ -30,7 +30,7 @@ def backup(
             "backup copies SQLite states; for PostgreSQL use pg_dump, which copies while all run"
         )
     if file.is_dir():
-        raise UsageError(f"{plain(str(file))} is a folder; name the file that the copy becomes")
+        raise UsageError(f"{plain(str(file))} is a folder; name a file for the copy")
     if file.resolve() == state.resolve():
         raise UsageError(f"{plain(str(file))} is the state itself; name another file")
     size = back_up(state, file)

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.opened import opened
-from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
-from bot.app.cli.safe import plain
-from bot.app.cli.terminal import Style, style_of
+from bot.app.cli.context import ConfigOption, JsonOption, load, open_state, say_json
+from bot.app.cli.terminal import Style, plain, style_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,12 +47,12 @@ def _examined(
 ) -> "Iterator[Finding]":
     from bot.adapters.clock import SystemClock
     from bot.app import channel_checks
-    from bot.app.cli.status import UNTOLD_SHOWN, failing_places
+    from bot.app.cli.status import UNTOLD_SHOWN, failing_targets
     from bot.domain.audience import Audience
     from bot.pipeline.doctor import Doctor
     from bot.pipeline.likeness import LikenessDesk
 
-    with opened(settings) as store:
+    with open_state(settings) as store:
         now = SystemClock().now()
         audience = Audience(subscribers, LikenessDesk(store.shelf))
         look = Doctor(store.records, store.shelf, audience, now.date())
@@ -64,7 +62,7 @@ def _examined(
         yield from look.subscriptions()
         yield from channel_checks.channel_findings(settings)
         yield from channel_checks.life_findings(counts)
-        yield from channel_checks.failing_findings(failing_places(store.outbox))
+        yield from channel_checks.failing_findings(failing_targets(store.outbox))
         yield from channel_checks.incident_findings(store.incidents.open_incidents())
         yield from channel_checks.untold_findings(store.bulletins.untold_bulletins(now - UNTOLD_SHOWN))
     if online:

@@ -5,9 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.lookup import the_paper, the_subscriber
-from bot.app.cli.opened import opened
-from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
+from bot.app.cli.context import (
+    ConfigOption,
+    JsonOption,
+    find_subscriber,
+    load,
+    open_state,
+    parse_paper,
+    say_json,
+)
 from bot.app.cli.terminal import style_of
 from bot.domain.errors import UsageError
 
@@ -30,10 +36,10 @@ def explain(
     from bot.app.cli.explain_text import story_lines
     from bot.pipeline.explain import story
 
-    paper_id = the_paper(paper)
+    paper_id = parse_paper(paper)
     settings, subscribers = load(context, config)
-    person = the_subscriber(subscriber, subscribers)
-    with opened(settings, in_rows=True) as store:
+    person = find_subscriber(subscriber, subscribers)
+    with open_state(settings, in_rows=True) as store:
         told = story(
             paper_id,
             person,

@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.app.cli.safe import plain
-from bot.app.cli.terminal import Style
+from bot.app.cli.terminal import Style, plain
 from bot.domain.timing import schedule_text
 
 if TYPE_CHECKING:

@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.lookup import the_subscriber
-from bot.app.cli.opened import opened
-from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
-from bot.app.cli.safe import plain
-from bot.app.cli.terminal import Style, style_of
+from bot.app.cli.context import ConfigOption, JsonOption, find_subscriber, load, open_state, say_json
+from bot.app.cli.terminal import Style, plain, style_of
 from bot.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,8 +32,8 @@ def ledger(
 
     asked = _day(date)
     settings, subscribers = load(context, config)
-    person = the_subscriber(subscriber, subscribers)
-    with opened(settings, in_rows=True) as store:
+    person = find_subscriber(subscriber, subscribers)
+    with open_state(settings, in_rows=True) as store:
         day = asked or store.records.newest_day()
         if day is None:
             raise UsageError("no digest has been read yet; `paperboy once` reads the watched folders")

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.opened import opened
-from bot.app.cli.options import ConfigOption, JsonOption, load_only_settings, say_json
+from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, open_state, say_json
 from bot.app.cli.terminal import caret, style_of
 from bot.domain.errors import QuerySyntaxError, UsageError
 
@@ -66,7 +65,7 @@ def _sift(settings: "Settings", days: int, previewer: "Previewer") -> "Sifted":
         glanced = glance_at_papers(settings.sqlite_file, days, previewer.wants)
         if glanced is not None:
             return glanced
-    with opened(settings) as store:
+    with open_state(settings) as store:
         return store.records.sift(days, previewer.wants)
 
 

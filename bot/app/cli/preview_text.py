@@ -4,8 +4,7 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from bot.app.cli.safe import plain
-from bot.app.cli.terminal import Style, bar, excerpt
+from bot.app.cli.terminal import Style, bar, excerpt, plain
 
 if TYPE_CHECKING:
     from bot.domain.notices import Why

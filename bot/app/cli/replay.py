@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.app.cli.options import JsonOption, interactive, say_json
-from bot.app.cli.safe import plain
-from bot.app.cli.terminal import counted, span_text
+from bot.app.cli.context import JsonOption, interactive, say_json
+from bot.app.cli.terminal import counted, plain, span_text
 
 if TYPE_CHECKING:
     from bot.pipeline.replay import Scorecard

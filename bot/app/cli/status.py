@@ -1,4 +1,4 @@
-"""`paperboy status`: how things stand."""
+"""`paperboy status`: counts, and what needs a look."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.opened import opened
-from bot.app.cli.options import ConfigOption, JsonOption, load, load_only_settings, say_json
-from bot.app.cli.safe import plain
-from bot.app.cli.terminal import counted, span_text
+from bot.app.cli.context import ConfigOption, JsonOption, load, load_only_settings, open_state, say_json
+from bot.app.cli.terminal import counted, plain, span_text
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
@@ -20,9 +18,9 @@ if TYPE_CHECKING:
 
 NEEDS_A_LOOK = 1
 _LOOKED_AT, _NAMED = 5_000, 10
-"""So many of the oldest deliveries are looked at for what is failing; so many places are named."""
+"""Number of the oldest deliveries that are searched for failures; number of lines of a kind that are printed."""
 UNTOLD_SHOWN = timedelta(days=7)
-"""So long an alarm is shown that did not arrive for sure."""
+"""An alarm that did not arrive is shown for so long."""
 
 
 def status(
@@ -30,33 +28,33 @@ def status(
     alive: Annotated[
         bool,
         typer.Option(
-            "--alive", help="Only whether `run` is at work here: exit 0 or 1, whatever else is wrong."
+            "--alive", help="Only whether `run` is running here: exit 0 or 1, whatever else is wrong."
         ),
     ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> int:
-    """Show how things stand.
+    """Show counts, and what needs a look.
 
-    What was read, what waits, what went wrong. Exit 1 when something needs a look: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
-    a source that fell silent or changed, an alarm that did not arrive for sure (for a week).
+    Exit 1 when something does: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
+    a source that fell silent or changed, an alarm of the last week that did not arrive for sure.
     """
     from bot.adapters.clock import SystemClock
 
     if alive:
-        return _at_work(load_only_settings(context, config))
+        return _running(load_only_settings(context, config))
     settings, subscribers = load(context, config)
     now = SystemClock().now()
-    with opened(settings) as store:
+    with open_state(settings) as store:
         counts = store.outbox.counts(now)
         incidents = store.incidents.open_incidents()
         untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
-        failing = failing_places(store.outbox)
+        failing = failing_targets(store.outbox)
         unreadable = store.records.unreadable()
-    at_work = settings.heartbeat.is_alive(now)
+    running = settings.heartbeat.is_alive(now)
     if as_json:
         more = {
-            "seen_at_work": at_work,
+            "running": running,
             "unreadable": unreadable,
             "incidents": incidents_json(incidents),
             "alarms_not_sent": untold_json(untold),
@@ -65,7 +63,7 @@ def status(
         say_json(status_json(counts, subscribers) | more)
     else:
         for line in (
-            "run          " + ("at work" if at_work else "not seen at work by this user on this machine"),
+            "run          " + ("running" if running else "not seen running by this user on this machine"),
             *status_lines(counts, subscribers),
             *unreadable_lines(unreadable),
             *failing_lines(failing),
@@ -73,37 +71,37 @@ def status(
             *untold_lines(untold),
         ):
             typer.echo(line)
-    failed = any(one.state in ("uncertain", "dead") for one in untold)
+    failed = any(alarm.state in ("uncertain", "dead") for alarm in untold)
     return NEEDS_A_LOOK if needs_a_look(counts) or incidents or failed else 0
 
 
-def _at_work(settings: "Settings") -> int:
+def _running(settings: "Settings") -> int:
     from bot.adapters.clock import SystemClock
 
-    at_work = settings.heartbeat.is_alive(SystemClock().now())
-    typer.echo("at work" if at_work else "`paperboy run` is not at work here")
-    return 0 if at_work else NEEDS_A_LOOK
+    running = settings.heartbeat.is_alive(SystemClock().now())
+    typer.echo("running" if running else "`paperboy run` is not running here")
+    return 0 if running else NEEDS_A_LOOK
 
 
 def needs_a_look(counts: "Counts") -> bool:
-    """True where the operator should act."""
+    """True if the operator should act."""
     return bool(_stuck(counts) or counts.stopped or counts.unreadable)
 
 
 def _stuck(counts: "Counts") -> int:
-    """Deliveries that wait for the operator's hand."""
+    """Number of deliveries that wait for the operator."""
     return counts.deliveries["dead"] - counts.given_up + counts.deliveries["uncertain"]
 
 
 def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict[str, Any]:
-    """In the form that the contract fixes."""
+    """The JSON of `status --json`; its names are fixed."""
     return {
         "digests": counts.digests,
         "entries": counts.entries,
         "papers": counts.papers,
         "quizzes": counts.quizzes,
         "subscribers": len(subscribers),
-        "subscriptions": sum(len(one.subscriptions) for one in subscribers),
+        "subscriptions": sum(len(subscriber.subscriptions) for subscriber in subscribers),
         "deliveries": dict(counts.deliveries),
         "channels": {
             kind: {
@@ -121,27 +119,27 @@ def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict
     }
 
 
-def failing_places(outbox: "Outbox") -> "dict[str, Row]":
-    """By place the oldest delivery that was tried, did not go out, and goes again."""
-    found: dict[str, Row] = {}
+def failing_targets(outbox: "Outbox") -> "dict[str, Row]":
+    """By target: the oldest delivery that failed and will be tried again."""
+    failing: dict[str, Row] = {}
     for row in outbox.list_rows(states=("pending",), keys=(), limit=_LOOKED_AT):
         if row.attempts and row.error:
-            found.setdefault(row.target, row)
-    return found
+            failing.setdefault(row.target, row)
+    return failing
 
 
 def unreadable_lines(unreadable: "Mapping[str, str]") -> list[str]:
-    """Files in the watched folders that gave no digest, with why."""
+    """Lines about files in the watched folders that gave no digest: name and reason."""
     lines = [
-        f"unreadable   {plain(name)}: {plain(why.removeprefix(f'{name}: '))}"
-        for name, why in list(unreadable.items())[:_NAMED]
+        f"unreadable   {plain(name)}: {plain(reason.removeprefix(f'{name}: '))}"
+        for name, reason in list(unreadable.items())[:_NAMED]
     ]
     more = len(unreadable) - _NAMED
     return [*lines, *([f"             and {counted(more, 'more file', 'more files')}"] if more > 0 else [])]
 
 
 def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | None]]:
-    """What is tried again and again, for machines."""
+    """Failing deliveries as JSON."""
     return [
         {
             "target": target,
@@ -154,64 +152,64 @@ def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | Non
 
 
 def failing_lines(failing: "Mapping[str, Row]") -> list[str]:
-    """The same for people, the oldest first."""
+    """Lines about failing deliveries, oldest first."""
     lines = [
         f"tried again  {plain(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {plain(row.error or '')}"
         for target, row in list(failing.items())[:_NAMED]
     ]
     more = len(failing) - _NAMED
-    return [*lines, *([f"             and {more} more places"] if more > 0 else [])]
+    return [*lines, *([f"             and {more} more targets"] if more > 0 else [])]
 
 
 def incidents_json(incidents: "Sequence[Incident]") -> list[dict[str, str]]:
-    """What is wrong with sources and channels, for machines."""
+    """Open incidents as JSON."""
     return [
         {
-            "area": one.area,
-            "source": one.source,
-            "kind": one.kind,
-            "what": one.what,
-            "since": one.since.isoformat(),
+            "area": incident.area,
+            "source": incident.source,
+            "kind": incident.kind,
+            "what": incident.what,
+            "since": incident.since.isoformat(),
         }
-        for one in incidents
+        for incident in incidents
     ]
 
 
 def untold_json(untold: "Sequence[UntoldBulletin]") -> list[dict[str, str | None]]:
-    """Alarms that did not arrive for sure, for machines."""
+    """Alarms that did not arrive for sure, as JSON."""
     return [
         {
-            "target": one.target,
-            "subject": one.subject,
-            "state": one.state,
-            "error": one.error,
-            "created_at": one.created_at.isoformat(),
+            "target": alarm.target,
+            "subject": alarm.subject,
+            "state": alarm.state,
+            "error": alarm.error,
+            "created_at": alarm.created_at.isoformat(),
         }
-        for one in untold
+        for alarm in untold
     ]
 
 
 def untold_lines(untold: "Sequence[UntoldBulletin]") -> list[str]:
-    """The same for people."""
+    """Lines about alarms that did not arrive for sure."""
     return [
-        f"ALARM        {one.state} to {plain(one.target)}: {plain(one.subject)}"
-        + (f" ({plain(one.error)})" if one.error else "")
-        for one in untold
+        f"ALARM        {alarm.state} to {plain(alarm.target)}: {plain(alarm.subject)}"
+        + (f" ({plain(alarm.error)})" if alarm.error else "")
+        for alarm in untold
     ]
 
 
 def incident_lines(incidents: "Sequence[Incident]") -> list[str]:
-    """The same for people."""
+    """Lines about open incidents."""
     return [
-        f"{'SOURCE' if one.area == 'sources' else 'CHANNEL':<11}  {plain(one.source)}: {one.kind} ({plain(one.what)}), "
-        f"noticed {one.since:%Y-%m-%d %H:%M} UTC"
-        for one in incidents
+        f"{'SOURCE' if incident.area == 'sources' else 'CHANNEL':<11}  {plain(incident.source)}: {incident.kind} ({plain(incident.what)}), "
+        f"since {incident.since:%Y-%m-%d %H:%M} UTC"
+        for incident in incidents
     ]
 
 
 def status_lines(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> list[str]:
-    """The same for people, most urgent last, where the eye is."""
-    subscriptions = sum(len(one.subscriptions) for one in subscribers)
+    """Lines about counts and stops, the most urgent last."""
+    subscriptions = sum(len(subscriber.subscriptions) for subscriber in subscribers)
     lines = [
         f"papers       {counts.papers} from {counted(counts.digests, 'digest')} "
         f"({counted(counts.entries, 'entry', 'entries')}), {counted(counts.quizzes, 'quiz question')}",

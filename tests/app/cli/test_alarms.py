@@ -76,19 +76,19 @@ def test_a_mailbox_that_is_full_is_seen_while_it_is_tried_again(home: Path, pape
     ran = paperboy("status")
     assert ran.code == 0
     assert f"tried again  email:0@example.org since {now:%Y-%m-%d %H:%M} UTC: {said}" in ran.out
-    assert "and 2 more places" in ran.out
+    assert "and 2 more targets" in ran.out
     assert len(paperboy("status", "--json").json["failing"]) == 12
     assert f"1 try so far: {said}" in paperboy("doctor").out
 
 
-def test_a_healthcheck_looks_only_at_whether_somebody_is_at_work(
+def test_a_healthcheck_looks_only_at_whether_somebody_is_running(
     home: Path, paperboy: Paperboy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     a_state(home, "uncertain")
     assert paperboy("status").code == 1
     ran = paperboy("status", "--alive")
-    assert (ran.code, ran.out) == (1, "`paperboy run` is not at work here\n")
+    assert (ran.code, ran.out) == (1, "`paperboy run` is not running here\n")
     load_settings(home / "config/paperboy.yaml", {}).heartbeat.beat(SystemClock().now())
     ran = paperboy("status", "--alive")
-    assert (ran.code, ran.out) == (0, "at work\n")
+    assert (ran.code, ran.out) == (0, "running\n")

@@ -41,13 +41,13 @@ def test_a_folder_without_configuration_is_told_how_to_begin(
     assert not list(tmp_path.iterdir())
 
 
-def test_status_says_whether_run_is_at_work(home: Path, paperboy: Paperboy) -> None:
-    assert "run          not seen at work by this user on this machine" in paperboy("status").out
+def test_status_says_whether_run_is_running(home: Path, paperboy: Paperboy) -> None:
+    assert "run          not seen running by this user on this machine" in paperboy("status").out
     alive = load_settings(home / "config/paperboy.yaml", {}).heartbeat
     alive.beat(SystemClock().now())
     try:
-        assert "run          at work" in paperboy("status").out
-        assert paperboy("status", "--json").json["seen_at_work"] is True
+        assert "run          running" in paperboy("status").out
+        assert paperboy("status", "--json").json["running"] is True
     finally:
         alive.end()
 

@@ -1,14 +1,17 @@
 """`init` writes two files that work as written, and never over anything."""
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from bot.app.cli.check import check_files
-from bot.app.config.beginning import settings_template, write_templates
+from bot.app.cli.check import examine
+from bot.app.cli.init import settings_template, wait_for_start, write_templates
 from bot.app.config.settings import Settings, load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.domain.errors import UsageError
+from tests.rigs.botapi import BotApi
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -20,8 +23,9 @@ def test_both_files_work_as_written(tmp_path: Path, folder: str, chat_id: int | 
     (tmp_path / folder / "seeds").mkdir()
     (tmp_path / "seeds").mkdir()
     written = write_templates(tmp_path / folder, chat_id=chat_id)
-    assert written == [tmp_path / folder / "paperboy.yaml", tmp_path / folder / "subscriptions.yaml"]
-    assert check_files(written[0], {}) == ((), ())
+    assert written == (tmp_path / folder / "paperboy.yaml", tmp_path / folder / "subscriptions.yaml")
+    checked = examine(written[0], {})
+    assert (checked.faults, checked.warnings) == ((), ())
     settings = load_settings(written[0], {})
     assert settings.subscriptions == written[1]
     (me,) = load_subscribers(settings.subscriptions)
@@ -92,3 +96,27 @@ def test_the_settings_file_may_have_another_name(tmp_path: Path) -> None:
 
 def test_the_shipped_settings_are_what_init_writes() -> None:
     assert (ROOT / "config" / "paperboy.yaml").read_text() == settings_template()
+
+
+def test_the_first_start_gives_the_chats_id() -> None:
+    said: list[str] = []
+    with BotApi.in_thread() as api:
+        chat = api.chat(4711)
+
+        def talk() -> None:
+            while not said:
+                time.sleep(0.01)
+            api.say(chat, "hello?")
+            api.say(chat, "/start")
+
+        person = threading.Thread(target=talk)
+        person.start()
+        assert wait_for_start(api.token, say=said.append, api_url=api.url) == 4711
+        person.join()
+    assert "t.me/paperboy_bot" in said[0]
+
+
+def test_a_refused_token_is_a_usage_error_that_does_not_repeat_it() -> None:
+    with BotApi.in_thread() as api, pytest.raises(UsageError) as refused:
+        wait_for_start("1:WRONG-secret-token", say=lambda _: None, api_url=api.url)
+    assert "WRONG" not in str(refused.value)

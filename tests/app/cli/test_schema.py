@@ -7,8 +7,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bot.app.config.beginning import settings_template, subscriptions_template
-from bot.app.config.schema import schema
+from bot.app.cli.check import json_schema
+from bot.app.cli.init import settings_template, subscriptions_template
 from bot.app.config.yaml import parse_document, to_data
 from tests.app.config.test_subscriptions import CONTRACT
 
@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="module")
 def validator() -> Any:
-    jsonschema.Draft202012Validator.check_schema(schema())
-    return jsonschema.Draft202012Validator(schema())
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    return jsonschema.Draft202012Validator(json_schema())
 
 
 def value(text: str) -> Any:
@@ -54,7 +54,7 @@ def test_what_the_program_takes_the_schema_takes(validator: Any, text: str) -> N
 def test_the_shipped_files_fit_their_own_schema(validator: Any, name: str) -> None:
     found = value((ROOT / "config" / name).read_text())
     validator.validate(found)
-    own = {"$ref": f"#/$defs/{name}", "$defs": schema()["$defs"]}
+    own = {"$ref": f"#/$defs/{name}", "$defs": json_schema()["$defs"]}
     jsonschema.Draft202012Validator(own).validate(found)
 
 
@@ -91,7 +91,7 @@ def test_what_an_editor_should_mark_the_schema_refuses(validator: Any, text: str
 
 
 def test_every_key_is_described() -> None:
-    parts = schema()["$defs"]
+    parts = json_schema()["$defs"]
     sections = [part for part in parts.values() if "properties" in part]
     undescribed = [
         key
@@ -104,8 +104,8 @@ def test_every_key_is_described() -> None:
 
 
 def test_the_schema_is_the_same_text_every_time_and_names_every_key_of_the_contract() -> None:
-    assert json.dumps(schema()) == json.dumps(schema())
-    parts = schema()["$defs"]
+    assert json.dumps(json_schema()) == json.dumps(json_schema())
+    parts = json_schema()["$defs"]
     assert list(parts["paperboy.yaml"]["properties"]) == [
         "site", "watch", "first_run", "state", "subscriptions", "atom", "web", "email", "telegram", "quiz",
         "source_alarm",

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.options import say_json
-from bot.app.cli.safe import plain
-from bot.app.cli.terminal import counted
+from bot.app.cli.context import say_json
+from bot.app.cli.terminal import counted, plain
 from bot.domain.errors import DigestError, NotADigest, UsageError
 
 if TYPE_CHECKING:
@@ -26,24 +25,27 @@ def read(
 ) -> int:
     """Show what the readers find in digest files.
 
-    Exit 1 when something in them could not be used, 2 when one is no digest at all.
+    Exit 1 when something in them could not be used, 2 when a file is no digest at all.
     """
     if language not in LANGUAGES:
-        raise UsageError(f"--language {plain(language)}: there is no such half; use {' or '.join(LANGUAGES)}")
+        raise UsageError(
+            f"--language {plain(language)}: there is no such language; use {' or '.join(LANGUAGES)}"
+        )
     worst = 0
     for path in _expanded(files):
-        worst = max(worst, _read_one(path, language, as_json=as_json))
+        worst = max(worst, _read_file(path, language, as_json=as_json))
     return worst
 
 
 def _expanded(paths: list[Path]) -> list[Path]:
-    found: list[Path] = []
+    """The files, with those below a folder in place of the folder."""
+    files: list[Path] = []
     for path in paths:
-        found += sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    return found
+        files += sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return files
 
 
-def _read_one(path: Path, language: str, *, as_json: bool) -> int:
+def _read_file(path: Path, language: str, *, as_json: bool) -> int:
     from bot.app.wiring import read as read_digest
 
     try:
@@ -67,7 +69,7 @@ def _content(path: Path) -> bytes:
 
 
 def digest_json(digest: "Digest", language: str) -> dict[str, Any]:
-    """The digest in the form that the contract fixes."""
+    """The JSON of `read --json`; its names are fixed."""
     return {
         "date": digest.date.isoformat() if digest.date else None,
         "kind": digest.kind,

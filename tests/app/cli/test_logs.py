@@ -4,8 +4,8 @@ import json
 import logging
 import sys
 
-from bot.app import logs
-from bot.app.cli.safe import plain
+from bot.app.cli import context
+from bot.app.cli.terminal import plain
 
 NASTY = "\x1b[31mred\x07\u202egnp.exe\nsecond line"
 
@@ -17,7 +17,7 @@ def record(message: str, **fields: object) -> logging.LogRecord:
 
 
 def test_a_field_cannot_steer_the_terminal_or_begin_a_new_line() -> None:
-    text = logs.TextFormat().format(record("digest.problem", file=NASTY))
+    text = context.TextFormat().format(record("digest.problem", file=NASTY))
     assert "\x1b" not in text
     assert "\x07" not in text
     assert "\u202e" not in text
@@ -31,7 +31,7 @@ def test_plain_keeps_every_letter_and_loses_every_control() -> None:
 
 
 def test_json_logs_are_one_object_a_line_with_the_fields() -> None:
-    line = logs.JsonFormat().format(record("delivery.sent", batch="b1", papers=3, error=NASTY))
+    line = context.JsonFormat().format(record("delivery.sent", batch="b1", papers=3, error=NASTY))
     parts = json.loads(line)
     assert len(line.splitlines()) == 1
     assert (parts["event"], parts["batch"], parts["papers"], parts["level"]) == (
@@ -47,15 +47,15 @@ def test_an_exception_is_told_in_both_forms() -> None:
         raise RuntimeError("broken pipe")
     except RuntimeError:
         failed.exc_info = sys.exc_info()
-    assert "broken pipe" in logs.TextFormat().format(failed)
-    assert "broken pipe" in json.loads(logs.JsonFormat().format(failed))["exception"]
+    assert "broken pipe" in context.TextFormat().format(failed)
+    assert "broken pipe" in json.loads(context.JsonFormat().format(failed))["exception"]
 
 
 def test_libraries_that_name_tokens_in_addresses_stay_quiet() -> None:
     before = {name: logging.getLogger(name).level for name in ("httpx", "telegram", "")}
     handlers = logging.getLogger().handlers[:]
     try:
-        logs.start(2)
+        context.start_logs(2)
         assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
         assert logging.getLogger("bot").isEnabledFor(logging.DEBUG)
     finally:

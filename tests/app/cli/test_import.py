@@ -9,7 +9,7 @@ from tests.app.cli.conftest import Paperboy
 def test_history_is_read_and_nobody_is_told_now_or_later(home: Path, paperboy: Paperboy, seeds: Path) -> None:
     done = paperboy("import", seeds)
     assert (done.code, done.err) == (0, "")
-    assert "5 digests of 5 files: 83 entries, 82 new papers; nobody is told of them" in done.out
+    assert "5 digests of 5 files: 83 entries, 82 new papers; nothing of them is sent" in done.out
     once = paperboy("once")
     assert "nothing was due" in once.out
     status = paperboy("status", "--json").json
@@ -35,7 +35,7 @@ def test_a_stop_says_how_to_go_on(home: Path, paperboy: Paperboy, seeds: Path, m
         calls.append(len(files))
         return real(self, files, *rest, **more)
 
-    monkeypatch.setattr("bot.app.cli.importing._TOGETHER", 2)
+    monkeypatch.setattr("bot.app.cli.import_._FILES_A_STEP", 2)
     monkeypatch.setattr(Ingest, "take_in", stopped)
     ran = paperboy("import", seeds)
     assert ran.code == 130
