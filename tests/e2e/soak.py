@@ -22,8 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.adapters.fakes import LoopClock, VirtualLoop
-from bot.app.replaying import prepare, replay
+from bot.app.replay.fakes import LoopClock, VirtualLoop
+from bot.app.replay.scenario import prepare, replay
 from bot.domain.routing import question_part
 from tests.builders import NOW, a_quiz
 from tests.conftest import ROOT
@@ -67,9 +67,9 @@ def corpus() -> list[Path]:
 
 def replayed(rng: random.Random) -> Score:
     """Some weeks of digests for made-up people before failing services."""
-    play = prepare(corpus(), subscribers=20, faults=True, seed=rng.randrange(10**9))
-    start = rng.randrange(max(len(play.issues) - 20, 1))
-    card = replay(replace(play, issues=play.issues[start : start + 20]))
+    scenario = prepare(corpus(), subscribers=20, faults=True, seed=rng.randrange(10**9))
+    start = rng.randrange(max(len(scenario.digests) - 20, 1))
+    card = replay(replace(scenario, digests=scenario.digests[start : start + 20]))
     return Score(
         part="replay with faults",
         expected=card.expected,

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from bot.adapters.fakes import LoopClock, VirtualLoop
 from bot.adapters.store import Store
 from bot.app.config.subscriptions import SubscriptionsReloader
+from bot.app.replay.fakes import LoopClock, VirtualLoop
 from bot.domain.errors import StateError
 from tests.builders import NOW, a_delivery, a_paper
 from tests.e2e.test_whole_way import TABLE, running

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.fakes.time import LoopClock, VirtualLoop
+from bot.app.replay.fakes import LoopClock, VirtualLoop
 from bot.app.wiring import House
 from bot.domain.routing import question_part
 from tests.builders import NOW, a_quiz

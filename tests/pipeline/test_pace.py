@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from bot.adapters.fakes.time import LoopClock, VirtualLoop
 from bot.app.channels import CROWD, TELEGRAM_LIMITS
+from bot.app.replay.fakes import LoopClock, VirtualLoop
 from bot.domain.delivery import Target
 from bot.pipeline.pace import AHEAD, Limits, Pace, Turn
 from tests.builders import NOW

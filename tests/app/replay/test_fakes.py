@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.adapters.fakes import LoopClock, VirtualLoop
+from bot.app.replay.fakes import LoopClock, VirtualLoop
 from bot.domain.errors import UsageError
 from tests.builders import NOW
 
@@ -47,7 +47,7 @@ def test_threads_work_at_once_and_their_errors_come_back() -> None:
 def test_waiting_for_what_never_happens_is_said_instead_of_waiting() -> None:
     runner = asyncio.Runner(loop_factory=VirtualLoop)
     loop = runner.get_loop()
-    with pytest.raises(UsageError, match="never happen"):
+    with pytest.raises(UsageError, match="deadlock"):
         loop.run_until_complete(loop.create_future())
     loop.close()
 
