@@ -86,7 +86,7 @@ def test_a_torn_file_costs_nobody_a_match(home: Path, caplog: pytest.LogCaptureF
     assert saved.read_bytes() == whole
 
 
-def test_a_rehearsal_leaves_no_index_behind(home: Path) -> None:
+def test_a_dry_run_leaves_no_index_behind(home: Path) -> None:
     settings = load_settings(home / "paperboy.yaml", {})
     people = load_subscribers(settings.subscriptions)
     house = wiring.build(settings, people, state_url=f"sqlite:///{home / 'copy.sqlite3'}")

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.resources import as_file, files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import typer
 
 from bot.app.cli.once import DryRunMessage, DryRunPublisher, look_around, run_once
 from bot.domain.errors import UsageError
-from bot.domain.subscriptions import ChannelKind
 
 if TYPE_CHECKING:
+    from bot.domain.subscriptions import ChannelKind
     from bot.pipeline.ingest import Taken
 
 _SETTINGS = "site: {title: Paperboy demo}\nwatch: {folders: [SEEDS]}\nweb: {listen: ''}\nfirst_run: 3\n"
@@ -48,6 +46,8 @@ def demo() -> int:
 
 def show(say: Callable[[str], object]) -> None:
     """Prints an alert, a quiz, a mail and a feed made from the seeds."""
+    from tempfile import TemporaryDirectory
+
     with _seeds() as seeds, TemporaryDirectory(prefix="paperboy-demo-") as folder:
         config = Path(folder) / "paperboy.yaml"
         config.write_text(_SETTINGS.replace("SEEDS", str(seeds)) + "subscriptions: subscriptions.yaml\n")
@@ -112,6 +112,8 @@ def _excerpt(text: str, max_lines: int) -> str:
 @contextmanager
 def _seeds() -> Iterator[Path]:
     """The folder of seeds: of the checkout, or of the installed package."""
+    from importlib.resources import as_file, files
+
     checkout = Path(__file__).resolve().parents[3] / "seeds"
     if checkout.is_dir():
         yield checkout

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,6 +59,8 @@ def settings_template(*, subscriptions: str = _SUBSCRIPTIONS) -> str:
 
     It is config/paperboy.yaml, which the wheel carries beside the other template.
     """
+    from importlib.resources import files
+
     packaged = files("bot.app.config") / "templates" / DEFAULT_CONFIG.name
     checkout = Path(__file__).resolve().parents[3] / DEFAULT_CONFIG
     text = (packaged if packaged.is_file() else checkout).read_text(encoding="utf-8")
@@ -70,6 +71,8 @@ def settings_template(*, subscriptions: str = _SUBSCRIPTIONS) -> str:
 
 def subscriptions_template(*, chat_id: int | None = None) -> str:
     """The text of a new subscriptions.yaml with one subscriber: the Telegram chat, or a private feed."""
+    from importlib.resources import files
+
     channels = _WITHOUT_CHAT if chat_id is None else _WITH_CHAT.format(chat_id=chat_id)
     template = files("bot.app.config") / "templates" / SUBSCRIPTIONS_NAME
     return template.read_text(encoding="utf-8").replace("{channels}\n", channels + _OTHER_CHANNELS)

@@ -1,4 +1,7 @@
-"""The `paperboy` program: its commands, and exit codes for errors."""
+"""The `paperboy` program: its commands, and exit codes for errors.
+
+Commands import clients, the store and pydantic inside their functions, so `--help` and `version` stay fast.
+"""
 
 import logging
 import os

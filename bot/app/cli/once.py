@@ -1,16 +1,12 @@
 """`paperboy once`: one pass over the folders, as a command or as a dry run."""
 
 import dataclasses
-import hashlib
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,16 +24,15 @@ from bot.app.cli.context import (
 )
 from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look
 from bot.app.cli.terminal import counted, plain
-from bot.domain.arrivals import USUAL, Found, Settling, Skipped
-from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import DigestError, StateError, UsageError
-from bot.domain.feeds import Feed
-from bot.domain.subscriptions import ChannelKind
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
     from bot.app.wiring import House
-    from bot.domain.subscriptions import Subscriber
+    from bot.domain.arrivals import Found, Skipped
+    from bot.domain.delivery import Parcel, Receipt
+    from bot.domain.feeds import Feed
+    from bot.domain.subscriptions import ChannelKind, Subscriber
     from bot.pipeline.ingest import Taken
 
 _PATIENCE = timedelta(seconds=10)
@@ -45,7 +40,7 @@ _PATIENCE = timedelta(seconds=10)
 _RATE_LIMITED = timedelta(seconds=5)
 """Deliveries that are due within this time wait for a rate limit only, so the pass waits for them."""
 _LONGEST = timedelta(minutes=30)
-_DRY_RUN_CHANNELS: tuple[ChannelKind, ...] = ("telegram", "email")
+_DRY_RUN_CHANNELS: "tuple[ChannelKind, ...]" = ("telegram", "email")
 
 
 def once(
@@ -92,9 +87,9 @@ def once(
 class Looked:
     """The files in the watched folders now."""
 
-    whole: tuple[Found, ...]
+    whole: "tuple[Found, ...]"
     """Stable files, to be read."""
-    skipped: tuple[Skipped, ...]
+    skipped: "tuple[Skipped, ...]"
     still_written: int
     """Number of files that kept changing; they are left for the next pass."""
 
@@ -105,13 +100,14 @@ class Done:
 
     taken: "Taken"
     ends: Counter[str]
-    """Number of deliveries by their new state."""
+    """Number of deliveries by the state they ended in."""
 
 
 def look_around(settings: "Settings") -> Looked:
     """The files in the watched folders; blocks up to 10 seconds for files that are still being written."""
     from bot.adapters.clock import SystemClock
     from bot.adapters.folders import look
+    from bot.domain.arrivals import Found, Settling, Skipped
 
     clock = SystemClock()
     settling = Settling(
@@ -139,9 +135,9 @@ def settled_before(settings: "Settings", config: Path, looked: Looked) -> bool:
     if state is None or looked.still_written or not settings.atom.folder.is_dir():
         return False
     hashes: dict[str, str] = {}
-    for found in looked.whole:
+    for file in looked.whole:
         try:
-            hashes[found.name] = fingerprint(read_bytes(found, max_bytes=settings.max_bytes))
+            hashes[file.name] = fingerprint(read_bytes(file, max_bytes=settings.max_bytes))
         except DigestError:
             return False
     return nothing_to_do(
@@ -154,6 +150,8 @@ def settled_before(settings: "Settings", config: Path, looked: Looked) -> bool:
 
 def configuration(settings: "Settings", config: Path) -> str:
     """What the outcome of a pass depends on besides the folders: both files and this program."""
+    import hashlib
+
     parts = hashlib.sha256(f"{__version__}\0{settings.model_dump_json()}\0".encode())
     for path in (config, settings.subscriptions):
         parts.update(path.read_bytes() if path.is_file() else b"-")
@@ -214,6 +212,7 @@ def dry_run_messages(
 ) -> "Taken":
     """Runs a pass on a copy of the state and shows each message; state, feeds and mailboxes stay untouched."""
     import asyncio
+    from tempfile import TemporaryDirectory
 
     from bot.app import wiring
 
@@ -233,6 +232,9 @@ def dry_run_messages(
 
 
 def _copy_state(state: Path, copy: Path) -> None:
+    import sqlite3
+    from contextlib import closing
+
     if not state.exists():
         return
     try:
@@ -249,15 +251,16 @@ class DryRunPublisher:
     """A publisher that shows each message instead of sending it."""
 
     def __init__(
-        self, kind: ChannelKind, settings: "Settings", show: Callable[[DryRunMessage], object]
+        self, kind: "ChannelKind", settings: "Settings", show: Callable[[DryRunMessage], object]
     ) -> None:
         self.kind = kind
         self._sent = 0
         self._settings = settings
         self._show = show
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, parcel: "Parcel") -> "Receipt":
         from bot.app.channels import shown
+        from bot.domain.delivery import Receipt
 
         self._sent += 1
         text = await shown(parcel, self._settings)
@@ -273,7 +276,7 @@ class DryRunPublisher:
 class DryRunFeedWriter:
     """A feed writer that writes nothing."""
 
-    def write(self, name: str, feed: Feed) -> bool:  # noqa: ARG002
+    def write(self, name: str, feed: "Feed") -> bool:  # noqa: ARG002
         return False
 
     def remove(self, name: str) -> None:
@@ -326,6 +329,8 @@ def _say_done(
 
 
 def _say_skipped(settings: "Settings", looked: Looked, *, verbose: int) -> None:
+    from bot.domain.arrivals import USUAL
+
     for folder in settings.watch.folders:
         if not folder.is_dir():
             typer.echo(f"the watched folder {plain(str(folder))} is not there", err=True)

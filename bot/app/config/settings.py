@@ -305,7 +305,7 @@ class Settings(Section):
 
     @property
     def warnings(self) -> tuple[Fault, ...]:
-        """Valid settings that somebody should look at, each with its place."""
+        """Valid settings that somebody should look at, each with its line and column."""
         return self._warnings
 
     @property

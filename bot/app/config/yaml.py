@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.events import AliasEvent, ScalarEvent, SequenceStartEvent
+from ruamel.yaml.events import AliasEvent, MappingEndEvent, ScalarEvent, SequenceStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.tag import Tag
 
@@ -296,22 +296,22 @@ class _Composer(Composer):
         self.depth -= 1
         return node
 
-    def compose_mapping_node(self, anchor: Any) -> MappingNode:
-        node: MappingNode = super().compose_mapping_node(anchor)
+    def compose_mapping_node(self, _anchor: Any) -> MappingNode:
+        """The next mapping, without second entries of a key."""
+        document, start = self._document, self.parser.get_event()
         entries: dict[str, tuple[ScalarNode, Node]] = {}
-        for key, value in node.value:
+        while not self.parser.check_event(MappingEndEvent):
+            key, value = self.compose_node(None, None), self.compose_node(None, None)
             offset = key.start_mark.index
             if not isinstance(key, ScalarNode):
-                self._document.fault(offset, "a key must be a word, not a list or a mapping")
+                document.fault(offset, "a key must be a word, not a list or a mapping")
             elif key.value in entries:
-                first = self._document.fault_at(entries[key.value][0].start_mark.index, "").line
-                self._document.fault(
-                    offset, f"duplicate key {key.value!r}; it stands in line {first} already"
-                )
+                first = document.fault_at(entries[key.value][0].start_mark.index, "").line
+                document.fault(offset, f"duplicate key {key.value!r}; it stands in line {first} already")
             else:
                 entries[key.value] = (key, value)
-        node.value = list(entries.values())
-        return node
+        end = self.parser.get_event()
+        return MappingNode(_NO_TAG, list(entries.values()), start.start_mark, end.end_mark)
 
 
 def _explained(error: MarkedYAMLError) -> tuple[int, str]:

@@ -148,6 +148,10 @@ def test_several_faults_of_form_are_found_at_once_in_file_order() -> None:
     assert [fault.split(":")[0] for fault in found("a: 1\na: 2\nb: &x 1\nc: *x\n")] == ["2", "3", "4"]
 
 
+def test_a_duplicate_key_before_a_syntax_error_is_found_too() -> None:
+    assert found("a: 1\na: 2\nb: 'open")[0] == "2:1: duplicate key 'a'; it stands in line 1 already"
+
+
 def test_messages_hold_nothing_that_a_terminal_obeys_or_that_turns_text_around() -> None:
     (fault,) = found("\u202eevil: 1\n\u202eevil: 2\n")
     assert "\u202e" not in fault
