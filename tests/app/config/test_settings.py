@@ -346,3 +346,16 @@ def test_faults_can_cross_to_another_process(config: Path) -> None:
     config.write_text("x: 1")
     faults = read_settings(config, {}).faults
     assert pickle.loads(pickle.dumps(faults)) == faults
+
+
+def test_without_token_and_mail_server_messages_are_kept_in_folders(config: Path, tmp_path: Path) -> None:
+    settings = load(config, "atom: {folder: out/feeds}\nemail: {transport: 'maildir:mail'}")
+    assert not settings.sends_telegram
+    assert (settings.previews_folder, settings.maildir) == (tmp_path / "out/previews", tmp_path / "mail")
+    sending = load(config, "telegram: {token: '1:x'}\nemail: {transport: 'smtp://127.0.0.1:25'}")
+    assert sending.sends_telegram
+    assert sending.maildir is None
+
+
+def test_the_size_limit_of_files_is_counted_in_bytes(config: Path) -> None:
+    assert load(config, "watch: {max_file_mb: 1.5}").max_bytes == 1_500_000
