@@ -11,8 +11,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bot.adapters.markup import safe_svg
 from bot.adapters.presentation import paper_url, shown, shown_paper, web_link
+from bot.adapters.svg import safe_svg
 from bot.adapters.wording import ENGLISH
 from bot.domain.delivery import Item, Target
 from bot.domain.feeds import Feed
