@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from bot.adapters.publishers.atom import document, render_atom
+from bot.adapters.atom import document, render_atom
 from bot.adapters.web import create_app, serve
 from bot.domain.delivery import Target
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id

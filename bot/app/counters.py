@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 async def start_web(house: House) -> "WebServer":
     """The running web server; UsageError where its address cannot be had."""
-    from bot.adapters.publishers.atom import render_atom
+    from bot.adapters.atom import render_atom
     from bot.adapters.web import create_app, serve
 
     settings = house.settings

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from bot.adapters.atom import FeedFolder
 from bot.adapters.clock import SystemClock
 from bot.adapters.folders import read_bytes
 from bot.adapters.index_file import SavedIndex
-from bot.adapters.publishers.atom import FeedFolder
 from bot.adapters.store import Store
 from bot.app import channels
 from bot.app.answers import answered

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from bot.adapters.publishers.atom import render_atom
+from bot.adapters.atom import render_atom
 from bot.adapters.web import create_app
 from bot.domain.delivery import Target
 from bot.domain.errors import StateLocked

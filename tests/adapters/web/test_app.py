@@ -12,7 +12,7 @@ import httpx
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from bot.adapters.publishers.atom import render_atom
+from bot.adapters.atom import render_atom
 from bot.adapters.web import create_app
 from bot.domain.papers import Links, Point, Question, Summary
 from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, SITE, FakeLibrary, StillClock

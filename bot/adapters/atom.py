@@ -1,16 +1,21 @@
-"""A feed as an Atom 1.0 document (RFC 4287): the same feed gives the same bytes."""
+"""Atom feeds (RFC 4287) as documents, and as files that are replaced whole or not at all."""
 
 import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+from bot.adapters.drafts import draft_of, sweep
 from bot.adapters.presentation import ShownPaper, paper_url, shown, shown_paper, web_link
 from bot.adapters.wording import wording
 from bot.domain.delivery import Item
+from bot.domain.errors import ChannelDown
 from bot.domain.feeds import Feed, FeedEntry
 
 if TYPE_CHECKING:
@@ -22,6 +27,36 @@ MAX_FEED_BYTES = 1_000_000
 _TEXT_LIMIT = 6_000
 _FRAGMENTS_KEPT = 512
 _END = b"</feed>"
+
+_CONTENT = """{%- macro text(pieces) -%}
+{%- for piece in pieces %}{% if piece.matched %}<mark>{{ piece.text }}</mark>{% else %}{{ piece.text }}{% endif %}{% endfor -%}
+{%- endmacro -%}
+{% if paper.matches %}
+<p><strong>{{ words.matched }}:</strong> {% for match in paper.matches -%}
+  <strong>{{ match.subscription }}</strong>{% if match.words %} ({% for word in match.words %}<mark>{{ word }}</mark>{% if not loop.last %}, {% endif %}{% endfor %}){% endif %}{% if not loop.last %}; {% endif %}
+{%- endfor %}</p>
+{% endif %}
+{% if paper.authors %}
+<p><em>{{ text(paper.authors) }}</em></p>
+{% endif %}
+{% for summary in paper.summaries %}
+<p>{{ text(summary) }}</p>
+{% endfor %}
+{% if paper.points %}
+<ul>
+{% for point in paper.points %}
+<li>{% if point.label %}<strong>{{ point.label }}:</strong> {% endif %}{{ text(point.text) }}</li>
+{% endfor %}
+</ul>
+{% endif %}
+{% if paper.questions %}
+<p>{% if page %}<a href="{{ page }}">{{ words.quiz(paper.questions) }}</a>{% else %}{{ words.quiz(paper.questions) }}{% endif %}</p>
+{% endif %}
+{% if paper.links.abs or paper.links.pdf or paper.links.huggingface %}
+<p>{% for name, url in links %}<a href="{{ url }}">{{ name }}</a>{% if not loop.last %} · {% endif %}{% endfor %}</p>
+{% endif %}
+"""
+"""An entry's content as a Jinja template."""
 
 
 def render_atom(feed: Feed) -> bytes:
@@ -56,7 +91,7 @@ def _moments(entries: Iterable[FeedEntry]) -> list[datetime]:
 
 
 class _Fragments:
-    """The entries last rendered: one costs feedgen as much as fifty cost to join."""
+    """Cache of rendered entries: rendering one costs as much as joining fifty."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
@@ -69,13 +104,13 @@ class _Fragments:
             feed.language, feed.site_url,
         )  # fmt: skip
         with self._lock:
-            found = self._kept.pop(key, None)
-        found = found or _entry(entry, updated, feed)
+            fragment = self._kept.pop(key, None)
+        fragment = fragment or _entry(entry, updated, feed)
         with self._lock:
-            self._kept[key] = found
+            self._kept[key] = fragment
             while len(self._kept) > _FRAGMENTS_KEPT:
                 self._kept.popitem(last=False)
-        return found
+        return fragment
 
 
 _FRAGMENTS = _Fragments()
@@ -149,10 +184,74 @@ def _content(paper: ShownPaper, page: str | None, language: str) -> str:
 def _template() -> "jinja2.Template":
     import jinja2
 
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("bot.adapters.publishers.atom"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    ).get_template("content.html")
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.from_string(_CONTENT)
+
+
+_LONGEST_NAME = 180
+
+
+class FeedFolder:
+    """Writes feeds to `<folder>/<name>.atom`; raises ChannelDown where the folder cannot be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, name: str, feed: Feed) -> bool:
+        """Replace the feed file of that name; False where its bytes were the same, and it was not touched."""
+        content = render_atom(feed)
+        path = self.path(name)
+        try:
+            if path.is_file() and path.read_bytes() == content:
+                return False
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _replace(path, content)
+        except OSError as error:
+            raise ChannelDown(_cannot(path, error)) from error
+        return True
+
+    def remove(self, name: str) -> None:
+        """Remove the feed file of that name, if there is one."""
+        path = self.path(name)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise ChannelDown(_cannot(path, error)) from error
+
+    def tidy(self, now: datetime) -> None:
+        """Remove the unfinished files of killed processes."""
+        sweep(self._folder, "*.atom", now)
+
+    def path(self, name: str) -> Path:
+        """The file of the feed of that name; characters that a file name should not hold are written as `%xx`."""
+        safe = quote(name, safe="")
+        if safe.startswith("."):
+            safe = "%2E" + safe[1:]
+        if len(safe) > _LONGEST_NAME:
+            safe = safe[:_LONGEST_NAME] + "-" + hashlib.sha256(name.encode()).hexdigest()[:16]
+        return self._folder / f"{safe}.atom"
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replace `path` atomically: the content is on disk before the name is; a crash leaves the old file or the new one."""
+    draft = draft_of(path)
+    try:
+        with draft.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _cannot(path: Path, error: OSError) -> str:
+    return f"feed {path}: {error.strerror or error}; make the folder writable or set atom.folder"
