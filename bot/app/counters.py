@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 async def start_web(house: House) -> "WebServer":
     """The running web server; UsageError where its address cannot be had."""
     from bot.adapters.atom import render_atom
-    from bot.adapters.web import create_app, serve
+    from bot.adapters.web import WebService, create_app, serve
 
     settings = house.settings
     app = create_app(
-        house.library,
+        WebService(house.store.shelf, house.store.outbox, house.store.tokens, house.feeds),
         render_feed=render_atom,
         clock=house.clock,
         site_title=settings.site.title,

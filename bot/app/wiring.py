@@ -20,7 +20,7 @@ from bot.domain.digests import Digest
 from bot.domain.subscriptions import ChannelKind, Subscriber
 from bot.pipeline.alarms import AlarmDesk
 from bot.pipeline.dispatch import Dispatcher
-from bot.pipeline.facing import ChatDesk, ReadingRoom
+from bot.pipeline.facing import ChatDesk
 from bot.pipeline.feeds import FeedDesk, Site
 from bot.pipeline.herald import Telling
 from bot.pipeline.indexing import IndexDesk
@@ -64,7 +64,6 @@ class House:
     publishers: Mapping[ChannelKind, Publisher]
     dispatcher: Dispatcher
     alarms: AlarmDesk
-    library: ReadingRoom
     desk: ChatDesk
     quizzes: Quizzes
     answer_quiz: AnswerQuiz
@@ -133,7 +132,6 @@ def build(
         publishers=ways_out,
         dispatcher=dispatcher,
         alarms=alarms,
-        library=ReadingRoom(store.shelf, store.outbox, store.tokens, feeds),
         desk=ChatDesk(store.shelf, store.outbox, packer, roster),
         quizzes=build_quizzes(settings, store, roster, answer_quiz, second),
         answer_quiz=answer_quiz,

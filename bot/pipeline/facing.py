@@ -1,49 +1,13 @@
-"""What those who face people may ask and do: the web server's library and the conversation's desk."""
+"""What the conversation may ask and do."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from bot.domain.delivery import OWN_WISH, STOPPED, UNSUBSCRIBED, Parcel, Target
-from bot.domain.feeds import Feed
-from bot.domain.papers import PaperId
+from bot.domain.delivery import OWN_WISH, STOPPED, Parcel
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.feeds import FeedDesk
 from bot.pipeline.parcels import Packer
-from bot.pipeline.ports import Outbox, Shelf, StoredPaper, Tokens, Told
+from bot.pipeline.ports import Outbox, Shelf, Told
 from bot.pipeline.roster import Roster
-
-
-class ReadingRoom:
-    """The library over the state."""
-
-    def __init__(self, shelf: Shelf, outbox: Outbox, tokens: Tokens, feeds: FeedDesk) -> None:
-        self._shelf = shelf
-        self._outbox = outbox
-        self._tokens = tokens
-        self._feeds = feeds
-
-    def edition(self) -> str:
-        return self._feeds.edition()
-
-    def everything(self) -> Feed:
-        return self._feeds.everything()
-
-    def feed_behind(self, token: str) -> Feed | None:
-        return self._feeds.behind(token)
-
-    def paper(self, paper_id: PaperId) -> StoredPaper | None:
-        return self._shelf.stored([paper_id]).get(paper_id)
-
-    def unsubscribable(self, token: str) -> Target | None:
-        key = self._tokens.subject("unsubscribe", token)
-        place = self._outbox.place(key) if key else None
-        return place.target if place else None
-
-    def unsubscribe(self, token: str, now: datetime) -> Target | None:
-        target = self.unsubscribable(token)
-        if target is not None:
-            self._outbox.suspend(target.key, UNSUBSCRIBED, now)
-        return target
 
 
 class ChatDesk:

@@ -1,8 +1,7 @@
 """What the web server and the conversation may ask and do."""
 
-from bot.domain.delivery import STOPPED, UNSUBSCRIBED, Target
+from bot.domain.delivery import STOPPED, Target
 from bot.domain.errors import TargetGone, TargetMoved
-from bot.domain.papers import PaperId
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
@@ -15,57 +14,6 @@ def started(world: MakeWorld, *subscribers, **more) -> World:
     made = world(*(subscribers or (READER,)), first_run=0, **more)
     made.look()
     return made
-
-
-# --- the reading room -------------------------------------------------------------------------------------
-
-
-async def test_papers_and_feeds_can_be_read(world: MakeWorld):
-    made = started(world)
-    before = made.library.edition()
-    made.read("a.md", a_digest(1))
-    assert made.library.edition() != before
-    stored = made.library.paper(an_entry(1).id)
-    assert stored is not None
-    assert stored.paper.title == an_entry(1).title
-    assert made.library.paper(PaperId("arxiv:0000.00000")) is None
-    assert made.library.everything() == made.feeds.everything()
-    token = made.store.tokens.issue("feed", "alice")
-    assert made.library.feed_behind(token) == made.feeds.of(READER)
-    assert made.library.feed_behind("nothing") is None
-
-
-async def test_whoever_got_a_mail_can_unsubscribe_with_it_as_often_as_they_like(world: MakeWorld):
-    made = started(world)
-    made.read("a.md", a_digest(1))
-    await made.send()
-    token = made.email.taken[0].unsubscribe_token or ""
-    assert made.library.unsubscribable(token) == MAIL
-    assert made.library.unsubscribe(token, NOW) == MAIL
-    assert made.library.unsubscribe(token, NOW) == MAIL
-    assert made.library.unsubscribable(token) == MAIL
-    status = made.store.outbox.place(MAIL.key)
-    assert status is not None
-    assert status.suspended == UNSUBSCRIBED
-    made.read("b.md", a_digest(2))
-    await made.send_all()
-    assert len(made.email.taken) == 1
-    assert len(made.telegram.taken) == 2
-
-
-async def test_any_other_text_unsubscribes_nobody(world: MakeWorld):
-    made = started(world)
-    made.read("a.md", a_digest(1))
-    await made.send()
-    feed_token = made.store.tokens.issue("feed", MAIL.key)
-    unsent = made.store.tokens.issue("unsubscribe", "email:never@example.org")
-    for text in ("", "x" * 22, feed_token, unsent):
-        assert made.library.unsubscribable(text) is None
-        assert made.library.unsubscribe(text, NOW) is None
-    assert made.store.outbox.counts(NOW).suspended == {}
-
-
-# --- the desk ---------------------------------------------------------------------------------------------
 
 
 async def test_a_chat_knows_its_subscribers_before_anything_was_sent(world: MakeWorld):

@@ -94,7 +94,7 @@ class Pages:
     def unsubscribe(self, target: Target, *, done: bool) -> str:
         """The page that asks, or the one that says that it is done."""
         title = "Unsubscribed" if done else "Unsubscribe"
-        return self._page("unsubscribe.html", None, title, done=done, place=_masked(target))
+        return self._page("unsubscribe.html", None, title, done=done, target=_masked(target))
 
     def message(self, title: str, text: str) -> str:
         """A page that only says something."""
@@ -147,7 +147,7 @@ def _question(question: Question) -> ShownQuestion:
 
 
 def _masked(target: Target) -> str:
-    """The place as its owner knows it and nobody else learns it."""
+    """The target as its owner knows it and nobody else learns it."""
     if target.kind != "email":
         return {"telegram": "this Telegram chat", "atom": "this feed"}[target.kind]
     local, _, domain = shown(target.address, 254).rpartition("@")

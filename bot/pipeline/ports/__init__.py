@@ -5,7 +5,6 @@ Each method says order, atomicity and errors; nothing else is abstract.
 
 from bot.pipeline.ports.facing import (
     Desk,
-    Library,
     Told,
     Update,
     Updates,
@@ -65,7 +64,6 @@ __all__ = [
     "IndexFile",
     "Intake",
     "Leadership",
-    "Library",
     "Noted",
     "NoticeRecord",
     "Outbox",

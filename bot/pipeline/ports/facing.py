@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.delivery import Parcel, Target
-from bot.domain.feeds import Feed
+from bot.domain.delivery import Parcel
 from bot.domain.notices import Reason
-from bot.domain.papers import Paper, PaperId
+from bot.domain.papers import Paper
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.ports.state import StoredPaper
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,29 +76,3 @@ class Told:
 
     paper: Paper
     reasons: tuple[Reason, ...] = ()
-
-
-class Library(Protocol):
-    """What the web server may ask and do."""
-
-    def edition(self) -> str:
-        """A short token that changes whenever any feed or page may have changed."""
-        ...
-
-    def everything(self) -> Feed:
-        """The feed of all papers, newest first, cut to the configured number of entries."""
-        ...
-
-    def feed_behind(self, token: str) -> Feed | None:
-        """The private feed that the token opens; None for any other text."""
-        ...
-
-    def paper(self, paper_id: PaperId) -> StoredPaper | None: ...
-
-    def unsubscribable(self, token: str) -> Target | None:
-        """The place that the token may unsubscribe, whether or not it already is; None for any other text."""
-        ...
-
-    def unsubscribe(self, token: str, now: datetime) -> Target | None:
-        """Suspend the token's place for good (idempotent); None for any other text."""
-        ...
