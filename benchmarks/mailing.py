@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from benchmarks.publishing import NOW, REASON, a_paper, fastest
-from bot.adapters.publishers.email import (
+from bot.adapters.email import (
     DkimSigner,
     EmailPublisher,
     EmailSettings,
@@ -34,10 +34,8 @@ from bot.adapters.publishers.email import (
     SmtpTransport,
     compose,
 )
-from bot.adapters.publishers.email.hypertext import hypertext
-from bot.adapters.publishers.email.letter import letter_for
-from bot.adapters.publishers.email.mime import alternatives
-from bot.adapters.publishers.email.plaintext import plain_text
+from bot.adapters.email.content import email_content, html_body, text_body
+from bot.adapters.email.mime import alternatives
 from bot.domain.delivery import Item, Parcel, Target
 from tests.rigs.smtp import self_signed
 
@@ -77,8 +75,8 @@ class Parts:
             site_url="https://papers.example.org",
             dkim=self.signer,
         )
-        letter, self.html = hypertext(letter_for(a_parcel(papers), self.settings))
-        self.text = plain_text(letter)
+        content, self.html = html_body(email_content(a_parcel(papers), self.settings))
+        self.text = text_body(content)
 
     def ours(self) -> bytes:
         return self.signer.sign(alternatives(HEADERS, text=self.text, html=self.html, name="b1"), NOW)

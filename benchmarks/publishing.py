@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from bot.adapters.atom import document, render_atom
+from bot.adapters import atom
+from bot.adapters.atom import render_atom
 from bot.adapters.web import create_app, serve
 from bot.domain.delivery import Target
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
@@ -105,7 +106,7 @@ def measure_feeds() -> None:
         size = len(render_atom(feed))
 
         def forgetful(feed: Feed = feed) -> bytes:
-            document._FRAGMENTS = document._Fragments()  # noqa: SLF001
+            atom._FRAGMENTS = atom._Fragments()  # noqa: SLF001
             return render_atom(feed)
 
         cold = fastest(forgetful, 5)

@@ -144,10 +144,9 @@ async def _server_answers(settings: Settings) -> list[Finding]:
     way = settings.email.transport
     if isinstance(way, Maildir):
         return []
-    from bot.adapters.publishers.email.dialogue import Dialogue
-    from bot.adapters.publishers.email.server import SmtpServer
+    from bot.adapters.email.transports import SmtpServer, SmtpSession
 
-    dialogue = Dialogue(
+    dialogue = SmtpSession(
         SmtpServer(host=way.host, port=way.port, security=way.encryption, user=way.user),
         password=settings.email.password.get_secret_value(),
         hello_name=settings.email.sender.address.rpartition("@")[2],

@@ -15,7 +15,7 @@ from bot.pipeline.pace import Limits
 from bot.pipeline.ports import Publisher
 
 if TYPE_CHECKING:
-    from bot.adapters.publishers.email import EmailSettings
+    from bot.adapters.email import EmailSettings
 
 _MARGIN = timedelta(milliseconds=2)
 OVERALL = Limit(most=30, span=timedelta(seconds=1) + _MARGIN)
@@ -46,7 +46,7 @@ def telegram(settings: Settings) -> Publisher:
 
 def email(settings: Settings) -> Publisher:
     """Mails by SMTP, or into a Maildir."""
-    from bot.adapters.publishers.email import (
+    from bot.adapters.email import (
         EmailPublisher,
         MaildirTransport,
         SmtpServer,
@@ -70,7 +70,7 @@ def email(settings: Settings) -> Publisher:
 
 def email_settings(settings: Settings) -> "EmailSettings":
     """What every mail has in common."""
-    from bot.adapters.publishers.email import EmailSettings, Mailbox, dkim_signer
+    from bot.adapters.email import EmailSettings, Mailbox, dkim_signer
 
     sender, dkim = settings.email.sender, settings.email.dkim
     signer = (
@@ -132,7 +132,7 @@ TELEGRAM_LIMITS = Limits(overall={"telegram": OVERALL}, of=_limit, lane=_lane)
 async def shown(parcel: Parcel, settings: Settings) -> str:
     """A message as people will see it, for a terminal."""
     if parcel.target.kind == "email":
-        from bot.adapters.publishers.email import compose_text
+        from bot.adapters.email import compose_text
 
         return compose_text(parcel, email_settings(settings))
     from bot.adapters.publishers.telegram import PreviewPublisher

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bot.adapters.atom import MAX_FEED_BYTES, render_atom
-from bot.adapters.publishers.email import EmailSettings, Mailbox, compose
+from bot.adapters.email import EmailSettings, Mailbox, compose
 from bot.adapters.readers import read_digest
 from bot.domain.delivery import Item
 from bot.domain.feeds import FeedEntry, entry_id

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.publishers.email import EmailPublisher, EmailSettings, Mailbox, SmtpServer, SmtpTransport
-from bot.adapters.publishers.email import smtp as smtp_module
+from bot.adapters.email import EmailPublisher, EmailSettings, Mailbox, SmtpServer, SmtpTransport, transports
 from bot.domain.errors import ChannelDown, OutcomeUnknown, Refused, TargetGone, TryLater
 from bot.pipeline import courier
 from bot.pipeline.dispatch import LEASE
@@ -71,7 +70,7 @@ async def test_one_connection_carries_many_mails() -> None:
 
 
 async def test_a_connection_is_changed_after_its_cap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp_module, "MAILS_PER_CONNECTION", 2)
+    monkeypatch.setattr(transports, "MAILS_PER_CONNECTION", 2)
     async with SmtpRig() as rig:
         transport = a_transport(rig)
         for _ in range(5):
@@ -246,7 +245,7 @@ async def test_a_mail_that_takes_too_long_lets_the_next_one_have_the_connection(
 
 
 def test_one_mail_takes_no_longer_than_half_the_lease_on_it_and_its_answer() -> None:
-    assert smtp_module.GIVE_UP + timedelta(seconds=60) <= LEASE * 0.6
+    assert transports.GIVE_UP + timedelta(seconds=60) <= LEASE * 0.6
     assert courier.GIVE_UP < LEASE
 
 

@@ -4,9 +4,9 @@ import html
 from dataclasses import dataclass
 from email.utils import format_datetime
 
+from bot.adapters.email.content import EmailSettings
+from bot.adapters.email.mime import Mailbox, alternatives, header, mailbox_header
 from bot.adapters.presentation import shown
-from bot.adapters.publishers.email.mime import alternatives, header, mailbox_header
-from bot.adapters.publishers.email.settings import EmailSettings, Mailbox
 from bot.domain.bulletins import Bulletin
 from bot.domain.errors import Refused
 

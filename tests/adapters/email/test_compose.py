@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from bot.adapters.publishers.email import EmailSettings, Mailbox, compose, compose_text
-from bot.adapters.publishers.email.hypertext import MAX_HTML_BYTES
+from bot.adapters.email import EmailSettings, Mailbox, compose, compose_text
+from bot.adapters.email.content import MAX_HTML_BYTES
 from bot.domain.errors import Refused
 from bot.domain.papers import Links, Point, Summary
 from tests.builders import a_paper, a_parcel, a_question, a_reason, an_edition, an_item
@@ -281,7 +281,7 @@ def test_a_mail_that_would_be_clipped_names_the_rest_with_a_link() -> None:
     mail = a_mail(*items, more=2, more_titles=("Over the limit",))
     html = html_of(mail)
     assert len(html.encode()) <= MAX_HTML_BYTES < 100_000
-    shown = len(LexborHTMLParser(html).css(".story"))
+    shown = len(LexborHTMLParser(html).css(".entry"))
     assert 10 < shown < 40
     assert text_of(mail).count("arXiv  ") == shown
     for part in (html, text_of(mail)):

@@ -11,8 +11,8 @@ from dkim.canonicalization import Relaxed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.publishers.email import DkimSigner, EmailSettings, Mailbox, compose, dkim_signer
-from bot.adapters.publishers.email.dkim import _relaxed_body
+from bot.adapters.email import DkimSigner, EmailSettings, Mailbox, compose, dkim_signer
+from bot.adapters.email.dkim import _relaxed_body
 from bot.domain.errors import UsageError
 from tests.builders import NOW, a_parcel, an_item
 

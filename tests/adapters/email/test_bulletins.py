@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.publishers.email import (
+from bot.adapters.email import (
     EmailPublisher,
     EmailSettings,
     Mailbox,
     MaildirTransport,
     dkim_signer,
 )
-from bot.adapters.publishers.email.bulletins import compose_bulletin
+from bot.adapters.email.bulletins import compose_bulletin
 from bot.domain.errors import Refused
 from tests.builders import a_bulletin
 

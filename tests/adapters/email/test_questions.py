@@ -6,7 +6,7 @@ from dataclasses import replace
 from selectolax.lexbor import LexborHTMLParser
 
 from bot.domain.papers import Question
-from tests.adapters.publishers.email.test_compose import a_mail, html_of, text_of, words
+from tests.adapters.email.test_compose import a_mail, html_of, text_of, words
 from tests.builders import a_question, a_quiz, a_reason, an_item
 
 GUESSED = Question(
@@ -44,7 +44,7 @@ def test_every_option_stands_lettered_and_the_answer_at_the_end_names_the_right_
         assert f"1. {letters['Twelve']}. Twelve" in end
 
 
-def test_questions_count_through_the_whole_letter_in_both_parts() -> None:
+def test_questions_count_through_the_whole_mail_in_both_parts() -> None:
     mail = a_mail(quizzed(*a_quiz(2)), quizzed(*a_quiz(1, of="that"), number=2))
     for part in plain_of(mail):
         body, _, end = part.partition("Answers")
@@ -74,7 +74,7 @@ def test_questions_are_shown_as_text() -> None:
     assert "\u202e" not in text_of(mail)
 
 
-def test_stories_that_have_no_room_take_their_answers_with_them() -> None:
+def test_entries_that_have_no_room_take_their_answers_with_them() -> None:
     many = [quizzed(*a_quiz(12, of=f"paper {number} " + "x" * 900), number=number) for number in range(1, 20)]
     text, html = plain_of(a_mail(*many))
     for part in (text, html):

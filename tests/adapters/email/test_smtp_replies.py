@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.adapters.publishers.email.replies import GREYLIST_WAIT, refusal
+from bot.adapters.email.transports import GREYLIST_WAIT, refusal
 from bot.domain.errors import ChannelDown, NotSent, Refused, TargetGone, TryLater
 
 PHASES = ("connect", "login", "sender", "recipient", "data", "content")
