@@ -73,8 +73,8 @@ def chat_service(
         house.store.updates,
         house.desk,
         house.clock,
-        study=StudyTalk(house.quizzes.desk, house.quizzes.practice),
-        votes=VoteKeeper(house.quizzes.counter, house.store.study, house.clock),
+        study=StudyTalk(house.quizzes.stats, house.quizzes.scheduler),
+        votes=VoteKeeper(house.quizzes.counter, house.store.quizzes, house.clock),
         wake=wake,
         heard=heard,
     )

@@ -11,8 +11,7 @@ from bot.adapters.presentation import shown
 from bot.domain.quizzes.lengths import cut_to_units
 from bot.domain.quizzes.scores import Standing, Totals
 from bot.domain.quizzes.topics import OTHER, TopicScore, weak_topics
-from bot.pipeline.practice import Given, Practice
-from bot.pipeline.study import Board, ScoreSheet, StudyDesk
+from bot.pipeline.quizzes import Board, NextQuestion, QuizScheduler, QuizStats, ScoreSheet
 
 COMMANDS = {
     "quiz": "One question now: due ones first, then new ones",
@@ -24,7 +23,7 @@ _NAME = 40
 _TOPICS = 8
 _RANKS = 20
 _MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
-_NOT_GIVEN: dict[Given, str] = {
+_NOT_GIVEN: dict[NextQuestion, str] = {
     "none": "This chat has had every question I know. New ones come with new papers.",
     "unsubscribed": "Nobody is subscribed here yet, so I cannot send questions. /start tells how to begin.",
     "stopped": "I send nothing here since you said /stop. /start takes that back.",
@@ -42,7 +41,7 @@ class Reply:
 class StudyTalk:
     """Answers these commands. What it changes can be done twice without harm, but for /quiz, which gives one more."""
 
-    def __init__(self, desk: StudyDesk, practice: Practice) -> None:
+    def __init__(self, desk: QuizStats, practice: QuizScheduler) -> None:
         self._desk = desk
         self._practice = practice
 
@@ -51,7 +50,7 @@ class StudyTalk:
         chat = command.chat
         person = None if command.speaks_as_chat else command.user
         if person is not None and not chat.is_private:
-            self._desk.met(chat.addresses, person)
+            self._desk.add_member(chat.addresses, person)
         match command.name:
             case "quiz":
                 return self._quiz(command, person, now)
@@ -67,7 +66,7 @@ class StudyTalk:
                 return Reply(message=score_text(self._desk.score(chat.addresses, person, now)))
 
     def _quiz(self, command: Command, person: int | None, now: datetime) -> Reply:
-        given = self._practice.give(command.chat.addresses, person, now)
+        given = self._practice.next_question(command.chat.addresses, person, now)
         if given in _NOT_GIVEN:
             return Reply(message=_said(_NOT_GIVEN[given]))
         return Reply(planned=True)

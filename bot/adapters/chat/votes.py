@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from bot.domain.errors import DeliveryError, NotSent
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.pipeline.ports import Clock
-from bot.pipeline.ports.study import Study, Voter
-from bot.pipeline.votes import VoteCounter
+from bot.pipeline.ports.quizzes import QuizStore, Voter
+from bot.pipeline.vote_counter import VoteCounter
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def _count(value: object) -> int:
 class VoteKeeper:
     """Counts what was received, and asks who of the voters belongs where."""
 
-    def __init__(self, counter: VoteCounter, study: Study, clock: Clock) -> None:
+    def __init__(self, counter: VoteCounter, study: QuizStore, clock: Clock) -> None:
         self._counter = counter
         self._study = study
         self._clock = clock

@@ -17,7 +17,7 @@ from bot.domain.errors import DeliveryError, OutcomeUnknown, Refused, TargetGone
 from bot.domain.quizzes.scores import Score, Standing
 from bot.domain.quizzes.topics import TopicScore
 from bot.domain.quizzes.votes import PollState, Vote
-from bot.pipeline.study import Board, ScoreSheet
+from bot.pipeline.quizzes import Board, ScoreSheet
 from tests.adapters.chat.conftest import WAITS, FakeDesk, Talk, until
 from tests.builders import a_channel, a_question, a_quiz, a_subscriber
 from tests.rigs.botapi import BotApi
@@ -56,8 +56,8 @@ async def talk(api: BotApi, room: Classroom, wakes: Wakes) -> AsyncIterator[Talk
         room.store.updates,
         FakeDesk(),
         room.clock,
-        study=StudyTalk(room.desk, room.practice),
-        votes=VoteKeeper(room.counter, room.store.study, room.clock),
+        study=StudyTalk(room.stats, room.scheduler),
+        votes=VoteKeeper(room.counter, room.store.quizzes, room.clock),
         wake=wakes,
         waits=WAITS,
     )
@@ -108,11 +108,11 @@ async def test_only_members_stand_on_the_leaderboard(talk: Talk, api: BotApi, ro
         user = {"id": person, "is_bot": False, "first_name": f"Person {person}"}
         shown = correct if right else (correct + 1) % 3
         api.updates.add("poll_answer", {"poll_id": poll, "user": user, "option_ids": [shown]})
-    await until(lambda: len(room.desk.leaderboard(("-100",)).standings) == 2)
+    await until(lambda: len(room.stats.leaderboard(("-100",)).standings) == 2)
     text = await talk(chat, "/leaderboard", user=1)
     assert text.splitlines()[:2] == ["🥇 Person 2 – 1 of 1", "🥈 Person 1 – 0 of 1"]
     assert "Not counted: 1 person who answered forwarded copies." in text
-    assert room.store.study.unknown_members(10) == ()
+    assert room.store.quizzes.unknown_members(10) == ()
     assert "0 of 1" in await talk(chat, "/score", user=1)
 
 
@@ -194,13 +194,13 @@ async def test_a_voter_of_whom_nobody_says_anything_is_not_ranked_and_not_asked_
     room: Classroom, error: DeliveryError
 ) -> None:
     (poll,) = room.ask(a_quizzed_paper(1, a_question("One?", "a", "b")), GROUP, "club")
-    keeper = VoteKeeper(room.counter, room.store.study, room.clock)
+    keeper = VoteKeeper(room.counter, room.store.quizzes, room.clock)
     doorman = Doorman(lambda _: error)
     for _ in range(2):
         room.answer(poll, 1, right=True)
         await keeper.keep(doorman)
     assert doorman.asked == [(-100, 1)]
-    board = room.desk.leaderboard(("-100",))
+    board = room.stats.leaderboard(("-100",))
     assert (board.standings, board.strangers) == ((), 1)
 
 

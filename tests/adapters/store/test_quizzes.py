@@ -22,7 +22,7 @@ def room(store: Store) -> Classroom:
 
 
 def right_and_judged(room: Classroom, person: int = 7, *addresses: str) -> tuple[int, int]:
-    score = room.desk.score(addresses or (str(person),), person, room.now).score
+    score = room.stats.score(addresses or (str(person),), person, room.now).score
     return score.right, score.judged
 
 
@@ -57,7 +57,7 @@ def test_a_vote_that_is_taken_back_counts_no_more(room: Classroom) -> None:
     room.vote(poll, 7)
     room.count()
     assert right_and_judged(room) == (0, 0)
-    assert room.practice.plan_due(NOW + timedelta(days=2)) == 0
+    assert room.scheduler.plan_due(NOW + timedelta(days=2)) == 0
 
 
 def test_a_changed_vote_replaces_the_one_before(room: Classroom) -> None:
@@ -109,13 +109,13 @@ def test_a_vote_in_a_poll_that_nobody_knows_is_kept_and_waits_no_longer_than_an_
     room.clock.advance(hours=2)
     room.count()
     assert room.store.updates.unanswered_updates(10) == ()
-    with room.store.study.transaction() as tx:
+    with room.store.quizzes.transaction() as tx:
         assert tx.voters("123") == {7}
 
 
 def test_a_poll_whose_answer_was_never_seen_is_recognised_by_its_question(room: Classroom) -> None:
     room.keep(a_quizzed_paper(1, ONE))
-    assert room.practice.give(("7",), 7, room.now) == "any"
+    assert room.scheduler.next_question(("7",), 7, room.now) == "any"
     (poll,) = room.deliver(lost=True)
     room.answer(poll, 7, right=True)
     room.count()
@@ -133,7 +133,7 @@ def test_of_two_places_with_the_same_uncertain_question_the_voter_tells_which(da
     long = replace(question, options=("yes", "no"))
     room.keep(a_quizzed_paper(1, long))
     for person in (7, 8):
-        room.practice.give((str(person),), person, room.now)
+        room.scheduler.next_question((str(person),), person, room.now)
     polls = room.deliver(lost=True)
     for poll in polls:
         room.told(poll)
@@ -165,7 +165,7 @@ def test_a_key_that_comes_later_corrects_the_record_the_score_and_what_comes_bac
     room.keep(a_quizzed_paper(1, replace(ONE, options=("three", "one", "two"), answer=1)))
     assert [room.counter.correct(), room.counter.correct()] == [1, 0]
     assert right_and_judged(room) == (1, 1)
-    assert room.practice.plan_due(NOW + timedelta(days=3)) == 0
+    assert room.scheduler.plan_due(NOW + timedelta(days=3)) == 0
 
 
 def test_an_open_question_is_judged_once_its_key_is_there(room: Classroom) -> None:
@@ -173,12 +173,12 @@ def test_an_open_question_is_judged_once_its_key_is_there(room: Classroom) -> No
     (poll,) = room.ask(a_quizzed_paper(1, unkeyed))
     room.vote(poll, 7, room.polls[poll][1].options.index("two"))
     room.count()
-    assert room.desk.score(("7",), 7, room.now).score.waiting == 1
+    assert room.stats.score(("7",), 7, room.now).score.waiting == 1
     room.clock.advance(hours=1)
     room.keep(a_quizzed_paper(1, ONE))
     room.counter.correct()
     assert right_and_judged(room) == (0, 1)
-    assert room.practice.plan_due(NOW + timedelta(days=1)) == 1
+    assert room.scheduler.plan_due(NOW + timedelta(days=1)) == 1
 
 
 def test_strangers_with_a_forwarded_poll_are_counted_but_not_ranked(database: Database) -> None:
@@ -188,18 +188,18 @@ def test_strangers_with_a_forwarded_poll_are_counted_but_not_ranked(database: Da
     room.answer(poll, 2, right=False)
     room.answer(poll, 66, right=True)
     room.count()
-    unknown = room.store.study.unknown_members(10)
+    unknown = room.store.quizzes.unknown_members(10)
     assert [(one.home, one.address, one.person) for one in unknown] == [
         ("-100", "-100", 1),
         ("-100", "-100", 2),
         ("-100", "-100", 66),
     ]
-    room.store.study.save_members("-100", {1: True, 2: True, 66: False})
-    board = room.desk.leaderboard(("-100",))
+    room.store.quizzes.save_members("-100", {1: True, 2: True, 66: False})
+    board = room.stats.leaderboard(("-100",))
     assert [(one.rank, one.person, one.right) for one in board.standings] == [(1, 1, 1), (2, 2, 0)]
     assert board.names == {1: "Person 1", 2: "Person 2"}
     assert board.strangers == 1
-    assert room.store.study.unknown_members(10) == ()
+    assert room.store.quizzes.unknown_members(10) == ()
 
 
 def test_a_stranger_never_gets_into_the_score_of_a_private_chat(room: Classroom) -> None:
@@ -207,7 +207,7 @@ def test_a_stranger_never_gets_into_the_score_of_a_private_chat(room: Classroom)
     room.answer(poll, 8, right=True)
     room.count()
     assert right_and_judged(room, 8) == (0, 0)
-    assert room.store.study.unknown_members(10) == ()
+    assert room.store.quizzes.unknown_members(10) == ()
 
 
 def test_who_hides_is_not_named_until_they_show_again(database: Database) -> None:
@@ -216,13 +216,13 @@ def test_who_hides_is_not_named_until_they_show_again(database: Database) -> Non
     room.answer(poll, 1, right=True)
     room.count()
     there = ("-100", "-100/1")
-    room.desk.met(there, 1)
-    room.desk.hide(there, 1, hidden=True)
-    board = room.desk.leaderboard(there)
+    room.stats.add_member(there, 1)
+    room.stats.hide(there, 1, hidden=True)
+    board = room.stats.leaderboard(there)
     assert (board.standings, board.hidden, board.strangers) == ((), 1, 0)
     assert right_and_judged(room, 1, *there) == (1, 1)
-    room.desk.hide(there, 1, hidden=False)
-    assert [one.person for one in room.desk.leaderboard(there).standings] == [1]
+    room.stats.hide(there, 1, hidden=False)
+    assert [one.person for one in room.stats.leaderboard(there).standings] == [1]
 
 
 def test_channels_have_honest_totals(database: Database) -> None:
@@ -236,7 +236,7 @@ def test_channels_have_honest_totals(database: Database) -> None:
     room.told(keyed, *counts)
     room.told(unkeyed, 3, 0)
     room.count()
-    totals = room.desk.totals(("-100", "@papers"))
+    totals = room.stats.totals(("-100", "@papers"))
     assert (totals.questions, totals.votes, totals.judged, totals.right) == (2, 7, 4, counts[right])
 
 
@@ -248,7 +248,7 @@ def test_topics_are_what_the_papers_were_noticed_for(room: Classroom) -> None:
     for poll in polls:
         room.answer(poll, 7, right=poll == polls[0])
     room.count()
-    sheet = room.desk.score(("7",), 7, room.now)
+    sheet = room.stats.score(("7",), 7, room.now)
     assert [(one.name, one.right, one.judged, one.is_weak) for one in sheet.topics] == [
         ("agents", 1, 3, True)
     ]
@@ -259,15 +259,15 @@ def test_a_person_is_forgotten_whole_and_nobody_else(room: Classroom) -> None:
     for person in (7, 77):
         room.answer(poll, person, right=False)
     room.count()
-    assert room.practice.plan_due(NOW + timedelta(days=1)) == 1
-    assert room.desk.forget(7, room.now) == 1
+    assert room.scheduler.plan_due(NOW + timedelta(days=1)) == 1
+    assert room.stats.forget(7, room.now) == 1
     assert room.store.outbox.list_rows(states=("pending", "held"), keys=(), limit=9) == ()
     assert right_and_judged(room) == (0, 0)
-    assert room.store.study.names([7, 77]) == {77: "Person 77"}
-    with room.store.study.transaction() as tx:
+    assert room.store.quizzes.names([7, 77]) == {77: "Person 77"}
+    with room.store.quizzes.transaction() as tx:
         assert tx.people_due(NOW + timedelta(days=9)) == {77}
         assert tx.voters(poll) == {77}
-    assert room.desk.forget(7, room.now) == 0
+    assert room.stats.forget(7, room.now) == 0
 
 
 def test_wrong_answers_come_back_on_their_days_and_right_ones_end_it(room: Classroom) -> None:
@@ -277,20 +277,20 @@ def test_wrong_answers_come_back_on_their_days_and_right_ones_end_it(room: Class
     for day in range(60):
         room.clock.go_to(NOW + timedelta(days=day, hours=4))
         room.count()
-        room.practice.plan_due(room.now)
+        room.scheduler.plan_due(room.now)
         for again in room.deliver():
             days.append(day)
             room.answer(again, 7, right=True)
     assert days == [1, 4, 11, 32]
     assert right_and_judged(room) == (0, 1)
-    assert room.desk.score(("7",), 7, room.now).score.mended == 1
+    assert room.stats.score(("7",), 7, room.now).score.mended == 1
 
 
 def test_a_repeat_is_sent_once_even_when_nobody_answers_it(room: Classroom) -> None:
     (poll,) = room.ask(a_quizzed_paper(1, ONE))
     room.answer(poll, 7, right=False)
     room.count()
-    planned = [room.practice.plan_due(NOW + timedelta(days=day)) for day in range(10)]
+    planned = [room.scheduler.plan_due(NOW + timedelta(days=day)) for day in range(10)]
     assert sum(planned) == 1
     assert planned[1] == 1
 
@@ -304,7 +304,7 @@ def test_at_most_so_many_come_back_a_day_and_none_is_lost(database: Database) ->
     sent: list[int] = []
     for hour in range(24, 24 * 5):
         room.clock.go_to(NOW + timedelta(hours=hour))
-        room.practice.plan_due(room.now)
+        room.scheduler.plan_due(room.now)
         sent += [(room.now - NOW).days for _ in room.deliver()]
     assert sent == [1, 1, 2, 2, 3]
 
@@ -320,7 +320,7 @@ def test_repeats_keep_the_persons_hours(database: Database) -> None:
     (poll,) = room.ask(a_quizzed_paper(1, ONE))
     room.answer(poll, 7, right=False)
     room.count()
-    room.practice.plan_due(NOW + timedelta(hours=8))  # past midnight in Tokyo
+    room.scheduler.plan_due(NOW + timedelta(hours=8))  # past midnight in Tokyo
     (row,) = room.store.outbox.list_rows(states=("held",), keys=(), limit=5)
     assert row.due_at.isoformat() == "2026-09-18T23:00:00+00:00"
 
@@ -336,10 +336,10 @@ def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Class
     with room.store.intake.transaction() as tx:
         tx.save_notices({"person-7": {matched.id: ("x",)}}, NOW)
     room.clock.advance(days=1)
-    room.practice.plan_due(room.now - timedelta(hours=7))  # held until nine
+    room.scheduler.plan_due(room.now - timedelta(hours=7))  # held until nine
     given, asked = [], []
     for _ in range(4):
-        given.append(room.practice.give(("7",), 7, room.now))
+        given.append(room.scheduler.next_question(("7",), 7, room.now))
         asked += [room.question(one) for one in room.deliver()]
     assert given == ["due", "new", "any", "none"]
     assert asked == ["Question 1?", "Question 2?", "Question 3?"]
@@ -347,9 +347,9 @@ def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Class
 
 def test_quiz_tells_who_is_not_subscribed_or_said_stop(room: Classroom) -> None:
     room.ask(a_quizzed_paper(1, ONE))
-    assert room.practice.give(("-5", "@nobody"), 7, room.now) == "unsubscribed"
+    assert room.scheduler.next_question(("-5", "@nobody"), 7, room.now) == "unsubscribed"
     room.store.outbox.suspend("telegram:7", "stopped in the chat", room.now)
-    assert room.practice.give(("7",), 7, room.now) == "stopped"
+    assert room.scheduler.next_question(("7",), 7, room.now) == "stopped"
 
 
 def test_a_repeat_is_asked_in_the_language_it_was_asked_in(database: Database) -> None:
@@ -362,14 +362,14 @@ def test_a_repeat_is_asked_in_the_language_it_was_asked_in(database: Database) -
         editions=(*english, *a_quizzed_paper(1, chinese, language="zh").editions),
     )
     room.keep(paper)
-    assert room.practice.give(("7",), 7, room.now) == "any"
+    assert room.scheduler.next_question(("7",), 7, room.now) == "any"
     (poll,) = room.deliver()
     assert room.question(poll) == "第一个是哪个？"
     room.answer(poll, 7, right=False)
     room.count()
     room.roster.replace([a_learner(7)])
     room.clock.advance(days=1, hours=2)
-    assert room.practice.plan_due(room.now) == 1
+    assert room.scheduler.plan_due(room.now) == 1
     (again,) = room.deliver()
     assert room.question(again) == "第一个是哪个？"
 

@@ -1,4 +1,4 @@
-"""Votes, the polls they were cast in, and the questions that come back."""
+"""The quiz store: polls, votes, members, and the cards of questions that come back."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -23,7 +23,7 @@ class ReceivedUpdate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UncertainQuiz:
-    """A quiz delivery that may have gone out: its poll's number was never seen. `target` is the place's key."""
+    """A quiz delivery that may have gone out: its poll's number was never seen. `target` is its key."""
 
     key: str
     batch: str
@@ -36,7 +36,7 @@ class UncertainQuiz:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeptCard:
-    """A card and the question it stands for."""
+    """A card (Leitner) and its question, as (paper, part)."""
 
     paper: PaperId
     part: str
@@ -45,26 +45,26 @@ class KeptCard:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Voter:
-    """Somebody whose membership in a chat nobody has asked for yet; `address` is where the chat is now."""
+    """A voter in a group whose membership is not known yet; `address` is the current one of the chat."""
 
     home: str
     address: str
     person: int
 
 
-class StudyTransaction(Protocol):
-    """Everything in here is stored together or not at all; nobody else writes meanwhile."""
+class QuizTransaction(Protocol):
+    """One exclusive write transaction over votes, polls, cards and the outbox."""
 
     def waiting_votes(self, after: int | None, limit: int) -> tuple[ReceivedUpdate, ...]:
-        """Updates with ids over `after` that nobody has taken and that may be votes, in order."""
+        """Updates with ids over `after` that are not handled and may be votes, in order."""
         ...
 
     def take(self, updates: Sequence[int], now: datetime) -> None:
-        """Mark these updates as dealt with."""
+        """Mark these updates as handled."""
         ...
 
     def polls(self, ids: Collection[str]) -> dict[str, AskedPoll]:
-        """Those of the polls that we know to have sent."""
+        """Those of the polls that are known as sent, by id."""
         ...
 
     def closed(self, ids: Collection[str]) -> frozenset[str]:
@@ -84,7 +84,7 @@ class StudyTransaction(Protocol):
         ...
 
     def expect_member(self, home: str, person: int) -> None:
-        """Write down that it is to be asked whether the person belongs there, unless that is known or to be asked."""
+        """Ask later whether the person is a member there, unless that is known or already to be asked."""
         ...
 
     def votes_on(self, person: int, paper: PaperId) -> tuple[tuple[AskedPoll, CastVote], ...]:
@@ -92,7 +92,7 @@ class StudyTransaction(Protocol):
         ...
 
     def voters(self, poll: str) -> frozenset[int]:
-        """Everybody who voted in the poll, those who took it back included."""
+        """People who voted in the poll, also those who took their vote back."""
         ...
 
     def save_card(self, person: int, paper: PaperId, part: str, card: Card | None) -> None:
@@ -110,7 +110,7 @@ class StudyTransaction(Protocol):
     def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]: ...
 
     def unmatched(self) -> tuple[PollState, ...]:
-        """Polls that the service tells of and that we do not know to have sent."""
+        """Polls that the service reports and that are not known as sent."""
         ...
 
     def uncertain_quizzes(self) -> tuple[UncertainQuiz, ...]: ...
@@ -118,11 +118,11 @@ class StudyTransaction(Protocol):
     def adopt(
         self, poll: str, quiz: UncertainQuiz, question: Question, order: tuple[int, ...], now: datetime
     ) -> None:
-        """Write down that this uncertain delivery did go out, as this poll."""
+        """Settle this uncertain delivery as sent, as this poll."""
         ...
 
     def people_due(self, before: datetime) -> frozenset[int]:
-        """Everybody with a card that may be due before then."""
+        """People with a card that may be due before then."""
         ...
 
     def cards(self, person: int, before: datetime) -> tuple[KeptCard, ...]:
@@ -134,26 +134,26 @@ class StudyTransaction(Protocol):
         ...
 
     def brought_back(self, target: str, start: datetime, end: datetime) -> int:
-        """How many questions come back to the place, or came, with a due time in that span."""
+        """How many repeated questions the target has, or had, with a due time in that span."""
         ...
 
     def questions_asked(self, target: str) -> frozenset[tuple[PaperId, str]]:
-        """(paper, part) of every poll that went to the place."""
+        """(paper, part) of every poll that went to the target."""
         ...
 
     def plan(self, deliveries: Sequence[Delivery], now: datetime) -> int:
         """Insert the rows whose keys are new, and say how many those were."""
         ...
 
-    def hasten(self, key: str, now: datetime) -> bool:
-        """Let a held row go now; False where it is not held."""
+    def release_now(self, key: str, now: datetime) -> bool:
+        """Make a held row pending; False where it is not held."""
         ...
 
 
-class Study(Protocol):
-    """What is known of people's answers. Reading methods each see one moment."""
+class QuizStore(Protocol):
+    """Votes and what follows from them. Each reading method sees one moment."""
 
-    def transaction(self) -> AbstractContextManager[StudyTransaction]: ...
+    def transaction(self) -> AbstractContextManager[QuizTransaction]: ...
 
     def homes_at(self, addresses: Sequence[str]) -> tuple[str, ...]:
         """The homes of the polls of the chat that is at these addresses now; the first address where there are none."""
@@ -174,15 +174,15 @@ class Study(Protocol):
     def names(self, people: Collection[int]) -> dict[int, str]: ...
 
     def members(self, homes: Sequence[str]) -> dict[str, frozenset[int]]:
-        """Who is known to be of these chats."""
+        """Known members by home."""
         ...
 
     def homes_with(self, person: int) -> frozenset[str]:
-        """The chats that the person is known to be of."""
+        """Homes of the chats that the person is a known member of."""
         ...
 
     def unknown_members(self, limit: int) -> tuple[Voter, ...]:
-        """Voters in groups of whom nobody has asked yet whether they belong there."""
+        """Voters in groups whose membership is still to be asked for."""
         ...
 
     def save_members(self, home: str, people: Mapping[int, bool]) -> None:
@@ -190,7 +190,7 @@ class Study(Protocol):
         ...
 
     def hidden(self, homes: Sequence[str]) -> frozenset[int]:
-        """Who does not want to be named in these chats."""
+        """People who do not want to be named in these chats."""
         ...
 
     def hide(self, home: str, person: int, *, hidden: bool) -> None: ...

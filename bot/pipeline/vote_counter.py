@@ -1,4 +1,4 @@
-"""Votes on their way in: from the stored raw updates to what is known of people's answers."""
+"""VoteCounter: stored raw updates become votes, cards and corrected answers."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,25 +24,25 @@ from bot.domain.quizzes.votes import (
 from bot.domain.routing import ONE_QUESTION
 from bot.pipeline.parcels import AnswerQuiz
 from bot.pipeline.ports import Shelf
-from bot.pipeline.ports.study import ReceivedUpdate, Study, StudyTransaction, UncertainQuiz
+from bot.pipeline.ports.quizzes import QuizStore, QuizTransaction, ReceivedUpdate, UncertainQuiz
 from bot.pipeline.roster import Roster
 
 log = logging.getLogger(__name__)
 
 _TOGETHER = 500
 _PATIENCE = timedelta(hours=1)
-"""So long a vote in a poll that we do not know waits to be told which it is."""
+"""How long a vote in an unknown poll waits for the poll's own send to be written down."""
 
 ReadVote = Callable[[str], Vote | PollState | None]
-"""What a raw update says of votes; None where it is about something else."""
+"""The vote or the state of a poll in a raw update; None where it is about something else."""
 
 
 class VoteCounter:
-    """Counts votes. Everything here can be done twice, or break off anywhere, without harm."""
+    """Counts votes. Every method is idempotent and may be interrupted anywhere."""
 
     def __init__(
         self,
-        study: Study,
+        store: QuizStore,
         shelf: Shelf,
         roster: Roster,
         answer_quiz: AnswerQuiz,
@@ -50,7 +50,7 @@ class VoteCounter:
         read_vote: ReadVote,
         min_confidence: float,
     ) -> None:
-        self._study = study
+        self._store = store
         self._shelf = shelf
         self._roster = roster
         self._answer_quiz = answer_quiz
@@ -59,14 +59,14 @@ class VoteCounter:
         self._corrected_under: str | None = None
 
     def count(self, now: datetime) -> int:
-        """Count all votes that were received and not counted yet, and say how many.
+        """Count all votes that were received and not counted yet; gives their number.
 
         An update is taken in the transaction that stores its vote, so that a crash neither loses nor
         repeats one.
         """
         counted, after = 0, None
         while True:
-            with self._study.transaction() as tx:
+            with self._store.transaction() as tx:
                 waiting = tx.waiting_votes(after, _TOGETHER)
                 counted += self._count(tx, waiting, now)
             if len(waiting) < _TOGETHER:
@@ -76,36 +76,36 @@ class VoteCounter:
             log.info("votes.counted", extra={"votes": counted})
         return counted
 
-    def _count(self, tx: StudyTransaction, waiting: Sequence[ReceivedUpdate], now: datetime) -> int:
-        read = [(one, said) for one in waiting if (said := self._said(one)) is not None]
+    def _count(self, tx: QuizTransaction, waiting: Sequence[ReceivedUpdate], now: datetime) -> int:
+        read = [(update, vote) for update in waiting if (vote := self._vote_in(update)) is not None]
         if not read:
             return 0
-        closed = set(tx.closed({said.poll for _, said in read}))
+        closed = set(tx.closed({vote.poll for _, vote in read}))
         states: dict[str, PollState] = {}
         cast: list[CastVote] = []
         names: dict[int, str] = {}
-        for update, said in read:
-            if isinstance(said, PollState):
-                states[said.poll] = said
-                closed.update({said.poll} if said.closed else ())
+        for update, vote in read:
+            if isinstance(vote, PollState):
+                states[vote.poll] = vote
+                closed.update({vote.poll} if vote.closed else ())
                 continue
-            late = said.poll in closed
+            late = vote.poll in closed
             cast.append(
                 CastVote(
-                    poll=said.poll, person=said.person, shown=said.shown, at=update.received_at, late=late
+                    poll=vote.poll, person=vote.person, shown=vote.shown, at=update.received_at, late=late
                 )
             )
-            names.update({said.person: said.name} if said.name else {})
+            names.update({vote.person: vote.name} if vote.name else {})
         tx.save_states(tuple(states.values()), now)
         tx.save_votes(cast)
         tx.save_names(names)
         self._adopt(tx, now)
         known = tx.polls({vote.poll for vote in cast})
-        tx.take([one.id for one, said in read if _is_dealt_with(one, said, known, now)], now)
+        tx.take([update.id for update, vote in read if _is_dealt_with(update, vote, known, now)], now)
         self._refresh_voted(tx, cast, known)
         return len(cast)
 
-    def _said(self, update: ReceivedUpdate) -> Vote | PollState | None:
+    def _vote_in(self, update: ReceivedUpdate) -> Vote | PollState | None:
         try:
             return self._read_vote(update.body)
         except Exception:  # it comes from outside: one that cannot be read must not hold up the others
@@ -113,7 +113,7 @@ class VoteCounter:
             return None
 
     def _refresh_voted(
-        self, tx: StudyTransaction, cast: Iterable[CastVote], known: Mapping[str, AskedPoll]
+        self, tx: QuizTransaction, cast: Iterable[CastVote], known: Mapping[str, AskedPoll]
     ) -> None:
         voted = [(known[vote.poll], vote.person) for vote in cast if vote.poll in known]
         for asked, person in voted:
@@ -121,7 +121,7 @@ class VoteCounter:
         for person, paper, part in sorted({(person, asked.paper, asked.part) for asked, person in voted}):
             self._refresh(tx, person, paper, part)
 
-    def _refresh(self, tx: StudyTransaction, person: int, paper: PaperId, part: str) -> None:
+    def _refresh(self, tx: QuizTransaction, person: int, paper: PaperId, part: str) -> None:
         """Work out anew when the question comes back to this person."""
         answers = (
             answer_of(asked, vote, self._min_confidence)
@@ -136,18 +136,20 @@ class VoteCounter:
         tx.save_card(person, paper, part, card_of(attempts))
 
     def correct(self) -> int:
-        """Give the polls whose papers got a key meanwhile that key, with all that follows; how many changed."""
+        """Apply keys that papers gained after their polls were sent, and recompute cards; gives the number of polls changed."""
         edition = self._shelf.edition()
         if edition == self._corrected_under:
             return 0
         changed = 0
         while True:
-            with self._study.transaction() as tx:
+            with self._store.transaction() as tx:
                 stale = tx.unchecked_polls(_TOGETHER)
                 papers = tx.papers({asked.paper for asked in stale})
                 for asked in stale:
                     quizzes = (edition.quiz for edition in papers[asked.paper].editions)
-                    question = corrected(asked.question, (one for quiz in quizzes for one in quiz))
+                    question = corrected(
+                        asked.question, (candidate for quiz in quizzes for candidate in quiz)
+                    )
                     tx.check(asked.poll, question)
                     if question != asked.question:
                         changed += 1
@@ -161,12 +163,12 @@ class VoteCounter:
         return changed
 
     def adopt(self, now: datetime) -> int:
-        """Find among the polls that the service tells of those whose sending is uncertain; how many were found."""
-        with self._study.transaction() as tx:
+        """Match unknown polls that the service reports with uncertain quiz deliveries; gives the number matched."""
+        with self._store.transaction() as tx:
             return self._adopt(tx, now)
 
-    def _adopt(self, tx: StudyTransaction, now: datetime) -> int:
-        """A poll that fits several places is left alone, unless who voted tells which it is."""
+    def _adopt(self, tx: QuizTransaction, now: datetime) -> int:
+        """A poll that fits several targets is left alone, unless a voter's own chat decides."""
         unmatched = tx.unmatched()
         uncertain = list(tx.uncertain_quizzes()) if unmatched else []
         adopted = 0
@@ -175,7 +177,9 @@ class VoteCounter:
             fits = list(self._fits(tx, state, uncertain))
             if len(fits) > 1:
                 fits = [
-                    one for one in fits if any(is_own_chat(home_of(one[0].address), who) for who in people)
+                    fit
+                    for fit in fits
+                    if any(is_own_chat(home_of(fit[0].address), person) for person in people)
                 ]
             if len(fits) != 1:
                 continue
@@ -191,9 +195,9 @@ class VoteCounter:
         return adopted
 
     def _fits(
-        self, tx: StudyTransaction, state: PollState, uncertain: Sequence[UncertainQuiz]
+        self, tx: QuizTransaction, state: PollState, uncertain: Sequence[UncertainQuiz]
     ) -> Iterator[tuple[UncertainQuiz, Question, tuple[int, ...]]]:
-        papers = tx.papers({one.paper for one in uncertain})
+        papers = tx.papers({quiz.paper for quiz in uncertain})
         for quiz in uncertain:
             subscriber = self._roster.subscriber(quiz.subscriber)
             language = subscriber.language if subscriber else "en"
@@ -211,13 +215,13 @@ class VoteCounter:
 
 
 def _is_dealt_with(
-    update: ReceivedUpdate, said: Vote | PollState, known: Mapping[str, AskedPoll], now: datetime
+    update: ReceivedUpdate, vote: Vote | PollState, known: Mapping[str, AskedPoll], now: datetime
 ) -> bool:
     """False for a vote in a poll whose own sending may still be on its way to being written down: counted again later."""
-    return isinstance(said, PollState) or said.poll in known or now - update.received_at > _PATIENCE
+    return isinstance(vote, PollState) or vote.poll in known or now - update.received_at > _PATIENCE
 
 
-def _expect(tx: StudyTransaction, asked: AskedPoll, person: int) -> None:
-    """Somebody voted in a group: whether a member or a stranger is to be asked."""
+def _expect(tx: QuizTransaction, asked: AskedPoll, person: int) -> None:
+    """Ask later whether the voter is a member, where the poll stood in a group."""
     if person > 0 and not is_private(asked.home):
         tx.expect_member(asked.home, person)
