@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime
 
 from bot.adapters import atom
 from bot.adapters.atom import render_atom
-from bot.adapters.web import create_app, serve
+from bot.adapters.web.app import create_app
+from bot.adapters.web.server import serve
 from bot.domain.delivery import Target
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason, Why

@@ -53,7 +53,7 @@ class StyleSheet:
         return cls(rules)
 
     def of(self, tag: str, classes: Iterable[str], identity: str | None) -> dict[str, str]:
-        """What the sheet says of an element with these classes and this id, the strongest rule last."""
+        """The declarations for an element with these classes and this id; the strongest rule wins."""
         marks = {f".{name}" for name in classes} | ({f"#{identity}"} if identity else set())
         matching = [
             rule
@@ -69,13 +69,13 @@ class StyleSheet:
 
 def declarations(body: str) -> dict[str, str]:
     """The declarations of a rule or a `style` attribute that are presentation attributes too."""
-    found: dict[str, str] = {}
+    declared: dict[str, str] = {}
     for declaration in body.split(";"):
         name, colon, value = declaration.partition(":")
         name = name.strip().lower()
         if colon and name in PRESENTATION:
-            found[name] = value.replace("!important", "").strip()
-    return found
+            declared[name] = value.replace("!important", "").strip()
+    return declared
 
 
 def _rules(css: str) -> Iterator[_Rule]:
@@ -256,16 +256,16 @@ class _Drawing:
 
     def _attributes(self, name: str, markup: str) -> list[str]:
         """The element's attributes, with what its style sheet and its own style say, ready to be written."""
-        found: dict[str, str] = {}
+        raw: dict[str, str] = {}
         for key, *values in _ATTRIBUTE.findall(markup):
-            found.setdefault(key.lower(), _unescape("".join(values)))
-        said = {_ATTRIBUTES[key]: value for key, value in found.items() if key in _ATTRIBUTES}
-        said |= self._sheet.of(name, found.get("class", "").split(), found.get("id"))
-        said |= declarations(found.get("style", ""))
+            raw.setdefault(key.lower(), _unescape("".join(values)))
+        said = {_ATTRIBUTES[key]: value for key, value in raw.items() if key in _ATTRIBUTES}
+        said |= self._sheet.of(name, raw.get("class", "").split(), raw.get("id"))
+        said |= declarations(raw.get("style", ""))
         if name == "svg" and not self._open:
             said = {"xmlns": _NAMESPACE} | _framed(said)
-        if _NAME.fullmatch(found.get("id", "")):
-            said["id"] = self._prefix + found["id"]
+        if _NAME.fullmatch(raw.get("id", "")):
+            said["id"] = self._prefix + raw["id"]
         checked = {key: self._checked(key, value) for key, value in said.items()}
         return [f" {key}={quoteattr(value)}" for key, value in checked.items() if value is not None]
 

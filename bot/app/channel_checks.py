@@ -129,7 +129,7 @@ def _writable(subject: str, folder: Path, what: str) -> Iterator[Finding]:
 async def _bot_answers(settings: Settings) -> list[Finding]:
     if not channels.sends_telegram(settings):
         return []
-    from bot.adapters.botapi.client import BotClient
+    from bot.adapters.telegram.client import BotClient
 
     client = BotClient(settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url)
     try:

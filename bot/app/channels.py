@@ -15,7 +15,7 @@ from bot.pipeline.pace import Limits
 from bot.pipeline.ports import Publisher
 
 if TYPE_CHECKING:
-    from bot.adapters.email import EmailSettings
+    from bot.adapters.email.content import EmailSettings
 
 _MARGIN = timedelta(milliseconds=2)
 OVERALL = Limit(most=30, span=timedelta(seconds=1) + _MARGIN)
@@ -33,7 +33,8 @@ def publishers(settings: Settings) -> Mapping[ChannelKind, Publisher]:
 
 def telegram(settings: Settings) -> Publisher:
     """The bot, or without a token a folder of previews."""
-    from bot.adapters.publishers.telegram import PreviewPublisher, TelegramPublisher
+    from bot.adapters.telegram.preview import PreviewPublisher
+    from bot.adapters.telegram.publisher import TelegramPublisher
 
     if not sends_telegram(settings):
         return PreviewPublisher(previews_folder(settings), min_confidence=settings.quiz.min_confidence)
@@ -46,13 +47,8 @@ def telegram(settings: Settings) -> Publisher:
 
 def email(settings: Settings) -> Publisher:
     """Mails by SMTP, or into a Maildir."""
-    from bot.adapters.email import (
-        EmailPublisher,
-        MaildirTransport,
-        SmtpServer,
-        SmtpTransport,
-        Transport,
-    )
+    from bot.adapters.email.publisher import EmailPublisher, Transport
+    from bot.adapters.email.transports import MaildirTransport, SmtpServer, SmtpTransport
 
     way = settings.email.transport
     transport: Transport
@@ -70,7 +66,9 @@ def email(settings: Settings) -> Publisher:
 
 def email_settings(settings: Settings) -> "EmailSettings":
     """What every mail has in common."""
-    from bot.adapters.email import EmailSettings, Mailbox, dkim_signer
+    from bot.adapters.email.content import EmailSettings
+    from bot.adapters.email.dkim import dkim_signer
+    from bot.adapters.email.mime import Mailbox
 
     sender, dkim = settings.email.sender, settings.email.dkim
     signer = (
@@ -132,10 +130,10 @@ TELEGRAM_LIMITS = Limits(overall={"telegram": OVERALL}, of=_limit, lane=_lane)
 async def shown(parcel: Parcel, settings: Settings) -> str:
     """A message as people will see it, for a terminal."""
     if parcel.target.kind == "email":
-        from bot.adapters.email import compose_text
+        from bot.adapters.email.publisher import compose_text
 
         return compose_text(parcel, email_settings(settings))
-    from bot.adapters.publishers.telegram import PreviewPublisher
+    from bot.adapters.telegram.preview import PreviewPublisher
 
     texts: list[str] = []
     await PreviewPublisher(

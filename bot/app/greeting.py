@@ -20,7 +20,7 @@ def wait_for_start(token: str, *, say: Callable[[str], object], api_url: str | N
 
 
 async def _wait(token: str, say: Callable[[str], object], api_url: str | None) -> int:
-    from bot.adapters.botapi.client import DEFAULT_API_URL, BotClient
+    from bot.adapters.telegram.client import DEFAULT_API_URL, BotClient
 
     client = BotClient(token, api_url=api_url or DEFAULT_API_URL)
     try:

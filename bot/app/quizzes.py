@@ -74,6 +74,6 @@ def _nobody() -> int:
 
 
 def _read_vote(body: str) -> Vote | PollState | None:
-    from bot.adapters.chat.votes import read_vote
+    from bot.adapters.telegram.updates import read_vote
 
     return read_vote(body)

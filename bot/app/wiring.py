@@ -20,7 +20,6 @@ from bot.domain.digests import Digest
 from bot.domain.subscriptions import ChannelKind, Subscriber
 from bot.pipeline.alarms import AlarmDesk
 from bot.pipeline.dispatch import Dispatcher
-from bot.pipeline.facing import ChatDesk
 from bot.pipeline.feeds import FeedDesk, Site
 from bot.pipeline.herald import Telling
 from bot.pipeline.indexing import IndexDesk
@@ -58,13 +57,13 @@ class House:
     store: Store
     clock: Clock
     roster: Roster
+    packer: Packer
     ingest: Ingest
     feeds: FeedDesk
     feed_writer: FeedWriter
     publishers: Mapping[ChannelKind, Publisher]
     dispatcher: Dispatcher
     alarms: AlarmDesk
-    desk: ChatDesk
     quizzes: Quizzes
     answer_quiz: AnswerQuiz
     """The quiz of a paper in a language, with answers worked out where the digest has none."""
@@ -126,13 +125,13 @@ def build(
         store=store,
         clock=clock,
         roster=roster,
+        packer=packer,
         ingest=Ingest(store.intake, read, peek_date),
         feeds=feeds,
         feed_writer=writer,
         publishers=ways_out,
         dispatcher=dispatcher,
         alarms=alarms,
-        desk=ChatDesk(store.shelf, store.outbox, packer, roster),
         quizzes=build_quizzes(settings, store, roster, answer_quiz, second),
         answer_quiz=answer_quiz,
     )

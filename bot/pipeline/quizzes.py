@@ -22,10 +22,10 @@ from bot.pipeline.roster import Roster
 
 PER_DAY = 5
 _EARLY = timedelta(days=2)
-"""How long before their due moment cards are read: the person's day may begin and end elsewhere."""
+"""Cards are read this long before they are due: days of other time zones begin earlier."""
 _NOTED = 300
 _STORED = (40, 5000)
-"""How many of the newest papers with a quiz are searched for one that was never asked; then how many more."""
+"""Number of the newest papers with a quiz that are searched for an unasked question; the second where the first has none."""
 _NEVER_ASKED: frozenset[State] = frozenset({"limited", "dead"})
 """States of a paper's alert that keep its quiz back as well."""
 

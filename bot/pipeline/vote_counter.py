@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 _TOGETHER = 500
 _PATIENCE = timedelta(hours=1)
-"""How long a vote in an unknown poll waits for the poll's own send to be written down."""
+"""A vote in an unknown poll waits this long for the poll's own send to be written down."""
 
 ReadVote = Callable[[str], Vote | PollState | None]
 """The vote or the state of a poll in a raw update; None where it is about something else."""

@@ -6,9 +6,9 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot.adapters.chat.votes import read_vote
-from bot.adapters.publishers.telegram.quiz import quiz_poll
 from bot.adapters.store import Store
+from bot.adapters.telegram.publisher import quiz_poll
+from bot.adapters.telegram.updates import read_vote
 from bot.domain.delivery import Delivery, Receipt
 from bot.domain.papers import Edition, Paper, Question
 from bot.domain.quizzes.repair import Poll

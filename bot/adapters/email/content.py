@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmailSettings:
-    """What all mails have in common: the sender, the site, the signature."""
+    """Settings of all mails: the sender, the site, the signature."""
 
     sender: Mailbox
     site_title: str = "Paperboy"
@@ -137,7 +137,7 @@ class EmailContent:
 
     @property
     def unnamed(self) -> int:
-        """How many of the rest have no title here."""
+        """The number of papers of the rest without a title here."""
         return self.rest - len(self.rest_titles)
 
     def shortened(self, entries: int) -> "EmailContent":
@@ -258,7 +258,7 @@ _RULE = "-" * _WIDTH
 _WIDE_LETTER = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003fffd"
 _CLOSING = "\u2019\u201d\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff1a\uff1b\uff1f"
 _STRETCH = re.compile(f"([{_WIDE_LETTER}][{_CLOSING}]*|[^ {_WIDE_LETTER}]+)( ?)")
-"""What must stay on one line, and the blank after it; Chinese and Japanese break at any letter but not before `，`."""
+"""Text that stays on one line, and the blank after it; Chinese and Japanese break at any letter but not before `，`."""
 
 
 def text_body(content: EmailContent) -> str:
@@ -359,7 +359,7 @@ def _filled(text: str, *, first: str = _INDENT, rest: str = _INDENT) -> str:
 
 
 def _columns(text: str) -> int:
-    """How wide the text is where letters are all alike: signs of double width count as two, accents as none."""
+    """The width of the text in a terminal: wide characters count as two columns, accents as none."""
     if text.isascii():
         return len(text)
     return sum(

@@ -20,7 +20,7 @@ SIGNED = (
 """Both List-Unsubscribe headers must be covered (RFC 8058 §4)."""
 
 _SIGNED_TWICE = ("from", "to", "subject")
-"""Named once more than they occur, so that nobody can add a second one (RFC 6376 §8.15)."""
+"""Named once more than they occur, so that no second one can be added (RFC 6376 §8.15)."""
 
 _MIN_RSA_BITS = 1024
 _BLANKS = re.compile(rb"[ \t]+")
@@ -76,11 +76,11 @@ def dkim_signer(*, domain: str, selector: str, pem: bytes) -> DkimSigner:
 
 def _by_name(head: bytes) -> dict[str, bytes]:
     """Each header's value by its lower-case name; our own mails have each at most once."""
-    found = {}
+    headers = {}
     for line in _FOLD.sub(b"", head).split(b"\r\n"):
         name, _, value = line.partition(b":")
-        found[name.decode("ascii").strip().lower()] = value
-    return found
+        headers[name.decode("ascii").strip().lower()] = value
+    return headers
 
 
 def _relaxed_header(name: str, value: bytes) -> bytes:

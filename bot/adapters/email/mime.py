@@ -29,8 +29,8 @@ class Mailbox:
     @classmethod
     def parse(cls, text: str) -> "Mailbox":
         """The mailbox in `a@b.c` or `Name <a@b.c>`; raises ValueError for anything else, lists and quoted parts included."""
-        found = _NAMED.fullmatch(text.strip())
-        name, address = (found["name"], found["address"]) if found else ("", text.strip())
+        named = _NAMED.fullmatch(text.strip())
+        name, address = (named["name"], named["address"]) if named else ("", text.strip())
         local, at, domain = address.rpartition("@")
         if not at or "," in name or "\n" in text or "\r" in text:
             raise ValueError(f"not one mail address: {shown(text, 80)!r}")

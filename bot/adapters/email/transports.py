@@ -1,4 +1,4 @@
-"""How mails leave: SMTP sessions with their reply codes, and a Maildir."""
+"""Transports: SMTP sessions with their reply codes, and a Maildir."""
 
 import asyncio
 import base64
@@ -64,7 +64,7 @@ def refusal(phase: Phase, code: int, text: str, *, server: str) -> NotSent:
         return Refused(f"too large for them: {said}")
     if phase in _BEFORE_RECIPIENT or status.startswith("5.7.") or code in _OUR_TROUBLE:
         return ChannelDown(f"{said}; nobody was unsubscribed, look at what the mail server wants of us")
-    # Without an enhanced status nobody can tell a missing mailbox from a policy: the address is not suspended.
+    # Without an enhanced status a missing mailbox looks like a policy: the address is not suspended.
     return TargetGone(said) if status.startswith("5.1.") else Refused(said)
 
 
@@ -236,7 +236,7 @@ class SmtpSession:
         return ChannelDown(f"{self._server}: {self._said(str(error))}")
 
     def _said(self, text: str) -> str:
-        """What the server said, on one line, without our password should it have been repeated."""
+        """The server's text on one line, without our password should it be repeated there."""
         for secret in (self._password, base64.b64encode(self._password.encode()).decode()):
             text = text.replace(secret, "***") if secret else text
         return shown(text, 300)
@@ -307,7 +307,7 @@ class SmtpTransport:
     async def _by(
         self, deadline: float, work: Awaitable[_T], *, scope: Literal["target", "channel"] = "target"
     ) -> _T:
-        """What the work gives; TryLater where it is not done by then."""
+        """The result of the work; TryLater where it is not done by the deadline."""
         try:
             async with asyncio.timeout_at(deadline) as patience:
                 return await work

@@ -1,14 +1,8 @@
-"""The ports: what the pipeline asks of the world, and what it offers to those who face people.
+"""The ports: interfaces that the pipeline asks of the world.
 
 Each method says order, atomicity and errors; nothing else is abstract.
 """
 
-from bot.pipeline.ports.facing import (
-    Desk,
-    Told,
-    Update,
-    Updates,
-)
 from bot.pipeline.ports.machines import Bell, Leadership
 from bot.pipeline.ports.outbox import (
     Alert,
@@ -46,6 +40,8 @@ from bot.pipeline.ports.world import (
     IndexFile,
     Publisher,
     Reader,
+    Update,
+    Updates,
 )
 
 __all__ = [
@@ -57,7 +53,6 @@ __all__ = [
     "Clock",
     "Counts",
     "DeliveryRecord",
-    "Desk",
     "DigestRecord",
     "FeedWriter",
     "FileMark",
@@ -79,7 +74,6 @@ __all__ = [
     "TakenDigest",
     "TargetStatus",
     "Tokens",
-    "Told",
     "Transaction",
     "Update",
     "Updates",

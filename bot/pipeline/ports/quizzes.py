@@ -64,11 +64,11 @@ class QuizTransaction(Protocol):
         ...
 
     def polls(self, ids: Collection[str]) -> dict[str, AskedPoll]:
-        """Those of the polls that are known as sent, by id."""
+        """The polls that are known as sent, by id."""
         ...
 
     def closed(self, ids: Collection[str]) -> frozenset[str]:
-        """Those of the polls that were seen closed."""
+        """The polls that were seen closed."""
         ...
 
     def save_votes(self, votes: Sequence[CastVote]) -> None:
@@ -134,7 +134,7 @@ class QuizTransaction(Protocol):
         ...
 
     def brought_back(self, target: str, start: datetime, end: datetime) -> int:
-        """How many repeated questions the target has, or had, with a due time in that span."""
+        """The number of repeated questions of the target, sent or not, with a due time in that span."""
         ...
 
     def questions_asked(self, target: str) -> frozenset[tuple[PaperId, str]]:

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.email import (
-    EmailPublisher,
-    EmailSettings,
-    Mailbox,
-    MaildirTransport,
-    dkim_signer,
-)
 from bot.adapters.email.bulletins import compose_bulletin
+from bot.adapters.email.content import EmailSettings
+from bot.adapters.email.dkim import dkim_signer
+from bot.adapters.email.mime import Mailbox
+from bot.adapters.email.publisher import EmailPublisher
+from bot.adapters.email.transports import MaildirTransport
 from bot.domain.errors import Refused
 from tests.builders import a_bulletin
 

@@ -11,8 +11,10 @@ from dkim.canonicalization import Relaxed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.email import DkimSigner, EmailSettings, Mailbox, compose, dkim_signer
-from bot.adapters.email.dkim import _relaxed_body
+from bot.adapters.email.content import EmailSettings
+from bot.adapters.email.dkim import DkimSigner, _relaxed_body, dkim_signer
+from bot.adapters.email.mime import Mailbox
+from bot.adapters.email.publisher import compose
 from bot.domain.errors import UsageError
 from tests.builders import NOW, a_parcel, an_item
 

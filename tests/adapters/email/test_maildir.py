@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.email import MaildirTransport
+from bot.adapters.email.transports import MaildirTransport
 from bot.domain.errors import ChannelDown, TryLater
 
 MESSAGE = b"Subject: hello\r\n\r\nA line.\r\n"

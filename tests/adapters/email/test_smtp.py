@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.email import EmailPublisher, EmailSettings, Mailbox, SmtpServer, SmtpTransport, transports
+from bot.adapters.email import transports
+from bot.adapters.email.content import EmailSettings
+from bot.adapters.email.mime import Mailbox
+from bot.adapters.email.publisher import EmailPublisher
+from bot.adapters.email.transports import SmtpServer, SmtpTransport
 from bot.domain.errors import ChannelDown, OutcomeUnknown, Refused, TargetGone, TryLater
 from bot.pipeline import courier
 from bot.pipeline.dispatch import LEASE

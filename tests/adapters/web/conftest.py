@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 
 from bot.adapters.atom import render_atom
-from bot.adapters.web import create_app
+from bot.adapters.web.app import create_app
 from bot.domain.delivery import Target
 from bot.domain.errors import StateLocked
 from bot.domain.feeds import Feed

@@ -13,7 +13,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from bot.adapters.atom import render_atom
-from bot.adapters.web import create_app
+from bot.adapters.web.app import create_app
 from bot.domain.papers import Links, Point, Question, Summary
 from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, SITE, FakeService, StillClock
 from tests.builders import NOW, a_feed, a_feed_entry, a_paper, a_question, an_edition

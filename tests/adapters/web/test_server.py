@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from bot.adapters.web import WebServer, serve
+from bot.adapters.web.server import WebServer, serve
 from bot.domain.errors import UsageError
 from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, FakeService
 from tests.builders import a_feed, a_feed_entry, a_reason

@@ -1,6 +1,6 @@
 """Reading, unsubscribing and feeds over a real state."""
 
-from bot.adapters.web import WebService
+from bot.adapters.web.app import WebService
 from bot.domain.delivery import UNSUBSCRIBED, Target
 from bot.domain.papers import PaperId
 from tests.builders import NOW, a_channel, a_digest, a_subscriber, an_entry
