@@ -25,19 +25,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from benchmarks.publishing import NOW, REASON, a_paper, fastest
-from bot.adapters.publishers.email import (
-    DkimSigner,
-    EmailPublisher,
-    EmailSettings,
-    Mailbox,
-    SmtpServer,
-    SmtpTransport,
-    compose,
-)
-from bot.adapters.publishers.email.hypertext import hypertext
-from bot.adapters.publishers.email.letter import letter_for
-from bot.adapters.publishers.email.mime import alternatives
-from bot.adapters.publishers.email.plaintext import plain_text
+from bot.adapters.email.content import EmailSettings, email_content, html_body, text_body
+from bot.adapters.email.dkim import DkimSigner
+from bot.adapters.email.mime import Mailbox, alternatives
+from bot.adapters.email.publisher import EmailPublisher, compose
+from bot.adapters.email.transports import SmtpServer, SmtpTransport
 from bot.domain.delivery import Item, Parcel, Target
 from tests.rigs.smtp import self_signed
 
@@ -77,8 +69,8 @@ class Parts:
             site_url="https://papers.example.org",
             dkim=self.signer,
         )
-        letter, self.html = hypertext(letter_for(a_parcel(papers), self.settings))
-        self.text = plain_text(letter)
+        content, self.html = html_body(email_content(a_parcel(papers), self.settings))
+        self.text = text_body(content)
 
     def ours(self) -> bytes:
         return self.signer.sign(alternatives(HEADERS, text=self.text, html=self.html, name="b1"), NOW)

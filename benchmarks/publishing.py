@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from bot.adapters.publishers.atom import document, render_atom
-from bot.adapters.web import create_app, serve
+from bot.adapters import atom
+from bot.adapters.atom import render_atom
+from bot.adapters.web.app import create_app
+from bot.adapters.web.server import serve
 from bot.domain.delivery import Target
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason, Why
@@ -105,7 +107,7 @@ def measure_feeds() -> None:
         size = len(render_atom(feed))
 
         def forgetful(feed: Feed = feed) -> bytes:
-            document._FRAGMENTS = document._Fragments()  # noqa: SLF001
+            atom._FRAGMENTS = atom._Fragments()  # noqa: SLF001
             return render_atom(feed)
 
         cold = fastest(forgetful, 5)

@@ -128,7 +128,7 @@ def _writable(subject: str, folder: Path, what: str) -> Iterator[Finding]:
 async def _bot_answers(settings: Settings) -> list[Finding]:
     if not settings.sends_telegram:
         return []
-    from bot.adapters.botapi.client import BotClient
+    from bot.adapters.telegram.client import BotClient
 
     client = BotClient(settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url)
     try:
@@ -143,10 +143,9 @@ async def _server_answers(settings: Settings) -> list[Finding]:
     way = settings.email.transport
     if isinstance(way, Maildir):
         return []
-    from bot.adapters.publishers.email.dialogue import Dialogue
-    from bot.adapters.publishers.email.server import SmtpServer
+    from bot.adapters.email.transports import SmtpServer, SmtpSession
 
-    dialogue = Dialogue(
+    dialogue = SmtpSession(
         SmtpServer(host=way.host, port=way.port, security=way.encryption, user=way.user),
         password=settings.email.password.get_secret_value(),
         hello_name=settings.email.sender.address.rpartition("@")[2],

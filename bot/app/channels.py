@@ -14,7 +14,7 @@ from bot.pipeline.pace import Limits
 from bot.pipeline.ports import Publisher
 
 if TYPE_CHECKING:
-    from bot.adapters.publishers.email import EmailSettings
+    from bot.adapters.email.content import EmailSettings
 
 _MARGIN = timedelta(milliseconds=2)
 OVERALL = Limit(most=30, span=timedelta(seconds=1) + _MARGIN)
@@ -32,7 +32,8 @@ def publishers(settings: Settings) -> Mapping[ChannelKind, Publisher]:
 
 def telegram(settings: Settings) -> Publisher:
     """The bot, or without a token a folder of previews."""
-    from bot.adapters.publishers.telegram import PreviewPublisher, TelegramPublisher
+    from bot.adapters.telegram.preview import PreviewPublisher
+    from bot.adapters.telegram.publisher import TelegramPublisher
 
     if not settings.sends_telegram:
         return PreviewPublisher(settings.previews_folder, min_confidence=settings.quiz.min_confidence)
@@ -45,13 +46,8 @@ def telegram(settings: Settings) -> Publisher:
 
 def email(settings: Settings) -> Publisher:
     """Mails by SMTP, or into a Maildir."""
-    from bot.adapters.publishers.email import (
-        EmailPublisher,
-        MaildirTransport,
-        SmtpServer,
-        SmtpTransport,
-        Transport,
-    )
+    from bot.adapters.email.publisher import EmailPublisher, Transport
+    from bot.adapters.email.transports import MaildirTransport, SmtpServer, SmtpTransport
 
     way = settings.email.transport
     transport: Transport
@@ -69,7 +65,9 @@ def email(settings: Settings) -> Publisher:
 
 def email_settings(settings: Settings) -> "EmailSettings":
     """What every mail has in common."""
-    from bot.adapters.publishers.email import EmailSettings, Mailbox, dkim_signer
+    from bot.adapters.email.content import EmailSettings
+    from bot.adapters.email.dkim import dkim_signer
+    from bot.adapters.email.mime import Mailbox
 
     sender, dkim = settings.email.sender, settings.email.dkim
     signer = (
@@ -115,10 +113,10 @@ TELEGRAM_LIMITS = Limits(overall={"telegram": OVERALL}, of=_limit, lane=_lane)
 async def shown(parcel: Parcel, settings: Settings) -> str:
     """A message as people will see it, for a terminal."""
     if parcel.target.kind == "email":
-        from bot.adapters.publishers.email import compose_text
+        from bot.adapters.email.publisher import compose_text
 
         return compose_text(parcel, email_settings(settings))
-    from bot.adapters.publishers.telegram import PreviewPublisher
+    from bot.adapters.telegram.preview import PreviewPublisher
 
     texts: list[str] = []
     await PreviewPublisher(

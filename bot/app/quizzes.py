@@ -1,4 +1,4 @@
-"""Quizzes and the people who answer them: the parts that count, score and bring back."""
+"""Quizzes: the parts that count votes, keep scores and bring questions back, built over one state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +10,9 @@ from bot.app.config.settings import Settings
 from bot.app.opinions import Opinions
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.pipeline.parcels import AnswerQuiz
-from bot.pipeline.practice import Practice
+from bot.pipeline.quizzes import QuizScheduler, QuizStats
 from bot.pipeline.roster import Roster
-from bot.pipeline.study import StudyDesk
-from bot.pipeline.votes import VoteCounter
+from bot.pipeline.vote_counter import VoteCounter
 
 if TYPE_CHECKING:
     from bot.adapters.store import Store
@@ -21,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quizzes:
-    """Everything that follows once a question is out."""
+    """Everything that happens after a question was sent."""
 
     counter: VoteCounter
-    desk: StudyDesk
-    practice: Practice
+    stats: QuizStats
+    scheduler: QuizScheduler
     seek_opinions: Callable[[], int]
     """Asks for second opinions on what is about to go out, where the settings name a service."""
 
@@ -34,7 +33,7 @@ class Quizzes:
         self.counter.count(now)
         self.counter.correct()
         self.counter.adopt(now)
-        return self.practice.plan_due(now)
+        return self.scheduler.plan_due(now)
 
 
 def build_quizzes(
@@ -49,16 +48,16 @@ def build_quizzes(
     seek = partial(second.seek, store.outbox, store.shelf, roster) if second else None
     return Quizzes(
         counter=VoteCounter(
-            store.study,
+            store.quizzes,
             store.shelf,
             roster,
             answer_quiz,
             read_vote=_read_vote,
             min_confidence=sure,
         ),
-        desk=StudyDesk(store.study, store.outbox, roster, min_confidence=sure),
-        practice=Practice(
-            store.study,
+        stats=QuizStats(store.quizzes, store.outbox, roster, min_confidence=sure),
+        scheduler=QuizScheduler(
+            store.quizzes,
             store.shelf,
             store.outbox,
             roster,
@@ -75,6 +74,6 @@ def _nobody() -> int:
 
 
 def _read_vote(body: str) -> Vote | PollState | None:
-    from bot.adapters.chat.votes import read_vote
+    from bot.adapters.telegram.updates import read_vote
 
     return read_vote(body)

@@ -212,7 +212,7 @@ class Service:
 
     async def _chat(self) -> None:
         """Converse; a refused token ends the conversation and nothing else."""
-        chat = chat_service(self._house, wake=self._wake_delivery, heard=self._bot_is_heard)
+        chat = chat_service(self._house, wake=self._wake_delivery, on_polling=self._note_polling)
         try:
             await self._together.alone("telegram updates", partial(chat.run, self._stop))
             await self._stop.wait()
@@ -225,9 +225,9 @@ class Service:
             self._ticker.wake("deliver")
             self._ticker.wake("bulletins")
 
-    async def _bot_is_heard(self, refusal: ChannelDown | None) -> None:
-        """Whether the service lets us ask for what people write; where it does not, somebody should know."""
-        from bot.adapters.botapi.outcomes import SecondPoller
+    async def _note_polling(self, refusal: ChannelDown | None) -> None:
+        """Open or close the incident of a chat service that refuses polls for updates."""
+        from bot.adapters.telegram.client import SecondPoller
 
         alarms, now = self._house.alarms, self._house.clock.now()
         if refusal is None:

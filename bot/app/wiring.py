@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from bot.adapters.atom import FeedFolder
 from bot.adapters.clock import SystemClock
 from bot.adapters.folders import read_bytes
 from bot.adapters.index_file import SavedIndex
-from bot.adapters.publishers.atom import FeedFolder
 from bot.adapters.store import Store
 from bot.app import channels
 from bot.app.answers import answered
@@ -20,7 +20,6 @@ from bot.domain.digests import Digest
 from bot.domain.subscriptions import ChannelKind, Subscriber
 from bot.pipeline.alarms import AlarmDesk
 from bot.pipeline.dispatch import Dispatcher
-from bot.pipeline.facing import ChatDesk, ReadingRoom
 from bot.pipeline.feeds import FeedDesk, Site
 from bot.pipeline.herald import Telling
 from bot.pipeline.indexing import IndexDesk
@@ -58,14 +57,13 @@ class House:
     store: Store
     clock: Clock
     roster: Roster
+    packer: Packer
     ingest: Ingest
     feeds: FeedDesk
     feed_writer: FeedWriter
     publishers: Mapping[ChannelKind, Publisher]
     dispatcher: Dispatcher
     alarms: AlarmDesk
-    library: ReadingRoom
-    desk: ChatDesk
     quizzes: Quizzes
     answer_quiz: AnswerQuiz
     """The quiz of a paper in a language, with answers worked out where the digest has none."""
@@ -127,14 +125,13 @@ def build(
         store=store,
         clock=clock,
         roster=roster,
+        packer=packer,
         ingest=Ingest(store.intake, read, peek_date),
         feeds=feeds,
         feed_writer=writer,
         publishers=ways_out,
         dispatcher=dispatcher,
         alarms=alarms,
-        library=ReadingRoom(store.shelf, store.outbox, store.tokens, feeds),
-        desk=ChatDesk(store.shelf, store.outbox, packer, roster),
         quizzes=build_quizzes(settings, store, roster, answer_quiz, second),
         answer_quiz=answer_quiz,
     )

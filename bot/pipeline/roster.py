@@ -1,6 +1,6 @@
 """Who is subscribed now; replaced whole when the configuration changes."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
 
 from bot.domain.audience import Audience
@@ -10,9 +10,9 @@ from bot.domain.papers import Paper
 from bot.domain.reasons import reasons
 from bot.domain.routing import route
 from bot.domain.search.likeness import LikenessOf
-from bot.domain.subscriptions import Subscriber
+from bot.domain.subscriptions import Channel, Subscriber
 from bot.pipeline.indexing import IndexDesk
-from bot.pipeline.ports import NOT_NEW, Intake, Transaction
+from bot.pipeline.ports import NOT_NEW, Intake, Outbox, Transaction
 
 _TOGETHER = 200
 
@@ -46,6 +46,18 @@ class Roster:
 
     def subscriber(self, name: str) -> Subscriber | None:
         return self.audience.subscribers.get(name)
+
+    def at_chat(self, addresses: Sequence[str], outbox: Outbox) -> Iterator[tuple[Subscriber, Channel]]:
+        """The subscribers of the Telegram chat that is at these addresses now, each with its channel there.
+
+        In the order of the addresses, then of the configuration.
+        """
+        targets = (outbox.place_at("telegram", address) or f"telegram:{address}" for address in addresses)
+        for target in dict.fromkeys(targets):
+            for subscriber in self.audience.subscribers.values():
+                for channel in subscriber.channels:
+                    if channel.target == target:
+                        yield subscriber, channel
 
 
 def meet(intake: Intake, audience: Audience, first_run: int | None, now: datetime) -> int:

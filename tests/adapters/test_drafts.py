@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.adapters.atom import FeedFolder
 from bot.adapters.drafts import ABANDONED, draft_of, sweep
 from bot.adapters.index_file import SavedIndex
-from bot.adapters.publishers.atom import FeedFolder
 from tests.builders import NOW
 
 

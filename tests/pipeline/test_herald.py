@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.delivery import MAX_ATTEMPTS
+from bot.domain.delivery import MAX_ATTEMPTS, STOPPED
 from bot.domain.errors import (
     ChannelDown,
     DeliveryError,
@@ -160,7 +160,7 @@ async def test_a_place_that_moved_is_told_where_it_is(world: MakeWorld):
 
 async def test_who_stopped_the_bot_is_left_in_peace(world: MakeWorld):
     made = alarmed(world)
-    made.desk.stop("1", made.clock.now())
+    made.outbox.suspend("telegram:1", STOPPED, made.clock.now())
     assert await tell(made) == {"dead": 1}
     assert untold(made) == [("dead", "gets nothing more: stopped in the chat")]
     assert made.telegram.told == []

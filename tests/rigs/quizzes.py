@@ -6,9 +6,9 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot.adapters.chat.votes import read_vote
-from bot.adapters.publishers.telegram.quiz import quiz_poll
 from bot.adapters.store import Store
+from bot.adapters.telegram.publisher import quiz_poll
+from bot.adapters.telegram.updates import read_vote
 from bot.domain.delivery import Delivery, Receipt
 from bot.domain.papers import Edition, Paper, Question
 from bot.domain.quizzes.repair import Poll
@@ -16,10 +16,9 @@ from bot.domain.routing import question_part
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.parcels import Packed, Packer
 from bot.pipeline.ports import Claim, Outcome, Update
-from bot.pipeline.practice import Practice
+from bot.pipeline.quizzes import QuizScheduler, QuizStats
 from bot.pipeline.roster import Roster
-from bot.pipeline.study import StudyDesk
-from bot.pipeline.votes import VoteCounter
+from bot.pipeline.vote_counter import VoteCounter
 from tests.builders import a_channel, a_paper, a_subscriber
 from tests.rigs.clock import VirtualClock
 
@@ -47,12 +46,14 @@ class Classroom:
         self.store = store
         self.clock = VirtualClock()
         self.roster = Roster(subscribers)
-        study, outbox, shelf = store.study, store.outbox, store.shelf
+        quizzes, outbox, shelf = store.quizzes, store.outbox, store.shelf
         self.counter = VoteCounter(
-            study, shelf, self.roster, answered, read_vote=read_vote, min_confidence=SURE
+            quizzes, shelf, self.roster, answered, read_vote=read_vote, min_confidence=SURE
         )
-        self.desk = StudyDesk(study, outbox, self.roster, min_confidence=SURE)
-        self.practice = Practice(study, shelf, outbox, self.roster, min_confidence=SURE, per_day=per_day)
+        self.stats = QuizStats(quizzes, outbox, self.roster, min_confidence=SURE)
+        self.scheduler = QuizScheduler(
+            quizzes, shelf, outbox, self.roster, min_confidence=SURE, per_day=per_day
+        )
         self._packer = Packer(outbox, shelf, store.tokens, self.roster, answered)
         self._updates = count(1_001)
         self._numbers = count(2**53 + 1)

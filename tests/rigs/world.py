@@ -11,7 +11,6 @@ from bot.domain.digests import Digest
 from bot.domain.subscriptions import ChannelKind, Subscriber
 from bot.pipeline.alarms import AlarmDesk
 from bot.pipeline.dispatch import Dispatcher, Rules
-from bot.pipeline.facing import ChatDesk, ReadingRoom
 from bot.pipeline.feeds import FeedDesk, Site
 from bot.pipeline.herald import Telling
 from bot.pipeline.ingest import Ingest, Taken
@@ -82,8 +81,6 @@ class World:
                 tellers={kind: one for kind, one in by_kind.items() if isinstance(one, Teller)},
             ),
         )
-        self.library = ReadingRoom(self.store.shelf, outbox, self.store.tokens, self.feeds)
-        self.desk = ChatDesk(self.store.shelf, outbox, self.packer, self.roster)
 
     # --- what happens -------------------------------------------------------------------------------------
 

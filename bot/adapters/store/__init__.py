@@ -12,11 +12,11 @@ from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.leadership import StoredLeadership
 from bot.adapters.store.listening import StoredBell
 from bot.adapters.store.operator import OperatedOutbox
+from bot.adapters.store.quizzes import StoredQuizzes
 from bot.adapters.store.records import StoredRecords
 from bot.adapters.store.schema import meta
 from bot.adapters.store.shelf import StoredShelf
 from bot.adapters.store.statements import insert
-from bot.adapters.store.study import StoredStudy
 from bot.adapters.store.tokens import StoredTokens
 from bot.adapters.store.updates import StoredUpdates
 from bot.adapters.store.upkeep import StoredUpkeep
@@ -26,7 +26,7 @@ from bot.adapters.store_version import CONFIGURATION
 
 class Store:
     """One state, opened, with its counters: `intake`, `outbox`, `shelf`, `records`, `incidents`, `bulletins`,
-    `study`, `tokens`, `updates`; its `bell` and `leadership` are for several machines.
+    `quizzes`, `tokens`, `updates`; its `bell` and `leadership` are for several machines.
 
     Opening brings the schema up to date or raises StateError. All counters may be used from several
     threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
@@ -48,7 +48,7 @@ class Store:
         self.records = StoredRecords(self._engine)
         self.incidents = StoredIncidents(self._engine)
         self.bulletins = StoredBulletins(self._engine)
-        self.study = StoredStudy(self._engine)
+        self.quizzes = StoredQuizzes(self._engine)
         self.tokens = StoredTokens(self._engine)
         self.updates = StoredUpdates(self._engine)
         self.upkeep = StoredUpkeep(self._engine)

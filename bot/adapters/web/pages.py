@@ -11,8 +11,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bot.adapters.markup import safe_svg
 from bot.adapters.presentation import paper_url, shown, shown_paper, web_link
+from bot.adapters.svg import safe_svg
 from bot.adapters.wording import ENGLISH
 from bot.domain.delivery import Item, Target
 from bot.domain.feeds import Feed
@@ -30,13 +30,13 @@ _FROM = files("bot.adapters.web").joinpath("templates")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownQuestion:
-    """A question with its options lettered; `answer` is empty where nobody knows it."""
+    """A question with its options lettered; `answer` is empty where it is unknown."""
 
     text: str
     options: tuple[tuple[str, str], ...]
     answer: str
     worked_out: int | None
-    """How sure a worked-out answer is, in percent; None for the digest's own."""
+    """Confidence of a worked-out answer in percent; None for the digest's own."""
 
 
 ShownQuiz = Callable[[Paper, str], Sequence[Question]]
@@ -88,13 +88,13 @@ class Pages:
         )
 
     def paper_path(self, paper: PaperId) -> str:
-        """Where on this server the paper's page is."""
+        """The path of the paper's page on this server."""
         return paper_url(self._base, paper)
 
     def unsubscribe(self, target: Target, *, done: bool) -> str:
         """The page that asks, or the one that says that it is done."""
         title = "Unsubscribed" if done else "Unsubscribe"
-        return self._page("unsubscribe.html", None, title, done=done, place=_masked(target))
+        return self._page("unsubscribe.html", None, title, done=done, target=_masked(target))
 
     def message(self, title: str, text: str) -> str:
         """A page that only says something."""
@@ -121,7 +121,7 @@ class Pages:
 
 
 def content_security_policy() -> str:
-    """What a page may load and run: its one style sheet, its icon, and nothing else."""
+    """The Content-Security-Policy: a page may load its one style sheet and its icon, nothing else."""
     digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; "
@@ -147,7 +147,7 @@ def _question(question: Question) -> ShownQuestion:
 
 
 def _masked(target: Target) -> str:
-    """The place as its owner knows it and nobody else learns it."""
+    """The target in words that its owner recognises and that tell others little."""
     if target.kind != "email":
         return {"telegram": "this Telegram chat", "atom": "this feed"}[target.kind]
     local, _, domain = shown(target.address, 254).rpartition("@")

@@ -127,7 +127,7 @@ def wait_for_start(token: str, *, say: Callable[[str], object], api_url: str | N
 async def _wait_for_start(token: str, say: Callable[[str], object], api_url: str | None) -> int:
     import asyncio
 
-    from bot.adapters.botapi.client import DEFAULT_API_URL, BotClient
+    from bot.adapters.telegram.client import DEFAULT_API_URL, BotClient
 
     client = BotClient(token, api_url=api_url or DEFAULT_API_URL)
     try:

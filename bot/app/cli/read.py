@@ -80,7 +80,7 @@ def digest_json(digest: "Digest", language: str) -> dict[str, Any]:
 
 
 def _entry_json(entry: "Entry", language: str) -> dict[str, Any]:
-    from bot.adapters.markup import safe_svg
+    from bot.adapters.svg import safe_svg
 
     edition = entry.edition(language)
     return {

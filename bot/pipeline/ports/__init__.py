@@ -1,15 +1,8 @@
-"""The ports: what the pipeline asks of the world, and what it offers to those who face people.
+"""The ports: interfaces that the pipeline asks of the world.
 
 Each method says order, atomicity and errors; nothing else is abstract.
 """
 
-from bot.pipeline.ports.facing import (
-    Desk,
-    Library,
-    Told,
-    Update,
-    Updates,
-)
 from bot.pipeline.ports.machines import Bell, Leadership
 from bot.pipeline.ports.outbox import (
     Alert,
@@ -47,6 +40,8 @@ from bot.pipeline.ports.world import (
     IndexFile,
     Publisher,
     Reader,
+    Update,
+    Updates,
 )
 
 __all__ = [
@@ -58,14 +53,12 @@ __all__ = [
     "Clock",
     "Counts",
     "DeliveryRecord",
-    "Desk",
     "DigestRecord",
     "FeedWriter",
     "FileMark",
     "IndexFile",
     "Intake",
     "Leadership",
-    "Library",
     "Noted",
     "NoticeRecord",
     "Outbox",
@@ -81,7 +74,6 @@ __all__ = [
     "TakenDigest",
     "TargetStatus",
     "Tokens",
-    "Told",
     "Transaction",
     "Update",
     "Updates",

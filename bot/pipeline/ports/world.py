@@ -1,6 +1,7 @@
 """The world: time, readers, the ways out, and the files of feeds and of the index."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -60,4 +61,36 @@ class IndexFile(Protocol):
 
     def write(self, data: bytes) -> None:
         """Replace the whole, also where the power fails meanwhile. Raises IndexUnusable where that cannot be."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Update:
+    """One raw update of the chat service, as stored before it is confirmed."""
+
+    id: int
+    body: str
+    """JSON, as received."""
+
+
+class Updates(Protocol):
+    """The stored updates: kept first, confirmed to the service after, answered at most once."""
+
+    def keep_updates(self, updates: Sequence[Update], now: datetime) -> None:
+        """Store them all in one transaction; those already known are left alone."""
+        ...
+
+    def unanswered_updates(self, limit: int) -> tuple[Update, ...]:
+        """The oldest updates that are not taken yet, in order."""
+        ...
+
+    def take_update(self, update_id: int, now: datetime) -> bool:
+        """Mark the update as handled; False where it is already."""
+        ...
+
+    def last_update(self) -> int | None:
+        """The id of the newest one received: the service is asked for what follows it.
+
+        Not the highest of all: after a quiet week the service begins anew anywhere.
+        """
         ...
