@@ -1,0 +1,89 @@
+"""Sources that paperboy fetches itself: where they are, and when each is asked next."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+MIN_INTERVAL = timedelta(minutes=10)
+"""The shortest `every` of a source."""
+FIRST_PAUSE = timedelta(minutes=5)
+LONGEST_PAUSE = timedelta(days=1)
+LONGEST_RETRY_AFTER = timedelta(days=7)
+"""A server that asks for more is asked once a week all the same."""
+JITTER = 0.1
+"""Share of an interval by which it varies, so that sources are not all asked at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """A git repository or a URL that is fetched every so often."""
+
+    name: str
+    """Names it in `source:` queries, in `status`, `doctor` and alarms; the name of its folder."""
+    kind: str
+    """`git` or `url`: which fetcher takes it."""
+    address: str
+    branch: str = ""
+    """Of a git repository; empty for the remote's default."""
+    folder: str = ""
+    """Of a git repository: only files below it; empty for all."""
+    every: timedelta = timedelta(hours=6)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Request headers of a URL, tokens among them; never sent to another host."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Validators:
+    """What a server gave to ask it whether anything changed (RFC 9110, section 8.8); empty where it gave none."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetched:
+    """What came of asking a source that could be reached."""
+
+    changed: bool
+    """False where there was nothing new."""
+    validators: Validators = Validators()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceState:
+    """How a source stands; all moments are aware and UTC."""
+
+    name: str
+    next_at: datetime
+    checked_at: datetime | None = None
+    """When it was last asked, whatever came of it."""
+    changed_at: datetime | None = None
+    """When it last brought something."""
+    failures: int = 0
+    """Attempts that failed in a row."""
+    error: str = ""
+    """Why the last attempt failed; empty where it did not."""
+    validators: Validators = Validators()
+
+    def succeeded(self, source: Source, fetched: Fetched, now: datetime, rng: random.Random) -> "SourceState":
+        """The state after the source was reached: asked again after `every`, give or take a tenth."""
+        return replace(
+            self,
+            next_at=now + source.every * rng.uniform(1 - JITTER, 1 + JITTER),
+            checked_at=now,
+            changed_at=now if fetched.changed else self.changed_at,
+            failures=0,
+            error="",
+            validators=fetched.validators,
+        )
+
+    def failed(
+        self, error: str, now: datetime, rng: random.Random, *, retry_after: timedelta | None = None
+    ) -> "SourceState":
+        """The state after a failure: pauses double from five minutes to a day; `retry_after` is obeyed."""
+        pause = min(FIRST_PAUSE * 2 ** min(self.failures, 20), LONGEST_PAUSE)
+        pause *= rng.uniform(1, 1 + 2 * JITTER)
+        if retry_after is not None:
+            pause = max(pause, min(retry_after, LONGEST_RETRY_AFTER))
+        return replace(self, next_at=now + pause, checked_at=now, failures=self.failures + 1, error=error)
