@@ -1,9 +1,11 @@
 """Sources that paperboy fetches itself: where they are, and when each is asked next."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from bot.domain.search.checkup import Finding
 
 MIN_INTERVAL = timedelta(minutes=10)
 """The shortest `every` of a source."""
@@ -11,6 +13,8 @@ FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(days=1)
 LONGEST_RETRY_AFTER = timedelta(days=7)
 """A server that asks for more is asked once a week all the same."""
+UNREACHABLE_AFTER = timedelta(days=1)
+"""A source that cannot be reached for so long is worth an alarm; most failures pass by themselves before."""
 JITTER = 0.1
 """Share of an interval by which it varies, so that sources are not all asked at once."""
 
@@ -34,23 +38,6 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Validators:
-    """What a server gave to ask it whether anything changed (RFC 9110, section 8.8); empty where it gave none."""
-
-    etag: str = ""
-    last_modified: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fetched:
-    """What came of asking a source that could be reached."""
-
-    changed: bool
-    """False where there was nothing new."""
-    validators: Validators = Validators()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class SourceState:
     """How a source stands; all moments are aware and UTC."""
 
@@ -60,22 +47,20 @@ class SourceState:
     """When it was last asked, whatever came of it."""
     changed_at: datetime | None = None
     """When it last brought something."""
+    failing_since: datetime | None = None
+    """When the first of the attempts that failed in a row was made; None where the last one did not fail."""
     failures: int = 0
     """Attempts that failed in a row."""
     error: str = ""
     """Why the last attempt failed; empty where it did not."""
-    validators: Validators = Validators()
 
-    def succeeded(self, source: Source, fetched: Fetched, now: datetime, rng: random.Random) -> "SourceState":
+    def succeeded(self, source: Source, *, changed: bool, now: datetime, rng: random.Random) -> "SourceState":
         """The state after the source was reached: asked again after `every`, give or take a tenth."""
-        return replace(
-            self,
+        return SourceState(
+            name=self.name,
             next_at=now + source.every * rng.uniform(1 - JITTER, 1 + JITTER),
             checked_at=now,
-            changed_at=now if fetched.changed else self.changed_at,
-            failures=0,
-            error="",
-            validators=fetched.validators,
+            changed_at=now if changed else self.changed_at,
         )
 
     def failed(
@@ -86,4 +71,34 @@ class SourceState:
         pause *= rng.uniform(1, 1 + 2 * JITTER)
         if retry_after is not None:
             pause = max(pause, min(retry_after, LONGEST_RETRY_AFTER))
-        return replace(self, next_at=now + pause, checked_at=now, failures=self.failures + 1, error=error)
+        return replace(
+            self,
+            next_at=now + pause,
+            checked_at=now,
+            failing_since=self.failing_since or now,
+            failures=self.failures + 1,
+            error=error,
+        )
+
+    def due_at(self, source: Source, now: datetime) -> datetime:
+        """When the source is asked next: at `next_at`, or sooner where `every` became shorter or the clock was set back."""
+        longest = LONGEST_RETRY_AFTER if self.error else source.every * (1 + JITTER)
+        return min(self.next_at, (self.checked_at or now) + longest, now + longest)
+
+
+def fetch_findings(
+    sources: Iterable[Source], states: Mapping[str, SourceState], now: datetime
+) -> Iterator[Finding]:
+    """Sources that cannot be reached; urgent after a day, or after twice their interval where that is longer."""
+    for source in sources:
+        state = states.get(source.name)
+        if state is None or state.failing_since is None:
+            continue
+        yield Finding(
+            area="sources",
+            kind="unreachable",
+            subject=source.name,
+            what=f"cannot be reached since {state.failing_since:%Y-%m-%d %H:%M} UTC: {state.error}",
+            urgent=now - state.failing_since >= max(UNREACHABLE_AFTER, 2 * source.every),
+            figures={"since": state.failing_since.isoformat(), "attempts": state.failures},
+        )

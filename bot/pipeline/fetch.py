@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from bot.domain.errors import SourceUnreachable
-from bot.domain.sources import Fetched, Source, SourceState, Validators
+from bot.domain.search.checkup import Finding
+from bot.domain.sources import Source, SourceState, fetch_findings
 from bot.pipeline.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -17,8 +18,8 @@ log = logging.getLogger(__name__)
 CONCURRENCY = 4
 """Sources asked at the same time."""
 
-Fetch = Callable[[Source, Validators], Awaitable[Fetched]]
-"""Brings what a source has into its folder. Raises SourceUnreachable."""
+Fetch = Callable[[Source], Awaitable[bool]]
+"""Brings what a source has into its folder; False where nothing is new. Raises SourceUnreachable."""
 
 
 class SourceStates(Protocol):
@@ -55,46 +56,65 @@ class Fetcher:
         rng: random.Random,
     ) -> None:
         """`fetchers` has one for each kind of source."""
-        self._sources = {source.name: source for source in sources}
+        self.sources = {source.name: source for source in sources}
+        """By name, in the configured order."""
         self._states = states
         self._fetchers = fetchers
         self._clock = clock
         self._rng = rng
 
-    async def states(self) -> dict[str, SourceState]:
+    def states(self) -> dict[str, SourceState]:
         """How each configured source stands, in the configured order; one never asked is due at once."""
-        stored = await asyncio.to_thread(self._states.source_states)
+        stored = self._states.source_states() if self.sources else {}
         now = self._clock.now()
-        return {name: stored.get(name) or SourceState(name=name, next_at=now) for name in self._sources}
+        return {name: stored.get(name) or SourceState(name=name, next_at=now) for name in self.sources}
+
+    def findings(self) -> Iterable[Finding]:
+        """Sources that cannot be reached."""
+        return fetch_findings(self.sources.values(), self.states(), self._clock.now())
 
     async def next_due(self) -> datetime | None:
         """When the next source is to be asked; None where there are no sources."""
-        return min((state.next_at for state in (await self.states()).values()), default=None)
+        states, now = await asyncio.to_thread(self.states), self._clock.now()
+        return min((state.due_at(self.sources[name], now) for name, state in states.items()), default=None)
 
     async def fetch_due(self) -> list[FetchResult]:
-        """Ask every source whose time has come; results in the configured order."""
-        now = self._clock.now()
-        return await self._fetch(
-            {name: state for name, state in (await self.states()).items() if state.next_at <= now}
-        )
+        """Ask every source whose time has come; results in the configured order. Raises StateError."""
+        states, now = await asyncio.to_thread(self.states), self._clock.now()
+        due = [state for name, state in states.items() if state.due_at(self.sources[name], now) <= now]
+        return await self._fetch(due)
 
-    async def fetch(self, names: Sequence[str] = ()) -> list[FetchResult]:
-        """Ask these sources now (all of them where none is named). Raises KeyError for an unknown name."""
-        states = await self.states()
-        return await self._fetch({name: states[name] for name in names or states})
+    async def fetch(
+        self, names: Sequence[str] = (), *, done: Callable[[FetchResult], object] = lambda _: None
+    ) -> list[FetchResult]:
+        """Ask these sources now (all of them where none is named), and call `done` with each result as it comes.
 
-    async def _fetch(self, states: Mapping[str, SourceState]) -> list[FetchResult]:
+        Raises KeyError for an unknown name, and StateError.
+        """
+        states = await asyncio.to_thread(self.states)
+        return await self._fetch([states[name] for name in dict.fromkeys(names or states)], done)
+
+    async def _fetch(
+        self, states: Sequence[SourceState], done: Callable[[FetchResult], object] = lambda _: None
+    ) -> list[FetchResult]:
         slots = asyncio.Semaphore(CONCURRENCY)
 
         async def fetch_alone(state: SourceState) -> FetchResult:
             async with slots:
-                return await self._attempt(self._sources[state.name], state)
+                result = await self._attempt(self.sources[state.name], state)
+            done(result)
+            return result
 
-        return await asyncio.gather(*(fetch_alone(state) for state in states.values()))
+        # A state that cannot be written for one source is raised when the others have ended, too.
+        results = await asyncio.gather(*map(fetch_alone, states), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return [result for result in results if isinstance(result, FetchResult)]
 
     async def _attempt(self, source: Source, state: SourceState) -> FetchResult:
         try:
-            fetched = await self._fetchers[source.kind](source, state.validators)
+            changed = await self._fetchers[source.kind](source)
         except Exception as error:  # a fault of ours with one source must not stop another
             if not isinstance(error, SourceUnreachable):
                 log.exception("source.fetch_failed", extra={"source": source.name})
@@ -107,8 +127,8 @@ class Fetcher:
             )
             result = FetchResult(source=source, state=after)
         else:
-            after = state.succeeded(source, fetched, self._clock.now(), self._rng)
-            log.info("source.fetched", extra={"source": source.name, "changed": fetched.changed})
-            result = FetchResult(source=source, state=after, changed=fetched.changed)
+            after = state.succeeded(source, changed=changed, now=self._clock.now(), rng=self._rng)
+            log.info("source.fetched", extra={"source": source.name, "changed": changed})
+            result = FetchResult(source=source, state=after, changed=changed)
         await asyncio.to_thread(self._states.save_source_state, result.state)
         return result

@@ -2,7 +2,12 @@
 
 import asyncio
 import codecs
+import hashlib
+import json
 import re
+import socket
+import ssl
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
@@ -12,7 +17,7 @@ import httpx
 
 from bot.adapters.drafts import draft_of
 from bot.domain.errors import SourceUnreachable
-from bot.domain.sources import Fetched, Source, Validators
+from bot.domain.sources import Source
 
 TIMEOUT = 30.0
 """Seconds to connect, and between two parts of an answer."""
@@ -20,9 +25,10 @@ DEADLINE = 300.0
 """Seconds for the whole answer: a server that sends for ever is given up then."""
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_NOT_MODIFIED = 304
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/json, text/*;q=0.9, */*;q=0.5"
 _AGENT = "paperboy (feed aggregator for digests of papers)"
+_ABOUT = ".copy.json"
+"""Hidden, so that no watcher looks into it."""
 _ENDINGS = {
     "application/atom+xml": ".xml",
     "application/rss+xml": ".xml",
@@ -44,49 +50,74 @@ _KNOWN_ENDING = re.compile(
 _DECLARED = re.compile(rb"""(?:encoding|charset)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
 
 
-async def fetch_url(
-    source: Source, validators: Validators, folder: Path, max_bytes: int, *, deadline: float = DEADLINE
-) -> Fetched:
-    """Ask for the document and put it into the folder, at once and under a name that stays the same.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Copy:
+    """The document that lies in the folder, and what its server gave to ask it whether anything changed (RFC 9110,
+    section 8.8). It is kept beside the document, never in a database: a machine that has no copy asks for a whole one.
+    """
 
-    Redirects at most five, to http and https only; `source.headers` go to the first origin alone. gzip and br are
-    taken; `max_bytes` counts what comes out of them. Raises SourceUnreachable.
+    address: str
+    name: str
+    sha256: str
+    etag: str = ""
+    last_modified: str = ""
+
+
+async def fetch_url(source: Source, folder: Path, max_bytes: int, *, deadline: float = DEADLINE) -> bool:
+    """Ask for the document and put it into the folder, at once and as its only one; False where nothing changed.
+
+    Redirects at most five, to http and https only; `source.headers` go to the first origin alone. `max_bytes` counts
+    what comes out of a compressed answer. Raises SourceUnreachable, and OSError for the folder.
     """
     try:
         async with asyncio.timeout(deadline), httpx.AsyncClient(timeout=TIMEOUT) as client:
-            return await _fetch(client, source, validators, folder, max_bytes)
+            return await _fetch(client, source, folder, max_bytes)
     except TimeoutError:
         raise SourceUnreachable(f"no whole answer within {deadline:.0f} seconds") from None
     except (httpx.InvalidURL, httpx.HTTPError) as error:
-        raise SourceUnreachable(str(error) or type(error).__name__) from None
-    except OSError as error:
-        raise SourceUnreachable(f"cannot be stored in {folder.name}: {error.strerror}") from None
+        raise SourceUnreachable(_in_plain_words(error)) from None
 
 
-async def _fetch(
-    client: httpx.AsyncClient, source: Source, validators: Validators, folder: Path, max_bytes: int
-) -> Fetched:
+async def _fetch(client: httpx.AsyncClient, source: Source, folder: Path, max_bytes: int) -> bool:
+    copy = await asyncio.to_thread(_copy_in, folder, source.address)
     asked = {"Accept": _ACCEPT, "User-Agent": _AGENT}
-    if validators.etag:
-        asked["If-None-Match"] = validators.etag
-    if validators.last_modified:
-        asked["If-Modified-Since"] = validators.last_modified
+    if copy and copy.etag:
+        asked["If-None-Match"] = copy.etag
+    if copy and copy.last_modified:
+        asked["If-Modified-Since"] = copy.last_modified
     address = source.address
     for _ in range(MAX_REDIRECTS + 1):
         own = source.headers if _origin(address) == _origin(source.address) else {}
         async with client.stream("GET", address, headers={**asked, **own}) as response:
             if response.status_code in _REDIRECTS and "location" in response.headers:
                 address = _next_address(address, response.headers["location"])
-            elif response.status_code == _NOT_MODIFIED:
-                return Fetched(changed=False, validators=validators)
-            elif not response.is_success:
+            elif response.status_code == httpx.codes.NOT_MODIFIED and copy:
+                return False
+            elif response.status_code != httpx.codes.OK:
                 raise _refused(response)
             else:
                 body = await _body(response, max_bytes)
-                path = folder / _file_name(source, response.headers.get("content-type", ""))
-                changed = await asyncio.to_thread(_store, path, body)
-                return Fetched(changed=changed, validators=_validators(response.headers))
+                return await asyncio.to_thread(_store, folder, _copy(source, body, response.headers), body)
     raise SourceUnreachable(f"more than {MAX_REDIRECTS} redirects, the last to {_origin(address)}")
+
+
+def _in_plain_words(error: Exception) -> str:
+    """The failure without a library's words; its first cause tells it best."""
+    cause: BaseException = error
+    while inner := cause.__cause__ or cause.__context__:
+        cause = inner
+    match cause, error:
+        case ssl.SSLCertVerificationError(), _:
+            return f"its TLS certificate cannot be trusted: {cause.verify_message}"
+        case socket.gaierror(), _:
+            return "the host of this address is not known; see `url:`, or there is no network"
+        case OSError(), _ if cause.strerror:
+            return f"the server cannot be reached: {cause.strerror.lower()}"
+        case _, httpx.TimeoutException():
+            return f"the server was silent for {TIMEOUT:.0f} seconds"
+        case _, httpx.DecodingError():
+            return "the answer is damaged: it cannot be unpacked"
+    return str(error) or type(error).__name__
 
 
 def _origin(address: str) -> str:
@@ -97,10 +128,14 @@ def _origin(address: str) -> str:
 
 
 def _next_address(address: str, location: str) -> str:
-    target = urljoin(address, location)
-    if urlsplit(target).scheme not in ("http", "https"):
-        raise SourceUnreachable(f"it redirects to {urlsplit(target).scheme}:, which is not followed")
-    if urlsplit(address).scheme == "https" and urlsplit(target).scheme == "http":
+    try:
+        target = urljoin(address, location)
+        scheme = urlsplit(target).scheme
+    except ValueError:
+        raise SourceUnreachable("it redirects to what is no address, which is not followed") from None
+    if scheme not in ("http", "https"):
+        raise SourceUnreachable(f"it redirects to {scheme}:, which is not followed")
+    if scheme == "http" and urlsplit(address).scheme == "https":
         raise SourceUnreachable("it redirects from https to http, which is not followed")
     return target
 
@@ -122,12 +157,22 @@ def _retry_after(headers: httpx.Headers) -> timedelta | None:
 
 
 async def _body(response: httpx.Response, max_bytes: int) -> bytes:
-    """The whole answer as UTF-8 where the server names another charset that the document does not name itself."""
+    """The whole answer, unpacked; as UTF-8 where only the server names another charset."""
+    packed = {part.strip() for part in response.headers.get("content-encoding", "").lower().split(",")}
+    if unknown := packed - {
+        "",
+        "identity",
+        "x-gzip",
+        *response.request.headers["accept-encoding"].split(", "),
+    }:
+        raise SourceUnreachable(f"the answer is packed with {min(unknown)}, which was not asked for")
     body = bytearray()
     async for part in response.aiter_bytes():
         body += part
         if len(body) > max_bytes:
-            raise SourceUnreachable(f"the document is larger than {max_bytes / 1_000_000:.0f} MB")
+            raise SourceUnreachable(
+                f"the document is larger than {max_bytes / 1e6:g} MB; see watch.max_file_mb"
+            )
     return _as_utf8(bytes(body), response.charset_encoding)
 
 
@@ -156,16 +201,47 @@ def _file_name(source: Source, content_type: str) -> str:
     return name
 
 
-def _store(path: Path, body: bytes) -> bool:
-    """Replace the file at once; False where it holds these bytes already."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if path.is_file() and path.read_bytes() == body:
-        return False
+def _copy(source: Source, body: bytes, headers: httpx.Headers) -> _Copy:
+    return _Copy(
+        address=source.address,
+        name=_file_name(source, headers.get("content-type", "")),
+        sha256=hashlib.sha256(body).hexdigest(),
+        etag=headers.get("etag", ""),
+        last_modified=headers.get("last-modified", ""),
+    )
+
+
+def _copy_in(folder: Path, address: str) -> _Copy | None:
+    """The copy of this address in the folder; None where there is none or it is not whole."""
+    try:
+        copy = _Copy(**json.loads((folder / _ABOUT).read_bytes()))
+        whole = hashlib.sha256((folder / copy.name).read_bytes()).hexdigest() == copy.sha256
+    except (OSError, ValueError, TypeError):
+        return None
+    return copy if whole and copy.address == address else None
+
+
+def _store(folder: Path, copy: _Copy, body: bytes) -> bool:
+    """Replace the document, remove one of another name; False where it holds these bytes already.
+
+    What is known of the copy is written last: a process that is killed before asks for the whole document again.
+    """
+    before = _copy_in(folder, copy.address)
+    changed = before is None or (before.name, before.sha256) != (copy.name, copy.sha256)
+    if changed:
+        _replace(folder / copy.name, body)
+    if copy != before:
+        _replace(folder / _ABOUT, json.dumps(asdict(copy)).encode())
+    for path in folder.iterdir():
+        if path.name not in (copy.name, _ABOUT) and path.is_file():
+            path.unlink()
+    return changed
+
+
+def _replace(path: Path, content: bytes) -> None:
     draft = draft_of(path)
-    draft.write_bytes(body)
-    draft.replace(path)
-    return True
-
-
-def _validators(headers: httpx.Headers) -> Validators:
-    return Validators(etag=headers.get("etag", ""), last_modified=headers.get("last-modified", ""))
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
