@@ -16,6 +16,7 @@ from bot.adapters.store.quizzes import StoredQuizzes
 from bot.adapters.store.records import StoredRecords
 from bot.adapters.store.schema import meta
 from bot.adapters.store.shelf import StoredShelf
+from bot.adapters.store.sources import StoredSources
 from bot.adapters.store.statements import insert
 from bot.adapters.store.tokens import StoredTokens
 from bot.adapters.store.updates import StoredUpdates
@@ -26,7 +27,7 @@ from bot.adapters.store_version import CONFIGURATION
 
 class Store:
     """One state, opened, with its counters: `intake`, `outbox`, `shelf`, `records`, `incidents`, `bulletins`,
-    `quizzes`, `tokens`, `updates`; its `bell` and `leadership` are for several machines.
+    `quizzes`, `tokens`, `updates`, `sources`; its `bell` and `leadership` are for several machines.
 
     Opening brings the schema up to date or raises StateError. All counters may be used from several
     threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
@@ -53,6 +54,7 @@ class Store:
         self.updates = StoredUpdates(self._engine)
         self.upkeep = StoredUpkeep(self._engine)
         self.waits = StoredWaits(self._engine)
+        self.sources = StoredSources(self._engine)
 
     def remember_configuration(self, fingerprint: str) -> None:
         """Write down under which configuration everything due was dealt with; see `adapters/glance.py`."""
