@@ -211,9 +211,11 @@ class Watcher:
                 loop.call_soon_threadsafe(self._hinted.set)
 
     def _concerns(self, path: str) -> bool:
-        """True for what lies in a watched folder or on the way to it."""
+        """True for what lies in a watched folder and is not hidden there, and for what is on the way to one."""
         return any(
-            f"{path}/".startswith(f"{real}/") or f"{real}/".startswith(f"{path}/") for real in self._real
+            f"{real}/".startswith(f"{path}/")
+            or (path.startswith(f"{real}/") and "/." not in path[len(real) :])
+            for real in self._real
         )
 
 

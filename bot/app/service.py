@@ -20,6 +20,7 @@ from bot.app.wiring import House
 from bot.domain.alarms import SECOND_POLLER, STOPPED
 from bot.domain.arrivals import USUAL, Found, Settling
 from bot.domain.errors import ChannelDown, StateError
+from bot.domain.sources import MIN_INTERVAL
 from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.departures import forget_feeds
 from bot.pipeline.ingest import Taken
@@ -88,7 +89,10 @@ class Service:
         self._reloading = reloading
         self._ticker = Ticker(house.clock.now)
         self._stop = asyncio.Event()
-        self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms)
+        self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms, house.fetcher)
+        self._has_sources = "ingest" in roles and bool(house.settings.sources)
+        self._fetches = False
+        """True while this is the machine that fetches the sources."""
         self._heartbeat = house.settings.heartbeat
         self._together = Together(house, self._stop)
         self._taking = asyncio.Lock()
@@ -132,6 +136,8 @@ class Service:
             parts += self._together.delivering(self._wake_delivery)
         if "ingest" in self._roles:
             parts.append(self._ingest())
+        if self._has_sources:
+            parts.append(self._together.alone("sources", self._fetch_while_leading))
         if "chat" in self._roles and self._house.settings.sends_telegram:
             parts.append(self._chat())
         return parts
@@ -149,14 +155,17 @@ class Service:
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
             jobs.append(Job(name="study", every=_STUDY_EVERY, run=self._study, at_start=False))
+        if self._has_sources:
+            jobs.append(Job(name="fetch", every=MIN_INTERVAL, run=self._fetch, at_start=False))
         return jobs
 
     async def _ingest(self) -> None:
         house, watch = self._house, self._house.settings.watch
         settling = Settling(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
-        async with Watcher(watch.folders, polling=watch.polling) as watcher:
+        folders = house.settings.watched
+        async with Watcher(folders, polling=watch.polling) as watcher:
             async for found in rounds(
-                lambda: look(watch.folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
+                lambda: look(folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
                 watcher=watcher,
                 settling=settling,
                 now=house.clock.now,
@@ -197,6 +206,21 @@ class Service:
             if "deliver" in self._roles:
                 await self._house.dispatcher.flush()
             await announce(taken)
+
+    async def _fetch_while_leading(self) -> None:
+        self._fetches = True
+        self._ticker.wake("fetch")
+        try:
+            await self._stop.wait()
+        finally:
+            self._fetches = False
+
+    async def _fetch(self) -> datetime | None:
+        """Fetch the sources that are due; the watcher reads what they bring."""
+        if not self._fetches:
+            return None
+        await self._house.fetcher.fetch_due()
+        return await self._house.fetcher.next_due()
 
     async def _beat(self) -> None:
         """Give a sign of life, while both this loop and the state answer."""

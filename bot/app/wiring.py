@@ -15,12 +15,14 @@ from bot.app.answers import answered
 from bot.app.config.settings import Settings
 from bot.app.opinions import opinions
 from bot.app.quizzes import Quizzes, build_quizzes
+from bot.app.sources import build_fetcher
 from bot.domain.arrivals import Found
 from bot.domain.digests import Digest
 from bot.domain.subscriptions import ChannelKind, Subscriber
 from bot.pipeline.alarms import AlarmDesk
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.feeds import FeedDesk, Site
+from bot.pipeline.fetch import Fetcher
 from bot.pipeline.herald import Telling
 from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ingest import Ingest
@@ -59,6 +61,7 @@ class House:
     roster: Roster
     packer: Packer
     ingest: Ingest
+    fetcher: Fetcher
     feeds: FeedDesk
     feed_writer: FeedWriter
     publishers: Mapping[ChannelKind, Publisher]
@@ -127,6 +130,7 @@ def build(
         roster=roster,
         packer=packer,
         ingest=Ingest(store.intake, read, peek_date),
+        fetcher=build_fetcher(settings, store, clock, rng),
         feeds=feeds,
         feed_writer=writer,
         publishers=ways_out,

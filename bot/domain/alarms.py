@@ -26,8 +26,8 @@ class Incident:
 
     source: str
     kind: str
-    """One word: `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`; of a channel
-    `stopped` or `second poller`, of a place `topic gone`.
+    """One word: `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`, `unreachable`, `nothing new`;
+    of a channel `stopped` or `second poller`, of a place `topic gone`.
     """
     what: str
     since: dt.datetime

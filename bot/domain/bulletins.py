@@ -63,6 +63,12 @@ _SOURCES = {
     "changed form": _Words(
         "{} may have changed its form", "{} can be read again", "Its form seemed to have changed."
     ),
+    "unreachable": _Words(
+        "{} cannot be reached", "{} can be reached again", "It could not be reached for a day or longer."
+    ),
+    "nothing new": _Words(
+        "{} changes and brings nothing new", "{} brings new papers again", "It had brought nothing new."
+    ),
 }
 _UNREADABLE = _Words("{} cannot be read", "{} is no longer in the way", "It could not be read as a digest.")
 _CHANNELS = {

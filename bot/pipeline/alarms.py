@@ -15,6 +15,7 @@ from bot.domain.alarms import (
 from bot.domain.audience import Audience
 from bot.domain.bulletins import bulletins
 from bot.pipeline.doctor import Doctor
+from bot.pipeline.fetch import Fetcher
 from bot.pipeline.ports import Records, Shelf
 from bot.pipeline.ports.alarms import Incidents
 from bot.pipeline.roster import Roster
@@ -79,12 +80,14 @@ def _event(incident: Incident, what: str) -> str:
 class SourceWatch:
     """Looks after the digests that come, or do not."""
 
-    def __init__(self, records: Records, shelf: Shelf, alarms: AlarmDesk) -> None:
+    def __init__(self, records: Records, shelf: Shelf, alarms: AlarmDesk, fetcher: Fetcher) -> None:
         self._records = records
         self._shelf = shelf
         self._alarms = alarms
+        self._fetcher = fetcher
 
     def look(self, now: datetime) -> News:
         """One look at everything read so far; incidents that begin or end are noted at the desk."""
-        findings = tuple(Doctor(self._records, self._shelf, Audience(()), now.date()).sources())
+        doctor = Doctor(self._records, self._shelf, Audience(()), now.date())
+        findings = (*doctor.sources(), *self._fetcher.findings())
         return self._alarms.note(lambda before: news(findings, before, now), now)

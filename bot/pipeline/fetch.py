@@ -51,15 +51,14 @@ class Fetcher:
         sources: Sequence[Source],
         *,
         states: SourceStates,
-        fetchers: Mapping[str, Fetch],
+        fetch: Fetch,
         clock: Clock,
         rng: random.Random,
     ) -> None:
-        """`fetchers` has one for each kind of source."""
         self.sources = {source.name: source for source in sources}
         """By name, in the configured order."""
         self._states = states
-        self._fetchers = fetchers
+        self._fetch_source = fetch
         self._clock = clock
         self._rng = rng
 
@@ -114,7 +113,7 @@ class Fetcher:
 
     async def _attempt(self, source: Source, state: SourceState) -> FetchResult:
         try:
-            changed = await self._fetchers[source.kind](source)
+            changed = await self._fetch_source(source)
         except Exception as error:  # a fault of ours with one source must not stop another
             if not isinstance(error, SourceUnreachable):
                 log.exception("source.fetch_failed", extra={"source": source.name})

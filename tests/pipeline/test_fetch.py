@@ -38,7 +38,7 @@ def fetcher(
     return Fetcher(
         [source(name) for name in names.split()],
         states=memory or Memory(),
-        fetchers={"url": fetch},
+        fetch=fetch,
         clock=clock or VirtualClock(NOW),
         rng=random.Random(1),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load, open_state, say_json
+from bot.app.cli.fetch import fetcher_of
 from bot.app.cli.terminal import Style, plain, style_of
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def _examined(
         counts = store.outbox.counts(now)
         yield from channel_checks.reading_findings(counts)
         yield from look.sources()
+        yield from fetcher_of(settings, store).findings()
         yield from look.subscriptions()
         yield from channel_checks.channel_findings(settings)
         yield from channel_checks.life_findings(counts)

@@ -18,6 +18,7 @@ from bot.app.cli import (
     demo,
     doctor,
     explain,
+    fetch,
     import_,
     init,
     ledger,
@@ -51,6 +52,7 @@ app = typer.Typer(
 for command in (
     run.run,
     once.once,
+    fetch.fetch,
     demo.demo,
     init.init,
     check.check,

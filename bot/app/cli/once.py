@@ -22,6 +22,7 @@ from bot.app.cli.context import (
     say_json,
     start_logs,
 )
+from bot.app.cli.fetch import fetch_sources, results_json, unreachable_line
 from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look
 from bot.app.cli.terminal import counted, plain
 from bot.domain.errors import DigestError, StateError, UsageError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bot.domain.delivery import Parcel, Receipt
     from bot.domain.feeds import Feed
     from bot.domain.subscriptions import ChannelKind, Subscriber
+    from bot.pipeline.fetch import FetchResult
     from bot.pipeline.ingest import Taken
 
 _PATIENCE = timedelta(seconds=10)
@@ -54,17 +56,19 @@ def once(
 ) -> int:
     """Read what is in the folders now, send all that is due, stop.
 
+    Sources that are due are fetched first.
     Exit 1 when something needs a look: a dead letter, an uncertain delivery, an unreadable file.
     """
     verbose += context.obj.verbose
     settings = load_only_settings(context, config)
+    start_logs(verbose)
+    fetched = [] if dry_run else fetch_sources(settings, due=True)
     looked = look_around(settings)
     path = config_path(context, config)
     if not dry_run and settled_before(settings, path, looked):
-        _say_done(None, settings, looked, as_json=as_json, verbose=verbose)
+        _say_done(None, settings, looked, fetched, as_json=as_json, verbose=verbose)
         return 0
     subscribers = load_only_subscribers(context, config, settings)
-    start_logs(verbose)
     if dry_run:
         return _dry_run(settings, subscribers, looked, as_json=as_json, verbose=verbose)
 
@@ -77,7 +81,7 @@ def once(
     house.store.remember_configuration(configuration(settings, path))
     code = NEEDS_A_LOOK if needs_a_look(house.store.outbox.counts(house.clock.now())) else 0
     house.store.close()
-    _say_done(done, settings, looked, as_json=as_json, verbose=verbose)
+    _say_done(done, settings, looked, fetched, as_json=as_json, verbose=verbose)
     if code and not as_json:
         typer.echo("something needs a look: `paperboy status` names it", err=True)
     return code
@@ -116,7 +120,7 @@ def look_around(settings: "Settings") -> Looked:
     give_up = clock.now() + _PATIENCE
     whole: dict[str, Found] = {}
     while True:
-        entries = tuple(look(settings.watch.folders, max_bytes=settings.max_bytes, base=settings.base))
+        entries = tuple(look(settings.watched, max_bytes=settings.max_bytes, base=settings.base))
         settled = settling.see((entry for entry in entries if isinstance(entry, Found)), clock.now())
         whole.update({file.name: file for file in settled.whole})
         if settled.look_again_at is None or clock.now() >= give_up:
@@ -318,11 +322,20 @@ def _dry_run(
 
 
 def _say_done(
-    done: Done | None, settings: "Settings", looked: Looked, *, as_json: bool, verbose: int
+    done: Done | None,
+    settings: "Settings",
+    looked: Looked,
+    fetched: "Sequence[FetchResult]",
+    *,
+    as_json: bool,
+    verbose: int,
 ) -> None:
     if as_json:
-        say_json(_done_json(done, looked))
+        say_json(_done_json(done, looked) | ({"sources": results_json(fetched)} if settings.sources else {}))
         return
+    for result in fetched:
+        if result.state.error:
+            typer.echo(unreachable_line(result), err=True)
     _say_skipped(settings, looked, verbose=verbose)
     for line in _done_lines(done, looked):
         typer.echo(line)

@@ -98,6 +98,7 @@ def first_lines(house: "House", taken: "Taken") -> list[str]:
         _email_line(settings, counts),
         f"  feeds     {counted(feeds, 'feed')} in {_relative(settings.atom.folder)}/{served}",
         f"  watching  {', '.join(map(_watched, settings.watch.folders))}: copy a digest there",
+        *([f"  fetching  {', '.join(form.name for form in settings.sources)}"] if settings.sources else []),
         *_next_steps(settings),
         "  stop      Ctrl-C; `paperboy status` shows counts and problems",
     ]

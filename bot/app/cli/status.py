@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load, load_only_settings, open_state, say_json
+from bot.app.cli.fetch import fetcher_of, state_lines, states_json
 from bot.app.cli.terminal import counted, plain, span_text
 
 if TYPE_CHECKING:
@@ -51,10 +52,12 @@ def status(
         untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
         failing = failing_targets(store.outbox)
         unreadable = store.records.unreadable()
+        sources = fetcher_of(settings, store).states()
     running = settings.heartbeat.is_alive(now)
     if as_json:
         more = {
             "running": running,
+            "sources": states_json(settings, sources),
             "unreadable": unreadable,
             "incidents": incidents_json(incidents),
             "alarms_not_sent": untold_json(untold),
@@ -65,6 +68,7 @@ def status(
         for line in (
             "run          " + ("running" if running else "not seen running by this user on this machine"),
             *status_lines(counts, subscribers),
+            *state_lines(sources),
             *unreadable_lines(unreadable),
             *failing_lines(failing),
             *incident_lines(incidents),
