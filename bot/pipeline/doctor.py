@@ -2,13 +2,13 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bot.domain.audience import Audience
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of
 from bot.domain.search.checkup import ENOUGH, Finding, Found, subject_of, subscription_findings
-from bot.domain.search.sources import SourceDay, source_findings
+from bot.domain.search.sources import SourceDay, source_findings, unfruitful_findings
 from bot.domain.search.spelling import Noise, Speller, Spelling
 from bot.pipeline.ports import DigestRecord, Records, Shelf
 
@@ -35,11 +35,14 @@ class Doctor:
         """Silent and empty sources, changed forms, missing authors and keys, files that are no digests."""
         papers = {paper.id: paper for paper in self._papers}
         by_source: dict[str, list[SourceDay]] = defaultdict(list)
-        for digest in self._records.digests():
+        digests = self._records.digests()
+        for digest in digests:
             if digest.date:
                 by_source[source_of(digest)].append(_source_day(digest, digest.date, papers))
         for source, days in sorted(by_source.items()):
             yield from source_findings(source, days, self._today)
+        for source, looks in sorted(_looks(digests).items()):
+            yield from unfruitful_findings(source, looks)
         for name, why in self._records.unreadable().items():
             yield Finding(
                 area="sources",
@@ -132,6 +135,17 @@ def source_of(digest: DigestRecord) -> str:
     folder = digest.name.rpartition("/")[0]
     kind = {"table": "tables", "quiz_text": "quiz texts", "quiz_page": "quiz pages"}[digest.kind]
     return f"{kind} in {folder}" if folder else kind
+
+
+def _looks(digests: Iterable[DigestRecord]) -> dict[str, list[tuple[dt.date, int]]]:
+    """For each source, each time that one of its files was read: the day, and how many of its papers were new to it."""
+    known: dict[str, set[PaperId]] = defaultdict(set)
+    looks: dict[str, list[tuple[dt.date, int]]] = defaultdict(list)
+    for digest in sorted(digests, key=lambda digest: digest.read_at):
+        source = source_of(digest)
+        looks[source].append((digest.read_at.date(), len(set(digest.papers) - known[source])))
+        known[source].update(digest.papers)
+    return looks
 
 
 def _source_day(digest: DigestRecord, day: dt.date, papers: Mapping[PaperId, Paper]) -> SourceDay:

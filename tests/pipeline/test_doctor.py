@@ -57,6 +57,19 @@ def test_empty_digests_and_missing_authors_are_seen_in_the_state(world: MakeWorl
     assert [(one.kind, one.figures["digests"]) for one in found] == [("empty", 3), ("no authors", 3)]
 
 
+def test_a_file_that_is_rewritten_and_brings_nothing_new_is_seen_in_the_state(world: MakeWorld):
+    made = world(a_subscriber())
+    for number in range(5):
+        made.read("readme/README.md", a_digest(*range(1, number + 2), day=None))
+        made.clock.advance(days=1)
+    assert list(doctor(made, FIRST).sources()) == []
+    for number in range(3):
+        made.read("readme/README.md", a_digest(*range(5, number + 1, -1), day=None))
+        made.clock.advance(days=1)
+    (found,) = doctor(made, FIRST).sources()
+    assert (found.kind, found.subject, found.urgent) == ("nothing new", "tables in readme", True)
+
+
 def test_subscriptions_are_looked_at_with_their_papers(world: MakeWorld):
     made = world(a_subscriber(asks=('"language model"', "zymurgy", "language models", "model*")))
     found = list(doctor(made, many(made)).subscriptions())
