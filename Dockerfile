@@ -7,6 +7,9 @@ COPY config config
 RUN /opt/paperboy/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[postgresql]'
 
 FROM python:3.13-slim
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin paperboy \
     && mkdir -p /app/config /app/seeds /app/state \
     && chown paperboy:paperboy /app/state

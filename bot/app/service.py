@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from bot.adapters.folders import look
 from bot.adapters.heartbeat import EVERY
@@ -93,6 +94,7 @@ class Service:
         self._has_sources = "ingest" in roles and bool(house.settings.sources)
         self._fetches = False
         """True while this is the machine that fetches the sources."""
+        self._fetching: asyncio.Task[Any] | None = None
         self._heartbeat = house.settings.heartbeat
         self._together = Together(house, self._stop)
         self._taking = asyncio.Lock()
@@ -208,18 +210,25 @@ class Service:
             await announce(taken)
 
     async def _fetch_while_leading(self) -> None:
+        """Let the job fetch; what it is asking for is given up when this ends, and asked for again by the next."""
         self._fetches = True
         self._ticker.wake("fetch")
         try:
             await self._stop.wait()
         finally:
             self._fetches = False
+            if self._fetching:
+                self._fetching.cancel()
 
     async def _fetch(self) -> datetime | None:
         """Fetch the sources that are due; the watcher reads what they bring."""
         if not self._fetches:
             return None
-        await self._house.fetcher.fetch_due()
+        self._fetching = asyncio.current_task()
+        try:
+            await self._house.fetcher.fetch_due()
+        finally:
+            self._fetching = None
         return await self._house.fetcher.next_due()
 
     async def _beat(self) -> None:

@@ -86,6 +86,17 @@ class SourceState:
         return min(self.next_at, (self.checked_at or now) + longest, now + longest)
 
 
+def undigested_findings(states: Iterable[SourceState], digests: Iterable[str]) -> Iterator[Finding]:
+    """Sources that brought something of which nothing was read as a digest; `digests` are the names of all digests."""
+    folders = {folder for name in digests for folder in name.split("/")[:-1]}
+    for state in states:
+        if state.changed_at and state.name not in folders:
+            what = "was fetched, and no digest of it has been read so far; `paperboy read` tells why of each file"
+            yield Finding(
+                area="sources", kind="no digest", subject=state.name, what=what, urgent=False, figures={}
+            )
+
+
 def fetch_findings(
     sources: Iterable[Source], states: Mapping[str, SourceState], now: datetime
 ) -> Iterator[Finding]:

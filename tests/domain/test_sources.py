@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.sources import Source, SourceState, fetch_findings
+from bot.domain.sources import Source, SourceState, fetch_findings, undigested_findings
 
 NOW = datetime(2031, 5, 5, 12, tzinfo=UTC)
 SOURCE = Source(name="cl", kind="url", address="https://example.org/feed", every=timedelta(hours=6))
@@ -100,3 +100,9 @@ def test_a_source_that_is_asked_seldom_has_twice_its_interval() -> None:
 def test_of_a_source_that_was_reached_or_never_asked_there_is_nothing_to_say() -> None:
     assert list(fetch_findings([SOURCE], {}, NOW)) == []
     assert list(fetch_findings([SOURCE], {"cl": reached(NEW)}, NOW)) == []
+
+
+def test_a_source_that_brought_files_of_which_none_is_a_digest_is_named() -> None:
+    states = [NEW, reached(SourceState(name="login", next_at=NOW), changed=True), reached(NEW, changed=True)]
+    (found,) = undigested_findings(states, ["cl/feed.xml", "cl.md", "login.md"])
+    assert (found.kind, found.subject, found.urgent) == ("no digest", "login", False)

@@ -50,6 +50,7 @@ def _examined(
     from bot.app import channel_checks
     from bot.app.cli.status import UNTOLD_SHOWN, failing_targets
     from bot.domain.audience import Audience
+    from bot.domain.sources import undigested_findings
     from bot.pipeline.doctor import Doctor
     from bot.pipeline.likeness import LikenessDesk
 
@@ -60,7 +61,11 @@ def _examined(
         counts = store.outbox.counts(now)
         yield from channel_checks.reading_findings(counts)
         yield from look.sources()
-        yield from fetcher_of(settings, store).findings()
+        fetcher = fetcher_of(settings, store)
+        yield from fetcher.findings()
+        yield from undigested_findings(
+            fetcher.states().values(), [digest.name for digest in store.records.digests()]
+        )
         yield from look.subscriptions()
         yield from channel_checks.channel_findings(settings)
         yield from channel_checks.life_findings(counts)

@@ -158,6 +158,7 @@ def test_a_login_page_is_no_digest_and_disturbs_nobody(
         assert paperboy("fetch").code == 0
         paperboy("once")
     assert digests(home) == set()
+    assert "  members: was fetched, and no digest of it has been read" in paperboy("doctor").out
 
 
 def test_an_unknown_name_is_wrong_usage_and_the_nearest_one_named(
