@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from bot.domain.errors import IndexUnusable
 from bot.domain.query import Document, Matcher, Query, excluding, parse
 from bot.domain.query.index import Index
-from bot.domain.query.index.edges import Edges
+from bot.domain.query.index.arrays import Edges
 from bot.domain.query.language import Not
 from tests.domain.query.samples import document, documents, queries
 
@@ -75,7 +75,7 @@ def test_many_papers_take_several_passes() -> None:
 
 
 def test_long_words_and_texts_without_blanks_are_found_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.domain.query.index.lexicon.MOST_WORDS", 30)
+    monkeypatch.setattr("bot.domain.query.index.occurrences.MOST_WORDS", 30)
     long = "x" * 500
     papers = [
         document(
@@ -147,7 +147,7 @@ def test_a_query_that_only_excludes_is_refused_and_leaves_nothing_behind() -> No
 
 
 def test_what_is_remembered_of_complex_terms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.domain.query.index.core._MOST_TESTS", 2)
+    monkeypatch.setattr("bot.domain.query.index._MOST_TESTS", 2)
     found = [parse(f"{beginning}* neural") for beginning in ("gr", "gra", "grap", "graph", "graphs")]
     papers = [document("graph neural"), document("grain neural graph")]
     expected = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1)]
@@ -223,7 +223,7 @@ def test_a_saved_index_that_cannot_be_trusted_is_refused() -> None:
 
 def test_an_index_of_other_folding_rules_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = Index([parse("rag")]).to_bytes()
-    monkeypatch.setattr("bot.domain.query.index.saving.RULES", "others")
+    monkeypatch.setattr("bot.domain.query.index.storage.RULES", "others")
     with pytest.raises(IndexUnusable, match="another version"):
         Index.from_bytes(data)
 

@@ -4,14 +4,18 @@ Words are numbered in alphabetical order, nodes level by level, rows by node and
 added and removed before; every clause is filed anew under the rarest of its literals.
 """
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bot.domain.query.index.arrays import NOTHING, Chains, Ints, Longs
+from bot.domain.errors import IndexUnusable
+from bot.domain.query.folding import RULES
+from bot.domain.query.index.arrays import NOTHING, Chains, Ints, Longs, Rows
 from bot.domain.query.index.atoms import FIRST_NODE, Atoms
-from bot.domain.query.index.rows import Rows
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -215,3 +219,92 @@ def _chains(owners: Longs, number: int, start: int) -> tuple[Ints, Ints]:
     following = cells + np.int32(1)
     following[np.append(begins[1:], len(begins) > 0)[: len(begins)]] = NOTHING
     return first, following
+
+
+VERSION = 1
+Saved = bytes | bytearray | memoryview
+_MAGIC = b"paperboy index\n"
+_ALIGNED = 64
+_DIGEST = hashlib.sha256().digest_size
+
+
+def to_bytes(packed: Packed, stamp: str) -> bytes:
+    """The file of the index; `stamp` says what it was made from."""
+    strings = np.frombuffer("\n".join(packed.strings).encode(), dtype=np.uint8)
+    arrays = {"strings": strings, **_arrays_of(packed, "")}
+    header = json.dumps(
+        {
+            "version": VERSION,
+            "rules": RULES,
+            "stamp": stamp,
+            "arrays": [[name, array.dtype.str, len(array)] for name, array in arrays.items()],
+        }
+    ).encode()
+    pieces = [_MAGIC, len(header).to_bytes(4, "little"), header]
+    length = sum(map(len, pieces))
+    for array in arrays.values():
+        padding = -length % _ALIGNED
+        pieces += [bytes(padding), array.tobytes()]
+        length += padding + array.nbytes
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return b"".join((*pieces, digest.digest()))
+
+
+def from_bytes(data: Saved, stamp: str) -> Packed:
+    """The index of the file; its arrays lie in `data`.
+
+    Raises IndexUnusable where the file is damaged, of another version, or made from something else.
+    """
+    header, start = _header(data)
+    if hashlib.sha256(memoryview(data)[:-_DIGEST]).digest() != data[-_DIGEST:]:
+        raise IndexUnusable("the saved index is damaged: its digest does not fit")
+    if header["version"] != VERSION or header["rules"] != RULES:
+        raise IndexUnusable("the saved index is of another version")
+    if header["stamp"] != stamp:
+        raise IndexUnusable("the saved index is of other subscriptions")
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for name, kind, length in header["arrays"]:
+        start += -start % _ALIGNED
+        arrays[name] = np.frombuffer(data, dtype=kind, count=length, offset=start)
+        start += arrays[name].nbytes
+    strings = arrays["strings"].tobytes().decode()
+    return Packed(
+        strings=tuple(strings.split("\n")) if strings else (),
+        rows=PackedRows(**_under(arrays, "rows.")),
+        guards=PackedRows(**_under(arrays, "guards.")),
+        **{
+            field.name: arrays[field.name]
+            for field in fields(Packed)
+            if field.name in arrays and field.name != "strings"
+        },
+    )
+
+
+def _header(data: Saved) -> tuple[dict[str, Any], int]:
+    """The header, and where it ends."""
+    start = len(_MAGIC) + 4
+    end = start + int.from_bytes(data[len(_MAGIC) : start], "little")
+    if data[: len(_MAGIC)] != _MAGIC or end + _DIGEST > len(data):
+        raise IndexUnusable("this is no saved index, or only the beginning of one")
+    try:
+        header = json.loads(bytes(data[start:end]))
+    except ValueError as error:
+        raise IndexUnusable("the saved index is damaged: its header cannot be read") from error
+    return header, end
+
+
+def _arrays_of(value: Packed | PackedRows, name: str) -> dict[str, npt.NDArray[Any]]:
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for field in fields(value):
+        part = getattr(value, field.name)
+        if isinstance(part, PackedRows):
+            arrays |= _arrays_of(part, f"{field.name}.")
+        elif isinstance(part, np.ndarray):
+            arrays[name + field.name] = part
+    return arrays
+
+
+def _under(arrays: dict[str, npt.NDArray[Any]], name: str) -> dict[str, npt.NDArray[Any]]:
+    return {key.removeprefix(name): array for key, array in arrays.items() if key.startswith(name)}
