@@ -20,10 +20,10 @@ from itertools import product
 from pathlib import Path
 
 from bot.adapters.store import Store
+from bot.adapters.store.maintenance import thin
 from bot.domain.delivery import Delivery, Receipt
 from bot.domain.papers import Links, Paper, PaperId
 from bot.pipeline.ports import Claim, Outcome
-from bot.pipeline.upkeep import thin
 
 NOW = datetime(2026, 9, 18, 8, tzinfo=UTC)
 TODAY = NOW.date()

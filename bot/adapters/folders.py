@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bot.domain.arrivals import (
-    Found,
-    Sighting,
+from bot.domain.errors import DigestNotReady, DigestTooLarge
+from bot.domain.files import (
+    FileSignature,
+    FoundFile,
+    ScanEntry,
     Skipped,
     SkipReason,
-    Stamp,
-    passed_over,
-    prefixes,
+    name_prefixes,
+    skip_reason,
     source_name,
 )
-from bot.domain.errors import DigestNotReady, DigestTooLarge
 
 MAX_DEPTH = 24
 _MEGABYTE = 1_000_000
@@ -39,7 +39,7 @@ _WORDS: dict[SkipReason, str] = {
 }
 
 
-def look(folders: Sequence[Path], *, max_bytes: int, base: Path) -> Iterator[Sighting]:
+def scan(folders: Sequence[Path], *, max_bytes: int, base: Path) -> Iterator[ScanEntry]:
     """Everything in the folders and all their subfolders, folder by folder, each in the order of names.
 
     Relative folders start at `base`. Source names are unique within one look. What cannot be used comes
@@ -47,9 +47,9 @@ def look(folders: Sequence[Path], *, max_bytes: int, base: Path) -> Iterator[Sig
     """
     taken: set[str] = set()
     roots = _roots([base / folder for folder in folders])
-    for root, prefix in zip(roots, prefixes(roots), strict=True):
+    for root, prefix in zip(roots, name_prefixes(roots), strict=True):
         for sighting in _Walk(root=root, prefix=prefix, max_bytes=max_bytes).sightings():
-            if isinstance(sighting, Found):
+            if isinstance(sighting, FoundFile):
                 name = _free(sighting.name, taken)
                 taken.add(name)
                 yield sighting if name == sighting.name else replace(sighting, name=name)
@@ -57,7 +57,7 @@ def look(folders: Sequence[Path], *, max_bytes: int, base: Path) -> Iterator[Sig
                 yield sighting
 
 
-def read_bytes(found: Found, *, max_bytes: int) -> bytes:
+def read_bytes(found: FoundFile, *, max_bytes: int) -> bytes:
     """The whole content of the file as it was when the look found it.
 
     Raises DigestTooLarge, or DigestNotReady where the file is gone, was changed since, or is refused.
@@ -100,7 +100,7 @@ class _Walk:
     max_bytes: int
     above: list[tuple[int, int]] = field(default_factory=list)
 
-    def sightings(self) -> Iterator[Sighting]:
+    def sightings(self) -> Iterator[ScanEntry]:
         try:
             handle = os.open(self.root, _FOLDER)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -110,7 +110,7 @@ class _Walk:
         else:
             yield from self._inside(handle, "")
 
-    def _inside(self, handle: int, way: str) -> Iterator[Sighting]:
+    def _inside(self, handle: int, way: str) -> Iterator[ScanEntry]:
         """What lies in an open folder, which is closed afterwards; `way` ends in a slash or is empty."""
         try:
             identity = _identity(handle)
@@ -128,9 +128,9 @@ class _Walk:
         finally:
             os.close(handle)
 
-    def _entry(self, handle: int, way: str, entry: "os.DirEntry[str]") -> Iterator[Sighting]:
+    def _entry(self, handle: int, way: str, entry: "os.DirEntry[str]") -> Iterator[ScanEntry]:
         try:
-            reason = passed_over(entry.name) or ("link" if entry.is_symlink() else None)
+            reason = skip_reason(entry.name) or ("link" if entry.is_symlink() else None)
             if reason:
                 yield self._skipped(way, reason)
             elif entry.is_dir(follow_symlinks=False):
@@ -143,10 +143,10 @@ class _Walk:
         except OSError as error:
             yield self._unreadable(way, error)
 
-    def _file(self, way: str, about: os.stat_result) -> Sighting:
+    def _file(self, way: str, about: os.stat_result) -> ScanEntry:
         if not stat.S_ISREG(about.st_mode):
             return self._skipped(way, "special")
-        found = Found(
+        found = FoundFile(
             folder=self.root, relative=way, name=source_name(self.prefix + way), stamp=_stamp(about)
         )
         if about.st_size > self.max_bytes:
@@ -173,8 +173,8 @@ def _identity(handle: int) -> tuple[int, int]:
     return about.st_dev, about.st_ino
 
 
-def _stamp(about: os.stat_result) -> Stamp:
-    return Stamp(
+def _stamp(about: os.stat_result) -> FileSignature:
+    return FileSignature(
         device=about.st_dev,
         inode=about.st_ino,
         size=about.st_size,
@@ -184,7 +184,7 @@ def _stamp(about: os.stat_result) -> Stamp:
 
 
 @contextmanager
-def _opened(found: Found) -> Iterator[int]:
+def _opened(found: FoundFile) -> Iterator[int]:
     """The file, opened folder by folder from the watched one down."""
     *folders, name = found.relative.split("/")
     handle = os.open(found.folder, _FOLDER)
@@ -202,7 +202,7 @@ def _opened(found: Found) -> Iterator[int]:
         os.close(file)
 
 
-def _expect_unchanged(file: int, found: Found) -> None:
+def _expect_unchanged(file: int, found: FoundFile) -> None:
     # Before the reading it keeps anything but the file itself from being read; after it, half of two versions.
     about = os.fstat(file)
     if not stat.S_ISREG(about.st_mode) or _stamp(about) != found.stamp:

@@ -40,7 +40,7 @@ def next_run(now: datetime, *, every: timedelta, wanted: datetime | None) -> dat
     return min(max(wanted, now + min(SHORTEST_GAP, every)), now + every)
 
 
-class Ticker:
+class Scheduler:
     """Runs jobs on the event loop, never the same one twice at a time.
 
     A job that raises is logged and counted (`failures`, by name) and comes round again after `every`; the

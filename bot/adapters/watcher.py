@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from bot.domain.arrivals import Found, SaidOnce, Settling, Sighting, Skipped
+from bot.domain.files import FileStabilizer, FoundFile, ScanEntry, SkipLog, Skipped
 
 if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -37,17 +37,17 @@ _BREATH = 0.02
 class Round:
     """One look: the files that became whole with it, and what was passed over and not said before."""
 
-    whole: tuple[Found, ...]
+    whole: tuple[FoundFile, ...]
     skipped: tuple[Skipped, ...]
     waiting: int
     """Files that are still being written, or so new that nobody can know."""
 
 
 async def rounds(
-    look: Callable[[], Iterable[Sighting]],
+    look: Callable[[], Iterable[ScanEntry]],
     *,
     watcher: "Watcher",
-    settling: Settling,
+    settling: FileStabilizer,
     now: Callable[[], datetime],
     rescan: timedelta,
 ) -> AsyncIterator[Round]:
@@ -56,13 +56,13 @@ async def rounds(
     Never ends by itself. A round is asked for when the one before was dealt with: what happens meanwhile
     is seen by the next. Nothing that happens after a look began is left to the rescan alone.
     """
-    said = SaidOnce()
+    said = SkipLog()
     clock = asyncio.get_running_loop().time
     while True:
         began = clock()
         sightings = await asyncio.to_thread(lambda: tuple(look()))
         pause = max(_BREATH, 2 * (clock() - began))
-        found = [sighting for sighting in sightings if isinstance(sighting, Found)]
+        found = [sighting for sighting in sightings if isinstance(sighting, FoundFile)]
         settled = settling.see(found, now())
         yield Round(
             whole=settled.whole,
@@ -75,7 +75,7 @@ async def rounds(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Place:
+class _WatchedFolder:
     """A folder as watched: a watched folder with all below it, or alone, one above a missing one.
 
     Device and inode tell a folder that was replaced from the one that was there before.
@@ -101,7 +101,7 @@ class Watcher:
         self._hinted = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._observer: BaseObserver | None = None
-        self._watches: dict[_Place, ObservedWatch] = {}
+        self._watches: dict[_WatchedFolder, ObservedWatch] = {}
         self._lost: set[str] = set()
         """Watched paths that were deleted: a new folder there may have the old one's inode, too."""
 
@@ -144,7 +144,7 @@ class Watcher:
 
     def _adjust(self, observer: "BaseObserver") -> None:
         self._real = tuple(os.path.realpath(folder) for folder in self._folders)
-        wanted = {_place(real) for real in self._real}
+        wanted = {_nearest_folder(real) for real in self._real}
         lost = self._lost.copy()
         self._lost.difference_update(lost)
         for place in self._watches.keys() - wanted | {p for p in self._watches if p.path in lost}:
@@ -173,7 +173,7 @@ class Watcher:
             observer.stop()
             observer.join()
 
-    def _schedule(self, observer: "BaseObserver", place: _Place) -> "ObservedWatch":
+    def _schedule(self, observer: "BaseObserver", place: _WatchedFolder) -> "ObservedWatch":
         from watchdog import events
 
         # Not "modified": each write of a slow writer would be one. A file that is seen once and still
@@ -217,13 +217,13 @@ class Watcher:
         )
 
 
-def _place(real: str) -> _Place:
+def _nearest_folder(real: str) -> _WatchedFolder:
     """The folder itself, or the nearest one above it that exists."""
     for path in (Path(real), *Path(real).parents):
         with suppress(OSError):
             about = path.stat()
             if stat.S_ISDIR(about.st_mode):
-                return _Place(
+                return _WatchedFolder(
                     path=str(path), device=about.st_dev, inode=about.st_ino, recursive=str(path) == real
                 )
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), real)

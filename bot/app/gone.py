@@ -1,6 +1,6 @@
 """Files that gave no digest and are gone: nobody needs to look at them any more."""
 
-from bot.adapters.folders import look
+from bot.adapters.folders import scan
 from bot.app.wiring import House, max_bytes
 
 
@@ -10,6 +10,6 @@ def forget_gone(house: House) -> None:
     folders = house.settings.watch.folders
     if not unreadable or not all(folder.is_dir() for folder in folders):
         return
-    sightings = look(folders, max_bytes=max_bytes(house.settings), base=house.settings.base)
+    sightings = scan(folders, max_bytes=max_bytes(house.settings), base=house.settings.base)
     there = {one.name for one in sightings}
     house.store.upkeep.forget_unreadable([name for name in unreadable if name not in there])

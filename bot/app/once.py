@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from bot import __version__
 from bot.adapters.clock import SystemClock
-from bot.adapters.folders import fingerprint, look, read_bytes
+from bot.adapters.folders import fingerprint, read_bytes, scan
 from bot.adapters.glance import nothing_to_do
-from bot.domain.arrivals import Found, Settling, Skipped
 from bot.domain.errors import DigestError
+from bot.domain.files import FileStabilizer, FoundFile, Skipped
 
 if TYPE_CHECKING:
     from bot.app.config.settings_model import Settings
@@ -31,7 +31,7 @@ _LONGEST = timedelta(minutes=30)
 class Looked:
     """The folders as they are now."""
 
-    whole: tuple[Found, ...]
+    whole: tuple[FoundFile, ...]
     skipped: tuple[Skipped, ...]
     still_written: int
 
@@ -47,14 +47,14 @@ class Done:
 def look_around(settings: "Settings") -> Looked:
     """All files that are whole, after a moment's patience with those that are not yet; blocks meanwhile."""
     clock = SystemClock()
-    settling = Settling(
+    settling = FileStabilizer(
         timedelta(seconds=settings.watch.settle_seconds), trust_times=not settings.watch.polling
     )
     give_up = clock.now() + _PATIENCE
-    whole: dict[str, Found] = {}
+    whole: dict[str, FoundFile] = {}
     while True:
-        sightings = tuple(look(settings.watch.folders, max_bytes=_max_bytes(settings), base=settings.base))
-        settled = settling.see((one for one in sightings if isinstance(one, Found)), clock.now())
+        sightings = tuple(scan(settings.watch.folders, max_bytes=_max_bytes(settings), base=settings.base))
+        settled = settling.see((one for one in sightings if isinstance(one, FoundFile)), clock.now())
         whole.update({found.name: found for found in settled.whole})
         if settled.look_again_at is None or clock.now() >= give_up:
             skipped = tuple(one for one in sightings if isinstance(one, Skipped))
@@ -94,15 +94,15 @@ async def run_once(house: "House", looked: Looked) -> Done:
     """Take in what is there and send all that is due, keeping each channel's pace."""
     import asyncio  # a pass with nothing to do ends before it needs this
 
+    from bot.adapters.store.maintenance import mind_the_clock
     from bot.app.gone import forget_gone
     from bot.app.service import take_in
-    from bot.pipeline.departures import forget_feeds
-    from bot.pipeline.upkeep import mind_the_clock
+    from bot.pipeline.feeds import remove_orphan_feeds
 
     taken = await asyncio.to_thread(take_in, house, looked.whole)
     await asyncio.to_thread(forget_gone, house)
     await asyncio.to_thread(mind_the_clock, house.store.waits, house.clock.now())
-    await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.audience, house.feed_writer)
+    await asyncio.to_thread(remove_orphan_feeds, house.store.intake, house.roster.audience, house.feed_writer)
     await asyncio.to_thread(house.quizzes.look_after, house.clock.now())
     ends: Counter[str] = Counter()
     give_up = house.clock.now() + _LONGEST

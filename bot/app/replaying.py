@@ -19,15 +19,15 @@ from bot.adapters.fakes import (
     draw_people,
     no_faults,
 )
-from bot.adapters.folders import look, read_bytes
+from bot.adapters.folders import read_bytes, scan
 from bot.app import wiring
 from bot.app.channels import TELEGRAM_LIMITS
 from bot.app.config.settings import Settings, load_settings
 from bot.app.service import take_in
-from bot.domain.arrivals import Found
 from bot.domain.delivery import Target
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestError, UsageError
+from bot.domain.files import FoundFile
 from bot.domain.pacing import Limit
 from bot.domain.subscriptions import ChannelKind, Subscriber
 from bot.pipeline.ports import Publisher, Row
@@ -56,7 +56,7 @@ Progress = Callable[[int, int], None]
 class Issue:
     """A digest and when it arrives."""
 
-    found: Found
+    found: FoundFile
     digest: Digest
     at: datetime
 
@@ -93,9 +93,9 @@ def prepare(folders: Sequence[Path], *, subscribers: int, faults: bool, seed: in
 
 def _issues(folders: Sequence[Path]) -> Iterator[Issue]:
     """Every dated digest, day by day, those of one day some minutes apart."""
-    read: list[tuple[Digest, Found]] = []
-    for found in look([folder.resolve() for folder in folders], max_bytes=_MAX_BYTES, base=Path.cwd()):
-        if isinstance(found, Found):
+    read: list[tuple[Digest, FoundFile]] = []
+    for found in scan([folder.resolve() for folder in folders], max_bytes=_MAX_BYTES, base=Path.cwd()):
+        if isinstance(found, FoundFile):
             try:
                 read.append((wiring.read(read_bytes(found, max_bytes=_MAX_BYTES), found.name), found))
             except DigestError:

@@ -8,9 +8,10 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
 
-from bot.adapters.folders import look
+from bot.adapters.folders import scan
 from bot.adapters.heartbeat import EVERY
-from bot.adapters.scheduler import Job, Ticker
+from bot.adapters.scheduler import Job, Scheduler
+from bot.adapters.store.maintenance import mind_the_clock, thin
 from bot.adapters.watcher import Watcher, rounds
 from bot.app.channels import sends_telegram
 from bot.app.counters import chat_service, start_web
@@ -20,13 +21,12 @@ from bot.app.reloading import Reloading
 from bot.app.together import Together
 from bot.app.wiring import House, max_bytes
 from bot.domain.alarms import SECOND_POLLER, STOPPED
-from bot.domain.arrivals import USUAL, Found, Settling
 from bot.domain.errors import ChannelDown, StateError
+from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile
 from bot.pipeline.alarms import SourceWatch
-from bot.pipeline.departures import forget_feeds
+from bot.pipeline.feeds import remove_orphan_feeds
 from bot.pipeline.ingest import Taken
 from bot.pipeline.roster import meet, open_for_new
-from bot.pipeline.upkeep import mind_the_clock, thin
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ _NETWORK_POLL = timedelta(seconds=2)
 Announce = Callable[[Taken], Awaitable[None]]
 
 
-def take_in(house: House, found: Sequence[Found]) -> Taken:
+def take_in(house: House, found: Sequence[FoundFile]) -> Taken:
     """Take the found files in, open for whoever is new, and bring the feeds up to date."""
     intake, audience = house.store.intake, house.roster.audience
     audience.prepare()
@@ -83,7 +83,7 @@ class Service:
         self._roles = roles
         self._announce: Announce | None = announce
         self._reloading = reloading
-        self._ticker = Ticker(house.clock.now)
+        self._ticker = Scheduler(house.clock.now)
         self._stop = asyncio.Event()
         self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms)
         self._heartbeat = heartbeat(house.settings)
@@ -150,17 +150,17 @@ class Service:
 
     async def _ingest(self) -> None:
         house, watch = self._house, self._house.settings.watch
-        settling = Settling(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
+        settling = FileStabilizer(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
         async with Watcher(watch.folders, polling=watch.polling) as watcher:
             async for found in rounds(
-                lambda: look(watch.folders, max_bytes=max_bytes(house.settings), base=house.settings.base),
+                lambda: scan(watch.folders, max_bytes=max_bytes(house.settings), base=house.settings.base),
                 watcher=watcher,
                 settling=settling,
                 now=house.clock.now,
                 rescan=timedelta(seconds=watch.rescan_seconds),
             ):
                 for skipped in found.skipped:
-                    usual = skipped.reason in USUAL
+                    usual = skipped.reason in EXPECTED_SKIPS
                     log.log(
                         logging.DEBUG if usual else logging.WARNING,
                         "file.skipped",
@@ -169,7 +169,7 @@ class Service:
                 if found.whole or (self._announce and not found.waiting):
                     await self._take_in(found.whole, settling, waiting=found.waiting)
 
-    async def _take_in(self, whole: Sequence[Found], settling: Settling, *, waiting: int) -> None:
+    async def _take_in(self, whole: Sequence[FoundFile], settling: FileStabilizer, *, waiting: int) -> None:
         try:
             async with self._taking:
                 taken = await asyncio.to_thread(take_in, self._house, whole)
@@ -273,7 +273,9 @@ class Service:
 
     async def _forget_feeds(self) -> None:
         house = self._house
-        await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.audience, house.feed_writer)
+        await asyncio.to_thread(
+            remove_orphan_feeds, house.store.intake, house.roster.audience, house.feed_writer
+        )
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         if self._house.settings.web.listen:

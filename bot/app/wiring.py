@@ -15,13 +15,13 @@ from bot.app.answers import answered
 from bot.app.config.settings_model import Settings
 from bot.app.opinions import opinions
 from bot.app.quizzes import Quizzes, build_quizzes
-from bot.domain.arrivals import Found
 from bot.domain.digests import Digest
+from bot.domain.files import FoundFile
 from bot.domain.subscriptions import ChannelKind, Subscriber
 from bot.pipeline.alarms import AlarmDesk
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.facing import ChatDesk, ReadingRoom
-from bot.pipeline.feeds import FeedDesk, Site
+from bot.pipeline.feeds import FeedBuilder, Site
 from bot.pipeline.herald import Telling
 from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ingest import Ingest
@@ -39,7 +39,7 @@ _DATE_WITHIN = 16_384
 class FolderFile:
     """A found file as the ingest takes it."""
 
-    found: Found
+    found: FoundFile
     max_bytes: int
 
     @property
@@ -59,7 +59,7 @@ class House:
     clock: Clock
     roster: Roster
     ingest: Ingest
-    feeds: FeedDesk
+    feeds: FeedBuilder
     feed_writer: FeedWriter
     publishers: Mapping[ChannelKind, Publisher]
     dispatcher: Dispatcher
@@ -77,7 +77,7 @@ class House:
         self.roster.keep_index()
         self.store.close()
 
-    def files(self, found: Sequence[Found]) -> list[FolderFile]:
+    def files(self, found: Sequence[FoundFile]) -> list[FolderFile]:
         """Found files as the ingest takes them."""
         return [FolderFile(found=one, max_bytes=max_bytes(self.settings)) for one in found]
 
@@ -100,7 +100,7 @@ def build(
     store = Store(state_url or settings.state)
     kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
     roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
-    feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
+    feeds = FeedBuilder(store.shelf, store.tokens, roster, _site(settings))
     second = opinions(settings, answered)
     answer_quiz = second or answered
     packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)

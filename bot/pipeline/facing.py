@@ -7,7 +7,7 @@ from bot.domain.delivery import OWN_WISH, STOPPED, UNSUBSCRIBED, Parcel, Target
 from bot.domain.feeds import Feed
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.feeds import FeedDesk
+from bot.pipeline.feeds import FeedBuilder
 from bot.pipeline.parcels import Packer
 from bot.pipeline.ports import Outbox, Shelf, StoredPaper, Tokens, Told
 from bot.pipeline.roster import Roster
@@ -16,7 +16,7 @@ from bot.pipeline.roster import Roster
 class ReadingRoom:
     """The library over the state."""
 
-    def __init__(self, shelf: Shelf, outbox: Outbox, tokens: Tokens, feeds: FeedDesk) -> None:
+    def __init__(self, shelf: Shelf, outbox: Outbox, tokens: Tokens, feeds: FeedBuilder) -> None:
         self._shelf = shelf
         self._outbox = outbox
         self._tokens = tokens

@@ -1,15 +1,19 @@
 """Feeds as they stand: all papers, and each subscriber's own."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
 from bot.domain.audience import Audience
+from bot.domain.errors import DeliveryError
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.ports import FeedWriter, Noted, Shelf, StoredPaper, Tokens
+from bot.pipeline.ports import FeedWriter, Intake, Noted, Shelf, StoredPaper, Tokens
 from bot.pipeline.roster import Roster
+
+log = logging.getLogger(__name__)
 
 EVERYTHING = "all"
 _REMEMBERED = 20_000
@@ -29,7 +33,7 @@ class Site:
     entries: int
 
 
-class FeedDesk:
+class FeedBuilder:
     """Puts feeds together from the state, newest papers first."""
 
     def __init__(self, shelf: Shelf, tokens: Tokens, roster: Roster, site: Site) -> None:
@@ -121,3 +125,19 @@ class FeedDesk:
             updated=stored.changed_at,
             reasons=why,
         )
+
+
+def remove_orphan_feeds(intake: Intake, audience: Audience, writer: FeedWriter) -> tuple[str, ...]:
+    """Remove the feed file of everybody whom the state knows and who has no feed now; their names.
+
+    What they noticed stays: one who comes back has the same feed as before.
+    """
+    met = intake.met()
+    kept = {EVERYTHING, *(one.id.casefold() for one in audience.subscribers.values() if one.has_feed)}
+    gone = tuple(sorted(name for name in met if name.casefold() not in kept))
+    for name in gone:
+        try:
+            writer.remove(name)
+        except DeliveryError as error:
+            log.warning("feed.not_removed", extra={"subscriber": name, "error": str(error)})
+    return gone

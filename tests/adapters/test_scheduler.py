@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.adapters import scheduler as module
 from bot.adapters.clock import SystemClock
-from bot.adapters.scheduler import SHORTEST_GAP, Job, Ticker, next_run
+from bot.adapters.scheduler import SHORTEST_GAP, Job, Scheduler, next_run
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NEVER = timedelta(days=1)
@@ -39,8 +39,8 @@ class Counted:
 
 
 @pytest.fixture
-async def ticker() -> AsyncIterator[Ticker]:
-    ticker = Ticker(SystemClock().now)
+async def ticker() -> AsyncIterator[Scheduler]:
+    ticker = Scheduler(SystemClock().now)
     yield ticker
     await ticker.stop()
 
@@ -198,7 +198,7 @@ async def test_nothing_starts_after_stopping(ticker):
 async def test_a_wall_clock_that_jumps_makes_every_job_run_now(monkeypatch, caplog, jump):
     offset = timedelta(0)
     monkeypatch.setattr(module, "GUARD_EVERY", SOON)
-    ticker = Ticker(lambda: SystemClock().now() + offset)
+    ticker = Scheduler(lambda: SystemClock().now() + offset)
     work = Counted()
     ticker.start([Job(name="work", every=NEVER, run=work)])
     await work.until(1)

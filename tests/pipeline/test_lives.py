@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
+from bot.adapters.store.maintenance import LONGEST_PACE, mind_the_clock
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import TargetGone, TryLater
 from bot.domain.pacing import Limit
 from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.dispatch import Rules
 from bot.pipeline.pace import Limits
-from bot.pipeline.upkeep import LONGEST_PACE, mind_the_clock
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import started

@@ -11,8 +11,8 @@ from sqlalchemy import Engine, delete, or_, select, update
 
 from bot.adapters.paper_codec import paper_of
 from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.ids import target_id
 from bot.adapters.store.noticing import of_subscriber_on
-from bot.adapters.store.numbers import target_number
 from bot.adapters.store.schema import NEWEST_FIRST, deliveries, papers, targets, updates
 from bot.adapters.store.statements import chunks, insert
 from bot.adapters.store.study_rows import ASKED, asked_of, state_of, votes_where
@@ -149,7 +149,7 @@ class StoredStudy:
             connection.execute(
                 update(deliveries)
                 .where(
-                    deliveries.c.target == target_number(f"telegram:{person}"),
+                    deliveries.c.target == target_id(f"telegram:{person}"),
                     deliveries.c.state.in_(("pending", "held")),
                     deliveries.c.part.like(AGAIN),
                 )

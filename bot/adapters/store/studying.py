@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, or_, select, update
 
 from bot.adapters.paper_codec import question_text
+from bot.adapters.store.ids import delivery_ids, target_id
 from bot.adapters.store.intake import StoredTransaction
-from bot.adapters.store.numbers import numbers_of_deliveries, target_number
 from bot.adapters.store.places import refresh_ready
 from bot.adapters.store.rows import ROWS, key_of
 from bot.adapters.store.schema import NEEDS_A_LOOK, deliveries, papers, targets, updates
@@ -173,7 +173,7 @@ class StoredStudyTransaction:
             "sent_at": now,
         }
         self._connection.execute(insert(self._connection, polls).on_conflict_do_nothing(), [row])
-        seq = numbers_of_deliveries(self._connection, [quiz.key]).get(quiz.key)
+        seq = delivery_ids(self._connection, [quiz.key]).get(quiz.key)
         self._connection.execute(
             update(deliveries)
             .where(deliveries.c.seq == seq, deliveries.c.state == "uncertain")
@@ -204,7 +204,7 @@ class StoredStudyTransaction:
 
     def brought_back(self, target: str, start: datetime, end: datetime) -> int:
         query = select(func.count()).where(
-            deliveries.c.target == target_number(target),
+            deliveries.c.target == target_id(target),
             deliveries.c.kind == "quiz",
             deliveries.c.part.like(AGAIN),
             deliveries.c.due_at >= start,
@@ -220,7 +220,7 @@ class StoredStudyTransaction:
         return self._intake.plan(planned, now)
 
     def hasten(self, key: str, now: datetime) -> bool:
-        seq = numbers_of_deliveries(self._connection, [key]).get(key)
+        seq = delivery_ids(self._connection, [key]).get(key)
         held = (deliveries.c.seq == seq, deliveries.c.state == "held")
         query = select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(*held)
         target = self._connection.execute(query).scalar()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bot.app.config.settings_model import Settings
     from bot.app.wiring import House
-    from bot.domain.arrivals import Found, Skipped
+    from bot.domain.files import FoundFile, Skipped
     from bot.pipeline.ingest import Taken
 
 NEEDS_A_LOOK = 1
@@ -66,24 +66,24 @@ def import_(
     return NEEDS_A_LOOK if _unusable(total) else 0
 
 
-def _look(folder: Path, settings: "Settings") -> "tuple[list[Found], list[Skipped]]":
+def _look(folder: Path, settings: "Settings") -> "tuple[list[FoundFile], list[Skipped]]":
     """The folder's files, named by it too: they stay apart from those of the watched folders."""
-    from bot.adapters.folders import look
+    from bot.adapters.folders import scan
     from bot.app.wiring import max_bytes
-    from bot.domain.arrivals import Found
+    from bot.domain.files import FoundFile
 
     root = folder.resolve()
-    found: list[Found] = []
+    found: list[FoundFile] = []
     skipped: list[Skipped] = []
-    for one in look([root], max_bytes=max_bytes(settings), base=settings.base):
-        if isinstance(one, Found):
+    for one in scan([root], max_bytes=max_bytes(settings), base=settings.base):
+        if isinstance(one, FoundFile):
             found.append(replace(one, name=f"{plain(root.name)}/{one.name}"))
         else:
             skipped.append(one)
     return found, skipped
 
 
-def _take_all(house: "House", found: "Sequence[Found]", total: "Taken") -> None:
+def _take_all(house: "House", found: "Sequence[FoundFile]", total: "Taken") -> None:
     from bot.pipeline.roster import note_alike
 
     files = sorted(house.files(found), key=lambda file: file.name, reverse=True)
@@ -103,7 +103,7 @@ def _unusable(taken: "Taken") -> list[tuple[str, str]]:
     return [(name, what) for name, line, what in taken.problems if not line]
 
 
-def _say(found: "Sequence[Found]", taken: "Taken", skipped: "Sequence[Skipped]") -> None:
+def _say(found: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skipped]") -> None:
     for one in skipped:
         typer.echo(f"skipped {plain(one.name)}: {plain(one.what)}", err=True)
     unusable = _unusable(taken)
@@ -124,7 +124,7 @@ def _say(found: "Sequence[Found]", taken: "Taken", skipped: "Sequence[Skipped]")
     )
 
 
-def _json(found: "Sequence[Found]", taken: "Taken", skipped: "Sequence[Skipped]") -> dict[str, Any]:
+def _json(found: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skipped]") -> dict[str, Any]:
     return {
         "files": len(found),
         "digests": taken.digests,

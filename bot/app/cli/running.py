@@ -201,12 +201,12 @@ def _say_done(
 
 
 def _say_skipped(settings: "Settings", looked: "Looked", *, verbose: int) -> None:
-    from bot.domain.arrivals import USUAL
+    from bot.domain.files import EXPECTED_SKIPS
 
     for folder in settings.watch.folders:
         if not folder.is_dir():
             typer.echo(f"the watched folder {plain(str(folder))} is not there", err=True)
-    told = () if verbose else (*USUAL, "missing")
+    told = () if verbose else (*EXPECTED_SKIPS, "missing")
     for skipped in (one for one in looked.skipped if one.reason not in told):
         typer.echo(f"skipped {plain(skipped.name)}: {plain(skipped.what)}", err=True)
 

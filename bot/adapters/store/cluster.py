@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from bot.adapters.store.postgresql import LOCKS, foreign_errors, own_connection
 from bot.domain.errors import StateError
@@ -29,7 +29,7 @@ _NO_ANSWER = timedelta(seconds=1)
 """With PULSE less than the three seconds after which the server gives a silent machine's locks away."""
 
 
-class StoredLeadership:
+class LeaderElection:
     """See the port. In a SQLite state that is no file, who asks leads."""
 
     def __init__(self, engine: Engine) -> None:
@@ -126,3 +126,37 @@ async def _answers(connection: "AsyncConnection") -> bool:
         asking.cancel()
         return False
     return asking.exception() is None
+
+
+_CHANNEL = "paperboy_planned"
+_AGAIN = timedelta(seconds=1)
+
+
+def notify(connection: Connection) -> None:
+    """Wake whoever listens, when this transaction is stored; where one process is all there is, nobody."""
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"NOTIFY {_CHANNEL}")
+
+
+class WakeUp:
+    """See the port. On SQLite it never rings: the process that plans is the one that sends."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def listen(self, hear: Callable[[], None]) -> None:
+        if self._engine.dialect.name == "sqlite":
+            await asyncio.Event().wait()
+        while True:
+            try:
+                await self._listen(hear)
+            except foreign_errors() as error:
+                _log.warning("bell.interrupted", extra={"error": " ".join(str(error).split())})
+            await asyncio.sleep(_AGAIN.total_seconds())
+
+    async def _listen(self, hear: Callable[[], None]) -> None:
+        async with await own_connection(self._engine) as connection:
+            await connection.execute(f"LISTEN {_CHANNEL}")
+            hear()
+            async for _ in connection.notifies():
+                hear()

@@ -95,7 +95,7 @@ async def test_a_file_system_without_locks_is_said_and_no_hindrance(
     def no_locks(*_: object) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr("bot.adapters.store.leadership.fcntl.flock", no_locks)
+    monkeypatch.setattr("bot.adapters.store.cluster.fcntl.flock", no_locks)
     store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
 
     async def work() -> None: ...

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.arrivals import (
+from bot.domain.files import (
     LONGEST_NAME,
-    Found,
-    SaidOnce,
-    Settling,
+    FileSignature,
+    FileStabilizer,
+    FoundFile,
+    SkipLog,
     Skipped,
     SkipReason,
-    Stamp,
-    passed_over,
-    prefixes,
+    name_prefixes,
+    skip_reason,
     source_name,
 )
 
@@ -26,10 +26,10 @@ STILL = timedelta(seconds=0.3)
 MOMENT = timedelta(microseconds=1)
 
 
-def found(name: str = "a.md", *, changed: datetime = NOW, size: int = 10, inode: int = 1) -> Found:
+def found(name: str = "a.md", *, changed: datetime = NOW, size: int = 10, inode: int = 1) -> FoundFile:
     nanoseconds = (changed - datetime(1970, 1, 1, tzinfo=UTC)) // MOMENT * 1000
-    stamp = Stamp(device=1, inode=inode, size=size, mtime_ns=0, ctime_ns=nanoseconds)
-    return Found(folder=Path("/watched"), relative=name, name=name, stamp=stamp)
+    stamp = FileSignature(device=1, inode=inode, size=size, mtime_ns=0, ctime_ns=nanoseconds)
+    return FoundFile(folder=Path("/watched"), relative=name, name=name, stamp=stamp)
 
 
 def skipped(name: str, reason: SkipReason, changed: datetime | None = None) -> Skipped:
@@ -38,13 +38,13 @@ def skipped(name: str, reason: SkipReason, changed: datetime | None = None) -> S
 
 def test_a_file_that_was_still_for_long_enough_is_whole_at_the_first_look():
     old = found(changed=NOW - STILL)
-    settled = Settling(STILL).see([old], NOW)
+    settled = FileStabilizer(STILL).see([old], NOW)
     assert settled.whole == (old,)
     assert settled.look_again_at is None
 
 
 def test_a_new_file_waits_until_it_was_still_for_long_enough():
-    settling = Settling(STILL)
+    settling = FileStabilizer(STILL)
     file = found(changed=NOW)
     first = settling.see([file], NOW)
     assert first.whole == ()
@@ -55,7 +55,7 @@ def test_a_new_file_waits_until_it_was_still_for_long_enough():
 
 
 def test_a_slow_writer_starts_the_wait_again_with_each_write():
-    settling = Settling(STILL)
+    settling = FileStabilizer(STILL)
     moment = NOW
     for size in range(1, 20):
         moment += STILL / 2
@@ -64,7 +64,7 @@ def test_a_slow_writer_starts_the_wait_again_with_each_write():
 
 
 def test_a_whole_file_is_handed_on_once():
-    settling = Settling(STILL)
+    settling = FileStabilizer(STILL)
     file = found(changed=NOW - STILL)
     assert settling.see([file], NOW).whole
     assert settling.see([file], NOW + timedelta(days=1)).whole == ()
@@ -72,14 +72,14 @@ def test_a_whole_file_is_handed_on_once():
 
 @pytest.mark.parametrize("other", [{"size": 11}, {"inode": 2}, {"changed": NOW}])
 def test_a_file_that_changed_in_any_way_is_handed_on_again(other):
-    settling = Settling(STILL)
+    settling = FileStabilizer(STILL)
     settling.see([found(changed=NOW - STILL)], NOW)
     changed = found(**{"changed": NOW - STILL, **other})
     assert settling.see([changed], NOW + STILL).whole == (changed,)
 
 
 def test_a_file_that_could_not_be_used_is_handed_on_again_at_the_next_look():
-    settling = Settling(STILL)
+    settling = FileStabilizer(STILL)
     file = found(changed=NOW - STILL)
     settling.see([file], NOW)
     settling.again(file)
@@ -87,7 +87,7 @@ def test_a_file_that_could_not_be_used_is_handed_on_again_at_the_next_look():
 
 
 def test_a_file_that_went_is_forgotten_and_may_come_again():
-    settling = Settling(STILL)
+    settling = FileStabilizer(STILL)
     file = found(changed=NOW - STILL)
     settling.see([file], NOW)
     settling.see([], NOW)
@@ -96,21 +96,21 @@ def test_a_file_that_went_is_forgotten_and_may_come_again():
 
 
 def test_a_file_whose_time_lies_in_the_future_is_judged_by_the_looks():
-    settling = Settling(STILL)
+    settling = FileStabilizer(STILL)
     file = found(changed=NOW + timedelta(hours=5))
     assert settling.see([file], NOW).look_again_at == NOW + STILL
     assert settling.see([file], NOW + STILL).whole == (file,)
 
 
 def test_where_times_are_not_trusted_an_old_file_is_seen_twice():
-    settling = Settling(STILL, trust_times=False)
+    settling = FileStabilizer(STILL, trust_times=False)
     file = found(changed=NOW - timedelta(days=1))
     assert settling.see([file], NOW).whole == ()
     assert settling.see([file], NOW + STILL).whole == (file,)
 
 
 def test_a_clock_that_was_set_back_does_not_make_a_file_wait_for_the_hour_again():
-    settling = Settling(STILL)
+    settling = FileStabilizer(STILL)
     file = found(changed=NOW)
     settling.see([file], NOW)
     earlier = NOW - timedelta(hours=1)
@@ -120,7 +120,7 @@ def test_a_clock_that_was_set_back_does_not_make_a_file_wait_for_the_hour_again(
 
 def test_the_next_look_is_due_when_the_first_of_the_waiting_may_be_whole():
     files = [found("a", changed=NOW), found("b", changed=NOW - STILL / 2), found("c", changed=NOW - STILL)]
-    settled = Settling(STILL).see(files, NOW)
+    settled = FileStabilizer(STILL).see(files, NOW)
     assert [file.name for file in settled.whole] == ["c"]
     assert settled.waiting == 2
     assert settled.look_again_at == NOW + STILL / 2
@@ -129,7 +129,7 @@ def test_the_next_look_is_due_when_the_first_of_the_waiting_may_be_whole():
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 400)), max_size=30))
 def test_each_state_of_a_file_that_lasts_is_handed_on_exactly_once(looks):
     """Whatever the looks and writes: what stays still is handed on, once, and never sooner than `STILL`."""
-    settling, moment, changed, version = Settling(STILL), NOW, NOW, 1
+    settling, moment, changed, version = FileStabilizer(STILL), NOW, NOW, 1
     handed: list[tuple[int, datetime]] = []
     for write, milliseconds in looks:
         moment += timedelta(milliseconds=milliseconds)
@@ -154,7 +154,7 @@ def test_a_found_file_knows_its_place_and_measure():
 
 
 def test_what_is_skipped_is_said_once_and_again_when_it_came_back():
-    said = SaidOnce()
+    said = SkipLog()
     link = skipped("a", "link")
     assert said.news([link], NOW) == (link,)
     assert said.news([link], NOW) == ()
@@ -163,13 +163,13 @@ def test_what_is_skipped_is_said_once_and_again_when_it_came_back():
 
 
 def test_another_reason_is_news():
-    said = SaidOnce()
+    said = SkipLog()
     said.news([skipped("a", "link")], NOW)
     assert said.news([skipped("a", "too_large")], NOW)
 
 
 def test_an_empty_file_is_news_only_when_it_stays_empty():
-    said = SaidOnce()
+    said = SkipLog()
     empty = skipped("a", "empty", NOW)
     assert said.news([empty], NOW + timedelta(seconds=59)) == ()
     assert said.news([empty], NOW + timedelta(seconds=60)) == (empty,)
@@ -178,7 +178,7 @@ def test_an_empty_file_is_news_only_when_it_stays_empty():
 
 @pytest.mark.parametrize("name", [".hidden", ".", ".2025-09-18.md.swp", ".rsync-part.Xy12"])
 def test_dot_names_are_hidden(name):
-    assert passed_over(name) == "hidden"
+    assert skip_reason(name) == "hidden"
 
 
 @pytest.mark.parametrize(
@@ -186,14 +186,14 @@ def test_dot_names_are_hidden(name):
     ["a.md~", "a.tmp", "a.md.part", "A.CRDOWNLOAD", "x.swp", "#a.md#", "~$a.docx", "a.filepart", "a\n.tmp"],
 )
 def test_names_that_writers_use_for_half_a_file_are_temporary(name):
-    assert passed_over(name) == "temporary"
+    assert skip_reason(name) == "temporary"
 
 
 @pytest.mark.parametrize(
     "name", ["a.md", "tmp", "tmp.md", "a~b.md", "#1.md", "part.html", "2025-09-18.part.md", "swp"]
 )
 def test_ordinary_names_are_looked_into(name):
-    assert passed_over(name) is None
+    assert skip_reason(name) is None
 
 
 def test_a_source_name_is_the_way_from_the_folder():
@@ -243,9 +243,9 @@ def test_long_names_that_differ_in_the_middle_stay_different():
     ],
 )
 def test_folders_after_the_first_put_their_name_before_their_files(folders, expected):
-    assert prefixes([Path(folder) for folder in folders]) == expected
+    assert name_prefixes([Path(folder) for folder in folders]) == expected
 
 
 def test_one_more_folder_at_the_end_renames_nothing():
     folders = [Path("/a/digests"), Path("/b/digests"), Path("/c/other")]
-    assert prefixes(folders)[:2] == prefixes(folders[:2])
+    assert name_prefixes(folders)[:2] == name_prefixes(folders[:2])

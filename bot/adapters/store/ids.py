@@ -29,17 +29,17 @@ _DELIVERIES = Statement(
 )
 
 
-def target_number(key: str) -> ScalarSelect[Any]:
+def target_id(key: str) -> ScalarSelect[Any]:
     """The number of the target with this key; NULL where it was never sent to."""
     return select(targets.c.number).where(targets.c.key == key).scalar_subquery()
 
 
-def subscriber_number(name: str) -> ScalarSelect[Any]:
+def subscriber_id(name: str) -> ScalarSelect[Any]:
     """The number of the subscriber; NULL where nothing is known of one."""
     return select(subscribers.c.number).where(subscribers.c.id == name).scalar_subquery()
 
 
-class Numbers:
+class Ids:
     """The numbers of what a transaction names; each target and subscriber is looked up once."""
 
     def __init__(self, connection: Connection) -> None:
@@ -84,7 +84,7 @@ def _subscriber_row(name: str) -> tuple[str, ...]:
     return (name,)
 
 
-def numbers_of_deliveries(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
+def delivery_ids(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
     """`seq` of each delivery that was planned, by its key."""
     parts = {key: found for key in keys if (found := parts_of_key(key))}
     if not parts:

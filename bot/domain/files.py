@@ -17,11 +17,11 @@ from typing import Literal
 SkipReason = Literal[
     "hidden", "temporary", "link", "special", "empty", "too_large", "unreadable", "too_deep", "missing"
 ]
-USUAL: frozenset[SkipReason] = frozenset({"hidden", "temporary"})
+EXPECTED_SKIPS: frozenset[SkipReason] = frozenset({"hidden", "temporary"})
 """What is passed over everywhere and surprises nobody."""
 
 LONGEST_NAME = 200
-EMPTY_IS_NEWS_AFTER = timedelta(minutes=1)
+EMPTY_REPORTED_AFTER = timedelta(minutes=1)
 _TEMPORARY = re.compile(
     r".*(~|\.(tmp|temp|part|partial|filepart|crdownload|download|swp|swo|swx))|#.*#|~\$.*",
     re.IGNORECASE | re.DOTALL,
@@ -31,7 +31,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stamp:
+class FileSignature:
     """What changes when a file is written, replaced or renamed; `ctime_ns` cannot be set by anybody."""
 
     device: int
@@ -42,7 +42,7 @@ class Stamp:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class FoundFile:
     """A regular file in a watched folder, as one look saw it.
 
     `name` is the digest's source name: it is the same wherever the folder lies, and fit to be shown.
@@ -52,7 +52,7 @@ class Found:
     folder: Path
     relative: str
     name: str
-    stamp: Stamp
+    stamp: FileSignature
 
     @property
     def path(self) -> Path:
@@ -83,26 +83,26 @@ class Skipped:
     changed_at: datetime | None = None
 
 
-Sighting = Found | Skipped
+ScanEntry = FoundFile | Skipped
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settled:
+class StableFiles:
     """The files that are whole since this look, in its order; how many still wait, and until when at least."""
 
-    whole: tuple[Found, ...]
+    whole: tuple[FoundFile, ...]
     waiting: int
     look_again_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Sight:
-    stamp: Stamp
+class _Observation:
+    stamp: FileSignature
     since: datetime
     handed_on: bool
 
 
-class Settling:
+class FileStabilizer:
     """Tells from successive looks which files are whole; each state of a file is handed on once.
 
     A file is whole when nothing about it changed for `still_for`. With `trust_times` the file system's
@@ -113,12 +113,12 @@ class Settling:
     def __init__(self, still_for: timedelta, *, trust_times: bool = True) -> None:
         self._still_for = still_for
         self._trust_times = trust_times
-        self._sights: dict[str, _Sight] = {}
+        self._sights: dict[str, _Observation] = {}
 
-    def see(self, found: Iterable[Found], now: datetime) -> Settled:
+    def see(self, found: Iterable[FoundFile], now: datetime) -> StableFiles:
         """Take in one whole look; files that it does not hold are forgotten."""
         known, self._sights = self._sights, {}
-        whole: list[Found] = []
+        whole: list[FoundFile] = []
         waits: list[datetime] = []
         for file in found:
             sight = self._sight(known.get(file.name), file, now)
@@ -130,28 +130,28 @@ class Settling:
                 else:
                     waits.append(ready_at)
             self._sights[file.name] = sight
-        return Settled(whole=tuple(whole), waiting=len(waits), look_again_at=min(waits, default=None))
+        return StableFiles(whole=tuple(whole), waiting=len(waits), look_again_at=min(waits, default=None))
 
-    def again(self, file: Found) -> None:
+    def again(self, file: FoundFile) -> None:
         """Hand that file on once more at the next look: it could not be used this time."""
         sight = self._sights.get(file.name)
         if sight:
             self._sights[file.name] = replace(sight, handed_on=False)
 
     @staticmethod
-    def _sight(known: _Sight | None, file: Found, now: datetime) -> _Sight:
+    def _sight(known: _Observation | None, file: FoundFile, now: datetime) -> _Observation:
         if known is None or known.stamp != file.stamp:
-            return _Sight(stamp=file.stamp, since=now, handed_on=False)
+            return _Observation(stamp=file.stamp, since=now, handed_on=False)
         # A clock that was set back must not make a file wait for the hour to come round again.
         return known if known.since <= now else replace(known, since=now)
 
-    def _still_since(self, sight: _Sight, file: Found, now: datetime) -> datetime:
+    def _still_since(self, sight: _Observation, file: FoundFile, now: datetime) -> datetime:
         if self._trust_times and file.changed_at <= now:
             return min(sight.since, file.changed_at)
         return sight.since
 
 
-class SaidOnce:
+class SkipLog:
     """Lets each skipped thing through once, as long as it stays there for the same reason.
 
     An empty file is news only when it stays empty: every file begins so.
@@ -169,11 +169,13 @@ class SaidOnce:
 
 def _just_created(skip: Skipped, now: datetime) -> bool:
     return (
-        skip.reason == "empty" and skip.changed_at is not None and now - skip.changed_at < EMPTY_IS_NEWS_AFTER
+        skip.reason == "empty"
+        and skip.changed_at is not None
+        and now - skip.changed_at < EMPTY_REPORTED_AFTER
     )
 
 
-def passed_over(name: str) -> SkipReason | None:
+def skip_reason(name: str) -> SkipReason | None:
     """Why a file or folder of that bare name is never looked into; None for ordinary names."""
     if name.startswith("."):
         return "hidden"
@@ -202,7 +204,7 @@ def _visible(char: str) -> str:
     return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", errors))
 
 
-def prefixes(folders: Sequence[Path]) -> tuple[str, ...]:
+def name_prefixes(folders: Sequence[Path]) -> tuple[str, ...]:
     """What stands before the names of each folder's files: nothing for the first folder, for each other
     one as much of the end of its path as tells it from those before it.
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from bot.adapters.store import Store
+from bot.adapters.store.maintenance import MESSAGES_KEPT, UPDATES_KEPT, thin
 from bot.pipeline.ports import FileMark, Update
-from bot.pipeline.upkeep import MESSAGES_KEPT, UPDATES_KEPT, thin
 from tests.adapters.store.conftest import Hand
 from tests.builders import NOW, a_delivery, a_paper
 
@@ -81,3 +81,36 @@ def test_unreadable_files_are_forgotten_by_name_and_digests_never(store: Store):
     store.upkeep.forget_unreadable(["a.md", "b.md", "nothing.md"])
     assert store.intake.known_files() == {"a.md": "aa", "c.md": "cc"}
     assert store.records.unreadable() == {"c.md": "no digest"}
+
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+BACK = NOW - HOUR
+
+
+def test_a_place_that_kept_a_seconds_pace_waits_no_hour_when_the_clock_is_set_back(
+    hand: Hand, store: Store
+) -> None:
+    hand.alerts(1)
+    hand.settle(hand.one(), wait_until=NOW + SECOND)
+    hand.alerts(2, due_at=BACK)
+    assert store.outbox.next_due() == NOW + SECOND
+    assert store.waits.cut_waits(BACK, MINUTE) == 1
+    assert store.waits.cut_waits(BACK, MINUTE) == 0
+    assert store.outbox.next_due() == BACK + MINUTE
+    assert hand.claim(BACK) == ()
+    assert len(hand.claim(BACK + MINUTE)) == 1
+
+
+def test_what_a_service_told_a_message_to_wait_is_kept(hand: Hand, store: Store) -> None:
+    hand.alerts(1)
+    hand.settle(hand.one(), "pending", error="flood", wait_until=NOW + 5 * HOUR)
+    assert store.waits.cut_waits(NOW, MINUTE) == 0
+    assert hand.claim(NOW + HOUR) == ()
+
+
+def test_a_place_that_is_being_sent_to_is_left_alone(hand: Hand, store: Store) -> None:
+    hand.alerts(1)
+    hand.settle(hand.one(), wait_until=NOW + SECOND)
+    hand.alerts(2)
+    hand.claim(NOW + SECOND)
+    assert store.waits.cut_waits(BACK, MINUTE) == 0
