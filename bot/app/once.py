@@ -94,14 +94,13 @@ async def run_once(house: "House", looked: Looked) -> Done:
     """Take in what is there and send all that is due, keeping each channel's pace."""
     import asyncio  # a pass with nothing to do ends before it needs this
 
-    from bot.adapters.store.maintenance import mind_the_clock
     from bot.app.gone import forget_gone
     from bot.app.service import take_in
     from bot.pipeline.feeds import remove_orphan_feeds
 
     taken = await asyncio.to_thread(take_in, house, looked.whole)
     await asyncio.to_thread(forget_gone, house)
-    await asyncio.to_thread(mind_the_clock, house.store.waits, house.clock.now())
+    await asyncio.to_thread(house.store.maintenance.clamp_delays, house.clock.now())
     await asyncio.to_thread(remove_orphan_feeds, house.store.intake, house.roster.audience, house.feed_writer)
     await asyncio.to_thread(house.quizzes.look_after, house.clock.now())
     ends: Counter[str] = Counter()

@@ -11,7 +11,6 @@ from functools import partial
 from bot.adapters.folders import scan
 from bot.adapters.heartbeat import EVERY
 from bot.adapters.scheduler import Job, Scheduler
-from bot.adapters.store.maintenance import mind_the_clock, thin
 from bot.adapters.watcher import Watcher, rounds
 from bot.app.channels import sends_telegram
 from bot.app.counters import chat_service, start_web
@@ -141,7 +140,7 @@ class Service:
         if "deliver" in self._roles:
             at_start = "ingest" not in self._roles
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
-            jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._mind_the_clock))
+            jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._clamp_delays))
             jobs.append(Job(name="bulletins", every=_DELIVER_AT_LEAST, run=self._tell_of_incidents))
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
@@ -190,7 +189,7 @@ class Service:
             self._ticker.wake("sources")
         if self._announce and not waiting:
             announce, self._announce = self._announce, None
-            await self._forget_feeds()
+            await self._remove_orphan_feeds()
             if "deliver" in self._roles:
                 await self._house.dispatcher.flush()
             await announce(taken)
@@ -249,15 +248,15 @@ class Service:
         if await asyncio.to_thread(house.quizzes.look_after, house.clock.now()):
             self._wake_delivery()
 
-    async def _mind_the_clock(self) -> None:
+    async def _clamp_delays(self) -> None:
         house = self._house
-        if await asyncio.to_thread(mind_the_clock, house.store.waits, house.clock.now()):
+        if await asyncio.to_thread(house.store.maintenance.clamp_delays, house.clock.now()):
             self._wake_delivery()
 
     async def _keep_up(self) -> None:
         if self._together.keeps_up:
             store, now = self._house.store, self._house.clock.now()
-            await asyncio.to_thread(thin, store.upkeep, now)
+            await asyncio.to_thread(store.maintenance.prune, now)
             await asyncio.to_thread(store.bulletins.thin_bulletins, now - _BULLETINS_KEPT)
 
     async def _reload(self) -> None:
@@ -268,10 +267,10 @@ class Service:
         async with self._taking:
             await asyncio.to_thread(house.roster.replace, subscribers)
             await asyncio.to_thread(take_in, house, ())
-        await self._forget_feeds()
+        await self._remove_orphan_feeds()
         self._wake_delivery()
 
-    async def _forget_feeds(self) -> None:
+    async def _remove_orphan_feeds(self) -> None:
         house = self._house
         await asyncio.to_thread(
             remove_orphan_feeds, house.store.intake, house.roster.audience, house.feed_writer

@@ -10,7 +10,7 @@ from bot.adapters.store.cluster import LeaderElection, WakeUp
 from bot.adapters.store.engine import PATIENCE, open_engine, writing
 from bot.adapters.store.incidents import StoredIncidents
 from bot.adapters.store.intake import StoredIntake
-from bot.adapters.store.maintenance import StoredUpkeep, StoredWaits
+from bot.adapters.store.maintenance import Maintenance
 from bot.adapters.store.operator import OperatedOutbox
 from bot.adapters.store.records import StoredRecords
 from bot.adapters.store.schema import meta
@@ -24,7 +24,7 @@ from bot.adapters.store_version import CONFIGURATION
 
 class Store:
     """One state, opened, with its counters: `intake`, `outbox`, `shelf`, `records`, `incidents`, `bulletins`,
-    `study`, `tokens`, `updates`; its `bell` and `leadership` are for several machines.
+    `study`, `tokens`, `updates`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
 
     Opening brings the schema up to date or raises StateError. All counters may be used from several
     threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
@@ -38,8 +38,8 @@ class Store:
         patience: timedelta = PATIENCE,
     ) -> None:
         self._engine = open_engine(url, patience)
-        self.bell = WakeUp(self._engine)
-        self.leadership = LeaderElection(self._engine)
+        self.wake_up = WakeUp(self._engine)
+        self.leader_election = LeaderElection(self._engine)
         self.intake = StoredIntake(self._engine)
         self.outbox = OperatedOutbox(self._engine, new_batch or _names_in_a_row())
         self.shelf = StoredShelf(self._engine)
@@ -49,8 +49,7 @@ class Store:
         self.study = StoredStudy(self._engine)
         self.tokens = StoredTokens(self._engine)
         self.updates = StoredUpdates(self._engine)
-        self.upkeep = StoredUpkeep(self._engine)
-        self.waits = StoredWaits(self._engine)
+        self.maintenance = Maintenance(self._engine)
 
     def remember_configuration(self, fingerprint: str) -> None:
         """Write down under which configuration everything due was dealt with; see `adapters/glance.py`."""

@@ -1,4 +1,4 @@
-"""The numbers by which tables of many rows name targets, subscribers, papers and deliveries."""
+"""Surrogate ids: the integers by which large tables refer to targets, subscribers, papers and deliveries."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
@@ -19,28 +19,28 @@ _NEW_TARGETS = inserting(
 )
 _NEW_SUBSCRIBERS = inserting("subscribers", {"id": "text"}, on_conflict="(id) DO NOTHING")
 _DELIVERIES = Statement(
-    "SELECT one.target, one.paper, one.kind, one.part, one.seq FROM json_each(:rows) AS given"
-    " CROSS JOIN deliveries AS one WHERE one.target = given.value ->> 0 AND one.paper = given.value ->> 1"
-    " AND one.kind = given.value ->> 2 AND one.part = given.value ->> 3",
-    postgresql="SELECT one.target, one.paper, one.kind, one.part, one.seq"
+    "SELECT delivery.target, delivery.paper, delivery.kind, delivery.part, delivery.seq FROM json_each(:rows) AS wanted"
+    " CROSS JOIN deliveries AS delivery WHERE delivery.target = wanted.value ->> 0 AND delivery.paper = wanted.value ->> 1"
+    " AND delivery.kind = wanted.value ->> 2 AND delivery.part = wanted.value ->> 3",
+    postgresql="SELECT delivery.target, delivery.paper, delivery.kind, delivery.part, delivery.seq"
     " FROM unnest(:targets::bigint[], :papers::bigint[], :kinds::smallint[], :parts::text[])"
-    " AS given(target, paper, kind, part) JOIN deliveries AS one ON one.target = given.target"
-    " AND one.paper = given.paper AND one.kind = given.kind AND one.part = given.part",
+    " AS wanted(target, paper, kind, part) JOIN deliveries AS delivery ON delivery.target = wanted.target"
+    " AND delivery.paper = wanted.paper AND delivery.kind = wanted.kind AND delivery.part = wanted.part",
 )
 
 
 def target_id(key: str) -> ScalarSelect[Any]:
-    """The number of the target with this key; NULL where it was never sent to."""
+    """Subquery: the id of the target with this key; NULL where nothing was ever planned for it."""
     return select(targets.c.number).where(targets.c.key == key).scalar_subquery()
 
 
 def subscriber_id(name: str) -> ScalarSelect[Any]:
-    """The number of the subscriber; NULL where nothing is known of one."""
+    """Subquery: the id of the subscriber; NULL for an unknown one."""
     return select(subscribers.c.number).where(subscribers.c.id == name).scalar_subquery()
 
 
 class Ids:
-    """The numbers of what a transaction names; each target and subscriber is looked up once."""
+    """Ids by name within one transaction; each target and subscriber is looked up once."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -48,30 +48,32 @@ class Ids:
         self._subscribers: dict[str, int] = {}
 
     def of_papers(self, ids: Collection[PaperId]) -> Mapping[PaperId, int]:
-        """The number of each paper that is stored."""
-        return _numbers(self._connection, _PAPERS, ids)
+        """The id of each of these papers that is stored."""
+        return _lookup(self._connection, _PAPERS, ids)
 
     def of_targets(self, keys: Iterable[str]) -> Mapping[str, int]:
-        """The number of each target; those that are not there are made."""
-        return self._made(self._targets, keys, _TARGETS, _NEW_TARGETS, _target_row)
+        """The id of each target; missing targets are inserted."""
+        return self._found_or_inserted(self._targets, keys, _TARGETS, _NEW_TARGETS, _target_row)
 
     def of_subscribers(self, names: Iterable[str]) -> Mapping[str, int]:
-        """The number of each subscriber; those that are not there are made, without having been met."""
-        return self._made(self._subscribers, names, _SUBSCRIBERS, _NEW_SUBSCRIBERS, _subscriber_row)
+        """The id of each subscriber; missing ones are inserted as not yet registered."""
+        return self._found_or_inserted(
+            self._subscribers, names, _SUBSCRIBERS, _NEW_SUBSCRIBERS, _subscriber_row
+        )
 
-    def _made(
+    def _found_or_inserted(
         self,
         known: dict[str, int],
         names: Iterable[str],
         lookup: Statement,
-        making: ForEach,
+        insertion: ForEach,
         row: Callable[[str], tuple[str, ...]],
     ) -> Mapping[str, int]:
         unknown = set(names).difference(known)
-        known.update(_numbers(self._connection, lookup, unknown))
+        known.update(_lookup(self._connection, lookup, unknown))
         new = sorted(unknown.difference(known))
-        making.run(self._connection, list(map(row, new)))
-        known.update(_numbers(self._connection, lookup, new))
+        insertion.run(self._connection, list(map(row, new)))
+        known.update(_lookup(self._connection, lookup, new))
         return known
 
 
@@ -85,23 +87,23 @@ def _subscriber_row(name: str) -> tuple[str, ...]:
 
 
 def delivery_ids(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
-    """`seq` of each delivery that was planned, by its key."""
-    parts = {key: found for key in keys if (found := parts_of_key(key))}
-    if not parts:
+    """The id (`seq`) of each delivery that was planned, by its key."""
+    parts_by_key = {key: parts for key in keys if (parts := parts_of_key(key))}
+    if not parts_by_key:
         return {}
-    at = _numbers(connection, _TARGETS, {target for target, *_ in parts.values()})
-    of = _numbers(connection, _PAPERS, {paper for _, _, paper, _ in parts.values()})
-    wanted: dict[tuple[Any, ...], str] = {
-        (at[target], of[paper], KINDS[kind], part): key
-        for key, (target, kind, paper, part) in parts.items()
-        if target in at and paper in of
+    target_ids = _lookup(connection, _TARGETS, {target for target, *_ in parts_by_key.values()})
+    paper_ids = _lookup(connection, _PAPERS, {paper for _, _, paper, _ in parts_by_key.values()})
+    key_of: dict[tuple[Any, ...], str] = {
+        (target_ids[target], paper_ids[paper], KINDS[kind], part): key
+        for key, (target, kind, paper, part) in parts_by_key.items()
+        if target in target_ids and paper in paper_ids
     }
-    if not wanted:
+    if not key_of:
         return {}
-    columns = zip(("targets", "papers", "kinds", "parts"), map(list, zip(*wanted, strict=True)), strict=True)
-    rows = _DELIVERIES.rows(connection, rows=list(wanted), **dict(columns))
-    return {wanted[row[:4]]: row[4] for row in rows}
+    columns = zip(("targets", "papers", "kinds", "parts"), map(list, zip(*key_of, strict=True)), strict=True)
+    rows = _DELIVERIES.rows(connection, rows=list(key_of), **dict(columns))
+    return {key_of[row[:4]]: row[4] for row in rows}
 
 
-def _numbers(connection: Connection, statement: Statement, names: Collection[Any]) -> dict[Any, int]:
+def _lookup(connection: Connection, statement: Statement, names: Collection[Any]) -> dict[Any, int]:
     return dict(statement.rows(connection, names=list(names))) if names else {}

@@ -10,7 +10,6 @@ from bot.pipeline.ports.facing import (
     Update,
     Updates,
 )
-from bot.pipeline.ports.machines import Bell, Leadership
 from bot.pipeline.ports.outbox import (
     Alert,
     Claim,
@@ -40,7 +39,6 @@ from bot.pipeline.ports.state import (
     Tokens,
     Transaction,
 )
-from bot.pipeline.ports.upkeep import Upkeep
 from bot.pipeline.ports.world import (
     Clock,
     FeedWriter,
@@ -52,7 +50,6 @@ from bot.pipeline.ports.world import (
 __all__ = [
     "NOT_NEW",
     "Alert",
-    "Bell",
     "Claim",
     "ClaimedRow",
     "Clock",
@@ -64,7 +61,6 @@ __all__ = [
     "FileMark",
     "IndexFile",
     "Intake",
-    "Leadership",
     "Library",
     "Noted",
     "NoticeRecord",
@@ -85,5 +81,4 @@ __all__ = [
     "Transaction",
     "Update",
     "Updates",
-    "Upkeep",
 ]
