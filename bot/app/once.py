@@ -47,19 +47,19 @@ class Done:
 def look_around(settings: "Settings") -> Looked:
     """All files that are whole, after a moment's patience with those that are not yet; blocks meanwhile."""
     clock = SystemClock()
-    settling = FileStabilizer(
+    stabilizer = FileStabilizer(
         timedelta(seconds=settings.watch.settle_seconds), trust_times=not settings.watch.polling
     )
     give_up = clock.now() + _PATIENCE
     whole: dict[str, FoundFile] = {}
     while True:
-        sightings = tuple(scan(settings.watch.folders, max_bytes=_max_bytes(settings), base=settings.base))
-        settled = settling.see((one for one in sightings if isinstance(one, FoundFile)), clock.now())
-        whole.update({found.name: found for found in settled.whole})
-        if settled.look_again_at is None or clock.now() >= give_up:
-            skipped = tuple(one for one in sightings if isinstance(one, Skipped))
-            return Looked(whole=tuple(whole.values()), skipped=skipped, still_written=settled.waiting)
-        time.sleep(max((settled.look_again_at - clock.now()).total_seconds(), 0.01))
+        entries = tuple(scan(settings.watch.folders, max_bytes=_max_bytes(settings), base=settings.base))
+        result = stabilizer.see((entry for entry in entries if isinstance(entry, FoundFile)), clock.now())
+        whole.update({file.name: file for file in result.files})
+        if result.next_scan_at is None or clock.now() >= give_up:
+            skipped = tuple(entry for entry in entries if isinstance(entry, Skipped))
+            return Looked(whole=tuple(whole.values()), skipped=skipped, still_written=result.waiting)
+        time.sleep(max((result.next_scan_at - clock.now()).total_seconds(), 0.01))
 
 
 def settled_before(settings: "Settings", config: Path, looked: Looked) -> bool:

@@ -82,7 +82,7 @@ class Service:
         self._roles = roles
         self._announce: Announce | None = announce
         self._reloading = reloading
-        self._ticker = Scheduler(house.clock.now)
+        self._scheduler = Scheduler(house.clock.now)
         self._stop = asyncio.Event()
         self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms)
         self._heartbeat = heartbeat(house.settings)
@@ -96,13 +96,13 @@ class Service:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
         if "deliver" in self._roles:
-            self._house.alarms.listen(partial(loop.call_soon_threadsafe, self._ticker.wake, "bulletins"))
+            self._house.alarms.listen(partial(loop.call_soon_threadsafe, self._scheduler.wake, "bulletins"))
         async with AsyncExitStack() as stack:
             if "web" in self._roles:
                 await self._serve(stack)
             tasks = [asyncio.create_task(part) for part in self._parts()]
             stack.callback(self._heartbeat.end)
-            self._ticker.start(self._jobs())
+            self._scheduler.start(self._jobs())
             await self._until_stopped(tasks)
 
     def stop(self) -> None:
@@ -115,7 +115,7 @@ class Service:
         done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         log.info("service.stopping")
         self.stop()
-        await self._ticker.stop(_FINISH)
+        await self._scheduler.stop(_FINISH)
         for task in (*tasks, stopped):
             task.cancel()
         await asyncio.gather(*tasks, stopped, return_exceptions=True)
@@ -149,44 +149,44 @@ class Service:
 
     async def _ingest(self) -> None:
         house, watch = self._house, self._house.settings.watch
-        settling = FileStabilizer(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
+        stabilizer = FileStabilizer(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
         async with Watcher(watch.folders, polling=watch.polling) as watcher:
-            async for found in rounds(
+            async for scanned in rounds(
                 lambda: scan(watch.folders, max_bytes=max_bytes(house.settings), base=house.settings.base),
                 watcher=watcher,
-                settling=settling,
+                stabilizer=stabilizer,
                 now=house.clock.now,
                 rescan=timedelta(seconds=watch.rescan_seconds),
             ):
-                for skipped in found.skipped:
+                for skipped in scanned.skipped:
                     usual = skipped.reason in EXPECTED_SKIPS
                     log.log(
                         logging.DEBUG if usual else logging.WARNING,
                         "file.skipped",
                         extra={"file": skipped.name, "why": skipped.what},
                     )
-                if found.whole or (self._announce and not found.waiting):
-                    await self._take_in(found.whole, settling, waiting=found.waiting)
+                if scanned.stable or (self._announce and not scanned.waiting):
+                    await self._take_in(scanned.stable, stabilizer, waiting=scanned.waiting)
 
-    async def _take_in(self, whole: Sequence[FoundFile], settling: FileStabilizer, *, waiting: int) -> None:
+    async def _take_in(self, files: Sequence[FoundFile], stabilizer: FileStabilizer, *, waiting: int) -> None:
         try:
             async with self._taking:
-                taken = await asyncio.to_thread(take_in, self._house, whole)
+                taken = await asyncio.to_thread(take_in, self._house, files)
             await asyncio.to_thread(forget_gone, self._house)
         except StateError as error:
             if self._announce:  # it never worked: whoever started it should know
                 raise
-            log.error("ingest.interrupted", extra={"error": str(error), "files": len(whole)})
-            for found in whole:
-                settling.again(found)
+            log.error("ingest.interrupted", extra={"error": str(error), "files": len(files)})
+            for file in files:
+                stabilizer.report_again(file)
             return
         _tell(taken)
-        for found in whole:
-            if found.name in taken.unread:
-                settling.again(found)
+        for file in files:
+            if file.name in taken.unread:
+                stabilizer.report_again(file)
         self._wake_delivery()
         if taken.changed and not self._announce and "deliver" in self._roles:
-            self._ticker.wake("sources")
+            self._scheduler.wake("sources")
         if self._announce and not waiting:
             announce, self._announce = self._announce, None
             await self._remove_orphan_feeds()
@@ -218,8 +218,8 @@ class Service:
     def _wake_delivery(self) -> None:
         if "deliver" in self._roles:
             self._house.dispatcher.wake()
-            self._ticker.wake("deliver")
-            self._ticker.wake("bulletins")
+            self._scheduler.wake("deliver")
+            self._scheduler.wake("bulletins")
 
     async def _bot_is_heard(self, refusal: ChannelDown | None) -> None:
         """Whether the service lets us ask for what people write; where it does not, somebody should know."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from bot.adapters.clock import SystemClock
-from bot.adapters.folders import read_bytes
+from bot.adapters.folders import FolderFile
 from bot.adapters.index_file import SavedIndex
 from bot.adapters.publishers.atom import FeedFolder
 from bot.adapters.store import Store
@@ -33,21 +33,6 @@ from bot.pipeline.roster import Roster
 
 _DATE_WITHIN = 16_384
 """Bytes from a digest's beginning that tell its date."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FolderFile:
-    """A found file as the ingest takes it."""
-
-    found: FoundFile
-    max_bytes: int
-
-    @property
-    def name(self) -> str:
-        return self.found.name
-
-    def read(self) -> bytes:
-        return read_bytes(self.found, max_bytes=self.max_bytes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +64,7 @@ class House:
 
     def files(self, found: Sequence[FoundFile]) -> list[FolderFile]:
         """Found files as the ingest takes them."""
-        return [FolderFile(found=one, max_bytes=max_bytes(self.settings)) for one in found]
+        return [FolderFile(found=file, max_bytes=max_bytes(self.settings)) for file in found]
 
 
 def build(

@@ -1,8 +1,9 @@
-"""Files that turn up in watched folders: what they are called, which are passed over, and when one is whole.
+"""Files in watched folders: their names, which are skipped, and when one is stable.
 
-    first seen ──size, times and inode unchanged for a while──► whole (handed on once) ──changed──► first seen
+    first seen ──signature unchanged for a while──► stable (reported once) ──changed──► first seen
 
-A file's *stamp* stands for its content between two looks; what the content is, its hash decides later.
+A file's *signature* (size, times, inode) stands for its content between two scans; whether the content is new
+its hash decides later.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ SkipReason = Literal[
     "hidden", "temporary", "link", "special", "empty", "too_large", "unreadable", "too_deep", "missing"
 ]
 EXPECTED_SKIPS: frozenset[SkipReason] = frozenset({"hidden", "temporary"})
-"""What is passed over everywhere and surprises nobody."""
+"""Reasons that are normal in any folder and not worth a warning."""
 
 LONGEST_NAME = 200
 EMPTY_REPORTED_AFTER = timedelta(minutes=1)
@@ -32,7 +33,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileSignature:
-    """What changes when a file is written, replaced or renamed; `ctime_ns` cannot be set by anybody."""
+    """Identity of a file's content: changes when the file is written, replaced or renamed.
+
+    Unlike `mtime_ns`, `ctime_ns` cannot be set by a program.
+    """
 
     device: int
     inode: int
@@ -43,16 +47,16 @@ class FileSignature:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundFile:
-    """A regular file in a watched folder, as one look saw it.
+    """A regular file in a watched folder, as one scan saw it.
 
-    `name` is the digest's source name: it is the same wherever the folder lies, and fit to be shown.
-    `relative` is the way from `folder` in the system's own spelling.
+    `name` is the digest's source name: printable, and the same wherever the folder lies.
+    `relative` is the path from `folder` in the system's own spelling.
     """
 
     folder: Path
     relative: str
     name: str
-    stamp: FileSignature
+    signature: FileSignature
 
     @property
     def path(self) -> Path:
@@ -60,21 +64,21 @@ class FoundFile:
 
     @property
     def size(self) -> int:
-        return self.stamp.size
+        return self.signature.size
 
     @property
     def mtime_ns(self) -> int:
-        return self.stamp.mtime_ns
+        return self.signature.mtime_ns
 
     @property
     def changed_at(self) -> datetime:
-        """When the file system last saw a change, to the microsecond."""
-        return _EPOCH + timedelta(microseconds=self.stamp.ctime_ns // 1000)
+        """Time of the last change by the file system's clock, to the microsecond."""
+        return _EPOCH + timedelta(microseconds=self.signature.ctime_ns // 1000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Skipped:
-    """Something in a watched folder that is passed over, and why in words (`what`)."""
+    """An entry of a watched folder that is not used; `what` says why in words."""
 
     path: Path
     name: str
@@ -88,132 +92,138 @@ ScanEntry = FoundFile | Skipped
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StableFiles:
-    """The files that are whole since this look, in its order; how many still wait, and until when at least."""
+    """Files that became stable with a scan, in its order; the number of those that are not yet; the time of the next scan."""
 
-    whole: tuple[FoundFile, ...]
+    files: tuple[FoundFile, ...]
     waiting: int
-    look_again_at: datetime | None
+    next_scan_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Observation:
-    stamp: FileSignature
+    """The signature that a file has had since then, and whether it was reported as stable."""
+
+    signature: FileSignature
     since: datetime
-    handed_on: bool
+    reported: bool
 
 
 class FileStabilizer:
-    """Tells from successive looks which files are whole; each state of a file is handed on once.
+    """Finds the stable files among successive scans; each version of a file is reported once.
 
-    A file is whole when nothing about it changed for `still_for`. With `trust_times` the file system's
-    own time of change counts as well as what the looks saw, so that an old file need not be seen twice;
-    a network file system's clock is not to be trusted so.
+    A file is stable when its signature did not change for `stable_after`. With `trust_times` the file system's
+    own time of change counts too, so that an old file is stable at its first scan; the clock of a network file
+    system cannot be trusted so.
     """
 
-    def __init__(self, still_for: timedelta, *, trust_times: bool = True) -> None:
-        self._still_for = still_for
+    def __init__(self, stable_after: timedelta, *, trust_times: bool = True) -> None:
+        self._stable_after = stable_after
         self._trust_times = trust_times
-        self._sights: dict[str, _Observation] = {}
+        self._observations: dict[str, _Observation] = {}
 
-    def see(self, found: Iterable[FoundFile], now: datetime) -> StableFiles:
-        """Take in one whole look; files that it does not hold are forgotten."""
-        known, self._sights = self._sights, {}
-        whole: list[FoundFile] = []
-        waits: list[datetime] = []
-        for file in found:
-            sight = self._sight(known.get(file.name), file, now)
-            if not sight.handed_on:
-                ready_at = self._still_since(sight, file, now) + self._still_for
+    def see(self, files: Iterable[FoundFile], now: datetime) -> StableFiles:
+        """Compare one complete scan with the one before; files that it lacks are forgotten."""
+        known, self._observations = self._observations, {}
+        stable: list[FoundFile] = []
+        ready_times: list[datetime] = []
+        for file in files:
+            observation = self._observe(known.get(file.name), file, now)
+            if not observation.reported:
+                ready_at = self._unchanged_since(observation, file, now) + self._stable_after
                 if ready_at <= now:
-                    whole.append(file)
-                    sight = replace(sight, handed_on=True)
+                    stable.append(file)
+                    observation = replace(observation, reported=True)
                 else:
-                    waits.append(ready_at)
-            self._sights[file.name] = sight
-        return StableFiles(whole=tuple(whole), waiting=len(waits), look_again_at=min(waits, default=None))
+                    ready_times.append(ready_at)
+            self._observations[file.name] = observation
+        return StableFiles(
+            files=tuple(stable), waiting=len(ready_times), next_scan_at=min(ready_times, default=None)
+        )
 
-    def again(self, file: FoundFile) -> None:
-        """Hand that file on once more at the next look: it could not be used this time."""
-        sight = self._sights.get(file.name)
-        if sight:
-            self._sights[file.name] = replace(sight, handed_on=False)
+    def report_again(self, file: FoundFile) -> None:
+        """Report that file once more with the next scan: it could not be used this time."""
+        observation = self._observations.get(file.name)
+        if observation:
+            self._observations[file.name] = replace(observation, reported=False)
 
     @staticmethod
-    def _sight(known: _Observation | None, file: FoundFile, now: datetime) -> _Observation:
-        if known is None or known.stamp != file.stamp:
-            return _Observation(stamp=file.stamp, since=now, handed_on=False)
-        # A clock that was set back must not make a file wait for the hour to come round again.
+    def _observe(known: _Observation | None, file: FoundFile, now: datetime) -> _Observation:
+        if known is None or known.signature != file.signature:
+            return _Observation(signature=file.signature, since=now, reported=False)
+        # After the clock was set back, do not wait until it reaches the old time again.
         return known if known.since <= now else replace(known, since=now)
 
-    def _still_since(self, sight: _Observation, file: FoundFile, now: datetime) -> datetime:
+    def _unchanged_since(self, observation: _Observation, file: FoundFile, now: datetime) -> datetime:
         if self._trust_times and file.changed_at <= now:
-            return min(sight.since, file.changed_at)
-        return sight.since
+            return min(observation.since, file.changed_at)
+        return observation.since
 
 
 class SkipLog:
-    """Lets each skipped thing through once, as long as it stays there for the same reason.
+    """Reports each skipped entry once for as long as it stays there for the same reason.
 
-    An empty file is news only when it stays empty: every file begins so.
+    An empty file is reported only when it stays empty: every file begins so.
     """
 
     def __init__(self) -> None:
-        self._said: set[tuple[str, SkipReason]] = set()
+        self._reported: set[tuple[str, SkipReason]] = set()
 
-    def news(self, skipped: Iterable[Skipped], now: datetime) -> tuple[Skipped, ...]:
-        """Those of one whole look that were not said before, in its order."""
-        ripe = [skip for skip in skipped if not _just_created(skip, now)]
-        before, self._said = self._said, {(skip.name, skip.reason) for skip in ripe}
-        return tuple(skip for skip in ripe if (skip.name, skip.reason) not in before)
+    def new(self, skipped: Iterable[Skipped], now: datetime) -> tuple[Skipped, ...]:
+        """The entries of one complete scan that were not reported before, in its order."""
+        lasting = [entry for entry in skipped if not _just_created(entry, now)]
+        before, self._reported = self._reported, {(entry.name, entry.reason) for entry in lasting}
+        return tuple(entry for entry in lasting if (entry.name, entry.reason) not in before)
 
 
-def _just_created(skip: Skipped, now: datetime) -> bool:
+def _just_created(entry: Skipped, now: datetime) -> bool:
     return (
-        skip.reason == "empty"
-        and skip.changed_at is not None
-        and now - skip.changed_at < EMPTY_REPORTED_AFTER
+        entry.reason == "empty"
+        and entry.changed_at is not None
+        and now - entry.changed_at < EMPTY_REPORTED_AFTER
     )
 
 
 def skip_reason(name: str) -> SkipReason | None:
-    """Why a file or folder of that bare name is never looked into; None for ordinary names."""
+    """Why a file or folder of that bare name is ignored; None for ordinary names."""
     if name.startswith("."):
         return "hidden"
     return "temporary" if _TEMPORARY.fullmatch(name) else None
 
 
 def source_name(relative: str) -> str:
-    """A file's way from its folder as the name of a source: bounded, printable, the same on each machine.
+    """Name of a digest, from its file's path in the watched folder: bounded, printable, the same on each machine.
 
-    Signs that cannot be seen and bytes that are no text become `%XX`; a name over the limit is cut in
-    the middle and told apart by a digest of the whole.
+    Invisible characters and undecodable bytes become `%XX`. A name over LONGEST_NAME is cut in the middle, where a
+    hash of the whole name keeps it unique.
     """
     text = unicodedata.normalize("NFC", relative)
-    shown = text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
-    if len(shown) <= LONGEST_NAME:
-        return shown
-    mark = hashlib.sha256(shown.encode()).hexdigest()[:12]
-    return f"{shown[: LONGEST_NAME // 2 - 14]}…{mark}…{shown[-LONGEST_NAME // 2 :]}"
+    name = text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: LONGEST_NAME // 2 - 14]}…{digest}…{name[-LONGEST_NAME // 2 :]}"
 
 
 def _visible(char: str) -> str:
     if unicodedata.category(char) not in _INVISIBLE:
         return char
-    # The system's undecodable bytes come as U+DC80 to U+DCFF (PEP 383) and go back to what they were.
+    # Undecodable bytes come as U+DC80 to U+DCFF (PEP 383) and are turned back into bytes.
     errors = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
     return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", errors))
 
 
 def name_prefixes(folders: Sequence[Path]) -> tuple[str, ...]:
-    """What stands before the names of each folder's files: nothing for the first folder, for each other
-    one as much of the end of its path as tells it from those before it.
+    """Prefixes of the names of each folder's files: empty for the first folder, for each other one the shortest
+    end of its path that no folder before it has.
 
-    It depends on the folders alone and never on what lies in them: a file keeps its name, and one more
-    folder at the end of the list changes nothing.
+        /a/digests, /b/digests, /c/digests   →   "", "digests/", "c/digests/"
+
+    A prefix depends on the folders alone, not on their files: one more folder at the end of the list renames
+    nothing.
     """
-    given: list[str] = []
-    for place, folder in enumerate(folders):
+    prefixes: list[str] = []
+    for index, folder in enumerate(folders):
         parts = [part for part in folder.parts if part != folder.anchor]
         tails = ("/".join(parts[-length:]) + "/" for length in range(1, len(parts) + 1))
-        given.append(next((tail for tail in tails if tail not in given), "") if place else "")
-    return tuple(given)
+        prefixes.append(next((tail for tail in tails if tail not in prefixes), "") if index else "")
+    return tuple(prefixes)

@@ -50,7 +50,7 @@ class Names:
         self._rounds = rounds(
             lambda: scan([folder], max_bytes=1000, base=folder),
             watcher=watcher,
-            settling=FileStabilizer(timedelta(0)),
+            stabilizer=FileStabilizer(timedelta(0)),
             now=lambda: LONG_AFTER,
             rescan=rescan,
         )
@@ -58,7 +58,7 @@ class Names:
     async def until(self, name: str) -> None:
         async with asyncio.timeout(PATIENCE):
             while name not in self.names:
-                self.names.update(file.name for file in (await anext(self._rounds)).whole)
+                self.names.update(file.name for file in (await anext(self._rounds)).stable)
 
     async def close(self) -> None:
         await self._rounds.aclose()
@@ -282,13 +282,15 @@ class VirtualWatcher:
 
 def file_changed_at(moment: datetime) -> FoundFile:
     nanoseconds = int(moment.timestamp()) * 1_000_000_000
-    stamp = FileSignature(device=1, inode=1, size=1, mtime_ns=0, ctime_ns=nanoseconds)
-    return FoundFile(folder=Path("/w"), relative="a.md", name="a.md", stamp=stamp)
+    signature = FileSignature(device=1, inode=1, size=1, mtime_ns=0, ctime_ns=nanoseconds)
+    return FoundFile(folder=Path("/w"), relative="a.md", name="a.md", signature=signature)
 
 
-async def some_rounds(count: int, virtual: VirtualWatcher, look: Callable[[], list]) -> list[Round]:
-    settling = FileStabilizer(timedelta(seconds=0.3))
-    running = rounds(look, watcher=virtual, settling=settling, now=virtual.now, rescan=timedelta(seconds=30))
+async def some_rounds(count: int, virtual: VirtualWatcher, scan: Callable[[], list]) -> list[Round]:
+    stabilizer = FileStabilizer(timedelta(seconds=0.3))
+    running = rounds(
+        scan, watcher=virtual, stabilizer=stabilizer, now=virtual.now, rescan=timedelta(seconds=30)
+    )
     async with aclosing(running):
         return [await anext(running) for _ in range(count)]
 
@@ -297,9 +299,9 @@ async def test_a_young_file_is_looked_at_again_when_it_may_be_whole_and_an_old_o
     virtual = VirtualWatcher()
     file = file_changed_at(LONG_AFTER)
     first, second, third = await some_rounds(3, virtual, lambda: [file])
-    assert (first.whole, first.waiting) == ((), 1)
-    assert (second.whole, second.waiting) == ((file,), 0)
-    assert third.whole == ()
+    assert (first.stable, first.waiting) == ((), 1)
+    assert (second.stable, second.waiting) == ((file,), 0)
+    assert third.stable == ()
     assert virtual.waits == [timedelta(seconds=0.3), timedelta(seconds=30)]
 
 
@@ -323,7 +325,7 @@ async def test_what_happens_during_a_look_causes_the_next_one(folder):
         running = rounds(
             look_while_something_happens,
             watcher=watcher,
-            settling=FileStabilizer(timedelta(0)),
+            stabilizer=FileStabilizer(timedelta(0)),
             now=lambda: LONG_AFTER,
             rescan=NEVER,
         )

@@ -43,8 +43,8 @@ def one_life(home: Path, *, seeds: int, more: bool = False) -> int:
     """Take some of the seeds in as a new process would; gives the deliveries."""
     settings = load_settings(home / "paperboy.yaml", {})
     house = wiring.build(settings, load_subscribers(settings.subscriptions))
-    sightings = scan(settings.watch.folders, max_bytes=10_000_000, base=settings.base)
-    found = [one for one in sightings if isinstance(one, FoundFile)][:seeds]
+    entries = scan(settings.watch.folders, max_bytes=10_000_000, base=settings.base)
+    found = [one for one in entries if isinstance(one, FoundFile)][:seeds]
     taken = take_in(house, found)
     if more:
         people = list(house.roster.audience.subscribers.values())
