@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from bot.domain.errors import IndexUnusable
 from bot.domain.query import Document, Matcher, Query, excluding, parse
 from bot.domain.query.index import Index
-from bot.domain.query.index.arrays import Edges
+from bot.domain.query.index.arrays import HashMap
 from bot.domain.query.language import Not
 from tests.domain.query.samples import document, documents, queries
 
@@ -295,27 +295,27 @@ def test_a_crowd_that_comes_and_goes_leaves_nothing_behind() -> None:
 @settings(max_examples=30)
 def test_the_hash_table_holds_what_a_dictionary_holds(changes: list[tuple[bool, int]]) -> None:
 
-    edges = Edges(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
+    entries = HashMap(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
     held: dict[int, int] = {}
     for step, (adds, number) in enumerate(changes):
         key = number << 40 | 1
         if adds and key not in held:
-            edges.add(key, step)
+            entries.add(key, step)
             held[key] = step
         elif not adds and key in held:
-            edges.remove(key)
+            entries.remove(key)
             del held[key]
     keys = [number << 40 | 1 for number in range(400)]
-    assert edges.find(np.array(keys, dtype=np.uint64)).tolist() == [held.get(key, -1) for key in keys]
-    assert [edges.get(key) for key in keys] == [held.get(key, -1) for key in keys]
+    assert entries.find(np.array(keys, dtype=np.uint64)).tolist() == [held.get(key, -1) for key in keys]
+    assert [entries.get(key) for key in keys] == [held.get(key, -1) for key in keys]
 
 
 def test_the_hash_table_answers_while_it_moves_to_a_larger_one() -> None:
-    edges = Edges(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
+    entries = HashMap(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
     for number in range(1, 150):
-        edges.add(number, number)
+        entries.add(number, number)
     for number in range(1, 150, 3):
-        edges.remove(number)
+        entries.remove(number)
     expected = [-1 if number % 3 == 1 else number for number in range(1, 150)]
-    assert edges.find(np.arange(1, 150, dtype=np.uint64)).tolist() == expected
-    assert [edges.get(number) for number in range(1, 150)] == expected
+    assert entries.find(np.arange(1, 150, dtype=np.uint64)).tolist() == expected
+    assert [entries.get(number) for number in range(1, 150)] == expected

@@ -10,9 +10,25 @@ import numpy.typing as npt
 from bot.domain.errors import IndexUnusable
 from bot.domain.query.documents import Document
 from bot.domain.query.evaluation import Test, test_of
-from bot.domain.query.index.arrays import NOTHING, Chains, Column, Ints, Longs, Marks, Masks, Rows, Scratch
+from bot.domain.query.index.arrays import (
+    NOTHING,
+    Column,
+    DuplicateFinder,
+    Ints,
+    LinkedLists,
+    Longs,
+    MaskBuffer,
+    Masks,
+    Rows,
+)
 from bot.domain.query.index.atoms import COMPLEX_ROOT, Atoms, Clause, Complex, Key, clauses_of
-from bot.domain.query.index.occurrences import Lexicon, Pairs, Seen, atoms_in, near_masks
+from bot.domain.query.index.occurrences import (
+    BatchOccurrences,
+    Pairs,
+    Vocabulary,
+    find_occurrences,
+    near_masks,
+)
 from bot.domain.query.index.storage import Packed, Saved, empty, from_bytes, packed, to_bytes
 from bot.domain.query.language import Query
 from bot.domain.query.parser import tree_of
@@ -25,7 +41,7 @@ _MOST_TESTS = 20_000
 
 
 class Index:
-    """Queries by handle, changed in place; not to be changed by one thread while another one matches.
+    """Queries by handle, changed in position; not to be changed by one thread while another one matches.
 
     Handles are small numbers; those of removed queries are given out again, the smallest first.
     """
@@ -36,14 +52,14 @@ class Index:
         self._rows = Rows(saved.rows.counts, saved.rows.targets, saved.rows.rests)
         self._guards = Rows(saved.guards.counts, saved.guards.targets, saved.guards.rests)
         """Rows whose targets are nodes of complex atoms."""
-        self._rests = Chains(saved.rest_values, saved.rest_following)
+        self._rests = LinkedLists(saved.rest_values, saved.rest_next)
         """Literals besides the one that a row is filed under: node * 2, + 1 where negated."""
-        self._filed = Chains(saved.filed_values, saved.filed_following)
+        self._filings = LinkedLists(saved.filing_values, saved.filing_next)
         """Nodes under which the rows of a query, or of a complex atom, are filed."""
         self._first = Column(saved.first, fill=_FREE)
-        """By handle: where its chain in `_filed` begins."""
+        """By handle: where its chain in `_filings` begins."""
         self._guarded = Column(fill=NOTHING)
-        """By node of a complex atom: where its chain in `_filed` begins."""
+        """By node of a complex atom: where its chain in `_filings` begins."""
         self._distances = Column()
         """By node: the distance of a NEAR whose sides are its one guard."""
         self._reserve(self._atoms.size)
@@ -53,9 +69,9 @@ class Index:
         self._free = np.flatnonzero(saved.first == _FREE).tolist()
         self._live = self._size - len(self._free)
         self._tests: dict[int, Test] = {}
-        self._lexicon = Lexicon(self._atoms)
-        self._sight = Scratch()
-        self._marks = Marks()
+        self._vocabulary = Vocabulary(self._atoms)
+        self._buffer = MaskBuffer()
+        self._duplicates = DuplicateFinder()
         for query in queries:
             self.add(query)
 
@@ -100,88 +116,88 @@ class Index:
 
     def matches(self, documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
         """(handle of the query, index of the document) of each match, by document, then by handle."""
-        handles, places = self.hits(documents)
-        order = np.lexsort((handles, places))
-        return zip(handles[order].tolist(), places[order].tolist(), strict=True)
+        handles, positions = self.hits(documents)
+        order = np.lexsort((handles, positions))
+        return zip(handles[order].tolist(), positions[order].tolist(), strict=True)
 
     def hits(self, documents: Sequence[Document]) -> tuple[Ints, Ints]:
         """Handles of queries and, beside them, indexes of documents: each match once, in no order."""
         handles: list[Ints] = [np.empty(0, dtype=np.int32)]
-        places: list[Ints] = [np.empty(0, dtype=np.int32)]
+        positions: list[Ints] = [np.empty(0, dtype=np.int32)]
         for start in range(0, len(documents), MOST_PAPERS):
             matched, masks = self._pass(documents[start : start + MOST_PAPERS])
             while len(matched):
                 lowest = masks & (~masks + np.uint32(1))
                 handles.append(matched)
-                places.append(np.bitwise_count(lowest - np.uint32(1)).astype(np.int32) + np.int32(start))
+                positions.append(np.bitwise_count(lowest - np.uint32(1)).astype(np.int32) + np.int32(start))
                 masks = masks ^ lowest
                 more = np.flatnonzero(masks != 0)
                 matched, masks = matched[more], masks[more]
-        return np.concatenate(handles), np.concatenate(places)
+        return np.concatenate(handles), np.concatenate(positions)
 
     def _pass(self, documents: Sequence[Document]) -> tuple[Ints, Masks]:
         """Handles, each once, and the masks of the papers that they match."""
-        seen = atoms_in(documents, self._atoms, self._lexicon)
-        with self._sight.sized(self._atoms.size) as sight:
-            sight.add_papers(seen.sightings.nodes, seen.sightings.papers)
+        batch = find_occurrences(documents, self._atoms, self._vocabulary)
+        with self._buffer.sized(self._atoms.size) as buffer:
+            buffer.add_papers(batch.occurrences.nodes, batch.occurrences.papers)
             if self._atoms.is_used(COMPLEX_ROOT):
-                sight.add(*self._complex_atoms_in(documents, seen, sight))
-            places, masks = self._candidates(self._rows, sight)
-        targets = self._rows.targets.array[places]
+                buffer.add(*self._complex_atoms_in(documents, batch, buffer))
+            positions, masks = self._candidates(self._rows, buffer)
+        targets = self._rows.targets.array[positions]
         return self._merged(targets >> 1, masks, targets & 1 != 0)
 
     def _merged(self, handles: Ints, masks: Masks, several: npt.NDArray[np.bool_]) -> tuple[Ints, Masks]:
         """Each handle once, with all its masks; only the ones of `several` can come more than once."""
         again = np.flatnonzero(several)
         of_several = masks[again]
-        owners = self._marks.owners(handles[again], self._size)
-        owned = owners != np.arange(len(owners))
-        np.bitwise_or.at(of_several, owners[owned], of_several[owned])
+        representatives = self._duplicates.representatives(handles[again], self._size)
+        owned = representatives != np.arange(len(representatives))
+        np.bitwise_or.at(of_several, representatives[owned], of_several[owned])
         masks[again] = of_several
         masks[again[owned]] = 0
         kept = np.flatnonzero(masks != 0)
         return handles[kept], masks[kept]
 
-    def _candidates(self, rows: Rows, sight: Scratch) -> tuple[Longs, Masks]:
+    def _candidates(self, rows: Rows, buffer: MaskBuffer) -> tuple[Longs, Masks]:
         """Places of the rows that hold for some paper, with the masks of these papers."""
-        nodes = sight.touched
+        nodes = buffer.nodes
         nodes = nodes[nodes < len(rows.counts.array)]
         nodes = nodes[rows.counts.array[nodes] > 0]
-        places, counts = rows.of(nodes)
-        masks = np.repeat(sight.masks[nodes], counts)
-        rests = rows.rests.array[places]
+        positions, counts = rows.positions_of(nodes)
+        masks = np.repeat(buffer.masks[nodes], counts)
+        rests = rows.rests.array[positions]
         open_ones = np.flatnonzero(rests >= 0)
         rests = rests[open_ones]
         while len(open_ones):
             literals = self._rests.values.array[rests]
-            held = masks[open_ones] & (sight.masks[literals >> 1] ^ -(literals & 1).view(np.uint32))
+            held = masks[open_ones] & (buffer.masks[literals >> 1] ^ -(literals & 1).view(np.uint32))
             masks[open_ones] = held
-            rests = self._rests.following.array[rests]
+            rests = self._rests.successors.array[rests]
             more = np.flatnonzero((rests >= 0) & (held != 0))
             open_ones, rests = open_ones[more], rests[more]
         held_ones = np.flatnonzero(masks != 0)
-        return places[held_ones], masks[held_ones]
+        return positions[held_ones], masks[held_ones]
 
     def _complex_atoms_in(
-        self, documents: Sequence[Document], seen: Seen, sight: Scratch
+        self, documents: Sequence[Document], batch: BatchOccurrences, buffer: MaskBuffer
     ) -> tuple[Longs, Masks]:
         """The complex atoms of the papers, found among those whose guards hold."""
-        places, masks = self._candidates(self._guards, sight)
-        nodes = (self._guards.targets.array[places] >> 1).astype(np.int64)
+        positions, masks = self._candidates(self._guards, buffer)
+        nodes = (self._guards.targets.array[positions] >> 1).astype(np.int64)
         near = self._distances.array[nodes] > 0
         others, other_masks = self._decided(documents, nodes[~near], masks[~near])
-        nodes, masks = nodes[near], self._near(seen, nodes[near], self._guards.rests.array[places[near]])
+        nodes, masks = nodes[near], self._near(batch, nodes[near], self._guards.rests.array[positions[near]])
         held = np.flatnonzero(masks != 0)
         return np.concatenate((nodes[held], others)), np.concatenate((masks[held], other_masks))
 
-    def _near(self, seen: Seen, nodes: Longs, rests: Ints) -> Masks:
+    def _near(self, batch: BatchOccurrences, nodes: Longs, rests: Ints) -> Masks:
         """The papers of these NEAR atoms; `rests` are those of their guards' rows."""
-        left = self._filed.values.array[self._guarded.array[nodes]].astype(np.int64)
+        left = self._filings.values.array[self._guarded.array[nodes]].astype(np.int64)
         right = left.copy()
         right[rests >= 0] = self._rests.values.array[rests[rests >= 0]] >> 1
         words = self._atoms.depths(left), self._atoms.depths(right)
         pairs = Pairs(left, right, *words, self._distances.array[nodes].astype(np.int64))
-        return near_masks(seen.sightings, seen.part_of_place, pairs)
+        return near_masks(batch.occurrences, batch.parts, pairs)
 
     def _decided(self, documents: Sequence[Document], nodes: Longs, masks: Masks) -> tuple[Longs, Masks]:
         """Of atoms that possibly hold in these papers those that do, by the plain evaluation."""
@@ -192,7 +208,9 @@ class Index:
         for node, mask in possible.items():
             test = self._test(node)
             held = sum(
-                1 << place for place, document in enumerate(documents) if mask >> place & 1 and test(document)
+                1 << position
+                for position, document in enumerate(documents)
+                if mask >> position & 1 and test(document)
             )
             if held:
                 found[node] = held
@@ -219,15 +237,15 @@ class Index:
             for literal in literals:
                 rest = self._rests.push(literal, rest)
             rows.add(rarest >> 1, code, rest)
-            filed = self._filed.push(rarest >> 1, filed)
+            filed = self._filings.push(rarest >> 1, filed)
         return filed
 
     def _withdraw(self, rows: Rows, target: int, filed: int) -> None:
         """Undo `_file`."""
-        code = target * 2 + (filed != NOTHING and self._filed.following.cells[filed] != NOTHING)
+        code = target * 2 + (filed != NOTHING and self._filings.successors.cells[filed] != NOTHING)
         while filed != NOTHING:
-            node, filed = self._filed.pop(filed)
-            rest = rows.take(node, code)
+            node, filed = self._filings.pop(filed)
+            rest = rows.remove(node, code)
             self._release(node)
             while rest != NOTHING:
                 literal, rest = self._rests.pop(rest)
@@ -266,7 +284,7 @@ _DOCUMENT_BITS = 32
 
 
 class PersistentIndex:
-    """Queries by their place in a list; not to be changed by one thread while another one matches."""
+    """Queries by their position in a list; not to be changed by one thread while another one matches."""
 
     def __init__(self, queries: Sequence[Query], *, saved: "tuple[Index, list[bytes]] | None" = None) -> None:
         """`saved` is an index, and by handle the digests of its queries, to be brought up to date."""
@@ -304,7 +322,7 @@ class PersistentIndex:
         return len(self._index)
 
     def change(self, queries: Sequence[Query]) -> int:
-        """Become the index of these queries in place; gives how many were added or removed."""
+        """Become the index of these queries in position; gives how many were added or removed."""
         wanted = [_digest(query) for query in queries]
         if wanted == self._digests:
             self._places = np.arange(len(queries), dtype=np.int32)
@@ -319,18 +337,18 @@ class PersistentIndex:
         for handle in gone:
             self._index.remove(handle)
             self._digests[handle] = _NO_DIGEST
-        new = [place for place, handle in enumerate(handles) if handle == NOTHING]
-        for place in new:
-            handles[place] = self._add(queries[place], wanted[place])
+        new = [position for position, handle in enumerate(handles) if handle == NOTHING]
+        for position in new:
+            handles[position] = self._add(queries[position], wanted[position])
         self._places = np.full(len(self._digests), NOTHING, dtype=np.int32)
         self._places[handles] = np.arange(len(handles), dtype=np.int32)
         self.is_saved = self.is_saved and not gone and not new
         return len(gone) + len(new)
 
     def matches(self, documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
-        """(place of the query, index of the document) of each match, by query, then by document."""
-        places, found_in = self.hits(documents)
-        return zip(places.tolist(), found_in.tolist(), strict=True)
+        """(position of the query, index of the document) of each match, by query, then by document."""
+        positions, found_in = self.hits(documents)
+        return zip(positions.tolist(), found_in.tolist(), strict=True)
 
     def hits(self, documents: Sequence[Document]) -> tuple[Longs, Longs]:
         """The same in two columns."""
@@ -341,17 +359,17 @@ class PersistentIndex:
     def _found(self, wanted: Sequence[bytes]) -> list[int]:
         """The handle of a query of each digest, all of them different, NOTHING where there are no more."""
         first: dict[bytes, int] = {}
-        following = [NOTHING] * len(self._digests)
+        successors = [NOTHING] * len(self._digests)
         for handle in range(len(self._digests) - 1, -1, -1):
             digest = self._digests[handle]
-            following[handle] = first.get(digest, NOTHING)
+            successors[handle] = first.get(digest, NOTHING)
             first[digest] = handle
         found: list[int] = []
         for digest in wanted:
             handle = first.get(digest, NOTHING)
             found.append(handle)
             if handle != NOTHING:
-                first[digest] = following[handle]
+                first[digest] = successors[handle]
         return found
 
     def _add(self, query: Query, digest: bytes) -> int:

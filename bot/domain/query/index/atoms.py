@@ -14,7 +14,7 @@ import numpy as np
 
 from bot.domain.query.documents import SCOPES, UNFOLDED, Scope
 from bot.domain.query.folding import Layer, folded_form, plain_form
-from bot.domain.query.index.arrays import NOTHING, Column, Edges, Ints, Longs
+from bot.domain.query.index.arrays import NOTHING, Column, HashMap, Ints, Longs
 from bot.domain.query.language import (
     LAYER_OF_MODE,
     And,
@@ -196,7 +196,9 @@ class Atoms:
         self.size = len(uses)
         nodes = np.arange(FIRST_NODE, self.size)
         keys = self.parents.array[nodes].astype(np.uint64) << np.uint64(32)
-        self.edges = Edges(keys | self.labels.array[nodes].astype(np.uint64), nodes.astype(np.int32))
+        self.nodes_by_edge = HashMap(
+            keys | self.labels.array[nodes].astype(np.uint64), nodes.astype(np.int32)
+        )
         self._word_uses = Column(
             np.bincount(self.labels.array[nodes], minlength=len(self.strings)).astype(np.int32)
         )
@@ -204,9 +206,9 @@ class Atoms:
         self._free_words: list[int] = []
         self.changed_words: set[str] = set()
         """Words that came or went; who looks after them empties the set."""
-        self.changed_heads: set[tuple[Scope, str]] = set()
+        self.changed_prefix_heads: set[tuple[Scope, str]] = set()
         """Likewise where beginnings came or went."""
-        self._beginnings: dict[tuple[Scope, str], set[str]] = {}
+        self._prefixes: dict[tuple[Scope, str], set[str]] = {}
         """By scope and head."""
         for root, scope in _SCOPE_OF_BEGINNINGS.items():
             below = FIRST_NODE + np.flatnonzero(self.parents.array[FIRST_NODE : self.size] == root)
@@ -214,7 +216,7 @@ class Atoms:
             for beginning in map(strings.__getitem__, (self.labels.array[below] - 1).tolist()):
                 heads[beginning[:HEAD]].add(beginning)
             for head, beginnings in heads.items():
-                self._beginnings[scope, head] = beginnings
+                self._prefixes[scope, head] = beginnings
 
     def obtain(self, atom: Key | Complex) -> int:
         """The node of the atom, made where there is none; counts one use more."""
@@ -227,8 +229,8 @@ class Atoms:
                 node = self._below(node, word)
             if layer is None and not self.uses.cells[node]:
                 head = scope, words[0][:HEAD]
-                self._beginnings.setdefault(head, set()).add(words[0])
-                self.changed_heads.add(head)
+                self._prefixes.setdefault(head, set()).add(words[0])
+                self.changed_prefix_heads.add(head)
         self.uses.cells[node] += 1
         return node
 
@@ -260,9 +262,9 @@ class Atoms:
         assert string is not None
         return string
 
-    def beginnings_of(self, scope: Scope, word: str) -> tuple[int, ...]:
+    def prefixes_of(self, scope: Scope, word: str) -> tuple[int, ...]:
         """The nodes of all beginnings in that scope that the word has."""
-        among = self._beginnings.get((scope, word[:HEAD]))
+        among = self._prefixes.get((scope, word[:HEAD]))
         if among is None:
             return ()
         if len(word) > _LONG:
@@ -270,12 +272,12 @@ class Atoms:
         else:
             begun = [word[:end] for end in range(HEAD, len(word) + 1) if word[:end] in among]
         root = ROOTS[scope, None]
-        return tuple([self.edges.get(root << 32 | self.words[beginning]) for beginning in begun])
+        return tuple([self.nodes_by_edge.get(root << 32 | self.words[beginning]) for beginning in begun])
 
     def _below(self, parent: int, string: str) -> int:
         word = self.words.get(string, 0)
         if word:
-            node = self.edges.get(parent << 32 | word)
+            node = self.nodes_by_edge.get(parent << 32 | word)
             if node != NOTHING:
                 return node
         else:
@@ -286,7 +288,7 @@ class Atoms:
         self.uses.cells[node] = 0
         self.uses.cells[parent] += 1
         self._word_uses.cells[word] += 1
-        self.edges.add(parent << 32 | word, node)
+        self.nodes_by_edge.add(parent << 32 | word, node)
         return node
 
     def _new_word(self, string: str) -> int:
@@ -311,7 +313,7 @@ class Atoms:
 
     def _drop(self, parent: int, node: int) -> None:
         word = self.labels.cells[node]
-        self.edges.remove(parent << 32 | word)
+        self.nodes_by_edge.remove(parent << 32 | word)
         self._free_nodes.append(node)
         string = self.strings[word]
         assert string is not None
@@ -327,10 +329,10 @@ class Atoms:
 
     def _forget(self, scope: Scope, beginning: str) -> None:
         head = scope, beginning[:HEAD]
-        self._beginnings[head].remove(beginning)
-        if not self._beginnings[head]:
-            del self._beginnings[head]
-        self.changed_heads.add(head)
+        self._prefixes[head].remove(beginning)
+        if not self._prefixes[head]:
+            del self._prefixes[head]
+        self.changed_prefix_heads.add(head)
 
     def _reserve(self, size: int) -> None:
         for column in (self.parents, self.labels, self.uses):

@@ -1,6 +1,7 @@
-"""The words of the papers that passes met, each with the number that the atoms have for it.
+"""Occurrences of atoms in a batch of papers: phrases, prefixes, and words near each other.
 
-Papers use the same words over and over: each is folded, looked up, and compared with the beginnings once.
+Two kinds of word numbers meet here. The *vocabulary* numbers every word that papers use, so that each is folded and
+looked up once; the *labels* of the atoms number the words that queries use. Label 0 is a word of no query.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,61 +17,69 @@ from bot.domain.query.index.atoms import HEAD, ROOTS, Atoms
 
 MOST_WORDS = 150_000
 MOST_CHARACTERS = 10_000_000
-"""Beyond either all words are forgotten and learnt again."""
+"""Beyond either limit the vocabulary is emptied and learnt anew."""
 
 _LONGEST_REMEMBERED = 40
-_PASSING = 1 << 40
-"""Pieces of several words that are not remembered are numbered from the complement of this downwards."""
+_TEMPORARY = 1 << 40
+"""Codes of pieces that are not cached begin at the complement of this."""
 
 
-class Lexicon:
-    """Plain words by number; 0 is no word."""
+class Vocabulary:
+    """Words of papers by number; 0 is no word.
+
+    A *piece* is a run of a text between blanks, which has usually one word: "graph" → 1. A piece of several words
+    ("vision-language" → 4, 5) or of none is coded as a negative number, the complement of its index in a list.
+    """
 
     def __init__(self, atoms: Atoms) -> None:
         self._atoms = atoms
-        self._forget()
+        self._clear()
 
     def numbers(self, text: str) -> list[int]:
-        """The words of the text."""
-        found = list(map(self._pieces.__getitem__, pieces(text)))
-        if not found or min(found) >= 0:
-            return found
-        flat = [number for piece in found for number in ((piece,) if piece >= 0 else self._words_of(~piece))]
-        self._passing.clear()
+        """The numbers of the words of the text, in order."""
+        codes = list(map(self._pieces.__getitem__, pieces(text)))
+        if not codes or min(codes) >= 0:
+            return codes
+        flat = [number for piece in codes for number in ((piece,) if piece >= 0 else self._words_of(~piece))]
+        self._temporary.clear()
         return flat
 
     def plain(self, numbers: Longs) -> Ints:
-        """The atoms' numbers of these words."""
+        """Labels of these words as written."""
         return self._labels.array.take(numbers)
 
     def folded(self, numbers: Longs) -> Ints:
-        """The atoms' numbers of the singulars of these words."""
+        """Labels of the singulars of these words."""
         return self._labels.array.take(self._singulars.array.take(numbers))
 
-    def begun(self, scope: Scope, numbers: Longs) -> tuple[Longs, Ints]:
-        """The nodes of the beginnings in that scope that the words have, word by word, and how many each has."""
-        table = self._begun.setdefault(scope, _Begun())
+    def prefix_nodes(self, scope: Scope, numbers: Longs) -> tuple[Longs, Ints]:
+        """Nodes of all prefixes in that scope that the words begin with, word by word, and the number of each word.
+
+        words  "quantized" "graph"    prefixes in use  "quan" (node 7), "quant" (node 9), "gra" (node 8)
+        gives  nodes 7 9 8, counts 2 1
+        """
+        table = self._prefix_nodes.setdefault(scope, _PrefixNodes())
         table.starts.reserve(len(self._strings))
         table.counts.reserve(len(self._strings))
         for number in np.unique(numbers[table.starts.array[numbers] == NOTHING]).tolist():
-            table.put(number, self._atoms.beginnings_of(scope, self._strings[number]))
-        return table.of(numbers)
+            table.put(number, self._atoms.prefixes_of(scope, self._strings[number]))
+        return table.nodes_of(numbers)
 
     def refresh(self) -> None:
-        """Take up what changed in the atoms since the last time."""
+        """Apply the changes of the atoms since the last call."""
         if len(self._pieces) + len(self._strings) > MOST_WORDS or self._characters > MOST_CHARACTERS:
-            self._forget()
+            self._clear()
         for string in self._atoms.changed_words:
             number = self._known.get(string)
             if number is not None:
                 self._labels.cells[number] = self._atoms.words.get(string, 0)
         self._atoms.changed_words.clear()
-        for scope, head in self._atoms.changed_heads:
-            if scope in self._begun:
-                self._begun[scope].forget(self._heads.get(head, []))
-        self._atoms.changed_heads.clear()
+        for scope, head in self._atoms.changed_prefix_heads:
+            if scope in self._prefix_nodes:
+                self._prefix_nodes[scope].forget(self._heads.get(head, []))
+        self._atoms.changed_prefix_heads.clear()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._strings = [""]
         self._known = {"": 0}
         self._heads: dict[str, list[int]] = {}
@@ -78,27 +87,27 @@ class Lexicon:
         self._singulars = Column()
         self._labels.reserve(1)
         self._singulars.reserve(1)
-        self._begun: dict[Scope, _Begun] = {}
+        self._prefix_nodes: dict[Scope, _PrefixNodes] = {}
         self._pieces = _Pieces(self._learn_piece)
-        self._several: list[tuple[int, ...]] = []
-        """Remembered pieces of no word or of several."""
-        self._passing: list[tuple[int, ...]] = []
-        """Likewise the long ones of the text at hand."""
+        self._multiples: list[tuple[int, ...]] = []
+        """Word numbers of the cached pieces with no word or several."""
+        self._temporary: list[tuple[int, ...]] = []
+        """Likewise of pieces too long to be cached, while one text is read."""
         self._characters = 0
 
     def _learn_piece(self, piece: str) -> int:
-        """The number of its word; where it has none or several, the complement of where they are."""
-        found = tuple([self._learn(word) for word in words(piece, "plain")])
-        if len(found) == 1:
-            return found[0]
+        """The code of the piece: the number of its word, or the complement of the index of its words."""
+        numbers = tuple([self._learn(word) for word in words(piece, "plain")])
+        if len(numbers) == 1:
+            return numbers[0]
         if len(piece) > _LONGEST_REMEMBERED:
-            self._passing.append(found)
-            return ~(_PASSING + len(self._passing) - 1)
-        self._several.append(found)
-        return ~(len(self._several) - 1)
+            self._temporary.append(numbers)
+            return ~(_TEMPORARY + len(self._temporary) - 1)
+        self._multiples.append(numbers)
+        return ~(len(self._multiples) - 1)
 
-    def _words_of(self, place: int) -> tuple[int, ...]:
-        return self._several[place] if place < _PASSING else self._passing[place - _PASSING]
+    def _words_of(self, index: int) -> tuple[int, ...]:
+        return self._multiples[index] if index < _TEMPORARY else self._temporary[index - _TEMPORARY]
 
     def _learn(self, word: str) -> int:
         number = self._known.get(word)
@@ -116,7 +125,7 @@ class Lexicon:
 
 
 class _Pieces(dict[str, int]):
-    """Pieces of texts to numbers, learnt when first met."""
+    """Cache of the codes of pieces; `learn` gives the code of a new one."""
 
     def __init__(self, learn: Callable[[str], int]) -> None:
         super().__init__()
@@ -129,8 +138,8 @@ class _Pieces(dict[str, int]):
         return number
 
 
-class _Begun:
-    """By word: the nodes of its beginnings."""
+class _PrefixNodes:
+    """Nodes of the prefixes of each word, one run of `_nodes` a word; `starts` is NOTHING for a word not looked up."""
 
     def __init__(self) -> None:
         self.starts = Column(fill=NOTHING)
@@ -150,27 +159,27 @@ class _Begun:
         known = [number for number in numbers if number < len(self.starts)]
         self.starts.array[known] = NOTHING
 
-    def of(self, numbers: Longs) -> tuple[Longs, Ints]:
+    def nodes_of(self, numbers: Longs) -> tuple[Longs, Ints]:
         counts = self.counts.array[numbers]
         ends = np.cumsum(counts, dtype=np.int64)
-        places = np.arange(ends[-1] if len(ends) else 0)
-        places += np.repeat(self.starts.array[numbers] - ends + counts, counts)
-        return self._nodes.array[places].astype(np.int64), counts
+        positions = np.arange(ends[-1] if len(ends) else 0)
+        positions += np.repeat(self.starts.array[numbers] - ends + counts, counts)
+        return self._nodes.array[positions].astype(np.int64), counts
 
 
-class Sightings(NamedTuple):
-    """Where nodes were seen: node, number of the paper, and the place of the first word.
+class Occurrences(NamedTuple):
+    """Occurrences of nodes in papers: node, index of the paper, and position of the first word, in three columns.
 
-    Places count the words of all parts of all papers; between two parts one place is left free.
+    Positions count the words of all parts of all papers of a batch; after each part one position is left free.
     """
 
     nodes: Longs
     papers: Ints
-    places: Longs
+    positions: Longs
 
 
 class Pairs(NamedTuple):
-    """Two nodes each, how many words each has, and how far apart they may be."""
+    """NEAR of two nodes each: the nodes, their number of words, and the most words between them plus one."""
 
     left: Longs
     right: Longs
@@ -178,46 +187,64 @@ class Pairs(NamedTuple):
     right_words: Longs
     distance: Longs
 
-    def turned(self) -> "Pairs":
+    def swapped(self) -> "Pairs":
+        """The pairs with their sides exchanged."""
         return Pairs(self.right, self.left, self.right_words, self.left_words, self.distance)
 
 
-def near_masks(sightings: Sightings, part_of_place: Ints, pairs: Pairs) -> Masks:
-    """The papers in which the two of each pair stand near each other, in either order."""
-    keys = sightings.nodes << 32 | sightings.places
+def near_masks(occurrences: Occurrences, parts: Ints, pairs: Pairs) -> Masks:
+    """For each pair the papers in which its nodes occur near each other within one part, in either order."""
+    keys = occurrences.nodes << 32 | occurrences.positions
     order = np.argsort(keys)
-    keys, papers = keys[order], sightings.papers[order]
+    keys, papers = keys[order], occurrences.papers[order]
     masks: Masks = np.zeros(len(pairs.left), dtype=np.uint32)
-    for one in (pairs, pairs.turned()):
-        _add_followed(masks, keys, papers, part_of_place, one)
+    for ordered in (pairs, pairs.swapped()):
+        _add_followed(masks, keys, papers, parts, ordered)
     return masks
 
 
-def _add_followed(masks: Masks, keys: Longs, papers: Ints, part_of_place: Ints, pairs: Pairs) -> None:
-    """Add the papers in which the left one is followed closely enough by the right one."""
-    begins = np.searchsorted(keys, pairs.left << 32)
-    counts = np.searchsorted(keys, pairs.left + 1 << 32) - begins
+def _add_followed(masks: Masks, keys: Longs, papers: Ints, parts: Ints, pairs: Pairs) -> None:
+    """Add to the masks the papers in which the left node is followed closely enough by the right one.
+
+    `keys` are the sorted occurrences, node << 32 | position; `papers` stand beside them. For `graph NEAR/5 neural`
+    (nodes 3 and 8, one word each) and two papers, "graph of a neural net" and "graph theory":
+
+        keys       3:0  3:6  8:3    graph at positions 0 and 6, neural at 3; paper 0, 1, 0
+        lefts      0 1              indexes of the left node's occurrences, one row each from here
+        ends       1    7           position after the left phrase
+        wanted     8:1  8:7         the earliest key at which the right node may stand
+        rights     2    2           the first key not below it (for 8:7 there is none: the last key, gap < 0)
+        gap        2    -4          words between: 2 < 5, so paper 0 holds
+    """
+    starts = np.searchsorted(keys, pairs.left << 32)
+    counts = np.searchsorted(keys, pairs.left + 1 << 32) - starts
     pair = np.repeat(np.arange(len(counts)), counts)
-    seen = np.arange(len(pair)) + np.repeat(begins - np.cumsum(counts) + counts, counts)
-    ends = (keys[seen] & 0xFFFFFFFF) + pairs.left_words[pair]
+    lefts = np.arange(len(pair)) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+    ends = (keys[lefts] & 0xFFFFFFFF) + pairs.left_words[pair]
     wanted = pairs.right[pair] << 32 | ends
-    following = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    gap = keys[following] - wanted
+    rights = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    gap = keys[rights] - wanted
     close = np.flatnonzero((gap >= 0) & (gap < pairs.distance[pair]))
-    first, second = keys[seen[close]] & 0xFFFFFFFF, keys[following[close]] & 0xFFFFFFFF
-    close = close[part_of_place[first] == part_of_place[second]]
-    np.bitwise_or.at(masks, pair[close], np.uint32(1) << papers[seen[close]].astype(np.uint32))
+    first, second = keys[lefts[close]] & 0xFFFFFFFF, keys[rights[close]] & 0xFFFFFFFF
+    close = close[parts[first] == parts[second]]
+    np.bitwise_or.at(masks, pair[close], np.uint32(1) << papers[lefts[close]].astype(np.uint32))
 
 
 _FIELDS: tuple[Field, ...] = ("title", "authors", "summary", "points", "source")
 
 
 _NO_NUMBERS: Ints = np.empty(0, dtype=np.int32)
-_NO_PLACES: Longs = np.empty(0, dtype=np.int64)
+_NO_POSITIONS: Longs = np.empty(0, dtype=np.int64)
 
 
 class _Stream:
-    """The words of the parts that some query looks at, part after part, each with a 0 behind it."""
+    """The words of all parts in `fields`, part after part, each followed by a 0, in columns by position.
+
+    papers "Graph nets" and "Trees", numbers graph 1, nets 2, trees 3
+    words   1 2 0 3 0
+    papers  0 0 0 1 1
+    parts   0 0 0 1 1
+    """
 
     def __init__(
         self, documents: Sequence[Document], fields: set[Field], numbers_of: Callable[[str], list[int]]
@@ -239,39 +266,39 @@ class _Stream:
         self.parts: Ints = np.repeat(np.arange(len(runs), dtype=np.int32), lengths)
         self._kinds = np.repeat(np.array(kinds, dtype=np.int8), lengths)
 
-    def places(self, scope: Scope) -> Longs:
-        """The places of the words in that scope."""
+    def positions(self, scope: Scope) -> Longs:
+        """The positions of the parts in that scope."""
         wanted = np.array([field in SCOPES[scope] for field in _FIELDS])
         return np.flatnonzero(wanted[self._kinds])
 
 
-class Seen(NamedTuple):
-    """All simple atoms of some papers, with repeats, and the part to which each place belongs."""
+class BatchOccurrences(NamedTuple):
+    """All occurrences of simple atoms in a batch of papers, and by position the number of its part."""
 
-    sightings: Sightings
-    part_of_place: Ints
+    occurrences: Occurrences
+    parts: Ints
 
 
-def atoms_in(documents: Sequence[Document], atoms: Atoms, lexicon: Lexicon) -> Seen:
-    """The simple atoms of the papers."""
-    lexicon.refresh()
+def find_occurrences(documents: Sequence[Document], atoms: Atoms, vocabulary: Vocabulary) -> BatchOccurrences:
+    """All occurrences of simple atoms in the papers: prefixes by the vocabulary, phrases by a walk down the tree."""
+    vocabulary.refresh()
     used = {(scope, layer) for (scope, layer), root in ROOTS.items() if atoms.is_used(root)}
     fields = {field for scope, _ in used for field in SCOPES[scope]}
-    folding = _Stream(documents, fields, lexicon.numbers)
+    folding = _Stream(documents, fields, vocabulary.numbers)
     exact = _Stream(documents, fields, lambda text: _exact(text, atoms)) if _any_exact(used) else folding
     texts: list[_Text] = []
-    found: list[Sightings] = []
+    results: list[Occurrences] = []
     for scope, layer in used:
         stream = exact if layer == "exact" else folding
-        places = stream.places(scope)
-        met, papers = stream.words[places], stream.papers[places]
+        positions = stream.positions(scope)
+        numbers, papers = stream.words[positions], stream.papers[positions]
         if layer is None:
-            nodes, counts = lexicon.begun(scope, met)
-            found.append(Sightings(nodes, np.repeat(papers, counts), np.repeat(places, counts)))
+            nodes, counts = vocabulary.prefix_nodes(scope, numbers)
+            results.append(Occurrences(nodes, np.repeat(papers, counts), np.repeat(positions, counts)))
         else:
-            labels = {"folded": lexicon.folded, "plain": lexicon.plain, "exact": _same}[layer](met)
-            texts.append(_Text(labels, papers, places, ROOTS[scope, layer]))
-    return Seen(_together((*found, *_phrases_in(texts, atoms))), folding.parts)
+            labels = {"folded": vocabulary.folded, "plain": vocabulary.plain, "exact": _same}[layer](numbers)
+            texts.append(_Text(labels, papers, positions, ROOTS[scope, layer]))
+    return BatchOccurrences(_concatenated((*results, *_phrases_in(texts, atoms))), folding.parts)
 
 
 def _any_exact(used: set[tuple[Scope, Layer | None]]) -> bool:
@@ -287,35 +314,49 @@ def _exact(text: str, atoms: Atoms) -> list[int]:
 
 
 class _Text(NamedTuple):
-    """The words of a scope in a layer, by the atoms' numbers, and the root at which its phrases begin."""
+    """Labels of the words of one scope in one layer, and the root below which its phrases hang."""
 
     labels: Ints
     papers: Ints
-    places: Longs
+    positions: Longs
     root: int
 
 
-def _phrases_in(texts: Sequence[_Text], atoms: Atoms) -> Iterator[Sightings]:
-    """Walks down the tree from every word at once, one word further each time."""
+def _phrases_in(texts: Sequence[_Text], atoms: Atoms) -> Iterator[Occurrences]:
+    """Occurrences of all phrases, found by walking down the tree from every word at once, one word a step.
+
+    The tree of the queries "graph" and "graph neural network" (label of a word, node in brackets):
+
+        root ── graph ① [17] ── neural ② [18] ── network ③ [19]
+
+    Two papers, "graph neural network" and "neural graph", have the labels 1 2 3 0 and 2 1 0. Each step holds the
+    walks still under way, in three columns: node reached, position of the first word, position of the last.
+
+        step 1   starts 0 1 2 4 5 (label not 0); only `graph` hangs on the root: nodes 17 17, firsts 0 5
+        step 2   next labels 2 and 0: the second walk ends with its text; nodes 18, firsts 0
+        step 3   next label 3: nodes 19, firsts 0; after it comes 0, and no walk is left
+
+    A step yields all nodes that it reached, also those at which no phrase ends: they have no rows.
+    """
     labels = np.concatenate([_NO_NUMBERS, *(text.labels for text in texts)]).astype(np.int64)
     papers = np.concatenate([_NO_NUMBERS, *(text.papers for text in texts)])
-    places = np.concatenate([_NO_NUMBERS, *(text.places for text in texts)]).astype(np.int64)
+    positions = np.concatenate([_NO_NUMBERS, *(text.positions for text in texts)]).astype(np.int64)
     roots = np.repeat([text.root for text in texts], [len(text.labels) for text in texts])
-    begins = np.flatnonzero(labels)
-    nodes, last = roots[begins].astype(np.int64), begins
+    firsts = np.flatnonzero(labels)
+    nodes, lasts = roots[firsts].astype(np.int64), firsts
     while len(nodes):
-        reached = atoms.edges.find((nodes << 32 | labels[last]).astype(np.uint64))
-        going = np.flatnonzero(reached >= 0)
-        nodes, begins, last = reached[going].astype(np.int64), begins[going], last[going]
-        yield Sightings(nodes, papers[begins], places[begins])
-        last = last + 1
-        longer = np.flatnonzero(labels[last])
-        nodes, begins, last = nodes[longer], begins[longer], last[longer]
+        children = atoms.nodes_by_edge.find((nodes << 32 | labels[lasts]).astype(np.uint64))
+        walks = np.flatnonzero(children >= 0)
+        nodes, firsts, lasts = children[walks].astype(np.int64), firsts[walks], lasts[walks]
+        yield Occurrences(nodes, papers[firsts], positions[firsts])
+        lasts = lasts + 1
+        walks = np.flatnonzero(labels[lasts])
+        nodes, firsts, lasts = nodes[walks], firsts[walks], lasts[walks]
 
 
-def _together(found: Sequence[Sightings]) -> Sightings:
-    return Sightings(
-        np.concatenate([_NO_PLACES, *(some.nodes for some in found)]),
-        np.concatenate([_NO_NUMBERS, *(some.papers for some in found)]),
-        np.concatenate([_NO_PLACES, *(some.places for some in found)]),
+def _concatenated(results: Sequence[Occurrences]) -> Occurrences:
+    return Occurrences(
+        np.concatenate([_NO_POSITIONS, *(result.nodes for result in results)]),
+        np.concatenate([_NO_NUMBERS, *(result.papers for result in results)]),
+        np.concatenate([_NO_POSITIONS, *(result.positions for result in results)]),
     )

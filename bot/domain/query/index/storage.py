@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from bot.domain.errors import IndexUnusable
 from bot.domain.query.folding import RULES
-from bot.domain.query.index.arrays import NOTHING, Chains, Ints, Longs, Rows
+from bot.domain.query.index.arrays import NOTHING, Ints, LinkedLists, Longs, Rows
 from bot.domain.query.index.atoms import FIRST_NODE, Atoms
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -41,9 +41,9 @@ class Packed:
     rows: PackedRows
     guards: PackedRows
     rest_values: Ints
-    rest_following: Ints
-    filed_values: Ints
-    filed_following: Ints
+    rest_next: Ints
+    filing_values: Ints
+    filing_next: Ints
     first: Ints
     guarded_nodes: Ints
     guarded_first: Ints
@@ -64,9 +64,9 @@ def empty() -> Packed:
         rows=PackedRows(counts=nothing(), targets=nothing(), rests=nothing()),
         guards=PackedRows(counts=nothing(), targets=nothing(), rests=nothing()),
         rest_values=nothing(),
-        rest_following=nothing(),
-        filed_values=nothing(),
-        filed_following=nothing(),
+        rest_next=nothing(),
+        filing_values=nothing(),
+        filing_next=nothing(),
         first=nothing(),
         guarded_nodes=nothing(),
         guarded_first=nothing(),
@@ -75,7 +75,7 @@ def empty() -> Packed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Numbers:
+class _Renumbering:
     """Old numbers to new ones."""
 
     nodes: Longs
@@ -90,7 +90,7 @@ class _Numbers:
 
 
 def packed(
-    atoms: Atoms, rows: Rows, guards: Rows, rests: Chains, distances: Ints, first: Ints, free: int
+    atoms: Atoms, rows: Rows, guards: Rows, rests: LinkedLists, distances: Ints, first: Ints, free: int
 ) -> Packed:
     """The index of these parts; handles whose `first` is `free` have no query."""
     numbers, strings, parents, labels = _numbered(atoms)
@@ -109,9 +109,9 @@ def packed(
         rows=queries.packed(len(parents), query_rests[0]),
         guards=complexes.packed(len(parents), guard_rests[0]),
         rest_values=np.concatenate((queries.others, complexes.others)).astype(np.int32),
-        rest_following=np.concatenate((query_rests[1], guard_rests[1])),
-        filed_values=np.concatenate((query_filed[0], guard_filed[0])),
-        filed_following=np.concatenate((query_filed[1], guard_filed[1])),
+        rest_next=np.concatenate((query_rests[1], guard_rests[1])),
+        filing_values=np.concatenate((query_filed[0], guard_filed[0])),
+        filing_next=np.concatenate((query_filed[1], guard_filed[1])),
         first=np.where(first[:size] == free, np.int32(free), query_first),
         guarded_nodes=guarded,
         guarded_first=guard_first[guarded],
@@ -119,7 +119,7 @@ def packed(
     )
 
 
-def _numbered(atoms: Atoms) -> tuple[_Numbers, tuple[str, ...], Ints, Ints]:
+def _numbered(atoms: Atoms) -> tuple[_Renumbering, tuple[str, ...], Ints, Ints]:
     """New numbers, the words in order, and parents and labels by new number."""
     strings = sorted(atoms.words)
     words = np.zeros(len(atoms.strings), dtype=np.int64)
@@ -138,7 +138,7 @@ def _numbered(atoms: Atoms) -> tuple[_Numbers, tuple[str, ...], Ints, Ints]:
         known += len(level)
     old = np.argsort(np.where(nodes < 0, atoms.size, nodes), kind="stable")[:known]
     return (
-        _Numbers(nodes=nodes, old=old, uses=uses[old]),
+        _Renumbering(nodes=nodes, old=old, uses=uses[old]),
         tuple(strings),
         np.where(old < FIRST_NODE, 0, nodes[parents[old]]).astype(np.int32),
         np.where(old < FIRST_NODE, 0, words[labels[old]]).astype(np.int32),
@@ -148,12 +148,12 @@ def _numbered(atoms: Atoms) -> tuple[_Numbers, tuple[str, ...], Ints, Ints]:
 class _Sorted:
     """Rows in their fixed order; `others` are the literals besides the pivots, row by row."""
 
-    def __init__(self, rows: Rows, rests: Chains, numbers: _Numbers, *, guards: bool) -> None:
+    def __init__(self, rows: Rows, rests: LinkedLists, numbers: _Renumbering, *, guards: bool) -> None:
         nodes = np.flatnonzero(rows.counts.array)
-        places, counts = rows.of(nodes)
-        codes = rows.targets.array[places].astype(np.int64)
+        positions, counts = rows.positions_of(nodes)
+        codes = rows.targets.array[positions].astype(np.int64)
         codes = numbers.literals(codes) if guards else codes
-        of_row, literals = _literals(np.repeat(nodes, counts), rows.rests.array[places], rests)
+        of_row, literals = _literals(np.repeat(nodes, counts), rows.rests.array[positions], rests)
         literals = numbers.literals(literals)
         commonness = numbers.uses[literals >> 1].astype(np.int64)
         order = np.lexsort((literals, commonness, literals & 1, of_row))
@@ -164,9 +164,9 @@ class _Sorted:
         order = np.lexsort((_digests(of_row, literals, len(pivots)), codes, pivots))
         self.pivots = pivots[order]
         self._codes = codes[order]
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        of_row = place[of_row]
+        position = np.empty_like(order)
+        position[order] = np.arange(len(order))
+        of_row = position[of_row]
         order = np.argsort(of_row, kind="stable")
         self._of_other = of_row[order]
         self.others = literals[order]
@@ -177,16 +177,16 @@ class _Sorted:
 
     def rests(self, start: int) -> tuple[Ints, Ints]:
         """Where the chain of each row begins, and what follows in the chains, whose cells begin at `start`."""
-        return _chains(self._of_other, len(self.pivots), start)
+        return _linked_lists(self._of_other, len(self.pivots), start)
 
     def filed(self, targets: int, start: int) -> tuple[Ints, tuple[Ints, Ints]]:
         """By target where its chain begins; the chains of the nodes under which its rows are filed."""
         order = np.argsort(self._codes >> 1, kind="stable")
-        first, following = _chains(self._codes[order] >> 1, targets, start)
-        return first, (self.pivots[order].astype(np.int32), following)
+        first, successors = _linked_lists(self._codes[order] >> 1, targets, start)
+        return first, (self.pivots[order].astype(np.int32), successors)
 
 
-def _literals(pivots: Longs, chains: Ints, rests: Chains) -> tuple[Longs, Longs]:
+def _literals(pivots: Longs, chains: Ints, rests: LinkedLists) -> tuple[Longs, Longs]:
     """(row, literal) of all literals of the rows."""
     of_row = [np.arange(len(pivots))]
     literals = [pivots << 1]
@@ -196,7 +196,7 @@ def _literals(pivots: Longs, chains: Ints, rests: Chains) -> tuple[Longs, Longs]
         of_row.append(open_ones)
         literals.append(rests.values.array[chain].astype(np.int64))
         chains = chains.copy()
-        chains[open_ones] = rests.following.array[chain]
+        chains[open_ones] = rests.successors.array[chain]
         open_ones = open_ones[chains[open_ones] >= 0]
     return np.concatenate(of_row), np.concatenate(literals)
 
@@ -210,15 +210,15 @@ def _digests(of_row: Longs, literals: Longs, rows: int) -> npt.NDArray[np.uint64
     return digests
 
 
-def _chains(owners: Longs, number: int, start: int) -> tuple[Ints, Ints]:
-    """Chains of cells that lie side by side, owner by owner: where each begins, and what follows each cell."""
+def _linked_lists(owners: Longs, number: int, start: int) -> tuple[Ints, Ints]:
+    """LinkedLists of cells that lie side by side, owner by owner: where each begins, and what follows each cell."""
     first = np.full(number, NOTHING, dtype=np.int32)
     cells = np.arange(start, start + len(owners), dtype=np.int32)
     begins = np.diff(owners, prepend=-1) > 0
     first[owners[begins]] = cells[begins]
-    following = cells + np.int32(1)
-    following[np.append(begins[1:], len(begins) > 0)[: len(begins)]] = NOTHING
-    return first, following
+    successors = cells + np.int32(1)
+    successors[np.append(begins[1:], len(begins) > 0)[: len(begins)]] = NOTHING
+    return first, successors
 
 
 VERSION = 1
