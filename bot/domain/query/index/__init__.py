@@ -1,4 +1,15 @@
-"""The index of many queries: exactly the matches of the plain evaluation, for a million queries at once."""
+"""The index of many queries: finds the same matches as the plain evaluation, for a million queries at once.
+
+A query is split into clauses (`atoms.py`), and each clause is a row filed under its rarest literal, a node in a tree of
+words. A pass over some papers finds the nodes that occur in them (`occurrences.py`), takes the rows of these nodes, and
+keeps the rows whose other literals hold too:
+
+    query 0  graph                 filed under graph
+    query 1  graph AND NOT tree    filed under graph, other literals: NOT tree
+
+    paper 0  "graph theory"        masks of nodes   graph 0b11, tree 0b10
+    paper 1  "a tree is a graph"   masks of rows    query 0: 0b11; query 1: 0b11 & ~0b10 = 0b01
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,14 +45,14 @@ from bot.domain.query.language import Query
 from bot.domain.query.parser import tree_of
 
 _FREE = -2
-"""Instead of a chain: a handle that no query has."""
+"""Instead of the head of a list: a handle without a query."""
 MOST_PAPERS = 32
-"""In one pass: the bits of a mask."""
+"""Papers of one pass: the bits of a mask."""
 _MOST_TESTS = 20_000
 
 
 class Index:
-    """Queries by handle, changed in position; not to be changed by one thread while another one matches.
+    """Index of queries by handle. Queries are added and removed in place; do not change it while another thread matches.
 
     Handles are small numbers; those of removed queries are given out again, the smallest first.
     """
@@ -53,15 +64,15 @@ class Index:
         self._guards = Rows(saved.guards.counts, saved.guards.targets, saved.guards.rests)
         """Rows whose targets are nodes of complex atoms."""
         self._rests = LinkedLists(saved.rest_values, saved.rest_next)
-        """Literals besides the one that a row is filed under: node * 2, + 1 where negated."""
+        """By row: its literals besides the one it is filed under, each node * 2, + 1 where negated."""
         self._filings = LinkedLists(saved.filing_values, saved.filing_next)
-        """Nodes under which the rows of a query, or of a complex atom, are filed."""
+        """By query or complex atom: the nodes under which its rows are filed."""
         self._first = Column(saved.first, fill=_FREE)
-        """By handle: where its chain in `_filings` begins."""
+        """By handle: the head of its list in `_filings`."""
         self._guarded = Column(fill=NOTHING)
-        """By node of a complex atom: where its chain in `_filings` begins."""
+        """By node of a complex atom: the head of its list in `_filings`."""
         self._distances = Column()
-        """By node: the distance of a NEAR whose sides are its one guard."""
+        """By node: the distance of a NEAR of two simple atoms, which are its one guard; else 0."""
         self._reserve(self._atoms.size)
         self._guarded.array[saved.guarded_nodes] = saved.guarded_first
         self._distances.array[saved.guarded_nodes] = saved.guarded_distances
@@ -77,24 +88,24 @@ class Index:
 
     @classmethod
     def from_bytes(cls, data: Saved, *, stamp: str = "") -> "Index":
-        """The index that was saved with that stamp; IndexUnusable where it cannot be trusted."""
+        """The index saved with that stamp. Raises IndexUnusable where the data is damaged or another one's."""
         return cls(saved=from_bytes(data, stamp))
 
     def to_bytes(self, *, stamp: str = "") -> bytes:
-        """The index to be saved: the same queries under the same handles always give the same bytes.
+        """The index as bytes; the same queries under the same handles always give the same bytes.
 
-        `stamp` says what the index was made from; loading asks for it again.
+        `stamp` identifies what the index was built from; loading must name it again.
         """
         distances, first = self._distances.array, self._first.array[: self._size]
-        whole = packed(self._atoms, self._rows, self._guards, self._rests, distances, first, _FREE)
-        return to_bytes(whole, stamp)
+        contents = packed(self._atoms, self._rows, self._guards, self._rests, distances, first, _FREE)
+        return to_bytes(contents, stamp)
 
     def __len__(self) -> int:
         """Queries in the index."""
         return self._live
 
     def add(self, query: Query) -> int:
-        """The handle under which the query is found from now on."""
+        """Add the query; gives its handle."""
         clauses = clauses_of(query.root)
         handle = heappop(self._free) if self._free else self._size
         if handle == self._size:
@@ -106,7 +117,7 @@ class Index:
         return handle
 
     def remove(self, handle: int) -> None:
-        """Forget the query of that handle; KeyError where there is none."""
+        """Remove the query of that handle; KeyError where there is none."""
         if not 0 <= handle < self._size or self._first.cells[handle] == _FREE:
             raise KeyError(handle)
         self._withdraw(self._rows, handle, self._first.cells[handle])
@@ -121,7 +132,10 @@ class Index:
         return zip(handles[order].tolist(), positions[order].tolist(), strict=True)
 
     def hits(self, documents: Sequence[Document]) -> tuple[Ints, Ints]:
-        """Handles of queries and, beside them, indexes of documents: each match once, in no order."""
+        """Two columns, handles of queries and indexes of documents: each match once, in no order.
+
+        Masks are taken apart bit by bit, the lowest first: handle 7 with 0b101 gives (7, 0), then (7, 2).
+        """
         handles: list[Ints] = [np.empty(0, dtype=np.int32)]
         positions: list[Ints] = [np.empty(0, dtype=np.int32)]
         for start in range(0, len(documents), MOST_PAPERS):
@@ -136,7 +150,7 @@ class Index:
         return np.concatenate(handles), np.concatenate(positions)
 
     def _pass(self, documents: Sequence[Document]) -> tuple[Ints, Masks]:
-        """Handles, each once, and the masks of the papers that they match."""
+        """Handles of the queries that match, each once, and their masks of papers."""
         batch = find_occurrences(documents, self._atoms, self._vocabulary)
         with self._buffer.sized(self._atoms.size) as buffer:
             buffer.add_papers(batch.occurrences.nodes, batch.occurrences.papers)
@@ -146,52 +160,66 @@ class Index:
         targets = self._rows.targets.array[positions]
         return self._merged(targets >> 1, masks, targets & 1 != 0)
 
-    def _merged(self, handles: Ints, masks: Masks, several: npt.NDArray[np.bool_]) -> tuple[Ints, Masks]:
-        """Each handle once, with all its masks; only the ones of `several` can come more than once."""
-        again = np.flatnonzero(several)
-        of_several = masks[again]
-        representatives = self._duplicates.representatives(handles[again], self._size)
-        owned = representatives != np.arange(len(representatives))
-        np.bitwise_or.at(of_several, representatives[owned], of_several[owned])
-        masks[again] = of_several
-        masks[again[owned]] = 0
+    def _merged(self, handles: Ints, masks: Masks, repeatable: npt.NDArray[np.bool_]) -> tuple[Ints, Masks]:
+        """Each handle once, with the union of its masks; only `repeatable` ones, of queries with several clauses, repeat.
+
+        handles          4     9     4           representatives  2 1 2
+        masks            0b01  0b10  0b10        united           -     0b10  0b11
+        gives handles 9 4 with masks 0b10 0b11
+        """
+        rows = np.flatnonzero(repeatable)
+        united = masks[rows]
+        representatives = self._duplicates.representatives(handles[rows], self._size)
+        repeats = representatives != np.arange(len(representatives))
+        np.bitwise_or.at(united, representatives[repeats], united[repeats])
+        masks[rows] = united
+        masks[rows[repeats]] = 0
         kept = np.flatnonzero(masks != 0)
         return handles[kept], masks[kept]
 
     def _candidates(self, rows: Rows, buffer: MaskBuffer) -> tuple[Longs, Masks]:
-        """Places of the rows that hold for some paper, with the masks of these papers."""
+        """Positions of the rows that hold in some paper, with the masks of these papers.
+
+        Takes all rows of the nodes that occur, then tests one more literal of each row a step; `tested` are the rows
+        under way, `rests` the heads of their literals left. A literal `tree` (node 5) is 10, `NOT tree` is 11: for an
+        odd one -(literal & 1) is all ones, and the XOR turns the mask of the node round.
+        """
         nodes = buffer.nodes
         nodes = nodes[nodes < len(rows.counts.array)]
         nodes = nodes[rows.counts.array[nodes] > 0]
         positions, counts = rows.positions_of(nodes)
         masks = np.repeat(buffer.masks[nodes], counts)
         rests = rows.rests.array[positions]
-        open_ones = np.flatnonzero(rests >= 0)
-        rests = rests[open_ones]
-        while len(open_ones):
+        tested = np.flatnonzero(rests >= 0)
+        rests = rests[tested]
+        while len(tested):
             literals = self._rests.values.array[rests]
-            held = masks[open_ones] & (buffer.masks[literals >> 1] ^ -(literals & 1).view(np.uint32))
-            masks[open_ones] = held
+            reduced = masks[tested] & (buffer.masks[literals >> 1] ^ -(literals & 1).view(np.uint32))
+            masks[tested] = reduced
             rests = self._rests.successors.array[rests]
-            more = np.flatnonzero((rests >= 0) & (held != 0))
-            open_ones, rests = open_ones[more], rests[more]
-        held_ones = np.flatnonzero(masks != 0)
-        return positions[held_ones], masks[held_ones]
+            more = np.flatnonzero((rests >= 0) & (reduced != 0))
+            tested, rests = tested[more], rests[more]
+        matching = np.flatnonzero(masks != 0)
+        return positions[matching], masks[matching]
 
     def _complex_atoms_in(
         self, documents: Sequence[Document], batch: BatchOccurrences, buffer: MaskBuffer
     ) -> tuple[Longs, Masks]:
-        """The complex atoms of the papers, found among those whose guards hold."""
+        """Nodes of the complex atoms that hold, and their masks; only atoms whose guards hold are tested."""
         positions, masks = self._candidates(self._guards, buffer)
         nodes = (self._guards.targets.array[positions] >> 1).astype(np.int64)
         near = self._distances.array[nodes] > 0
-        others, other_masks = self._decided(documents, nodes[~near], masks[~near])
+        others, other_masks = self._evaluated(documents, nodes[~near], masks[~near])
         nodes, masks = nodes[near], self._near(batch, nodes[near], self._guards.rests.array[positions[near]])
         held = np.flatnonzero(masks != 0)
         return np.concatenate((nodes[held], others)), np.concatenate((masks[held], other_masks))
 
     def _near(self, batch: BatchOccurrences, nodes: Longs, rests: Ints) -> Masks:
-        """The papers of these NEAR atoms; `rests` are those of their guards' rows."""
+        """Masks of the papers in which these NEAR atoms hold; `rests` are those of their guards' rows.
+
+        The guard of `graph NEAR/5 neural` is one clause of both sides: one is the node it is filed under, the other one
+        its rest (no rest: both sides are the same).
+        """
         left = self._filings.values.array[self._guarded.array[nodes]].astype(np.int64)
         right = left.copy()
         right[rests >= 0] = self._rests.values.array[rests[rests >= 0]] >> 1
@@ -199,22 +227,20 @@ class Index:
         pairs = Pairs(left, right, *words, self._distances.array[nodes].astype(np.int64))
         return near_masks(batch.occurrences, batch.parts, pairs)
 
-    def _decided(self, documents: Sequence[Document], nodes: Longs, masks: Masks) -> tuple[Longs, Masks]:
-        """Of atoms that possibly hold in these papers those that do, by the plain evaluation."""
+    def _evaluated(self, documents: Sequence[Document], nodes: Longs, masks: Masks) -> tuple[Longs, Masks]:
+        """Of atoms that may hold in these papers those that do, with their masks, by the plain evaluation."""
         possible: dict[int, int] = {}
         for node, mask in zip(nodes.tolist(), masks.tolist(), strict=True):
             possible[node] = possible.get(node, 0) | mask
-        found: dict[int, int] = {}
+        results: dict[int, int] = {}
         for node, mask in possible.items():
             test = self._test(node)
-            held = sum(
-                1 << position
-                for position, document in enumerate(documents)
-                if mask >> position & 1 and test(document)
+            holding = sum(
+                1 << paper for paper, document in enumerate(documents) if mask >> paper & 1 and test(document)
             )
-            if held:
-                found[node] = held
-        return np.array(list(found), dtype=np.int64), np.array(list(found.values()), dtype=np.uint32)
+            if holding:
+                results[node] = holding
+        return np.array(list(results), dtype=np.int64), np.array(list(results.values()), dtype=np.uint32)
 
     def _test(self, node: int) -> Test:
         test = self._tests.get(node)
@@ -225,9 +251,9 @@ class Index:
         return test
 
     def _file(self, rows: Rows, target: int, clauses: Sequence[Clause]) -> int:
-        """File each clause under the rarest of its literals; gives the chain of where they are filed."""
+        """File each clause under its rarest literal that is not negated; gives the head of the list of these nodes."""
         code = target * 2 + (len(clauses) > 1)
-        filed = NOTHING
+        filings = NOTHING
         for clause in clauses:
             literals = [self._obtain(atom) * 2 + negated for atom, negated in clause]
             uses = self._atoms.uses.cells
@@ -237,14 +263,14 @@ class Index:
             for literal in literals:
                 rest = self._rests.push(literal, rest)
             rows.add(rarest >> 1, code, rest)
-            filed = self._filings.push(rarest >> 1, filed)
-        return filed
+            filings = self._filings.push(rarest >> 1, filings)
+        return filings
 
-    def _withdraw(self, rows: Rows, target: int, filed: int) -> None:
+    def _withdraw(self, rows: Rows, target: int, filings: int) -> None:
         """Undo `_file`."""
-        code = target * 2 + (filed != NOTHING and self._filings.successors.cells[filed] != NOTHING)
-        while filed != NOTHING:
-            node, filed = self._filings.pop(filed)
+        code = target * 2 + (filings != NOTHING and self._filings.successors.cells[filings] != NOTHING)
+        while filings != NOTHING:
+            node, filings = self._filings.pop(filings)
             rest = rows.remove(node, code)
             self._release(node)
             while rest != NOTHING:
@@ -263,9 +289,9 @@ class Index:
 
     def _release(self, node: int) -> None:
         if self._atoms.uses.cells[node] == 1 and node < len(self._guarded):
-            filed = self._guarded.cells[node]
-            if filed != NOTHING:
-                self._withdraw(self._guards, node, filed)
+            filings = self._guarded.cells[node]
+            if filings != NOTHING:
+                self._withdraw(self._guards, node, filings)
                 self._guarded.cells[node] = NOTHING
                 self._distances.cells[node] = 0
                 self._tests.pop(node, None)
@@ -284,15 +310,18 @@ _DOCUMENT_BITS = 32
 
 
 class PersistentIndex:
-    """Queries by their position in a list; not to be changed by one thread while another one matches."""
+    """Index of a list of queries that is saved to a file and brought up to date with another list.
+
+    Queries are known by their position in the list. Do not change it while another thread matches.
+    """
 
     def __init__(self, queries: Sequence[Query], *, saved: "tuple[Index, list[bytes]] | None" = None) -> None:
-        """`saved` is an index, and by handle the digests of its queries, to be brought up to date."""
+        """`saved` is a loaded index with the digests of its queries by handle; it is updated to these queries."""
         self._index, self._digests = saved or (Index(queries), list(map(_digest, queries)))
-        self._places: Ints = np.arange(len(queries), dtype=np.int32)
-        """By handle; NOTHING where it has no query."""
+        self._positions: Ints = np.arange(len(queries), dtype=np.int32)
+        """By handle: the position of its query, NOTHING without one."""
         self.is_saved = saved is not None
-        """True where nothing changed since it was saved or loaded; for whoever saves it to set."""
+        """True while nothing changed since it was saved or loaded; set by the code that saves it."""
         if saved:
             self.change(queries)
 
@@ -322,55 +351,55 @@ class PersistentIndex:
         return len(self._index)
 
     def change(self, queries: Sequence[Query]) -> int:
-        """Become the index of these queries in position; gives how many were added or removed."""
+        """Update to these queries; gives how many were added or removed."""
         wanted = [_digest(query) for query in queries]
         if wanted == self._digests:
-            self._places = np.arange(len(queries), dtype=np.int32)
+            self._positions = np.arange(len(queries), dtype=np.int32)
             return 0
-        handles = self._found(wanted)
+        handles = self._handles_of(wanted)
         kept = set(handles)
-        gone = [
+        removed = [
             handle
             for handle, digest in enumerate(self._digests)
             if digest != _NO_DIGEST and handle not in kept
         ]
-        for handle in gone:
+        for handle in removed:
             self._index.remove(handle)
             self._digests[handle] = _NO_DIGEST
-        new = [position for position, handle in enumerate(handles) if handle == NOTHING]
-        for position in new:
+        added = [position for position, handle in enumerate(handles) if handle == NOTHING]
+        for position in added:
             handles[position] = self._add(queries[position], wanted[position])
-        self._places = np.full(len(self._digests), NOTHING, dtype=np.int32)
-        self._places[handles] = np.arange(len(handles), dtype=np.int32)
-        self.is_saved = self.is_saved and not gone and not new
-        return len(gone) + len(new)
+        self._positions = np.full(len(self._digests), NOTHING, dtype=np.int32)
+        self._positions[handles] = np.arange(len(handles), dtype=np.int32)
+        self.is_saved = self.is_saved and not removed and not added
+        return len(removed) + len(added)
 
     def matches(self, documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
         """(position of the query, index of the document) of each match, by query, then by document."""
-        positions, found_in = self.hits(documents)
-        return zip(positions.tolist(), found_in.tolist(), strict=True)
+        positions, papers = self.hits(documents)
+        return zip(positions.tolist(), papers.tolist(), strict=True)
 
     def hits(self, documents: Sequence[Document]) -> tuple[Longs, Longs]:
         """The same in two columns."""
-        handles, found_in = self._index.hits(documents)
-        found = np.sort(self._places[handles].astype(np.int64) << _DOCUMENT_BITS | found_in)
-        return found >> _DOCUMENT_BITS, found & ((1 << _DOCUMENT_BITS) - 1)
+        handles, papers = self._index.hits(documents)
+        matches = np.sort(self._positions[handles].astype(np.int64) << _DOCUMENT_BITS | papers)
+        return matches >> _DOCUMENT_BITS, matches & ((1 << _DOCUMENT_BITS) - 1)
 
-    def _found(self, wanted: Sequence[bytes]) -> list[int]:
-        """The handle of a query of each digest, all of them different, NOTHING where there are no more."""
+    def _handles_of(self, wanted: Sequence[bytes]) -> list[int]:
+        """For each digest the handle of a query with it, each handle once; NOTHING where none is left."""
         first: dict[bytes, int] = {}
         successors = [NOTHING] * len(self._digests)
         for handle in range(len(self._digests) - 1, -1, -1):
             digest = self._digests[handle]
             successors[handle] = first.get(digest, NOTHING)
             first[digest] = handle
-        found: list[int] = []
+        handles: list[int] = []
         for digest in wanted:
             handle = first.get(digest, NOTHING)
-            found.append(handle)
+            handles.append(handle)
             if handle != NOTHING:
                 first[digest] = successors[handle]
-        return found
+        return handles
 
     def _add(self, query: Query, digest: bytes) -> int:
         handle = self._index.add(query)

@@ -173,11 +173,11 @@ class Rows:
     """Rows filed by node (an inverted index); those of one node lie side by side, in no order.
 
     A row is two cells: its target, and the head of its other literals. Each node owns a block of 2 ** n cells that
-    doubles when full and halves when an eighth full; freed blocks are used again.
+    doubles when full and halves when a quarter full; freed blocks are used again.
 
-        node     starts  counts        position  0    1    2    3
-        "graph"  0       2             targets   t10  t12  -    t10
-        "tree"   3       1
+        node     starts  counts        position  0   1   2   3   4
+        "graph"  0       3             targets   20  24  62  -   20
+        "tree"   4       1
     """
 
     def __init__(self, counts: Ints, targets: Ints, rests: Ints) -> None:
@@ -222,7 +222,7 @@ class Rows:
     def positions_of(self, nodes: Longs) -> tuple[Longs, Ints]:
         """Positions of the rows of these nodes, node after node, and the number of rows of each.
 
-        starts  0  3    counts  2  1    →    positions  0 1 3
+        starts  0  4    counts  3  1    →    positions  0 1 2 4
         """
         counts = self.counts.array[nodes]
         ends = np.cumsum(counts, dtype=np.int64)

@@ -1,7 +1,7 @@
-"""A query as clauses, and its atoms as what can be looked up: the part of the index that needs no numbers.
+"""Atoms of queries: a query as clauses of literals, and the tree of words in which simple atoms are nodes.
 
 A query is any of its clauses; a clause is all of its literals, of which one at least is not negated. An
-atom is *simple* where a look-up of words finds it: a phrase of one layer, or one beginning of a word. Every
+atom is *simple* where a look-up of words finds it: a phrase of one layer, or one prefix of a word. Every
 other atom is *complex*: its *guards*, clauses of simple atoms, hold wherever it does, and where they hold
 the plain evaluation decides. So does it for a whole query that would have too many clauses.
 """
@@ -32,11 +32,11 @@ MAX_CLAUSES = 64
 MAX_LITERALS = 32
 
 Key = tuple[Scope, Layer | None, tuple[str, ...]]
-"""A simple atom: the words of a phrase in a layer, or without a layer the beginning of a plain word."""
+"""A simple atom: the words of a phrase in a layer, or without a layer the prefix of a plain word."""
 
 
 class Complex(NamedTuple):
-    """What takes a second look; `text` is its canonical spelling.
+    """Atom that words alone cannot decide; `text` is its canonical spelling.
 
     With a `distance` it is NEAR of two simple atoms, which are its one guard; without, the plain evaluation
     must decide.
@@ -62,10 +62,10 @@ def clauses_of(root: Node) -> tuple[Clause, ...]:
     """
     if matches_nothing_said(root):
         raise ValueError(f"{root} only excludes")
-    found = _clauses(root)
-    if found is None:
+    clauses = _clauses(root)
+    if clauses is None:
         return (((Complex(str(root), guards_of(root)), False),),)
-    return tuple([tuple([_literal(leaf) for leaf in clause]) for clause in found])
+    return tuple([tuple([_literal(leaf) for leaf in clause]) for clause in clauses])
 
 
 def guards_of(node: Node) -> tuple[tuple[Key, ...], ...]:
@@ -93,27 +93,31 @@ def _clauses(node: Node) -> list[_Leaves] | None:
         return _products(node)
     if not isinstance(node, Or):
         return [(node,)]
-    found: list[_Leaves] = []
+    clauses: list[_Leaves] = []
     for child in node.children:
         more = _clauses(child)
-        if more is None or len(found) + len(more) > MAX_CLAUSES:
+        if more is None or len(clauses) + len(more) > MAX_CLAUSES:
             return None
-        found += more
-    return found
+        clauses += more
+    return clauses
 
 
 def _products(node: And) -> list[_Leaves] | None:
     """One clause for each choice among the alternatives that the node joins."""
-    found: list[_Leaves] = [tuple([child for child in node.children if not isinstance(child, And | Or)])]
+    products: list[_Leaves] = [tuple([child for child in node.children if not isinstance(child, And | Or)])]
     for child in node.children:
         if isinstance(child, Or):
             more = _clauses(child)
-            if more is None or len(found) * len(more) > MAX_CLAUSES:
+            if more is None or len(products) * len(more) > MAX_CLAUSES:
                 return None
-            found = [(*one, *(leaf for leaf in other if leaf not in one)) for one in found for other in more]
-    if max(map(len, found)) > MAX_LITERALS:
+            products = [
+                (*clause, *(leaf for leaf in other if leaf not in clause))
+                for clause in products
+                for other in more
+            ]
+    if max(map(len, products)) > MAX_LITERALS:
         return None
-    return found if len(found) == 1 else _shortest(found)
+    return products if len(products) == 1 else _shortest(products)
 
 
 def _shortest(clauses: list[_Leaves]) -> list[_Leaves]:
@@ -151,7 +155,7 @@ def _simple(scope: Scope, words: tuple[Word, ...]) -> Key | None:
 
 
 def _guards(scope: Scope, words: tuple[Word, ...]) -> tuple[Key, ...]:
-    """The runs of whole words as folded phrases, and each beginning by itself."""
+    """The runs of whole words as folded phrases, and each prefix by itself."""
     simple = _simple(scope, words)
     if simple is not None:
         return (simple,)
@@ -178,13 +182,21 @@ ROOTS: dict[tuple[Scope, Layer | None], int] = {
 COMPLEX_ROOT = len(ROOTS)
 FIRST_NODE = COMPLEX_ROOT + 1
 HEAD = 2
-"""Beginnings are filed by their first letters; each has at least so many."""
+"""Prefixes are grouped by so many first letters; each has at least these."""
 
 _LONG = 64
 
 
 class Atoms:
-    """Atoms to nodes and back."""
+    """The tree of words: atoms to nodes and back, with the number of uses of each node.
+
+    Below the root of a scope and layer hangs one node a word; a phrase is a path. Complex atoms hang on a root of
+    their own, with their whole text as label. The queries "graph" and "graph neural":
+
+        node    parent          label (word number)    uses
+        17      root            1  "graph"             2: the atom, and the longer phrase
+        18      17              2  "neural"            1
+    """
 
     def __init__(self, strings: Sequence[str], parents: Ints, labels: Ints, uses: Ints) -> None:
         self.words = {string: word for word, string in enumerate(strings, 1)}
@@ -192,7 +204,7 @@ class Atoms:
         self.parents = Column(parents)
         self.labels = Column(labels)
         self.uses = Column(uses)
-        """Literals and longer phrases that need the node."""
+        """By node: the number of literals and child nodes that need it."""
         self.size = len(uses)
         nodes = np.arange(FIRST_NODE, self.size)
         keys = self.parents.array[nodes].astype(np.uint64) << np.uint64(32)
@@ -205,28 +217,28 @@ class Atoms:
         self._free_nodes: list[int] = []
         self._free_words: list[int] = []
         self.changed_words: set[str] = set()
-        """Words that came or went; who looks after them empties the set."""
+        """Words added or removed since the vocabulary emptied the set."""
         self.changed_prefix_heads: set[tuple[Scope, str]] = set()
-        """Likewise where beginnings came or went."""
+        """Likewise (scope, head) where prefixes were added or removed."""
         self._prefixes: dict[tuple[Scope, str], set[str]] = {}
-        """By scope and head."""
-        for root, scope in _SCOPE_OF_BEGINNINGS.items():
+        """Prefixes by scope and head."""
+        for root, scope in _SCOPE_OF_PREFIXES.items():
             below = FIRST_NODE + np.flatnonzero(self.parents.array[FIRST_NODE : self.size] == root)
             heads: dict[str, set[str]] = defaultdict(set)
-            for beginning in map(strings.__getitem__, (self.labels.array[below] - 1).tolist()):
-                heads[beginning[:HEAD]].add(beginning)
-            for head, beginnings in heads.items():
-                self._prefixes[scope, head] = beginnings
+            for prefix in map(strings.__getitem__, (self.labels.array[below] - 1).tolist()):
+                heads[prefix[:HEAD]].add(prefix)
+            for head, prefixes in heads.items():
+                self._prefixes[scope, head] = prefixes
 
     def obtain(self, atom: Key | Complex) -> int:
-        """The node of the atom, made where there is none; counts one use more."""
+        """The node of the atom, created where missing; adds one use."""
         if isinstance(atom, Complex):
-            node = self._below(COMPLEX_ROOT, atom.text)
+            node = self._child(COMPLEX_ROOT, atom.text)
         else:
             scope, layer, words = atom
             node = ROOTS[scope, layer]
             for word in words:
-                node = self._below(node, word)
+                node = self._child(node, word)
             if layer is None and not self.uses.cells[node]:
                 head = scope, words[0][:HEAD]
                 self._prefixes.setdefault(head, set()).add(words[0])
@@ -235,7 +247,7 @@ class Atoms:
         return node
 
     def release(self, node: int) -> None:
-        """Count one use less; nodes that nothing uses any more are gone."""
+        """Remove one use; nodes without a use are dropped, up to the root."""
         uses, parents = self.uses.cells, self.parents.cells
         uses[node] -= 1
         while not uses[node] and node >= FIRST_NODE:
@@ -245,7 +257,7 @@ class Atoms:
             uses[node] -= 1
 
     def depths(self, nodes: Longs) -> Longs:
-        """How many words each phrase has."""
+        """The number of words of each phrase: its node's distance from the root."""
         depths = np.zeros(len(nodes), dtype=np.int64)
         while (below := nodes >= FIRST_NODE).any():
             depths += below
@@ -257,24 +269,24 @@ class Atoms:
         return self.uses.cells[root] > 0
 
     def text(self, node: int) -> str:
-        """The last word of the node, or its beginning or canonical text."""
+        """The last word of the node's phrase; the text of a prefix or of a complex atom."""
         string = self.strings[self.labels.cells[node]]
         assert string is not None
         return string
 
     def prefixes_of(self, scope: Scope, word: str) -> tuple[int, ...]:
-        """The nodes of all beginnings in that scope that the word has."""
+        """The nodes of all prefixes in that scope with which the word begins, the shortest first where it is not long."""
         among = self._prefixes.get((scope, word[:HEAD]))
         if among is None:
             return ()
         if len(word) > _LONG:
-            begun = [beginning for beginning in among if word.startswith(beginning)]
+            prefixes = [prefix for prefix in among if word.startswith(prefix)]
         else:
-            begun = [word[:end] for end in range(HEAD, len(word) + 1) if word[:end] in among]
+            prefixes = [word[:end] for end in range(HEAD, len(word) + 1) if word[:end] in among]
         root = ROOTS[scope, None]
-        return tuple([self.nodes_by_edge.get(root << 32 | self.words[beginning]) for beginning in begun])
+        return tuple([self.nodes_by_edge.get(root << 32 | self.words[prefix]) for prefix in prefixes])
 
-    def _below(self, parent: int, string: str) -> int:
+    def _child(self, parent: int, string: str) -> int:
         word = self.words.get(string, 0)
         if word:
             node = self.nodes_by_edge.get(parent << 32 | word)
@@ -317,7 +329,7 @@ class Atoms:
         self._free_nodes.append(node)
         string = self.strings[word]
         assert string is not None
-        scope = _SCOPE_OF_BEGINNINGS.get(parent)
+        scope = _SCOPE_OF_PREFIXES.get(parent)
         if scope is not None:
             self._forget(scope, string)
         self._word_uses.cells[word] -= 1
@@ -327,9 +339,9 @@ class Atoms:
             self.strings[word] = None
             self._free_words.append(word)
 
-    def _forget(self, scope: Scope, beginning: str) -> None:
-        head = scope, beginning[:HEAD]
-        self._prefixes[head].remove(beginning)
+    def _forget(self, scope: Scope, prefix: str) -> None:
+        head = scope, prefix[:HEAD]
+        self._prefixes[head].remove(prefix)
         if not self._prefixes[head]:
             del self._prefixes[head]
         self.changed_prefix_heads.add(head)
@@ -339,4 +351,4 @@ class Atoms:
             column.reserve(size)
 
 
-_SCOPE_OF_BEGINNINGS = {number: scope for (scope, layer), number in ROOTS.items() if layer is None}
+_SCOPE_OF_PREFIXES = {number: scope for (scope, layer), number in ROOTS.items() if layer is None}

@@ -1,7 +1,7 @@
-"""The index in one fixed form: the same queries under the same handles always give the same arrays.
+"""The index as bytes, in a canonical form: equal queries under equal handles give equal bytes.
 
-Words are numbered in alphabetical order, nodes level by level, rows by node and target, whatever was
-added and removed before; every clause is filed anew under the rarest of its literals.
+Whatever was added and removed before, words are numbered alphabetically, nodes level by level, rows by node and
+target, and every clause is filed anew under its rarest literal.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ class PackedRows:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Packed:
-    """All that an index holds; what the columns mean stands in `core.Index`."""
+    """The columns of an index, as `Index` and `Atoms` name them."""
 
     strings: tuple[str, ...]
     """In order; the word of number 1 comes first."""
@@ -51,7 +51,7 @@ class Packed:
 
 
 def empty() -> Packed:
-    """An index without queries: the roots of the atoms, and nothing else."""
+    """An index without queries: only the roots of the tree of words."""
 
     def nothing() -> Ints:
         return np.empty(0, dtype=np.int32)
@@ -76,7 +76,7 @@ def empty() -> Packed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Renumbering:
-    """Old numbers to new ones."""
+    """Renumbering of the nodes: `nodes` gives new numbers by old, `old` old ones by new, `uses` uses by new."""
 
     nodes: Longs
     old: Longs
@@ -120,7 +120,10 @@ def packed(
 
 
 def _numbered(atoms: Atoms) -> tuple[_Renumbering, tuple[str, ...], Ints, Ints]:
-    """New numbers, the words in order, and parents and labels by new number."""
+    """The renumbering, the words in order, and parents and labels by new number.
+
+    Level by level: a node is ready when its parent has a number; siblings follow their words' order.
+    """
     strings = sorted(atoms.words)
     words = np.zeros(len(atoms.strings), dtype=np.int64)
     words[[atoms.words[string] for string in strings]] = np.arange(1, len(strings) + 1)
@@ -146,7 +149,7 @@ def _numbered(atoms: Atoms) -> tuple[_Renumbering, tuple[str, ...], Ints, Ints]:
 
 
 class _Sorted:
-    """Rows in their fixed order; `others` are the literals besides the pivots, row by row."""
+    """Rows in canonical order; `pivots` are the nodes they are filed under, `others` their other literals, row by row."""
 
     def __init__(self, rows: Rows, rests: LinkedLists, numbers: _Renumbering, *, guards: bool) -> None:
         nodes = np.flatnonzero(rows.counts.array)
@@ -176,11 +179,11 @@ class _Sorted:
         return PackedRows(counts=counts, targets=self._codes.astype(np.int32), rests=rests)
 
     def rests(self, start: int) -> tuple[Ints, Ints]:
-        """Where the chain of each row begins, and what follows in the chains, whose cells begin at `start`."""
+        """By row the head of its list of other literals, and the successors of the cells, which begin at `start`."""
         return _linked_lists(self._of_other, len(self.pivots), start)
 
     def filed(self, targets: int, start: int) -> tuple[Ints, tuple[Ints, Ints]]:
-        """By target where its chain begins; the chains of the nodes under which its rows are filed."""
+        """By target the head of its list of nodes; values and successors of these lists."""
         order = np.argsort(self._codes >> 1, kind="stable")
         first, successors = _linked_lists(self._codes[order] >> 1, targets, start)
         return first, (self.pivots[order].astype(np.int32), successors)
@@ -190,19 +193,19 @@ def _literals(pivots: Longs, chains: Ints, rests: LinkedLists) -> tuple[Longs, L
     """(row, literal) of all literals of the rows."""
     of_row = [np.arange(len(pivots))]
     literals = [pivots << 1]
-    open_ones = np.flatnonzero(chains >= 0)
-    while len(open_ones):
-        chain = chains[open_ones]
-        of_row.append(open_ones)
+    unread = np.flatnonzero(chains >= 0)
+    while len(unread):
+        chain = chains[unread]
+        of_row.append(unread)
         literals.append(rests.values.array[chain].astype(np.int64))
         chains = chains.copy()
-        chains[open_ones] = rests.successors.array[chain]
-        open_ones = open_ones[chains[open_ones] >= 0]
+        chains[unread] = rests.successors.array[chain]
+        unread = unread[chains[unread] >= 0]
     return np.concatenate(of_row), np.concatenate(literals)
 
 
 def _digests(of_row: Longs, literals: Longs, rows: int) -> npt.NDArray[np.uint64]:
-    """A number per row that tells rows with different literals apart, in whatever order they come."""
+    """A hash of each row's literals that does not depend on their order."""
     mixed = (literals.astype(np.uint64) + np.uint64(1)) * _MIX
     mixed = (mixed ^ mixed >> np.uint64(31)) * _MIX
     digests = np.zeros(rows, dtype=np.uint64)
@@ -211,7 +214,10 @@ def _digests(of_row: Longs, literals: Longs, rows: int) -> npt.NDArray[np.uint64
 
 
 def _linked_lists(owners: Longs, number: int, start: int) -> tuple[Ints, Ints]:
-    """LinkedLists of cells that lie side by side, owner by owner: where each begins, and what follows each cell."""
+    """Linked lists of cells that lie side by side, owner by owner: head of each owner's list, successor of each cell.
+
+    owners 0 0 2, number 3, start 10    →    first 10 -1 12, successors 11 -1 -1
+    """
     first = np.full(number, NOTHING, dtype=np.int32)
     cells = np.arange(start, start + len(owners), dtype=np.int32)
     begins = np.diff(owners, prepend=-1) > 0
@@ -221,7 +227,7 @@ def _linked_lists(owners: Longs, number: int, start: int) -> tuple[Ints, Ints]:
     return first, successors
 
 
-VERSION = 1
+VERSION = 2
 Saved = bytes | bytearray | memoryview
 _MAGIC = b"paperboy index\n"
 _ALIGNED = 64
