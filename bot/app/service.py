@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
 
-from bot.adapters.folders import look
+from bot.adapters.folders import scan
 from bot.adapters.heartbeat import EVERY
-from bot.adapters.scheduler import Job, Ticker
+from bot.adapters.scheduler import Job, Scheduler
 from bot.adapters.watcher import Watcher, rounds
 from bot.app.config.subscriptions import SubscriptionsReloader
 from bot.app.counters import chat_service, start_web
@@ -18,13 +18,12 @@ from bot.app.gone import forget_gone
 from bot.app.together import Together
 from bot.app.wiring import House
 from bot.domain.alarms import SECOND_POLLER, STOPPED
-from bot.domain.arrivals import USUAL, Found, Settling
 from bot.domain.errors import ChannelDown, StateError
+from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile
 from bot.pipeline.alarms import SourceWatch
-from bot.pipeline.departures import forget_feeds
+from bot.pipeline.feeds import remove_orphan_feeds
 from bot.pipeline.ingest import Taken
 from bot.pipeline.roster import meet, open_for_new
-from bot.pipeline.upkeep import mind_the_clock, thin
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ _NETWORK_POLL = timedelta(seconds=2)
 Announce = Callable[[Taken], Awaitable[None]]
 
 
-def take_in(house: House, found: Sequence[Found]) -> Taken:
+def take_in(house: House, found: Sequence[FoundFile]) -> Taken:
     """Take the found files in, open for whoever is new, and bring the feeds up to date."""
     intake, audience = house.store.intake, house.roster.audience
     audience.prepare()
@@ -86,7 +85,7 @@ class Service:
         self._roles = roles
         self._announce: Announce | None = announce
         self._reloading = reloading
-        self._ticker = Ticker(house.clock.now)
+        self._scheduler = Scheduler(house.clock.now)
         self._stop = asyncio.Event()
         self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms)
         self._heartbeat = house.settings.heartbeat
@@ -100,13 +99,13 @@ class Service:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
         if "deliver" in self._roles:
-            self._house.alarms.listen(partial(loop.call_soon_threadsafe, self._ticker.wake, "bulletins"))
+            self._house.alarms.listen(partial(loop.call_soon_threadsafe, self._scheduler.wake, "bulletins"))
         async with AsyncExitStack() as stack:
             if "web" in self._roles:
                 await self._serve(stack)
             tasks = [asyncio.create_task(part) for part in self._parts()]
             stack.callback(self._heartbeat.end)
-            self._ticker.start(self._jobs())
+            self._scheduler.start(self._jobs())
             await self._until_stopped(tasks)
 
     def stop(self) -> None:
@@ -119,7 +118,7 @@ class Service:
         done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         log.info("service.stopping")
         self.stop()
-        await self._ticker.stop(_FINISH)
+        await self._scheduler.stop(_FINISH)
         for task in (*tasks, stopped):
             task.cancel()
         await asyncio.gather(*tasks, stopped, return_exceptions=True)
@@ -144,7 +143,7 @@ class Service:
         if "deliver" in self._roles:
             at_start = "ingest" not in self._roles
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
-            jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._mind_the_clock))
+            jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._clamp_delays))
             jobs.append(Job(name="bulletins", every=_DELIVER_AT_LEAST, run=self._tell_of_incidents))
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
@@ -153,47 +152,47 @@ class Service:
 
     async def _ingest(self) -> None:
         house, watch = self._house, self._house.settings.watch
-        settling = Settling(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
+        stabilizer = FileStabilizer(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
         async with Watcher(watch.folders, polling=watch.polling) as watcher:
-            async for found in rounds(
-                lambda: look(watch.folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
+            async for scanned in rounds(
+                lambda: scan(watch.folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
                 watcher=watcher,
-                settling=settling,
+                stabilizer=stabilizer,
                 now=house.clock.now,
                 rescan=timedelta(seconds=watch.rescan_seconds),
             ):
-                for skipped in found.skipped:
-                    usual = skipped.reason in USUAL
+                for skipped in scanned.skipped:
+                    usual = skipped.reason in EXPECTED_SKIPS
                     log.log(
                         logging.DEBUG if usual else logging.WARNING,
                         "file.skipped",
                         extra={"file": skipped.name, "why": skipped.what},
                     )
-                if found.whole or (self._announce and not found.waiting):
-                    await self._take_in(found.whole, settling, waiting=found.waiting)
+                if scanned.stable or (self._announce and not scanned.waiting):
+                    await self._take_in(scanned.stable, stabilizer, waiting=scanned.waiting)
 
-    async def _take_in(self, whole: Sequence[Found], settling: Settling, *, waiting: int) -> None:
+    async def _take_in(self, files: Sequence[FoundFile], stabilizer: FileStabilizer, *, waiting: int) -> None:
         try:
             async with self._taking:
-                taken = await asyncio.to_thread(take_in, self._house, whole)
+                taken = await asyncio.to_thread(take_in, self._house, files)
             await asyncio.to_thread(forget_gone, self._house)
         except StateError as error:
             if self._announce:  # it never worked: whoever started it should know
                 raise
-            log.error("ingest.interrupted", extra={"error": str(error), "files": len(whole)})
-            for found in whole:
-                settling.again(found)
+            log.error("ingest.interrupted", extra={"error": str(error), "files": len(files)})
+            for file in files:
+                stabilizer.report_again(file)
             return
         _tell(taken)
-        for found in whole:
-            if found.name in taken.unread:
-                settling.again(found)
+        for file in files:
+            if file.name in taken.unread:
+                stabilizer.report_again(file)
         self._wake_delivery()
         if taken.changed and not self._announce and "deliver" in self._roles:
-            self._ticker.wake("sources")
+            self._scheduler.wake("sources")
         if self._announce and not waiting:
             announce, self._announce = self._announce, None
-            await self._forget_feeds()
+            await self._remove_orphan_feeds()
             if "deliver" in self._roles:
                 await self._house.dispatcher.flush()
             await announce(taken)
@@ -222,8 +221,8 @@ class Service:
     def _wake_delivery(self) -> None:
         if "deliver" in self._roles:
             self._house.dispatcher.wake()
-            self._ticker.wake("deliver")
-            self._ticker.wake("bulletins")
+            self._scheduler.wake("deliver")
+            self._scheduler.wake("bulletins")
 
     async def _note_polling(self, refusal: ChannelDown | None) -> None:
         """Open or close the incident of a chat service that refuses polls for updates."""
@@ -252,15 +251,15 @@ class Service:
         if await asyncio.to_thread(house.quizzes.look_after, house.clock.now()):
             self._wake_delivery()
 
-    async def _mind_the_clock(self) -> None:
+    async def _clamp_delays(self) -> None:
         house = self._house
-        if await asyncio.to_thread(mind_the_clock, house.store.waits, house.clock.now()):
+        if await asyncio.to_thread(house.store.maintenance.clamp_delays, house.clock.now()):
             self._wake_delivery()
 
     async def _keep_up(self) -> None:
         if self._together.keeps_up:
             store, now = self._house.store, self._house.clock.now()
-            await asyncio.to_thread(thin, store.upkeep, now)
+            await asyncio.to_thread(store.maintenance.prune, now)
             await asyncio.to_thread(store.bulletins.thin_bulletins, now - _BULLETINS_KEPT)
 
     async def _reload(self) -> None:
@@ -271,12 +270,14 @@ class Service:
         async with self._taking:
             await asyncio.to_thread(house.roster.replace, subscribers)
             await asyncio.to_thread(take_in, house, ())
-        await self._forget_feeds()
+        await self._remove_orphan_feeds()
         self._wake_delivery()
 
-    async def _forget_feeds(self) -> None:
+    async def _remove_orphan_feeds(self) -> None:
         house = self._house
-        await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.audience, house.feed_writer)
+        await asyncio.to_thread(
+            remove_orphan_feeds, house.store.intake, house.roster.audience, house.feed_writer
+        )
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         if self._house.settings.web.listen:

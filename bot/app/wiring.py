@@ -7,7 +7,7 @@ from datetime import date
 
 from bot.adapters.atom import FeedFolder
 from bot.adapters.clock import SystemClock
-from bot.adapters.folders import read_bytes
+from bot.adapters.folders import FolderFile
 from bot.adapters.index_file import SavedIndex
 from bot.adapters.store import Store
 from bot.app import channels
@@ -15,12 +15,12 @@ from bot.app.answers import answered
 from bot.app.config.settings import Settings
 from bot.app.opinions import opinions
 from bot.app.quizzes import Quizzes, build_quizzes
-from bot.domain.arrivals import Found
 from bot.domain.digests import Digest
+from bot.domain.files import FoundFile
 from bot.domain.subscriptions import ChannelKind, Subscriber
 from bot.pipeline.alarms import AlarmDesk
 from bot.pipeline.dispatch import Dispatcher
-from bot.pipeline.feeds import FeedDesk, Site
+from bot.pipeline.feeds import FeedBuilder, Site
 from bot.pipeline.herald import Telling
 from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ingest import Ingest
@@ -35,21 +35,6 @@ _DATE_WITHIN = 16_384
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FolderFile:
-    """A found file as the ingest takes it."""
-
-    found: Found
-    max_bytes: int
-
-    @property
-    def name(self) -> str:
-        return self.found.name
-
-    def read(self) -> bytes:
-        return read_bytes(self.found, max_bytes=self.max_bytes)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class House:
     """Everything that works on one state."""
 
@@ -59,7 +44,7 @@ class House:
     roster: Roster
     packer: Packer
     ingest: Ingest
-    feeds: FeedDesk
+    feeds: FeedBuilder
     feed_writer: FeedWriter
     publishers: Mapping[ChannelKind, Publisher]
     dispatcher: Dispatcher
@@ -75,7 +60,7 @@ class House:
         self.roster.keep_index()
         self.store.close()
 
-    def files(self, found: Sequence[Found]) -> list[FolderFile]:
+    def files(self, found: Sequence[FoundFile]) -> list[FolderFile]:
         """Found files as the ingest takes them."""
         return [FolderFile(found=one, max_bytes=self.settings.max_bytes) for one in found]
 
@@ -98,7 +83,7 @@ def build(
     store = Store(state_url or settings.state)
     kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
     roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
-    feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
+    feeds = FeedBuilder(store.shelf, store.tokens, roster, _site(settings))
     second = opinions(settings, answered)
     answer_quiz = second or answered
     packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)

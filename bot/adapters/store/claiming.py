@@ -87,7 +87,7 @@ class _Row(NamedTuple):
 
     seq: int
     target: int
-    subscriber_number: int
+    subscriber_id: int
     code: int
     part: str
     batch: int | None
@@ -206,7 +206,7 @@ def _take(
                 one.number,
                 one.batch,
                 place.number,
-                rows[0].subscriber_number,
+                rows[0].subscriber_id,
                 rows[0].code,
                 micros(one.created_at),
             )

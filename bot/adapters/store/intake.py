@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, func, or_, select
 from bot.adapters.paper_codec import paper_of, paper_text
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.fanouts import since
+from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.noticing import on_papers
-from bot.adapters.store.numbers import numbers_of_deliveries
 from bot.adapters.store.planning import Planning
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
@@ -196,7 +196,7 @@ class StoredTransaction:
 
     def planned(self, keys: Iterable[str]) -> dict[str, State]:
         found: dict[str, State] = {}
-        numbers = numbers_of_deliveries(self._connection, keys)
+        numbers = delivery_ids(self._connection, keys)
         named = {seq: key for key, seq in numbers.items()}
         for chunk in chunks(named):
             query = select(deliveries.c.seq, deliveries.c.state).where(deliveries.c.seq.in_(chunk))

@@ -11,8 +11,8 @@ from bot.adapters.glance_papers import first_day
 from bot.adapters.paper_codec import paper_of, searchable
 from bot.adapters.store.columns import moment_of
 from bot.adapters.store.engine import reading
+from bot.adapters.store.ids import subscriber_id
 from bot.adapters.store.noticing import of_subscriber_on
-from bot.adapters.store.numbers import subscriber_number
 from bot.adapters.store.rows import ROWS, key_of
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
@@ -119,7 +119,7 @@ def _newest_day(connection: Connection) -> dt.date | None:
 
 def _deliveries(connection: Connection, subscriber: str, ids: list[PaperId]) -> Iterator[Any]:
     yield from connection.execute(
-        ROWS.where(deliveries.c.subscriber == subscriber_number(subscriber), papers.c.id.in_(ids))
+        ROWS.where(deliveries.c.subscriber == subscriber_id(subscriber), papers.c.id.in_(ids))
     )
 
 

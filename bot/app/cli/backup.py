@@ -21,7 +21,7 @@ def backup(
     To restore it: stop paperboy, put the copy in the place of the state, and remove the state's -wal and
     -shm files.
     """
-    from bot.adapters.store.backup import back_up
+    from bot.adapters.store.maintenance import back_up
 
     settings = load_only_settings(context, config)
     state = settings.sqlite_file

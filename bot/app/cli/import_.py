@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bot.app.config.settings import Settings
     from bot.app.wiring import House
-    from bot.domain.arrivals import Found, Skipped
+    from bot.domain.files import FoundFile, Skipped
     from bot.pipeline.ingest import Taken
 
 NEEDS_A_LOOK = 1
@@ -74,23 +74,23 @@ def import_(
     return NEEDS_A_LOOK if _unusable(total) else 0
 
 
-def _look(folder: Path, settings: "Settings") -> "tuple[list[Found], list[Skipped]]":
+def _look(folder: Path, settings: "Settings") -> "tuple[list[FoundFile], list[Skipped]]":
     """The folder's files. The folder's name is part of theirs, so they differ from files in watched folders."""
-    from bot.adapters.folders import look
-    from bot.domain.arrivals import Found
+    from bot.adapters.folders import scan
+    from bot.domain.files import FoundFile
 
     root = folder.resolve()
-    files: list[Found] = []
+    files: list[FoundFile] = []
     skipped: list[Skipped] = []
-    for entry in look([root], max_bytes=settings.max_bytes, base=settings.base):
-        if isinstance(entry, Found):
+    for entry in scan([root], max_bytes=settings.max_bytes, base=settings.base):
+        if isinstance(entry, FoundFile):
             files.append(replace(entry, name=f"{plain(root.name)}/{entry.name}"))
         else:
             skipped.append(entry)
     return files, skipped
 
 
-def _ingest(house: "House", files: "Sequence[Found]", total: "Taken") -> None:
+def _ingest(house: "House", files: "Sequence[FoundFile]", total: "Taken") -> None:
     from bot.pipeline.roster import note_alike
 
     newest_first = sorted(house.files(files), key=lambda file: file.name, reverse=True)
@@ -110,7 +110,7 @@ def _unusable(taken: "Taken") -> list[tuple[str, str]]:
     return [(name, what) for name, line, what in taken.problems if not line]
 
 
-def _say(files: "Sequence[Found]", taken: "Taken", skipped: "Sequence[Skipped]") -> None:
+def _say(files: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skipped]") -> None:
     for entry in skipped:
         typer.echo(f"skipped {plain(entry.name)}: {plain(entry.what)}", err=True)
     unusable = _unusable(taken)
@@ -132,7 +132,7 @@ def _say(files: "Sequence[Found]", taken: "Taken", skipped: "Sequence[Skipped]")
     )
 
 
-def _json(files: "Sequence[Found]", taken: "Taken", skipped: "Sequence[Skipped]") -> dict[str, Any]:
+def _json(files: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skipped]") -> dict[str, Any]:
     return {
         "files": len(files),
         "digests": taken.digests,

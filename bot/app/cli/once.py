@@ -29,9 +29,9 @@ from bot.domain.errors import DigestError, StateError, UsageError
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
     from bot.app.wiring import House
-    from bot.domain.arrivals import Found, Skipped
     from bot.domain.delivery import Parcel, Receipt
     from bot.domain.feeds import Feed
+    from bot.domain.files import FoundFile, Skipped
     from bot.domain.subscriptions import ChannelKind, Subscriber
     from bot.pipeline.ingest import Taken
 
@@ -87,7 +87,7 @@ def once(
 class Looked:
     """The files in the watched folders now."""
 
-    whole: "tuple[Found, ...]"
+    whole: "tuple[FoundFile, ...]"
     """Stable files, to be read."""
     skipped: "tuple[Skipped, ...]"
     still_written: int
@@ -106,23 +106,23 @@ class Done:
 def look_around(settings: "Settings") -> Looked:
     """The files in the watched folders; blocks up to 10 seconds for files that are still being written."""
     from bot.adapters.clock import SystemClock
-    from bot.adapters.folders import look
-    from bot.domain.arrivals import Found, Settling, Skipped
+    from bot.adapters.folders import scan
+    from bot.domain.files import FileStabilizer, FoundFile, Skipped
 
     clock = SystemClock()
-    settling = Settling(
+    stabilizer = FileStabilizer(
         timedelta(seconds=settings.watch.settle_seconds), trust_times=not settings.watch.polling
     )
     give_up = clock.now() + _PATIENCE
-    whole: dict[str, Found] = {}
+    whole: dict[str, FoundFile] = {}
     while True:
-        entries = tuple(look(settings.watch.folders, max_bytes=settings.max_bytes, base=settings.base))
-        settled = settling.see((entry for entry in entries if isinstance(entry, Found)), clock.now())
-        whole.update({file.name: file for file in settled.whole})
-        if settled.look_again_at is None or clock.now() >= give_up:
+        entries = tuple(scan(settings.watch.folders, max_bytes=settings.max_bytes, base=settings.base))
+        result = stabilizer.see((entry for entry in entries if isinstance(entry, FoundFile)), clock.now())
+        whole.update({file.name: file for file in result.files})
+        if result.next_scan_at is None or clock.now() >= give_up:
             skipped = tuple(entry for entry in entries if isinstance(entry, Skipped))
-            return Looked(whole=tuple(whole.values()), skipped=skipped, still_written=settled.waiting)
-        time.sleep(max((settled.look_again_at - clock.now()).total_seconds(), 0.01))
+            return Looked(whole=tuple(whole.values()), skipped=skipped, still_written=result.waiting)
+        time.sleep(max((result.next_scan_at - clock.now()).total_seconds(), 0.01))
 
 
 def settled_before(settings: "Settings", config: Path, looked: Looked) -> bool:
@@ -165,13 +165,12 @@ async def run_once(house: "House", looked: Looked) -> Done:
 
     from bot.app.gone import forget_gone
     from bot.app.service import take_in
-    from bot.pipeline.departures import forget_feeds
-    from bot.pipeline.upkeep import mind_the_clock
+    from bot.pipeline.feeds import remove_orphan_feeds
 
     taken = await asyncio.to_thread(take_in, house, looked.whole)
     await asyncio.to_thread(forget_gone, house)
-    await asyncio.to_thread(mind_the_clock, house.store.waits, house.clock.now())
-    await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.audience, house.feed_writer)
+    await asyncio.to_thread(house.store.maintenance.clamp_delays, house.clock.now())
+    await asyncio.to_thread(remove_orphan_feeds, house.store.intake, house.roster.audience, house.feed_writer)
     await asyncio.to_thread(house.quizzes.look_after, house.clock.now())
     ends: Counter[str] = Counter()
     give_up = house.clock.now() + _LONGEST
@@ -329,12 +328,12 @@ def _say_done(
 
 
 def _say_skipped(settings: "Settings", looked: Looked, *, verbose: int) -> None:
-    from bot.domain.arrivals import USUAL
+    from bot.domain.files import EXPECTED_SKIPS
 
     for folder in settings.watch.folders:
         if not folder.is_dir():
             typer.echo(f"the watched folder {plain(str(folder))} is not there", err=True)
-    expected = () if verbose else (*USUAL, "missing")
+    expected = () if verbose else (*EXPECTED_SKIPS, "missing")
     for file in looked.skipped:
         if file.reason not in expected:
             typer.echo(f"skipped {plain(file.name)}: {plain(file.what)}", err=True)

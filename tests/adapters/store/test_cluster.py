@@ -20,7 +20,7 @@ async def work():
     print("leads", flush=True)
     await asyncio.Event().wait()
 
-asyncio.run(Store(sys.argv[1]).leadership.lead("telegram updates", work))
+asyncio.run(Store(sys.argv[1]).leader_election.lead("telegram updates", work))
 """
 
 
@@ -39,10 +39,10 @@ async def test_a_second_one_waits_until_the_first_is_done(database: Database) ->
         working.append(name)
         await done.wait()
 
-    first = asyncio.create_task(one.leadership.lead("telegram updates", lambda: work("first")))
+    first = asyncio.create_task(one.leader_election.lead("telegram updates", lambda: work("first")))
     await until(lambda: working)
-    second = asyncio.create_task(other.leadership.lead("telegram updates", lambda: work("second")))
-    elsewhere = asyncio.create_task(other.leadership.lead("upkeep", lambda: work("elsewhere")))
+    second = asyncio.create_task(other.leader_election.lead("telegram updates", lambda: work("second")))
+    elsewhere = asyncio.create_task(other.leader_election.lead("upkeep", lambda: work("elsewhere")))
     await until(lambda: len(working) == 2)
     await asyncio.sleep(0.1)
     assert working == ["first", "elsewhere"]
@@ -66,7 +66,7 @@ async def test_who_is_killed_is_followed_within_five_seconds(database: Database)
     async def work() -> None:
         got.append(time.monotonic())
 
-    mine = asyncio.create_task(store.leadership.lead("telegram updates", work))
+    mine = asyncio.create_task(store.leader_election.lead("telegram updates", work))
     await asyncio.sleep(0.3)
     assert not got
     killed = time.monotonic()
@@ -84,7 +84,7 @@ async def test_a_state_in_memory_is_its_owners_alone() -> None:
     async def work() -> None:
         done.append(True)
 
-    await store.leadership.lead("upkeep", work)
+    await store.leader_election.lead("upkeep", work)
     store.close()
     assert done
 
@@ -95,11 +95,11 @@ async def test_a_file_system_without_locks_is_said_and_no_hindrance(
     def no_locks(*_: object) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr("bot.adapters.store.leadership.fcntl.flock", no_locks)
+    monkeypatch.setattr("bot.adapters.store.cluster.fcntl.flock", no_locks)
     store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
 
     async def work() -> None: ...
 
-    await store.leadership.lead("upkeep", work)
+    await store.leader_election.lead("upkeep", work)
     store.close()
     assert "leader.no_locks" in [record.msg for record in caplog.records]

@@ -1,4 +1,4 @@
-"""Which files are whole, which are passed over, and what they are called."""
+"""Files: which are stable, which are skipped, and how they are named."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.arrivals import (
+from bot.domain.files import (
     LONGEST_NAME,
-    Found,
-    SaidOnce,
-    Settling,
+    FileSignature,
+    FileStabilizer,
+    FoundFile,
+    SkipLog,
     Skipped,
     SkipReason,
-    Stamp,
-    passed_over,
-    prefixes,
+    name_prefixes,
+    skip_reason,
     source_name,
 )
 
@@ -26,10 +26,10 @@ STILL = timedelta(seconds=0.3)
 MOMENT = timedelta(microseconds=1)
 
 
-def found(name: str = "a.md", *, changed: datetime = NOW, size: int = 10, inode: int = 1) -> Found:
+def found(name: str = "a.md", *, changed: datetime = NOW, size: int = 10, inode: int = 1) -> FoundFile:
     nanoseconds = (changed - datetime(1970, 1, 1, tzinfo=UTC)) // MOMENT * 1000
-    stamp = Stamp(device=1, inode=inode, size=size, mtime_ns=0, ctime_ns=nanoseconds)
-    return Found(folder=Path("/watched"), relative=name, name=name, stamp=stamp)
+    signature = FileSignature(device=1, inode=inode, size=size, mtime_ns=0, ctime_ns=nanoseconds)
+    return FoundFile(folder=Path("/watched"), relative=name, name=name, signature=signature)
 
 
 def skipped(name: str, reason: SkipReason, changed: datetime | None = None) -> Skipped:
@@ -38,109 +38,109 @@ def skipped(name: str, reason: SkipReason, changed: datetime | None = None) -> S
 
 def test_a_file_that_was_still_for_long_enough_is_whole_at_the_first_look():
     old = found(changed=NOW - STILL)
-    settled = Settling(STILL).see([old], NOW)
-    assert settled.whole == (old,)
-    assert settled.look_again_at is None
+    result = FileStabilizer(STILL).see([old], NOW)
+    assert result.files == (old,)
+    assert result.next_scan_at is None
 
 
 def test_a_new_file_waits_until_it_was_still_for_long_enough():
-    settling = Settling(STILL)
+    stabilizer = FileStabilizer(STILL)
     file = found(changed=NOW)
-    first = settling.see([file], NOW)
-    assert first.whole == ()
+    first = stabilizer.see([file], NOW)
+    assert first.files == ()
     assert first.waiting == 1
-    assert first.look_again_at == NOW + STILL
-    assert settling.see([file], NOW + STILL - MOMENT).whole == ()
-    assert settling.see([file], NOW + STILL).whole == (file,)
+    assert first.next_scan_at == NOW + STILL
+    assert stabilizer.see([file], NOW + STILL - MOMENT).files == ()
+    assert stabilizer.see([file], NOW + STILL).files == (file,)
 
 
 def test_a_slow_writer_starts_the_wait_again_with_each_write():
-    settling = Settling(STILL)
+    stabilizer = FileStabilizer(STILL)
     moment = NOW
     for size in range(1, 20):
         moment += STILL / 2
-        assert settling.see([found(changed=moment, size=size)], moment).whole == ()
-    assert settling.see([found(changed=moment, size=19)], moment + STILL).whole != ()
+        assert stabilizer.see([found(changed=moment, size=size)], moment).files == ()
+    assert stabilizer.see([found(changed=moment, size=19)], moment + STILL).files != ()
 
 
 def test_a_whole_file_is_handed_on_once():
-    settling = Settling(STILL)
+    stabilizer = FileStabilizer(STILL)
     file = found(changed=NOW - STILL)
-    assert settling.see([file], NOW).whole
-    assert settling.see([file], NOW + timedelta(days=1)).whole == ()
+    assert stabilizer.see([file], NOW).files
+    assert stabilizer.see([file], NOW + timedelta(days=1)).files == ()
 
 
 @pytest.mark.parametrize("other", [{"size": 11}, {"inode": 2}, {"changed": NOW}])
 def test_a_file_that_changed_in_any_way_is_handed_on_again(other):
-    settling = Settling(STILL)
-    settling.see([found(changed=NOW - STILL)], NOW)
+    stabilizer = FileStabilizer(STILL)
+    stabilizer.see([found(changed=NOW - STILL)], NOW)
     changed = found(**{"changed": NOW - STILL, **other})
-    assert settling.see([changed], NOW + STILL).whole == (changed,)
+    assert stabilizer.see([changed], NOW + STILL).files == (changed,)
 
 
 def test_a_file_that_could_not_be_used_is_handed_on_again_at_the_next_look():
-    settling = Settling(STILL)
+    stabilizer = FileStabilizer(STILL)
     file = found(changed=NOW - STILL)
-    settling.see([file], NOW)
-    settling.again(file)
-    assert settling.see([file], NOW).whole == (file,)
+    stabilizer.see([file], NOW)
+    stabilizer.report_again(file)
+    assert stabilizer.see([file], NOW).files == (file,)
 
 
 def test_a_file_that_went_is_forgotten_and_may_come_again():
-    settling = Settling(STILL)
+    stabilizer = FileStabilizer(STILL)
     file = found(changed=NOW - STILL)
-    settling.see([file], NOW)
-    settling.see([], NOW)
-    settling.again(file)
-    assert settling.see([file], NOW).whole == (file,)
+    stabilizer.see([file], NOW)
+    stabilizer.see([], NOW)
+    stabilizer.report_again(file)
+    assert stabilizer.see([file], NOW).files == (file,)
 
 
 def test_a_file_whose_time_lies_in_the_future_is_judged_by_the_looks():
-    settling = Settling(STILL)
+    stabilizer = FileStabilizer(STILL)
     file = found(changed=NOW + timedelta(hours=5))
-    assert settling.see([file], NOW).look_again_at == NOW + STILL
-    assert settling.see([file], NOW + STILL).whole == (file,)
+    assert stabilizer.see([file], NOW).next_scan_at == NOW + STILL
+    assert stabilizer.see([file], NOW + STILL).files == (file,)
 
 
 def test_where_times_are_not_trusted_an_old_file_is_seen_twice():
-    settling = Settling(STILL, trust_times=False)
+    stabilizer = FileStabilizer(STILL, trust_times=False)
     file = found(changed=NOW - timedelta(days=1))
-    assert settling.see([file], NOW).whole == ()
-    assert settling.see([file], NOW + STILL).whole == (file,)
+    assert stabilizer.see([file], NOW).files == ()
+    assert stabilizer.see([file], NOW + STILL).files == (file,)
 
 
 def test_a_clock_that_was_set_back_does_not_make_a_file_wait_for_the_hour_again():
-    settling = Settling(STILL)
+    stabilizer = FileStabilizer(STILL)
     file = found(changed=NOW)
-    settling.see([file], NOW)
+    stabilizer.see([file], NOW)
     earlier = NOW - timedelta(hours=1)
-    assert settling.see([file], earlier).look_again_at == earlier + STILL
-    assert settling.see([file], earlier + STILL).whole == (file,)
+    assert stabilizer.see([file], earlier).next_scan_at == earlier + STILL
+    assert stabilizer.see([file], earlier + STILL).files == (file,)
 
 
 def test_the_next_look_is_due_when_the_first_of_the_waiting_may_be_whole():
     files = [found("a", changed=NOW), found("b", changed=NOW - STILL / 2), found("c", changed=NOW - STILL)]
-    settled = Settling(STILL).see(files, NOW)
-    assert [file.name for file in settled.whole] == ["c"]
-    assert settled.waiting == 2
-    assert settled.look_again_at == NOW + STILL / 2
+    result = FileStabilizer(STILL).see(files, NOW)
+    assert [file.name for file in result.files] == ["c"]
+    assert result.waiting == 2
+    assert result.next_scan_at == NOW + STILL / 2
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 400)), max_size=30))
 def test_each_state_of_a_file_that_lasts_is_handed_on_exactly_once(looks):
     """Whatever the looks and writes: what stays still is handed on, once, and never sooner than `STILL`."""
-    settling, moment, changed, version = Settling(STILL), NOW, NOW, 1
+    stabilizer, moment, changed, version = FileStabilizer(STILL), NOW, NOW, 1
     handed: list[tuple[int, datetime]] = []
     for write, milliseconds in looks:
         moment += timedelta(milliseconds=milliseconds)
         if write == 0:
             version, changed = version + 1, moment
-        for file in settling.see([found(changed=changed, size=version)], moment).whole:
+        for file in stabilizer.see([found(changed=changed, size=version)], moment).files:
             assert moment - changed >= STILL
             handed.append((file.size, moment))
     handed += [
         (file.size, moment)
-        for file in settling.see([found(changed=changed, size=version)], moment + STILL).whole
+        for file in stabilizer.see([found(changed=changed, size=version)], moment + STILL).files
     ]
     sizes = [size for size, _ in handed]
     assert sizes == sorted(set(sizes))
@@ -154,31 +154,31 @@ def test_a_found_file_knows_its_place_and_measure():
 
 
 def test_what_is_skipped_is_said_once_and_again_when_it_came_back():
-    said = SaidOnce()
+    skip_log = SkipLog()
     link = skipped("a", "link")
-    assert said.news([link], NOW) == (link,)
-    assert said.news([link], NOW) == ()
-    assert said.news([], NOW) == ()
-    assert said.news([link], NOW) == (link,)
+    assert skip_log.new([link], NOW) == (link,)
+    assert skip_log.new([link], NOW) == ()
+    assert skip_log.new([], NOW) == ()
+    assert skip_log.new([link], NOW) == (link,)
 
 
 def test_another_reason_is_news():
-    said = SaidOnce()
-    said.news([skipped("a", "link")], NOW)
-    assert said.news([skipped("a", "too_large")], NOW)
+    skip_log = SkipLog()
+    skip_log.new([skipped("a", "link")], NOW)
+    assert skip_log.new([skipped("a", "too_large")], NOW)
 
 
 def test_an_empty_file_is_news_only_when_it_stays_empty():
-    said = SaidOnce()
+    skip_log = SkipLog()
     empty = skipped("a", "empty", NOW)
-    assert said.news([empty], NOW + timedelta(seconds=59)) == ()
-    assert said.news([empty], NOW + timedelta(seconds=60)) == (empty,)
-    assert said.news([skipped("b", "empty")], NOW) != ()
+    assert skip_log.new([empty], NOW + timedelta(seconds=59)) == ()
+    assert skip_log.new([empty], NOW + timedelta(seconds=60)) == (empty,)
+    assert skip_log.new([skipped("b", "empty")], NOW) != ()
 
 
 @pytest.mark.parametrize("name", [".hidden", ".", ".2025-09-18.md.swp", ".rsync-part.Xy12"])
 def test_dot_names_are_hidden(name):
-    assert passed_over(name) == "hidden"
+    assert skip_reason(name) == "hidden"
 
 
 @pytest.mark.parametrize(
@@ -186,14 +186,14 @@ def test_dot_names_are_hidden(name):
     ["a.md~", "a.tmp", "a.md.part", "A.CRDOWNLOAD", "x.swp", "#a.md#", "~$a.docx", "a.filepart", "a\n.tmp"],
 )
 def test_names_that_writers_use_for_half_a_file_are_temporary(name):
-    assert passed_over(name) == "temporary"
+    assert skip_reason(name) == "temporary"
 
 
 @pytest.mark.parametrize(
     "name", ["a.md", "tmp", "tmp.md", "a~b.md", "#1.md", "part.html", "2025-09-18.part.md", "swp"]
 )
 def test_ordinary_names_are_looked_into(name):
-    assert passed_over(name) is None
+    assert skip_reason(name) is None
 
 
 def test_a_source_name_is_the_way_from_the_folder():
@@ -243,9 +243,9 @@ def test_long_names_that_differ_in_the_middle_stay_different():
     ],
 )
 def test_folders_after_the_first_put_their_name_before_their_files(folders, expected):
-    assert prefixes([Path(folder) for folder in folders]) == expected
+    assert name_prefixes([Path(folder) for folder in folders]) == expected
 
 
 def test_one_more_folder_at_the_end_renames_nothing():
     folders = [Path("/a/digests"), Path("/b/digests"), Path("/c/other")]
-    assert prefixes(folders)[:2] == prefixes(folders[:2])
+    assert name_prefixes(folders)[:2] == name_prefixes(folders[:2])
