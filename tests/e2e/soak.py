@@ -22,9 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.app.cli.replay import replay
 from bot.app.replay.fakes import LoopClock, VirtualLoop
-from bot.app.replay.scenario import prepare
+from bot.app.replay.scenario import prepare, replay
 from bot.domain.routing import question_part
 from tests.builders import NOW, a_quiz
 from tests.conftest import ROOT

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.cli.replay import replay
-from bot.app.replay.scenario import Scenario, prepare
+from bot.app.replay.scenario import Scenario, prepare, replay
 from bot.domain.audience import Audience
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import UsageError
