@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from bot.adapters.paper_codec import paper_of, searchable
-from bot.adapters.store_version import HEAD
+from bot.adapters.store.schema import HEAD
 from bot.pipeline.ports import Sifted
 
 _NEWEST = "SELECT max(date) FROM digests"

@@ -1,19 +1,15 @@
 """One pass: read what is in the folders now, send all that is due, stop."""
 
-import hashlib
+import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot import __version__
 from bot.adapters.clock import SystemClock
-from bot.adapters.folders import fingerprint, look, read_bytes
-from bot.adapters.glance import nothing_to_do
+from bot.adapters.folders import look
 from bot.domain.arrivals import Found, Settling, Skipped
-from bot.domain.errors import DigestError
 
 if TYPE_CHECKING:
     from bot.app.config.settings_model import Settings
@@ -62,38 +58,8 @@ def look_around(settings: "Settings") -> Looked:
         time.sleep(max((settled.look_again_at - clock.now()).total_seconds(), 0.01))
 
 
-def settled_before(settings: "Settings", config: Path, looked: Looked) -> bool:
-    """True where a glance at the state shows that this pass would change nothing."""
-    state = settings.sqlite_file
-    if state is None or looked.still_written or not settings.atom.folder.is_dir():
-        return False
-    hashes: dict[str, str] = {}
-    for found in looked.whole:
-        try:
-            hashes[found.name] = fingerprint(read_bytes(found, max_bytes=_max_bytes(settings)))
-        except DigestError:
-            return False
-    return nothing_to_do(
-        state,
-        files=hashes,
-        configuration=configuration(settings, config),
-        now=SystemClock().now(),
-    )
-
-
-def configuration(settings: "Settings", config: Path) -> str:
-    """What the outcome of a pass depends on besides the folders: both files and this program."""
-    parts = hashlib.sha256(f"{__version__}\0{settings.model_dump_json()}\0".encode())
-    for path in (config, settings.subscriptions):
-        parts.update(path.read_bytes() if path.is_file() else b"-")
-        parts.update(b"\0")
-    return parts.hexdigest()
-
-
 async def run_once(house: "House", looked: Looked) -> Done:
     """Take in what is there and send all that is due, keeping each channel's pace."""
-    import asyncio  # a pass with nothing to do ends before it needs this
-
     from bot.app.gone import forget_gone
     from bot.app.service import take_in
     from bot.pipeline.departures import forget_feeds

@@ -88,10 +88,8 @@ def _near(path: Path) -> str:
         return str(path)
 
 
-def done_lines(done: "Done | None", looked: "Looked") -> list[str]:
+def done_lines(done: "Done", looked: "Looked") -> list[str]:
     """What `once` says."""
-    if done is None:
-        return [f"nothing new in {counted(len(looked.whole), 'file')}, nothing due"]
     taken, ends = done.taken, done.ends
     lines = [
         f"{counted(taken.digests, 'new digest')} of {counted(len(looked.whole), 'file')}: "
@@ -113,22 +111,21 @@ def problem_lines(taken: "Taken") -> list[str]:
     return [plain(f"{name}:{line}: {what}") for name, line, what in taken.problems]
 
 
-def problems_json(taken: "Taken | None") -> list[dict[str, str | int]]:
+def problems_json(taken: "Taken") -> list[dict[str, str | int]]:
     """The same for machines."""
-    problems = taken.problems if taken else ()
-    return [{"file": name, "line": line, "what": what} for name, line, what in problems]
+    return [{"file": name, "line": line, "what": what} for name, line, what in taken.problems]
 
 
-def done_json(done: "Done | None", looked: "Looked") -> dict[str, Any]:
+def done_json(done: "Done", looked: "Looked") -> dict[str, Any]:
     """The same for machines."""
-    taken = done.taken if done else None
+    taken = done.taken
     return {
         "files": len(looked.whole),
-        "digests": taken.digests if taken else 0,
-        "entries": taken.entries if taken else 0,
-        "new": taken.new if taken else 0,
-        "gained": taken.gained if taken else 0,
-        "deliveries": dict(done.ends) if done else {},
+        "digests": taken.digests,
+        "entries": taken.entries,
+        "new": taken.new,
+        "gained": taken.gained,
+        "deliveries": dict(done.ends),
         "problems": problems_json(taken),
         "skipped": [{"file": one.name, "why": one.what} for one in looked.skipped],
     }

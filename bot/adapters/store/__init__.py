@@ -6,22 +6,19 @@ from datetime import timedelta
 from itertools import count
 
 from bot.adapters.store.bulletins import StoredBulletins
-from bot.adapters.store.engine import PATIENCE, open_engine, writing
+from bot.adapters.store.engine import PATIENCE, open_engine
 from bot.adapters.store.incidents import StoredIncidents
 from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.leadership import StoredLeadership
 from bot.adapters.store.listening import StoredBell
 from bot.adapters.store.operator import OperatedOutbox
 from bot.adapters.store.records import StoredRecords
-from bot.adapters.store.schema import meta
 from bot.adapters.store.shelf import StoredShelf
-from bot.adapters.store.statements import insert
 from bot.adapters.store.study import StoredStudy
 from bot.adapters.store.tokens import StoredTokens
 from bot.adapters.store.updates import StoredUpdates
 from bot.adapters.store.upkeep import StoredUpkeep
 from bot.adapters.store.waits import StoredWaits
-from bot.adapters.store_version import CONFIGURATION
 
 
 class Store:
@@ -53,14 +50,6 @@ class Store:
         self.updates = StoredUpdates(self._engine)
         self.upkeep = StoredUpkeep(self._engine)
         self.waits = StoredWaits(self._engine)
-
-    def remember_configuration(self, fingerprint: str) -> None:
-        """Write down under which configuration everything due was dealt with; see `adapters/glance.py`."""
-        with writing(self._engine) as connection:
-            statement = insert(connection, meta).values(key=CONFIGURATION, value=fingerprint)
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=["key"], set_={"value": fingerprint})
-            )
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
 
-from bot.adapters.store.postgresql import foreign_errors, own_connection
+from bot.adapters.store.engine import foreign_errors, own_connection
 
 _log = logging.getLogger(__name__)
 

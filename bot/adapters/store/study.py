@@ -13,10 +13,21 @@ from bot.adapters.paper_codec import paper_of
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.noticing import of_subscriber_on
 from bot.adapters.store.numbers import target_number
-from bot.adapters.store.schema import NEWEST_FIRST, deliveries, papers, targets, updates
-from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.schema import (
+    NEWEST_FIRST,
+    cards,
+    deliveries,
+    members,
+    papers,
+    poll_states,
+    polls,
+    targets,
+    updates,
+    voters,
+    votes,
+)
+from bot.adapters.store.sql import chunks, insert
 from bot.adapters.store.study_rows import ASKED, asked_of, state_of, votes_where
-from bot.adapters.store.study_schema import cards, members, poll_states, polls, voters, votes
 from bot.adapters.store.studying import AGAIN, StoredStudyTransaction
 from bot.domain.papers import Paper, PaperId
 from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, home_of

@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select
 
 from bot.adapters.paper_codec import question_of
-from bot.adapters.store.schema import batches, subscribers
-from bot.adapters.store.study_schema import polls, votes
+from bot.adapters.store.schema import batches, polls, subscribers, votes
 from bot.domain.papers import PaperId
 from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, home_of
 

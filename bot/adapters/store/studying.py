@@ -12,10 +12,21 @@ from bot.adapters.store.intake import StoredTransaction
 from bot.adapters.store.numbers import numbers_of_deliveries, target_number
 from bot.adapters.store.places import refresh_ready
 from bot.adapters.store.rows import ROWS, key_of
-from bot.adapters.store.schema import NEEDS_A_LOOK, deliveries, papers, targets, updates
-from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.schema import (
+    NEEDS_A_LOOK,
+    cards,
+    deliveries,
+    members,
+    papers,
+    poll_states,
+    polls,
+    targets,
+    updates,
+    voters,
+    votes,
+)
+from bot.adapters.store.sql import chunks, insert
 from bot.adapters.store.study_rows import ASKED, asked_of, state_of, votes_where
-from bot.adapters.store.study_schema import cards, members, poll_states, polls, voters, votes
 from bot.domain.delivery import Delivery, State
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.parts import again_part

@@ -5,11 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Engine, delete, update
 
-from bot.adapters.store.columns import micros
 from bot.adapters.store.engine import writing
-from bot.adapters.store.schema import files, updates
-from bot.adapters.store.statements import Statement, chunks
-from bot.adapters.store_version import STATES
+from bot.adapters.store.schema import STATES, files, micros, updates
+from bot.adapters.store.sql import Statement, chunks
 
 _OLD = Statement(
     "SELECT number FROM batches WHERE created_at < :before AND NOT EXISTS"

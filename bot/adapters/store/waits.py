@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from bot.adapters.store.columns import micros
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.places import hold, refresh_ready
-from bot.adapters.store.statements import Statement
+from bot.adapters.store.schema import micros
+from bot.adapters.store.sql import Statement
 
 _TOO_FAR = Statement(
     "SELECT key FROM targets WHERE wait_until > :longest AND lease_until IS NULL AND NOT EXISTS"

@@ -9,7 +9,6 @@ from bot.app.cli.options import (
     ConfigOption,
     JsonOption,
     VerboseOption,
-    config_path,
     load,
     load_only_settings,
     load_only_subscribers,
@@ -116,12 +115,8 @@ def once(
     verbose += context.obj.verbose
     settings = load_only_settings(context, config)
     looked = passes.look_around(settings)
-    path = config_path(context, config)
-    if not dry_run and passes.settled_before(settings, path, looked):
-        _say_done(None, settings, looked, as_json=as_json, verbose=verbose)
-        return 0
     subscribers = load_only_subscribers(context, config, settings)
-    import asyncio  # a pass with nothing to do ends before it needs this
+    import asyncio
 
     from bot.app import logs, wiring
 
@@ -130,7 +125,6 @@ def once(
         return _rehearsed(settings, subscribers, looked, as_json=as_json, verbose=verbose)
     house = wiring.build(settings, subscribers)
     done = asyncio.run(_pass(house, looked))
-    house.store.remember_configuration(passes.configuration(settings, path))
     code = _verdict(house)
     house.store.close()
     _say_done(done, settings, looked, as_json=as_json, verbose=verbose)
@@ -188,7 +182,7 @@ def _verdict(house: "House") -> int:
 
 
 def _say_done(
-    done: "Done | None", settings: "Settings", looked: "Looked", *, as_json: bool, verbose: int
+    done: "Done", settings: "Settings", looked: "Looked", *, as_json: bool, verbose: int
 ) -> None:
     from bot.app.report import done_json, done_lines
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from bot.adapters.store import Store, engine
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.statements import driver
+from bot.adapters.store.sql import driver
 from bot.domain.errors import StateDamaged, StateError, StateLocked, StateTooNew
 from tests.adapters.store.conftest import LEASE, Database, Hand
 from tests.builders import NOW, a_delivery, a_paper
