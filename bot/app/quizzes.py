@@ -1,13 +1,10 @@
 """Quizzes and the people who answer them: the parts that count, score and bring back."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.app.config.settings_model import Settings
-from bot.app.opinions import Opinions
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.pipeline.parcels import AnswerQuiz
 from bot.pipeline.practice import Practice
@@ -26,8 +23,6 @@ class Quizzes:
     counter: VoteCounter
     desk: StudyDesk
     practice: Practice
-    seek_opinions: Callable[[], int]
-    """Asks for second opinions on what is about to go out, where the settings name a service."""
 
     def look_after(self, now: datetime) -> int:
         """Count what was received, correct what got a key, plan what comes back today; how many rows were planned."""
@@ -42,11 +37,9 @@ def build_quizzes(
     store: "Store",
     roster: Roster,
     answer_quiz: AnswerQuiz,
-    second: Opinions | None = None,
 ) -> Quizzes:
     """The parts over one state."""
     sure = settings.quiz.min_confidence
-    seek = partial(second.seek, store.outbox, store.shelf, roster) if second else None
     return Quizzes(
         counter=VoteCounter(
             store.study,
@@ -65,13 +58,7 @@ def build_quizzes(
             min_confidence=sure,
             per_day=settings.quiz.per_day,
         ),
-        seek_opinions=seek or _nobody,
     )
-
-
-def _nobody() -> int:
-    """Asks nobody."""
-    return 0
 
 
 def _read_vote(body: str) -> Vote | PollState | None:

@@ -13,7 +13,6 @@ from bot.adapters.store import Store
 from bot.app import channels
 from bot.app.answers import answered
 from bot.app.config.settings_model import Settings
-from bot.app.opinions import opinions
 from bot.app.quizzes import Quizzes, build_quizzes
 from bot.domain.arrivals import Found
 from bot.domain.digests import Digest
@@ -101,9 +100,7 @@ def build(
     kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
     roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
     feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
-    second = opinions(settings, answered)
-    answer_quiz = second or answered
-    packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)
+    packer = Packer(store.outbox, store.shelf, store.tokens, roster, answered)
     writer = feed_writer or _feed_folder(settings, clock)
     ways_out = publishers if publishers is not None else channels.publishers(settings)
     alarms = AlarmDesk(store.incidents, roster, settings.source_alarm.to)
@@ -135,8 +132,8 @@ def build(
         alarms=alarms,
         library=ReadingRoom(store.shelf, store.outbox, store.tokens, feeds),
         desk=ChatDesk(store.shelf, store.outbox, packer, roster),
-        quizzes=build_quizzes(settings, store, roster, answer_quiz, second),
-        answer_quiz=answer_quiz,
+        quizzes=build_quizzes(settings, store, roster, answered),
+        answer_quiz=answered,
     )
 
 

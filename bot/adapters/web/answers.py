@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 HTML = "text/html; charset=utf-8"
 ATOM = "application/atom+xml; charset=utf-8"
-TEXT = "text/plain; charset=utf-8"
 
 _WORTH_ZIPPING = 1_000
 

@@ -27,16 +27,11 @@ class Checked:
     """By subscriber's id and subscription's name: its place, with an empty message."""
 
 
-def check_files(
-    config: Path, environ: Mapping[str, str], *, explicit: bool = True
-) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
-    """Every fault of both files, and every warning; UsageError where paperboy.yaml itself cannot be read."""
-    checked = examine(config, environ, explicit=explicit)
-    return checked.faults, checked.warnings
-
-
 def examine(config: Path, environ: Mapping[str, str], *, explicit: bool = True) -> Checked:
-    """The same, with what the files say; one file's faults do not hide the other's."""
+    """Every fault and warning of both files, and what they say; one file's faults do not hide the other's.
+
+    Raises UsageError where paperboy.yaml itself cannot be read.
+    """
     try:
         read = read_settings(config, environ, explicit=explicit)
     except ConfigError as error:

@@ -181,9 +181,7 @@ def _verdict(house: "House") -> int:
     return NEEDS_A_LOOK if needs_a_look(house.store.outbox.counts(house.clock.now())) else 0
 
 
-def _say_done(
-    done: "Done", settings: "Settings", looked: "Looked", *, as_json: bool, verbose: int
-) -> None:
+def _say_done(done: "Done", settings: "Settings", looked: "Looked", *, as_json: bool, verbose: int) -> None:
     from bot.app.report import done_json, done_lines
 
     if as_json:

@@ -37,13 +37,6 @@ def _dns_name(text: str) -> str:
 WebAddress = Annotated[
     str, Parsed(parse_web_address, {"type": "string", "pattern": "^https?://[^/?#@]+[^?#]*$"})
 ]
-OptionalWebAddress = Annotated[
-    str,
-    Parsed(
-        lambda text: parse_web_address(text) if text.strip() else "",
-        {"type": "string", "pattern": "^(https?://[^/?#@]+[^?#]*)?$"},
-    ),
-]
 FeedAuthority = Annotated[
     str, Parsed(parse_feed_authority, {"type": "string", "pattern": r"^[^\sA-Z,]+,\d{4}(-\d\d){0,2}$"})
 ]

@@ -25,7 +25,6 @@ from bot.app.config.settings_fields import (
     FirstRun,
     ListenAddress,
     OnUncertain,
-    OptionalWebAddress,
     Sender,
     StateUrl,
     Transport,
@@ -157,30 +156,6 @@ class Telegram(Section):
         return self.token_file or self.inline_token
 
 
-class SecondOpinion(Section):
-    """A language model that is asked where the built-in one is not sure enough."""
-
-    url: OptionalWebAddress = setting(
-        "",
-        description="An OpenAI-compatible service, like http://127.0.0.1:11434/v1; empty: nobody is asked.",
-    )
-    model: str = setting("", description="The model's name there.")
-    key: Annotated[SecretStr, SecretFile(("quiz", "llm", "key_file"))] = setting(
-        "", alias="key_file", description="A file with the key, where the service wants one."
-    )
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> "SecondOpinion":
-        if bool(self.url) != bool(self.model):
-            missing = "model" if self.url else "url"
-            raise FieldFault(f"llm needs url and model, or none; {missing} is empty", key=missing)
-        return self
-
-    @property
-    def is_on(self) -> bool:
-        return bool(self.url)
-
-
 class Quiz(Section):
     """Quiz polls."""
 
@@ -196,7 +171,6 @@ class Quiz(Section):
         le=100,
         description="So many questions at most come back to a person on one day; 0: none.",
     )
-    llm: SecondOpinion = setting({}, description="A second opinion on answers that are not sure enough.")
 
 
 class SourceAlarm(Section):

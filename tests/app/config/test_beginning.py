@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.cli.check import check_files
+from bot.app.cli.check import examine
 from bot.app.config.beginning import settings_template, write_templates
 from bot.app.config.settings import load_settings
 from bot.app.config.settings_model import Settings
@@ -22,7 +22,8 @@ def test_both_files_work_as_written(tmp_path: Path, folder: str, chat_id: int | 
     (tmp_path / "seeds").mkdir()
     written = write_templates(tmp_path / folder, chat_id=chat_id)
     assert written == [tmp_path / folder / "paperboy.yaml", tmp_path / folder / "subscriptions.yaml"]
-    assert check_files(written[0], {}) == ((), ())
+    checked = examine(written[0], {})
+    assert (checked.faults, checked.warnings) == ((), ())
     settings = load_settings(written[0], {})
     assert settings.subscriptions == written[1]
     (me,) = load_subscribers(settings.subscriptions)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.cli.check import check_files, examine
-from bot.domain.errors import UsageError
+from bot.app.cli.check import examine
+from bot.domain.errors import Fault, UsageError
 
 
 @pytest.fixture
@@ -24,6 +24,12 @@ def write(settings: str | None, subscriptions: str | None) -> Path:
     return Path("config/paperboy.yaml")
 
 
+def check_files(config: Path, *, explicit: bool = True) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
+    """The faults and the warnings of both files."""
+    checked = examine(config, {}, explicit=explicit)
+    return checked.faults, checked.warnings
+
+
 def texts(found: tuple[object, ...]) -> list[str]:
     return [str(one) for one in found]
 
@@ -38,7 +44,7 @@ def test_a_misspelt_key_a_duplicate_key_a_bad_zone_and_a_bad_query_are_four_erro
         "subscribers:\n  - id: alice\n    timezone: Europe/Berlin\n    timezone: UTC\n"
         "  - id: bob\n    timezone: Europe/Berln\n    keywords:\n      - diffusion AND (model\n",
     )
-    faults, _ = check_files(config, {})
+    faults, _ = check_files(config)
     assert texts(faults) == [
         "config/paperboy.yaml:2:3: unknown key 'max_file_mbb'; did you mean 'max_file_mb'?",
         "config/subscriptions.yaml:4:5: duplicate key 'timezone'; it stands in line 3 already",
@@ -54,64 +60,62 @@ def test_the_same_four_in_one_subscriber_are_four_errors_too() -> None:
         "subscribers:\n  - id: alice\n    timezon: UTC\n    daily_limit: 1\n    daily_limit: 2\n"
         "    timezone: Mars/Olympus\n    keywords: [NOT rag]\n",
     )
-    faults, _ = check_files(config, {})
+    faults, _ = check_files(config)
     assert [fault.line for fault in faults] == [3, 5, 6, 7]
 
 
 @pytest.mark.usefixtures("folder")
 def test_sound_files_have_neither_faults_nor_warnings() -> None:
-    assert check_files(write("", PERSON), {}) == ((), ())
+    assert check_files(write("", PERSON)) == ((), ())
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_torn_file_does_not_hide_the_other_ones_faults() -> None:
-    faults, _ = check_files(write("site: {", PERSON.replace("rag", "rag AND")), {})
+    faults, _ = check_files(write("site: {", PERSON.replace("rag", "rag AND")))
     assert [fault.file for fault in faults] == ["config/paperboy.yaml", "config/subscriptions.yaml"]
-    faults, _ = check_files(write("wach: 1", "subscribers: ["), {})
+    faults, _ = check_files(write("wach: 1", "subscribers: ["))
     assert [fault.file for fault in faults] == ["config/paperboy.yaml", "config/subscriptions.yaml"]
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_file_with_too_many_faults_does_not_hide_the_other() -> None:
-    faults, _ = check_files(write("x: 1", "subscribers:\n" + "  - {id: a}\n" * 200), {})
+    faults, _ = check_files(write("x: 1", "subscribers:\n" + "  - {id: a}\n" * 200))
     assert faults[0].file == "config/paperboy.yaml"
     assert len(faults) == 102
-    faults, _ = check_files(write("".join(f"x{n}: 1\n" for n in range(200)), PERSON), {})
+    faults, _ = check_files(write("".join(f"x{n}: 1\n" for n in range(200)), PERSON))
     assert "more than 100 faults" in faults[-1].message
 
 
 @pytest.mark.usefixtures("folder")
 def test_without_any_file_the_defaults_hold_and_it_is_said_that_nobody_gets_anything() -> None:
-    faults, warnings = check_files(Path("config/paperboy.yaml"), {}, explicit=False)
+    faults, warnings = check_files(Path("config/paperboy.yaml"), explicit=False)
     assert faults == ()
     assert texts(warnings) == [
         "config/paperboy.yaml:1:1: config/subscriptions.yaml is not there: nobody gets anything; "
         "`paperboy init` writes it"
     ]
     with pytest.raises(UsageError, match="no such file"):
-        check_files(Path("config/paperboy.yaml"), {})
+        check_files(Path("config/paperboy.yaml"))
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_file_of_subscriptions_that_is_named_but_missing_is_a_fault_where_it_is_named() -> None:
-    faults, _ = check_files(write("subscriptions: other.yaml", None), {})
+    faults, _ = check_files(write("subscriptions: other.yaml", None))
     assert texts(faults) == [
         "config/paperboy.yaml:1:16: other.yaml: no such file; `paperboy init` writes one with comments"
     ]
-    faults, _ = check_files(write("subscriptions: 7", None), {})
+    faults, _ = check_files(write("subscriptions: 7", None))
     assert texts(faults) == [
         "config/paperboy.yaml:1:16: subscriptions must be text, not '7'; put it in quotes"
     ]
     Path("config/subscriptions.yaml").mkdir()
-    (fault,), _ = check_files(write("", None), {})
+    (fault,), _ = check_files(write("", None))
     assert "is a directory" in fault.message
 
 
 @pytest.mark.usefixtures("folder")
 def test_folders_that_are_missing_and_alarms_to_nobody_are_warned_of() -> None:
-    _, warnings = check_files(
-        write("watch: {folders: [seeds, sedes]}\nsource_alarm: {to: [a, A1]}", PERSON), {}
-    )
+    _, warnings = check_files(write("watch: {folders: [seeds, sedes]}\nsource_alarm: {to: [a, A1]}", PERSON))
     assert [(warning.line, warning.column) for warning in warnings] == [(1, 26), (2, 21), (2, 24)]
     assert warnings[2].message == "no subscriber has the id 'A1'; did you mean 'a'?"
 
@@ -119,7 +123,7 @@ def test_folders_that_are_missing_and_alarms_to_nobody_are_warned_of() -> None:
 @pytest.mark.usefixtures("folder")
 def test_an_alarm_to_somebody_with_only_a_feed_is_warned_of() -> None:
     feed_only = "subscribers: [{id: a, channels: [{atom: true}], keywords: [rag]}]"
-    _, warnings = check_files(write("source_alarm: {to: [a]}", feed_only), {})
+    _, warnings = check_files(write("source_alarm: {to: [a]}", feed_only))
     assert warnings[0].message == (
         "a would not hear of it: alarms go by telegram or email, never into a feed"
     )

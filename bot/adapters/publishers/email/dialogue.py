@@ -6,15 +6,11 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from bot.adapters.presentation import shown
 from bot.adapters.publishers.email.replies import Phase, refusal
 from bot.adapters.publishers.email.server import SmtpServer
 from bot.domain.errors import ChannelDown, NotSent, OutcomeUnknown, TryLater
-
-if TYPE_CHECKING:
-    pass
 
 _START_INPUT = 354
 _FIRST_REFUSAL, _FIRST_BEYOND = 400, 600
