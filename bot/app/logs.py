@@ -5,7 +5,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from bot.app.cli.safe import plain
+from bot.domain.text import printable
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -25,9 +25,9 @@ class TextFormat(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC)
-        fields = "".join(f" {name}={plain(str(value))}" for name, value in _fields(record).items())
+        fields = "".join(f" {name}={printable(str(value))}" for name, value in _fields(record).items())
         level = "" if record.levelno <= logging.INFO else f"{record.levelname} "
-        text = f"{moment:%H:%M:%S} {level}{plain(record.getMessage())}{fields}"
+        text = f"{moment:%H:%M:%S} {level}{printable(record.getMessage())}{fields}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot import __version__
-from bot.app.cli.safe import plain
 from bot.app.cli.terminal import counted
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings_model import Settings
@@ -108,7 +108,7 @@ def done_lines(done: "Done", looked: "Looked") -> list[str]:
 
 def problem_lines(taken: "Taken") -> list[str]:
     """What in the files could not be used, a line each."""
-    return [plain(f"{name}:{line}: {what}") for name, line, what in taken.problems]
+    return [printable(f"{name}:{line}: {what}") for name, line, what in taken.problems]
 
 
 def problems_json(taken: "Taken") -> list[dict[str, str | int]]:

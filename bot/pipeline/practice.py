@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.domain.delivery import Delivery, State, delivery_key
 from bot.domain.papers import Paper, PaperId
 from bot.domain.quizzes.parts import again_part
-from bot.domain.quizzes.repair import poll_of
+from bot.domain.quizzes.polls import poll_of
 from bot.domain.quizzes.repetition import comes_back_at
 from bot.domain.quizzes.votes import is_private
 from bot.domain.routing import ONE_QUESTION, question_part

@@ -5,8 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.domain.quizzes.scores import Score, Standing, Totals, leaderboard, score, totals
-from bot.domain.quizzes.topics import TopicScore, by_topic
+from bot.domain.quizzes.scores import (
+    Score,
+    Standing,
+    TopicScore,
+    Totals,
+    by_topic,
+    leaderboard,
+    score,
+    totals,
+)
 from bot.domain.quizzes.votes import Answer, AskedPoll, CastVote, answer_of, belongs, is_private
 from bot.pipeline.ports import Outbox
 from bot.pipeline.ports.study import Study

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.papers import PaperId, Question
-from bot.domain.quizzes.guessing import pick_one
-from bot.domain.quizzes.parts import question_of_part, repeats, shuffle_seed
-from bot.domain.quizzes.repair import poll_of
+from bot.domain.quizzes.answers import pick_one
+from bot.domain.quizzes.parts import question_of_part, repeats
+from bot.domain.quizzes.polls import poll_of, shuffle_seed
 from bot.domain.quizzes.repetition import Attempt, card_of
 from bot.domain.quizzes.votes import (
     AskedPoll,

@@ -11,7 +11,7 @@ from bot.adapters.publishers.telegram.quiz import quiz_poll
 from bot.adapters.store import Store
 from bot.domain.delivery import Delivery, Receipt
 from bot.domain.papers import Edition, Paper, Question
-from bot.domain.quizzes.repair import Poll
+from bot.domain.quizzes.polls import Poll
 from bot.domain.routing import question_part
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.parcels import Packed, Packer

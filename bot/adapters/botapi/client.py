@@ -13,7 +13,7 @@ from bot.adapters.botapi.addresses import Place
 from bot.adapters.botapi.connection import Connection, Timeouts
 from bot.adapters.botapi.messages import Message
 from bot.domain.errors import OutcomeUnknown
-from bot.domain.quizzes.repair import Poll
+from bot.domain.quizzes.polls import Poll
 
 if TYPE_CHECKING:
     from telegram import InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters

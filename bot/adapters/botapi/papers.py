@@ -18,11 +18,10 @@ from bot.adapters.botapi.markup import (
     plain,
 )
 from bot.adapters.botapi.phrases import Phrases
-from bot.adapters.presentation import Piece, Pieces, ShownMatch, marked, shown, shown_matches, web_links
+from bot.domain.card import Piece, Pieces, ShownMatch, marked, shown_matches, web_links
 from bot.domain.delivery import Item
 from bot.domain.papers import Paper, Point
-from bot.domain.plain_text import gist, plain_text
-from bot.domain.quizzes.lengths import cut_to_units
+from bot.domain.text import cut, gist, one_line, plain_text, units
 
 _TITLE, _AUTHOR, _LABEL, _SOURCE = 300, 50, 60, 60
 _GIST, _SHORT_GIST = 400, 180
@@ -89,7 +88,7 @@ class ShownItem:
     def _gist(self, limit: int) -> Markup:
         points = self.paper.edition(self._phrases.language).points
         text = self.paper.summary or (points[0].text if points else "")
-        return self._marked(cut_to_units(shown(gist(text)), limit))
+        return self._marked(cut(one_line(gist(text)), limit, units))
 
     def _why(self) -> Markup:
         told = NOTHING
@@ -115,7 +114,7 @@ def provenance(day: date | None, sources: Iterable[str], phrases: Phrases) -> Ma
 
 def said(text: str, limit: int) -> str:
     """The text as it is meant, on one line, at most `limit` units long."""
-    return cut_to_units(shown(plain_text(text)), limit)
+    return cut(one_line(plain_text(text)), limit, units)
 
 
 def _first_marks(parts: Pieces) -> Pieces:

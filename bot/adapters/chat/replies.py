@@ -7,10 +7,9 @@ from bot.adapters.botapi.markup import Markup, block, bold, code, joined, ours, 
 from bot.adapters.botapi.messages import Message
 from bot.adapters.chat.events import Chat
 from bot.adapters.chat.study import COMMANDS as STUDY_COMMANDS
-from bot.adapters.presentation import shown
 from bot.domain.delivery import Item
-from bot.domain.quizzes.lengths import cut_to_units
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
+from bot.domain.text import cut, one_line, units
 from bot.domain.timing import schedule_text
 from bot.pipeline.ports import Told
 
@@ -92,7 +91,7 @@ def administrators_only() -> Message:
 def unknown(name: str) -> Message:
     """The answer to a command that there is not."""
     return _message(
-        _line("I do not know /", shown(name, _NAME), ". ", ours("/help lists what I understand."))
+        _line("I do not know /", one_line(name, _NAME), ". ", ours("/help lists what I understand."))
     )
 
 
@@ -133,7 +132,7 @@ def _here(subscriber: Subscriber, addresses: Sequence[str]) -> Iterable[tuple[Ch
 
 
 def _cut(text: str, limit: int) -> str:
-    return cut_to_units(shown(text), limit)
+    return cut(one_line(text), limit, units)
 
 
 def _line(*parts: Markup | str) -> Markup:

@@ -7,10 +7,8 @@ from datetime import datetime
 from bot.adapters.botapi.markup import Markup, bold, joined, ours, plain
 from bot.adapters.botapi.messages import Message
 from bot.adapters.chat.events import Command
-from bot.adapters.presentation import shown
-from bot.domain.quizzes.lengths import cut_to_units
-from bot.domain.quizzes.scores import Standing, Totals
-from bot.domain.quizzes.topics import OTHER, TopicScore, weak_topics
+from bot.domain.quizzes.scores import OTHER, Standing, TopicScore, Totals, weak_topics
+from bot.domain.text import cut, one_line, units
 from bot.pipeline.practice import Given, Practice
 from bot.pipeline.study import Board, ScoreSheet, StudyDesk
 
@@ -147,7 +145,7 @@ def totals_text(totals: Totals) -> Message:
 
 
 def _standing(one: Standing, board: Board) -> Markup:
-    name = cut_to_units(shown(board.names.get(one.person, "")), _NAME) or "Somebody"
+    name = cut(one_line(board.names.get(one.person, "")), _NAME, units) or "Somebody"
     place = _MEDALS.get(one.rank, f"{one.rank}.")
     return plain(f"{place} ") + bold(name) + plain(f" – {one.right} of {one.judged}")
 
@@ -157,7 +155,7 @@ def _topics(heading: str, topics: Iterable[TopicScore]) -> Markup:
     if not named or [one.name for one in named] == [OTHER]:
         return plain("")
     lines = (
-        plain(f"• {cut_to_units(shown(one.name), _NAME) or 'other papers'}: {one.right} of {one.judged}")
+        plain(f"• {cut(one_line(one.name), _NAME, units) or 'other papers'}: {one.right} of {one.judged}")
         for one in named
     )
     return joined("\n", (bold(heading), *lines))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.options import ConfigOption, JsonOption, config_path, say_json
-from bot.app.cli.safe import plain
 from bot.app.cli.terminal import people_counted
 from bot.domain.errors import Fault
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOpt
 
 def _say(checked: "Checked", silent: list[Fault]) -> None:
     for fault in checked.faults:
-        typer.echo(plain(str(fault)), err=True)
+        typer.echo(printable(str(fault)), err=True)
     _warn(checked.warnings, "more warnings; `paperboy check --json` lists them all")
     _warn(silent, "more subscriptions matched nothing; `paperboy doctor` lists them all")
     if not checked.faults:
@@ -85,7 +85,7 @@ def _say(checked: "Checked", silent: list[Fault]) -> None:
 def _warn(warnings: "Sequence[Fault]", rest: str) -> None:
     for warning in warnings[:_WARNED]:
         place = f"{warning.file}:{warning.line}:{warning.column}"
-        typer.echo(plain(f"{place}: warning: {warning.message}"), err=True)
+        typer.echo(printable(f"{place}: warning: {warning.message}"), err=True)
     if len(warnings) > _WARNED:
         typer.echo(f"… and {len(warnings) - _WARNED} {rest}", err=True)
 

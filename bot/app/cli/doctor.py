@@ -7,8 +7,8 @@ import typer
 
 from bot.app.cli.opened import opened
 from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
-from bot.app.cli.safe import plain
 from bot.app.cli.terminal import Style, style_of
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,5 +107,5 @@ def doctor_lines(found: "Sequence[Finding]", style: Style) -> list[str]:
 
 
 def _line(one: "Finding", style: Style) -> str:
-    mark, subject = ("!", style.strong(one.subject)) if one.urgent else (" ", plain(one.subject))
-    return f"{mark} {subject}: {plain(one.what)}"
+    mark, subject = ("!", style.strong(one.subject)) if one.urgent else (" ", printable(one.subject))
+    return f"{mark} {subject}: {printable(one.what)}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.options import ConfigOption, JsonOption, VerboseOption, interactive, load, say_json
-from bot.app.cli.safe import plain
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ def import_(
 
     if not folder.is_dir():
         raise UsageError(
-            f"{plain(str(folder))} is no folder; `paperboy import FOLDER` reads a folder of digests"
+            f"{printable(str(folder))} is no folder; `paperboy import FOLDER` reads a folder of digests"
         )
     settings, subscribers = load(context, config)
     logs.start(context.obj.verbose + verbose)
@@ -77,7 +77,7 @@ def _look(folder: Path, settings: "Settings") -> "tuple[list[Found], list[Skippe
     skipped: list[Skipped] = []
     for one in look([root], max_bytes=max_bytes(settings), base=settings.base):
         if isinstance(one, Found):
-            found.append(replace(one, name=f"{plain(root.name)}/{one.name}"))
+            found.append(replace(one, name=f"{printable(root.name)}/{one.name}"))
         else:
             skipped.append(one)
     return found, skipped
@@ -105,10 +105,10 @@ def _unusable(taken: "Taken") -> list[tuple[str, str]]:
 
 def _say(found: "Sequence[Found]", taken: "Taken", skipped: "Sequence[Skipped]") -> None:
     for one in skipped:
-        typer.echo(f"skipped {plain(one.name)}: {plain(one.what)}", err=True)
+        typer.echo(f"skipped {printable(one.name)}: {printable(one.what)}", err=True)
     unusable = _unusable(taken)
     for name, what in unusable[:_NAMED]:
-        typer.echo(plain(what if what.startswith(name) else f"{name}: {what}"), err=True)
+        typer.echo(printable(what if what.startswith(name) else f"{name}: {what}"), err=True)
     if len(unusable) > _NAMED:
         typer.echo(
             f"… and {len(unusable) - _NAMED} more files that cannot be used (--json names them)", err=True

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bot.app.cli.safe import plain
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.domain.papers import PaperId
@@ -21,7 +21,7 @@ def the_subscriber(name: str, subscribers: "Sequence[Subscriber]") -> "Subscribe
         return found
     near = nearest(name, [one.id for one in subscribers])
     hint = f"did you mean {near!r}?" if near else f"known are {_some(subscribers)}"
-    raise UsageError(f"no subscriber has the id {plain(name)!r}; {hint}")
+    raise UsageError(f"no subscriber has the id {printable(name)!r}; {hint}")
 
 
 def _some(subscribers: "Sequence[Subscriber]") -> str:
@@ -37,6 +37,6 @@ def the_paper(text: str) -> "PaperId":
     found = parse_paper_id(text)
     if found is None:
         raise UsageError(
-            f"{plain(text)!r} names no paper; use an id like arxiv:2509.14008, the number alone, or a link"
+            f"{printable(text)!r} names no paper; use an id like arxiv:2509.14008, the number alone, or a link"
         )
     return found

@@ -24,9 +24,9 @@ from bot.app.cli import (
     status,
 )
 from bot.app.cli.options import CONFIG_VARIABLE, Common, JsonOption, VerboseOption, say_json
-from bot.app.cli.safe import plain
 from bot.app.cli.terminal import counted
 from bot.domain.errors import ConfigError, PaperboyError, StateError, UsageError
+from bot.domain.text import printable
 
 WRONG_USAGE = 2
 STATE_UNUSABLE = 3
@@ -133,7 +133,7 @@ def _complain_of_usage(error: typer.TyperException) -> None:
 
 def _complain_of_faults(error: ConfigError) -> None:
     for fault in error.faults[:_FAULTS_SHOWN]:
-        _complain(plain(str(fault)))
+        _complain(printable(str(fault)))
     more = len(error.faults) - _FAULTS_SHOWN
     if more > 0:
         _complain(f"and {counted(more, 'more fault', 'more faults')}; `paperboy check` lists them")

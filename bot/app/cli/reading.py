@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.options import say_json
-from bot.app.cli.safe import plain
 from bot.app.cli.terminal import counted
 from bot.domain.errors import DigestError, NotADigest, UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.domain.digests import Digest
@@ -29,7 +29,9 @@ def read(
     Exit 1 when something in them could not be used, 2 when one is no digest at all.
     """
     if language not in LANGUAGES:
-        raise UsageError(f"--language {plain(language)}: there is no such half; use {' or '.join(LANGUAGES)}")
+        raise UsageError(
+            f"--language {printable(language)}: there is no such half; use {' or '.join(LANGUAGES)}"
+        )
     worst = 0
     for path in _expanded(files):
         worst = max(worst, _read_one(path, language, as_json=as_json))
@@ -50,7 +52,7 @@ def _read_one(path: Path, language: str, *, as_json: bool) -> int:
         digest = read_digest(_content(path), path.name)
     except DigestError as error:
         what = str(error).removeprefix(f"{path.name}: ")
-        typer.echo(f"paperboy: {plain(str(path))}: {plain(what)}", err=True)
+        typer.echo(f"paperboy: {printable(str(path))}: {printable(what)}", err=True)
         return NO_DIGEST
     if as_json:
         say_json(digest_json(digest, language))
@@ -122,10 +124,10 @@ def _show(path: Path, digest: "Digest", language: str) -> None:
     quizzes = sum(len(entry.edition(language).quiz) for entry in digest.entries)
     day = digest.date.isoformat() if digest.date else "no date"
     typer.echo(
-        f"{plain(str(path))}: {digest.kind}, {day}, "
+        f"{printable(str(path))}: {digest.kind}, {day}, "
         f"{counted(len(digest.entries), 'paper')}, {counted(quizzes, 'question')}"
     )
     for entry in digest.entries:
-        typer.echo(f"  {entry.id}  {plain(entry.title)}")
+        typer.echo(f"  {entry.id}  {printable(entry.title)}")
     for problem in digest.problems:
-        typer.echo(f"{plain(str(path))}:{problem.line}: {plain(problem.what)}", err=True)
+        typer.echo(f"{printable(str(path))}:{problem.line}: {printable(problem.what)}", err=True)

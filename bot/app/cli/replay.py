@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.app.cli.options import JsonOption, interactive, say_json
-from bot.app.cli.safe import plain
 from bot.app.cli.terminal import counted, span_text
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.pipeline.replay import Scorecard
@@ -62,5 +62,5 @@ def scorecard_lines(card: "Scorecard") -> list[str]:
         f"repeated   {card.repeated}",
         f"unasked    {card.unasked}",
         f"lost       {card.lost}",
-        *(f"  {plain(what)}" for what in card.worst),
+        *(f"  {printable(what)}" for what in card.worst),
     ]

@@ -14,9 +14,9 @@ from bot.app.cli.options import (
     load_only_subscribers,
     say_json,
 )
-from bot.app.cli.safe import plain
 from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def _roles(only: str, known: tuple[str, ...]) -> tuple[str, ...]:
     roles = tuple(role.strip() for role in only.split(",") if role.strip())
     for role in roles:
         if role not in known:
-            raise UsageError(f"--only {plain(role)}: there is no such role; use {', '.join(known)}")
+            raise UsageError(f"--only {printable(role)}: there is no such role; use {', '.join(known)}")
     if not roles:
         raise UsageError(f"--only needs a role: {', '.join(known)}")
     return roles
@@ -94,7 +94,7 @@ def _able(roles: tuple[str, ...], only: str, settings: "Settings") -> None:
     }
     if all(role in lacking for role in roles):
         why = ", and ".join(lacking[role] for role in roles)
-        raise UsageError(f"--only {plain(only)} would do nothing: {why}")
+        raise UsageError(f"--only {printable(only)} would do nothing: {why}")
 
 
 def once(
@@ -197,10 +197,10 @@ def _say_skipped(settings: "Settings", looked: "Looked", *, verbose: int) -> Non
 
     for folder in settings.watch.folders:
         if not folder.is_dir():
-            typer.echo(f"the watched folder {plain(str(folder))} is not there", err=True)
+            typer.echo(f"the watched folder {printable(str(folder))} is not there", err=True)
     told = () if verbose else (*USUAL, "missing")
     for skipped in (one for one in looked.skipped if one.reason not in told):
-        typer.echo(f"skipped {plain(skipped.name)}: {plain(skipped.what)}", err=True)
+        typer.echo(f"skipped {printable(skipped.name)}: {printable(skipped.what)}", err=True)
 
 
 def demo() -> int:

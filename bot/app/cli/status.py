@@ -8,8 +8,8 @@ import typer
 
 from bot.app.cli.opened import opened
 from bot.app.cli.options import ConfigOption, JsonOption, load, load_only_settings, say_json
-from bot.app.cli.safe import plain
 from bot.app.cli.terminal import counted, span_text
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings_model import Settings
@@ -135,7 +135,7 @@ def failing_places(outbox: "Outbox") -> "dict[str, Row]":
 def unreadable_lines(unreadable: "Mapping[str, str]") -> list[str]:
     """Files in the watched folders that gave no digest, with why."""
     lines = [
-        f"unreadable   {plain(name)}: {plain(why.removeprefix(f'{name}: '))}"
+        f"unreadable   {printable(name)}: {printable(why.removeprefix(f'{name}: '))}"
         for name, why in list(unreadable.items())[:_NAMED]
     ]
     more = len(unreadable) - _NAMED
@@ -158,7 +158,7 @@ def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | Non
 def failing_lines(failing: "Mapping[str, Row]") -> list[str]:
     """The same for people, the oldest first."""
     lines = [
-        f"tried again  {plain(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {plain(row.error or '')}"
+        f"tried again  {printable(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {printable(row.error or '')}"
         for target, row in list(failing.items())[:_NAMED]
     ]
     more = len(failing) - _NAMED
@@ -196,8 +196,8 @@ def untold_json(untold: "Sequence[UntoldBulletin]") -> list[dict[str, str | None
 def untold_lines(untold: "Sequence[UntoldBulletin]") -> list[str]:
     """The same for people."""
     return [
-        f"ALARM        {one.state} to {plain(one.target)}: {plain(one.subject)}"
-        + (f" ({plain(one.error)})" if one.error else "")
+        f"ALARM        {one.state} to {printable(one.target)}: {printable(one.subject)}"
+        + (f" ({printable(one.error)})" if one.error else "")
         for one in untold
     ]
 
@@ -205,7 +205,7 @@ def untold_lines(untold: "Sequence[UntoldBulletin]") -> list[str]:
 def incident_lines(incidents: "Sequence[Incident]") -> list[str]:
     """The same for people."""
     return [
-        f"{'SOURCE' if one.area == 'sources' else 'CHANNEL':<11}  {plain(one.source)}: {one.kind} ({plain(one.what)}), "
+        f"{'SOURCE' if one.area == 'sources' else 'CHANNEL':<11}  {printable(one.source)}: {one.kind} ({printable(one.what)}), "
         f"noticed {one.since:%Y-%m-%d %H:%M} UTC"
         for one in incidents
     ]

@@ -2,18 +2,16 @@
 
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from bot.app.cli.safe import plain
+from bot.domain.text import columns, printable
 
 if TYPE_CHECKING:
     from bot.domain.subscriptions import Subscriber
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_WIDE = frozenset("WF")
 _CONTEXT = 38
 _WINDOW = 100
 """Signs of a query that are shown around a mistake."""
@@ -26,17 +24,17 @@ class Style:
     on: bool = False
 
     def strong(self, text: str) -> str:
-        return f"\x1b[1m{plain(text)}\x1b[0m" if self.on else plain(text)
+        return f"\x1b[1m{printable(text)}\x1b[0m" if self.on else printable(text)
 
     def faint(self, text: str) -> str:
-        return f"\x1b[2m{plain(text)}\x1b[0m" if self.on else plain(text)
+        return f"\x1b[2m{printable(text)}\x1b[0m" if self.on else printable(text)
 
     def marked(self, text: str, words: Iterable[str]) -> str:
         """The text with these words strong, wherever they stand."""
-        wanted = [re.escape(plain(word)) for word in sorted(words, key=len, reverse=True)]
+        wanted = [re.escape(printable(word)) for word in sorted(words, key=len, reverse=True)]
         if not wanted:
-            return plain(text)
-        pieces = re.split(f"({'|'.join(wanted)})", plain(text))
+            return printable(text)
+        pieces = re.split(f"({'|'.join(wanted)})", printable(text))
         return "".join(self.strong(piece) if place % 2 else piece for place, piece in enumerate(pieces))
 
 
@@ -86,7 +84,6 @@ def excerpt(text: str, words: str) -> str:
 def caret(text: str, position: int) -> str:
     """The text on one line, and below it a mark at that character; a long text is cut around it."""
     start = max(position - _WINDOW // 2, 0) if len(text) > _WINDOW else 0
-    shown = plain(text[start : start + _WINDOW])
+    shown = printable(text[start : start + _WINDOW])
     before = ("… " if start else "") + shown[: position - start]
-    ahead = sum(2 if unicodedata.east_asian_width(sign) in _WIDE else 1 for sign in before)
-    return f"  {'… ' if start else ''}{shown}\n  {' ' * ahead}^"
+    return f"  {'… ' if start else ''}{shown}\n  {' ' * columns(before)}^"

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 from bot.app.config.fields import FromEnvironment
 from bot.app.config.yaml_nodes import Document, Plain, Scalar
+from bot.domain.text import UNSAFE
 
 _REFERENCE = re.compile(
     r"\$(?P<escaped>\$)?\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?"
 )
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Substitution:
@@ -49,7 +49,7 @@ class Substitution:
             return self._fault(
                 found, scalar, f"${{{name}}} is not set; set it, or write ${{{name}:-default}}"
             )
-        if _CONTROL.search(value):
+        if UNSAFE.search(value):
             return self._fault(found, scalar, f"${{{name}}} holds control characters or is not UTF-8")
         return value
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.papers import PaperId, Question, folded_title
-from bot.domain.quizzes.repair import Poll
+from bot.domain.quizzes.polls import Poll
 from bot.domain.routing import question_part
 
 

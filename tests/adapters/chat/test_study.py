@@ -14,8 +14,7 @@ from bot.adapters.chat.study import StudyTalk, board_text, score_text
 from bot.adapters.chat.votes import VoteKeeper, read_vote
 from bot.adapters.store import Store
 from bot.domain.errors import DeliveryError, OutcomeUnknown, Refused, TargetGone
-from bot.domain.quizzes.scores import Score, Standing
-from bot.domain.quizzes.topics import TopicScore
+from bot.domain.quizzes.scores import Score, Standing, TopicScore
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.pipeline.study import Board, ScoreSheet
 from tests.adapters.chat.conftest import WAITS, FakeDesk, Talk, until

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.papers import PaperId
-from bot.domain.quizzes.scores import Score, leaderboard, score, streak, totals
-from bot.domain.quizzes.topics import by_topic, weak_topics
+from bot.domain.quizzes.scores import Score, by_topic, leaderboard, score, streak, totals, weak_topics
 from bot.domain.quizzes.votes import Answer, AskedPoll, PollState
 from tests.builders import NOW, a_question
 

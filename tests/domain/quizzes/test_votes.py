@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.papers import PaperId, Question
-from bot.domain.quizzes.repair import poll_of
+from bot.domain.quizzes.polls import poll_of
 from bot.domain.quizzes.votes import (
     AskedPoll,
     CastVote,

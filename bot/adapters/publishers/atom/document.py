@@ -8,10 +8,11 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from bot.adapters.presentation import ShownPaper, paper_url, shown, shown_paper, web_link
 from bot.adapters.wording import wording
+from bot.domain.card import ShownPaper, paper_url, shown_paper, web_link
 from bot.domain.delivery import Item
 from bot.domain.feeds import Feed, FeedEntry
+from bot.domain.text import one_line
 
 if TYPE_CHECKING:
     import jinja2
@@ -85,7 +86,7 @@ def _shell(feed: Feed, newest: datetime) -> bytes:
     """The document without its entries."""
     from feedgen.feed import FeedGenerator
 
-    title = shown(feed.title, 200) or "Paperboy"
+    title = one_line(feed.title, 200) or "Paperboy"
     made = FeedGenerator()
     made.id(feed.id)
     made.title(title)
@@ -117,7 +118,7 @@ def _entry(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
     draft.title(paper.title)
     draft.updated(updated)
     draft.published(entry.published.astimezone(UTC))
-    for name in filter(None, map(shown, entry.paper.authors)):
+    for name in filter(None, map(one_line, entry.paper.authors)):
         draft.author(name=name)
     for match in paper.matches:
         draft.category(term=match.subscription)

@@ -7,10 +7,10 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from bot.adapters.presentation import shown
 from bot.adapters.publishers.email.replies import Phase, refusal
 from bot.adapters.publishers.email.server import SmtpServer
 from bot.domain.errors import ChannelDown, NotSent, OutcomeUnknown, TryLater
+from bot.domain.text import one_line
 
 _START_INPUT = 354
 _FIRST_REFUSAL, _FIRST_BEYOND = 400, 600
@@ -174,4 +174,4 @@ class Dialogue:
         """What the server said, on one line, without our password should it have been repeated."""
         for secret in (self._password, base64.b64encode(self._password.encode()).decode()):
             text = text.replace(secret, "***") if secret else text
-        return shown(text, 300)
+        return one_line(text, 300)

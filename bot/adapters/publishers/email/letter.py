@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from bot.adapters.presentation import ShownPaper, cut, paper_url, shown, shown_paper
 from bot.adapters.publishers.email.questions import ShownQuestion, shown_questions
 from bot.adapters.publishers.email.settings import EmailSettings
 from bot.adapters.wording import Wording, wording
+from bot.domain.card import ShownPaper, paper_url, shown_paper
 from bot.domain.delivery import Parcel
+from bot.domain.text import cut, one_line
 
 _TEXT_LIMIT = 4_000
 _SUBJECT_TITLE = 72
@@ -83,15 +84,15 @@ def letter_for(parcel: Parcel, settings: EmailSettings) -> Letter:
     return Letter(
         subject=_subject(words, titles, count),
         preheader=_preheader(papers, titles),
-        site_title=shown(settings.site_title, 80),
+        site_title=one_line(settings.site_title, 80),
         heading=words.count(count),
         day=words.day(parcel.created_at.astimezone(ZoneInfo(parcel.timezone)).date()),
         stories=_stories(parcel, papers, site_url, words, settings.min_confidence),
         rest=parcel.more,
-        rest_titles=tuple(shown(title, 200) for title in parcel.more_titles[: parcel.more]),
+        rest_titles=tuple(one_line(title, 200) for title in parcel.more_titles[: parcel.more]),
         site_url=site_url + "/",
         why_you=words.why_you.format(
-            address=shown(parcel.target.address, 120),
+            address=one_line(parcel.target.address, 120),
             subscriptions=cut(", ".join(subscriptions) or settings.site_title, 400),
         ),
         unsubscribe_url=f"{site_url}/unsubscribe/{quote(token, safe='')}" if token else None,

@@ -1,12 +1,12 @@
 """The letter as plain text, set for 72 columns."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 
-from bot.adapters.presentation import Pieces, ShownMatch, ShownPoint
 from bot.adapters.publishers.email.letter import Letter, Story
 from bot.adapters.publishers.email.questions import ShownQuestion
+from bot.domain.card import Pieces, ShownMatch, ShownPoint
+from bot.domain.text import columns
 
 _WIDTH = 72
 _INDENT = "   "
@@ -75,9 +75,9 @@ def _point(point: ShownPoint) -> str:
 
 
 def _links(story: Story) -> Iterator[str]:
-    width = max(_columns(name) for name, _ in story.links) + 2
+    width = max(columns(name) for name, _ in story.links) + 2
     for name, url in story.links:
-        yield _INDENT + name + " " * (width - _columns(name)) + url
+        yield _INDENT + name + " " * (width - columns(name)) + url
 
 
 def _rest(letter: Letter) -> str:
@@ -103,23 +103,12 @@ def _joined(pieces: Pieces) -> str:
 def _filled(text: str, *, first: str = _INDENT, rest: str = _INDENT) -> str:
     """The one-line text in lines of at most 72 columns; only what has no place to break is longer."""
     lines: list[str] = []
-    line, width, bare = first, _columns(first), True
+    line, width, bare = first, columns(first), True
     for stretch, blank in _STRETCH.findall(text):
-        columns = len(stretch) if stretch.isascii() else _columns(stretch)
-        if width + columns > _WIDTH and not bare:
+        if width + columns(stretch) > _WIDTH and not bare:
             lines.append(line.rstrip(" "))
             line, width = rest, len(rest)
         line += stretch + blank
-        width += columns + len(blank)
+        width += columns(stretch) + len(blank)
         bare = False
     return "\n".join((*lines, line.rstrip(" ")))
-
-
-def _columns(text: str) -> int:
-    """How wide the text is where letters are all alike: signs of double width count as two, accents as none."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1
-        for sign in text
-    )

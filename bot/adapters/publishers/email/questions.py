@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from bot.adapters.presentation import shown
 from bot.adapters.wording import Wording
 from bot.domain.papers import Question
-from bot.domain.quizzes.parts import shuffle_seed
-from bot.domain.quizzes.repair import clean, poll_of
+from bot.domain.quizzes.polls import clean, poll_of, shuffle_seed
+from bot.domain.text import one_line
 
 _QUESTION, _OPTION = 1_000, 400
 
@@ -44,9 +43,9 @@ def _askable(
         poll = poll_of(question, seed=shuffle_seed(question, target), min_confidence=min_confidence)
         if poll is None:
             continue
-        texts = (shown(clean(question.options[place]), _OPTION) for place in poll.order)
+        texts = (one_line(clean(question.options[place]), _OPTION) for place in poll.order)
         options = tuple(zip(ascii_uppercase, texts, strict=False))
         answer = words.no_key if poll.correct is None else "{}. {}".format(*options[poll.correct])
         if poll.marked_inferred:
             answer += f" ({words.worked_out.format(sure=int((question.confidence or 0) * 100))})"
-        yield shown(clean(question.question), _QUESTION), options, answer
+        yield one_line(clean(question.question), _QUESTION), options, answer

@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from bot.adapters.presentation import shown, web_link
 from bot.adapters.publishers.email.dkim import DkimSigner
+from bot.domain.card import web_link
+from bot.domain.text import one_line
 
 _NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>")
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -29,7 +30,7 @@ class Mailbox:
         name, address = (found["name"], found["address"]) if found else ("", text.strip())
         local, at, domain = address.rpartition("@")
         if not at or "," in name or "\n" in text or "\r" in text:
-            raise ValueError(f"not one mail address: {shown(text, 80)!r}")
+            raise ValueError(f"not one mail address: {one_line(text, 80)!r}")
         try:
             domain = domain.encode("idna").decode("ascii").lower()
         except UnicodeError:
@@ -37,8 +38,8 @@ class Mailbox:
         address = f"{local}@{domain}"
         fits = len(local) <= _LONGEST_LOCAL and len(address) <= _LONGEST_ADDRESS
         if not (fits and _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
-            raise ValueError(f"not a mail address: {shown(text, 80)!r}")
-        return cls(address=address, name=shown(name.strip().strip('"'), 80))
+            raise ValueError(f"not a mail address: {one_line(text, 80)!r}")
+        return cls(address=address, name=one_line(name.strip().strip('"'), 80))
 
     @property
     def domain(self) -> str:
@@ -58,4 +59,4 @@ class EmailSettings:
 
     def __post_init__(self) -> None:
         if web_link(self.site_url) is None:
-            raise ValueError(f"site.url is no http or https address: {shown(self.site_url, 80)!r}")
+            raise ValueError(f"site.url is no http or https address: {one_line(self.site_url, 80)!r}")

@@ -1,12 +1,12 @@
 """Messages and polls as a person would see them, for a terminal and for a browser."""
 
 import html
-import unicodedata
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
 from bot.adapters.botapi.messages import Message
-from bot.domain.quizzes.repair import Poll
+from bot.domain.quizzes.polls import Poll
+from bot.domain.text import columns
 
 _WIDTH = 76
 _PAGE = """<!doctype html>
@@ -126,12 +126,11 @@ def _wrapped(line: str, width: int) -> Iterator[str]:
     indent = "▎ " if line.startswith("▎") else " " * (len(line) - len(line.lstrip()))
     part, used = "", 0
     for word in _words(line):
-        columns = sum(map(_columns, word.rstrip()))
-        if part.strip("▎ ") and used + columns > width:
+        if part.strip("▎ ") and used + columns(word.rstrip()) > width:
             yield part
             part, used, word = indent, len(indent), word.lstrip()  # noqa: PLW2901
         part += word
-        used += sum(map(_columns, word))
+        used += columns(word)
     yield part
 
 
@@ -139,14 +138,8 @@ def _words(line: str) -> Iterator[str]:
     """Stretches that stay on one line, each with the blanks after it; wide signs stand alone."""
     word = ""
     for sign in line:
-        if word and sign != " " and (word[-1] == " " or _columns(sign) > 1 or _columns(word[-1]) > 1):
+        if word and sign != " " and (word[-1] == " " or columns(sign) > 1 or columns(word[-1]) > 1):
             yield word
             word = ""
         word += sign
     yield word
-
-
-def _columns(sign: str) -> int:
-    if unicodedata.category(sign) in {"Mn", "Me", "Cf"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1

@@ -16,7 +16,7 @@ from bot.adapters.publishers.telegram.quiz import quiz_poll
 from bot.domain.bulletins import Bulletin
 from bot.domain.delivery import Kind, Parcel, Receipt
 from bot.domain.errors import Refused, TryLater
-from bot.domain.quizzes.repair import Poll
+from bot.domain.quizzes.polls import Poll
 from bot.domain.subscriptions import ChannelKind
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9@_-]+")

@@ -19,7 +19,7 @@ from bot.adapters.publishers.telegram.quiz import quiz_poll
 from bot.domain.bulletins import Bulletin
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import DeliveryError, NotSent, OutcomeUnknown, Refused, TryLater
-from bot.domain.quizzes.repair import Poll
+from bot.domain.quizzes.polls import Poll
 from bot.domain.subscriptions import ChannelKind
 
 log = logging.getLogger(__name__)

@@ -1,11 +1,9 @@
 """A parcel's question as the poll that goes out."""
 
-from bot.adapters.presentation import web_link
+from bot.domain.card import web_link
 from bot.domain.delivery import Parcel
 from bot.domain.errors import Refused
-from bot.domain.quizzes.evidence import evidence_for
-from bot.domain.quizzes.parts import shuffle_seed
-from bot.domain.quizzes.repair import Poll, poll_of
+from bot.domain.quizzes.polls import Poll, evidence_for, poll_of, shuffle_seed
 
 
 def quiz_poll(parcel: Parcel, *, min_confidence: float) -> Poll:
