@@ -36,11 +36,10 @@ def telegram(settings: Settings) -> Publisher:
     from bot.adapters.publishers.telegram import PreviewPublisher, TelegramPublisher
 
     if not sends_telegram(settings):
-        return PreviewPublisher(previews_folder(settings), min_confidence=settings.quiz.min_confidence)
+        return PreviewPublisher(previews_folder(settings))
     return TelegramPublisher(
         settings.telegram.token.get_secret_value(),
         api_url=settings.telegram.api_url,
-        min_confidence=settings.quiz.min_confidence,
     )
 
 
@@ -83,7 +82,6 @@ def email_settings(settings: Settings) -> "EmailSettings":
         site_title=settings.site.title,
         site_url=settings.site.url,
         dkim=signer,
-        min_confidence=settings.quiz.min_confidence,
     )
 
 
@@ -138,7 +136,5 @@ async def shown(parcel: Parcel, settings: Settings) -> str:
     from bot.adapters.publishers.telegram import PreviewPublisher
 
     texts: list[str] = []
-    await PreviewPublisher(
-        min_confidence=settings.quiz.min_confidence, show=lambda preview: texts.append(preview.text())
-    ).send(parcel)
+    await PreviewPublisher(show=lambda preview: texts.append(preview.text())).send(parcel)
     return "\n".join(texts)

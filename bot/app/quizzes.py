@@ -39,7 +39,6 @@ def build_quizzes(
     answer_quiz: AnswerQuiz,
 ) -> Quizzes:
     """The parts over one state."""
-    sure = settings.quiz.min_confidence
     return Quizzes(
         counter=VoteCounter(
             store.study,
@@ -47,15 +46,13 @@ def build_quizzes(
             roster,
             answer_quiz,
             read_vote=_read_vote,
-            min_confidence=sure,
         ),
-        desk=StudyDesk(store.study, store.outbox, roster, min_confidence=sure),
+        desk=StudyDesk(store.study, store.outbox, roster),
         practice=Practice(
             store.study,
             store.shelf,
             store.outbox,
             roster,
-            min_confidence=sure,
             per_day=settings.quiz.per_day,
         ),
     )

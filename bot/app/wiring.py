@@ -4,14 +4,15 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
+from bot.adapters.answer_model import answered
 from bot.adapters.clock import SystemClock
 from bot.adapters.folders import read_bytes
 from bot.adapters.index_file import SavedIndex
 from bot.adapters.publishers.atom import FeedFolder
 from bot.adapters.store import Store
 from bot.app import channels
-from bot.app.answers import answered
 from bot.app.config.settings_model import Settings
 from bot.app.quizzes import Quizzes, build_quizzes
 from bot.domain.arrivals import Found
@@ -100,7 +101,8 @@ def build(
     kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
     roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
     feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
-    packer = Packer(store.outbox, store.shelf, store.tokens, roster, answered)
+    answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
+    packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)
     writer = feed_writer or _feed_folder(settings, clock)
     ways_out = publishers if publishers is not None else channels.publishers(settings)
     alarms = AlarmDesk(store.incidents, roster, settings.source_alarm.to)
@@ -132,8 +134,8 @@ def build(
         alarms=alarms,
         library=ReadingRoom(store.shelf, store.outbox, store.tokens, feeds),
         desk=ChatDesk(store.shelf, store.outbox, packer, roster),
-        quizzes=build_quizzes(settings, store, roster, answered),
-        answer_quiz=answered,
+        quizzes=build_quizzes(settings, store, roster, answer_quiz),
+        answer_quiz=answer_quiz,
     )
 
 

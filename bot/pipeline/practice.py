@@ -41,14 +41,12 @@ class Practice:
         outbox: Outbox,
         roster: Roster,
         *,
-        min_confidence: float,
         per_day: int = PER_DAY,
     ) -> None:
         self._study = study
         self._shelf = shelf
         self._outbox = outbox
         self._roster = roster
-        self._min_confidence = min_confidence
         self._per_day = per_day
 
     def give(self, addresses: Sequence[str], person: int | None, now: datetime) -> Given:
@@ -138,7 +136,7 @@ class Practice:
 
     def _candidates(self, paper: Paper, subscriber: Subscriber, channel: Channel) -> "Iterator[_Candidate]":
         for question in paper.edition(subscriber.language).quiz:
-            if poll_of(question, seed=channel.target, min_confidence=self._min_confidence):
+            if poll_of(question, seed=channel.target):
                 yield _Candidate(paper=paper.id, part=question_part(question))
 
     def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:

@@ -44,11 +44,10 @@ class Board:
 class StudyDesk:
     """The desk for answers. `addresses` name a chat as the configuration may, the most exact first."""
 
-    def __init__(self, study: Study, outbox: Outbox, roster: Roster, *, min_confidence: float) -> None:
+    def __init__(self, study: Study, outbox: Outbox, roster: Roster) -> None:
         self._study = study
         self._outbox = outbox
         self._roster = roster
-        self._min_confidence = min_confidence
 
     def score(self, addresses: Sequence[str], person: int, now: datetime) -> ScoreSheet:
         """The person's score in this chat; in the person's own chat the score in all chats."""
@@ -84,7 +83,7 @@ class StudyDesk:
 
     def totals(self, addresses: Sequence[str]) -> Totals:
         """What a channel's anonymous polls came to."""
-        return totals(self._study.polls_in(self._study.homes_at(addresses)), self._min_confidence)
+        return totals(self._study.polls_in(self._study.homes_at(addresses)))
 
     def hide(self, addresses: Sequence[str], person: int, *, hidden: bool) -> None:
         """Name the person on this chat's leaderboard no longer, or again."""
@@ -107,9 +106,7 @@ class StudyDesk:
     ) -> list[Answer]:
         """The answers of those who belong where they were asked."""
         answers = (
-            answer_of(asked, vote, self._min_confidence)
-            for asked, vote in cast
-            if belongs(asked.home, vote.person, members)
+            answer_of(asked, vote) for asked, vote in cast if belongs(asked.home, vote.person, members)
         )
         return [answer for answer in answers if answer is not None]
 

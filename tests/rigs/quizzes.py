@@ -23,8 +23,6 @@ from bot.pipeline.votes import VoteCounter
 from tests.builders import a_channel, a_paper, a_subscriber
 from tests.rigs.clock import VirtualClock
 
-SURE = 0.9
-
 
 def answered(paper: Paper, language: str) -> tuple[Question, ...]:
     return paper.edition(language).quiz
@@ -48,11 +46,9 @@ class Classroom:
         self.clock = VirtualClock()
         self.roster = Roster(subscribers)
         study, outbox, shelf = store.study, store.outbox, store.shelf
-        self.counter = VoteCounter(
-            study, shelf, self.roster, answered, read_vote=read_vote, min_confidence=SURE
-        )
-        self.desk = StudyDesk(study, outbox, self.roster, min_confidence=SURE)
-        self.practice = Practice(study, shelf, outbox, self.roster, min_confidence=SURE, per_day=per_day)
+        self.counter = VoteCounter(study, shelf, self.roster, answered, read_vote=read_vote)
+        self.desk = StudyDesk(study, outbox, self.roster)
+        self.practice = Practice(study, shelf, outbox, self.roster, per_day=per_day)
         self._packer = Packer(outbox, shelf, store.tokens, self.roster, answered)
         self._updates = count(1_001)
         self._numbers = count(2**53 + 1)
@@ -104,7 +100,7 @@ class Classroom:
         if parcel is None:
             return Outcome(claim=claim, state=packed.state, error=packed.note)
         assert parcel.question is not None
-        poll = quiz_poll(parcel, min_confidence=SURE)
+        poll = quiz_poll(parcel)
         number = str(next(self._numbers))
         self.polls[number] = (claim.target.address, poll)
         sent.append(number)

@@ -142,7 +142,8 @@ def _question(question: Question) -> ShownQuestion:
     options = tuple(
         (_LETTERS[number % len(_LETTERS)], one_line(option)) for number, option in enumerate(question.options)
     )
-    answer = ". ".join(options[question.answer]) if question.answer is not None else ""
+    right = question.usable_answer
+    answer = ". ".join(options[right]) if right is not None else ""
     sure = None if question.keyed else int((question.confidence or 0) * 100)
     return ShownQuestion(text=one_line(question.question), options=options, answer=answer, worked_out=sure)
 

@@ -102,12 +102,12 @@ def _entry_json(entry: "Entry", language: str) -> dict[str, Any]:
 
 
 def _quiz(entry: "Entry", edition: "Edition") -> "tuple[Question, ...]":
-    from bot.app.answers import answered
+    from bot.adapters.answer_model import answered
     from bot.domain.papers import merge
 
     if all(question.keyed for question in edition.quiz):
         return edition.quiz
-    return answered(merge(None, entry, source="", day=None), edition.language)
+    return answered(merge(None, entry, source="", day=None), edition.language, min_confidence=1)
 
 
 def _question_json(question: "Question") -> dict[str, Any]:

@@ -8,6 +8,7 @@ As published, the longest option is the right one in four questions of five, so 
 a quiz the least guessable question is sent.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -101,10 +102,28 @@ class AnswerModel:
         return self.rarity.get(stem, self.unknown_rarity)
 
 
+def parse_model(data: bytes) -> AnswerModel:
+    """The model in the JSON that `tools/train_answers.py` writes."""
+    parts = json.loads(data)
+    return AnswerModel(
+        weights=parts["weights"],
+        plain_weights=parts["plain_weights"],
+        columns=tuple(parts["columns"]),
+        trees=tuple(tuple(tree) for tree in parts["trees"]),
+        odds=parts["odds"],
+        rarity=parts["rarity"],
+        unknown_rarity=parts["unknown_rarity"],
+        temperature=parts["temperature"],
+        plain_temperature=parts["plain_temperature"],
+    )
+
+
 def with_answers(
-    quiz: tuple[Question, ...], paper: Paper, language: str, model: AnswerModel
+    quiz: tuple[Question, ...], paper: Paper, language: str, model: AnswerModel, min_confidence: float
 ) -> tuple[Question, ...]:
     """The quiz with a best guess, marked as inferred, on each question that has no answer.
+
+    A guess is usable from `min_confidence` on; this is the one place that decides it.
 
     Where the paper has the same quiz in another language, its key is taken over, or the guess on the English one.
     """
@@ -113,9 +132,14 @@ def with_answers(
     return tuple(
         question
         if question.answer is not None
-        else _answered(question, _twins(place, quiz, paper), (text, english), model)
+        else _marked(_answered(question, _twins(place, quiz, paper), (text, english), model), min_confidence)
         for place, question in enumerate(quiz)
     )
+
+
+def _marked(question: Question, min_confidence: float) -> Question:
+    is_confident = question.confidence is not None and question.confidence >= min_confidence
+    return replace(question, confident=True) if is_confident else question
 
 
 def _answered(

@@ -73,7 +73,6 @@ def poll_of(
     question: Question,
     *,
     seed: str,
-    min_confidence: float,
     link: str | None = None,
     evidence: str | None = None,
     title: str | None = None,
@@ -81,13 +80,12 @@ def poll_of(
 ) -> Poll | None:
     """The question as a poll; None where fewer than two options can be used, or the right one cannot.
 
-    The same `seed` gives the same order of options. An answer that was worked out counts from
-    `min_confidence` on. `title` names the paper; `evidence` is the sentence that decides the question.
+    The same `seed` gives the same order of options. `title` names the paper; `evidence` is the sentence that decides the question.
     """
     words = _CHINESE if language.lower().startswith("zh") else _ENGLISH
     options = {index: clean(option) for index, option in enumerate(question.options)}
     usable = _usable(question, options)
-    answer = _answer(question, min_confidence)
+    answer = question.usable_answer
     asked = clean(question.question)
     if not FEWEST_OPTIONS <= len(usable) <= MOST_OPTIONS or not asked:
         return None
@@ -125,11 +123,6 @@ def _usable(question: Question, options: dict[int, str]) -> tuple[int, ...]:
         if text and (text not in first or index == question.answer):
             first[text] = index
     return tuple(sorted(first.values()))
-
-
-def _answer(question: Question, min_confidence: float) -> int | None:
-    sure = question.keyed or (question.confidence is not None and question.confidence >= min_confidence)
-    return question.answer if sure else None
 
 
 def _shuffled(usable: Sequence[int], options: dict[int, str], seed: str) -> tuple[int, ...]:

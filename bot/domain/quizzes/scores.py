@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.domain.papers import PaperId
-from bot.domain.quizzes.votes import Answer, AskedPoll, PollState, chosen, settled
+from bot.domain.quizzes.votes import Answer, AskedPoll, PollState, chosen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +94,7 @@ def leaderboard(answers: Iterable[Answer], *, hidden: Collection[int] = ()) -> t
     return tuple(standings)
 
 
-def totals(polls: Iterable[tuple[AskedPoll, PollState | None]], min_confidence: float) -> Totals:
+def totals(polls: Iterable[tuple[AskedPoll, PollState | None]]) -> Totals:
     """What the polls of a chat came to, where nobody can know who voted."""
     questions = votes = judged = right = 0
     for asked, state in polls:
@@ -102,7 +102,7 @@ def totals(polls: Iterable[tuple[AskedPoll, PollState | None]], min_confidence: 
         if state is None:
             continue
         votes += state.voters
-        known = settled(asked.question, min_confidence)
+        known = asked.question.usable_answer
         if known is not None:
             judged += sum(state.counts)
             right += sum(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.answer_key import load_model
+from bot.adapters.answer_model import load_model
 from bot.adapters.readers import read_digest
 from bot.domain.papers import Edition, Paper, PaperId, Point, Question, Summary, merge
 from bot.domain.quizzes.answers import AnswerModel, guessability, guesses, pick_one, with_answers
@@ -123,17 +123,30 @@ def test_a_guess_fills_only_what_has_no_answer_and_is_marked():
     keyed = replace(HOW, answer=0, answer_source="key")
     known = paper(editions=(Edition(language="en", points=(Point(label="Methods", text=TEXT.parts[2][1]),)),))
 
-    first, second = with_answers((keyed, HOW), known, "en", MODEL)
+    first, second = with_answers((keyed, HOW), known, "en", MODEL, 0.9)
 
     assert first is keyed
     assert (second.answer, second.answer_source) == (1, "inferred")
     assert second.confidence is not None
 
 
+def test_a_guess_is_usable_from_the_least_confidence_on():
+    known = paper(editions=(Edition(language="en", points=(Point(label="Methods", text=TEXT.parts[2][1]),)),))
+    (guess,) = with_answers((HOW,), known, "en", MODEL, 0.0)
+    assert guess.confidence is not None
+    assert guess.usable_answer == guess.answer
+
+    (just_enough,) = with_answers((HOW,), known, "en", MODEL, guess.confidence)
+    (too_little,) = with_answers((HOW,), known, "en", MODEL, guess.confidence + 0.001)
+
+    assert just_enough == guess
+    assert (too_little.answer, too_little.usable_answer) == (guess.answer, None)
+
+
 def test_a_question_that_cannot_be_guessed_stays_as_it_is():
     alone = replace(HOW, options=("The only one",))
 
-    assert with_answers((alone,), paper(), "en", MODEL) == (alone,)
+    assert with_answers((alone,), paper(), "en", MODEL, 0.9) == (alone,)
 
 
 def test_a_translated_quiz_takes_the_key_of_its_twin():
@@ -143,7 +156,7 @@ def test_a_translated_quiz_takes_the_key_of_its_twin():
     )
     known = paper(editions=(Edition(language="en", quiz=(english,)), Edition(language="zh", quiz=(chinese,))))
 
-    (answered,) = with_answers((chinese,), known, "zh", MODEL)
+    (answered,) = with_answers((chinese,), known, "zh", MODEL, 0.9)
 
     assert (answered.answer, answered.answer_source) == (2, "inferred")
 
@@ -159,7 +172,7 @@ def test_a_translated_quiz_without_any_key_takes_the_guess_on_the_english_one():
         )
     )
 
-    (answered,) = with_answers((chinese,), known, "zh", MODEL)
+    (answered,) = with_answers((chinese,), known, "zh", MODEL, 0.9)
 
     assert answered.answer == 2
 
@@ -171,7 +184,7 @@ def test_a_quiz_of_another_shape_is_no_twin():
         editions=(Edition(language="en", quiz=(HOW,)), Edition(language="zh", quiz=(other,))),
     )
 
-    (answered,) = with_answers((HOW,), known, "en", MODEL)
+    (answered,) = with_answers((HOW,), known, "en", MODEL, 0.9)
 
     assert answered.answer == 1
 
@@ -183,7 +196,7 @@ def test_the_seed_whose_key_is_known_is_answered_rightly(seeds):
     found = []
     for entry in digest.entries:
         known = merge(None, entry, source=file.name, day=digest.date)
-        quiz = with_answers(known.edition("en").quiz, known, "en", load_model())
+        quiz = with_answers(known.edition("en").quiz, known, "en", load_model(), 0.9)
         found.append("".join("ABC"[question.answer] for question in quiz if question.answer is not None))
         assert all(question.answer_source == "inferred" for question in quiz)
 
@@ -203,14 +216,16 @@ def test_the_shipped_model_answers_real_questions_that_it_has_never_seen(corpus)
         }
         for entry in read_digest(flat.read_bytes(), name=flat.name).entries:
             known = merge(None, entry, source=flat.name, day=dt.date.fromisoformat(file.stem))
-            for question in with_answers(known.edition("en").quiz, known, "en", load_model()):
+            for question in with_answers(known.edition("en").quiz, known, "en", load_model(), 0.9):
                 key = keys.get((entry.title, question.question))
                 if key is None or key["answer_index"] is None or question.answer is None:
                     continue
                 hit = question.options[question.answer] == key["options"][key["answer_index"]]
-                confident = (question.confidence or 0) >= 0.9
                 asked, right = asked + 1, right + hit
-                sure, right_and_sure = sure + confident, right_and_sure + (hit and confident)
+                sure, right_and_sure = (
+                    sure + question.confident,
+                    right_and_sure + (hit and question.confident),
+                )
 
     if asked < 100:
         pytest.skip(f"{asked} unseen keyed questions are too few to judge by")

@@ -82,7 +82,7 @@ def test_totals_count_what_anonymous_polls_tell():
         poll="2", home="@c", subscriber="c", paper=PaperId("p"), question=a_question(answer=None), order=()
     )
     told = PollState(poll="1", question="?", options=("b", "c", "a"), counts=(4, 1, 2), voters=7)
-    result = totals([(keyed, told), (unkeyed, told), (keyed, None)], 0.9)
+    result = totals([(keyed, told), (unkeyed, told), (keyed, None)])
     assert (result.questions, result.votes, result.judged, result.right) == (3, 14, 7, 4)
 
 

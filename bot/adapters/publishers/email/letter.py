@@ -87,7 +87,7 @@ def letter_for(parcel: Parcel, settings: EmailSettings) -> Letter:
         site_title=one_line(settings.site_title, 80),
         heading=words.count(count),
         day=words.day(parcel.created_at.astimezone(ZoneInfo(parcel.timezone)).date()),
-        stories=_stories(parcel, papers, site_url, words, settings.min_confidence),
+        stories=_stories(parcel, papers, site_url, words),
         rest=parcel.more,
         rest_titles=tuple(one_line(title, 200) for title in parcel.more_titles[: parcel.more]),
         site_url=site_url + "/",
@@ -101,14 +101,12 @@ def letter_for(parcel: Parcel, settings: EmailSettings) -> Letter:
 
 
 def _stories(
-    parcel: Parcel, papers: tuple[ShownPaper, ...], site_url: str, words: Wording, min_confidence: float
+    parcel: Parcel, papers: tuple[ShownPaper, ...], site_url: str, words: Wording
 ) -> tuple[Story, ...]:
     stories: list[Story] = []
     number = 1
     for item, paper in zip(parcel.items, papers, strict=True):
-        quiz = shown_questions(
-            item.quiz, first=number, target=parcel.target.key, min_confidence=min_confidence, words=words
-        )
+        quiz = shown_questions(item.quiz, first=number, target=parcel.target.key, words=words)
         stories.append(_story(paper, quiz, site_url, words))
         number += len(quiz)
     return tuple(stories)

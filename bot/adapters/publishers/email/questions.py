@@ -25,22 +25,20 @@ class ShownQuestion:
 
 
 def shown_questions(
-    quiz: Sequence[Question], *, first: int, target: str, min_confidence: float, words: Wording
+    quiz: Sequence[Question], *, first: int, target: str, words: Wording
 ) -> tuple[ShownQuestion, ...]:
     """The questions that can be asked, numbered from `first`; each place has its own order of options."""
     return tuple(
         ShownQuestion(number=number, text=text, options=options, answer=answer)
-        for number, (text, options, answer) in enumerate(
-            _askable(quiz, target, min_confidence, words), start=first
-        )
+        for number, (text, options, answer) in enumerate(_askable(quiz, target, words), start=first)
     )
 
 
 def _askable(
-    quiz: Sequence[Question], target: str, min_confidence: float, words: Wording
+    quiz: Sequence[Question], target: str, words: Wording
 ) -> Iterator[tuple[str, tuple[tuple[str, str], ...], str]]:
     for question in quiz:
-        poll = poll_of(question, seed=shuffle_seed(question, target), min_confidence=min_confidence)
+        poll = poll_of(question, seed=shuffle_seed(question, target))
         if poll is None:
             continue
         texts = (one_line(clean(question.options[place]), _OPTION) for place in poll.order)

@@ -54,8 +54,6 @@ class EmailSettings:
     site_title: str = "Paperboy"
     site_url: str = "http://127.0.0.1:8080"
     dkim: DkimSigner | None = None
-    min_confidence: float = 0.9
-    """From here on a worked-out answer is told as one."""
 
     def __post_init__(self) -> None:
         if web_link(self.site_url) is None:

@@ -71,11 +71,8 @@ class PreviewPublisher:
 
     kind: ChannelKind = "telegram"
 
-    def __init__(
-        self, folder: Path | None = None, *, min_confidence: float = 0.9, show: Sink | None = None
-    ) -> None:
+    def __init__(self, folder: Path | None = None, *, show: Sink | None = None) -> None:
         self._sinks = tuple(sink for sink in (PreviewFolder(folder) if folder else None, show) if sink)
-        self._min_confidence = min_confidence
 
     async def send(self, parcel: Parcel) -> Receipt:
         """A receipt that later edits and replies know as a preview's; TryLater where it cannot be kept."""
@@ -116,7 +113,7 @@ class PreviewPublisher:
 
     def _rendered(self, parcel: Parcel) -> Message | Poll:
         if parcel.kind == "quiz":
-            return quiz_poll(parcel, min_confidence=self._min_confidence)
+            return quiz_poll(parcel)
         message = render_alert(parcel)
         if message is None:
             raise Refused(f"{parcel.batch}: an alert without papers")

@@ -39,11 +39,9 @@ class TelegramPublisher:
         token: str = "",
         *,
         api_url: str = DEFAULT_API_URL,
-        min_confidence: float = 0.9,
         client: BotClient | None = None,
     ) -> None:
         self._client = client or BotClient(token, api_url=api_url)
-        self._min_confidence = min_confidence
         self._anonymous_only: set[int | str] = set()
         self._flooded: set[str] = set()
 
@@ -78,7 +76,7 @@ class TelegramPublisher:
                 return await self._edit(parcel, place)
 
     async def _ask(self, parcel: Parcel, place: Place) -> Receipt:
-        poll = quiz_poll(parcel, min_confidence=self._min_confidence)
+        poll = quiz_poll(parcel)
         reply_to = _message_id(parcel.reply_to)
         if poll.preface is None:
             sent, astray = await self._send_poll(place, poll, reply_to)

@@ -6,7 +6,7 @@ from bot.domain.errors import Refused
 from bot.domain.quizzes.polls import Poll, evidence_for, poll_of, shuffle_seed
 
 
-def quiz_poll(parcel: Parcel, *, min_confidence: float) -> Poll:
+def quiz_poll(parcel: Parcel) -> Poll:
     """The parcel's question within the service's limits; Refused where it cannot be asked.
 
     The order of the options depends on the question, the target and its repeat alone: a second try asks the same.
@@ -17,7 +17,6 @@ def quiz_poll(parcel: Parcel, *, min_confidence: float) -> Poll:
     poll = poll_of(
         parcel.question,
         seed=shuffle_seed(parcel.question, parcel.target.key, parcel.repeat),
-        min_confidence=min_confidence,
         link=web_link(paper.links.best),
         evidence=evidence_for(parcel.question, paper, parcel.language),
         title=paper.title,

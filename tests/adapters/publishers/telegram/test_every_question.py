@@ -43,7 +43,6 @@ def asked(corpus: Path) -> list[tuple[Question, Poll | None]]:
         return poll_of(
             question,
             seed=f"{question.question}\ntelegram:1",
-            min_confidence=0.9,
             link=paper.links.best,
             evidence=evidence_for(question, paper, language),
             title=paper.title,
