@@ -7,9 +7,9 @@ from datetime import date
 from functools import partial
 
 from bot.adapters.answer_model import answered
+from bot.adapters.atomic_file import SavedIndex
 from bot.adapters.clock import SystemClock
 from bot.adapters.folders import read_bytes
-from bot.adapters.index_file import SavedIndex
 from bot.adapters.publishers.atom import FeedFolder
 from bot.adapters.store import Store
 from bot.app import channels

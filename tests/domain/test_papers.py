@@ -1,5 +1,6 @@
 """Identity of papers, and how what digests say of one becomes one."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 

@@ -1,10 +1,10 @@
 """A copy of a SQLite state while others read and write it."""
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from bot.adapters import atomic_file
 from bot.domain.errors import StateDamaged, StateError
 
 
@@ -15,11 +15,11 @@ def back_up(state: Path, to: Path) -> int:
     """
     if not state.is_file():
         raise StateError(f"{state}: there is no state to copy yet")
-    made = to.with_name(f".{to.name}.{os.getpid()}.part")
+    made = atomic_file.draft_of(to)
     try:
         _copy(state, made)
         size = made.stat().st_size
-        _keep(made, to)
+        atomic_file.put_in_place(made, to)
     except sqlite3.OperationalError as error:
         raise StateError(f"{state} cannot be copied to {to}: {error}; nothing was written") from error
     except sqlite3.DatabaseError as error:
@@ -44,14 +44,3 @@ def _copy(state: Path, made: Path) -> None:
         said = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
         if said != "ok":
             raise StateDamaged(f"{state} is damaged ({said}); nothing was written")
-
-
-def _keep(made: Path, to: Path) -> None:
-    with made.open("rb") as whole:
-        os.fsync(whole.fileno())
-    made.replace(to)
-    folder = os.open(to.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

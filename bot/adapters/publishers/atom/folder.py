@@ -1,12 +1,11 @@
 """Feed files, each replaced whole or not at all."""
 
 import hashlib
-import os
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from bot.adapters.drafts import draft_of, sweep
+from bot.adapters import atomic_file
 from bot.adapters.publishers.atom.document import render_atom
 from bot.domain.errors import ChannelDown
 from bot.domain.feeds import Feed
@@ -28,7 +27,7 @@ class FeedFolder:
             if path.is_file() and path.read_bytes() == content:
                 return False
             self._folder.mkdir(parents=True, exist_ok=True)
-            _replace(path, content)
+            atomic_file.write(path, content)
         except OSError as error:
             raise ChannelDown(_cannot(path, error)) from error
         return True
@@ -43,7 +42,7 @@ class FeedFolder:
 
     def tidy(self, now: datetime) -> None:
         """Remove what processes that were killed left unfinished."""
-        sweep(self._folder, "*.atom", now)
+        atomic_file.sweep(self._folder, "*.atom", now)
 
     def path(self, name: str) -> Path:
         """Where the feed of that name lies; signs a file name should not hold are written as `%xx`."""
@@ -53,25 +52,6 @@ class FeedFolder:
         if len(safe) > _LONGEST_NAME:
             safe = safe[:_LONGEST_NAME] + "-" + hashlib.sha256(name.encode()).hexdigest()[:16]
         return self._folder / f"{safe}.atom"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put `content` in the place of `path`, on disk before the name is; a crash leaves the old file or the new one."""
-    draft = draft_of(path)
-    try:
-        with draft.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _cannot(path: Path, error: OSError) -> str:

@@ -5,6 +5,7 @@ import errno
 import os
 from pathlib import Path
 
+from bot.adapters import atomic_file
 from bot.domain.errors import ChannelDown, TryLater
 
 _MAY_PASS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
@@ -35,23 +36,10 @@ class MaildirTransport:
         unique = f"{name}.paperboy"
         if self._was_read(unique):
             return
-        draft = self._path / "tmp" / unique
-        with draft.open("wb") as file:
-            file.write(message.replace(b"\r\n", b"\n"))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path / "new" / unique)
-        _sync(self._path / "new")
+        content = message.replace(b"\r\n", b"\n")
+        atomic_file.write(self._path / "new" / unique, content, draft=self._path / "tmp" / unique)
 
     def _was_read(self, unique: str) -> bool:
         """True where a mail program has it already: it moves what was seen to `cur/` and adds `:2,FLAGS`."""
         with os.scandir(self._path / "cur") as entries:
             return any(entry.name.partition(":")[0] == unique for entry in entries)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

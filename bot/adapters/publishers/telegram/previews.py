@@ -1,13 +1,13 @@
 """The Telegram channel while there is no token: everything is rendered and kept, nothing is sent."""
 
 import asyncio
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from bot.adapters import atomic_file
 from bot.adapters.botapi.alerts import render_alert
 from bot.adapters.botapi.bulletins import render_bulletin
 from bot.adapters.botapi.messages import Message
@@ -62,8 +62,9 @@ class PreviewFolder:
         folder.mkdir(parents=True, exist_ok=True)
         batch = _NOT_IN_NAMES.sub("_", preview.batch)
         name = f"{preview.created_at:%Y-%m-%dT%H%M%S}-{batch}-{preview.kind}"
-        _replace(folder / f"{name}.html", html_preview(preview.content, preview.heading))
-        _replace(folder / f"{name}.txt", preview.text() + "\n")
+        page = html_preview(preview.content, preview.heading)
+        atomic_file.write(folder / f"{name}.html", page.encode(), durable=False)
+        atomic_file.write(folder / f"{name}.txt", f"{preview.text()}\n".encode(), durable=False)
 
 
 class PreviewPublisher:
@@ -118,10 +119,3 @@ class PreviewPublisher:
         if message is None:
             raise Refused(f"{parcel.batch}: an alert without papers")
         return message
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put the file in place whole or not at all."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)  # noqa: PTH105 - one call, on two paths
