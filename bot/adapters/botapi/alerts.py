@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from bot.adapters.botapi.markup import NOTHING, TEXT_UNITS, Markup, bold, joined, plain
 from bot.adapters.botapi.messages import Message, more_button
 from bot.adapters.botapi.papers import ShownItem, provenance, said
-from bot.adapters.botapi.phrases import Phrases, phrases
 from bot.domain.delivery import Item, Parcel
+from bot.domain.translations import Wording, wording
 
 PAGE = 8
 """Papers a page at most: what still can be read on a telephone without losing one's place."""
@@ -22,7 +22,7 @@ def render_alert(parcel: Parcel, start: int = 0) -> Message | None:
     """
     if not 0 <= start < len(parcel.items):
         return None
-    words = phrases(parcel.language)
+    words = wording(parcel.language)
     limited = _over_limit(parcel, words) if start == 0 else NOTHING
     if len(parcel.items) == 1:
         room = TEXT_UNITS - limited.units - 2
@@ -30,16 +30,16 @@ def render_alert(parcel: Parcel, start: int = 0) -> Message | None:
         return Message(html=joined("\n\n", (whole, limited)).html)
     page = _page(parcel, start, limited, words)
     left = len(parcel.items) - page.end
-    buttons = more_button(words.more.format(count=left), parcel.batch, page.end) if left else ()
+    buttons = more_button(words.more_heading.format(count=left), parcel.batch, page.end) if left else ()
     told = page.markup
     if left and not buttons:
-        told = joined("\n\n", (told, plain(words.more.format(count=left))))
+        told = joined("\n\n", (told, plain(words.more_heading.format(count=left))))
     return Message(html=told.html, buttons=buttons)
 
 
 def render_list(heading: str, items: tuple[Item, ...], language: str) -> Message:
     """As many of the papers as one message takes below a heading of our own."""
-    words = phrases(language)
+    words = wording(language)
     shown = joined("\n\n", (bold(heading), *_entries(items, words, 0, dated=True)))
     while not shown.fits:
         items = items[:-1]
@@ -53,7 +53,7 @@ class _Page:
     end: int
 
 
-def _page(parcel: Parcel, start: int, limited: Markup, words: Phrases) -> _Page:
+def _page(parcel: Parcel, start: int, limited: Markup, words: Wording) -> _Page:
     """The longest page that fits; at least one paper always does."""
     day_told = len({item.paper.date for item in parcel.items}) == 1
     entries = _entries(parcel.items[start : start + PAGE], words, start, dated=not day_told)
@@ -67,26 +67,26 @@ def _page(parcel: Parcel, start: int, limited: Markup, words: Phrases) -> _Page:
         entries = entries[:-1]
 
 
-def _entries(items: tuple[Item, ...], words: Phrases, start: int, *, dated: bool) -> list[Markup]:
+def _entries(items: tuple[Item, ...], words: Wording, start: int, *, dated: bool) -> list[Markup]:
     return [ShownItem(item, words).short(number, dated=dated) for number, item in enumerate(items, start + 1)]
 
 
-def _heading(parcel: Parcel, start: int, end: int, words: Phrases) -> Markup:
+def _heading(parcel: Parcel, start: int, end: int, words: Wording) -> Markup:
     count = len(parcel.items)
     if start == 0:
-        return bold(words.heading.format(count=count))
+        return bold(words.count(count))
     return bold(words.page.format(first=start + 1, last=end, count=count))
 
 
-def _common_provenance(parcel: Parcel, words: Phrases) -> Markup:
+def _common_provenance(parcel: Parcel, words: Wording) -> Markup:
     sources = dict.fromkeys(source for item in parcel.items for source in item.paper.sources)
     return provenance(parcel.items[0].paper.date, sources, words)
 
 
-def _over_limit(parcel: Parcel, words: Phrases) -> Markup:
+def _over_limit(parcel: Parcel, words: Wording) -> Markup:
     if not parcel.more:
         return NOTHING
     named = parcel.more_titles[:_TITLES_NAMED]
     lines = (plain(f"• {said(title, _NAMED_TITLE)}") for title in named)
-    colon = words.colon if named else ""
+    colon = words.colon.rstrip() if named else ""
     return joined("\n", (plain(words.over_limit.format(count=parcel.more) + colon), *lines))

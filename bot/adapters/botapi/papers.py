@@ -17,11 +17,11 @@ from bot.adapters.botapi.markup import (
     pieces,
     plain,
 )
-from bot.adapters.botapi.phrases import Phrases
 from bot.domain.card import Piece, Pieces, ShownMatch, marked, shown_matches, web_links
 from bot.domain.delivery import Item
 from bot.domain.papers import Paper, Point
 from bot.domain.text import cut, gist, one_line, plain_text, units
+from bot.domain.translations import Wording
 
 _TITLE, _AUTHOR, _LABEL, _SOURCE = 300, 50, 60, 60
 _GIST, _SHORT_GIST = 400, 180
@@ -37,9 +37,9 @@ _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 class ShownItem:
     """A paper with its reasons, about to be shown in one language."""
 
-    def __init__(self, item: Item, phrases: Phrases) -> None:
+    def __init__(self, item: Item, wording: Wording) -> None:
         self.paper: Paper = item.paper
-        self._phrases = phrases
+        self._wording = wording
         self._matches = shown_matches(item.reasons)[:_MATCHES]
         found = (said(why.text, _TITLE) for reason in item.reasons for why in reason.why)
         self._words = tuple(dict.fromkeys(filter(None, found)))
@@ -71,7 +71,7 @@ class ShownItem:
     def provenance(self) -> Markup:
         """The day and the digests that named the paper."""
         day = self.paper.date or self.paper.published
-        return provenance(day, self.paper.sources, self._phrases)
+        return provenance(day, self.paper.sources, self._wording)
 
     def _marked(self, text: str, *, mark: bool = True) -> Markup:
         return pieces(_first_marks(marked(text, self._words)), mark=mark)
@@ -82,11 +82,11 @@ class ShownItem:
         if left <= 1:  # "and 1 more" takes the room of the name
             return self._marked(", ".join(names))
         return self._marked(", ".join(names[:most])) + plain(
-            self._phrases.others.format(count=left, total=len(names))
+            self._wording.other_authors.format(count=left, total=len(names))
         )
 
     def _gist(self, limit: int) -> Markup:
-        points = self.paper.edition(self._phrases.language).points
+        points = self.paper.edition(self._wording.language).points
         text = self.paper.summary or (points[0].text if points else "")
         return self._marked(cut(one_line(gist(text)), limit, units))
 
@@ -97,18 +97,18 @@ class ShownItem:
             if longer.units > _WHY:
                 break
             told = longer
-        return plain(f"🔎 {self._phrases.matched}") + told if told else NOTHING
+        return plain(f"🔎 {self._wording.matched}{self._wording.colon}") + told if told else NOTHING
 
     def _points(self, limit: int, *, mark: bool) -> Iterator[Markup]:
-        for point in self.paper.edition(self._phrases.language).points:
+        for point in self.paper.edition(self._wording.language).points:
             yield joined(" ", (_label(point), self._marked(said(point.text, limit), mark=mark)))
 
 
-def provenance(day: date | None, sources: Iterable[str], phrases: Phrases) -> Markup:
+def provenance(day: date | None, sources: Iterable[str], wording: Wording) -> Markup:
     """The day and the names of the digests, small; a digest that is only called by its day is not named."""
     names = [_EXTENSION.sub("", said(source, _SOURCE).rsplit("/", 1)[-1]) for source in sources]
     named = [name for name in dict.fromkeys(names) if name and (day is None or name != day.isoformat())]
-    parts = ([phrases.day(day)] if day else []) + named[:_SOURCES]
+    parts = ([wording.day(day)] if day else []) + named[:_SOURCES]
     return italic(" · ".join(parts)) if parts else NOTHING
 
 

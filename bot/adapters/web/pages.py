@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.adapters.markup import safe_svg
-from bot.adapters.wording import ENGLISH
 from bot.domain.card import paper_url, shown_paper, web_link
 from bot.domain.delivery import Item, Target
 from bot.domain.feeds import Feed
 from bot.domain.papers import Edition, Paper, PaperId, Question
 from bot.domain.text import one_line
+from bot.domain.translations import ENGLISH
 from bot.pipeline.ports import StoredPaper
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from string import ascii_uppercase
 
 from bot.domain.papers import Paper, Question
 from bot.domain.text import cut, one_line, plain_text, sentences, units
+from bot.domain.translations import Wording, wording
 
 FEWEST_OPTIONS = 2
 MOST_OPTIONS = 12
@@ -52,23 +53,6 @@ class Poll:
     """The answer was worked out, and the description says so."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Words:
-    """What we say ourselves in one language."""
-
-    unkeyed: str
-    inferred: str
-    see: str
-
-
-_ENGLISH = _Words(
-    unkeyed="The digest gives no answer key: an ordinary poll.",
-    inferred="Answer worked out, {sure} %.",
-    see="See above.",
-)
-_CHINESE = _Words(unkeyed="原文未给出答案：普通投票。", inferred="答案为推断所得，{sure} %。", see="见上文。")
-
-
 def poll_of(
     question: Question,
     *,
@@ -82,7 +66,7 @@ def poll_of(
 
     The same `seed` gives the same order of options. `title` names the paper; `evidence` is the sentence that decides the question.
     """
-    words = _CHINESE if language.lower().startswith("zh") else _ENGLISH
+    words = wording(language)
     options = {index: clean(option) for index, option in enumerate(question.options)}
     usable = _usable(question, options)
     answer = question.usable_answer
@@ -147,17 +131,17 @@ def _permutation(things: Sequence[int], number: int) -> Iterator[int]:
 
 
 def _notes(
-    question: Question, words: _Words, *, keyed: bool, inferred: bool, link: str | None
+    question: Question, words: Wording, *, keyed: bool, inferred: bool, link: str | None
 ) -> tuple[str, ...]:
     if inferred:
-        return (words.inferred.format(sure=int((question.confidence or 0) * 100)),)
+        return (words.poll_worked_out.format(sure=int((question.confidence or 0) * 100)),)
     if keyed:
         return ()
-    return (" ".join(filter(None, (words.unkeyed, link))),)
+    return (" ".join(filter(None, (words.poll_without_key, link))),)
 
 
 def _laid_out(
-    asked: str, options: list[str], notes: tuple[str, ...], title: str | None, words: _Words
+    asked: str, options: list[str], notes: tuple[str, ...], title: str | None, words: Wording
 ) -> Poll | None:
     """Everything in its place: in the poll where it fits, else in the description, else in a preface."""
     lettered = any(units(option) > OPTION_UNITS for option in options)
@@ -177,7 +161,7 @@ def _laid_out(
     preface = _described(heading, *long_texts)
     if units(preface) > PREFACE_UNITS:
         return None
-    return replace(poll, preface=preface, description=_described(heading, words.see, *notes))
+    return replace(poll, preface=preface, description=_described(heading, words.poll_see_above, *notes))
 
 
 def _described(*parts: str) -> str:

@@ -8,11 +8,11 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from bot.adapters.wording import wording
 from bot.domain.card import ShownPaper, paper_url, shown_paper, web_link
 from bot.domain.delivery import Item
 from bot.domain.feeds import Feed, FeedEntry
 from bot.domain.text import one_line
+from bot.domain.translations import wording
 
 if TYPE_CHECKING:
     import jinja2

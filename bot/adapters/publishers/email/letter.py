@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from bot.adapters.publishers.email.questions import ShownQuestion, shown_questions
 from bot.adapters.publishers.email.settings import EmailSettings
-from bot.adapters.wording import Wording, wording
 from bot.domain.card import ShownPaper, paper_url, shown_paper
 from bot.domain.delivery import Parcel
 from bot.domain.text import cut, one_line
+from bot.domain.translations import Wording, wording
 
 _TEXT_LIMIT = 4_000
 _SUBJECT_TITLE = 72

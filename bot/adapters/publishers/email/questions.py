@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from bot.adapters.wording import Wording
 from bot.domain.papers import Question
 from bot.domain.quizzes.polls import clean, poll_of, shuffle_seed
 from bot.domain.text import one_line
+from bot.domain.translations import Wording
 
 _QUESTION, _OPTION = 1_000, 400
 
