@@ -37,7 +37,6 @@ _RELOAD_EVERY = timedelta(seconds=2)
 _STUDY_EVERY = timedelta(minutes=1)
 _UPKEEP_EVERY = timedelta(hours=1)
 _BULLETINS_KEPT = timedelta(days=30)
-_NETWORK_POLL = timedelta(seconds=2)
 
 Announce = Callable[[Taken], Awaitable[None]]
 
@@ -50,7 +49,6 @@ def take_in(house: House, found: Sequence[FoundFile]) -> Taken:
     taken = house.ingest.take_in(house.files(found), audience, house.clock.now())
     taken.deliveries += open_for_new(intake, audience, house.clock.now())
     house.quizzes.counter.correct()
-    house.quizzes.seek_opinions()
     house.feeds.write_all(house.feed_writer)
     return taken
 

@@ -4,16 +4,16 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
+from bot.adapters.answer_model import answered
 from bot.adapters.atom import FeedFolder
+from bot.adapters.atomic_file import SavedIndex
 from bot.adapters.clock import SystemClock
 from bot.adapters.folders import FolderFile
-from bot.adapters.index_file import SavedIndex
 from bot.adapters.store import Store
 from bot.app import channels
-from bot.app.answers import answered
 from bot.app.config.settings import Settings
-from bot.app.opinions import opinions
 from bot.app.quizzes import Quizzes, build_quizzes
 from bot.domain.digests import Digest
 from bot.domain.files import FoundFile
@@ -84,8 +84,7 @@ def build(
     kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
     roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
     feeds = FeedBuilder(store.shelf, store.tokens, roster, _site(settings))
-    second = opinions(settings, answered)
-    answer_quiz = second or answered
+    answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
     packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)
     writer = feed_writer or _feed_folder(settings, clock)
     ways_out = publishers if publishers is not None else channels.publishers(settings)
@@ -117,7 +116,7 @@ def build(
         publishers=ways_out,
         dispatcher=dispatcher,
         alarms=alarms,
-        quizzes=build_quizzes(settings, store, roster, answer_quiz, second),
+        quizzes=build_quizzes(settings, store, roster, answer_quiz),
         answer_quiz=answer_quiz,
     )
 

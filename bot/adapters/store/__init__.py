@@ -7,19 +7,16 @@ from itertools import count
 
 from bot.adapters.store.bulletins import StoredBulletins
 from bot.adapters.store.cluster import LeaderElection, WakeUp
-from bot.adapters.store.engine import PATIENCE, open_engine, writing
+from bot.adapters.store.engine import PATIENCE, open_engine
 from bot.adapters.store.incidents import StoredIncidents
 from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.maintenance import Maintenance
 from bot.adapters.store.operator import OperatedOutbox
 from bot.adapters.store.quizzes import StoredQuizzes
 from bot.adapters.store.records import StoredRecords
-from bot.adapters.store.schema import meta
 from bot.adapters.store.shelf import StoredShelf
-from bot.adapters.store.statements import insert
 from bot.adapters.store.tokens import StoredTokens
 from bot.adapters.store.updates import StoredUpdates
-from bot.adapters.store_version import CONFIGURATION
 
 
 class Store:
@@ -50,14 +47,6 @@ class Store:
         self.tokens = StoredTokens(self._engine)
         self.updates = StoredUpdates(self._engine)
         self.maintenance = Maintenance(self._engine)
-
-    def remember_configuration(self, fingerprint: str) -> None:
-        """Write down under which configuration everything due was dealt with; see `adapters/glance.py`."""
-        with writing(self._engine) as connection:
-            statement = insert(connection, meta).values(key=CONFIGURATION, value=fingerprint)
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=["key"], set_={"value": fingerprint})
-            )
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, 
 from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import bulletins
-from bot.adapters.store.statements import insert
+from bot.adapters.store.sql import insert
 from bot.domain.bulletins import Bulletin
 from bot.domain.delivery import Target
 from bot.domain.subscriptions import ChannelKind

@@ -7,11 +7,10 @@ from typing import NamedTuple, cast
 
 from sqlalchemy import Connection
 
-from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.places import refresh_ready
 from bot.adapters.store.runs import in_runs
-from bot.adapters.store.statements import Statement, inserting, updating
-from bot.adapters.store_version import KINDS, STATES
+from bot.adapters.store.schema import KINDS, STATES, micros, moment_of
+from bot.adapters.store.sql import Statement, inserting, updating
 from bot.domain.delivery import Kind, Target, delivery_key, next_message
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import ChannelKind

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine
 
-from bot.adapters.store.postgresql import LOCKS, foreign_errors, own_connection
+from bot.adapters.store.engine import LOCKS, foreign_errors, own_connection
 from bot.domain.errors import StateError
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, ScalarSelect, select
 
-from bot.adapters.store.schema import subscribers, targets
-from bot.adapters.store.statements import ForEach, Statement, inserting
-from bot.adapters.store_version import KINDS
+from bot.adapters.store.schema import KINDS, subscribers, targets
+from bot.adapters.store.sql import ForEach, Statement, inserting
 from bot.domain.delivery import parts_of_key
 from bot.domain.papers import PaperId
 

@@ -25,7 +25,7 @@ from bot.adapters.store.schema import (
     subscribers,
 )
 from bot.adapters.store.shelf import next_edition
-from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.sql import chunks, insert
 from bot.domain.delivery import Delivery, State
 from bot.domain.fanout import Fanout
 from bot.domain.notices import Noticed

@@ -1,7 +1,6 @@
 """Maintenance of a state: prune what is old, clamp delays after a clock change, back up a SQLite file."""
 
 import logging
-import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -10,12 +9,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine, delete, update
 
-from bot.adapters.store.columns import micros
+from bot.adapters import atomic_file
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.places import hold, refresh_ready
-from bot.adapters.store.schema import files, updates
-from bot.adapters.store.statements import Statement, chunks
-from bot.adapters.store_version import STATES
+from bot.adapters.store.schema import STATES, files, micros, updates
+from bot.adapters.store.sql import Statement, chunks
 from bot.domain.errors import StateDamaged, StateError
 
 _log = logging.getLogger(__name__)
@@ -125,11 +123,11 @@ def back_up(state: Path, to: Path) -> int:
     """
     if not state.is_file():
         raise StateError(f"{state}: there is no state to copy yet")
-    draft = to.with_name(f".{to.name}.{os.getpid()}.part")
+    draft = atomic_file.draft_of(to)
     try:
         _copy(state, draft)
         size = draft.stat().st_size
-        _replace(draft, to)
+        atomic_file.put_in_place(draft, to)
     except sqlite3.OperationalError as error:
         raise StateError(f"{state} cannot be copied to {to}: {error}; nothing was written") from error
     except sqlite3.DatabaseError as error:
@@ -154,15 +152,3 @@ def _copy(state: Path, draft: Path) -> None:
         verdict = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise StateDamaged(f"{state} is damaged ({verdict}); nothing was written")
-
-
-def _replace(draft: Path, to: Path) -> None:
-    """Rename the draft, durably."""
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.replace(to)
-    folder = os.open(to.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

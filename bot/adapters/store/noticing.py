@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from bot.adapters.store.ids import Ids
-from bot.adapters.store.statements import Statement, inserting, updating
+from bot.adapters.store.sql import Statement, inserting, updating
 from bot.domain.notices import Noticed
 from bot.domain.papers import PaperId
 

@@ -12,10 +12,19 @@ from bot.adapters.store.fanouts import since, waiting
 from bot.adapters.store.outbox import StoredOutbox
 from bot.adapters.store.places import hold, refresh_ready
 from bot.adapters.store.rows import ROWS, key_of, with_keys
-from bot.adapters.store.schema import OPEN, batches, deliveries, digests, files, notices, papers, targets
-from bot.adapters.store.statements import insert
+from bot.adapters.store.schema import (
+    DROPPED,
+    OPEN,
+    batches,
+    deliveries,
+    digests,
+    files,
+    notices,
+    papers,
+    targets,
+)
+from bot.adapters.store.sql import insert
 from bot.adapters.store.stopping import StoredStops, stops
-from bot.adapters.store_version import DROPPED
 from bot.domain.delivery import OWN_WISH, STATES, State, Target
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind

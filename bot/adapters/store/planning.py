@@ -8,12 +8,10 @@ from sqlalchemy import Connection
 
 from bot.adapters.store import fanouts
 from bot.adapters.store.cluster import notify
-from bot.adapters.store.columns import micros
 from bot.adapters.store.ids import Ids
 from bot.adapters.store.noticing import write, write_new
-from bot.adapters.store.schema import plans
-from bot.adapters.store.statements import Statement, chunks, insert, inserting
-from bot.adapters.store_version import KINDS, STATES
+from bot.adapters.store.schema import KINDS, STATES, micros, plans
+from bot.adapters.store.sql import Statement, chunks, insert, inserting
 from bot.domain.delivery import Delivery
 from bot.domain.fanout import Fanout
 from bot.domain.notices import Noticed

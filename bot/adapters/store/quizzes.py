@@ -32,7 +32,7 @@ from bot.adapters.store.schema import (
     voters,
     votes,
 )
-from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.sql import chunks, insert
 from bot.domain.delivery import Delivery, State
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.parts import again_part

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, Engine, Select, func, or_, select
 
 from bot.adapters.glance_papers import first_day
 from bot.adapters.paper_codec import paper_of, searchable
-from bot.adapters.store.columns import moment_of
 from bot.adapters.store.engine import reading
 from bot.adapters.store.ids import subscriber_id
 from bot.adapters.store.noticing import of_subscriber_on
@@ -19,12 +18,13 @@ from bot.adapters.store.schema import (
     deliveries,
     digests,
     files,
+    moment_of,
     papers,
     sightings,
     subscribers,
     targets,
 )
-from bot.adapters.store.statements import chunks
+from bot.adapters.store.sql import chunks
 from bot.domain.papers import PaperId
 from bot.pipeline.ports import DeliveryRecord, DigestRecord, NoticeRecord, Sifted
 

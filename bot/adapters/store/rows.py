@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.schema import batches, deliveries, papers, plans, subscribers, targets
-from bot.adapters.store.statements import chunks
+from bot.adapters.store.sql import chunks
 from bot.domain.delivery import delivery_key
 from bot.domain.papers import PaperId
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import meta, tokens
-from bot.adapters.store.statements import insert
+from bot.adapters.store.sql import insert
 
 Purpose = Literal["feed", "unsubscribe"]
 _SECRET = "token secret"  # noqa: S105 - the name of a row

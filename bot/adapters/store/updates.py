@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select, update
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import updates
-from bot.adapters.store.statements import insert
+from bot.adapters.store.sql import insert
 from bot.pipeline.ports import Update
 
 

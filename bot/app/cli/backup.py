@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, say_json
-from bot.app.cli.terminal import plain
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 
 def backup(
@@ -30,11 +30,11 @@ def backup(
             "backup copies SQLite states; for PostgreSQL use pg_dump, which copies while all run"
         )
     if file.is_dir():
-        raise UsageError(f"{plain(str(file))} is a folder; name a file for the copy")
+        raise UsageError(f"{printable(str(file))} is a folder; name a file for the copy")
     if file.resolve() == state.resolve():
-        raise UsageError(f"{plain(str(file))} is the state itself; name another file")
+        raise UsageError(f"{printable(str(file))} is the state itself; name another file")
     size = back_up(state, file)
     if as_json:
         say_json({"file": str(file), "bytes": size})
     else:
-        typer.echo(f"{plain(str(file))}: {size / 1_000_000:.1f} MB")
+        typer.echo(f"{printable(str(file))}: {size / 1_000_000:.1f} MB")

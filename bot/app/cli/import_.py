@@ -16,8 +16,9 @@ from bot.app.cli.context import (
     say_json,
     start_logs,
 )
-from bot.app.cli.terminal import counted, plain
+from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def import_(
 
     if not folder.is_dir():
         raise UsageError(
-            f"{plain(str(folder))} is no folder; `paperboy import FOLDER` reads a folder of digests"
+            f"{printable(str(folder))} is no folder; `paperboy import FOLDER` reads a folder of digests"
         )
     settings, subscribers = load(context, config)
     start_logs(context.obj.verbose + verbose)
@@ -84,7 +85,7 @@ def _look(folder: Path, settings: "Settings") -> "tuple[list[FoundFile], list[Sk
     skipped: list[Skipped] = []
     for entry in scan([root], max_bytes=settings.max_bytes, base=settings.base):
         if isinstance(entry, FoundFile):
-            files.append(replace(entry, name=f"{plain(root.name)}/{entry.name}"))
+            files.append(replace(entry, name=f"{printable(root.name)}/{entry.name}"))
         else:
             skipped.append(entry)
     return files, skipped
@@ -112,10 +113,10 @@ def _unusable(taken: "Taken") -> list[tuple[str, str]]:
 
 def _say(files: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skipped]") -> None:
     for entry in skipped:
-        typer.echo(f"skipped {plain(entry.name)}: {plain(entry.what)}", err=True)
+        typer.echo(f"skipped {printable(entry.name)}: {printable(entry.what)}", err=True)
     unusable = _unusable(taken)
     for name, what in unusable[:_FILES_NAMED]:
-        typer.echo(plain(what if what.startswith(name) else f"{name}: {what}"), err=True)
+        typer.echo(printable(what if what.startswith(name) else f"{name}: {what}"), err=True)
     if len(unusable) > _FILES_NAMED:
         typer.echo(
             f"… and {len(unusable) - _FILES_NAMED} more files that cannot be used (--json names them)",

@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot import __version__
 from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
     VerboseOption,
-    config_path,
     load_only_settings,
     load_only_subscribers,
     say_json,
     start_logs,
 )
 from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look
-from bot.app.cli.terminal import counted, plain
-from bot.domain.errors import DigestError, StateError, UsageError
+from bot.app.cli.terminal import counted
+from bot.domain.errors import StateError, UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
@@ -59,10 +58,6 @@ def once(
     verbose += context.obj.verbose
     settings = load_only_settings(context, config)
     looked = look_around(settings)
-    path = config_path(context, config)
-    if not dry_run and settled_before(settings, path, looked):
-        _say_done(None, settings, looked, as_json=as_json, verbose=verbose)
-        return 0
     subscribers = load_only_subscribers(context, config, settings)
     start_logs(verbose)
     if dry_run:
@@ -74,7 +69,6 @@ def once(
 
     house = wiring.build(settings, subscribers)
     done = asyncio.run(_run_and_close(house, looked))
-    house.store.remember_configuration(configuration(settings, path))
     code = NEEDS_A_LOOK if needs_a_look(house.store.outbox.counts(house.clock.now())) else 0
     house.store.close()
     _say_done(done, settings, looked, as_json=as_json, verbose=verbose)
@@ -123,40 +117,6 @@ def look_around(settings: "Settings") -> Looked:
             skipped = tuple(entry for entry in entries if isinstance(entry, Skipped))
             return Looked(whole=tuple(whole.values()), skipped=skipped, still_written=result.waiting)
         time.sleep(max((result.next_scan_at - clock.now()).total_seconds(), 0.01))
-
-
-def settled_before(settings: "Settings", config: Path, looked: Looked) -> bool:
-    """True where a glance at the state shows that this pass would change nothing."""
-    from bot.adapters.clock import SystemClock
-    from bot.adapters.folders import fingerprint, read_bytes
-    from bot.adapters.glance import nothing_to_do
-
-    state = settings.sqlite_file
-    if state is None or looked.still_written or not settings.atom.folder.is_dir():
-        return False
-    hashes: dict[str, str] = {}
-    for file in looked.whole:
-        try:
-            hashes[file.name] = fingerprint(read_bytes(file, max_bytes=settings.max_bytes))
-        except DigestError:
-            return False
-    return nothing_to_do(
-        state,
-        files=hashes,
-        configuration=configuration(settings, config),
-        now=SystemClock().now(),
-    )
-
-
-def configuration(settings: "Settings", config: Path) -> str:
-    """What the outcome of a pass depends on besides the folders: both files and this program."""
-    import hashlib
-
-    parts = hashlib.sha256(f"{__version__}\0{settings.model_dump_json()}\0".encode())
-    for path in (config, settings.subscriptions):
-        parts.update(path.read_bytes() if path.is_file() else b"-")
-        parts.update(b"\0")
-    return parts.hexdigest()
 
 
 async def run_once(house: "House", looked: Looked) -> Done:
@@ -316,9 +276,7 @@ def _dry_run(
     return 0
 
 
-def _say_done(
-    done: Done | None, settings: "Settings", looked: Looked, *, as_json: bool, verbose: int
-) -> None:
+def _say_done(done: Done, settings: "Settings", looked: Looked, *, as_json: bool, verbose: int) -> None:
     if as_json:
         say_json(_done_json(done, looked))
         return
@@ -332,16 +290,14 @@ def _say_skipped(settings: "Settings", looked: Looked, *, verbose: int) -> None:
 
     for folder in settings.watch.folders:
         if not folder.is_dir():
-            typer.echo(f"the watched folder {plain(str(folder))} is not there", err=True)
+            typer.echo(f"the watched folder {printable(str(folder))} is not there", err=True)
     expected = () if verbose else (*EXPECTED_SKIPS, "missing")
     for file in looked.skipped:
         if file.reason not in expected:
-            typer.echo(f"skipped {plain(file.name)}: {plain(file.what)}", err=True)
+            typer.echo(f"skipped {printable(file.name)}: {printable(file.what)}", err=True)
 
 
-def _done_lines(done: Done | None, looked: Looked) -> list[str]:
-    if done is None:
-        return [f"nothing new in {counted(len(looked.whole), 'file')}, nothing due"]
+def _done_lines(done: Done, looked: Looked) -> list[str]:
     taken = done.taken
     states = ", ".join(f"{count} {state}" for state, count in sorted(done.ends.items()) if count)
     lines = [
@@ -357,15 +313,15 @@ def _done_lines(done: Done | None, looked: Looked) -> list[str]:
     return lines
 
 
-def _done_json(done: Done | None, looked: Looked) -> dict[str, Any]:
-    taken = done.taken if done else None
+def _done_json(done: Done, looked: Looked) -> dict[str, Any]:
+    taken = done.taken
     return {
         "files": len(looked.whole),
-        "digests": taken.digests if taken else 0,
-        "entries": taken.entries if taken else 0,
-        "new": taken.new if taken else 0,
-        "gained": taken.gained if taken else 0,
-        "deliveries": dict(done.ends) if done else {},
+        "digests": taken.digests,
+        "entries": taken.entries,
+        "new": taken.new,
+        "gained": taken.gained,
+        "deliveries": dict(done.ends),
         "problems": _problems_json(taken),
         "skipped": [{"file": file.name, "why": file.what} for file in looked.skipped],
     }
@@ -373,9 +329,8 @@ def _done_json(done: Done | None, looked: Looked) -> dict[str, Any]:
 
 def _problem_lines(taken: "Taken") -> list[str]:
     """A line for each thing in the files that could not be used."""
-    return [plain(f"{name}:{line}: {what}") for name, line, what in taken.problems]
+    return [printable(f"{name}:{line}: {what}") for name, line, what in taken.problems]
 
 
-def _problems_json(taken: "Taken | None") -> list[dict[str, str | int]]:
-    problems = taken.problems if taken else ()
-    return [{"file": name, "line": line, "what": what} for name, line, what in problems]
+def _problems_json(taken: "Taken") -> list[dict[str, str | int]]:
+    return [{"file": name, "line": line, "what": what} for name, line, what in taken.problems]

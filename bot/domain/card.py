@@ -1,4 +1,4 @@
-"""Papers made fit to be shown in any medium: cleaned, links checked, matched words told apart, nothing escaped yet."""
+"""Cards: papers made ready for any medium: cleaned, links checked, matched words marked, nothing escaped yet."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -9,11 +9,7 @@ from urllib.parse import quote, urlsplit
 from bot.domain.delivery import Item
 from bot.domain.notices import Reason
 from bot.domain.papers import Links, Paper, PaperId, Point
-
-_NEVER_SHOWN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]"
-)
-"""Controls, bidi overrides, lone surrogates, and what XML 1.0 forbids (§2.2 Char)."""
+from bot.domain.text import one_line
 
 _NOT_IN_LINKS = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]")
 
@@ -60,21 +56,6 @@ class ShownPaper:
     points: tuple[ShownPoint, ...]
     links: Links
     questions: int
-
-
-def shown(text: str, limit: int | None = None) -> str:
-    """The text on one line without anything that steers a terminal, a reader's eye or an XML parser; cut to `limit`."""
-    clean = " ".join(_NEVER_SHOWN.sub("", " ".join(text.split())).split())
-    return clean if limit is None else cut(clean, limit)
-
-
-def cut(text: str, limit: int) -> str:
-    """The text in at most `limit` characters, ended between words with `…` where something was left out."""
-    if len(text) <= limit:
-        return text
-    head = text[: limit - 1]
-    at_word = head.rsplit(" ", 1)[0] if " " in head[limit // 2 :] else head
-    return at_word.rstrip(" ,;:.&–—-") + "…"
 
 
 def web_link(url: str | None) -> str | None:
@@ -139,13 +120,13 @@ def _runs_on(left: str, right: str) -> bool:
 def shown_matches(reasons: Iterable[Reason]) -> tuple[ShownMatch, ...]:
     """What to name as the "why", in the subscriptions' order."""
     return tuple(
-        ShownMatch(subscription=shown(reason.subscription, 80), words=_telling_words(reason))
+        ShownMatch(subscription=one_line(reason.subscription, 80), words=_telling_words(reason))
         for reason in reasons
     )
 
 
 def _telling_words(reason: Reason) -> tuple[str, ...]:
-    words = {(word := shown(why.text, 80)).casefold(): word for why in reversed(reason.why)}
+    words = {(word := one_line(why.text, 80)).casefold(): word for why in reversed(reason.why)}
     words.pop(reason.subscription.casefold(), None)
     words.pop("", None)
     return tuple(reversed(words.values()))[:_WORDS_NAMED]
@@ -153,13 +134,13 @@ def _telling_words(reason: Reason) -> tuple[str, ...]:
 
 def _words_matched(reasons: tuple[Reason, ...], belongs: Callable[[str], bool]) -> tuple[str, ...]:
     found = (why.text for reason in reasons for why in reason.why if belongs(why.field))
-    return tuple(dict.fromkeys(filter(None, map(shown, found))))
+    return tuple(dict.fromkeys(filter(None, map(one_line, found))))
 
 
 def shown_paper(item: Item, *, language: str, text_limit: int) -> ShownPaper:
     """The paper of `item` in that language (English where there is none); each text at most `text_limit` long."""
     paper, reasons = item.paper, item.reasons
-    title = shown(paper.title, 400) or paper.id
+    title = one_line(paper.title, 400) or paper.id
     in_body = _words_matched(reasons, lambda field: not field.startswith(("title", "author", "source")))
     edition = paper.edition(language)
     return ShownPaper(
@@ -172,7 +153,7 @@ def shown_paper(item: Item, *, language: str, text_limit: int) -> ShownPaper:
         matches=shown_matches(reasons),
         summaries=tuple(
             marked(text, in_body)
-            for text in (shown(summary.text, text_limit) for summary in paper.summaries)
+            for text in (one_line(summary.text, text_limit) for summary in paper.summaries)
             if text
         ),
         points=tuple(_shown_point(point, in_body, text_limit) for point in edition.points),
@@ -182,9 +163,9 @@ def shown_paper(item: Item, *, language: str, text_limit: int) -> ShownPaper:
 
 
 def _shown_point(point: Point, words: tuple[str, ...], limit: int) -> ShownPoint:
-    return ShownPoint(label=shown(point.label, 120), text=marked(shown(point.text, limit), words))
+    return ShownPoint(label=one_line(point.label, 120), text=marked(one_line(point.text, limit), words))
 
 
 def _author_line(paper: Paper) -> str:
-    names = [name for name in map(shown, paper.authors) if name]
+    names = [name for name in map(one_line, paper.authors) if name]
     return ", ".join(names[:_AUTHORS_NAMED]) + (" …" if len(names) > _AUTHORS_NAMED else "")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.plain_text import gist, plain_text, sentences
+from bot.domain.text import gist, plain_text, sentences
 
 
 @pytest.mark.parametrize(

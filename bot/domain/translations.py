@@ -1,4 +1,4 @@
-"""The words around papers in mails, feeds and pages, in each language that is spoken."""
+"""Translations: the fixed texts around papers and quizzes in each language."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,7 +6,7 @@ from datetime import date
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wording:
-    """Everything we say ourselves in one language; names in braces are filled in."""
+    """The fixed texts of one language; names in braces are filled in."""
 
     language: str
     subject_one: str
@@ -28,6 +28,13 @@ class Wording:
     months: tuple[str, ...]
     weekdays: tuple[str, ...]
     long_date: str
+    page: str
+    other_authors: str
+    over_limit: str
+    colon: str
+    poll_without_key: str
+    poll_worked_out: str
+    poll_see_above: str
 
     def count(self, papers: int) -> str:
         return (self.papers_one if papers == 1 else self.papers_many).format(count=papers)
@@ -68,6 +75,13 @@ ENGLISH = Wording(
     ),
     weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     long_date="{weekday}, {day} {month} {year}",
+    page="Papers {first}–{last} of {count}",
+    other_authors=" and {count} more",
+    over_limit="+{count} more, over the daily limit",
+    colon=": ",
+    poll_without_key="The digest gives no answer key: an ordinary poll.",
+    poll_worked_out="Answer worked out, {sure} %.",
+    poll_see_above="See above.",
 )  # fmt: skip
 
 CHINESE = Wording(
@@ -91,9 +105,16 @@ CHINESE = Wording(
     months=tuple(map(str, range(1, 13))),
     weekdays=("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"),
     long_date="{year} 年 {month} 月 {day} 日，{weekday}",
+    page="第 {first}–{last} 篇，共 {count} 篇",
+    other_authors=" 等 {total} 人",
+    over_limit="另有 {count} 篇超出每日上限",
+    colon="：",
+    poll_without_key="原文未给出答案：普通投票。",
+    poll_worked_out="答案为推断所得，{sure} %。",
+    poll_see_above="见上文。",
 )
 
 
 def wording(language: str) -> Wording:
-    """The words for that language, English where we do not speak it."""
+    """The texts in that language; English where there is no translation."""
     return CHINESE if language.lower().split("-")[0] == "zh" else ENGLISH

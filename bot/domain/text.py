@@ -1,6 +1,64 @@
-"""LaTeX as plain text: what a formula says, in signs that any medium can show."""
+"""Text made plain and safe to show: Markdown and LaTeX as words, unsafe characters, cutting, width, length."""
 
 import re
+import unicodedata
+from collections.abc import Callable
+
+_UNSAFE = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls, which terminals obey
+    "\u202a-\u202e\u2066-\u2069"  # bidi embeddings, overrides and isolates
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff"  # surrogates, byte order marks, what XML 1.0 §2.2 forbids
+)
+UNSAFE = re.compile(f"[{_UNSAFE}]")
+"""Characters that are never shown: they steer a terminal, reorder a reader's text, or break an XML parser."""
+_NOT_PRINTABLE = re.compile(f"[{_UNSAFE}\t\n\r\u2028\u2029\u061c\u200b\u200e\u200f\u2060\u00ad]")
+_WIDE = frozenset("WF")
+_NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """The text on one line without unsafe characters; runs of blanks and line breaks are one blank. Cut to `limit`."""
+    text = text.strip()
+    if not text.isprintable() or "  " in text:  # printable text has no blanks but U+0020
+        text = " ".join(UNSAFE.sub("", " ".join(text.split())).split())
+    return text if limit is None else cut(text, limit)
+
+
+def printable(text: str) -> str:
+    """The text for a terminal: each line break and each character that may steer it becomes a blank."""
+    return text if text.isprintable() else _NOT_PRINTABLE.sub(" ", text)
+
+
+def units(text: str) -> int:
+    """Length in UTF-16 code units, as Telegram may count it; never less than the number of characters."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def columns(text: str) -> int:
+    """Width in columns of a terminal: East Asian wide characters take two, marks and format characters none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_column, text))
+
+
+def _column(character: str) -> int:
+    if unicodedata.category(character) in _NO_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in _WIDE else 1
+
+
+def cut(text: str, limit: int, measure: Callable[[str], int] = len) -> str:
+    """The text in at most `limit` of what `measure` counts, ended between words with `…` where something is left out."""
+    if measure(text) <= limit:
+        return text
+    head = text[: limit - 1]
+    while measure(head) > limit - 1:
+        head = head[:-1]
+    at_word = head.rsplit(" ", 1)[0] if " " in head[len(head) // 2 :] else head
+    return at_word.rstrip(" ,;:.&–—-") + "…"
+
+
+# LaTeX
 
 
 def _names(words: str) -> frozenset[str]:
@@ -179,3 +237,74 @@ class _Formula:
 
 def _whole(text: str) -> str:
     return text if len(text) <= 1 or text.isalnum() else f"({text})"
+
+
+# Markdown
+
+_PAIRED = re.compile(
+    r"<(b|i|u|em|strong|code|kbd|mark|small|span)>(.{0,400}?)</\1>", re.IGNORECASE | re.DOTALL
+)
+_SHIFTED = re.compile(r"<(sup|sub)>([^<>]*)</\1>", re.IGNORECASE)
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_STRONG = re.compile(r"\*\*(?=\S)([^*]+?)(?<=\S)\*\*")
+_EMPHASIS = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*]*[^\s*])\*(?![\w*])")
+_CODE = re.compile(r"(`+)(?!`)(.{1,400}?)(?<!`)\1(?!`)")
+_LINK = re.compile(r"!?\[([^\[\]]+)\]\(https?://[^()\s]+\)")
+
+
+def plain_text(text: str) -> str:
+    r"""What the text says on one line, without the marks that only tell how it should look.
+
+    `**x**` is `x`, `$\pi_0$` is `π₀`, `<sup>2</sup>` is `²`, a link is its words. Signs that mean
+    something stay as they are: `<|image|>`, `</think>`, `S*`, `N_layers`, `$5`.
+    """
+    if "<" in text:
+        text = _SHIFTED.sub(_shift, _PAIRED.sub(r"\2", _BREAK.sub(" ", text)))
+    if "*" in text:
+        text = _EMPHASIS.sub(r"\1", _STRONG.sub(r"\1", text))
+    if "`" in text:
+        text = _CODE.sub(r"\2", text)
+    if "](" in text:
+        text = _LINK.sub(r"\1", text)
+    return " ".join(without_latex(text).split())
+
+
+def _shift(found: re.Match[str]) -> str:
+    return (raised if found[1].lower() == "sup" else lowered)(found[2])
+
+
+_CHATTER = re.compile(
+    r"(?:sure|okay|ok|certainly|here(?:'s|’s| is| are)|below is|the following is|based on|i've|this is a (?:concise )?summary)\b"
+    r"[^:]{0,300}?(?:\"[^\"]{0,300}\"[^:]{0,300}?)?:\s*",
+    re.IGNORECASE,
+)
+_MARK = re.compile(r"(?:\(?(?:i{1,3}|a|1)[).]|[-•])\s*", re.IGNORECASE)
+_LABEL = re.compile(
+    r"(?:(?:one|1)[- ](?:line|sentence) )?(?:brief |concise )?(?:summary|overview|tl;?dr)\s*(?:\([^()]*\))?\s*:\s*",
+    re.IGNORECASE,
+)
+_NEXT_PART = re.compile(r"\s+(?:\(?ii[).]|b\)|2[).]\s+[A-Z])\s*")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?。！？])(?<!\b[A-Z]\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bet al\.)(?<!\bvs\.)\s+(?=[\"“(A-Z0-9])"
+)
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """The sentences of a plain text, in order; joined by blanks they are the text."""
+    return tuple(filter(None, _SENTENCE_END.split(text)))
+
+
+def gist(summary: str) -> str:
+    """The first sentence that says something of the paper, as plain text.
+
+    Chatter of the model that wrote the summary ("Here is a concise summary…:") and the label of the first
+    part (`i) **Summary:**`) are left out.
+    """
+    text = plain_text(summary)
+    said = text[found.end() :] if (found := _CHATTER.match(text)) else text
+    for opening in (_MARK, _LABEL, _MARK):
+        if found := opening.match(said):
+            said = said[found.end() :]
+    first_part = _NEXT_PART.split(said, maxsplit=1)[0]
+    first = next(iter(sentences(first_part)), "")
+    return first or text

@@ -4,17 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.adapters.presentation import (
-    Piece,
-    cut,
-    marked,
-    paper_url,
-    shown,
-    shown_matches,
-    shown_paper,
-    web_link,
-)
+from bot.domain.card import Piece, marked, paper_url, shown_matches, shown_paper, web_link
 from bot.domain.papers import PaperId
+from bot.domain.text import cut, one_line
 from tests.builders import a_reason, an_edition, an_item
 
 
@@ -23,15 +15,15 @@ def matched(text: str, *words: str) -> list[str]:
 
 
 def test_line_breaks_and_runs_of_blanks_become_one_blank() -> None:
-    assert shown(" a\r\n\tb  c\u2028d ") == "a b c d"
+    assert one_line(" a\r\n\tb  c\u2028d ") == "a b c d"
 
 
 def test_what_steers_eyes_terminals_or_parsers_is_gone() -> None:
-    assert shown("a\x00b\x1b[31mc\u202edcba\u2066x\u2069\ud800\ufffe\x85y\x7f") == "ab[31mcdcbax y"
+    assert one_line("a\x00b\x1b[31mc\u202edcba\u2066x\u2069\ud800\ufffe\x85y\x7f") == "ab[31mcdcbax y"
 
 
 def test_emoji_and_other_scripts_stay_whole() -> None:
-    assert shown("🛠️ 方法 العربية é") == "🛠️ 方法 العربية é"
+    assert one_line("🛠️ 方法 العربية é") == "🛠️ 方法 العربية é"
 
 
 @given(st.text(), st.integers(2, 50))

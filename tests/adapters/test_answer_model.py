@@ -4,7 +4,8 @@ import subprocess
 import sys
 from importlib.resources import files
 
-from bot.adapters.answer_key import load_model, parse_model
+from bot.adapters.answer_model import load_model
+from bot.domain.quizzes.answers import parse_model
 
 
 def test_the_shipped_model_is_small_and_read_once():
@@ -24,6 +25,6 @@ def test_every_tree_asks_for_columns_that_there_are():
 
 
 def test_nothing_that_answers_imports_numpy():
-    code = "import sys, bot.adapters.answer_key as a; a.load_model(); sys.exit('numpy' in sys.modules)"
+    code = "import sys, bot.adapters.answer_model as a; a.load_model(); sys.exit('numpy' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

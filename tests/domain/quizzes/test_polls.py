@@ -1,4 +1,4 @@
-"""Questions become polls that can be sent, and say honestly what they are."""
+"""Polls: repaired to the limits, shuffled, with the sentence that decides them."""
 
 from collections import Counter
 from dataclasses import replace
@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.papers import Question
-from bot.domain.quizzes.lengths import cut_to_units, units
-from bot.domain.quizzes.repair import Poll, poll_of
+from bot.domain.papers import Point, Question, Summary
+from bot.domain.quizzes.polls import Poll, evidence_for, excerpt, poll_of
+from bot.domain.text import cut, units
+from tests.builders import a_paper, an_edition
 
 
 def ask(question: Question, *, seed: str = "seed", **parts: object) -> Poll | None:
-    given = {"min_confidence": 0.9, "link": "https://arxiv.org/abs/2509.14008", **parts}
+    given = {"link": "https://arxiv.org/abs/2509.14008", **parts}
     return poll_of(question, seed=seed, **given)  # type: ignore[arg-type]
 
 
@@ -31,9 +32,14 @@ def unkeyed(*options: str) -> Question:
     return Question(question="Which?", options=options)
 
 
-def inferred(confidence: float) -> Question:
+def inferred(confidence: float, *, confident: bool = True) -> Question:
     return Question(
-        question="Which?", options=("a", "b", "c"), answer=1, answer_source="inferred", confidence=confidence
+        question="Which?",
+        options=("a", "b", "c"),
+        answer=1,
+        answer_source="inferred",
+        confidence=confidence,
+        confident=confident,
     )
 
 
@@ -72,9 +78,8 @@ def test_an_answer_worked_out_is_used_when_sure_enough_and_says_how_sure() -> No
     assert poll.description == "Answer worked out, 97 %."
 
 
-@pytest.mark.parametrize("confidence", [0.89, 0.0])
-def test_an_answer_that_is_not_sure_enough_is_not_used(confidence: float) -> None:
-    poll = asked(inferred(confidence))
+def test_an_answer_that_is_not_sure_enough_is_not_used() -> None:
+    poll = asked(inferred(0.89, confident=False))
     assert poll.correct is None
     assert not poll.marked_inferred
 
@@ -202,7 +207,9 @@ def test_no_poll_is_ever_over_a_limit(
     question: Question, answer: int, source: str | None, evidence: str, title: str
 ) -> None:
     if source and answer < len(question.options):
-        question = replace(question, answer=answer, answer_source=source, confidence=0.95)
+        question = replace(
+            question, answer=answer, answer_source=source, confidence=0.95, confident=source == "inferred"
+        )
     poll = ask(question, evidence=evidence, title=title)
     if poll is None:
         return
@@ -218,6 +225,77 @@ def test_no_poll_is_ever_over_a_limit(
 
 @given(st.text(), st.integers(2, 50))
 def test_a_cut_text_fits_and_begins_like_the_text(text: str, limit: int) -> None:
-    short = cut_to_units(text, limit)
+    short = cut(text, limit, units)
     assert units(short) <= limit
     assert short == text or text.startswith(short.removesuffix("…"))
+
+
+QUESTION = Question(
+    question="Which technique did HALA use to balance specialization?",
+    options=("Layer freezing", "Knowledge distillation", "Spherical linear interpolation (slerp) merging"),
+    answer=2,
+    answer_source="key",
+)
+POINTS = (
+    Point(label="Topic", text="HALA is about Arabic models. It balances specialization."),
+    Point(label="Methods", text="Translated data were used. Models were merged by spherical interpolation (slerp merging)."),
+)  # fmt: skip
+
+
+def paper_with(*points: Point, summary: str = "Nothing here.") -> object:
+    edition = replace(an_edition(points=0), points=points)
+    return a_paper(1, editions=(edition,), summaries=(Summary(text=summary, source="a"),))
+
+
+def test_the_sentence_with_the_right_options_own_words_is_found() -> None:
+    found = evidence_for(QUESTION, paper_with(*POINTS), "en")
+    assert found == "Models were merged by spherical interpolation (slerp merging)."
+
+
+def test_the_summary_may_decide_it() -> None:
+    found = evidence_for(QUESTION, paper_with(summary="First. It uses **slerp** merging. Last."), "en")
+    assert found == "It uses slerp merging."
+
+
+def test_words_that_wrong_options_share_do_not_decide() -> None:
+    question = Question(
+        question="What?", options=("fast merging", "slow merging"), answer=0, answer_source="key"
+    )
+    assert evidence_for(question, paper_with(Point(label="x", text="It does merging.")), "en") is None
+
+
+def test_nothing_is_shown_where_nothing_decides_or_the_question_asks_for_what_is_not_said() -> None:
+    assert evidence_for(QUESTION, paper_with(), "en") is None
+    assert evidence_for(replace(QUESTION, answer=None, answer_source=None), paper_with(*POINTS), "en") is None
+    negated = replace(QUESTION, question="Which technique did HALA NOT use?")
+    assert evidence_for(negated, paper_with(*POINTS), "en") is None
+
+
+def test_an_option_of_common_words_only_has_no_evidence() -> None:
+    question = Question(question="What?", options=("It is this", "That"), answer=0, answer_source="key")
+    assert evidence_for(question, paper_with(*POINTS), "en") is None
+
+
+def test_chinese_is_compared_by_pairs_of_signs() -> None:
+    question = Question(
+        question="使用什么工具？", options=("使用球面插值合并", "知识蒸馏"), answer=0, answer_source="key"
+    )
+    sentence = "最后用球面插值合并模型。"
+    assert evidence_for(question, paper_with(Point(label="方法", text=sentence)), "en") == sentence
+
+
+def test_an_excerpt_shows_the_start_or_the_end_whole_where_the_words_are_there() -> None:
+    text = "slerp wins here " + "and so on " * 30
+    assert excerpt(text, "slerp", 60).startswith("slerp wins here")
+    backwards = "and so on " * 30 + "slerp wins"
+    assert excerpt(backwards, "slerp", 60).endswith("slerp wins")
+
+
+def test_an_excerpt_of_one_word_without_room_is_empty() -> None:
+    assert excerpt("x" * 300, "x", 50) == ""
+
+
+def test_an_excerpt_always_fits() -> None:
+    text = "模型球面插值" * 40
+    for limit in range(10, 200, 17):
+        assert units(excerpt(text, "球面插值", limit)) <= limit

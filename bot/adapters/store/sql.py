@@ -3,8 +3,9 @@
 import json
 import re
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Table
@@ -80,11 +81,10 @@ class ForEach:
         self, *, sqlite: str, postgresql: str, columns: dict[str, str], several: str | None = None
     ) -> None:
         """`several` is what SQLite is told for `_TOGETHER` rows at once, whose values come one after the other."""
-        numbers = {name: number for number, name in enumerate(columns, start=1)}
         arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
         self._kinds = tuple(columns.values())
         self._several = several
-        self._sqlite = _NAMED.sub(lambda found: f"?{numbers[found[1]]}", sqlite)
+        self._sqlite, self._in_order = _positional(sqlite, tuple(columns))
         self._postgresql = postgresql.replace("{given}", f"unnest({arrays}) AS given({', '.join(columns)})")
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
@@ -107,8 +107,25 @@ class ForEach:
             several = [values[start : start + width] for start in range(0, len(values), width)]
             changed = own.executemany(self._several, several).rowcount
         if rows:
-            changed += own.executemany(self._sqlite, rows).rowcount
+            values_ = map(self._in_order, rows) if self._in_order else rows
+            changed += own.executemany(self._sqlite, values_).rowcount
         return changed
+
+
+def _positional(
+    text: str, columns: tuple[str, ...]
+) -> tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]] | None]:
+    """The statement with `?` for each name, and the function that orders a row's values so; None: they are already.
+
+    Numbered parameters (`?2`) would need no such function, but Python 3.12.0 to 3.12.3 warn of them.
+    """
+    names = tuple(_NAMED.findall(text))
+    order = [columns.index(name) for name in names]
+    if names == columns:
+        return _NAMED.sub("?", text), None
+    if len(order) == 1:
+        return _NAMED.sub("?", text), lambda row: (row[order[0]],)
+    return _NAMED.sub("?", text), itemgetter(*order)
 
 
 def _numbers(values: Iterable[int | None]) -> str:
