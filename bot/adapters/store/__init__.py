@@ -7,7 +7,7 @@ from itertools import count
 
 from bot.adapters.store.bulletins import StoredBulletins
 from bot.adapters.store.cluster import LeaderElection, WakeUp
-from bot.adapters.store.engine import PATIENCE, open_engine
+from bot.adapters.store.engine import PATIENCE, close_engine, open_engine
 from bot.adapters.store.incidents import StoredIncidents
 from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.maintenance import Maintenance
@@ -49,8 +49,8 @@ class Store:
         self.maintenance = Maintenance(self._engine)
 
     def close(self) -> None:
-        """Let go of every connection."""
-        self._engine.dispose()
+        """Let go of every connection, at the latest when the thread that uses it is done with it."""
+        close_engine(self._engine)
 
 
 def _names_in_a_row() -> Callable[[], str]:

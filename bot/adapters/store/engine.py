@@ -59,6 +59,19 @@ def open_engine(url: str, patience: timedelta = PATIENCE) -> Engine:
     return engine
 
 
+def close_engine(engine: Engine) -> None:
+    """Close every connection: the idle ones now, those that a thread still uses when it gives them back."""
+    pool = engine.pool
+    engine.dispose()
+    event.listen(pool, "checkin", _close_returned)
+    pool.dispose()  # what was given back in between
+
+
+def _close_returned(connection: Any, _record: object) -> None:
+    if connection is not None:
+        connection.close()
+
+
 def _bring_up_to_date(engine: Engine) -> None:
     with engine.connect() as connection, connection.begin():
         if _version(connection) == HEAD:
@@ -170,15 +183,11 @@ _PRAGMAS = (
 
 def _set_up_sqlite(connection: Any, patience: timedelta) -> None:
     connection.isolation_level = None  # _begin says BEGIN, so that writers queue from the start
-    try:
-        cursor = connection.cursor()
-        _write_ahead(cursor, patience)
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-    except BaseException:
-        connection.close()  # the pool does not know of it yet
-        raise
+    cursor = connection.cursor()
+    _write_ahead(cursor, patience)
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
 
 
 def _write_ahead(cursor: sqlite3.Cursor, patience: timedelta) -> None:

@@ -118,13 +118,14 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path):
     assert path.read_bytes().startswith(b"this is a diary")
 
 
-def test_a_connection_that_cannot_be_set_up_is_closed(path: Path):
-    path.write_bytes(b"this is a diary, not a state. " * 50)
-    connection = sqlite3.connect(path)
-    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
-        engine._set_up_sqlite(connection, SOON)
+def test_a_connection_in_use_when_its_store_closes_is_closed_when_it_comes_back(made: Path):
+    store = Store(f"sqlite:///{made}")
+    with reading(store._engine) as connection:
+        own = driver(connection)
+        store.close()
+        assert own.execute("SELECT 1").fetchone() == (1,)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-        connection.execute("SELECT 1")
+        own.execute("SELECT 1")
 
 
 def test_a_torn_state_is_called_damaged(made: Path):
