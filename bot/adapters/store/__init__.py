@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import count
 
 from bot.adapters.store.bulletins import StoredBulletins
-from bot.adapters.store.engine import PATIENCE, open_engine
+from bot.adapters.store.engine import PATIENCE, close_engine, open_engine
 from bot.adapters.store.incidents import StoredIncidents
 from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.leadership import StoredLeadership
@@ -52,8 +52,8 @@ class Store:
         self.waits = StoredWaits(self._engine)
 
     def close(self) -> None:
-        """Let go of every connection."""
-        self._engine.dispose()
+        """Let go of every connection, at the latest when the thread that uses it is done with it."""
+        close_engine(self._engine)
 
 
 def _names_in_a_row() -> Callable[[], str]:
