@@ -29,7 +29,6 @@ from bot.adapters.publishers.email import (
     DkimSigner,
     EmailPublisher,
     EmailSettings,
-    Mailbox,
     SmtpServer,
     SmtpTransport,
     compose,
@@ -39,6 +38,7 @@ from bot.adapters.publishers.email.letter import letter_for
 from bot.adapters.publishers.email.mime import alternatives
 from bot.adapters.publishers.email.plaintext import plain_text
 from bot.domain.delivery import Item, Parcel, Target
+from bot.domain.mailbox import Mailbox
 from tests.rigs.smtp import self_signed
 
 CONNECTIONS = 8

@@ -69,16 +69,16 @@ def email(settings: Settings) -> Publisher:
 
 def email_settings(settings: Settings) -> "EmailSettings":
     """What every mail has in common."""
-    from bot.adapters.publishers.email import EmailSettings, Mailbox, dkim_signer
+    from bot.adapters.publishers.email import EmailSettings, dkim_signer
 
-    sender, dkim = settings.email.sender, settings.email.dkim
+    dkim = settings.email.dkim
     signer = (
         dkim_signer(domain=dkim.domain, selector=dkim.selector, pem=dkim.key.get_secret_value().encode())
         if dkim.is_on
         else None
     )
     return EmailSettings(
-        sender=Mailbox(address=sender.address, name=sender.name),
+        sender=settings.email.sender,
         site_title=settings.site.title,
         site_url=settings.site.url,
         dkim=signer,

@@ -7,7 +7,6 @@ from pydantic import BeforeValidator
 
 from bot.app.config.addresses import (
     Listen,
-    Mailbox,
     Maildir,
     Smtp,
     parse_feed_authority,
@@ -18,6 +17,7 @@ from bot.app.config.addresses import (
     parse_web_address,
 )
 from bot.app.config.fields import Chosen, FieldFault, Parsed, typed
+from bot.domain.mailbox import Mailbox
 
 
 def _first_run(value: object) -> int | Literal["all"]:

@@ -5,14 +5,13 @@ from bot.adapters.publishers.email.dkim import DkimSigner, dkim_signer
 from bot.adapters.publishers.email.maildir import MaildirTransport
 from bot.adapters.publishers.email.publisher import EmailPublisher, Transport
 from bot.adapters.publishers.email.server import SmtpServer
-from bot.adapters.publishers.email.settings import EmailSettings, Mailbox
+from bot.adapters.publishers.email.settings import EmailSettings
 from bot.adapters.publishers.email.smtp import SmtpTransport
 
 __all__ = [
     "DkimSigner",
     "EmailPublisher",
     "EmailSettings",
-    "Mailbox",
     "MaildirTransport",
     "SmtpServer",
     "SmtpTransport",

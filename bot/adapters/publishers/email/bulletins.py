@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from email.utils import format_datetime
 
 from bot.adapters.publishers.email.mime import alternatives, header, mailbox_header
-from bot.adapters.publishers.email.settings import EmailSettings, Mailbox
+from bot.adapters.publishers.email.settings import EmailSettings
 from bot.domain.bulletins import Bulletin
 from bot.domain.errors import Refused
+from bot.domain.mailbox import Mailbox
 from bot.domain.text import one_line
 
 _STYLE = "font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:1.5em auto;padding:0 1em"

@@ -8,9 +8,10 @@ from bot.adapters.publishers.email.hypertext import hypertext
 from bot.adapters.publishers.email.letter import Letter, letter_for
 from bot.adapters.publishers.email.mime import alternatives, header, mailbox_header
 from bot.adapters.publishers.email.plaintext import plain_text
-from bot.adapters.publishers.email.settings import EmailSettings, Mailbox
+from bot.adapters.publishers.email.settings import EmailSettings
 from bot.domain.delivery import Parcel
 from bot.domain.errors import Refused
+from bot.domain.mailbox import Mailbox
 
 _ID_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

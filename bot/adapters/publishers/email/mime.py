@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from email.header import Header
 
-from bot.adapters.publishers.email.settings import Mailbox
+from bot.domain.mailbox import Mailbox
 
 _HEADER_LINE = 76
 _LONGEST_PLAIN_LINE = 200

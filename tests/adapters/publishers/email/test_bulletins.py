@@ -9,12 +9,12 @@ import pytest
 from bot.adapters.publishers.email import (
     EmailPublisher,
     EmailSettings,
-    Mailbox,
     MaildirTransport,
     dkim_signer,
 )
 from bot.adapters.publishers.email.bulletins import compose_bulletin
 from bot.domain.errors import Refused
+from bot.domain.mailbox import Mailbox
 from tests.builders import a_bulletin
 
 SETTINGS = EmailSettings(sender=Mailbox.parse("Paperboy <paperboy@example.org>"))

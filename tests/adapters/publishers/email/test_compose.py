@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from bot.adapters.publishers.email import EmailSettings, Mailbox, compose, compose_text
+from bot.adapters.publishers.email import EmailSettings, compose, compose_text
 from bot.adapters.publishers.email.hypertext import MAX_HTML_BYTES
 from bot.domain.errors import Refused
+from bot.domain.mailbox import Mailbox
 from bot.domain.papers import Links, Point, Summary
 from tests.builders import a_paper, a_parcel, a_question, a_reason, an_edition, an_item
 

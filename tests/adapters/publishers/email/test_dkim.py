@@ -11,9 +11,10 @@ from dkim.canonicalization import Relaxed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.publishers.email import DkimSigner, EmailSettings, Mailbox, compose, dkim_signer
+from bot.adapters.publishers.email import DkimSigner, EmailSettings, compose, dkim_signer
 from bot.adapters.publishers.email.dkim import _relaxed_body
 from bot.domain.errors import UsageError
+from bot.domain.mailbox import Mailbox
 from tests.builders import NOW, a_parcel, an_item
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.publishers.email import EmailPublisher, EmailSettings, Mailbox, SmtpServer, SmtpTransport
+from bot.adapters.publishers.email import EmailPublisher, EmailSettings, SmtpServer, SmtpTransport
 from bot.adapters.publishers.email import smtp as smtp_module
 from bot.domain.errors import ChannelDown, OutcomeUnknown, Refused, TargetGone, TryLater
+from bot.domain.mailbox import Mailbox
 from bot.pipeline import courier
 from bot.pipeline.dispatch import LEASE
 from tests.builders import a_parcel
