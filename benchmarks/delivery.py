@@ -23,7 +23,6 @@ from bot.adapters.store import Store
 from bot.domain.delivery import Delivery, Receipt
 from bot.domain.papers import Links, Paper, PaperId
 from bot.pipeline.ports import Claim, Outcome
-from bot.pipeline.upkeep import thin
 
 NOW = datetime(2026, 9, 18, 8, tzinfo=UTC)
 TODAY = NOW.date()
@@ -296,7 +295,7 @@ def a_day(store: Store, now: datetime, day: int, people: int, matched: int) -> N
         tx.save_notices(noticed, now)
         tx.plan([an_alert(person, paper, now) for person, paper in told], now)
     work(store, 1_000, now)
-    thin(store.upkeep, now)
+    store.maintenance.prune(now)
 
 
 PARTS = {"sqlite": sqlite, "postgresql": postgresql, "restart": restart, "year": year}

@@ -26,19 +26,19 @@ def one_run(corpus: Path) -> dict[str, float]:
     """Figures of one ingest in this process: seconds, and the peak memory in MB."""
     from bot.adapters import readers  # noqa: F401 - what is measured is the work, not the first import
     from bot.adapters.clock import SystemClock
-    from bot.adapters.folders import look
+    from bot.adapters.folders import scan
     from bot.adapters.store import Store
     from bot.app.config.subscriptions import load_subscribers
     from bot.app.wiring import FolderFile, peek_date, read
-    from bot.domain.arrivals import Found
     from bot.domain.audience import Audience
+    from bot.domain.files import FoundFile
     from bot.pipeline.ingest import Ingest
     from bot.pipeline.roster import meet, open_for_new
 
     corpus = corpus.resolve()
     limit = 20_000_000
     folders = [corpus / "tables", corpus / "pages"]
-    found = [one for one in look(folders, max_bytes=limit, base=corpus) if isinstance(one, Found)]
+    found = [one for one in scan(folders, max_bytes=limit, base=corpus) if isinstance(one, FoundFile)]
     begin = time.perf_counter()
     for one in found:
         hashlib.sha256(one.path.read_bytes()).hexdigest()

@@ -27,10 +27,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from benchmarks.publishing import NOW, REASON, a_paper, fastest
 from bot.adapters.email.content import EmailSettings, email_content, html_body, text_body
 from bot.adapters.email.dkim import DkimSigner
-from bot.adapters.email.mime import Mailbox, alternatives
+from bot.adapters.email.mime import alternatives
 from bot.adapters.email.publisher import EmailPublisher, compose
 from bot.adapters.email.transports import SmtpServer, SmtpTransport
 from bot.domain.delivery import Item, Parcel, Target
+from bot.domain.mailbox import Mailbox
 from tests.rigs.smtp import self_signed
 
 CONNECTIONS = 8

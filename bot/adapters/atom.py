@@ -1,7 +1,6 @@
 """Atom feeds (RFC 4287) as documents, and as files that are replaced whole or not at all."""
 
 import hashlib
-import os
 from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -11,12 +10,13 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bot.adapters.drafts import draft_of, sweep
-from bot.adapters.presentation import ShownPaper, paper_url, shown, shown_paper, web_link
-from bot.adapters.wording import wording
+from bot.adapters import atomic_file
+from bot.domain.card import ShownPaper, paper_url, shown_paper, web_link
 from bot.domain.delivery import Item
 from bot.domain.errors import ChannelDown
 from bot.domain.feeds import Feed, FeedEntry
+from bot.domain.text import one_line
+from bot.domain.translations import wording
 
 if TYPE_CHECKING:
     import jinja2
@@ -120,7 +120,7 @@ def _shell(feed: Feed, newest: datetime) -> bytes:
     """The document without its entries."""
     from feedgen.feed import FeedGenerator
 
-    title = shown(feed.title, 200) or "Paperboy"
+    title = one_line(feed.title, 200) or "Paperboy"
     made = FeedGenerator()
     made.id(feed.id)
     made.title(title)
@@ -152,7 +152,7 @@ def _entry(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
     draft.title(paper.title)
     draft.updated(updated)
     draft.published(entry.published.astimezone(UTC))
-    for name in filter(None, map(shown, entry.paper.authors)):
+    for name in filter(None, map(one_line, entry.paper.authors)):
         draft.author(name=name)
     for match in paper.matches:
         draft.category(term=match.subscription)
@@ -207,7 +207,7 @@ class FeedFolder:
             if path.is_file() and path.read_bytes() == content:
                 return False
             self._folder.mkdir(parents=True, exist_ok=True)
-            _replace(path, content)
+            atomic_file.write(path, content)
         except OSError as error:
             raise ChannelDown(_cannot(path, error)) from error
         return True
@@ -222,7 +222,7 @@ class FeedFolder:
 
     def tidy(self, now: datetime) -> None:
         """Remove the unfinished files of killed processes."""
-        sweep(self._folder, "*.atom", now)
+        atomic_file.sweep(self._folder, "*.atom", now)
 
     def path(self, name: str) -> Path:
         """The file of the feed of that name; characters that a file name should not hold are written as `%xx`."""
@@ -232,25 +232,6 @@ class FeedFolder:
         if len(safe) > _LONGEST_NAME:
             safe = safe[:_LONGEST_NAME] + "-" + hashlib.sha256(name.encode()).hexdigest()[:16]
         return self._folder / f"{safe}.atom"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Replace `path` atomically: the content is on disk before the name is; a crash leaves the old file or the new one."""
-    draft = draft_of(path)
-    try:
-        with draft.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _cannot(path: Path, error: OSError) -> str:

@@ -11,9 +11,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from bot.adapters.paper_codec import paper_of, searchable
-from bot.adapters.store_version import HEAD
 from bot.pipeline.ports import Sifted
 
+_VERSIONS = Path(__file__).parent / "store" / "migrations" / "versions"
 _NEWEST = "SELECT max(date) FROM digests"
 _OLDEST = "SELECT min(date) FROM papers WHERE date >= ?"
 _PAPERS = """
@@ -29,7 +29,7 @@ def glance_at_papers(state: Path, days: int, wanted: Callable[[str], bool]) -> S
         with closing(
             sqlite3.connect(f"{state.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
         ) as connection:
-            if connection.execute("SELECT version_num FROM alembic_version").fetchone() != (HEAD,):
+            if connection.execute("SELECT version_num FROM alembic_version").fetchone() != (_head(),):
                 return None
             return _sift(connection, days, wanted)
     except sqlite3.Error:
@@ -59,3 +59,8 @@ def first_day(newest: date | None, days: int) -> date:
     if newest is None or days >= newest.toordinal():
         return date.min
     return newest - timedelta(days=days - 1)
+
+
+def _head() -> str:
+    """The newest schema version; `store.schema` has it too, but loads the toolkit."""
+    return max(path.name.partition("_")[0] for path in _VERSIONS.glob("[0-9]*.py"))

@@ -99,6 +99,7 @@ def _question(question: Question) -> tuple[Any, ...]:
         question.answer,
         question.answer_source,
         question.confidence,
+        question.confident,
     )
 
 
@@ -109,6 +110,7 @@ def _question_of(parts: list[Any]) -> Question:
         answer=parts[2],
         answer_source=parts[3],
         confidence=parts[4],
+        confident=parts[5],
     )
 
 

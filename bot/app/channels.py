@@ -36,11 +36,10 @@ def telegram(settings: Settings) -> Publisher:
     from bot.adapters.telegram.publisher import TelegramPublisher
 
     if not settings.sends_telegram:
-        return PreviewPublisher(settings.previews_folder, min_confidence=settings.quiz.min_confidence)
+        return PreviewPublisher(settings.previews_folder)
     return TelegramPublisher(
         settings.telegram.token.get_secret_value(),
         api_url=settings.telegram.api_url,
-        min_confidence=settings.quiz.min_confidence,
     )
 
 
@@ -67,20 +66,18 @@ def email_settings(settings: Settings) -> "EmailSettings":
     """What every mail has in common."""
     from bot.adapters.email.content import EmailSettings
     from bot.adapters.email.dkim import dkim_signer
-    from bot.adapters.email.mime import Mailbox
 
-    sender, dkim = settings.email.sender, settings.email.dkim
+    dkim = settings.email.dkim
     signer = (
         dkim_signer(domain=dkim.domain, selector=dkim.selector, pem=dkim.key.get_secret_value().encode())
         if dkim.is_on
         else None
     )
     return EmailSettings(
-        sender=Mailbox(address=sender.address, name=sender.name),
+        sender=settings.email.sender,
         site_title=settings.site.title,
         site_url=settings.site.url,
         dkim=signer,
-        min_confidence=settings.quiz.min_confidence,
     )
 
 
@@ -119,7 +116,5 @@ async def shown(parcel: Parcel, settings: Settings) -> str:
     from bot.adapters.telegram.preview import PreviewPublisher
 
     texts: list[str] = []
-    await PreviewPublisher(
-        min_confidence=settings.quiz.min_confidence, show=lambda preview: texts.append(preview.text())
-    ).send(parcel)
+    await PreviewPublisher(show=lambda preview: texts.append(preview.text())).send(parcel)
     return "\n".join(texts)

@@ -1,13 +1,10 @@
 """Quizzes: the parts that count votes, keep scores and bring questions back, built over one state."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.app.config.settings import Settings
-from bot.app.opinions import Opinions
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.pipeline.parcels import AnswerQuiz
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
@@ -25,8 +22,6 @@ class Quizzes:
     counter: VoteCounter
     stats: QuizStats
     scheduler: QuizScheduler
-    seek_opinions: Callable[[], int]
-    """Asks for second opinions on what is about to go out, where the settings name a service."""
 
     def look_after(self, now: datetime) -> int:
         """Count what was received, correct what got a key, plan what comes back today; how many rows were planned."""
@@ -41,11 +36,8 @@ def build_quizzes(
     store: "Store",
     roster: Roster,
     answer_quiz: AnswerQuiz,
-    second: Opinions | None = None,
 ) -> Quizzes:
     """The parts over one state."""
-    sure = settings.quiz.min_confidence
-    seek = partial(second.seek, store.outbox, store.shelf, roster) if second else None
     return Quizzes(
         counter=VoteCounter(
             store.quizzes,
@@ -53,24 +45,16 @@ def build_quizzes(
             roster,
             answer_quiz,
             read_vote=_read_vote,
-            min_confidence=sure,
         ),
-        stats=QuizStats(store.quizzes, store.outbox, roster, min_confidence=sure),
+        stats=QuizStats(store.quizzes, store.outbox, roster),
         scheduler=QuizScheduler(
             store.quizzes,
             store.shelf,
             store.outbox,
             roster,
-            min_confidence=sure,
             per_day=settings.quiz.per_day,
         ),
-        seek_opinions=seek or _nobody,
     )
-
-
-def _nobody() -> int:
-    """Asks nobody."""
-    return 0
 
 
 def _read_vote(body: str) -> Vote | PollState | None:

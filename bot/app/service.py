@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from bot.adapters.folders import look
+from bot.adapters.folders import scan
 from bot.adapters.heartbeat import EVERY
-from bot.adapters.scheduler import Job, Ticker
+from bot.adapters.scheduler import Job, Scheduler
 from bot.adapters.watcher import Watcher, rounds
 from bot.app.config.subscriptions import SubscriptionsReloader
 from bot.app.counters import chat_service, start_web
@@ -19,14 +19,13 @@ from bot.app.gone import forget_gone
 from bot.app.together import Together
 from bot.app.wiring import House
 from bot.domain.alarms import SECOND_POLLER, STOPPED
-from bot.domain.arrivals import USUAL, Found, Settling
 from bot.domain.errors import ChannelDown, StateError
+from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile
 from bot.domain.sources import MIN_INTERVAL
 from bot.pipeline.alarms import SourceWatch
-from bot.pipeline.departures import forget_feeds
+from bot.pipeline.feeds import remove_orphan_feeds
 from bot.pipeline.ingest import Taken
 from bot.pipeline.roster import meet, open_for_new
-from bot.pipeline.upkeep import mind_the_clock, thin
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +39,11 @@ _RELOAD_EVERY = timedelta(seconds=2)
 _STUDY_EVERY = timedelta(minutes=1)
 _UPKEEP_EVERY = timedelta(hours=1)
 _BULLETINS_KEPT = timedelta(days=30)
-_NETWORK_POLL = timedelta(seconds=2)
 
 Announce = Callable[[Taken], Awaitable[None]]
 
 
-def take_in(house: House, found: Sequence[Found]) -> Taken:
+def take_in(house: House, found: Sequence[FoundFile]) -> Taken:
     """Take the found files in, open for whoever is new, and bring the feeds up to date."""
     intake, audience = house.store.intake, house.roster.audience
     audience.prepare()
@@ -53,7 +51,6 @@ def take_in(house: House, found: Sequence[Found]) -> Taken:
     taken = house.ingest.take_in(house.files(found), audience, house.clock.now())
     taken.deliveries += open_for_new(intake, audience, house.clock.now())
     house.quizzes.counter.correct()
-    house.quizzes.seek_opinions()
     house.feeds.write_all(house.feed_writer)
     return taken
 
@@ -88,7 +85,7 @@ class Service:
         self._roles = roles
         self._announce: Announce | None = announce
         self._reloading = reloading
-        self._ticker = Ticker(house.clock.now)
+        self._scheduler = Scheduler(house.clock.now)
         self._stop = asyncio.Event()
         self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms, house.fetcher)
         self._has_sources = "ingest" in roles and bool(house.settings.sources)
@@ -106,13 +103,13 @@ class Service:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
         if "deliver" in self._roles:
-            self._house.alarms.listen(partial(loop.call_soon_threadsafe, self._ticker.wake, "bulletins"))
+            self._house.alarms.listen(partial(loop.call_soon_threadsafe, self._scheduler.wake, "bulletins"))
         async with AsyncExitStack() as stack:
             if "web" in self._roles:
                 await self._serve(stack)
             tasks = [asyncio.create_task(part) for part in self._parts()]
             stack.callback(self._heartbeat.end)
-            self._ticker.start(self._jobs())
+            self._scheduler.start(self._jobs())
             await self._until_stopped(tasks)
 
     def stop(self) -> None:
@@ -125,7 +122,7 @@ class Service:
         done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         log.info("service.stopping")
         self.stop()
-        await self._ticker.stop(_FINISH)
+        await self._scheduler.stop(_FINISH)
         for task in (*tasks, stopped):
             task.cancel()
         await asyncio.gather(*tasks, stopped, return_exceptions=True)
@@ -152,7 +149,7 @@ class Service:
         if "deliver" in self._roles:
             at_start = "ingest" not in self._roles
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
-            jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._mind_the_clock))
+            jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._clamp_delays))
             jobs.append(Job(name="bulletins", every=_DELIVER_AT_LEAST, run=self._tell_of_incidents))
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
@@ -163,48 +160,48 @@ class Service:
 
     async def _ingest(self) -> None:
         house, watch = self._house, self._house.settings.watch
-        settling = Settling(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
+        stabilizer = FileStabilizer(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
         folders = house.settings.watched
         async with Watcher(folders, polling=watch.polling) as watcher:
-            async for found in rounds(
-                lambda: look(folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
+            async for scanned in rounds(
+                lambda: scan(folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
                 watcher=watcher,
-                settling=settling,
+                stabilizer=stabilizer,
                 now=house.clock.now,
                 rescan=timedelta(seconds=watch.rescan_seconds),
             ):
-                for skipped in found.skipped:
-                    usual = skipped.reason in USUAL
+                for skipped in scanned.skipped:
+                    usual = skipped.reason in EXPECTED_SKIPS
                     log.log(
                         logging.DEBUG if usual else logging.WARNING,
                         "file.skipped",
                         extra={"file": skipped.name, "why": skipped.what},
                     )
-                if found.whole or (self._announce and not found.waiting):
-                    await self._take_in(found.whole, settling, waiting=found.waiting)
+                if scanned.stable or (self._announce and not scanned.waiting):
+                    await self._take_in(scanned.stable, stabilizer, waiting=scanned.waiting)
 
-    async def _take_in(self, whole: Sequence[Found], settling: Settling, *, waiting: int) -> None:
+    async def _take_in(self, files: Sequence[FoundFile], stabilizer: FileStabilizer, *, waiting: int) -> None:
         try:
             async with self._taking:
-                taken = await asyncio.to_thread(take_in, self._house, whole)
+                taken = await asyncio.to_thread(take_in, self._house, files)
             await asyncio.to_thread(forget_gone, self._house)
         except StateError as error:
             if self._announce:  # it never worked: whoever started it should know
                 raise
-            log.error("ingest.interrupted", extra={"error": str(error), "files": len(whole)})
-            for found in whole:
-                settling.again(found)
+            log.error("ingest.interrupted", extra={"error": str(error), "files": len(files)})
+            for file in files:
+                stabilizer.report_again(file)
             return
         _tell(taken)
-        for found in whole:
-            if found.name in taken.unread:
-                settling.again(found)
+        for file in files:
+            if file.name in taken.unread:
+                stabilizer.report_again(file)
         self._wake_delivery()
         if taken.changed and not self._announce and "deliver" in self._roles:
-            self._ticker.wake("sources")
+            self._scheduler.wake("sources")
         if self._announce and not waiting:
             announce, self._announce = self._announce, None
-            await self._forget_feeds()
+            await self._remove_orphan_feeds()
             if "deliver" in self._roles:
                 await self._house.dispatcher.flush()
             await announce(taken)
@@ -212,7 +209,7 @@ class Service:
     async def _fetch_while_leading(self) -> None:
         """Let the job fetch; what it is asking for is given up when this ends, and asked for again by the next."""
         self._fetches = True
-        self._ticker.wake("fetch")
+        self._scheduler.wake("fetch")
         try:
             await self._stop.wait()
         finally:
@@ -255,8 +252,8 @@ class Service:
     def _wake_delivery(self) -> None:
         if "deliver" in self._roles:
             self._house.dispatcher.wake()
-            self._ticker.wake("deliver")
-            self._ticker.wake("bulletins")
+            self._scheduler.wake("deliver")
+            self._scheduler.wake("bulletins")
 
     async def _note_polling(self, refusal: ChannelDown | None) -> None:
         """Open or close the incident of a chat service that refuses polls for updates."""
@@ -285,15 +282,15 @@ class Service:
         if await asyncio.to_thread(house.quizzes.look_after, house.clock.now()):
             self._wake_delivery()
 
-    async def _mind_the_clock(self) -> None:
+    async def _clamp_delays(self) -> None:
         house = self._house
-        if await asyncio.to_thread(mind_the_clock, house.store.waits, house.clock.now()):
+        if await asyncio.to_thread(house.store.maintenance.clamp_delays, house.clock.now()):
             self._wake_delivery()
 
     async def _keep_up(self) -> None:
         if self._together.keeps_up:
             store, now = self._house.store, self._house.clock.now()
-            await asyncio.to_thread(thin, store.upkeep, now)
+            await asyncio.to_thread(store.maintenance.prune, now)
             await asyncio.to_thread(store.bulletins.thin_bulletins, now - _BULLETINS_KEPT)
 
     async def _reload(self) -> None:
@@ -304,12 +301,14 @@ class Service:
         async with self._taking:
             await asyncio.to_thread(house.roster.replace, subscribers)
             await asyncio.to_thread(take_in, house, ())
-        await self._forget_feeds()
+        await self._remove_orphan_feeds()
         self._wake_delivery()
 
-    async def _forget_feeds(self) -> None:
+    async def _remove_orphan_feeds(self) -> None:
         house = self._house
-        await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.audience, house.feed_writer)
+        await asyncio.to_thread(
+            remove_orphan_feeds, house.store.intake, house.roster.audience, house.feed_writer
+        )
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         if self._house.settings.web.listen:

@@ -19,7 +19,7 @@ class Together:
 
     def delivering(self, wake: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the deliveries, until the service stops."""
-        parts = [self._house.store.bell.listen(wake), self.alone("upkeep", self._keep_up)]
+        parts = [self._house.store.wake_up.listen(wake), self.alone("upkeep", self._keep_up)]
         if self._paced:  # the limits of a bot hold for all machines together, so one of them sends
             self._house.dispatcher.leave("telegram")
             parts.append(self.alone("telegram pace", lambda: self._send_telegram(wake)))
@@ -27,7 +27,7 @@ class Together:
 
     async def alone(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do this work while no other machine does."""
-        await self._house.store.leadership.lead(role, work)
+        await self._house.store.leader_election.lead(role, work)
 
     async def _keep_up(self) -> None:
         self.keeps_up = True

@@ -4,24 +4,24 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
+from bot.adapters.answer_model import answered
 from bot.adapters.atom import FeedFolder
+from bot.adapters.atomic_file import SavedIndex
 from bot.adapters.clock import SystemClock
-from bot.adapters.folders import read_bytes
-from bot.adapters.index_file import SavedIndex
+from bot.adapters.folders import FolderFile
 from bot.adapters.store import Store
 from bot.app import channels
-from bot.app.answers import answered
 from bot.app.config.settings import Settings
-from bot.app.opinions import opinions
 from bot.app.quizzes import Quizzes, build_quizzes
 from bot.app.sources import build_fetcher
-from bot.domain.arrivals import Found
 from bot.domain.digests import Digest
+from bot.domain.files import FoundFile
 from bot.domain.subscriptions import ChannelKind, Subscriber
 from bot.pipeline.alarms import AlarmDesk
 from bot.pipeline.dispatch import Dispatcher
-from bot.pipeline.feeds import FeedDesk, Site
+from bot.pipeline.feeds import FeedBuilder, Site
 from bot.pipeline.fetch import Fetcher
 from bot.pipeline.herald import Telling
 from bot.pipeline.indexing import IndexDesk
@@ -37,21 +37,6 @@ _DATE_WITHIN = 16_384
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FolderFile:
-    """A found file as the ingest takes it."""
-
-    found: Found
-    max_bytes: int
-
-    @property
-    def name(self) -> str:
-        return self.found.name
-
-    def read(self) -> bytes:
-        return read_bytes(self.found, max_bytes=self.max_bytes)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class House:
     """Everything that works on one state."""
 
@@ -62,7 +47,7 @@ class House:
     packer: Packer
     ingest: Ingest
     fetcher: Fetcher
-    feeds: FeedDesk
+    feeds: FeedBuilder
     feed_writer: FeedWriter
     publishers: Mapping[ChannelKind, Publisher]
     dispatcher: Dispatcher
@@ -78,7 +63,7 @@ class House:
         self.roster.keep_index()
         self.store.close()
 
-    def files(self, found: Sequence[Found]) -> list[FolderFile]:
+    def files(self, found: Sequence[FoundFile]) -> list[FolderFile]:
         """Found files as the ingest takes them."""
         return [FolderFile(found=one, max_bytes=self.settings.max_bytes) for one in found]
 
@@ -101,9 +86,8 @@ def build(
     store = Store(state_url or settings.state)
     kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
     roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
-    feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
-    second = opinions(settings, answered)
-    answer_quiz = second or answered
+    feeds = FeedBuilder(store.shelf, store.tokens, roster, _site(settings))
+    answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
     packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)
     writer = feed_writer or _feed_folder(settings, clock)
     ways_out = publishers if publishers is not None else channels.publishers(settings)
@@ -136,7 +120,7 @@ def build(
         publishers=ways_out,
         dispatcher=dispatcher,
         alarms=alarms,
-        quizzes=build_quizzes(settings, store, roster, answer_quiz, second),
+        quizzes=build_quizzes(settings, store, roster, answer_quiz),
         answer_quiz=answer_quiz,
     )
 

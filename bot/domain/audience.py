@@ -17,7 +17,7 @@ from bot.domain.subscriptions import Subscriber, Subscription
 if TYPE_CHECKING:
     from bot.domain.crowd import Crowd, Ints
     from bot.domain.fanout import Fanout
-    from bot.domain.query.filed import Filed
+    from bot.domain.query.index import PersistentIndex
 
 WIDE_FROM = 20_000
 """From so many subscriptions on a digest's papers are planned in columns."""
@@ -65,7 +65,7 @@ class Audience:
         return Audience(subscribers, self._likeness, wishes=wishes)
 
     @property
-    def index(self) -> "Filed | None":
+    def index(self) -> "PersistentIndex | None":
         """The index of all queries, where one was needed by now."""
         return self._wishes.matching.index
 

@@ -15,7 +15,7 @@ from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
 from bot.pipeline.courier import Courier
 from bot.pipeline.endings import Endings, Landed, Rules, ends, named, summed_up
 from bot.pipeline.errands import Errands, untried
-from bot.pipeline.feeds import FeedDesk
+from bot.pipeline.feeds import FeedBuilder
 from bot.pipeline.herald import Herald, Telling
 from bot.pipeline.pace import Pace
 from bot.pipeline.parcels import Packer
@@ -67,7 +67,7 @@ class Dispatcher:
         outbox: Outbox,
         packer: Packer,
         publishers: Mapping[ChannelKind, Publisher],
-        feeds: FeedDesk,
+        feeds: FeedBuilder,
         feed_writer: FeedWriter,
         clock: Clock,
         rng: random.Random,

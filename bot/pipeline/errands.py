@@ -11,7 +11,7 @@ from bot.domain.errors import DeliveryError, StateError, TryLater
 from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.courier import Courier
 from bot.pipeline.endings import Endings, Landed, named
-from bot.pipeline.feeds import FeedDesk
+from bot.pipeline.feeds import FeedBuilder
 from bot.pipeline.parcels import Packed, Packer
 from bot.pipeline.ports import Claim, FeedWriter, Outcome, Publisher
 
@@ -26,7 +26,7 @@ class Errands:
         *,
         packer: Packer,
         publishers: Mapping[ChannelKind, Publisher],
-        feeds: FeedDesk,
+        feeds: FeedBuilder,
         feed_writer: FeedWriter,
         courier: Courier,
         endings: Endings,

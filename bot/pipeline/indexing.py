@@ -9,7 +9,7 @@ from bot.domain.query import Query
 from bot.pipeline.ports import IndexFile
 
 if TYPE_CHECKING:
-    from bot.domain.query.filed import Filed
+    from bot.domain.query.index import PersistentIndex
 
 SAVED_FROM = 5_000
 """Queries from which on loading is worth a file; fewer are built within a twentieth of a second."""
@@ -26,22 +26,22 @@ class IndexDesk:
     def __init__(self, file: IndexFile) -> None:
         self._file = file
 
-    def __call__(self, queries: Sequence[Query]) -> "Filed":
-        from bot.domain.query.filed import Filed  # with numpy, which few queries do without
+    def __call__(self, queries: Sequence[Query]) -> "PersistentIndex":
+        from bot.domain.query.index import PersistentIndex  # with numpy, which few queries do without
 
         if len(queries) < SAVED_FROM:
-            return Filed(queries)
+            return PersistentIndex(queries)
         try:
             data = self._file.read()
             if data is not None:
-                return Filed.from_bytes(data, queries)
+                return PersistentIndex.from_bytes(data, queries)
         except IndexUnusable as error:
             log.warning("index.unusable", extra={"why": str(error), "instead": "it is built anew"})
-        index = Filed(queries)
+        index = PersistentIndex(queries)
         self.keep(index)
         return index
 
-    def keep(self, index: "Filed") -> None:
+    def keep(self, index: "PersistentIndex") -> None:
         """Fill the file, where it is worth it and anything changed."""
         if index.is_saved or len(index) < SAVED_FROM:
             return

@@ -26,7 +26,6 @@ from bot.pipeline.ports import DeliveryRecord, NoticeRecord, Records, Shelf
 Fate = Literal["not matched", "asked for since", "no channel", "matched"]
 Reason = Literal["before you came", "place added since"]
 FATES: tuple[Fate, ...] = ("not matched", "asked for since", "no channel", "matched")
-REASONS: tuple[Reason, ...] = ("before you came", "place added since")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

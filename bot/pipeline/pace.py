@@ -20,9 +20,6 @@ AHEAD = timedelta(seconds=2)
 _LANES = 4096
 """So many windows of places are kept before those that say nothing are thrown away."""
 
-History = Callable[[str, datetime], Sequence[datetime]]
-"""When messages went to a place since a moment, oldest first."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:

@@ -8,7 +8,7 @@ from typing import Literal
 from bot.domain.delivery import Item, Parcel
 from bot.domain.notices import relevance
 from bot.domain.papers import Paper, PaperId, Question
-from bot.domain.quizzes.guessing import pick_one
+from bot.domain.quizzes.answers import pick_one
 from bot.domain.quizzes.parts import is_again, question_of_part, repeats
 from bot.domain.routing import ONE_QUESTION
 from bot.domain.subscriptions import Quizzes, Subscriber

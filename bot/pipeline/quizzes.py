@@ -9,10 +9,18 @@ from zoneinfo import ZoneInfo
 from bot.domain.delivery import Delivery, State, delivery_key
 from bot.domain.papers import Paper, PaperId
 from bot.domain.quizzes.parts import again_part
-from bot.domain.quizzes.repair import poll_of
+from bot.domain.quizzes.polls import poll_of
 from bot.domain.quizzes.repetition import comes_back_at
-from bot.domain.quizzes.scores import Score, Standing, Totals, leaderboard, score, totals
-from bot.domain.quizzes.topics import TopicScore, by_topic
+from bot.domain.quizzes.scores import (
+    Score,
+    Standing,
+    TopicScore,
+    Totals,
+    by_topic,
+    leaderboard,
+    score,
+    totals,
+)
 from bot.domain.quizzes.votes import Answer, AskedPoll, CastVote, answer_of, belongs, is_private
 from bot.domain.routing import ONE_QUESTION, question_part
 from bot.domain.subscriptions import Channel, Subscriber
@@ -42,14 +50,12 @@ class QuizScheduler:
         outbox: Outbox,
         roster: Roster,
         *,
-        min_confidence: float,
         per_day: int,
     ) -> None:
         self._store = store
         self._shelf = shelf
         self._outbox = outbox
         self._roster = roster
-        self._min_confidence = min_confidence
         self._per_day = per_day
 
     def next_question(self, addresses: Sequence[str], person: int | None, now: datetime) -> NextQuestion:
@@ -143,7 +149,7 @@ class QuizScheduler:
 
     def _candidates(self, paper: Paper, subscriber: Subscriber, channel: Channel) -> "Iterator[_Candidate]":
         for question in paper.edition(subscriber.language).quiz:
-            if poll_of(question, seed=channel.target, min_confidence=self._min_confidence):
+            if poll_of(question, seed=channel.target):
                 yield _Candidate(paper=paper.id, part=question_part(question))
 
     def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:
@@ -234,11 +240,10 @@ class Board:
 class QuizStats:
     """Scores and leaderboards from the stored votes. `addresses` name a chat as the configuration may, the most exact first."""
 
-    def __init__(self, store: QuizStore, outbox: Outbox, roster: Roster, *, min_confidence: float) -> None:
+    def __init__(self, store: QuizStore, outbox: Outbox, roster: Roster) -> None:
         self._store = store
         self._outbox = outbox
         self._roster = roster
-        self._min_confidence = min_confidence
 
     def score(self, addresses: Sequence[str], person: int, now: datetime) -> ScoreSheet:
         """The person's score in this chat; in the person's own chat the score in all chats."""
@@ -276,7 +281,7 @@ class QuizStats:
 
     def totals(self, addresses: Sequence[str]) -> Totals:
         """The sums of a channel's anonymous polls."""
-        return totals(self._store.polls_in(self._store.homes_at(addresses)), self._min_confidence)
+        return totals(self._store.polls_in(self._store.homes_at(addresses)))
 
     def hide(self, addresses: Sequence[str], person: int, *, hidden: bool) -> None:
         """Leave the person off this chat's leaderboard, or name them again."""
@@ -299,9 +304,7 @@ class QuizStats:
     ) -> list[Answer]:
         """The answers of voters who are members of the chat where they were asked."""
         answers = (
-            answer_of(asked, vote, self._min_confidence)
-            for asked, vote in cast
-            if belongs(asked.home, vote.person, members)
+            answer_of(asked, vote) for asked, vote in cast if belongs(asked.home, vote.person, members)
         )
         return [answer for answer in answers if answer is not None]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.papers import PaperId, Question
-from bot.domain.quizzes.guessing import pick_one
-from bot.domain.quizzes.parts import question_of_part, repeats, shuffle_seed
-from bot.domain.quizzes.repair import poll_of
+from bot.domain.quizzes.answers import pick_one
+from bot.domain.quizzes.parts import question_of_part, repeats
+from bot.domain.quizzes.polls import poll_of, shuffle_seed
 from bot.domain.quizzes.repetition import Attempt, card_of
 from bot.domain.quizzes.votes import (
     AskedPoll,
@@ -48,14 +48,12 @@ class VoteCounter:
         answer_quiz: AnswerQuiz,
         *,
         read_vote: ReadVote,
-        min_confidence: float,
     ) -> None:
         self._store = store
         self._shelf = shelf
         self._roster = roster
         self._answer_quiz = answer_quiz
         self._read_vote = read_vote
-        self._min_confidence = min_confidence
         self._corrected_under: str | None = None
 
     def count(self, now: datetime) -> int:
@@ -123,11 +121,7 @@ class VoteCounter:
 
     def _refresh(self, tx: QuizTransaction, person: int, paper: PaperId, part: str) -> None:
         """Work out anew when the question comes back to this person."""
-        answers = (
-            answer_of(asked, vote, self._min_confidence)
-            for asked, vote in tx.votes_on(person, paper)
-            if asked.part == part
-        )
+        answers = (answer_of(asked, vote) for asked, vote in tx.votes_on(person, paper) if asked.part == part)
         attempts = [
             Attempt(at=answer.at, right=answer.right)
             for answer in answers
@@ -208,7 +202,7 @@ class VoteCounter:
             if question is None:
                 continue
             seed = shuffle_seed(question, f"telegram:{quiz.address}", repeats(quiz.part))
-            poll = poll_of(question, seed=seed, min_confidence=self._min_confidence)
+            poll = poll_of(question, seed=seed)
             order = recognised(state, poll) if poll else None
             if order is not None:
                 yield quiz, question, order

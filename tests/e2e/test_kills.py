@@ -200,7 +200,6 @@ async def test_the_operator_sends_again_what_never_arrived(
     world = the_world(url, ledger, quiet, VirtualClock(NOW + 4 * LEASE))
     assert world.store.outbox.retry(missing, world.clock.now()) == len(missing)
     await world.send_all(days=1)
-    world.close()
     assert judge(world.rows(), ledger, expected)["uncertain"] == len(doubtful) - len(missing)
     world.close()
 

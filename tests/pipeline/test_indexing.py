@@ -77,7 +77,7 @@ def test_a_file_that_cannot_be_trusted_is_said_and_replaced(
 ) -> None:
     with monkeypatch.context() as before:
         if harm == "old":
-            before.setattr("bot.domain.query.index.saving.VERSION", 0)
+            before.setattr("bot.domain.query.index.storage.VERSION", 0)
         whole = IndexDesk(kept)(QUERIES).to_bytes()
     if harm == "torn":
         kept.data = whole[: len(whole) // 2]

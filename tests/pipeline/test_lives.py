@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
+from bot.adapters.store.maintenance import LONGEST_DELAY
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import TargetGone, TryLater
 from bot.domain.pacing import Limit
 from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.dispatch import Rules
 from bot.pipeline.pace import Limits
-from bot.pipeline.upkeep import LONGEST_PACE, mind_the_clock
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import started
@@ -78,7 +78,7 @@ async def test_a_clock_that_is_set_back_delays_a_chat_for_minutes_at_most(world:
     made.clock.go_to(NOW - HOUR)
     made.read("b.md", a_digest(2))
     assert await made.send() == {}
-    assert mind_the_clock(made.store.waits, made.clock.now()) == 1
-    assert mind_the_clock(made.store.waits, made.clock.now()) == 0
-    made.clock.advance(LONGEST_PACE)
+    assert made.store.maintenance.clamp_delays(made.clock.now()) == 1
+    assert made.store.maintenance.clamp_delays(made.clock.now()) == 0
+    made.clock.advance(LONGEST_DELAY)
     assert await made.send() == {"sent": 1}

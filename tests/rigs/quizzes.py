@@ -11,7 +11,7 @@ from bot.adapters.telegram.publisher import quiz_poll
 from bot.adapters.telegram.updates import read_vote
 from bot.domain.delivery import Delivery, Receipt
 from bot.domain.papers import Edition, Paper, Question
-from bot.domain.quizzes.repair import Poll
+from bot.domain.quizzes.polls import Poll
 from bot.domain.routing import question_part
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.parcels import Packed, Packer
@@ -21,8 +21,6 @@ from bot.pipeline.roster import Roster
 from bot.pipeline.vote_counter import VoteCounter
 from tests.builders import a_channel, a_paper, a_subscriber
 from tests.rigs.clock import VirtualClock
-
-SURE = 0.9
 
 
 def answered(paper: Paper, language: str) -> tuple[Question, ...]:
@@ -47,13 +45,9 @@ class Classroom:
         self.clock = VirtualClock()
         self.roster = Roster(subscribers)
         quizzes, outbox, shelf = store.quizzes, store.outbox, store.shelf
-        self.counter = VoteCounter(
-            quizzes, shelf, self.roster, answered, read_vote=read_vote, min_confidence=SURE
-        )
-        self.stats = QuizStats(quizzes, outbox, self.roster, min_confidence=SURE)
-        self.scheduler = QuizScheduler(
-            quizzes, shelf, outbox, self.roster, min_confidence=SURE, per_day=per_day
-        )
+        self.counter = VoteCounter(quizzes, shelf, self.roster, answered, read_vote=read_vote)
+        self.stats = QuizStats(quizzes, outbox, self.roster)
+        self.scheduler = QuizScheduler(quizzes, shelf, outbox, self.roster, per_day=per_day)
         self._packer = Packer(outbox, shelf, store.tokens, self.roster, answered)
         self._updates = count(1_001)
         self._numbers = count(2**53 + 1)
@@ -105,7 +99,7 @@ class Classroom:
         if parcel is None:
             return Outcome(claim=claim, state=packed.state, error=packed.note)
         assert parcel.question is not None
-        poll = quiz_poll(parcel, min_confidence=SURE)
+        poll = quiz_poll(parcel)
         number = str(next(self._numbers))
         self.polls[number] = (claim.target.address, poll)
         sent.append(number)

@@ -11,7 +11,7 @@ from bot.domain.digests import Digest
 from bot.domain.subscriptions import ChannelKind, Subscriber
 from bot.pipeline.alarms import AlarmDesk
 from bot.pipeline.dispatch import Dispatcher, Rules
-from bot.pipeline.feeds import FeedDesk, Site
+from bot.pipeline.feeds import FeedBuilder, Site
 from bot.pipeline.herald import Telling
 from bot.pipeline.ingest import Ingest, Taken
 from bot.pipeline.parcels import Packer
@@ -54,7 +54,7 @@ class World:
         self.outbox = outbox
         self.intake: Any = Hooked(self.store.intake, "intake", self.faults)
         site = Site(title=SITE.title, url=SITE.url, authority=AUTHORITY, entries=entries)
-        self.feeds = FeedDesk(self.store.shelf, self.store.tokens, self.roster, site)
+        self.feeds = FeedBuilder(self.store.shelf, self.store.tokens, self.roster, site)
         self.packer = Packer(
             outbox,
             self.store.shelf,

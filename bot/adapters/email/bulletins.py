@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from email.utils import format_datetime
 
 from bot.adapters.email.content import EmailSettings
-from bot.adapters.email.mime import Mailbox, alternatives, header, mailbox_header
-from bot.adapters.presentation import shown
+from bot.adapters.email.mime import alternatives, header, mailbox_header
 from bot.domain.bulletins import Bulletin
 from bot.domain.errors import Refused
+from bot.domain.mailbox import Mailbox
+from bot.domain.text import one_line
 
 _STYLE = "font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:1.5em auto;padding:0 1em"
 
@@ -32,12 +33,12 @@ def compose_bulletin(bulletin: Bulletin, settings: EmailSettings) -> BulletinMai
     headers = [
         mailbox_header("From", settings.sender),
         mailbox_header("To", to),
-        header("Subject", shown(f"{settings.site_title}: {bulletin.subject}", 200)),
+        header("Subject", one_line(f"{settings.site_title}: {bulletin.subject}", 200)),
         f"Date: {format_datetime(bulletin.created_at)}",
         f"Message-ID: {message_id}",
         "Auto-Submitted: auto-generated",
     ]
-    paragraphs = [shown(one) for one in bulletin.text.split("\n\n")]
+    paragraphs = [one_line(one) for one in bulletin.text.split("\n\n")]
     content = alternatives(
         headers, text="\n\n".join(paragraphs) + "\n", html=_page(bulletin, paragraphs), name=bulletin.name
     )
@@ -47,7 +48,7 @@ def compose_bulletin(bulletin: Bulletin, settings: EmailSettings) -> BulletinMai
 
 
 def _page(bulletin: Bulletin, paragraphs: list[str]) -> str:
-    title = html.escape(shown(bulletin.subject))
+    title = html.escape(one_line(bulletin.subject))
     body = "\n".join(f"<p>{html.escape(one)}</p>" for one in paragraphs)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'

@@ -7,10 +7,11 @@ from typing import Protocol
 
 from bot.adapters.email.bulletins import compose_bulletin
 from bot.adapters.email.content import EmailContent, EmailSettings, email_content, html_body, text_body
-from bot.adapters.email.mime import Mailbox, alternatives, header, mailbox_header
+from bot.adapters.email.mime import alternatives, header, mailbox_header
 from bot.domain.bulletins import Bulletin
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import Refused
+from bot.domain.mailbox import Mailbox
 from bot.domain.subscriptions import ChannelKind
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 
-from bot.adapters.drafts import draft_of
+from bot.adapters.atomic_file import write
 from bot.domain.errors import SourceUnreachable
 from bot.domain.sources import Source
 
@@ -229,19 +229,10 @@ def _store(folder: Path, copy: _Copy, body: bytes) -> bool:
     before = _copy_in(folder, copy.address)
     changed = before is None or (before.name, before.sha256) != (copy.name, copy.sha256)
     if changed:
-        _replace(folder / copy.name, body)
+        write(folder / copy.name, body)
     if copy != before:
-        _replace(folder / _ABOUT, json.dumps(asdict(copy)).encode())
+        write(folder / _ABOUT, json.dumps(asdict(copy)).encode())
     for path in folder.iterdir():
         if path.name not in (copy.name, _ABOUT) and path.is_file():
             path.unlink()
     return changed
-
-
-def _replace(path: Path, content: bytes) -> None:
-    draft = draft_of(path)
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

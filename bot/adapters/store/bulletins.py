@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, select, update
 
+from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.listening import ring
 from bot.adapters.store.schema import bulletins
-from bot.adapters.store.statements import insert
+from bot.adapters.store.sql import insert
 from bot.domain.bulletins import Bulletin
 from bot.domain.delivery import Target
 from bot.domain.subscriptions import ChannelKind
@@ -39,7 +39,7 @@ def plan(connection: Connection, planned: Sequence[Bulletin]) -> int:
         new = connection.execute(statement.on_conflict_do_nothing(index_elements=["key"])).first()
         count += new is not None
     if count:
-        ring(connection)
+        notify(connection)
     return count
 
 

@@ -7,11 +7,10 @@ from typing import NamedTuple, cast
 
 from sqlalchemy import Connection
 
-from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.places import refresh_ready
 from bot.adapters.store.runs import in_runs
-from bot.adapters.store.statements import Statement, inserting, updating
-from bot.adapters.store_version import KINDS, STATES
+from bot.adapters.store.schema import KINDS, STATES, micros, moment_of
+from bot.adapters.store.sql import Statement, inserting, updating
 from bot.domain.delivery import Kind, Target, delivery_key, next_message
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import ChannelKind
@@ -87,7 +86,7 @@ class _Row(NamedTuple):
 
     seq: int
     target: int
-    subscriber_number: int
+    subscriber_id: int
     code: int
     part: str
     batch: int | None
@@ -206,7 +205,7 @@ def _take(
                 one.number,
                 one.batch,
                 place.number,
-                rows[0].subscriber_number,
+                rows[0].subscriber_id,
                 rows[0].code,
                 micros(one.created_at),
             )

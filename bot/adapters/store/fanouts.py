@@ -11,8 +11,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bot.adapters.store.columns import micros, moment_of
-from bot.adapters.store.statements import Statement, inserting
+from bot.adapters.store.schema import micros, moment_of
+from bot.adapters.store.sql import Statement, inserting
 from bot.domain.delivery import State
 from bot.domain.fanout import Fanout, Way
 from bot.domain.subscriptions import ChannelKind

@@ -5,8 +5,8 @@ from threading import Lock
 from sqlalchemy import Connection
 
 from bot.adapters.paper_codec import paper_of
-from bot.adapters.store.columns import moment_of
-from bot.adapters.store.statements import Statement, chunks
+from bot.adapters.store.schema import moment_of
+from bot.adapters.store.sql import Statement, chunks
 from bot.domain.papers import PaperId
 from bot.pipeline.ports import StoredPaper
 

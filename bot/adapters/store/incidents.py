@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, select
 from bot.adapters.store.bulletins import plan
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import meta
-from bot.adapters.store.statements import insert
+from bot.adapters.store.sql import insert
 from bot.domain.alarms import Incident
 from bot.domain.bulletins import Bulletin
 

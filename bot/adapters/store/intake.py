@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, func, or_, select
 from bot.adapters.paper_codec import paper_of, paper_text
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.fanouts import since
+from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.noticing import on_papers
-from bot.adapters.store.numbers import numbers_of_deliveries
 from bot.adapters.store.planning import Planning
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
@@ -25,7 +25,7 @@ from bot.adapters.store.schema import (
     subscribers,
 )
 from bot.adapters.store.shelf import next_edition
-from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.sql import chunks, insert
 from bot.domain.delivery import Delivery, State
 from bot.domain.fanout import Fanout
 from bot.domain.notices import Noticed
@@ -196,7 +196,7 @@ class StoredTransaction:
 
     def planned(self, keys: Iterable[str]) -> dict[str, State]:
         found: dict[str, State] = {}
-        numbers = numbers_of_deliveries(self._connection, keys)
+        numbers = delivery_ids(self._connection, keys)
         named = {seq: key for key, seq in numbers.items()}
         for chunk in chunks(named):
             query = select(deliveries.c.seq, deliveries.c.state).where(deliveries.c.seq.in_(chunk))

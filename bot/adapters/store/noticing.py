@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from bot.adapters.store.numbers import Numbers
-from bot.adapters.store.statements import Statement, inserting, updating
+from bot.adapters.store.ids import Ids
+from bot.adapters.store.sql import Statement, inserting, updating
 from bot.domain.notices import Noticed
 from bot.domain.papers import PaperId
 
@@ -60,7 +60,7 @@ class NoticedAt(NamedTuple):
     moment: int
 
 
-def write(connection: Connection, numbers: Numbers, noticed: Noticed, plan: int) -> None:
+def write(connection: Connection, numbers: Ids, noticed: Noticed, plan: int) -> None:
     """Store what is noticed now; what was noticed before gets these names, where it stands."""
     known = _rewrite(connection, noticed, numbers.of_papers(_papers(noticed)))
     new = {
@@ -72,7 +72,7 @@ def write(connection: Connection, numbers: Numbers, noticed: Noticed, plan: int)
     write_new(connection, numbers, new, plan)
 
 
-def write_new(connection: Connection, numbers: Numbers, noticed: Noticed, plan: int) -> None:
+def write_new(connection: Connection, numbers: Ids, noticed: Noticed, plan: int) -> None:
     """Store what was certainly not noticed before."""
     papers, people = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
     rows = [
@@ -147,7 +147,7 @@ def of_subscriber_on(
     connection: Connection, subscriber: str, papers: Iterable[PaperId]
 ) -> dict[PaperId, NoticedAt]:
     """What was noticed for a subscriber on these papers."""
-    ids = {number: paper for paper, number in Numbers(connection).of_papers(set(papers)).items()}
+    ids = {number: paper for paper, number in Ids(connection).of_papers(set(papers)).items()}
     rows = _SOME_OF_ONE.rows(connection, subscriber=subscriber, papers=list(ids)) if ids else ()
     return {
         ids[number]: NoticedAt(names, moment)

@@ -6,16 +6,25 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, func, literal, or_, select, update
 
+from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.fanouts import since, waiting
-from bot.adapters.store.listening import ring
 from bot.adapters.store.outbox import StoredOutbox
 from bot.adapters.store.places import hold, refresh_ready
 from bot.adapters.store.rows import ROWS, key_of, with_keys
-from bot.adapters.store.schema import OPEN, batches, deliveries, digests, files, notices, papers, targets
-from bot.adapters.store.statements import insert
+from bot.adapters.store.schema import (
+    DROPPED,
+    OPEN,
+    batches,
+    deliveries,
+    digests,
+    files,
+    notices,
+    papers,
+    targets,
+)
+from bot.adapters.store.sql import insert
 from bot.adapters.store.stopping import StoredStops, stops
-from bot.adapters.store_version import DROPPED
 from bot.domain.delivery import OWN_WISH, STATES, State, Target
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
@@ -104,7 +113,7 @@ class OperatedOutbox(StoredOutbox, StoredStops):
                     )
                 refresh_ready(connection, places)
             if count:
-                ring(connection)
+                notify(connection)
         return count
 
     def suspend(self, target: str, reason: str, now: datetime) -> bool:
@@ -130,7 +139,7 @@ class OperatedOutbox(StoredOutbox, StoredStops):
             )
             refresh_ready(connection, [target])
             if result.rowcount:
-                ring(connection)
+                notify(connection)
             return result.rowcount > 0
 
     def place(self, target: str) -> TargetStatus | None:

@@ -14,16 +14,14 @@ from typing import cast
 from sqlalchemy import Engine
 
 from bot.adapters.store.claiming import claim
-from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.fanouts import since
 from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.rows import ROWS, key_of
-from bot.adapters.store.schema import batches, deliveries
+from bot.adapters.store.schema import KINDS, STATES, batches, deliveries, micros, moment_of
 from bot.adapters.store.settling import lift_leases, settle
-from bot.adapters.store.statements import Statement
+from bot.adapters.store.sql import Statement
 from bot.adapters.store.stopping import stops
-from bot.adapters.store_version import KINDS, STATES
 from bot.domain.delivery import HARMLESS_TWICE, Receipt, State, Target, delivery_key
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind

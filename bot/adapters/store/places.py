@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from bot.adapters.store.columns import micros
-from bot.adapters.store.statements import Statement, updating
+from bot.adapters.store.schema import micros
+from bot.adapters.store.sql import Statement, updating
 
 _HOLD = Statement(
     "SELECT key, number, sending FROM targets WHERE key = ANY(:places)",

@@ -7,13 +7,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from bot.adapters.store import fanouts
-from bot.adapters.store.columns import micros
-from bot.adapters.store.listening import ring
+from bot.adapters.store.cluster import notify
+from bot.adapters.store.ids import Ids
 from bot.adapters.store.noticing import write, write_new
-from bot.adapters.store.numbers import Numbers
-from bot.adapters.store.schema import plans
-from bot.adapters.store.statements import Statement, chunks, insert, inserting
-from bot.adapters.store_version import KINDS, STATES
+from bot.adapters.store.schema import KINDS, STATES, micros, plans
+from bot.adapters.store.sql import Statement, chunks, insert, inserting
 from bot.domain.delivery import Delivery
 from bot.domain.fanout import Fanout
 from bot.domain.notices import Noticed
@@ -45,7 +43,7 @@ class Planning:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.numbers = Numbers(connection)
+        self.numbers = Ids(connection)
         self._plan: int | None = None
 
     def notice(self, noticed: Noticed, now: datetime) -> None:
@@ -65,7 +63,7 @@ class Planning:
         """Store what `write_out` makes rows of."""
         if parts:
             fanouts.save(self._connection, parts, self._new_plan(now))
-            ring(self._connection)
+            notify(self._connection)
 
     def write_out(self) -> bool:
         """Make rows of the oldest fan-out; False where there is none."""
@@ -88,7 +86,7 @@ class Planning:
         count = self._insert(waiting, plan)
         self._make_ready(waiting)
         if count:
-            ring(self._connection)
+            notify(self._connection)
         return count
 
     def _insert(self, waiting: Mapping[str, Sequence[Delivery]], plan: int) -> int:

@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, or_, sel
 
 from bot.adapters.paper_codec import paper_of, question_of, question_text
 from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.ids import delivery_ids, target_id
 from bot.adapters.store.intake import StoredTransaction
 from bot.adapters.store.noticing import of_subscriber_on
-from bot.adapters.store.numbers import numbers_of_deliveries, target_number
 from bot.adapters.store.places import refresh_ready
 from bot.adapters.store.rows import ROWS, key_of
 from bot.adapters.store.schema import (
@@ -32,7 +32,7 @@ from bot.adapters.store.schema import (
     voters,
     votes,
 )
-from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.sql import chunks, insert
 from bot.domain.delivery import Delivery, State
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.parts import again_part
@@ -260,7 +260,7 @@ class StoredQuizTransaction:
             "sent_at": now,
         }
         self._connection.execute(insert(self._connection, polls).on_conflict_do_nothing(), [row])
-        seq = numbers_of_deliveries(self._connection, [quiz.key]).get(quiz.key)
+        seq = delivery_ids(self._connection, [quiz.key]).get(quiz.key)
         self._connection.execute(
             update(deliveries)
             .where(deliveries.c.seq == seq, deliveries.c.state == "uncertain")
@@ -291,7 +291,7 @@ class StoredQuizTransaction:
 
     def brought_back(self, target: str, start: datetime, end: datetime) -> int:
         query = select(func.count()).where(
-            deliveries.c.target == target_number(target),
+            deliveries.c.target == target_id(target),
             deliveries.c.kind == "quiz",
             deliveries.c.part.like(AGAIN),
             deliveries.c.due_at >= start,
@@ -307,7 +307,7 @@ class StoredQuizTransaction:
         return self._intake.plan(planned, now)
 
     def release_now(self, key: str, now: datetime) -> bool:
-        seq = numbers_of_deliveries(self._connection, [key]).get(key)
+        seq = delivery_ids(self._connection, [key]).get(key)
         held = (deliveries.c.seq == seq, deliveries.c.state == "held")
         query = select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(*held)
         target = self._connection.execute(query).scalar()
@@ -448,7 +448,7 @@ class StoredQuizzes:
             connection.execute(
                 update(deliveries)
                 .where(
-                    deliveries.c.target == target_number(f"telegram:{person}"),
+                    deliveries.c.target == target_id(f"telegram:{person}"),
                     deliveries.c.state.in_(("pending", "held")),
                     deliveries.c.part.like(AGAIN),
                 )

@@ -9,22 +9,22 @@ from sqlalchemy import Connection, Engine, Select, func, or_, select
 
 from bot.adapters.glance_papers import first_day
 from bot.adapters.paper_codec import paper_of, searchable
-from bot.adapters.store.columns import moment_of
 from bot.adapters.store.engine import reading
+from bot.adapters.store.ids import subscriber_id
 from bot.adapters.store.noticing import of_subscriber_on
-from bot.adapters.store.numbers import subscriber_number
 from bot.adapters.store.rows import ROWS, key_of
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
     deliveries,
     digests,
     files,
+    moment_of,
     papers,
     sightings,
     subscribers,
     targets,
 )
-from bot.adapters.store.statements import chunks
+from bot.adapters.store.sql import chunks
 from bot.domain.papers import PaperId
 from bot.pipeline.ports import DeliveryRecord, DigestRecord, NoticeRecord, Sifted
 
@@ -119,7 +119,7 @@ def _newest_day(connection: Connection) -> dt.date | None:
 
 def _deliveries(connection: Connection, subscriber: str, ids: list[PaperId]) -> Iterator[Any]:
     yield from connection.execute(
-        ROWS.where(deliveries.c.subscriber == subscriber_number(subscriber), papers.c.id.in_(ids))
+        ROWS.where(deliveries.c.subscriber == subscriber_id(subscriber), papers.c.id.in_(ids))
     )
 
 

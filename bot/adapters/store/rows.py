@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from bot.adapters.store.numbers import numbers_of_deliveries
+from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.schema import batches, deliveries, papers, plans, subscribers, targets
-from bot.adapters.store.statements import chunks
+from bot.adapters.store.sql import chunks
 from bot.domain.delivery import delivery_key
 from bot.domain.papers import PaperId
 
@@ -47,5 +47,5 @@ def key_of(row: Any) -> str:
 
 def with_keys(connection: Connection, keys: Iterable[str]) -> Iterator[ColumnElement[bool]]:
     """Conditions that together are true for the deliveries with these keys, and no others."""
-    for chunk in chunks(numbers_of_deliveries(connection, keys).values()):
+    for chunk in chunks(delivery_ids(connection, keys).values()):
         yield deliveries.c.seq.in_(chunk)

@@ -7,13 +7,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from bot.adapters.paper_codec import question_text
-from bot.adapters.store.columns import micros
-from bot.adapters.store.numbers import numbers_of_deliveries
+from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.places import Held, free, hold, refresh_ready
 from bot.adapters.store.runs import in_runs
-from bot.adapters.store.schema import OPEN, batches, deliveries, polls, targets
-from bot.adapters.store.statements import chunks, insert, updating
-from bot.adapters.store_version import STATES
+from bot.adapters.store.schema import OPEN, STATES, batches, deliveries, micros, polls, targets
+from bot.adapters.store.sql import chunks, insert, updating
 from bot.domain.subscriptions import ChannelKind
 from bot.pipeline.ports import Claim, ClaimedRow, Outcome
 
@@ -140,7 +138,7 @@ def _row_end(shown: _Shown, row: ClaimedRow, now: int) -> tuple[Any, ...]:
 def _keep_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Rows that the daily limit kept out earlier now belong to the message that names them."""
     messages = {key: outcome.claim.number for outcome in outcomes for key in outcome.named}
-    rows = numbers_of_deliveries(connection, messages)
+    rows = delivery_ids(connection, messages)
     _NAME.run(connection, [(row, messages[key]) for key, row in rows.items()])
 
 

@@ -10,7 +10,7 @@ from bot.adapters.store.engine import reading
 from bot.adapters.store.held_papers import HeldPapers
 from bot.adapters.store.noticing import counts_of, of_subscriber, of_subscriber_on
 from bot.adapters.store.schema import NEWEST_FIRST, meta, papers
-from bot.adapters.store.statements import Statement, insert
+from bot.adapters.store.sql import Statement, insert
 from bot.domain.notices import Rarity
 from bot.domain.papers import Paper, PaperId
 from bot.pipeline.ports import Noted, StoredPaper

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, select
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import source_states
-from bot.adapters.store.statements import insert
+from bot.adapters.store.sql import insert
 from bot.domain.sources import SourceState
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, delete
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import meta
-from bot.adapters.store.statements import Statement, insert
+from bot.adapters.store.sql import Statement, insert
 from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
 from bot.pipeline.ports import Stop
 

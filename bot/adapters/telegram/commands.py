@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from bot.adapters.presentation import shown
 from bot.adapters.telegram.client import ChatAddress
 from bot.adapters.telegram.markup import Markup, block, bold, code, joined, ours, plain
 from bot.adapters.telegram.rendering import Message, parse_more, render_alert, render_list
@@ -21,10 +20,9 @@ from bot.adapters.telegram.updates import (
     TextMessage,
 )
 from bot.domain.delivery import OWN_WISH, STOPPED, Item, Parcel
-from bot.domain.quizzes.lengths import cut_to_units
-from bot.domain.quizzes.scores import Standing, Totals
-from bot.domain.quizzes.topics import OTHER, TopicScore, weak_topics
+from bot.domain.quizzes.scores import OTHER, Standing, TopicScore, Totals, weak_topics
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
+from bot.domain.text import cut, one_line
 from bot.domain.timing import schedule_text
 from bot.pipeline.parcels import Packer
 from bot.pipeline.ports import Outbox, Shelf
@@ -507,7 +505,7 @@ def latest_text(items: Sequence[Item], subscribers: Sequence[Subscriber]) -> Mes
 def unknown_text(name: str) -> Message:
     """The answer to an unknown command."""
     return _message(
-        _line("I do not know /", shown(name, _NAME), ". ", ours("/help lists what I understand."))
+        _line("I do not know /", one_line(name, _NAME), ". ", ours("/help lists what I understand."))
     )
 
 
@@ -619,7 +617,7 @@ def _people(count: int) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    return cut_to_units(shown(text), limit)
+    return cut(one_line(text), limit)
 
 
 def _line(*parts: Markup | str) -> Markup:

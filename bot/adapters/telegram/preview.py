@@ -2,23 +2,23 @@
 
 import asyncio
 import html
-import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+from bot.adapters import atomic_file
 from bot.adapters.telegram.bulletins import render_bulletin
 from bot.adapters.telegram.publisher import quiz_poll
 from bot.adapters.telegram.rendering import Message, render_alert
 from bot.domain.bulletins import Bulletin
 from bot.domain.delivery import Kind, Parcel, Receipt
 from bot.domain.errors import Refused, TryLater
-from bot.domain.quizzes.repair import Poll
+from bot.domain.quizzes.polls import Poll
 from bot.domain.subscriptions import ChannelKind
+from bot.domain.text import columns
 
 _WIDTH = 76
 _PAGE = """<!doctype html>
@@ -138,12 +138,11 @@ def _wrapped(line: str, width: int) -> Iterator[str]:
     indent = "▎ " if line.startswith("▎") else " " * (len(line) - len(line.lstrip()))
     part, used = "", 0
     for word in _words(line):
-        columns = sum(map(_columns, word.rstrip()))
-        if part.strip("▎ ") and used + columns > width:
+        if part.strip("▎ ") and used + columns(word.rstrip()) > width:
             yield part
             part, used, word = indent, len(indent), word.lstrip()  # noqa: PLW2901
         part += word
-        used += sum(map(_columns, word))
+        used += columns(word)
     yield part
 
 
@@ -151,17 +150,11 @@ def _words(line: str) -> Iterator[str]:
     """Stretches that stay on one line, each with the blanks after it; wide signs stand alone."""
     word = ""
     for sign in line:
-        if word and sign != " " and (word[-1] == " " or _columns(sign) > 1 or _columns(word[-1]) > 1):
+        if word and sign != " " and (word[-1] == " " or columns(sign) > 1 or columns(word[-1]) > 1):
             yield word
             word = ""
         word += sign
     yield word
-
-
-def _columns(sign: str) -> int:
-    if unicodedata.category(sign) in {"Mn", "Me", "Cf"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1
 
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9@_-]+")
@@ -207,8 +200,9 @@ class PreviewFolder:
         folder.mkdir(parents=True, exist_ok=True)
         batch = _NOT_IN_NAMES.sub("_", preview.batch)
         name = f"{preview.created_at:%Y-%m-%dT%H%M%S}-{batch}-{preview.kind}"
-        _replace(folder / f"{name}.html", html_preview(preview.content, preview.heading))
-        _replace(folder / f"{name}.txt", preview.text() + "\n")
+        page = html_preview(preview.content, preview.heading)
+        atomic_file.write(folder / f"{name}.html", page.encode(), durable=False)
+        atomic_file.write(folder / f"{name}.txt", f"{preview.text()}\n".encode(), durable=False)
 
 
 class PreviewPublisher:
@@ -216,11 +210,8 @@ class PreviewPublisher:
 
     kind: ChannelKind = "telegram"
 
-    def __init__(
-        self, folder: Path | None = None, *, min_confidence: float = 0.9, show: Sink | None = None
-    ) -> None:
+    def __init__(self, folder: Path | None = None, *, show: Sink | None = None) -> None:
         self._sinks = tuple(sink for sink in (PreviewFolder(folder) if folder else None, show) if sink)
-        self._min_confidence = min_confidence
 
     async def send(self, outgoing: Parcel) -> Receipt:
         """The receipt of a preview, which edits and replies recognise; TryLater where it cannot be kept."""
@@ -261,15 +252,8 @@ class PreviewPublisher:
 
     def _rendered(self, outgoing: Parcel) -> Message | Poll:
         if outgoing.kind == "quiz":
-            return quiz_poll(outgoing, min_confidence=self._min_confidence)
+            return quiz_poll(outgoing)
         message = render_alert(outgoing)
         if message is None:
             raise Refused(f"{outgoing.batch}: an alert without papers")
         return message
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put the file in place whole or not at all."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)  # noqa: PTH105 - one call, on two paths

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from bot.adapters.presentation import web_link
 from bot.adapters.telegram.bulletins import render_bulletin
 from bot.adapters.telegram.client import (
     DEFAULT_API_URL,
@@ -23,11 +22,10 @@ from bot.adapters.telegram.client import (
 )
 from bot.adapters.telegram.rendering import Message, render_alert
 from bot.domain.bulletins import Bulletin
+from bot.domain.card import web_link
 from bot.domain.delivery import Parcel, Receipt
 from bot.domain.errors import DeliveryError, NotSent, OutcomeUnknown, Refused, TryLater
-from bot.domain.quizzes.evidence import evidence_for
-from bot.domain.quizzes.parts import shuffle_seed
-from bot.domain.quizzes.repair import Poll, poll_of
+from bot.domain.quizzes.polls import Poll, evidence_for, poll_of, shuffle_seed
 from bot.domain.subscriptions import ChannelKind
 
 log = logging.getLogger(__name__)
@@ -47,11 +45,9 @@ class TelegramPublisher:
         token: str = "",
         *,
         api_url: str = DEFAULT_API_URL,
-        min_confidence: float = 0.9,
         client: BotClient | None = None,
     ) -> None:
         self._client = client or BotClient(token, api_url=api_url)
-        self._min_confidence = min_confidence
         self._anonymous_only: set[int | str] = set()
         self._flooded: set[str] = set()
 
@@ -86,7 +82,7 @@ class TelegramPublisher:
                 return await self._edit(outgoing, chat)
 
     async def _ask(self, outgoing: Parcel, chat: ChatAddress) -> Receipt:
-        poll = quiz_poll(outgoing, min_confidence=self._min_confidence)
+        poll = quiz_poll(outgoing)
         reply_to = _message_id(outgoing.reply_to)
         if poll.preface is None:
             sent, astray = await self._send_poll(chat, poll, reply_to)
@@ -181,7 +177,7 @@ def _message_id(receipt: Receipt | None) -> int | None:
     return int(receipt.message) if receipt is not None and receipt.message.isdecimal() else None
 
 
-def quiz_poll(outgoing: Parcel, *, min_confidence: float) -> Poll:
+def quiz_poll(outgoing: Parcel) -> Poll:
     """The question as a poll within the service's limits; Refused where it cannot be asked.
 
     The order of the options depends on the question, the target and the repeat alone: a second try asks the same.
@@ -192,7 +188,6 @@ def quiz_poll(outgoing: Parcel, *, min_confidence: float) -> Poll:
     poll = poll_of(
         outgoing.question,
         seed=shuffle_seed(outgoing.question, outgoing.target.key, outgoing.repeat),
-        min_confidence=min_confidence,
         link=web_link(paper.links.best),
         evidence=evidence_for(outgoing.question, paper, outgoing.language),
         title=paper.title,

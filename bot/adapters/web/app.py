@@ -26,7 +26,7 @@ from bot.domain.delivery import UNSUBSCRIBED, Target
 from bot.domain.errors import PaperboyError
 from bot.domain.feeds import Feed
 from bot.domain.papers import PaperId, parse_paper_id
-from bot.pipeline.feeds import FeedDesk
+from bot.pipeline.feeds import FeedBuilder
 from bot.pipeline.ports import Clock, Outbox, Shelf, StoredPaper, Tokens
 
 MAX_BODY_BYTES = 16_384
@@ -168,7 +168,7 @@ class Site:
 class WebService:
     """Everything that the web server reads and changes."""
 
-    def __init__(self, papers: Shelf, outbox: Outbox, tokens: Tokens, feeds: FeedDesk) -> None:
+    def __init__(self, papers: Shelf, outbox: Outbox, tokens: Tokens, feeds: FeedBuilder) -> None:
         self._papers = papers
         self._outbox = outbox
         self._tokens = tokens

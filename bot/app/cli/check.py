@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, config_path, say_json
-from bot.app.cli.terminal import people_counted, plain
+from bot.app.cli.terminal import people_counted
 from bot.domain.errors import ConfigError, Fault, UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import ReadSettings, Settings
@@ -53,7 +54,7 @@ def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOpt
         say_json({"errors": list(map(_fault_json, checked.faults)), "warnings": list(warnings)})
     else:
         for fault in checked.faults:
-            typer.echo(plain(str(fault)), err=True)
+            typer.echo(printable(str(fault)), err=True)
         _warn(checked.warnings, "more warnings; `paperboy check --json` lists them all")
         _warn(silent, "more subscriptions matched nothing; `paperboy doctor` lists them all")
         if not checked.faults:
@@ -64,7 +65,7 @@ def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOpt
 def _warn(warnings: Sequence[Fault], rest: str) -> None:
     for warning in warnings[:_WARNINGS_SHOWN]:
         position = f"{warning.file}:{warning.line}:{warning.column}"
-        typer.echo(plain(f"{position}: warning: {warning.message}"), err=True)
+        typer.echo(printable(f"{position}: warning: {warning.message}"), err=True)
     if len(warnings) > _WARNINGS_SHOWN:
         typer.echo(f"… and {len(warnings) - _WARNINGS_SHOWN} {rest}", err=True)
 

@@ -7,7 +7,8 @@ import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load, open_state, say_json
 from bot.app.cli.fetch import fetcher_of
-from bot.app.cli.terminal import Style, plain, style_of
+from bot.app.cli.terminal import Style, style_of
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,5 +113,5 @@ def doctor_lines(found: "Sequence[Finding]", style: Style) -> list[str]:
 
 
 def _line(one: "Finding", style: Style) -> str:
-    mark, subject = ("!", style.strong(one.subject)) if one.urgent else (" ", plain(one.subject))
-    return f"{mark} {subject}: {plain(one.what)}"
+    mark, subject = ("!", style.strong(one.subject)) if one.urgent else (" ", printable(one.subject))
+    return f"{mark} {subject}: {printable(one.what)}"

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.app.cli.terminal import Style, plain
+from bot.app.cli.terminal import Style
+from bot.domain.text import printable
 from bot.domain.timing import schedule_text
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def story_lines(told: "Story", style: Style) -> list[str]:
     lines += ["", f"Digests that name it (times are in {told.subscriber.timezone.key})"]
     for one in told.digests:
         day = one.date.isoformat() if one.date else "no date"
-        lines.append(f"  {day}  {plain(one.name)} ({one.kind}), read {_moment(one.read_at, told)}")
+        lines.append(f"  {day}  {printable(one.name)} ({one.kind}), read {_moment(one.read_at, told)}")
     lines += ["", f"Subscriptions of {told.subscriber.id}"]
     if not told.verdicts:
         lines.append("  none")
@@ -42,9 +43,11 @@ def story_lines(told: "Story", style: Style) -> list[str]:
 
 
 def _verdict_lines(one: "Verdict", style: Style) -> list[str]:
-    name = plain(one.subscription.name)
+    name = printable(one.subscription.name)
     wording = (
-        "" if one.subscription.text in (one.subscription.name, "") else f"  {plain(one.subscription.text)}"
+        ""
+        if one.subscription.text in (one.subscription.name, "")
+        else f"  {printable(one.subscription.text)}"
     )
     if one.why is None:
         reason = _lacking(one)
@@ -55,7 +58,9 @@ def _verdict_lines(one: "Verdict", style: Style) -> list[str]:
     found = near + [f"{why.field}: {style.strong(why.text)}" for why in one.why[:_WHYS]]
     more = f", +{len(one.why) - _WHYS}" if len(one.why) > _WHYS else ""
     only = (
-        f"; only to {', '.join(sorted(map(plain, one.subscription.only)))}" if one.subscription.only else ""
+        f"; only to {', '.join(sorted(map(printable, one.subscription.only)))}"
+        if one.subscription.only
+        else ""
     )
     return [
         f"  yes  {style.strong(name)}{style.faint(wording)}{since}",
@@ -64,7 +69,7 @@ def _verdict_lines(one: "Verdict", style: Style) -> list[str]:
 
 
 def _lacking(one: "Verdict") -> str:
-    terms = ", ".join(map(plain, one.missing))
+    terms = ", ".join(map(printable, one.missing))
     if terms.startswith("NOT "):
         return f"left out by {terms}"
     if one.nearness is not None:
@@ -77,7 +82,7 @@ def _delivery_lines(told: "Story", style: Style) -> list[str]:
 
     lines = []
     if told.notice:
-        names = ", ".join(map(plain, told.notice.subscriptions))
+        names = ", ".join(map(printable, told.notice.subscriptions))
         lines.append(f"  noticed {_moment(told.notice.noticed_at, told)} for {names}")
     reason = why_not_queued(told)
     if reason:
@@ -89,11 +94,11 @@ def _delivery_lines(told: "Story", style: Style) -> list[str]:
 
 def _row_lines(row: "DeliveryRecord", told: "Story", style: Style) -> list[str]:
     when = row.settled_at or row.due_at
-    bold = style.strong if row.state in ("dead", "uncertain") else plain
+    bold = style.strong if row.state in ("dead", "uncertain") else printable
     tries = f", {row.attempts} tries" if row.attempts > 1 else ""
-    message = f", message {plain(row.message)}" if row.message else ""
-    line = f"  {row.kind:<5}  {plain(row.target)}: {bold(_PASSED[row.state])} {_moment(when, told)}{message}{tries}"
-    return [line, f"         {plain(row.error)}"] if row.error else [line]
+    message = f", message {printable(row.message)}" if row.message else ""
+    line = f"  {row.kind:<5}  {printable(row.target)}: {bold(_PASSED[row.state])} {_moment(when, told)}{message}{tries}"
+    return [line, f"         {printable(row.error)}"] if row.error else [line]
 
 
 def _rule_lines(told: "Story") -> list[str]:
@@ -101,13 +106,15 @@ def _rule_lines(told: "Story") -> list[str]:
     from bot.pipeline.explain import channel_kind
 
     person = told.subscriber
-    lines = [f"  SUSPENDED {plain(target)}: {plain(why)}" for target, why in sorted(told.suspended.items())]
+    lines = [
+        f"  SUSPENDED {printable(target)}: {printable(why)}" for target, why in sorted(told.suspended.items())
+    ]
     lines += [
-        f"  TOPIC GONE {plain(target)}: its messages go to the chat itself ({plain(why)})"
+        f"  TOPIC GONE {printable(target)}: its messages go to the chat itself ({printable(why)})"
         for target, why in sorted(told.astray.items())
     ]
     for kind, stop in told.stopped.items():
-        lines.append(f"  STOPPED {kind} since {_moment(stop.since, told)}: {plain(stop.reason)}")
+        lines.append(f"  STOPPED {kind} since {_moment(stop.since, told)}: {printable(stop.reason)}")
     if person.quiet_hours:
         lines.append(f"  quiet hours {quiet_text(told)} {person.timezone.key}")
     if person.daily_limit is not None:
@@ -115,7 +122,7 @@ def _rule_lines(told: "Story") -> list[str]:
     for channel in person.channels:
         schedule = schedule_text(channel.deliver)
         if schedule != "immediately" and channel_kind(channel.target) != "atom":
-            lines.append(f"  {plain(channel.target)} gets its messages {schedule}")
+            lines.append(f"  {printable(channel.target)} gets its messages {schedule}")
     return lines
 
 

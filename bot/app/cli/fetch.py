@@ -16,8 +16,8 @@ from bot.app.cli.context import (
     say_json,
     start_logs,
 )
-from bot.app.cli.terminal import plain
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.adapters.store import Store
@@ -94,7 +94,7 @@ def fetcher_of(settings: "Settings", store: "Store") -> "Fetcher":
 def unreachable_line(result: "FetchResult") -> str:
     """A line about a source that cannot be reached."""
     state = result.state
-    return plain(
+    return printable(
         f"{state.name}: cannot be reached: {state.error}; tried again {state.next_at:%Y-%m-%d %H:%M} UTC"
     )
 
@@ -142,7 +142,7 @@ def state_lines(states: "Mapping[str, SourceState]") -> list[str]:
         else:
             news = f"{state.changed_at:%Y-%m-%d %H:%M}" if state.changed_at else "never"
             how = f"fetched {state.checked_at:%Y-%m-%d %H:%M} UTC, last changed {news}"
-        lines.append(f"source       {name}: {plain(how)}")
+        lines.append(f"source       {name}: {printable(how)}")
     return lines
 
 
@@ -158,7 +158,7 @@ def _configured_name(name: str, settings: "Settings") -> str:
         if near
         else f"there {'are ' + ', '.join(known.values()) if known else 'is none under `sources:`'}"
     )
-    raise UsageError(f"no source has the name {plain(name)!r}; {hint}")
+    raise UsageError(f"no source has the name {printable(name)!r}; {hint}")
 
 
 def _lines(results: "Sequence[FetchResult]") -> list[str]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, find_subscriber, load, open_state, say_json
-from bot.app.cli.terminal import Style, plain, style_of
+from bot.app.cli.terminal import Style, style_of
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.pipeline.ledger import Ledger, LedgerLine
@@ -49,7 +50,7 @@ def _day(text: str | None) -> dt.date | None:
     try:
         return dt.date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise UsageError(f"--date {plain(text or '')}: a day is written like 2025-09-18") from error
+        raise UsageError(f"--date {printable(text or '')}: a day is written like 2025-09-18") from error
 
 
 def ledger_json(found: "Ledger") -> dict[str, Any]:
@@ -117,13 +118,13 @@ def ledger_lines(found: "Ledger", style: Style) -> list[str]:
 def _matched_lines(line: "LedgerLine", style: Style) -> list[str]:
     lines = [
         f"{line.paper.id}  {style.strong(line.paper.title)}",
-        f"  for {plain(', '.join(line.subscriptions))}",
+        f"  for {printable(', '.join(line.subscriptions))}",
     ]
     if not line.places:
         lines.append("  no channel takes what matched")
     for place in line.places:
-        error = f": {plain(place.delivery.error)}" if place.delivery and place.delivery.error else ""
-        lines.append(f"  {place.end:<9}  {plain(place.target)}{error}")
+        error = f": {printable(place.delivery.error)}" if place.delivery and place.delivery.error else ""
+        lines.append(f"  {place.end:<9}  {printable(place.target)}{error}")
     quizzes = [row.state for row in line.others if row.kind == "quiz"]
     if quizzes:
         states = ", ".join(f"{quizzes.count(state)} {state}" for state in dict.fromkeys(quizzes))

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, open_state, say_json
-from bot.app.cli.terminal import counted, plain
+from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +45,8 @@ def list_(
         say_json([_row_json(row) for row in rows])
         return
     for row in rows:
-        note = f"  {plain(row.error)}" if row.error else ""
-        typer.echo(f"{row.state:<9}  {row.due_at:%Y-%m-%d %H:%M} UTC  {plain(row.key)}{note}")
+        note = f"  {printable(row.error)}" if row.error else ""
+        typer.echo(f"{row.state:<9}  {row.due_at:%Y-%m-%d %H:%M} UTC  {printable(row.key)}{note}")
     if not rows:
         typer.echo("no deliveries" + (f" that are {' or '.join(state)}" if state else ""), err=True)
     elif len(rows) == limit:
@@ -139,9 +140,9 @@ def _rows(store: "Store", keys: list[str] | None, state: list[str] | None, *, li
     rows = store.outbox.list_rows(states=_states(state), keys=keys or (), limit=limit)
     missing = sorted(set(keys or ()) - {row.key for row in rows}) if len(rows) < limit else []
     if missing:
-        among = f" that is {' or '.join(map(plain, state))}" if state else ""
+        among = f" that is {' or '.join(map(printable, state))}" if state else ""
         raise UsageError(
-            f"no such delivery{among}: {plain(missing[0])}; `paperboy outbox list` shows the keys"
+            f"no such delivery{among}: {printable(missing[0])}; `paperboy outbox list` shows the keys"
         )
     return rows
 
@@ -163,7 +164,7 @@ def _states(names: list[str] | None) -> "tuple[State, ...]":
 
     for state in names or ():
         if state not in get_args(States):
-            raise UsageError(f"there is no state {plain(state)!r}; one of {', '.join(get_args(States))}")
+            raise UsageError(f"there is no state {printable(state)!r}; one of {', '.join(get_args(States))}")
     return tuple(names or ())  # type: ignore[arg-type]  # checked above
 
 

@@ -4,7 +4,8 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from bot.app.cli.terminal import Style, bar, excerpt, plain
+from bot.app.cli.terminal import Style, bar, excerpt
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.domain.notices import Why
@@ -30,7 +31,7 @@ def preview_lines(
     lines = [
         f"{style.strong(query.text)} matches {style.strong(str(many))} of the {sifted.searched} papers "
         f"of {_span(days, sifted)}{_often(pace)}",
-        *(f"hint: {plain(hint)}" for hint in query.hints),
+        *(f"hint: {printable(hint)}" for hint in query.hints),
         *_bars(found, style),
     ]
     for one in found.matches[:limit]:
@@ -40,7 +41,7 @@ def preview_lines(
     if found.near_misses:
         lines += ["", "Barely missed"]
     for miss in found.near_misses:
-        lines.append(f"  {_day(miss.paper)}  {plain(miss.paper.title)}")
+        lines.append(f"  {_day(miss.paper)}  {printable(miss.paper.title)}")
         lines.append(f"              {_lack(miss.missing)} {style.strong(miss.missing.removeprefix('NOT '))}")
     return lines
 

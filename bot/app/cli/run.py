@@ -7,8 +7,9 @@ import typer
 
 from bot import __version__
 from bot.app.cli.context import ConfigOption, VerboseOption, load, start_logs
-from bot.app.cli.terminal import counted, plain
+from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
@@ -64,7 +65,7 @@ def _parse_roles(only: str, known: tuple[str, ...]) -> tuple[str, ...]:
     roles = tuple(role.strip() for role in only.split(",") if role.strip())
     for role in roles:
         if role not in known:
-            raise UsageError(f"--only {plain(role)}: there is no such role; use {', '.join(known)}")
+            raise UsageError(f"--only {printable(role)}: there is no such role; use {', '.join(known)}")
     if not roles:
         raise UsageError(f"--only needs a role: {', '.join(known)}")
     return roles
@@ -78,7 +79,7 @@ def _refuse_idle_roles(roles: tuple[str, ...], only: str, settings: "Settings") 
     }
     if all(role in missing for role in roles):
         reasons = ", and ".join(missing[role] for role in roles)
-        raise UsageError(f"--only {plain(only)} would do nothing: {reasons}")
+        raise UsageError(f"--only {printable(only)} would do nothing: {reasons}")
 
 
 def first_lines(house: "House", taken: "Taken") -> list[str]:

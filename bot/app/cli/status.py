@@ -8,7 +8,8 @@ import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load, load_only_settings, open_state, say_json
 from bot.app.cli.fetch import fetcher_of, state_lines, states_json
-from bot.app.cli.terminal import counted, plain, span_text
+from bot.app.cli.terminal import counted, span_text
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
@@ -135,7 +136,7 @@ def failing_targets(outbox: "Outbox") -> "dict[str, Row]":
 def unreadable_lines(unreadable: "Mapping[str, str]") -> list[str]:
     """Lines about files in the watched folders that gave no digest: name and reason."""
     lines = [
-        f"unreadable   {plain(name)}: {plain(reason.removeprefix(f'{name}: '))}"
+        f"unreadable   {printable(name)}: {printable(reason.removeprefix(f'{name}: '))}"
         for name, reason in list(unreadable.items())[:_NAMED]
     ]
     more = len(unreadable) - _NAMED
@@ -158,7 +159,7 @@ def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | Non
 def failing_lines(failing: "Mapping[str, Row]") -> list[str]:
     """Lines about failing deliveries, oldest first."""
     lines = [
-        f"tried again  {plain(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {plain(row.error or '')}"
+        f"tried again  {printable(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {printable(row.error or '')}"
         for target, row in list(failing.items())[:_NAMED]
     ]
     more = len(failing) - _NAMED
@@ -196,8 +197,8 @@ def untold_json(untold: "Sequence[UntoldBulletin]") -> list[dict[str, str | None
 def untold_lines(untold: "Sequence[UntoldBulletin]") -> list[str]:
     """Lines about alarms that did not arrive for sure."""
     return [
-        f"ALARM        {alarm.state} to {plain(alarm.target)}: {plain(alarm.subject)}"
-        + (f" ({plain(alarm.error)})" if alarm.error else "")
+        f"ALARM        {alarm.state} to {printable(alarm.target)}: {printable(alarm.subject)}"
+        + (f" ({printable(alarm.error)})" if alarm.error else "")
         for alarm in untold
     ]
 
@@ -205,7 +206,7 @@ def untold_lines(untold: "Sequence[UntoldBulletin]") -> list[str]:
 def incident_lines(incidents: "Sequence[Incident]") -> list[str]:
     """Lines about open incidents."""
     return [
-        f"{'SOURCE' if incident.area == 'sources' else 'CHANNEL':<11}  {plain(incident.source)}: {incident.kind} ({plain(incident.what)}), "
+        f"{'SOURCE' if incident.area == 'sources' else 'CHANNEL':<11}  {printable(incident.source)}: {incident.kind} ({printable(incident.what)}), "
         f"since {incident.since:%Y-%m-%d %H:%M} UTC"
         for incident in incidents
     ]

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
-from bot.adapters.folders import look, read_bytes
+from bot.adapters.folders import read_bytes, scan
 from bot.app import wiring
 from bot.app.channels import TELEGRAM_LIMITS
 from bot.app.config.settings import Settings, load_settings
@@ -28,10 +28,10 @@ from bot.app.replay.fakes import (
 )
 from bot.app.replay.oracle import Oracle, Scorecard, score
 from bot.app.service import take_in
-from bot.domain.arrivals import Found
 from bot.domain.delivery import Target
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestError, QuerySyntaxError, UsageError
+from bot.domain.files import FoundFile
 from bot.domain.pacing import Limit
 from bot.domain.query import author_query, excluding, parse
 from bot.domain.subscriptions import Channel, ChannelKind, Quizzes, Subscriber, Subscription
@@ -81,7 +81,7 @@ _POOL = 160
 class ScheduledDigest:
     """A digest and the time of its arrival."""
 
-    file: Found
+    file: FoundFile
     digest: Digest
     at: datetime
 
@@ -118,9 +118,9 @@ def prepare(folders: Sequence[Path], *, subscribers: int, faults: bool, seed: in
 
 def _schedule_digests(folders: Sequence[Path]) -> Iterator[ScheduledDigest]:
     """Every dated digest in order of its date and name, those of one day some minutes apart."""
-    dated: list[tuple[date, str, Digest, Found]] = []
-    for file in look([folder.resolve() for folder in folders], max_bytes=_MAX_BYTES, base=Path.cwd()):
-        if isinstance(file, Found):
+    dated: list[tuple[date, str, Digest, FoundFile]] = []
+    for file in scan([folder.resolve() for folder in folders], max_bytes=_MAX_BYTES, base=Path.cwd()):
+        if isinstance(file, FoundFile):
             with suppress(DigestError):
                 digest = wiring.read(read_bytes(file, max_bytes=_MAX_BYTES), file.name)
                 if digest.date:

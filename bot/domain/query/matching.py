@@ -9,13 +9,13 @@ from bot.domain.query.evaluation import Matcher
 from bot.domain.query.language import Query
 
 if TYPE_CHECKING:
-    from bot.domain.query.filed import Filed
+    from bot.domain.query.index import PersistentIndex
     from bot.domain.query.index.arrays import Longs
 
 INDEXED_FROM = 400
 """From so many queries on an index of them pays for itself, and for loading numpy."""
 
-Filing = Callable[[Sequence[Query]], "Filed"]
+Filing = Callable[[Sequence[Query]], "PersistentIndex"]
 """Gives an index of the queries: built, or one that was saved."""
 
 
@@ -26,7 +26,7 @@ class Matching:
         self._queries = queries
         self._filing = filing
         self._lock = Lock()
-        self._ready: Matcher | Filed | None = None
+        self._ready: Matcher | PersistentIndex | None = None
 
     def matches(self, documents: Sequence[Document]) -> list[tuple[int, int]]:
         """(place of the query, index of the document) of each match, by query, then by document."""
@@ -62,20 +62,20 @@ class Matching:
         return following
 
     @property
-    def index(self) -> "Filed | None":
+    def index(self) -> "PersistentIndex | None":
         """The index, where there is one by now."""
         return None if isinstance(self._ready, Matcher) else self._ready
 
-    def _when_ready(self) -> "Matcher | Filed":
+    def _when_ready(self) -> "Matcher | PersistentIndex":
         if self._ready is None:
             self._ready = self._made()
         return self._ready
 
-    def _made(self) -> "Matcher | Filed":
+    def _made(self) -> "Matcher | PersistentIndex":
         if len(self._queries) < INDEXED_FROM:
             return Matcher(self._queries)
         if self._filing is not None:
             return self._filing(self._queries)
-        from bot.domain.query.filed import Filed
+        from bot.domain.query.index import PersistentIndex
 
-        return Filed(self._queries)
+        return PersistentIndex(self._queries)

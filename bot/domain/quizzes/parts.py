@@ -35,8 +35,3 @@ def repeats(part: str) -> int:
     """How often the question had been answered when this delivery of it was planned."""
     found = _AGAIN.fullmatch(part)
     return int(found["number"]) if found else 0
-
-
-def shuffle_seed(question: Question, target: str, repeat: int = 0) -> str:
-    """What the order of a question's options at a place depends on: a second try shows the same, a repeat another."""
-    return f"{question.question}\n{target}" + (f"\n{repeat}" if repeat else "")

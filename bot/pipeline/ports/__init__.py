@@ -3,7 +3,6 @@
 Each method says order, atomicity and errors; nothing else is abstract.
 """
 
-from bot.pipeline.ports.machines import Bell, Leadership
 from bot.pipeline.ports.outbox import (
     Alert,
     Claim,
@@ -33,7 +32,6 @@ from bot.pipeline.ports.state import (
     Tokens,
     Transaction,
 )
-from bot.pipeline.ports.upkeep import Upkeep
 from bot.pipeline.ports.world import (
     Clock,
     FeedWriter,
@@ -47,7 +45,6 @@ from bot.pipeline.ports.world import (
 __all__ = [
     "NOT_NEW",
     "Alert",
-    "Bell",
     "Claim",
     "ClaimedRow",
     "Clock",
@@ -58,7 +55,6 @@ __all__ = [
     "FileMark",
     "IndexFile",
     "Intake",
-    "Leadership",
     "Noted",
     "NoticeRecord",
     "Outbox",
@@ -77,5 +73,4 @@ __all__ = [
     "Transaction",
     "Update",
     "Updates",
-    "Upkeep",
 ]

@@ -9,10 +9,10 @@ import pytest
 from bot.adapters.email.bulletins import compose_bulletin
 from bot.adapters.email.content import EmailSettings
 from bot.adapters.email.dkim import dkim_signer
-from bot.adapters.email.mime import Mailbox
 from bot.adapters.email.publisher import EmailPublisher
 from bot.adapters.email.transports import MaildirTransport
 from bot.domain.errors import Refused
+from bot.domain.mailbox import Mailbox
 from tests.builders import a_bulletin
 
 SETTINGS = EmailSettings(sender=Mailbox.parse("Paperboy <paperboy@example.org>"))

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from bot.adapters.email.content import MAX_HTML_BYTES, EmailSettings
-from bot.adapters.email.mime import Mailbox
 from bot.adapters.email.publisher import compose, compose_text
 from bot.domain.errors import Refused
+from bot.domain.mailbox import Mailbox
 from bot.domain.papers import Links, Point, Summary
 from tests.builders import a_paper, a_parcel, a_question, a_reason, an_edition, an_item
 

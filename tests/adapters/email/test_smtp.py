@@ -8,10 +8,10 @@ import pytest
 
 from bot.adapters.email import transports
 from bot.adapters.email.content import EmailSettings
-from bot.adapters.email.mime import Mailbox
 from bot.adapters.email.publisher import EmailPublisher
 from bot.adapters.email.transports import SmtpServer, SmtpTransport
 from bot.domain.errors import ChannelDown, OutcomeUnknown, Refused, TargetGone, TryLater
+from bot.domain.mailbox import Mailbox
 from bot.pipeline import courier
 from bot.pipeline.dispatch import LEASE
 from tests.builders import a_parcel

@@ -207,15 +207,15 @@ class Model:
             line.message.told = sum(one.kind == "alert" and one.state in ("sent", "merged") for one in went)
         return len(lines)
 
-    def thin(self, before: datetime) -> int:
-        """Forget the old messages that ended well."""
+    def prune(self, before: datetime) -> int:
+        """Remove the old messages that ended well."""
         old = [message for message in self.messages if self._is_old(message, before)]
         self.messages = [message for message in self.messages if message not in old]
         for line in self.lines.values():
             line.message = None if line.message in old else line.message
         return len(old)
 
-    def cut_waits(self, now: datetime, longest: timedelta) -> int:
+    def clamp_delays(self, now: datetime, longest: timedelta) -> int:
         cut = 0
         for spot in self.spots.values():
             tried = any(line.attempts for line in self.of(spot.key))

@@ -25,6 +25,7 @@ def questions(draw: st.DrawFn) -> Question:
         answer=draw(st.integers(0, len(options) - 1)) if source else None,
         answer_source=source,
         confidence=draw(st.none() | st.floats(0, 1)),
+        confident=source == "inferred" and draw(st.booleans()),
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 
 import bot.adapters.store
 from bot.adapters.store import Store
-from bot.adapters.store.columns import micros
+from bot.adapters.store.schema import micros
 from bot.domain.delivery import delivery_key
 from bot.pipeline.ports import NoticeRecord
 from tests.adapters.store.conftest import Database, Hand

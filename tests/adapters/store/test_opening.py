@@ -14,7 +14,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from bot.adapters.store import Store, engine
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.statements import driver
+from bot.adapters.store.sql import driver
 from bot.domain.errors import StateDamaged, StateError, StateLocked, StateTooNew
 from tests.adapters.store.conftest import LEASE, Database, Hand
 from tests.builders import NOW, a_delivery, a_paper
@@ -118,11 +118,21 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path):
     assert path.read_bytes().startswith(b"this is a diary")
 
 
+def test_a_connection_in_use_when_its_store_closes_is_closed_when_it_comes_back(made: Path):
+    store = Store(f"sqlite:///{made}")
+    with reading(store._engine) as connection:
+        own = driver(connection)
+        store.close()
+        assert own.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        own.execute("SELECT 1")
+
+
 def test_a_torn_state_is_called_damaged(made: Path):
     data = made.read_bytes()
     made.write_bytes(data[: len(data) // 3])
-    with pytest.raises(StateDamaged, match=r"damaged.*backup"):
-        Store(f"sqlite:///{made}").outbox.counts(NOW)
+    with pytest.raises(StateDamaged, match=r"damaged.*backup"), closing(Store(f"sqlite:///{made}")) as store:
+        store.outbox.counts(NOW)
 
 
 def test_a_state_whose_damage_is_met_later_is_called_damaged(made: Path):
@@ -167,8 +177,10 @@ def test_a_connection_that_somebody_closed_is_replaced(store: Store):
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_state_that_may_not_be_written_is_said_so(made: Path):
     made.chmod(0o400)
-    with pytest.raises(StateError, match="cannot be used"), writing(Store(f"sqlite:///{made}")._engine):
+    store = Store(f"sqlite:///{made}")
+    with pytest.raises(StateError, match="cannot be used"), writing(store._engine):
         pass
+    store.close()
 
 
 def test_a_folder_in_the_states_place_is_said_so(path: Path):

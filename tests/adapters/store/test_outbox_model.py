@@ -217,14 +217,14 @@ class Outboxes(RuleBasedStateMachine):
 
     @precondition(lambda self: any(line.message for line in self.model.lines.values()))
     @rule(age=MINUTES)
-    def thin(self, age):
+    def prune(self, age):
         before = self.now - age
-        assert self.stores[0].upkeep.thin_messages(before, 1000) == self.model.thin(before)
+        assert self.stores[0].maintenance.prune_messages(before, 1000) == self.model.prune(before)
 
     @precondition(lambda self: any(spot.wait_until for spot in self.model.spots.values()))
     @rule()
-    def mind_the_clock(self):
-        assert self.stores[0].waits.cut_waits(self.now, 2 * MINUTE) == self.model.cut_waits(
+    def clamp_delays(self):
+        assert self.stores[0].maintenance.clamp_delays(self.now, 2 * MINUTE) == self.model.clamp_delays(
             self.now, 2 * MINUTE
         )
 

@@ -171,27 +171,27 @@ def test_a_database_that_is_not_there_is_to_be_created(postgres: str):
 
 async def test_a_plan_on_one_machine_wakes_the_others(database: Database):
     there, here = database.open(), database.open()
-    rings: asyncio.Queue[None] = asyncio.Queue()
-    listening = asyncio.create_task(here.bell.listen(lambda: rings.put_nowait(None)))
-    await asyncio.wait_for(rings.get(), 5)  # the one that says that it listens
+    wake_ups: asyncio.Queue[None] = asyncio.Queue()
+    listening = asyncio.create_task(here.wake_up.listen(lambda: wake_ups.put_nowait(None)))
+    await asyncio.wait_for(wake_ups.get(), 5)  # the one that says that it listens
     await asyncio.to_thread(Hand(there).alerts, 1)
-    await asyncio.wait_for(rings.get(), 2)
+    await asyncio.wait_for(wake_ups.get(), 2)
     end_connections(database.url)
-    await asyncio.wait_for(rings.get(), 5)  # back again, and something may have been missed
+    await asyncio.wait_for(wake_ups.get(), 5)  # back again, and something may have been missed
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
 
 
-async def test_a_plan_that_brings_nothing_new_wakes_nobody(database: Database):
+async def test_a_plan_that_bwake_ups_nothing_new_wakes_nobody(database: Database):
     there, here = database.open(), database.open()
     Hand(there).alerts(1)
-    rings: asyncio.Queue[str] = asyncio.Queue()
-    listening = asyncio.create_task(here.bell.listen(lambda: rings.put_nowait("rang")))
-    await asyncio.wait_for(rings.get(), 5)
+    wake_ups: asyncio.Queue[str] = asyncio.Queue()
+    listening = asyncio.create_task(here.wake_up.listen(lambda: wake_ups.put_nowait("woken")))
+    await asyncio.wait_for(wake_ups.get(), 5)
     await asyncio.to_thread(Hand(there).alerts, 1)
     await asyncio.to_thread(Hand(there).alerts, 2)
-    await asyncio.wait_for(rings.get(), 2)
-    assert rings.empty()
+    await asyncio.wait_for(wake_ups.get(), 2)
+    assert wake_ups.empty()
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
 
@@ -213,9 +213,9 @@ class Led:
 
 async def test_a_role_is_led_by_one_and_handed_over_within_five_seconds(database: Database):
     first, second = Led(), Led()
-    one = asyncio.create_task(database.open().leadership.lead("polling", first.work))
+    one = asyncio.create_task(database.open().leader_election.lead("polling", first.work))
     await asyncio.wait_for(first.began.wait(), 5)
-    other = asyncio.create_task(database.open().leadership.lead("polling", second.work))
+    other = asyncio.create_task(database.open().leader_election.lead("polling", second.work))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(second.began.wait(), 0.3)
     one.cancel()
@@ -228,8 +228,8 @@ async def test_a_role_is_led_by_one_and_handed_over_within_five_seconds(database
 async def test_roles_do_not_stand_in_each_others_way(database: Database):
     store, polling, upkeep = database.open(), Led(), Led()
     tasks = [
-        asyncio.create_task(store.leadership.lead("polling", polling.work)),
-        asyncio.create_task(store.leadership.lead("upkeep", upkeep.work)),
+        asyncio.create_task(store.leader_election.lead("polling", polling.work)),
+        asyncio.create_task(store.leader_election.lead("upkeep", upkeep.work)),
     ]
     await asyncio.wait_for(asyncio.gather(polling.began.wait(), upkeep.began.wait()), 5)
     for task in tasks:
@@ -239,7 +239,7 @@ async def test_roles_do_not_stand_in_each_others_way(database: Database):
 
 async def test_who_loses_the_server_stops_at_once_and_begins_anew_when_it_leads_again(database: Database):
     led = Led()
-    leading = asyncio.create_task(database.open().leadership.lead("polling", led.work))
+    leading = asyncio.create_task(database.open().leader_election.lead("polling", led.work))
     await asyncio.wait_for(led.began.wait(), 5)
     led.began.clear()
     end_connections(database.url)
@@ -252,4 +252,4 @@ async def test_who_loses_the_server_stops_at_once_and_begins_anew_when_it_leads_
 async def test_leading_ends_with_the_work(database: Database):
     async def nothing() -> None: ...
 
-    await asyncio.wait_for(database.open().leadership.lead("polling", nothing), 5)
+    await asyncio.wait_for(database.open().leader_election.lead("polling", nothing), 5)

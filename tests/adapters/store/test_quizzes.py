@@ -153,6 +153,7 @@ def test_a_key_that_comes_later_corrects_the_record_the_score_and_what_comes_bac
         answer=1,
         answer_source="inferred",
         confidence=0.97,
+        confident=True,
     )
     paper = a_quizzed_paper(1, guessed)
     (poll,) = room.ask(paper)

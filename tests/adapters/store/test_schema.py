@@ -15,10 +15,9 @@ from sqlalchemy.pool import NullPool
 
 import bot.adapters.store
 from bot.adapters.store import Store
-from bot.adapters.store.columns import metadata
 from bot.adapters.store.engine import reading
-from bot.adapters.store.statements import driver
-from bot.adapters.store_version import HEAD
+from bot.adapters.store.schema import HEAD, metadata
+from bot.adapters.store.sql import driver
 from bot.pipeline.ports import Outcome
 from tests.adapters.store.conftest import LEASE, Database, Hand
 from tests.builders import NOW

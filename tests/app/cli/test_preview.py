@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_the_glance_leaves_other_states_to_the_store(tmp_path: Path) -> None:
     assert glance(tmp_path / "none") is None
     (tmp_path / "bad").write_bytes(b"no database" * 100)
     assert glance(tmp_path / "bad") is None
-    with sqlite3.connect(tmp_path / "old") as old:
+    with closing(sqlite3.connect(tmp_path / "old")) as old, old:
         old.execute("CREATE TABLE alembic_version (version_num TEXT)")
         old.execute("INSERT INTO alembic_version VALUES ('9999')")
     assert glance(tmp_path / "old") is None

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from bot.domain.errors import IndexUnusable
 from bot.domain.query import Document, Matcher, Matching, Query, parse
-from bot.domain.query.filed import Filed
-from bot.domain.query.index import Index
+from bot.domain.query.index import Index, PersistentIndex
 from tests.domain.query.samples import document, documents, queries
 
 PAPERS = [document("model"), document("rag model"), document("zebra")]
@@ -86,14 +85,14 @@ def test_a_change_waits_for_the_match_that_is_under_way(monkeypatch: pytest.Monk
     matching = Matching(parsed("rag", "model", "zebra"))
     matching.matches(PAPERS)
     begun, go_on = threading.Event(), threading.Event()
-    whole = Filed.matches
+    whole = PersistentIndex.matches
 
-    def slow(self: Filed, papers: Sequence[Document]) -> object:
+    def slow(self: PersistentIndex, papers: Sequence[Document]) -> object:
         begun.set()
         go_on.wait(10)
         return whole(self, papers)
 
-    monkeypatch.setattr(Filed, "matches", slow)
+    monkeypatch.setattr(PersistentIndex, "matches", slow)
     found: list[list[tuple[int, int]]] = []
     asking = threading.Thread(target=lambda: found.append(matching.matches(PAPERS)))
     asking.start()
@@ -112,9 +111,9 @@ def test_a_change_waits_for_the_match_that_is_under_way(monkeypatch: pytest.Monk
 def test_whoever_files_the_queries_is_asked_once(added: list[Query]) -> None:
     asked: list[Sequence[Query]] = []
 
-    def filing(found: Sequence[Query]) -> Filed:
+    def filing(found: Sequence[Query]) -> PersistentIndex:
         asked.append(found)
-        return Filed(found)
+        return PersistentIndex(found)
 
     matching = Matching(parsed("rag", "model", "zebra"), filing)
     matching.matches(PAPERS)
@@ -132,32 +131,32 @@ Lists = st.lists(queries(), max_size=8)
 def test_an_index_that_was_changed_saved_and_loaded_is_that_of_the_list(
     first: list[Query], second: list[Query], third: list[Query], papers: list[Document]
 ) -> None:
-    index = Filed(first)
+    index = PersistentIndex(first)
     index.change(second)
     assert list(index.matches(papers)) == sorted(Matcher(second).matches(papers))
     data = index.to_bytes()
-    same = Filed.from_bytes(data, second)
+    same = PersistentIndex.from_bytes(data, second)
     assert same.is_saved
     assert same.to_bytes() == data
-    other = Filed.from_bytes(data, third)
+    other = PersistentIndex.from_bytes(data, third)
     assert other.is_saved == (sorted(map(canonical, second)) == sorted(map(canonical, third)))
     assert list(other.matches(papers)) == sorted(Matcher(third).matches(papers))
     assert len(other) == len(third)
 
 
 def test_a_loaded_index_takes_in_only_what_the_saved_one_lacks(added: list[Query]) -> None:
-    data = Filed(parsed("rag", "model", "rag", "x y")).to_bytes()
+    data = PersistentIndex(parsed("rag", "model", "rag", "x y")).to_bytes()
     added.clear()
-    loaded = Filed.from_bytes(data, parsed("model", "rag"))
+    loaded = PersistentIndex.from_bytes(data, parsed("model", "rag"))
     assert list(loaded.matches(PAPERS)) == [(0, 0), (0, 1), (1, 1)]
     assert not loaded.is_saved
     assert added == []
     data = loaded.to_bytes()
-    assert Filed.from_bytes(data, parsed("model", "rag")).is_saved
+    assert PersistentIndex.from_bytes(data, parsed("model", "rag")).is_saved
 
 
 def test_changing_back_restores_the_bytes() -> None:
-    index = Filed(parsed("rag", "model NEAR/3 x", "quant*"))
+    index = PersistentIndex(parsed("rag", "model NEAR/3 x", "quant*"))
     before = index.to_bytes()
     assert index.change(parsed("rag", "a", "b", "c", "quant*")) == 4
     assert index.change(parsed("rag", "model NEAR/3 x", "quant*")) == 4
@@ -166,12 +165,12 @@ def test_changing_back_restores_the_bytes() -> None:
 
 def test_a_saved_list_that_cannot_be_trusted_is_refused() -> None:
     found = parsed("rag", "model", "graph NEAR/3 neural")
-    data = Filed(found).to_bytes()
+    data = PersistentIndex(found).to_bytes()
     for place in range(0, len(data), 3):
         damaged = bytearray(data)
         damaged[place] ^= 4
         with pytest.raises(IndexUnusable):
-            Filed.from_bytes(damaged, found)
+            PersistentIndex.from_bytes(damaged, found)
     for end in (0, 4, 8, 50, 64, 200, len(data) - 1):
         with pytest.raises(IndexUnusable):
-            Filed.from_bytes(data[:end], found)
+            PersistentIndex.from_bytes(data[:end], found)

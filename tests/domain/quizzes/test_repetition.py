@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.quizzes.parts import again_part, is_again, plain_part, question_of_part, repeats, shuffle_seed
+from bot.domain.quizzes.parts import again_part, is_again, plain_part, question_of_part, repeats
+from bot.domain.quizzes.polls import shuffle_seed
 from bot.domain.quizzes.repetition import STEPS, Attempt, Card, card_of, comes_back_at
 from bot.domain.routing import question_part
 from bot.domain.timing import Immediately, QuietHours, parse_schedule
