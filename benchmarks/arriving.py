@@ -99,7 +99,7 @@ def measure(people: list[Subscriber], day: list[Paper]) -> Measured:
         while store.outbox.write_out():
             pass
         rows = time.perf_counter() - start
-        counted = store.outbox.counts(NOW)
+        counted = store.deliveries.counts(NOW)
         assert (counted.notices, sum(counted.deliveries.values())) == (taken.notices, taken.deliveries)
         store.close()
         state = Path(folder, "state.sqlite3")

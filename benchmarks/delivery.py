@@ -20,7 +20,8 @@ from itertools import product
 from pathlib import Path
 
 from bot.adapters.store import Store
-from bot.domain.delivery import Delivery, Receipt
+from bot.domain.delivery import Delivery
+from bot.domain.message import Receipt
 from bot.domain.papers import Links, Paper, PaperId
 from bot.pipeline.ports import Claim, Outcome
 from bot.pipeline.upkeep import thin
@@ -70,7 +71,7 @@ def plan(store: Store, people: int, papers: Sequence[Paper], now: datetime = NOW
 
 
 def sent(claim: Claim) -> Outcome:
-    receipt = Receipt(message=claim.batch[-7:])
+    receipt = Receipt(message=claim.message[-7:])
     return Outcome(claim=claim, state="sent", sent=tuple(row.key for row in claim.rows), receipt=receipt)
 
 

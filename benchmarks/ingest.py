@@ -54,7 +54,7 @@ def one_run(corpus: Path) -> dict[str, float]:
         stored = time.perf_counter() - begin
         open_for_new(store.intake, audience, now)
         opened = time.perf_counter() - begin
-        notices = store.outbox.counts(now).notices
+        notices = store.deliveries.counts(now).notices
         store.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {

@@ -38,7 +38,8 @@ from bot.adapters.publishers.email.hypertext import hypertext
 from bot.adapters.publishers.email.letter import letter_for
 from bot.adapters.publishers.email.mime import alternatives
 from bot.adapters.publishers.email.plaintext import plain_text
-from bot.domain.delivery import Item, Parcel, Target
+from bot.domain.channels import Target
+from bot.domain.message import Item, OutgoingMessage
 from tests.rigs.smtp import self_signed
 
 CONNECTIONS = 8
@@ -47,8 +48,8 @@ PEERS_MAILS = 60
 HEADERS = ("From: a@example.org", "To: b@example.org", "Subject: Papers")
 
 
-def a_parcel(papers: int, number: int = 1) -> Parcel:
-    return Parcel(
+def a_parcel(papers: int, number: int = 1) -> OutgoingMessage:
+    return OutgoingMessage(
         batch=f"b{number}",
         kind="alert",
         target=Target(kind="email", address="ada@example.org"),

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 
 from bot.adapters.publishers.atom import document, render_atom
 from bot.adapters.web import create_app, serve
-from bot.domain.delivery import Target
+from bot.domain.channels import Target
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary

@@ -22,7 +22,6 @@ SELECT EXISTS (SELECT 1 FROM targets WHERE ready_at <= :now AND suspended IS NUL
     OR EXISTS (SELECT 1 FROM fanouts)
     OR EXISTS (SELECT 1 FROM updates WHERE taken_at IS NULL)
     OR EXISTS (SELECT 1 FROM files WHERE error IS NOT NULL)
-    OR EXISTS (SELECT 1 FROM bulletins WHERE state = 'pending' AND due_at <= :now OR lease_until <= :now)
     OR EXISTS (SELECT 1 FROM deliveries WHERE state IN ({STATES["uncertain"]}, {STATES["dead"]}) AND error IS NOT :dropped)
 """  # noqa: S608 - the codes are our own
 

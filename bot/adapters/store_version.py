@@ -21,5 +21,5 @@ STATES = {
 }
 """The states of a delivery as the tables keep them; what stands here stays as it is for good."""
 
-KINDS = {"alert": 0, "quiz": 1, "edit": 2}
+KINDS = {"alert": 0, "quiz": 1, "edit": 2, "alarm": 3}
 """The kinds of a delivery, likewise."""

@@ -6,17 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.app import channels
+from bot.app.config import publishers
 from bot.app.config.addresses import Maildir
 from bot.app.config.settings_model import Settings
-from bot.domain.alarms import STOPPED
 from bot.domain.errors import DeliveryError
-from bot.domain.search.checkup import Finding
+from bot.domain.incidents import STOPPED, Finding
 
 if TYPE_CHECKING:
-    from bot.domain.alarms import Incident
-    from bot.pipeline.ports import Counts, Row
-    from bot.pipeline.ports.alarms import UntoldBulletin
+    from bot.domain.incidents import Incident
+    from bot.domain.message import AlarmText
+    from bot.pipeline.ports import Counts, DeliveryRecord
 
 _TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
 """A bot's number, a colon and its secret; as BotFather gives them (seen 2026-11)."""
@@ -55,18 +54,18 @@ def incident_findings(incidents: "Iterable[Incident]") -> Iterator[Finding]:
             yield _finding(one.source, one.kind, f"{one.kind} {since}: {one.what}")
 
 
-def failing_findings(failing: "Mapping[str, Row]") -> Iterator[Finding]:
+def failing_findings(failing: "Mapping[str, DeliveryRecord]") -> Iterator[Finding]:
     """Places that did not take their messages so far and are tried again."""
     for target, row in failing.items():
         tries = f"{row.attempts} {'try' if row.attempts == 1 else 'tries'}"
         yield _finding(target, "tried again", f"{tries} so far: {row.error}", urgent=False)
 
 
-def untold_findings(untold: "Iterable[UntoldBulletin]") -> Iterator[Finding]:
+def alarm_findings(unsent: "Iterable[tuple[DeliveryRecord, AlarmText]]") -> Iterator[Finding]:
     """Alarms that did not arrive for sure."""
-    for one in untold:
-        if one.state in ("uncertain", "dead"):
-            yield _finding(one.target, "alarm", f"{one.subject!r} is {one.state}: {one.error}")
+    for alarm, text in unsent:
+        if alarm.state in ("uncertain", "dead"):
+            yield _finding(alarm.target, "alarm", f"{text.subject!r} is {alarm.state}: {alarm.error}")
 
 
 async def online_findings(settings: Settings) -> Iterator[Finding]:
@@ -78,7 +77,7 @@ async def online_findings(settings: Settings) -> Iterator[Finding]:
 def _telegram(settings: Settings) -> Iterator[Finding]:
     token = settings.telegram.token.get_secret_value()
     if not token:
-        folder = channels.previews_folder(settings)
+        folder = publishers.previews_folder(settings)
         yield _finding("telegram", "no token", f"messages are kept as previews in {folder}", urgent=False)
     elif not _TOKEN.fullmatch(token):
         yield _finding("telegram", "token", "this is no bot token; @BotFather gives one like 123456789:AAE…")
@@ -127,7 +126,7 @@ def _writable(subject: str, folder: Path, what: str) -> Iterator[Finding]:
 
 
 async def _bot_answers(settings: Settings) -> list[Finding]:
-    if not channels.sends_telegram(settings):
+    if not publishers.sends_telegram(settings):
         return []
     from bot.adapters.botapi.client import BotClient
 

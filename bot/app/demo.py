@@ -8,13 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.app import wiring
-from bot.app.channels import shown
+from bot.app.config.publishers import CHANNELS, shown
 from bot.app.config.settings import Settings, load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.app.once import Looked, look_around, run_once
-from bot.domain.delivery import Parcel, Receipt
+from bot.domain.channels import ChannelKind
 from bot.domain.errors import UsageError
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.message import OutgoingMessage, Receipt
 from bot.pipeline.ingest import Taken
 
 Say = Callable[[str], object]
@@ -45,10 +45,11 @@ class _Collecting:
 
     def __init__(self, kind: ChannelKind, settings: Settings) -> None:
         self.kind = kind
+        self.capabilities = CHANNELS[kind].capabilities
         self._settings = settings
         self.texts: list[tuple[str, str]] = []
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, parcel: OutgoingMessage) -> Receipt:
         self.texts.append((parcel.kind, await shown(parcel, self._settings)))
         number = len(self.texts)
         return Receipt(message=str(number), poll=f"demo-{number}" if parcel.question else None)

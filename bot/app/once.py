@@ -108,9 +108,7 @@ async def run_once(house: "House", looked: Looked) -> Done:
     give_up = house.clock.now() + _LONGEST
     while True:
         ends.update(await house.dispatcher.flush())
-        await house.dispatcher.herald.flush()
-        waits = (await house.dispatcher.next_due(), await house.dispatcher.herald.next_due())
-        due = min(filter(None, waits), default=None)
+        due = await house.dispatcher.next_due()
         now = house.clock.now()
         if due is None or due > min(now + _PACED, give_up):
             return Done(taken=taken, ends=ends)

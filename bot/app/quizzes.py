@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.app.config.settings_model import Settings
 from bot.app.opinions import Opinions
 from bot.domain.quizzes.votes import PollState, Vote
-from bot.pipeline.parcels import AnswerQuiz
+from bot.pipeline.compose import AnswerQuiz
 from bot.pipeline.practice import Practice
 from bot.pipeline.roster import Roster
 from bot.pipeline.study import StudyDesk
@@ -46,7 +46,7 @@ def build_quizzes(
 ) -> Quizzes:
     """The parts over one state."""
     sure = settings.quiz.min_confidence
-    seek = partial(second.seek, store.outbox, store.shelf, roster) if second else None
+    seek = partial(second.seek, store.deliveries, store.shelf, roster) if second else None
     return Quizzes(
         counter=VoteCounter(
             store.study,
@@ -56,11 +56,11 @@ def build_quizzes(
             read_vote=_read_vote,
             min_confidence=sure,
         ),
-        desk=StudyDesk(store.study, store.outbox, roster, min_confidence=sure),
+        desk=StudyDesk(store.study, store.deliveries, roster, min_confidence=sure),
         practice=Practice(
             store.study,
             store.shelf,
-            store.outbox,
+            store.deliveries,
             roster,
             min_confidence=sure,
             per_day=settings.quiz.per_day,

@@ -4,17 +4,18 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bot.app import wiring
+from bot.app.config.publishers import CHANNELS, shown
 from bot.app.once import Done, Looked, run_once
-from bot.domain.delivery import Parcel, Receipt
+from bot.domain.channels import ChannelKind, Limits
 from bot.domain.errors import StateError, UsageError
 from bot.domain.feeds import Feed
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.message import OutgoingMessage, Receipt
 from bot.pipeline.ingest import Taken
 
 if TYPE_CHECKING:
@@ -44,7 +45,11 @@ def rehearse(
     with TemporaryDirectory(prefix="paperboy-") as folder:
         copy = Path(folder) / "state.sqlite3"
         _copy(settings.sqlite_file, copy)
-        channels = {kind: ShowingPublisher(kind, settings, show) for kind in _SPOKEN}
+        channels = {
+            kind: ShowingPublisher(kind, settings, show)
+            for kind, channel in CHANNELS.items()
+            if not channel.capabilities.is_document
+        }
         house = wiring.build(
             settings,
             subscribers,
@@ -53,9 +58,6 @@ def rehearse(
             feed_writer=NoFeedWriter(),
         )
         return asyncio.run(_pass(house, looked)).taken
-
-
-_SPOKEN: tuple[ChannelKind, ...] = ("telegram", "email")
 
 
 async def _pass(house: wiring.House, looked: Looked) -> Done:
@@ -83,13 +85,12 @@ class ShowingPublisher:
 
     def __init__(self, kind: ChannelKind, settings: "Settings", show: Show) -> None:
         self.kind = kind
+        self.capabilities = replace(CHANNELS[kind].capabilities, limits=Limits())
         self._sent = 0
         self._settings = settings
         self._show = show
 
-    async def send(self, parcel: Parcel) -> Receipt:
-        from bot.app.channels import shown
-
+    async def send(self, parcel: OutgoingMessage) -> Receipt:
         self._sent += 1
         text = await shown(parcel, self._settings)
         self._show(Shown(kind=parcel.kind, target=parcel.target.key, subscriber=parcel.subscriber, text=text))

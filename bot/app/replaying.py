@@ -5,7 +5,7 @@ import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,16 +21,15 @@ from bot.adapters.fakes import (
 )
 from bot.adapters.folders import look, read_bytes
 from bot.app import wiring
-from bot.app.channels import TELEGRAM_LIMITS
+from bot.app.config.publishers import CHANNELS
 from bot.app.config.settings import Settings, load_settings
 from bot.app.service import take_in
 from bot.domain.arrivals import Found
-from bot.domain.delivery import Target
+from bot.domain.channels import ChannelKind, Limit
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestError, UsageError
-from bot.domain.pacing import Limit
-from bot.domain.subscriptions import ChannelKind, Subscriber
-from bot.pipeline.ports import Publisher, Row
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.ports import DeliveryRecord, Publisher
 from bot.pipeline.replay import Foretelling, Scorecard, score
 
 SEED = 20_261_120
@@ -86,7 +85,9 @@ def prepare(folders: Sequence[Path], *, subscribers: int, faults: bool, seed: in
     start, end = issues[0].at - timedelta(hours=1), issues[-1].at
     return Play(
         issues=issues,
-        people=draw_people(subscribers, [issue.digest for issue in issues], seed),
+        people=tuple(
+            _able(person) for person in draw_people(subscribers, [issue.digest for issue in issues], seed)
+        ),
         faults=Faults(seed, start=start, end=end) if faults else no_faults(start),
     )
 
@@ -140,9 +141,14 @@ class _Stage:
         self._clock = clock = LoopClock(asyncio.get_running_loop(), play.start)
         self._services: Mapping[ChannelKind, FakeService] = {
             "telegram": FakeService(
-                "telegram", now=clock.now, faults=play.faults, limit_of=_limit_of, moves=self._moves
+                "telegram",
+                CHANNELS["telegram"].capabilities,
+                now=clock.now,
+                faults=play.faults,
+                limit_of=_limit_of,
+                moves=self._moves,
             ),
-            "email": FakeService("email", now=clock.now, faults=play.faults),
+            "email": FakeService("email", CHANNELS["email"].capabilities, now=clock.now, faults=play.faults),
         }
         self._feeds = CountingFeeds()
         self._house = wiring.build(
@@ -192,19 +198,21 @@ class _Stage:
 
     def _look_after(self, since: timedelta) -> None:
         """The operator and the people: who can be reached again since then says so; what is unsure is looked up."""
-        now, outbox = self._clock.now(), self._house.store.outbox
+        now, deliveries = self._clock.now(), self._house.store.deliveries
         for key, ends in self._reachable_again.items():
             if any(now - since < end <= now for end in ends):
-                outbox.revive(key, now)
-        rows = outbox.list_rows(states=["uncertain", "dead"], keys=[], limit=100_000)
+                deliveries.revive(key, now)
+        rows = deliveries.list_rows(states=["uncertain", "dead"], keys=[], limit=100_000)
         unsure = [row.key for row in rows if self._did_not_arrive(row)]
         if unsure:
-            outbox.retry(unsure, now)
+            deliveries.retry(unsure, now)
 
-    def _did_not_arrive(self, row: Row) -> bool:
+    def _did_not_arrive(self, row: DeliveryRecord) -> bool:
         kind = row.target.partition(":")[0]
         return all(
-            row.batch not in service.batches for service in self._services.values() if service.kind == kind
+            row.message not in service.message_ids
+            for service in self._services.values()
+            if service.kind == kind
         )
 
     async def _wind_up(self) -> None:
@@ -215,13 +223,13 @@ class _Stage:
             await self._send_until(self._clock.now() + timedelta(days=1))
             if (
                 await self._house.dispatcher.next_due() is None
-                and not self._house.store.outbox.counts(self._clock.now()).suspended
+                and not self._house.store.deliveries.counts(self._clock.now()).suspended
             ):
                 return
 
     def _score(self, foretold: Foretelling) -> Scorecard:
         arrivals = [one for service in self._services.values() for one in service.taken]
-        counts = self._house.store.outbox.counts(self._clock.now())
+        counts = self._house.store.deliveries.counts(self._clock.now())
         patience = timedelta(days=1) if not self._play.faults.any else timedelta(days=60)
         card = score(foretold, arrivals, self._feeds.papers, patience=patience)
         card.digests = len(self._play.issues)
@@ -239,4 +247,12 @@ class _Stage:
 
 
 def _limit_of(address: str) -> Limit | None:
-    return TELEGRAM_LIMITS.of(Target(kind="telegram", address=address))
+    return CHANNELS["telegram"].capabilities.limits.of(address)
+
+
+def _able(person: Subscriber) -> Subscriber:
+    """The person with channels that can do what their publishers can."""
+    channels = (
+        replace(channel, capabilities=CHANNELS[channel.kind].capabilities) for channel in person.channels
+    )
+    return replace(person, channels=tuple(channels))

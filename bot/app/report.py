@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def first_lines(house: "House", taken: "Taken") -> list[str]:
     """What `run` says when it has looked around for the first time: what happened, where to look, what next."""
     settings = house.settings
-    counts = house.store.outbox.counts(house.clock.now())
+    counts = house.store.deliveries.counts(house.clock.now())
     people = house.roster.audience.subscribers
     feeds = 1 + sum(one.has_feed for one in people.values())
     lines = [
@@ -37,7 +37,7 @@ def first_lines(house: "House", taken: "Taken") -> list[str]:
 
 
 def _telegram_line(settings: "Settings", counts: "Counts") -> str:
-    from bot.app.channels import previews_folder, sends_telegram
+    from bot.app.config.publishers import previews_folder, sends_telegram
 
     sent = _out(counts, "telegram")
     what = "1 message or poll" if sent == 1 else f"{sent} messages and polls"
@@ -47,9 +47,9 @@ def _telegram_line(settings: "Settings", counts: "Counts") -> str:
 
 
 def _email_line(settings: "Settings", counts: "Counts") -> str:
-    from bot.app.channels import maildir
+    from bot.app.config.publishers import maildir
 
-    waiting = counts.channels["email"].get("held", 0)
+    waiting = counts.channels.get("email", {}).get("held", 0)
     wait = "1 paper waits for its" if waiting == 1 else f"{waiting} papers wait for their"
     later = f", {wait} digest's time" if waiting else ""
     folder = maildir(settings)
@@ -58,7 +58,7 @@ def _email_line(settings: "Settings", counts: "Counts") -> str:
 
 
 def _next_steps(settings: "Settings") -> list[str]:
-    from bot.app.channels import maildir, sends_telegram
+    from bot.app.config.publishers import maildir, sends_telegram
 
     steps = []
     if not sends_telegram(settings):
@@ -70,7 +70,7 @@ def _next_steps(settings: "Settings") -> list[str]:
 
 
 def _out(counts: "Counts", kind: str) -> int:
-    return counts.channels[kind].get("sent", 0)  # type: ignore[index]  # a channel kind
+    return counts.channels.get(kind, {}).get("sent", 0)
 
 
 def _served(settings: "Settings", path: str) -> str:

@@ -12,16 +12,16 @@ from bot.adapters.folders import look
 from bot.adapters.heartbeat import EVERY
 from bot.adapters.scheduler import Job, Ticker
 from bot.adapters.watcher import Watcher, rounds
-from bot.app.channels import sends_telegram
+from bot.app.config.publishers import sends_telegram
 from bot.app.counters import chat_service, start_web
 from bot.app.gone import forget_gone
 from bot.app.life import heartbeat
 from bot.app.reloading import Reloading
 from bot.app.together import Together
 from bot.app.wiring import House, max_bytes
-from bot.domain.alarms import SECOND_POLLER, STOPPED
 from bot.domain.arrivals import USUAL, Found, Settling
 from bot.domain.errors import ChannelDown, StateError
+from bot.domain.incidents import SECOND_POLLER, STOPPED
 from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.departures import forget_feeds
 from bot.pipeline.ingest import Taken
@@ -39,7 +39,6 @@ _CLOCK_EVERY = timedelta(minutes=1)
 _RELOAD_EVERY = timedelta(seconds=2)
 _STUDY_EVERY = timedelta(minutes=1)
 _UPKEEP_EVERY = timedelta(hours=1)
-_BULLETINS_KEPT = timedelta(days=30)
 _NETWORK_POLL = timedelta(seconds=2)
 
 Announce = Callable[[Taken], Awaitable[None]]
@@ -85,7 +84,7 @@ class Service:
         self._reloading = reloading
         self._ticker = Ticker(house.clock.now)
         self._stop = asyncio.Event()
-        self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms)
+        self._sources = SourceWatch(house.store.records, house.store.shelf, house.incidents)
         self._heartbeat = heartbeat(house.settings)
         self._together = Together(house, self._stop)
         self._taking = asyncio.Lock()
@@ -97,7 +96,7 @@ class Service:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
         if "deliver" in self._roles:
-            self._house.alarms.listen(partial(loop.call_soon_threadsafe, self._ticker.wake, "bulletins"))
+            self._house.incidents.on_planned(partial(loop.call_soon_threadsafe, self._wake_delivery))
         async with AsyncExitStack() as stack:
             if "web" in self._roles:
                 await self._serve(stack)
@@ -142,7 +141,6 @@ class Service:
             at_start = "ingest" not in self._roles
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
             jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._mind_the_clock))
-            jobs.append(Job(name="bulletins", every=_DELIVER_AT_LEAST, run=self._tell_of_incidents))
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
             jobs.append(Job(name="study", every=_STUDY_EVERY, run=self._study, at_start=False))
@@ -198,7 +196,7 @@ class Service:
     async def _beat(self) -> None:
         """Give a sign of life, while both this loop and the state answer."""
         house = self._house
-        await asyncio.to_thread(house.store.outbox.stopped_channels)
+        await asyncio.to_thread(house.store.incidents.stopped_channels)
         await asyncio.to_thread(self._heartbeat.beat, house.clock.now())
 
     async def _look_at_sources(self) -> None:
@@ -220,23 +218,17 @@ class Service:
         if "deliver" in self._roles:
             self._house.dispatcher.wake()
             self._ticker.wake("deliver")
-            self._ticker.wake("bulletins")
 
     async def _bot_is_heard(self, refusal: ChannelDown | None) -> None:
         """Whether the service lets us ask for what people write; where it does not, somebody should know."""
         from bot.adapters.botapi.outcomes import SecondPoller
 
-        alarms, now = self._house.alarms, self._house.clock.now()
+        incidents, now = self._house.incidents, self._house.clock.now()
         if refusal is None:
-            await asyncio.to_thread(alarms.channel_works, "telegram", now)
+            await asyncio.to_thread(incidents.channel_works, "telegram", now)
         else:
             kind = SECOND_POLLER if isinstance(refusal, SecondPoller) else STOPPED
-            await asyncio.to_thread(alarms.channel_fails, "telegram", str(refusal), now, kind)
-
-    async def _tell_of_incidents(self) -> datetime | None:
-        herald = self._house.dispatcher.herald
-        await herald.flush()
-        return await herald.next_due()
+            await asyncio.to_thread(incidents.channel_fails, "telegram", str(refusal), now, kind)
 
     async def _deliver(self) -> datetime | None:
         await self._house.dispatcher.flush()
@@ -258,7 +250,6 @@ class Service:
         if self._together.keeps_up:
             store, now = self._house.store, self._house.clock.now()
             await asyncio.to_thread(thin, store.upkeep, now)
-            await asyncio.to_thread(store.bulletins.thin_bulletins, now - _BULLETINS_KEPT)
 
     async def _reload(self) -> None:
         subscribers = await asyncio.to_thread(self._reloading.changed)

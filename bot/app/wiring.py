@@ -10,25 +10,25 @@ from bot.adapters.folders import read_bytes
 from bot.adapters.index_file import SavedIndex
 from bot.adapters.publishers.atom import FeedFolder
 from bot.adapters.store import Store
-from bot.app import channels
 from bot.app.answers import answered
+from bot.app.config import publishers as channels
+from bot.app.config.publishers import Parts
 from bot.app.config.settings_model import Settings
 from bot.app.opinions import opinions
 from bot.app.quizzes import Quizzes, build_quizzes
 from bot.domain.arrivals import Found
+from bot.domain.channels import FEED, ChannelKind
 from bot.domain.digests import Digest
-from bot.domain.subscriptions import ChannelKind, Subscriber
-from bot.pipeline.alarms import AlarmDesk
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.alarms import IncidentLog
+from bot.pipeline.compose import AnswerQuiz, MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.facing import ChatDesk, ReadingRoom
 from bot.pipeline.feeds import FeedDesk, Site
-from bot.pipeline.herald import Telling
 from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.likeness import LikenessDesk
-from bot.pipeline.parcels import AnswerQuiz, Packer
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
-from bot.pipeline.ports.alarms import Teller
 from bot.pipeline.roster import Roster
 
 _DATE_WITHIN = 16_384
@@ -63,7 +63,7 @@ class House:
     feed_writer: FeedWriter
     publishers: Mapping[ChannelKind, Publisher]
     dispatcher: Dispatcher
-    alarms: AlarmDesk
+    incidents: IncidentLog
     library: ReadingRoom
     desk: ChatDesk
     quizzes: Quizzes
@@ -103,24 +103,25 @@ def build(
     feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
     second = opinions(settings, answered)
     answer_quiz = second or answered
-    packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)
     writer = feed_writer or _feed_folder(settings, clock)
-    ways_out = publishers if publishers is not None else channels.publishers(settings)
-    alarms = AlarmDesk(store.incidents, roster, settings.source_alarm.to)
+    parts = Parts(settings=settings, feeds=feeds, feed_writer=writer)
+    if publishers is None:
+        publishers = channels.publishers(parts)
+    else:  # stand-ins for those that speak to services; feeds are files
+        publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
+    capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
+    builder = MessageBuilder(store.deliveries, store.shelf, store.tokens, roster, answer_quiz, capabilities)
+    incidents = IncidentLog(store.incidents, roster, capabilities, settings.source_alarm.to)
     dispatcher = Dispatcher(
         outbox=store.outbox,
-        packer=packer,
-        publishers=ways_out,
-        feeds=feeds,
-        feed_writer=writer,
+        deliveries=store.deliveries,
+        stops=store.incidents,
+        builder=builder,
+        publishers=publishers,
+        incidents=incidents,
         clock=clock,
         rng=rng or random.Random(),  # noqa: S311 - jitter, not secrets
-        rules=channels.rules(settings),
-        telling=Telling(
-            alarms=alarms,
-            bulletins=store.bulletins,
-            tellers={kind: one for kind, one in ways_out.items() if isinstance(one, Teller)},
-        ),
+        rules=channels.send_rules(settings),
     )
     return House(
         settings=settings,
@@ -130,11 +131,11 @@ def build(
         ingest=Ingest(store.intake, read, peek_date),
         feeds=feeds,
         feed_writer=writer,
-        publishers=ways_out,
+        publishers=publishers,
         dispatcher=dispatcher,
-        alarms=alarms,
-        library=ReadingRoom(store.shelf, store.outbox, store.tokens, feeds),
-        desk=ChatDesk(store.shelf, store.outbox, packer, roster),
+        incidents=incidents,
+        library=ReadingRoom(store.shelf, store.deliveries, store.tokens, feeds),
+        desk=ChatDesk(store.shelf, store.deliveries, builder, roster),
         quizzes=build_quizzes(settings, store, roster, answer_quiz, second),
         answer_quiz=answer_quiz,
     )

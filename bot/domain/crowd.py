@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
 from bot.domain.fanout import Fanout, Way
 from bot.domain.papers import Paper
 from bot.domain.routing import asked_parts, question_parts, release
-from bot.domain.subscriptions import ChannelKind, Subscriber, Subscription
+from bot.domain.subscriptions import Subscriber, Subscription
 
 Ints = npt.NDArray[np.int64]
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from bot.domain.channels import ChannelKind
 from bot.domain.delivery import Delivery, State
 from bot.domain.notices import Noticed
 from bot.domain.papers import PaperId
-from bot.domain.subscriptions import ChannelKind
 
 
 class Way(NamedTuple):

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 
 from bot.domain.audience import Audience, Matches
 from bot.domain.changes import Change, Gain
-from bot.domain.delivery import Delivery, State, delivery_key
+from bot.domain.delivery import ONE_QUESTION, Delivery, State, delivery_key
 from bot.domain.notices import Noticed
-from bot.domain.papers import Paper, PaperId, Question
+from bot.domain.papers import Paper, PaperId
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
 from bot.domain.timing import release_time
 
@@ -161,13 +161,11 @@ class _Router:
         return self._parts[asked]
 
     def _follow_up(self, way: _Way, subscriber: Subscriber, paper: PaperId, state: State) -> None:
-        kind, gains = way.channel.kind, self._changes[paper].gains
-        if kind == "telegram" and state in _SHOWN and gains & _EDITED:
+        can, gains = way.channel.capabilities, self._changes[paper].gains
+        if can.edits and state in _SHOWN and (can.is_document or gains & _EDITED):
             self._edit(way, subscriber, paper)
         if "quiz" in gains and state in _ON_ITS_WAY:
             self._ask(way, subscriber, paper)
-        if kind == "atom" and state in _SHOWN:
-            self._edit(way, subscriber, paper)
 
     def _edit(self, way: _Way, subscriber: Subscriber, paper: PaperId) -> None:
         """An edit is silent, so neither quiet hours nor a digest's time hold it.
@@ -188,8 +186,8 @@ def _fingerprint(paper: Paper) -> str:
 def release(
     channel: Channel, subscriber: Subscriber, now: datetime
 ) -> tuple[Literal["pending", "held"], datetime]:
-    """In which state something new is planned for the channel, and when it may go out. A feed waits for nothing."""
-    if channel.kind == "atom":
+    """In which state something new is planned for the channel, and when it may go out. A document waits for nothing."""
+    if channel.capabilities.is_document:
         return "pending", now
     due = release_time(now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone)
     return ("held" if due > now else "pending"), due
@@ -197,20 +195,11 @@ def release(
 
 def question_parts(paper: Paper, language: str) -> list[str]:
     """The part of each question of the paper's quiz."""
-    return [question_part(question) for question in paper.edition(language).quiz]
+    return [question.part for question in paper.edition(language).quiz]
 
 
 def asked_parts(channel: Channel, parts: Sequence[str]) -> Sequence[str]:
     """Those of a quiz's questions that are polls of their own on the channel, where it has polls."""
-    if channel.kind != "telegram" or channel.quizzes == "none":
+    if not channel.capabilities.polls or channel.quizzes == "none":
         return ()
     return [ONE_QUESTION] if parts and channel.quizzes == "one" else parts
-
-
-ONE_QUESTION = "one"
-"""The part of a quiz delivery that stands for the paper's most telling question, whichever that is when sent."""
-
-
-def question_part(question: Question) -> str:
-    """What tells the questions of one paper apart, whatever digest they came from."""
-    return hashlib.sha256(question.question.encode("utf-8", "replace")).hexdigest()[:12]

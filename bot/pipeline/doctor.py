@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.domain.audience import Audience
+from bot.domain.incidents import Finding
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of
-from bot.domain.search.checkup import ENOUGH, Finding, Found, subject_of, subscription_findings
+from bot.domain.search.checkup import ENOUGH, Found, subject_of, subscription_findings
 from bot.domain.search.sources import SourceDay, source_findings
 from bot.domain.search.spelling import Noise, Speller, Spelling
 from bot.pipeline.ports import DigestRecord, Records, Shelf

@@ -4,16 +4,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.domain.alarms import TOPIC_GONE, Incident
+from bot.domain.channels import ChannelKind
 from bot.domain.delivery import Kind, State
+from bot.domain.incidents import TOPIC_GONE, Incident
 from bot.domain.notices import Why
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of, match, missing
 from bot.domain.reasons import why_of
 from bot.domain.search.likeness import Likeness, LikenessOf
-from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind, Subscriber, Subscription
+from bot.domain.subscriptions import Subscriber, Subscription
 from bot.pipeline.likeness import LikenessDesk
-from bot.pipeline.ports import DeliveryRecord, DigestRecord, NoticeRecord, Outbox, Records, Shelf, Stop
+from bot.pipeline.ports import (
+    DeliveryRecord,
+    DeliveryStore,
+    DigestRecord,
+    IncidentStore,
+    NoticeRecord,
+    Records,
+    Shelf,
+    Stop,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +71,8 @@ def story(
     *,
     shelf: Shelf,
     records: Records,
-    outbox: Outbox,
+    deliveries: DeliveryStore,
+    stops: IncidentStore,
     incidents: Sequence[Incident] = (),
 ) -> Story | None:
     """The story; None where no digest has named the paper."""
@@ -69,7 +80,7 @@ def story(
     if stored is None:
         return None
     notice = records.notices_on(subscriber.id, [paper]).get(paper)
-    rows = records.deliveries_on(subscriber.id, [paper])
+    rows = deliveries.deliveries_on(subscriber.id, [paper])
     places = {channel.target for channel in subscriber.channels} | {row.target for row in rows}
     kinds = {place.partition(":")[0] for place in places}
     return Story(
@@ -80,9 +91,9 @@ def story(
         met_at=records.met_at(subscriber.id),
         notice=notice,
         deliveries=rows,
-        suspended=records.suspended(sorted(places)),
+        suspended=deliveries.suspended(sorted(places)),
         astray={one.source: one.what for one in incidents if one.kind == TOPIC_GONE and one.source in places},
-        stopped={kind: stop for kind, stop in outbox.stopped_channels().items() if kind in kinds},
+        stopped={kind: stop for kind, stop in stops.stopped_channels().items() if kind in kinds},
     )
 
 
@@ -151,8 +162,3 @@ def _why_not_sent(told: Story) -> str:
     if matched and not any(channel.takes(one) for channel in channels for one in matched):
         return "what matched is limited by `only:` to channels that the subscriber has not"
     return "it was here before: a first run sends only the newest matches, and an import none"
-
-
-def channel_kind(target: str) -> ChannelKind | None:
-    """The kind of channel that a place's key names."""
-    return next((kind for kind in CHANNEL_KINDS if target.startswith(f"{kind}:")), None)

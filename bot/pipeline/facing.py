@@ -3,22 +3,24 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from bot.domain.delivery import OWN_WISH, STOPPED, UNSUBSCRIBED, Parcel, Target
+from bot.domain.channels import Target
+from bot.domain.delivery import OWN_WISH, STOPPED, UNSUBSCRIBED
 from bot.domain.feeds import Feed
+from bot.domain.message import OutgoingMessage
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
+from bot.pipeline.compose import MessageBuilder
 from bot.pipeline.feeds import FeedDesk
-from bot.pipeline.parcels import Packer
-from bot.pipeline.ports import Outbox, Shelf, StoredPaper, Tokens, Told
+from bot.pipeline.ports import DeliveryStore, Shelf, StoredPaper, Tokens, Told
 from bot.pipeline.roster import Roster
 
 
 class ReadingRoom:
     """The library over the state."""
 
-    def __init__(self, shelf: Shelf, outbox: Outbox, tokens: Tokens, feeds: FeedDesk) -> None:
+    def __init__(self, shelf: Shelf, deliveries: DeliveryStore, tokens: Tokens, feeds: FeedDesk) -> None:
         self._shelf = shelf
-        self._outbox = outbox
+        self._deliveries = deliveries
         self._tokens = tokens
         self._feeds = feeds
 
@@ -36,23 +38,25 @@ class ReadingRoom:
 
     def unsubscribable(self, token: str) -> Target | None:
         key = self._tokens.subject("unsubscribe", token)
-        place = self._outbox.place(key) if key else None
-        return place.target if place else None
+        status = self._deliveries.target(key) if key else None
+        return status.target if status else None
 
     def unsubscribe(self, token: str, now: datetime) -> Target | None:
         target = self.unsubscribable(token)
         if target is not None:
-            self._outbox.suspend(target.key, UNSUBSCRIBED, now)
+            self._deliveries.suspend(target.key, UNSUBSCRIBED, now)
         return target
 
 
 class ChatDesk:
     """The desk over the state, for chats of Telegram."""
 
-    def __init__(self, shelf: Shelf, outbox: Outbox, packer: Packer, roster: Roster) -> None:
+    def __init__(
+        self, shelf: Shelf, deliveries: DeliveryStore, builder: MessageBuilder, roster: Roster
+    ) -> None:
         self._shelf = shelf
-        self._outbox = outbox
-        self._packer = packer
+        self._deliveries = deliveries
+        self._builder = builder
         self._roster = roster
 
     def subscribers_at(self, chat: str) -> tuple[Subscriber, ...]:
@@ -77,19 +81,19 @@ class ChatDesk:
         )
 
     def stop(self, chat: str, now: datetime) -> bool:
-        return bool(self.subscribers_at(chat)) and self._outbox.suspend(self._place(chat), STOPPED, now)
+        return bool(self.subscribers_at(chat)) and self._deliveries.suspend(self._place(chat), STOPPED, now)
 
     def resume(self, chat: str, now: datetime) -> bool:
-        revived = [self._outbox.revive(self._place(chat), now)]
-        revived += [self._outbox.revive(place, now) for place in self._lost_topics(chat)]
+        revived = [self._deliveries.revive(self._place(chat), now)]
+        revived += [self._deliveries.revive(place, now) for place in self._lost_topics(chat)]
         return any(revived)
 
-    def message(self, batch: str, chat: str) -> Parcel | None:
-        found = self._outbox.rows_of(batch)
+    def message(self, name: str, chat: str) -> OutgoingMessage | None:
+        found = self._deliveries.rows_of(name)
         if found is None or found[0].target.address != chat or found[0].kind != "alert":
             return None
         subscriber = self._roster.subscriber(found[0].subscriber)
-        return self._packer.shown_again(found[0], subscriber) if subscriber else None
+        return self._builder.shown_again(found[0], subscriber) if subscriber else None
 
     def _lost_topics(self, chat: str) -> Iterator[str]:
         """Places of the chat's topics that its service gave up on; who stopped a topic goes on in the topic."""
@@ -98,9 +102,9 @@ class ChatDesk:
             one.address for one in channels if one.kind == "telegram" and one.address.startswith(f"{chat}/")
         )
         for place in map(self._place, topics):
-            known = self._outbox.place(place)
+            known = self._deliveries.target(place)
             if known is not None and known.suspended is not None and known.suspended not in OWN_WISH:
                 yield place
 
     def _place(self, chat: str) -> str:
-        return self._outbox.place_at("telegram", chat) or f"telegram:{chat}"
+        return self._deliveries.target_at("telegram", chat) or f"telegram:{chat}"

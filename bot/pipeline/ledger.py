@@ -21,7 +21,7 @@ from bot.domain.delivery import State
 from bot.domain.papers import Paper, PaperId
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.likeness import LikenessDesk
-from bot.pipeline.ports import DeliveryRecord, NoticeRecord, Records, Shelf
+from bot.pipeline.ports import DeliveryRecord, DeliveryStore, NoticeRecord, Records, Shelf
 
 Fate = Literal["not matched", "asked for since", "no channel", "matched"]
 Reason = Literal["before you came", "place added since"]
@@ -85,14 +85,16 @@ class Ledger:
         return sum(place.queued for line in self.lines for place in line.places)
 
 
-def ledger(subscriber: Subscriber, day: dt.date, records: Records, shelf: Shelf) -> Ledger:
+def ledger(
+    subscriber: Subscriber, day: dt.date, records: Records, deliveries: DeliveryStore, shelf: Shelf
+) -> Ledger:
     """The ledger of that day, from the state as it is now."""
     ids = records.papers_of(day)
     stored = shelf.stored(ids)
     papers = [stored[one].paper for one in ids]
     notices = records.notices_on(subscriber.id, ids)
     rows: dict[PaperId, list[DeliveryRecord]] = {one: [] for one in ids}
-    for row in records.deliveries_on(subscriber.id, ids):
+    for row in deliveries.deliveries_on(subscriber.id, ids):
         rows[row.paper].append(row)
     matching = Audience([subscriber], LikenessDesk(shelf)).matches(papers).get(subscriber.id, {})
     return Ledger(

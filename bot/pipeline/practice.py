@@ -6,15 +6,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from bot.domain.delivery import Delivery, State, delivery_key
+from bot.domain.delivery import ONE_QUESTION, Delivery, State, again_part, delivery_key
 from bot.domain.papers import Paper, PaperId
-from bot.domain.quizzes.parts import again_part
 from bot.domain.quizzes.repair import poll_of
 from bot.domain.quizzes.repetition import comes_back_at
 from bot.domain.quizzes.votes import is_private
-from bot.domain.routing import ONE_QUESTION, question_part
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.pipeline.ports import Outbox, Shelf
+from bot.pipeline.ports import DeliveryStore, Shelf
 from bot.pipeline.ports.study import KeptCard, Study, StudyTransaction
 from bot.pipeline.roster import Roster
 
@@ -38,7 +36,7 @@ class Practice:
         self,
         study: Study,
         shelf: Shelf,
-        outbox: Outbox,
+        deliveries: DeliveryStore,
         roster: Roster,
         *,
         min_confidence: float,
@@ -46,14 +44,14 @@ class Practice:
     ) -> None:
         self._study = study
         self._shelf = shelf
-        self._outbox = outbox
+        self._deliveries = deliveries
         self._roster = roster
         self._min_confidence = min_confidence
         self._per_day = per_day
 
     def give(self, addresses: Sequence[str], person: int | None, now: datetime) -> Given:
         """Plan one question for the chat now: one that is due, else one of a matched paper, else any."""
-        found = channel_at(addresses, self._outbox, self._roster)
+        found = channel_at(addresses, self._deliveries, self._roster)
         if found is None:
             return "unsubscribed"
         subscriber, channel = found
@@ -139,21 +137,21 @@ class Practice:
     def _candidates(self, paper: Paper, subscriber: Subscriber, channel: Channel) -> "Iterator[_Candidate]":
         for question in paper.edition(subscriber.language).quiz:
             if poll_of(question, seed=channel.target, min_confidence=self._min_confidence):
-                yield _Candidate(paper=paper.id, part=question_part(question))
+                yield _Candidate(paper=paper.id, part=question.part)
 
     def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:
         """Everybody with a private chat that takes quizzes, each chat once."""
         seen: set[str] = set()
         for subscriber in self._roster.audience.subscribers.values():
             for channel in subscriber.channels:
-                takes = channel.kind == "telegram" and channel.quizzes != "none"
+                takes = channel.capabilities.polls and channel.quizzes != "none"
                 if takes and is_private(channel.address) and channel.address not in seen:
                     seen.add(channel.address)
                     yield subscriber, channel, int(channel.address)
 
     def _is_suspended(self, channel: Channel) -> bool:
-        place = self._outbox.place(channel.target)
-        return place is not None and place.suspended is not None
+        status = self._deliveries.target(channel.target)
+        return status is not None and status.suspended is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,16 +168,18 @@ class _Candidate:
         )
 
 
-def channel_at(addresses: Sequence[str], outbox: Outbox, roster: Roster) -> tuple[Subscriber, Channel] | None:
+def channel_at(
+    addresses: Sequence[str], deliveries: DeliveryStore, roster: Roster
+) -> tuple[Subscriber, Channel] | None:
     """Who is subscribed at the Telegram chat that is at these addresses now, and as which channel; the first."""
-    places = [outbox.place_at("telegram", address) or f"telegram:{address}" for address in addresses]
+    targets = [deliveries.target_at("telegram", address) or f"telegram:{address}" for address in addresses]
     return next(
         (
             (subscriber, channel)
-            for place in places
+            for target in targets
             for subscriber in roster.audience.subscribers.values()
             for channel in subscriber.channels
-            if channel.target == place
+            if channel.target == target
         ),
         None,
     )

@@ -92,7 +92,7 @@ class Foretelling:
     def polls(self, place: str, paper: PaperId) -> frozenset[str]:
         """The questions that are to be asked there once the paper was alerted; empty where any one of them will do."""
         subscriber, channel = self.channels[place]
-        if channel.kind != "telegram" or channel.quizzes != "all":
+        if not channel.capabilities.polls or channel.quizzes != "all":
             return frozenset()
         return frozenset(
             question.question for question in self.papers[paper].edition(subscriber.language).quiz
@@ -101,12 +101,12 @@ class Foretelling:
     def wants_one_poll(self, place: str, paper: PaperId) -> bool:
         """True where exactly one question on that paper is to be asked."""
         subscriber, channel = self.channels[place]
-        one = channel.kind == "telegram" and channel.quizzes == "one"
+        one = channel.capabilities.polls and channel.quizzes == "one"
         return one and bool(self.papers[paper].edition(subscriber.language).quiz)
 
 
 def _due(subscriber: Subscriber, channel: Channel, now: datetime) -> datetime:
-    if channel.kind == "atom":
+    if channel.capabilities.is_document:
         return now
     return release_time(now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone)
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from bot.domain.quizzes.scores import Score, Standing, Totals, leaderboard, score, totals
 from bot.domain.quizzes.topics import TopicScore, by_topic
 from bot.domain.quizzes.votes import Answer, AskedPoll, CastVote, answer_of, belongs, is_private
-from bot.pipeline.ports import Outbox
+from bot.pipeline.ports import DeliveryStore
 from bot.pipeline.ports.study import Study
 from bot.pipeline.practice import channel_at, due_cards
 from bot.pipeline.roster import Roster
@@ -36,9 +36,11 @@ class Board:
 class StudyDesk:
     """The desk for answers. `addresses` name a chat as the configuration may, the most exact first."""
 
-    def __init__(self, study: Study, outbox: Outbox, roster: Roster, *, min_confidence: float) -> None:
+    def __init__(
+        self, study: Study, deliveries: DeliveryStore, roster: Roster, *, min_confidence: float
+    ) -> None:
         self._study = study
-        self._outbox = outbox
+        self._deliveries = deliveries
         self._roster = roster
         self._min_confidence = min_confidence
 
@@ -111,7 +113,7 @@ class StudyDesk:
 
     def _zone(self, addresses: Sequence[str], person: int) -> ZoneInfo:
         for one in ((str(person),), addresses):
-            found = channel_at(one, self._outbox, self._roster)
+            found = channel_at(one, self._deliveries, self._roster)
             if found is not None:
                 return found[0].timezone
         return ZoneInfo("UTC")

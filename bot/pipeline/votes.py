@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.domain.delivery import ONE_QUESTION, question_of_part, repeats
 from bot.domain.papers import PaperId, Question
 from bot.domain.quizzes.guessing import pick_one
-from bot.domain.quizzes.parts import question_of_part, repeats, shuffle_seed
-from bot.domain.quizzes.repair import poll_of
+from bot.domain.quizzes.repair import poll_of, shuffle_seed
 from bot.domain.quizzes.repetition import Attempt, card_of
 from bot.domain.quizzes.votes import (
     AskedPoll,
@@ -21,8 +21,7 @@ from bot.domain.quizzes.votes import (
     is_private,
     recognised,
 )
-from bot.domain.routing import ONE_QUESTION
-from bot.pipeline.parcels import AnswerQuiz
+from bot.pipeline.compose import AnswerQuiz
 from bot.pipeline.ports import Shelf
 from bot.pipeline.ports.study import ReceivedUpdate, Study, StudyTransaction, UncertainQuiz
 from bot.pipeline.roster import Roster

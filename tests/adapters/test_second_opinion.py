@@ -17,7 +17,6 @@ from bot.adapters.store import Store
 from bot.app.opinions import Opinions
 from bot.domain.papers import Paper, Question
 from bot.domain.quizzes.agreement import agreed, wants_opinion
-from bot.domain.routing import question_part
 from bot.pipeline.roster import Roster
 from tests.builders import NOW, a_delivery, a_question
 from tests.rigs.quizzes import a_learner, a_quizzed_paper
@@ -183,7 +182,7 @@ def planned(store: Store, *quiz: Question) -> Paper:
             1,
             "telegram:7",
             "quiz",
-            question_part(one),
+            one.part,
             subscriber="person-7",
         )
         for one in quiz

@@ -8,9 +8,9 @@ import pytest
 
 from bot.app.replaying import Play, prepare, replay
 from bot.domain.audience import Audience
-from bot.domain.delivery import Parcel, Receipt
+from bot.domain.channels import ChannelKind
 from bot.domain.errors import UsageError
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.message import OutgoingMessage, Receipt
 from bot.pipeline.ports import Publisher
 
 PEOPLE = 25
@@ -19,12 +19,13 @@ PEOPLE = 25
 class Bent:
     """A publisher in front of a service; `bend` says what becomes of each message."""
 
-    def __init__(self, inner: Publisher, bend: Callable[[Publisher, Parcel], object]) -> None:
+    def __init__(self, inner: Publisher, bend: Callable[[Publisher, OutgoingMessage], object]) -> None:
         self.kind: ChannelKind = inner.kind
+        self.capabilities = inner.capabilities
         self._inner = inner
         self._bend = bend
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, parcel: OutgoingMessage) -> Receipt:
         return await self._bend(self._inner, parcel)
 
     async def close(self) -> None:
@@ -58,7 +59,7 @@ def test_with_faults_everything_arrives_once_in_the_end(seeds: Path) -> None:
 def test_a_message_that_is_forgotten_is_lost(play: Play) -> None:
     turn = count(1)
 
-    async def forget(inner: Publisher, parcel: Parcel) -> Receipt:
+    async def forget(inner: Publisher, parcel: OutgoingMessage) -> Receipt:
         if next(turn) == 7:
             return Receipt(message="thrown away")
         return await inner.send(parcel)
@@ -74,7 +75,7 @@ def test_a_message_that_goes_out_twice_is_repeated(play: Play) -> None:
     assert not card.faultless
 
 
-async def _always_twice(inner: Publisher, parcel: Parcel) -> Receipt:
+async def _always_twice(inner: Publisher, parcel: OutgoingMessage) -> Receipt:
     await inner.send(parcel)
     return await inner.send(parcel) if inner.kind == "email" else Receipt(message="1", poll="p")
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bot.domain.audience import Audience, Matches
 from bot.domain.changes import Change
-from bot.domain.delivery import Delivery, State
+from bot.domain.delivery import ONE_QUESTION, Delivery, State
 from bot.domain.notices import Noticed
 from bot.domain.papers import Paper
-from bot.domain.routing import ONE_QUESTION, Routed, alert_keys, question_part, route
+from bot.domain.routing import Routed, alert_keys, route
 from bot.domain.subscriptions import Subscriber
 from bot.domain.timing import parse_quiet_hours, parse_schedule
 from tests.builders import (
@@ -261,7 +261,7 @@ def test_quizzes_follow_all_alerts_and_come_one_for_each_question():
         [a_change(WITH_QUIZ), a_change(2)], a_subscriber("alice", a_channel(quizzes="all"))
     ).deliveries
     assert [row.kind for row in rows] == ["alert", "alert", "quiz", "quiz", "quiz"]
-    assert [row.part for row in rows[2:]] == [question_part(question) for question in a_quiz()]
+    assert [row.part for row in rows[2:]] == [question.part for question in a_quiz()]
 
 
 def test_one_quiz_a_paper_is_chosen_when_it_is_sent():
@@ -283,13 +283,13 @@ def test_the_quiz_is_the_one_in_the_subscribers_language():
     paper = a_paper(editions=(an_edition(quiz=a_quiz(1)), an_edition("zh", quiz=a_quiz(2, of="它"))))
     chinese = a_subscriber("alice", a_channel(quizzes="all"), language="zh")
     rows = routed([a_change(paper)], chinese).deliveries
-    assert [row.part for row in rows[1:]] == [question_part(question) for question in a_quiz(2, of="它")]
+    assert [row.part for row in rows[1:]] == [question.part for question in a_quiz(2, of="它")]
 
 
 def test_a_question_is_known_by_its_words_alone():
     keyed, unkeyed = a_quiz(1)[0], a_quiz(1, keyed=False)[0]
-    assert question_part(keyed) == question_part(unkeyed)
-    assert question_part(keyed) != question_part(a_quiz(1, of="that")[0])
+    assert keyed.part == unkeyed.part
+    assert keyed.part != a_quiz(1, of="that")[0].part
 
 
 # --- known papers -----------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ def test_a_gained_quiz_is_planned_while_the_alert_is_on_its_way_or_out(state: St
     alice = a_subscriber("alice", a_channel(quizzes="all"))
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": state}
     rows = routed([gain("quiz")], alice, noticed=ALERTED, planned=planned).deliveries
-    assert [row.part for row in rows if row.kind == "quiz"] == [question_part(one) for one in a_quiz()]
+    assert [row.part for row in rows if row.kind == "quiz"] == [one.part for one in a_quiz()]
 
 
 @pytest.mark.parametrize("state", ["dead", "limited"])

@@ -25,11 +25,10 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.store import Store
-from bot.domain.delivery import parts_of_key
-from bot.domain.routing import ONE_QUESTION
+from bot.domain.delivery import ONE_QUESTION, parts_of_key
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.dispatch import LEASE
-from bot.pipeline.ports import Row
+from bot.pipeline.ports import DeliveryRecord
 from tests.builders import NOW
 from tests.rigs.clock import VirtualClock
 from tests.rigs.day import KillsItself, Ledger, Taken, a_crowd, a_day, as_if_many, quiet, the_rest, the_world
@@ -107,22 +106,22 @@ class Days:
         (self._folder / "day.sqlite3").write_bytes(self._empty)
         return f"sqlite:///{self._folder}/day.sqlite3", Ledger(self._folder / "day.jsonl")
 
-    def _go_on(self, url: str, ledger: Ledger) -> tuple[Row, ...]:
+    def _go_on(self, url: str, ledger: Ledger) -> tuple[DeliveryRecord, ...]:
         world = the_world(url, ledger, quiet, VirtualClock(NOW + 2 * LEASE), self._people)
         asyncio.run(the_rest(world))
         rows = world.rows()
         world.close()
         return rows
 
-    def _sent_again(self, url: str, ledger: Ledger, keys: Sequence[str]) -> tuple[Row, ...]:
+    def _sent_again(self, url: str, ledger: Ledger, keys: Sequence[str]) -> tuple[DeliveryRecord, ...]:
         world = the_world(url, ledger, quiet, VirtualClock(NOW + timedelta(days=4)), self._people)
-        world.store.outbox.retry(keys, world.clock.now())
+        world.store.deliveries.retry(keys, world.clock.now())
         asyncio.run(the_rest(world))
         rows = world.rows()
         world.close()
         return rows
 
-    def _judge(self, rows: Sequence[Row], ledger: Ledger) -> None:
+    def _judge(self, rows: Sequence[DeliveryRecord], ledger: Ledger) -> None:
         taken = ledger.things()
         arrived = Arrived(taken)
         self.count.repeated += taken.total() - len(taken)
@@ -144,7 +143,7 @@ class Arrived:
         self._things = set(taken)
         self._papers = {(target, kind, paper) for target, kind, paper, _ in self._things}
 
-    def __contains__(self, row: Row) -> bool:
+    def __contains__(self, row: DeliveryRecord) -> bool:
         thing = parts_of_key(row.key)
         if thing is not None and thing[3] == ONE_QUESTION:
             return thing[:3] in self._papers

@@ -17,7 +17,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.pipeline.dispatch import LEASE
-from bot.pipeline.ports import Row
+from bot.pipeline.ports import DeliveryRecord
 from tests.builders import NOW
 from tests.conftest import ROOT
 from tests.rigs.clock import VirtualClock
@@ -31,8 +31,8 @@ NEAR = {
     "outbox.write_out",
     "outbox.write_out done",
     "outbox.claim done",
-    "outbox.alert_on",
-    "outbox.unnamed",
+    "deliveries.alert_on",
+    "deliveries.unnamed",
     "outbox.settle done",
     "telegram.send",
     "telegram.send taken",
@@ -90,7 +90,7 @@ async def killed_at(number: int | None, url: str, ledger: Ledger) -> list[str]:
     return hook.steps
 
 
-async def then_the_rest(url: str, ledger: Ledger) -> tuple[Row, ...]:
+async def then_the_rest(url: str, ledger: Ledger) -> tuple[DeliveryRecord, ...]:
     """Another process goes on, some time later; how all rows ended."""
     world = the_world(url, ledger, quiet, VirtualClock(NOW + 2 * LEASE))
     await the_rest(world)
@@ -99,13 +99,13 @@ async def then_the_rest(url: str, ledger: Ledger) -> tuple[Row, ...]:
     return rows
 
 
-def thing_of(row: Row) -> Taken:
+def thing_of(row: DeliveryRecord) -> Taken:
     *_, kind, paper = row.key.split("|")[:3]
     part = row.key.split("|")[3] if row.key.count("|") > 2 else ""
     return row.target, kind, paper, part
 
 
-def judge(rows: tuple[Row, ...], ledger: Ledger, expected: set[str]) -> Counter[str]:
+def judge(rows: tuple[DeliveryRecord, ...], ledger: Ledger, expected: set[str]) -> Counter[str]:
     """Nothing lost, nothing twice, all doubt listed; the states that rows ended in."""
     taken = ledger.things()
     assert {thing: times for thing, times in taken.items() if times > 1} == {}
@@ -143,7 +143,7 @@ def whole_day(
     """The steps of a day that nothing disturbs, and the keys of everything that is to go out."""
     url, ledger = fresh(tmp_path_factory.mktemp("whole"), empty_state)
 
-    async def live() -> tuple[list[str], tuple[Row, ...]]:
+    async def live() -> tuple[list[str], tuple[DeliveryRecord, ...]]:
         return await killed_at(None, url, ledger), await then_the_rest(url, ledger)
 
     steps, rows = asyncio.run(live())
@@ -198,7 +198,7 @@ async def test_the_operator_sends_again_what_never_arrived(
     assert doubtful
     missing = [row.key for row in doubtful if not ledger.things()[thing_of(row)]]
     world = the_world(url, ledger, quiet, VirtualClock(NOW + 4 * LEASE))
-    assert world.store.outbox.retry(missing, world.clock.now()) == len(missing)
+    assert world.store.deliveries.retry(missing, world.clock.now()) == len(missing)
     await world.send_all(days=1)
     world.close()
     assert judge(world.rows(), ledger, expected)["uncertain"] == len(doubtful) - len(missing)

@@ -17,7 +17,7 @@ from bot.app import wiring
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.app.once import look_around, run_once
-from bot.pipeline.dispatch import Rules
+from bot.pipeline.send import SendRules
 from tests.e2e.conftest import CHAT
 from tests.rigs.botapi import BotApi, SentPoll
 
@@ -27,7 +27,7 @@ HALA_KEY = ("Reduced model parameters", "Scarcity of high-quality", "Spherical l
 
 def one_pass(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`paperboy once`, without the pause between two messages to one chat."""
-    monkeypatch.setattr("bot.app.channels.rules", lambda _: Rules())
+    monkeypatch.setattr("bot.app.config.publishers.send_rules", lambda _: SendRules())
     settings = load_settings(home / "config/paperboy.yaml", {})
     looked = look_around(settings)
     house = wiring.build(settings, load_subscribers(settings.subscriptions))

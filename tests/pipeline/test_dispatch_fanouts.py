@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.domain.delivery import Parcel, Receipt
+from bot.domain.message import OutgoingMessage, Receipt
 from tests.builders import a_channel, a_digest, a_subscriber
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import people, started
@@ -18,7 +18,7 @@ def seven(world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def in_rows(made: World) -> int:
-    return len(made.store.outbox.list_rows(states=(), keys=(), limit=100))
+    return len(made.store.deliveries.list_rows(states=(), keys=(), limit=100))
 
 
 async def test_a_digest_goes_to_everybody_in_one_flush(seven: World):
@@ -40,7 +40,7 @@ async def test_the_first_are_told_before_the_last_are_written_out(seven: World):
     written: list[int] = []
     send = seven.telegram.send
 
-    async def noting(parcel: Parcel) -> Receipt:
+    async def noting(parcel: OutgoingMessage) -> Receipt:
         written.append(in_rows(seven))
         return await send(parcel)
 

@@ -1,6 +1,7 @@
 """What the web server and the conversation may ask and do."""
 
-from bot.domain.delivery import STOPPED, UNSUBSCRIBED, Target
+from bot.domain.channels import Target
+from bot.domain.delivery import STOPPED, UNSUBSCRIBED
 from bot.domain.errors import TargetGone, TargetMoved
 from bot.domain.papers import PaperId
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
@@ -44,7 +45,7 @@ async def test_whoever_got_a_mail_can_unsubscribe_with_it_as_often_as_they_like(
     assert made.library.unsubscribe(token, NOW) == MAIL
     assert made.library.unsubscribe(token, NOW) == MAIL
     assert made.library.unsubscribable(token) == MAIL
-    status = made.store.outbox.place(MAIL.key)
+    status = made.store.deliveries.target(MAIL.key)
     assert status is not None
     assert status.suspended == UNSUBSCRIBED
     made.read("b.md", a_digest(2))
@@ -62,7 +63,7 @@ async def test_any_other_text_unsubscribes_nobody(world: MakeWorld):
     for text in ("", "x" * 22, feed_token, unsent):
         assert made.library.unsubscribable(text) is None
         assert made.library.unsubscribe(text, NOW) is None
-    assert made.store.outbox.counts(NOW).suspended == {}
+    assert made.store.deliveries.counts(NOW).suspended == {}
 
 
 # --- the desk ---------------------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ async def test_a_chat_that_moved_still_knows_its_subscribers(world: MakeWorld):
     await made.send()
     assert [one.id for one in made.desk.subscribers_at("-1005")] == ["alice"]
     assert made.desk.stop("-1005", NOW)
-    assert made.store.outbox.counts(NOW).suspended == {"telegram:-5": STOPPED}
+    assert made.store.deliveries.counts(NOW).suspended == {"telegram:-5": STOPPED}
 
 
 async def test_the_latest_for_a_chat_are_its_matches_with_reasons(world: MakeWorld):
@@ -116,7 +117,7 @@ async def test_strangers_stop_nothing(world: MakeWorld):
     made = started(world)
     assert not made.desk.stop("9", NOW)
     assert not made.desk.resume("9", NOW)
-    assert made.store.outbox.counts(NOW).suspended == {}
+    assert made.store.deliveries.counts(NOW).suspended == {}
 
 
 async def test_somebody_who_had_blocked_the_bot_comes_back(world: MakeWorld):
@@ -144,7 +145,7 @@ async def test_a_forum_that_is_back_revives_its_topics_but_those_that_wished_to_
     await made.send()
     *first, last = [one.target.address for one in made.telegram.taken]
     assert (sorted(first), last) == (["-1001/8", "-1001/9"], "-1001/7")
-    assert list(made.store.outbox.counts(NOW).suspended) == ["telegram:-1001/8"]
+    assert list(made.store.deliveries.counts(NOW).suspended) == ["telegram:-1001/8"]
 
 
 async def test_a_message_is_shown_again_whole_to_the_chat_it_went_to(world: MakeWorld):
@@ -153,11 +154,11 @@ async def test_a_message_is_shown_again_whole_to_the_chat_it_went_to(world: Make
     await made.send()
     (sent,) = made.telegram.taken
     made.read("b.md", a_digest(an_entry(3, title="Corrected Language Models")))
-    again = made.desk.message(sent.batch, "1001")
+    again = made.desk.message(sent.id, "1001")
     assert again is not None
     assert [item.paper.id[-1] for item in again.items] == ["1", "2", "3"]
     assert again.items[2].paper.title == "Corrected Language Models"
-    assert (again.batch, again.kind, again.more) == (sent.batch, "alert", 0)
+    assert (again.id, again.kind, again.more) == (sent.id, "alert", 0)
 
 
 async def test_a_message_is_shown_to_nobody_else(world: MakeWorld):
@@ -165,8 +166,8 @@ async def test_a_message_is_shown_to_nobody_else(world: MakeWorld):
     made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()),))))
     await made.send()
     alert, quiz = made.telegram.taken
-    assert made.desk.message(alert.batch, "2002") is None
+    assert made.desk.message(alert.id, "2002") is None
     assert made.desk.message("unknown", "1001") is None
-    assert made.desk.message(quiz.batch, "1001") is None
+    assert made.desk.message(quiz.id, "1001") is None
     made.subscribe()
-    assert made.desk.message(alert.batch, "1001") is None
+    assert made.desk.message(alert.id, "1001") is None

@@ -50,7 +50,7 @@ def test_what_is_no_digest_among_it_is_named_but_not_held_against_the_state(worl
     readme.data = b"# About"
     taken = made.ingest.take_in([readme], made.roster.audience, made.clock.now(), tell=False)
     assert [(name, line) for name, line, _ in taken.problems] == [("old/README.md", 0)]
-    assert made.store.outbox.counts(made.clock.now()).unreadable == 0
+    assert made.store.deliveries.counts(made.clock.now()).unreadable == 0
 
 
 def test_reading_it_again_changes_nothing(world: MakeWorld):

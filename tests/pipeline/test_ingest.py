@@ -180,7 +180,7 @@ def test_a_file_that_is_no_digest_is_named_once_and_looked_at_again_when_it_chan
     assert len(alices.look(notes).problems) == 1
     notes.data = alices.press.printed(a_digest(2))
     assert totals(alices.look(notes)) == (1, 1, 1, 0)
-    assert alices.store.outbox.counts(NOW).unreadable == 0
+    assert alices.store.deliveries.counts(NOW).unreadable == 0
 
 
 def test_a_digest_over_a_limit_is_named(alices: World):
@@ -246,7 +246,7 @@ def test_a_failure_inside_the_transaction_leaves_nothing(alices: World, step: st
     alices.faults.at(f"intake.tx.{step} done", StateError("the plug was pulled"))
     with pytest.raises(StateError):
         alices.read("a.md", a_digest(1, 2))
-    counts = alices.store.outbox.counts(NOW)
+    counts = alices.store.deliveries.counts(NOW)
     assert (counts.digests, counts.papers, counts.notices) == (0, 0, 0)
     assert alices.rows() == ()
     assert alices.store.intake.known_files() == {}
@@ -357,7 +357,7 @@ def test_the_seeds_give_82_papers_of_83_entries_once(world: MakeWorld, seeds: Pa
     first = reading(made).take_in(files, Audience([]), NOW)
     assert totals(first) == (5, 83, 82, 1)
     assert totals(reading(made).take_in(files, Audience([]), NOW)) == (0, 0, 0, 0)
-    counts = made.store.outbox.counts(NOW)
+    counts = made.store.deliveries.counts(NOW)
     assert (counts.digests, counts.entries, counts.papers, counts.quizzes) == (5, 83, 82, 9)
 
 

@@ -24,7 +24,7 @@ LIKES = Subscription(
 def lia(world: MakeWorld, **more: object) -> World:
     made = world(**more)
     made.roster = Roster([a_subscriber(asks=(LIKES,))], LikenessDesk(made.store.shelf))
-    made.packer._roster = made.roster
+    made.builder._roster = made.roster
     return made
 
 
@@ -74,7 +74,12 @@ def test_the_story_tells_how_near_and_what_excludes(world: MakeWorld):
     assert subscriber is not None
 
     def verdict(number: int):
-        parts = {"shelf": made.store.shelf, "records": made.store.records, "outbox": made.store.outbox}
+        parts = {
+            "shelf": made.store.shelf,
+            "records": made.store.records,
+            "deliveries": made.store.deliveries,
+            "stops": made.store.incidents,
+        }
         found = story(a_paper(number).id, subscriber, **parts)
         assert found is not None
         return found.verdicts[0]

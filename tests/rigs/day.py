@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
+from bot.app.config.publishers import CHANNELS
 from bot.domain import audience, crowd
-from bot.domain.delivery import Parcel, Receipt
-from bot.domain.routing import question_part
-from bot.domain.subscriptions import ChannelKind, Subscriber
+from bot.domain.channels import ChannelKind, Limits
+from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.subscriptions import Subscriber
 from bot.domain.timing import parse_quiet_hours
 from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.rigs.clock import VirtualClock
@@ -39,7 +40,7 @@ class Ledger:
 
     path: Path
 
-    def write(self, parcel: Parcel) -> int:
+    def write(self, parcel: OutgoingMessage) -> int:
         """Write it down for good; which number it has."""
         line = json.dumps([list(one) for one in _things(parcel)]) + "\n"
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -61,8 +62,8 @@ class Ledger:
         return Counter(one[2] for line in lines for one in json.loads(line) if one[1] == "edit")
 
 
-def _things(parcel: Parcel) -> list[Taken]:
-    part = question_part(parcel.question) if parcel.question else ""
+def _things(parcel: OutgoingMessage) -> list[Taken]:
+    part = parcel.question.part if parcel.question else ""
     return [(parcel.target.key, parcel.kind, item.paper.id, part) for item in parcel.items]
 
 
@@ -70,11 +71,12 @@ class LoggedPublisher:
     """Takes everything over, writes it down first, and tells the hook before and after."""
 
     def __init__(self, kind: ChannelKind, ledger: Ledger, hook: Hook) -> None:
+        self.capabilities = replace(CHANNELS[kind].capabilities, limits=Limits())
         self.kind = kind
         self._ledger = ledger
         self._hook = hook
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, parcel: OutgoingMessage) -> Receipt:
         self._hook(f"{self.kind}.send")
         await asyncio.sleep(0)
         number = self._ledger.write(parcel)

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from bot.adapters.chat.votes import read_vote
 from bot.adapters.publishers.telegram.quiz import quiz_poll
 from bot.adapters.store import Store
-from bot.domain.delivery import Delivery, Receipt
+from bot.domain.delivery import Delivery
+from bot.domain.message import Receipt
 from bot.domain.papers import Edition, Paper, Question
 from bot.domain.quizzes.repair import Poll
-from bot.domain.routing import question_part
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.parcels import Packed, Packer
+from bot.pipeline.compose import BuiltMessage, MessageBuilder
 from bot.pipeline.ports import Claim, Outcome, Update
 from bot.pipeline.practice import Practice
 from bot.pipeline.roster import Roster
@@ -53,7 +53,7 @@ class Classroom:
         )
         self.desk = StudyDesk(study, outbox, self.roster, min_confidence=SURE)
         self.practice = Practice(study, shelf, outbox, self.roster, min_confidence=SURE, per_day=per_day)
-        self._packer = Packer(outbox, shelf, store.tokens, self.roster, answered)
+        self._packer = MessageBuilder(outbox, shelf, store.tokens, self.roster, answered)
         self._updates = count(1_001)
         self._numbers = count(2**53 + 1)
         self.polls: dict[str, tuple[str, Poll]] = {}
@@ -76,7 +76,7 @@ class Classroom:
                 subscriber=subscriber,
                 kind="quiz",
                 paper=paper.id,
-                part=question_part(question),
+                part=question.part,
                 state="pending",
                 due_at=self.now,
             )
@@ -99,7 +99,7 @@ class Classroom:
                 self.store.outbox.settle([outcome], self.now)
         return sent
 
-    def _sent(self, claim: Claim, packed: Packed, sent: list[str], *, lost: bool) -> Outcome:
+    def _sent(self, claim: Claim, packed: BuiltMessage, sent: list[str], *, lost: bool) -> Outcome:
         parcel = packed.parcel
         if parcel is None:
             return Outcome(claim=claim, state=packed.state, error=packed.note)
@@ -154,7 +154,7 @@ class Classroom:
 
     def parts(self, prefix: str = "") -> list[str]:
         """The parts of the quiz deliveries, in order."""
-        rows = self.store.outbox.list_rows(
+        rows = self.store.deliveries.list_rows(
             states=("pending", "held", "sending", "sent", "uncertain", "merged"), keys=(), limit=1000
         )
         parts = [row.key.split("|", 3)[3] for row in rows if row.kind == "quiz"]

@@ -19,7 +19,7 @@ from bot.adapters.botapi.markup import (
 )
 from bot.adapters.botapi.phrases import Phrases
 from bot.adapters.presentation import Piece, Pieces, ShownMatch, marked, shown, shown_matches, web_links
-from bot.domain.delivery import Item
+from bot.domain.message import Item
 from bot.domain.papers import Paper, Point
 from bot.domain.plain_text import gist, plain_text
 from bot.domain.quizzes.lengths import cut_to_units

@@ -8,7 +8,7 @@ from bot.adapters.botapi.messages import Message
 from bot.adapters.chat.events import Chat
 from bot.adapters.chat.study import COMMANDS as STUDY_COMMANDS
 from bot.adapters.presentation import shown
-from bot.domain.delivery import Item
+from bot.domain.message import Item
 from bot.domain.quizzes.lengths import cut_to_units
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
 from bot.domain.timing import schedule_text

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from bot.domain.channels import ChannelKind
 from bot.domain.errors import (
     ChannelDown,
     DeliveryError,
@@ -14,7 +15,6 @@ from bot.domain.errors import (
     TargetGone,
     TryLater,
 )
-from bot.domain.subscriptions import ChannelKind
 
 Moment = Literal["before", "after"]
 """Whether the service took the message over before the fault."""

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.adapters.fakes.faults import Faults
-from bot.domain.delivery import Parcel, Receipt
+from bot.domain.channels import Capabilities, ChannelKind, Limit
 from bot.domain.errors import TargetMoved, TryLater
-from bot.domain.pacing import Limit, Window
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.message import OutgoingMessage, Receipt
+from bot.pipeline.rate_limiter import Window
 from bot.pipeline.replay import Arrival
 
 _LATENCY = 0.02
@@ -24,6 +24,7 @@ class FakeService:
     def __init__(
         self,
         kind: ChannelKind,
+        capabilities: Capabilities,
         *,
         now: Callable[[], datetime],
         faults: Faults,
@@ -31,8 +32,9 @@ class FakeService:
         moves: Callable[[str], datetime | None] = lambda _: None,
     ) -> None:
         self.kind: ChannelKind = kind
+        self.capabilities = capabilities
         self.taken: list[Arrival] = []
-        self.batches: set[str] = set()
+        self.message_ids: set[str] = set()
         """Of every message taken over: what an operator finds in the chat who looks."""
         self.floods = self.refused = 0
         self._now = now
@@ -41,7 +43,7 @@ class FakeService:
         self._moves = moves
         self._windows: dict[str, Window] = {}
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, parcel: OutgoingMessage) -> Receipt:
         await asyncio.sleep(_LATENCY)
         place, now = self._place(parcel.target.address), self._now()
         fault = self._faults.fault(self.kind, place, now)
@@ -76,14 +78,14 @@ class FakeService:
             raise TryLater("too many requests", wait=max(free - now, timedelta(seconds=1)))
         self._windows[place] = window.begun(now).over(now)
 
-    def _take(self, parcel: Parcel, place: str, now: datetime) -> None:
-        self.batches.add(parcel.batch)
+    def _take(self, parcel: OutgoingMessage, place: str, now: datetime) -> None:
+        self.message_ids.add(parcel.id)
         self.taken.append(
             Arrival(
                 at=now,
                 place=f"{self.kind}:{place}",
                 kind=parcel.kind,
-                batch=parcel.batch,
+                batch=parcel.id,
                 papers=tuple(item.paper.id for item in parcel.items),
                 question=parcel.question.question if parcel.question else None,
                 more=parcel.more,

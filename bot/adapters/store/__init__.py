@@ -5,13 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 
-from bot.adapters.store.bulletins import StoredBulletins
+from bot.adapters.store.deliveries import Deliveries
 from bot.adapters.store.engine import PATIENCE, open_engine, writing
-from bot.adapters.store.incidents import StoredIncidents
+from bot.adapters.store.incidents import Incidents
 from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.leadership import StoredLeadership
 from bot.adapters.store.listening import StoredBell
-from bot.adapters.store.operator import OperatedOutbox
+from bot.adapters.store.outbox import Outbox
 from bot.adapters.store.records import StoredRecords
 from bot.adapters.store.schema import meta
 from bot.adapters.store.shelf import StoredShelf
@@ -25,10 +25,10 @@ from bot.adapters.store_version import CONFIGURATION
 
 
 class Store:
-    """One state, opened, with its counters: `intake`, `outbox`, `shelf`, `records`, `incidents`, `bulletins`,
+    """One state, opened, with its parts: `intake`, `outbox`, `deliveries`, `shelf`, `records`, `incidents`,
     `study`, `tokens`, `updates`; its `bell` and `leadership` are for several machines.
 
-    Opening brings the schema up to date or raises StateError. All counters may be used from several
+    Opening brings the schema up to date or raises StateError. All parts may be used from several
     threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
     """
 
@@ -36,18 +36,18 @@ class Store:
         self,
         url: str,
         *,
-        new_batch: Callable[[], str] | None = None,
+        new_message_name: Callable[[], str] | None = None,
         patience: timedelta = PATIENCE,
     ) -> None:
         self._engine = open_engine(url, patience)
         self.bell = StoredBell(self._engine)
         self.leadership = StoredLeadership(self._engine)
         self.intake = StoredIntake(self._engine)
-        self.outbox = OperatedOutbox(self._engine, new_batch or _names_in_a_row())
+        self.outbox = Outbox(self._engine, new_message_name or _names_in_a_row())
+        self.deliveries = Deliveries(self._engine)
         self.shelf = StoredShelf(self._engine)
         self.records = StoredRecords(self._engine)
-        self.incidents = StoredIncidents(self._engine)
-        self.bulletins = StoredBulletins(self._engine)
+        self.incidents = Incidents(self._engine)
         self.study = StoredStudy(self._engine)
         self.tokens = StoredTokens(self._engine)
         self.updates = StoredUpdates(self._engine)

@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 
 from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.statements import Statement, inserting
+from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
 from bot.domain.fanout import Fanout, Way
-from bot.domain.subscriptions import ChannelKind
 
 _SAVE = inserting(
     "fanouts",

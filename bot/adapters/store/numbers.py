@@ -8,7 +8,7 @@ from sqlalchemy import Connection, ScalarSelect, select
 from bot.adapters.store.schema import subscribers, targets
 from bot.adapters.store.statements import ForEach, Statement, inserting
 from bot.adapters.store_version import KINDS
-from bot.domain.delivery import parts_of_key
+from bot.domain.delivery import NO_PAPER, parts_of_key
 from bot.domain.papers import PaperId
 
 _TARGETS = Statement("SELECT key, number FROM targets WHERE key = ANY(:names)")
@@ -48,8 +48,8 @@ class Numbers:
         self._subscribers: dict[str, int] = {}
 
     def of_papers(self, ids: Collection[PaperId]) -> Mapping[PaperId, int]:
-        """The number of each paper that is stored."""
-        return _numbers(self._connection, _PAPERS, ids)
+        """The number of each paper that is stored; 0 for NO_PAPER."""
+        return _papers(self._connection, ids)
 
     def of_targets(self, keys: Iterable[str]) -> Mapping[str, int]:
         """The number of each target; those that are not there are made."""
@@ -90,7 +90,7 @@ def numbers_of_deliveries(connection: Connection, keys: Iterable[str]) -> dict[s
     if not parts:
         return {}
     at = _numbers(connection, _TARGETS, {target for target, *_ in parts.values()})
-    of = _numbers(connection, _PAPERS, {paper for _, _, paper, _ in parts.values()})
+    of = _papers(connection, {paper for _, _, paper, _ in parts.values()})
     wanted: dict[tuple[Any, ...], str] = {
         (at[target], of[paper], KINDS[kind], part): key
         for key, (target, kind, paper, part) in parts.items()
@@ -101,6 +101,11 @@ def numbers_of_deliveries(connection: Connection, keys: Iterable[str]) -> dict[s
     columns = zip(("targets", "papers", "kinds", "parts"), map(list, zip(*wanted, strict=True)), strict=True)
     rows = _DELIVERIES.rows(connection, rows=list(wanted), **dict(columns))
     return {wanted[row[:4]]: row[4] for row in rows}
+
+
+def _papers(connection: Connection, ids: Collection[PaperId]) -> dict[PaperId, int]:
+    stored = _numbers(connection, _PAPERS, ids)
+    return {NO_PAPER: 0, **stored} if NO_PAPER in ids else stored
 
 
 def _numbers(connection: Connection, statement: Statement, names: Collection[Any]) -> dict[Any, int]:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, func, or_, select
@@ -12,21 +12,17 @@ from bot.adapters.paper_codec import paper_of, searchable
 from bot.adapters.store.columns import moment_of
 from bot.adapters.store.engine import reading
 from bot.adapters.store.noticing import of_subscriber_on
-from bot.adapters.store.numbers import subscriber_number
-from bot.adapters.store.rows import ROWS, key_of
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
-    deliveries,
     digests,
     files,
     papers,
     sightings,
     subscribers,
-    targets,
 )
 from bot.adapters.store.statements import chunks
 from bot.domain.papers import PaperId
-from bot.pipeline.ports import DeliveryRecord, DigestRecord, NoticeRecord, Sifted
+from bot.pipeline.ports import DigestRecord, NoticeRecord, Sifted
 
 _OLDEST_DAY_FIRST = (digests.c.date.is_(None), digests.c.date, digests.c.name)
 
@@ -92,35 +88,14 @@ class StoredRecords:
             for paper, one in found.items()
         }
 
-    def deliveries_on(self, subscriber: str, ids: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
-        with reading(self._engine) as connection:
-            rows = [row for chunk in chunks(ids) for row in _deliveries(connection, subscriber, chunk)]
-        return tuple(_delivery(row) for row in sorted(rows, key=lambda row: row.seq))
-
     def met_at(self, subscriber: str) -> dt.datetime | None:
         with reading(self._engine) as connection:
             query = select(subscribers.c.met_at).where(subscribers.c.id == subscriber)
             return connection.execute(query).scalar()
 
-    def suspended(self, places: Iterable[str]) -> Mapping[str, str]:
-        found: dict[str, str] = {}
-        with reading(self._engine) as connection:
-            for chunk in chunks(places):
-                query = select(targets.c.key, targets.c.suspended).where(
-                    targets.c.key.in_(chunk), targets.c.suspended.is_not(None)
-                )
-                found.update(connection.execute(query).all())
-        return found
-
 
 def _newest_day(connection: Connection) -> dt.date | None:
     return connection.execute(select(func.max(digests.c.date))).scalar()
-
-
-def _deliveries(connection: Connection, subscriber: str, ids: list[PaperId]) -> Iterator[Any]:
-    yield from connection.execute(
-        ROWS.where(deliveries.c.subscriber == subscriber_number(subscriber), papers.c.id.in_(ids))
-    )
 
 
 def _named(connection: Connection, hashes: list[str]) -> dict[str, list[PaperId]]:
@@ -146,21 +121,4 @@ def _digest(row: Any, named: tuple[PaperId, ...]) -> DigestRecord:
         problems=tuple((line, what) for line, what in json.loads(row.problems)),
         read_at=row.read_at,
         papers=named,
-    )
-
-
-def _delivery(row: Any) -> DeliveryRecord:
-    return DeliveryRecord(
-        key=key_of(row),
-        target=row.target,
-        kind=row.kind,
-        paper=PaperId(row.paper),
-        part=row.part,
-        state=row.state,
-        due_at=row.due_at,
-        attempts=row.attempts,
-        error=row.error,
-        message=row.message,
-        created_at=row.created_at,
-        settled_at=row.settled_at,
     )

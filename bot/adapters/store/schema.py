@@ -138,7 +138,7 @@ targets = Table(
     Column("suspended", Text),
     Column("suspended_at", Moment),
 )
-"""`sending` is the lease that the place is under: each claim has one of its own."""
+"""`sending` is the lease that the target is under: each claim has one of its own."""
 Index(
     "ix_targets_ready",
     targets.c.ready_at,
@@ -166,14 +166,15 @@ deliveries = Table(
     Column("state", Coded(STATES), nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("batch", Row),
-    Column("place", SmallInteger),
+    Column("message", Row),
+    Column("rank", SmallInteger),
     Column("error", Text),
     Column("plan", Row, nullable=False),
     Column("settled_at", Moment),
     CheckConstraint(f"(settled_at IS NULL) = (state <= {_LAST_OPEN})", name="settled"),
 )
-"""No row is ever deleted, so that what is planned once is planned for good. `batch` is the number of its message."""
+"""No row is ever deleted, so that what is planned once is planned for good. `message` is the number of its
+message, `rank` its place in the order shown; the `paper` of an alarm is 0."""
 Index(
     "uq_deliveries_key",
     deliveries.c.target,
@@ -193,10 +194,10 @@ Index(
     postgresql_where=_OPEN,
 )
 Index(
-    "ix_deliveries_batch",
-    deliveries.c.batch,
-    sqlite_where=text("batch IS NOT NULL"),
-    postgresql_where=text("batch IS NOT NULL"),
+    "ix_deliveries_message",
+    deliveries.c.message,
+    sqlite_where=text("message IS NOT NULL"),
+    postgresql_where=text("message IS NOT NULL"),
 )
 NEEDS_A_LOOK = text(f"deliveries.state IN ({STATES['uncertain']}, {STATES['dead']})")
 """Must stand in a query as it is written here, without parameters: else its partial index is not used."""
@@ -216,8 +217,8 @@ Index(
     postgresql_where=_LIMITED,
 )
 
-batches = Table(
-    "batches",
+messages = Table(
+    "messages",
     metadata,
     Column("number", Row, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
@@ -225,17 +226,17 @@ batches = Table(
     Column("subscriber", Row, nullable=False),
     Column("kind", Coded(KINDS), nullable=False),
     Column("created_at", Moment, nullable=False),
-    Column("message", Text),
-    Column("told", Integer, nullable=False, server_default=text("0")),
+    Column("remote_id", Text),
+    Column("papers", Integer, nullable=False, server_default=text("0")),
     Column("settled_at", Moment),
 )
-"""The messages. A message has the number of the row that it began with; `settled_at` is when it went out,
-or may have, and `told` counts the papers it alerted to.
+"""Messages of one or more deliveries. A message has the number of the row that it began with; `settled_at` is when it went out,
+or may have, `remote_id` the service's name for it, and `papers` counts those it alerted to.
 """
 Index(
-    "ix_batches_told",
-    batches.c.target,
-    batches.c.settled_at,
+    "ix_messages_went_out",
+    messages.c.target,
+    messages.c.settled_at,
     sqlite_where=text("settled_at IS NOT NULL"),
     postgresql_where=text("settled_at IS NOT NULL"),
 )
@@ -264,22 +265,11 @@ tokens = Table(
     Column("subject", Text, nullable=False),
 )
 
-bulletins = Table(
-    "bulletins",
+alarms = Table(
+    "alarms",
     metadata,
-    Column("seq", Row, primary_key=True, autoincrement=True),
-    Column("key", Text, nullable=False, unique=True),
-    Column("target", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("address", Text, nullable=False),
+    Column("key", Text, primary_key=True),
     Column("subject", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("due_at", Moment, nullable=False),
-    Column("lease_until", Moment),
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("error", Text),
-    Column("created_at", Moment, nullable=False),
-    Column("settled_at", Moment),
-    sqlite_autoincrement=True,
+    Column("body", Text, nullable=False),
 )
+"""The texts of alarms, by the keys of their deliveries; few a year, so none is ever deleted."""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select
 
 from bot.adapters.paper_codec import question_of
-from bot.adapters.store.schema import batches, subscribers
+from bot.adapters.store.schema import messages, subscribers
 from bot.adapters.store.study_schema import polls, votes
 from bot.domain.papers import PaperId
 from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, home_of
@@ -20,8 +20,8 @@ ASKED = (
         polls.c.option_order,
         subscribers.c.id.label("subscriber"),
     )
-    .outerjoin(batches, batches.c.id == polls.c.batch)
-    .outerjoin(subscribers, subscribers.c.number == batches.c.subscriber)
+    .outerjoin(messages, messages.c.id == polls.c.message)
+    .outerjoin(subscribers, subscribers.c.number == messages.c.subscriber)
 )
 """Every poll, with whom its message was for."""
 

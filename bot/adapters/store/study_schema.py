@@ -8,7 +8,7 @@ polls = Table(
     "polls",
     metadata,
     Column("poll", Text, primary_key=True),
-    Column("batch", Text, nullable=False),
+    Column("message", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("paper", Text, nullable=False),
     Column("option_order", Text, nullable=False),

@@ -8,17 +8,16 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, or_, select, update
 
 from bot.adapters.paper_codec import question_text
+from bot.adapters.store.deliveries import ROWS, key_of
 from bot.adapters.store.intake import StoredTransaction
 from bot.adapters.store.numbers import numbers_of_deliveries, target_number
-from bot.adapters.store.places import refresh_ready
-from bot.adapters.store.rows import ROWS, key_of
+from bot.adapters.store.outbox import refresh_ready
 from bot.adapters.store.schema import NEEDS_A_LOOK, deliveries, papers, targets, updates
 from bot.adapters.store.statements import chunks, insert
 from bot.adapters.store.study_rows import ASKED, asked_of, state_of, votes_where
 from bot.adapters.store.study_schema import cards, members, poll_states, polls, voters, votes
-from bot.domain.delivery import Delivery, State
+from bot.domain.delivery import Delivery, State, again_part
 from bot.domain.papers import Paper, PaperId, Question
-from bot.domain.quizzes.parts import again_part
 from bot.domain.quizzes.repetition import STEPS, Card
 from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState
 from bot.pipeline.ports.study import KeptCard, ReceivedUpdate, UncertainQuiz
@@ -145,12 +144,12 @@ class StoredStudyTransaction:
             NEEDS_A_LOOK,
             deliveries.c.state == "uncertain",
             deliveries.c.kind == "quiz",
-            deliveries.c.batch.is_not(None),
+            deliveries.c.message.is_not(None),
         ).order_by(deliveries.c.seq)
         return tuple(
             UncertainQuiz(
                 key=key_of(row),
-                batch=row.batch,
+                message=row.message,
                 target=row.target,
                 address=row.address,
                 subscriber=row.subscriber,
@@ -165,7 +164,7 @@ class StoredStudyTransaction:
     ) -> None:
         row = {
             "poll": poll,
-            "batch": quiz.batch,
+            "message": quiz.message,
             "target": quiz.target,
             "paper": quiz.paper,
             "option_order": ",".join(map(str, order)),

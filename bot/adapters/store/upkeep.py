@@ -12,18 +12,18 @@ from bot.adapters.store.statements import Statement, chunks
 from bot.adapters.store_version import STATES
 
 _OLD = Statement(
-    "SELECT number FROM batches WHERE created_at < :before AND NOT EXISTS"
-    " (SELECT 1 FROM deliveries AS one WHERE one.batch = batches.number"
+    "SELECT number FROM messages WHERE created_at < :before AND NOT EXISTS"
+    " (SELECT 1 FROM deliveries AS one WHERE one.message = messages.number"
     " AND (one.settled_at IS NULL OR one.settled_at >= :before"
     " OR one.state NOT IN ({sent}, {merged}, {limited})"
     # what the daily limit kept out is still to be named by the message that comes next
-    " OR one.state = {limited} AND batches.message IS NULL)) LIMIT :most".format(**STATES)
+    " OR one.state = {limited} AND messages.remote_id IS NULL)) LIMIT :most".format(**STATES)
 )
 _FORGET = Statement(
-    "UPDATE deliveries SET batch = NULL, place = NULL, error = NULL"
-    " WHERE batch IS NOT NULL AND batch = ANY(:messages)"
+    "UPDATE deliveries SET message = NULL, rank = NULL, error = NULL"
+    " WHERE message IS NOT NULL AND message = ANY(:messages)"
 )
-_DROP = Statement("DELETE FROM batches WHERE number = ANY(:messages)")
+_DROP = Statement("DELETE FROM messages WHERE number = ANY(:messages)")
 
 
 class StoredUpkeep:

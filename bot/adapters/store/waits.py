@@ -1,4 +1,4 @@
-"""Waits that are further away than the pace of any place: what a clock leaves behind that was set back."""
+"""Waits that are longer than any rate limit: left behind by a clock that was set back."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from bot.adapters.store.columns import micros
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.places import hold, refresh_ready
+from bot.adapters.store.outbox import hold, refresh_ready
 from bot.adapters.store.statements import Statement
 
 _TOO_FAR = Statement(
@@ -15,7 +15,7 @@ _TOO_FAR = Statement(
     " (SELECT 1 FROM deliveries AS one WHERE one.target = targets.number"
     " AND one.settled_at IS NULL AND one.attempts > 0)"
 )
-_CUT = Statement("UPDATE targets SET wait_until = :longest WHERE key = ANY(:places)")
+_CUT = Statement("UPDATE targets SET wait_until = :longest WHERE key = ANY(:targets)")
 
 
 class StoredWaits:
@@ -27,13 +27,13 @@ class StoredWaits:
     def cut_waits(self, now: datetime, longest: timedelta) -> int:
         until = micros(now + longest)
         with reading(self._engine) as connection:  # most often there is nothing to write
-            places = list(_TOO_FAR.run(connection, longest=until).scalars())
-        if not places:
+            targets = list(_TOO_FAR.run(connection, longest=until).scalars())
+        if not targets:
             return 0
         with writing(self._engine) as connection:
-            hold(connection, places)
+            hold(connection, targets)
             still = set(_TOO_FAR.run(connection, longest=until).scalars())
-            places = [place for place in places if place in still]
-            _CUT.run(connection, longest=until, places=places)
-            refresh_ready(connection, places)
-        return len(places)
+            targets = [target for target in targets if target in still]
+            _CUT.run(connection, longest=until, targets=targets)
+            refresh_ready(connection, targets)
+        return len(targets)

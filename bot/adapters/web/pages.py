@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 from bot.adapters.markup import safe_svg
 from bot.adapters.presentation import paper_url, shown, shown_paper, web_link
 from bot.adapters.wording import ENGLISH
-from bot.domain.delivery import Item, Target
+from bot.domain.channels import FEED, Target
 from bot.domain.feeds import Feed
+from bot.domain.message import Item
 from bot.domain.papers import Edition, Paper, PaperId, Question
 from bot.pipeline.ports import StoredPaper
 
@@ -149,7 +150,7 @@ def _question(question: Question) -> ShownQuestion:
 def _masked(target: Target) -> str:
     """The place as its owner knows it and nobody else learns it."""
     if target.kind != "email":
-        return {"telegram": "this Telegram chat", "atom": "this feed"}[target.kind]
+        return {"telegram": "this Telegram chat", FEED: "this feed"}.get(target.kind, "this channel")
     local, _, domain = shown(target.address, 254).rpartition("@")
     return f"{local[:1]}…@{domain}"
 

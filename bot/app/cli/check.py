@@ -8,8 +8,8 @@ from bot.app.config.settings import ReadSettings, read_settings
 from bot.app.config.settings_model import Settings
 from bot.app.config.subscriptions import ReadSubscribers, read_subscribers
 from bot.app.config.validation import nearest, shown_text
-from bot.domain.bulletins import can_be_told
 from bot.domain.errors import ConfigError, Fault, UsageError
+from bot.domain.incidents import takes_alarms
 from bot.domain.subscriptions import Subscriber
 
 
@@ -85,7 +85,7 @@ def _beyond(read: ReadSettings, subscribers: ReadSubscribers) -> Iterator[Fault]
             near = nearest(name, by_id)
             hint = f"; did you mean {near!r}?" if near else ""
             yield read.document.fault_at(place, f"no subscriber has the id {shown_text(name)}{hint}")
-        elif name in by_id and not can_be_told(by_id[name]):
+        elif name in by_id and not takes_alarms(by_id[name]):
             told = f"{name} would not hear of it: alarms go by telegram or email, never into a feed"
             yield read.document.fault_at(place, told)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bot.app.config.settings_model import Settings
-    from bot.domain.search.checkup import Finding
+    from bot.domain.incidents import Finding
     from bot.domain.subscriptions import Subscriber
 
 NEEDS_A_LOOK = 1
@@ -49,7 +49,7 @@ def _examined(
 ) -> "Iterator[Finding]":
     from bot.adapters.clock import SystemClock
     from bot.app import channel_checks
-    from bot.app.cli.status import UNTOLD_SHOWN, failing_places
+    from bot.app.cli.status import failing_places
     from bot.domain.audience import Audience
     from bot.pipeline.doctor import Doctor
     from bot.pipeline.likeness import LikenessDesk
@@ -58,15 +58,15 @@ def _examined(
         now = SystemClock().now()
         audience = Audience(subscribers, LikenessDesk(store.shelf))
         look = Doctor(store.records, store.shelf, audience, now.date())
-        counts = store.outbox.counts(now)
+        counts = store.deliveries.counts(now)
         yield from channel_checks.reading_findings(counts)
         yield from look.sources()
         yield from look.subscriptions()
         yield from channel_checks.channel_findings(settings)
         yield from channel_checks.life_findings(counts)
-        yield from channel_checks.failing_findings(failing_places(store.outbox))
+        yield from channel_checks.failing_findings(failing_places(store.deliveries))
         yield from channel_checks.incident_findings(store.incidents.open_incidents())
-        yield from channel_checks.untold_findings(store.bulletins.untold_bulletins(now - UNTOLD_SHOWN))
+        yield from channel_checks.alarm_findings(store.deliveries.unsent_alarms())
     if online:
         import asyncio  # every other command starts without it
 

@@ -39,7 +39,8 @@ def explain(
             person,
             shelf=store.shelf,
             records=store.records,
-            outbox=store.outbox,
+            deliveries=store.deliveries,
+            stops=store.incidents,
             incidents=store.incidents.open_incidents(),
         )
     if told is None:

@@ -92,14 +92,13 @@ def _row_lines(row: "DeliveryRecord", told: "Story", style: Style) -> list[str]:
     when = row.settled_at or row.due_at
     bold = style.strong if row.state in ("dead", "uncertain") else plain
     tries = f", {row.attempts} tries" if row.attempts > 1 else ""
-    message = f", message {plain(row.message)}" if row.message else ""
+    message = f", message {plain(row.remote_id)}" if row.remote_id else ""
     line = f"  {row.kind:<5}  {plain(row.target)}: {bold(_PASSED[row.state])} {_moment(when, told)}{message}{tries}"
     return [line, f"         {plain(row.error)}"] if row.error else [line]
 
 
 def _rule_lines(told: "Story") -> list[str]:
     from bot.app.cli.explain import quiet_text
-    from bot.pipeline.explain import channel_kind
 
     person = told.subscriber
     lines = [f"  SUSPENDED {plain(target)}: {plain(why)}" for target, why in sorted(told.suspended.items())]
@@ -115,7 +114,7 @@ def _rule_lines(told: "Story") -> list[str]:
         lines.append(f"  daily limit {person.daily_limit} papers a place")
     for channel in person.channels:
         schedule = schedule_text(channel.deliver)
-        if schedule != "immediately" and channel_kind(channel.target) != "atom":
+        if schedule != "immediately" and not channel.capabilities.is_document:
             lines.append(f"  {plain(channel.target)} gets its messages {schedule}")
     return lines
 

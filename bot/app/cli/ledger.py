@@ -40,7 +40,7 @@ def ledger(
         day = asked or store.records.newest_day()
         if day is None:
             raise UsageError("no digest has been read yet; `paperboy once` reads the watched folders")
-        found = kept(person, day, store.records, store.shelf)
+        found = kept(person, day, store.records, store.deliveries, store.shelf)
     if as_json:
         say_json(ledger_json(found))
         return

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bot.adapters.store import Store
     from bot.domain.delivery import State
-    from bot.pipeline.ports import Outbox, Row
+    from bot.pipeline.ports import DeliveryRecord, DeliveryStore
 
 app = typer.Typer(help="List, send again or give up deliveries.", no_args_is_help=True)
 
@@ -123,9 +123,13 @@ def _act(
     now = SystemClock().now()
     with opened(load_only_settings(context, config), in_rows=True) as store:
         rows = _rows(store, keys, state, limit=_MOST)
-        acts = {"retry": store.outbox.retry, "drop": store.outbox.drop, "arrived": store.outbox.arrived}
+        acts = {
+            "retry": store.deliveries.retry,
+            "drop": store.deliveries.drop,
+            "arrived": store.deliveries.arrived,
+        }
         count = acts[what]([row.key for row in rows], now)
-        revived = _revived(store.outbox, rows, now) if what == "retry" else 0
+        revived = _revived(store.deliveries, rows, now) if what == "retry" else 0
     if as_json:
         say_json({"asked": len(rows), "done": count, "places_revived": revived})
         return
@@ -136,9 +140,11 @@ def _act(
         typer.echo(_ONLY[what], err=True)
 
 
-def _rows(store: "Store", keys: list[str] | None, state: list[str] | None, *, limit: int) -> "Sequence[Row]":
+def _rows(
+    store: "Store", keys: list[str] | None, state: list[str] | None, *, limit: int
+) -> "Sequence[DeliveryRecord]":
     """The rows that are meant; UsageError where a key names none of them."""
-    rows = store.outbox.list_rows(states=_states(state), keys=keys or (), limit=limit)
+    rows = store.deliveries.list_rows(states=_states(state), keys=keys or (), limit=limit)
     missing = sorted(set(keys or ()) - {row.key for row in rows}) if len(rows) < limit else []
     if missing:
         among = f" that is {' or '.join(map(plain, state))}" if state else ""
@@ -148,15 +154,15 @@ def _rows(store: "Store", keys: list[str] | None, state: list[str] | None, *, li
     return rows
 
 
-def _revived(outbox: "Outbox", rows: "Sequence[Row]", now: "datetime") -> int:
+def _revived(deliveries: "DeliveryStore", rows: "Sequence[DeliveryRecord]", now: "datetime") -> int:
     """Revive the places of rows that only wait for that, but for those whose recipient wished to hear no more."""
     from bot.domain.delivery import OWN_WISH
 
     count = 0
     for target in dict.fromkeys(row.target for row in rows if row.state in ("pending", "held")):
-        place = outbox.place(target)
-        if place and place.suspended is not None and place.suspended not in OWN_WISH:
-            count += outbox.revive(target, now)
+        status = deliveries.target(target)
+        if status and status.suspended is not None and status.suspended not in OWN_WISH:
+            count += deliveries.revive(target, now)
     return count
 
 
@@ -169,7 +175,7 @@ def _states(given: list[str] | None) -> "tuple[State, ...]":
     return tuple(given or ())  # type: ignore[arg-type]  # checked above
 
 
-def _row_json(row: "Row") -> dict[str, Any]:
+def _row_json(row: "DeliveryRecord") -> dict[str, Any]:
     return {
         "key": row.key,
         "target": row.target,

@@ -87,7 +87,7 @@ def _roles(only: str, known: tuple[str, ...]) -> tuple[str, ...]:
 
 def _able(roles: tuple[str, ...], only: str, settings: "Settings") -> None:
     """UsageError where none of the roles has anything to do."""
-    from bot.app.channels import sends_telegram
+    from bot.app.config.publishers import sends_telegram
 
     lacking = {
         **({} if sends_telegram(settings) else {"chat": "chat needs telegram.token"}),
@@ -184,7 +184,7 @@ async def _pass(house: "House", looked: "Looked") -> "Done":
 def _verdict(house: "House") -> int:
     from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look
 
-    return NEEDS_A_LOOK if needs_a_look(house.store.outbox.counts(house.clock.now())) else 0
+    return NEEDS_A_LOOK if needs_a_look(house.store.deliveries.counts(house.clock.now())) else 0
 
 
 def _say_done(

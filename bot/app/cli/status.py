@@ -13,16 +13,14 @@ from bot.app.cli.terminal import counted, span_text
 
 if TYPE_CHECKING:
     from bot.app.config.settings_model import Settings
-    from bot.domain.alarms import Incident
+    from bot.domain.incidents import Incident
+    from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports import Counts, Outbox, Row
-    from bot.pipeline.ports.alarms import UntoldBulletin
+    from bot.pipeline.ports import Counts, DeliveryRecord, DeliveryStore
 
 NEEDS_A_LOOK = 1
 _LOOKED_AT, _NAMED = 5_000, 10
 """So many of the oldest deliveries are looked at for what is failing; so many places are named."""
-UNTOLD_SHOWN = timedelta(days=7)
-"""So long an alarm is shown that did not arrive for sure."""
 
 
 def status(
@@ -39,7 +37,7 @@ def status(
     """Show how things stand.
 
     What was read, what waits, what went wrong. Exit 1 when something needs a look: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
-    a source that fell silent or changed, an alarm that did not arrive for sure (for a week).
+    a source that fell silent or changed, an alarm that did not arrive for sure.
     """
     from bot.adapters.clock import SystemClock
     from bot.app.life import heartbeat
@@ -49,10 +47,10 @@ def status(
     settings, subscribers = load(context, config)
     now = SystemClock().now()
     with opened(settings) as store:
-        counts = store.outbox.counts(now)
+        counts = store.deliveries.counts(now)
         incidents = store.incidents.open_incidents()
-        untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
-        failing = failing_places(store.outbox)
+        unsent = store.deliveries.unsent_alarms()
+        failing = failing_places(store.deliveries)
         unreadable = store.records.unreadable()
     at_work = heartbeat(settings).is_alive(now)
     if as_json:
@@ -60,7 +58,7 @@ def status(
             "seen_at_work": at_work,
             "unreadable": unreadable,
             "incidents": incidents_json(incidents),
-            "alarms_not_sent": untold_json(untold),
+            "alarms_not_sent": alarms_json(unsent),
             "failing": failing_json(failing),
         }
         say_json(status_json(counts, subscribers) | more)
@@ -71,11 +69,10 @@ def status(
             *unreadable_lines(unreadable),
             *failing_lines(failing),
             *incident_lines(incidents),
-            *untold_lines(untold),
+            *alarm_lines(unsent),
         ):
             typer.echo(line)
-    failed = any(one.state in ("uncertain", "dead") for one in untold)
-    return NEEDS_A_LOOK if needs_a_look(counts) or incidents or failed else 0
+    return NEEDS_A_LOOK if needs_a_look(counts) or incidents else 0
 
 
 def _at_work(settings: "Settings") -> int:
@@ -99,6 +96,8 @@ def _stuck(counts: "Counts") -> int:
 
 def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict[str, Any]:
     """In the form that the contract fixes."""
+    from bot.app.config.publishers import CHANNELS
+
     return {
         "digests": counts.digests,
         "entries": counts.entries,
@@ -116,17 +115,18 @@ def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict
                     target: why for target, why in counts.suspended.items() if target.startswith(f"{kind}:")
                 },
             }
-            for kind, states in counts.channels.items()
+            for kind in CHANNELS
+            for states in (counts.channels.get(kind, {}),)
         },
         "unreadable_files": counts.unreadable,
         "oldest_pending_seconds": _seconds(counts.oldest_pending),
     }
 
 
-def failing_places(outbox: "Outbox") -> "dict[str, Row]":
+def failing_places(deliveries: "DeliveryStore") -> "dict[str, DeliveryRecord]":
     """By place the oldest delivery that was tried, did not go out, and goes again."""
-    found: dict[str, Row] = {}
-    for row in outbox.list_rows(states=("pending",), keys=(), limit=_LOOKED_AT):
+    found: dict[str, DeliveryRecord] = {}
+    for row in deliveries.list_rows(states=("pending",), keys=(), limit=_LOOKED_AT):
         if row.attempts and row.error:
             found.setdefault(row.target, row)
     return found
@@ -142,7 +142,7 @@ def unreadable_lines(unreadable: "Mapping[str, str]") -> list[str]:
     return [*lines, *([f"             and {counted(more, 'more file', 'more files')}"] if more > 0 else [])]
 
 
-def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | None]]:
+def failing_json(failing: "Mapping[str, DeliveryRecord]") -> list[dict[str, str | int | None]]:
     """What is tried again and again, for machines."""
     return [
         {
@@ -155,7 +155,7 @@ def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | Non
     ]
 
 
-def failing_lines(failing: "Mapping[str, Row]") -> list[str]:
+def failing_lines(failing: "Mapping[str, DeliveryRecord]") -> list[str]:
     """The same for people, the oldest first."""
     lines = [
         f"tried again  {plain(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {plain(row.error or '')}"
@@ -179,26 +179,26 @@ def incidents_json(incidents: "Sequence[Incident]") -> list[dict[str, str]]:
     ]
 
 
-def untold_json(untold: "Sequence[UntoldBulletin]") -> list[dict[str, str | None]]:
+def alarms_json(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[dict[str, str | None]]:
     """Alarms that did not arrive for sure, for machines."""
     return [
         {
-            "target": one.target,
-            "subject": one.subject,
-            "state": one.state,
-            "error": one.error,
-            "created_at": one.created_at.isoformat(),
+            "target": alarm.target,
+            "subject": text.subject,
+            "state": alarm.state,
+            "error": alarm.error,
+            "created_at": alarm.created_at.isoformat(),
         }
-        for one in untold
+        for alarm, text in unsent
     ]
 
 
-def untold_lines(untold: "Sequence[UntoldBulletin]") -> list[str]:
+def alarm_lines(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[str]:
     """The same for people."""
     return [
-        f"ALARM        {one.state} to {plain(one.target)}: {plain(one.subject)}"
-        + (f" ({plain(one.error)})" if one.error else "")
-        for one in untold
+        f"ALARM        {alarm.state} to {plain(alarm.target)}: {plain(text.subject)}"
+        + (f" ({plain(alarm.error)})" if alarm.error else "")
+        for alarm, text in unsent
     ]
 
 

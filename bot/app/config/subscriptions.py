@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.app.config.fields import Context
+from bot.app.config.publishers import CHANNELS
 from bot.app.config.subscriptions_model import (
     ChannelForm,
     KeywordForm,
@@ -16,7 +17,7 @@ from bot.app.config.yaml_nodes import Document, to_data
 from bot.app.config.yaml_reader import read_document
 from bot.domain.errors import ConfigError, Fault, QuerySyntaxError
 from bot.domain.query import Query, author_query, excluding
-from bot.domain.subscriptions import CHANNEL_KINDS, Channel, Subscriber, Subscription
+from bot.domain.subscriptions import Channel, Subscriber, Subscription
 
 PathTo = tuple[str | int, ...]
 
@@ -118,7 +119,7 @@ class _Reading:
                 self._fault(
                     (*here, item.kind), "the same place a second time; give each a `name:`, or remove one"
                 )
-            if item.atom is not False:
+            if not item.is_off:
                 channels.append(channel)
         return tuple(channels)
 
@@ -168,7 +169,7 @@ class _Reading:
             yield Subscription(name=f"author: {author}", text=query.text, query=query), here
 
     def _check_only(self, form: SubscriberForm, places: set[str], at: PathTo) -> None:
-        known = sorted(places | set(CHANNEL_KINDS))
+        known = sorted(places | set(CHANNELS))
         for number, keyword in enumerate(form.keywords):
             for index, name in enumerate(keyword.only):
                 here = (*at, "keywords", number, "only", index)
@@ -200,6 +201,7 @@ def _channel(form: ChannelForm, subscriber: str) -> Channel:
         name=form.name,
         deliver=form.deliver,
         quizzes=form.quizzes,
+        capabilities=form.capabilities,
     )
 
 

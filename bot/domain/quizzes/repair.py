@@ -202,3 +202,8 @@ def _explanation(right: str, evidence: str | None, link: str | None) -> str | No
     room = EXPLANATION_UNITS - (units(link) + 1 if link else 0)
     said = excerpt(clean(evidence), right, room) if evidence and room >= _WORTH_SAYING else ""
     return "\n".join(filter(None, (said, link))) or None
+
+
+def shuffle_seed(question: Question, target: str, repeat: int = 0) -> str:
+    """The seed of the order of a question's options at a target: a retry shows the same order, a repeat another."""
+    return f"{question.question}\n{target}" + (f"\n{repeat}" if repeat else "")

@@ -1,15 +1,12 @@
 """Subscriptions looked at together with the papers that they brought: dead, noisy, superfluous ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, permutations
-from typing import Literal
 
+from bot.domain.incidents import Finding
 from bot.domain.papers import PaperId
 from bot.domain.search.containment import contained
 from bot.domain.subscriptions import Subscriber, Subscription
-
-Area = Literal["sources", "subscriptions", "channels"]
 
 NOISY = 0.25
 """A subscription that brings a larger share of all papers is hardly a choice."""
@@ -20,19 +17,6 @@ OVERLAP = 0.6
 FEW = 5
 MOST_COMPARED = 60
 """Subscriptions of one subscriber that are compared with each other."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """Something that the operator should look at, or (`urgent` false) may like to know."""
-
-    area: Area
-    kind: str
-    """One word for machines: `dead`, `noisy`, `silent` …"""
-    subject: str
-    what: str
-    urgent: bool = True
-    figures: Mapping[str, float | int | str]
 
 
 Found = Mapping[tuple[str, str], frozenset[PaperId]]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import quantiles
 
-from bot.domain.search.checkup import Finding
+from bot.domain.incidents import Finding
 
 USUAL_DAY = 0.1
 """A weekday on which a source seldom has more than this share of its digests is none of its days."""

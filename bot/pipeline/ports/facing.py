@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.delivery import Parcel, Target
+from bot.domain.channels import Target
 from bot.domain.feeds import Feed
+from bot.domain.message import OutgoingMessage
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, PaperId
 from bot.domain.subscriptions import Subscriber
@@ -67,8 +68,8 @@ class Desk(Protocol):
         """
         ...
 
-    def message(self, batch: str, chat: str) -> Parcel | None:
-        """The message of that batch as it would be sent now, if it went to this chat; None otherwise."""
+    def message(self, name: str, chat: str) -> OutgoingMessage | None:
+        """The message of that name as it would be sent now, if it went to this chat; None otherwise."""
         ...
 
 
@@ -98,9 +99,9 @@ class Library(Protocol):
     def paper(self, paper_id: PaperId) -> StoredPaper | None: ...
 
     def unsubscribable(self, token: str) -> Target | None:
-        """The place that the token may unsubscribe, whether or not it already is; None for any other text."""
+        """The target that the token may unsubscribe, whether or not it already is; None for any other text."""
         ...
 
     def unsubscribe(self, token: str, now: datetime) -> Target | None:
-        """Suspend the token's place for good (idempotent); None for any other text."""
+        """Suspend the token's target for good (idempotent); None for any other text."""
         ...

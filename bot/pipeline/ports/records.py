@@ -1,11 +1,10 @@
 """The state's records, to look back on: what was read, what was noticed, and what became of it."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.domain.delivery import Kind, State
 from bot.domain.digests import DigestKind
 from bot.domain.papers import Paper, PaperId
 
@@ -45,24 +44,6 @@ class NoticeRecord:
     noticed_at: dt.datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeliveryRecord:
-    """A row of the outbox, with the service's name for the message it went out in."""
-
-    key: str
-    target: str
-    kind: Kind
-    paper: PaperId
-    part: str
-    state: State
-    due_at: dt.datetime
-    attempts: int
-    error: str | None
-    message: str | None
-    created_at: dt.datetime
-    settled_at: dt.datetime | None
-
-
 class Records(Protocol):
     """Looking back on the state. Each method sees one moment of it."""
 
@@ -95,14 +76,6 @@ class Records(Protocol):
 
     def notices_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]: ...
 
-    def deliveries_on(self, subscriber: str, papers: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
-        """Everything planned for the subscriber on these papers, in the order in which it was planned."""
-        ...
-
     def met_at(self, subscriber: str) -> dt.datetime | None:
         """When the subscriber was first seen in the configuration; None for one who was not yet."""
-        ...
-
-    def suspended(self, targets: Iterable[str]) -> Mapping[str, str]:
-        """Those of the places that are suspended, with why."""
         ...

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.adapters.botapi.alerts import PAGE, render_alert, render_list
 from bot.adapters.botapi.messages import Message, parse_more
-from bot.domain.delivery import Item, Parcel
+from bot.domain.message import Item, OutgoingMessage
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Links, Point, Summary
 from tests.builders import a_paper, a_parcel, a_reason, an_edition, an_item
@@ -65,7 +65,7 @@ def judged(message: Message) -> Formatted:
     return content
 
 
-def pages(parcel: Parcel) -> Iterator[Message]:
+def pages(parcel: OutgoingMessage) -> Iterator[Message]:
     start = 0
     while (page := render_alert(parcel, start)) is not None:
         yield page

@@ -10,8 +10,8 @@ import pytest
 
 from bot.adapters.botapi.client import BotClient
 from bot.adapters.chat import ChatService, Waits
-from bot.domain.delivery import Parcel
 from bot.domain.errors import StateLocked
+from bot.domain.message import OutgoingMessage
 from bot.domain.query import parse
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
 from bot.pipeline.ports import Told, Update
@@ -40,7 +40,7 @@ class FakeDesk:
     def __init__(self) -> None:
         self.subscribers: list[Subscriber] = []
         self.told: list[Told] = []
-        self.parcels: dict[tuple[str, str], Parcel] = {}
+        self.parcels: dict[tuple[str, str], OutgoingMessage] = {}
         self.stopped: set[str] = set()
 
     def subscribers_at(self, chat: str) -> tuple[Subscriber, ...]:
@@ -63,7 +63,7 @@ class FakeDesk:
         self.stopped.discard(chat)
         return was_stopped
 
-    def message(self, batch: str, chat: str) -> Parcel | None:
+    def message(self, batch: str, chat: str) -> OutgoingMessage | None:
         return self.parcels.get((batch, chat))
 
 

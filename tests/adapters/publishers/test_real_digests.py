@@ -5,8 +5,8 @@ from pathlib import Path
 from bot.adapters.publishers.atom import MAX_FEED_BYTES, render_atom
 from bot.adapters.publishers.email import EmailSettings, Mailbox, compose
 from bot.adapters.readers import read_digest
-from bot.domain.delivery import Item
 from bot.domain.feeds import FeedEntry, entry_id
+from bot.domain.message import Item
 from bot.domain.papers import Paper, PaperId, merge
 from tests.adapters.publishers.atom.test_document import faults
 from tests.builders import AUTHORITY, NOW, a_feed, a_parcel, a_reason

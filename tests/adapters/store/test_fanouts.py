@@ -8,7 +8,7 @@ import pytest
 from bot.adapters.store import Store
 from bot.domain.fanout import Fanout, Way
 from bot.pipeline.ports import TakenDigest
-from tests.adapters.store.conftest import Database, Hand
+from tests.adapters.store.conftest import KINDS, Database, Hand
 from tests.builders import NOW, a_delivery, a_digest, a_paper
 
 
@@ -74,14 +74,14 @@ def test_parts_become_rows_in_their_order_and_then_are_gone(hand: Hand, fanned_o
 
 
 def test_what_is_not_in_rows_yet_is_counted_and_due(hand: Hand, fanned_out: Store):
-    counts = fanned_out.outbox.counts(LATER)
+    counts = fanned_out.deliveries.counts(LATER)
     assert (counts.deliveries["pending"], counts.deliveries["held"], counts.notices) == (12, 6, 6)
     assert counts.channels["telegram"] == {"pending": 12}
     assert counts.oldest_pending == timedelta(hours=1)
-    assert fanned_out.outbox.next_due() == NOW
+    assert fanned_out.outbox.next_due(KINDS) == NOW
     while fanned_out.outbox.write_out():
         pass
-    after = fanned_out.outbox.counts(LATER)
+    after = fanned_out.deliveries.counts(LATER)
     assert (after.deliveries, after.notices) == (counts.deliveries, counts.notices)
     assert len(hand.claim()) == 3
 
@@ -132,4 +132,4 @@ def test_a_fan_out_and_its_digest_are_stored_together_or_not_at_all(hand: Hand, 
         tx.fan_out([a_fanout("alice")], NOW)
         raise PlugPulled
     assert not store.outbox.write_out()
-    assert (store.outbox.counts(NOW).digests, hand.rows()) == (0, ())
+    assert (store.deliveries.counts(NOW).digests, hand.rows()) == (0, ())

@@ -7,7 +7,7 @@ import pytest
 from bot.adapters.store import Store
 from bot.domain.digests import Problem
 from bot.pipeline.ports import NOT_NEW, FileMark, TakenDigest
-from tests.adapters.store.conftest import Hand
+from tests.adapters.store.conftest import KINDS, Hand
 from tests.builders import NOW, a_delivery, a_digest, a_paper
 
 
@@ -32,19 +32,19 @@ def test_what_was_taken_in_is_known_by_name_and_content(store: Store):
 def test_a_file_holds_what_it_held_last(store: Store):
     with store.intake.transaction() as tx:
         tx.save_files([FileMark(name="a.md", sha256="aa", error="no digest")])
-        assert store.outbox.counts(NOW).unreadable == 0  # not yet: the transaction is open
-    assert store.outbox.counts(NOW).unreadable == 1
+        assert store.deliveries.counts(NOW).unreadable == 0  # not yet: the transaction is open
+    assert store.deliveries.counts(NOW).unreadable == 1
     with store.intake.transaction() as tx:
         tx.save_digests([taken("a.md", "bb")], NOW)
     assert store.intake.known_files() == {"a.md": "bb"}
-    assert store.outbox.counts(NOW).unreadable == 0
+    assert store.deliveries.counts(NOW).unreadable == 0
 
 
 def test_a_digest_stored_twice_is_stored_once(store: Store):
     for _ in range(2):
         with store.intake.transaction() as tx:
             tx.save_digests([taken("a.md", "aa", 1, 2), taken("copy.md", "aa", 1, 2)], NOW)
-    counts = store.outbox.counts(NOW)
+    counts = store.deliveries.counts(NOW)
     assert (counts.digests, counts.entries) == (1, 2)
 
 
@@ -66,7 +66,7 @@ def test_a_transaction_that_fails_leaves_nothing(hand: Hand, store: Store):
         tx.save_openings({"alice": 3}, NOW)
         tx.plan([a_delivery(1)], NOW)
         tx.plan([a_delivery(2)], NOW)  # its paper is not stored
-    counts = store.outbox.counts(NOW)
+    counts = store.deliveries.counts(NOW)
     assert (counts.digests, counts.papers, sum(counts.deliveries.values())) == (0, 0, 0)
     assert store.intake.known_files() == {}
     assert hand.claim() == ()
@@ -130,11 +130,11 @@ def test_a_row_that_was_planned_stays_as_it_was(hand: Hand):
 
 def test_a_place_is_ready_when_its_first_row_is_due(hand: Hand, store: Store):
     hand.alerts(1, state="held", due_at=NOW + timedelta(hours=2))
-    assert store.outbox.next_due() == NOW + timedelta(hours=2)
+    assert store.outbox.next_due(KINDS) == NOW + timedelta(hours=2)
     hand.alerts(2, state="held", due_at=NOW + timedelta(hours=1))
-    assert store.outbox.next_due() == NOW + timedelta(hours=1)
+    assert store.outbox.next_due(KINDS) == NOW + timedelta(hours=1)
     hand.alerts(3, state="held", due_at=NOW + timedelta(hours=3))
-    assert store.outbox.next_due() == NOW + timedelta(hours=1)
+    assert store.outbox.next_due(KINDS) == NOW + timedelta(hours=1)
 
 
 def test_new_rows_do_not_end_a_places_wait(hand: Hand, store: Store):
@@ -142,7 +142,7 @@ def test_new_rows_do_not_end_a_places_wait(hand: Hand, store: Store):
     later = NOW + timedelta(minutes=30)
     hand.settle(hand.one(), "pending", wait_until=later)
     hand.alerts(2)
-    assert store.outbox.next_due() == later
+    assert store.outbox.next_due(KINDS) == later
     assert hand.claim() == ()
     assert len(hand.claim(later)) == 1
 
@@ -152,9 +152,9 @@ def test_rows_planned_while_their_place_is_being_sent_to_come_next(hand: Hand, s
     claim = hand.one()
     hand.alerts(2)
     assert hand.claim() == ()
-    assert store.outbox.next_due() == NOW + timedelta(minutes=5)  # the lease: nothing to do before
+    assert store.outbox.next_due(KINDS) == NOW + timedelta(minutes=5)  # the lease: nothing to do before
     hand.settle(claim)
-    assert store.outbox.next_due() == NOW
+    assert store.outbox.next_due(KINDS) == NOW
     assert [row.paper for row in hand.one().rows] == [a_paper(2).id]
 
 

@@ -28,9 +28,9 @@ OLD_ROWS = (
     "INSERT INTO notices (subscriber, paper, subscriptions, noticed_at) VALUES"
     ' (1, 1, \'["a", "中文"]\', {now}), (1, 2, \'["a"]\', {now}), (1, 3, \'["a"]\', {later}), (2, 1, \'["b"]\', {later})',
     "INSERT INTO targets (number, key, kind, address, ready_at) VALUES (1, 'telegram:1001', 'telegram', '1001', {later})",
-    "INSERT INTO batches (number, id, target, subscriber, kind, created_at, message, told, settled_at) VALUES"
+    "INSERT INTO messages (number, id, target, subscriber, kind, created_at, remote_id, papers, settled_at) VALUES"
     " (1, 'b-old', 1, 1, 0, {now}, 'm-old', 2, {now})",
-    "INSERT INTO deliveries (seq, target, subscriber, kind, paper, part, state, due_at, attempts, batch, place,"
+    "INSERT INTO deliveries (seq, target, subscriber, kind, paper, part, state, due_at, attempts, message, rank,"
     " created_at, settled_at) VALUES (1, 1, 1, 0, 1, '', 3, {now}, 1, 1, 0, {now}, {now}),"
     " (2, 1, 1, 0, 2, '', 6, {now}, 1, 1, 1, {now}, {now}), (7, 1, 1, 0, 3, '', 0, {later}, 0, NULL, NULL, {later}, NULL)",
 )
@@ -63,12 +63,12 @@ def test_notices_of_the_first_schema_keep_their_names_and_moments(old: Store):
     assert old.records.notices_on("bob", [ONE]) == {ONE: NoticeRecord(subscriptions=("b",), noticed_at=LATER)}
     with old.intake.transaction() as tx:
         assert tx.noticed([ONE]) == {"alice": {ONE: ("a", "中文")}, "bob": {ONE: ("b",)}}
-    assert old.outbox.counts(NOW).notices == 4
+    assert old.deliveries.counts(NOW).notices == 4
 
 
 def test_deliveries_of_the_first_schema_are_neither_lost_nor_planned_again(old: Store):
     hand = Hand(old)
-    rows = [(row.key, row.state, row.batch, row.created_at, row.settled_at) for row in hand.rows()]
+    rows = [(row.key, row.state, row.message, row.created_at, row.settled_at) for row in hand.rows()]
     assert rows == [
         (delivery_key("telegram:1001", "alert", ONE), "sent", "b-old", NOW, NOW),
         (delivery_key("telegram:1001", "alert", OTHER), "merged", "b-old", NOW, NOW),

@@ -47,7 +47,7 @@ def test_what_was_noticed_before_keeps_its_moment_and_gets_its_new_names(hand: H
         other: NoticeRecord(subscriptions=("c",), noticed_at=later),
     }
     assert store.records.notices_on("bob", IDS) == {one: NoticeRecord(subscriptions=("b",), noticed_at=NOW)}
-    assert store.outbox.counts(later).notices == 3
+    assert store.deliveries.counts(later).notices == 3
 
 
 def test_one_digest_gives_everybody_one_row(hand: Hand, store: Store, database: Database):
@@ -55,7 +55,7 @@ def test_one_digest_gives_everybody_one_row(hand: Hand, store: Store, database: 
     notice(store, {name: dict.fromkeys(IDS, ("a",)) for name in PEOPLE})
     with database.open()._engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM notices").scalar() == len(PEOPLE)
-    assert store.outbox.counts(NOW).notices == len(PEOPLE) * len(IDS)
+    assert store.deliveries.counts(NOW).notices == len(PEOPLE) * len(IDS)
 
 
 @given(st.lists(some_notices, min_size=1, max_size=5))
@@ -85,7 +85,7 @@ def test_whatever_is_noticed_when_is_found_as_a_dictionary_has_it(times: list[di
                 name
             ]
             assert store.shelf.rarity(name) == rarity(known[name])
-        assert store.outbox.counts(NOW).notices == sum(map(len, known.values()))
+        assert store.deliveries.counts(NOW).notices == sum(map(len, known.values()))
         store.close()
 
 

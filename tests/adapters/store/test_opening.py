@@ -122,7 +122,7 @@ def test_a_torn_state_is_called_damaged(made: Path):
     data = made.read_bytes()
     made.write_bytes(data[: len(data) // 3])
     with pytest.raises(StateDamaged, match=r"damaged.*backup"):
-        Store(f"sqlite:///{made}").outbox.counts(NOW)
+        Store(f"sqlite:///{made}").deliveries.counts(NOW)
 
 
 def test_a_state_whose_damage_is_met_later_is_called_damaged(made: Path):
@@ -155,13 +155,13 @@ def test_a_disk_without_room_is_said_so(store: Store):
 def test_a_fault_in_our_own_words_stays_what_it_is(store: Store):
     with pytest.raises(sqlite3.IntegrityError, match="NOT NULL"), writing(store._engine) as connection:
         driver(connection).execute("INSERT INTO tokens DEFAULT VALUES")
-    assert store.outbox.counts(NOW).papers == 0
+    assert store.deliveries.counts(NOW).papers == 0
 
 
 def test_a_connection_that_somebody_closed_is_replaced(store: Store):
     with pytest.raises(ProgrammingError, match="closed"), reading(store._engine) as connection:
         driver(connection).close()
-    assert store.outbox.counts(NOW).papers == 0
+    assert store.deliveries.counts(NOW).papers == 0
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
@@ -180,7 +180,7 @@ def test_a_folder_in_the_states_place_is_said_so(path: Path):
 def test_a_state_held_by_another_process_can_be_opened_and_read(made: Path):
     with another_writer(made):
         store = Store(f"sqlite:///{made}", patience=SOON)
-        assert store.outbox.counts(NOW).papers == 0
+        assert store.deliveries.counts(NOW).papers == 0
         store.close()
 
 

@@ -14,11 +14,11 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import text
 
-from bot.domain.delivery import HARMLESS_TWICE, OWN_WISH, STOPPED
+from bot.domain.delivery import OWN_WISH, STOPPED
 from bot.domain.fanout import Fanout, Way
 from bot.domain.papers import Paper
-from bot.domain.subscriptions import CHANNEL_KINDS
 from bot.pipeline.ports import Claim, Outcome
+from tests.adapters.store.conftest import KINDS as CHANNELS
 from tests.adapters.store.conftest import LEASE, Database, Hand
 from tests.adapters.store.outbox_model import DONE, Line, Model, Taken
 from tests.builders import NOW, a_delivery, a_paper
@@ -34,7 +34,8 @@ MAY_WAIT = st.none() | MINUTES
 PLANNED = st.tuples(KINDS, st.integers(1, 9), MINUTES, st.sampled_from(["alice", "alice", "bob"]))
 PICK = st.integers(0, 10_000)
 PICKS = st.lists(PICK, min_size=1, max_size=4)
-AGAIN = st.sampled_from([HARMLESS_TWICE, HARMLESS_TWICE | {"telegram"}])
+HARMLESS = frozenset({"atom"})
+AGAIN = st.sampled_from([HARMLESS, HARMLESS | {"telegram"}])
 SHOWN = st.integers(0, 3)
 
 
@@ -44,7 +45,7 @@ class Outboxes(RuleBasedStateMachine):
     def __init__(self, database: Database) -> None:
         super().__init__()
         while len(database.opened) < 2:
-            database.open(new_batch=None)
+            database.open(new_message_name=None)
         self.stores = database.opened[:2]
         self.model = Model()
         self.now = self.latest = NOW
@@ -109,7 +110,7 @@ class Outboxes(RuleBasedStateMachine):
         assert self.model.write_out()
 
     @precondition(lambda self: self.model.next_due())
-    @rule(who=st.integers(0, 1), few=st.booleans(), kinds=st.sampled_from([CHANNEL_KINDS, ("telegram",)]))
+    @rule(who=st.integers(0, 1), few=st.booleans(), kinds=st.sampled_from([CHANNELS, ("telegram",)]))
     def claim(self, who, few, kinds):
         limit = 1 if few else 10
         expected = self.model.claimable(self.now, kinds)
@@ -139,7 +140,7 @@ class Outboxes(RuleBasedStateMachine):
         limited = tuple(key for key in keys if key not in shown)
         if not shown:
             return self.settle(pick, who, one, state="merged", limited=limited)
-        named = tuple(key for key, _ in self.stores[who].outbox.unnamed(claim.key)) if names else ()
+        named = tuple(key for key, _ in self.stores[who].deliveries.unnamed(claim.key)) if names else ()
         parts = {
             "sent": tuple(shown),
             "limited": limited,
@@ -187,32 +188,32 @@ class Outboxes(RuleBasedStateMachine):
     @rule(picks=PICKS)
     def retry(self, picks):
         keys = self.keys(picks)
-        assert self.stores[1].outbox.retry(keys, self.now) == self.model.retry(keys, self.now, OWN_WISH)
+        assert self.stores[1].deliveries.retry(keys, self.now) == self.model.retry(keys, self.now, OWN_WISH)
 
     @precondition(lambda self: self.model.lines)
     @rule(picks=PICKS)
     def drop(self, picks):
         keys = self.keys(picks)
-        assert self.stores[1].outbox.drop(keys, self.now) == self.model.drop(keys, self.now)
+        assert self.stores[1].deliveries.drop(keys, self.now) == self.model.drop(keys, self.now)
 
     @precondition(lambda self: any(line.state == "uncertain" for line in self.model.lines.values()))
     @rule(picks=PICKS)
     def arrived(self, picks):
         keys = self.keys(picks)
-        assert self.stores[1].outbox.arrived(keys, self.now) == self.model.arrived(keys)
+        assert self.stores[1].deliveries.arrived(keys, self.now) == self.model.arrived(keys)
 
     @precondition(lambda self: any(not spot.suspended for spot in self.model.spots.values()))
     @rule(pick=PICK, why=st.sampled_from([STOPPED, "blocked"]))
     def suspend(self, pick, why):
         spot = list(self.model.spots.values())[pick % len(self.model.spots)]
-        assert self.stores[0].outbox.suspend(spot.key, why, self.now) == (spot.suspended is None)
+        assert self.stores[0].deliveries.suspend(spot.key, why, self.now) == (spot.suspended is None)
         spot.suspended = spot.suspended or why
 
     @precondition(lambda self: any(spot.suspended for spot in self.model.spots.values()))
     @rule(pick=PICK)
     def revive(self, pick):
         spot = list(self.model.spots.values())[pick % len(self.model.spots)]
-        assert self.stores[0].outbox.revive(spot.key, self.now) == (spot.suspended is not None)
+        assert self.stores[0].deliveries.revive(spot.key, self.now) == (spot.suspended is not None)
         spot.suspended = None
 
     @precondition(lambda self: any(line.message for line in self.model.lines.values()))
@@ -232,7 +233,7 @@ class Outboxes(RuleBasedStateMachine):
 
     @invariant()
     def every_row_is_where_the_contract_says(self):
-        rows = self.stores[0].outbox.list_rows(states=(), keys=(), limit=1000)
+        rows = self.stores[0].deliveries.list_rows(states=(), keys=(), limit=1000)
         found = [(row.key, row.state, row.attempts, row.settled_at) for row in rows]
         lines = self.model.lines.values()
         assert found == [(line.key, line.state, line.attempts, line.settled_at) for line in lines]
@@ -242,13 +243,13 @@ class Outboxes(RuleBasedStateMachine):
 
     @invariant()
     def what_is_due_is_never_overlooked(self):
-        due, wanted = self.stores[1].outbox.next_due(), self.model.next_due()
+        due, wanted = self.stores[1].outbox.next_due(KINDS), self.model.next_due()
         assert wanted is None or (due is not None and due <= wanted)
         assert not self.model.unwritten or (due is not None and due <= self.latest)
 
     @invariant()
     def what_is_not_yet_in_rows_is_counted(self):
-        counted = self.stores[1].outbox.counts(self.now).deliveries
+        counted = self.stores[1].deliveries.counts(self.now).deliveries
         lines = [*self.model.lines.values(), *(line for part in self.model.unwritten for line in part)]
         assert {state: count for state, count in counted.items() if count} == Counter(
             line.state for line in lines
@@ -258,7 +259,7 @@ class Outboxes(RuleBasedStateMachine):
     def what_was_told_is_counted(self):
         for place in self.model.spots:
             assert self.stores[0].outbox.told_since(place, EVER) == self.model.told(place)
-            unnamed = [key for key, _ in self.stores[0].outbox.unnamed(place)]
+            unnamed = [key for key, _ in self.stores[0].deliveries.unnamed(place)]
             assert unnamed == self.model.unnamed(place)
 
     def everything_ends_in_bounded_time(self):
@@ -267,18 +268,18 @@ class Outboxes(RuleBasedStateMachine):
             assert self.stores[0].outbox.write_out()
         assert not self.stores[0].outbox.write_out()
         for spot in self.model.spots.values():
-            self.stores[0].outbox.revive(spot.key, self.now)
+            self.stores[0].deliveries.revive(spot.key, self.now)
             spot.suspended = None
         for _ in range(len(self.model.lines) + 2):
             self.now += 60 * MINUTE
-            self.expire(0, HARMLESS_TWICE)
+            self.expire(0, HARMLESS)
             self.held.clear()
-            self.claim(0, few=False, kinds=CHANNEL_KINDS)
+            self.claim(0, few=False, kinds=CHANNELS)
             for one in self.held:
                 sent = tuple(row.key for row in one[0].rows)
                 self.settle(0, 0, one, state="sent", sent=sent, receipt=receipt())
         assert not [line for line in self.model.lines.values() if line.is_open]
-        assert self.stores[0].outbox.next_due() is None
+        assert self.stores[0].outbox.next_due(KINDS) is None
         self.every_row_is_where_the_contract_says()
 
 

@@ -55,7 +55,7 @@ def together(count: int, work: Callable[[int], object]) -> list[object]:
 
 def test_machines_that_all_start_at_once_make_one_schema(database: Database):
     together(6, lambda _: database.open().close())
-    assert database.open().outbox.counts(NOW).papers == 0
+    assert database.open().deliveries.counts(NOW).papers == 0
 
 
 def test_a_digest_that_several_machines_see_is_stored_and_told_once(database: Database):
@@ -70,7 +70,7 @@ def test_a_digest_that_several_machines_see_is_stored_and_told_once(database: Da
         return Ingest(intake, press.read, press.peek_date).take_in(files, audience, NOW).digests
 
     taken = together(4, take_in)
-    counts = stores[0].outbox.counts(NOW)
+    counts = stores[0].deliveries.counts(NOW)
     assert sum(taken) == counts.digests == 5
     assert (counts.papers, counts.notices) == (6, 6)
     assert counts.deliveries["pending"] == 6
@@ -104,7 +104,7 @@ def test_machines_never_claim_the_same_place_and_settle_all(database: Database):
 
     sent = [key for keys in together(4, work) for key in keys]  # type: ignore[attr-defined]
     assert len(sent) == len(set(sent)) == 120
-    counts = stores[0].outbox.counts(NOW).deliveries
+    counts = stores[0].deliveries.counts(NOW).deliveries
     assert (counts["sent"], counts["merged"], counts["pending"]) == (60, 60, 0)
 
 

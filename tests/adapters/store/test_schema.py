@@ -20,7 +20,7 @@ from bot.adapters.store.engine import reading
 from bot.adapters.store.statements import driver
 from bot.adapters.store_version import HEAD
 from bot.pipeline.ports import Outcome
-from tests.adapters.store.conftest import LEASE, Database, Hand
+from tests.adapters.store.conftest import KINDS, LEASE, Database, Hand
 from tests.builders import NOW
 
 MIGRATIONS = Path(bot.adapters.store.__file__).parent / "migrations"
@@ -89,7 +89,7 @@ def test_the_newest_migration_is_the_version_we_write():
 
 def test_a_migrated_state_is_opened_as_it_is(migrated: Path):
     store = Store(f"sqlite:///{migrated}")
-    assert store.outbox.counts(NOW).papers == 0
+    assert store.deliveries.counts(NOW).papers == 0
     store.close()
 
 
@@ -110,12 +110,12 @@ def test_what_happens_all_day_long_scans_no_table(hand: Hand, store: Store):
     claims = hand.claim(limit=100)
     ends = [Outcome(claim=claim, state="sent", sent=(claim.rows[0].key,)) for claim in claims[3:]]
     store.outbox.settle(ends, NOW)
-    store.outbox.next_due()
+    store.outbox.next_due(KINDS)
     store.outbox.expire(NOW + 2 * LEASE)
-    store.outbox.told_since("telegram:1", NOW)
-    store.outbox.unnamed("telegram:1")
-    store.outbox.alert_on("telegram:1", claims[0].rows[0].paper)
-    store.outbox.rows_of(claims[0].batch)
+    store.deliveries.alerted_since("telegram:1", NOW)
+    store.deliveries.unnamed("telegram:1")
+    store.deliveries.alert_on("telegram:1", claims[0].rows[0].paper)
+    store.deliveries.rows_of(claims[0].message)
     store.shelf.newest(10)
     store.shelf.noted("alice", 10)
     store.shelf.notices_on("alice", [claims[0].rows[0].paper])

@@ -123,5 +123,5 @@ def test_digests_papers_questions_and_files_are_counted(hand: Hand, store: Store
             changed=True,
         )
         tx.save_digests([TakenDigest(name="a.md", sha256="aa", digest=a_digest(1, 2))], NOW)
-    counts = store.outbox.counts(NOW)
+    counts = store.deliveries.counts(NOW)
     assert (counts.digests, counts.entries, counts.papers, counts.quizzes) == (1, 2, 1, 3)

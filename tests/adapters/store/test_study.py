@@ -123,7 +123,7 @@ def test_a_poll_whose_answer_was_never_seen_is_recognised_by_its_question(room: 
     room.told(poll)
     room.count()
     assert right_and_judged(room) == (1, 1)
-    (row,) = room.store.outbox.list_rows(states=("sent",), keys=(), limit=5)
+    (row,) = room.store.deliveries.list_rows(states=("sent",), keys=(), limit=5)
     assert row.kind == "quiz"
 
 
@@ -261,7 +261,7 @@ def test_a_person_is_forgotten_whole_and_nobody_else(room: Classroom) -> None:
     room.count()
     assert room.practice.plan_due(NOW + timedelta(days=1)) == 1
     assert room.desk.forget(7, room.now) == 1
-    assert room.store.outbox.list_rows(states=("pending", "held"), keys=(), limit=9) == ()
+    assert room.store.deliveries.list_rows(states=("pending", "held"), keys=(), limit=9) == ()
     assert right_and_judged(room) == (0, 0)
     assert room.store.study.names([7, 77]) == {77: "Person 77"}
     with room.store.study.transaction() as tx:
@@ -321,7 +321,7 @@ def test_repeats_keep_the_persons_hours(database: Database) -> None:
     room.answer(poll, 7, right=False)
     room.count()
     room.practice.plan_due(NOW + timedelta(hours=8))  # past midnight in Tokyo
-    (row,) = room.store.outbox.list_rows(states=("held",), keys=(), limit=5)
+    (row,) = room.store.deliveries.list_rows(states=("held",), keys=(), limit=5)
     assert row.due_at.isoformat() == "2026-09-18T23:00:00+00:00"
 
 
@@ -348,7 +348,7 @@ def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Class
 def test_quiz_tells_who_is_not_subscribed_or_said_stop(room: Classroom) -> None:
     room.ask(a_quizzed_paper(1, ONE))
     assert room.practice.give(("-5", "@nobody"), 7, room.now) == "unsubscribed"
-    room.store.outbox.suspend("telegram:7", "stopped in the chat", room.now)
+    room.store.deliveries.suspend("telegram:7", "stopped in the chat", room.now)
     assert room.practice.give(("7",), 7, room.now) == "stopped"
 
 

@@ -16,13 +16,13 @@ def test_an_old_message_is_forgotten_and_its_papers_are_still_told_once(hand: Ha
     claim = hand.one()
     hand.settle(claim)
     assert thin(store.upkeep, MUCH_LATER) == 1
-    assert store.outbox.rows_of(claim.batch) is None
-    assert [(row.state, row.batch, row.settled_at) for row in hand.rows()] == [
+    assert store.deliveries.rows_of(claim.message) is None
+    assert [(row.state, row.message, row.settled_at) for row in hand.rows()] == [
         ("sent", None, NOW),
         ("merged", None, NOW),
     ]
     assert hand.plan(a_delivery(1), a_delivery(2)) == 0
-    found = store.outbox.alert_on("telegram:1001", a_paper(1).id)
+    found = store.deliveries.alert_on("telegram:1001", a_paper(1).id)
     assert found is not None
     assert (found.state, found.receipt) == ("sent", None)
 
@@ -32,7 +32,7 @@ def test_a_message_of_late_is_kept(hand: Hand, store: Store):
     claim = hand.one()
     hand.settle(claim)
     assert thin(store.upkeep, NOW + MESSAGES_KEPT) == 0
-    assert store.outbox.rows_of(claim.batch)
+    assert store.deliveries.rows_of(claim.message)
 
 
 def test_what_needs_a_look_is_kept_whole_however_old(hand: Hand, store: Store):
@@ -41,7 +41,7 @@ def test_what_needs_a_look_is_kept_whole_however_old(hand: Hand, store: Store):
         hand.settle(hand.one(), state, error="why")
     assert thin(store.upkeep, MUCH_LATER) == 0
     assert {row.error for row in hand.rows()} == {"why"}
-    assert all(row.batch for row in hand.rows())
+    assert all(row.message for row in hand.rows())
 
 
 def test_what_the_limit_kept_out_stays_until_it_was_named(hand: Hand, store: Store):
@@ -49,7 +49,7 @@ def test_what_the_limit_kept_out_stays_until_it_was_named(hand: Hand, store: Sto
     claim = hand.one()
     hand.settle(claim, "merged", limited=(claim.rows[0].key,))
     assert thin(store.upkeep, MUCH_LATER) == 0
-    assert [paper for _, paper in store.outbox.unnamed("telegram:1001")] == [a_paper(1).id]
+    assert [paper for _, paper in store.deliveries.unnamed("telegram:1001")] == [a_paper(1).id]
 
 
 def test_many_old_messages_go_in_several_steps(hand: Hand, store: Store):

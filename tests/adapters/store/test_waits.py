@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.adapters.store import Store
-from tests.adapters.store.conftest import Hand
+from tests.adapters.store.conftest import KINDS, Hand
 from tests.builders import NOW
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -16,10 +16,10 @@ def test_a_place_that_kept_a_seconds_pace_waits_no_hour_when_the_clock_is_set_ba
     hand.alerts(1)
     hand.settle(hand.one(), wait_until=NOW + SECOND)
     hand.alerts(2, due_at=BACK)
-    assert store.outbox.next_due() == NOW + SECOND
+    assert store.outbox.next_due(KINDS) == NOW + SECOND
     assert store.waits.cut_waits(BACK, MINUTE) == 1
     assert store.waits.cut_waits(BACK, MINUTE) == 0
-    assert store.outbox.next_due() == BACK + MINUTE
+    assert store.outbox.next_due(KINDS) == BACK + MINUTE
     assert hand.claim(BACK) == ()
     assert len(hand.claim(BACK + MINUTE)) == 1
 

@@ -1,4 +1,4 @@
-"""Incidents and the bulletins on them, as the operator sees them."""
+"""Incidents and the alarms on them, as the operator sees them."""
 
 import tempfile
 from datetime import timedelta
@@ -10,23 +10,20 @@ from bot.adapters.clock import SystemClock
 from bot.adapters.store import Store
 from bot.app.config.settings import load_settings
 from bot.app.life import heartbeat
-from bot.domain.alarms import Incident
+from bot.domain.incidents import Incident
 from bot.pipeline.ports import Outcome
-from bot.pipeline.ports.alarms import BulletinEnd
 from tests.app.cli.conftest import Paperboy
-from tests.builders import a_bulletin, a_delivery, a_paper
+from tests.builders import a_delivery, a_paper, an_alarm
 
 
 def a_state(home: Path, state: str) -> None:
-    """A state with a bulletin that ended so just now."""
+    """A state with an alarm that ended so just now."""
     store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
     with store.incidents.change() as tx:
-        tx.plan_bulletins([a_bulletin()])
-    (claimed,) = store.bulletins.claim_bulletins(
-        now, lease=timedelta(minutes=5), limit=1, kinds=("telegram",)
-    )
-    end = BulletinEnd(claimed=claimed, state=state, error="timeout")  # type: ignore[arg-type]
-    store.bulletins.settle_bulletins([end], now)
+        tx.plan([an_alarm()], now)
+    (claim,) = store.outbox.claim(now, lease=timedelta(minutes=5), limit=1, kinds=("telegram",))
+    outcome = Outcome(claim=claim, state=state, error="timeout")  # type: ignore[arg-type]
+    store.outbox.settle([outcome], now)
     store.close()
 
 

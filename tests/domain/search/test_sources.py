@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot.domain.search.checkup import Finding
+from bot.domain.incidents import Finding
 from bot.domain.search.sources import SourceDay, source_findings
 
 MONDAY = date(2025, 9, 1)

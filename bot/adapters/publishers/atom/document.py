@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from bot.adapters.presentation import ShownPaper, paper_url, shown, shown_paper, web_link
 from bot.adapters.wording import wording
-from bot.domain.delivery import Item
 from bot.domain.feeds import Feed, FeedEntry
+from bot.domain.message import Item
 
 if TYPE_CHECKING:
     import jinja2

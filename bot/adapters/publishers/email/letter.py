@@ -8,7 +8,7 @@ from bot.adapters.presentation import ShownPaper, cut, paper_url, shown, shown_p
 from bot.adapters.publishers.email.questions import ShownQuestion, shown_questions
 from bot.adapters.publishers.email.settings import EmailSettings
 from bot.adapters.wording import Wording, wording
-from bot.domain.delivery import Parcel
+from bot.domain.message import OutgoingMessage
 
 _TEXT_LIMIT = 4_000
 _SUBJECT_TITLE = 72
@@ -69,7 +69,7 @@ class Letter:
         )
 
 
-def letter_for(parcel: Parcel, settings: EmailSettings) -> Letter:
+def letter_for(parcel: OutgoingMessage, settings: EmailSettings) -> Letter:
     """The letter for that parcel, with every paper as a story."""
     words = wording(parcel.language)
     site_url = settings.site_url.rstrip("/")
@@ -100,7 +100,11 @@ def letter_for(parcel: Parcel, settings: EmailSettings) -> Letter:
 
 
 def _stories(
-    parcel: Parcel, papers: tuple[ShownPaper, ...], site_url: str, words: Wording, min_confidence: float
+    parcel: OutgoingMessage,
+    papers: tuple[ShownPaper, ...],
+    site_url: str,
+    words: Wording,
+    min_confidence: float,
 ) -> tuple[Story, ...]:
     stories: list[Story] = []
     number = 1

@@ -13,6 +13,8 @@ _MAY_PASS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
 class MaildirTransport:
     """Delivers into `new/`; a mail of the same name takes the place of the one before instead of standing beside it."""
 
+    at_once: int | None = None
+
     def __init__(self, path: Path) -> None:
         self._path = path
 

@@ -7,8 +7,7 @@ from string import ascii_uppercase
 from bot.adapters.presentation import shown
 from bot.adapters.wording import Wording
 from bot.domain.papers import Question
-from bot.domain.quizzes.parts import shuffle_seed
-from bot.domain.quizzes.repair import clean, poll_of
+from bot.domain.quizzes.repair import clean, poll_of, shuffle_seed
 
 _QUESTION, _OPTION = 1_000, 400
 

@@ -43,6 +43,7 @@ class SmtpTransport:
         self._tls = tls
         self._timeout = timeout.total_seconds()
         self._give_up = give_up.total_seconds()
+        self.at_once: int | None = connections
         self._slots = asyncio.Semaphore(connections)
         self._idle: list[tuple[Dialogue, float]] = []
         self._said_plain = False

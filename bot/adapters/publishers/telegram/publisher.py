@@ -10,17 +10,15 @@ from datetime import timedelta
 from typing import TypeVar
 
 from bot.adapters.botapi.addresses import Place, parse_place
-from bot.adapters.botapi.alerts import render_alert
-from bot.adapters.botapi.bulletins import render_bulletin
+from bot.adapters.botapi.alerts import render_alarm, render_alert
 from bot.adapters.botapi.client import DEFAULT_API_URL, BotClient, SentPoll
 from bot.adapters.botapi.messages import Message
 from bot.adapters.botapi.outcomes import NamesNeeded, NotModified, TopicGone
 from bot.adapters.publishers.telegram.quiz import quiz_poll
-from bot.domain.bulletins import Bulletin
-from bot.domain.delivery import Parcel, Receipt
+from bot.domain.channels import Capabilities, ChannelKind, Limit, Limits
 from bot.domain.errors import DeliveryError, NotSent, OutcomeUnknown, Refused, TryLater
+from bot.domain.message import OutgoingMessage, Receipt
 from bot.domain.quizzes.repair import Poll
-from bot.domain.subscriptions import ChannelKind
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +27,32 @@ _BETWEEN = timedelta(seconds=1, milliseconds=2)
 """From the answer to a message to the poll behind it: one chat takes one message a second."""
 
 
+_MARGIN = timedelta(milliseconds=2)
+OVERALL = Limit(most=30, span=timedelta(seconds=1) + _MARGIN)
+PRIVATE = Limit(most=1, span=timedelta(seconds=1) + _MARGIN)
+GROUP = Limit(most=20, span=timedelta(minutes=1) + _MARGIN)
+"""Telegram's rate limits over all chats, in a private one, and in a group or channel."""
+
+
+def _limit(address: str) -> Limit:
+    return PRIVATE if address.isdigit() else GROUP
+
+
+def _bucket(address: str) -> str:
+    """The chat: its topics share one rate limit."""
+    return address.partition("/")[0]
+
+
 class TelegramPublisher:
     """Sends alerts as messages, questions as polls, and edits earlier alerts."""
 
     kind: ChannelKind = "telegram"
+    capabilities: Capabilities = Capabilities(
+        polls=True,
+        edits=True,
+        noun="Telegram messages",
+        limits=Limits(overall=OVERALL, of=_limit, bucket=_bucket),
+    )
 
     def __init__(
         self,
@@ -47,7 +67,7 @@ class TelegramPublisher:
         self._anonymous_only: set[int | str] = set()
         self._flooded: set[str] = set()
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, parcel: OutgoingMessage) -> Receipt:
         """The message's id (and the poll's, with the order of its options), once Telegram has it; raises a DeliveryError."""
         place = parse_place(parcel.target.address)
         try:
@@ -57,18 +77,12 @@ class TelegramPublisher:
         self._flooded.clear()
         return receipt
 
-    async def tell(self, bulletin: Bulletin) -> Receipt:
-        """The message's id, once Telegram has the bulletin; raises a DeliveryError."""
-        place, message = parse_place(bulletin.target.address), render_bulletin(bulletin)
-        sent, astray = await self._in_topic(place, lambda where: self._client.send(where, message))
-        return Receipt(message=str(sent), astray=astray)
-
     async def close(self) -> None:
         await self._client.close()
 
-    async def _sent(self, parcel: Parcel, place: Place) -> Receipt:
+    async def _sent(self, parcel: OutgoingMessage, place: Place) -> Receipt:
         match parcel.kind:
-            case "alert":
+            case "alert" | "alarm":
                 message = _rendered(parcel)
                 sent, astray = await self._in_topic(place, lambda where: self._client.send(where, message))
                 return Receipt(message=str(sent), astray=astray)
@@ -77,7 +91,7 @@ class TelegramPublisher:
             case "edit":
                 return await self._edit(parcel, place)
 
-    async def _ask(self, parcel: Parcel, place: Place) -> Receipt:
+    async def _ask(self, parcel: OutgoingMessage, place: Place) -> Receipt:
         poll = quiz_poll(parcel, min_confidence=self._min_confidence)
         reply_to = _message_id(parcel.reply_to)
         if poll.preface is None:
@@ -125,10 +139,10 @@ class TelegramPublisher:
             self._anonymous_only.add(place.chat)
         return await self._in_topic(place, send)
 
-    async def _edit(self, parcel: Parcel, place: Place) -> Receipt:
+    async def _edit(self, parcel: OutgoingMessage, place: Place) -> Receipt:
         message_id = _message_id(parcel.replaces)
         if parcel.replaces is None or message_id is None:
-            raise Refused(f"{parcel.batch}: there is no message to edit")
+            raise Refused(f"{parcel.id}: there is no message to edit")
         try:
             await self._client.edit(place, message_id, _rendered(parcel))
         except NotModified:
@@ -148,7 +162,7 @@ class TelegramPublisher:
         log.warning("telegram.topic_gone", extra={"chat": place.chat, "topic": place.topic, "error": why})
         return await send(replace(place, topic=None)), why
 
-    def _paused(self, parcel: Parcel, error: TryLater) -> TryLater:
+    def _paused(self, parcel: OutgoingMessage, error: TryLater) -> TryLater:
         """The pause, for the whole channel once a second chat is told to wait with no success in between."""
         if error.wait is None or error.scope == "channel":
             return error
@@ -157,10 +171,12 @@ class TelegramPublisher:
         return TryLater(str(error), wait=error.wait, scope="channel" if several else "target")
 
 
-def _rendered(parcel: Parcel) -> Message:
+def _rendered(parcel: OutgoingMessage) -> Message:
+    if parcel.alarm is not None:
+        return render_alarm(parcel.alarm)
     message = render_alert(parcel)
     if message is None:
-        raise Refused(f"{parcel.batch}: an alert without papers")
+        raise Refused(f"{parcel.id}: an alert without papers")
     return message
 
 

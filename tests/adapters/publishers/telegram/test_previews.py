@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.publishers.telegram import Preview, PreviewPublisher, plain_preview, render_alert
-from bot.domain.delivery import Receipt
 from bot.domain.errors import TryLater
-from tests.builders import a_bulletin, a_parcel, a_question, a_reason, an_edition, an_item
+from bot.domain.message import Receipt
+from tests.builders import a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
 
 
 async def test_a_preview_is_kept_as_a_page_and_as_a_text(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_no_line_of_a_text_preview_is_too_wide_and_no_word_is_lost() -> None:
     assert "".join(title.split()) in "".join(text.replace("│", "").split())
 
 
-async def test_a_bulletin_is_kept_as_a_message(tmp_path: Path) -> None:
-    receipt = await PreviewPublisher(tmp_path).tell(a_bulletin())
+async def test_an_alarm_is_kept_as_a_message(tmp_path: Path) -> None:
+    receipt = await PreviewPublisher(tmp_path).send(an_alarm_message())
     (text,) = tmp_path.rglob("*.txt")
     assert "has fallen silent" in text.read_text()
-    assert receipt.message.startswith("preview-alarm")
+    assert receipt.message == f"preview-{an_alarm_message().id}"

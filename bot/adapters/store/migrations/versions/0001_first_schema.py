@@ -9,7 +9,7 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
-        "batches",
+        "messages",
         sa.Column(
             "number",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -21,41 +21,26 @@ def upgrade() -> None:
         sa.Column("subscriber", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("message", sa.Text(), nullable=True),
-        sa.Column("told", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("remote_id", sa.Text(), nullable=True),
+        sa.Column("papers", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_batches")),
-        sa.UniqueConstraint("id", name=op.f("uq_batches_id")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_messages")),
+        sa.UniqueConstraint("id", name=op.f("uq_messages_id")),
     )
     op.create_index(
-        "ix_batches_told",
-        "batches",
+        "ix_messages_went_out",
+        "messages",
         ["target", "settled_at"],
         unique=False,
         sqlite_where=sa.text("settled_at IS NOT NULL"),
         postgresql_where=sa.text("settled_at IS NOT NULL"),
     )
     op.create_table(
-        "bulletins",
-        sa.Column(
-            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        "alarms",
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("due_at", sa.BigInteger(), nullable=False),
-        sa.Column("lease_until", sa.BigInteger(), nullable=True),
-        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("settled_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_bulletins")),
-        sa.UniqueConstraint("key", name=op.f("uq_bulletins_key")),
-        sqlite_autoincrement=True,
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_alarms")),
     )
     op.create_table(
         "cards",
@@ -80,8 +65,8 @@ def upgrade() -> None:
         sa.Column("state", sa.SmallInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("batch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("place", sa.SmallInteger(), nullable=True),
+        sa.Column("message", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("rank", sa.SmallInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
@@ -97,12 +82,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN (4, 5)"),
     )
     op.create_index(
-        "ix_deliveries_batch",
+        "ix_deliveries_message",
         "deliveries",
-        ["batch"],
+        ["message"],
         unique=False,
-        sqlite_where=sa.text("batch IS NOT NULL"),
-        postgresql_where=sa.text("batch IS NOT NULL"),
+        sqlite_where=sa.text("message IS NOT NULL"),
+        postgresql_where=sa.text("message IS NOT NULL"),
     )
     op.create_index(
         "ix_deliveries_limited",
@@ -197,7 +182,7 @@ def upgrade() -> None:
     op.create_table(
         "polls",
         sa.Column("poll", sa.Text(), nullable=False),
-        sa.Column("batch", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("paper", sa.Text(), nullable=False),
         sa.Column("option_order", sa.Text(), nullable=False),

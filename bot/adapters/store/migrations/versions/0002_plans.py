@@ -12,7 +12,9 @@ revision = "0002"
 down_revision = "0001"
 
 _ROW = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-_KEPT = "seq, target, subscriber, kind, paper, part, state, due_at, attempts, batch, place, error, settled_at"
+_KEPT = (
+    "seq, target, subscriber, kind, paper, part, state, due_at, attempts, message, rank, error, settled_at"
+)
 _TOGETHER = 10_000
 
 
@@ -112,7 +114,7 @@ def _change_deliveries() -> None:
 def _copy_deliveries() -> None:
     indices = {
         "ix_deliveries_attention": (["state"], "state IN (4, 5)"),
-        "ix_deliveries_batch": (["batch"], "batch IS NOT NULL"),
+        "ix_deliveries_message": (["message"], "message IS NOT NULL"),
         "ix_deliveries_limited": (["target", "seq"], "state = 7"),
         "ix_deliveries_open": (["target", "seq", "due_at"], "settled_at IS NULL"),
     }
@@ -130,8 +132,8 @@ def _copy_deliveries() -> None:
         sa.Column("state", sa.SmallInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("batch", _ROW, nullable=True),
-        sa.Column("place", sa.SmallInteger(), nullable=True),
+        sa.Column("message", _ROW, nullable=True),
+        sa.Column("rank", sa.SmallInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("plan", _ROW, nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),

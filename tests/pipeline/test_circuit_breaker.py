@@ -10,7 +10,8 @@ from bot.domain.errors import (
     StateError,
     StateLocked,
 )
-from bot.pipeline.dispatch import LEASE, Rules
+from bot.pipeline.dispatch import LEASE
+from bot.pipeline.send import SendRules
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import MINUTE, NO_GRACE, people, started, turns, until
@@ -72,7 +73,7 @@ async def test_what_has_no_answer_when_the_grace_is_over_is_uncertain(world: Mak
     assert made.rows("uncertain")[0].error == "cut off while paperboy stopped"
 
 
-@pytest.mark.parametrize("step", ["outbox.claim done", "outbox.unnamed", "feed"])
+@pytest.mark.parametrize("step", ["outbox.claim done", "deliveries.unnamed", "feed"])
 async def test_what_was_claimed_but_not_sent_when_the_grace_is_over_waits_on(world: MakeWorld, step: str):
     """The flush is cancelled while rows are claimed, while a message is packed, while a feed is written."""
     kind = "atom" if step == "feed" else "telegram"
@@ -85,7 +86,7 @@ async def test_what_was_claimed_but_not_sent_when_the_grace_is_over_waits_on(wor
             reached.set()
             go_on.wait(30)
 
-    made.outbox._hook = hold
+    made.outbox._hook = made.deliveries._hook = hold
     made.feed_files.before_write = lambda: hold("feed")
     work = asyncio.create_task(made.send())
     await until(reached.is_set)
@@ -96,7 +97,7 @@ async def test_what_was_claimed_but_not_sent_when_the_grace_is_over_waits_on(wor
         await work
     assert made.counts() == {"pending": 1}
     assert made.telegram.tried == []
-    made.outbox._hook = made.faults
+    made.outbox._hook = made.deliveries._hook = made.faults
     assert await made.send_all(days=1) == {"sent": 1}
 
 
@@ -156,12 +157,12 @@ async def test_a_state_that_fails_in_the_middle_loses_nothing_that_is_in_flight(
 async def test_a_channel_whose_stop_cannot_be_written_down_is_stopped_by_the_next_flush(world: MakeWorld):
     made = started(world)
     made.telegram.answer(ChannelDown("down"))
-    made.faults.at("outbox.stop_channel", StateLocked("held"))
+    made.faults.at("incidents.stop_channel", StateLocked("held"))
     made.read("a.md", a_digest(1))
     with pytest.raises(StateLocked):
         await made.send()
     assert await made.send() == {"pending": 1}
-    assert "telegram" in made.store.outbox.stopped_channels()
+    assert "telegram" in made.store.incidents.stopped_channels()
 
 
 async def test_leases_of_somebody_else_do_not_keep_us_busy(world: MakeWorld):
@@ -175,7 +176,7 @@ async def test_leases_of_somebody_else_do_not_keep_us_busy(world: MakeWorld):
     made.clock.advance(2 * LEASE)  # our own lease ends while we wait
     made.faults.steps.clear()
     await asyncio.sleep(0.12)
-    assert made.faults.steps.count("outbox.stopped_channels") <= 5
+    assert made.faults.steps.count("incidents.stopped_channels") <= 5
     gate.set()
     await work
     assert made.counts() == {"sent": 2}
@@ -199,7 +200,7 @@ async def test_what_another_machine_left_behind_is_uncertain_while_a_long_flush_
 
 
 async def test_a_clock_that_jumps_while_a_message_is_on_its_way_sends_it_no_second_time(world: MakeWorld):
-    made = started(world, rules=Rules(resend_uncertain=frozenset({"telegram"})))
+    made = started(world, rules=SendRules(resend_uncertain=frozenset({"telegram"})))
     gate = asyncio.Event()
     made.telegram.answer(gate)
     made.read("a.md", a_digest(1))
@@ -236,10 +237,10 @@ async def test_a_fault_of_ours_with_a_stop_keeps_no_end_from_being_written_down(
 ):
     made = started(world)
     made.telegram.answer(ChannelDown("down"))
-    made.faults.at("outbox.stop_channel", ZeroDivisionError("ours"))
+    made.faults.at("incidents.stop_channel", ZeroDivisionError("ours"))
     made.read("a.md", a_digest(1))
     assert await made.send() == {"pending": 1, "sent": 1}
-    assert "channel.mind_failed" in caplog.text
+    assert "channel.record_failed" in caplog.text
 
 
 async def test_what_went_out_before_a_stop_that_cannot_be_written_down_is_settled(world: MakeWorld):
@@ -247,7 +248,7 @@ async def test_what_went_out_before_a_stop_that_cannot_be_written_down_is_settle
     first, second = asyncio.Event(), asyncio.Event()
     made.telegram.answer(first, to="1")
     made.telegram.answer(second, ChannelDown("down"), to="2")
-    made.faults.at("outbox.stop_channel", StateLocked("held"))
+    made.faults.at("incidents.stop_channel", StateLocked("held"))
     made.read("a.md", a_digest(1))
     work = asyncio.create_task(made.send())
     await until(lambda: made.telegram.at_once == 2)
@@ -266,27 +267,3 @@ async def test_a_state_that_fails_inside_a_publisher_is_no_reason_to_send_again(
     made.read("a.md", a_digest(1))
     assert await made.send() == {"uncertain": 1}
     assert len(made.telegram.tried) == 1
-
-
-async def test_bulletins_that_were_claimed_when_the_grace_was_over_wait_on(world: MakeWorld):
-    alice = a_subscriber("alice", a_channel(address="1"))
-    made = started(world, alice, rules=NO_GRACE, alarms_to=["alice"])
-    made.alarms.channel_fails("email", "554 policy", NOW)
-    reached, go_on = threading.Event(), threading.Event()
-
-    def hold(here: str) -> None:
-        if here == "bulletins.claim_bulletins done":
-            reached.set()
-            go_on.wait(30)
-
-    made.dispatcher.herald._bulletins._hook = hold
-    work = asyncio.create_task(made.dispatcher.herald.flush())
-    await until(reached.is_set)
-    work.cancel()
-    await turns()
-    go_on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await work
-    assert made.telegram.told == []
-    made.dispatcher.herald._bulletins._hook = made.faults
-    assert await made.dispatcher.herald.flush() == {"sent": 1}

@@ -1,98 +1,119 @@
-"""Parcels: claimed rows become what a publisher needs to send one message."""
+"""Composing: claimed deliveries become one message, from the state as it is now."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Literal
 
-from bot.domain.delivery import Item, Parcel
+from bot.domain.channels import CapabilitiesOf
+from bot.domain.delivery import ONE_QUESTION, is_again, question_of_part, repeats
+from bot.domain.message import Item, OutgoingMessage
 from bot.domain.notices import relevance
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.guessing import pick_one
-from bot.domain.quizzes.parts import is_again, question_of_part, repeats
-from bot.domain.routing import ONE_QUESTION
 from bot.domain.subscriptions import Quizzes, Subscriber
-from bot.pipeline.ports import Claim, ClaimedRow, Outbox, Shelf, Tokens
+from bot.pipeline.ports import Claim, ClaimedRow, DeliveryStore, Shelf, Tokens
 from bot.pipeline.roster import Roster
 
 _NAMED = 10
-"""How many titles of what the daily limit kept out are named."""
+"""So many titles of what the daily limit kept out are named."""
 
 AnswerQuiz = Callable[[Paper, str], tuple[Question, ...]]
 """A paper's quiz in a language, with answers worked out where the digest gives none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Packed:
-    """A parcel and the claim's rows behind it, best first; no parcel where nothing is to be sent.
+class BuiltMessage:
+    """A message, and the claim's rows behind it, best first.
 
-    `limited` are rows over the daily limit, `named` those of earlier days that this one names. Where there
-    is nothing to send, `note` says why, and rows that are not limited take `state`.
+    `limited` are rows over the daily limit, `named` those of earlier days that this one names.
     """
 
-    parcel: Parcel | None
-    state: Literal["merged", "dead"] = "merged"
-    sent: tuple[str, ...] = ()
+    message: OutgoingMessage
+    sent: tuple[str, ...]
     limited: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
-    note: str | None = None
 
 
-class Packer:
-    """Packs what was claimed from the state as it is now."""
+class NothingToSend(Exception):
+    """A claim gives no message: `limited` rows are over the daily limit, the others take `state`."""
 
     def __init__(
-        self, outbox: Outbox, shelf: Shelf, tokens: Tokens, roster: Roster, answer_quiz: AnswerQuiz
+        self, why: str, *, state: Literal["merged", "dead"] = "merged", limited: tuple[str, ...] = ()
     ) -> None:
-        self._outbox = outbox
+        super().__init__(why)
+        self.why = why
+        self.state = state
+        self.limited = limited
+
+
+class MessageBuilder:
+    """Builds the message of a claim."""
+
+    def __init__(
+        self,
+        deliveries: DeliveryStore,
+        shelf: Shelf,
+        tokens: Tokens,
+        roster: Roster,
+        answer_quiz: AnswerQuiz,
+        capabilities: CapabilitiesOf,
+    ) -> None:
+        self._deliveries = deliveries
         self._shelf = shelf
         self._tokens = tokens
         self._roster = roster
         self._answer_quiz = answer_quiz
+        self._capabilities = capabilities
 
-    def pack(self, claim: Claim, now: datetime) -> Packed:
-        """What is to be sent for this claim."""
+    def build(self, claim: Claim, now: datetime) -> BuiltMessage:
+        """The message for this claim; raises NothingToSend where there is none."""
         subscriber = self._recipient(claim)
         if subscriber is None:
-            return Packed(parcel=None, note="no longer subscribed")
+            raise NothingToSend("no longer subscribed")
+        if self._capabilities[claim.target.kind].is_document:
+            message = self._message(claim, subscriber, ())
+            return BuiltMessage(message=message, sent=tuple(row.key for row in claim.rows))
         match claim.kind:
             case "alert":
                 return self._alert(claim, subscriber, now)
             case "quiz":
                 return self._quiz(claim, subscriber)
-            case _:
+            case "edit":
                 return self._edit(claim, subscriber)
+            case "alarm":
+                return self._alarm(claim, subscriber)
 
     def _recipient(self, claim: Claim) -> Subscriber | None:
-        """Who the message is for: the one it was planned for, or else somebody with whom they shared the place."""
+        """The subscriber whom the message is for: the one it was planned for, or else one who shares the target."""
         planned_for = self._roster.subscriber(claim.subscriber)
-        if planned_for is not None and _has_place(planned_for, claim):
+        if planned_for is not None and _has_target(planned_for, claim):
             return planned_for
         papers = [row.paper for row in claim.rows]
         return next(
             (
-                one
-                for one in self._roster.audience.subscribers.values()
-                if _has_place(one, claim) and self._shelf.notices_on(one.id, papers)
+                subscriber
+                for subscriber in self._roster.audience.subscribers.values()
+                if _has_target(subscriber, claim) and self._shelf.notices_on(subscriber.id, papers)
             ),
             None,
         )
 
-    def shown_again(self, claim: Claim, subscriber: Subscriber) -> Parcel:
+    def shown_again(self, claim: Claim, subscriber: Subscriber) -> OutgoingMessage:
         """The message of a claim that went out, with its papers as they are now, in the order shown."""
-        return self._parcel(claim, subscriber, self._items(claim.rows, claim, subscriber))
+        return self._message(claim, subscriber, self._items(claim.rows, claim, subscriber))
 
-    def _alert(self, claim: Claim, subscriber: Subscriber, now: datetime) -> Packed:
+    def _alert(self, claim: Claim, subscriber: Subscriber, now: datetime) -> BuiltMessage:
         items = self._items(claim.rows, claim, subscriber)
         ranked = self._ranked(claim.rows, items, subscriber)
         allowed = self._allowed(claim, subscriber, now)
         shown, kept_out = ranked[:allowed], ranked[allowed:]
         limited = tuple(row.key for row, _ in kept_out)
         if not shown:
-            return Packed(parcel=None, limited=limited, note="over the daily limit")
-        earlier = self._outbox.unnamed(claim.key)
+            raise NothingToSend("over the daily limit", limited=limited)
+        earlier = self._deliveries.unnamed(claim.key)
         known = self._shelf.stored(paper for _, paper in earlier) if earlier else {}
-        parcel = self._parcel(
+        message = self._message(
             claim,
             subscriber,
             tuple(item for _, item in shown),
@@ -101,8 +122,8 @@ class Packer:
                 *(known[paper].paper for _, paper in earlier),
             ),
         )
-        return Packed(
-            parcel=parcel,
+        return BuiltMessage(
+            message=message,
             sent=tuple(row.key for row, _ in shown),
             limited=limited,
             named=tuple(key for key, _ in earlier),
@@ -116,71 +137,78 @@ class Packer:
         if len(both) <= 1:
             return both
         rarity = self._shelf.rarity(subscriber.id)
-        return sorted(both, key=lambda one: -relevance(one[1].reasons, one[1].paper, rarity))
+        return sorted(both, key=lambda pair: -relevance(pair[1].reasons, pair[1].paper, rarity))
 
     def _allowed(self, claim: Claim, subscriber: Subscriber, now: datetime) -> int:
         if subscriber.daily_limit is None:
             return len(claim.rows)
         today = datetime.combine(now.astimezone(subscriber.timezone), time(), subscriber.timezone)
-        return max(subscriber.daily_limit - self._outbox.told_since(claim.key, today), 0)
+        return max(subscriber.daily_limit - self._deliveries.alerted_since(claim.key, today), 0)
 
-    def _quiz(self, claim: Claim, subscriber: Subscriber) -> Packed:
+    def _quiz(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
         (row,) = claim.rows
         items = self._items(claim.rows, claim, subscriber)
         question = self._question(items[0].paper, subscriber.language, row.part)
         if question is None:
-            return Packed(parcel=None, note="replaced by a corrected question")
-        alert = self._outbox.alert_on(claim.key, row.paper)
+            raise NothingToSend("replaced by a corrected question")
+        alert = self._deliveries.alert_on(claim.key, row.paper)
         if is_again(row.part):  # it was answered before, whatever became of the alert
             reply_to = alert.receipt if alert else None
-            parcel = self._parcel(
+            message = self._message(
                 claim, subscriber, items, question=question, repeat=repeats(row.part), reply_to=reply_to
             )
-            return Packed(parcel=parcel, sent=(row.key,))
+            return BuiltMessage(message=message, sent=(row.key,))
         if alert and alert.state == "limited":
-            return Packed(parcel=None, limited=(row.key,), note="its paper went over the daily limit")
+            raise NothingToSend("its paper went over the daily limit", limited=(row.key,))
         if alert and alert.state == "dead":
-            return Packed(parcel=None, state="dead", note="the alert that it belongs to is a dead letter")
-        parcel = self._parcel(
+            raise NothingToSend("the alert that it belongs to is a dead letter", state="dead")
+        message = self._message(
             claim, subscriber, items, question=question, reply_to=alert.receipt if alert else None
         )
-        return Packed(parcel=parcel, sent=(row.key,))
+        return BuiltMessage(message=message, sent=(row.key,))
 
     def _question(self, paper: Paper, language: str, part: str) -> Question | None:
         quiz = self._answer_quiz(paper, language)
         if part == ONE_QUESTION:
             return pick_one(quiz)
-        found = question_of_part(quiz, part)
-        if found is not None or not is_again(part):
-            return found
-        others = (one.language for one in paper.editions if one.language != language)
-        answered = (self._answer_quiz(paper, other) for other in others)
-        return next(filter(None, (question_of_part(other, part) for other in answered)), None)
+        question = question_of_part(quiz, part)
+        if question is not None or not is_again(part):
+            return question
+        others = (edition.language for edition in paper.editions if edition.language != language)
+        quizzes = (self._answer_quiz(paper, other) for other in others)
+        return next(filter(None, (question_of_part(other, part) for other in quizzes)), None)
 
-    def _edit(self, claim: Claim, subscriber: Subscriber) -> Packed:
+    def _alarm(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
         (row,) = claim.rows
-        alert = self._outbox.alert_on(claim.key, row.paper)
-        found = self._outbox.rows_of(alert.batch) if alert and alert.batch and alert.receipt else None
-        if not alert or not found:
-            return Packed(parcel=None, note="there is no message to edit")
-        original, _ = found
-        shown = [one for one in original.rows if one.shown]
-        left_out = [one.paper for one in original.rows if not one.shown]
+        text = self._deliveries.alarm_text(row.key)
+        message = self._message(claim, subscriber, (), alarm=text)
+        return BuiltMessage(message=message, sent=(row.key,))
+
+    def _edit(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
+        (row,) = claim.rows
+        alert = self._deliveries.alert_on(claim.key, row.paper)
+        shown = self._deliveries.rows_of(alert.message) if alert and alert.message and alert.receipt else None
+        if not alert or not shown:
+            raise NothingToSend("there is no message to edit")
+        original, _ = shown
+        left_out = [other.paper for other in original.rows if not other.shown]
         known = self._shelf.stored(left_out)
-        parcel = self._parcel(
+        message = self._message(
             claim,
             subscriber,
-            self._items(shown, claim, subscriber),
+            self._items([other for other in original.rows if other.shown], claim, subscriber),
             left_out=tuple(known[paper].paper for paper in left_out),
             replaces=alert.receipt,
-            batch=original.batch,
+            name=original.message,
         )
-        return Packed(parcel=parcel, sent=(row.key,))
+        return BuiltMessage(message=message, sent=(row.key,))
 
     def _items(self, rows: Sequence[ClaimedRow], claim: Claim, subscriber: Subscriber) -> tuple[Item, ...]:
         ids = [row.paper for row in rows]
         noted = self._shelf.noted_on(subscriber.id, ids)
-        channels = [one for one in subscriber.channels if one.target in (claim.key, claim.target.key)]
+        channels = [
+            channel for channel in subscriber.channels if channel.target in (claim.key, claim.target.key)
+        ]
         allowed = frozenset(
             subscription.name
             for subscription in subscriber.subscriptions
@@ -193,7 +221,8 @@ class Packer:
             quiz = self._carried(paper, subscriber.language, quizzes)
             return Item(paper=paper, reasons=self._roster.reasons(subscriber, paper, names), quiz=quiz)
 
-        quizzes = channels[0].quizzes if claim.target.kind == "email" and channels else "none"
+        carried = self._capabilities[claim.target.kind].carries_quiz and channels
+        quizzes = channels[0].quizzes if carried else "none"
         return tuple(map(item, ids))
 
     def _carried(self, paper: Paper, language: str, quizzes: Quizzes) -> tuple[Question, ...]:
@@ -204,19 +233,19 @@ class Packer:
         chosen = pick_one(quiz) if quizzes == "one" else None
         return quiz if chosen is None else (chosen,)
 
-    def _parcel(
+    def _message(
         self,
         claim: Claim,
         subscriber: Subscriber,
         items: tuple[Item, ...],
         *,
         left_out: tuple[Paper, ...] = (),
-        batch: str | None = None,
+        name: str | None = None,
         **more: object,
-    ) -> Parcel:
-        mail = claim.target.kind == "email"
-        return Parcel(
-            batch=batch or claim.batch,
+    ) -> OutgoingMessage:
+        unsubscribes = self._capabilities[claim.target.kind].unsubscribes
+        return OutgoingMessage(
+            id=name or claim.message,
             kind=claim.kind,
             target=claim.target,
             subscriber=subscriber.id,
@@ -226,10 +255,10 @@ class Packer:
             items=items,
             more=len(left_out),
             more_titles=tuple(paper.title for paper in left_out[:_NAMED]),
-            unsubscribe_token=self._tokens.issue("unsubscribe", claim.key) if mail else None,
-            **more,  # type: ignore[arg-type]  # question, reply_to, replaces: checked at the three callers
+            unsubscribe_token=self._tokens.issue("unsubscribe", claim.key) if unsubscribes else None,
+            **more,  # type: ignore[arg-type]  # question, alarm, reply_to, replaces: checked at the callers
         )
 
 
-def _has_place(subscriber: Subscriber, claim: Claim) -> bool:
+def _has_target(subscriber: Subscriber, claim: Claim) -> bool:
     return any(channel.target in (claim.key, claim.target.key) for channel in subscriber.channels)

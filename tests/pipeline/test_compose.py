@@ -5,9 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.domain.delivery import again_part
 from bot.domain.errors import OutcomeUnknown, Refused, TargetMoved
-from bot.domain.quizzes.parts import again_part
-from bot.domain.routing import question_part
 from bot.domain.subscriptions import Quizzes, Subscriber
 from tests.builders import (
     NOW,
@@ -246,7 +245,7 @@ async def test_a_quiz_whose_alert_is_a_dead_letter_waits_there_with_it(world: Ma
     made.telegram.answer(Refused("can't parse"))
     made.read("a.html", a_digest(page(1)))
     assert await made.send() == {"dead": 4}
-    made.store.outbox.retry([row.key for row in made.rows("dead")], made.clock.now())
+    made.store.deliveries.retry([row.key for row in made.rows("dead")], made.clock.now())
     assert await made.send() == {"sent": 4}
     assert [parcel.kind for parcel in made.telegram.taken] == ["alert", "quiz", "quiz", "quiz"]
 
@@ -264,7 +263,7 @@ async def test_a_question_that_comes_back_is_asked_once_more_as_a_reply(world: M
     made = started(world, QUIZZED)
     made.read("a.html", a_digest(page(1)))
     await made.send()
-    again = again_part(2, question_part(a_quiz()[1]))
+    again = again_part(2, a_quiz()[1].part)
     with made.store.intake.transaction() as tx:
         tx.plan([a_delivery(1, kind="quiz", part=again)], NOW)
     await made.send()
@@ -278,7 +277,7 @@ async def test_a_question_comes_back_in_the_language_it_was_answered_in(world: M
     chinese = an_edition("zh", quiz=a_quiz(1, of="它"))
     made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()), chinese))))
     await made.send()
-    parts = [question_part(a_quiz(1, of="它")[0]), question_part(a_quiz(1, of="gone")[0])]
+    parts = [a_quiz(1, of="它")[0].part, a_quiz(1, of="gone")[0].part]
     with made.store.intake.transaction() as tx:
         tx.plan([a_delivery(1, kind="quiz", part=again_part(1, part)) for part in parts], NOW)
     await made.send()
@@ -308,7 +307,7 @@ async def test_an_edit_shows_the_whole_message_as_it_is_now(world: MakeWorld):
     alert, edit = made.telegram.taken
     assert edit.kind == "edit"
     assert edit.replaces == receipt("telegram-1")
-    assert edit.batch == alert.batch
+    assert edit.id == alert.id
     assert [item.paper.id for item in edit.items] == [item.paper.id for item in alert.items]
     assert edit.items[0].paper.title == "Corrected Language Models"
     assert (edit.more, edit.more_titles) == (alert.more, alert.more_titles) == (1, (an_entry(3).title,))
