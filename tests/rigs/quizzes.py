@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.adapters.chat.votes import read_vote
 from bot.adapters.publishers.telegram.quiz import quiz_poll
 from bot.adapters.store import Store
+from bot.app.config.publishers import CHANNELS
 from bot.domain.delivery import Delivery
 from bot.domain.message import Receipt
 from bot.domain.papers import Edition, Paper, Question
@@ -40,6 +41,9 @@ def a_learner(person: int = 7, name: str = "", *, zone: str = "UTC", **parts: An
     return a_subscriber(name or f"person-{person}", channel, timezone=ZoneInfo(zone), **parts)
 
 
+CAN = {kind: channel.capabilities for kind, channel in CHANNELS.items()}
+
+
 class Classroom:
     """A store, the parts that count and bring back, and hands for the service and the people."""
 
@@ -47,13 +51,13 @@ class Classroom:
         self.store = store
         self.clock = VirtualClock()
         self.roster = Roster(subscribers)
-        study, outbox, shelf = store.study, store.outbox, store.shelf
+        study, deliveries, shelf = store.study, store.deliveries, store.shelf
         self.counter = VoteCounter(
             study, shelf, self.roster, answered, read_vote=read_vote, min_confidence=SURE
         )
-        self.desk = StudyDesk(study, outbox, self.roster, min_confidence=SURE)
-        self.practice = Practice(study, shelf, outbox, self.roster, min_confidence=SURE, per_day=per_day)
-        self._packer = MessageBuilder(outbox, shelf, store.tokens, self.roster, answered)
+        self.desk = StudyDesk(study, deliveries, self.roster, min_confidence=SURE)
+        self.practice = Practice(study, shelf, deliveries, self.roster, min_confidence=SURE, per_day=per_day)
+        self._packer = MessageBuilder(deliveries, shelf, store.tokens, self.roster, answered, CAN)
         self._updates = count(1_001)
         self._numbers = count(2**53 + 1)
         self.polls: dict[str, tuple[str, Poll]] = {}
@@ -94,13 +98,13 @@ class Classroom:
             self.now, lease=timedelta(minutes=5), limit=10, kinds=("telegram",)
         ):
             for claim in claims:
-                packed = self._packer.pack(claim, self.now)
+                packed = self._packer.build(claim, self.now)
                 outcome = self._sent(claim, packed, sent, lost=lost)
                 self.store.outbox.settle([outcome], self.now)
         return sent
 
     def _sent(self, claim: Claim, packed: BuiltMessage, sent: list[str], *, lost: bool) -> Outcome:
-        parcel = packed.parcel
+        parcel = packed.message
         if parcel is None:
             return Outcome(claim=claim, state=packed.state, error=packed.note)
         assert parcel.question is not None

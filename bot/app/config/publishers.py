@@ -226,6 +226,7 @@ CHANNELS: Mapping[ChannelKind, ChannelType] = {
         form=Flag,
         address=lambda _, subscriber: subscriber,
     ),
+    "apprise": ChannelType("bot.adapters.apprise:ApprisePublisher", "An Apprise URL (needs the extra)."),
 }
 """Every channel that there is, in the order in which they are named to people."""
 

@@ -165,6 +165,7 @@ else:
     AnyChannelForm = create_model(
         "ChannelForm",
         __base__=ChannelForm,
+        __doc__=ChannelForm.__doc__,
         **{
             kind: (channel.yaml_type | None, setting(None, description=channel.description))
             for kind, channel in CHANNELS.items()

@@ -169,7 +169,7 @@ def test_long_author_lists_are_cut_and_counted() -> None:
 
 @pytest.mark.parametrize("batch", ["b" * 60, "with blank", "a:b"])
 def test_a_batch_that_no_button_can_name_is_told_in_words(batch: str) -> None:
-    parcel = a_parcel(*(an_item(number) for number in range(1, 12)), kind="telegram", batch=batch)
+    parcel = a_parcel(*(an_item(number) for number in range(1, 12)), kind="telegram", id=batch)
     message = render_alert(parcel)
     assert message is not None
     assert message.buttons == ()

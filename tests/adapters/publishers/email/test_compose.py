@@ -109,7 +109,7 @@ def test_a_date_is_written_in_the_subscriber_s_zone() -> None:
 def test_the_same_parcel_gives_the_same_bytes() -> None:
     parcel = a_parcel(an_item(1), an_item(2), unsubscribe_token="t")
     assert compose(parcel, SETTINGS) == compose(parcel, SETTINGS)
-    assert compose(parcel, SETTINGS) != compose(replace(parcel, batch="other"), SETTINGS)
+    assert compose(parcel, SETTINGS) != compose(replace(parcel, id="other"), SETTINGS)
 
 
 # --- hostile headers -------------------------------------------------------------------------------
