@@ -50,7 +50,7 @@ HEADERS = ("From: a@example.org", "To: b@example.org", "Subject: Papers")
 
 def a_parcel(papers: int, number: int = 1) -> OutgoingMessage:
     return OutgoingMessage(
-        batch=f"b{number}",
+        id=f"b{number}",
         kind="alert",
         target=Target(kind="email", address="ada@example.org"),
         subscriber="ada",

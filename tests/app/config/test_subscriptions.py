@@ -12,6 +12,7 @@ from bot.domain.errors import ConfigError, UsageError
 from bot.domain.query import author_query, excluding, parse
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.domain.timing import At, Hourly, Immediately, QuietHours
+from tests.builders import a_channel
 
 CONTRACT = """\
 subscribers:
@@ -35,7 +36,6 @@ subscribers:
     authors: [Bernard Ghanem]
     exclude: [medical]
 """
-from tests.builders import a_channel
 
 
 @pytest.fixture
