@@ -176,7 +176,7 @@ class StoredStudyTransaction:
         self._connection.execute(
             update(deliveries)
             .where(deliveries.c.seq == seq, deliveries.c.state == "uncertain")
-            .values(state="sent", place=0, error=None, settled_at=now)
+            .values(state="sent", rank=0, error=None, settled_at=now)
         )
 
     def people_due(self, before: datetime) -> frozenset[int]:

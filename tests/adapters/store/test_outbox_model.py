@@ -63,7 +63,7 @@ class Outboxes(RuleBasedStateMachine):
             self.everything_ends_in_bounded_time()
         finally:
             with self.stores[0]._engine.begin() as connection:
-                for table in ("deliveries", "batches", "targets", "fanouts", "notices", "noticed_papers"):
+                for table in ("deliveries", "messages", "targets", "fanouts", "notices", "noticed_papers"):
                     connection.execute(text(f"DELETE FROM {table}"))
 
     # --- what happens -------------------------------------------------------------------------------------
@@ -114,7 +114,9 @@ class Outboxes(RuleBasedStateMachine):
     def claim(self, who, few, kinds):
         limit = 1 if few else 10
         expected = self.model.claimable(self.now, kinds)
-        claims = self.stores[who].outbox.claim(self.now, lease=LEASE, limit=limit, kinds=kinds)
+        claims = self.stores[who].outbox.claim(
+            self.now, lease=LEASE, limit=limit, kinds=kinds, documents=["atom"]
+        )
         assert {claim.key for claim in claims} <= expected.keys()
         assert few or len(claims) == len(expected)
         for claim in claims:
@@ -243,7 +245,7 @@ class Outboxes(RuleBasedStateMachine):
 
     @invariant()
     def what_is_due_is_never_overlooked(self):
-        due, wanted = self.stores[1].outbox.next_due(KINDS), self.model.next_due()
+        due, wanted = self.stores[1].outbox.next_due(CHANNELS), self.model.next_due()
         assert wanted is None or (due is not None and due <= wanted)
         assert not self.model.unwritten or (due is not None and due <= self.latest)
 
@@ -258,7 +260,7 @@ class Outboxes(RuleBasedStateMachine):
     @invariant()
     def what_was_told_is_counted(self):
         for place in self.model.spots:
-            assert self.stores[0].outbox.told_since(place, EVER) == self.model.told(place)
+            assert self.stores[0].deliveries.alerted_since(place, EVER) == self.model.told(place)
             unnamed = [key for key, _ in self.stores[0].deliveries.unnamed(place)]
             assert unnamed == self.model.unnamed(place)
 
@@ -279,7 +281,7 @@ class Outboxes(RuleBasedStateMachine):
                 sent = tuple(row.key for row in one[0].rows)
                 self.settle(0, 0, one, state="sent", sent=sent, receipt=receipt())
         assert not [line for line in self.model.lines.values() if line.is_open]
-        assert self.stores[0].outbox.next_due(KINDS) is None
+        assert self.stores[0].outbox.next_due(CHANNELS) is None
         self.every_row_is_where_the_contract_says()
 
 
