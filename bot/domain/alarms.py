@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.search.checkup import Area, Finding
+from bot.domain.analysis.checks import Area, Finding
 
 STOPPED = "stopped"
 SECOND_POLLER = "second poller"

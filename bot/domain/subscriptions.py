@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.papers import PaperId
 from bot.domain.query import Query
-from bot.domain.search.likeness import NEAR
+from bot.domain.similarity import NEAR
 from bot.domain.timing import Immediately, QuietHours, Schedule
 
 ChannelKind = Literal["telegram", "email", "atom"]

@@ -15,7 +15,7 @@ from bot.domain.alarms import (
 from bot.domain.audience import Audience
 from bot.domain.bulletins import bulletins
 from bot.pipeline.doctor import Doctor
-from bot.pipeline.ports import Records, Shelf
+from bot.pipeline.ports import PaperStore, Records
 from bot.pipeline.ports.alarms import Incidents
 from bot.pipeline.roster import Roster
 
@@ -79,7 +79,7 @@ def _event(incident: Incident, what: str) -> str:
 class SourceWatch:
     """Looks after the digests that come, or do not."""
 
-    def __init__(self, records: Records, shelf: Shelf, alarms: AlarmDesk) -> None:
+    def __init__(self, records: Records, shelf: PaperStore, alarms: AlarmDesk) -> None:
         self._records = records
         self._shelf = shelf
         self._alarms = alarms

@@ -9,14 +9,14 @@ from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.feeds import FeedDesk
 from bot.pipeline.parcels import Packer
-from bot.pipeline.ports import Outbox, Shelf, StoredPaper, Tokens, Told
+from bot.pipeline.ports import Outbox, PaperStore, StoredPaper, Tokens, Told
 from bot.pipeline.roster import Roster
 
 
 class ReadingRoom:
     """The library over the state."""
 
-    def __init__(self, shelf: Shelf, outbox: Outbox, tokens: Tokens, feeds: FeedDesk) -> None:
+    def __init__(self, shelf: PaperStore, outbox: Outbox, tokens: Tokens, feeds: FeedDesk) -> None:
         self._shelf = shelf
         self._outbox = outbox
         self._tokens = tokens
@@ -49,7 +49,7 @@ class ReadingRoom:
 class ChatDesk:
     """The desk over the state, for chats of Telegram."""
 
-    def __init__(self, shelf: Shelf, outbox: Outbox, packer: Packer, roster: Roster) -> None:
+    def __init__(self, shelf: PaperStore, outbox: Outbox, packer: Packer, roster: Roster) -> None:
         self._shelf = shelf
         self._outbox = outbox
         self._packer = packer
@@ -73,7 +73,7 @@ class ChatDesk:
                 paper=one.stored.paper,
                 reasons=self._roster.reasons(subscriber, one.stored.paper, one.subscriptions),
             )
-            for one in self._shelf.noted(subscriber.id, limit)
+            for one in self._shelf.noticed(subscriber.id, limit)
         )
 
     def stop(self, chat: str, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from bot.domain.quizzes.guessing import pick_one
 from bot.domain.quizzes.parts import is_again, question_of_part, repeats
 from bot.domain.routing import ONE_QUESTION
 from bot.domain.subscriptions import Quizzes, Subscriber
-from bot.pipeline.ports import Claim, ClaimedRow, Outbox, Shelf, Tokens
+from bot.pipeline.ports import Claim, ClaimedRow, Outbox, PaperStore, Tokens
 from bot.pipeline.roster import Roster
 
 _NAMED = 10
@@ -42,7 +42,7 @@ class Packer:
     """Packs what was claimed from the state as it is now."""
 
     def __init__(
-        self, outbox: Outbox, shelf: Shelf, tokens: Tokens, roster: Roster, answer_quiz: AnswerQuiz
+        self, outbox: Outbox, shelf: PaperStore, tokens: Tokens, roster: Roster, answer_quiz: AnswerQuiz
     ) -> None:
         self._outbox = outbox
         self._shelf = shelf
@@ -179,7 +179,7 @@ class Packer:
 
     def _items(self, rows: Sequence[ClaimedRow], claim: Claim, subscriber: Subscriber) -> tuple[Item, ...]:
         ids = [row.paper for row in rows]
-        noted = self._shelf.noted_on(subscriber.id, ids)
+        noted = self._shelf.with_notices(subscriber.id, ids)
         channels = [one for one in subscriber.channels if one.target in (claim.key, claim.target.key)]
         allowed = frozenset(
             subscription.name

@@ -23,7 +23,7 @@ from bot.domain.quizzes.votes import (
 )
 from bot.domain.routing import ONE_QUESTION
 from bot.pipeline.parcels import AnswerQuiz
-from bot.pipeline.ports import Shelf
+from bot.pipeline.ports import PaperStore
 from bot.pipeline.ports.study import ReceivedUpdate, Study, StudyTransaction, UncertainQuiz
 from bot.pipeline.roster import Roster
 
@@ -43,7 +43,7 @@ class VoteCounter:
     def __init__(
         self,
         study: Study,
-        shelf: Shelf,
+        shelf: PaperStore,
         roster: Roster,
         answer_quiz: AnswerQuiz,
         *,
@@ -137,7 +137,7 @@ class VoteCounter:
 
     def correct(self) -> int:
         """Give the polls whose papers got a key meanwhile that key, with all that follows; how many changed."""
-        edition = self._shelf.edition()
+        edition = self._shelf.version()
         if edition == self._corrected_under:
             return 0
         changed = 0

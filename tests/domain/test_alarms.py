@@ -1,8 +1,7 @@
 import datetime as dt
 
 from bot.domain.alarms import Incident, news
-from bot.domain.search.checkup import Finding
-from bot.domain.search.sources import SourceDay, source_findings
+from bot.domain.analysis.checks import Finding, SourceDay, source_findings
 from tests.builders import NOW
 
 LATER = NOW + dt.timedelta(hours=1)

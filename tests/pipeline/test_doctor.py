@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from bot.domain.search.checkup import Finding
+from bot.domain.analysis.checks import Finding
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.doctor import Doctor
 from bot.pipeline.likeness import LikenessDesk

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, select, update
 
-from bot.adapters.paper_codec import question_text
 from bot.adapters.store.columns import micros
 from bot.adapters.store.numbers import numbers_of_deliveries
+from bot.adapters.store.papers import question_text
 from bot.adapters.store.places import Held, free, hold, refresh_ready
 from bot.adapters.store.runs import in_runs
 from bot.adapters.store.schema import OPEN, batches, deliveries, targets

@@ -4,8 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot.domain.search.checkup import Finding
-from bot.domain.search.sources import SourceDay, source_findings
+from bot.domain.analysis.checks import Finding, SourceDay, source_findings
 
 MONDAY = date(2025, 9, 1)
 
