@@ -10,7 +10,7 @@ from bot.app.config.settings_model import Settings
 from bot.domain.papers import Paper, Question
 from bot.domain.quizzes.agreement import agreed, wants_opinion
 from bot.pipeline.compose import AnswerQuiz
-from bot.pipeline.ports import DeliveryStore, Shelf
+from bot.pipeline.ports import DeliveryStore, PaperStore
 from bot.pipeline.roster import Roster
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Opinions:
         return tuple(agreed(question, self._known.get(_key(question))) for question in quiz)
 
     def seek(
-        self, deliveries: DeliveryStore, shelf: Shelf, roster: Roster, *, at_most: timedelta = AT_MOST
+        self, deliveries: DeliveryStore, shelf: PaperStore, roster: Roster, *, at_most: timedelta = AT_MOST
     ) -> int:
         """Ask about what is to be sent and not sure enough; how many were answered. Raises StateError only."""
         rows = deliveries.list_rows(states=("pending", "held"), keys=(), limit=_ROWS)

@@ -11,7 +11,7 @@ from bot.domain.changes import Change
 from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Filing, Matching, Query, document_of, match
-from bot.domain.search.likeness import Likeness, LikenessOf
+from bot.domain.similarity import Likeness, LikenessOf
 from bot.domain.subscriptions import Subscriber, Subscription
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from itertools import islice
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Paper
 from bot.domain.query import Document, Query, document_of, match
-from bot.domain.search.likeness import Likeness, written_words
+from bot.domain.similarity import Likeness, written_words
 from bot.domain.subscriptions import Subscriber, Subscription
 
 _MOST_HITS = 8

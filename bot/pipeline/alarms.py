@@ -16,7 +16,7 @@ from bot.domain.incidents import (
     compare_sources,
 )
 from bot.pipeline.doctor import Doctor
-from bot.pipeline.ports import IncidentStore, Records, Shelf
+from bot.pipeline.ports import IncidentStore, PaperStore, Records
 from bot.pipeline.roster import Roster
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _event(incident: Incident, what: str) -> str:
 class SourceWatch:
     """Looks after the digests that come, or do not."""
 
-    def __init__(self, records: Records, shelf: Shelf, incidents: IncidentLog) -> None:
+    def __init__(self, records: Records, shelf: PaperStore, incidents: IncidentLog) -> None:
         self._records = records
         self._shelf = shelf
         self._incidents = incidents

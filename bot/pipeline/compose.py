@@ -12,7 +12,7 @@ from bot.domain.notices import relevance
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.guessing import pick_one
 from bot.domain.subscriptions import Quizzes, Subscriber
-from bot.pipeline.ports import Claim, ClaimedRow, DeliveryStore, Shelf, Tokens
+from bot.pipeline.ports import Claim, ClaimedRow, DeliveryStore, PaperStore, Tokens
 from bot.pipeline.roster import Roster
 
 _NAMED = 10
@@ -53,7 +53,7 @@ class MessageBuilder:
     def __init__(
         self,
         deliveries: DeliveryStore,
-        shelf: Shelf,
+        shelf: PaperStore,
         tokens: Tokens,
         roster: Roster,
         answer_quiz: AnswerQuiz,
@@ -205,7 +205,7 @@ class MessageBuilder:
 
     def _items(self, rows: Sequence[ClaimedRow], claim: Claim, subscriber: Subscriber) -> tuple[Item, ...]:
         ids = [row.paper for row in rows]
-        noted = self._shelf.noted_on(subscriber.id, ids)
+        noted = self._shelf.with_notices(subscriber.id, ids)
         channels = [
             channel for channel in subscriber.channels if channel.target in (claim.key, claim.target.key)
         ]

@@ -4,14 +4,20 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from bot.domain.analysis.checks import (
+    ENOUGH,
+    Found,
+    SourceDay,
+    source_findings,
+    subject_of,
+    subscription_findings,
+)
+from bot.domain.analysis.spelling import Noise, Speller, Spelling
 from bot.domain.audience import Audience
 from bot.domain.incidents import Finding
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of
-from bot.domain.search.checkup import ENOUGH, Found, subject_of, subscription_findings
-from bot.domain.search.sources import SourceDay, source_findings
-from bot.domain.search.spelling import Noise, Speller, Spelling
-from bot.pipeline.ports import DigestRecord, Records, Shelf
+from bot.pipeline.ports import DigestRecord, PaperStore, Records
 
 RECENT = 90
 GAIN = 0.2
@@ -26,7 +32,7 @@ MOST_SPELLED = 300
 class Doctor:
     """One look at the state as it is now."""
 
-    def __init__(self, records: Records, shelf: Shelf, audience: Audience, today: dt.date) -> None:
+    def __init__(self, records: Records, shelf: PaperStore, audience: Audience, today: dt.date) -> None:
         self._records = records
         self._audience = audience
         self._today = today

@@ -11,14 +11,14 @@ from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.compose import MessageBuilder
 from bot.pipeline.feeds import FeedDesk
-from bot.pipeline.ports import DeliveryStore, Shelf, StoredPaper, Tokens, Told
+from bot.pipeline.ports import DeliveryStore, PaperStore, StoredPaper, Tokens, Told
 from bot.pipeline.roster import Roster
 
 
 class ReadingRoom:
     """The library over the state."""
 
-    def __init__(self, shelf: Shelf, deliveries: DeliveryStore, tokens: Tokens, feeds: FeedDesk) -> None:
+    def __init__(self, shelf: PaperStore, deliveries: DeliveryStore, tokens: Tokens, feeds: FeedDesk) -> None:
         self._shelf = shelf
         self._deliveries = deliveries
         self._tokens = tokens
@@ -52,7 +52,7 @@ class ChatDesk:
     """The desk over the state, for chats of Telegram."""
 
     def __init__(
-        self, shelf: Shelf, deliveries: DeliveryStore, builder: MessageBuilder, roster: Roster
+        self, shelf: PaperStore, deliveries: DeliveryStore, builder: MessageBuilder, roster: Roster
     ) -> None:
         self._shelf = shelf
         self._deliveries = deliveries
@@ -77,7 +77,7 @@ class ChatDesk:
                 paper=one.stored.paper,
                 reasons=self._roster.reasons(subscriber, one.stored.paper, one.subscriptions),
             )
-            for one in self._shelf.noted(subscriber.id, limit)
+            for one in self._shelf.noticed(subscriber.id, limit)
         )
 
     def stop(self, chat: str, now: datetime) -> bool:

@@ -8,12 +8,12 @@ from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.ports import FeedWriter, Noted, Shelf, StoredPaper, Tokens
+from bot.pipeline.ports import FeedWriter, NoticedPaper, PaperStore, StoredPaper, Tokens
 from bot.pipeline.roster import Roster
 
 EVERYTHING = "all"
 _REMEMBERED = 20_000
-_Remembered = tuple[Noted, FeedEntry]
+_Remembered = tuple[NoticedPaper, FeedEntry]
 """What was noticed, with the paper as it was then, and the entry made of it."""
 _NO_NEWS = datetime(2026, 1, 1, tzinfo=UTC)
 """When a feed without entries was last updated: some fixed moment, so that its bytes stay the same."""
@@ -32,7 +32,7 @@ class Site:
 class FeedDesk:
     """Puts feeds together from the state, newest papers first."""
 
-    def __init__(self, shelf: Shelf, tokens: Tokens, roster: Roster, site: Site) -> None:
+    def __init__(self, shelf: PaperStore, tokens: Tokens, roster: Roster, site: Site) -> None:
         self._shelf = shelf
         self._tokens = tokens
         self._roster = roster
@@ -47,7 +47,7 @@ class FeedDesk:
 
     def of(self, subscriber: Subscriber) -> Feed:
         """A subscriber's own: what was noticed for them, with the reasons."""
-        noted = self._shelf.noted(subscriber.id, self._site.entries)
+        noted = self._shelf.noticed(subscriber.id, self._site.entries)
         lasting = not any(
             one.like for one in subscriber.subscriptions
         )  # what is near changes with every paper
@@ -81,9 +81,9 @@ class FeedDesk:
 
     def edition(self) -> str:
         """Changes whenever any feed may be another one: with what is stored, and with what people ask for."""
-        return f"{self._shelf.edition()}-{self._roster.audience.fingerprint}"
+        return f"{self._shelf.version()}-{self._roster.audience.fingerprint}"
 
-    def _remembered(self, subscriber: Subscriber, noted: Noted) -> FeedEntry:
+    def _remembered(self, subscriber: Subscriber, noted: NoticedPaper) -> FeedEntry:
         """The entry, made once: of a feed's entries only the newest are new each time it is written."""
         audience = self._roster.audience
         if audience is not self._known_for or len(self._known) > _REMEMBERED:
@@ -96,7 +96,7 @@ class FeedDesk:
         known[subscriber.id, entry.paper.id] = noted, entry
         return entry
 
-    def _personal(self, subscriber: Subscriber, noted: Noted) -> FeedEntry:
+    def _personal(self, subscriber: Subscriber, noted: NoticedPaper) -> FeedEntry:
         paper = noted.stored.paper
         return self._entry(noted.stored, self._roster.reasons(subscriber, paper, noted.subscriptions))
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from bot.domain.papers import PaperId
-from bot.domain.search.likeness import Likeness
-from bot.pipeline.ports import Shelf
+from bot.domain.similarity import Likeness
+from bot.pipeline.ports import PaperStore
 
 _PAPERS = 2_000
 """So many of the newest papers tell how rare a word is."""
@@ -24,7 +24,7 @@ class _Made:
 class LikenessDesk:
     """Makes a likeness when it is first asked for, and again when it is too old or lacked a liked paper."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: PaperStore) -> None:
         self._shelf = shelf
         self._made: _Made | None = None
 
@@ -38,12 +38,12 @@ class LikenessDesk:
     def _is_old(self, made: _Made) -> bool:
         if made.uses < _USES and not made.missing:
             return False
-        return self._shelf.edition() != made.edition and (
+        return self._shelf.version() != made.edition and (
             made.uses >= _USES or bool(self._shelf.stored(made.missing))
         )
 
     def _make(self, liked: frozenset[PaperId]) -> _Made:
-        edition = self._shelf.edition()
+        edition = self._shelf.version()
         found = self._shelf.stored(liked)
         newest = (stored.paper for stored in self._shelf.newest(_PAPERS))
         return _Made(

@@ -12,7 +12,7 @@ from bot.domain.quizzes.repair import poll_of
 from bot.domain.quizzes.repetition import comes_back_at
 from bot.domain.quizzes.votes import is_private
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.pipeline.ports import DeliveryStore, Shelf
+from bot.pipeline.ports import DeliveryStore, PaperStore
 from bot.pipeline.ports.study import KeptCard, Study, StudyTransaction
 from bot.pipeline.roster import Roster
 
@@ -35,7 +35,7 @@ class Practice:
     def __init__(
         self,
         study: Study,
-        shelf: Shelf,
+        shelf: PaperStore,
         deliveries: DeliveryStore,
         roster: Roster,
         *,
@@ -61,7 +61,7 @@ class Practice:
             with self._study.transaction() as tx:
                 if self._give_due(tx, subscriber, channel, person, now):
                     return "due"
-        noted = (one.stored.paper for one in self._shelf.noted(subscriber.id, _NOTED))
+        noted = (one.stored.paper for one in self._shelf.noticed(subscriber.id, _NOTED))
         if self._give_first(noted, subscriber, channel, now):
             return "new"
         for many in _STORED:

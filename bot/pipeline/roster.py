@@ -9,7 +9,7 @@ from bot.domain.notices import Reason
 from bot.domain.papers import Paper
 from bot.domain.reasons import reasons
 from bot.domain.routing import route
-from bot.domain.search.likeness import LikenessOf
+from bot.domain.similarity import LikenessOf
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ports import NOT_NEW, Intake, Transaction

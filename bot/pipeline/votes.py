@@ -22,7 +22,7 @@ from bot.domain.quizzes.votes import (
     recognised,
 )
 from bot.pipeline.compose import AnswerQuiz
-from bot.pipeline.ports import Shelf
+from bot.pipeline.ports import PaperStore
 from bot.pipeline.ports.study import ReceivedUpdate, Study, StudyTransaction, UncertainQuiz
 from bot.pipeline.roster import Roster
 
@@ -42,7 +42,7 @@ class VoteCounter:
     def __init__(
         self,
         study: Study,
-        shelf: Shelf,
+        shelf: PaperStore,
         roster: Roster,
         answer_quiz: AnswerQuiz,
         *,
@@ -136,7 +136,7 @@ class VoteCounter:
 
     def correct(self) -> int:
         """Give the polls whose papers got a key meanwhile that key, with all that follows; how many changed."""
-        edition = self._shelf.edition()
+        edition = self._shelf.version()
         if edition == self._corrected_under:
             return 0
         changed = 0

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.app.config.publishers import CHANNELS
+from bot.domain.analysis.checks import SourceDay, source_findings
 from bot.domain.incidents import (
     SECOND_POLLER,
     STOPPED,
@@ -20,7 +21,6 @@ from bot.domain.incidents import (
     compare_sources,
     takes_alarms,
 )
-from bot.domain.search.sources import SourceDay, source_findings
 from bot.domain.subscriptions import Subscriber
 from bot.domain.timing import parse_quiet_hours
 from tests.builders import NOW, a_channel, a_subscriber

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.reasons import reasons
-from bot.domain.search.likeness import Likeness
+from bot.domain.similarity import Likeness
 from bot.domain.subscriptions import Subscription
 from tests.builders import a_channel, a_paper, a_subscriber, a_subscription
 

@@ -2,7 +2,7 @@
 
 from bot.domain.papers import PaperId
 from bot.domain.timing import parse_quiet_hours
-from bot.pipeline.explain import Story, story, why_not_queued
+from bot.pipeline.history import Story, story, why_not_queued
 from tests.builders import a_digest, a_paper, a_subscriber, a_subscription
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World

@@ -56,6 +56,6 @@ def test_what_is_no_digest_among_it_is_named_but_not_held_against_the_state(worl
 def test_reading_it_again_changes_nothing(world: MakeWorld):
     made = world(a_subscriber(), first_run=None)
     history(made, 1, 2)
-    before = made.store.shelf.edition()
+    before = made.store.shelf.version()
     history(made, 1, 2)
-    assert made.store.shelf.edition() == before
+    assert made.store.shelf.version() == before

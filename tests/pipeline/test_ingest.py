@@ -96,12 +96,12 @@ def test_the_same_files_again_are_not_even_parsed(alices: World):
     file = alices.press.file("a.md", a_digest(1))
     alices.look(file)
     alices.press.names_read.clear()
-    edition = alices.store.shelf.edition()
+    edition = alices.store.shelf.version()
     taken = alices.look(file)
     assert totals(taken) == (0, 0, 0, 0)
     assert not taken.changed
     assert alices.press.names_read == []
-    assert alices.store.shelf.edition() == edition
+    assert alices.store.shelf.version() == edition
 
 
 def test_a_renamed_file_is_nothing_new(alices: World):

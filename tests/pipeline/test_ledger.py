@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.ledger import Ledger, ledger
+from bot.pipeline.history import Ledger, ledger
 from tests.builders import a_channel, a_digest, a_subscriber, a_subscription, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World

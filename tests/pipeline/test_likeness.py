@@ -1,7 +1,7 @@
 """Papers like others: noticed, told with their words, kept up with what is stored."""
 
 from bot.domain.subscriptions import Subscription
-from bot.pipeline.explain import story
+from bot.pipeline.history import story
 from bot.pipeline.likeness import LikenessDesk
 from bot.pipeline.roster import Roster, note_alike
 from tests.builders import a_digest, a_paper, a_subscriber, a_subscription, an_entry
@@ -58,7 +58,7 @@ def test_history_that_is_like_a_liked_paper_tells_nobody(world: MakeWorld):
     note_alike(made.intake, made.roster.audience, made.clock.now())
     made.look()
     assert told(made) == []
-    assert [one.stored.paper.id for one in made.store.shelf.noted("alice", 9)] == [ALIKE.id]
+    assert [one.stored.paper.id for one in made.store.shelf.noticed("alice", 9)] == [ALIKE.id]
 
 
 def test_nobody_who_likes_nothing_to_note(world: MakeWorld):

@@ -25,7 +25,7 @@ def told(world: World, target: str = "telegram:1001") -> list[str]:
 
 
 def noted(world: World, name: str = "alice") -> list[str]:
-    return [one.stored.paper.id[-1] for one in world.store.shelf.noted(name, 50)]
+    return [one.stored.paper.id[-1] for one in world.store.shelf.noticed(name, 50)]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_state_with_more_papers_than_fit_at_once_is_opened_whole(world: MakeWo
     made = world(a_subscriber(), first_run=250)
     made.look(made.press.file("a.md", a_digest(*range(1, 462))))
     assert len(made.rows()) == 250
-    assert len(made.store.shelf.noted("alice", 1000)) == 461
+    assert len(made.store.shelf.noticed("alice", 1000)) == 461
 
 
 def test_meeting_says_how_many_are_new(world: MakeWorld):

@@ -7,14 +7,15 @@ from itertools import count
 
 from bot.adapters.store.deliveries import Deliveries
 from bot.adapters.store.engine import PATIENCE, open_engine, writing
+from bot.adapters.store.full_text import FullText
 from bot.adapters.store.incidents import Incidents
 from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.leadership import StoredLeadership
 from bot.adapters.store.listening import StoredBell
 from bot.adapters.store.outbox import Outbox
+from bot.adapters.store.papers import StoredPapers
 from bot.adapters.store.records import StoredRecords
 from bot.adapters.store.schema import meta
-from bot.adapters.store.shelf import StoredShelf
 from bot.adapters.store.statements import insert
 from bot.adapters.store.study import StoredStudy
 from bot.adapters.store.tokens import StoredTokens
@@ -25,7 +26,7 @@ from bot.adapters.store_version import CONFIGURATION
 
 
 class Store:
-    """One state, opened, with its parts: `intake`, `outbox`, `deliveries`, `shelf`, `records`, `incidents`,
+    """One state, opened, with its parts: `intake`, `outbox`, `deliveries`, `papers`, `full_text`, `records`, `incidents`,
     `study`, `tokens`, `updates`; its `bell` and `leadership` are for several machines.
 
     Opening brings the schema up to date or raises StateError. All parts may be used from several
@@ -45,7 +46,8 @@ class Store:
         self.intake = StoredIntake(self._engine)
         self.outbox = Outbox(self._engine, new_message_name or _names_in_a_row())
         self.deliveries = Deliveries(self._engine)
-        self.shelf = StoredShelf(self._engine)
+        self.shelf = StoredPapers(self._engine)
+        self.full_text = FullText(self._engine)
         self.records = StoredRecords(self._engine)
         self.incidents = Incidents(self._engine)
         self.study = StoredStudy(self._engine)

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, or_, select
 
-from bot.adapters.paper_codec import paper_of, paper_text
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.fanouts import since
+from bot.adapters.store.full_text import save_words
 from bot.adapters.store.noticing import on_papers
 from bot.adapters.store.numbers import numbers_of_deliveries
+from bot.adapters.store.papers import next_version, paper_of, paper_text
 from bot.adapters.store.planning import Planning
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
@@ -24,12 +25,12 @@ from bot.adapters.store.schema import (
     sightings,
     subscribers,
 )
-from bot.adapters.store.shelf import next_edition
 from bot.adapters.store.statements import chunks, insert
 from bot.domain.delivery import Delivery, State
 from bot.domain.fanout import Fanout
 from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
+from bot.domain.query import document_of
 from bot.pipeline.ports import NOT_NEW, FileMark, TakenDigest
 
 
@@ -65,7 +66,7 @@ class StoredIntake:
             transaction = StoredTransaction(connection)
             yield transaction
             if transaction.changed_shelf:
-                next_edition(connection)
+                next_version(connection)
 
     def met(self) -> frozenset[str]:
         """See the port."""
@@ -163,6 +164,8 @@ class StoredTransaction:
             ),
             rows,
         )
+        numbers = self._planning.numbers.of_papers({paper.id for paper in papers_})
+        save_words(self._connection, [(numbers[paper.id], document_of(paper)) for paper in papers_])
 
     def met(self) -> frozenset[str]:
         return frozenset(

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, update
 
-from bot.adapters.paper_codec import question_text
 from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.fanouts import since
 from bot.adapters.store.incidents import stops
 from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.numbers import numbers_of_deliveries
+from bot.adapters.store.papers import question_text
 from bot.adapters.store.schema import OPEN, deliveries, messages, targets
 from bot.adapters.store.statements import Statement, chunks, insert, inserting, updating
 from bot.adapters.store.study_schema import polls

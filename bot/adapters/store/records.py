@@ -2,27 +2,23 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, func, or_, select
+from sqlalchemy import Connection, Engine, Select, func, select
 
-from bot.adapters.glance_papers import first_day
-from bot.adapters.paper_codec import paper_of, searchable
 from bot.adapters.store.columns import moment_of
 from bot.adapters.store.engine import reading
 from bot.adapters.store.noticing import of_subscriber_on
 from bot.adapters.store.schema import (
-    NEWEST_FIRST,
     digests,
     files,
-    papers,
     sightings,
     subscribers,
 )
 from bot.adapters.store.statements import chunks
 from bot.domain.papers import PaperId
-from bot.pipeline.ports import DigestRecord, NoticeRecord, Sifted
+from bot.pipeline.ports import DigestRecord, NoticeRecord
 
 _OLDEST_DAY_FIRST = (digests.c.date.is_(None), digests.c.date, digests.c.name)
 
@@ -32,21 +28,6 @@ class StoredRecords:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-
-    def sift(self, days: int, wanted: Callable[[str], bool]) -> Sifted:
-        with reading(self._engine) as connection:
-            newest = _newest_day(connection)
-            recent = or_(papers.c.date >= first_day(newest, days), papers.c.date.is_(None))
-            query = select(papers.c.id, papers.c.content).where(recent).order_by(*NEWEST_FIRST)
-            found = []
-            searched = 0
-            for paper_id, content in connection.execute(query.execution_options(yield_per=500)):
-                searched += 1
-                text = searchable(content)
-                if text is None or wanted(text):
-                    found.append(paper_of(paper_id, content))
-            oldest = connection.execute(select(func.min(papers.c.date)).where(recent)).scalar()
-        return Sifted(newest=newest, oldest=oldest, searched=searched, papers=tuple(found))
 
     def newest_day(self) -> dt.date | None:
         with reading(self._engine) as connection:

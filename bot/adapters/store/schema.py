@@ -7,6 +7,7 @@ at a third of the time that planning takes.
 """
 
 from sqlalchemy import (
+    DDL,
     CheckConstraint,
     Column,
     Date,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    event,
     text,
 )
 
@@ -63,6 +65,37 @@ papers = Table(
 )
 NEWEST_FIRST = (papers.c.date.desc().nulls_last(), papers.c.position)
 Index("ix_papers_newest", papers.c.date.desc(), papers.c.position)
+
+paper_words = Table(
+    "paper_words",
+    metadata,
+    Column("paper", Row, primary_key=True, autoincrement=False),
+    Column("title", Text, nullable=False),
+    Column("authors", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("points", Text, nullable=False),
+    Column("source", Text, nullable=False),
+)
+"""The folded words of each paper, by its position, as `query.documents.Words` says."""
+FULL_TEXT: dict[str, tuple[str, ...]] = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE full_text USING fts5(title, authors, summary, points, source,"
+        " content='', columnsize=0, detail='column', tokenize=\"ascii tokenchars '+#'\")",
+    ),
+    "postgresql": (
+        "CREATE TABLE full_text (paper BIGINT NOT NULL, lexemes TSVECTOR NOT NULL,"
+        " CONSTRAINT pk_full_text PRIMARY KEY (paper))",
+        "CREATE INDEX ix_full_text_lexemes ON full_text USING gin (lexemes)",
+    ),
+}
+"""The index of these words, made in each database's own words."""
+for _dialect, _statements in FULL_TEXT.items():
+    for _statement in _statements:
+        event.listen(
+            paper_words,
+            "after_create",
+            DDL(_statement).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
+        )
 
 sightings = Table(
     "sightings",

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, or_, select, update
 
-from bot.adapters.paper_codec import paper_of
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.noticing import of_subscriber_on
 from bot.adapters.store.numbers import target_number
+from bot.adapters.store.papers import paper_of
 from bot.adapters.store.schema import NEWEST_FIRST, deliveries, papers, targets, updates
 from bot.adapters.store.statements import chunks, insert
 from bot.adapters.store.study_rows import ASKED, asked_of, state_of, votes_where

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from bot.adapters.paper_codec import question_of
+from bot.adapters.store.papers import question_of
 from bot.adapters.store.schema import messages, subscribers
 from bot.adapters.store.study_schema import polls, votes
 from bot.domain.papers import PaperId

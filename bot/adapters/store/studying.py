@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select, update
 
-from bot.adapters.paper_codec import question_text
 from bot.adapters.store.deliveries import ROWS, key_of
 from bot.adapters.store.intake import StoredTransaction
 from bot.adapters.store.numbers import numbers_of_deliveries, target_number
 from bot.adapters.store.outbox import refresh_ready
+from bot.adapters.store.papers import question_text
 from bot.adapters.store.schema import NEEDS_A_LOOK, deliveries, papers, targets, updates
 from bot.adapters.store.statements import chunks, insert
 from bot.adapters.store.study_rows import ASKED, asked_of, state_of, votes_where

@@ -1,6 +1,9 @@
 """`paperboy doctor`: sources, subscriptions and channels, and what to do about them."""
 
+import os
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,16 +12,22 @@ from bot.app.cli.opened import opened
 from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
 from bot.app.cli.safe import plain
 from bot.app.cli.terminal import Style, style_of
+from bot.domain.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bot.app.config.settings_model import Settings
-    from bot.domain.incidents import Finding
+    from bot.domain.incidents import Finding, Incident
+    from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
+    from bot.pipeline.ports import Counts, DeliveryRecord
 
 NEEDS_A_LOOK = 1
 _AREAS = ("sources", "subscriptions", "channels")
+_TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
+"""A bot's number, a colon and its secret; as BotFather gives them (seen 2026-11)."""
+_PATIENCE_SECONDS = 10.0
 
 
 def doctor(
@@ -48,7 +57,6 @@ def _examined(
     settings: "Settings", subscribers: "Sequence[Subscriber]", *, online: bool
 ) -> "Iterator[Finding]":
     from bot.adapters.clock import SystemClock
-    from bot.app import channel_checks
     from bot.app.cli.status import failing_places
     from bot.domain.audience import Audience
     from bot.pipeline.doctor import Doctor
@@ -59,18 +67,18 @@ def _examined(
         audience = Audience(subscribers, LikenessDesk(store.shelf))
         look = Doctor(store.records, store.shelf, audience, now.date())
         counts = store.deliveries.counts(now)
-        yield from channel_checks.reading_findings(counts)
+        yield from reading_findings(counts)
         yield from look.sources()
         yield from look.subscriptions()
-        yield from channel_checks.channel_findings(settings)
-        yield from channel_checks.life_findings(counts)
-        yield from channel_checks.failing_findings(failing_places(store.deliveries))
-        yield from channel_checks.incident_findings(store.incidents.open_incidents())
-        yield from channel_checks.alarm_findings(store.deliveries.unsent_alarms())
+        yield from channel_findings(settings)
+        yield from life_findings(counts)
+        yield from failing_findings(failing_places(store.deliveries))
+        yield from incident_findings(store.incidents.open_incidents())
+        yield from alarm_findings(store.deliveries.unsent_alarms())
     if online:
         import asyncio  # every other command starts without it
 
-        yield from asyncio.run(channel_checks.online_findings(settings))
+        yield from asyncio.run(online_findings(settings))
 
 
 def doctor_json(found: "Sequence[Finding]") -> dict[str, Any]:
@@ -109,3 +117,164 @@ def doctor_lines(found: "Sequence[Finding]", style: Style) -> list[str]:
 def _line(one: "Finding", style: Style) -> str:
     mark, subject = ("!", style.strong(one.subject)) if one.urgent else (" ", plain(one.subject))
     return f"{mark} {subject}: {plain(one.what)}"
+
+
+def channel_findings(settings: "Settings") -> "Iterator[Finding]":
+    """What can be said without asking any service."""
+    yield from _telegram(settings)
+    yield from _email(settings)
+    yield from _folders(settings)
+
+
+def reading_findings(counts: "Counts") -> "Iterator[Finding]":
+    """That there is nothing yet to judge sources and subscriptions by."""
+    from bot.domain.incidents import Finding
+
+    if not counts.digests:
+        what = "none has been read yet; `paperboy once` reads the watched folders"
+        yield Finding(
+            area="sources", kind="nothing read", subject="digests", what=what, urgent=False, figures={}
+        )
+
+
+def life_findings(counts: "Counts") -> "Iterator[Finding]":
+    """Channels that are stopped and places that are suspended."""
+    for kind, stop in counts.stopped.items():
+        yield _finding(kind, "stopped", f"stopped since {stop.since:%Y-%m-%d %H:%M} UTC: {stop.reason}")
+    for target, why in sorted(counts.suspended.items()):
+        yield _finding(target, "suspended", f"gets nothing more: {why}", urgent=False)
+
+
+def incident_findings(incidents: "Iterable[Incident]") -> "Iterator[Finding]":
+    """What is wrong with channels and places, but for what `life_findings` tells."""
+    from bot.domain.incidents import STOPPED
+
+    for incident in incidents:
+        if incident.area == "channels" and incident.kind != STOPPED:
+            since = f"since {incident.since:%Y-%m-%d %H:%M} UTC"
+            yield _finding(incident.source, incident.kind, f"{incident.kind} {since}: {incident.what}")
+
+
+def failing_findings(failing: "Mapping[str, DeliveryRecord]") -> "Iterator[Finding]":
+    """Places that did not take their messages so far and are tried again."""
+    for target, row in failing.items():
+        tries = f"{row.attempts} {'try' if row.attempts == 1 else 'tries'}"
+        yield _finding(target, "tried again", f"{tries} so far: {row.error}", urgent=False)
+
+
+def alarm_findings(unsent: "Iterable[tuple[DeliveryRecord, AlarmText]]") -> "Iterator[Finding]":
+    """Alarms that did not arrive for sure."""
+    for alarm, text in unsent:
+        if alarm.state in ("uncertain", "dead"):
+            yield _finding(alarm.target, "alarm", f"{text.subject!r} is {alarm.state}: {alarm.error}")
+
+
+async def online_findings(settings: "Settings") -> "Iterator[Finding]":
+    """What the services answer."""
+    found = [*await _bot_answers(settings), *await _server_answers(settings)]
+    return iter(found)
+
+
+def _telegram(settings: "Settings") -> "Iterator[Finding]":
+    from bot.app.config import publishers
+
+    token = settings.telegram.token.get_secret_value()
+    if not token:
+        folder = publishers.previews_folder(settings)
+        yield _finding("telegram", "no token", f"messages are kept as previews in {folder}", urgent=False)
+    elif not _TOKEN.fullmatch(token):
+        yield _finding("telegram", "token", "this is no bot token; @BotFather gives one like 123456789:AAE…")
+    else:
+        yield _fine("telegram", "a token is set; whether it is taken is not tried (--online)")
+
+
+def _email(settings: "Settings") -> "Iterator[Finding]":
+    from bot.app.config.addresses import Maildir
+
+    way = settings.email.transport
+    if isinstance(way, Maildir):
+        yield from _writable("email", way.folder, "the Maildir")
+        return
+    place = f"{way.host}:{way.port}"
+    if way.encryption == "none" and not _is_local(way.host):
+        yield _finding("email", "no TLS", f"{place} is spoken to without TLS; use smtp:// or smtps://")
+    if way.user and not settings.email.password.get_secret_value():
+        yield _finding("email", "no password", f"{way.user} logs in to {place} without a password")
+    yield _fine("email", f"mails go to {place}; not tried (--online)")
+
+
+def _is_local(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _folders(settings: "Settings") -> "Iterator[Finding]":
+    yield from _writable("atom", settings.atom.folder, "the folder of the feeds")
+    state = settings.sqlite_file
+    if state is not None:
+        yield from _writable("state", state.parent, "the folder of the state")
+    for folder in settings.watch.folders:
+        if not folder.is_dir():
+            yield _finding("watch", "missing", f"the watched folder {folder} is not there")
+        elif not os.access(folder, os.R_OK | os.X_OK):
+            yield _finding("watch", "rights", f"the watched folder {folder} may not be read; chmod u+rx it")
+
+
+def _writable(subject: str, folder: Path, what: str) -> "Iterator[Finding]":
+    """Whether the folder, or where it is not there yet the one above it, may be written."""
+    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not existing.is_dir():
+        yield _finding(subject, "rights", f"{existing} is no folder, so {what} cannot be there")
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        yield _finding(subject, "rights", f"{what}, {folder}, may not be written; chmod u+wx {existing}")
+    else:
+        yield _fine(subject, f"{what}, {folder}, is writable")
+
+
+async def _bot_answers(settings: "Settings") -> "list[Finding]":
+    from bot.app.config import publishers
+
+    if not publishers.sends_telegram(settings):
+        return []
+    from bot.adapters.botapi.client import BotClient
+
+    client = BotClient(settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url)
+    try:
+        return [_fine("telegram", f"the service knows the bot as @{await client.username()}")]
+    except DeliveryError as error:
+        return [_finding("telegram", "refused", f"the service does not take the token: {error}")]
+    finally:
+        await client.close()
+
+
+async def _server_answers(settings: "Settings") -> "list[Finding]":
+    from bot.app.config.addresses import Maildir
+
+    way = settings.email.transport
+    if isinstance(way, Maildir):
+        return []
+    from bot.adapters.publishers.email.dialogue import Dialogue
+    from bot.adapters.publishers.email.server import SmtpServer
+
+    dialogue = Dialogue(
+        SmtpServer(host=way.host, port=way.port, security=way.encryption, user=way.user),
+        password=settings.email.password.get_secret_value(),
+        hello_name=settings.email.sender.address.rpartition("@")[2],
+        tls=None,
+        timeout=_PATIENCE_SECONDS,
+    )
+    try:
+        await dialogue.open()
+    except DeliveryError as error:
+        return [_finding("email", "unreachable", f"{way.host}:{way.port}: {error}")]
+    await dialogue.quit()
+    return [_fine("email", f"{way.host}:{way.port} answers and lets us in")]
+
+
+def _finding(subject: str, kind: str, what: str, *, urgent: bool = True) -> "Finding":
+    from bot.domain.incidents import Finding
+
+    return Finding(area="channels", kind=kind, subject=subject, what=what, urgent=urgent, figures={})
+
+
+def _fine(subject: str, what: str) -> "Finding":
+    return _finding(subject, "fine", what, urgent=False)

@@ -14,7 +14,7 @@ from bot.app.cli.terminal import Style, style_of
 from bot.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from bot.pipeline.ledger import Ledger, LedgerLine
+    from bot.pipeline.history import Ledger, LedgerLine
 
 
 def ledger(
@@ -31,7 +31,7 @@ def ledger(
 
     Seen, matched, queued, and sent, held, merged or limited.
     """
-    from bot.pipeline.ledger import ledger as kept
+    from bot.pipeline.history import ledger as kept
 
     asked = _day(date)
     settings, subscribers = load(context, config)

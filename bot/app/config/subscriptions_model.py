@@ -23,7 +23,7 @@ from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.papers import PaperId, parse_paper_id
 from bot.domain.query import Query, parse
-from bot.domain.search.likeness import NEAR
+from bot.domain.similarity import NEAR
 from bot.domain.subscriptions import Quizzes
 from bot.domain.timing import (
     WEEKDAYS,

@@ -15,7 +15,7 @@ from bot.domain.errors import IndexUnusable
 from bot.domain.query.documents import Document
 from bot.domain.query.index import Index
 from bot.domain.query.index.arrays import NOTHING, Ints, Longs
-from bot.domain.query.language import Query
+from bot.domain.query.syntax import Query
 
 _DIGEST = 16
 _COUNT = 8

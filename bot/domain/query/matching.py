@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain.query.documents import Document
 from bot.domain.query.evaluation import Matcher
-from bot.domain.query.language import Query
+from bot.domain.query.syntax import Query
 
 if TYPE_CHECKING:
     from bot.domain.query.filed import Filed

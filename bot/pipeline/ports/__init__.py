@@ -25,19 +25,16 @@ from bot.pipeline.ports.outbox import (
     Stop,
     TargetStatus,
 )
+from bot.pipeline.ports.papers import NoticedPaper, PaperStore, StoredPaper
 from bot.pipeline.ports.records import (
     DigestRecord,
     NoticeRecord,
     Records,
-    Sifted,
 )
 from bot.pipeline.ports.state import (
     NOT_NEW,
     FileMark,
     Intake,
-    Noted,
-    Shelf,
-    StoredPaper,
     TakenDigest,
     Tokens,
     Transaction,
@@ -71,15 +68,14 @@ __all__ = [
     "Intake",
     "Leadership",
     "Library",
-    "Noted",
     "NoticeRecord",
+    "NoticedPaper",
     "OutboxStore",
     "Outcome",
+    "PaperStore",
     "Publisher",
     "Reader",
     "Records",
-    "Shelf",
-    "Sifted",
     "Stop",
     "StoredPaper",
     "TakenDigest",

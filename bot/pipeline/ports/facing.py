@@ -11,7 +11,7 @@ from bot.domain.message import OutgoingMessage
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, PaperId
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.ports.state import StoredPaper
+from bot.pipeline.ports.papers import StoredPaper
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,24 +1,12 @@
 """The state's records, to look back on: what was read, what was noticed, and what became of it."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.digests import DigestKind
-from bot.domain.papers import Paper, PaperId
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sifted:
-    """The papers of some days that passed a first look, newest first, and how many were looked at."""
-
-    newest: dt.date | None
-    """The newest digest's day, from which the days are counted back; None while nothing was read."""
-    oldest: dt.date | None
-    """The day of the oldest paper looked at."""
-    searched: int
-    papers: tuple[Paper, ...]
+from bot.domain.papers import PaperId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,13 +34,6 @@ class NoticeRecord:
 
 class Records(Protocol):
     """Looking back on the state. Each method sees one moment of it."""
-
-    def sift(self, days: int, wanted: Callable[[str], bool]) -> Sifted:
-        """The papers of the last days for whose raw text `wanted` says so, or whose text it cannot be asked of.
-
-        In the raw text each word of the paper stands as written, among other things.
-        """
-        ...
 
     def newest_day(self) -> dt.date | None:
         """The day of the newest digest."""

@@ -1,4 +1,4 @@
-"""The state: papers, notices and the intake that stores them."""
+"""The state: the intake that stores digests, papers and notices, and tokens."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -10,57 +10,8 @@ from typing import Literal, Protocol
 from bot.domain.delivery import Delivery, State
 from bot.domain.digests import Digest
 from bot.domain.fanout import Fanout
-from bot.domain.notices import Noticed, Rarity
+from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredPaper:
-    """A paper as the state holds it; `changed_at` is when it last gained something."""
-
-    paper: Paper
-    first_seen_at: datetime
-    changed_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Noted:
-    """A notice on a stored paper."""
-
-    stored: StoredPaper
-    subscriptions: tuple[str, ...]
-
-
-class Shelf(Protocol):
-    """The papers and what was noticed, to read."""
-
-    def newest(self, limit: int) -> tuple[StoredPaper, ...]:
-        """The newest papers by digest date, then in the digest's order."""
-        ...
-
-    def every_paper(self) -> Iterator[Paper]:
-        """All papers, newest first, without holding them all."""
-        ...
-
-    def stored(self, ids: Iterable[PaperId]) -> dict[PaperId, StoredPaper]: ...
-
-    def noted(self, subscriber: str, limit: int) -> tuple[Noted, ...]:
-        """The newest papers noticed for a subscriber."""
-        ...
-
-    def noted_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, Noted]:
-        """Those of the papers that are stored, with what was noticed for a subscriber; in one look."""
-        ...
-
-    def notices_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, tuple[str, ...]]: ...
-
-    def rarity(self, subscriber: str) -> Rarity:
-        """How often each of the subscriber's subscriptions was noticed so far."""
-        ...
-
-    def edition(self) -> str:
-        """Changes whenever any of the above may answer differently."""
-        ...
 
 
 class Tokens(Protocol):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.adapters.paper_codec import paper_of, paper_text, question_of, question_text
+from bot.adapters.store.papers import paper_of, paper_text, question_of, question_text
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, Summary
 from tests.adapters.store.conftest import Hand
 from tests.builders import a_paper, a_question, a_quiz, an_edition

@@ -88,7 +88,7 @@ def test_what_is_not_in_rows_yet_is_counted_and_due(hand: Hand, fanned_out: Stor
 
 def test_notices_are_written_out_with_the_rows(fanned_out: Store):
     assert fanned_out.shelf.notices_on("alice", [paper.id for paper in PAPERS]) == {}
-    edition = fanned_out.shelf.edition()
+    edition = fanned_out.shelf.version()
     assert fanned_out.outbox.write_out()
     noticed = fanned_out.records.notices_on("alice", [paper.id for paper in PAPERS])
     assert {paper[-1]: one.subscriptions for paper, one in noticed.items()} == {
@@ -96,7 +96,7 @@ def test_notices_are_written_out_with_the_rows(fanned_out: Store):
         "3": ("a", 'its "b" \ud83d 中文'),
     }
     assert {one.noticed_at for one in noticed.values()} == {NOW}
-    assert fanned_out.shelf.edition() != edition
+    assert fanned_out.shelf.version() != edition
 
 
 def test_whoever_plans_next_writes_out_first(hand: Hand, fanned_out: Store):

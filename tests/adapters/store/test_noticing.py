@@ -81,7 +81,7 @@ def test_whatever_is_noticed_when_is_found_as_a_dictionary_has_it(times: list[di
         }
         for name in PEOPLE:
             assert store.shelf.notices_on(name, IDS) == known[name]
-            assert {one.stored.paper.id: one.subscriptions for one in store.shelf.noted(name, 99)} == known[
+            assert {one.stored.paper.id: one.subscriptions for one in store.shelf.noticed(name, 99)} == known[
                 name
             ]
             assert store.shelf.rarity(name) == rarity(known[name])

@@ -335,7 +335,7 @@ def test_what_its_own_message_names_is_not_named_again(hand: Hand, store: Store)
 def test_a_poll_is_kept_with_its_question_and_the_order_shown(hand: Hand, store: Store):
     from sqlalchemy import text
 
-    from bot.adapters.paper_codec import question_of
+    from bot.adapters.store.papers import question_of
     from tests.builders import a_question
 
     hand.plan(a_delivery(1, kind="quiz", part="q1"))

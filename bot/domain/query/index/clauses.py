@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bot.domain.query.documents import UNFOLDED, Scope
 from bot.domain.query.folding import Layer, folded_form, plain_form
-from bot.domain.query.language import (
+from bot.domain.query.syntax import (
     LAYER_OF_MODE,
     And,
     Atom,

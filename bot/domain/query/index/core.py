@@ -23,8 +23,8 @@ from bot.domain.query.index.rows import Rows
 from bot.domain.query.index.saving import Saved, from_bytes, to_bytes
 from bot.domain.query.index.scratch import Marks, Scratch
 from bot.domain.query.index.sight import Seen, atoms_in
-from bot.domain.query.language import Query
 from bot.domain.query.parser import tree_of
+from bot.domain.query.syntax import Query
 
 _FREE = -2
 """Instead of a chain: a handle that no query has."""

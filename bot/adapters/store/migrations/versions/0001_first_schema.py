@@ -3,6 +3,18 @@
 import sqlalchemy as sa
 from alembic import op
 
+FULL_TEXT = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE full_text USING fts5(title, authors, summary, points, source,"
+        " content='', columnsize=0, detail='column', tokenize=\"ascii tokenchars '+#'\")",
+    ),
+    "postgresql": (
+        "CREATE TABLE full_text (paper BIGINT NOT NULL, lexemes TSVECTOR NOT NULL,"
+        " CONSTRAINT pk_full_text PRIMARY KEY (paper))",
+        "CREATE INDEX ix_full_text_lexemes ON full_text USING gin (lexemes)",
+    ),
+}
+
 revision = "0001"
 down_revision = None
 
@@ -157,6 +169,19 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_notices_paper", "notices", ["paper"], unique=False)
+    op.create_table(
+        "paper_words",
+        sa.Column(
+            "paper", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        *(
+            sa.Column(field, sa.Text(), nullable=False)
+            for field in ("title", "authors", "summary", "points", "source")
+        ),
+        sa.PrimaryKeyConstraint("paper", name=op.f("pk_paper_words")),
+    )
+    for statement in FULL_TEXT[op.get_bind().dialect.name]:
+        op.execute(statement)
     op.create_table(
         "papers",
         sa.Column("id", sa.Text(), nullable=False),

@@ -1,4 +1,4 @@
-"""Other spellings of a query's terms, and what each would bring on real papers.
+"""Speller: other spellings of a query's terms, and how many papers each would find.
 
 A quoted phrase misses the other number (`"large language model"` finds a quarter of what the same words
 without quotes do), a beginning brings words that nobody meant, two words miss the writing in one, and a name
@@ -6,16 +6,17 @@ in full misses its initials. Each is tried on the papers at hand; only what they
 """
 
 import difflib
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from bot.domain.query import Document, Query
-from bot.domain.query.documents import UNFOLDED
+from bot.domain.query.documents import SCOPES, UNFOLDED
+from bot.domain.query.evaluation import AllOf, Need, Term, need_of, test_of
 from bot.domain.query.folding import folded_form
-from bot.domain.query.language import And, Atom, Near, Node, Not, Or, Phrase, Word, atoms, both, either
-from bot.domain.search.counting import Papers
+from bot.domain.query.syntax import And, Atom, Near, Node, Not, Or, Phrase, Word, atoms, both, either
 
 Change = Literal[
     "without quotes", "in any case", "written as one", "written apart", "its initials", "close to it"
@@ -60,11 +61,55 @@ class Noise:
         return 1 - self.found / self.looser if self.looser else 0.0
 
 
+class DocumentCounter:
+    """Counts how many of many documents each of several queries finds, by an index of their folded words."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.documents = documents
+        numbers: dict[str, set[int]] = defaultdict(set)
+        for number, document in enumerate(documents):
+            for word in set(document.line("", "folded").split()):
+                numbers[word].add(number)
+        self._numbers = dict(numbers)
+        self._beginning_with: dict[str, set[int]] = {}
+        self.vocabulary = Counter({word: len(having) for word, having in numbers.items()})
+        """Folded words of titles, summaries and points to how many papers have them."""
+
+    def count(self, node: Node) -> int:
+        """How many papers the query finds."""
+        test = test_of(node)
+        need = need_of(node)
+        numbers = None if need is None else self._having(need)
+        candidates = self.documents if numbers is None else [self.documents[number] for number in numbers]
+        return sum(map(test, candidates))
+
+    def _having(self, need: Need) -> set[int] | None:
+        """The numbers of the documents that may have it; None where that may be any."""
+        match need:
+            case Term():
+                return self._having_word(need) if need.fields == SCOPES[""] else None
+            case AllOf():
+                known = [numbers for numbers in map(self._having, need.needs) if numbers is not None]
+                return set.intersection(*known) if known else None
+            case _:
+                each = [self._having(part) for part in need.needs]
+                known = [numbers for numbers in each if numbers is not None]
+                return set().union(*known) if len(known) == len(each) else None
+
+    def _having_word(self, term: Term) -> set[int]:
+        if not term.is_prefix:
+            return self._numbers.get(term.text, set())
+        if term.text not in self._beginning_with:
+            known = (having for word, having in self._numbers.items() if word.startswith(term.text))
+            self._beginning_with[term.text] = set().union(*known)
+        return self._beginning_with[term.text]
+
+
 class Speller:
     """Tries spellings on the documents of many papers."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
-        self._papers = Papers(documents)
+        self._papers = DocumentCounter(documents)
 
     def better(self, query: Query) -> tuple[Spelling, ...]:
         """Spellings that would find more, the one that finds most first."""

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 
 from bot.domain.query import Document, Query, match, parse
-from bot.domain.search import containment
-from bot.domain.search.containment import contained
+from bot.domain.query.syntax import contained
 from tests.domain.query.samples import documents, queries
 
 
@@ -36,6 +35,6 @@ def test_nothing_is_called_contained_that_is_not(first: Query, second: Query, do
 
 
 def test_two_giants_are_not_compared_for_ever(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(containment, "MAX_COMPARED", 10)
+    monkeypatch.setattr("bot.domain.query.syntax.MAX_CONTAINMENT_STEPS", 10)
     many = " OR ".join(f"word{number}" for number in range(100))
     assert not contained(parse(many), parse(f"{many} OR more"))

@@ -1,29 +1,134 @@
-"""Sources looked at over time: which fell silent, came empty, changed their form, or lost authors or keys.
+"""Findings: what an operator should know about sources over time, and about subscriptions and what they brought.
 
 A *source* is the digests of one kind from one folder. What goes wrong on several days in a row is one
-incident, with its first and last day.
+finding, with its first and last day.
 """
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise, permutations
 from statistics import quantiles
 
 from bot.domain.incidents import Finding
+from bot.domain.papers import PaperId
+from bot.domain.query.syntax import contained
+from bot.domain.subscriptions import Subscriber, Subscription
 
 USUAL_DAY = 0.1
 """A weekday on which a source seldom has more than this share of its digests is none of its days."""
 PATIENCE = 2
 """So many of its days beyond the longest usual gap a source may miss before it counts as silent."""
-ENOUGH = 5
+ENOUGH_DAYS = 5
+"""With fewer days of digests nothing is said about how usual something is."""
 MOSTLY = 0.5
 """From this share on a digest lacks something, and up to it a source usually has it."""
 BRIDGED = 3
 """So many good digests in between make no new incident of the next bad one."""
 STILL_NEWS = 14
 """Digests after which an incident that ended is no longer urgent."""
+NOISY = 0.25
+"""A subscription that brings a larger share of all papers is hardly a choice."""
+ENOUGH = 40
+"""With fewer papers stored nothing is said about shares, and nothing is called dead."""
+OVERLAP = 0.6
+"""From this Jaccard index on two subscriptions are nearly the same."""
+FEW = 5
+MOST_COMPARED = 60
+"""Subscriptions of one subscriber that are compared with each other."""
+
+
+Found = Mapping[tuple[str, str], frozenset[PaperId]]
+"""(subscriber, subscription's name) to the papers that it matches; one that matches none may be missing."""
+
+
+def subscription_findings(
+    subscribers: Sequence[Subscriber], found: Found, recent: frozenset[PaperId], papers: int, days: int
+) -> Iterator[Finding]:
+    """Dead, noisy, contained and overlapping subscriptions; `recent` are the papers of the last `days`."""
+    for subscriber in subscribers:
+        for subscription in subscriber.subscriptions:
+            hits = found.get((subscriber.id, subscription.name), frozenset())
+            yield from _alone(subscriber, subscription, hits, recent, papers, days)
+        yield from _pairs(subscriber, found)
+
+
+def _alone(
+    subscriber: Subscriber,
+    subscription: Subscription,
+    hits: frozenset[PaperId],
+    recent: frozenset[PaperId],
+    papers: int,
+    days: int,
+) -> Iterator[Finding]:
+    if papers < ENOUGH:
+        return
+    subject = subject_of(subscriber, subscription)
+    if not hits:
+        yield _subscription_finding(
+            "dead", subject, f"matches none of the {papers} stored papers", figures={"papers": papers}
+        )
+    elif not hits & recent and len(recent) >= ENOUGH:
+        yield _subscription_finding(
+            "dead",
+            subject,
+            f"matched none of the {len(recent)} papers of the last {days} days ({len(hits)} before)",
+            figures={"papers": len(recent), "days": days, "before": len(hits)},
+        )
+    elif len(hits) > NOISY * papers:
+        share = len(hits) / papers
+        yield _subscription_finding(
+            "noisy",
+            subject,
+            f"brings {share:.0%} of all papers ({len(hits)} of {papers}); narrow it with AND, NOT or title:",
+            figures={"share": round(share, 3), "matches": len(hits), "papers": papers},
+        )
+
+
+def _pairs(subscriber: Subscriber, found: Found) -> Iterator[Finding]:
+    some = subscriber.subscriptions[:MOST_COMPARED]
+    inside: set[frozenset[str]] = set()
+    for one, other in permutations(some, 2):
+        pair = frozenset({one.name, other.name})
+        if one.query is None or other.query is None:
+            continue
+        if pair not in inside and one.only == other.only and contained(one.query, other.query):
+            inside.add(pair)
+            yield _subscription_finding(
+                "contained",
+                subject_of(subscriber, one),
+                f"all that it can bring {other.name!r} brings too; one of the two may go",
+                urgent=False,
+                figures={"in": other.name},
+            )
+    for one, other in combinations(some, 2):
+        if frozenset({one.name, other.name}) in inside:
+            continue
+        mine, theirs = (found.get((subscriber.id, each.name), frozenset()) for each in (one, other))
+        both = len(mine & theirs)
+        jaccard = both / (len(mine | theirs) or 1)
+        if both >= FEW and jaccard >= OVERLAP:
+            yield _subscription_finding(
+                "overlapping",
+                subject_of(subscriber, one),
+                f"brings nearly the same as {other.name!r}: {both} papers of both, {len(mine)} and {len(theirs)} in all",
+                urgent=False,
+                figures={"with": other.name, "jaccard": round(jaccard, 3), "both": both},
+            )
+
+
+def subject_of(subscriber: Subscriber, subscription: Subscription) -> str:
+    """The subscription as findings name it."""
+    return f"{subscriber.id}: {subscription.name}"
+
+
+def _subscription_finding(
+    kind: str, subject: str, what: str, *, urgent: bool = True, figures: Mapping[str, float | int | str]
+) -> Finding:
+    return Finding(
+        area="subscriptions", kind=kind, subject=subject, what=what, urgent=urgent, figures=figures
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +182,7 @@ def _usually(
 
 def _silent(source: str, days: Sequence[dt.date], today: dt.date) -> Iterator[Finding]:
     different = sorted(set(days))
-    if len(different) < ENOUGH or different[-1] >= today:
+    if len(different) < ENOUGH_DAYS or different[-1] >= today:
         return
     counts = Counter(day.weekday() for day in different)
     its_days = {day for day, count in counts.items() if count > USUAL_DAY * len(different)}
@@ -85,7 +190,7 @@ def _silent(source: str, days: Sequence[dt.date], today: dt.date) -> Iterator[Fi
     usual = round(quantiles(gaps, n=20)[-1]) if len(gaps) > 1 else gaps[0]
     missed = _missed(different[-1], today, its_days)
     if missed > usual + PATIENCE:
-        yield _finding(
+        yield _source_finding(
             source,
             "silent",
             f"nothing since {different[-1]}: {missed} digests have not come",
@@ -115,7 +220,7 @@ def _incidents(
             "unkeyed": sum(one.unkeyed for one in some),
         }
         words = said.format_map({**figures, "digests": _count(len(some), "digest")})
-        yield _finding(
+        yield _source_finding(
             source,
             kind,
             f"{_span(some[0].day, some[-1].day)}: {words}",
@@ -143,7 +248,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _finding(
+def _source_finding(
     source: str, kind: str, what: str, *, urgent: bool = True, figures: dict[str, float | int | str]
 ) -> Finding:
     return Finding(area="sources", kind=kind, subject=source, what=what, urgent=urgent, figures=figures)

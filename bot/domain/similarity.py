@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of, match
-from bot.domain.query.language import Phrase, Word
+from bot.domain.query.syntax import Phrase, Word
 
 NEAR = 0.15
 """The threshold of a subscription that names none."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.query import Query, author_query, excluding, implies, parse
-from bot.domain.query.language import Near, Phrase, atoms
+from bot.domain.query.syntax import Near, Phrase, atoms
 from tests.domain.query.samples import queries, query_texts, sound
 
 
@@ -256,7 +256,7 @@ def test_a_query_survives_pickling(query: Query) -> None:
 def test_contradictions_of_giant_queries_are_looked_for_in_bounded_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.domain.query.relations.MAX_COMPARED", 10)
+    monkeypatch.setattr("bot.domain.query.syntax.MAX_COMPARED", 10)
     with pytest.raises(QuerySyntaxError, match="nothing could match"):
         parse("a NOT a")
     assert parse(" AND ".join(f"a{n}" for n in range(20)) + " NOT a19")

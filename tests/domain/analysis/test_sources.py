@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from bot.domain.analysis.checks import SourceDay, source_findings
 from bot.domain.incidents import Finding
-from bot.domain.search.sources import SourceDay, source_findings
 
 MONDAY = date(2025, 9, 1)
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from bot.domain.analysis.checks import subscription_findings
 from bot.domain.incidents import Finding
 from bot.domain.papers import PaperId
-from bot.domain.search.checkup import subscription_findings
 from tests.builders import a_paper, a_subscriber, a_subscription
 
 PAPERS = [a_paper(number).id for number in range(100)]

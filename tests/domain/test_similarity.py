@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.domain.papers import Paper
 from bot.domain.query import document_of
-from bot.domain.search.likeness import Likeness, written_words
+from bot.domain.similarity import Likeness, written_words
 from tests.builders import a_paper
 
 

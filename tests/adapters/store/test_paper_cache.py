@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from bot.adapters.store.engine import reading
-from bot.adapters.store.held_papers import HeldPapers
+from bot.adapters.store.papers import PaperCache
 from bot.domain.papers import PaperId
 from tests.adapters.store.conftest import Database, Hand
 from tests.builders import NOW, a_paper
@@ -43,7 +43,7 @@ def test_a_change_that_was_not_committed_is_not_remembered(database: Database):
     assert store.shelf.newest(1)[0].paper == a_paper(1)
 
 
-def test_a_paper_that_stays_the_same_is_taken_apart_once(database: Database):
+def test_a_paper_that_stays_the_same_is_decoded_once(database: Database):
     store = database.open()
     hand = Hand(store)
     hand.keep(a_paper(1))
@@ -58,23 +58,23 @@ def test_papers_come_with_what_was_noticed_in_one_look(database: Database):
     with store.intake.transaction() as tx:
         tx.save_notices({"alice": {a_paper(1).id: ("b", "a")}}, NOW)
     wanted = [a_paper(2).id, a_paper(1).id, PaperId("arxiv:0000.00000")]
-    found = store.shelf.noted_on("alice", wanted)
+    found = store.shelf.with_notices("alice", wanted)
     assert {paper: (one.stored.paper, one.subscriptions) for paper, one in found.items()} == {
         a_paper(1).id: (a_paper(1), ("b", "a")),
         a_paper(2).id: (a_paper(2), ()),
     }
-    assert {one.subscriptions for one in store.shelf.noted_on("nobody", wanted).values()} == {()}
+    assert {one.subscriptions for one in store.shelf.with_notices("nobody", wanted).values()} == {()}
 
 
-def test_no_more_papers_are_held_than_said(database: Database):
+def test_no_more_papers_are_cached_than_said(database: Database):
     store = database.open()
     Hand(store).keep(*(a_paper(number) for number in range(1, 8)))
-    held = HeldPapers(most=3)
+    cache = PaperCache(most=3)
 
     def look(connection: Connection, *numbers: int) -> list[str]:
-        found = held.of(connection, "1", [a_paper(number).id for number in numbers])
-        assert {one.paper for one in found.values()} == {a_paper(number) for number in numbers}
-        return sorted(paper[-1] for paper in held._held)
+        found = cache.of(connection, "1", [a_paper(number).id for number in numbers])
+        assert {stored.paper for stored in found.values()} == {a_paper(number) for number in numbers}
+        return sorted(paper[-1] for paper in cache._cached)
 
     with reading(store._engine) as connection:
         assert look(connection, *range(1, 8)) == ["5", "6", "7"]

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from bot.adapters.store import Store
 from bot.domain.papers import PaperId
-from bot.pipeline.ports import Noted, StoredPaper, TakenDigest
+from bot.pipeline.ports import NoticedPaper, StoredPaper, TakenDigest
 from tests.adapters.store.conftest import Hand
 from tests.builders import NOW, a_digest, a_paper, a_quiz, an_edition
 
@@ -58,14 +58,16 @@ def test_what_was_noticed_comes_newest_first_for_each_person(hand: Hand, store: 
     hand.keep(a_paper(1), a_paper(2), a_paper(3, date=DAY + timedelta(days=1)))
     notice(store, 1, 3, names=("b", "a"))
     notice(store, 2, subscriber="bob")
-    assert [(one.stored.paper.id[-1], one.subscriptions) for one in store.shelf.noted("alice", 5)] == [
+    assert [(one.stored.paper.id[-1], one.subscriptions) for one in store.shelf.noticed("alice", 5)] == [
         ("3", ("b", "a")),
         ("1", ("b", "a")),
     ]
-    assert len(store.shelf.noted("alice", 1)) == 1
-    assert store.shelf.noted("carol", 5) == ()
-    assert store.shelf.noted("bob", 5) == (
-        Noted(stored=StoredPaper(paper=a_paper(2), first_seen_at=NOW, changed_at=NOW), subscriptions=("a",)),
+    assert len(store.shelf.noticed("alice", 1)) == 1
+    assert store.shelf.noticed("carol", 5) == ()
+    assert store.shelf.noticed("bob", 5) == (
+        NoticedPaper(
+            stored=StoredPaper(paper=a_paper(2), first_seen_at=NOW, changed_at=NOW), subscriptions=("a",)
+        ),
     )
 
 
@@ -79,7 +81,7 @@ def test_a_notice_takes_the_newest_list_of_subscriptions(hand: Hand, store: Stor
 
 
 def test_the_edition_changes_whenever_papers_or_notices_do(hand: Hand, store: Store):
-    editions = [store.shelf.edition()]
+    editions = [store.shelf.version()]
     for change in (
         lambda: hand.keep(a_paper(1)),
         lambda: hand.keep(a_paper(1, title="Corrected")),
@@ -88,7 +90,7 @@ def test_the_edition_changes_whenever_papers_or_notices_do(hand: Hand, store: St
         lambda: hand.keep(a_paper(2)),
     ):
         change()
-        editions.append(store.shelf.edition())
+        editions.append(store.shelf.version())
     assert all(one != other for one, other in itertools.combinations(editions, 2))
 
 
@@ -105,14 +107,14 @@ def test_of_many_notices_each_has_the_names_it_was_given_last(hand: Hand, store:
 
 def test_the_edition_stays_while_nothing_changes(hand: Hand, store: Store):
     hand.keep(a_paper(1))
-    before = store.shelf.edition()
+    before = store.shelf.version()
     hand.alerts(1)
     hand.send()
     with store.intake.transaction() as tx:
         tx.save_openings({"alice": 3}, NOW)
         tx.save_papers([], NOW, changed=True)
         tx.save_notices({}, NOW)
-    assert store.shelf.edition() == before
+    assert store.shelf.version() == before
 
 
 def test_digests_papers_questions_and_files_are_counted(hand: Hand, store: Store):

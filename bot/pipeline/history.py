@@ -1,9 +1,22 @@
-"""The whole story of one paper and one subscriber: who said it, what matched or did not, what was sent."""
+"""History: what became of papers for a subscriber, of one paper in full (`story`) or of a day's papers (`ledger`).
 
+The ledger counts every paper of the day once, and every target of a matched paper has one end, so that the sums are equal:
+
+    seen ─┬─ not matched
+          ├─ asked for since: what matches it now did not exist, or read otherwise, when it came
+          └─ matched ─┬─ no channel: nothing that matched may go anywhere
+                      └─ for each target ─┬─ before you came: noticed, but not sent, on a first run or import
+                                          ├─ place added since
+                                          └─ queued ── pending, held, sending, sent, merged, limited, …
+"""
+
+import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Literal
 
+from bot.domain.audience import Audience
 from bot.domain.channels import ChannelKind
 from bot.domain.delivery import Kind, State
 from bot.domain.incidents import TOPIC_GONE, Incident
@@ -11,7 +24,7 @@ from bot.domain.notices import Why
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of, match, missing
 from bot.domain.reasons import why_of
-from bot.domain.search.likeness import Likeness, LikenessOf
+from bot.domain.similarity import Likeness, LikenessOf
 from bot.domain.subscriptions import Subscriber, Subscription
 from bot.pipeline.likeness import LikenessDesk
 from bot.pipeline.ports import (
@@ -20,10 +33,14 @@ from bot.pipeline.ports import (
     DigestRecord,
     IncidentStore,
     NoticeRecord,
+    PaperStore,
     Records,
-    Shelf,
     Stop,
 )
+
+Fate = Literal["not matched", "asked for since", "no channel", "matched"]
+Reason = Literal["before you came", "place added since"]
+FATES: tuple[Fate, ...] = ("not matched", "asked for since", "no channel", "matched")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,13 +58,13 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """All that the state knows of it."""
+    """All that the state knows of one paper and one subscriber."""
 
     paper: Paper
     subscriber: Subscriber
     digests: tuple[DigestRecord, ...]
     verdicts: tuple[Verdict, ...]
-    met_at: datetime | None
+    met_at: dt.datetime | None
     notice: NoticeRecord | None
     deliveries: tuple[DeliveryRecord, ...]
     suspended: Mapping[str, str]
@@ -69,7 +86,7 @@ def story(
     paper: PaperId,
     subscriber: Subscriber,
     *,
-    shelf: Shelf,
+    shelf: PaperStore,
     records: Records,
     deliveries: DeliveryStore,
     stops: IncidentStore,
@@ -162,3 +179,119 @@ def _why_not_sent(told: Story) -> str:
     if matched and not any(channel.takes(one) for channel in channels for one in matched):
         return "what matched is limited by `only:` to channels that the subscriber has not"
     return "it was here before: a first run sends only the newest matches, and an import none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaceLine:
+    """What became of a paper at one place: the state of its alert, or why none was planned."""
+
+    target: str
+    end: State | Reason
+    delivery: DeliveryRecord | None = None
+
+    @property
+    def queued(self) -> bool:
+        return self.delivery is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerLine:
+    """One paper: which subscriptions it was noticed for, and its alerts, in the subscriber's order of places.
+
+    `others` are the quizzes and edits that followed.
+    """
+
+    paper: Paper
+    fate: Fate
+    subscriptions: tuple[str, ...] = ()
+    places: tuple[PlaceLine, ...] = ()
+    others: tuple[DeliveryRecord, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ledger:
+    """All papers that the digests of a day named, in their order."""
+
+    subscriber: str
+    day: dt.date
+    lines: tuple[LedgerLine, ...]
+
+    @property
+    def fates(self) -> dict[Fate, int]:
+        """How many papers; they add up to all papers seen."""
+        found = Counter(line.fate for line in self.lines)
+        return {fate: found[fate] for fate in FATES}
+
+    @property
+    def places(self) -> int:
+        """For how many places a paper was meant, each paper counted by itself."""
+        return sum(len(line.places) for line in self.lines)
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """What became of them; they add up to all places. Without the ends that nothing came to."""
+        return dict(Counter(place.end for line in self.lines for place in line.places))
+
+    @property
+    def queued(self) -> int:
+        return sum(place.queued for line in self.lines for place in line.places)
+
+
+def ledger(
+    subscriber: Subscriber, day: dt.date, records: Records, deliveries: DeliveryStore, shelf: PaperStore
+) -> Ledger:
+    """The ledger of that day, from the state as it is now."""
+    ids = records.papers_of(day)
+    stored = shelf.stored(ids)
+    papers = [stored[one].paper for one in ids]
+    notices = records.notices_on(subscriber.id, ids)
+    rows: dict[PaperId, list[DeliveryRecord]] = {one: [] for one in ids}
+    for row in deliveries.deliveries_on(subscriber.id, ids):
+        rows[row.paper].append(row)
+    matching = Audience([subscriber], LikenessDesk(shelf)).matches(papers).get(subscriber.id, {})
+    return Ledger(
+        subscriber=subscriber.id,
+        day=day,
+        lines=tuple(
+            _line(subscriber, paper, notices.get(paper.id), rows[paper.id], matches=paper.id in matching)
+            for paper in papers
+        ),
+    )
+
+
+def _line(
+    subscriber: Subscriber,
+    paper: Paper,
+    notice: NoticeRecord | None,
+    rows: Sequence[DeliveryRecord],
+    *,
+    matches: bool,
+) -> LedgerLine:
+    if notice is None and not rows:
+        return LedgerLine(paper=paper, fate="asked for since" if matches else "not matched")
+    names = notice.subscriptions if notice else ()
+    alerts = {row.target: row for row in rows if row.kind == "alert"}
+    places = _places(subscriber, names, alerts)
+    return LedgerLine(
+        paper=paper,
+        fate="matched" if places else "no channel",
+        subscriptions=names,
+        places=places,
+        others=tuple(row for row in rows if row.kind != "alert"),
+    )
+
+
+def _places(
+    subscriber: Subscriber, names: Sequence[str], alerts: Mapping[str, DeliveryRecord]
+) -> tuple[PlaceLine, ...]:
+    """The places that the paper was, or by what matched could have been, meant for."""
+    matched = [one for one in subscriber.subscriptions if one.name in names]
+    gone = any(name not in {one.name for one in matched} for name in names)
+    meant = [channel.target for channel in subscriber.channels if gone or any(map(channel.takes, matched))]
+    nothing_sent: Reason = "place added since" if alerts else "before you came"
+    return tuple(
+        PlaceLine(target=target, end=alerts[target].state, delivery=alerts[target])
+        if target in alerts
+        else PlaceLine(target=target, end=nothing_sent)
+        for target in dict.fromkeys((*meant, *alerts))
+    )

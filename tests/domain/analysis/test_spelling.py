@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.analysis.spelling import DocumentCounter, Speller
 from bot.domain.papers import Paper
-from bot.domain.query import document_of, parse
-from bot.domain.search.spelling import Speller
+from bot.domain.query import Document, Query, document_of, match, parse
 from tests.builders import a_paper
+from tests.domain.query.samples import document, documents, queries
 
 
 def speller(*titles: str) -> Speller:
@@ -100,3 +104,32 @@ def test_the_loss_and_the_noise_on_real_digests(corpus: Path):
     (noise,) = some.inside_noise(parse("RAG"))
     assert noise.share > 0.9
     assert "leverage" in noise.words or "leveraging" in noise.words
+
+
+@given(st.lists(queries(), min_size=1, max_size=5), st.lists(documents(), max_size=6))
+def test_as_many_are_counted_as_match(asked: list[Query], papers: list[Document]):
+    counted = DocumentCounter(papers)
+    for query in asked:
+        assert counted.count(query.root) == sum(match(query, paper) is not None for paper in papers)
+
+
+def test_words_of_any_kind_are_counted():
+    papers = DocumentCounter(
+        [document("Policies of graphs", authors=("Ada",)), document("A policy"), document("graph")]
+    )
+    counts = {
+        "policy": 2,
+        '"policies"': 1,
+        "=Policies": 1,
+        "polici*": 1,
+        "policies*": 1,
+        "zebra OR graph": 2,
+        "graph AND NOT policy": 1,
+        "author:ada OR title:graph": 2,
+        "author:ada": 1,
+        "policy NEAR/2 graph": 1,
+        "zebra*": 0,
+    }
+    assert {text: papers.count(parse(text).root) for text in counts} == counts
+    assert papers.vocabulary["policy"] == 2
+    assert papers.vocabulary["zebra"] == 0

@@ -1,4 +1,4 @@
-"""The syntax tree of a query.
+"""The syntax tree of a query, and what follows from what: atoms and queries that imply or contradict others.
 
     Query ── root: Node
     Node = Phrase    words side by side, in one scope
@@ -9,12 +9,17 @@
 Two queries that were written differently but say the same by these rules are equal.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bot.domain.query.documents import Scope
-from bot.domain.query.folding import Layer
+from bot.domain.query.documents import SCOPES, Scope
+from bot.domain.query.folding import Layer, plain_form, singular
+
+MAX_COMPARED = 100_000
+"""Pairs of atoms compared within one query; beyond that a contradiction may go unnoticed."""
+MAX_CONTAINMENT_STEPS = 10_000
+"""Pairs of nodes compared for two queries; beyond that `contained` says no."""
 
 Mode = Literal["folded", "plain", "exact", "prefix"]
 """How a word is compared: in any number, without plural folding, to the letter, or by its beginning."""
@@ -127,8 +132,8 @@ class Query:
 
 def atoms(node: Node) -> Iterator[Atom]:
     """Every phrase and NEAR of the tree that is not excluded, in written order."""
-    found = (leaf for leaf in _leaves(node) if not isinstance(leaf, Not))
-    return iter(sorted(found, key=lambda atom: atom.position))
+    wanted = (leaf for leaf in leaves(node) if not isinstance(leaf, Not))
+    return iter(sorted(wanted, key=lambda atom: atom.position))
 
 
 def both(nodes: tuple[Node, ...]) -> Node:
@@ -162,16 +167,17 @@ def matches_nothing_said(node: Node) -> Not | None:
         case Or():
             return next(filter(None, map(matches_nothing_said, node.children)), None)
         case And():
-            found = tuple(map(matches_nothing_said, node.children))
-            return found[0] if all(found) else None
+            exclusions = tuple(map(matches_nothing_said, node.children))
+            return exclusions[0] if all(exclusions) else None
         case _:
             return None
 
 
-def _leaves(node: Node) -> Iterator[Phrase | Near | Not]:
+def leaves(node: Node) -> Iterator[Phrase | Near | Not]:
+    """Every phrase, NEAR and exclusion of the tree."""
     if isinstance(node, And | Or):
         for child in node.children:
-            yield from _leaves(child)
+            yield from leaves(child)
     else:
         yield node
 
@@ -207,3 +213,102 @@ def _side_by_side(words: tuple[Word, ...]) -> str:
 
 def _scoped(scope: Scope, text: str) -> str:
     return f"{scope}:{text}" if scope else text
+
+
+def implies(first: Atom, second: Atom) -> bool:
+    """True where every paper with the first has the second; False also where that is not plain to see."""
+    if not set(SCOPES[first.scope]) <= set(SCOPES[second.scope]):
+        return False
+    if isinstance(first, Near):
+        if isinstance(second, Near):
+            return (first.left, first.right) == (second.left, second.right) and (
+                first.distance <= second.distance
+            )
+        return _contains(first.left, second.words) or _contains(first.right, second.words)
+    return isinstance(second, Phrase) and _contains(first.words, second.words)
+
+
+def dead_end(node: Node) -> Not | None:
+    """An exclusion because of which the node could match nothing; None where none is plain to see."""
+    budget = [MAX_COMPARED]
+    return _dead_end(node, (), (), budget)
+
+
+def _dead_end(
+    node: Node, wanted: tuple[Atom, ...], unwanted: tuple[Not, ...], budget: list[int]
+) -> Not | None:
+    match node:
+        case Phrase() | Near():
+            return _first(((node, no) for no in unwanted), budget)
+        case Not():
+            return _first(((yes, node) for yes in wanted), budget)
+        case Or():
+            exclusions = [_dead_end(child, wanted, unwanted, budget) for child in node.children]
+            return exclusions[0] if all(exclusions) else None
+        case _:
+            inner_wanted = wanted + tuple(
+                child for child in node.children if isinstance(child, Phrase | Near)
+            )
+            inner_unwanted = unwanted + tuple(child for child in node.children if isinstance(child, Not))
+            deads = (
+                _dead_end(child, wanted if isinstance(child, Not) else inner_wanted, inner_unwanted, budget)
+                for child in node.children
+            )
+            return next(filter(None, deads), None)
+
+
+def _first(pairs: Iterable[tuple[Atom, Not]], budget: list[int]) -> Not | None:
+    for atom, no in pairs:
+        budget[0] -= 1
+        if budget[0] < 0:
+            return None
+        if implies(atom, no.atom):
+            return no
+    return None
+
+
+def _contains(words: tuple[Word, ...], part: tuple[Word, ...]) -> bool:
+    return any(all(map(_word_implies, words[start:], part)) for start in range(len(words) - len(part) + 1))
+
+
+def _word_implies(first: Word, second: Word) -> bool:
+    if first == second:
+        return True
+    if first.mode == "folded" or second.mode == "exact":
+        return False
+    plain = plain_form(first.text)
+    if second.mode == "prefix":
+        return plain.startswith(second.text)
+    if first.mode == "prefix":
+        return False
+    return (singular(plain) if second.mode == "folded" else plain) == second.text
+
+
+def contained(first: Query, second: Query) -> bool:
+    """True where the second query matches every paper that the first matches; False also where that is not plain to see."""
+    return _node_implies(first.root, second.root, [MAX_CONTAINMENT_STEPS])
+
+
+def _node_implies(first: Node, second: Node, budget: list[int]) -> bool:
+    budget[0] -= 1
+    if budget[0] < 0:
+        return False
+    if isinstance(first, Or):
+        return all(_node_implies(child, second, budget) for child in first.children)
+    if isinstance(second, And):
+        return all(_node_implies(first, child, budget) for child in second.children)
+    weaker = first.children if isinstance(first, And) else ()
+    stronger = second.children if isinstance(second, Or) else ()
+    return (
+        _atom_implies(first, second)
+        or any(_node_implies(child, second, budget) for child in weaker)
+        or any(_node_implies(first, child, budget) for child in stronger)
+    )
+
+
+def _atom_implies(first: Node, second: Node) -> bool:
+    if first == second:
+        return True
+    if isinstance(first, Not) and isinstance(second, Not):
+        return implies(second.atom, first.atom)
+    return isinstance(first, Phrase | Near) and isinstance(second, Phrase | Near) and implies(first, second)
