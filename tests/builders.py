@@ -3,9 +3,8 @@
 from datetime import UTC, date, datetime
 
 from bot.domain.bulletins import Bulletin
-from bot.domain.changes import Change
 from bot.domain.delivery import Delivery, Item, Kind, Parcel, Target
-from bot.domain.digests import Digest
+from bot.domain.digests import Change, Digest
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Entry, Links, Paper, PaperId, Point, Question, Summary
@@ -179,10 +178,10 @@ def a_subscriber(
     return Subscriber(**given)  # type: ignore[arg-type]
 
 
-def a_change(paper: Paper | int = 1, before: Paper | None = None, *gains: str) -> Change:
+def a_change(paper: Paper | int = 1, *gains: str) -> Change:
     """A new paper, or one that gained something."""
     whole = a_paper(paper) if isinstance(paper, int) else paper
-    return Change(paper=whole, before=before, gains=frozenset(gains))  # type: ignore[arg-type]
+    return Change(paper=whole, gains=frozenset(gains))  # type: ignore[arg-type]
 
 
 def a_delivery(

@@ -11,7 +11,7 @@ from bot.domain.papers import Paper, Question
 from bot.domain.quizzes.agreement import agreed, wants_opinion
 from bot.pipeline.parcels import AnswerQuiz
 from bot.pipeline.ports import Outbox, Shelf
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,9 @@ class Opinions:
         quiz = self._answer_quiz(paper, language)
         return tuple(agreed(question, self._known.get(_key(question))) for question in quiz)
 
-    def seek(self, outbox: Outbox, shelf: Shelf, roster: Roster, *, at_most: timedelta = AT_MOST) -> int:
+    def seek(
+        self, outbox: Outbox, shelf: Shelf, roster: SubscriberRegistry, *, at_most: timedelta = AT_MOST
+    ) -> int:
         """Ask about what is to be sent and not sure enough; how many were answered. Raises StateError only."""
         rows = outbox.list_rows(states=("pending", "held"), keys=(), limit=_ROWS)
         wanted = dict.fromkeys(

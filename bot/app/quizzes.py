@@ -11,8 +11,8 @@ from bot.app.opinions import Opinions
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.pipeline.parcels import AnswerQuiz
 from bot.pipeline.practice import Practice
-from bot.pipeline.roster import Roster
 from bot.pipeline.study import StudyDesk
+from bot.pipeline.subscribers import SubscriberRegistry
 from bot.pipeline.votes import VoteCounter
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Quizzes:
 def build_quizzes(
     settings: Settings,
     store: "Store",
-    roster: Roster,
+    roster: SubscriberRegistry,
     answer_quiz: AnswerQuiz,
     second: Opinions | None = None,
 ) -> Quizzes:

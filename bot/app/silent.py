@@ -26,8 +26,8 @@ def silent_subscriptions(
     if settings.sqlite_file is not None and not settings.sqlite_file.exists():
         return []
     from bot.adapters.store import Store
-    from bot.domain.audience import Audience
-    from bot.pipeline.likeness import LikenessDesk
+    from bot.domain.matcher import SubscriptionMatcher
+    from bot.pipeline.subscribers import SimilarityCache
 
     store = Store(settings.state)
     try:
@@ -40,7 +40,7 @@ def silent_subscriptions(
             for paper in store.shelf.every_paper()
             if paper.latest is None or paper.latest >= last - SILENCE
         ]
-        matches = Audience(subscribers, LikenessDesk(store.shelf)).matches(papers)
+        matches = SubscriptionMatcher(subscribers, SimilarityCache(store.shelf)).matches(papers)
     finally:
         store.close()
     alive = {

@@ -23,13 +23,11 @@ from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.facing import ChatDesk, ReadingRoom
 from bot.pipeline.feeds import FeedDesk, Site
 from bot.pipeline.herald import Telling
-from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ingest import Ingest
-from bot.pipeline.likeness import LikenessDesk
 from bot.pipeline.parcels import AnswerQuiz, Packer
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
 from bot.pipeline.ports.alarms import Teller
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 
 _DATE_WITHIN = 16_384
 """Bytes from a digest's beginning that tell its date."""
@@ -57,7 +55,7 @@ class House:
     settings: Settings
     store: Store
     clock: Clock
-    roster: Roster
+    roster: SubscriberRegistry
     ingest: Ingest
     feeds: FeedDesk
     feed_writer: FeedWriter
@@ -98,8 +96,8 @@ def build(
     """
     clock = clock or SystemClock()
     store = Store(state_url or settings.state)
-    kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
-    roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
+    kept = IndexCache(_saved_index(settings, clock)) if state_url is None else None
+    roster = SubscriberRegistry(subscribers, SimilarityCache(store.shelf), kept)
     feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
     second = opinions(settings, answered)
     answer_quiz = second or answered
@@ -127,7 +125,7 @@ def build(
         store=store,
         clock=clock,
         roster=roster,
-        ingest=Ingest(store.intake, read, peek_date),
+        ingest=Ingest(store.intake, roster, read, peek_date, first_run=settings.first_run_limit),
         feeds=feeds,
         feed_writer=writer,
         publishers=ways_out,

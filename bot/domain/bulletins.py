@@ -14,8 +14,8 @@ from typing import Literal
 
 from bot.domain.alarms import SECOND_POLLER, STOPPED, TOPIC_GONE, Incident, News
 from bot.domain.delivery import Target
+from bot.domain.schedule import Immediately, release_time
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.domain.timing import Immediately, release_time
 
 BulletinState = Literal["pending", "sending", "sent", "uncertain", "dead"]
 _NAMED = 8

@@ -100,6 +100,11 @@ class Question:
         """True where the digest itself names the answer."""
         return self.answer_source == "key"
 
+    @property
+    def part(self) -> str:
+        """Tells the questions of one paper apart, whatever digest they came from."""
+        return hashlib.sha256(self.question.encode("utf-8", "replace")).hexdigest()[:12]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Links:

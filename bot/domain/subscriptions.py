@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.papers import PaperId
 from bot.domain.query import Query
+from bot.domain.schedule import Immediately, QuietHours, Schedule
 from bot.domain.search.likeness import NEAR
-from bot.domain.timing import Immediately, QuietHours, Schedule
 
 ChannelKind = Literal["telegram", "email", "atom"]
 CHANNEL_KINDS: tuple[ChannelKind, ...] = ("telegram", "email", "atom")

@@ -12,12 +12,12 @@ from bot.domain.alarms import (
     channel_works,
     news,
 )
-from bot.domain.audience import Audience
 from bot.domain.bulletins import bulletins
+from bot.domain.matcher import SubscriptionMatcher
 from bot.pipeline.doctor import Doctor
 from bot.pipeline.ports import Records, Shelf
 from bot.pipeline.ports.alarms import Incidents
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ Change = Callable[[Sequence[Incident]], News]
 class AlarmDesk:
     """Keeps the incidents, and plans a bulletin for each person in `to` when one begins and when it is over."""
 
-    def __init__(self, incidents: Incidents, roster: Roster, to: Sequence[str] = ()) -> None:
+    def __init__(self, incidents: Incidents, roster: SubscriberRegistry, to: Sequence[str] = ()) -> None:
         self._incidents = incidents
         self._roster = roster
         self._to = to
@@ -86,5 +86,5 @@ class SourceWatch:
 
     def look(self, now: datetime) -> News:
         """One look at everything read so far; incidents that begin or end are noted at the desk."""
-        findings = tuple(Doctor(self._records, self._shelf, Audience(()), now.date()).sources())
+        findings = tuple(Doctor(self._records, self._shelf, SubscriptionMatcher(()), now.date()).sources())
         return self._alarms.note(lambda before: news(findings, before, now), now)

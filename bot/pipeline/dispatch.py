@@ -166,12 +166,10 @@ class Dispatcher:
                 self._awake.clear()
                 if self._clock.now() - run.looked_at >= _LOOK_EVERY:
                     await self._lift_ended(run)
-                more = await self._write_out(run)
                 await self._take_off(run)
-                if not (more or run.flight):
+                if not run.flight:
                     return summed_up(run.tally, run.late)
-                if not more:
-                    await self._something_happens(run)
+                await self._something_happens(run)
                 self._collect(run)
                 await self._write_down(run)
         finally:
@@ -191,10 +189,6 @@ class Dispatcher:
             return
         again = self._rules.may_go_again
         run.tally["uncertain"] += await asyncio.to_thread(self._outbox.expire, now, again=again)
-
-    async def _write_out(self, run: _Run) -> bool:
-        """Make rows of a part of what was fanned out, and say whether there was any: others go out meanwhile."""
-        return not (self._stopping or run.ending) and await asyncio.to_thread(self._outbox.write_out)
 
     async def _take_off(self, run: _Run) -> None:
         """Claim what is due and start sending it; on a channel that was stopped, one message to try it."""

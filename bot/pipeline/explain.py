@@ -6,14 +6,13 @@ from datetime import datetime
 
 from bot.domain.alarms import TOPIC_GONE, Incident
 from bot.domain.delivery import Kind, State
-from bot.domain.notices import Why
+from bot.domain.notices import Why, why_of
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of, match, missing
-from bot.domain.reasons import why_of
 from bot.domain.search.likeness import Likeness, LikenessOf
 from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind, Subscriber, Subscription
-from bot.pipeline.likeness import LikenessDesk
 from bot.pipeline.ports import DeliveryRecord, DigestRecord, NoticeRecord, Outbox, Records, Shelf, Stop
+from bot.pipeline.subscribers import SimilarityCache
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,11 +36,13 @@ class Story:
     subscriber: Subscriber
     digests: tuple[DigestRecord, ...]
     verdicts: tuple[Verdict, ...]
-    met_at: datetime | None
+    registered_at: datetime | None
     notice: NoticeRecord | None
     deliveries: tuple[DeliveryRecord, ...]
     suspended: Mapping[str, str]
     stopped: Mapping[ChannelKind, Stop]
+    being_planned: bool = False
+    """True where planning has not come to the subscriber since the paper changed."""
     astray: Mapping[str, str] = field(default_factory=dict)
     """Places whose topic is gone, so that their messages go to the chat itself, with why."""
 
@@ -76,10 +77,11 @@ def story(
         paper=stored.paper,
         subscriber=subscriber,
         digests=records.digests_on(paper),
-        verdicts=_verdicts(subscriber, stored.paper, notice, LikenessDesk(shelf)),
-        met_at=records.met_at(subscriber.id),
+        verdicts=_verdicts(subscriber, stored.paper, notice, SimilarityCache(shelf)),
+        registered_at=records.registered_at(subscriber.id),
         notice=notice,
         deliveries=rows,
+        being_planned=paper in records.being_planned(subscriber.id),
         suspended=records.suspended(sorted(places)),
         astray={one.source: one.what for one in incidents if one.kind == TOPIC_GONE and one.source in places},
         stopped={kind: stop for kind, stop in outbox.stopped_channels().items() if kind in kinds},
@@ -132,13 +134,15 @@ def why_not_queued(told: Story) -> str | None:
     """Why nothing was planned, in words; None where something was, or nothing was to be."""
     if any(row.kind == _ALERT for row in told.deliveries):
         return None
+    if told.being_planned:
+        return "it is still being planned; `paperboy status` shows how far that is"
     return _why_not_noticed(told) if told.notice is None else _why_not_sent(told)
 
 
 def _why_not_noticed(told: Story) -> str | None:
     if all(verdict.why is None for verdict in told.verdicts):
         return None
-    if told.met_at is None:
+    if told.registered_at is None:
         return "paperboy has not run for this subscriber yet"
     return "it was not asked for when the paper came: the subscription is newer, or was changed since"
 

@@ -10,7 +10,7 @@ from bot.domain.subscriptions import Subscriber
 from bot.pipeline.feeds import FeedDesk
 from bot.pipeline.parcels import Packer
 from bot.pipeline.ports import Outbox, Shelf, StoredPaper, Tokens, Told
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 
 class ReadingRoom:
@@ -49,7 +49,7 @@ class ReadingRoom:
 class ChatDesk:
     """The desk over the state, for chats of Telegram."""
 
-    def __init__(self, shelf: Shelf, outbox: Outbox, packer: Packer, roster: Roster) -> None:
+    def __init__(self, shelf: Shelf, outbox: Outbox, packer: Packer, roster: SubscriberRegistry) -> None:
         self._shelf = shelf
         self._outbox = outbox
         self._packer = packer
@@ -59,7 +59,7 @@ class ChatDesk:
         place = self._place(chat)
         return tuple(
             subscriber
-            for subscriber in self._roster.audience.subscribers.values()
+            for subscriber in self._roster.matcher.subscribers.values()
             if any(channel.target == place for channel in subscriber.channels)
         )
 
@@ -93,7 +93,7 @@ class ChatDesk:
 
     def _lost_topics(self, chat: str) -> Iterator[str]:
         """Places of the chat's topics that its service gave up on; who stopped a topic goes on in the topic."""
-        channels = (one for who in self._roster.audience.subscribers.values() for one in who.channels)
+        channels = (one for who in self._roster.matcher.subscribers.values() for one in who.channels)
         topics = dict.fromkeys(
             one.address for one in channels if one.kind == "telegram" and one.address.startswith(f"{chat}/")
         )

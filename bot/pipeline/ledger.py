@@ -1,6 +1,7 @@
 """A subscriber's ledger of a day: each paper that was seen, and what became of it, place by place.
 
     seen ─┬─ not matched
+          ├─ being planned: it matches, and its deliveries are not made yet
           ├─ asked for since: what matches it now did not exist, or read otherwise, when it came
           └─ matched ─┬─ no channel: nothing that matched may go anywhere
                       └─ for each place ─┬─ before you came: noticed, but not sent, on a first run or import
@@ -16,16 +17,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.domain.audience import Audience
 from bot.domain.delivery import State
+from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.likeness import LikenessDesk
 from bot.pipeline.ports import DeliveryRecord, NoticeRecord, Records, Shelf
+from bot.pipeline.subscribers import SimilarityCache
 
-Fate = Literal["not matched", "asked for since", "no channel", "matched"]
+Fate = Literal["not matched", "being planned", "asked for since", "no channel", "matched"]
 Reason = Literal["before you came", "place added since"]
-FATES: tuple[Fate, ...] = ("not matched", "asked for since", "no channel", "matched")
+FATES: tuple[Fate, ...] = ("not matched", "being planned", "asked for since", "no channel", "matched")
 REASONS: tuple[Reason, ...] = ("before you came", "place added since")
 
 
@@ -94,15 +95,31 @@ def ledger(subscriber: Subscriber, day: dt.date, records: Records, shelf: Shelf)
     rows: dict[PaperId, list[DeliveryRecord]] = {one: [] for one in ids}
     for row in records.deliveries_on(subscriber.id, ids):
         rows[row.paper].append(row)
-    matching = Audience([subscriber], LikenessDesk(shelf)).matches(papers).get(subscriber.id, {})
+    being_planned = records.being_planned(subscriber.id)
+    matching = (
+        SubscriptionMatcher([subscriber], SimilarityCache(shelf)).matches(papers).get(subscriber.id, {})
+    )
     return Ledger(
         subscriber=subscriber.id,
         day=day,
         lines=tuple(
-            _line(subscriber, paper, notices.get(paper.id), rows[paper.id], matches=paper.id in matching)
+            _line(
+                subscriber,
+                paper,
+                notices.get(paper.id),
+                rows[paper.id],
+                fate=_unnoticed(matches=paper.id in matching, being_planned=paper.id in being_planned),
+            )
             for paper in papers
         ),
     )
+
+
+def _unnoticed(*, matches: bool, being_planned: bool) -> Fate:
+    """The fate of a paper that was not noticed."""
+    if not matches:
+        return "not matched"
+    return "being planned" if being_planned else "asked for since"
 
 
 def _line(
@@ -111,10 +128,10 @@ def _line(
     notice: NoticeRecord | None,
     rows: Sequence[DeliveryRecord],
     *,
-    matches: bool,
+    fate: Fate,
 ) -> LedgerLine:
     if notice is None and not rows:
-        return LedgerLine(paper=paper, fate="asked for since" if matches else "not matched")
+        return LedgerLine(paper=paper, fate=fate)
     names = notice.subscriptions if notice else ()
     alerts = {row.target: row for row in rows if row.kind == "alert"}
     places = _places(subscriber, names, alerts)

@@ -8,12 +8,12 @@ from typing import Literal
 from bot.domain.delivery import Item, Parcel
 from bot.domain.notices import relevance
 from bot.domain.papers import Paper, PaperId, Question
+from bot.domain.planning import ONE_QUESTION
 from bot.domain.quizzes.guessing import pick_one
 from bot.domain.quizzes.parts import is_again, question_of_part, repeats
-from bot.domain.routing import ONE_QUESTION
 from bot.domain.subscriptions import Quizzes, Subscriber
 from bot.pipeline.ports import Claim, ClaimedRow, Outbox, Shelf, Tokens
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 _NAMED = 10
 """How many titles of what the daily limit kept out are named."""
@@ -42,7 +42,12 @@ class Packer:
     """Packs what was claimed from the state as it is now."""
 
     def __init__(
-        self, outbox: Outbox, shelf: Shelf, tokens: Tokens, roster: Roster, answer_quiz: AnswerQuiz
+        self,
+        outbox: Outbox,
+        shelf: Shelf,
+        tokens: Tokens,
+        roster: SubscriberRegistry,
+        answer_quiz: AnswerQuiz,
     ) -> None:
         self._outbox = outbox
         self._shelf = shelf
@@ -72,7 +77,7 @@ class Packer:
         return next(
             (
                 one
-                for one in self._roster.audience.subscribers.values()
+                for one in self._roster.matcher.subscribers.values()
                 if _has_place(one, claim) and self._shelf.notices_on(one.id, papers)
             ),
             None,

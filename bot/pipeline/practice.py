@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.delivery import Delivery, State, delivery_key
 from bot.domain.papers import Paper, PaperId
+from bot.domain.planning import ONE_QUESTION
 from bot.domain.quizzes.parts import again_part
 from bot.domain.quizzes.repair import poll_of
 from bot.domain.quizzes.repetition import comes_back_at
 from bot.domain.quizzes.votes import is_private
-from bot.domain.routing import ONE_QUESTION, question_part
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.pipeline.ports import Outbox, Shelf
 from bot.pipeline.ports.study import KeptCard, Study, StudyTransaction
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 PER_DAY = 5
 _EARLY = timedelta(days=2)
@@ -39,7 +39,7 @@ class Practice:
         study: Study,
         shelf: Shelf,
         outbox: Outbox,
-        roster: Roster,
+        roster: SubscriberRegistry,
         *,
         min_confidence: float,
         per_day: int = PER_DAY,
@@ -139,12 +139,12 @@ class Practice:
     def _candidates(self, paper: Paper, subscriber: Subscriber, channel: Channel) -> "Iterator[_Candidate]":
         for question in paper.edition(subscriber.language).quiz:
             if poll_of(question, seed=channel.target, min_confidence=self._min_confidence):
-                yield _Candidate(paper=paper.id, part=question_part(question))
+                yield _Candidate(paper=paper.id, part=question.part)
 
     def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:
         """Everybody with a private chat that takes quizzes, each chat once."""
         seen: set[str] = set()
-        for subscriber in self._roster.audience.subscribers.values():
+        for subscriber in self._roster.matcher.subscribers.values():
             for channel in subscriber.channels:
                 takes = channel.kind == "telegram" and channel.quizzes != "none"
                 if takes and is_private(channel.address) and channel.address not in seen:
@@ -170,14 +170,16 @@ class _Candidate:
         )
 
 
-def channel_at(addresses: Sequence[str], outbox: Outbox, roster: Roster) -> tuple[Subscriber, Channel] | None:
+def channel_at(
+    addresses: Sequence[str], outbox: Outbox, roster: SubscriberRegistry
+) -> tuple[Subscriber, Channel] | None:
     """Who is subscribed at the Telegram chat that is at these addresses now, and as which channel; the first."""
     places = [outbox.place_at("telegram", address) or f"telegram:{address}" for address in addresses]
     return next(
         (
             (subscriber, channel)
             for place in places
-            for subscriber in roster.audience.subscribers.values()
+            for subscriber in roster.matcher.subscribers.values()
             for channel in subscriber.channels
             if channel.target == place
         ),

@@ -11,7 +11,7 @@ from bot.domain.quizzes.votes import Answer, AskedPoll, CastVote, answer_of, bel
 from bot.pipeline.ports import Outbox
 from bot.pipeline.ports.study import Study
 from bot.pipeline.practice import channel_at, due_cards
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +36,9 @@ class Board:
 class StudyDesk:
     """The desk for answers. `addresses` name a chat as the configuration may, the most exact first."""
 
-    def __init__(self, study: Study, outbox: Outbox, roster: Roster, *, min_confidence: float) -> None:
+    def __init__(
+        self, study: Study, outbox: Outbox, roster: SubscriberRegistry, *, min_confidence: float
+    ) -> None:
         self._study = study
         self._outbox = outbox
         self._roster = roster

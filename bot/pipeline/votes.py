@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.papers import PaperId, Question
+from bot.domain.planning import ONE_QUESTION
 from bot.domain.quizzes.guessing import pick_one
 from bot.domain.quizzes.parts import question_of_part, repeats, shuffle_seed
 from bot.domain.quizzes.repair import poll_of
@@ -21,11 +22,10 @@ from bot.domain.quizzes.votes import (
     is_private,
     recognised,
 )
-from bot.domain.routing import ONE_QUESTION
 from bot.pipeline.parcels import AnswerQuiz
 from bot.pipeline.ports import Shelf
 from bot.pipeline.ports.study import ReceivedUpdate, Study, StudyTransaction, UncertainQuiz
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class VoteCounter:
         self,
         study: Study,
         shelf: Shelf,
-        roster: Roster,
+        roster: SubscriberRegistry,
         answer_quiz: AnswerQuiz,
         *,
         read_vote: ReadVote,

@@ -16,7 +16,7 @@ from bot.domain.alarms import (
     news,
 )
 from bot.domain.bulletins import bulletins, can_be_told
-from bot.domain.timing import parse_quiet_hours
+from bot.domain.schedule import parse_quiet_hours
 from tests.builders import NOW, a_channel, a_subscriber
 
 LATER = NOW + timedelta(days=1)

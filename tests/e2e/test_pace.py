@@ -11,7 +11,6 @@ import pytest
 
 from bot.adapters.fakes.time import LoopClock, VirtualLoop
 from bot.app.wiring import House
-from bot.domain.routing import question_part
 from tests.builders import NOW, a_quiz
 from tests.rigs import crowd
 from tests.rigs.botapi import BotApi
@@ -128,7 +127,7 @@ def test_with_floods_and_broken_gateways_everything_arrives_in_order_and_once(
             else:
                 assert list(dict.fromkeys(got)) == asked
 
-    parts = {question_part(question): question.question for question in a_quiz(4)}
+    parts = {question.part: question.question for question in a_quiz(4)}
 
     def _arrived(telegram: StrictTelegram, target: str, part: str) -> bool:
         return parts[part] in telegram.got[target.partition(":")[2]]

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.store import Store
-from bot.domain.audience import Audience
 from bot.pipeline.alarms import AlarmDesk, SourceWatch
 from bot.pipeline.ingest import Ingest
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import a_digest
 from tests.rigs.files import Press
 
@@ -31,12 +30,12 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
 ) -> None:
     store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
     press = Press()
-    ingest = Ingest(store.intake, press.read, press.peek_date)
-    watch = SourceWatch(store.records, store.shelf, AlarmDesk(store.incidents, Roster()))
+    ingest = Ingest(store.intake, SubscriberRegistry(), press.read, press.peek_date)
+    watch = SourceWatch(store.records, store.shelf, AlarmDesk(store.incidents, SubscriberRegistry()))
     *usual, last = days(15)
 
     def digest(day: dt.date) -> None:
-        ingest.take_in([press.file(f"{day}.md", a_digest(day.day, day=day))], Audience(()), noon(day))
+        ingest.take_in([press.file(f"{day}.md", a_digest(day.day, day=day))], noon(day))
 
     for day in usual:
         digest(day)

@@ -13,7 +13,7 @@ from bot.domain.errors import (
     TryLater,
 )
 from bot.domain.pacing import Limit
-from bot.domain.timing import parse_schedule
+from bot.domain.schedule import parse_schedule
 from bot.pipeline.dispatch import CHANNEL_REST, IN_FLIGHT, Rules
 from bot.pipeline.pace import Limits
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry

@@ -1,7 +1,7 @@
 """The whole story of one paper and one person."""
 
 from bot.domain.papers import PaperId
-from bot.domain.timing import parse_quiet_hours
+from bot.domain.schedule import parse_quiet_hours
 from bot.pipeline.explain import Story, channel_kind, story, why_not_queued
 from tests.builders import a_channel, a_digest, a_paper, a_subscriber, a_subscription
 from tests.pipeline.conftest import MakeWorld

@@ -7,13 +7,11 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.readers import peek_date, read_digest
-from bot.domain.audience import Audience
 from bot.domain.digests import Problem
 from bot.domain.errors import DigestTooLarge, StateError, StateLocked
 from bot.pipeline.ingest import Ingest, Taken
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
-from tests.rigs.day import as_if_many
 from tests.rigs.files import FakeFile
 from tests.rigs.world import World
 
@@ -21,16 +19,9 @@ DAY = date(2026, 9, 18)
 WEEK = timedelta(days=7)
 
 
-@pytest.fixture(autouse=True, params=[False, True], ids=["routed", "fanned out"])
-def as_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything here holds for few people, and for many."""
-    if request.param:
-        as_if_many(monkeypatch)
-
-
 @pytest.fixture
 def alices(world: MakeWorld) -> World:
-    """Alice was met long ago, so that whatever comes now is news to her."""
+    """Alice was registered long ago, so that whatever comes now is news to her."""
     made = world(a_subscriber(), first_run=0)
     made.look()
     return made
@@ -240,7 +231,7 @@ def test_a_state_that_fails_while_one_file_is_tried_alone_stops_everything(alice
 
 @pytest.mark.parametrize(
     "step",
-    ["save_digests", "save_files", "save_papers", "save_notices", "plan", "fan_out", "noticed", "papers"],
+    ["save_digests", "save_files", "save_papers", "save_notices", "plan", "begin_run", "finish", "edition"],
 )
 def test_a_failure_inside_the_transaction_leaves_nothing(alices: World, step: str):
     alices.faults.at(f"intake.tx.{step} done", StateError("the plug was pulled"))
@@ -310,7 +301,7 @@ def test_a_date_that_cannot_be_peeked_at_only_costs_the_place_in_line(alices: Wo
     def broken(_data: bytes, _name: str) -> date:
         raise RecursionError
 
-    alices.ingest = Ingest(alices.intake, alices.press.read, broken)
+    alices.ingest = Ingest(alices.intake, alices.roster, alices.press.read, broken)
     assert totals(alices.read("a.md", a_digest(1))) == (1, 1, 1, 0)
 
 
@@ -346,6 +337,7 @@ class Seed:
 def reading(world: World) -> Ingest:
     return Ingest(
         world.intake,
+        world.roster,
         lambda data, name: read_digest(data, name=name),
         lambda data, name: peek_date(data, name=name),
     )
@@ -354,9 +346,9 @@ def reading(world: World) -> Ingest:
 def test_the_seeds_give_82_papers_of_83_entries_once(world: MakeWorld, seeds: Path):
     made = world()
     files = [Seed(path) for path in sorted(seeds.iterdir())]
-    first = reading(made).take_in(files, Audience([]), NOW)
+    first = reading(made).take_in(files, NOW)
     assert totals(first) == (5, 83, 82, 1)
-    assert totals(reading(made).take_in(files, Audience([]), NOW)) == (0, 0, 0, 0)
+    assert totals(reading(made).take_in(files, NOW)) == (0, 0, 0, 0)
     counts = made.store.outbox.counts(NOW)
     assert (counts.digests, counts.entries, counts.papers, counts.quizzes) == (5, 83, 82, 9)
 
@@ -364,6 +356,6 @@ def test_the_seeds_give_82_papers_of_83_entries_once(world: MakeWorld, seeds: Pa
 def test_the_whole_corpus_is_taken_in_once(world: MakeWorld, corpus: Path):
     made = world()
     files = [Seed(path) for folder in ("tables", "pages") for path in sorted((corpus / folder).iterdir())]
-    taken = reading(made).take_in(files, Audience([]), NOW)
+    taken = reading(made).take_in(files, NOW)
     assert (taken.digests, taken.new) == (377, 3581)
-    assert totals(reading(made).take_in(files, Audience([]), NOW)) == (0, 0, 0, 0)
+    assert totals(reading(made).take_in(files, NOW)) == (0, 0, 0, 0)

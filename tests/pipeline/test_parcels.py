@@ -7,7 +7,6 @@ import pytest
 
 from bot.domain.errors import OutcomeUnknown, Refused, TargetMoved
 from bot.domain.quizzes.parts import again_part
-from bot.domain.routing import question_part
 from bot.domain.subscriptions import Quizzes, Subscriber
 from tests.builders import (
     NOW,
@@ -264,9 +263,9 @@ async def test_a_question_that_comes_back_is_asked_once_more_as_a_reply(world: M
     made = started(world, QUIZZED)
     made.read("a.html", a_digest(page(1)))
     await made.send()
-    again = again_part(2, question_part(a_quiz()[1]))
+    again = again_part(2, a_quiz()[1].part)
     with made.store.intake.transaction() as tx:
-        tx.plan([a_delivery(1, kind="quiz", part=again)], NOW)
+        tx.plan([a_delivery(1, kind="quiz", part=again)], tx.new_run(NOW))
     await made.send()
     repeated = made.telegram.taken[-1]
     assert (repeated.question, repeated.repeat) == (a_quiz()[1], 2)
@@ -278,9 +277,9 @@ async def test_a_question_comes_back_in_the_language_it_was_answered_in(world: M
     chinese = an_edition("zh", quiz=a_quiz(1, of="它"))
     made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()), chinese))))
     await made.send()
-    parts = [question_part(a_quiz(1, of="它")[0]), question_part(a_quiz(1, of="gone")[0])]
+    parts = [a_quiz(1, of="它")[0].part, a_quiz(1, of="gone")[0].part]
     with made.store.intake.transaction() as tx:
-        tx.plan([a_delivery(1, kind="quiz", part=again_part(1, part)) for part in parts], NOW)
+        tx.plan([a_delivery(1, kind="quiz", part=again_part(1, part)) for part in parts], tx.new_run(NOW))
     await made.send()
     assert made.telegram.taken[-1].question == a_quiz(1, of="它")[0]
     assert made.counts() == {"sent": 5, "merged": 1}

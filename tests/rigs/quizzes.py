@@ -12,13 +12,12 @@ from bot.adapters.store import Store
 from bot.domain.delivery import Delivery, Receipt
 from bot.domain.papers import Edition, Paper, Question
 from bot.domain.quizzes.repair import Poll
-from bot.domain.routing import question_part
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.parcels import Packed, Packer
 from bot.pipeline.ports import Claim, Outcome, Update
 from bot.pipeline.practice import Practice
-from bot.pipeline.roster import Roster
 from bot.pipeline.study import StudyDesk
+from bot.pipeline.subscribers import SubscriberRegistry
 from bot.pipeline.votes import VoteCounter
 from tests.builders import a_channel, a_paper, a_subscriber
 from tests.rigs.clock import VirtualClock
@@ -46,7 +45,7 @@ class Classroom:
     def __init__(self, store: Store, *subscribers: Subscriber, per_day: int = 5) -> None:
         self.store = store
         self.clock = VirtualClock()
-        self.roster = Roster(subscribers)
+        self.roster = SubscriberRegistry(subscribers)
         study, outbox, shelf = store.study, store.outbox, store.shelf
         self.counter = VoteCounter(
             study, shelf, self.roster, answered, read_vote=read_vote, min_confidence=SURE
@@ -76,7 +75,7 @@ class Classroom:
                 subscriber=subscriber,
                 kind="quiz",
                 paper=paper.id,
-                part=question_part(question),
+                part=question.part,
                 state="pending",
                 due_at=self.now,
             )
@@ -84,7 +83,7 @@ class Classroom:
             for question in edition.quiz
         ]
         with self.store.intake.transaction() as tx:
-            tx.plan(rows, self.now)
+            tx.plan(rows, tx.new_run(self.now))
         return self.deliver()
 
     def deliver(self, *, lost: bool = False) -> list[str]:

@@ -18,7 +18,7 @@ from bot.pipeline.ingest import Ingest, Taken
 from bot.pipeline.parcels import Packer
 from bot.pipeline.ports import Publisher, Row
 from bot.pipeline.ports.alarms import Teller
-from bot.pipeline.roster import Roster, meet, open_for_new
+from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import AUTHORITY
 from tests.rigs.clock import VirtualClock
 from tests.rigs.files import FakeFile, Press
@@ -44,11 +44,10 @@ class World:
         alarms_to: Sequence[str] = (),
     ) -> None:
         self.clock = clock or VirtualClock()
-        self.first_run = first_run
         self.faults = faults or Faults()
         self.store = Store(url)
         self.press = Press()
-        self.roster = Roster(subscribers)
+        self.roster = SubscriberRegistry(subscribers)
         self.telegram, self.email = FakePublisher("telegram"), FakePublisher("email")
         self.feed_files = KeptFeeds()
         outbox: Any = Hooked(self.store.outbox, "outbox", self.faults)
@@ -63,7 +62,9 @@ class World:
             self.roster,
             lambda paper, lang: paper.edition(lang).quiz,
         )
-        self.ingest = Ingest(self.intake, self.press.read, self.press.peek_date)
+        self.ingest = Ingest(
+            self.intake, self.roster, self.press.read, self.press.peek_date, first_run=first_run
+        )
         ways_out = publishers if publishers is not None else (self.telegram, self.email)
         by_kind: dict[ChannelKind, Publisher] = {publisher.kind: publisher for publisher in ways_out}
         self.alarms = AlarmDesk(self.store.incidents, self.roster, alarms_to)
@@ -88,12 +89,16 @@ class World:
     # --- what happens -------------------------------------------------------------------------------------
 
     def look(self, *files: FakeFile, tell: bool = True) -> Taken:
-        """What the service does with files that are whole: meet the new, take in, open for them."""
-        audience = self.roster.audience
-        meet(self.intake, audience, self.first_run, self.clock.now())
-        taken = self.ingest.take_in(files, audience, self.clock.now(), tell=tell)
-        taken.deliveries += open_for_new(self.intake, audience, self.clock.now())
+        """What the service does with files that are whole; all that follows is planned."""
+        taken = self.look_only(*files, tell=tell)
+        taken.add_planned(self.ingest.finish_planning(self.clock.now()))
         return taken
+
+    def look_only(self, *files: FakeFile, tell: bool = True) -> Taken:
+        """The same, but only the first part is planned."""
+        if tell:
+            return self.ingest.take_in(files, self.clock.now())
+        return self.ingest.take_in_history(files, self.clock.now())
 
     def read(self, name: str, digest: Digest) -> Taken:
         """One digest file turns up."""
@@ -122,8 +127,6 @@ class World:
     # --- how it stands ------------------------------------------------------------------------------------
 
     def rows(self, *states: State) -> tuple[Row, ...]:
-        while self.store.outbox.write_out():
-            pass
         return self.store.outbox.list_rows(states=states, keys=(), limit=10_000)
 
     def states(self) -> dict[str, State]:

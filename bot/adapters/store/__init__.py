@@ -6,9 +6,9 @@ from datetime import timedelta
 from itertools import count
 
 from bot.adapters.store.bulletins import StoredBulletins
+from bot.adapters.store.digests import StoredIntake
 from bot.adapters.store.engine import PATIENCE, open_engine, writing
 from bot.adapters.store.incidents import StoredIncidents
-from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.leadership import StoredLeadership
 from bot.adapters.store.listening import StoredBell
 from bot.adapters.store.operator import OperatedOutbox

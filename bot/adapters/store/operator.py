@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, case, func, literal, or_, select, update
 
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.fanouts import since, waiting
 from bot.adapters.store.listening import ring
 from bot.adapters.store.outbox import StoredOutbox
 from bot.adapters.store.places import hold, refresh_ready
@@ -169,10 +168,6 @@ class OperatedOutbox(StoredOutbox, StoredStops):
             for kind, state, count in connection.execute(query):
                 states[state] += count
                 channels[kind][state] = count
-            unwritten, rows = waiting(connection)
-            for (kind, state), count in rows.items():
-                states[state] += count
-                channels[kind][state] = channels[kind].get(state, 0) + count
             oldest: datetime | None = connection.execute(
                 select(func.min(deliveries.c.due_at, type_=deliveries.c.due_at.type))
                 .join(targets, targets.c.number == deliveries.c.target)
@@ -183,14 +178,12 @@ class OperatedOutbox(StoredOutbox, StoredStops):
                     targets.c.suspended.is_(None),
                 )
             ).scalar()
-            planned_at = since(connection) if any(state == "pending" for _, state in rows) else None
-            oldest = min(filter(None, (oldest, planned_at)), default=None)
             return Counts(
                 digests=connection.execute(select(func.count()).select_from(digests)).scalar_one(),
                 entries=connection.execute(select(func.sum(digests.c.entries))).scalar() or 0,
                 papers=connection.execute(select(func.count()).select_from(papers)).scalar_one(),
                 quizzes=connection.execute(select(func.sum(papers.c.quizzes))).scalar() or 0,
-                notices=unwritten + (connection.execute(select(func.sum(notices.c["count"]))).scalar() or 0),
+                notices=connection.execute(select(func.sum(notices.c["count"]))).scalar() or 0,
                 unreadable=connection.execute(
                     select(func.count()).select_from(files).where(files.c.error.is_not(None))
                 ).scalar_one(),

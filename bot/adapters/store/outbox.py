@@ -16,8 +16,6 @@ from sqlalchemy import Engine
 from bot.adapters.store.claiming import claim
 from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.fanouts import since
-from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.rows import ROWS, key_of
 from bot.adapters.store.schema import batches, deliveries
 from bot.adapters.store.settling import lift_leases, settle
@@ -68,14 +66,10 @@ class StoredOutbox:
         with writing(self._engine) as connection:
             return lift_leases(connection, now, NEVER_SEEN, again)
 
-    def write_out(self) -> bool:
-        return StoredIntake(self._engine).write_out()
-
     def next_due(self, kinds: Sequence[ChannelKind] = CHANNEL_KINDS) -> datetime | None:
         with reading(self._engine) as connection:
             stopped = stops(connection)
             ((*ready, lease),) = _NEXT.rows(connection)
-            fanned_out = since(connection)
         moments = [
             max(moment_of(moment), stopped[kind].until) if kind in stopped else moment_of(moment)
             for kind, moment in zip(CHANNEL_KINDS, ready, strict=True)
@@ -83,8 +77,6 @@ class StoredOutbox:
         ]
         if lease is not None:
             moments.append(moment_of(lease))
-        if fanned_out is not None:
-            moments.append(fanned_out)
         return min(moments, default=None)
 
     def told_since(self, target: str, since: datetime) -> int:

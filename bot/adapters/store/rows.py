@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select
 
 from bot.adapters.store.numbers import numbers_of_deliveries
-from bot.adapters.store.schema import batches, deliveries, papers, plans, subscribers, targets
+from bot.adapters.store.schema import batches, deliveries, papers, planning_runs, subscribers, targets
 from bot.adapters.store.statements import chunks
 from bot.domain.delivery import delivery_key
 from bot.domain.papers import PaperId
@@ -26,7 +26,7 @@ ROWS = (
         deliveries.c.attempts,
         deliveries.c.place,
         deliveries.c.error,
-        plans.c.made_at.label("created_at"),
+        planning_runs.c.made_at.label("created_at"),
         deliveries.c.settled_at,
         batches.c.id.label("batch"),
         batches.c.message,
@@ -34,7 +34,7 @@ ROWS = (
     .join(targets, targets.c.number == deliveries.c.target)
     .join(subscribers, subscribers.c.number == deliveries.c.subscriber)
     .join(papers, papers.c.position == deliveries.c.paper)
-    .join(plans, plans.c.number == deliveries.c.plan)
+    .join(planning_runs, planning_runs.c.number == deliveries.c.run)
     .outerjoin(batches, batches.c.number == deliveries.c.batch)
 )
 """Every row; where it belongs to a message, with the message's name and what the service called it."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, select
 from bot.adapters.paper_codec import paper_of
 from bot.adapters.store.engine import reading
 from bot.adapters.store.held_papers import HeldPapers
-from bot.adapters.store.noticing import counts_of, of_subscriber, of_subscriber_on
+from bot.adapters.store.notices import counts_of, of_subscriber, of_subscriber_on
 from bot.adapters.store.schema import NEWEST_FIRST, meta, papers
 from bot.adapters.store.statements import Statement, insert
 from bot.domain.notices import Rarity
@@ -32,7 +32,7 @@ class StoredShelf:
     def newest(self, limit: int) -> tuple[StoredPaper, ...]:
         with reading(self._engine) as connection:
             ids = [row[0] for row in _NEWEST.rows(connection, most=limit)]
-            found = self._held.of(connection, _edition(connection), ids)
+            found = self._held.of(connection, edition(connection), ids)
         return tuple(found[one] for one in map(PaperId, ids))
 
     def every_paper(self) -> Iterator[Paper]:
@@ -47,13 +47,13 @@ class StoredShelf:
         if not wanted:
             return {}
         with reading(self._engine) as connection:
-            return self._held.of(connection, _edition(connection), wanted)
+            return self._held.of(connection, edition(connection), wanted)
 
     def noted(self, subscriber: str, limit: int) -> tuple[Noted, ...]:
         with reading(self._engine) as connection:
             noticed = of_subscriber(connection, subscriber)
             rows = _NEWEST_OF.rows(connection, numbers=list(noticed), most=limit)
-            found = self._held.of(connection, _edition(connection), [row[0] for row in rows])
+            found = self._held.of(connection, edition(connection), [row[0] for row in rows])
         return tuple(
             Noted(stored=found[paper], subscriptions=noticed[number].names) for paper, number in rows
         )
@@ -61,7 +61,7 @@ class StoredShelf:
     def noted_on(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, Noted]:
         wanted = list[str](ids)
         with reading(self._engine) as connection:
-            found = self._held.of(connection, _edition(connection), wanted)
+            found = self._held.of(connection, edition(connection), wanted)
             names = _noticed(connection, subscriber, wanted)
         return {
             paper: Noted(stored=stored, subscriptions=names.get(paper, ())) for paper, stored in found.items()
@@ -81,7 +81,7 @@ class StoredShelf:
 
     def edition(self) -> str:
         with reading(self._engine) as connection:
-            return _edition(connection)
+            return edition(connection)
 
 
 def _noticed(connection: Connection, subscriber: str, ids: Iterable[str]) -> dict[PaperId, tuple[str, ...]]:
@@ -94,13 +94,14 @@ _EDITION = "edition"
 _THE_EDITION = Statement("SELECT value FROM meta WHERE key = :key")
 
 
-def _edition(connection: Connection) -> str:
+def edition(connection: Connection) -> str:
+    """Changes whenever the shelf does."""
     rows = _THE_EDITION.rows(connection, key=_EDITION)
     return rows[0][0] if rows else "0"
 
 
 def next_edition(connection: Connection) -> None:
     """Say that the shelf changed; inside the transaction that changes it."""
-    value = str(int(_edition(connection)) + 1)
+    value = str(int(edition(connection)) + 1)
     statement = insert(connection, meta).values(key=_EDITION, value=value)
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete, or_, select, update
 
 from bot.adapters.paper_codec import paper_of
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.noticing import of_subscriber_on
+from bot.adapters.store.notices import of_subscriber_on
 from bot.adapters.store.numbers import target_number
 from bot.adapters.store.schema import NEWEST_FIRST, deliveries, papers, targets, updates
 from bot.adapters.store.statements import chunks, insert

@@ -50,14 +50,14 @@ def _examined(
     from bot.adapters.clock import SystemClock
     from bot.app import channel_checks
     from bot.app.cli.status import UNTOLD_SHOWN, failing_places
-    from bot.domain.audience import Audience
+    from bot.domain.matcher import SubscriptionMatcher
     from bot.pipeline.doctor import Doctor
-    from bot.pipeline.likeness import LikenessDesk
+    from bot.pipeline.subscribers import SimilarityCache
 
     with opened(settings) as store:
         now = SystemClock().now()
-        audience = Audience(subscribers, LikenessDesk(store.shelf))
-        look = Doctor(store.records, store.shelf, audience, now.date())
+        matcher = SubscriptionMatcher(subscribers, SimilarityCache(store.shelf))
+        look = Doctor(store.records, store.shelf, matcher, now.date())
         counts = store.outbox.counts(now)
         yield from channel_checks.reading_findings(counts)
         yield from look.sources()

@@ -33,7 +33,7 @@ def explain(
     paper_id = the_paper(paper)
     settings, subscribers = load(context, config)
     person = the_subscriber(subscriber, subscribers)
-    with opened(settings, in_rows=True) as store:
+    with opened(settings) as store:
         told = story(
             paper_id,
             person,
@@ -71,7 +71,7 @@ def story_json(told: "Story") -> dict[str, Any]:
             for one in told.digests
         ],
         "subscriptions": [_verdict_json(one) for one in told.verdicts],
-        "met_at": told.met_at.isoformat() if told.met_at else None,
+        "registered_at": told.registered_at.isoformat() if told.registered_at else None,
         "noticed_at": told.notice.noticed_at.isoformat() if told.notice else None,
         "noticed_for": list(told.notice.subscriptions) if told.notice else [],
         "told": told.told,

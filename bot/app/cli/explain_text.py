@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.app.cli.safe import plain
 from bot.app.cli.terminal import Style
-from bot.domain.timing import schedule_text
+from bot.domain.schedule import schedule_text
 
 if TYPE_CHECKING:
     from bot.pipeline.explain import Story, Verdict

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bot.app.config.settings_model import Settings
     from bot.domain.alarms import Incident
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports import Counts, Outbox, Row
+    from bot.pipeline.ports import Counts, Outbox, PlanningRun, Row
     from bot.pipeline.ports.alarms import UntoldBulletin
 
 NEEDS_A_LOOK = 1
@@ -54,6 +54,7 @@ def status(
         untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
         failing = failing_places(store.outbox)
         unreadable = store.records.unreadable()
+        runs = store.intake.open_runs()
     at_work = heartbeat(settings).is_alive(now)
     if as_json:
         more = {
@@ -62,12 +63,14 @@ def status(
             "incidents": incidents_json(incidents),
             "alarms_not_sent": untold_json(untold),
             "failing": failing_json(failing),
+            "planning": planning_json(runs, subscribers),
         }
         say_json(status_json(counts, subscribers) | more)
     else:
         for line in (
             "run          " + ("at work" if at_work else "not seen at work by this user on this machine"),
             *status_lines(counts, subscribers),
+            *planning_lines(runs, subscribers),
             *unreadable_lines(unreadable),
             *failing_lines(failing),
             *incident_lines(incidents),
@@ -130,6 +133,34 @@ def failing_places(outbox: "Outbox") -> "dict[str, Row]":
         if row.attempts and row.error:
             found.setdefault(row.target, row)
     return found
+
+
+def planning_json(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscriber]") -> list[dict[str, Any]]:
+    """What is still being planned, for machines; the oldest first, which is the one that goes on."""
+    return [
+        {
+            "since": run.made_at.isoformat(),
+            "papers": run.papers,
+            "told": run.told,
+            "subscribers_left": _subscribers_left(run, subscribers),
+        }
+        for run in runs
+    ]
+
+
+def planning_lines(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscriber]") -> list[str]:
+    """The same for people."""
+    lines = [
+        f"planning     {counted(run.papers, 'paper')} of {run.made_at:%Y-%m-%d %H:%M} UTC,"
+        f" {_subscribers_left(run, subscribers)} of {counted(len(subscribers), 'subscriber')} left"
+        for run in runs[:_NAMED]
+    ]
+    more = len(runs) - _NAMED
+    return [*lines, *([f"             and {counted(more, 'more run', 'more runs')}"] if more > 0 else [])]
+
+
+def _subscribers_left(run: "PlanningRun", subscribers: "Sequence[Subscriber]") -> int:
+    return sum(subscriber.id > run.cursor for subscriber in subscribers)
 
 
 def unreadable_lines(unreadable: "Mapping[str, str]") -> list[str]:

@@ -23,9 +23,7 @@ from bot.app.config.validation import nearest, shown_text
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.papers import PaperId, parse_paper_id
 from bot.domain.query import Query, parse
-from bot.domain.search.likeness import NEAR
-from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind, Quizzes
-from bot.domain.timing import (
+from bot.domain.schedule import (
     WEEKDAYS,
     QuietHours,
     Schedule,
@@ -33,6 +31,8 @@ from bot.domain.timing import (
     parse_schedule,
     parse_zone,
 )
+from bot.domain.search.likeness import NEAR
+from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind, Quizzes
 
 GENERAL_TOPIC = 1
 """Telegram's first topic: it must be omitted when sending (Bot API, sendMessage)."""

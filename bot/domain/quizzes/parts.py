@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 
 from bot.domain.papers import Question
-from bot.domain.routing import question_part
 
 _AGAIN = re.compile(r"again:(?P<number>\d{1,6}):(?P<part>.+)", re.ASCII)
 
@@ -28,7 +27,7 @@ def plain_part(part: str) -> str:
 def question_of_part(quiz: Iterable[Question], part: str) -> Question | None:
     """The question that `part` names; None where the quiz has it no longer."""
     wanted = plain_part(part)
-    return next((question for question in quiz if question_part(question) == wanted), None)
+    return next((question for question in quiz if question.part == wanted), None)
 
 
 def repeats(part: str) -> int:

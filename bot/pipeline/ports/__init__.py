@@ -30,10 +30,11 @@ from bot.pipeline.ports.records import (
     Sifted,
 )
 from bot.pipeline.ports.state import (
-    NOT_NEW,
     FileMark,
     Intake,
+    Known,
     Noted,
+    PlanningRun,
     Shelf,
     StoredPaper,
     TakenDigest,
@@ -50,7 +51,6 @@ from bot.pipeline.ports.world import (
 )
 
 __all__ = [
-    "NOT_NEW",
     "Alert",
     "Bell",
     "Claim",
@@ -64,12 +64,14 @@ __all__ = [
     "FileMark",
     "IndexFile",
     "Intake",
+    "Known",
     "Leadership",
     "Library",
     "Noted",
     "NoticeRecord",
     "Outbox",
     "Outcome",
+    "PlanningRun",
     "Publisher",
     "Reader",
     "Records",

@@ -99,8 +99,12 @@ class Records(Protocol):
         """Everything planned for the subscriber on these papers, in the order in which it was planned."""
         ...
 
-    def met_at(self, subscriber: str) -> dt.datetime | None:
+    def registered_at(self, subscriber: str) -> dt.datetime | None:
         """When the subscriber was first seen in the configuration; None for one who was not yet."""
+        ...
+
+    def being_planned(self, subscriber: str) -> frozenset[PaperId]:
+        """Changed papers that are not planned for the subscriber yet."""
         ...
 
     def suspended(self, targets: Iterable[str]) -> Mapping[str, str]:

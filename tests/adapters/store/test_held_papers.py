@@ -56,7 +56,7 @@ def test_papers_come_with_what_was_noticed_in_one_look(database: Database):
     store = database.open()
     Hand(store).keep(a_paper(1), a_paper(2))
     with store.intake.transaction() as tx:
-        tx.save_notices({"alice": {a_paper(1).id: ("b", "a")}}, NOW)
+        tx.save_notices({"alice": {a_paper(1).id: ("b", "a")}}, tx.new_run(NOW))
     wanted = [a_paper(2).id, a_paper(1).id, PaperId("arxiv:0000.00000")]
     found = store.shelf.noted_on("alice", wanted)
     assert {paper: (one.stored.paper, one.subscriptions) for paper, one in found.items()} == {

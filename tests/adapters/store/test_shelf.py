@@ -15,7 +15,7 @@ LATER = NOW + timedelta(hours=1)
 
 def notice(store: Store, *papers: int, subscriber: str = "alice", names: tuple[str, ...] = ("a",)) -> None:
     with store.intake.transaction() as tx:
-        tx.save_notices({subscriber: {a_paper(one).id: names for one in papers}}, NOW)
+        tx.save_notices({subscriber: {a_paper(one).id: names for one in papers}}, tx.new_run(NOW))
 
 
 def test_papers_come_newest_day_first_and_then_in_the_digests_order(hand: Hand, store: Store):
@@ -109,9 +109,9 @@ def test_the_edition_stays_while_nothing_changes(hand: Hand, store: Store):
     hand.alerts(1)
     hand.send()
     with store.intake.transaction() as tx:
-        tx.save_openings({"alice": 3}, NOW)
+        tx.register(["alice"], 3, NOW)
         tx.save_papers([], NOW, changed=True)
-        tx.save_notices({}, NOW)
+        tx.save_notices({}, tx.new_run(NOW))
     assert store.shelf.edition() == before
 
 

@@ -33,7 +33,13 @@ Told = dict[PaperId, tuple[str, ...]]
 
 def notice(store: Store, noticed: dict[str, Told], now: datetime = NOW) -> None:
     with store.intake.transaction() as tx:
-        tx.save_notices(noticed, now)
+        known = tx.noticed(IDS, noticed)
+        new: dict[str, Told] = defaultdict(dict)
+        extended: dict[str, Told] = defaultdict(dict)
+        for name, papers in noticed.items():
+            for paper, names in papers.items():
+                (extended if paper in known.get(name, {}) else new)[name][paper] = names
+        tx.save_notices(new, tx.new_run(now), extended=extended)
 
 
 def test_what_was_noticed_before_keeps_its_moment_and_gets_its_new_names(hand: Hand, store: Store):
