@@ -66,7 +66,7 @@ def plan(store: Store, people: int, papers: Sequence[Paper], now: datetime = NOW
         tx.save_papers(papers, now, changed=True)
     start = time.perf_counter()
     with store.intake.transaction() as tx:
-        tx.plan(rows, now)
+        tx.plan(rows, tx.new_run(now))
     return time.perf_counter() - start
 
 
@@ -294,8 +294,8 @@ def a_day(store: Store, now: datetime, day: int, people: int, matched: int) -> N
         noticed.setdefault(f"person{person}", {})[paper.id] = ("agents",)
     with store.intake.transaction() as tx:
         tx.save_papers(papers, now, changed=True)
-        tx.save_notices(noticed, now)
-        tx.plan([an_alert(person, paper, now) for person, paper in told], now)
+        tx.save_notices(noticed, tx.new_run(now))
+        tx.plan([an_alert(person, paper, now) for person, paper in told], tx.new_run(now))
     work(store, 1_000, now)
     thin(store.upkeep, now)
 

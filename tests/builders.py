@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from bot.app.config.publishers import CHANNELS
-from bot.domain.changes import Change
 from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import NO_PAPER, Delivery, Kind
-from bot.domain.digests import Digest
+from bot.domain.digests import Change, Digest
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.incidents import Alarm
 from bot.domain.message import AlarmText, Item, OutgoingMessage
@@ -200,10 +199,10 @@ def a_subscriber(
     return Subscriber(**given)  # type: ignore[arg-type]
 
 
-def a_change(paper: Paper | int = 1, before: Paper | None = None, *gains: str) -> Change:
+def a_change(paper: Paper | int = 1, *gains: str) -> Change:
     """A new paper, or one that gained something."""
     whole = a_paper(paper) if isinstance(paper, int) else paper
-    return Change(paper=whole, before=before, gains=frozenset(gains))  # type: ignore[arg-type]
+    return Change(paper=whole, gains=frozenset(gains))  # type: ignore[arg-type]
 
 
 def a_delivery(

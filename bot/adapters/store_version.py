@@ -1,6 +1,6 @@
 """What a state says about itself, for those who open it and those who only glance at it."""
 
-HEAD = "0002"
+HEAD = "0001"
 """The newest schema version; equals the newest migration."""
 
 CONFIGURATION = "configuration"

@@ -100,9 +100,10 @@ async def run_once(house: "House", looked: Looked) -> Done:
     from bot.pipeline.upkeep import mind_the_clock
 
     taken = await asyncio.to_thread(take_in, house, looked.whole)
+    taken.add_planned(await asyncio.to_thread(house.ingest.finish_planning, house.clock.now()))
     await asyncio.to_thread(forget_gone, house)
     await asyncio.to_thread(mind_the_clock, house.store.waits, house.clock.now())
-    await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.audience, house.feed_writer)
+    await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.matcher, house.feed_writer)
     await asyncio.to_thread(house.quizzes.look_after, house.clock.now())
     ends: Counter[str] = Counter()
     give_up = house.clock.now() + _LONGEST

@@ -11,7 +11,7 @@ from bot.domain.papers import Paper, Question
 from bot.domain.quizzes.agreement import agreed, wants_opinion
 from bot.pipeline.compose import AnswerQuiz
 from bot.pipeline.ports import DeliveryStore, PaperStore
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,12 @@ class Opinions:
         return tuple(agreed(question, self._known.get(_key(question))) for question in quiz)
 
     def seek(
-        self, deliveries: DeliveryStore, shelf: PaperStore, roster: Roster, *, at_most: timedelta = AT_MOST
+        self,
+        deliveries: DeliveryStore,
+        papers: PaperStore,
+        roster: SubscriberRegistry,
+        *,
+        at_most: timedelta = AT_MOST,
     ) -> int:
         """Ask about what is to be sent and not sure enough; how many were answered. Raises StateError only."""
         rows = deliveries.list_rows(states=("pending", "held"), keys=(), limit=_ROWS)
@@ -48,8 +53,8 @@ class Opinions:
             if row.kind == "quiz" or row.target.startswith("email:")
             if (subscriber := roster.subscriber(row.subscriber)) is not None
         )
-        papers = shelf.stored({paper for paper, _ in wanted})
-        return self._ask(((papers[paper].paper, language) for paper, language in wanted), at_most)
+        stored = papers.stored({paper for paper, _ in wanted})
+        return self._ask(((stored[paper].paper, language) for paper, language in wanted), at_most)
 
     def _ask(self, papers: Iterable[tuple[Paper, str]], at_most: timedelta) -> int:
         end = time.monotonic() + at_most.total_seconds()

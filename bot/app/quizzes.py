@@ -11,8 +11,8 @@ from bot.app.opinions import Opinions
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.pipeline.compose import AnswerQuiz
 from bot.pipeline.practice import Practice
-from bot.pipeline.roster import Roster
 from bot.pipeline.study import StudyDesk
+from bot.pipeline.subscribers import SubscriberRegistry
 from bot.pipeline.votes import VoteCounter
 
 if TYPE_CHECKING:
@@ -40,17 +40,17 @@ class Quizzes:
 def build_quizzes(
     settings: Settings,
     store: "Store",
-    roster: Roster,
+    roster: SubscriberRegistry,
     answer_quiz: AnswerQuiz,
     second: Opinions | None = None,
 ) -> Quizzes:
     """The parts over one state."""
     sure = settings.quiz.min_confidence
-    seek = partial(second.seek, store.deliveries, store.shelf, roster) if second else None
+    seek = partial(second.seek, store.deliveries, store.papers, roster) if second else None
     return Quizzes(
         counter=VoteCounter(
             store.study,
-            store.shelf,
+            store.papers,
             roster,
             answer_quiz,
             read_vote=_read_vote,
@@ -59,7 +59,7 @@ def build_quizzes(
         desk=StudyDesk(store.study, store.deliveries, roster, min_confidence=sure),
         practice=Practice(
             store.study,
-            store.shelf,
+            store.papers,
             store.deliveries,
             roster,
             min_confidence=sure,

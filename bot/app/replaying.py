@@ -169,6 +169,7 @@ class _Stage:
             await self._live_until(issue.at)
             foretold.hear(issue.digest, issue.found.name, clock.now())
             take_in(self._house, [issue.found])
+            self._house.ingest.finish_planning(clock.now())
             await self._house.dispatcher.flush()
             self._progress(number + 1, len(play.issues))
         await self._live_until(play.end)

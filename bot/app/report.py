@@ -19,7 +19,7 @@ def first_lines(house: "House", taken: "Taken") -> list[str]:
     """What `run` says when it has looked around for the first time: what happened, where to look, what next."""
     settings = house.settings
     counts = house.store.deliveries.counts(house.clock.now())
-    people = house.roster.audience.subscribers
+    people = house.roster.matcher.subscribers
     feeds = 1 + sum(one.has_feed for one in people.values())
     lines = [
         f"paperboy {__version__} is at work",

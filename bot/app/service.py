@@ -24,8 +24,7 @@ from bot.domain.errors import ChannelDown, StateError
 from bot.domain.incidents import SECOND_POLLER, STOPPED
 from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.departures import forget_feeds
-from bot.pipeline.ingest import Taken
-from bot.pipeline.roster import meet, open_for_new
+from bot.pipeline.ingest import Planned, Taken
 from bot.pipeline.upkeep import mind_the_clock, thin
 
 log = logging.getLogger(__name__)
@@ -39,18 +38,17 @@ _CLOCK_EVERY = timedelta(minutes=1)
 _RELOAD_EVERY = timedelta(seconds=2)
 _STUDY_EVERY = timedelta(minutes=1)
 _UPKEEP_EVERY = timedelta(hours=1)
+_PLAN_EVERY = timedelta(seconds=30)
+_OTHERS_WRITE = 0.01
+"""Seconds between two transactions of planning in which those who wait can write."""
 _NETWORK_POLL = timedelta(seconds=2)
 
 Announce = Callable[[Taken], Awaitable[None]]
 
 
 def take_in(house: House, found: Sequence[Found]) -> Taken:
-    """Take the found files in, open for whoever is new, and bring the feeds up to date."""
-    intake, audience = house.store.intake, house.roster.audience
-    audience.prepare()
-    meet(intake, audience, house.settings.first_run_limit, house.clock.now())
-    taken = house.ingest.take_in(house.files(found), audience, house.clock.now())
-    taken.deliveries += open_for_new(intake, audience, house.clock.now())
+    """Take the found files in, begin to plan what they changed, and bring quizzes and feeds up to date."""
+    taken = house.ingest.take_in(house.files(found), house.clock.now())
     house.quizzes.counter.correct()
     house.quizzes.seek_opinions()
     house.feeds.write_all(house.feed_writer)
@@ -84,11 +82,11 @@ class Service:
         self._reloading = reloading
         self._ticker = Ticker(house.clock.now)
         self._stop = asyncio.Event()
-        self._sources = SourceWatch(house.store.records, house.store.shelf, house.incidents)
+        self._sources = SourceWatch(house.store.records, house.store.papers, house.incidents)
         self._heartbeat = heartbeat(house.settings)
         self._together = Together(house, self._stop)
         self._taking = asyncio.Lock()
-        """Held while papers meet subscribers, and while these change: an index serves one audience at a time."""
+        """Held while papers are matched, planned and stored, and while the subscribers change."""
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; what is in flight then is finished."""
@@ -137,6 +135,8 @@ class Service:
             Job(name="heartbeat", every=EVERY, run=self._beat),
             Job(name="reload", every=_RELOAD_EVERY, run=self._reload, at_start=False),
         ]
+        if "ingest" in self._roles:
+            jobs.append(Job(name="plan", every=_PLAN_EVERY, run=self._plan, at_start=False))
         if "deliver" in self._roles:
             at_start = "ingest" not in self._roles
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
@@ -183,6 +183,7 @@ class Service:
         for found in whole:
             if found.name in taken.unread:
                 settling.again(found)
+        self._ticker.wake("plan")
         self._wake_delivery()
         if taken.changed and not self._announce and "deliver" in self._roles:
             self._ticker.wake("sources")
@@ -192,6 +193,20 @@ class Service:
             if "deliver" in self._roles:
                 await self._house.dispatcher.flush()
             await announce(taken)
+
+    async def _plan(self) -> None:
+        """Go on with what is still to be planned, whichever machine began it, while others send already."""
+        house, total = self._house, Planned()
+        while not self._stop.is_set():
+            async with self._taking:
+                part = await asyncio.to_thread(house.ingest.continue_planning, house.clock.now())
+            if part is None:
+                break
+            total += part
+            self._wake_delivery()
+            await asyncio.sleep(_OTHERS_WRITE)
+        if total.notices:
+            log.info("planning.done", extra={"notices": total.notices, "deliveries": total.deliveries})
 
     async def _beat(self) -> None:
         """Give a sign of life, while both this loop and the state answer."""
@@ -260,11 +275,12 @@ class Service:
             await asyncio.to_thread(house.roster.replace, subscribers)
             await asyncio.to_thread(take_in, house, ())
         await self._forget_feeds()
+        self._ticker.wake("plan")
         self._wake_delivery()
 
     async def _forget_feeds(self) -> None:
         house = self._house
-        await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.audience, house.feed_writer)
+        await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.matcher, house.feed_writer)
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         if self._house.settings.web.listen:

@@ -26,21 +26,21 @@ def silent_subscriptions(
     if settings.sqlite_file is not None and not settings.sqlite_file.exists():
         return []
     from bot.adapters.store import Store
-    from bot.domain.audience import Audience
-    from bot.pipeline.likeness import LikenessDesk
+    from bot.domain.matcher import SubscriptionMatcher
+    from bot.pipeline.subscribers import SimilarityCache
 
     store = Store(settings.state)
     try:
-        newest = store.shelf.newest(1)
+        newest = store.papers.newest(1)
         if not newest:
             return []
         last = newest[0].paper.latest or SystemClock().now().date()
         papers = [
             paper
-            for paper in store.shelf.every_paper()
+            for paper in store.papers.every_paper()
             if paper.latest is None or paper.latest >= last - SILENCE
         ]
-        matches = Audience(subscribers, LikenessDesk(store.shelf)).matches(papers)
+        matches = SubscriptionMatcher(subscribers, SimilarityCache(store.papers)).matches(papers)
     finally:
         store.close()
     alive = {

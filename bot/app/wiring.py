@@ -25,11 +25,9 @@ from bot.pipeline.compose import AnswerQuiz, MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.facing import ChatDesk, ReadingRoom
 from bot.pipeline.feeds import FeedDesk, Site
-from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ingest import Ingest
-from bot.pipeline.likeness import LikenessDesk
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 
 _DATE_WITHIN = 16_384
 """Bytes from a digest's beginning that tell its date."""
@@ -57,7 +55,7 @@ class House:
     settings: Settings
     store: Store
     clock: Clock
-    roster: Roster
+    roster: SubscriberRegistry
     ingest: Ingest
     feeds: FeedDesk
     feed_writer: FeedWriter
@@ -98,9 +96,9 @@ def build(
     """
     clock = clock or SystemClock()
     store = Store(state_url or settings.state)
-    kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
-    roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
-    feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
+    kept = IndexCache(_saved_index(settings, clock)) if state_url is None else None
+    roster = SubscriberRegistry(subscribers, SimilarityCache(store.papers), kept)
+    feeds = FeedDesk(store.papers, store.tokens, roster, _site(settings))
     second = opinions(settings, answered)
     answer_quiz = second or answered
     writer = feed_writer or _feed_folder(settings, clock)
@@ -110,7 +108,7 @@ def build(
     else:  # stand-ins for those that speak to services; feeds are files
         publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
     capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
-    builder = MessageBuilder(store.deliveries, store.shelf, store.tokens, roster, answer_quiz, capabilities)
+    builder = MessageBuilder(store.deliveries, store.papers, store.tokens, roster, answer_quiz, capabilities)
     incidents = IncidentLog(store.incidents, roster, capabilities, settings.source_alarm.to)
     dispatcher = Dispatcher(
         outbox=store.outbox,
@@ -128,14 +126,14 @@ def build(
         store=store,
         clock=clock,
         roster=roster,
-        ingest=Ingest(store.intake, read, peek_date),
+        ingest=Ingest(store.intake, roster, read, peek_date, first_run=settings.first_run_limit),
         feeds=feeds,
         feed_writer=writer,
         publishers=publishers,
         dispatcher=dispatcher,
         incidents=incidents,
-        library=ReadingRoom(store.shelf, store.deliveries, store.tokens, feeds),
-        desk=ChatDesk(store.shelf, store.deliveries, builder, roster),
+        library=ReadingRoom(store.papers, store.deliveries, store.tokens, feeds),
+        desk=ChatDesk(store.papers, store.deliveries, builder, roster),
         quizzes=build_quizzes(settings, store, roster, answer_quiz, second),
         answer_quiz=answer_quiz,
     )

@@ -14,8 +14,8 @@ from typing import Literal
 from bot.domain.channels import CapabilitiesOf, ChannelKind
 from bot.domain.delivery import NO_PAPER, Delivery
 from bot.domain.message import AlarmText
+from bot.domain.schedule import Immediately, release_time
 from bot.domain.subscriptions import Subscriber
-from bot.domain.timing import Immediately, release_time
 
 Area = Literal["sources", "subscriptions", "channels"]
 

@@ -102,7 +102,7 @@ class Question:
 
     @property
     def part(self) -> str:
-        """What tells the questions of one paper apart, whatever digest they came from."""
+        """Tells the questions of one paper apart, whatever digest they came from."""
         return hashlib.sha256(self.question.encode("utf-8", "replace")).hexdigest()[:12]
 
 

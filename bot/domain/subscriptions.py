@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from bot.domain.channels import FEED, Capabilities, ChannelKind
 from bot.domain.papers import PaperId
 from bot.domain.query import Query
+from bot.domain.schedule import Immediately, QuietHours, Schedule
 from bot.domain.similarity import NEAR
-from bot.domain.timing import Immediately, QuietHours, Schedule
 
 Quizzes = Literal["none", "one", "all"]
 

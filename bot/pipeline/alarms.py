@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from bot.domain.audience import Audience
 from bot.domain.channels import CapabilitiesOf
 from bot.domain.incidents import (
     STOPPED,
@@ -15,9 +14,10 @@ from bot.domain.incidents import (
     channel_works,
     compare_sources,
 )
+from bot.domain.matcher import SubscriptionMatcher
 from bot.pipeline.doctor import Doctor
 from bot.pipeline.ports import IncidentStore, PaperStore, Records
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class IncidentLog:
     def __init__(
         self,
         incidents: IncidentStore,
-        roster: Roster,
+        roster: SubscriberRegistry,
         capabilities: CapabilitiesOf,
         to: Sequence[str] = (),
     ) -> None:
@@ -89,12 +89,12 @@ def _event(incident: Incident, what: str) -> str:
 class SourceWatch:
     """Looks after the digests that come, or do not."""
 
-    def __init__(self, records: Records, shelf: PaperStore, incidents: IncidentLog) -> None:
+    def __init__(self, records: Records, papers: PaperStore, incidents: IncidentLog) -> None:
         self._records = records
-        self._shelf = shelf
+        self._papers = papers
         self._incidents = incidents
 
     def look(self, now: datetime) -> IncidentDiff:
         """One look at everything read so far; incidents that begin or end are noted."""
-        findings = tuple(Doctor(self._records, self._shelf, Audience(()), now.date()).sources())
+        findings = tuple(Doctor(self._records, self._papers, SubscriptionMatcher(()), now.date()).sources())
         return self._incidents.note(lambda before: compare_sources(findings, before, now), now)

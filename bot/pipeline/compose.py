@@ -13,7 +13,7 @@ from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.guessing import pick_one
 from bot.domain.subscriptions import Quizzes, Subscriber
 from bot.pipeline.ports import Claim, ClaimedRow, DeliveryStore, PaperStore, Tokens
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 _NAMED = 10
 """So many titles of what the daily limit kept out are named."""
@@ -53,14 +53,14 @@ class MessageBuilder:
     def __init__(
         self,
         deliveries: DeliveryStore,
-        shelf: PaperStore,
+        papers: PaperStore,
         tokens: Tokens,
-        roster: Roster,
+        roster: SubscriberRegistry,
         answer_quiz: AnswerQuiz,
         capabilities: CapabilitiesOf,
     ) -> None:
         self._deliveries = deliveries
-        self._shelf = shelf
+        self._papers = papers
         self._tokens = tokens
         self._roster = roster
         self._answer_quiz = answer_quiz
@@ -93,8 +93,8 @@ class MessageBuilder:
         return next(
             (
                 subscriber
-                for subscriber in self._roster.audience.subscribers.values()
-                if _has_target(subscriber, claim) and self._shelf.notices_on(subscriber.id, papers)
+                for subscriber in self._roster.matcher.subscribers.values()
+                if _has_target(subscriber, claim) and self._papers.notices_on(subscriber.id, papers)
             ),
             None,
         )
@@ -112,7 +112,7 @@ class MessageBuilder:
         if not shown:
             raise NothingToSend("over the daily limit", limited=limited)
         earlier = self._deliveries.unnamed(claim.key)
-        known = self._shelf.stored(paper for _, paper in earlier) if earlier else {}
+        known = self._papers.stored(paper for _, paper in earlier) if earlier else {}
         message = self._message(
             claim,
             subscriber,
@@ -136,7 +136,7 @@ class MessageBuilder:
         both = list(zip(rows, items, strict=True))
         if len(both) <= 1:
             return both
-        rarity = self._shelf.rarity(subscriber.id)
+        rarity = self._papers.rarity(subscriber.id)
         return sorted(both, key=lambda pair: -relevance(pair[1].reasons, pair[1].paper, rarity))
 
     def _allowed(self, claim: Claim, subscriber: Subscriber, now: datetime) -> int:
@@ -192,7 +192,7 @@ class MessageBuilder:
             raise NothingToSend("there is no message to edit")
         original, _ = shown
         left_out = [other.paper for other in original.rows if not other.shown]
-        known = self._shelf.stored(left_out)
+        known = self._papers.stored(left_out)
         message = self._message(
             claim,
             subscriber,
@@ -205,7 +205,7 @@ class MessageBuilder:
 
     def _items(self, rows: Sequence[ClaimedRow], claim: Claim, subscriber: Subscriber) -> tuple[Item, ...]:
         ids = [row.paper for row in rows]
-        noted = self._shelf.with_notices(subscriber.id, ids)
+        noted = self._papers.with_notices(subscriber.id, ids)
         channels = [
             channel for channel in subscriber.channels if channel.target in (claim.key, claim.target.key)
         ]

@@ -161,12 +161,10 @@ class Dispatcher:
                 self._awake.clear()
                 if self._clock.now() - run.looked_at >= _LOOK_EVERY:
                     await self._expire(run)
-                more = await self._write_out(run)
                 await self._take_off(run)
-                if not (more or run.flight):
+                if not run.flight:
                     return _summary(run.tally, run.late)
-                if not more:
-                    await self._something_happens(run)
+                await self._something_happens(run)
                 self._collect(run)
                 await self._settle(run)
         finally:
@@ -185,10 +183,6 @@ class Dispatcher:
         if any(in_flight.until <= now for in_flight in run.flight.values()):
             return
         run.tally["uncertain"] += await asyncio.to_thread(self._outbox.expire, now, again=self._may_repeat)
-
-    async def _write_out(self, run: _Run) -> bool:
-        """Make rows of a part of what was fanned out, and say whether there was any: others go out meanwhile."""
-        return not (self._stopping or run.ending) and await asyncio.to_thread(self._outbox.write_out)
 
     async def _take_off(self, run: _Run) -> None:
         """Claim what is due and start sending it; on a channel that was stopped, one message to probe it."""

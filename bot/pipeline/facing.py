@@ -12,14 +12,16 @@ from bot.domain.subscriptions import Subscriber
 from bot.pipeline.compose import MessageBuilder
 from bot.pipeline.feeds import FeedDesk
 from bot.pipeline.ports import DeliveryStore, PaperStore, StoredPaper, Tokens, Told
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 
 class ReadingRoom:
     """The library over the state."""
 
-    def __init__(self, shelf: PaperStore, deliveries: DeliveryStore, tokens: Tokens, feeds: FeedDesk) -> None:
-        self._shelf = shelf
+    def __init__(
+        self, papers: PaperStore, deliveries: DeliveryStore, tokens: Tokens, feeds: FeedDesk
+    ) -> None:
+        self._papers = papers
         self._deliveries = deliveries
         self._tokens = tokens
         self._feeds = feeds
@@ -34,7 +36,7 @@ class ReadingRoom:
         return self._feeds.behind(token)
 
     def paper(self, paper_id: PaperId) -> StoredPaper | None:
-        return self._shelf.stored([paper_id]).get(paper_id)
+        return self._papers.stored([paper_id]).get(paper_id)
 
     def unsubscribable(self, token: str) -> Target | None:
         key = self._tokens.subject("unsubscribe", token)
@@ -52,9 +54,13 @@ class ChatDesk:
     """The desk over the state, for chats of Telegram."""
 
     def __init__(
-        self, shelf: PaperStore, deliveries: DeliveryStore, builder: MessageBuilder, roster: Roster
+        self,
+        papers: PaperStore,
+        deliveries: DeliveryStore,
+        builder: MessageBuilder,
+        roster: SubscriberRegistry,
     ) -> None:
-        self._shelf = shelf
+        self._papers = papers
         self._deliveries = deliveries
         self._builder = builder
         self._roster = roster
@@ -63,21 +69,21 @@ class ChatDesk:
         place = self._place(chat)
         return tuple(
             subscriber
-            for subscriber in self._roster.audience.subscribers.values()
+            for subscriber in self._roster.matcher.subscribers.values()
             if any(channel.target == place for channel in subscriber.channels)
         )
 
     def latest_for(self, chat: str, limit: int) -> tuple[Told, ...]:
         subscribers = self.subscribers_at(chat)
         if not subscribers:
-            return tuple(Told(paper=stored.paper) for stored in self._shelf.newest(limit))
+            return tuple(Told(paper=stored.paper) for stored in self._papers.newest(limit))
         subscriber = subscribers[0]
         return tuple(
             Told(
                 paper=one.stored.paper,
                 reasons=self._roster.reasons(subscriber, one.stored.paper, one.subscriptions),
             )
-            for one in self._shelf.noticed(subscriber.id, limit)
+            for one in self._papers.noticed(subscriber.id, limit)
         )
 
     def stop(self, chat: str, now: datetime) -> bool:
@@ -97,7 +103,7 @@ class ChatDesk:
 
     def _lost_topics(self, chat: str) -> Iterator[str]:
         """Places of the chat's topics that its service gave up on; who stopped a topic goes on in the topic."""
-        channels = (one for who in self._roster.audience.subscribers.values() for one in who.channels)
+        channels = (one for who in self._roster.matcher.subscribers.values() for one in who.channels)
         topics = dict.fromkeys(
             one.address for one in channels if one.kind == "telegram" and one.address.startswith(f"{chat}/")
         )

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
-from bot.domain.audience import Audience
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
+from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.ports import FeedWriter, NoticedPaper, PaperStore, StoredPaper, Tokens
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 EVERYTHING = "all"
 _REMEMBERED = 20_000
@@ -32,22 +32,22 @@ class Site:
 class FeedDesk:
     """Puts feeds together from the state, newest papers first."""
 
-    def __init__(self, shelf: PaperStore, tokens: Tokens, roster: Roster, site: Site) -> None:
-        self._shelf = shelf
+    def __init__(self, papers: PaperStore, tokens: Tokens, roster: SubscriberRegistry, site: Site) -> None:
+        self._papers = papers
         self._tokens = tokens
         self._roster = roster
         self._site = site
         self._known: dict[tuple[str, PaperId], _Remembered] = {}
-        self._known_for: Audience | None = None
+        self._known_for: SubscriptionMatcher | None = None
 
     def everything(self) -> Feed:
         """The feed of all papers."""
-        entries = tuple(self._entry(stored, ()) for stored in self._shelf.newest(self._site.entries))
+        entries = tuple(self._entry(stored, ()) for stored in self._papers.newest(self._site.entries))
         return self._feed(EVERYTHING, self._site.title, entries, "/feed.atom")
 
     def of(self, subscriber: Subscriber) -> Feed:
         """A subscriber's own: what was noticed for them, with the reasons."""
-        noted = self._shelf.noticed(subscriber.id, self._site.entries)
+        noted = self._papers.noticed(subscriber.id, self._site.entries)
         lasting = not any(
             one.like for one in subscriber.subscriptions
         )  # what is near changes with every paper
@@ -66,7 +66,7 @@ class FeedDesk:
     def write_all(self, writer: FeedWriter) -> int:
         """Write every feed file whose content changed, and count those."""
         written = int(writer.write(EVERYTHING, self.everything()))
-        for subscriber in self._roster.audience.subscribers.values():
+        for subscriber in self._roster.matcher.subscribers.values():
             if subscriber.has_feed:
                 written += writer.write(subscriber.id, self.of(subscriber))
         return written
@@ -81,13 +81,13 @@ class FeedDesk:
 
     def edition(self) -> str:
         """Changes whenever any feed may be another one: with what is stored, and with what people ask for."""
-        return f"{self._shelf.version()}-{self._roster.audience.fingerprint}"
+        return f"{self._papers.version()}-{self._roster.matcher.fingerprint}"
 
     def _remembered(self, subscriber: Subscriber, noted: NoticedPaper) -> FeedEntry:
         """The entry, made once: of a feed's entries only the newest are new each time it is written."""
-        audience = self._roster.audience
-        if audience is not self._known_for or len(self._known) > _REMEMBERED:
-            self._known, self._known_for = {}, audience
+        matcher = self._roster.matcher
+        if matcher is not self._known_for or len(self._known) > _REMEMBERED:
+            self._known, self._known_for = {}, matcher
         known = self._known
         before = known.get((subscriber.id, noted.stored.paper.id))
         if before is not None and before[0] == noted:

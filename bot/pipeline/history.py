@@ -3,6 +3,7 @@
 The ledger counts every paper of the day once, and every target of a matched paper has one end, so that the sums are equal:
 
     seen ─┬─ not matched
+          ├─ being planned: it matches, and its deliveries are not made yet
           ├─ asked for since: what matches it now did not exist, or read otherwise, when it came
           └─ matched ─┬─ no channel: nothing that matched may go anywhere
                       └─ for each target ─┬─ before you came: noticed, but not sent, on a first run or import
@@ -16,17 +17,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bot.domain.audience import Audience
 from bot.domain.channels import ChannelKind
 from bot.domain.delivery import Kind, State
 from bot.domain.incidents import TOPIC_GONE, Incident
-from bot.domain.notices import Why
+from bot.domain.matcher import SubscriptionMatcher
+from bot.domain.notices import Why, why_of
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of, match, missing
-from bot.domain.reasons import why_of
 from bot.domain.similarity import Likeness, LikenessOf
 from bot.domain.subscriptions import Subscriber, Subscription
-from bot.pipeline.likeness import LikenessDesk
 from bot.pipeline.ports import (
     DeliveryRecord,
     DeliveryStore,
@@ -37,10 +36,11 @@ from bot.pipeline.ports import (
     Records,
     Stop,
 )
+from bot.pipeline.subscribers import SimilarityCache
 
-Fate = Literal["not matched", "asked for since", "no channel", "matched"]
+Fate = Literal["not matched", "being planned", "asked for since", "no channel", "matched"]
 Reason = Literal["before you came", "place added since"]
-FATES: tuple[Fate, ...] = ("not matched", "asked for since", "no channel", "matched")
+FATES: tuple[Fate, ...] = ("not matched", "being planned", "asked for since", "no channel", "matched")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,11 +64,13 @@ class Story:
     subscriber: Subscriber
     digests: tuple[DigestRecord, ...]
     verdicts: tuple[Verdict, ...]
-    met_at: dt.datetime | None
+    registered_at: dt.datetime | None
     notice: NoticeRecord | None
     deliveries: tuple[DeliveryRecord, ...]
     suspended: Mapping[str, str]
     stopped: Mapping[ChannelKind, Stop]
+    being_planned: bool = False
+    """True where planning has not come to the subscriber since the paper changed."""
     astray: Mapping[str, str] = field(default_factory=dict)
     """Places whose topic is gone, so that their messages go to the chat itself, with why."""
 
@@ -86,14 +88,14 @@ def story(
     paper: PaperId,
     subscriber: Subscriber,
     *,
-    shelf: PaperStore,
+    papers: PaperStore,
     records: Records,
     deliveries: DeliveryStore,
     stops: IncidentStore,
     incidents: Sequence[Incident] = (),
 ) -> Story | None:
     """The story; None where no digest has named the paper."""
-    stored = shelf.stored([paper]).get(paper)
+    stored = papers.stored([paper]).get(paper)
     if stored is None:
         return None
     notice = records.notices_on(subscriber.id, [paper]).get(paper)
@@ -104,10 +106,11 @@ def story(
         paper=stored.paper,
         subscriber=subscriber,
         digests=records.digests_on(paper),
-        verdicts=_verdicts(subscriber, stored.paper, notice, LikenessDesk(shelf)),
-        met_at=records.met_at(subscriber.id),
+        verdicts=_verdicts(subscriber, stored.paper, notice, SimilarityCache(papers)),
+        registered_at=records.registered_at(subscriber.id),
         notice=notice,
         deliveries=rows,
+        being_planned=paper in records.being_planned(subscriber.id),
         suspended=deliveries.suspended(sorted(places)),
         astray={one.source: one.what for one in incidents if one.kind == TOPIC_GONE and one.source in places},
         stopped={kind: stop for kind, stop in stops.stopped_channels().items() if kind in kinds},
@@ -160,13 +163,15 @@ def why_not_queued(told: Story) -> str | None:
     """Why nothing was planned, in words; None where something was, or nothing was to be."""
     if any(row.kind == _ALERT for row in told.deliveries):
         return None
+    if told.being_planned:
+        return "it is still being planned; `paperboy status` shows how far that is"
     return _why_not_noticed(told) if told.notice is None else _why_not_sent(told)
 
 
 def _why_not_noticed(told: Story) -> str | None:
     if all(verdict.why is None for verdict in told.verdicts):
         return None
-    if told.met_at is None:
+    if told.registered_at is None:
         return "paperboy has not run for this subscriber yet"
     return "it was not asked for when the paper came: the subscription is newer, or was changed since"
 
@@ -238,25 +243,39 @@ class Ledger:
 
 
 def ledger(
-    subscriber: Subscriber, day: dt.date, records: Records, deliveries: DeliveryStore, shelf: PaperStore
+    subscriber: Subscriber, day: dt.date, records: Records, deliveries: DeliveryStore, papers: PaperStore
 ) -> Ledger:
     """The ledger of that day, from the state as it is now."""
     ids = records.papers_of(day)
-    stored = shelf.stored(ids)
-    papers = [stored[one].paper for one in ids]
+    stored = papers.stored(ids)
+    seen = [stored[paper].paper for paper in ids]
     notices = records.notices_on(subscriber.id, ids)
     rows: dict[PaperId, list[DeliveryRecord]] = {one: [] for one in ids}
     for row in deliveries.deliveries_on(subscriber.id, ids):
         rows[row.paper].append(row)
-    matching = Audience([subscriber], LikenessDesk(shelf)).matches(papers).get(subscriber.id, {})
+    being_planned = records.being_planned(subscriber.id)
+    matching = SubscriptionMatcher([subscriber], SimilarityCache(papers)).matches(seen).get(subscriber.id, {})
     return Ledger(
         subscriber=subscriber.id,
         day=day,
         lines=tuple(
-            _line(subscriber, paper, notices.get(paper.id), rows[paper.id], matches=paper.id in matching)
-            for paper in papers
+            _line(
+                subscriber,
+                paper,
+                notices.get(paper.id),
+                rows[paper.id],
+                fate=_unnoticed(matches=paper.id in matching, being_planned=paper.id in being_planned),
+            )
+            for paper in seen
         ),
     )
+
+
+def _unnoticed(*, matches: bool, being_planned: bool) -> Fate:
+    """The fate of a paper that was not noticed."""
+    if not matches:
+        return "not matched"
+    return "being planned" if being_planned else "asked for since"
 
 
 def _line(
@@ -265,10 +284,10 @@ def _line(
     notice: NoticeRecord | None,
     rows: Sequence[DeliveryRecord],
     *,
-    matches: bool,
+    fate: Fate,
 ) -> LedgerLine:
     if notice is None and not rows:
-        return LedgerLine(paper=paper, fate="asked for since" if matches else "not matched")
+        return LedgerLine(paper=paper, fate=fate)
     names = notice.subscriptions if notice else ()
     alerts = {row.target: row for row in rows if row.kind == "alert"}
     places = _places(subscriber, names, alerts)

@@ -14,7 +14,7 @@ from bot.domain.quizzes.votes import is_private
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.pipeline.ports import DeliveryStore, PaperStore
 from bot.pipeline.ports.study import KeptCard, Study, StudyTransaction
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 PER_DAY = 5
 _EARLY = timedelta(days=2)
@@ -35,15 +35,15 @@ class Practice:
     def __init__(
         self,
         study: Study,
-        shelf: PaperStore,
+        papers: PaperStore,
         deliveries: DeliveryStore,
-        roster: Roster,
+        roster: SubscriberRegistry,
         *,
         min_confidence: float,
         per_day: int = PER_DAY,
     ) -> None:
         self._study = study
-        self._shelf = shelf
+        self._papers = papers
         self._deliveries = deliveries
         self._roster = roster
         self._min_confidence = min_confidence
@@ -61,7 +61,7 @@ class Practice:
             with self._study.transaction() as tx:
                 if self._give_due(tx, subscriber, channel, person, now):
                     return "due"
-        noted = (one.stored.paper for one in self._shelf.noticed(subscriber.id, _NOTED))
+        noted = (one.stored.paper for one in self._papers.noticed(subscriber.id, _NOTED))
         if self._give_first(noted, subscriber, channel, now):
             return "new"
         for many in _STORED:
@@ -142,7 +142,7 @@ class Practice:
     def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:
         """Everybody with a private chat that takes quizzes, each chat once."""
         seen: set[str] = set()
-        for subscriber in self._roster.audience.subscribers.values():
+        for subscriber in self._roster.matcher.subscribers.values():
             for channel in subscriber.channels:
                 takes = channel.capabilities.polls and channel.quizzes != "none"
                 if takes and is_private(channel.address) and channel.address not in seen:
@@ -169,7 +169,7 @@ class _Candidate:
 
 
 def channel_at(
-    addresses: Sequence[str], deliveries: DeliveryStore, roster: Roster
+    addresses: Sequence[str], deliveries: DeliveryStore, roster: SubscriberRegistry
 ) -> tuple[Subscriber, Channel] | None:
     """Who is subscribed at the Telegram chat that is at these addresses now, and as which channel; the first."""
     targets = [deliveries.target_at("telegram", address) or f"telegram:{address}" for address in addresses]
@@ -177,7 +177,7 @@ def channel_at(
         (
             (subscriber, channel)
             for target in targets
-            for subscriber in roster.audience.subscribers.values()
+            for subscriber in roster.matcher.subscribers.values()
             for channel in subscriber.channels
             if channel.target == target
         ),

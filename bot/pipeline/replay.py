@@ -16,8 +16,8 @@ from bot.domain.digests import Digest
 from bot.domain.papers import Paper, PaperId, merge
 from bot.domain.query import document_of
 from bot.domain.query.evaluation import Test, test_of
+from bot.domain.schedule import local_day, release_time
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.domain.timing import local_day, release_time
 
 LATE = timedelta(minutes=10)
 """An alert that comes so long after its time is late."""

@@ -11,7 +11,7 @@ from bot.domain.quizzes.votes import Answer, AskedPoll, CastVote, answer_of, bel
 from bot.pipeline.ports import DeliveryStore
 from bot.pipeline.ports.study import Study
 from bot.pipeline.practice import channel_at, due_cards
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,7 @@ class StudyDesk:
     """The desk for answers. `addresses` name a chat as the configuration may, the most exact first."""
 
     def __init__(
-        self, study: Study, deliveries: DeliveryStore, roster: Roster, *, min_confidence: float
+        self, study: Study, deliveries: DeliveryStore, roster: SubscriberRegistry, *, min_confidence: float
     ) -> None:
         self._study = study
         self._deliveries = deliveries

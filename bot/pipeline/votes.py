@@ -24,7 +24,7 @@ from bot.domain.quizzes.votes import (
 from bot.pipeline.compose import AnswerQuiz
 from bot.pipeline.ports import PaperStore
 from bot.pipeline.ports.study import ReceivedUpdate, Study, StudyTransaction, UncertainQuiz
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +42,15 @@ class VoteCounter:
     def __init__(
         self,
         study: Study,
-        shelf: PaperStore,
-        roster: Roster,
+        papers: PaperStore,
+        roster: SubscriberRegistry,
         answer_quiz: AnswerQuiz,
         *,
         read_vote: ReadVote,
         min_confidence: float,
     ) -> None:
         self._study = study
-        self._shelf = shelf
+        self._papers = papers
         self._roster = roster
         self._answer_quiz = answer_quiz
         self._read_vote = read_vote
@@ -136,7 +136,7 @@ class VoteCounter:
 
     def correct(self) -> int:
         """Give the polls whose papers got a key meanwhile that key, with all that follows; how many changed."""
-        edition = self._shelf.version()
+        edition = self._papers.version()
         if edition == self._corrected_under:
             return 0
         changed = 0

@@ -17,7 +17,7 @@ from bot.adapters.store import Store
 from bot.app.opinions import Opinions
 from bot.domain.papers import Paper, Question
 from bot.domain.quizzes.agreement import agreed, wants_opinion
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import NOW, a_delivery, a_question
 from tests.rigs.quizzes import a_learner, a_quizzed_paper
 
@@ -189,7 +189,7 @@ def planned(store: Store, *quiz: Question) -> Paper:
     ]
     with store.intake.transaction() as tx:
         tx.save_papers([paper], NOW, changed=True)
-        tx.plan(rows, NOW)
+        tx.plan(rows, tx.new_run(NOW))
     return paper
 
 
@@ -202,9 +202,9 @@ def test_opinions_are_sought_once_for_what_waits_and_is_not_sure(service: Servic
         min_confidence=0.9,
     )
     assert desk(paper, "en") == paper.edition("en").quiz
-    roster = Roster([a_learner(7)])
-    assert desk.seek(store.outbox, store.shelf, roster) == 1
-    assert desk.seek(store.outbox, store.shelf, roster) == 0
+    roster = SubscriberRegistry([a_learner(7)])
+    assert desk.seek(store.outbox, store.papers, roster) == 1
+    assert desk.seek(store.outbox, store.papers, roster) == 0
     assert len(service.asked) == 1
     first, *others = desk(paper, "en")
     assert (first.confidence or 0) > 0.9
@@ -220,7 +220,7 @@ def test_a_service_that_fails_is_left_alone_after_two_questions(service: Service
         SecondOpinion(service.url, "small"),
         min_confidence=0.9,
     )
-    assert desk.seek(store.outbox, store.shelf, Roster([a_learner(7)])) == 0
+    assert desk.seek(store.outbox, store.papers, SubscriberRegistry([a_learner(7)])) == 0
     assert len(service.asked) == 2
     assert desk(paper, "en") == tuple(quiz)
 
@@ -232,5 +232,7 @@ def test_no_time_left_means_nobody_is_asked(service: Service, store: Store) -> N
         SecondOpinion(service.url, "small"),
         min_confidence=0.9,
     )
-    assert desk.seek(store.outbox, store.shelf, Roster([a_learner(7)]), at_most=timedelta(0)) == 0
+    assert (
+        desk.seek(store.outbox, store.papers, SubscriberRegistry([a_learner(7)]), at_most=timedelta(0)) == 0
+    )
     assert service.asked == []

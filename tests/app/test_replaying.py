@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.app.replaying import Play, prepare, replay
-from bot.domain.audience import Audience
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import UsageError
+from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.message import OutgoingMessage, Receipt
 from bot.pipeline.ports import Publisher
 
@@ -81,13 +81,13 @@ async def _always_twice(inner: Publisher, parcel: OutgoingMessage) -> Receipt:
 
 
 def test_a_match_that_the_index_misses_is_lost(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Audience.matches
+    whole = SubscriptionMatcher.matches
 
-    def without_one(self: Audience, papers: object) -> object:
+    def without_one(self: SubscriptionMatcher, papers: object) -> object:
         found = whole(self, papers)
         return dict(list(found.items())[1:])
 
-    monkeypatch.setattr(Audience, "matches", without_one)
+    monkeypatch.setattr(SubscriptionMatcher, "matches", without_one)
     assert replay(play).lost > 0
 
 

@@ -21,8 +21,8 @@ from bot.domain.incidents import (
     compare_sources,
     takes_alarms,
 )
+from bot.domain.schedule import parse_quiet_hours
 from bot.domain.subscriptions import Subscriber
-from bot.domain.timing import parse_quiet_hours
 from tests.builders import NOW, a_channel, a_subscriber
 
 CAN = {kind: channel.capabilities for kind, channel in CHANNELS.items()}

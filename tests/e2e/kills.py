@@ -4,8 +4,8 @@
     python -m tests.e2e.kills --points 300
 
 For each point a process of its own lives through the day until it kills itself there; another one goes on
-after it, and the operator sends again what never arrived. Half of the days go by with people who are routed one
-by one, half with people to whom new papers are fanned out. Ends with 1 on one loss or one repeat.
+after it, and the operator sends again what never arrived. Half of the days plan everything at
+once, half one or two matches in a transaction. Ends with 1 on one loss or one repeat.
 """
 
 import argparse
@@ -31,14 +31,14 @@ from bot.pipeline.dispatch import LEASE
 from bot.pipeline.ports import DeliveryRecord
 from tests.builders import NOW
 from tests.rigs.clock import VirtualClock
-from tests.rigs.day import KillsItself, Ledger, Taken, a_crowd, a_day, as_if_many, quiet, the_rest, the_world
+from tests.rigs.day import KillsItself, Ledger, Taken, a_crowd, a_day, in_parts, quiet, the_rest, the_world
 
 TIMES = 36
 """So many times the three people of the day: a thousand deliveries."""
 OF_EACH = 3
 """Each kind of step is a point at least so often; where the others lie is drawn."""
-_WIDE = 0.5
-"""So many of the days in small are told as if to many people."""
+_IN_PARTS = 0.5
+"""So many of the days in small are planned one or two matches at a time."""
 UNSEEN = "the answer was never seen"
 
 
@@ -169,8 +169,8 @@ def killed_at_some(count: int, rng: random.Random) -> tuple[int, Count]:
         tempfile.TemporaryDirectory(prefix="paperboy-kills-") as folder,
         pytest.MonkeyPatch.context() as patched,
     ):
-        if rng.random() < _WIDE:
-            as_if_many(patched)
+        if rng.random() < _IN_PARTS:
+            in_parts(patched)
         days = Days(Path(folder), a_crowd(2))
         days.undisturbed()
         for step in points(days.steps, count, rng):
@@ -189,18 +189,18 @@ def main() -> int:
     logging.disable(logging.CRITICAL)  # what fails here was made to fail
     began = time.monotonic()
     count, kinds, where = Count(), set[str](), 0
-    for wide in (False, True):
+    for parts in (False, True):
         with (
             tempfile.TemporaryDirectory(prefix="paperboy-kills-") as folder,
             pytest.MonkeyPatch.context() as patched,
         ):
-            if wide:
-                as_if_many(patched)
+            if parts:
+                in_parts(patched)
             days = Days(Path(folder), a_crowd(chosen.times), count)
             channels = days.undisturbed()
-            how = "fanned out" if wide else "routed one by one"
+            how = "planned in parts" if parts else "planned at once"
             print(f"a day of {len(days.steps)} steps, {how}, deliveries: {dict(channels)}", flush=True)
-            share = (chosen.points + wide) // 2
+            share = (chosen.points + parts) // 2
             for number, step in enumerate(points(days.steps, share, random.Random(chosen.seed)), start=1):
                 before = count.lost, count.repeated
                 days.killed_at(step)

@@ -21,15 +21,15 @@ from bot.pipeline.ports import DeliveryRecord
 from tests.builders import NOW
 from tests.conftest import ROOT
 from tests.rigs.clock import VirtualClock
-from tests.rigs.day import Ledger, Taken, a_day, as_if_many, quiet, the_rest, the_world
+from tests.rigs.day import Ledger, Taken, a_day, in_parts, quiet, the_rest, the_world
 
 NEAR = {
     "intake.transaction",
     "intake.commit",
     "intake.transaction done",
     "outbox.expire",
-    "outbox.write_out",
-    "outbox.write_out done",
+    "intake.tx.begin_run done",
+    "intake.tx.finish",
     "outbox.claim done",
     "deliveries.alert_on",
     "deliveries.unnamed",
@@ -127,18 +127,18 @@ def judge(rows: tuple[DeliveryRecord, ...], ledger: Ledger, expected: set[str]) 
     return states
 
 
-@pytest.fixture(scope="module", params=["", "wide"], ids=["routed", "fanned out"])
-def wide(request: pytest.FixtureRequest) -> Iterator[str]:
-    """How the day is told: to people one by one, or as if they were many."""
+@pytest.fixture(scope="module", params=["", "parts"], ids=["at once", "in parts"])
+def parts(request: pytest.FixtureRequest) -> Iterator[str]:
+    """How much a transaction plans: everything, or one or two matches."""
     with pytest.MonkeyPatch.context() as patched:
         if request.param:
-            as_if_many(patched)
+            in_parts(patched)
         yield request.param
 
 
 @pytest.fixture(scope="module")
 def whole_day(
-    tmp_path_factory: pytest.TempPathFactory, empty_state: bytes, wide: str
+    tmp_path_factory: pytest.TempPathFactory, empty_state: bytes, parts: str
 ) -> tuple[list[str], set[str]]:
     """The steps of a day that nothing disturbs, and the keys of everything that is to go out."""
     url, ledger = fresh(tmp_path_factory.mktemp("whole"), empty_state)
@@ -224,8 +224,8 @@ async def test_a_correction_is_never_lost_to_a_kill(
     ("step", "doubtful"),
     [
         ("intake.commit#2", False),  # papers, notices and rows are written, and not yet committed
-        ("intake.transaction done#2", False),  # committed, and nobody opened for the new
-        ("outbox.write_out done#1", False),  # in rows, and nothing claimed
+        ("intake.transaction done#2", False),  # committed, and nobody is onboarded
+        ("intake.tx.finish#1", False),  # the last part is planned, and not yet committed
         ("outbox.claim done#1", True),  # claimed, and nothing sent
         ("telegram.send#1", True),  # about to be sent
         ("telegram.send taken#1", True),  # the service has it, and we do not know yet
@@ -238,14 +238,14 @@ async def test_a_correction_is_never_lost_to_a_kill(
 async def test_a_process_that_is_killed_the_hard_way_loses_nothing(
     step: str,
     doubtful: bool | None,
-    wide: str,
+    parts: str,
     whole_day: tuple[list[str], set[str]],
     tmp_path: Path,
     empty_state: bytes,
 ):
     _, expected = whole_day
     url, ledger = fresh(tmp_path / "killed", empty_state)
-    command = [sys.executable, "-m", "tests.rigs.day", url, str(ledger.path), step, wide]
+    command = [sys.executable, "-m", "tests.rigs.day", url, str(ledger.path), step, parts]
     ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=60)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
     states = judge(await then_the_rest(url, ledger), ledger, expected)

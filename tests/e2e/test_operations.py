@@ -97,7 +97,7 @@ def test_a_full_disk_at_any_write_stores_all_of_it_or_nothing(tmp_path: Path, pa
     try:
         with store.intake.transaction() as tx:
             tx.save_papers(papers, NOW, changed=True)
-            tx.plan(rows, NOW)
+            tx.plan(rows, tx.new_run(NOW))
         stored = True
     except StateError as error:
         assert "full" in str(error)  # noqa: PT017 - both ends are right, but only these two
@@ -107,7 +107,7 @@ def test_a_full_disk_at_any_write_stores_all_of_it_or_nothing(tmp_path: Path, pa
     assert (counts.papers, counts.deliveries["pending"]) == ((60, 60) if stored else (0, 0))
     with again.intake.transaction() as tx:  # there is room again
         tx.save_papers(papers, NOW, changed=True)
-        tx.plan(rows, NOW)
+        tx.plan(rows, tx.new_run(NOW))
     assert again.deliveries.counts(NOW).deliveries["pending"] == 60
     again.close()
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.store import Store
-from bot.domain.audience import Audience
 from bot.domain.channels import Limit, Limits
 from bot.domain.delivery import MAX_ATTEMPTS
 from bot.domain.errors import (
@@ -23,13 +22,13 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
-from bot.domain.timing import parse_quiet_hours
+from bot.domain.schedule import parse_quiet_hours
 from bot.pipeline.alarms import IncidentLog, SourceWatch
 from bot.pipeline.circuit_breaker import CHANNEL_PAUSE
 from bot.pipeline.dispatch import LEASE
 from bot.pipeline.ingest import Ingest
-from bot.pipeline.roster import Roster
 from bot.pipeline.send import SendRules
+from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import MINUTE, NO_GRACE, until
@@ -292,12 +291,13 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
 ) -> None:
     store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
     press = Press()
-    ingest = Ingest(store.intake, press.read, press.peek_date)
-    watch = SourceWatch(store.records, store.shelf, IncidentLog(store.incidents, Roster(), {}))
+    ingest = Ingest(store.intake, SubscriberRegistry(), press.read, press.peek_date)
+    incidents = IncidentLog(store.incidents, SubscriberRegistry(), {})
+    watch = SourceWatch(store.records, store.papers, incidents)
     *usual, last = days(15)
 
     def digest(day: dt.date) -> None:
-        ingest.take_in([press.file(f"{day}.md", a_digest(day.day, day=day))], Audience(()), noon(day))
+        ingest.take_in([press.file(f"{day}.md", a_digest(day.day, day=day))], noon(day))
 
     for day in usual:
         digest(day)

@@ -265,7 +265,7 @@ async def test_a_question_that_comes_back_is_asked_once_more_as_a_reply(world: M
     await made.send()
     again = again_part(2, a_quiz()[1].part)
     with made.store.intake.transaction() as tx:
-        tx.plan([a_delivery(1, kind="quiz", part=again)], NOW)
+        tx.plan([a_delivery(1, kind="quiz", part=again)], tx.new_run(NOW))
     await made.send()
     repeated = made.telegram.taken[-1]
     assert (repeated.question, repeated.repeat) == (a_quiz()[1], 2)
@@ -279,7 +279,7 @@ async def test_a_question_comes_back_in_the_language_it_was_answered_in(world: M
     await made.send()
     parts = [a_quiz(1, of="它")[0].part, a_quiz(1, of="gone")[0].part]
     with made.store.intake.transaction() as tx:
-        tx.plan([a_delivery(1, kind="quiz", part=again_part(1, part)) for part in parts], NOW)
+        tx.plan([a_delivery(1, kind="quiz", part=again_part(1, part)) for part in parts], tx.new_run(NOW))
     await made.send()
     assert made.telegram.taken[-1].question == a_quiz(1, of="它")[0]
     assert made.counts() == {"sent": 5, "merged": 1}

@@ -15,8 +15,8 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
+from bot.domain.schedule import parse_quiet_hours, parse_schedule
 from bot.domain.subscriptions import Subscriber
-from bot.domain.timing import parse_quiet_hours, parse_schedule
 from bot.pipeline.dispatch import IN_FLIGHT
 from bot.pipeline.send import SendRules
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry

@@ -13,7 +13,7 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
-from bot.domain.timing import parse_schedule
+from bot.domain.schedule import parse_schedule
 from bot.pipeline.circuit_breaker import CHANNEL_PAUSE
 from bot.pipeline.dispatch import IN_FLIGHT
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry

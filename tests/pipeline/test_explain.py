@@ -1,7 +1,7 @@
 """The whole story of one paper and one person."""
 
 from bot.domain.papers import PaperId
-from bot.domain.timing import parse_quiet_hours
+from bot.domain.schedule import parse_quiet_hours
 from bot.pipeline.history import Story, story, why_not_queued
 from tests.builders import a_digest, a_paper, a_subscriber, a_subscription
 from tests.pipeline.conftest import MakeWorld
@@ -16,7 +16,7 @@ def told(world: World, paper: PaperId = ONE, name: str = "alice") -> Story:
     found = story(
         paper,
         subscriber,
-        shelf=world.store.shelf,
+        papers=world.store.papers,
         records=world.store.records,
         deliveries=world.store.deliveries,
         stops=world.store.incidents,
@@ -54,7 +54,7 @@ def test_a_paper_that_nobody_names_has_no_story(world: MakeWorld):
         story(
             ONE,
             a_subscriber(),
-            shelf=made.store.shelf,
+            papers=made.store.papers,
             records=made.store.records,
             deliveries=made.store.deliveries,
             stops=made.store.incidents,

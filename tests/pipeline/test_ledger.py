@@ -20,7 +20,7 @@ CATS = an_entry(9, title="Cats", summary="Cats.")
 def kept(world: World, name: str = "alice", day: date = DAY) -> Ledger:
     subscriber = world.roster.subscriber(name)
     assert subscriber is not None
-    return ledger(subscriber, day, world.store.records, world.store.deliveries, world.store.shelf)
+    return ledger(subscriber, day, world.store.records, world.store.deliveries, world.store.papers)
 
 
 def fates(found: Ledger) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.domain.timing import parse_schedule
+from bot.domain.schedule import parse_schedule
 from bot.pipeline.replay import Arrival, Foretelling, Scorecard, score
 from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 

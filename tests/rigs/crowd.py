@@ -69,5 +69,5 @@ def ask(house: wiring.House, chats: Sequence[str], polls: int) -> list[Delivery]
     store: Store = house.store
     with store.intake.transaction() as tx:
         tx.save_papers([paper], now, changed=True)
-        tx.plan(rows, now)
+        tx.plan(rows, tx.new_run(now))
     return rows

@@ -1,7 +1,7 @@
 """A day of the pipeline that can be cut off at any step, before services that write down what they took.
 
-As a program (`python -m tests.rigs.day STATE LEDGER STEP [wide]`) it kills itself, without a word to anybody, when
-that step comes; `wide` treats the few people of the day as many.
+As a program (`python -m tests.rigs.day STATE LEDGER STEP [parts]`) it kills itself, without a word to anybody, when
+that step comes; with `parts` planning goes on one or two matches at a time.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ import pytest
 from sqlalchemy import Connection, event
 
 from bot.app.config.publishers import CHANNELS
-from bot.domain import audience, crowd
 from bot.domain.channels import ChannelKind, Limits
 from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.schedule import parse_quiet_hours
 from bot.domain.subscriptions import Subscriber
-from bot.domain.timing import parse_quiet_hours
+from bot.pipeline import ingest
 from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.rigs.clock import VirtualClock
 from tests.rigs.files import FakeFile, Press
@@ -155,17 +155,19 @@ def evening(press: Press) -> list[FakeFile]:
     return [*noon(press), press.file("4.md", a_digest(6, 7, quizzed))]
 
 
-def as_if_many(patched: pytest.MonkeyPatch) -> None:
-    """From now on new papers are fanned out, to one or two people at a time."""
-    patched.setattr(audience, "WIDE_FROM", 1)
-    patched.setattr(crowd, "TOGETHER", 2)
+def in_parts(patched: pytest.MonkeyPatch) -> None:
+    """From now on one or two matches are planned in a transaction."""
+    for size in ("_FIRST_SIZE", "_SMALLEST", "_LARGEST"):
+        patched.setattr(ingest, size, 2)
 
 
 async def a_day(world: World) -> None:
     """Three looks at the folder, and everything sent that is due."""
     world.look(*morning(world.press))
     await world.send()
-    world.look(*noon(world.press))
+    world.look_only(*noon(world.press))
+    await world.send()
+    world.ingest.finish_planning(world.clock.now())
     await world.send()
     world.clock.advance(minutes=45)
     await world.send()
@@ -193,9 +195,9 @@ class KillsItself:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(url: str, ledger: str, step: str, wide: str = "") -> None:
-    if wide:
-        as_if_many(pytest.MonkeyPatch())
+def main(url: str, ledger: str, step: str, parts: str = "") -> None:
+    if parts:
+        in_parts(pytest.MonkeyPatch())
     world = the_world(url, Ledger(Path(ledger)), KillsItself(step))
     asyncio.run(a_day(world))
 

@@ -18,8 +18,8 @@ from bot.domain.subscriptions import Subscriber
 from bot.pipeline.compose import BuiltMessage, MessageBuilder
 from bot.pipeline.ports import Claim, Outcome, Update
 from bot.pipeline.practice import Practice
-from bot.pipeline.roster import Roster
 from bot.pipeline.study import StudyDesk
+from bot.pipeline.subscribers import SubscriberRegistry
 from bot.pipeline.votes import VoteCounter
 from tests.builders import a_channel, a_paper, a_subscriber
 from tests.rigs.clock import VirtualClock
@@ -50,14 +50,14 @@ class Classroom:
     def __init__(self, store: Store, *subscribers: Subscriber, per_day: int = 5) -> None:
         self.store = store
         self.clock = VirtualClock()
-        self.roster = Roster(subscribers)
-        study, deliveries, shelf = store.study, store.deliveries, store.shelf
+        self.roster = SubscriberRegistry(subscribers)
+        study, deliveries, papers = store.study, store.deliveries, store.papers
         self.counter = VoteCounter(
-            study, shelf, self.roster, answered, read_vote=read_vote, min_confidence=SURE
+            study, papers, self.roster, answered, read_vote=read_vote, min_confidence=SURE
         )
         self.desk = StudyDesk(study, deliveries, self.roster, min_confidence=SURE)
-        self.practice = Practice(study, shelf, deliveries, self.roster, min_confidence=SURE, per_day=per_day)
-        self._packer = MessageBuilder(deliveries, shelf, store.tokens, self.roster, answered, CAN)
+        self.practice = Practice(study, papers, deliveries, self.roster, min_confidence=SURE, per_day=per_day)
+        self._packer = MessageBuilder(deliveries, papers, store.tokens, self.roster, answered, CAN)
         self._updates = count(1_001)
         self._numbers = count(2**53 + 1)
         self.polls: dict[str, tuple[str, Poll]] = {}
@@ -88,7 +88,7 @@ class Classroom:
             for question in edition.quiz
         ]
         with self.store.intake.transaction() as tx:
-            tx.plan(rows, self.now)
+            tx.plan(rows, tx.new_run(self.now))
         return self.deliver()
 
     def deliver(self, *, lost: bool = False) -> list[str]:

@@ -18,8 +18,8 @@ from bot.pipeline.facing import ChatDesk, ReadingRoom
 from bot.pipeline.feeds import FeedDesk, Site
 from bot.pipeline.ingest import Ingest, Taken
 from bot.pipeline.ports import DeliveryRecord, Publisher
-from bot.pipeline.roster import Roster, meet, open_for_new
 from bot.pipeline.send import SendRules
+from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import AUTHORITY
 from tests.rigs.clock import VirtualClock
 from tests.rigs.files import FakeFile, Press
@@ -46,11 +46,10 @@ class World:
         telegram: dict[str, Any] | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
-        self.first_run = first_run
         self.faults = faults or Faults()
         self.store = Store(url)
         self.press = Press()
-        self.roster = Roster(subscribers)
+        self.roster = SubscriberRegistry(subscribers)
         self.telegram, self.email = FakePublisher("telegram", **(telegram or {})), FakePublisher("email")
         self.feed_files = KeptFeeds()
         self.outbox: Any = Hooked(self.store.outbox, "outbox", self.faults)
@@ -59,20 +58,22 @@ class World:
         incidents: Any = Hooked(self.store.incidents, "incidents", self.faults)
         self.intake: Any = Hooked(self.store.intake, "intake", self.faults)
         site = Site(title=SITE.title, url=SITE.url, authority=AUTHORITY, entries=entries)
-        self.feeds = FeedDesk(self.store.shelf, self.store.tokens, self.roster, site)
+        self.feeds = FeedDesk(self.store.papers, self.store.tokens, self.roster, site)
         ways_out = publishers if publishers is not None else (self.telegram, self.email)
         by_kind: dict[ChannelKind, Publisher] = {publisher.kind: publisher for publisher in ways_out}
         by_kind.setdefault("atom", AtomPublisher(self.feeds, self.feed_files))
         capabilities = {kind: publisher.capabilities for kind, publisher in by_kind.items()}
         self.builder = MessageBuilder(
             deliveries,
-            self.store.shelf,
+            self.store.papers,
             self.store.tokens,
             self.roster,
             lambda paper, lang: paper.edition(lang).quiz,
             capabilities,
         )
-        self.ingest = Ingest(self.intake, self.press.read, self.press.peek_date)
+        self.ingest = Ingest(
+            self.intake, self.roster, self.press.read, self.press.peek_date, first_run=first_run
+        )
         self.incidents = IncidentLog(incidents, self.roster, capabilities, alarms_to)
         self.dispatcher = Dispatcher(
             outbox=self.outbox,
@@ -85,18 +86,22 @@ class World:
             rng=random.Random(7),
             rules=rules or SendRules(),
         )
-        self.library = ReadingRoom(self.store.shelf, deliveries, self.store.tokens, self.feeds)
-        self.desk = ChatDesk(self.store.shelf, deliveries, self.builder, self.roster)
+        self.library = ReadingRoom(self.store.papers, deliveries, self.store.tokens, self.feeds)
+        self.desk = ChatDesk(self.store.papers, deliveries, self.builder, self.roster)
 
     # --- what happens -------------------------------------------------------------------------------------
 
     def look(self, *files: FakeFile, tell: bool = True) -> Taken:
-        """What the service does with files that are whole: meet the new, take in, open for them."""
-        audience = self.roster.audience
-        meet(self.intake, audience, self.first_run, self.clock.now())
-        taken = self.ingest.take_in(files, audience, self.clock.now(), tell=tell)
-        taken.deliveries += open_for_new(self.intake, audience, self.clock.now())
+        """What the service does with files that are whole; all that follows is planned."""
+        taken = self.look_only(*files, tell=tell)
+        taken.add_planned(self.ingest.finish_planning(self.clock.now()))
         return taken
+
+    def look_only(self, *files: FakeFile, tell: bool = True) -> Taken:
+        """The same, but only the first part is planned."""
+        if tell:
+            return self.ingest.take_in(files, self.clock.now())
+        return self.ingest.take_in_history(files, self.clock.now())
 
     def read(self, name: str, digest: Digest) -> Taken:
         """One digest file turns up."""
@@ -125,8 +130,6 @@ class World:
     # --- how it stands ------------------------------------------------------------------------------------
 
     def rows(self, *states: State) -> tuple[DeliveryRecord, ...]:
-        while self.store.outbox.write_out():
-            pass
         return self.store.deliveries.list_rows(states=states, keys=(), limit=10_000)
 
     def states(self) -> dict[str, State]:

@@ -10,8 +10,8 @@ from bot.adapters.chat.study import COMMANDS as STUDY_COMMANDS
 from bot.adapters.presentation import shown
 from bot.domain.message import Item
 from bot.domain.quizzes.lengths import cut_to_units
+from bot.domain.schedule import schedule_text
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
-from bot.domain.timing import schedule_text
 from bot.pipeline.ports import Told
 
 COMMANDS = {

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from bot.domain.digests import Digest
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.query import author_query, excluding, parse
+from bot.domain.schedule import At, Hourly, Immediately, QuietHours, Schedule
 from bot.domain.subscriptions import Channel, Quizzes, Subscriber, Subscription
-from bot.domain.timing import At, Hourly, Immediately, QuietHours, Schedule
 
 _WORD = re.compile(r"[A-Za-z][a-z]{3,}")
 _EVERYDAY = frozenset(

@@ -6,10 +6,10 @@ from datetime import timedelta
 from itertools import count
 
 from bot.adapters.store.deliveries import Deliveries
+from bot.adapters.store.digests import StoredIntake
 from bot.adapters.store.engine import PATIENCE, open_engine, writing
 from bot.adapters.store.full_text import FullText
 from bot.adapters.store.incidents import Incidents
-from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.leadership import StoredLeadership
 from bot.adapters.store.listening import StoredBell
 from bot.adapters.store.outbox import Outbox
@@ -46,7 +46,7 @@ class Store:
         self.intake = StoredIntake(self._engine)
         self.outbox = Outbox(self._engine, new_message_name or _names_in_a_row())
         self.deliveries = Deliveries(self._engine)
-        self.shelf = StoredPapers(self._engine)
+        self.papers = StoredPapers(self._engine)
         self.full_text = FullText(self._engine)
         self.records = StoredRecords(self._engine)
         self.incidents = Incidents(self._engine)

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Connection, Engine, case, func, literal, o
 
 from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.fanouts import since, waiting
 from bot.adapters.store.incidents import stops
 from bot.adapters.store.listening import ring
 from bot.adapters.store.numbers import numbers_of_deliveries, subscriber_number
@@ -22,7 +21,7 @@ from bot.adapters.store.schema import (
     messages,
     notices,
     papers,
-    plans,
+    planning_runs,
     subscribers,
     targets,
 )
@@ -52,7 +51,7 @@ ROWS = (
         deliveries.c.attempts,
         deliveries.c.rank,
         deliveries.c.error,
-        plans.c.made_at.label("created_at"),
+        planning_runs.c.made_at.label("created_at"),
         deliveries.c.settled_at,
         messages.c.id.label("message"),
         messages.c.remote_id,
@@ -60,7 +59,7 @@ ROWS = (
     .join(targets, targets.c.number == deliveries.c.target)
     .join(subscribers, subscribers.c.number == deliveries.c.subscriber)
     .outerjoin(papers, papers.c.position == deliveries.c.paper)
-    .join(plans, plans.c.number == deliveries.c.plan)
+    .join(planning_runs, planning_runs.c.number == deliveries.c.run)
     .outerjoin(messages, messages.c.number == deliveries.c.message)
 )
 """Every delivery with the names of what it numbers, and with its message where it belongs to one."""
@@ -323,11 +322,6 @@ class Deliveries:
             for kind, state, count in connection.execute(query):
                 states[state] += count
                 channels.setdefault(kind, {})[state] = count
-            unwritten, rows = waiting(connection)
-            for (kind, state), count in rows.items():
-                states[state] += count
-                own = channels.setdefault(kind, {})
-                own[state] = own.get(state, 0) + count
             oldest: datetime | None = connection.execute(
                 select(func.min(deliveries.c.due_at, type_=deliveries.c.due_at.type))
                 .join(targets, targets.c.number == deliveries.c.target)
@@ -338,14 +332,12 @@ class Deliveries:
                     targets.c.suspended.is_(None),
                 )
             ).scalar()
-            planned_at = since(connection) if any(state == "pending" for _, state in rows) else None
-            oldest = min(filter(None, (oldest, planned_at)), default=None)
             return Counts(
                 digests=connection.execute(select(func.count()).select_from(digests)).scalar_one(),
                 entries=connection.execute(select(func.sum(digests.c.entries))).scalar() or 0,
                 papers=connection.execute(select(func.count()).select_from(papers)).scalar_one(),
                 quizzes=connection.execute(select(func.sum(papers.c.quizzes))).scalar() or 0,
-                notices=unwritten + (connection.execute(select(func.sum(notices.c["count"]))).scalar() or 0),
+                notices=connection.execute(select(func.sum(notices.c["count"]))).scalar() or 0,
                 unreadable=connection.execute(
                     select(func.count()).select_from(files).where(files.c.error.is_not(None))
                 ).scalar_one(),

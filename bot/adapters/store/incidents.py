@@ -79,7 +79,8 @@ class Change:
         ]
         if texts:
             self._connection.execute(insert(self._connection, alarms).on_conflict_do_nothing(), texts)
-        return Planning(self._connection).plan([alarm.delivery for alarm in planned], now)
+        planning = Planning(self._connection)
+        return planning.plan([alarm.delivery for alarm in planned], planning.new_run(now)) if planned else 0
 
 
 def stops(connection: Connection) -> dict[ChannelKind, Stop]:

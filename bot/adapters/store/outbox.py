@@ -16,9 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, upd
 
 from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.fanouts import since
 from bot.adapters.store.incidents import stops
-from bot.adapters.store.intake import StoredIntake
 from bot.adapters.store.numbers import numbers_of_deliveries
 from bot.adapters.store.papers import question_text
 from bot.adapters.store.schema import OPEN, deliveries, messages, targets
@@ -167,14 +165,10 @@ class Outbox:
             refresh_ready(connection, [row.key for row in ended])
         return uncertain
 
-    def write_out(self) -> bool:
-        return StoredIntake(self._engine).write_out()
-
     def next_due(self, kinds: Sequence[ChannelKind]) -> datetime | None:
         with reading(self._engine) as connection:
             stopped = stops(connection)
             ((*ready, lease),) = _next(tuple(kinds)).rows(connection)
-            fanned_out = since(connection)
         moments = [
             max(moment_of(moment), stopped[kind].until) if kind in stopped else moment_of(moment)
             for kind, moment in zip(kinds, ready, strict=True)
@@ -182,8 +176,6 @@ class Outbox:
         ]
         if lease is not None:
             moments.append(moment_of(lease))
-        if fanned_out is not None:
-            moments.append(fanned_out)
         return min(moments, default=None)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, select
 
 from bot.adapters.store.columns import moment_of
 from bot.adapters.store.engine import reading
-from bot.adapters.store.noticing import counts_of, of_subscriber, of_subscriber_on
+from bot.adapters.store.notices import counts_of, of_subscriber, of_subscriber_on
 from bot.adapters.store.schema import NEWEST_FIRST, meta, papers
 from bot.adapters.store.statements import Statement, chunks, insert
 from bot.domain.notices import Rarity
@@ -35,7 +35,7 @@ class StoredPapers:
     def newest(self, limit: int) -> tuple[StoredPaper, ...]:
         with reading(self._engine) as connection:
             ids = [row[0] for row in _NEWEST.rows(connection, most=limit)]
-            found = self._cache.of(connection, _version(connection), ids)
+            found = self._cache.of(connection, version(connection), ids)
         return tuple(found[paper] for paper in map(PaperId, ids))
 
     def every_paper(self) -> Iterator[Paper]:
@@ -50,13 +50,13 @@ class StoredPapers:
         if not wanted:
             return {}
         with reading(self._engine) as connection:
-            return self._cache.of(connection, _version(connection), wanted)
+            return self._cache.of(connection, version(connection), wanted)
 
     def noticed(self, subscriber: str, limit: int) -> tuple[NoticedPaper, ...]:
         with reading(self._engine) as connection:
             noticed = of_subscriber(connection, subscriber)
             rows = _NEWEST_OF.rows(connection, numbers=list(noticed), most=limit)
-            found = self._cache.of(connection, _version(connection), [row[0] for row in rows])
+            found = self._cache.of(connection, version(connection), [row[0] for row in rows])
         return tuple(
             NoticedPaper(stored=found[paper], subscriptions=noticed[number].names) for paper, number in rows
         )
@@ -64,7 +64,7 @@ class StoredPapers:
     def with_notices(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, NoticedPaper]:
         wanted = list[str](ids)
         with reading(self._engine) as connection:
-            found = self._cache.of(connection, _version(connection), wanted)
+            found = self._cache.of(connection, version(connection), wanted)
             names = _noticed(connection, subscriber, wanted)
         return {
             paper: NoticedPaper(stored=stored, subscriptions=names.get(paper, ()))
@@ -85,7 +85,7 @@ class StoredPapers:
 
     def version(self) -> str:
         with reading(self._engine) as connection:
-            return _version(connection)
+            return version(connection)
 
 
 def _noticed(connection: Connection, subscriber: str, ids: Iterable[str]) -> dict[PaperId, tuple[str, ...]]:
@@ -98,14 +98,15 @@ _VERSION_KEY = "papers_version"
 _VERSION = Statement("SELECT value FROM meta WHERE key = :key")
 
 
-def _version(connection: Connection) -> str:
+def version(connection: Connection) -> str:
+    """Changes whenever papers or notices do."""
     rows = _VERSION.rows(connection, key=_VERSION_KEY)
     return rows[0][0] if rows else "0"
 
 
 def next_version(connection: Connection) -> None:
     """Write down that papers or notices changed; inside the transaction that changes it."""
-    value = str(int(_version(connection)) + 1)
+    value = str(int(version(connection)) + 1)
     statement = insert(connection, meta).values(key=_VERSION_KEY, value=value)
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 

@@ -9,11 +9,12 @@ from sqlalchemy import Connection, Engine, Select, func, select
 
 from bot.adapters.store.columns import moment_of
 from bot.adapters.store.engine import reading
-from bot.adapters.store.noticing import of_subscriber_on
+from bot.adapters.store.notices import of_subscriber_on
+from bot.adapters.store.planning import changes_of, open_runs
 from bot.adapters.store.schema import (
+    digest_papers,
     digests,
     files,
-    sightings,
     subscribers,
 )
 from bot.adapters.store.statements import chunks
@@ -37,7 +38,7 @@ class StoredRecords:
         return self._digests(select(digests).order_by(*_OLDEST_DAY_FIRST))
 
     def digests_on(self, paper: PaperId) -> tuple[DigestRecord, ...]:
-        named = select(sightings.c.digest).where(sightings.c.paper == paper)
+        named = select(digest_papers.c.digest).where(digest_papers.c.paper == paper)
         return self._digests(select(digests).where(digests.c.sha256.in_(named)).order_by(*_OLDEST_DAY_FIRST))
 
     def _digests(self, query: Select[Any]) -> tuple[DigestRecord, ...]:
@@ -48,10 +49,10 @@ class StoredRecords:
 
     def papers_of(self, day: dt.date) -> tuple[PaperId, ...]:
         query = (
-            select(sightings.c.paper)
-            .join(digests, digests.c.sha256 == sightings.c.digest)
+            select(digest_papers.c.paper)
+            .join(digests, digests.c.sha256 == digest_papers.c.digest)
             .where(digests.c.date == day)
-            .order_by(digests.c.name, digests.c.sha256, sightings.c.position)
+            .order_by(digests.c.name, digests.c.sha256, digest_papers.c.position)
         )
         with reading(self._engine) as connection:
             return tuple(dict.fromkeys(map(PaperId, connection.execute(query).scalars())))
@@ -69,10 +70,16 @@ class StoredRecords:
             for paper, one in found.items()
         }
 
-    def met_at(self, subscriber: str) -> dt.datetime | None:
+    def registered_at(self, subscriber: str) -> dt.datetime | None:
         with reading(self._engine) as connection:
-            query = select(subscribers.c.met_at).where(subscribers.c.id == subscriber)
+            query = select(subscribers.c.registered_at).where(subscribers.c.id == subscriber)
             return connection.execute(query).scalar()
+
+    def being_planned(self, subscriber: str) -> frozenset[PaperId]:
+        with reading(self._engine) as connection:
+            ahead = [run for run in open_runs(connection) if run.cursor < subscriber]
+            changes = (change for run in ahead for change in changes_of(connection, run.number))
+            return frozenset(change.paper.id for change in changes)
 
 
 def _newest_day(connection: Connection) -> dt.date | None:
@@ -84,9 +91,9 @@ def _named(connection: Connection, hashes: list[str]) -> dict[str, list[PaperId]
     named: dict[str, list[PaperId]] = {sha256: [] for sha256 in hashes}
     for chunk in chunks(hashes):
         query = (
-            select(sightings.c.digest, sightings.c.paper)
-            .where(sightings.c.digest.in_(chunk))
-            .order_by(sightings.c.digest, sightings.c.position)
+            select(digest_papers.c.digest, digest_papers.c.paper)
+            .where(digest_papers.c.digest.in_(chunk))
+            .order_by(digest_papers.c.digest, digest_papers.c.position)
         )
         for sha256, paper in connection.execute(query):
             named[sha256].append(PaperId(paper))

@@ -97,8 +97,8 @@ for _dialect, _statements in FULL_TEXT.items():
             DDL(_statement).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
         )
 
-sightings = Table(
-    "sightings",
+digest_papers = Table(
+    "digest_papers",
     metadata,
     Column("digest", Text, ForeignKey("digests.sha256"), primary_key=True),
     Column("position", Integer, primary_key=True),
@@ -110,52 +110,65 @@ subscribers = Table(
     metadata,
     Column("number", Row, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
-    Column("opening", Integer),
-    Column("met_at", Moment),
+    Column("registered_at", Moment),
+    Column("backlog", Integer),
+    Column("onboarded", SmallInteger, nullable=False, server_default=text("0")),
 )
-"""One that has only been written to, and never met, has no `met_at`."""
+"""`registered_at` is empty for one that was only written to, as by an import. Until it is `onboarded`, a subscriber is still
+to get so many matches of the `backlog` (all where it is empty).
+"""
+_TO_ONBOARD = text("registered_at IS NOT NULL AND onboarded = 0")
+Index(
+    "ix_subscribers_to_onboard",
+    subscribers.c.id,
+    sqlite_where=_TO_ONBOARD,
+    postgresql_where=_TO_ONBOARD,
+)
 
-plans = Table(
-    "plans",
+planning_runs = Table(
+    "planning_runs",
     metadata,
     Column("number", Row, primary_key=True),
     Column("made_at", Moment, nullable=False),
+    Column("changes", Text),
+    Column("told", SmallInteger),
+    Column("cursor", Text),
+    Column("done_at", Moment),
+    CheckConstraint("done_at IS NOT NULL OR changes IS NOT NULL", name="begun"),
 )
-"""Each time that something was noticed or planned: what is of one time names it by a number of two bytes."""
+"""Each time that something was noticed or planned, which names that time by a number of two bytes. A run that a
+digest begins holds its `changes`, whether their subscribers are `told` of them, and its `cursor`, as `planning` writes them.
+"""
+_RUN_OPEN = text("done_at IS NULL")
+Index(
+    "ix_planning_runs_open",
+    planning_runs.c.number,
+    sqlite_where=_RUN_OPEN,
+    postgresql_where=_RUN_OPEN,
+)
 
 notices = Table(
     "notices",
     metadata,
-    Column("plan", Row, primary_key=True, autoincrement=False),
+    Column("run", Row, primary_key=True, autoincrement=False),
     Column("subscriber", Row, primary_key=True, autoincrement=False),
     Column("count", Integer, nullable=False),
     Column("papers", Text, nullable=False),
     Index("ix_notices_subscriber", "subscriber"),
     sqlite_with_rowid=False,
 )
-"""What was noticed for somebody at one time: so many `papers`, as `noticing` writes them. Each paper that somebody
-was noticed of stands in one of these rows, the one of the time when it was noticed first.
+"""What was noticed for a subscriber by one run: so many `papers`, as `notices` writes them. Each paper that a subscriber
+was noticed of stands in one of these rows, the one of the run that noticed it first.
 """
 
 noticed_papers = Table(
     "noticed_papers",
     metadata,
     Column("paper", Row, primary_key=True, autoincrement=False),
-    Column("plan", Row, primary_key=True, autoincrement=False),
+    Column("run", Row, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-"""At which times a paper was noticed for anybody: in few, so that its notices are found among all."""
-
-fanouts = Table(
-    "fanouts",
-    metadata,
-    Column("number", Row, primary_key=True),
-    Column("plan", Row, nullable=False),
-    Column("notices", Integer, nullable=False),
-    Column("deliveries", Text, nullable=False),
-    Column("body", Text, nullable=False),
-)
-"""Notices and deliveries that are planned and not yet written out as rows; oldest first, and gone once they are."""
+"""Which runs noticed a paper for anybody: few, so that its notices are found among all."""
 
 targets = Table(
     "targets",
@@ -202,7 +215,7 @@ deliveries = Table(
     Column("message", Row),
     Column("rank", SmallInteger),
     Column("error", Text),
-    Column("plan", Row, nullable=False),
+    Column("run", Row, nullable=False),
     Column("settled_at", Moment),
     CheckConstraint(f"(settled_at IS NULL) = (state <= {_LAST_OPEN})", name="settled"),
 )

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, delete, or_, select, update
 
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.noticing import of_subscriber_on
+from bot.adapters.store.notices import of_subscriber_on
 from bot.adapters.store.numbers import target_number
 from bot.adapters.store.papers import paper_of
 from bot.adapters.store.schema import NEWEST_FIRST, deliveries, papers, targets, updates

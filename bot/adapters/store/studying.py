@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, or_, select, update
 
 from bot.adapters.store.deliveries import ROWS, key_of
-from bot.adapters.store.intake import StoredTransaction
+from bot.adapters.store.digests import StoredTransaction
 from bot.adapters.store.numbers import numbers_of_deliveries, target_number
 from bot.adapters.store.outbox import refresh_ready
 from bot.adapters.store.papers import question_text
@@ -216,7 +216,7 @@ class StoredStudyTransaction:
         return frozenset((one.paper, one.part) for one in map(asked_of, rows))
 
     def plan(self, planned: Sequence[Delivery], now: datetime) -> int:
-        return self._intake.plan(planned, now)
+        return self._intake.plan(planned, self._intake.new_run(now)) if planned else 0
 
     def hasten(self, key: str, now: datetime) -> bool:
         seq = numbers_of_deliveries(self._connection, [key]).get(key)

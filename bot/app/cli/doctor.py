@@ -58,14 +58,14 @@ def _examined(
 ) -> "Iterator[Finding]":
     from bot.adapters.clock import SystemClock
     from bot.app.cli.status import failing_places
-    from bot.domain.audience import Audience
+    from bot.domain.matcher import SubscriptionMatcher
     from bot.pipeline.doctor import Doctor
-    from bot.pipeline.likeness import LikenessDesk
+    from bot.pipeline.subscribers import SimilarityCache
 
     with opened(settings) as store:
         now = SystemClock().now()
-        audience = Audience(subscribers, LikenessDesk(store.shelf))
-        look = Doctor(store.records, store.shelf, audience, now.date())
+        matcher = SubscriptionMatcher(subscribers, SimilarityCache(store.papers))
+        look = Doctor(store.records, store.papers, matcher, now.date())
         counts = store.deliveries.counts(now)
         yield from reading_findings(counts)
         yield from look.sources()

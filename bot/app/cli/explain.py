@@ -12,7 +12,7 @@ from bot.app.cli.options import ConfigOption, JsonOption, load, say_json
 from bot.app.cli.safe import plain
 from bot.app.cli.terminal import Style, style_of
 from bot.domain.errors import UsageError
-from bot.domain.timing import schedule_text
+from bot.domain.schedule import schedule_text
 
 if TYPE_CHECKING:
     from bot.pipeline.history import Story, Verdict
@@ -48,11 +48,11 @@ def explain(
     paper_id = the_paper(paper)
     settings, subscribers = load(context, config)
     person = the_subscriber(subscriber, subscribers)
-    with opened(settings, in_rows=True) as store:
+    with opened(settings) as store:
         told = story(
             paper_id,
             person,
-            shelf=store.shelf,
+            papers=store.papers,
             records=store.records,
             deliveries=store.deliveries,
             stops=store.incidents,
@@ -87,7 +87,7 @@ def story_json(told: "Story") -> dict[str, Any]:
             for one in told.digests
         ],
         "subscriptions": [_verdict_json(one) for one in told.verdicts],
-        "met_at": told.met_at.isoformat() if told.met_at else None,
+        "registered_at": told.registered_at.isoformat() if told.registered_at else None,
         "noticed_at": told.notice.noticed_at.isoformat() if told.notice else None,
         "noticed_for": list(told.notice.subscriptions) if told.notice else [],
         "told": told.told,

@@ -84,18 +84,17 @@ def _look(folder: Path, settings: "Settings") -> "tuple[list[Found], list[Skippe
 
 
 def _take_all(house: "House", found: "Sequence[Found]", total: "Taken") -> None:
-    from bot.pipeline.roster import note_alike
-
     files = sorted(house.files(found), key=lambda file: file.name, reverse=True)
     with typer.progressbar(
         length=len(files), label="reading", file=sys.stderr, hidden=not interactive()
     ) as bar:
         for start in range(0, len(files), _TOGETHER):
             some = files[start : start + _TOGETHER]
-            total.add(house.ingest.take_in(some, house.roster.audience, house.clock.now(), tell=False))
+            total.add(house.ingest.take_in_history(some, house.clock.now()))
+            total.add_planned(house.ingest.finish_planning(house.clock.now()))
             bar.update(len(some))
     if total.changed:
-        note_alike(house.store.intake, house.roster.audience, house.clock.now())
+        total.add_planned(house.ingest.finish_history(house.clock.now()))
 
 
 def _unusable(taken: "Taken") -> list[tuple[str, str]]:

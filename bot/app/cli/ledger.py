@@ -36,11 +36,11 @@ def ledger(
     asked = _day(date)
     settings, subscribers = load(context, config)
     person = the_subscriber(subscriber, subscribers)
-    with opened(settings, in_rows=True) as store:
+    with opened(settings) as store:
         day = asked or store.records.newest_day()
         if day is None:
             raise UsageError("no digest has been read yet; `paperboy once` reads the watched folders")
-        found = kept(person, day, store.records, store.deliveries, store.shelf)
+        found = kept(person, day, store.records, store.deliveries, store.papers)
     if as_json:
         say_json(ledger_json(found))
         return
@@ -62,6 +62,7 @@ def ledger_json(found: "Ledger") -> dict[str, Any]:
         "date": found.day.isoformat(),
         "seen": len(found.lines),
         "not_matched": found.fates["not matched"],
+        "being_planned": found.fates["being planned"],
         "asked_for_since": found.fates["asked for since"],
         "no_channel": found.fates["no channel"],
         "matched": found.fates["matched"],
@@ -102,7 +103,7 @@ def ledger_lines(found: "Ledger", style: Style) -> list[str]:
     for line in found.lines:
         if line.places or line.fate == "no channel":
             lines += _matched_lines(line, style)
-    for fate in ("asked for since", "not matched"):
+    for fate in ("being planned", "asked for since", "not matched"):
         some = [line for line in found.lines if line.fate == fate]
         if some:
             lines += [

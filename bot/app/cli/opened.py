@@ -10,11 +10,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(settings: "Settings", *, in_rows: bool = False) -> "Iterator[Store]":
-    """The state, closed at the end. A file that is not there yet is an empty state, and looking does not make it.
-
-    With `in_rows` all that is planned can be seen one by one: what was fanned out is written out first.
-    """
+def opened(settings: "Settings") -> "Iterator[Store]":
+    """The state, closed at the end. A file that is not there yet is an empty state, and looking does not make it."""
     from bot.adapters.store import Store
 
     with ExitStack() as stack:
@@ -26,6 +23,4 @@ def opened(settings: "Settings", *, in_rows: bool = False) -> "Iterator[Store]":
             url = f"sqlite:///{folder}/empty.sqlite3"
         store = Store(url)
         stack.callback(store.close)
-        while in_rows and store.outbox.write_out():
-            pass
         yield store

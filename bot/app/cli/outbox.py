@@ -40,7 +40,7 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """Show deliveries, oldest first."""
-    with opened(load_only_settings(context, config), in_rows=True) as store:
+    with opened(load_only_settings(context, config)) as store:
         rows = _rows(store, keys, state, limit=limit)
     if as_json:
         say_json([_row_json(row) for row in rows])
@@ -121,7 +121,7 @@ def _act(
     if not keys and not state:
         raise UsageError(f"outbox {what} needs keys or a --state; `paperboy outbox list` shows them")
     now = SystemClock().now()
-    with opened(load_only_settings(context, config), in_rows=True) as store:
+    with opened(load_only_settings(context, config)) as store:
         rows = _rows(store, keys, state, limit=_MOST)
         acts = {
             "retry": store.deliveries.retry,

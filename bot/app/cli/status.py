@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bot.domain.incidents import Incident
     from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports import Counts, DeliveryRecord, DeliveryStore
+    from bot.pipeline.ports import Counts, DeliveryRecord, DeliveryStore, PlanningRun
 
 NEEDS_A_LOOK = 1
 _LOOKED_AT, _NAMED = 5_000, 10
@@ -52,6 +52,7 @@ def status(
         unsent = store.deliveries.unsent_alarms()
         failing = failing_places(store.deliveries)
         unreadable = store.records.unreadable()
+        runs = store.intake.open_runs()
     at_work = heartbeat(settings).is_alive(now)
     if as_json:
         more = {
@@ -60,12 +61,14 @@ def status(
             "incidents": incidents_json(incidents),
             "alarms_not_sent": alarms_json(unsent),
             "failing": failing_json(failing),
+            "planning": planning_json(runs, subscribers),
         }
         say_json(status_json(counts, subscribers) | more)
     else:
         for line in (
             "run          " + ("at work" if at_work else "not seen at work by this user on this machine"),
             *status_lines(counts, subscribers),
+            *planning_lines(runs, subscribers),
             *unreadable_lines(unreadable),
             *failing_lines(failing),
             *incident_lines(incidents),
@@ -130,6 +133,34 @@ def failing_places(deliveries: "DeliveryStore") -> "dict[str, DeliveryRecord]":
         if row.attempts and row.error:
             found.setdefault(row.target, row)
     return found
+
+
+def planning_json(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscriber]") -> list[dict[str, Any]]:
+    """What is still being planned, for machines; the oldest first, which is the one that goes on."""
+    return [
+        {
+            "since": run.made_at.isoformat(),
+            "papers": run.papers,
+            "told": run.told,
+            "subscribers_left": _subscribers_left(run, subscribers),
+        }
+        for run in runs
+    ]
+
+
+def planning_lines(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscriber]") -> list[str]:
+    """The same for people."""
+    lines = [
+        f"planning     {counted(run.papers, 'paper')} of {run.made_at:%Y-%m-%d %H:%M} UTC,"
+        f" {_subscribers_left(run, subscribers)} of {counted(len(subscribers), 'subscriber')} left"
+        for run in runs[:_NAMED]
+    ]
+    more = len(runs) - _NAMED
+    return [*lines, *([f"             and {counted(more, 'more run', 'more runs')}"] if more > 0 else [])]
+
+
+def _subscribers_left(run: "PlanningRun", subscribers: "Sequence[Subscriber]") -> int:
+    return sum(subscriber.id > run.cursor for subscriber in subscribers)
 
 
 def unreadable_lines(unreadable: "Mapping[str, str]") -> list[str]:

@@ -23,9 +23,7 @@ from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.papers import PaperId, parse_paper_id
 from bot.domain.query import Query, parse
-from bot.domain.similarity import NEAR
-from bot.domain.subscriptions import Quizzes
-from bot.domain.timing import (
+from bot.domain.schedule import (
     WEEKDAYS,
     QuietHours,
     Schedule,
@@ -33,6 +31,8 @@ from bot.domain.timing import (
     parse_schedule,
     parse_zone,
 )
+from bot.domain.similarity import NEAR
+from bot.domain.subscriptions import Quizzes
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _TAKEN_IDS = frozenset({"all"})

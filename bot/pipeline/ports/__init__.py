@@ -32,9 +32,10 @@ from bot.pipeline.ports.records import (
     Records,
 )
 from bot.pipeline.ports.state import (
-    NOT_NEW,
     FileMark,
     Intake,
+    Known,
+    PlanningRun,
     TakenDigest,
     Tokens,
     Transaction,
@@ -49,7 +50,6 @@ from bot.pipeline.ports.world import (
 )
 
 __all__ = [
-    "NOT_NEW",
     "Alert",
     "Bell",
     "Claim",
@@ -66,6 +66,7 @@ __all__ = [
     "IncidentStore",
     "IndexFile",
     "Intake",
+    "Known",
     "Leadership",
     "Library",
     "NoticeRecord",
@@ -73,6 +74,7 @@ __all__ = [
     "OutboxStore",
     "Outcome",
     "PaperStore",
+    "PlanningRun",
     "Publisher",
     "Reader",
     "Records",

@@ -181,17 +181,8 @@ class OutboxStore(Protocol):
         """
         ...
 
-    def write_out(self) -> bool:
-        """Make rows of the next part of what was fanned out; False where nothing is left of that.
-
-        Until then it can neither be claimed nor seen, but in `counts`.
-        """
-        ...
-
     def next_due(self, kinds: Sequence[ChannelKind]) -> datetime | None:
-        """When on these channels something can next be claimed, a lease ends, or something can be written out;
-        None where nothing waits.
-        """
+        """When on these channels something can next be claimed, or a lease ends; None where nothing waits."""
         ...
 
 

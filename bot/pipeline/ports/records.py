@@ -57,6 +57,10 @@ class Records(Protocol):
 
     def notices_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]: ...
 
-    def met_at(self, subscriber: str) -> dt.datetime | None:
+    def registered_at(self, subscriber: str) -> dt.datetime | None:
         """When the subscriber was first seen in the configuration; None for one who was not yet."""
+        ...
+
+    def being_planned(self, subscriber: str) -> frozenset[PaperId]:
+        """Changed papers that are not planned for the subscriber yet."""
         ...

@@ -6,8 +6,8 @@ import pytest
 
 from bot.adapters.chat.replies import COMMANDS
 from bot.adapters.publishers.telegram import TelegramPublisher
+from bot.domain.schedule import At
 from bot.domain.subscriptions import Channel
-from bot.domain.timing import At
 from bot.pipeline.ports import Told
 from tests.adapters.chat.conftest import FakeDesk, MemoryUpdates, Talk, a_subscriber, running, until
 from tests.builders import a_paper, a_parcel, a_reason, an_item

@@ -89,7 +89,7 @@ class Hand:
             known = tx.papers({row.paper for row in rows})
             missing = dict.fromkeys(row.paper for row in rows if row.paper not in known)
             tx.save_papers([a_paper(paper) for paper in missing], now, changed=True)
-            return tx.plan(rows, now)
+            return tx.plan(rows, tx.new_run(now))
 
     def alerts(self, *numbers: int, target: str = "telegram:1001", **parts: Any) -> None:
         """Plan one alert on the paper of each number."""

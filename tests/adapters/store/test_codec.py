@@ -81,4 +81,4 @@ def test_text_is_compact_and_readable():
 def test_odd_texts_survive_the_state(hand: Hand, odd: str):
     paper = a_paper(title=odd, editions=(an_edition(quiz=(*a_quiz(1), a_question(odd, answer=None))),))
     hand.keep(paper)
-    assert hand.store.shelf.newest(1)[0].paper == paper
+    assert hand.store.papers.newest(1)[0].paper == paper

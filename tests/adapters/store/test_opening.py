@@ -68,7 +68,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
 
 def test_what_was_stored_is_there_after_opening_again(database: Database):
     Hand(database.open()).keep(a_paper())
-    assert [one.paper for one in database.open().shelf.newest(5)] == [a_paper()]
+    assert [one.paper for one in database.open().papers.newest(5)] == [a_paper()]
 
 
 def test_every_connection_is_durable_and_keeps_its_word(store: Store):
@@ -83,7 +83,7 @@ def test_a_write_is_all_or_nothing(store: Store):
     with pytest.raises(ZeroDivisionError), store.intake.transaction() as tx:  # noqa: PT012
         tx.save_papers([a_paper()], NOW, changed=True)
         _ = 1 / 0
-    assert store.shelf.newest(5) == ()
+    assert store.papers.newest(5) == ()
 
 
 def test_a_newer_state_is_refused_and_left_alone(made: Path):
@@ -251,7 +251,7 @@ def test_migrating_a_state_that_is_up_to_date_changes_nothing(store: Store):
     Hand(store).keep(a_paper())
     with writing(store._engine) as connection:
         engine._migrate(connection)
-    assert len(store.shelf.newest(5)) == 1
+    assert len(store.papers.newest(5)) == 1
 
 
 def test_a_folder_in_the_place_of_the_state_names_the_remedy(tmp_path: Path):

@@ -14,14 +14,13 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import text
 
-from bot.domain.delivery import OWN_WISH, STOPPED
-from bot.domain.fanout import Fanout, Way
+from bot.domain.delivery import OWN_WISH, STOPPED, Delivery
 from bot.domain.papers import Paper
 from bot.pipeline.ports import Claim, Outcome
 from tests.adapters.store.conftest import KINDS as CHANNELS
 from tests.adapters.store.conftest import LEASE, Database, Hand
 from tests.adapters.store.outbox_model import DONE, Line, Model, Taken
-from tests.builders import NOW, a_delivery, a_paper
+from tests.builders import NOW, a_change, a_delivery, a_paper
 from tests.rigs.publishers import receipt
 
 EXAMPLES, STEPS = 25, 30
@@ -52,7 +51,9 @@ class Outboxes(RuleBasedStateMachine):
         self.held: list[tuple[Claim, Taken]] = []
         self.done: set[str] = set()
         self.seqs = 0
-        self.fanned_out: list[Paper] = []
+        self.runs: list[list[list[Delivery]]] = []
+        """Parts of the planning runs that are still to be planned."""
+        self.run_papers: list[Paper] = []
 
     def seq(self):
         self.seqs += 1
@@ -63,7 +64,14 @@ class Outboxes(RuleBasedStateMachine):
             self.everything_ends_in_bounded_time()
         finally:
             with self.stores[0]._engine.begin() as connection:
-                for table in ("deliveries", "messages", "targets", "fanouts", "notices", "noticed_papers"):
+                for table in (
+                    "deliveries",
+                    "messages",
+                    "targets",
+                    "planning_runs",
+                    "notices",
+                    "noticed_papers",
+                ):
                     connection.execute(text(f"DELETE FROM {table}"))
 
     # --- what happens -------------------------------------------------------------------------------------
@@ -71,8 +79,6 @@ class Outboxes(RuleBasedStateMachine):
     @rule(place=st.sampled_from(PLACES), planned=st.lists(PLANNED, min_size=1, max_size=4))
     def plan(self, place, planned):
         rows, new = [], 0
-        while self.model.write_out():
-            pass
         for kind, paper, wait, who in planned:
             part, due, state = "" if kind == "alert" else kind, self.now + wait, "held" if wait else "pending"
             row = a_delivery(paper, place, kind, part, subscriber=who, state=state, due_at=due)
@@ -86,28 +92,31 @@ class Outboxes(RuleBasedStateMachine):
         ),
         count=st.integers(1, 2),
     )
-    def fan_out(self, planned, count):
-        papers = [a_paper(100 + len(self.fanned_out) + number) for number in range(count)]
-        self.fanned_out += papers
-        parts = [a_fanout(place, papers, self.now, self.now + wait) for place, wait in planned]
-        while self.model.write_out():
-            pass
+    def begin_run(self, planned, count):
+        papers = [a_paper(100 + len(self.run_papers) + number) for number in range(count)]
+        self.run_papers += papers
         with self.stores[0].intake.transaction() as tx:
             tx.save_papers(papers, self.now, changed=True)
-            tx.fan_out(parts, self.now)
-        self.model.unwritten += [
-            [
-                Line(self.seq(), row.key, row.target, "alert", row.subscriber, row.state, row.due_at)
-                for row in part.deliveries()
-            ]
-            for part in parts
-        ]
+            tx.begin_run([a_change(paper) for paper in papers], self.now, told=True)
+        self.runs.append([alerts(place, papers, self.now, self.now + wait) for place, wait in planned])
 
-    @precondition(lambda self: self.model.unwritten)
+    @precondition(lambda self: self.runs)
     @rule(who=st.integers(0, 1))
-    def write_out(self, who):
-        assert self.stores[who].outbox.write_out()
-        assert self.model.write_out()
+    def plan_part(self, who):
+        part = self.runs[0].pop(0)
+        name = part[0].subscriber
+        with self.stores[who].intake.transaction() as tx:
+            run = tx.open_run()
+            assert tx.plan(part, run.number) == len(part)
+            if self.runs[0]:
+                tx.advance(run, name)
+                assert tx.open_run().cursor == name
+            else:
+                tx.finish(run, self.now)
+                self.runs.pop(0)
+        for row in part:
+            line = Line(self.seq(), row.key, row.target, "alert", name, row.state, row.due_at)
+            self.model.plan(line)
 
     @precondition(lambda self: self.model.next_due())
     @rule(who=st.integers(0, 1), few=st.booleans(), kinds=st.sampled_from([CHANNELS, ("telegram",)]))
@@ -247,15 +256,14 @@ class Outboxes(RuleBasedStateMachine):
     def what_is_due_is_never_overlooked(self):
         due, wanted = self.stores[1].outbox.next_due(CHANNELS), self.model.next_due()
         assert wanted is None or (due is not None and due <= wanted)
-        assert not self.model.unwritten or (due is not None and due <= self.latest)
 
     @invariant()
-    def what_is_not_yet_in_rows_is_counted(self):
+    def everything_is_counted(self):
         counted = self.stores[1].deliveries.counts(self.now).deliveries
-        lines = [*self.model.lines.values(), *(line for part in self.model.unwritten for line in part)]
         assert {state: count for state, count in counted.items() if count} == Counter(
-            line.state for line in lines
+            line.state for line in self.model.lines.values()
         )
+        assert len(self.stores[1].intake.open_runs()) == len(self.runs)
 
     @invariant()
     def what_was_told_is_counted(self):
@@ -266,9 +274,8 @@ class Outboxes(RuleBasedStateMachine):
 
     def everything_ends_in_bounded_time(self):
         """Nothing is lost: with time and a place that is there again, whatever is open goes out."""
-        while self.model.write_out():
-            assert self.stores[0].outbox.write_out()
-        assert not self.stores[0].outbox.write_out()
+        while self.runs:
+            self.plan_part(0)
         for spot in self.model.spots.values():
             self.stores[0].deliveries.revive(spot.key, self.now)
             spot.suspended = None
@@ -285,21 +292,10 @@ class Outboxes(RuleBasedStateMachine):
         self.every_row_is_where_the_contract_says()
 
 
-def a_fanout(place, papers, now, due):
+def alerts(place, papers, now, due):
     """Alerts on these papers to one place."""
     state = "held" if due > now else "pending"
-    return Fanout(
-        papers=[paper.id for paper in papers],
-        ways=[[Way(place.partition(":")[0], state, due, [()] * len(papers))]],
-        people=[f"who has {place}"],
-        manners=[0],
-        targets=[[place]],
-        counts=[len(papers)],
-        found=list(range(len(papers))),
-        wishes=[1] * len(papers),
-        names=["language models"] * len(papers),
-        rows={(place.partition(":")[0], state): len(papers)},
-    )
+    return [Delivery(place, f"who has {place}", "alert", paper.id, state, max(now, due)) for paper in papers]
 
 
 def test_the_outbox_keeps_its_contract_whatever_is_done_to_it(database: Database):

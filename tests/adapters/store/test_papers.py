@@ -15,16 +15,16 @@ LATER = NOW + timedelta(hours=1)
 
 def notice(store: Store, *papers: int, subscriber: str = "alice", names: tuple[str, ...] = ("a",)) -> None:
     with store.intake.transaction() as tx:
-        tx.save_notices({subscriber: {a_paper(one).id: names for one in papers}}, NOW)
+        tx.save_notices({subscriber: {a_paper(one).id: names for one in papers}}, tx.new_run(NOW))
 
 
 def test_papers_come_newest_day_first_and_then_in_the_digests_order(hand: Hand, store: Store):
     hand.keep(a_paper(3), a_paper(1), a_paper(9, date=None), a_paper(5, date=DAY - timedelta(days=1)))
     hand.keep(a_paper(2), a_paper(7, date=DAY + timedelta(days=1)))
-    order = [stored.paper.id[-1] for stored in store.shelf.newest(10)]
+    order = [stored.paper.id[-1] for stored in store.papers.newest(10)]
     assert order == ["7", "3", "1", "2", "5", "9"]
-    assert [paper.id[-1] for paper in store.shelf.every_paper()] == order
-    assert [stored.paper.id[-1] for stored in store.shelf.newest(2)] == ["7", "3"]
+    assert [paper.id[-1] for paper in store.papers.every_paper()] == order
+    assert [stored.paper.id[-1] for stored in store.papers.newest(2)] == ["7", "3"]
     with store.intake.transaction() as tx:
         assert [paper.id[-1] for paper in tx.every_paper()] == order
 
@@ -32,7 +32,7 @@ def test_papers_come_newest_day_first_and_then_in_the_digests_order(hand: Hand, 
 def test_a_paper_that_changes_keeps_its_place_and_its_first_day(hand: Hand, store: Store):
     hand.keep(a_paper(1), a_paper(2))
     hand.keep(a_paper(1, title="Corrected"), now=LATER)
-    first, _ = store.shelf.newest(2)
+    first, _ = store.papers.newest(2)
     assert first == StoredPaper(paper=a_paper(1, title="Corrected"), first_seen_at=NOW, changed_at=LATER)
 
 
@@ -40,31 +40,31 @@ def test_a_paper_that_is_only_seen_again_did_not_change(hand: Hand, store: Store
     hand.keep(a_paper(1))
     with store.intake.transaction() as tx:
         tx.save_papers([a_paper(1, sources=("a.md", "b.md"))], LATER, changed=False)
-    (stored,) = store.shelf.newest(1)
+    (stored,) = store.papers.newest(1)
     assert (stored.changed_at, stored.paper.sources) == (NOW, ("a.md", "b.md"))
 
 
 def test_papers_are_found_by_their_ids_however_many(hand: Hand, store: Store):
     many = [a_paper(n) for n in range(1, 1203)]
     hand.keep(*many)
-    found = store.shelf.stored([paper.id for paper in many] + [PaperId("arxiv:0000.00000")])
+    found = store.papers.stored([paper.id for paper in many] + [PaperId("arxiv:0000.00000")])
     assert {paper_id: stored.paper for paper_id, stored in found.items()} == {p.id: p for p in many}
     with store.intake.transaction() as tx:
         assert tx.papers(paper.id for paper in many) == {paper.id: paper for paper in many}
-    assert store.shelf.stored([]) == {}
+    assert store.papers.stored([]) == {}
 
 
 def test_what_was_noticed_comes_newest_first_for_each_person(hand: Hand, store: Store):
     hand.keep(a_paper(1), a_paper(2), a_paper(3, date=DAY + timedelta(days=1)))
     notice(store, 1, 3, names=("b", "a"))
     notice(store, 2, subscriber="bob")
-    assert [(one.stored.paper.id[-1], one.subscriptions) for one in store.shelf.noticed("alice", 5)] == [
+    assert [(one.stored.paper.id[-1], one.subscriptions) for one in store.papers.noticed("alice", 5)] == [
         ("3", ("b", "a")),
         ("1", ("b", "a")),
     ]
-    assert len(store.shelf.noticed("alice", 1)) == 1
-    assert store.shelf.noticed("carol", 5) == ()
-    assert store.shelf.noticed("bob", 5) == (
+    assert len(store.papers.noticed("alice", 1)) == 1
+    assert store.papers.noticed("carol", 5) == ()
+    assert store.papers.noticed("bob", 5) == (
         NoticedPaper(
             stored=StoredPaper(paper=a_paper(2), first_seen_at=NOW, changed_at=NOW), subscriptions=("a",)
         ),
@@ -75,13 +75,13 @@ def test_a_notice_takes_the_newest_list_of_subscriptions(hand: Hand, store: Stor
     hand.keep(a_paper(1))
     notice(store, 1, names=("a",))
     notice(store, 1, names=("a", "b"))
-    assert store.shelf.notices_on("alice", [a_paper(1).id, a_paper(2).id]) == {a_paper(1).id: ("a", "b")}
+    assert store.papers.notices_on("alice", [a_paper(1).id, a_paper(2).id]) == {a_paper(1).id: ("a", "b")}
     with store.intake.transaction() as tx:
         assert tx.noticed([a_paper(1).id]) == {"alice": {a_paper(1).id: ("a", "b")}}
 
 
 def test_the_edition_changes_whenever_papers_or_notices_do(hand: Hand, store: Store):
-    editions = [store.shelf.version()]
+    editions = [store.papers.version()]
     for change in (
         lambda: hand.keep(a_paper(1)),
         lambda: hand.keep(a_paper(1, title="Corrected")),
@@ -90,7 +90,7 @@ def test_the_edition_changes_whenever_papers_or_notices_do(hand: Hand, store: St
         lambda: hand.keep(a_paper(2)),
     ):
         change()
-        editions.append(store.shelf.version())
+        editions.append(store.papers.version())
     assert all(one != other for one, other in itertools.combinations(editions, 2))
 
 
@@ -107,14 +107,14 @@ def test_of_many_notices_each_has_the_names_it_was_given_last(hand: Hand, store:
 
 def test_the_edition_stays_while_nothing_changes(hand: Hand, store: Store):
     hand.keep(a_paper(1))
-    before = store.shelf.version()
+    before = store.papers.version()
     hand.alerts(1)
     hand.send()
     with store.intake.transaction() as tx:
-        tx.save_openings({"alice": 3}, NOW)
+        tx.register(["alice"], 3, NOW)
         tx.save_papers([], NOW, changed=True)
-        tx.save_notices({}, NOW)
-    assert store.shelf.version() == before
+        tx.save_notices({}, tx.new_run(NOW))
+    assert store.papers.version() == before
 
 
 def test_digests_papers_questions_and_files_are_counted(hand: Hand, store: Store):

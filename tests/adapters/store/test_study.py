@@ -7,7 +7,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.papers import Question
-from bot.domain.timing import parse_quiet_hours, parse_schedule
+from bot.domain.schedule import parse_quiet_hours, parse_schedule
 from tests.adapters.store.conftest import Database
 from tests.builders import NOW, a_channel, a_question, a_quiz, a_subscriber
 from tests.rigs.quizzes import Classroom, a_learner, a_quizzed_paper
@@ -244,7 +244,7 @@ def test_topics_are_what_the_papers_were_noticed_for(room: Classroom) -> None:
     paper = a_quizzed_paper(1, *a_quiz(3))
     polls = room.ask(paper)
     with room.store.intake.transaction() as tx:
-        tx.save_notices({"person-7": {paper.id: ("agents",)}}, NOW)
+        tx.save_notices({"person-7": {paper.id: ("agents",)}}, tx.new_run(NOW))
     for poll in polls:
         room.answer(poll, 7, right=poll == polls[0])
     room.count()
@@ -334,7 +334,7 @@ def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Class
     room.count()
     room.keep(matched, other)
     with room.store.intake.transaction() as tx:
-        tx.save_notices({"person-7": {matched.id: ("x",)}}, NOW)
+        tx.save_notices({"person-7": {matched.id: ("x",)}}, tx.new_run(NOW))
     room.clock.advance(days=1)
     room.practice.plan_due(room.now - timedelta(hours=7))  # held until nine
     given, asked = [], []

@@ -63,7 +63,7 @@ def test_a_mailbox_that_is_full_is_seen_while_it_is_tried_again(home: Path, pape
     store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
     with store.intake.transaction() as tx:
         tx.save_papers([a_paper(n) for n in range(12)], now, changed=True)
-        tx.plan([a_delivery(n, f"email:{n}@example.org") for n in range(12)], now)
+        tx.plan([a_delivery(n, f"email:{n}@example.org") for n in range(12)], tx.new_run(now))
     claims = store.outbox.claim(now, lease=timedelta(minutes=5), limit=20, kinds=("email",))
     said = "mailbox full: mx said 452 4.2.2 over quota"
     later = now + timedelta(hours=1)

@@ -10,8 +10,8 @@ import pytest
 from bot.app.config.subscriptions import load_subscribers, read_subscribers
 from bot.domain.errors import ConfigError, UsageError
 from bot.domain.query import author_query, excluding, parse
+from bot.domain.schedule import At, Hourly, Immediately, QuietHours
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.domain.timing import At, Hourly, Immediately, QuietHours
 from tests.builders import a_channel
 
 CONTRACT = """\

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.domain.delivery import again_part, is_again, plain_part, question_of_part, repeats
 from bot.domain.quizzes.repair import shuffle_seed
 from bot.domain.quizzes.repetition import STEPS, Attempt, Card, card_of, comes_back_at
-from bot.domain.timing import Immediately, QuietHours, parse_schedule
+from bot.domain.schedule import Immediately, QuietHours, parse_schedule
 from tests.builders import NOW, a_question
 
 BERLIN = ZoneInfo("Europe/Berlin")

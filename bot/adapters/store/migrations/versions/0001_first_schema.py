@@ -1,4 +1,4 @@
-"""The first schema."""
+"""The schema."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -80,7 +80,7 @@ def upgrade() -> None:
         sa.Column("message", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("rank", sa.SmallInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(settled_at IS NULL) = (state <= 2)", name="settled"),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_deliveries")),
@@ -155,20 +155,31 @@ def upgrade() -> None:
     op.create_table(
         "notices",
         sa.Column(
+            "run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
             "subscriber",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
             autoincrement=False,
             nullable=False,
         ),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("papers", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "subscriber", name=op.f("pk_notices")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_notices_subscriber", "notices", ["subscriber"], unique=False)
+    op.create_table(
+        "noticed_papers",
         sa.Column(
             "paper", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("subscriptions", sa.Text(), nullable=False),
-        sa.Column("noticed_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("subscriber", "paper", name=op.f("pk_notices")),
+        sa.Column(
+            "run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.PrimaryKeyConstraint("paper", "run", name=op.f("pk_noticed_papers")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_notices_paper", "notices", ["paper"], unique=False)
     op.create_table(
         "paper_words",
         sa.Column(
@@ -196,6 +207,25 @@ def upgrade() -> None:
     )
     op.create_index("ix_papers_newest", "papers", [sa.literal_column("date DESC"), "position"], unique=False)
     op.create_table(
+        "planning_runs",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("changes", sa.Text(), nullable=True),
+        sa.Column("told", sa.SmallInteger(), nullable=True),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("done_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("done_at IS NOT NULL OR changes IS NOT NULL", name="begun"),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_planning_runs")),
+    )
+    op.create_index(
+        "ix_planning_runs_open",
+        "planning_runs",
+        ["number"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_table(
         "poll_states",
         sa.Column("poll", sa.Text(), nullable=False),
         sa.Column("question", sa.Text(), nullable=False),
@@ -222,10 +252,19 @@ def upgrade() -> None:
         "subscribers",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("opening", sa.Integer(), nullable=True),
-        sa.Column("met_at", sa.BigInteger(), nullable=True),
+        sa.Column("registered_at", sa.BigInteger(), nullable=True),
+        sa.Column("backlog", sa.Integer(), nullable=True),
+        sa.Column("onboarded", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_subscribers")),
         sa.UniqueConstraint("id", name=op.f("uq_subscribers_id")),
+    )
+    op.create_index(
+        "ix_subscribers_to_onboard",
+        "subscribers",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("registered_at IS NOT NULL AND onboarded = 0"),
+        postgresql_where=sa.text("registered_at IS NOT NULL AND onboarded = 0"),
     )
     op.create_table(
         "targets",
@@ -300,11 +339,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_votes_person", "votes", ["person"], unique=False)
     op.create_table(
-        "sightings",
+        "digest_papers",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("paper", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["digest"], ["digests.sha256"], name=op.f("fk_sightings_digest")),
-        sa.PrimaryKeyConstraint("digest", "position", name=op.f("pk_sightings")),
+        sa.ForeignKeyConstraint(["digest"], ["digests.sha256"], name=op.f("fk_digest_papers_digest")),
+        sa.PrimaryKeyConstraint("digest", "position", name=op.f("pk_digest_papers")),
     )
-    op.create_index(op.f("ix_sightings_paper"), "sightings", ["paper"], unique=False)
+    op.create_index(op.f("ix_digest_papers_paper"), "digest_papers", ["paper"], unique=False)

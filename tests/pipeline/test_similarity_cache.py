@@ -2,8 +2,8 @@
 
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.history import story
-from bot.pipeline.likeness import LikenessDesk
-from bot.pipeline.roster import Roster, note_alike
+from bot.pipeline.ingest import Planned
+from bot.pipeline.subscribers import SimilarityCache, SubscriberRegistry
 from tests.builders import a_digest, a_paper, a_subscriber, a_subscription, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
@@ -23,8 +23,8 @@ LIKES = Subscription(
 
 def lia(world: MakeWorld, **more: object) -> World:
     made = world(**more)
-    made.roster = Roster([a_subscriber(asks=(LIKES,))], LikenessDesk(made.store.shelf))
-    made.builder._roster = made.roster
+    made.roster = SubscriberRegistry([a_subscriber(asks=(LIKES,))], SimilarityCache(made.store.papers))
+    made.builder._roster = made.ingest._registry = made.roster
     return made
 
 
@@ -54,16 +54,16 @@ def test_a_liked_paper_that_comes_later_is_liked_from_then_on(world: MakeWorld):
 def test_history_that_is_like_a_liked_paper_tells_nobody(world: MakeWorld):
     made = lia(world)
     files = [made.press.file("a.md", a_digest(LIKED, ALIKE, *OTHERS))]
-    made.ingest.take_in(files, made.roster.audience, made.clock.now(), tell=False)
-    note_alike(made.intake, made.roster.audience, made.clock.now())
+    made.ingest.take_in_history(files, made.clock.now())
+    made.ingest.finish_history(made.clock.now())
     made.look()
     assert told(made) == []
-    assert [one.stored.paper.id for one in made.store.shelf.noticed("alice", 9)] == [ALIKE.id]
+    assert [one.stored.paper.id for one in made.store.papers.noticed("alice", 9)] == [ALIKE.id]
 
 
 def test_nobody_who_likes_nothing_to_note(world: MakeWorld):
     made = world(a_subscriber())
-    note_alike(made.intake, made.roster.audience, made.clock.now())
+    assert made.ingest.finish_history(made.clock.now()) == Planned()
     assert made.rows() == ()
 
 
@@ -75,7 +75,7 @@ def test_the_story_tells_how_near_and_what_excludes(world: MakeWorld):
 
     def verdict(number: int):
         parts = {
-            "shelf": made.store.shelf,
+            "papers": made.store.papers,
             "records": made.store.records,
             "deliveries": made.store.deliveries,
             "stops": made.store.incidents,
@@ -94,7 +94,7 @@ def test_the_story_tells_how_near_and_what_excludes(world: MakeWorld):
 def test_it_is_made_anew_only_when_it_is_old(world: MakeWorld):
     made = world(a_subscriber())
     made.read("a.md", a_digest(LIKED, *OTHERS))
-    desk = LikenessDesk(made.store.shelf)
+    desk = SimilarityCache(made.store.papers)
     first = desk(frozenset({LIKED.id}))
     assert desk(frozenset({LIKED.id})) is first
     made.read("b.md", a_digest(ALIKE))

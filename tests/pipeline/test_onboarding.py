@@ -6,8 +6,9 @@ import pytest
 
 from bot.domain.errors import StateError
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.roster import Roster, meet, open_for_new
-from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
+from bot.pipeline.onboarding import onboard, register
+from bot.pipeline.subscribers import SubscriberRegistry
+from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
 
@@ -25,7 +26,7 @@ def told(world: World, target: str = "telegram:1001") -> list[str]:
 
 
 def noted(world: World, name: str = "alice") -> list[str]:
-    return [one.stored.paper.id[-1] for one in world.store.shelf.noticed(name, 50)]
+    return [one.stored.paper.id[-1] for one in world.store.papers.noticed(name, 50)]
 
 
 @pytest.mark.parametrize(
@@ -49,14 +50,14 @@ def test_only_papers_that_match_count(world: MakeWorld):
     assert told(made) == ["1", "2"]
 
 
-def test_after_the_opening_everything_new_is_told(world: MakeWorld):
+def test_after_onboarding_everything_new_is_told(world: MakeWorld):
     made = world(a_subscriber(), first_run=1)
     made.look(*folder(made, 2))
     made.read("new.md", a_digest(7, 8))
     assert told(made) == ["1", "7", "8"]
 
 
-def test_an_empty_first_folder_is_an_opening_too(world: MakeWorld):
+def test_an_empty_first_folder_onboards_too(world: MakeWorld):
     """Whatever comes after it is news, however much it is."""
     made = world(a_subscriber(), first_run=3)
     made.look()
@@ -64,7 +65,7 @@ def test_an_empty_first_folder_is_an_opening_too(world: MakeWorld):
     assert told(made) == list("12345")
 
 
-def test_a_crash_between_ingest_and_opening_opens_later_and_once(world: MakeWorld):
+def test_a_crash_between_ingest_and_onboarding_onboards_later_and_once(world: MakeWorld):
     made = world(a_subscriber(), first_run=3)
     made.faults.at("intake.tx.every_paper", StateError("the plug was pulled"))
     with pytest.raises(StateError):
@@ -78,20 +79,21 @@ def test_a_crash_between_ingest_and_opening_opens_later_and_once(world: MakeWorl
     assert told(third) == ["9", "1", "2"]
 
 
-@pytest.mark.parametrize("step", ["save_notices", "plan", "save_openings"])
-def test_a_crash_inside_the_opening_leaves_nothing_of_it(world: MakeWorld, step: str):
+@pytest.mark.parametrize("step", ["save_notices", "plan", "onboarded"])
+def test_a_crash_inside_onboarding_leaves_nothing_of_it(world: MakeWorld, step: str):
     made = world(a_subscriber(), first_run=3)
-    meet(made.intake, made.roster.audience, 3, NOW)
-    made.ingest.take_in(folder(made), made.roster.audience, NOW)
+    register(made.intake, made.roster.matcher, 3, NOW)
+    with made.intake.transaction() as tx:
+        tx.save_papers([a_paper(number) for number in range(1, 6)], NOW, changed=True)
     made.faults.at(f"intake.tx.{step} done", StateError("the plug was pulled"))
     with pytest.raises(StateError):
-        open_for_new(made.intake, made.roster.audience, NOW)
+        onboard(made.intake, made.roster.matcher, NOW)
     assert (made.rows(), noted(made)) == ((), [])
-    assert open_for_new(made.intake, made.roster.audience, NOW) == 3
+    assert onboard(made.intake, made.roster.matcher, NOW) == 3
     assert told(made) == ["1", "2", "3"]
 
 
-def test_somebody_who_comes_later_is_opened_for_alone(world: MakeWorld):
+def test_somebody_who_comes_later_is_onboarded_alone(world: MakeWorld):
     made = world(a_subscriber(), first_run=1)
     made.look(*folder(made))
     made.subscribe(a_subscriber(), BOB)
@@ -125,9 +127,9 @@ def test_somebody_who_left_and_comes_back_is_not_new(world: MakeWorld):
     assert told(made) == ["1", "2", "8"]
 
 
-def test_somebody_who_leaves_before_the_opening_is_still_new_when_they_come_back(world: MakeWorld):
+def test_somebody_who_leaves_before_onboarding_is_still_new_when_they_come_back(world: MakeWorld):
     made = world(a_subscriber(), first_run=2)
-    meet(made.intake, made.roster.audience, 2, NOW)
+    register(made.intake, made.roster.matcher, 2, NOW)
     made.subscribe()
     made.look(*folder(made))
     made.subscribe(a_subscriber())
@@ -162,27 +164,27 @@ def test_first_matches_bring_their_quizzes_behind_all_alerts(world: MakeWorld):
     ]
 
 
-def test_a_state_with_more_papers_than_fit_at_once_is_opened_whole(world: MakeWorld):
+def test_a_state_with_more_papers_than_fit_at_once_is_onboarded_whole(world: MakeWorld):
     made = world(a_subscriber(), first_run=250)
     made.look(made.press.file("a.md", a_digest(*range(1, 462))))
     assert len(made.rows()) == 250
-    assert len(made.store.shelf.noticed("alice", 1000)) == 461
+    assert len(made.store.papers.noticed("alice", 1000)) == 461
 
 
-def test_meeting_says_how_many_are_new(world: MakeWorld):
+def test_registering_says_how_many_are_new(world: MakeWorld):
     made = world(a_subscriber(), BOB)
-    audience = made.roster.audience
-    assert meet(made.intake, audience, 3, NOW) == 2
-    assert meet(made.intake, audience, None, NOW) == 0
-    assert open_for_new(made.intake, audience, NOW) == 0
+    matcher = made.roster.matcher
+    assert register(made.intake, matcher, 3, NOW) == 2
+    assert register(made.intake, matcher, None, NOW) == 0
+    assert onboard(made.intake, matcher, NOW) == 0
 
 
-def test_a_roster_is_replaced_whole():
-    roster = Roster([a_subscriber()])
-    before = roster.audience
-    assert roster.subscriber("alice") == a_subscriber()
-    roster.replace([BOB])
-    assert roster.subscriber("alice") is None
+def test_a_registry_is_replaced_whole():
+    registry = SubscriberRegistry([a_subscriber()])
+    before = registry.matcher
+    assert registry.subscriber("alice") == a_subscriber()
+    registry.replace([BOB])
+    assert registry.subscriber("alice") is None
     assert list(before.subscribers) == ["alice"]
-    assert isinstance(roster.subscriber("bob"), Subscriber)
-    assert Roster().audience.subscribers == {}
+    assert isinstance(registry.subscriber("bob"), Subscriber)
+    assert SubscriberRegistry().matcher.subscribers == {}

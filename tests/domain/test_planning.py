@@ -1,4 +1,4 @@
-"""What goes to whom: changed papers and everybody's subscriptions give notices and deliveries."""
+"""Planning: changed papers and what matches them become notices and deliveries."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.audience import Audience, Matches
-from bot.domain.changes import Change
 from bot.domain.delivery import ONE_QUESTION, Delivery, State
+from bot.domain.digests import Change
+from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Noticed
 from bot.domain.papers import Paper
-from bot.domain.routing import Routed, alert_keys, route
+from bot.domain.planning import Plan, alert_keys, plan
+from bot.domain.schedule import parse_quiet_hours, parse_schedule
 from bot.domain.subscriptions import Subscriber
-from bot.domain.timing import parse_quiet_hours, parse_schedule
 from tests.builders import (
     NOW,
     a_change,
@@ -30,23 +30,22 @@ from tests.builders import (
 WITH_QUIZ = a_paper(editions=(an_edition(quiz=a_quiz()),))
 
 
-def routed(
+def plan_of(
     changes: Sequence[Change],
     *subscribers: Subscriber,
     noticed: Noticed | None = None,
     planned: Mapping[str, State] | None = None,
-    opening: Mapping[str, int | None] | None = None,
+    backlog: Mapping[str, int | None] | None = None,
     now: datetime = NOW,
-) -> Routed:
-    audience = Audience(subscribers or (a_subscriber(),))
-    matches = audience.concerned(changes, noticed or {})
-    return route(
+) -> Plan:
+    matcher = SubscriptionMatcher(subscribers or (a_subscriber(),))
+    return plan(
         changes,
-        matches,
-        audience,
+        dict(matcher.concerned(changes, noticed or {}).after("")),
+        matcher.subscribers,
         noticed=noticed or {},
         planned=planned or {},
-        opening=opening or {},
+        backlog=backlog,
         now=now,
     )
 
@@ -56,73 +55,18 @@ def said(rows: Sequence[Delivery]) -> list[str]:
     return [f"{row.kind} {row.target} {row.paper[-1]}" for row in rows]
 
 
-def names(matches: Matches) -> dict[str, dict[str, list[str]]]:
-    """By subscriber and paper the names of the subscriptions."""
-    return {
-        subscriber: {paper: [one.name for one in found] for paper, found in papers.items()}
-        for subscriber, papers in matches.items()
-    }
-
-
 def gain(*gains: str, paper: Paper = WITH_QUIZ) -> Change:
-    return a_change(paper, a_paper(), *gains)
+    return a_change(paper, *gains)
 
 
 ALERTED: Noticed = {"alice": {a_paper().id: ("language models",)}}
-
-
-# --- the audience -----------------------------------------------------------------------------------------
-
-
-def test_matches_name_the_subscriptions_in_the_subscribers_order():
-    alice = a_subscriber(asks=("scale", "nothing of it", "language models"))
-    bob = a_subscriber("bob", asks=("language models",))
-    matches = Audience([alice, bob]).matches([a_paper(1), a_paper(2, title="Cats at scale", summaries=())])
-    assert names(matches) == {
-        "alice": {a_paper(1).id: ["scale", "language models"], a_paper(2).id: ["scale"]},
-        "bob": {a_paper(1).id: ["language models"]},
-    }
-    assert list(matches) == ["alice", "bob"]
-
-
-def test_nobody_matches_nothing():
-    assert Audience([]).matches([a_paper()]) == {}
-    assert Audience([a_subscriber(asks=())]).matches([a_paper()]) == {}
-
-
-def test_an_audience_without_some_is_the_rest():
-    audience = Audience([a_subscriber("alice"), a_subscriber("bob")])
-    assert list(audience.without({"alice", "carol"}).subscribers) == ["bob"]
-    assert list(audience.only({"alice", "carol"}).subscribers) == ["alice"]
-
-
-def test_taking_out_nobody_builds_nothing_anew():
-    audience = Audience([a_subscriber("alice")])
-    assert audience.without({"carol"}) is audience
-
-
-def test_the_fingerprint_changes_with_what_is_asked_for_and_by_whom():
-    def fingerprint(*subscribers: Subscriber) -> str:
-        return Audience(subscribers).fingerprint
-
-    known = fingerprint(a_subscriber())
-    assert fingerprint(a_subscriber()) == known
-    assert fingerprint(a_subscriber(daily_limit=3)) == known
-    others = [
-        fingerprint(a_subscriber("bob")),
-        fingerprint(a_subscriber(asks=("agents",))),
-        fingerprint(a_subscriber(asks=(a_subscription(name="renamed"),))),
-        fingerprint(a_subscriber("alice", a_channel("atom"))),
-        fingerprint(a_subscriber(), a_subscriber("bob")),
-    ]
-    assert len({known, *others}) == 6
 
 
 # --- the first word ---------------------------------------------------------------------------------------
 
 
 def test_a_new_paper_that_matches_is_noticed_and_alerted():
-    found = routed([a_change()])
+    found = plan_of([a_change()])
     assert found.notices == {"alice": {a_paper().id: ("language models",)}}
     assert found.deliveries == [
         Delivery(
@@ -137,13 +81,13 @@ def test_a_new_paper_that_matches_is_noticed_and_alerted():
 
 
 def test_a_paper_that_matches_nobody_is_nobodys():
-    found = routed([a_change(a_paper(title="Cats", summaries=()))])
+    found = plan_of([a_change(a_paper(title="Cats", summaries=()))])
     assert (found.notices, found.deliveries) == ({}, [])
 
 
 def test_each_channel_gets_its_own_row():
     alice = a_subscriber("alice", a_channel(), a_channel("email"), a_channel("atom"))
-    assert said(routed([a_change()], alice).deliveries) == [
+    assert said(plan_of([a_change()], alice).deliveries) == [
         "alert telegram:1001 1",
         "alert email:alice@example.org 1",
         "alert atom:alice 1",
@@ -151,7 +95,7 @@ def test_each_channel_gets_its_own_row():
 
 
 def test_rows_keep_the_order_of_the_changes():
-    assert said(routed([a_change(3), a_change(1), a_change(2)]).deliveries) == [
+    assert said(plan_of([a_change(3), a_change(1), a_change(2)]).deliveries) == [
         "alert telegram:1001 3",
         "alert telegram:1001 1",
         "alert telegram:1001 2",
@@ -175,7 +119,7 @@ def test_only_limits_a_subscription_to_channel_kinds_or_names(only: tuple[str, .
         a_channel("email", "home@example.org"),
         asks=(a_subscription(only=only),),
     )
-    found = routed([a_change()], alice)
+    found = plan_of([a_change()], alice)
     assert {row.target for row in found.deliveries} == targets
     assert list(found.notices) == ["alice"]
 
@@ -183,26 +127,26 @@ def test_only_limits_a_subscription_to_channel_kinds_or_names(only: tuple[str, .
 def test_a_channel_needs_only_one_of_the_subscriptions_that_matched():
     asks = (a_subscription("scale", only=("email",)), a_subscription("language models", only=("telegram",)))
     alice = a_subscriber("alice", a_channel(), a_channel("email"), asks=asks)
-    assert {row.target for row in routed([a_change()], alice).deliveries} == {
+    assert {row.target for row in plan_of([a_change()], alice).deliveries} == {
         "telegram:1001",
         "email:alice@example.org",
     }
 
 
 def test_two_subscribers_with_one_chat_share_the_alerts_key():
-    found = routed([a_change()], a_subscriber("alice"), a_subscriber("bob"))
+    found = plan_of([a_change()], a_subscriber("alice"), a_subscriber("bob"))
     assert list(found.notices) == ["alice", "bob"]
     assert len({row.key for row in found.deliveries}) == 1
 
 
-def test_a_place_of_several_gets_each_paper_in_the_digests_order():
+def test_a_target_of_several_gets_each_subscribers_papers_in_the_digests_order():
     cats, both = a_paper(1, title="Cats", summaries=()), a_paper(2)
     alice = a_subscriber("alice", a_channel(quizzes="one"), asks=("language models",))
     bob = a_subscriber("bob", a_channel(), a_channel("email"), asks=("cats", "language models"))
-    rows = routed([a_change(cats), a_change(both)], alice, bob).deliveries
+    rows = plan_of([a_change(cats), a_change(both)], alice, bob).deliveries
     assert [(row.subscriber, row.paper[-1]) for row in rows if row.target == "telegram:1001"] == [
-        ("bob", "1"),
         ("alice", "2"),
+        ("bob", "1"),
         ("bob", "2"),
     ]
 
@@ -210,13 +154,13 @@ def test_a_place_of_several_gets_each_paper_in_the_digests_order():
 def test_papers_come_in_the_digests_order_whichever_subscription_asked_first():
     alice = a_subscriber(asks=("dogs", "cats"))
     changes = [a_change(a_paper(number, title=title)) for number, title in enumerate(("Cats", "Dogs"), 1)]
-    assert [row.paper[-1] for row in routed(changes, alice).deliveries] == ["1", "2"]
+    assert [row.paper[-1] for row in plan_of(changes, alice).deliveries] == ["1", "2"]
 
 
 def test_keys_of_all_possible_alerts_are_named():
-    audience = Audience([a_subscriber("alice", a_channel(), a_channel("atom"))])
-    matches = audience.matches([a_paper(), a_paper(2)])
-    assert alert_keys(matches, audience, {a_paper().id}) == [
+    matcher = SubscriptionMatcher([a_subscriber("alice", a_channel(), a_channel("atom"))])
+    matches = matcher.matches([a_paper(), a_paper(2)])
+    assert alert_keys(matches, matcher.subscribers, {a_paper().id}) == [
         f"telegram:1001|alert|{a_paper().id}",
         f"atom:alice|alert|{a_paper().id}",
     ]
@@ -231,14 +175,14 @@ def test_a_digests_time_holds_the_row():
         a_channel("email", deliver=parse_schedule("weekdays at 08:00")),
         timezone=ZoneInfo("Europe/Berlin"),
     )
-    (row,) = routed([a_change()], alice, now=datetime(2026, 9, 18, 8, 0, tzinfo=UTC)).deliveries
+    (row,) = plan_of([a_change()], alice, now=datetime(2026, 9, 18, 8, 0, tzinfo=UTC)).deliveries
     assert row.state == "held"
     assert row.due_at == datetime(2026, 9, 21, 6, 0, tzinfo=UTC)  # a Friday after eight: Monday
 
 
 def test_quiet_hours_hold_alert_and_quiz_to_the_same_moment():
     alice = a_subscriber("alice", a_channel(quizzes="all"), quiet_hours=parse_quiet_hours("07:00-09:30"))
-    rows = routed([a_change(WITH_QUIZ)], alice).deliveries
+    rows = plan_of([a_change(WITH_QUIZ)], alice).deliveries
     assert {(row.state, row.due_at) for row in rows} == {("held", NOW + timedelta(minutes=90))}
     assert [row.kind for row in rows] == ["alert", "quiz", "quiz", "quiz"]
 
@@ -249,7 +193,7 @@ def test_a_feed_waits_for_nobody():
         a_channel("atom", deliver=parse_schedule("daily at 23:00")),
         quiet_hours=parse_quiet_hours("00:00-23:00"),
     )
-    (row,) = routed([a_change()], alice).deliveries
+    (row,) = plan_of([a_change()], alice).deliveries
     assert (row.state, row.due_at) == ("pending", NOW)
 
 
@@ -257,7 +201,7 @@ def test_a_feed_waits_for_nobody():
 
 
 def test_quizzes_follow_all_alerts_and_come_one_for_each_question():
-    rows = routed(
+    rows = plan_of(
         [a_change(WITH_QUIZ), a_change(2)], a_subscriber("alice", a_channel(quizzes="all"))
     ).deliveries
     assert [row.kind for row in rows] == ["alert", "alert", "quiz", "quiz", "quiz"]
@@ -265,7 +209,7 @@ def test_quizzes_follow_all_alerts_and_come_one_for_each_question():
 
 
 def test_one_quiz_a_paper_is_chosen_when_it_is_sent():
-    rows = routed([a_change(WITH_QUIZ)], a_subscriber("alice", a_channel(quizzes="one"))).deliveries
+    rows = plan_of([a_change(WITH_QUIZ)], a_subscriber("alice", a_channel(quizzes="one"))).deliveries
     assert [(row.kind, row.part) for row in rows] == [("alert", ""), ("quiz", ONE_QUESTION)]
 
 
@@ -274,15 +218,15 @@ def test_one_quiz_a_paper_is_chosen_when_it_is_sent():
     [a_channel(), a_channel("email", quizzes="all"), a_channel("atom", quizzes="all")],
 )
 def test_quizzes_go_only_to_chats_that_want_them(channel):
-    assert [row.kind for row in routed([a_change(WITH_QUIZ)], a_subscriber("alice", channel)).deliveries] == [
-        "alert"
-    ]
+    assert [
+        row.kind for row in plan_of([a_change(WITH_QUIZ)], a_subscriber("alice", channel)).deliveries
+    ] == ["alert"]
 
 
 def test_the_quiz_is_the_one_in_the_subscribers_language():
     paper = a_paper(editions=(an_edition(quiz=a_quiz(1)), an_edition("zh", quiz=a_quiz(2, of="它"))))
     chinese = a_subscriber("alice", a_channel(quizzes="all"), language="zh")
-    rows = routed([a_change(paper)], chinese).deliveries
+    rows = plan_of([a_change(paper)], chinese).deliveries
     assert [row.part for row in rows[1:]] == [question.part for question in a_quiz(2, of="它")]
 
 
@@ -297,13 +241,13 @@ def test_a_question_is_known_by_its_words_alone():
 
 def test_a_paper_that_was_noticed_is_not_alerted_again():
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
-    found = routed([gain("summary", paper=a_paper())], noticed=ALERTED, planned=planned)
+    found = plan_of([gain("summary", paper=a_paper())], noticed=ALERTED, planned=planned)
     assert found.notices == {}
     assert [row.kind for row in found.deliveries] == ["edit"]
 
 
 def test_a_paper_noticed_without_an_alert_stays_without():
-    found = routed([gain("quiz")], a_subscriber("alice", a_channel(quizzes="all")), noticed=ALERTED)
+    found = plan_of([gain("quiz")], a_subscriber("alice", a_channel(quizzes="all")), noticed=ALERTED)
     assert (found.notices, found.deliveries) == ({}, [])
 
 
@@ -311,7 +255,7 @@ def test_a_paper_noticed_without_an_alert_stays_without():
 def test_a_gained_quiz_is_planned_while_the_alert_is_on_its_way_or_out(state: State):
     alice = a_subscriber("alice", a_channel(quizzes="all"))
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": state}
-    rows = routed([gain("quiz")], alice, noticed=ALERTED, planned=planned).deliveries
+    rows = plan_of([gain("quiz")], alice, noticed=ALERTED, planned=planned).deliveries
     assert [row.part for row in rows if row.kind == "quiz"] == [one.part for one in a_quiz()]
 
 
@@ -319,7 +263,7 @@ def test_a_gained_quiz_is_planned_while_the_alert_is_on_its_way_or_out(state: St
 def test_a_paper_whose_alert_never_went_out_gets_no_quiz(state: State):
     alice = a_subscriber("alice", a_channel(quizzes="all"))
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": state}
-    assert routed([gain("quiz")], alice, noticed=ALERTED, planned=planned).deliveries == []
+    assert plan_of([gain("quiz")], alice, noticed=ALERTED, planned=planned).deliveries == []
 
 
 @pytest.mark.parametrize(
@@ -337,7 +281,7 @@ def test_a_paper_whose_alert_never_went_out_gets_no_quiz(state: State):
 )
 def test_a_corrected_title_edits_what_is_out_already(state: State, edited: bool):
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": state}
-    rows = routed(
+    rows = plan_of(
         [gain("title", paper=a_paper(title="Corrected"))], noticed=ALERTED, planned=planned
     ).deliveries
     assert [row.kind for row in rows] == (["edit"] if edited else [])
@@ -348,14 +292,14 @@ def test_a_corrected_title_edits_what_is_out_already(state: State, edited: bool)
 )
 def test_only_what_an_alert_shows_edits_it(what: str, edited: bool):
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
-    rows = routed([gain(what)], noticed=ALERTED, planned=planned).deliveries
+    rows = plan_of([gain(what)], noticed=ALERTED, planned=planned).deliveries
     assert bool(rows) == edited
 
 
 def test_an_edit_waits_for_no_quiet_hours():
     alice = a_subscriber("alice", a_channel(), quiet_hours=parse_quiet_hours("07:00-09:30"))
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
-    (row,) = routed(
+    (row,) = plan_of(
         [gain("title", paper=a_paper(title="C"))], alice, noticed=ALERTED, planned=planned
     ).deliveries
     assert (row.state, row.due_at) == ("pending", NOW)
@@ -364,7 +308,7 @@ def test_an_edit_waits_for_no_quiet_hours():
 def test_a_title_that_is_changed_back_is_edited_back():
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
     keys = [
-        routed(
+        plan_of(
             [gain("title", paper=a_paper(title=title))],
             noticed=ALERTED,
             planned=planned,
@@ -383,21 +327,21 @@ def test_a_mail_is_never_edited_and_a_feed_always():
         f"email:alice@example.org|alert|{a_paper().id}": "sent",
         f"atom:alice|alert|{a_paper().id}": "merged",
     }
-    rows = routed([gain("links")], alice, noticed=ALERTED, planned=planned).deliveries
+    rows = plan_of([gain("links")], alice, noticed=ALERTED, planned=planned).deliveries
     assert said(rows) == ["edit atom:alice 1"]
 
 
 def test_a_new_subscription_alerts_a_gained_paper_where_nobody_was_told():
     alice = a_subscriber(asks=("language models", "scale"))
-    found = routed([gain("summary")], alice, noticed=ALERTED)
-    assert found.notices == {"alice": {a_paper().id: ("language models", "scale")}}
+    found = plan_of([gain("summary")], alice, noticed=ALERTED)
+    assert (found.notices, found.extended) == ({}, {"alice": {a_paper().id: ("language models", "scale")}})
     assert said(found.deliveries) == ["alert telegram:1001 1"]
 
 
 def test_a_new_subscription_reaches_only_the_channel_that_was_not_told():
     alice = a_subscriber("alice", a_channel(), a_channel("email"), asks=("language models", "scale"))
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
-    found = routed([gain("links")], alice, noticed=ALERTED, planned=planned)
+    found = plan_of([gain("links")], alice, noticed=ALERTED, planned=planned)
     assert said(found.deliveries) == ["alert email:alice@example.org 1"]
 
 
@@ -405,45 +349,38 @@ def test_a_correction_reaches_those_whom_the_corrected_paper_would_not():
     cats = a_paper(title="Cats", summaries=())
     planned: dict[str, State] = {f"telegram:1001|alert|{cats.id}": "sent"}
     known = {**ALERTED, "carol": {cats.id: ("language models",)}}
-    found = routed([gain("title", paper=cats), a_change(2)], noticed=known, planned=planned)
+    found = plan_of([gain("title", paper=cats), a_change(2)], noticed=known, planned=planned)
     assert [row.kind for row in found.deliveries if row.paper == cats.id] == ["edit"]
     assert list(found.notices["alice"]) == [a_paper(2).id]
-
-
-def test_what_was_noticed_before_and_what_matches_now_both_concern():
-    alice = a_subscriber(asks=("quantum", "scale", "given up"))
-    noticed: Noticed = {"alice": {a_paper().id: ("quantum",)}}
-    found = Audience([alice]).concerned([gain("title")], noticed)
-    assert names(found) == {"alice": {a_paper().id: ["quantum", "scale"]}}
 
 
 def test_what_no_longer_concerns_a_channel_is_not_followed_up():
     alice = a_subscriber("alice", a_channel(), a_channel("email"), asks=(a_subscription(only=("email",)),))
     planned: dict[str, State] = {f"telegram:1001|alert|{a_paper().id}": "sent"}
-    found = routed([gain("title")], alice, noticed=ALERTED, planned=planned)
+    found = plan_of([gain("title")], alice, noticed=ALERTED, planned=planned)
     assert found.deliveries == []
 
 
-# --- opening ----------------------------------------------------------------------------------------------
+# --- backlog ----------------------------------------------------------------------------------------------
 
 
 def test_a_newcomer_gets_so_many_first_matches_and_the_rest_is_only_noticed():
-    found = routed([a_change(n) for n in (5, 4, 3, 2, 1)], opening={"alice": 3})
+    found = plan_of([a_change(n) for n in (5, 4, 3, 2, 1)], backlog={"alice": 3})
     assert said(found.deliveries) == [f"alert telegram:1001 {n}" for n in (5, 4, 3)]
     assert len(found.notices["alice"]) == 5
-    assert found.opening == {"alice": 0}
+    assert found.backlog == {"alice": 0}
 
 
 def test_a_newcomer_may_get_all_or_none():
     changes = [a_change(n) for n in (1, 2)]
-    assert len(routed(changes, opening={"alice": None}).deliveries) == 2
-    assert routed(changes, opening={"alice": 0}).deliveries == []
+    assert len(plan_of(changes, backlog={"alice": None}).deliveries) == 2
+    assert plan_of(changes, backlog={"alice": 0}).deliveries == []
 
 
 def test_a_newcomer_takes_nothing_from_the_others():
     changes = [a_change(n) for n in (1, 2)]
     bob = a_subscriber("bob", a_channel(address="2002"))
-    found = routed(changes, a_subscriber("alice"), bob, opening={"alice": 1})
+    found = plan_of(changes, a_subscriber("alice"), bob, backlog={"alice": 1})
     assert said(found.deliveries) == [
         "alert telegram:1001 1",
         "alert telegram:2002 1",
@@ -453,7 +390,7 @@ def test_a_newcomer_takes_nothing_from_the_others():
 
 def test_a_paper_on_two_channels_counts_once():
     alice = a_subscriber("alice", a_channel(), a_channel("email"))
-    found = routed([a_change(1), a_change(2)], alice, opening={"alice": 1})
+    found = plan_of([a_change(1), a_change(2)], alice, backlog={"alice": 1})
     assert [row.paper for row in found.deliveries] == [a_paper(1).id, a_paper(1).id]
 
 
@@ -467,14 +404,13 @@ STATES: list[State] = ["pending", "held", "sending", "sent", "uncertain", "dead"
     st.dictionaries(st.integers(1, 4), st.sampled_from(STATES)),
     st.sampled_from([None, 0, 1, 3]),
 )
-def test_nobody_is_alerted_to_a_paper_twice(papers, planned, opening):
+def test_nobody_is_alerted_to_a_paper_twice(papers, planned, backlog):
     changes = [
-        a_change(number) if is_new else a_change(a_paper(number), a_paper(number), "title")
-        for number, is_new in papers
+        a_change(number) if is_new else a_change(a_paper(number), "title") for number, is_new in papers
     ]
     keys = {f"telegram:1001|alert|{a_paper(number).id}": state for number, state in planned.items()}
-    found = routed(
-        changes, a_subscriber("alice"), a_subscriber("bob"), planned=keys, opening={"alice": opening}
+    found = plan_of(
+        changes, a_subscriber("alice"), a_subscriber("bob"), planned=keys, backlog={"alice": backlog}
     )
     alerts = [row for row in found.deliveries if row.kind == "alert"]
     assert not {row.key for row in alerts} & keys.keys()
@@ -482,28 +418,3 @@ def test_nobody_is_alerted_to_a_paper_twice(papers, planned, opening):
     assert {(name, paper) for name, papers in found.notices.items() for paper in papers} == {
         (name, change.paper.id) for name in ("alice", "bob") for change in changes
     }
-
-
-# --- many subscriptions -----------------------------------------------------------------------------------
-
-
-def test_an_index_of_many_subscriptions_finds_what_one_after_the_other_finds(monkeypatch):
-    words = [
-        "agent",
-        "title:paper",
-        "diffusion OR agent",
-        "quantiz*",
-        "graph NEAR/3 neural",
-        "paper AND NOT agent",
-    ]
-    crowd = [
-        a_subscriber(
-            f"s{number}", subscriptions=(a_subscription(words[number % 6]), a_subscription(words[number % 5]))
-        )
-        for number in range(40)
-    ]
-    papers = [a_paper(number, title=f"A graph of neural agents {number}") for number in range(1, 6)]
-    few = Audience(crowd).matches(papers)
-    monkeypatch.setattr("bot.domain.query.matching.INDEXED_FROM", 2)
-    assert Audience(crowd).matches(papers) == few
-    assert few

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.domain.errors import IndexUnusable
-from bot.domain.query import Document, Matcher, Matching, Query, parse
+from bot.domain.matcher import Matching
+from bot.domain.query import Document, Matcher, Query, parse
 from bot.domain.query.filed import Filed
 from bot.domain.query.index import Index
 from tests.domain.query.samples import document, documents, queries
@@ -24,7 +25,7 @@ def parsed(*texts: str) -> list[Query]:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three queries are many."""
-    monkeypatch.setattr("bot.domain.query.matching.INDEXED_FROM", 3)
+    monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 3)
 
 
 @pytest.fixture
@@ -86,14 +87,14 @@ def test_a_change_waits_for_the_match_that_is_under_way(monkeypatch: pytest.Monk
     matching = Matching(parsed("rag", "model", "zebra"))
     matching.matches(PAPERS)
     begun, go_on = threading.Event(), threading.Event()
-    whole = Filed.matches
+    whole = Filed.hits
 
     def slow(self: Filed, papers: Sequence[Document]) -> object:
         begun.set()
         go_on.wait(10)
         return whole(self, papers)
 
-    monkeypatch.setattr(Filed, "matches", slow)
+    monkeypatch.setattr(Filed, "hits", slow)
     found: list[list[tuple[int, int]]] = []
     asking = threading.Thread(target=lambda: found.append(matching.matches(PAPERS)))
     asking.start()

@@ -6,7 +6,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.digests import Problem
-from bot.pipeline.ports import NOT_NEW, FileMark, TakenDigest
+from bot.pipeline.ports import FileMark, TakenDigest
 from tests.adapters.store.conftest import KINDS, Hand
 from tests.builders import NOW, a_delivery, a_digest, a_paper
 
@@ -52,8 +52,9 @@ def test_nothing_is_stored_for_nothing(store: Store):
     with store.intake.transaction() as tx:
         tx.save_digests([], NOW)
         tx.save_files([])
-        tx.save_openings({}, NOW)
-        assert tx.plan([], NOW) == 0
+        tx.register([], None, NOW)
+        tx.onboarded([])
+        assert tx.plan([], 1) == 0
         assert tx.planned([]) == {}
         assert tx.noticed([]) == {}
         assert tx.digests_known([]) == frozenset()
@@ -63,15 +64,16 @@ def test_a_transaction_that_fails_leaves_nothing(hand: Hand, store: Store):
     with pytest.raises(KeyError, match="14002"), store.intake.transaction() as tx:  # noqa: PT012
         tx.save_papers([a_paper(1)], NOW, changed=True)
         tx.save_digests([taken("a.md", "aa", 1)], NOW)
-        tx.save_openings({"alice": 3}, NOW)
-        tx.plan([a_delivery(1)], NOW)
-        tx.plan([a_delivery(2)], NOW)  # its paper is not stored
+        tx.register(["alice"], 3, NOW)
+        run = tx.new_run(NOW)
+        tx.plan([a_delivery(1)], run)
+        tx.plan([a_delivery(2)], run)  # its paper is not stored
     counts = store.deliveries.counts(NOW)
     assert (counts.digests, counts.papers, sum(counts.deliveries.values())) == (0, 0, 0)
     assert store.intake.known_files() == {}
     assert hand.claim() == ()
     with store.intake.transaction() as tx:
-        assert tx.met() == frozenset()
+        assert tx.registered() == frozenset()
 
 
 # --- people -----------------------------------------------------------------------------------------------
@@ -79,12 +81,36 @@ def test_a_transaction_that_fails_leaves_nothing(hand: Hand, store: Store):
 
 def test_the_new_are_known_with_what_they_are_still_to_get(store: Store):
     with store.intake.transaction() as tx:
-        tx.save_openings({"alice": 3, "bob": None, "carol": NOT_NEW, "dave": 0}, NOW)
+        tx.register({"alice", "dave"}, 3, NOW)
+        tx.register({"bob", "carol"}, None, NOW)
+        tx.onboarded({"carol"})
     with store.intake.transaction() as tx:
-        assert tx.met() == {"alice", "bob", "carol", "dave"}
-        assert tx.openings() == {"alice": 3, "bob": None, "dave": 0}
-        tx.save_openings({"alice": NOT_NEW, "bob": 2}, NOW)
-        assert tx.openings() == {"bob": 2, "dave": 0}
+        assert tx.registered() == {"alice", "bob", "carol", "dave"}
+        assert tx.backlog() == {"alice": 3, "bob": None, "dave": 3}
+        tx.onboarded({"alice", "bob"})
+        assert tx.backlog() == {"dave": 3}
+    assert store.intake.backlog() == {"dave": 3}
+
+
+def test_who_is_registered_stays_as_they_are(store: Store):
+    with store.intake.transaction() as tx:
+        tx.register({"alice"}, 3, NOW)
+        tx.register({"alice", "bob"}, 0, NOW + timedelta(days=1))
+        assert tx.backlog() == {"alice": 3, "bob": 0}
+        tx.onboarded({"alice"})
+        tx.register({"alice"}, 5, NOW)
+        assert tx.backlog() == {"bob": 0}
+    assert store.records.registered_at("alice") == NOW
+
+
+def test_a_subscriber_who_was_only_written_to_is_still_registered(hand: Hand, store: Store):
+    hand.alerts(1)
+    assert store.intake.registered() == frozenset()
+    assert store.intake.unregistered({"alice"}) == {"alice"}
+    with store.intake.transaction() as tx:
+        tx.register({"alice"}, 2, NOW)
+    assert store.intake.unregistered({"alice", "bob"}) == {"bob"}
+    assert store.intake.backlog() == {"alice": 2}
 
 
 # --- rows -------------------------------------------------------------------------------------------------

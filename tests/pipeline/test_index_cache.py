@@ -7,8 +7,7 @@ import pytest
 from bot.domain.errors import IndexUnusable
 from bot.domain.query import parse
 from bot.domain.query.index import Index
-from bot.pipeline.indexing import IndexDesk
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import IndexCache, SubscriberRegistry
 from tests.builders import a_paper, a_subscriber, a_subscription
 
 QUERIES = [parse(text) for text in ("rag", "language models", "zebra OR scale")]
@@ -37,8 +36,8 @@ class Kept:
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
     """A file; three queries are worth it."""
-    monkeypatch.setattr("bot.domain.query.matching.INDEXED_FROM", 3)
-    monkeypatch.setattr("bot.pipeline.indexing.SAVED_FROM", 3)
+    monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 3)
+    monkeypatch.setattr("bot.pipeline.subscribers.SAVED_FROM", 3)
     return Kept()
 
 
@@ -57,16 +56,16 @@ def events(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_a_restart_loads_what_was_saved(kept: Kept, no_building: pytest.MonkeyPatch) -> None:
-    built = IndexDesk(kept)(QUERIES)
+    built = IndexCache(kept)(QUERIES)
     assert kept.written == 1
     no_building.setattr(Index, "add", never)
-    loaded = IndexDesk(kept)(QUERIES)
+    loaded = IndexCache(kept)(QUERIES)
     assert loaded.to_bytes() == built.to_bytes() == kept.data
     assert kept.written == 1
 
 
 def test_few_queries_leave_no_file(kept: Kept) -> None:
-    desk = IndexDesk(kept)
+    desk = IndexCache(kept)
     desk.keep(desk(QUERIES[:2]))
     assert kept.data is None
 
@@ -78,16 +77,16 @@ def test_a_file_that_cannot_be_trusted_is_said_and_replaced(
     with monkeypatch.context() as before:
         if harm == "old":
             before.setattr("bot.domain.query.index.saving.VERSION", 0)
-        whole = IndexDesk(kept)(QUERIES).to_bytes()
+        whole = IndexCache(kept)(QUERIES).to_bytes()
     if harm == "torn":
         kept.data = whole[: len(whole) // 2]
     if harm == "damaged":
         kept.data = whole[:-40] + b"???" + whole[-37:]
-    fresh = IndexDesk(kept)(QUERIES)
+    fresh = IndexCache(kept)(QUERIES)
     assert events(caplog) == ["index.unusable"]
     assert fresh.to_bytes() == kept.data
     caplog.clear()
-    IndexDesk(kept)(QUERIES)
+    IndexCache(kept)(QUERIES)
     assert events(caplog) == []
 
 
@@ -96,7 +95,7 @@ def test_a_place_that_takes_no_file_costs_time_and_nothing_else(
 ) -> None:
     kept.broken = True
     with caplog.at_level(logging.WARNING):
-        index = IndexDesk(kept)(QUERIES)
+        index = IndexCache(kept)(QUERIES)
     assert events(caplog) == ["index.unusable", "index.not_saved"]
     assert len(index) == 3
     assert not index.is_saved
@@ -106,26 +105,26 @@ def test_changed_subscriptions_change_the_index_in_place_and_are_saved_when_aske
     kept: Kept, no_building: pytest.MonkeyPatch
 ) -> None:
     wishes = [a_subscription(text) for text in ("scale", "language models", "zebra", "horse")]
-    roster = Roster([a_subscriber(subscriptions=tuple(wishes[:3]))], indexes=IndexDesk(kept))
+    roster = SubscriberRegistry([a_subscriber(subscriptions=tuple(wishes[:3]))], indexes=IndexCache(kept))
     roster.keep_index()
     assert kept.data is None
-    assert roster.audience.matches([a_paper()])
-    index = roster.audience.index
+    assert roster.matcher.matches([a_paper()])
+    index = roster.matcher.index
     roster.keep_index()
     assert kept.written == 1
     roster.replace([a_subscriber(subscriptions=tuple(wishes)), a_subscriber("bob", asks=("scale",))])
-    assert roster.audience.index is index
-    assert set(roster.audience.matches([a_paper()])) == {"alice", "bob"}
+    assert roster.matcher.index is index
+    assert set(roster.matcher.matches([a_paper()])) == {"alice", "bob"}
     roster.keep_index()
     roster.keep_index()
     assert kept.written == 2
     no_building.setattr(Index, "add", never)
-    again = Roster(list(roster.audience.subscribers.values()), indexes=IndexDesk(kept))
-    assert again.audience.matches([a_paper()]) == roster.audience.matches([a_paper()])
+    again = SubscriberRegistry(list(roster.matcher.subscribers.values()), indexes=IndexCache(kept))
+    assert again.matcher.matches([a_paper()]) == roster.matcher.matches([a_paper()])
 
 
 def test_a_roster_without_a_file_keeps_nothing(kept: Kept) -> None:
-    roster = Roster([a_subscriber(asks=("scale", "zebra", "horse"))])
-    roster.audience.matches([a_paper()])
+    roster = SubscriberRegistry([a_subscriber(asks=("scale", "zebra", "horse"))])
+    roster.matcher.matches([a_paper()])
     roster.keep_index()
     assert kept.data is None

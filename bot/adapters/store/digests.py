@@ -1,37 +1,46 @@
 """Taking digests in: everything that one digest brings is stored together or not at all."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, or_, select
+from sqlalchemy import Connection, Engine, func, select
 
+from bot.adapters.store.columns import micros
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.fanouts import since
 from bot.adapters.store.full_text import save_words
-from bot.adapters.store.noticing import on_papers
+from bot.adapters.store.notices import on_papers
 from bot.adapters.store.numbers import numbers_of_deliveries
-from bot.adapters.store.papers import next_version, paper_of, paper_text
-from bot.adapters.store.planning import Planning
+from bot.adapters.store.papers import next_version, paper_of, paper_text, version
+from bot.adapters.store.planning import Planning, changes_of, open_runs
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
     deliveries,
+    digest_papers,
     digests,
     files,
     papers,
-    sightings,
     subscribers,
 )
-from bot.adapters.store.statements import chunks, insert
+from bot.adapters.store.statements import Statement, chunks, insert, inserting
 from bot.domain.delivery import Delivery, State
-from bot.domain.fanout import Fanout
+from bot.domain.digests import Change
 from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
-from bot.domain.query import document_of
-from bot.pipeline.ports import NOT_NEW, FileMark, TakenDigest
+from bot.domain.query import Document, document_of
+from bot.pipeline.ports import FileMark, PlanningRun, TakenDigest
+
+_REGISTER = inserting(
+    "subscribers",
+    {"id": "text", "registered_at": "bigint", "backlog": "integer"},
+    on_conflict="(id) DO UPDATE SET registered_at = excluded.registered_at, backlog = excluded.backlog"
+    " WHERE subscribers.registered_at IS NULL",
+)
+_BACKLOG = Statement("SELECT id, backlog FROM subscribers WHERE registered_at IS NOT NULL AND onboarded = 0")
+_ONBOARDED = Statement("UPDATE subscribers SET onboarded = 1 WHERE id = ANY(:names)")
 
 
 class StoredIntake:
@@ -39,56 +48,70 @@ class StoredIntake:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._met: set[str] = set()
+        self._registered: set[str] = set()
 
     @contextmanager
     def transaction(self) -> Iterator["StoredTransaction"]:
-        """A transaction that alone may write; stored when the block ends, forgotten when it raises.
-
-        In it everything that was planned before stands in rows.
-        """
-        with self._writing() as transaction:
-            while transaction.write_out():
-                pass
-            yield transaction
-
-    def write_out(self) -> bool:
-        """See the port."""
-        with reading(self._engine) as connection:
-            if since(connection) is None:
-                return False
-        with self._writing() as transaction:
-            return transaction.write_out()
-
-    @contextmanager
-    def _writing(self) -> Iterator["StoredTransaction"]:
+        """A transaction that alone may write; stored when the block ends, forgotten when it raises."""
         with writing(self._engine, alone=True) as connection:
             transaction = StoredTransaction(connection)
             yield transaction
-            if transaction.changed_shelf:
+            if transaction.changed_papers:
                 next_version(connection)
 
-    def met(self) -> frozenset[str]:
+    def version(self) -> str:
         """See the port."""
         with reading(self._engine) as connection:
-            return StoredTransaction(connection).met()
+            return version(connection)
 
-    def unmet(self, names: AbstractSet[str]) -> AbstractSet[str]:
-        """See the port. Who was met stays so: what was once found is not looked up again."""
-        unknown = names - self._met
+    def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return StoredTransaction(connection).digests_known(hashes)
+
+    def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return StoredTransaction(connection).papers(ids)
+
+    def registered(self) -> frozenset[str]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return StoredTransaction(connection).registered()
+
+    def unregistered(self, names: AbstractSet[str]) -> AbstractSet[str]:
+        """See the port. Who was registered stays so: what was once read is not looked up again."""
+        unknown = names - self._registered
         if unknown:
-            self._met |= unknown & self.met()
-        return unknown - self._met
+            self._registered |= unknown & self.registered()
+        return unknown - self._registered
 
-    def openings(self) -> dict[str, int | None]:
+    def backlog(self) -> dict[str, int | None]:
         """See the port."""
         with reading(self._engine) as connection:
-            return StoredTransaction(connection).openings()
+            return StoredTransaction(connection).backlog()
 
     def known_files(self) -> Mapping[str, str]:
         """File name to SHA-256 of its content as last taken in."""
         with reading(self._engine) as connection:
             return dict(connection.execute(select(files.c.name, files.c.sha256)).all())
+
+    def open_runs(self) -> tuple[PlanningRun, ...]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return open_runs(connection)
+
+    def changes_of(self, run: PlanningRun) -> tuple[Change, ...]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return changes_of(connection, run.number)
+
+    def noticed(
+        self, ids: Iterable[PaperId], subscribers_: Iterable[str] | None = None
+    ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return StoredTransaction(connection).noticed(ids, subscribers_)
 
 
 class StoredTransaction:
@@ -97,7 +120,10 @@ class StoredTransaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._planning = Planning(connection)
-        self.changed_shelf = False
+        self.changed_papers = False
+
+    def version(self) -> str:
+        return version(self._connection)
 
     def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
         found: set[str] = set()
@@ -135,7 +161,7 @@ class StoredTransaction:
             for position, entry in enumerate(one.digest.entries)
         ]
         if seen:
-            self._connection.execute(insert(self._connection, sightings).on_conflict_do_nothing(), seen)
+            self._connection.execute(insert(self._connection, digest_papers).on_conflict_do_nothing(), seen)
         self.save_files([FileMark(name=one.name, sha256=one.sha256) for one in taken])
 
     def save_files(self, marks: Sequence[FileMark]) -> None:
@@ -150,10 +176,17 @@ class StoredTransaction:
             [{"name": mark.name, "sha256": mark.sha256, "error": mark.error} for mark in marks],
         )
 
-    def save_papers(self, papers_: Sequence[Paper], now: datetime, *, changed: bool) -> None:
+    def save_papers(
+        self,
+        papers_: Sequence[Paper],
+        now: datetime,
+        *,
+        changed: bool,
+        documents: Mapping[PaperId, Document] | None = None,
+    ) -> None:
         if not papers_:
             return
-        self.changed_shelf = True
+        self.changed_papers = True
         last = self._connection.execute(select(func.max(papers.c.position))).scalar() or 0
         rows = [_paper_row(paper, position, now) for position, paper in enumerate(papers_, start=last + 1)]
         statement = insert(self._connection, papers)
@@ -165,37 +198,27 @@ class StoredTransaction:
             rows,
         )
         numbers = self._planning.numbers.of_papers({paper.id for paper in papers_})
-        save_words(self._connection, [(numbers[paper.id], document_of(paper)) for paper in papers_])
+        known = documents or {}
+        save_words(
+            self._connection,
+            [(numbers[paper.id], known.get(paper.id) or document_of(paper)) for paper in papers_],
+        )
 
-    def met(self) -> frozenset[str]:
+    def registered(self) -> frozenset[str]:
         return frozenset(
             self._connection.execute(
-                select(subscribers.c.id).where(subscribers.c.met_at.is_not(None))
+                select(subscribers.c.id).where(subscribers.c.registered_at.is_not(None))
             ).scalars()
         )
 
-    def openings(self) -> dict[str, int | None]:
-        query = select(subscribers.c.id, subscribers.c.opening).where(
-            subscribers.c.met_at.is_not(None),
-            or_(subscribers.c.opening.is_(None), subscribers.c.opening != NOT_NEW),
-        )
-        return dict(self._connection.execute(query).all())
+    def register(self, names: Collection[str], backlog: int | None, now: datetime) -> None:
+        _REGISTER.run(self._connection, [(name, micros(now), backlog) for name in sorted(names)])
 
-    def save_openings(self, openings: Mapping[str, int | None], now: datetime) -> None:
-        rows = [{"id": name, "opening": left, "met_at": now} for name, left in openings.items()]
-        if not rows:
-            return
-        statement = insert(self._connection, subscribers)
-        self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["id"],
-                set_={
-                    "opening": statement.excluded.opening,
-                    "met_at": func.coalesce(subscribers.c.met_at, statement.excluded.met_at),
-                },
-            ),
-            rows,
-        )
+    def backlog(self) -> dict[str, int | None]:
+        return dict(_BACKLOG.rows(self._connection))
+
+    def onboarded(self, names: Collection[str]) -> None:
+        _ONBOARDED.run(self._connection, names=sorted(names))
 
     def planned(self, keys: Iterable[str]) -> dict[str, State]:
         found: dict[str, State] = {}
@@ -206,25 +229,36 @@ class StoredTransaction:
             found.update({named[seq]: state for seq, state in self._connection.execute(query)})
         return found
 
-    def noticed(self, ids: Iterable[PaperId]) -> dict[str, dict[PaperId, tuple[str, ...]]]:
-        return on_papers(self._connection, self._planning.numbers.of_papers(set(ids)))
+    def noticed(
+        self, ids: Iterable[PaperId], subscribers_: Iterable[str] | None = None
+    ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
+        return on_papers(self._connection, self._planning.numbers, ids, subscribers_)
 
-    def save_notices(self, noticed: Noticed, now: datetime) -> None:
-        if noticed:
-            self.changed_shelf = True
-            self._planning.notice(noticed, now)
+    def new_run(self, now: datetime) -> int:
+        return self._planning.new_run(now)
 
-    def plan(self, deliveries_: Sequence[Delivery], now: datetime) -> int:
-        return self._planning.plan(deliveries_, now)
+    def begin_run(self, changes: Sequence[Change], now: datetime, *, told: bool) -> PlanningRun:
+        return self._planning.begin_run(changes, now, told=told)
 
-    def fan_out(self, parts: Sequence[Fanout], now: datetime) -> None:
-        self._planning.fan_out(parts, now)
+    def open_run(self) -> PlanningRun | None:
+        return next(iter(open_runs(self._connection, 1)), None)
 
-    def write_out(self) -> bool:
-        """Make rows of the oldest fan-out; False where there is none."""
-        written = self._planning.write_out()
-        self.changed_shelf = self.changed_shelf or written
-        return written
+    def is_being_planned(self, ids: Collection[PaperId]) -> bool:
+        return self._planning.is_open_for(ids)
+
+    def advance(self, run: PlanningRun, cursor: str) -> None:
+        self._planning.advance(run.number, cursor)
+
+    def finish(self, run: PlanningRun, now: datetime) -> None:
+        self._planning.finish(run.number, now)
+
+    def save_notices(self, new: Noticed, run: int, *, extended: Noticed | None = None) -> None:
+        if new or extended:
+            self.changed_papers = True
+            self._planning.notice(new, extended or {}, run)
+
+    def plan(self, deliveries_: Sequence[Delivery], run: int) -> int:
+        return self._planning.plan(deliveries_, run) if deliveries_ else 0
 
 
 def _digest_row(one: TakenDigest, now: datetime) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""What was noticed for whom, as the tables hold it.
+"""Notices as the tables hold them.
 
-Of one time there is a row for each subscriber, with all papers that were noticed for them then: a year of these
+Of one planning run there is a row for each subscriber, with all papers that it noticed for them: a year of these
 takes a sixth of what a row for each paper would take, and a digest for many people is written in half the time.
 In `papers` the names of the subscriptions that matched go before the numbers of their papers:
 
@@ -9,7 +9,7 @@ In `papers` the names of the subscriptions that matched go before the numbers of
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -23,32 +23,34 @@ Names = tuple[str, ...]
 
 _NOTICE = inserting(
     "notices",
-    {"plan": "bigint", "subscriber": "bigint", "count": "integer", "papers": "text"},
-    on_conflict="(plan, subscriber) DO NOTHING",
+    {"run": "bigint", "subscriber": "bigint", "count": "integer", "papers": "text"},
 )
-_AT = inserting(
-    "noticed_papers", {"paper": "bigint", "plan": "bigint"}, on_conflict="(paper, plan) DO NOTHING"
-)
+_AT = inserting("noticed_papers", {"paper": "bigint", "run": "bigint"}, on_conflict="(paper, run) DO NOTHING")
 _REWRITE = updating(
     "notices",
     "papers = :text",
-    where="plan = :time AND subscriber = :person",
+    where="run = :time AND subscriber = :person",
     columns={"time": "bigint", "person": "bigint", "text": "text"},
 )
-_TIMES = "SELECT plan FROM noticed_papers WHERE paper = ANY(:papers)"
+_RUNS = "SELECT run FROM noticed_papers WHERE paper = ANY(:papers)"
 _OF_ALL = Statement(
-    "SELECT subscribers.id, one.subscriber, one.plan, one.papers FROM notices AS one"
-    f" JOIN subscribers ON subscribers.number = one.subscriber WHERE one.plan IN ({_TIMES})"
+    "SELECT subscribers.id, one.subscriber, one.run, one.papers FROM notices AS one"
+    f" JOIN subscribers ON subscribers.number = one.subscriber WHERE one.run IN ({_RUNS})"
+)
+_OF_SOME = Statement(
+    "SELECT subscribers.id, one.subscriber, one.run, one.papers FROM notices AS one"
+    " JOIN subscribers ON subscribers.number = one.subscriber"
+    f" WHERE one.run IN ({_RUNS}) AND one.subscriber = ANY(:people)"
 )
 _OF_ONE = (
-    "SELECT one.papers, plans.made_at FROM notices AS one JOIN plans ON plans.number = one.plan"
+    "SELECT one.papers, planning_runs.made_at FROM notices AS one JOIN planning_runs ON planning_runs.number = one.run"
     " WHERE one.subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
 )
 _EVERYTHING_OF_ONE = Statement(_OF_ONE)
 _COUNTS = Statement(
     "SELECT papers, count FROM notices WHERE subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
 )
-_SOME_OF_ONE = Statement(f"{_OF_ONE} AND one.plan IN ({_TIMES})")
+_SOME_OF_ONE = Statement(f"{_OF_ONE} AND one.run IN ({_RUNS})")
 _from_json = json.JSONDecoder()
 _as_it_is, _escaped = json.JSONEncoder(ensure_ascii=False).encode, json.JSONEncoder().encode
 
@@ -60,65 +62,63 @@ class NoticedAt(NamedTuple):
     moment: int
 
 
-def write(connection: Connection, numbers: Numbers, noticed: Noticed, plan: int) -> None:
-    """Store what is noticed now; what was noticed before gets these names, where it stands."""
-    known = _rewrite(connection, noticed, numbers.of_papers(_papers(noticed)))
-    new = {
-        name: {paper: names for paper, names in theirs.items() if (name, paper) not in known}
-        if known
-        else theirs
-        for name, theirs in noticed.items()
-    }
-    write_new(connection, numbers, new, plan)
-
-
-def write_new(connection: Connection, numbers: Numbers, noticed: Noticed, plan: int) -> None:
-    """Store what was certainly not noticed before."""
+def write(connection: Connection, numbers: Numbers, noticed: Noticed, run: int) -> None:
+    """Store what was not noticed before."""
     papers, people = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
     rows = [
-        (plan, people[name], len(theirs), _text({papers[paper]: names for paper, names in theirs.items()}))
-        for name, theirs in sorted(
-            noticed.items(), key=lambda one: people[one[0]]
-        )  # as they will lie in the table
-        if theirs
+        (
+            run,
+            people[name],
+            len(noticed[name]),
+            _text({papers[one]: names for one, names in noticed[name].items()}),
+        )
+        for name in sorted(noticed, key=people.__getitem__)  # as they will lie in the table
     ]
     _NOTICE.run(connection, rows)
-    _AT.run(connection, [(paper, plan) for paper in sorted(papers.values())])
+    _AT.run(connection, [(paper, run) for paper in sorted(papers.values())])
+
+
+def rewrite(connection: Connection, numbers: Numbers, noticed: Noticed) -> None:
+    """Give what was noticed before these names, where it stands."""
+    if not noticed:
+        return
+    papers, people = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
+    ids = {number: paper for paper, number in papers.items()}
+    changed: list[tuple[int, int, str]] = []
+    rows = _OF_SOME.rows(connection, papers=list(ids), people=[people[name] for name in noticed])
+    for name, number, run, text in rows:
+        before = _read(text)
+        again = {paper: noticed[name][ids[paper]] for paper in before if ids.get(paper) in noticed[name]}
+        if again:
+            changed.append((run, number, _text({**before, **again})))
+    _REWRITE.run(connection, changed)
 
 
 def _papers(noticed: Noticed) -> set[PaperId]:
-    return {paper for theirs in noticed.values() for paper in theirs}
+    return {paper for papers in noticed.values() for paper in papers}
 
 
-def _rewrite(
-    connection: Connection, noticed: Noticed, papers: Mapping[PaperId, int]
-) -> Collection[tuple[str, PaperId]]:
-    """Give what was noticed before its new names, and say what that was."""
-    ids = {number: paper for paper, number in papers.items()}
-    known: set[tuple[str, PaperId]] = set()
-    changed: list[tuple[int, int, str]] = []
-    for name, number, plan, text in _OF_ALL.rows(connection, papers=list(ids)):
-        theirs = noticed.get(name)
-        before = _read(text) if theirs else {}
-        again = (
-            {one: theirs[ids[one]] for one in before if one in ids and ids[one] in theirs} if theirs else {}
-        )
-        known.update((name, ids[one]) for one in again)
-        if any(before[one] != names for one, names in again.items()):
-            changed.append((plan, number, _text({**before, **again})))
-    _REWRITE.run(connection, changed)
-    return known
-
-
-def on_papers(connection: Connection, papers: Mapping[PaperId, int]) -> dict[str, dict[PaperId, Names]]:
-    """Every notice on these papers, which come with their numbers, by subscriber."""
-    ids = {number: paper for paper, number in papers.items()}
-    found: dict[str, dict[PaperId, Names]] = defaultdict(dict)
-    for name, _, _, text in _OF_ALL.rows(connection, papers=list(ids)) if ids else ():
-        theirs = {ids[one]: names for one, names in _read(text).items() if one in ids}
-        if theirs:
-            found[name].update(theirs)
-    return dict(found)
+def on_papers(
+    connection: Connection,
+    numbers: Numbers,
+    papers: Iterable[PaperId],
+    subscribers: Iterable[str] | None = None,
+) -> dict[str, dict[PaperId, Names]]:
+    """Every notice on these papers, or those of these subscribers, by subscriber."""
+    ids = {number: paper for paper, number in numbers.of_papers(set(papers)).items()}
+    if not ids:
+        return {}
+    if subscribers is None:
+        rows = _OF_ALL.rows(connection, papers=list(ids))
+    else:
+        people = list(numbers.of_subscribers(subscribers).values())
+        rows = _OF_SOME.rows(connection, papers=list(ids), people=people)
+    noticed: dict[str, dict[PaperId, Names]] = defaultdict(dict)
+    for name, _, _, text in rows:
+        names_on = {ids[number]: names for number, names in _read(text).items() if number in ids}
+        if names_on:
+            noticed[name].update(names_on)
+    return dict(noticed)
 
 
 def of_subscriber(connection: Connection, subscriber: str) -> dict[int, NoticedAt]:

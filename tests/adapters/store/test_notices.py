@@ -33,7 +33,13 @@ Told = dict[PaperId, tuple[str, ...]]
 
 def notice(store: Store, noticed: dict[str, Told], now: datetime = NOW) -> None:
     with store.intake.transaction() as tx:
-        tx.save_notices(noticed, now)
+        known = tx.noticed(IDS, noticed)
+        new: dict[str, Told] = defaultdict(dict)
+        extended: dict[str, Told] = defaultdict(dict)
+        for name, papers in noticed.items():
+            for paper, names in papers.items():
+                (extended if paper in known.get(name, {}) else new)[name][paper] = names
+        tx.save_notices(new, tx.new_run(now), extended=extended)
 
 
 def test_what_was_noticed_before_keeps_its_moment_and_gets_its_new_names(hand: Hand, store: Store):
@@ -80,11 +86,11 @@ def test_whatever_is_noticed_when_is_found_as_a_dictionary_has_it(times: list[di
             if (kept := {paper: names for paper, names in theirs.items() if paper in IDS[:2]})
         }
         for name in PEOPLE:
-            assert store.shelf.notices_on(name, IDS) == known[name]
-            assert {one.stored.paper.id: one.subscriptions for one in store.shelf.noticed(name, 99)} == known[
-                name
-            ]
-            assert store.shelf.rarity(name) == rarity(known[name])
+            assert store.papers.notices_on(name, IDS) == known[name]
+            assert {
+                one.stored.paper.id: one.subscriptions for one in store.papers.noticed(name, 99)
+            } == known[name]
+            assert store.papers.rarity(name) == rarity(known[name])
         assert store.deliveries.counts(NOW).notices == sum(map(len, known.values()))
         store.close()
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.domain.timing import (
+from bot.domain.schedule import (
     At,
     Hourly,
     Immediately,
