@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.delivery import Parcel
 from bot.domain.errors import StateError
-from bot.domain.message import Receipt
+from bot.domain.message import OutgoingMessage, Receipt
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.history import story, why_not_queued
+from bot.pipeline.history import ledger, story, why_not_queued
 from bot.pipeline.ingest import Ingest, Planned
-from bot.pipeline.ledger import ledger
 from tests.builders import (
     NOW,
     a_channel,
@@ -151,7 +149,7 @@ async def test_who_is_new_on_one_machine_is_registered_before_it_goes_on_plannin
     assert "99" not in told(again)
     again.look()
     assert "99" not in told(again)
-    assert len(again.store.papers.noted("z", 9)) == 2
+    assert len(again.store.papers.noticed("z", 9)) == 2
 
 
 def test_planning_goes_on_with_the_configuration_as_it_is_then(seven: World):
@@ -226,7 +224,7 @@ async def test_the_dispatcher_sends_what_is_planned_and_asks_for_no_more(seven: 
     planned: list[int] = []
     send = seven.telegram.send
 
-    async def noting(parcel: Parcel) -> Receipt:
+    async def noting(parcel: OutgoingMessage) -> Receipt:
         planned.append(len(seven.rows()))
         return await send(parcel)
 
@@ -270,16 +268,23 @@ def test_a_subscriber_without_channels_is_noticed(world: MakeWorld):
 def test_ledger_and_explain_say_that_a_paper_is_still_being_planned(seven: World):
     read_only(seven, 1)
     records, papers, paper = seven.store.records, seven.store.papers, a_paper(1).id
-    people_ = seven.roster.matcher.subscribers
+    deliveries, people_ = seven.store.deliveries, seven.roster.matcher.subscribers
     day = a_digest().date
     assert day is not None
-    fates = [ledger(people_[name], day, records, papers).lines[0].fate for name in ("p2", "p3")]
+    fates = [ledger(people_[name], day, records, deliveries, papers).lines[0].fate for name in ("p2", "p3")]
     assert fates == ["matched", "being planned"]
-    told_ = story(paper, people_["p3"], papers=papers, records=records, outbox=seven.store.outbox)
+    told_ = story(
+        paper,
+        people_["p3"],
+        papers=papers,
+        records=records,
+        deliveries=deliveries,
+        stops=seven.store.incidents,
+    )
     assert told_ is not None
     assert "still being planned" in (why_not_queued(told_) or "")
     seven.ingest.finish_planning(NOW)
-    assert ledger(people_["p3"], day, records, papers).lines[0].fate == "matched"
+    assert ledger(people_["p3"], day, records, deliveries, papers).lines[0].fate == "matched"
 
 
 def test_history_that_is_alike_waits_for_what_is_being_planned(seven: World):

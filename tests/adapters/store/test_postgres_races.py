@@ -91,7 +91,7 @@ def test_a_late_success_that_comes_while_the_operator_says_it_arrived_counts_onc
     )
     hand.settle(late, now=ENDED)
     assert hand.states() == {"alert 1": "sent", "alert 2": "merged"}
-    assert here.outbox.told_since("telegram:1001", NOW) == 2
+    assert here.deliveries.alerted_since("telegram:1001", NOW) == 2
 
 
 def test_an_end_whose_connection_dies_is_told_again(database: Database):
