@@ -204,7 +204,7 @@ async def test_an_alarm_to_a_target_that_is_gone_waits_for_its_return(world: Mak
     made.telegram.answer(TargetGone("bot was blocked by the user"))
     assert await made.send() == {"pending": 1}
     assert unsent(made) == [("pending", "bot was blocked by the user")]
-    made.desk.resume("1", made.clock.now())
+    made.deliveries.revive("telegram:1", made.clock.now())
     assert await made.send() == {"sent": 1}
 
 
@@ -217,7 +217,7 @@ async def test_a_target_that_moved_gets_it_where_it_is(world: MakeWorld):
 
 async def test_who_stopped_the_bot_is_left_in_peace(world: MakeWorld):
     made = alarmed(world)
-    made.desk.stop("1", made.clock.now())
+    made.deliveries.suspend("telegram:1", "stopped", made.clock.now())
     assert await made.send() == {}
     assert made.telegram.tried == []
 
