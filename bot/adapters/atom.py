@@ -1,5 +1,6 @@
-"""Atom feeds (RFC 4287) as documents, and as files that are replaced whole or not at all."""
+"""Atom feeds (RFC 4287): documents, files that are replaced whole or not at all, and the channel that writes them."""
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -12,11 +13,14 @@ from urllib.parse import quote
 
 from bot.adapters import atomic_file
 from bot.domain.card import ShownPaper, paper_url, shown_paper, web_link
-from bot.domain.delivery import Item
-from bot.domain.errors import ChannelDown
+from bot.domain.channels import FEED, Capabilities, ChannelKind
+from bot.domain.errors import ChannelDown, DeliveryError, StateError, TryLater
 from bot.domain.feeds import Feed, FeedEntry
+from bot.domain.message import Item, OutgoingMessage, Receipt
 from bot.domain.text import one_line
 from bot.domain.translations import wording
+from bot.pipeline.feeds import FeedBuilder
+from bot.pipeline.ports import FeedWriter
 
 if TYPE_CHECKING:
     import jinja2
@@ -236,3 +240,25 @@ class FeedFolder:
 
 def _cannot(path: Path, error: OSError) -> str:
     return f"feed {path}: {error.strerror or error}; make the folder writable or set atom.folder"
+
+
+class AtomPublisher:
+    """The feed channel: each message has its subscriber's feed file rewritten whole, from the state as it is now."""
+
+    kind: ChannelKind = FEED
+    capabilities: Capabilities = Capabilities(edits=True, harmless_twice=True, is_document=True)
+
+    def __init__(self, feeds: FeedBuilder, writer: FeedWriter) -> None:
+        self._feeds = feeds
+        self._writer = writer
+
+    async def send(self, message: OutgoingMessage) -> Receipt:
+        """A receipt without a name, once the file is in place; TryLater where it cannot be written."""
+        try:
+            await asyncio.to_thread(self._feeds.write_for, self._writer, message.subscriber)
+        except (DeliveryError, StateError) as error:
+            raise TryLater(f"the feed could not be written: {error}") from error
+        return Receipt(message="")
+
+    async def close(self) -> None:
+        """Nothing is held open."""

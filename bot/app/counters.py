@@ -18,7 +18,7 @@ async def start_web(house: House) -> "WebServer":
 
     settings = house.settings
     app = create_app(
-        WebService(house.store.shelf, house.store.outbox, house.store.tokens, house.feeds),
+        WebService(house.store.papers, house.store.deliveries, house.store.tokens, house.feeds),
         render_feed=render_atom,
         clock=house.clock,
         site_title=settings.site.title,
@@ -50,7 +50,7 @@ def chat_service(
         BotClient(telegram.token.get_secret_value(), api_url=telegram.api_url),
         store.updates,
         Services(
-            deliveries=ChatDeliveries(store.shelf, store.outbox, house.packer, house.roster),
+            deliveries=ChatDeliveries(store.papers, store.deliveries, house.builder, house.registry),
             scheduler=quizzes.scheduler,
             stats=quizzes.stats,
         ),

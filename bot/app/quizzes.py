@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from bot.app.config.settings import Settings
 from bot.domain.quizzes.votes import PollState, Vote
-from bot.pipeline.parcels import AnswerQuiz
+from bot.pipeline.compose import AnswerQuiz
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 from bot.pipeline.vote_counter import VoteCounter
 
 if TYPE_CHECKING:
@@ -34,24 +34,24 @@ class Quizzes:
 def build_quizzes(
     settings: Settings,
     store: "Store",
-    roster: Roster,
+    registry: SubscriberRegistry,
     answer_quiz: AnswerQuiz,
 ) -> Quizzes:
     """The parts over one state."""
     return Quizzes(
         counter=VoteCounter(
             store.quizzes,
-            store.shelf,
-            roster,
+            store.papers,
+            registry,
             answer_quiz,
             read_vote=_read_vote,
         ),
-        stats=QuizStats(store.quizzes, store.outbox, roster),
+        stats=QuizStats(store.quizzes, store.deliveries, registry),
         scheduler=QuizScheduler(
             store.quizzes,
-            store.shelf,
-            store.outbox,
-            roster,
+            store.papers,
+            store.deliveries,
+            registry,
             per_day=settings.quiz.per_day,
         ),
     )

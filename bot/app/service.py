@@ -18,14 +18,13 @@ from bot.app.counters import chat_service, start_web
 from bot.app.gone import forget_gone
 from bot.app.together import Together
 from bot.app.wiring import House
-from bot.domain.alarms import SECOND_POLLER, STOPPED
 from bot.domain.errors import ChannelDown, StateError
 from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile
+from bot.domain.incidents import SECOND_POLLER, STOPPED
 from bot.domain.sources import MIN_INTERVAL
 from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.feeds import remove_orphan_feeds
-from bot.pipeline.ingest import Taken
-from bot.pipeline.roster import meet, open_for_new
+from bot.pipeline.ingest import Planned, Taken
 
 log = logging.getLogger(__name__)
 
@@ -38,18 +37,16 @@ _CLOCK_EVERY = timedelta(minutes=1)
 _RELOAD_EVERY = timedelta(seconds=2)
 _STUDY_EVERY = timedelta(minutes=1)
 _UPKEEP_EVERY = timedelta(hours=1)
-_BULLETINS_KEPT = timedelta(days=30)
+_PLAN_EVERY = timedelta(seconds=30)
+_OTHERS_WRITE = 0.01
+"""Seconds between two transactions of planning in which those who wait can write."""
 
 Announce = Callable[[Taken], Awaitable[None]]
 
 
 def take_in(house: House, found: Sequence[FoundFile]) -> Taken:
-    """Take the found files in, open for whoever is new, and bring the feeds up to date."""
-    intake, audience = house.store.intake, house.roster.audience
-    audience.prepare()
-    meet(intake, audience, house.settings.first_run_limit, house.clock.now())
-    taken = house.ingest.take_in(house.files(found), audience, house.clock.now())
-    taken.deliveries += open_for_new(intake, audience, house.clock.now())
+    """Takes the found files in, begins to plan what they changed, and brings quizzes and feeds up to date."""
+    taken = house.ingest.take_in(house.files(found), house.clock.now())
     house.quizzes.counter.correct()
     house.feeds.write_all(house.feed_writer)
     return taken
@@ -87,7 +84,7 @@ class Service:
         self._reloading = reloading
         self._scheduler = Scheduler(house.clock.now)
         self._stop = asyncio.Event()
-        self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms, house.fetcher)
+        self._sources = SourceWatch(house.store.records, house.store.papers, house.incidents, house.fetcher)
         self._has_sources = "ingest" in roles and bool(house.settings.sources)
         self._fetches = False
         """True while this is the machine that fetches the sources."""
@@ -95,7 +92,7 @@ class Service:
         self._heartbeat = house.settings.heartbeat
         self._together = Together(house, self._stop)
         self._taking = asyncio.Lock()
-        """Held while papers meet subscribers, and while these change: an index serves one audience at a time."""
+        """Held while papers are matched, planned and stored, and while the subscribers change."""
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; what is in flight then is finished."""
@@ -103,7 +100,7 @@ class Service:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
         if "deliver" in self._roles:
-            self._house.alarms.listen(partial(loop.call_soon_threadsafe, self._scheduler.wake, "bulletins"))
+            self._house.incidents.on_planned(partial(loop.call_soon_threadsafe, self._wake_delivery))
         async with AsyncExitStack() as stack:
             if "web" in self._roles:
                 await self._serve(stack)
@@ -146,11 +143,12 @@ class Service:
             Job(name="heartbeat", every=EVERY, run=self._beat),
             Job(name="reload", every=_RELOAD_EVERY, run=self._reload, at_start=False),
         ]
+        if "ingest" in self._roles:
+            jobs.append(Job(name="plan", every=_PLAN_EVERY, run=self._plan, at_start=False))
         if "deliver" in self._roles:
             at_start = "ingest" not in self._roles
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
             jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._clamp_delays))
-            jobs.append(Job(name="bulletins", every=_DELIVER_AT_LEAST, run=self._tell_of_incidents))
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
             jobs.append(Job(name="study", every=_STUDY_EVERY, run=self._study, at_start=False))
@@ -196,6 +194,7 @@ class Service:
         for file in files:
             if file.name in taken.unread:
                 stabilizer.report_again(file)
+        self._scheduler.wake("plan")
         self._wake_delivery()
         if taken.changed and not self._announce and "deliver" in self._roles:
             self._scheduler.wake("sources")
@@ -228,10 +227,24 @@ class Service:
             self._fetching = None
         return await self._house.fetcher.next_due()
 
+    async def _plan(self) -> None:
+        """Go on with what is still to be planned, whichever machine began it, while others send already."""
+        house, total = self._house, Planned()
+        while not self._stop.is_set():
+            async with self._taking:
+                part = await asyncio.to_thread(house.ingest.continue_planning, house.clock.now())
+            if part is None:
+                break
+            total += part
+            self._wake_delivery()
+            await asyncio.sleep(_OTHERS_WRITE)
+        if total.notices:
+            log.info("planning.done", extra={"notices": total.notices, "deliveries": total.deliveries})
+
     async def _beat(self) -> None:
         """Give a sign of life, while both this loop and the state answer."""
         house = self._house
-        await asyncio.to_thread(house.store.outbox.stopped_channels)
+        await asyncio.to_thread(house.store.incidents.stopped_channels)
         await asyncio.to_thread(self._heartbeat.beat, house.clock.now())
 
     async def _look_at_sources(self) -> None:
@@ -253,23 +266,17 @@ class Service:
         if "deliver" in self._roles:
             self._house.dispatcher.wake()
             self._scheduler.wake("deliver")
-            self._scheduler.wake("bulletins")
 
     async def _note_polling(self, refusal: ChannelDown | None) -> None:
         """Open or close the incident of a chat service that refuses polls for updates."""
         from bot.adapters.telegram.client import SecondPoller
 
-        alarms, now = self._house.alarms, self._house.clock.now()
+        incidents, now = self._house.incidents, self._house.clock.now()
         if refusal is None:
-            await asyncio.to_thread(alarms.channel_works, "telegram", now)
+            await asyncio.to_thread(incidents.channel_works, "telegram", now)
         else:
             kind = SECOND_POLLER if isinstance(refusal, SecondPoller) else STOPPED
-            await asyncio.to_thread(alarms.channel_fails, "telegram", str(refusal), now, kind)
-
-    async def _tell_of_incidents(self) -> datetime | None:
-        herald = self._house.dispatcher.herald
-        await herald.flush()
-        return await herald.next_due()
+            await asyncio.to_thread(incidents.channel_fails, "telegram", str(refusal), now, kind)
 
     async def _deliver(self) -> datetime | None:
         await self._house.dispatcher.flush()
@@ -291,7 +298,6 @@ class Service:
         if self._together.keeps_up:
             store, now = self._house.store, self._house.clock.now()
             await asyncio.to_thread(store.maintenance.prune, now)
-            await asyncio.to_thread(store.bulletins.thin_bulletins, now - _BULLETINS_KEPT)
 
     async def _reload(self) -> None:
         subscribers = await asyncio.to_thread(self._reloading.changed)
@@ -299,15 +305,16 @@ class Service:
             return
         house = self._house
         async with self._taking:
-            await asyncio.to_thread(house.roster.replace, subscribers)
+            await asyncio.to_thread(house.registry.replace, subscribers)
             await asyncio.to_thread(take_in, house, ())
         await self._remove_orphan_feeds()
+        self._scheduler.wake("plan")
         self._wake_delivery()
 
     async def _remove_orphan_feeds(self) -> None:
         house = self._house
         await asyncio.to_thread(
-            remove_orphan_feeds, house.store.intake, house.roster.audience, house.feed_writer
+            remove_orphan_feeds, house.store.intake, house.registry.matcher, house.feed_writer
         )
 
     async def _serve(self, stack: AsyncExitStack) -> None:

@@ -12,25 +12,23 @@ from bot.adapters.atomic_file import SavedIndex
 from bot.adapters.clock import SystemClock
 from bot.adapters.folders import FolderFile
 from bot.adapters.store import Store
-from bot.app import channels
+from bot.app.config import publishers as channels
+from bot.app.config.publishers import Parts
 from bot.app.config.settings import Settings
 from bot.app.quizzes import Quizzes, build_quizzes
 from bot.app.sources import build_fetcher
+from bot.domain.channels import FEED, ChannelKind
 from bot.domain.digests import Digest
 from bot.domain.files import FoundFile
-from bot.domain.subscriptions import ChannelKind, Subscriber
-from bot.pipeline.alarms import AlarmDesk
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.alarms import IncidentLog
+from bot.pipeline.compose import AnswerQuiz, MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.feeds import FeedBuilder, Site
 from bot.pipeline.fetch import Fetcher
-from bot.pipeline.herald import Telling
-from bot.pipeline.indexing import IndexDesk
 from bot.pipeline.ingest import Ingest
-from bot.pipeline.likeness import LikenessDesk
-from bot.pipeline.parcels import AnswerQuiz, Packer
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
-from bot.pipeline.ports.alarms import Teller
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 
 _DATE_WITHIN = 16_384
 """Bytes from a digest's beginning that tell its date."""
@@ -43,15 +41,15 @@ class House:
     settings: Settings
     store: Store
     clock: Clock
-    roster: Roster
-    packer: Packer
+    registry: SubscriberRegistry
+    builder: MessageBuilder
     ingest: Ingest
     fetcher: Fetcher
     feeds: FeedBuilder
     feed_writer: FeedWriter
     publishers: Mapping[ChannelKind, Publisher]
     dispatcher: Dispatcher
-    alarms: AlarmDesk
+    incidents: IncidentLog
     quizzes: Quizzes
     answer_quiz: AnswerQuiz
     """The quiz of a paper in a language, with answers worked out where the digest has none."""
@@ -60,7 +58,7 @@ class House:
         """Let go of every connection."""
         for publisher in self.publishers.values():
             await publisher.close()
-        self.roster.keep_index()
+        self.registry.keep_index()
         self.store.close()
 
     def files(self, found: Sequence[FoundFile]) -> list[FolderFile]:
@@ -84,43 +82,46 @@ def build(
     """
     clock = clock or SystemClock()
     store = Store(state_url or settings.state)
-    kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
-    roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
-    feeds = FeedBuilder(store.shelf, store.tokens, roster, _site(settings))
+    kept = IndexCache(_saved_index(settings, clock)) if state_url is None else None
+    registry = SubscriberRegistry(subscribers, SimilarityCache(store.papers), kept)
+    feeds = FeedBuilder(store.papers, store.tokens, registry, _site(settings))
     answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
-    packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)
     writer = feed_writer or _feed_folder(settings, clock)
-    ways_out = publishers if publishers is not None else channels.publishers(settings)
-    alarms = AlarmDesk(store.incidents, roster, settings.source_alarm.to)
+    parts = Parts(settings=settings, feeds=feeds, feed_writer=writer)
+    if publishers is None:
+        publishers = channels.publishers(parts)
+    else:  # stand-ins for those that speak to services; feeds are files
+        publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
+    capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
+    builder = MessageBuilder(
+        store.deliveries, store.papers, store.tokens, registry, answer_quiz, capabilities
+    )
+    incidents = IncidentLog(store.incidents, registry, capabilities, settings.source_alarm.to)
     dispatcher = Dispatcher(
         outbox=store.outbox,
-        packer=packer,
-        publishers=ways_out,
-        feeds=feeds,
-        feed_writer=writer,
+        deliveries=store.deliveries,
+        stops=store.incidents,
+        builder=builder,
+        publishers=publishers,
+        incidents=incidents,
         clock=clock,
         rng=rng or random.Random(),  # noqa: S311 - jitter, not secrets
-        rules=channels.rules(settings),
-        telling=Telling(
-            alarms=alarms,
-            bulletins=store.bulletins,
-            tellers={kind: one for kind, one in ways_out.items() if isinstance(one, Teller)},
-        ),
+        rules=channels.send_rules(settings),
     )
     return House(
         settings=settings,
         store=store,
         clock=clock,
-        roster=roster,
-        packer=packer,
-        ingest=Ingest(store.intake, read, peek_date),
+        registry=registry,
+        builder=builder,
+        ingest=Ingest(store.intake, registry, read, peek_date, first_run=settings.first_run_limit),
         fetcher=build_fetcher(settings, store, clock, rng),
         feeds=feeds,
         feed_writer=writer,
-        publishers=ways_out,
+        publishers=publishers,
         dispatcher=dispatcher,
-        alarms=alarms,
-        quizzes=build_quizzes(settings, store, roster, answer_quiz),
+        incidents=incidents,
+        quizzes=build_quizzes(settings, store, registry, answer_quiz),
         answer_quiz=answer_quiz,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from bot.domain.delivery import Item
+from bot.domain.message import Item
 from bot.domain.notices import Reason
 from bot.domain.papers import Links, Paper, PaperId, Point
 from bot.domain.text import one_line

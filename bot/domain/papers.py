@@ -110,6 +110,11 @@ class Question:
         """The answer where it may be told and scored: the key, or a worked-out one that is confident enough."""
         return self.answer if self.keyed or self.confident else None
 
+    @property
+    def part(self) -> str:
+        """Tells the questions of one paper apart, whatever digest they came from."""
+        return hashlib.sha256(self.question.encode("utf-8", "replace")).hexdigest()[:12]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Links:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.errors import SourceUnreachable
-from bot.domain.search.checkup import Finding
+from bot.domain.incidents import Finding
 from bot.domain.sources import Source, SourceState, fetch_findings
 from bot.pipeline.ports import Clock
 

@@ -6,9 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from bot.domain.delivery import Delivery, State, delivery_key
+from bot.domain.delivery import ONE_QUESTION, Delivery, State, again_part, delivery_key
 from bot.domain.papers import Paper, PaperId
-from bot.domain.quizzes.parts import again_part
 from bot.domain.quizzes.polls import poll_of
 from bot.domain.quizzes.repetition import comes_back_at
 from bot.domain.quizzes.scores import (
@@ -22,11 +21,10 @@ from bot.domain.quizzes.scores import (
     totals,
 )
 from bot.domain.quizzes.votes import Answer, AskedPoll, CastVote, answer_of, belongs, is_private
-from bot.domain.routing import ONE_QUESTION, question_part
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.pipeline.ports import Outbox, Shelf
+from bot.pipeline.ports import DeliveryStore, PaperStore
 from bot.pipeline.ports.quizzes import KeptCard, QuizStore, QuizTransaction
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 _EARLY = timedelta(days=2)
 """Cards are read this long before they are due: days of other time zones begin earlier."""
@@ -46,21 +44,21 @@ class QuizScheduler:
     def __init__(
         self,
         store: QuizStore,
-        shelf: Shelf,
-        outbox: Outbox,
-        roster: Roster,
+        papers: PaperStore,
+        deliveries: DeliveryStore,
+        registry: SubscriberRegistry,
         *,
         per_day: int,
     ) -> None:
         self._store = store
-        self._shelf = shelf
-        self._outbox = outbox
-        self._roster = roster
+        self._papers = papers
+        self._deliveries = deliveries
+        self._registry = registry
         self._per_day = per_day
 
     def next_question(self, addresses: Sequence[str], person: int | None, now: datetime) -> NextQuestion:
         """Plan one question for the chat now: one that is due, else one of a matched paper, else any."""
-        subscribed = next(self._roster.at_chat(addresses, self._outbox), None)
+        subscribed = next(self._registry.at_chat(addresses, self._deliveries), None)
         if subscribed is None:
             return "unsubscribed"
         subscriber, channel = subscribed
@@ -70,7 +68,7 @@ class QuizScheduler:
             with self._store.transaction() as tx:
                 if self._plan_due_card(tx, subscriber, channel, person, now):
                     return "due"
-        noticed = (noted.stored.paper for noted in self._shelf.noted(subscriber.id, _NOTED))
+        noticed = (noted.stored.paper for noted in self._papers.noticed(subscriber.id, _NOTED))
         if self._plan_first(noticed, subscriber, channel, now):
             return "new"
         for many in _STORED:
@@ -150,20 +148,20 @@ class QuizScheduler:
     def _candidates(self, paper: Paper, subscriber: Subscriber, channel: Channel) -> "Iterator[_Candidate]":
         for question in paper.edition(subscriber.language).quiz:
             if poll_of(question, seed=channel.target):
-                yield _Candidate(paper=paper.id, part=question_part(question))
+                yield _Candidate(paper=paper.id, part=question.part)
 
     def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:
         """Subscribers with a private chat that takes quizzes, each chat once, with the person's id."""
         seen: set[str] = set()
-        for subscriber in self._roster.audience.subscribers.values():
+        for subscriber in self._registry.matcher.subscribers.values():
             for channel in subscriber.channels:
-                takes = channel.kind == "telegram" and channel.quizzes != "none"
+                takes = channel.capabilities.polls and channel.quizzes != "none"
                 if takes and is_private(channel.address) and channel.address not in seen:
                     seen.add(channel.address)
                     yield subscriber, channel, int(channel.address)
 
     def _is_suspended(self, channel: Channel) -> bool:
-        status = self._outbox.place(channel.target)
+        status = self._deliveries.target(channel.target)
         return status is not None and status.suspended is not None
 
 
@@ -240,10 +238,10 @@ class Board:
 class QuizStats:
     """Scores and leaderboards from the stored votes. `addresses` name a chat as the configuration may, the most exact first."""
 
-    def __init__(self, store: QuizStore, outbox: Outbox, roster: Roster) -> None:
+    def __init__(self, store: QuizStore, deliveries: DeliveryStore, registry: SubscriberRegistry) -> None:
         self._store = store
-        self._outbox = outbox
-        self._roster = roster
+        self._deliveries = deliveries
+        self._registry = registry
 
     def score(self, addresses: Sequence[str], person: int, now: datetime) -> ScoreSheet:
         """The person's score in this chat; in the person's own chat the score in all chats."""
@@ -314,5 +312,5 @@ class QuizStats:
 
     def _zone(self, addresses: Sequence[str], person: int) -> ZoneInfo:
         """The person's own time zone, else that of the chat's first subscriber."""
-        at_chat = self._roster.at_chat((str(person), *addresses), self._outbox)
+        at_chat = self._registry.at_chat((str(person), *addresses), self._deliveries)
         return next((subscriber.timezone for subscriber, _ in at_chat), ZoneInfo("UTC"))

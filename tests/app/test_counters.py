@@ -24,6 +24,6 @@ def test_the_page_tells_the_answers_that_a_poll_would(
     take_in(house, look_around(settings).whole)
     hala = parse_paper_id("arxiv:2509.14008")
     assert hala is not None
-    told = house.answer_quiz(house.store.shelf.stored([hala])[hala].paper, "en")
+    told = house.answer_quiz(house.store.papers.stored([hala])[hala].paper, "en")
     house.store.close()
     assert [question.usable_answer for question in told] == answers

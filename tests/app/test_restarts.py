@@ -30,8 +30,8 @@ subscribers:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A house in which three subscriptions are many."""
-    monkeypatch.setattr("bot.domain.query.matching.INDEXED_FROM", 3)
-    monkeypatch.setattr("bot.pipeline.indexing.SAVED_FROM", 3)
+    monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 3)
+    monkeypatch.setattr("bot.pipeline.subscribers.SAVED_FROM", 3)
     (tmp_path / "paperboy.yaml").write_text(
         f"watch: {{folders: ['{SEEDS}']}}\nsubscriptions: people.yaml\nfirst_run: all\n"
     )
@@ -47,8 +47,8 @@ def one_life(home: Path, *, seeds: int, more: bool = False) -> int:
     found = [one for one in entries if isinstance(one, FoundFile)][:seeds]
     taken = take_in(house, found)
     if more:
-        people = list(house.roster.audience.subscribers.values())
-        house.roster.replace([*people, a_subscriber("carol", asks=("model",))])
+        people = list(house.registry.matcher.subscribers.values())
+        house.registry.replace([*people, a_subscriber("carol", asks=("model",))])
     asyncio.run(house.close())
     return taken.deliveries
 

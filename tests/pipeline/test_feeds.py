@@ -135,7 +135,7 @@ FEED = a_channel("atom")
 
 
 def forget(made: World, writer: KeptFeeds | None = None) -> tuple[str, ...]:
-    return remove_orphan_feeds(made.store.intake, made.roster.audience, writer or made.feed_files)
+    return remove_orphan_feeds(made.store.intake, made.roster.matcher, writer or made.feed_files)
 
 
 async def test_the_feed_of_who_left_or_gave_it_up_goes_and_comes_back_with_them(world: MakeWorld):

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from bot.adapters.email.dkim import DkimSigner
 from bot.domain.card import Pieces, ShownMatch, ShownPaper, ShownPoint, paper_url, shown_paper, web_link
-from bot.domain.delivery import Parcel
 from bot.domain.mailbox import Mailbox
+from bot.domain.message import OutgoingMessage
 from bot.domain.papers import Question
 from bot.domain.quizzes.polls import clean, poll_of, shuffle_seed
 from bot.domain.text import columns, cut, one_line
@@ -136,7 +136,7 @@ class EmailContent:
         )
 
 
-def email_content(outgoing: Parcel, settings: EmailSettings) -> EmailContent:
+def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailContent:
     """The content of the mail for that message, every paper as an entry."""
     words = wording(outgoing.language)
     site_url = settings.site_url.rstrip("/")
@@ -167,7 +167,7 @@ def email_content(outgoing: Parcel, settings: EmailSettings) -> EmailContent:
 
 
 def _entries(
-    outgoing: Parcel, papers: tuple[ShownPaper, ...], site_url: str, words: Wording
+    outgoing: OutgoingMessage, papers: tuple[ShownPaper, ...], site_url: str, words: Wording
 ) -> tuple[EmailEntry, ...]:
     entries: list[EmailEntry] = []
     number = 1

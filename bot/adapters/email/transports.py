@@ -274,6 +274,7 @@ class SmtpTransport:
         self._tls = tls
         self._timeout = timeout.total_seconds()
         self._give_up = give_up.total_seconds()
+        self.at_once: int | None = connections
         self._slots = asyncio.Semaphore(connections)
         self._idle: list[tuple[SmtpSession, float]] = []
         self._said_plain = False
@@ -358,6 +359,8 @@ _MAY_PASS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 class MaildirTransport:
     """Delivers into `new/` of a Maildir; a mail of the same name replaces the one before."""
+
+    at_once: int | None = None
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, ScalarSelect, select
 
 from bot.adapters.store.schema import KINDS, subscribers, targets
 from bot.adapters.store.sql import ForEach, Statement, inserting
-from bot.domain.delivery import parts_of_key
+from bot.domain.delivery import NO_PAPER, parts_of_key
 from bot.domain.papers import PaperId
 
 _TARGETS = Statement("SELECT key, number FROM targets WHERE key = ANY(:names)")
@@ -47,8 +47,8 @@ class Ids:
         self._subscribers: dict[str, int] = {}
 
     def of_papers(self, ids: Collection[PaperId]) -> Mapping[PaperId, int]:
-        """The id of each of these papers that is stored."""
-        return _lookup(self._connection, _PAPERS, ids)
+        """The id of each of these papers that is stored; 0 for NO_PAPER."""
+        return _paper_ids(self._connection, ids)
 
     def of_targets(self, keys: Iterable[str]) -> Mapping[str, int]:
         """The id of each target; missing targets are inserted."""
@@ -91,7 +91,7 @@ def delivery_ids(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
     if not parts_by_key:
         return {}
     target_ids = _lookup(connection, _TARGETS, {target for target, *_ in parts_by_key.values()})
-    paper_ids = _lookup(connection, _PAPERS, {paper for _, _, paper, _ in parts_by_key.values()})
+    paper_ids = _paper_ids(connection, {paper for _, _, paper, _ in parts_by_key.values()})
     key_of: dict[tuple[Any, ...], str] = {
         (target_ids[target], paper_ids[paper], KINDS[kind], part): key
         for key, (target, kind, paper, part) in parts_by_key.items()
@@ -102,6 +102,11 @@ def delivery_ids(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
     columns = zip(("targets", "papers", "kinds", "parts"), map(list, zip(*key_of, strict=True)), strict=True)
     rows = _DELIVERIES.rows(connection, rows=list(key_of), **dict(columns))
     return {key_of[row[:4]]: row[4] for row in rows}
+
+
+def _paper_ids(connection: Connection, ids: Collection[PaperId]) -> dict[PaperId, int]:
+    stored = _lookup(connection, _PAPERS, ids)
+    return {NO_PAPER: 0, **stored} if NO_PAPER in ids else stored
 
 
 def _lookup(connection: Connection, statement: Statement, names: Collection[Any]) -> dict[Any, int]:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete, update
 
 from bot.adapters import atomic_file
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.places import hold, refresh_ready
+from bot.adapters.store.outbox import hold, refresh_ready
 from bot.adapters.store.schema import STATES, files, micros, updates
 from bot.adapters.store.sql import Statement, chunks
 from bot.domain.errors import StateDamaged, StateError
@@ -27,18 +27,18 @@ _MESSAGES_AT_A_TIME = 1_000
 """In one transaction, so that other writers wait only briefly."""
 
 _OLD_MESSAGES = Statement(
-    "SELECT number FROM batches WHERE created_at < :before AND NOT EXISTS"
-    " (SELECT 1 FROM deliveries AS delivery WHERE delivery.batch = batches.number"
+    "SELECT number FROM messages WHERE created_at < :before AND NOT EXISTS"
+    " (SELECT 1 FROM deliveries AS delivery WHERE delivery.message = messages.number"
     " AND (delivery.settled_at IS NULL OR delivery.settled_at >= :before"
     " OR delivery.state NOT IN ({sent}, {merged}, {limited})"
     # a paper over the daily limit is still to be named by the next message
-    " OR delivery.state = {limited} AND batches.message IS NULL)) LIMIT :most".format(**STATES)
+    " OR delivery.state = {limited} AND messages.remote_id IS NULL)) LIMIT :most".format(**STATES)
 )
 _DETACH_DELIVERIES = Statement(
-    "UPDATE deliveries SET batch = NULL, place = NULL, error = NULL"
-    " WHERE batch IS NOT NULL AND batch = ANY(:messages)"
+    "UPDATE deliveries SET message = NULL, rank = NULL, error = NULL"
+    " WHERE message IS NOT NULL AND message = ANY(:messages)"
 )
-_DELETE_MESSAGES = Statement("DELETE FROM batches WHERE number = ANY(:messages)")
+_DELETE_MESSAGES = Statement("DELETE FROM messages WHERE number = ANY(:messages)")
 
 _DELAYED_TARGETS = Statement(
     "SELECT key FROM targets WHERE wait_until > :longest AND lease_until IS NULL AND NOT EXISTS"

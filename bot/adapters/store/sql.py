@@ -133,14 +133,15 @@ def _numbers(values: Iterable[int | None]) -> str:
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
-def inserting(table: str, columns: dict[str, str], *, on_conflict: str) -> ForEach:
-    """INSERT … VALUES for many rows, in their order."""
+def inserting(table: str, columns: dict[str, str], *, on_conflict: str | None = None) -> ForEach:
+    """INSERT … VALUES for many rows, in their order; a conflict is an error where nothing else is said."""
+    conflict = f" ON CONFLICT {on_conflict}" if on_conflict else ""
     names = ", ".join(columns)
     values = ", ".join(f":{name}" for name in columns)
     return ForEach(
-        sqlite=f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT {on_conflict}",
-        several=f"INSERT INTO {table} ({names}) VALUES {_several(columns)} ON CONFLICT {on_conflict}",
-        postgresql=f"INSERT INTO {table} ({names}) SELECT * FROM {{given}} ON CONFLICT {on_conflict}",
+        sqlite=f"INSERT INTO {table} ({names}) VALUES ({values}){conflict}",
+        several=f"INSERT INTO {table} ({names}) VALUES {_several(columns)}{conflict}",
+        postgresql=f"INSERT INTO {table} ({names}) SELECT * FROM {{given}}{conflict}",
         columns=columns,
     )
 

@@ -4,20 +4,19 @@ import asyncio
 import html
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
 from bot.adapters import atomic_file
-from bot.adapters.telegram.bulletins import render_bulletin
-from bot.adapters.telegram.publisher import quiz_poll
-from bot.adapters.telegram.rendering import Message, render_alert
-from bot.domain.bulletins import Bulletin
-from bot.domain.delivery import Kind, Parcel, Receipt
-from bot.domain.errors import Refused, TryLater
+from bot.adapters.telegram.publisher import TelegramPublisher, quiz_poll, rendered_text
+from bot.adapters.telegram.rendering import Message
+from bot.domain.channels import Capabilities, ChannelKind, Limits
+from bot.domain.delivery import Kind
+from bot.domain.errors import TryLater
+from bot.domain.message import OutgoingMessage, Receipt
 from bot.domain.quizzes.polls import Poll
-from bot.domain.subscriptions import ChannelKind
 from bot.domain.text import columns
 
 _WIDTH = 76
@@ -166,7 +165,7 @@ class Preview:
 
     kind: Kind
     address: str
-    batch: str
+    message_id: str
     created_at: datetime
     content: Message | Poll
     is_reply: bool = False
@@ -175,7 +174,7 @@ class Preview:
     def heading(self) -> str:
         """One line that says what it is."""
         if isinstance(self.content, Message):
-            what = "message" if self.kind == "alert" else "edited message"
+            what = "edited message" if self.kind == "edit" else "message"
         else:
             what = "poll" if self.content.correct is None else "quiz"
         return f"Telegram {what} to {self.address}" + (", a reply to the alert" if self.is_reply else "")
@@ -198,8 +197,8 @@ class PreviewFolder:
         """Write both files; raises OSError."""
         folder = self._folder / f"telegram-{_NOT_IN_NAMES.sub('_', preview.address)}"
         folder.mkdir(parents=True, exist_ok=True)
-        batch = _NOT_IN_NAMES.sub("_", preview.batch)
-        name = f"{preview.created_at:%Y-%m-%dT%H%M%S}-{batch}-{preview.kind}"
+        message_id = _NOT_IN_NAMES.sub("_", preview.message_id)
+        name = f"{preview.created_at:%Y-%m-%dT%H%M%S}-{message_id}-{preview.kind}"
         page = html_preview(preview.content, preview.heading)
         atomic_file.write(folder / f"{name}.html", page.encode(), durable=False)
         atomic_file.write(folder / f"{name}.txt", f"{preview.text()}\n".encode(), durable=False)
@@ -209,36 +208,25 @@ class PreviewPublisher:
     """The Telegram channel without a token: renders messages and gives them to a folder, or to `show`; sends nothing."""
 
     kind: ChannelKind = "telegram"
+    capabilities: Capabilities = replace(TelegramPublisher.capabilities, limits=Limits())
 
     def __init__(self, folder: Path | None = None, *, show: Sink | None = None) -> None:
         self._sinks = tuple(sink for sink in (PreviewFolder(folder) if folder else None, show) if sink)
 
-    async def send(self, outgoing: Parcel) -> Receipt:
+    async def send(self, outgoing: OutgoingMessage) -> Receipt:
         """The receipt of a preview, which edits and replies recognise; TryLater where it cannot be kept."""
-        content = self._rendered(outgoing)
+        content = quiz_poll(outgoing) if outgoing.kind == "quiz" else rendered_text(outgoing)
         preview = Preview(
             kind=outgoing.kind,
             address=outgoing.target.address,
-            batch=outgoing.batch,
+            message_id=outgoing.id,
             created_at=outgoing.created_at,
             content=content,
             is_reply=outgoing.reply_to is not None,
         )
         await self._keep(preview)
         order = content.order if isinstance(content, Poll) else ()
-        return Receipt(message=f"preview-{outgoing.batch}", option_order=order)
-
-    async def tell(self, bulletin: Bulletin) -> Receipt:
-        """The same for a bulletin."""
-        preview = Preview(
-            kind="alert",
-            address=bulletin.target.address,
-            batch=bulletin.name,
-            created_at=bulletin.created_at,
-            content=render_bulletin(bulletin),
-        )
-        await self._keep(preview)
-        return Receipt(message=f"preview-{bulletin.name}")
+        return Receipt(message=f"preview-{outgoing.id}", option_order=order)
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -249,11 +237,3 @@ class PreviewPublisher:
                 await asyncio.to_thread(sink, preview)
             except OSError as error:
                 raise TryLater(f"the preview cannot be kept: {error}") from error
-
-    def _rendered(self, outgoing: Parcel) -> Message | Poll:
-        if outgoing.kind == "quiz":
-            return quiz_poll(outgoing)
-        message = render_alert(outgoing)
-        if message is None:
-            raise Refused(f"{outgoing.batch}: an alert without papers")
-        return message

@@ -1,4 +1,4 @@
-"""Messages: alerts and lists of papers in Telegram's markup, with their buttons."""
+"""Messages: alerts, alarms and lists of papers in Telegram's markup, with their buttons."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -20,12 +20,12 @@ from bot.adapters.telegram.markup import (
     plain,
 )
 from bot.domain.card import Piece, Pieces, ShownMatch, marked, shown_matches, web_links
-from bot.domain.delivery import Item, Parcel
+from bot.domain.message import AlarmText, Item, OutgoingMessage
 from bot.domain.papers import Paper, Point
 from bot.domain.text import cut, gist, one_line, plain_text
 from bot.domain.translations import Wording, wording
 
-_MORE = re.compile(r"more:(?P<batch>[^\s:]{1,50}):(?P<start>\d{1,4})", re.ASCII)
+_MORE = re.compile(r"more:(?P<message>[^\s:]{1,50}):(?P<start>\d{1,4})", re.ASCII)
 _CALLBACK_BYTES = 64
 
 
@@ -49,13 +49,14 @@ class Message:
 class MorePapers:
     """A request for the papers of a message from number `start` on, counted from 0."""
 
-    batch: str
+    message: str
+    """The message's id."""
     start: int
 
 
-def more_button(text: str, batch: str, start: int) -> tuple[Button, ...]:
-    """The button that asks for the rest; none where the batch's name leaves it no room."""
-    data = f"more:{batch}:{start}"
+def more_button(text: str, message: str, start: int) -> tuple[Button, ...]:
+    """The button that asks for the rest of that message; none where its id leaves it no room."""
+    data = f"more:{message}:{start}"
     fits = _MORE.fullmatch(data) and len(data.encode()) <= _CALLBACK_BYTES
     return (Button(text=text, data=data),) if fits else ()
 
@@ -63,7 +64,7 @@ def more_button(text: str, batch: str, start: int) -> tuple[Button, ...]:
 def parse_more(data: str) -> MorePapers | None:
     """The request in a pressed button's data; None for any other text: it comes from outside and may be anything."""
     match = _MORE.fullmatch(data)
-    return MorePapers(batch=match["batch"], start=int(match["start"])) if match else None
+    return MorePapers(message=match["message"], start=int(match["start"])) if match else None
 
 
 _TITLE, _AUTHOR, _LABEL, _SOURCE = 300, 50, 60, 60
@@ -181,9 +182,10 @@ PAGE = 8
 """Papers a page at most: what still can be read on a telephone without getting lost."""
 _TITLES_NAMED = 5
 _NAMED_TITLE = 90
+_ALARM_LINE = 400
 
 
-def render_alert(outgoing: Parcel, start: int = 0) -> Message | None:
+def render_alert(outgoing: OutgoingMessage, start: int = 0) -> Message | None:
     """The message's papers from number `start` on, as many as one message takes; None where there are none.
 
     A single paper is shown in full. What does not fit is behind the button "+N more", which asks for the
@@ -199,11 +201,23 @@ def render_alert(outgoing: Parcel, start: int = 0) -> Message | None:
         return Message(html=joined("\n\n", (whole, limited)).html)
     page = _page(outgoing, start, limited, words)
     left = len(outgoing.items) - page.end
-    buttons = more_button(words.more_heading.format(count=left), outgoing.batch, page.end) if left else ()
+    buttons = more_button(words.more_heading.format(count=left), outgoing.id, page.end) if left else ()
     markup = page.markup
     if left and not buttons:
         markup = joined("\n\n", (markup, plain(words.more_heading.format(count=left))))
     return Message(html=markup.html, buttons=buttons)
+
+
+def render_alarm(alarm: AlarmText) -> Message:
+    """The alarm's subject in bold, then its paragraphs; the last ones are left out where there is no room."""
+    whole = bold(one_line(alarm.subject, _ALARM_LINE))
+    for paragraph in alarm.body.split("\n\n"):
+        lines = plain("\n".join(one_line(line, _ALARM_LINE) for line in paragraph.splitlines()))
+        longer = joined("\n\n", (whole, lines))
+        if longer.units > TEXT_UNITS:
+            break
+        whole = longer
+    return Message(html=whole.html)
 
 
 def render_list(heading: str, items: tuple[Item, ...], language: str) -> Message:
@@ -222,7 +236,7 @@ class _Page:
     end: int
 
 
-def _page(outgoing: Parcel, start: int, limited: Markup, words: Wording) -> _Page:
+def _page(outgoing: OutgoingMessage, start: int, limited: Markup, words: Wording) -> _Page:
     """The longest page that fits; at least one paper always does."""
     one_day = len({item.paper.date for item in outgoing.items}) == 1
     entries = _entries(outgoing.items[start : start + PAGE], words, start, dated=not one_day)
@@ -240,19 +254,19 @@ def _entries(items: tuple[Item, ...], words: Wording, start: int, *, dated: bool
     return [ShownItem(item, words).short(number, dated=dated) for number, item in enumerate(items, start + 1)]
 
 
-def _heading(outgoing: Parcel, start: int, end: int, words: Wording) -> Markup:
+def _heading(outgoing: OutgoingMessage, start: int, end: int, words: Wording) -> Markup:
     count = len(outgoing.items)
     if start == 0:
         return bold(words.count(count))
     return bold(words.page.format(first=start + 1, last=end, count=count))
 
 
-def _common_provenance(outgoing: Parcel, words: Wording) -> Markup:
+def _common_provenance(outgoing: OutgoingMessage, words: Wording) -> Markup:
     sources = dict.fromkeys(source for item in outgoing.items for source in item.paper.sources)
     return provenance(outgoing.items[0].paper.date, sources, words)
 
 
-def _over_limit(outgoing: Parcel, words: Wording) -> Markup:
+def _over_limit(outgoing: OutgoingMessage, words: Wording) -> Markup:
     if not outgoing.more:
         return NOTHING
     named = outgoing.more_titles[:_TITLES_NAMED]

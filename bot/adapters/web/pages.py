@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from bot.adapters.svg import safe_svg
 from bot.domain.card import paper_url, shown_paper, web_link
-from bot.domain.delivery import Item, Target
+from bot.domain.channels import FEED, Target
 from bot.domain.feeds import Feed
+from bot.domain.message import Item
 from bot.domain.papers import Edition, Paper, PaperId, Question
 from bot.domain.text import one_line
 from bot.domain.translations import ENGLISH
@@ -151,7 +152,7 @@ def _question(question: Question) -> ShownQuestion:
 def _masked(target: Target) -> str:
     """The target in words that its owner recognises and that tell others little."""
     if target.kind != "email":
-        return {"telegram": "this Telegram chat", "atom": "this feed"}[target.kind]
+        return {"telegram": "this Telegram chat", FEED: "this feed"}.get(target.kind, "this channel")
     local, _, domain = one_line(target.address, 254).rpartition("@")
     return f"{local[:1]}…@{domain}"
 

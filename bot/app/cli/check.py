@@ -132,7 +132,7 @@ def _examine_subscriptions(read: "ReadSettings") -> "tuple[ReadSubscribers, tupl
 def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> Iterator[Fault]:
     """Warnings about things outside paperboy.yaml: missing folders, unknown subscribers."""
     from bot.app.config.validation import nearest, shown_text
-    from bot.domain.bulletins import can_be_told
+    from bot.domain.incidents import takes_alarms
 
     if read.settings is None:
         return
@@ -149,7 +149,7 @@ def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> I
             near = nearest(name, by_id)
             hint = f"; did you mean {near!r}?" if near else ""
             yield warning(f"no subscriber has the id {shown_text(name)}{hint}", "source_alarm", "to", index)
-        elif name in by_id and not can_be_told(by_id[name]):
+        elif name in by_id and not takes_alarms(by_id[name]):
             unreachable = f"{name} gets no alarms: they go by telegram or email, never into a feed"
             yield warning(unreachable, "source_alarm", "to", index)
 
@@ -170,23 +170,23 @@ def silent_subscriptions(
     """
     from bot.adapters.clock import SystemClock
     from bot.adapters.store import Store
-    from bot.domain.audience import Audience
-    from bot.pipeline.likeness import LikenessDesk
+    from bot.domain.matcher import SubscriptionMatcher
+    from bot.pipeline.subscribers import SimilarityCache
 
     if settings.sqlite_file is not None and not settings.sqlite_file.exists():
         return []
     store = Store(settings.state)
     try:
-        newest = store.shelf.newest(1)
+        newest = store.papers.newest(1)
         if not newest:
             return []
         last = newest[0].paper.latest or SystemClock().now().date()
         papers = [
             paper
-            for paper in store.shelf.every_paper()
+            for paper in store.papers.every_paper()
             if paper.latest is None or paper.latest >= last - SILENCE
         ]
-        matches = Audience(subscribers, LikenessDesk(store.shelf)).matches(papers)
+        matches = SubscriptionMatcher(subscribers, SimilarityCache(store.papers)).matches(papers)
     finally:
         store.close()
     alive = {

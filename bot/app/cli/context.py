@@ -88,11 +88,8 @@ def load_only_subscribers(
 
 
 @contextmanager
-def open_state(settings: "Settings", *, in_rows: bool = False) -> "Iterator[Store]":
-    """The state, closed at the end. A missing SQLite file reads as an empty state and is not created.
-
-    With `in_rows` all planned deliveries are written as rows first.
-    """
+def open_state(settings: "Settings") -> "Iterator[Store]":
+    """The state, closed at the end. A missing SQLite file reads as an empty state and is not created."""
     from bot.adapters.store import Store
 
     with ExitStack() as stack:
@@ -104,8 +101,6 @@ def open_state(settings: "Settings", *, in_rows: bool = False) -> "Iterator[Stor
             url = f"sqlite:///{folder}/empty.sqlite3"
         store = Store(url)
         stack.callback(store.close)
-        while in_rows and store.outbox.write_out():
-            pass
         yield store
 
 

@@ -92,18 +92,17 @@ def _look(folder: Path, settings: "Settings") -> "tuple[list[FoundFile], list[Sk
 
 
 def _ingest(house: "House", files: "Sequence[FoundFile]", total: "Taken") -> None:
-    from bot.pipeline.roster import note_alike
-
     newest_first = sorted(house.files(files), key=lambda file: file.name, reverse=True)
     with typer.progressbar(
         length=len(newest_first), label="reading", file=sys.stderr, hidden=not interactive()
     ) as bar:
         for start in range(0, len(newest_first), _FILES_A_STEP):
             step = newest_first[start : start + _FILES_A_STEP]
-            total.add(house.ingest.take_in(step, house.roster.audience, house.clock.now(), tell=False))
+            total.add(house.ingest.take_in_history(step, house.clock.now()))
+            total.add_planned(house.ingest.finish_planning(house.clock.now()))
             bar.update(len(step))
     if total.changed:
-        note_alike(house.store.intake, house.roster.audience, house.clock.now())
+        total.add_planned(house.ingest.finish_history(house.clock.now()))
 
 
 def _unusable(taken: "Taken") -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from bot.domain.errors import UsageError
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from bot.pipeline.ledger import Ledger, LedgerLine
+    from bot.pipeline.history import Ledger, LedgerLine
 
 
 def ledger(
@@ -29,16 +29,16 @@ def ledger(
 
     Seen, matched, queued, and sent, held, merged or limited.
     """
-    from bot.pipeline.ledger import ledger as kept
+    from bot.pipeline.history import ledger as kept
 
     asked = _day(date)
     settings, subscribers = load(context, config)
     person = find_subscriber(subscriber, subscribers)
-    with open_state(settings, in_rows=True) as store:
+    with open_state(settings) as store:
         day = asked or store.records.newest_day()
         if day is None:
             raise UsageError("no digest has been read yet; `paperboy once` reads the watched folders")
-        found = kept(person, day, store.records, store.shelf)
+        found = kept(person, day, store.records, store.deliveries, store.papers)
     if as_json:
         say_json(ledger_json(found))
         return
@@ -60,6 +60,7 @@ def ledger_json(found: "Ledger") -> dict[str, Any]:
         "date": found.day.isoformat(),
         "seen": len(found.lines),
         "not_matched": found.fates["not matched"],
+        "being_planned": found.fates["being planned"],
         "asked_for_since": found.fates["asked for since"],
         "no_channel": found.fates["no channel"],
         "matched": found.fates["matched"],
@@ -100,7 +101,7 @@ def ledger_lines(found: "Ledger", style: Style) -> list[str]:
     for line in found.lines:
         if line.places or line.fate == "no channel":
             lines += _matched_lines(line, style)
-    for fate in ("asked for since", "not matched"):
+    for fate in ("being planned", "asked for since", "not matched"):
         some = [line for line in found.lines if line.fate == fate]
         if some:
             lines += [

@@ -29,19 +29,20 @@ from bot.domain.text import printable
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
     from bot.app.wiring import House
-    from bot.domain.delivery import Parcel, Receipt
+    from bot.domain.channels import Capabilities, ChannelKind
     from bot.domain.feeds import Feed
     from bot.domain.files import FoundFile, Skipped
-    from bot.domain.subscriptions import ChannelKind, Subscriber
+    from bot.domain.message import OutgoingMessage, Receipt
+    from bot.domain.subscriptions import Subscriber
     from bot.pipeline.fetch import FetchResult
     from bot.pipeline.ingest import Taken
+    from bot.pipeline.ports import Publisher
 
 _PATIENCE = timedelta(seconds=10)
 """Time to wait for files that are still being written."""
 _RATE_LIMITED = timedelta(seconds=5)
 """Deliveries that are due within this time wait for a rate limit only, so the pass waits for them."""
 _LONGEST = timedelta(minutes=30)
-_DRY_RUN_CHANNELS: "tuple[ChannelKind, ...]" = ("telegram", "email")
 
 
 def once(
@@ -73,7 +74,7 @@ def once(
 
     house = wiring.build(settings, subscribers)
     done = asyncio.run(_run_and_close(house, looked))
-    code = NEEDS_A_LOOK if needs_a_look(house.store.outbox.counts(house.clock.now())) else 0
+    code = NEEDS_A_LOOK if needs_a_look(house.store.deliveries.counts(house.clock.now())) else 0
     house.store.close()
     _say_done(done, settings, looked, fetched, as_json=as_json, verbose=verbose)
     if code and not as_json:
@@ -132,17 +133,18 @@ async def run_once(house: "House", looked: Looked) -> Done:
     from bot.pipeline.feeds import remove_orphan_feeds
 
     taken = await asyncio.to_thread(take_in, house, looked.whole)
+    taken.add_planned(await asyncio.to_thread(house.ingest.finish_planning, house.clock.now()))
     await asyncio.to_thread(forget_gone, house)
     await asyncio.to_thread(house.store.maintenance.clamp_delays, house.clock.now())
-    await asyncio.to_thread(remove_orphan_feeds, house.store.intake, house.roster.audience, house.feed_writer)
+    await asyncio.to_thread(
+        remove_orphan_feeds, house.store.intake, house.registry.matcher, house.feed_writer
+    )
     await asyncio.to_thread(house.quizzes.look_after, house.clock.now())
     ends: Counter[str] = Counter()
     give_up = house.clock.now() + _LONGEST
     while True:
         ends.update(await house.dispatcher.flush())
-        await house.dispatcher.herald.flush()
-        waits = (await house.dispatcher.next_due(), await house.dispatcher.herald.next_due())
-        due = min(filter(None, waits), default=None)
+        due = await house.dispatcher.next_due()
         now = house.clock.now()
         if due is None or due > min(now + _RATE_LIMITED, give_up):
             return Done(taken=taken, ends=ends)
@@ -188,7 +190,7 @@ def dry_run_messages(
             settings,
             subscribers,
             state_url=f"sqlite:///{copy}",
-            publishers={kind: DryRunPublisher(kind, settings, show) for kind in _DRY_RUN_CHANNELS},
+            publishers=dry_run_publishers(settings, show),
             feed_writer=DryRunFeedWriter(),
         )
         return asyncio.run(_run_and_close(house, looked)).taken
@@ -210,27 +212,49 @@ def _copy_state(state: Path, copy: Path) -> None:
         raise StateError(f"{state} cannot be copied: {error}") from error
 
 
+def dry_run_publishers(
+    settings: "Settings", show: Callable[[DryRunMessage], object]
+) -> "dict[ChannelKind, Publisher]":
+    """A DryRunPublisher for each channel that is no document."""
+    from bot.app.config.publishers import CHANNELS
+
+    return {
+        kind: DryRunPublisher(kind, channel.capabilities, settings, show)
+        for kind, channel in CHANNELS.items()
+        if not channel.capabilities.is_document
+    }
+
+
 class DryRunPublisher:
-    """A publisher that shows each message instead of sending it."""
+    """A publisher that shows each message instead of sending it, without rate limits."""
 
     def __init__(
-        self, kind: "ChannelKind", settings: "Settings", show: Callable[[DryRunMessage], object]
+        self,
+        kind: "ChannelKind",
+        capabilities: "Capabilities",
+        settings: "Settings",
+        show: Callable[[DryRunMessage], object],
     ) -> None:
+        from bot.domain.channels import Limits
+
         self.kind = kind
+        self.capabilities = dataclasses.replace(capabilities, limits=Limits())
         self._sent = 0
         self._settings = settings
         self._show = show
 
-    async def send(self, parcel: "Parcel") -> "Receipt":
-        from bot.app.channels import shown
-        from bot.domain.delivery import Receipt
+    async def send(self, message: "OutgoingMessage", /) -> "Receipt":
+        from bot.app.config.publishers import shown
+        from bot.domain.message import Receipt
 
         self._sent += 1
-        text = await shown(parcel, self._settings)
+        text = await shown(message, self._settings)
         self._show(
-            DryRunMessage(kind=parcel.kind, target=parcel.target.key, subscriber=parcel.subscriber, text=text)
+            DryRunMessage(
+                kind=message.kind, target=message.target.key, subscriber=message.subscriber, text=text
+            )
         )
-        return Receipt(message=str(self._sent), poll=f"dry-run-{self._sent}" if parcel.question else None)
+        return Receipt(message=str(self._sent), poll=f"dry-run-{self._sent}" if message.question else None)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bot.adapters.store import Store
     from bot.domain.delivery import State
-    from bot.pipeline.ports import Outbox, Row
+    from bot.pipeline.ports import DeliveryRecord, DeliveryStore
 
 app = typer.Typer(help="List, send again or give up deliveries.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """Show deliveries, oldest first."""
-    with open_state(load_only_settings(context, config), in_rows=True) as store:
+    with open_state(load_only_settings(context, config)) as store:
         rows = _rows(store, keys, state, limit=limit)
     if as_json:
         say_json([_row_json(row) for row in rows])
@@ -120,11 +120,15 @@ def _act(
     if not keys and not state:
         raise UsageError(f"outbox {action} needs keys or a --state; `paperboy outbox list` shows them")
     now = SystemClock().now()
-    with open_state(load_only_settings(context, config), in_rows=True) as store:
+    with open_state(load_only_settings(context, config)) as store:
         rows = _rows(store, keys, state, limit=_MAX_ROWS)
-        actions = {"retry": store.outbox.retry, "drop": store.outbox.drop, "arrived": store.outbox.arrived}
+        actions = {
+            "retry": store.deliveries.retry,
+            "drop": store.deliveries.drop,
+            "arrived": store.deliveries.arrived,
+        }
         count = actions[action]([row.key for row in rows], now)
-        revived = _revive_targets(store.outbox, rows, now) if action == "retry" else 0
+        revived = _revive_targets(store.deliveries, rows, now) if action == "retry" else 0
     if as_json:
         say_json({"asked": len(rows), "done": count, "targets_revived": revived})
         return
@@ -135,9 +139,11 @@ def _act(
         typer.echo(_ONLY[action], err=True)
 
 
-def _rows(store: "Store", keys: list[str] | None, state: list[str] | None, *, limit: int) -> "Sequence[Row]":
+def _rows(
+    store: "Store", keys: list[str] | None, state: list[str] | None, *, limit: int
+) -> "Sequence[DeliveryRecord]":
     """The rows with these keys and states; raises UsageError for a key without a row."""
-    rows = store.outbox.list_rows(states=_states(state), keys=keys or (), limit=limit)
+    rows = store.deliveries.list_rows(states=_states(state), keys=keys or (), limit=limit)
     missing = sorted(set(keys or ()) - {row.key for row in rows}) if len(rows) < limit else []
     if missing:
         among = f" that is {' or '.join(map(printable, state))}" if state else ""
@@ -147,15 +153,15 @@ def _rows(store: "Store", keys: list[str] | None, state: list[str] | None, *, li
     return rows
 
 
-def _revive_targets(outbox: "Outbox", rows: "Sequence[Row]", now: "datetime") -> int:
+def _revive_targets(deliveries: "DeliveryStore", rows: "Sequence[DeliveryRecord]", now: "datetime") -> int:
     """Ends the suspension of the rows' targets, except of recipients who unsubscribed; gives their number."""
     from bot.domain.delivery import OWN_WISH
 
     count = 0
     for target in dict.fromkeys(row.target for row in rows if row.state in ("pending", "held")):
-        record = outbox.place(target)
-        if record and record.suspended is not None and record.suspended not in OWN_WISH:
-            count += outbox.revive(target, now)
+        status = deliveries.target(target)
+        if status and status.suspended is not None and status.suspended not in OWN_WISH:
+            count += deliveries.revive(target, now)
     return count
 
 
@@ -168,7 +174,7 @@ def _states(names: list[str] | None) -> "tuple[State, ...]":
     return tuple(names or ())  # type: ignore[arg-type]  # checked above
 
 
-def _row_json(row: "Row") -> dict[str, Any]:
+def _row_json(row: "DeliveryRecord") -> dict[str, Any]:
     return {
         "key": row.key,
         "target": row.target,

@@ -85,8 +85,8 @@ def _refuse_idle_roles(roles: tuple[str, ...], only: str, settings: "Settings") 
 def first_lines(house: "House", taken: "Taken") -> list[str]:
     """The summary after the first look at the folders: results, where they are, and next steps."""
     settings = house.settings
-    counts = house.store.outbox.counts(house.clock.now())
-    subscribers = house.roster.audience.subscribers
+    counts = house.store.deliveries.counts(house.clock.now())
+    subscribers = house.registry.matcher.subscribers
     feeds = 1 + sum(subscriber.has_feed for subscriber in subscribers.values())
     served = f", and at {settings.site.url.rstrip('/')}/feed.atom" if settings.web.listen else ""
     return [
@@ -106,7 +106,7 @@ def first_lines(house: "House", taken: "Taken") -> list[str]:
 
 
 def _telegram_line(settings: "Settings", counts: "Counts") -> str:
-    sent = counts.channels["telegram"].get("sent", 0)
+    sent = counts.channels.get("telegram", {}).get("sent", 0)
     messages = "1 message or poll" if sent == 1 else f"{sent} messages and polls"
     if settings.sends_telegram:
         return f"  telegram  {messages} sent"
@@ -114,7 +114,8 @@ def _telegram_line(settings: "Settings", counts: "Counts") -> str:
 
 
 def _email_line(settings: "Settings", counts: "Counts") -> str:
-    mails, held = counts.channels["email"].get("sent", 0), counts.channels["email"].get("held", 0)
+    states = counts.channels.get("email", {})
+    mails, held = states.get("sent", 0), states.get("held", 0)
     folder = f" in {_relative(settings.maildir)}/new/" if settings.maildir else ""
     waiting = "1 paper waits for its" if held == 1 else f"{held} papers wait for their"
     return f"  email     {counted(mails, 'mail')}{folder}" + (f", {waiting} digest's time" if held else "")

@@ -15,7 +15,6 @@ from datetime import datetime
 
 from bot.domain.papers import PaperId, Question, folded_title
 from bot.domain.quizzes.polls import Poll
-from bot.domain.routing import question_part
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +56,7 @@ class AskedPoll:
 
     @property
     def part(self) -> str:
-        return question_part(self.question)
+        return self.question.part
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -76,8 +76,6 @@ class Model:
     spots: dict[str, Spot] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
-    unwritten: list[list[Line]] = field(default_factory=list)
-    """What was fanned out and stands in no row yet."""
 
     # --- what may be claimed ------------------------------------------------------------------------------
 
@@ -123,13 +121,6 @@ class Model:
     def plan(self, line: Line) -> bool:
         self.spots.setdefault(line.place, Spot(line.place, line.place.partition(":")[2]))
         return self.lines.setdefault(line.key, line) is line
-
-    def write_out(self) -> bool:
-        if not self.unwritten:
-            return False
-        for line in self.unwritten.pop(0):
-            self.plan(line)
-        return True
 
     def take(self, place: str, lines: tuple[Line, ...], now: datetime, until: datetime) -> Taken:
         message = lines[0].message

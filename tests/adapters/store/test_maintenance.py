@@ -5,7 +5,7 @@ from datetime import timedelta
 from bot.adapters.store import Store
 from bot.adapters.store.maintenance import MESSAGES_KEPT, UPDATES_KEPT
 from bot.pipeline.ports import FileMark, Update
-from tests.adapters.store.conftest import Hand
+from tests.adapters.store.conftest import KINDS, Hand
 from tests.builders import NOW, a_delivery, a_paper
 
 MUCH_LATER = NOW + MESSAGES_KEPT + timedelta(seconds=1)
@@ -16,13 +16,13 @@ def test_an_old_message_is_forgotten_and_its_papers_are_still_told_once(hand: Ha
     claim = hand.one()
     hand.settle(claim)
     assert store.maintenance.prune(MUCH_LATER) == 1
-    assert store.outbox.rows_of(claim.batch) is None
-    assert [(row.state, row.batch, row.settled_at) for row in hand.rows()] == [
+    assert store.deliveries.rows_of(claim.message) is None
+    assert [(row.state, row.message, row.settled_at) for row in hand.rows()] == [
         ("sent", None, NOW),
         ("merged", None, NOW),
     ]
     assert hand.plan(a_delivery(1), a_delivery(2)) == 0
-    found = store.outbox.alert_on("telegram:1001", a_paper(1).id)
+    found = store.deliveries.alert_on("telegram:1001", a_paper(1).id)
     assert found is not None
     assert (found.state, found.receipt) == ("sent", None)
 
@@ -32,7 +32,7 @@ def test_a_message_of_late_is_kept(hand: Hand, store: Store):
     claim = hand.one()
     hand.settle(claim)
     assert store.maintenance.prune(NOW + MESSAGES_KEPT) == 0
-    assert store.outbox.rows_of(claim.batch)
+    assert store.deliveries.rows_of(claim.message)
 
 
 def test_what_needs_a_look_is_kept_whole_however_old(hand: Hand, store: Store):
@@ -41,7 +41,7 @@ def test_what_needs_a_look_is_kept_whole_however_old(hand: Hand, store: Store):
         hand.settle(hand.one(), state, error="why")
     assert store.maintenance.prune(MUCH_LATER) == 0
     assert {row.error for row in hand.rows()} == {"why"}
-    assert all(row.batch for row in hand.rows())
+    assert all(row.message for row in hand.rows())
 
 
 def test_what_the_limit_kept_out_stays_until_it_was_named(hand: Hand, store: Store):
@@ -49,11 +49,11 @@ def test_what_the_limit_kept_out_stays_until_it_was_named(hand: Hand, store: Sto
     claim = hand.one()
     hand.settle(claim, "merged", limited=(claim.rows[0].key,))
     assert store.maintenance.prune(MUCH_LATER) == 0
-    assert [paper for _, paper in store.outbox.unnamed("telegram:1001")] == [a_paper(1).id]
+    assert [paper for _, paper in store.deliveries.unnamed("telegram:1001")] == [a_paper(1).id]
 
 
 def test_many_old_messages_go_in_several_steps(hand: Hand, store: Store):
-    hand.plan(*(a_delivery(1, f"telegram:{place}") for place in range(25)))
+    hand.plan(*(a_delivery(1, f"telegram:{number}") for number in range(25)))
     while claims := hand.claim():
         for claim in claims:
             hand.settle(claim)
@@ -87,16 +87,16 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 BACK = NOW - HOUR
 
 
-def test_a_place_that_kept_a_seconds_pace_waits_no_hour_when_the_clock_is_set_back(
+def test_a_target_that_waited_a_second_waits_no_hour_when_the_clock_is_set_back(
     hand: Hand, store: Store
 ) -> None:
     hand.alerts(1)
     hand.settle(hand.one(), wait_until=NOW + SECOND)
     hand.alerts(2, due_at=BACK)
-    assert store.outbox.next_due() == NOW + SECOND
+    assert store.outbox.next_due(KINDS) == NOW + SECOND
     assert store.maintenance.clamp_delays(BACK, MINUTE) == 1
     assert store.maintenance.clamp_delays(BACK, MINUTE) == 0
-    assert store.outbox.next_due() == BACK + MINUTE
+    assert store.outbox.next_due(KINDS) == BACK + MINUTE
     assert hand.claim(BACK) == ()
     assert len(hand.claim(BACK + MINUTE)) == 1
 
@@ -108,7 +108,7 @@ def test_what_a_service_told_a_message_to_wait_is_kept(hand: Hand, store: Store)
     assert hand.claim(NOW + HOUR) == ()
 
 
-def test_a_place_that_is_being_sent_to_is_left_alone(hand: Hand, store: Store) -> None:
+def test_a_target_that_is_being_sent_to_is_left_alone(hand: Hand, store: Store) -> None:
     hand.alerts(1)
     hand.settle(hand.one(), wait_until=NOW + SECOND)
     hand.alerts(2)

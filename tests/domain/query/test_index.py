@@ -14,7 +14,7 @@ from bot.domain.errors import IndexUnusable
 from bot.domain.query import Document, Matcher, Query, excluding, parse
 from bot.domain.query.index import Index
 from bot.domain.query.index.arrays import HashMap
-from bot.domain.query.language import Not
+from bot.domain.query.syntax import Not
 from tests.domain.query.samples import document, documents, queries
 
 

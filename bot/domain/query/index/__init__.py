@@ -41,8 +41,8 @@ from bot.domain.query.index.occurrences import (
     near_masks,
 )
 from bot.domain.query.index.storage import Packed, Saved, empty, from_bytes, packed, to_bytes
-from bot.domain.query.language import Query
 from bot.domain.query.parser import tree_of
+from bot.domain.query.syntax import Query
 
 _FREE = -2
 """Instead of the head of a list: a handle without a query."""

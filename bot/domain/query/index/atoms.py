@@ -15,7 +15,7 @@ import numpy as np
 from bot.domain.query.documents import SCOPES, UNFOLDED, Scope
 from bot.domain.query.folding import Layer, folded_form, plain_form
 from bot.domain.query.index.arrays import NOTHING, Column, HashMap, Ints, Longs
-from bot.domain.query.language import (
+from bot.domain.query.syntax import (
     LAYER_OF_MODE,
     And,
     Atom,
