@@ -1,11 +1,15 @@
-"""A digest's bytes as text: decoded, with dates, folding and line numbers that every reader shares."""
+"""What every reader shares: the decoded text, what it gathers on its way, and words, links, points, questions."""
 
 import codecs
 import datetime as dt
+import html
 import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain.digests import Problem
+from bot.domain.digests import Digest, DigestKind, Problem
+from bot.domain.errors import DigestTooLarge
+from bot.domain.papers import Entry, Links, PaperId, Point, Question, arxiv_id
 
 _DATE = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _UNDECODABLE = re.compile("[\udc80-\udcff]+")
@@ -73,3 +77,219 @@ def find_date(text: str) -> dt.date | None:
         except ValueError:
             continue
     return None
+
+
+MAX_PAPERS = 10_000
+MAX_PROBLEMS = 100
+
+
+class Findings:
+    """Entries, one per paper in the file's order, and problems with the place where they are."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._entries: dict[PaperId, Entry] = {}
+        self._problems = list(document.problems)
+        self._added = 0
+        self._unnamed = 0
+
+    def add(self, entry: Entry, *, at: int) -> None:
+        """Keeps the entry; a paper's second entry is a problem. Raises DigestTooLarge over MAX_PAPERS."""
+        self._added += 1
+        if self._added > MAX_PAPERS:
+            raise self._too_large(at, "papers")
+        if entry.id in self._entries:
+            self.problem(at, f"{entry.id} stands here a second time; the first is kept")
+        else:
+            self._entries[entry.id] = entry
+
+    def problem(self, at: int, what: str) -> None:
+        """Names what is wrong at the character `at`; beyond MAX_PROBLEMS they are only counted.
+
+        Raises DigestTooLarge where there is no end to them.
+        """
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems.append(Problem(line=self._document.line(at), what=what))
+            return
+        self._unnamed += 1
+        if self._unnamed > MAX_PAPERS:
+            raise self._too_large(at, "problems")
+
+    def _too_large(self, at: int, what: str) -> DigestTooLarge:
+        place = f"{self._document.name}:{self._document.line(at)}"
+        return DigestTooLarge(f"{place}: more than {MAX_PAPERS:,} {what}; split the file")
+
+    def digest(
+        self,
+        kind: DigestKind,
+        *,
+        date: dt.date | None,
+        empty_at: int,
+        tips: Mapping[str, str] | None = None,
+    ) -> Digest:
+        """The digest as found, its problems in line order; `empty_at` is where papers would stand."""
+        if not self._entries:
+            self.problem(empty_at, "no papers in this digest")
+        if date is None:
+            date = find_date(self._document.name)
+            taken = "; taken from the file's name" if date else ""
+            self.problem(0, f"no date in the heading{taken}")
+        problems = sorted(self._problems, key=lambda problem: problem.line)
+        if self._unnamed:
+            problems.append(Problem(line=problems[-1].line, what=f"and {self._unnamed} more problems"))
+        return Digest(
+            kind=kind,
+            date=date,
+            entries=tuple(self._entries.values()),
+            tips=tips or {},
+            problems=tuple(problems),
+        )
+
+
+_BREAK = re.compile(r"</?(?:br|div|h[1-6]|li|ol|p|ul)\b[^<>]*>")
+_INLINE = re.compile(r"</?(?:a|b|code|em|i|mark|small|span|strong|su[bp]|u)\b[^<>]*>")
+_LANGUAGE = re.compile(r"\bdata-lang\s*=\s*[\"']?([a-zA-Z]+)")
+_HUGE_REFERENCE = re.compile(r"&#\d{8,};?")
+
+
+def unescape(piece: str) -> str:
+    """The piece with HTML's character references resolved; what they may not stand for is U+FFFD."""
+    return html.unescape(_HUGE_REFERENCE.sub("\ufffd", piece)) if "&" in piece else piece
+
+
+def plain(piece: str) -> str:
+    """The piece without its markup, folded. What only looks like markup stays: `<think>`, `<10B`, `<|image|>`."""
+    if "<" in piece:
+        piece = _INLINE.sub("", _BREAK.sub(" ", piece))
+    return fold(unescape(piece))
+
+
+def language_of(attributes: str) -> str:
+    """The language that a tag's attributes name; English where they name none, as the first pages did."""
+    found = _LANGUAGE.search(attributes)
+    return found[1].lower() if found else "en"
+
+
+_USUAL_LINK = re.compile(r"https?://(arxiv\.org/abs|arxiv\.org/pdf|huggingface\.co/papers)/(\d{4}\.\d{4,5})")
+"""The whole link, in all but a few rows of a year."""
+
+
+def links_of(urls: Iterable[str]) -> Links:
+    """Where the paper lives: arXiv and Hugging Face links normalised, others as they are, the first of each.
+
+    A PDF on arXiv also gives its abstract page. Links that are not http or https are left out.
+    """
+    found: dict[str, str] = {}
+    for url in urls:
+        for field, link in _named(url.strip()):
+            found.setdefault(field, link)
+    return Links(abs=found.get("abs"), pdf=found.get("pdf"), huggingface=found.get("huggingface"))
+
+
+def _named(url: str) -> Iterable[tuple[str, str]]:
+    usual = _USUAL_LINK.fullmatch(url)
+    if usual:
+        return _pages(usual[2], shelf=usual[1])
+    scheme, _, rest = url.partition("://")
+    if scheme.lower() not in {"http", "https"} or not rest or not url.isprintable() or " " in url:
+        return ()
+    number = arxiv_id(url)
+    if number is None:
+        return [("pdf" if rest.lower().endswith(".pdf") else "abs", url)]
+    return _pages(number, shelf=rest.lower())
+
+
+def _pages(number: str, *, shelf: str) -> Iterable[tuple[str, str]]:
+    if shelf.partition("/")[0].endswith("huggingface.co"):
+        return (("huggingface", f"https://huggingface.co/papers/{number}"),)
+    page = ("abs", f"https://arxiv.org/abs/{number}")
+    return (page, ("pdf", f"https://arxiv.org/pdf/{number}")) if "/pdf" in shelf else (page,)
+
+
+_RAW_POINT = re.compile(r"(?<!\S)(\d{1,2})\.\s{0,9}\*\*([^*]{1,99})\*\*\s{0,9}[:：]?")
+_RAW_LABEL = re.compile(r"\s*\*\*([^*]{1,99})\*\*\s{0,9}[:：]?")
+
+
+def points_of(parts: Iterable[tuple[int, str, str]]) -> tuple[Point, ...]:
+    """The points from (number, label, text) as the digest gives them, in the order of their numbers.
+
+    In some digests each point's text goes on with all following points as raw `2. **Label:** text`: such a
+    tail is cut off, and used where its point does not stand on its own.
+    """
+    own: list[tuple[int, Point]] = []
+    raw: dict[int, Point] = {}
+    for number, label, text in parts:
+        first, *others = _cascade(number, label, text)
+        own.append(first)
+        for following, point in others:
+            raw.setdefault(following, point)
+    present = {number for number, _ in own}
+    missing = [(number, point) for number, point in raw.items() if number not in present]
+    return tuple(point for _, point in sorted([*own, *missing], key=lambda numbered: numbered[0]))
+
+
+def _cascade(number: int, label: str, text: str) -> Iterator[tuple[int, Point]]:
+    labelled = None if label else _RAW_LABEL.match(text)
+    begin = labelled.end() if labelled else 0
+    label = labelled[1] if labelled else label
+    for found in _RAW_POINT.finditer(text, begin) if "**" in text else ():
+        if int(found[1]) == number + 1:
+            yield number, _point(label, text[begin : found.start()])
+            number, label, begin = number + 1, found[2], found.end()
+    yield number, _point(label, text[begin:])
+
+
+def _point(label: str, text: str) -> Point:
+    # The model that writes the pages sometimes ends its answer with a line of equals signs.
+    return Point(label=plain(label).rstrip(":： "), text=plain(text).removesuffix("===").rstrip())
+
+
+MIN_OPTIONS = 2
+MAX_OPTIONS = 20
+MAX_QUESTIONS = 50
+
+_QUESTION_NUMBER = re.compile(r"\d{1,3}[.)．、](?!\d)\s*")
+
+
+def question_of(
+    text: str, options: Sequence[str], *, keys: Sequence[str] | None, problems: list[str]
+) -> Question | None:
+    """The question without its number, or None where it is no quiz; what is wrong is added to `problems`.
+
+    Texts come folded. `keys` are the readings of the key's attribute, the whole one first, then the one that
+    ends at its first quotation mark; None where the digest's form has no keys.
+    """
+    number = _QUESTION_NUMBER.match(text)
+    text = text[number.end() :] if number else text
+    usable = tuple(dict.fromkeys(filter(None, options)))
+    if not text or not MIN_OPTIONS <= len(usable) <= MAX_OPTIONS:
+        problems.append(f"not a quiz, {len(usable)} usable option(s): {text[:60]!r}")
+        return None
+    if len(usable) < len(options):
+        problems.append(f"empty or repeated options left out: {text[:60]!r}")
+    if keys is None:
+        return Question(question=text, options=usable)
+    if not any(keys):
+        problems.append(f"a question without a key: {text[:60]!r}")
+        return Question(question=text, options=usable)
+    answer = _answer(usable, keys)
+    if answer is None:
+        problems.append(f"the key is none of the options: {text[:60]!r}")
+        return Question(question=text, options=usable)
+    return Question(question=text, options=usable, answer=answer, answer_source="key")
+
+
+def _answer(options: Sequence[str], keys: Sequence[str]) -> int | None:
+    for key in keys:
+        if key in options:
+            return options.index(key)
+    # An unescaped quotation mark ends the attribute: the key is the one option that goes on with such a mark.
+    for key in filter(None, keys):
+        cut = [place for place, option in enumerate(options) if _continues(option, key)]
+        if len(cut) == 1:
+            return cut[0]
+    return None
+
+
+def _continues(option: str, key: str) -> bool:
+    return option.startswith(key) and option[len(key) :].lstrip().startswith('"')

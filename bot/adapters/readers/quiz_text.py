@@ -12,11 +12,16 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from bot.adapters.readers.document import Document, find_date, fold
-from bot.adapters.readers.findings import Findings
-from bot.adapters.readers.links import links_of
-from bot.adapters.readers.points import points_of
-from bot.adapters.readers.quizzes import MAX_QUESTIONS, question_of
+from bot.adapters.readers.document import (
+    MAX_QUESTIONS,
+    Document,
+    Findings,
+    find_date,
+    fold,
+    links_of,
+    points_of,
+    question_of,
+)
 from bot.domain.digests import Digest
 from bot.domain.papers import Edition, Entry, Links, Point, Question, paper_id
 

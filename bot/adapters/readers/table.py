@@ -12,9 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.adapters.readers.document import Document, find_date, fold
-from bot.adapters.readers.findings import Findings
-from bot.adapters.readers.links import links_of
+from bot.adapters.readers.document import Document, Findings, find_date, fold, links_of
 from bot.domain.digests import Digest
 from bot.domain.papers import Entry, Links, paper_id
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.readers import READERS, peek_date, read_digest
-from bot.adapters.readers.findings import MAX_PAPERS, MAX_PROBLEMS
+from bot.adapters.readers.document import MAX_PAPERS, MAX_PROBLEMS
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestTooLarge, NotADigest
 
