@@ -4,14 +4,42 @@ import codecs
 import datetime as dt
 import html
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bot.domain.digests import Digest, DigestKind, Problem
-from bot.domain.errors import DigestTooLarge
-from bot.domain.papers import Entry, Links, PaperId, Point, Question, arxiv_id
+from bot.domain.errors import DigestTooLarge, NotADigest
+from bot.domain.papers import Entry, Links, PaperId, Point, Question, arxiv_id, linked_id
 
 _DATE = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
+_MONTHS = "january february march april may june july august september october november december".split()
+_MONTH = "(" + "|".join(f"{month}|{month[:3]}" for month in _MONTHS) + ")[a-z]{0,4}"
+_DIGITS = re.compile(r"\d{4}")
+MIN_DATE = 8
+_OTHER_DATES = (
+    (re.compile(r"(?<!\d)((?:19|20|21)\d\d)[./_年](\d{1,2})[./_月](\d{1,2})(?!\d)"), "ymd"),
+    (re.compile(r"(?<!\d)((?:19|20|21)\d\d)(\d\d)[/]?(\d\d)(?!\d)"), "ymd"),
+    (re.compile(r"(?<!\d)(\d{1,2})/(\d{1,2})/((?:19|20|21)\d\d)(?!\d)"), "mdy"),
+    (
+        re.compile(
+            rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?[ -]{_MONTH}[.,]?[ -]((?:19|20|21)\d\d)(?!\d)", re.IGNORECASE
+        ),
+        "dby",
+    ),
+    (
+        re.compile(
+            rf"\b{_MONTH}\.?[ -](\d{{1,2}})(?:st|nd|rd|th)?,?[ -]((?:19|20|21)\d\d)(?!\d)", re.IGNORECASE
+        ),
+        "bdy",
+    ),
+)
+_TAG = re.compile(
+    r"</?(?:a|abbr|b|blockquote|br|code|div|em|figure|font|h[1-6]|hr|i|img|li|mark|ol|p|pre|q|s|small|span|strong|su[bp]|table|tbody|td|th|thead|tr|u|ul"
+    r"|details|summary|center|section|article|i?frame)\b[^<>]*/?>|<!--.{0,500}?-->",
+    re.IGNORECASE,
+)
+_MARKDOWN_LINK = re.compile(r"!?\[([^\[\]]{0,500})\]\((?:[^()\s]|\([^()\s]*\)){0,500}\)")
+_STRONG_WORDS = re.compile(r"(\*\*|__)(?=\S)([^*_]{1,600}?)(?<=\S)\1")
 _UNDECODABLE = re.compile("[\udc80-\udcff]+")
 _UNWANTED = re.compile(
     # What XML 1.0 §2.2 forbids, C1 controls (terminals obey them), bidi controls, and stray byte order marks.
@@ -28,6 +56,8 @@ class Document:
     name: str
     problems: tuple[Problem, ...] = ()
     """What was wrong with the bytes themselves."""
+    paper_beside: Callable[[str], PaperId | None] | None = None
+    """The paper that a file of the same folder is about, by its bare name; None where files are not looked at."""
 
     def line(self, offset: int) -> int:
         """The line, from 1, of the character at `offset`."""
@@ -79,29 +109,121 @@ def find_date(text: str) -> dt.date | None:
     return None
 
 
-MAX_PAPERS = 10_000
+def any_date(text: str) -> dt.date | None:
+    """The first real calendar day in the text, in the spellings that digests use; numbers alone read year first."""
+    if len(text) < MIN_DATE or not _DIGITS.search(text):
+        return None
+    if day := find_date(text):
+        return day
+    for pattern, order in _OTHER_DATES:
+        for found in pattern.finditer(text):
+            if day := _day(found.groups(), order):
+                return day
+    return None
+
+
+def _day(parts: Sequence[str], order: str) -> dt.date | None:
+    by_sign = dict(zip(order, parts, strict=True))
+    month = by_sign.get("m") or next(
+        place for place, name in enumerate(_MONTHS, 1) if name.startswith(by_sign["b"].lower()[:3])
+    )
+    try:
+        return dt.date(int(by_sign["y"]), int(month), int(by_sign["d"]))
+    except ValueError:
+        return None
+
+
+def plain_words(text: str) -> str:
+    """The text on one line without HTML tags, entities and the commonest Markdown; formulas stay as written."""
+    if "<" in text:
+        text = _TAG.sub(" ", text) if _BREAK.search(text) else _TAG.sub("", text)
+    if "&" in text:
+        text = unescape(text)
+        if "&" in text and ";" in text:
+            text = unescape(text)
+    if "](" in text:
+        text = _MARKDOWN_LINK.sub(r"\1", text)
+    if "**" in text or "__" in text:
+        text = _STRONG_WORDS.sub(r"\2", text)
+    return fold(text)
+
+
+def is_printable_link(url: str) -> bool:
+    """True for a whole http or https address without blanks and control characters."""
+    scheme, _, rest = url.partition("://")
+    return (
+        scheme.lower() in {"http", "https"}
+        and bool(rest)
+        and url.isprintable()
+        and " " not in url
+        and len(url) <= 2_000
+    )
+
+
+MAX_PAPERS = 20_000
 MAX_PROBLEMS = 100
+MAX_PASSED_OVER = 1_000
+
+
+class NotThisKind(NotADigest):
+    """The content is not of the reader's format, or holds no papers in it: others may try."""
 
 
 class Findings:
     """Entries, one per paper in the file's order, and problems with the place where they are."""
 
     def __init__(self, document: Document) -> None:
-        self._document = document
+        self.document = document
         self._entries: dict[PaperId, Entry] = {}
+        self._lines: dict[PaperId, int] = {}
+        self._known_as: dict[PaperId, PaperId] = {}
         self._problems = list(document.problems)
+        self._passed_over: list[Problem] = []
         self._added = 0
         self._unnamed = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, paper: PaperId) -> bool:
+        return paper in self._entries
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(self._entries.values())
 
     def add(self, entry: Entry, *, at: int) -> None:
         """Keeps the entry; a paper's second entry is a problem. Raises DigestTooLarge over MAX_PAPERS."""
         self._added += 1
         if self._added > MAX_PAPERS:
-            raise self._too_large(at, "papers")
+            raise self._too_many(self.document.line(at))
         if entry.id in self._entries:
             self.problem(at, f"{entry.id} stands here a second time; the first is kept")
         else:
             self._entries[entry.id] = entry
+            self._lines[entry.id] = self.document.line(at)
+
+    def take(self, entry: Entry, *, line: int) -> None:
+        """Keeps the entry; what a paper's later entries say fills in what its first one lacks.
+
+        Raises DigestTooLarge over MAX_PAPERS.
+        """
+        self._added += 1
+        paper = self._known_as.get(entry.id, entry.id)
+        known = self._entries.get(paper)
+        if self._added > 5 * MAX_PAPERS or (known is None and len(self._entries) >= MAX_PAPERS):
+            raise self._too_many(line)
+        if known is None:
+            self._entries[paper] = entry
+            self._lines[paper] = line
+        else:
+            self._entries[paper] = _filled(known, entry)
+        for link in entry.links.other:
+            if other := linked_id(link):
+                self._known_as.setdefault(other, paper)
+
+    def _too_many(self, line: int) -> DigestTooLarge:
+        return DigestTooLarge(f"{self.document.name}:{line}: more than {MAX_PAPERS:,} papers; split the file")
 
     def problem(self, at: int, what: str) -> None:
         """Names what is wrong at the character `at`; beyond MAX_PROBLEMS they are only counted.
@@ -109,15 +231,24 @@ class Findings:
         Raises DigestTooLarge where there is no end to them.
         """
         if len(self._problems) < MAX_PROBLEMS:
-            self._problems.append(Problem(line=self._document.line(at), what=what))
+            self._problems.append(Problem(line=self.document.line(at), what=what))
             return
         self._unnamed += 1
         if self._unnamed > MAX_PAPERS:
-            raise self._too_large(at, "problems")
+            place = f"{self.document.name}:{self.document.line(at)}"
+            raise DigestTooLarge(f"{place}: more than {MAX_PAPERS:,} problems; split the file")
 
-    def _too_large(self, at: int, what: str) -> DigestTooLarge:
-        place = f"{self._document.name}:{self._document.line(at)}"
-        return DigestTooLarge(f"{place}: more than {MAX_PAPERS:,} {what}; split the file")
+    def note(self, line: int, what: str) -> None:
+        """Names what is wrong in a line; beyond MAX_PROBLEMS they are only counted."""
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems.append(Problem(line=line, what=what))
+        else:
+            self._unnamed += 1
+
+    def pass_over(self, line: int, what: str) -> None:
+        """Remembers what names a paper and was not taken, for those who ask why."""
+        if len(self._passed_over) < MAX_PASSED_OVER:
+            self._passed_over.append(Problem(line=line, what=what))
 
     def digest(
         self,
@@ -131,19 +262,56 @@ class Findings:
         if not self._entries:
             self.problem(empty_at, "no papers in this digest")
         if date is None:
-            date = find_date(self._document.name)
+            date = find_date(self.document.name)
             taken = "; taken from the file's name" if date else ""
             self.problem(0, f"no date in the heading{taken}")
+        return self._digest(kind, date, tips or {})
+
+    def loose_digest(self, kind: DigestKind, *, date: dt.date | None) -> Digest:
+        """The digest of a format that need not have a date in its heading: the file's name tells it too."""
+        if not self._entries:
+            self.note(1, "no papers in this digest")
+        return self._digest(kind, date or any_date(self.document.name), {})
+
+    def _digest(self, kind: DigestKind, date: dt.date | None, tips: Mapping[str, str]) -> Digest:
         problems = sorted(self._problems, key=lambda problem: problem.line)
+        papers = sorted(self._entries, key=lambda paper: self._lines[paper])
         if self._unnamed:
             problems.append(Problem(line=problems[-1].line, what=f"and {self._unnamed} more problems"))
         return Digest(
             kind=kind,
             date=date,
-            entries=tuple(self._entries.values()),
-            tips=tips or {},
+            entries=tuple(self._entries[paper] for paper in papers),
+            tips=tips,
             problems=tuple(problems),
+            lines=tuple(self._lines[paper] for paper in papers),
+            passed_over=tuple(sorted(self._passed_over, key=lambda problem: problem.line)),
         )
+
+
+def _filled(known: Entry, other: Entry) -> Entry:
+    """The entry with what it lacks taken from a later one on the same paper."""
+    editions = {edition.language: edition for edition in other.editions}
+    return replace(
+        known,
+        authors=known.authors or other.authors,
+        summary=known.summary or other.summary,
+        published=known.published or other.published,
+        date=known.date or other.date,
+        categories=known.categories or other.categories,
+        comment=known.comment or other.comment,
+        score=known.score or other.score,
+        links=known.links.filled_from(other.links),
+        editions=(
+            *(
+                edition.filled_from(editions.pop(edition.language))
+                if edition.language in editions
+                else edition
+                for edition in known.editions
+            ),
+            *editions.values(),
+        ),
+    )
 
 
 _BREAK = re.compile(r"</?(?:br|div|h[1-6]|li|ol|p|ul)\b[^<>]*>")

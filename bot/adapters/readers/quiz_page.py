@@ -39,9 +39,11 @@ _LINK = re.compile(r"Link:\s*</strong>\s*<a\b[^<>]*?\bhref\s*=\s*[\"']([^\"'<>]*
 _NUMBER = re.compile(r"\s*(\d{1,2})\s*\.")
 
 
-def recognises(document: Document) -> bool:
-    """True for HTML that calls itself a day's papers, or holds the cards of such a page."""
-    return bool(_HEADING.search(document.text) or _CARD.search(document.text))
+def recognises(document: Document) -> int:
+    """4 for HTML that calls itself a day's papers, 2 for HTML with cards like such a page's."""
+    if _HEADING.search(document.text):
+        return 4
+    return 2 if _CARD.search(document.text) else 0
 
 
 def heading_date(text: str) -> dt.date | None:

@@ -47,10 +47,12 @@ class _OptionCount(NamedTuple):
     options: int
 
 
-def recognises(document: Document) -> bool:
-    """True where the first line says whose papers follow, or where papers with their day and link stand."""
+def recognises(document: Document) -> int:
+    """4 where the first line says whose papers follow, 2 where papers with their day and link stand."""
     text = document.text
-    return bool(_HEADING.match(text)) or ("Published:" in text and bool(_PAPER_LINE.search(text)))
+    if _HEADING.match(text):
+        return 4
+    return 2 if "Published:" in text and _PAPER_LINE.search(text) else 0
 
 
 def heading_date(text: str) -> dt.date | None:
