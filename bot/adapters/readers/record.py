@@ -95,6 +95,11 @@ _NOTHING = frozenset(
         "无",
         "undefined",
         "tbd",
+        "no summary available.",
+        "no abstract available.",
+        "no summary available",
+        "no abstract available",
+        "暂无摘要",
     }
 )
 _URL = re.compile(r"https?://[^\s<>\"'`|\\^{}]{4,500}")

@@ -60,7 +60,7 @@ _END = 60
 @lru_cache(4096)
 def tidy_title(text: str) -> str:
     """A title without number, marks before it, score and labels after it."""
-    text = fold(text).replace("🔗", " ").strip()
+    text = fold(text).replace("🔗", " ").partition("｜")[0].strip()
     for _ in range(3):
         before = text
         if not text[:1].isalpha():
