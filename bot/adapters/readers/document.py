@@ -174,6 +174,8 @@ class Findings:
 
     def __init__(self, document: Document) -> None:
         self.document = document
+        self.near: dt.date | None = None
+        """The digest's day as far as it is known yet: days without a year lie before it."""
         self._entries: dict[PaperId, Entry] = {}
         self._lines: dict[PaperId, int] = {}
         self._known_as: dict[PaperId, PaperId] = {}

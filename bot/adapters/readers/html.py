@@ -63,10 +63,11 @@ def read(document: Document) -> Digest:
         local=local_papers(document),
     )
     findings = Findings(document)
+    findings.near = heading_date(document.text) or any_date(document.name)
     take_outline(top, findings, document.text)
     if not len(findings):
         raise NotThisKind("HTML without papers")
-    return findings.loose_digest("html", date=heading_date(document.text))
+    return findings.loose_digest("html", date=findings.near)
 
 
 def parse_fragment(markup: str) -> Any:
@@ -88,7 +89,7 @@ def take_outline(top: Block, findings: Findings, text: str) -> list[Item]:
     headings = [leaf.text for leaf in top.leaves() if leaf.level]
     refuse_other_texts(headings, len({item.paper for item in items.found}), text)
     for line, record in merged(records(items.found)):
-        entry = record.entry()
+        entry = record.entry(findings.near)
         place = line if line > 1 else _line_of(record, text)
         if entry is None:
             findings.pass_over(place, f"{record.id} has no title near it")

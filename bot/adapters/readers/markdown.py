@@ -81,11 +81,12 @@ def read(document: Document) -> Digest:
     if not names_papers(document.text):
         raise NotThisKind("nothing in it links to a paper")
     findings = Findings(document)
+    findings.near = heading_date(document.text) or any_date(document.name)
     read_markdown(document.text, findings)
     if not len(findings):
         raise NotThisKind("no papers: nothing that links to one has a title near it")
     kind: DigestKind = "org" if is_org(document.text) else "markdown"
-    return findings.loose_digest(kind, date=heading_date(document.text))
+    return findings.loose_digest(kind, date=findings.near)
 
 
 def read_markdown(text: str, findings: Findings) -> None:
@@ -135,7 +136,7 @@ def _take_plain_rows(lines: list[str], first: int, findings: Findings) -> tuple[
             columns = columns if "title" in {role_of(column)[0] for column in columns} else []
         elif columns and "![" not in line and _PLAIN_ROW.fullmatch(line):
             record = _plain_row(line, columns)
-            entry = record.entry() if record else None
+            entry = record.entry(findings.near) if record else None
             if entry is not None:
                 findings.take(entry, line=first + number)
                 continue

@@ -107,6 +107,7 @@ _TEXT_ID = re.compile(
     r"(?<![\w/.])arxiv(?:\s*id)?(?:[\]*]{0,3}\s?[:：]\s{0,3}|\s)(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?(?![\d\w])",
     re.IGNORECASE,
 )
+_MONTH_DAY = re.compile(r"\d\d[-/.]\d\d")
 _BARE = re.compile(r"(?:\d\d(?:0[1-9]|1[0-2])\.\d{4,5})(?:v\d+)?")
 _CODE_HOST = re.compile(
     r"https?://(?:www\.)?(?:github\.com|gitlab\.com|gitee\.com|bitbucket\.org|codeberg\.org|\w+\.github\.io)/",
@@ -170,6 +171,8 @@ class Record:
     categories: list[str] = field(default_factory=list)
     published: dt.date | None = None
     updated: dt.date | None = None
+    month_day: str | None = None
+    """A day that lacks its year."""
     comment: str | None = None
     score: str | None = None
     code: str | None = None
@@ -222,22 +225,22 @@ class Record:
         self.ids += other.ids
         self.urls += other.urls
 
-    def entry(self) -> Entry | None:
-        """The entry that the fields make; None without a title."""
+    def entry(self, near: dt.date | None = None) -> Entry | None:
+        """The entry that the fields make; None without a title. Days without a year are the last ones before `near`."""
         title = self.title
         if not title:
             return None
         ids = list(dict.fromkeys((*self.ids, *filter(None, map(linked_id, self.urls)))))
         paper = best_id(ids) or title_id(title)
         summary, editions = self._texts()
-        day = self.published or self.updated
+        day = self.published or self.updated or _last_before(near, self.month_day)
         return Entry(
             id=paper,
             title=title,
             authors=tuple(dict.fromkeys(self.authors))[:MAX_AUTHORS],
             summary=summary,
             published=day,
-            date=self.updated or self.published,
+            date=self.updated or day,
             categories=tuple(dict.fromkeys(self.categories))[:50],
             comment=self.comment,
             score=self.score,
@@ -323,6 +326,8 @@ def _add_categories(record: Record, value: Any, _language: str | None, _label: s
 
 def _add_published(record: Record, value: Any, _language: str | None, _label: str) -> None:
     record.published = record.published or day_of(value)
+    if record.published is None and isinstance(value, str) and _MONTH_DAY.fullmatch(value.strip()):
+        record.month_day = value.strip()
 
 
 def _add_updated(record: Record, value: Any, _language: str | None, _label: str) -> None:
@@ -553,6 +558,14 @@ def _split_names(text: str) -> Iterator[str]:
         )
         if name and name.casefold() not in _NOTHING:
             yield name + ("." if part.rstrip().endswith(("Jr.", "Sr.")) else "")
+
+
+def _last_before(near: dt.date | None, month_day: str | None) -> dt.date | None:
+    """The last day of that month and day that is not after `near`."""
+    if near is None or month_day is None:
+        return None
+    days = (day_of(f"{near.year - back}-{month_day.replace('/', '-').replace('.', '-')}") for back in (0, 1))
+    return next((day for day in days if day and day <= near), None)
 
 
 def day_of(value: Any) -> dt.date | None:
