@@ -8,6 +8,7 @@ right behind an HTML tag.
 import datetime as dt
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from bot.adapters.readers.document import Document, Findings, NotThisKind, any_date
@@ -17,7 +18,7 @@ from bot.adapters.readers.record import Record, day_of, role_of
 from bot.adapters.readers.titles import tidy_title
 from bot.domain.digests import Digest, DigestKind
 from bot.domain.errors import DigestTooLarge
-from bot.domain.papers import linked_id
+from bot.domain.papers import Entry, linked_id
 
 _FRONT = re.compile(r"\A\s*(---|\+\+\+)[ \t]*\n(.{0,60000}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _MARKS = re.compile(r"^\s{0,3}(?:#{1,6}\s|[-*+]\s|\d{1,4}[.)]\s|>|\|)|\]\(|\*\*", re.MULTILINE)
@@ -41,6 +42,7 @@ _ORG_HEADING = re.compile(r"^(\*+)\s+(?:(?:TODO|DONE)\s+)?(.*?)(?:\s+:[\w@:]+:)?
 _ORG_PROPERTY = re.compile(r"^\s*:(\w+):\s+(.*)$")
 _PLAIN_ROW = re.compile(r"\|[^<>\\~]*\|?\s*")
 _ROW_LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]+)\)")
+KEPT_ROWS = 12_000
 MANY_LINES = 300
 """From so many lines on tables are read row by row where they can be."""
 HEAD = 2_048
@@ -127,16 +129,15 @@ def _take_plain_rows(lines: list[str], first: int, findings: Findings) -> tuple[
     """
     left: list[str] = []
     numbers: list[int] = []
-    columns: list[str] = []
+    columns: tuple[str, ...] = ()
     for number, line in enumerate(lines, 1):
         if "|" not in line:
-            columns = []
+            columns = ()
         elif number < len(lines) and "-" in lines[number] and _DELIMITER.match(lines[number]):
-            columns = [tidy_title(cell) for cell in _cells_of(line)]
-            columns = columns if "title" in {role_of(column)[0] for column in columns} else []
+            columns = tuple(tidy_title(cell) for cell in _cells_of(line))
+            columns = columns if "title" in {role_of(column)[0] for column in columns} else ()
         elif columns and "![" not in line and _PLAIN_ROW.fullmatch(line):
-            record = _plain_row(line, columns)
-            entry = record.entry(findings.near) if record else None
+            entry = _plain_row(line, columns, findings.near)
             if entry is not None:
                 findings.take(entry, line=first + number)
                 continue
@@ -149,26 +150,33 @@ def _cells_of(row: str) -> list[str]:
     return row.strip().removeprefix("|").removesuffix("|").split("|")
 
 
-def _plain_row(row: str, columns: list[str]) -> Record | None:
-    """The paper of a row without markup but bold words and links; None where it is not as simple as that."""
+@lru_cache(KEPT_ROWS)
+def _plain_row(row: str, columns: tuple[str, ...], near: dt.date | None) -> Entry | None:
+    """The paper of a row without markup but bold words and links; None where it is not as simple as that.
+
+    Rows are remembered: of a history that grew by thirty rows only those are looked at.
+    """
     cells = _cells_of(row)
     if len(cells) != len(columns):
         return None
     record = Record()
     for column, cell in zip(columns, cells, strict=True):
         role = role_of(column)[0]
-        links = _ROW_LINK.findall(cell) if "](" in cell else []
-        if any(linked_id(url) and not is_label(said) for said, url in links):
-            return None  # the link's own text is the title
+        if "](" in cell:
+            links = _ROW_LINK.findall(cell)
+            if any(linked_id(url) and not is_label(said) for said, url in links):
+                return None  # the link's own text is the title
+            record.urls += [url for _, url in links]
+            if role == "code":
+                record.code = next((url for _, url in links if linked_id(url) is None), None)
+                continue
+            cell = _ROW_LINK.sub(r"\1", cell)  # noqa: PLW2901 - the words of the same cell
         if role == "title":
-            record.add_text("title", tidy_title(_ROW_LINK.sub(r"\1", cell).strip(" *")))
-        elif role == "code":
-            record.code = next((url for _, url in links if linked_id(url) is None), None)
-        elif role and role not in {"link", "id"}:
-            record.add(column, _ROW_LINK.sub(r"\1", cell).strip(" *`"), label=column)
-        record.urls += [url for _, url in links]
+            record.add_text("title", tidy_title(cell.strip(" *")))
+        elif role and role not in {"link", "id", "code"}:
+            record.add(column, cell.strip(" *`"), label=column)
     papers = {paper for paper in map(linked_id, record.urls) if paper}
-    return record if len(papers) == 1 and record.titles else None
+    return record.entry(near) if len(papers) == 1 else None
 
 
 def _described(front: re.Match[str]) -> Record | None:

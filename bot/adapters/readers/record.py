@@ -76,6 +76,9 @@ _AUTHOR_PARTS = re.compile(r"\s*[;；、，]\s*|\s+(?:and|und|&)\s+|\s*\n\s*")
 _ET_AL = re.compile(
     r"[\s,]*(?:\bet\.?\s*al\.?|等人?|et\s+coll\.?|\(\d+ authors?\)|…|\.\.\.)\s*$", re.IGNORECASE
 )
+_UPDATES = re.compile(r"^\[[\w.\s-]+ updates on arXiv\.org\]\s*")
+_BY = re.compile(r"^\s*(?:by|authors?\s*[:：])\s+", re.IGNORECASE)
+_AND = re.compile(r"^and\s+")
 _NO_NAME = re.compile(r"^[^\w'\"(]+")
 _FOOTNOTE = re.compile(r"\s*(?:\[[\d,*†]+\]|\(\d+\)|[\d,*†‡§¹²³⁴⁵⁶]+)$")
 _NOTHING = frozenset(
@@ -250,6 +253,8 @@ class Record:
 
     def _texts(self) -> tuple[str | None, tuple[Edition, ...]]:
         """The summary in the original's language, and what there is in others."""
+        if not self.summaries and not self.points and len(self.titles) < 2:
+            return None, ()
         longest: dict[str, str] = {}
         for language, text in self.summaries:
             if len(text) > len(longest.get(language, "")):
@@ -499,7 +504,8 @@ def text_of(value: Any) -> str:
 def clean_title(value: str) -> str:
     """A title without markup, quotation marks around it and a full stop after it; empty where it is no title."""
     title = plain_words(value[: 4 * MAX_TITLE]).strip(" ·|*_#")
-    title = re.sub(r"^\[[\w.\s-]+ updates on arXiv\.org\]\s*", "", title)
+    if title.startswith("["):
+        title = _UPDATES.sub("", title)
     if (
         len(title) > 2
         and title[0] in '"“«「『'
@@ -546,16 +552,14 @@ def _person(parts: Mapping[str, Any]) -> str:
 
 def _split_names(text: str) -> Iterator[str]:
     text = plain_words(text[:MAX_TEXT])
-    text = re.sub(r"^\s*(?:by|authors?\s*[:：])\s+", "", text, flags=re.IGNORECASE).strip("[]()*_ ")
+    text = _BY.sub("", text).strip("[]()*_ ")
     text = _NO_NAME.sub("", text)
     text = _ET_AL.sub("", text)
     parts = _AUTHOR_PARTS.split(text)
     if len(parts) == 1 or (text.count(",") >= len(parts) - 1 and ";" not in text):
         parts = [piece for part in parts for piece in part.split(",")]
     for part in parts:
-        name = _FOOTNOTE.sub("", _ET_AL.sub("", re.sub(r"^and\s+", "", part.strip().strip("'\"")))).strip(
-            " .'\"*_"
-        )
+        name = _FOOTNOTE.sub("", _ET_AL.sub("", _AND.sub("", part.strip().strip("'\"")))).strip(" .'\"*_")
         if name and name.casefold() not in _NOTHING:
             yield name + ("." if part.rstrip().endswith(("Jr.", "Sr.")) else "")
 
