@@ -34,6 +34,7 @@ _NESTED = frozenset(
 )
 """Names under which an object holds fields of the same paper."""
 _YAML_KEY = re.compile(r"^(?:- )?[\w\"' -]{1,40}:(?:\s|$)", re.MULTILINE)
+_INDENTED_KEY = re.compile(r"^[ -]*(?=[\w'\"][^\n:]{0,60}:(?:\s|$))", re.MULTILINE)
 _YAML_SCALAR = re.compile(r"^(\s*(?:- )?[\w-]+:\s+)([^\s'\"\[{|>&*!#%@`][^\n]*?: [^\n]*?)\s*$", re.MULTILINE)
 _SEPARATORS = ",\t;|"
 
@@ -50,14 +51,13 @@ def read_json(document: Document) -> Digest:
     """The papers in JSON, in JSON lines, or in lines of Python's own notation."""
     findings = Findings(document)
     text = document.text
-    values, kind_of_lines = _values(text, findings)
+    values = _values(text, findings)
     walk = _Walk(findings, _Finder(text))
     for value in values:
         walk.down(value, "", 0)
     walk.read_texts()
     if not len(findings) and not _is_empty_list(values):
         raise NotADigest("JSON without papers: no object has a title beside an id, authors or a summary")
-    del kind_of_lines
     return findings.loose_digest("json", date=_top_date(values))
 
 
@@ -78,29 +78,30 @@ def _is_empty_list(values: list[Any]) -> bool:
     return False
 
 
-def _values(text: str, findings: Findings) -> tuple[list[Any], bool]:
-    if _depth(text) > MAX_DEPTH:
-        raise NotADigest(f"JSON nested more than {MAX_DEPTH} levels deep")
+def _values(text: str, findings: Findings) -> list[Any]:
+    """The one value of a JSON text, or those of its lines; of a text that is cut short what is whole."""
     try:
-        return [json.loads(text)], False
+        return [json.loads(text)]
+    except RecursionError as error:
+        raise NotADigest("JSON of too many levels") from error
     except ValueError as error:
         whole_error = error
     values = list(_lines(text, findings))
     if values:
-        return values, True
+        return values
     cut = _without_torn_end(text)
     try:
         value = json.loads(cut) if cut else None
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if value is None:
         raise NotThisKind(f"JSON that cannot be read: {whole_error}")
     findings.note(text.count("\n") + 1, "the JSON ends too early: it is cut short")
-    return [value], False
+    return [value]
 
 
 def _depth(text: str) -> int:
-    """How deep brackets nest, at most; counted only as far as it matters."""
+    """How deep the brackets of a line nest, at most; counted only as far as it matters."""
     depth = deepest = 0
     for found in _BRACKETS.finditer(text):
         sign = found[0]
@@ -137,13 +138,9 @@ def _line_value(line: str) -> Any:
         return None
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
-    if (
-        not _PYTHON_LINE.match(line)
-        or len(line) > MAX_CELL
-        or line.count("{") + line.count("[") + line.count("(") > 2_000
-    ):
+    if not _PYTHON_LINE.match(line) or len(line) > MAX_CELL or _depth(line) > MAX_DEPTH or "((((" in line:
         return None
     try:
         value = ast.literal_eval(line)
@@ -362,7 +359,7 @@ def load_yaml(text: str) -> Any:
         r":\s+\*\w+\s*$|[\[,]\s*\*\w+", text, re.MULTILINE
     ):
         return None
-    if _yaml_depth(text) > MAX_DEPTH:
+    if _indentation(text) > 2 * MAX_DEPTH or "[" * MAX_DEPTH in text or "{" * MAX_DEPTH in text:
         return None
     for candidate in (text, _YAML_SCALAR.sub(_quoted, text)):
         loader = YAML(typ="safe", pure=False)
@@ -374,13 +371,9 @@ def load_yaml(text: str) -> Any:
     return None
 
 
-def _yaml_depth(text: str) -> int:
-    return max(
-        _depth(text),
-        max((len(line) - len(line.lstrip(" -?:")) for line in text.split("\n")), default=0) // 2
-        if len(text) < 5_000_000
-        else MAX_DEPTH + 1,
-    )
+def _indentation(text: str) -> int:
+    """How far the keys of a YAML text are indented, at most."""
+    return max((len(found[0]) for found in _INDENTED_KEY.finditer(text)), default=0)
 
 
 def _quoted(found: re.Match[str]) -> str:

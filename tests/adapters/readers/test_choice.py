@@ -93,6 +93,18 @@ def test_a_day_without_papers_is_no_digest_of_the_generic_readers() -> None:
         read("# Digest of 2031-05-05\n\n## Tigers\n\nNo new papers today.\n")
 
 
+def test_brackets_in_texts_are_no_levels() -> None:
+    lines = "".join(
+        f"{{'id': '3105.{n:05}', 'title': 'A title of {n}', 'abstract': 'Open [ and {{ and \" in {n}'}}\n"
+        for n in range(200)
+    )
+    assert len(read(lines).entries) == 200
+    items = "".join(
+        f"- title: A title of {n} [open\n  link: https://arxiv.org/abs/3105.{n:05}\n" for n in range(100)
+    )
+    assert len(read(items).entries) == 100
+
+
 def test_links_to_files_beside_a_digest_are_followed_to_the_papers_there() -> None:
     index = "# 2031-05-05\n\n" + "".join(
         f"### [{title}]({name}.md)\n\nA text.\n\n"
