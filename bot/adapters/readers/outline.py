@@ -323,7 +323,8 @@ def _occurrences(block: Block, local: Callable[[str], PaperId | None], *, in_pro
     text = "".join(run.text for run in runs)
     if "rxiv" in text.lower():
         named = {each.paper for each in found}
-        for paper in text_ids(text)[:MAX_OCCURRENCES]:
+        apart = (paper for run in runs[:MAX_OCCURRENCES] for paper in text_ids(run.text))
+        for paper in dict.fromkeys([*text_ids(text)[:MAX_OCCURRENCES], *apart]):
             if paper not in named:
                 strong = not in_prose and not (len(text) > 300 and not fold(text).lower().startswith("arxiv"))
                 found.append(Occurrence(paper, strong, block.line, ""))
