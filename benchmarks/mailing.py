@@ -25,20 +25,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from benchmarks.publishing import NOW, REASON, a_paper, fastest
-from bot.adapters.publishers.email import (
-    DkimSigner,
-    EmailPublisher,
-    EmailSettings,
-    Mailbox,
-    SmtpServer,
-    SmtpTransport,
-    compose,
-)
-from bot.adapters.publishers.email.hypertext import hypertext
-from bot.adapters.publishers.email.letter import letter_for
-from bot.adapters.publishers.email.mime import alternatives
-from bot.adapters.publishers.email.plaintext import plain_text
-from bot.domain.delivery import Item, Parcel, Target
+from bot.adapters.email.content import EmailSettings, email_content, html_body, text_body
+from bot.adapters.email.dkim import DkimSigner
+from bot.adapters.email.mime import alternatives
+from bot.adapters.email.publisher import EmailPublisher, compose
+from bot.adapters.email.transports import SmtpServer, SmtpTransport
+from bot.domain.channels import Target
+from bot.domain.mailbox import Mailbox
+from bot.domain.message import Item, OutgoingMessage
 from tests.rigs.smtp import self_signed
 
 CONNECTIONS = 8
@@ -47,9 +41,9 @@ PEERS_MAILS = 60
 HEADERS = ("From: a@example.org", "To: b@example.org", "Subject: Papers")
 
 
-def a_parcel(papers: int, number: int = 1) -> Parcel:
-    return Parcel(
-        batch=f"b{number}",
+def a_parcel(papers: int, number: int = 1) -> OutgoingMessage:
+    return OutgoingMessage(
+        id=f"b{number}",
         kind="alert",
         target=Target(kind="email", address="ada@example.org"),
         subscriber="ada",
@@ -77,8 +71,8 @@ class Parts:
             site_url="https://papers.example.org",
             dkim=self.signer,
         )
-        letter, self.html = hypertext(letter_for(a_parcel(papers), self.settings))
-        self.text = plain_text(letter)
+        content, self.html = html_body(email_content(a_parcel(papers), self.settings))
+        self.text = text_body(content)
 
     def ours(self) -> bytes:
         return self.signer.sign(alternatives(HEADERS, text=self.text, html=self.html, name="b1"), NOW)

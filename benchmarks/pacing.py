@@ -16,7 +16,7 @@ from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 
-from bot.adapters.fakes import LoopClock, VirtualLoop
+from bot.app.replay.fakes import LoopClock, VirtualLoop
 from bot.app.wiring import House
 from tests.builders import NOW
 from tests.rigs import crowd

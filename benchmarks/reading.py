@@ -14,8 +14,8 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser
 
-from bot.adapters.markup import safe_svg
 from bot.adapters.readers import read_digest
+from bot.adapters.svg import safe_svg
 
 ROUNDS = 7
 DEMANDED = {"tables": 10, "pages": 20}

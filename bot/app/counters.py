@@ -1,33 +1,29 @@
-"""The two counters that face people: the web server and the bot's conversation."""
+"""The web server and the chat service, built from the container."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.app.wiring import House
 
 if TYPE_CHECKING:
-    from bot.adapters.chat import ChatService
-    from bot.adapters.chat.service import Heard
-    from bot.adapters.web import WebServer
-    from bot.domain.errors import ChannelDown
-    from bot.domain.papers import Paper, Question
+    from bot.adapters.telegram.chat import ChatService, OnPolling
+    from bot.adapters.web.server import WebServer
 
 
 async def start_web(house: House) -> "WebServer":
     """The running web server; UsageError where its address cannot be had."""
-    from bot.adapters.publishers.atom import render_atom
-    from bot.adapters.web import create_app, serve
+    from bot.adapters.atom import render_atom
+    from bot.adapters.web.app import WebService, create_app
+    from bot.adapters.web.server import serve
 
     settings = house.settings
     app = create_app(
-        house.library,
+        WebService(house.store.papers, house.store.deliveries, house.store.tokens, house.feeds),
         render_feed=render_atom,
         clock=house.clock,
         site_title=settings.site.title,
         site_url=settings.site.url,
-        quiz=partial(told_quiz, house),
+        quiz=house.answer_quiz,
     )
     listen = settings.web.listen
     assert listen is not None  # the caller asked
@@ -35,46 +31,31 @@ async def start_web(house: House) -> "WebServer":
     return await serve(app, f"{host}:{listen.port}")
 
 
-def told_quiz(house: House, paper: "Paper", language: str) -> "list[Question]":
-    """The quiz as a poll would have it: an answer only where it is known, or sure enough."""
-    sure = house.settings.quiz.min_confidence
-    return [
-        question
-        if question.keyed or (question.confidence or 0) >= sure
-        else replace(question, answer=None, answer_source=None, confidence=None)
-        for question in house.answer_quiz(paper, language)
-    ]
-
-
-async def _nobody_asks(_: "ChannelDown | None") -> None:
-    """Whether the bot is heard is told to nobody."""
-
-
 def chat_service(
     house: House,
     *,
     wake: Callable[[], None] = lambda: None,
-    heard: "Heard" = _nobody_asks,
+    on_polling: "OnPolling | None" = None,
 ) -> "ChatService":
     """The conversation over the bot of the settings.
 
-    It calls `wake` when there is something to send, and `heard` when the service refuses to be asked for
-    updates, and when it no longer does.
+    It calls `wake` when there is something to send; `on_polling` see there.
     """
-    from bot.adapters.botapi.client import BotClient
-    from bot.adapters.chat import ChatService
-    from bot.adapters.chat.study import StudyTalk
-    from bot.adapters.chat.votes import VoteKeeper
+    from bot.adapters.telegram.chat import ChatService, VoteCollector
+    from bot.adapters.telegram.client import BotClient
+    from bot.adapters.telegram.commands import ChatDeliveries, Services
 
-    telegram = house.settings.telegram
-    bot = BotClient(telegram.token.get_secret_value(), api_url=telegram.api_url)
+    store, quizzes, telegram = house.store, house.quizzes, house.settings.telegram
     return ChatService(
-        bot,
-        house.store.updates,
-        house.desk,
+        BotClient(telegram.token.get_secret_value(), api_url=telegram.api_url),
+        store.updates,
+        Services(
+            deliveries=ChatDeliveries(store.papers, store.deliveries, house.builder, house.registry),
+            scheduler=quizzes.scheduler,
+            stats=quizzes.stats,
+        ),
         house.clock,
-        study=StudyTalk(house.quizzes.desk, house.quizzes.practice),
-        votes=VoteKeeper(house.quizzes.counter, house.store.study, house.clock),
+        votes=VoteCollector(quizzes.counter, store.quizzes, house.clock),
         wake=wake,
-        heard=heard,
+        on_polling=on_polling,
     )

@@ -1,19 +1,15 @@
-"""Quizzes and the people who answer them: the parts that count, score and bring back."""
+"""Quizzes: the parts that count votes, keep scores and bring questions back, built over one state."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.app.config.settings_model import Settings
-from bot.app.opinions import Opinions
+from bot.app.config.settings import Settings
 from bot.domain.quizzes.votes import PollState, Vote
-from bot.pipeline.parcels import AnswerQuiz
-from bot.pipeline.practice import Practice
-from bot.pipeline.roster import Roster
-from bot.pipeline.study import StudyDesk
-from bot.pipeline.votes import VoteCounter
+from bot.pipeline.compose import AnswerQuiz
+from bot.pipeline.quizzes import QuizScheduler, QuizStats
+from bot.pipeline.subscribers import SubscriberRegistry
+from bot.pipeline.vote_counter import VoteCounter
 
 if TYPE_CHECKING:
     from bot.adapters.store import Store
@@ -21,60 +17,47 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quizzes:
-    """Everything that follows once a question is out."""
+    """Everything that happens after a question was sent."""
 
     counter: VoteCounter
-    desk: StudyDesk
-    practice: Practice
-    seek_opinions: Callable[[], int]
-    """Asks for second opinions on what is about to go out, where the settings name a service."""
+    stats: QuizStats
+    scheduler: QuizScheduler
 
     def look_after(self, now: datetime) -> int:
         """Count what was received, correct what got a key, plan what comes back today; how many rows were planned."""
         self.counter.count(now)
         self.counter.correct()
         self.counter.adopt(now)
-        return self.practice.plan_due(now)
+        return self.scheduler.plan_due(now)
 
 
 def build_quizzes(
     settings: Settings,
     store: "Store",
-    roster: Roster,
+    registry: SubscriberRegistry,
     answer_quiz: AnswerQuiz,
-    second: Opinions | None = None,
 ) -> Quizzes:
     """The parts over one state."""
-    sure = settings.quiz.min_confidence
-    seek = partial(second.seek, store.outbox, store.shelf, roster) if second else None
     return Quizzes(
         counter=VoteCounter(
-            store.study,
-            store.shelf,
-            roster,
+            store.quizzes,
+            store.papers,
+            registry,
             answer_quiz,
             read_vote=_read_vote,
-            min_confidence=sure,
         ),
-        desk=StudyDesk(store.study, store.outbox, roster, min_confidence=sure),
-        practice=Practice(
-            store.study,
-            store.shelf,
-            store.outbox,
-            roster,
-            min_confidence=sure,
+        stats=QuizStats(store.quizzes, store.deliveries, registry),
+        scheduler=QuizScheduler(
+            store.quizzes,
+            store.papers,
+            store.deliveries,
+            registry,
             per_day=settings.quiz.per_day,
         ),
-        seek_opinions=seek or _nobody,
     )
 
 
-def _nobody() -> int:
-    """Asks nobody."""
-    return 0
-
-
 def _read_vote(body: str) -> Vote | PollState | None:
-    from bot.adapters.chat.votes import read_vote
+    from bot.adapters.telegram.updates import read_vote
 
     return read_vote(body)

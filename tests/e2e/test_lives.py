@@ -72,7 +72,7 @@ def test_what_waited_for_a_chat_that_had_blocked_us_is_there_at_once_after_start
     chat.condition = "blocked"
     store = Store(f"sqlite:///{seeded}/state/paperboy.sqlite3")
     with running(seeded):
-        eventually(lambda: bool(store.outbox.stopped_channels() or _suspended(store)))
+        eventually(lambda: bool(store.incidents.stopped_channels() or _suspended(store)))
         assert bot_api.messages == []
         chat.condition = "open"
         bot_api.say(chat, "/start")
@@ -82,7 +82,7 @@ def test_what_waited_for_a_chat_that_had_blocked_us_is_there_at_once_after_start
 
 
 def _suspended(store: Store) -> bool:
-    known = store.outbox.place(f"telegram:{CHAT}")
+    known = store.deliveries.target(f"telegram:{CHAT}")
     return known is not None and known.suspended is not None
 
 
@@ -99,7 +99,7 @@ def test_a_place_that_is_gone_is_seen_everywhere_and_revived_by_outbox_retry(
     one_pass(seeded, monkeypatch)
     assert bot_api.messages == []
     waiting = [row["key"] for row in paperboy("outbox", "list", "--json").json]
-    assert "1 suspended place tried again" in paperboy("outbox", "retry", *waiting).out
+    assert "1 suspended target tried again" in paperboy("outbox", "retry", *waiting).out
     one_pass(seeded, monkeypatch)
     assert len(bot_api.messages) == 1
     assert "suspended" not in paperboy("status").out
@@ -125,7 +125,7 @@ def test_of_two_processes_on_one_sqlite_state_one_asks_for_updates(
     bot_api.chat(CHAT)
     with running(seeded) as one, running(seeded) as other:
         eventually(lambda: bot_api.calls["getUpdates"] > 0 and bool(bot_api.messages))
-        said = "".join(map(_until_at_work, (one, other)))
+        said = "".join(map(_until_running, (one, other)))
         assert paperboy("status", "--alive").code == 0
         said += _both(one, other)
     assert len(bot_api.messages) == 1
@@ -133,10 +133,10 @@ def test_of_two_processes_on_one_sqlite_state_one_asks_for_updates(
     assert "second_poller" not in said
 
 
-def _until_at_work(process: "subprocess.Popen[str]") -> str:
+def _until_running(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     said = ""
-    while "is at work" not in said:
+    while "is running" not in said:
         line = process.stdout.readline()
         assert line, f"it ended: {said}"
         said += line

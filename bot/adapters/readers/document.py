@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from bot.domain.digests import Digest, DigestKind, Problem
 from bot.domain.errors import DigestTooLarge, NotADigest
 from bot.domain.papers import Entry, Links, PaperId, Point, Question, arxiv_id, linked_id
+from bot.domain.text import one_line
 
 _DATE = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _MONTHS = "january february march april may june july august september october november december".split()
@@ -41,10 +42,6 @@ _TAG = re.compile(
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]]{0,500})\]\((?:[^()\s]|\([^()\s]*\)){0,500}\)")
 _STRONG_WORDS = re.compile(r"(\*\*|__)(?=\S)([^*_]{1,600}?)(?<=\S)\1")
 _UNDECODABLE = re.compile("[\udc80-\udcff]+")
-_UNWANTED = re.compile(
-    # What XML 1.0 §2.2 forbids, C1 controls (terminals obey them), bidi controls, and stray byte order marks.
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
-)
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -88,15 +85,6 @@ def _decode_damaged(data: bytes, encoding: str) -> tuple[str, tuple[Problem, ...
     first = text.count("\n", 0, text.index("\ufffd")) + 1
     what = f"bytes that are not UTF-8 in {places} place(s), shown as \ufffd; the first is here"
     return text, (Problem(line=first, what=what),)
-
-
-def fold(text: str) -> str:
-    """The text on one line: runs of blanks and line breaks are one blank, control characters are gone."""
-    text = text.strip()
-    if text.isprintable() and "  " not in text:  # most texts; printable text has no blanks but U+0020
-        return text
-    folded = " ".join(text.split())
-    return folded if folded.isprintable() else " ".join(_UNWANTED.sub("", folded).split())
 
 
 def find_date(text: str) -> dt.date | None:
@@ -145,7 +133,7 @@ def plain_words(text: str) -> str:
         text = _MARKDOWN_LINK.sub(r"\1", text)
     if "**" in text or "__" in text:
         text = _STRONG_WORDS.sub(r"\2", text)
-    return fold(text)
+    return one_line(text)
 
 
 def is_printable_link(url: str) -> bool:
@@ -331,7 +319,7 @@ def plain(piece: str) -> str:
     """The piece without its markup, folded. What only looks like markup stays: `<think>`, `<10B`, `<|image|>`."""
     if "<" in piece:
         piece = _INLINE.sub("", _BREAK.sub(" ", piece))
-    return fold(unescape(piece))
+    return one_line(unescape(piece))
 
 
 def language_of(attributes: str) -> str:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bot.adapters.readers.document import any_date, fold
+from bot.adapters.readers.document import any_date
 from bot.adapters.readers.outline import Block, Run
 from bot.adapters.readers.record import Record, language_of_text, role_of, text_ids, text_urls
 from bot.adapters.readers.titles import (
@@ -21,6 +21,7 @@ from bot.adapters.readers.titles import (
     without_labels,
 )
 from bot.domain.papers import PaperId, folded_title, linked_id
+from bot.domain.text import one_line
 
 _CLASS_ROLES = (
     (re.compile(r"author", re.IGNORECASE), "authors"),
@@ -362,7 +363,7 @@ def _take_links(leaf: Block, record: Record, paper: PaperId) -> None:
 
 def _take_property(cell: Block, record: Record, pending: str) -> str:
     """A cell of a table of properties inside an item: the label of the next cell, or what the last one labels."""
-    text = fold("".join(run.text for run in cell.runs))
+    text = one_line("".join(run.text for run in cell.runs))
     if pending:
         record.add(pending, text, label=pending)
         return ""
@@ -418,7 +419,7 @@ def _take_row(row: Block, record: Record, paper: PaperId) -> None:
 
 def _take_line(line: Block, leaf: Block, record: Record, pending: str, loose: list[str]) -> str:
     """Takes one line in; returns the label that waits for the next line's text."""
-    text = fold("".join(run.text for run in line.runs))
+    text = one_line("".join(run.text for run in line.runs))
     if not text:
         return pending
     if len(text) <= MAX_LABEL and not LABELLED.match(text) and _stands_as_label(line, leaf):
@@ -479,7 +480,7 @@ def _take_labelled(line: Block, labelled: re.Match[str], record: Record) -> bool
         first is not None
         and first.bold
         and label
-        and label in fold(first.text)
+        and label in one_line(first.text)
         and 20 <= len(rest) <= 5000
         and not first.href
     ):

@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from bot.adapters.readers.document import Document, fold
+from bot.adapters.readers.document import Document
 from bot.adapters.readers.record import key_of, text_ids, text_urls
 from bot.domain.errors import DigestTooLarge
 from bot.domain.papers import PaperId, linked_id, title_id
+from bot.domain.text import one_line
 
 MAX_BLOCKS = 250_000
 MAX_LEVELS = 120
@@ -107,7 +108,7 @@ class Block:
     @property
     def text(self) -> str:
         """Everything that is written in the block, on one line."""
-        return fold(" ".join("".join(run.text for run in leaf.runs) for leaf in self.leaves()))
+        return one_line(" ".join("".join(run.text for run in leaf.runs) for leaf in self.leaves()))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -284,7 +285,7 @@ def _hrefs_of_papers(leaf: Block) -> list[str]:
 def _titles_of_files(top: Block) -> dict[str, PaperId]:
     """Where headings link to files beside the document: the papers by their titles, which is all that is known."""
     return {
-        run.href: title_id(fold(run.text))
+        run.href: title_id(one_line(run.text))
         for leaf in top.leaves()
         if leaf.level > 1
         for run in leaf.runs
@@ -319,14 +320,16 @@ def _occurrences(block: Block, local: Callable[[str], PaperId | None], *, in_pro
             continue
         for paper in papers:
             strong = not in_prose and not _in_prose(block, place)
-            found.append(Occurrence(paper, strong, block.line, fold(run.text) if run.href else ""))
+            found.append(Occurrence(paper, strong, block.line, one_line(run.text) if run.href else ""))
     text = "".join(run.text for run in runs)
     if "rxiv" in text.lower():
         named = {each.paper for each in found}
         apart = (paper for run in runs[:MAX_OCCURRENCES] for paper in text_ids(run.text))
         for paper in dict.fromkeys([*text_ids(text)[:MAX_OCCURRENCES], *apart]):
             if paper not in named:
-                strong = not in_prose and not (len(text) > 300 and not fold(text).lower().startswith("arxiv"))
+                strong = not in_prose and not (
+                    len(text) > 300 and not one_line(text).lower().startswith("arxiv")
+                )
                 found.append(Occurrence(paper, strong, block.line, ""))
     return found
 

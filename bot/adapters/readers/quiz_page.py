@@ -15,7 +15,6 @@ from bot.adapters.readers.document import (
     Document,
     Findings,
     find_date,
-    fold,
     language_of,
     links_of,
     plain,
@@ -25,6 +24,7 @@ from bot.adapters.readers.document import (
 )
 from bot.domain.digests import Digest
 from bot.domain.papers import Edition, Entry, Links, Point, Question, paper_id
+from bot.domain.text import one_line
 
 _HEADING = re.compile(r"<(?:title|h1)\b[^<>]*>\s*\d{4}-\d\d-\d\d\s+Papers\b[^<>]*<")
 _CARD = re.compile(r'class="(?:paper-card|quiz-popup|category-chunk)\b')
@@ -318,8 +318,8 @@ def _words(drawing: str) -> str:
     if drawing.rfind("<!--") <= drawing.rfind("-->"):  # every comment ends
         found = _WRITTEN.findall(drawing)
         if not any(odd for _, odd in found):
-            return fold(unescape(" ".join([text for text, _ in found if text])))
-    return fold(unescape(_text(drawing)))
+            return one_line(unescape(" ".join([text for text, _ in found if text])))
+    return one_line(unescape(_text(drawing)))
 
 
 def _text(drawing: str) -> str:

@@ -17,13 +17,13 @@ from bot.adapters.readers.document import (
     Document,
     Findings,
     find_date,
-    fold,
     links_of,
     points_of,
     question_of,
 )
 from bot.domain.digests import Digest
 from bot.domain.papers import Edition, Entry, Links, Point, Question, paper_id
+from bot.domain.text import one_line
 
 _HEADING = re.compile(r"\s*(\d{4}-\d\d-\d\d) Papers[ \t]*(?:\n|\Z)")
 _PAPER = re.compile(r"Paper\s*:?\s*\d+")
@@ -83,7 +83,7 @@ def _lines(text: str) -> list[_Line]:
     lines: list[_Line] = []
     at = 0
     for line in text.split("\n"):
-        said = fold(line)
+        said = one_line(line)
         if said:
             lines.append(_Line(at, said))
         at += len(line) + 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from bot.adapters.readers.document import any_date, fold, is_printable_link, plain_words
+from bot.adapters.readers.document import any_date, is_printable_link, plain_words
 from bot.domain.papers import (
     Edition,
     Entry,
@@ -19,6 +19,7 @@ from bot.domain.papers import (
     parse_paper_id,
     title_id,
 )
+from bot.domain.text import one_line
 
 MAX_TITLE = 600
 MAX_TEXT = 100_000
@@ -323,7 +324,7 @@ def _add_categories(record: Record, value: Any, _language: str | None, _label: s
         text = each.get("term") or each.get("name") if isinstance(each, Mapping) else each
         if (
             isinstance(text, str)
-            and 0 < len(word := fold(text).strip("`*# ")) <= 80
+            and 0 < len(word := one_line(text).strip("`*# ")) <= 80
             and word.casefold() not in _NOTHING
         ):
             record.categories.append(word)
@@ -347,7 +348,7 @@ def _add_comment(record: Record, value: Any, _language: str | None, _label: str)
 
 
 def _add_score(record: Record, value: Any, _language: str | None, _label: str) -> None:
-    if isinstance(value, (int, float, str)) and (text := fold(str(value))).casefold() not in _NOTHING:
+    if isinstance(value, (int, float, str)) and (text := one_line(str(value))).casefold() not in _NOTHING:
         record.score = record.score or text[:40]
 
 
@@ -497,8 +498,8 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):
         return plain_words(value[:MAX_TEXT])
     if isinstance(value, (list, tuple)):
-        return fold(" ".join(text_of(each) for each in value[:100]))
-    return fold(str(value)) if isinstance(value, (int, float)) else ""
+        return one_line(" ".join(text_of(each) for each in value[:100]))
+    return one_line(str(value)) if isinstance(value, (int, float)) else ""
 
 
 def clean_title(value: str) -> str:
@@ -520,7 +521,7 @@ def clean_title(value: str) -> str:
 
 def label_of(name: str) -> str:
     """A field's name as a label to show: `what_is_new` is `What is new`."""
-    text = fold(name.replace("_", " ")).strip(" :：*#-")
+    text = one_line(name.replace("_", " ")).strip(" :：*#-")
     if key_of(text) == "tldr":
         return "TL;DR"
     return text[:1].upper() + text[1:] if text.islower() else text
@@ -535,7 +536,7 @@ def names_of(value: Any) -> list[str]:
     names: list[str] = []
     for each in value if isinstance(value, (list, tuple)) else ():
         if isinstance(each, str):
-            names += _split_names(each) if len(value) == 1 else [fold(each)]
+            names += _split_names(each) if len(value) == 1 else [one_line(each)]
         elif isinstance(each, Mapping):
             names.append(_person(each))
     return [name for name in names if name and len(name) <= 200]
@@ -544,10 +545,10 @@ def names_of(value: Any) -> list[str]:
 def _person(parts: Mapping[str, Any]) -> str:
     whole = parts.get("name") or parts.get("fullname") or parts.get("full_name") or parts.get("literal")
     if isinstance(whole, str):
-        return fold(whole)
+        return one_line(whole)
     given = parts.get("given") or parts.get("first") or parts.get("firstname") or ""
     family = parts.get("family") or parts.get("last") or parts.get("lastname") or ""
-    return fold(f"{given} {family}")
+    return one_line(f"{given} {family}")
 
 
 def _split_names(text: str) -> Iterator[str]:

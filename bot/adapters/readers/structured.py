@@ -13,12 +13,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.adapters.readers.document import Document, Findings, NotThisKind, any_date, fold
+from bot.adapters.readers.document import Document, Findings, NotThisKind, any_date
 from bot.adapters.readers.markdown import read_markdown
 from bot.adapters.readers.record import Record, key_of, role_of
 from bot.domain.digests import Digest
 from bot.domain.errors import NotADigest
 from bot.domain.papers import parse_paper_id
+from bot.domain.text import one_line
 
 MAX_DEPTH = 60
 MAX_CELL = 1_000_000
@@ -398,7 +399,7 @@ def _columns(text: str) -> tuple[str, list[str]]:
         return ",", []
     separator = max(_SEPARATORS, key=first.count)
     return separator, [
-        fold(column).strip("\"' ") for column in first.split(separator)
+        one_line(column).strip("\"' ") for column in first.split(separator)
     ] if separator in first else []
 
 

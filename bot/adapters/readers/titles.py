@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from bot.adapters.readers.document import any_date, fold
+from bot.adapters.readers.document import any_date
 from bot.adapters.readers.outline import Block, Run, is_label
 from bot.adapters.readers.record import clean_title, key_of, role_of, text_ids
 from bot.domain.papers import PaperId, linked_id
+from bot.domain.text import one_line
 
 _NUMBERING = re.compile(
     r"^\s*(?:(?:[(\[]?(?:19|20|21)\d\d[-./]\d{1,2}[-./]\d{1,2}[)\]]?[\s:,|–-]+|\[\s*(?:new|updated?|cross|replace[d]?)?\s*#?\d{1,4}\s*\]|\(\d{1,4}\)|#\d{1,4}\b|(?:no|paper|论文|论文标题|第)\s*\.?\s*\d{1,4}\s*[篇]?\s*[.:：)、]?(?=\s)"
@@ -60,7 +61,7 @@ _END = 60
 @lru_cache(4096)
 def tidy_title(text: str) -> str:
     """A title without number, marks before it, score and labels after it."""
-    text = fold(text).replace("🔗", " ").partition("｜")[0].strip()
+    text = one_line(text).replace("🔗", " ").partition("｜")[0].strip()
     for _ in range(3):
         before = text
         if not text[:1].isalpha():
@@ -138,7 +139,7 @@ def _link_rank(run: Run, leaf: Block, paper: PaperId) -> int:
     if _is_title_class(run.name):
         return 1
     named = linked_id(run.href)
-    if named == paper or any(each.paper == paper and each.said == fold(run.text) for each in leaf.found):
+    if named == paper or any(each.paper == paper and each.said == one_line(run.text) for each in leaf.found):
         return LINK
     return 5 if named is None and (len(text.split()) > 2 or run.bold) else 0
 
@@ -206,7 +207,7 @@ def plain_title(block: Block) -> str:
         return max(
             (text for text in texts if _is_title(text) and not any_date(text[:12])), key=len, default=""
         )
-    if quoted := _QUOTED.search(fold("".join(run.text for run in leaf.runs))):
+    if quoted := _QUOTED.search(one_line("".join(run.text for run in leaf.runs))):
         return tidy_title(quoted[1])
     text = ""
     for run in leaf.runs[:MAX_RUNS]:

@@ -1,7 +1,7 @@
-"""Tokens that open one thing each: derived from a secret in the state, found by their hash.
+"""Secret tokens: bearer credentials of private feeds and unsubscribe links.
 
-A token is the first 128 bits of an HMAC over its purpose and subject, so that it can be shown again
-without being stored; what is stored is its SHA-256, which opens nothing.
+A token is the first 128 bits of an HMAC over its purpose and subject, keyed with a secret of the state, so
+that it can be shown again without being stored. The table holds its SHA-256, which opens nothing.
 """
 
 import base64
@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import meta, tokens
-from bot.adapters.store.statements import insert
+from bot.adapters.store.sql import insert
 
 Purpose = Literal["feed", "unsubscribe"]
 _SECRET = "token secret"  # noqa: S105 - the name of a row
@@ -22,7 +22,7 @@ _LONGEST = 64
 
 
 class StoredTokens:
-    """See the port for what each method promises."""
+    """Issues tokens and finds their subjects; issued tokens are cached."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -30,13 +30,13 @@ class StoredTokens:
         self._issued: dict[tuple[Purpose, str], str] = {}
 
     def issue(self, purpose: Purpose, subject: str) -> str:
-        known = self._issued.get((purpose, subject))
-        if known is None:
-            known = self._issued[purpose, subject] = self._issue(purpose, subject)
-        return known
+        token = self._issued.get((purpose, subject))
+        if token is None:
+            token = self._issued[purpose, subject] = self._issue(purpose, subject)
+        return token
 
     def _issue(self, purpose: Purpose, subject: str) -> str:
-        digest = hmac.digest(self._the_secret(), f"{purpose}\n{subject}".encode(), "sha256")
+        digest = hmac.digest(self._load_secret(), f"{purpose}\n{subject}".encode(), "sha256")
         token = base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
         if self.subject(purpose, token) is None:
             row = {"hash": _hash(token), "purpose": purpose, "subject": subject}
@@ -51,11 +51,11 @@ class StoredTokens:
         with reading(self._engine) as connection:
             return connection.execute(query).scalar()
 
-    def _the_secret(self) -> bytes:
+    def _load_secret(self) -> bytes:
         if self._secret is None:
-            mine = {"key": _SECRET, "value": secrets.token_hex(32)}
+            new = {"key": _SECRET, "value": secrets.token_hex(32)}
             with writing(self._engine) as connection:
-                connection.execute(insert(connection, meta).on_conflict_do_nothing(), mine)
+                connection.execute(insert(connection, meta).on_conflict_do_nothing(), new)
                 stored = connection.execute(select(meta.c.value).where(meta.c.key == _SECRET)).scalar_one()
             self._secret = bytes.fromhex(stored)
         return self._secret

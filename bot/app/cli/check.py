@@ -1,94 +1,282 @@
-"""Everything that can be said about both configuration files without the state."""
+"""`paperboy check` and `schema`: both configuration files, their faults and warnings, and their JSON Schema."""
 
-from collections.abc import Iterator, Mapping
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from bot.app.config.settings import ReadSettings, read_settings
-from bot.app.config.settings_model import Settings
-from bot.app.config.subscriptions import ReadSubscribers, read_subscribers
-from bot.app.config.validation import nearest, shown_text
-from bot.domain.bulletins import can_be_told
+import typer
+
+from bot.app.cli.context import ConfigOption, JsonOption, config_path, say_json
+from bot.app.cli.terminal import people_counted
 from bot.domain.errors import ConfigError, Fault, UsageError
-from bot.domain.subscriptions import Subscriber
+from bot.domain.text import printable
+
+if TYPE_CHECKING:
+    from bot.app.config.settings import ReadSettings, Settings
+    from bot.app.config.subscriptions import ReadSubscribers, SubscriptionsForm
+    from bot.domain.subscriptions import Subscriber
+
+WRONG = 2
+SILENCE = timedelta(days=90)
+_WARNINGS_SHOWN = 10
+"""Warnings of a kind that are printed; more would push the first ones off the screen."""
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_FROM_ENVIRONMENT = {"$ref": "#/$defs/Environment"}
+_ENVIRONMENT = {
+    "type": "string",
+    "pattern": r"\$\{[A-Za-z_]",
+    "description": "${NAME} or ${NAME:-default}: an environment variable.",
+}
+_RULES = frozenset({"pattern", "enum", "const", "minimum", "maximum", "exclusiveMinimum"})
+_SHORT_FORMS = {
+    "KeywordForm": {"type": "string", "minLength": 1, "description": "A query."},
+    "ChatForm": {"type": ["integer", "string"], "description": 'A chat id, or "@channel".'},
+}
+"""Values that may be written instead of a group of keys."""
+
+
+def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> int:
+    """Check both configuration files; faults come as file:line:column.
+
+    Warns of valid settings that need a look, such as a subscription that matched nothing in 90 days.
+    """
+    explicit = config is not None or context.obj.config is not None
+    checked = examine(config_path(context, config), os.environ, explicit=explicit)
+    silent: list[Fault] = []
+    if checked.settings is not None and not checked.faults:
+        silent = silent_subscriptions(checked.settings, checked.subscribers, checked.positions)
+    if as_json:
+        warnings = map(_fault_json, (*checked.warnings, *silent))
+        say_json({"errors": list(map(_fault_json, checked.faults)), "warnings": list(warnings)})
+    else:
+        for fault in checked.faults:
+            typer.echo(printable(str(fault)), err=True)
+        _warn(checked.warnings, "more warnings; `paperboy check --json` lists them all")
+        _warn(silent, "more subscriptions matched nothing; `paperboy doctor` lists them all")
+        if not checked.faults:
+            typer.echo(f"fine: {people_counted(checked.subscribers)}")
+    return WRONG if checked.faults else 0
+
+
+def _warn(warnings: Sequence[Fault], rest: str) -> None:
+    for warning in warnings[:_WARNINGS_SHOWN]:
+        position = f"{warning.file}:{warning.line}:{warning.column}"
+        typer.echo(printable(f"{position}: warning: {warning.message}"), err=True)
+    if len(warnings) > _WARNINGS_SHOWN:
+        typer.echo(f"… and {len(warnings) - _WARNINGS_SHOWN} {rest}", err=True)
+
+
+def _fault_json(fault: Fault) -> dict[str, Any]:
+    return {"file": fault.file, "line": fault.line, "column": fault.column, "message": fault.message}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
-    """What was found, each list in the order paperboy.yaml, subscriptions.yaml, and there by place."""
+    """Result of checking both files. Lists are in the order paperboy.yaml, subscriptions.yaml, then by line."""
 
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
-    settings: Settings | None
-    """None where paperboy.yaml has a fault."""
-    subscribers: tuple[Subscriber, ...]
+    settings: "Settings | None"
+    """None if paperboy.yaml has a fault."""
+    subscribers: "tuple[Subscriber, ...]"
     """Those without a fault."""
-    places: Mapping[tuple[str, str], Fault] = field(default_factory=dict)
-    """By subscriber's id and subscription's name: its place, with an empty message."""
-
-
-def check_files(
-    config: Path, environ: Mapping[str, str], *, explicit: bool = True
-) -> tuple[tuple[Fault, ...], tuple[Fault, ...]]:
-    """Every fault of both files, and every warning; UsageError where paperboy.yaml itself cannot be read."""
-    checked = examine(config, environ, explicit=explicit)
-    return checked.faults, checked.warnings
+    positions: Mapping[tuple[str, str], Fault] = field(default_factory=dict)
+    """By subscriber's id and subscription's name: its file, line and column, with an empty message."""
 
 
 def examine(config: Path, environ: Mapping[str, str], *, explicit: bool = True) -> Checked:
-    """The same, with what the files say; one file's faults do not hide the other's."""
+    """Checks both files without the state; one file's faults do not hide the other's.
+
+    Raises UsageError if paperboy.yaml cannot be read.
+    """
+    from bot.app.config.settings import read_settings
+
     try:
         read = read_settings(config, environ, explicit=explicit)
     except ConfigError as error:
         return Checked(faults=error.faults, warnings=(), settings=None, subscribers=())
-    subscribers, more = _subscribers(read)
+    subscribers, naming_faults = _examine_subscriptions(read)
     return Checked(
-        faults=(*_by_place(*read.faults, *more), *subscribers.faults),
-        warnings=(*_by_place(*read.warnings, *_beyond(read, subscribers)), *subscribers.warnings),
+        faults=(*_by_line(*read.faults, *naming_faults), *subscribers.faults),
+        warnings=(*_by_line(*read.warnings, *_outside_warnings(read, subscribers)), *subscribers.warnings),
         settings=read.settings,
         subscribers=subscribers.subscribers,
-        places=subscribers.places,
+        positions=subscribers.positions,
     )
 
 
-def _subscribers(read: ReadSettings) -> tuple[ReadSubscribers, tuple[Fault, ...]]:
-    """The other file, and the fault of naming it where it cannot be read."""
-    nobody = ReadSubscribers(subscribers=(), faults=(), warnings=(), places={})
-    path, place = read.subscriptions, read.document.place_of(("subscriptions",))
-    named = read.document.find(("subscriptions",)).known
-    if not named and not path.exists():
-        nobody_told = f"{path} is not there: nobody gets anything; `paperboy init` writes it"
-        return replace(nobody, warnings=(read.document.fault_at(place, nobody_told),)), ()
+def _examine_subscriptions(read: "ReadSettings") -> "tuple[ReadSubscribers, tuple[Fault, ...]]":
+    """The other file; and a fault at its name in paperboy.yaml if it cannot be read."""
+    from bot.app.config.subscriptions import ReadSubscribers, read_subscribers
+
+    nobody = ReadSubscribers(subscribers=(), faults=(), warnings=(), positions={})
+    path, document = read.subscriptions, read.document
+    offset = document.offset_of(("subscriptions",))
+    if not document.find(("subscriptions",)).known and not path.exists():
+        missing = f"{path} is not there: nobody gets anything; `paperboy init` writes it"
+        return replace(nobody, warnings=(document.fault_at(offset, missing),)), ()
     try:
         return read_subscribers(path), ()
     except ConfigError as error:
         return replace(nobody, faults=error.faults), ()
     except UsageError as error:
-        if read.document.is_faulty_at(place):
+        if document.is_faulty_at(offset):
             return nobody, ()
-        return nobody, (read.document.fault_at(place, str(error)),)
+        return nobody, (document.fault_at(offset, str(error)),)
 
 
-def _beyond(read: ReadSettings, subscribers: ReadSubscribers) -> Iterator[Fault]:
-    """What the file alone cannot tell: folders that are not there, names that nobody has."""
+def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> Iterator[Fault]:
+    """Warnings about things outside paperboy.yaml: missing folders, unknown subscribers."""
+    from bot.app.config.validation import nearest, shown_text
+    from bot.domain.incidents import takes_alarms
+
     if read.settings is None:
         return
+
+    def warning(message: str, *path: str | int) -> Fault:
+        return read.document.fault_at(read.document.offset_of(path), message)
+
     for index, folder in enumerate(read.settings.watch.folders):
         if not folder.is_dir():
-            yield read.document.fault_at(
-                read.document.place_of(("watch", "folders", index)), f"the folder {folder} is not there (yet)"
-            )
-    by_id = {one.id: one for one in subscribers.subscribers}
+            yield warning(f"the folder {folder} is not there (yet)", "watch", "folders", index)
+    by_id = {subscriber.id: subscriber for subscriber in subscribers.subscribers}
     for index, name in enumerate(read.settings.source_alarm.to):
-        place = read.document.place_of(("source_alarm", "to", index))
         if name not in by_id and not subscribers.faults:
             near = nearest(name, by_id)
             hint = f"; did you mean {near!r}?" if near else ""
-            yield read.document.fault_at(place, f"no subscriber has the id {shown_text(name)}{hint}")
-        elif name in by_id and not can_be_told(by_id[name]):
-            told = f"{name} would not hear of it: alarms go by telegram or email, never into a feed"
-            yield read.document.fault_at(place, told)
+            yield warning(f"no subscriber has the id {shown_text(name)}{hint}", "source_alarm", "to", index)
+        elif name in by_id and not takes_alarms(by_id[name]):
+            unreachable = f"{name} gets no alarms: they go by telegram or email, never into a feed"
+            yield warning(unreachable, "source_alarm", "to", index)
 
 
-def _by_place(*faults: Fault) -> list[Fault]:
+def _by_line(*faults: Fault) -> list[Fault]:
     return sorted(faults, key=lambda fault: (fault.line, fault.column))
+
+
+def silent_subscriptions(
+    settings: "Settings",
+    subscribers: "tuple[Subscriber, ...]",
+    positions: Mapping[tuple[str, str], Fault],
+) -> list[Fault]:
+    """A warning for each subscription that matched no paper of the state's last 90 days.
+
+    The days are counted back from the newest digest: a source that fell silent is no fault of the
+    subscriptions. An empty state gives no warnings.
+    """
+    from bot.adapters.clock import SystemClock
+    from bot.adapters.store import Store
+    from bot.domain.matcher import SubscriptionMatcher
+    from bot.pipeline.subscribers import SimilarityCache
+
+    if settings.sqlite_file is not None and not settings.sqlite_file.exists():
+        return []
+    store = Store(settings.state)
+    try:
+        newest = store.papers.newest(1)
+        if not newest:
+            return []
+        last = newest[0].paper.latest or SystemClock().now().date()
+        papers = [
+            paper
+            for paper in store.papers.every_paper()
+            if paper.latest is None or paper.latest >= last - SILENCE
+        ]
+        matches = SubscriptionMatcher(subscribers, SimilarityCache(store.papers)).matches(papers)
+    finally:
+        store.close()
+    alive = {
+        (subscriber, subscription.name)
+        for subscriber, by_paper in matches.items()
+        for subscriptions in by_paper.values()
+        for subscription in subscriptions
+    }
+    return [
+        replace(
+            positions[subscriber.id, subscription.name],
+            message=f"{subscription.name!r} of {subscriber.id} matched none of the {len(papers)} papers of the "
+            f"last {SILENCE.days} days",
+        )
+        for subscriber in subscribers
+        for subscription in subscriber.subscriptions
+        if (subscriber.id, subscription.name) not in alive and (subscriber.id, subscription.name) in positions
+    ]
+
+
+def schema() -> None:
+    """Print the JSON Schema of both files, for editors."""
+    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+def json_schema() -> dict[str, Any]:
+    """One JSON Schema (draft 2020-12) of both files: a file with the key `subscribers` is subscriptions.yaml.
+
+    Each file's own schema is `#/$defs/paperboy.yaml` and `#/$defs/subscriptions.yaml`.
+    """
+    from bot.app.config.settings import Settings
+    from bot.app.config.subscriptions import SubscriptionsForm
+
+    settings, settings_parts = _schema_of(Settings)
+    subscriptions, subscriptions_parts = _schema_of(SubscriptionsForm)
+    parts = {**_with_environment(settings_parts), **_with_short_forms(subscriptions_parts)}
+    return {
+        "$schema": _DRAFT,
+        "title": "paperboy.yaml and subscriptions.yaml of paperboy",
+        "if": {"type": "object", "required": ["subscribers"]},
+        "then": {"$ref": "#/$defs/subscriptions.yaml"},
+        "else": {"$ref": "#/$defs/paperboy.yaml"},
+        "$defs": {
+            "paperboy.yaml": _with_environment(settings),
+            "subscriptions.yaml": subscriptions,
+            "Environment": _ENVIRONMENT,
+            **{name: parts[name] for name in sorted(parts)},
+        },
+    }
+
+
+def _schema_of(model: "type[Settings | SubscriptionsForm]") -> tuple[dict[str, Any], dict[str, Any]]:
+    whole = _without_titles(model.model_json_schema(ref_template="#/$defs/{model}"))
+    return whole, whole.pop("$defs")
+
+
+def _without_titles(node: Any) -> Any:
+    """Without the titles that pydantic makes of names; groups whose keys are all optional may be empty."""
+    if isinstance(node, list):
+        return [_without_titles(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: _without_titles(value) for key, value in node.items() if not _is_made_up(key, value)}
+    if kept.get("type") in ("object", "array") and not kept.get("required"):
+        kept["type"] = [kept["type"], "null"]
+    return kept
+
+
+def _is_made_up(key: str, value: Any) -> bool:
+    return key == "title" and isinstance(value, str)
+
+
+def _with_environment(node: Any) -> Any:
+    """The schema with `${NAME}` allowed for single values of any type or pattern."""
+    if isinstance(node, list):
+        return [_with_environment(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if _RULES & node.keys() or node.get("type") in ("integer", "number", "boolean"):
+        about = {key: node[key] for key in ("description", "default") if key in node}
+        rule = {key: value for key, value in node.items() if key not in about}
+        return {"anyOf": [rule, _FROM_ENVIRONMENT], **about}
+    return {
+        key: value if key in ("default", "required") else _with_environment(value)
+        for key, value in node.items()
+    }
+
+
+def _with_short_forms(parts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"anyOf": [_SHORT_FORMS[name], part]} if name in _SHORT_FORMS else part
+        for name, part in parts.items()
+    }

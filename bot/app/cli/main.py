@@ -1,4 +1,7 @@
-"""The `paperboy` program: its commands, what they share, and how errors become exit codes."""
+"""The `paperboy` program: its commands, and exit codes for errors.
+
+Commands import clients, the store and pydantic inside their functions, so `--help` and `version` stay fast.
+"""
 
 import logging
 import os
@@ -11,27 +14,30 @@ import typer
 from bot import __version__
 from bot.app.cli import (
     backup,
-    configuring,
+    check,
+    demo,
     doctor,
     explain,
-    importing,
+    import_,
+    init,
     ledger,
+    once,
     outbox,
     preview,
-    reading,
+    read,
     replay,
-    running,
+    run,
     status,
 )
-from bot.app.cli.options import CONFIG_VARIABLE, Common, JsonOption, VerboseOption, say_json
-from bot.app.cli.safe import plain
+from bot.app.cli.context import CONFIG_VARIABLE, Common, JsonOption, VerboseOption, say_json
 from bot.app.cli.terminal import counted
 from bot.domain.errors import ConfigError, PaperboyError, StateError, UsageError
+from bot.domain.text import printable
 
 WRONG_USAGE = 2
 STATE_UNUSABLE = 3
 _FAULTS_SHOWN = 10
-"""So many faults of the configuration are told by commands that need it; `check` tells all."""
+"""Configuration faults that other commands print; `check` prints all."""
 
 app = typer.Typer(
     name="paperboy",
@@ -44,21 +50,21 @@ app = typer.Typer(
 )
 
 for command in (
-    running.run,
-    running.once,
-    running.demo,
-    configuring.init,
-    configuring.check,
-    reading.read,
+    run.run,
+    once.once,
+    demo.demo,
+    init.init,
+    check.check,
+    read.read,
     preview.preview,
     explain.explain,
     ledger.ledger,
     doctor.doctor,
-    importing.import_,
+    import_.import_,
     replay.replay,
     status.status,
     backup.backup,
-    configuring.schema,
+    check.schema,
 ):
     app.command(command.__name__.strip("_"))(command)
 app.add_typer(outbox.app, name="outbox")
@@ -78,13 +84,13 @@ def common(
     ] = None,
     verbose: VerboseOption = 0,
 ) -> None:
-    """What every command takes."""
+    """Options before the command."""
     context.obj = Common(config=config, verbose=verbose)
 
 
 @app.command()
 def version(as_json: JsonOption = False) -> None:
-    """Say which version this is."""
+    """Show the version."""
     if as_json:
         say_json({"version": __version__})
     else:
@@ -92,53 +98,53 @@ def version(as_json: JsonOption = False) -> None:
 
 
 def main() -> None:
-    """Run the command line; ends the process with the exit code of the contract."""
+    """Runs the command line and ends the process: 0 done, 1 needs a look, 2 wrong usage, 3 state unusable."""
     logging.captureWarnings(capture=True)
     try:
         code = app(standalone_mode=False, prog_name="paperboy")
     except typer.TyperException as error:
-        _complain_of_usage(error)
+        _print_error_of_usage(error)
         sys.exit(WRONG_USAGE)
     except (typer.Abort, KeyboardInterrupt):
-        _complain("interrupted")
+        _print_error("interrupted")
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except ConfigError as error:
-        _complain_of_faults(error)
+        _print_error_of_faults(error)
         sys.exit(WRONG_USAGE)
     except UsageError as error:
-        _complain(str(error))
+        _print_error(str(error))
         sys.exit(WRONG_USAGE)
     except StateError as error:
-        _complain(str(error))
+        _print_error(str(error))
         sys.exit(STATE_UNUSABLE)
     except PaperboyError as error:
-        _complain(str(error))
+        _print_error(str(error))
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _complain_of_usage(error: typer.TyperException) -> None:
+def _print_error_of_usage(error: typer.TyperException) -> None:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
-    if text.startswith("Usage:"):  # no command at all: the help is the answer
+    if text.startswith("Usage:"):  # no command: print the help
         typer.echo(text, err=True)
     else:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "paperboy"
         mark = "" if text.endswith("?") else ";"
-        _complain(f"{text.rstrip('.')}{mark} `{command} --help` tells what there is")
+        _print_error(f"{text.rstrip('.')}{mark} `{command} --help` shows the options")
 
 
-def _complain_of_faults(error: ConfigError) -> None:
+def _print_error_of_faults(error: ConfigError) -> None:
     for fault in error.faults[:_FAULTS_SHOWN]:
-        _complain(plain(str(fault)))
+        _print_error(printable(str(fault)))
     more = len(error.faults) - _FAULTS_SHOWN
     if more > 0:
-        _complain(f"and {counted(more, 'more fault', 'more faults')}; `paperboy check` lists them")
+        _print_error(f"and {counted(more, 'more fault', 'more faults')}; `paperboy check` lists them")
 
 
-def _complain(text: str) -> None:
+def _print_error(text: str) -> None:
     for line in text.splitlines():
         typer.echo(f"paperboy: {line}", err=True)

@@ -1,14 +1,13 @@
-"""`paperboy outbox`: the operator's hand on deliveries."""
+"""`paperboy outbox`: the operator lists, repeats and ends deliveries."""
 
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from bot.app.cli.opened import opened
-from bot.app.cli.options import ConfigOption, JsonOption, load_only_settings, say_json
-from bot.app.cli.safe import plain
+from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, open_state, say_json
 from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from bot.adapters.store import Store
     from bot.domain.delivery import State
-    from bot.pipeline.ports import Outbox, Row
+    from bot.pipeline.ports import DeliveryRecord, DeliveryStore
 
 app = typer.Typer(help="List, send again or give up deliveries.", no_args_is_help=True)
 
@@ -26,8 +25,8 @@ StateOption = Annotated[
 KeysArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY…]", help="Keys, as `outbox list` shows them.")
 ]
-_MOST = 1_000_000
-_SHOWN = 200
+_MAX_ROWS = 1_000_000
+_ROWS_SHOWN = 200
 
 
 @app.command("list")
@@ -35,19 +34,19 @@ def list_(
     context: typer.Context,
     keys: KeysArgument = None,
     state: StateOption = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, oldest first.")] = _SHOWN,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, oldest first.")] = _ROWS_SHOWN,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Show deliveries, oldest first."""
-    with opened(load_only_settings(context, config), in_rows=True) as store:
+    with open_state(load_only_settings(context, config)) as store:
         rows = _rows(store, keys, state, limit=limit)
     if as_json:
         say_json([_row_json(row) for row in rows])
         return
     for row in rows:
-        note = f"  {plain(row.error)}" if row.error else ""
-        typer.echo(f"{row.state:<9}  {row.due_at:%Y-%m-%d %H:%M} UTC  {plain(row.key)}{note}")
+        note = f"  {printable(row.error)}" if row.error else ""
+        typer.echo(f"{row.state:<9}  {row.due_at:%Y-%m-%d %H:%M} UTC  {printable(row.key)}{note}")
     if not rows:
         typer.echo("no deliveries" + (f" that are {' or '.join(state)}" if state else ""), err=True)
     elif len(rows) == limit:
@@ -66,8 +65,8 @@ def retry(
 
     By key, or all of a --state.
 
-    A place that was suspended because its service refused it is tried again too, and with it what waits there.
-    What is uncertain may have arrived already; sending it again may show it twice.
+    A target that is suspended because its service refused it is tried again too, with all that waits for it.
+    An uncertain delivery may have arrived already; sending it again may show it twice.
     """
     _act(context, config, keys, state, "retry", as_json=as_json)
 
@@ -94,16 +93,16 @@ def arrived(
 ) -> None:
     """Say that uncertain deliveries did arrive.
 
-    By key, or all of --state uncertain, as you saw where they went to.
+    By key, or all of --state uncertain, after a look at the chat or mailbox.
     """
     _act(context, config, keys, state, "arrived", as_json=as_json)
 
 
-_DONE = {"retry": "will be sent again", "drop": "given up", "arrived": "taken for sent"}
+_DONE = {"retry": "will be sent again", "drop": "given up", "arrived": "marked as sent"}
 _ONLY = {
-    "retry": "only what is dead or uncertain is sent again",
-    "drop": "only what is pending, held, uncertain or dead is given up",
-    "arrived": "only what is uncertain is taken for sent",
+    "retry": "only dead and uncertain deliveries are sent again",
+    "drop": "only pending, held, uncertain and dead deliveries are given up",
+    "arrived": "only uncertain deliveries are marked as sent",
 }
 
 
@@ -112,64 +111,70 @@ def _act(
     config: Any,
     keys: list[str] | None,
     state: list[str] | None,
-    what: str,
+    action: str,
     *,
     as_json: bool,
 ) -> None:
     from bot.adapters.clock import SystemClock
 
     if not keys and not state:
-        raise UsageError(f"outbox {what} needs keys or a --state; `paperboy outbox list` shows them")
+        raise UsageError(f"outbox {action} needs keys or a --state; `paperboy outbox list` shows them")
     now = SystemClock().now()
-    with opened(load_only_settings(context, config), in_rows=True) as store:
-        rows = _rows(store, keys, state, limit=_MOST)
-        acts = {"retry": store.outbox.retry, "drop": store.outbox.drop, "arrived": store.outbox.arrived}
-        count = acts[what]([row.key for row in rows], now)
-        revived = _revived(store.outbox, rows, now) if what == "retry" else 0
+    with open_state(load_only_settings(context, config)) as store:
+        rows = _rows(store, keys, state, limit=_MAX_ROWS)
+        actions = {
+            "retry": store.deliveries.retry,
+            "drop": store.deliveries.drop,
+            "arrived": store.deliveries.arrived,
+        }
+        count = actions[action]([row.key for row in rows], now)
+        revived = _revive_targets(store.deliveries, rows, now) if action == "retry" else 0
     if as_json:
-        say_json({"asked": len(rows), "done": count, "places_revived": revived})
+        say_json({"asked": len(rows), "done": count, "targets_revived": revived})
         return
-    typer.echo(f"{count} of {len(rows)} deliveries {_DONE[what]}")
+    typer.echo(f"{count} of {len(rows)} deliveries {_DONE[action]}")
     if revived:
-        typer.echo(f"{counted(revived, 'suspended place')} tried again with what waits there")
+        typer.echo(f"{counted(revived, 'suspended target')} tried again with all that waits for it")
     elif count < len(rows):
-        typer.echo(_ONLY[what], err=True)
+        typer.echo(_ONLY[action], err=True)
 
 
-def _rows(store: "Store", keys: list[str] | None, state: list[str] | None, *, limit: int) -> "Sequence[Row]":
-    """The rows that are meant; UsageError where a key names none of them."""
-    rows = store.outbox.list_rows(states=_states(state), keys=keys or (), limit=limit)
+def _rows(
+    store: "Store", keys: list[str] | None, state: list[str] | None, *, limit: int
+) -> "Sequence[DeliveryRecord]":
+    """The rows with these keys and states; raises UsageError for a key without a row."""
+    rows = store.deliveries.list_rows(states=_states(state), keys=keys or (), limit=limit)
     missing = sorted(set(keys or ()) - {row.key for row in rows}) if len(rows) < limit else []
     if missing:
-        among = f" that is {' or '.join(map(plain, state))}" if state else ""
+        among = f" that is {' or '.join(map(printable, state))}" if state else ""
         raise UsageError(
-            f"no such delivery{among}: {plain(missing[0])}; `paperboy outbox list` shows the keys"
+            f"no such delivery{among}: {printable(missing[0])}; `paperboy outbox list` shows the keys"
         )
     return rows
 
 
-def _revived(outbox: "Outbox", rows: "Sequence[Row]", now: "datetime") -> int:
-    """Revive the places of rows that only wait for that, but for those whose recipient wished to hear no more."""
+def _revive_targets(deliveries: "DeliveryStore", rows: "Sequence[DeliveryRecord]", now: "datetime") -> int:
+    """Ends the suspension of the rows' targets, except of recipients who unsubscribed; gives their number."""
     from bot.domain.delivery import OWN_WISH
 
     count = 0
     for target in dict.fromkeys(row.target for row in rows if row.state in ("pending", "held")):
-        place = outbox.place(target)
-        if place and place.suspended is not None and place.suspended not in OWN_WISH:
-            count += outbox.revive(target, now)
+        status = deliveries.target(target)
+        if status and status.suspended is not None and status.suspended not in OWN_WISH:
+            count += deliveries.revive(target, now)
     return count
 
 
-def _states(given: list[str] | None) -> "tuple[State, ...]":
+def _states(names: list[str] | None) -> "tuple[State, ...]":
     from bot.domain.delivery import State as States
 
-    for state in given or ():
+    for state in names or ():
         if state not in get_args(States):
-            raise UsageError(f"there is no state {plain(state)!r}; one of {', '.join(get_args(States))}")
-    return tuple(given or ())  # type: ignore[arg-type]  # checked above
+            raise UsageError(f"there is no state {printable(state)!r}; one of {', '.join(get_args(States))}")
+    return tuple(names or ())  # type: ignore[arg-type]  # checked above
 
 
-def _row_json(row: "Row") -> dict[str, Any]:
+def _row_json(row: "DeliveryRecord") -> dict[str, Any]:
     return {
         "key": row.key,
         "target": row.target,

@@ -1,16 +1,16 @@
-"""`paperboy replay`: the whole system over years of digests, in a minute."""
+"""`paperboy replay`: the whole system over a folder of digests, against fake services on a virtual clock."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.app.cli.options import JsonOption, interactive, say_json
-from bot.app.cli.safe import plain
+from bot.app.cli.context import JsonOption, interactive, say_json
 from bot.app.cli.terminal import counted, span_text
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from bot.pipeline.replay import Scorecard
+    from bot.app.replay.oracle import Scorecard
 
 NOT_FAULTLESS = 1
 _SUBSCRIBERS = 50
@@ -18,27 +18,28 @@ _SUBSCRIBERS = 50
 
 def replay(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders of digests.")],
-    subscribers: Annotated[int, typer.Option(min=1, help="How many made-up people.")] = _SUBSCRIBERS,
+    subscribers: Annotated[int, typer.Option(min=1, help="Number of made-up subscribers.")] = _SUBSCRIBERS,
     faults: Annotated[bool, typer.Option("--faults", help="Let the services fail, too.")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Play years of digests through it all, and count.
+    """Run years of digests through the whole system, and score it.
 
-    The whole system works before built-in services on a virtual clock. Nothing is sent and nothing is left behind. Exit 1 when one alert or poll was lost, repeated or not asked for.
+    Against built-in fake services on a virtual clock; nothing is sent and nothing is left behind. Exit 1 when an
+    alert or poll was lost, repeated or not asked for.
     """
     import logging
     import sys
 
-    from bot.app.replaying import prepare
-    from bot.app.replaying import replay as play_through
+    from bot.app.replay.scenario import prepare
+    from bot.app.replay.scenario import replay as run_scenario
 
-    logging.getLogger("bot").setLevel(logging.CRITICAL)  # what fails here was made to fail
+    logging.getLogger("bot").setLevel(logging.CRITICAL)  # faults here are intended
 
     def progress(done: int, of: int) -> None:
         if interactive():
             print(f"\r{done} of {of} digests", end="" if done < of else "\n", file=sys.stderr)  # noqa: T201
 
-    card = play_through(prepare(folders, subscribers=subscribers, faults=faults), progress=progress)
+    card = run_scenario(prepare(folders, subscribers=subscribers, faults=faults), progress=progress)
     if as_json:
         say_json(card.as_json())
     else:
@@ -48,19 +49,19 @@ def replay(
 
 
 def scorecard_lines(card: "Scorecard") -> list[str]:
-    """The scorecard for people."""
+    """The scorecard as text."""
     return [
-        f"played     {counted(card.digests, 'digest')} with {counted(card.papers, 'paper')}"
-        f" on {counted(card.days, 'day')} to {counted(card.subscribers, 'person', 'people')}",
-        f"expected   {card.expected} papers at their places: {card.arrived} arrived, {card.limited} over a limit",
+        f"replayed   {counted(card.digests, 'digest')} with {counted(card.papers, 'paper')}"
+        f" on {counted(card.days, 'day')} to {counted(card.subscribers, 'subscriber')}",
+        f"expected   {card.expected} alerts: {card.arrived} arrived, {card.limited} over a limit",
         f"messages   {card.messages} ({counted(card.polls, 'poll')}), {counted(card.edits, 'edit')};"
-        f" {card.messages_per_person_per_day:.2f} per person per day",
+        f" {card.messages_per_person_per_day:.2f} per subscriber per day",
         f"merged     {card.merged} papers into messages with others",
-        f"refused    {card.refused} calls failed, {card.floods} of them floods we caused;"
+        f"refused    {card.refused} calls failed, {card.floods} of them over a rate limit;"
         f" {card.uncertain} messages stayed uncertain",
         f"late       {card.late}; the slowest took {span_text(card.latest.total_seconds())}",
         f"repeated   {card.repeated}",
         f"unasked    {card.unasked}",
         f"lost       {card.lost}",
-        *(f"  {plain(what)}" for what in card.worst),
+        *(f"  {printable(fault)}" for fault in card.worst),
     ]

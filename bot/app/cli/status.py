@@ -1,4 +1,4 @@
-"""`paperboy status`: how things stand."""
+"""`paperboy status`: counts, and what needs a look."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -6,23 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.opened import opened
-from bot.app.cli.options import ConfigOption, JsonOption, load, load_only_settings, say_json
-from bot.app.cli.safe import plain
+from bot.app.cli.context import ConfigOption, JsonOption, load, load_only_settings, open_state, say_json
 from bot.app.cli.terminal import counted, span_text
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from bot.app.config.settings_model import Settings
-    from bot.domain.alarms import Incident
+    from bot.app.config.settings import Settings
+    from bot.domain.incidents import Incident
+    from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports import Counts, Outbox, Row
-    from bot.pipeline.ports.alarms import UntoldBulletin
+    from bot.pipeline.ports import Counts, DeliveryRecord, DeliveryStore, PlanningRun
 
 NEEDS_A_LOOK = 1
 _LOOKED_AT, _NAMED = 5_000, 10
-"""So many of the oldest deliveries are looked at for what is failing; so many places are named."""
-UNTOLD_SHOWN = timedelta(days=7)
-"""So long an alarm is shown that did not arrive for sure."""
+"""Number of the oldest deliveries that are searched for failures; number of lines of a kind that are printed."""
 
 
 def status(
@@ -30,82 +27,84 @@ def status(
     alive: Annotated[
         bool,
         typer.Option(
-            "--alive", help="Only whether `run` is at work here: exit 0 or 1, whatever else is wrong."
+            "--alive", help="Only whether `run` is running here: exit 0 or 1, whatever else is wrong."
         ),
     ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> int:
-    """Show how things stand.
+    """Show counts, and what needs a look.
 
-    What was read, what waits, what went wrong. Exit 1 when something needs a look: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
-    a source that fell silent or changed, an alarm that did not arrive for sure (for a week).
+    Exit 1 when something does: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
+    a source that fell silent or changed, an alarm that did not arrive for sure.
     """
     from bot.adapters.clock import SystemClock
-    from bot.app.life import heartbeat
 
     if alive:
-        return _at_work(load_only_settings(context, config))
+        return _running(load_only_settings(context, config))
     settings, subscribers = load(context, config)
     now = SystemClock().now()
-    with opened(settings) as store:
-        counts = store.outbox.counts(now)
+    with open_state(settings) as store:
+        counts = store.deliveries.counts(now)
         incidents = store.incidents.open_incidents()
-        untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
-        failing = failing_places(store.outbox)
+        unsent = store.deliveries.unsent_alarms()
+        failing = failing_targets(store.deliveries)
         unreadable = store.records.unreadable()
-    at_work = heartbeat(settings).is_alive(now)
+        runs = store.intake.open_runs()
+    running = settings.heartbeat.is_alive(now)
     if as_json:
         more = {
-            "seen_at_work": at_work,
+            "running": running,
             "unreadable": unreadable,
             "incidents": incidents_json(incidents),
-            "alarms_not_sent": untold_json(untold),
+            "alarms_not_sent": alarms_json(unsent),
             "failing": failing_json(failing),
+            "planning": planning_json(runs, subscribers),
         }
         say_json(status_json(counts, subscribers) | more)
     else:
         for line in (
-            "run          " + ("at work" if at_work else "not seen at work by this user on this machine"),
+            "run          " + ("running" if running else "not seen running by this user on this machine"),
             *status_lines(counts, subscribers),
+            *planning_lines(runs, subscribers),
             *unreadable_lines(unreadable),
             *failing_lines(failing),
             *incident_lines(incidents),
-            *untold_lines(untold),
+            *alarm_lines(unsent),
         ):
             typer.echo(line)
-    failed = any(one.state in ("uncertain", "dead") for one in untold)
-    return NEEDS_A_LOOK if needs_a_look(counts) or incidents or failed else 0
+    return NEEDS_A_LOOK if needs_a_look(counts) or incidents else 0
 
 
-def _at_work(settings: "Settings") -> int:
+def _running(settings: "Settings") -> int:
     from bot.adapters.clock import SystemClock
-    from bot.app.life import heartbeat
 
-    at_work = heartbeat(settings).is_alive(SystemClock().now())
-    typer.echo("at work" if at_work else "`paperboy run` is not at work here")
-    return 0 if at_work else NEEDS_A_LOOK
+    running = settings.heartbeat.is_alive(SystemClock().now())
+    typer.echo("running" if running else "`paperboy run` is not running here")
+    return 0 if running else NEEDS_A_LOOK
 
 
 def needs_a_look(counts: "Counts") -> bool:
-    """True where the operator should act."""
+    """True if the operator should act."""
     return bool(_stuck(counts) or counts.stopped or counts.unreadable)
 
 
 def _stuck(counts: "Counts") -> int:
-    """Deliveries that wait for the operator's hand."""
+    """Number of deliveries that wait for the operator."""
     return counts.deliveries["dead"] - counts.given_up + counts.deliveries["uncertain"]
 
 
 def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict[str, Any]:
-    """In the form that the contract fixes."""
+    """The JSON of `status --json`; its names are fixed."""
+    from bot.app.config.publishers import CHANNELS
+
     return {
         "digests": counts.digests,
         "entries": counts.entries,
         "papers": counts.papers,
         "quizzes": counts.quizzes,
         "subscribers": len(subscribers),
-        "subscriptions": sum(len(one.subscriptions) for one in subscribers),
+        "subscriptions": sum(len(subscriber.subscriptions) for subscriber in subscribers),
         "deliveries": dict(counts.deliveries),
         "channels": {
             kind: {
@@ -116,34 +115,63 @@ def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict
                     target: why for target, why in counts.suspended.items() if target.startswith(f"{kind}:")
                 },
             }
-            for kind, states in counts.channels.items()
+            for kind in CHANNELS
+            for states in (counts.channels.get(kind, {}),)
         },
         "unreadable_files": counts.unreadable,
         "oldest_pending_seconds": _seconds(counts.oldest_pending),
     }
 
 
-def failing_places(outbox: "Outbox") -> "dict[str, Row]":
-    """By place the oldest delivery that was tried, did not go out, and goes again."""
-    found: dict[str, Row] = {}
-    for row in outbox.list_rows(states=("pending",), keys=(), limit=_LOOKED_AT):
+def failing_targets(deliveries: "DeliveryStore") -> "dict[str, DeliveryRecord]":
+    """By target: the oldest delivery that failed and will be tried again."""
+    failing: dict[str, DeliveryRecord] = {}
+    for row in deliveries.list_rows(states=("pending",), keys=(), limit=_LOOKED_AT):
         if row.attempts and row.error:
-            found.setdefault(row.target, row)
-    return found
+            failing.setdefault(row.target, row)
+    return failing
+
+
+def planning_json(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscriber]") -> list[dict[str, Any]]:
+    """Planning runs that are not finished, as JSON, oldest first."""
+    return [
+        {
+            "since": run.made_at.isoformat(),
+            "papers": run.papers,
+            "told": run.told,
+            "subscribers_left": _subscribers_left(run, subscribers),
+        }
+        for run in runs
+    ]
+
+
+def planning_lines(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscriber]") -> list[str]:
+    """Lines about planning runs that are not finished, oldest first."""
+    lines = [
+        f"planning     {counted(run.papers, 'paper')} of {run.made_at:%Y-%m-%d %H:%M} UTC,"
+        f" {_subscribers_left(run, subscribers)} of {counted(len(subscribers), 'subscriber')} left"
+        for run in runs[:_NAMED]
+    ]
+    more = len(runs) - _NAMED
+    return [*lines, *([f"             and {counted(more, 'more run', 'more runs')}"] if more > 0 else [])]
+
+
+def _subscribers_left(run: "PlanningRun", subscribers: "Sequence[Subscriber]") -> int:
+    return sum(subscriber.id > run.cursor for subscriber in subscribers)
 
 
 def unreadable_lines(unreadable: "Mapping[str, str]") -> list[str]:
-    """Files in the watched folders that gave no digest, with why."""
+    """Lines about files in the watched folders that gave no digest: name and reason."""
     lines = [
-        f"unreadable   {plain(name)}: {plain(why.removeprefix(f'{name}: '))}"
-        for name, why in list(unreadable.items())[:_NAMED]
+        f"unreadable   {printable(name)}: {printable(reason.removeprefix(f'{name}: '))}"
+        for name, reason in list(unreadable.items())[:_NAMED]
     ]
     more = len(unreadable) - _NAMED
     return [*lines, *([f"             and {counted(more, 'more file', 'more files')}"] if more > 0 else [])]
 
 
-def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | None]]:
-    """What is tried again and again, for machines."""
+def failing_json(failing: "Mapping[str, DeliveryRecord]") -> list[dict[str, str | int | None]]:
+    """Failing deliveries as JSON."""
     return [
         {
             "target": target,
@@ -155,65 +183,65 @@ def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | Non
     ]
 
 
-def failing_lines(failing: "Mapping[str, Row]") -> list[str]:
-    """The same for people, the oldest first."""
+def failing_lines(failing: "Mapping[str, DeliveryRecord]") -> list[str]:
+    """Lines about failing deliveries, oldest first."""
     lines = [
-        f"tried again  {plain(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {plain(row.error or '')}"
+        f"tried again  {printable(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {printable(row.error or '')}"
         for target, row in list(failing.items())[:_NAMED]
     ]
     more = len(failing) - _NAMED
-    return [*lines, *([f"             and {more} more places"] if more > 0 else [])]
+    return [*lines, *([f"             and {more} more targets"] if more > 0 else [])]
 
 
 def incidents_json(incidents: "Sequence[Incident]") -> list[dict[str, str]]:
-    """What is wrong with sources and channels, for machines."""
+    """Open incidents as JSON."""
     return [
         {
-            "area": one.area,
-            "source": one.source,
-            "kind": one.kind,
-            "what": one.what,
-            "since": one.since.isoformat(),
+            "area": incident.area,
+            "source": incident.source,
+            "kind": incident.kind,
+            "what": incident.what,
+            "since": incident.since.isoformat(),
         }
-        for one in incidents
+        for incident in incidents
     ]
 
 
-def untold_json(untold: "Sequence[UntoldBulletin]") -> list[dict[str, str | None]]:
-    """Alarms that did not arrive for sure, for machines."""
+def alarms_json(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[dict[str, str | None]]:
+    """Alarms that did not arrive for sure, as JSON."""
     return [
         {
-            "target": one.target,
-            "subject": one.subject,
-            "state": one.state,
-            "error": one.error,
-            "created_at": one.created_at.isoformat(),
+            "target": alarm.target,
+            "subject": text.subject,
+            "state": alarm.state,
+            "error": alarm.error,
+            "created_at": alarm.created_at.isoformat(),
         }
-        for one in untold
+        for alarm, text in unsent
     ]
 
 
-def untold_lines(untold: "Sequence[UntoldBulletin]") -> list[str]:
-    """The same for people."""
+def alarm_lines(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[str]:
+    """Lines about alarms that did not arrive for sure."""
     return [
-        f"ALARM        {one.state} to {plain(one.target)}: {plain(one.subject)}"
-        + (f" ({plain(one.error)})" if one.error else "")
-        for one in untold
+        f"ALARM        {alarm.state} to {printable(alarm.target)}: {printable(text.subject)}"
+        + (f" ({printable(alarm.error)})" if alarm.error else "")
+        for alarm, text in unsent
     ]
 
 
 def incident_lines(incidents: "Sequence[Incident]") -> list[str]:
-    """The same for people."""
+    """Lines about open incidents."""
     return [
-        f"{'SOURCE' if one.area == 'sources' else 'CHANNEL':<11}  {plain(one.source)}: {one.kind} ({plain(one.what)}), "
-        f"noticed {one.since:%Y-%m-%d %H:%M} UTC"
-        for one in incidents
+        f"{'SOURCE' if incident.area == 'sources' else 'CHANNEL':<11}  {printable(incident.source)}: {incident.kind} ({printable(incident.what)}), "
+        f"since {incident.since:%Y-%m-%d %H:%M} UTC"
+        for incident in incidents
     ]
 
 
 def status_lines(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> list[str]:
-    """The same for people, most urgent last, where the eye is."""
-    subscriptions = sum(len(one.subscriptions) for one in subscribers)
+    """Lines about counts and stops, the most urgent last."""
+    subscriptions = sum(len(subscriber.subscriptions) for subscriber in subscribers)
     lines = [
         f"papers       {counts.papers} from {counted(counts.digests, 'digest')} "
         f"({counted(counts.entries, 'entry', 'entries')}), {counted(counts.quizzes, 'quiz question')}",

@@ -1,63 +1,61 @@
-"""What makes printed text easy on the eye: bold words, bars, excerpts, and a mark below a mistake."""
+"""Text for a terminal: safe to print, with bold words, bars, excerpts, and a caret below an error."""
 
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from bot.app.cli.safe import plain
+from bot.domain.text import columns, printable
 
 if TYPE_CHECKING:
     from bot.domain.subscriptions import Subscriber
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_WIDE = frozenset("WF")
 _CONTEXT = 38
 _WINDOW = 100
-"""Signs of a query that are shown around a mistake."""
+"""Characters of a query that are shown around an error."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Style:
-    """Bold and dim where a person watches; plain text in a pipe."""
+    """Bold and dim text on a terminal; plain text in a pipe."""
 
     on: bool = False
 
     def strong(self, text: str) -> str:
-        return f"\x1b[1m{plain(text)}\x1b[0m" if self.on else plain(text)
+        return f"\x1b[1m{printable(text)}\x1b[0m" if self.on else printable(text)
 
     def faint(self, text: str) -> str:
-        return f"\x1b[2m{plain(text)}\x1b[0m" if self.on else plain(text)
+        return f"\x1b[2m{printable(text)}\x1b[0m" if self.on else printable(text)
 
     def marked(self, text: str, words: Iterable[str]) -> str:
-        """The text with these words strong, wherever they stand."""
-        wanted = [re.escape(plain(word)) for word in sorted(words, key=len, reverse=True)]
+        """The text with every occurrence of these words in bold."""
+        wanted = [re.escape(printable(word)) for word in sorted(words, key=len, reverse=True)]
         if not wanted:
-            return plain(text)
-        pieces = re.split(f"({'|'.join(wanted)})", plain(text))
-        return "".join(self.strong(piece) if place % 2 else piece for place, piece in enumerate(pieces))
+            return printable(text)
+        pieces = re.split(f"({'|'.join(wanted)})", printable(text))
+        return "".join(self.strong(piece) if index % 2 else piece for index, piece in enumerate(pieces))
 
 
 def style_of(stream: TextIO) -> Style:
-    """Bold on a terminal that was not told to do without (https://no-color.org)."""
+    """The style for a stream: bold on a terminal, unless NO_COLOR is set (https://no-color.org)."""
     return Style(on=stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """The number with its word, in the right form."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """The number and its noun in the right form."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
 def people_counted(subscribers: "Sequence[Subscriber]") -> str:
-    """How many there are, and how many subscriptions they have."""
-    subscriptions = sum(len(one.subscriptions) for one in subscribers)
+    """The numbers of subscribers and of their subscriptions."""
+    subscriptions = sum(len(subscriber.subscriptions) for subscriber in subscribers)
     return f"{counted(len(subscribers), 'subscriber')} with {counted(subscriptions, 'subscription')}"
 
 
 def span_text(seconds: float) -> str:
-    """A span of time in the largest unit that fits twice."""
+    """A duration in the largest unit of which there are at least two."""
     for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
@@ -65,14 +63,14 @@ def span_text(seconds: float) -> str:
 
 
 def bar(value: float, largest: float, cells: int) -> str:
-    """A bar of at most so many cells, to an eighth of a cell; something for whatever is not nothing."""
+    """A bar of at most `cells` characters in steps of 1/8; a value above zero shows at least 1/8."""
     eighths = round(value / largest * cells * 8) if largest else 0
     whole, rest = divmod(max(eighths, int(value > 0)), 8)
     return "█" * whole + _EIGHTHS[rest].strip()
 
 
 def excerpt(text: str, words: str) -> str:
-    """The words with a little of what stands around them."""
+    """The words with some text around them."""
     at = text.find(words)
     if at < 0:
         return words
@@ -84,9 +82,8 @@ def excerpt(text: str, words: str) -> str:
 
 
 def caret(text: str, position: int) -> str:
-    """The text on one line, and below it a mark at that character; a long text is cut around it."""
+    """The text on one line and a caret below that character; long text is cut around it."""
     start = max(position - _WINDOW // 2, 0) if len(text) > _WINDOW else 0
-    shown = plain(text[start : start + _WINDOW])
+    shown = printable(text[start : start + _WINDOW])
     before = ("… " if start else "") + shown[: position - start]
-    ahead = sum(2 if unicodedata.east_asian_width(sign) in _WIDE else 1 for sign in before)
-    return f"  {'… ' if start else ''}{shown}\n  {' ' * ahead}^"
+    return f"  {'… ' if start else ''}{shown}\n  {' ' * columns(before)}^"

@@ -1,4 +1,4 @@
-"""Where things are reached: web addresses, mail transports, mailboxes and the name feed ids are made from."""
+"""Addresses in the settings: URLs, mail transports, mailboxes, listen addresses, the authority of feed ids."""
 
 import datetime as dt
 import re
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from bot.app.config.fields import Context, FieldFault, resolved_path
+from bot.app.config.validation import Context, FieldFault, resolved_path
+from bot.domain.mailbox import Mailbox
 
 Encryption = Literal["starttls", "tls", "none"]
 _SMTP: dict[str, tuple[Encryption, int]] = {
@@ -18,35 +19,22 @@ _SMTP: dict[str, tuple[Encryption, int]] = {
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
-_ADDRESS = re.compile(
-    rf"(?=.{{1,254}}$)(?P<local>(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*)@(?P<domain>{_DOMAIN})"
+_AUTHORITY = re.compile(
+    rf"(?P<authority>(?:{_ATOM}(?:\.{_ATOM})*@)?{_DOMAIN}),(?P<date>\d{{4}}(?:-\d\d){{0,2}})"
 )
-_NAMED = re.compile(r"(?P<name>[^<>@,;:\"\\]*|\"[^<>\"\\]*\")\s*<(?P<address>[^<>]*)>")
-_AUTHORITY = re.compile(rf"(?P<who>(?:{_ATOM}(?:\.{_ATOM})*@)?{_DOMAIN}),(?P<date>\d{{4}}(?:-\d\d){{0,2}})")
 _NO_BLANKS = re.compile(r"[^\s\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mailbox:
-    """One mail address, with the name shown for it (or none)."""
-
-    name: str
-    address: str
-
-    def __str__(self) -> str:
-        return f"{self.name} <{self.address}>" if self.name else self.address
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Maildir:
-    """Mails are put into this folder instead of being sent."""
+    """A folder for mails in place of a server."""
 
     folder: Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Smtp:
-    """A mail server; `starttls` is required, never tried."""
+    """A mail server. With `starttls` a server without STARTTLS is refused."""
 
     host: str
     port: int
@@ -56,26 +44,20 @@ class Smtp:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listen:
-    """Where the web server waits; port 0 takes any free one."""
+    """Address of the web server; port 0 takes any free port."""
 
     host: str
     port: int
 
 
 def parse_mailbox(text: str) -> Mailbox:
-    """`a@b.c` or `Name <a@b.c>`, exactly one; the domain in lower case.
-
-    Encoded words are refused in the name: mail libraries of Python before 3.11.10 decode them into
-    header lines of their own (CVE-2024-6923).
-    """
+    """`a@b.c` or `Name <a@b.c>`, exactly one."""
     if "\r" in text or "\n" in text:
         raise FieldFault("must be one mail address on one line")
-    named = _NAMED.fullmatch(text.strip())
-    name = " ".join(named["name"].strip(' "').split()) if named else ""
-    found = _ADDRESS.fullmatch(named["address"].strip() if named else text.strip())
-    if not found or "=?" in name:
-        raise FieldFault("must be one mail address like alice@example.org")
-    return Mailbox(name=name, address=f"{found['local']}@{found['domain'].lower()}")
+    try:
+        return Mailbox.parse(text)
+    except ValueError as error:
+        raise FieldFault("must be one mail address like alice@example.org") from error
 
 
 def parse_web_address(text: str) -> str:
@@ -90,8 +72,8 @@ def parse_web_address(text: str) -> str:
 
 def parse_feed_authority(text: str) -> str:
     """The authority and date of tag URIs (RFC 4151 §2.1): `papers.example.org,2026`, lower case, a real date."""
-    found = _AUTHORITY.fullmatch(text)
-    if not found or not _is_date(found["date"]):
+    authority = _AUTHORITY.fullmatch(text)
+    if not authority or not _is_date(authority["date"]):
         raise FieldFault("must be a domain you own and a year like papers.example.org,2026 (RFC 4151)")
     if text != text.lower():
         raise FieldFault("must be in lower case")
@@ -113,7 +95,7 @@ def parse_listen(text: str) -> Listen | None:
 def parse_transport(text: str, context: Context) -> Maildir | Smtp:
     """`maildir:PATH`, `smtp://`, `smtps://` or `smtp+plain://` with an optional user and port.
 
-    A password never stands here: addresses are shown in messages.
+    A password is refused here, since addresses are shown in messages.
     """
     if text.startswith("maildir:"):
         return Maildir(folder=resolved_path(text.removeprefix("maildir:"), context))
@@ -132,7 +114,7 @@ def parse_transport(text: str, context: Context) -> Maildir | Smtp:
 
 
 def parse_state(text: str, context: Context) -> str:
-    """The database as SQLAlchemy takes it; a relative SQLite file starts at the base folder."""
+    """URL of the database for SQLAlchemy; a relative SQLite file starts at the base folder."""
     if text.startswith("sqlite:///"):
         file = text.removeprefix("sqlite:///")
         if not file.strip() or "?" in file:

@@ -1,20 +1,37 @@
-"""What pydantic finds wrong, said in plain words at its place in the file."""
+"""Validation of both files: kinds of values, secrets, environment variables, and pydantic's errors in plain words."""
 
+import os
+import re
+import stat
 import types
 import typing
-from collections.abc import Iterable
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Protocol, TypeVar, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import CoreSchema, core_schema
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from bot.app.config.fields import Context, FieldFault
-from bot.app.config.yaml_nodes import Document, Found, Items, Mapping, Scalar
+from bot.app.config.yaml import Document, KeyPath, Lookup, Plain, plain_value, scalar_value
 
+T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-Loc = tuple[str | int, ...]
-"""The keys and list positions that lead to a value."""
 
-MAX_SHOWN = 60
+MAX_LINE = 300
+MAX_SECRET_BYTES = 65_536
+READABLE_BY_ALL = "can be read by everybody on this machine; chmod 600 it"
+_MAX_SHOWN = 60
 _SECRET_KEYS = frozenset({"token", "password", "state", "transport", "key_file"})
 """Keys whose values are never repeated in a message: they hold secrets, or might by mistake."""
 _TEXTS = {
@@ -31,80 +48,349 @@ _TEXTS = {
     "literal_error": "must be {expected}",
     "too_short": "must not be empty",
 }
+_REFERENCE = re.compile(
+    r"\$(?P<escaped>\$)?\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\})?"
+)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class FieldFault(ValueError):
+    """An invalid value. A message that begins with "must" is shown behind the key's name.
+
+    `key` is a key inside the value and `position` a character of its text, where that is the exact place.
+    """
+
+    def __init__(self, message: str, *, key: str | None = None, position: int | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+        self.position = position
+
+
+class FromEnvironment(str):
+    """Text with an environment variable in it; fields of another type parse it like a bare scalar."""
+
+    __slots__ = ()
+
+
+@dataclass(kw_only=True, slots=True)
+class Context:
+    """Input of the checks besides the value, and their list of warnings."""
+
+    base: Path
+    """Start of relative paths."""
+    warnings: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
+    """The path of the key, and the text."""
+
+
+class _Info(Protocol):
+    @property
+    def context(self) -> Any: ...
+    @property
+    def data(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parsed:
+    """Annotation of a value that is written as text and kept as the result of `parse`.
+
+    `parse` takes the text, and with `in_context` the Context too; it raises FieldFault or another ValueError.
+    """
+
+    parse: Callable[..., object]
+    schema: dict[str, Any]
+    in_context: bool = False
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._check)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: Any) -> dict[str, Any]:
+        return dict(self.schema)
+
+    def _check(self, value: object, info: _Info) -> object:
+        text = "" if value is None else value
+        if isinstance(text, Mapping | tuple):
+            raise FieldFault("must be text")
+        parsed = self.parse(str(text), info.context) if self.in_context else self.parse(str(text))
+        if not isinstance(text, str):
+            raise FieldFault("must be text")
+        return parsed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """Annotation of a value that may be written in several types; `choose` makes the kept value of each."""
+
+    choose: Callable[[object], object]
+    schema: dict[str, Any]
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(lambda value: self.choose(typed(value)))
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: Any) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+class Section(BaseModel):
+    """A group of keys. An empty group means its defaults; an unknown key is a fault."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_means_defaults(cls, values: object) -> object:
+        return {} if values is None else values
+
+
+def setting(default: object, *, description: str | None = None, **rules: Any) -> Any:
+    """A key of a section. The default is given as the file would write it, and validated like written text."""
+    return Field(default=default, description=description, **rules)
+
+
+def typed(value: object) -> object:
+    """The value; text from the environment is parsed as a bare scalar."""
+    return plain_value(value.strip()) if isinstance(value, FromEnvironment) else value
+
+
+def one_line(text: str) -> str:
+    """Text for a heading: not empty, one line, at most MAX_LINE characters, blanks folded."""
+    if "\n" in text or "\r" in text:
+        raise FieldFault("must be on one line")
+    folded = " ".join(text.split())
+    if not folded:
+        raise FieldFault("must not be empty")
+    if len(folded) > MAX_LINE:
+        raise FieldFault(f"must have {MAX_LINE} characters or fewer")
+    return folded
+
+
+def path_as_written(text: str, context: Context) -> Path:
+    """A path from the base folder, relative to the working directory if the base is; `~` is the home folder."""
+    if not text.strip() or "\n" in text:
+        raise FieldFault("must be a path")
+    try:
+        return context.base / Path(text).expanduser()
+    except RuntimeError as error:
+        raise FieldFault("must be a path; the home folder of this '~' is not known") from error
+
+
+def resolved_path(text: str, context: Context) -> Path:
+    """Absolute path from the base folder."""
+    return absolute(path_as_written(text, context))
+
+
+def absolute(path: Path) -> Path:
+    """The absolute path without `..` in it; links are kept as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps `..`, Path.resolve follows links
+
+
+def _empty_list(value: object) -> object:
+    return () if value is None else value
+
+
+Integer = Annotated[int, BeforeValidator(typed)]
+Number = Annotated[float, BeforeValidator(typed)]
+Flag = Annotated[bool, BeforeValidator(typed)]
+Line = Annotated[str, Parsed(one_line, {"type": "string", "minLength": 1, "maxLength": MAX_LINE})]
+FilePath = Annotated[Path, Parsed(resolved_path, {"type": "string", "minLength": 1}, in_context=True)]
+ShownPath = Annotated[Path, Parsed(path_as_written, {"type": "string", "minLength": 1}, in_context=True)]
+Many = Annotated[tuple[T, ...], BeforeValidator(_empty_list)]
+
+
+def parse_secret(text: str) -> SecretStr:
+    """A token or password on one line; the empty text is no secret."""
+    if "\n" in text or "\r" in text:
+        raise FieldFault("must be on one line")
+    return SecretStr(text.strip())
+
+
+Secret = Annotated[SecretStr, Parsed(parse_secret, {"type": "string", "writeOnly": True})]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SecretFile:
+    """Annotation of a path that is replaced by the file's content, stripped of blanks.
+
+    `key` is the path of the key, for the warning about a file that everybody may read. `instead_of` names the
+    field of the same section that holds the secret itself; only one of both may be set.
+    """
+
+    key: tuple[str, ...]
+    instead_of: str | None = None
+    one_line: bool = True
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._check)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: Any) -> dict[str, Any]:
+        return {"type": "string"}
+
+    def _check(self, value: object, info: Any) -> SecretStr:
+        text = "" if value is None else value
+        if not isinstance(text, str):
+            raise FieldFault("must be text")
+        if not text.strip():
+            return SecretStr("")
+        if self.instead_of and info.data.get(self.instead_of):
+            name = self.key[-1]
+            raise FieldFault(f"{name.removesuffix('_file')} and {name} exclude each other; keep one")
+        return self._read(resolved_path(text, info.context), info.context)
+
+    def _read(self, path: Path, context: Context) -> SecretStr:
+        try:
+            content = _content(path)
+            mode = path.stat().st_mode
+        except OSError as error:
+            raise FieldFault(f"{path}: {(error.strerror or 'not readable').lower()}") from error
+        except UnicodeDecodeError as error:
+            raise FieldFault(f"{path} is not text in UTF-8") from error
+        if not content:
+            raise FieldFault(f"{path} is empty; it must hold the secret")
+        if "\0" in content or (self.one_line and len(content.splitlines()) > 1):
+            raise FieldFault(f"{path} must hold the secret on one line and nothing else")
+        if mode & stat.S_IROTH:
+            context.warnings.append((self.key, f"{path} {READABLE_BY_ALL}"))
+        return SecretStr(content)
+
+
+def _content(path: Path) -> str:
+    """The text of a regular file (or a link to one); reading a pipe would block."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise FieldFault(f"{path} is not a file")
+    with path.open("rb") as file:
+        data = file.read(MAX_SECRET_BYTES + 1)
+    if len(data) > MAX_SECRET_BYTES:
+        raise FieldFault(f"{path} is larger than {MAX_SECRET_BYTES:,} bytes, the limit for a secret")
+    return data.decode().strip()
+
+
+class Substitution:
+    """Replaces `${NAME}` and `${NAME:-default}` in one document's scalars, once; never parsed as YAML again.
+
+    A reference that cannot be replaced becomes a fault at its place.
+    """
+
+    def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
+        self._document = document
+        self._environ = environ
+
+    def __call__(self, scalar: ScalarNode) -> Plain:
+        """The scalar's value: FromEnvironment if a variable or default was put in. `$${` is the text `${`."""
+        written = str(scalar.value)
+        if "${" not in written:
+            return scalar_value(scalar)
+        filled, end, uses_variables = [], 0, False
+        for reference in _REFERENCE.finditer(written):
+            filled += [written[end : reference.start()], self._value(reference, scalar)]
+            end = reference.end()
+            uses_variables = uses_variables or not reference["escaped"]
+        text = "".join([*filled, written[end:]])
+        return FromEnvironment(text) if uses_variables else text
+
+    def _value(self, reference: re.Match[str], scalar: ScalarNode) -> str:
+        name, default = reference["name"], reference["default"]
+        if reference["escaped"]:
+            return reference[0][1:]
+        if not name:
+            return self._fault(
+                reference, scalar, "'${' begins ${NAME} or ${NAME:-default}; write $${ for the text"
+            )
+        value = self._environ.get(name)
+        if default is not None and not value:
+            return str(default)
+        if value is None:
+            return self._fault(
+                reference, scalar, f"${{{name}}} is not set; set it, or write ${{{name}:-default}}"
+            )
+        if _CONTROL.search(value):
+            return self._fault(reference, scalar, f"${{{name}}} holds control characters or is not UTF-8")
+        return value
+
+    def _fault(self, reference: re.Match[str], scalar: ScalarNode, message: str) -> str:
+        self._document.fault(self._document.offset_in(scalar, reference.start()), message)
+        self._document.spoiled.add(scalar.start_mark.index)
+        return ""
 
 
 def validated(
-    model: type[M], data: object, document: Document, *, context: Context, at: Loc = ()
+    model: type[M], data: object, document: Document, *, context: Context, at: KeyPath = ()
 ) -> M | None:
-    """The model of the data, which stands at a path of the document; None with the faults noted there."""
+    """The model of the data at a path of the document; None if it is invalid, with the faults noted."""
     try:
         return model.model_validate(data, context=context)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
     for detail in details:
-        note(cast("dict[str, Any]", detail), model, document, at)
+        _note(cast("dict[str, Any]", detail), model, document, at)
     return None
 
 
-def note(detail: dict[str, Any], model: type[BaseModel], document: Document, at: Loc) -> None:
-    """One of pydantic's findings, as a fault of the document."""
-    loc: Loc = detail["loc"]
+def _note(detail: dict[str, Any], model: type[BaseModel], document: Document, at: KeyPath) -> None:
+    """Notes one of pydantic's errors as a fault of the document."""
+    loc: tuple[str | int, ...] = detail["loc"]
     if detail["type"] == "extra_forbidden":
-        start = document.place_of((*at, *loc), at_key=True)
+        start = document.offset_of((*at, *loc), at_key=True)
         document.fault(start, _unknown(str(loc[-1]), _keys_at(model, loc[:-1]), model))
     elif detail["type"] == "missing":
-        document.fault(document.place_of((*at, *loc[:-1])), f"the key {loc[-1]!r} is missing here")
+        document.fault(document.offset_of((*at, *loc[:-1])), f"the key {loc[-1]!r} is missing here")
     else:
         _note_value(detail, document, (*at, *loc))
 
 
-def _note_value(detail: dict[str, Any], document: Document, path: Loc) -> None:
+def _note_value(detail: dict[str, Any], document: Document, path: KeyPath) -> None:
     context = detail.get("ctx", {})
     cause = context.get("error")
     if isinstance(cause, FieldFault) and cause.key is not None:
         path = (*path, cause.key)
-    found = document.find(path)
-    if found.node and found.node.start in document.spoiled:
+    lookup = document.find(path)
+    if lookup.node and lookup.offset in document.spoiled:
         return
-    start = document.place_of(path)
-    if isinstance(cause, FieldFault) and cause.position is not None and isinstance(found.node, Scalar):
-        start = document.character_in(found.node, cause.position)
+    start = document.offset_of(path)
+    if isinstance(cause, FieldFault) and cause.position is not None and isinstance(lookup.node, ScalarNode):
+        start = document.offset_in(lookup.node, cause.position)
     if cause is not None:
         message = str(cause)
     else:
         message = _TEXTS.get(detail["type"], "cannot be used: {reason}").format(
             **context, reason=detail["msg"]
         )
-    document.fault(start, _sentence(message, path[: found.known], found))
+    document.fault(start, _sentence(message, path[: lookup.known], lookup))
 
 
-def _sentence(message: str, path: Loc, found: Found) -> str:
-    """The message behind the name of its key, and what stands there instead."""
+def _sentence(message: str, path: KeyPath, lookup: Lookup) -> str:
+    """The message behind the name of its key, and the value that is written instead."""
     if not message.startswith("must "):
         return message
     keys = [part for part in path if isinstance(part, str)]
     name = keys[-1] if keys else "the file"
     subject = f"each of {name}" if path and isinstance(path[-1], int) and keys else name
-    return f"{subject} {message}{_instead(found, name, wants_text=message == 'must be text')}"
+    return f"{subject} {message}{_instead(lookup, name, wants_text=message == 'must be text')}"
 
 
-def _instead(found: Found, name: str, *, wants_text: bool) -> str:
-    node = found.node
+def _instead(lookup: Lookup, name: str, *, wants_text: bool) -> str:
+    node = lookup.node
     if name in _SECRET_KEYS:
-        return "; put it in quotes" if wants_text and isinstance(node, Scalar) and node.text else ""
-    if isinstance(node, Items) and not node.values:
+        return "; put it in quotes" if wants_text and isinstance(node, ScalarNode) and node.value else ""
+    if isinstance(node, SequenceNode) and not node.value:
         return ""
-    if isinstance(node, Mapping | Items):
-        return f", not a {'list' if isinstance(node, Items) else 'group of keys'}"
-    if node is None or not node.text:
+    if isinstance(node, MappingNode | SequenceNode):
+        return f", not a {'list' if isinstance(node, SequenceNode) else 'group of keys'}"
+    if not isinstance(node, ScalarNode) or not node.value:
         return "; nothing is written there"
-    shown = shown_text(node.text)
+    shown = shown_text(node.value)
     return f", not {shown}" + ("; put it in quotes" if wants_text and not node.style else "")
 
 
 def shown_text(text: str) -> str:
-    """The text for a message: quoted, without anything a terminal could obey, cut where it is long."""
-    return repr(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")
+    """The text for a message: quoted, cut where it is long, without anything that steers a terminal."""
+    return repr(text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…")
 
 
 def _unknown(key: str, known: tuple[str, ...], model: type[BaseModel]) -> str:
@@ -114,13 +400,13 @@ def _unknown(key: str, known: tuple[str, ...], model: type[BaseModel]) -> str:
         return f"{text}; did you mean {near!r}?"
     for section in _keys_at(model, ()):
         if near := nearest(meant, _keys_at(model, (section,)), cutoff=0.8):
-            found = "it belongs" if near == key else f"did you mean {near!r}"
-            return f"{text} here; {found} below {section!r}{'' if near == key else '?'}"
+            remedy = "it belongs" if near == key else f"did you mean {near!r}"
+            return f"{text} here; {remedy} below {section!r}{'' if near == key else '?'}"
     return f"{text}; possible here: {', '.join(known)}"
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The known word that a misspelling most likely means."""
+    """The known word that is spelt most like this one; None if none is near."""
     from difflib import get_close_matches
 
     by_folded = {name.lower(): name for name in known}
@@ -128,8 +414,8 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
     return by_folded[close[0]] if close else None
 
 
-def _keys_at(model: type[BaseModel], loc: Loc) -> tuple[str, ...]:
-    """The keys that the model knows at a path; empty where no keys belong."""
+def _keys_at(model: type[BaseModel], loc: KeyPath) -> tuple[str, ...]:
+    """The keys of the model at a path; empty where no keys belong."""
     inner: type[BaseModel] | None = model
     for part in loc:
         if isinstance(part, str):

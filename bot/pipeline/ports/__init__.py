@@ -1,89 +1,78 @@
-"""The ports: what the pipeline asks of the world, and what it offers to those who face people.
+"""The ports: interfaces that the pipeline asks of the world.
 
 Each method says order, atomicity and errors; nothing else is abstract.
 """
 
-from bot.pipeline.ports.facing import (
-    Desk,
-    Library,
-    Told,
-    Update,
-    Updates,
-)
-from bot.pipeline.ports.machines import Bell, Leadership
 from bot.pipeline.ports.outbox import (
     Alert,
     Claim,
     ClaimedRow,
     Counts,
-    Outbox,
+    DeliveryRecord,
+    DeliveryStore,
+    IncidentChange,
+    IncidentStore,
+    OutboxStore,
     Outcome,
-    Row,
     Stop,
     TargetStatus,
 )
+from bot.pipeline.ports.papers import NoticedPaper, PaperStore, StoredPaper
 from bot.pipeline.ports.records import (
-    DeliveryRecord,
     DigestRecord,
     NoticeRecord,
     Records,
-    Sifted,
 )
 from bot.pipeline.ports.state import (
-    NOT_NEW,
     FileMark,
     Intake,
-    Noted,
-    Shelf,
-    StoredPaper,
+    Known,
+    PlanningRun,
     TakenDigest,
     Tokens,
     Transaction,
 )
-from bot.pipeline.ports.upkeep import Upkeep
 from bot.pipeline.ports.world import (
     Clock,
     FeedWriter,
     IndexFile,
     Publisher,
     Reader,
+    Update,
+    Updates,
 )
 
 __all__ = [
-    "NOT_NEW",
     "Alert",
-    "Bell",
     "Claim",
     "ClaimedRow",
     "Clock",
     "Counts",
     "DeliveryRecord",
-    "Desk",
+    "DeliveryStore",
     "DigestRecord",
     "FeedWriter",
     "FileMark",
+    "IncidentChange",
+    "IncidentStore",
     "IndexFile",
     "Intake",
-    "Leadership",
-    "Library",
-    "Noted",
+    "Known",
     "NoticeRecord",
-    "Outbox",
+    "NoticedPaper",
+    "OutboxStore",
     "Outcome",
+    "PaperStore",
+    "PlanningRun",
     "Publisher",
     "Reader",
     "Records",
-    "Row",
-    "Shelf",
-    "Sifted",
     "Stop",
     "StoredPaper",
     "TakenDigest",
     "TargetStatus",
     "Tokens",
-    "Told",
     "Transaction",
     "Update",
     "Updates",
-    "Upkeep",
 ]

@@ -1,4 +1,4 @@
-"""A library that keeps the port's promises in memory, and the application over it."""
+"""A service that keeps its promises in memory, and the application over it."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -7,21 +7,22 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from bot.adapters.publishers.atom import render_atom
-from bot.adapters.web import create_app
-from bot.domain.delivery import Target
+from bot.adapters.atom import render_atom
+from bot.adapters.web.app import create_app
+from bot.domain.channels import Target
 from bot.domain.errors import StateLocked
 from bot.domain.feeds import Feed
 from bot.domain.papers import Paper, PaperId
 from bot.pipeline.ports import StoredPaper
 from tests.builders import NOW, a_feed, a_feed_entry, a_reason
+from tests.pipeline.conftest import empty_state, state, world  # noqa: F401 - fixtures
 
 FEED_TOKEN = "feed-token-0123456789abcdef"
 MAIL_TOKEN = "mail-token-0123456789abcdef"
 SITE = "https://papers.example.org"
 
 
-class FakeLibrary:
+class FakeService:
     def __init__(self) -> None:
         self.number = 1
         self.feed = a_feed(*[a_feed_entry(number) for number in range(1, 9)])
@@ -69,14 +70,14 @@ class StillClock:
 
 
 @pytest.fixture
-def library() -> FakeLibrary:
-    return FakeLibrary()
+def service() -> FakeService:
+    return FakeService()
 
 
 @pytest.fixture
-def app(library: FakeLibrary) -> Starlette:
+def app(service: FakeService) -> Starlette:
     return create_app(
-        library, render_feed=render_atom, clock=StillClock(), site_title="Paperboy", site_url=SITE
+        service, render_feed=render_atom, clock=StillClock(), site_title="Paperboy", site_url=SITE
     )
 
 
@@ -88,6 +89,6 @@ async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def locked(library: FakeLibrary) -> FakeLibrary:
-    library.failure = StateLocked("the state is locked")
-    return library
+def locked(service: FakeService) -> FakeService:
+    service.failure = StateLocked("the state is locked")
+    return service

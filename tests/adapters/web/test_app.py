@@ -12,10 +12,10 @@ import httpx
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from bot.adapters.publishers.atom import render_atom
-from bot.adapters.web import create_app
+from bot.adapters.atom import render_atom
+from bot.adapters.web.app import create_app
 from bot.domain.papers import Links, Point, Question, Summary
-from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, SITE, FakeLibrary, StillClock
+from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, SITE, FakeService, StillClock
 from tests.builders import NOW, a_feed, a_feed_entry, a_paper, a_question, an_edition
 
 ALL_PAGES = [
@@ -53,20 +53,20 @@ def page(response: httpx.Response) -> LexborHTMLParser:
 # --- feeds ------------------------------------------------------------------------------------------
 
 
-async def test_the_feed_is_the_library_s(client: httpx.AsyncClient, library: FakeLibrary) -> None:
+async def test_the_feed_is_the_service_s(client: httpx.AsyncClient, service: FakeService) -> None:
     response = await client.get("/feed.atom")
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/atom+xml; charset=utf-8"
-    assert response.content == render_atom(library.feed)
+    assert response.content == render_atom(service.feed)
 
 
-async def test_the_feed_is_made_once_per_edition(client: httpx.AsyncClient, library: FakeLibrary) -> None:
+async def test_the_feed_is_made_once_per_edition(client: httpx.AsyncClient, service: FakeService) -> None:
     first = await client.get("/feed.atom")
     await asyncio.gather(*(client.get("/feed.atom") for _ in range(5)))
-    assert library.renders == 1
-    library.number, library.feed = 2, a_feed(a_feed_entry(99))
+    assert service.renders == 1
+    service.number, service.feed = 2, a_feed(a_feed_entry(99))
     second = await client.get("/feed.atom")
-    assert library.renders == 2
+    assert service.renders == 2
     assert second.headers["etag"] != first.headers["etag"]
 
 
@@ -103,10 +103,10 @@ async def test_gzip_goes_to_those_who_take_it_and_has_a_tag_of_its_own(client: h
     assert (await client.get("/feed.atom", headers=known)).status_code == 304
 
 
-async def test_zipped_bytes_are_the_same_every_time(app, library: FakeLibrary) -> None:
-    from bot.adapters.web.answers import answer
+async def test_zipped_bytes_are_the_same_every_time(app, service: FakeService) -> None:
+    from bot.adapters.web.app import answer
 
-    body = render_atom(library.feed)
+    body = render_atom(service.feed)
     one, two = (answer(body, "x", cache="y").zipped for _ in range(2))
     assert one == two
     assert gzip.decompress(one) == body
@@ -142,21 +142,21 @@ async def test_the_front_page_lists_the_newest_papers_and_the_feed(client: httpx
 
 
 async def test_a_day_has_one_heading_whatever_the_order_of_arrival(
-    client: httpx.AsyncClient, library: FakeLibrary
+    client: httpx.AsyncClient, service: FakeService
 ) -> None:
     days = (date(2026, 9, 17), date(2026, 9, 18), date(2026, 9, 17))
-    library.feed = a_feed(*[a_feed_entry(number, latest=day) for number, day in enumerate(days)])
+    service.feed = a_feed(*[a_feed_entry(number, latest=day) for number, day in enumerate(days)])
     headings = [node.text() for node in page(await client.get("/")).css("h2")]
     assert headings == ["Friday, 18 September 2026", "Thursday, 17 September 2026"]
 
 
-async def test_an_empty_library_says_so(client: httpx.AsyncClient, library: FakeLibrary) -> None:
-    library.feed = a_feed()
+async def test_a_site_without_papers_says_so(client: httpx.AsyncClient, service: FakeService) -> None:
+    service.feed = a_feed()
     assert "No papers yet" in page(await client.get("/")).css_first("main").text()
 
 
-async def test_a_paper_page_shows_all_that_is_known(client: httpx.AsyncClient, library: FakeLibrary) -> None:
-    library.put(HALA)
+async def test_a_paper_page_shows_all_that_is_known(client: httpx.AsyncClient, service: FakeService) -> None:
+    service.put(HALA)
     tree = page(await client.get("/papers/arxiv:2509.14008"))
     text = tree.css_first("article").text()
     assert tree.css_first("h1").text() == HALA.title
@@ -180,13 +180,18 @@ async def test_a_paper_page_shows_all_that_is_known(client: httpx.AsyncClient, l
     assert tree.css_first('link[rel="canonical"]').attributes["href"] == f"{SITE}/papers/arxiv:2509.14008"
 
 
-async def test_a_worked_out_answer_says_so_and_how_sure_it_is(library: FakeLibrary) -> None:
-    library.put(HALA)
+async def test_a_worked_out_answer_says_so_and_how_sure_it_is(service: FakeService) -> None:
+    service.put(HALA)
     worked_out = Question(
-        question="Why?", options=("This", "That"), answer=0, answer_source="inferred", confidence=0.979
+        question="Why?",
+        options=("This", "That"),
+        answer=0,
+        answer_source="inferred",
+        confidence=0.979,
+        confident=True,
     )
     app = create_app(
-        library,
+        service,
         render_feed=render_atom,
         clock=StillClock(),
         site_title="Paperboy",
@@ -199,8 +204,8 @@ async def test_a_worked_out_answer_says_so_and_how_sure_it_is(library: FakeLibra
     assert tree.css_first(".quiz details p").text() == "A. This"
 
 
-async def test_nothing_in_a_paper_page_runs(client: httpx.AsyncClient, library: FakeLibrary) -> None:
-    library.put(replace(HALA, links=Links(abs="javascript:alert(1)", pdf="//evil.example/")))
+async def test_nothing_in_a_paper_page_runs(client: httpx.AsyncClient, service: FakeService) -> None:
+    service.put(replace(HALA, links=Links(abs="javascript:alert(1)", pdf="//evil.example/")))
     tree = page(await client.get("/papers/arxiv:2509.14008"))
     assert not tree.css("script, iframe, object, embed, img, foreignObject")
     assert not [
@@ -211,8 +216,8 @@ async def test_nothing_in_a_paper_page_runs(client: httpx.AsyncClient, library: 
     assert not tree.css(".links a")
 
 
-async def test_the_chinese_half_is_one_click_away(client: httpx.AsyncClient, library: FakeLibrary) -> None:
-    library.put(HALA)
+async def test_the_chinese_half_is_one_click_away(client: httpx.AsyncClient, service: FakeService) -> None:
+    service.put(HALA)
     english = page(await client.get("/papers/arxiv:2509.14008"))
     assert english.css_first(".languages a").attributes["href"] == "?language=zh"
     chinese = page(await client.get("/papers/arxiv:2509.14008?language=zh"))
@@ -224,9 +229,9 @@ async def test_the_chinese_half_is_one_click_away(client: httpx.AsyncClient, lib
     "asked", ["2509.14008", "2509.14008v3", "arXiv:2509.14008", "https://arxiv.org/abs/2509.14008"]
 )
 async def test_other_names_of_a_paper_lead_to_its_page(
-    client: httpx.AsyncClient, library: FakeLibrary, asked
+    client: httpx.AsyncClient, service: FakeService, asked
 ) -> None:
-    library.put(HALA)
+    service.put(HALA)
     response = await client.get(f"/papers/{asked}", follow_redirects=False)
     assert response.status_code == 301
     final = await client.get(f"/papers/{asked}", follow_redirects=True)
@@ -234,8 +239,8 @@ async def test_other_names_of_a_paper_lead_to_its_page(
     assert final.status_code == 200
 
 
-async def test_old_ids_with_a_slash_have_a_page(client: httpx.AsyncClient, library: FakeLibrary) -> None:
-    library.put(a_paper("cs/0112017"))
+async def test_old_ids_with_a_slash_have_a_page(client: httpx.AsyncClient, service: FakeService) -> None:
+    service.put(a_paper("cs/0112017"))
     assert (await client.get("/papers/arxiv:cs/0112017")).status_code == 200
     response = await client.get("/papers/cs/0112017", follow_redirects=True)
     assert (str(response.url), response.status_code) == (f"{SITE}/papers/arxiv:cs/0112017", 200)
@@ -249,9 +254,9 @@ async def test_unknown_papers_are_not_found(client: httpx.AsyncClient, asked) ->
     assert (await client.get(f"/papers/{asked}")).status_code == 404
 
 
-async def test_a_site_below_a_path_keeps_its_links_there(library: FakeLibrary) -> None:
+async def test_a_site_below_a_path_keeps_its_links_there(service: FakeService) -> None:
     app = create_app(
-        library, render_feed=render_atom, clock=StillClock(), site_title="P", site_url=f"{SITE}/paperboy/"
+        service, render_feed=render_atom, clock=StillClock(), site_title="P", site_url=f"{SITE}/paperboy/"
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
         tree = page(await client.get("/"))
@@ -261,17 +266,17 @@ async def test_a_site_below_a_path_keeps_its_links_there(library: FakeLibrary) -
 # --- unsubscribing ----------------------------------------------------------------------------------
 
 
-async def test_a_visit_asks_and_changes_nothing(client: httpx.AsyncClient, library: FakeLibrary) -> None:
+async def test_a_visit_asks_and_changes_nothing(client: httpx.AsyncClient, service: FakeService) -> None:
     response = await client.get(f"/unsubscribe/{MAIL_TOKEN}")
     tree = page(response)
     assert tree.css_first("form").attributes.get("method") == "post"
     assert tree.css_first("button").text() == "Unsubscribe"
     assert "a…@example.org" in response.text
     assert "alice" not in response.text
-    assert not library.unsubscribed
+    assert not service.unsubscribed
     assert response.headers["cache-control"] == "no-store"
     await client.head(f"/unsubscribe/{MAIL_TOKEN}")
-    assert not library.unsubscribed
+    assert not service.unsubscribed
 
 
 @pytest.mark.parametrize(
@@ -284,18 +289,18 @@ async def test_a_visit_asks_and_changes_nothing(client: httpx.AsyncClient, libra
     ids=["urlencoded", "multipart", "empty"],
 )
 async def test_one_click_is_done_at_once_and_may_come_twice(
-    client: httpx.AsyncClient, library: FakeLibrary, body
+    client: httpx.AsyncClient, service: FakeService, body
 ) -> None:
     for _ in range(2):
         response = await client.post(f"/unsubscribe/{MAIL_TOKEN}", **body)
         assert response.status_code == 200
         assert "Unsubscribed" in response.text
-    ((target, at),) = library.unsubscribed
+    ((target, at),) = service.unsubscribed
     assert (target.address, at) == ("alice@example.org", NOW)
 
 
 async def test_a_huge_body_is_refused_and_nothing_done(
-    client: httpx.AsyncClient, library: FakeLibrary
+    client: httpx.AsyncClient, service: FakeService
 ) -> None:
     async def chunks():
         for _ in range(100):
@@ -304,7 +309,7 @@ async def test_a_huge_body_is_refused_and_nothing_done(
     for content in (b"x" * 100_000, chunks()):
         response = await client.post(f"/unsubscribe/{MAIL_TOKEN}", content=content)
         assert response.status_code == 413
-    assert not library.unsubscribed
+    assert not service.unsubscribed
 
 
 # --- all of them ------------------------------------------------------------------------------------
@@ -312,9 +317,9 @@ async def test_a_huge_body_is_refused_and_nothing_done(
 
 @pytest.mark.parametrize("path", ALL_PAGES)
 async def test_every_answer_carries_the_safety_headers(
-    client: httpx.AsyncClient, library: FakeLibrary, path
+    client: httpx.AsyncClient, service: FakeService, path
 ) -> None:
-    library.put(HALA)
+    service.put(HALA)
     response = await client.get(path)
     policy = response.headers["content-security-policy"]
     assert policy.startswith("default-src 'none';")
@@ -342,9 +347,9 @@ async def test_an_unknown_address_gets_a_plain_page(client: httpx.AsyncClient) -
 
 
 async def test_a_failure_shows_neither_traceback_nor_token(
-    client: httpx.AsyncClient, library: FakeLibrary, caplog: pytest.LogCaptureFixture
+    client: httpx.AsyncClient, service: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    library.failure = RuntimeError(f"SELECT … WHERE token = '{MAIL_TOKEN}'")
+    service.failure = RuntimeError(f"SELECT … WHERE token = '{MAIL_TOKEN}'")
     with caplog.at_level(logging.DEBUG, logger="bot"):
         response = await client.get(f"/unsubscribe/{MAIL_TOKEN}")
     assert response.status_code == 500
@@ -358,10 +363,10 @@ async def test_a_failure_shows_neither_traceback_nor_token(
         assert "SELECT" not in text
 
 
-async def test_health_follows_the_state(client: httpx.AsyncClient, library: FakeLibrary) -> None:
+async def test_health_follows_the_state(client: httpx.AsyncClient, service: FakeService) -> None:
     response = await client.get("/healthz")
     assert (response.status_code, response.text) == (200, "ok\n")
 
 
-async def test_a_locked_state_is_unhealthy(client: httpx.AsyncClient, locked: FakeLibrary) -> None:
+async def test_a_locked_state_is_unhealthy(client: httpx.AsyncClient, locked: FakeService) -> None:
     assert (await client.get("/healthz")).status_code == 503

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from bot.adapters.web import WebServer, serve
+from bot.adapters.web.server import WebServer, serve
 from bot.domain.errors import UsageError
-from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, FakeLibrary
+from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, FakeService
 from tests.builders import a_feed, a_feed_entry, a_reason
 
 
@@ -130,14 +130,14 @@ def read_twice(address: str, change) -> tuple:
 
 
 async def test_reader_sees_each_entry_once_and_each_change_once(
-    server: WebServer, library: FakeLibrary
+    server: WebServer, service: FakeService
 ) -> None:
     evil = "</title><script>alert(1)</script> & \x00\u202e <b>bold</b> =?utf-8?q?x?="
-    library.feed = a_feed(a_feed_entry(1, title=evil), *[a_feed_entry(number) for number in range(2, 6)])
+    service.feed = a_feed(a_feed_entry(1, title=evil), *[a_feed_entry(number) for number in range(2, 6)])
 
     def change() -> None:
         changed = a_feed_entry(2, a_reason("agents"), title="A corrected title")
-        library.number, library.feed = 2, a_feed(a_feed_entry(9), changed, *library.feed.entries[2:])
+        service.number, service.feed = 2, a_feed(a_feed_entry(9), changed, *service.feed.entries[2:])
 
     first, titles, second, third = await asyncio.to_thread(read_twice, url(server, "/feed.atom"), change)
     assert (first.new, first.modified) == (5, 0)

@@ -1,4 +1,4 @@
-"""Incidents and the bulletins on them, as the operator sees them."""
+"""Incidents and the alarms on them, as the operator sees them."""
 
 import tempfile
 from datetime import timedelta
@@ -9,24 +9,20 @@ import pytest
 from bot.adapters.clock import SystemClock
 from bot.adapters.store import Store
 from bot.app.config.settings import load_settings
-from bot.app.life import heartbeat
-from bot.domain.alarms import Incident
+from bot.domain.incidents import Incident
 from bot.pipeline.ports import Outcome
-from bot.pipeline.ports.alarms import BulletinEnd
 from tests.app.cli.conftest import Paperboy
-from tests.builders import a_bulletin, a_delivery, a_paper
+from tests.builders import a_delivery, a_paper, an_alarm
 
 
 def a_state(home: Path, state: str) -> None:
-    """A state with a bulletin that ended so just now."""
+    """A state with an alarm that ended so just now."""
     store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
     with store.incidents.change() as tx:
-        tx.plan_bulletins([a_bulletin()])
-    (claimed,) = store.bulletins.claim_bulletins(
-        now, lease=timedelta(minutes=5), limit=1, kinds=("telegram",)
-    )
-    end = BulletinEnd(claimed=claimed, state=state, error="timeout")  # type: ignore[arg-type]
-    store.bulletins.settle_bulletins([end], now)
+        tx.plan([an_alarm()], now)
+    (claim,) = store.outbox.claim(now, lease=timedelta(minutes=5), limit=1, kinds=("telegram",))
+    outcome = Outcome(claim=claim, state=state, error="timeout")  # type: ignore[arg-type]
+    store.outbox.settle([outcome], now)
     store.close()
 
 
@@ -66,7 +62,7 @@ def test_a_mailbox_that_is_full_is_seen_while_it_is_tried_again(home: Path, pape
     store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
     with store.intake.transaction() as tx:
         tx.save_papers([a_paper(n) for n in range(12)], now, changed=True)
-        tx.plan([a_delivery(n, f"email:{n}@example.org") for n in range(12)], now)
+        tx.plan([a_delivery(n, f"email:{n}@example.org") for n in range(12)], tx.new_run(now))
     claims = store.outbox.claim(now, lease=timedelta(minutes=5), limit=20, kinds=("email",))
     said = "mailbox full: mx said 452 4.2.2 over quota"
     later = now + timedelta(hours=1)
@@ -77,19 +73,19 @@ def test_a_mailbox_that_is_full_is_seen_while_it_is_tried_again(home: Path, pape
     ran = paperboy("status")
     assert ran.code == 0
     assert f"tried again  email:0@example.org since {now:%Y-%m-%d %H:%M} UTC: {said}" in ran.out
-    assert "and 2 more places" in ran.out
+    assert "and 2 more targets" in ran.out
     assert len(paperboy("status", "--json").json["failing"]) == 12
     assert f"1 try so far: {said}" in paperboy("doctor").out
 
 
-def test_a_healthcheck_looks_only_at_whether_somebody_is_at_work(
+def test_a_healthcheck_looks_only_at_whether_somebody_is_running(
     home: Path, paperboy: Paperboy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     a_state(home, "uncertain")
     assert paperboy("status").code == 1
     ran = paperboy("status", "--alive")
-    assert (ran.code, ran.out) == (1, "`paperboy run` is not at work here\n")
-    heartbeat(load_settings(home / "config/paperboy.yaml", {})).beat(SystemClock().now())
+    assert (ran.code, ran.out) == (1, "`paperboy run` is not running here\n")
+    load_settings(home / "config/paperboy.yaml", {}).heartbeat.beat(SystemClock().now())
     ran = paperboy("status", "--alive")
-    assert (ran.code, ran.out) == (0, "at work\n")
+    assert (ran.code, ran.out) == (0, "running\n")

@@ -90,10 +90,10 @@ def test_commands_that_need_the_configuration_tell_ten_mistakes_and_who_tells_al
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["statu"], "Did you mean 'status'? `paperboy --help` tells"),
-        (["ledger"], "'SUBSCRIBER'; `paperboy ledger --help` tells"),
-        (["outbox", "lst"], "`paperboy outbox --help` tells"),
-        (["--verbos"], "`paperboy --help` tells"),
+        (["statu"], "Did you mean 'status'? `paperboy --help` shows"),
+        (["ledger"], "'SUBSCRIBER'; `paperboy ledger --help` shows"),
+        (["outbox", "lst"], "`paperboy outbox --help` shows"),
+        (["--verbos"], "`paperboy --help` shows"),
     ],
 )
 def test_wrong_usage_names_the_help_that_helps(paperboy: Paperboy, arguments: list[str], said: str) -> None:
@@ -254,7 +254,7 @@ def test_status_has_the_contracts_counts(home: Path, paperboy: Paperboy) -> None
     assert set(status["deliveries"]) == {
         *("pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited")
     }
-    assert set(status["channels"]) == {"telegram", "email", "atom"}
+    assert set(status["channels"]) == {"telegram", "email", "atom", "apprise"}
     assert status["oldest_pending_seconds"] is None
 
 

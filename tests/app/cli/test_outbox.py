@@ -18,7 +18,7 @@ def troubled(home: Path) -> Path:
     store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
     with store.intake.transaction() as tx:
         tx.save_papers([a_paper(1), a_paper(2)], NOW, changed=True)
-        tx.plan([a_delivery(1, "telegram:1"), a_delivery(2, "telegram:2")], NOW)
+        tx.plan([a_delivery(1, "telegram:1"), a_delivery(2, "telegram:2")], tx.new_run(NOW))
     ends: dict[str, State] = {"telegram:1": "dead", "telegram:2": "uncertain"}
     claims = store.outbox.claim(NOW, lease=timedelta(minutes=5), limit=5, kinds=("telegram",))
     outcomes = [Outcome(claim=one, state=ends[one.key], error="it went wrong") for one in claims]  # type: ignore[arg-type]
@@ -62,7 +62,7 @@ def test_what_is_retried_goes_out(troubled: Path, paperboy: Paperboy):
 
 
 def test_what_arrived_is_taken_for_sent(troubled: Path, paperboy: Paperboy):
-    assert "1 of 1 deliveries taken for sent" in paperboy("outbox", "arrived", "--state", "uncertain").out
+    assert "1 of 1 deliveries marked as sent" in paperboy("outbox", "arrived", "--state", "uncertain").out
     assert paperboy("outbox", "list", "--state", "uncertain", "--json").json == []
 
 
@@ -90,12 +90,12 @@ def test_a_limit_hides_no_wrong_key(troubled: Path, paperboy: Paperboy):
 
 def test_a_hand_that_changes_nothing_says_why(troubled: Path, paperboy: Paperboy):
     ran = paperboy("outbox", "arrived", "--state", "dead")
-    assert (ran.code, ran.out) == (0, "0 of 1 deliveries taken for sent\n")
-    assert ran.err == "only what is uncertain is taken for sent\n"
+    assert (ran.code, ran.out) == (0, "0 of 1 deliveries marked as sent\n")
+    assert ran.err == "only uncertain deliveries are marked as sent\n"
 
 
 def test_the_hand_speaks_json(troubled: Path, paperboy: Paperboy):
-    done = {"asked": 1, "done": 1, "places_revived": 0}
+    done = {"asked": 1, "done": 1, "targets_revived": 0}
     assert paperboy("outbox", "arrived", "--state", "uncertain", "--json").json == done
     assert paperboy("outbox", "retry", "--state", "dead", "--json").json == done
     assert paperboy("outbox", "drop", "--state", "pending", "--json").json == done

@@ -2,10 +2,8 @@
 
 import pytest
 
-from bot.app.config.environment import Substitution
-from bot.app.config.fields import FromEnvironment
-from bot.app.config.yaml_nodes import to_data
-from bot.app.config.yaml_reader import parse_document
+from bot.app.config.validation import FromEnvironment, Substitution
+from bot.app.config.yaml import parse_document, to_data
 
 
 def filled(value: str, environ: dict[str, str]) -> object:

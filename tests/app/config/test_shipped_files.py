@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.readers import read_digest
-from bot.app.cli.check import check_files
+from bot.app.cli.check import examine
 from bot.app.config.addresses import Maildir
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
@@ -32,7 +32,8 @@ def papers(seeds: Path) -> list[Paper]:
 
 
 def test_the_shipped_files_have_no_fault_and_no_warning() -> None:
-    assert check_files(ROOT / "config" / "paperboy.yaml", {}) == ((), ())
+    checked = examine(ROOT / "config" / "paperboy.yaml", {})
+    assert (checked.faults, checked.warnings) == ((), ())
 
 
 def test_nothing_leaves_the_machine() -> None:

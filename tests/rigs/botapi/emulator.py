@@ -39,7 +39,8 @@ class BotApi(People):
         self.sent: list[Sent] = []
         self.calls: Counter[str] = Counter()
         self.complaints: list[str] = []
-        self.commands: dict[str, Any] = {}
+        self.menus: dict[str, dict[str, str]] = {}
+        """Language code, empty for the default, to (command, description)."""
         self.answered: dict[str, str | None] = {}
         self.pace = Pace(clock) if paced else None
         self.unknown_fields: frozenset[str] = frozenset()
@@ -196,13 +197,14 @@ class BotApi(People):
         return {"status": status, "user": person} | ({"is_anonymous": False} if status == "creator" else {})
 
     async def _set_commands(self, parameters: Parameters) -> Any:
+        menu = self.menus.setdefault(parameters.text("language_code"), {})
         for command in parameters.data("commands", []):
             name, about = command["command"], command["description"]
             if not (1 <= len(name) <= 32 and set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_")):
                 raise bad_request("BOT_COMMAND_INVALID")
             if not 1 <= len(about) <= 256:
                 raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
-            self.commands[name] = about
+            menu[name] = about
         return True
 
     async def _set_description(self, parameters: Parameters) -> Any:

@@ -1,0 +1,78 @@
+"""A mail in bytes (RFC 5322, RFC 2045–2047): ASCII only, CRLF line ends, the same parts always the same bytes."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable
+from email.header import Header
+
+from bot.domain.mailbox import Mailbox
+
+_HEADER_LINE = 76
+_LONGEST_PLAIN_LINE = 200
+_BASE64_LINE = 57
+"""Bytes that make a line of 76 signs."""
+
+
+def header(name: str, text: str) -> str:
+    """The header with free text in it: folded, encoded where it is not ASCII, never to be read as an encoded word."""
+    return f"{name}: {_encoded(name, text)}"
+
+
+def mailbox_header(name: str, mailbox: Mailbox) -> str:
+    """The header that names one mailbox."""
+    if not mailbox.name:
+        return f"{name}: {mailbox.address}"
+    shown_name = _encoded(name, mailbox.name) if not mailbox.name.isascii() else _quoted(mailbox.name)
+    return f"{name}: {shown_name} <{mailbox.address}>"
+
+
+def _encoded(name: str, text: str) -> str:
+    charset = "us-ascii" if text.isascii() else "utf-8"
+    return Header(_tame(text), charset, header_name=name, maxlinelen=_HEADER_LINE).encode(linesep="\r\n")
+
+
+def _quoted(name: str) -> str:
+    escaped = _tame(name).replace("\\", "\\\\").replace('"', '\\"')
+    return escaped if all(part.isalnum() for part in name.split()) else f'"{escaped}"'
+
+
+def _tame(text: str) -> str:
+    """The text without anything that a header reader takes for the start of an encoded word (CVE-2024-6923)."""
+    return text.replace("=?", "= ?")
+
+
+def alternatives(headers: Iterable[str], *, text: str, html: str, name: str) -> bytes:
+    """A multipart/alternative message, plain text first; `name` makes the boundary. Line ends in the parts are line feeds."""
+    boundary = "=_" + hashlib.sha256(name.encode()).hexdigest()[:32]
+    lines = (
+        *headers,
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"',
+    )
+    head = "\r\n".join(lines).encode("ascii")
+    parts = (_part("plain", text), _part("html", html))
+    border = f"\r\n--{boundary}".encode()
+    body = b"".join(border + b"\r\n" + part for part in parts)
+    return head + b"\r\n" + body + border + b"--\r\n"
+
+
+def _part(subtype: str, text: str) -> bytes:
+    encoding, body = _transfer(text)
+    charset = "us-ascii" if text.isascii() else "utf-8"
+    head = (
+        f'Content-Type: text/{subtype}; charset="{charset}"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
+    )
+    return head.encode("ascii") + body
+
+
+def _transfer(text: str) -> tuple[str, bytes]:
+    """The part as it is where it is short-lined ASCII, else quoted-printable, or base64 where that is much shorter."""
+    data = text.replace("\n", "\r\n").encode()
+    if text.isascii() and max(map(len, text.split("\n"))) <= _LONGEST_PLAIN_LINE:
+        return "7bit", data
+    quoted = binascii.b2a_qp(data, istext=True)
+    if len(quoted) * 2 < len(data) * 3:
+        return "quoted-printable", quoted
+    chunks = (data[at : at + _BASE64_LINE] for at in range(0, len(data), _BASE64_LINE))
+    return "base64", b"\r\n".join(base64.b64encode(chunk) for chunk in chunks) + b"\r\n"

@@ -1,1 +1,0 @@
-"""Publishers: one way out each."""

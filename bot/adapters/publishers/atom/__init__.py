@@ -1,6 +1,0 @@
-"""Atom feeds: a feed value to bytes, and those to files."""
-
-from bot.adapters.publishers.atom.document import MAX_FEED_BYTES, render_atom
-from bot.adapters.publishers.atom.folder import FeedFolder
-
-__all__ = ["MAX_FEED_BYTES", "FeedFolder", "render_atom"]

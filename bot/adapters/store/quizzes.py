@@ -1,0 +1,482 @@
+"""Polls, votes, cards and members: the quiz tables read and written."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, or_, select, update
+
+from bot.adapters.store.deliveries import ROWS, key_of
+from bot.adapters.store.digests import StoredTransaction
+from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.ids import delivery_ids, target_id
+from bot.adapters.store.notices import of_subscriber_on
+from bot.adapters.store.outbox import refresh_ready
+from bot.adapters.store.papers import paper_of, question_of, question_text
+from bot.adapters.store.schema import (
+    NEEDS_A_LOOK,
+    NEWEST_FIRST,
+    cards,
+    deliveries,
+    members,
+    messages,
+    papers,
+    poll_states,
+    polls,
+    subscribers,
+    targets,
+    updates,
+    voters,
+    votes,
+)
+from bot.adapters.store.sql import chunks, insert
+from bot.domain.delivery import Delivery, State, again_part
+from bot.domain.papers import Paper, PaperId, Question
+from bot.domain.quizzes.repetition import STEPS, Card
+from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, home_of
+from bot.pipeline.ports.quizzes import KeptCard, ReceivedUpdate, UncertainQuiz, Voter
+
+ASKED = (
+    select(
+        polls.c.poll,
+        polls.c.target,
+        polls.c.paper,
+        polls.c.question,
+        polls.c.option_order,
+        subscribers.c.id.label("subscriber"),
+    )
+    .outerjoin(messages, messages.c.id == polls.c.message)
+    .outerjoin(subscribers, subscribers.c.number == messages.c.subscriber)
+)
+"""Every poll with the subscriber of its message."""
+
+
+def asked_of(row: Any) -> AskedPoll:
+    """The poll of a row of `ASKED`."""
+    return AskedPoll(
+        poll=row.poll,
+        home=home_of(row.target),
+        subscriber=row.subscriber or "",
+        paper=PaperId(row.paper),
+        question=question_of(row.question),
+        order=_numbers(row.option_order),
+    )
+
+
+def state_of(row: Any) -> PollState:
+    """The state of a row of `poll_states`."""
+    options = json.loads(row.options)
+    return PollState(
+        poll=row.poll,
+        question=row.question,
+        options=tuple(text for text, _ in options),
+        counts=tuple(count for _, count in options),
+        voters=row.voters,
+        closed=row.closed_at is not None,
+    )
+
+
+def votes_where(
+    connection: Connection, *conditions: ColumnElement[bool]
+) -> tuple[tuple[AskedPoll, CastVote], ...]:
+    """The votes in known polls, oldest first; each poll is read once."""
+    query = (
+        ASKED.add_columns(votes.c.person, votes.c.shown, votes.c.voted_at, votes.c.late)
+        .join(votes, votes.c.poll == polls.c.poll)
+        .where(*conditions)
+        .order_by(votes.c.voted_at, votes.c.poll, votes.c.person)
+    )
+    known: dict[str, AskedPoll] = {}
+    cast: list[tuple[AskedPoll, CastVote]] = []
+    for row in connection.execute(query):
+        if row.poll not in known:
+            known[row.poll] = asked_of(row)
+        vote = CastVote(
+            poll=row.poll,
+            person=row.person,
+            shown=_numbers(row.shown),
+            at=row.voted_at,
+            late=bool(row.late),
+        )
+        cast.append((known[row.poll], vote))
+    return tuple(cast)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(","))) if text else ()
+
+
+AGAIN = again_part(0, "").partition(":")[0] + ":%"
+"""Parts of deliveries that bring a question back."""
+
+
+class StoredQuizTransaction:
+    """QuizTransaction (`ports/quizzes.py`) over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._intake = StoredTransaction(connection)
+
+    def waiting_votes(self, after: int | None, limit: int) -> tuple[ReceivedUpdate, ...]:
+        query = select(updates.c.id, updates.c.body, updates.c.received_at).where(
+            updates.c.taken_at.is_(None), updates.c.body.like('%"poll%')
+        )
+        if after is not None:
+            query = query.where(updates.c.id > after)
+        rows = self._connection.execute(query.order_by(updates.c.id).limit(limit))
+        return tuple(ReceivedUpdate(id=row.id, body=row.body, received_at=row.received_at) for row in rows)
+
+    def take(self, ids: Sequence[int], now: datetime) -> None:
+        for chunk in chunks(ids):
+            self._connection.execute(update(updates).where(updates.c.id.in_(chunk)).values(taken_at=now))
+
+    def polls(self, ids: Collection[str]) -> dict[str, AskedPoll]:
+        known: dict[str, AskedPoll] = {}
+        for chunk in chunks(sorted(ids)):
+            for row in self._connection.execute(ASKED.where(polls.c.poll.in_(chunk))):
+                known[row.poll] = asked_of(row)
+        return known
+
+    def closed(self, ids: Collection[str]) -> frozenset[str]:
+        closed: set[str] = set()
+        for chunk in chunks(sorted(ids)):
+            query = select(poll_states.c.poll).where(
+                poll_states.c.poll.in_(chunk), poll_states.c.closed_at.is_not(None)
+            )
+            closed.update(self._connection.execute(query).scalars())
+        return frozenset(closed)
+
+    def save_votes(self, cast: Sequence[CastVote]) -> None:
+        for vote in cast:
+            values = {"shown": ",".join(map(str, vote.shown)), "voted_at": vote.at, "late": int(vote.late)}
+            key = {"poll": vote.poll, "person": vote.person}
+            if vote.late:
+                statement = insert(self._connection, votes).values(**key, **values)
+                self._connection.execute(statement.on_conflict_do_nothing())
+            else:
+                self._put(votes, key, values)
+
+    def save_states(self, states: Sequence[PollState], now: datetime) -> None:
+        for state in states:
+            options = json.dumps(list(zip(state.options, state.counts, strict=True)))
+            values: dict[str, Any] = {
+                "question": state.question,
+                "options": options,
+                "voters": state.voters,
+            }
+            if state.closed:
+                values["closed_at"] = now
+            self._put(poll_states, {"poll": state.poll}, values)
+
+    def save_names(self, names: Mapping[int, str]) -> None:
+        for person, name in names.items():
+            self._put(voters, {"person": person}, {"name": name})
+
+    def expect_member(self, home: str, person: int) -> None:
+        statement = insert(self._connection, members).values(home=home, person=person)
+        self._connection.execute(statement.on_conflict_do_nothing())
+
+    def votes_on(self, person: int, paper: PaperId) -> tuple[tuple[AskedPoll, CastVote], ...]:
+        return votes_where(self._connection, votes.c.person == person, polls.c.paper == paper)
+
+    def voters(self, poll: str) -> frozenset[int]:
+        query = select(votes.c.person).where(votes.c.poll == poll)
+        return frozenset(self._connection.execute(query).scalars())
+
+    def save_card(self, person: int, paper: PaperId, part: str, card: Card | None) -> None:
+        key = {"person": person, "paper": paper, "part": part}
+        if card is None:
+            card_row = (cards.c.person == person, cards.c.paper == paper, cards.c.part == part)
+            self._connection.execute(delete(cards).where(*card_row))
+            return
+        due_at = card.answered_at + timedelta(days=STEPS[card.step])
+        values = {
+            "step": card.step,
+            "answers": card.answers,
+            "answered_at": card.answered_at,
+            "due_at": due_at,
+        }
+        self._put(cards, key, values)
+
+    def unchecked_polls(self, limit: int) -> tuple[AskedPoll, ...]:
+        stale = or_(polls.c.checked_against.is_(None), polls.c.checked_against != papers.c.changed_at)
+        query = ASKED.join(papers, papers.c.id == polls.c.paper).where(stale).limit(limit)
+        return tuple(map(asked_of, self._connection.execute(query)))
+
+    def check(self, poll: str, question: Question) -> None:
+        changed = select(papers.c.changed_at).where(papers.c.id == polls.c.paper).scalar_subquery()
+        self._connection.execute(
+            update(polls)
+            .where(polls.c.poll == poll)
+            .values(question=question_text(question), checked_against=changed)
+        )
+
+    def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
+        return self._intake.papers(ids)
+
+    def unmatched(self) -> tuple[PollState, ...]:
+        query = (
+            select(poll_states)
+            .outerjoin(polls, polls.c.poll == poll_states.c.poll)
+            .where(polls.c.poll.is_(None))
+            .order_by(poll_states.c.poll)
+        )
+        return tuple(map(state_of, self._connection.execute(query)))
+
+    def uncertain_quizzes(self) -> tuple[UncertainQuiz, ...]:
+        query = ROWS.where(
+            NEEDS_A_LOOK,
+            deliveries.c.state == "uncertain",
+            deliveries.c.kind == "quiz",
+            deliveries.c.message.is_not(None),
+        ).order_by(deliveries.c.seq)
+        return tuple(
+            UncertainQuiz(
+                key=key_of(row),
+                message=row.message,
+                target=row.target,
+                address=row.address,
+                subscriber=row.subscriber,
+                paper=PaperId(row.paper),
+                part=row.part,
+            )
+            for row in self._connection.execute(query)
+        )
+
+    def adopt(
+        self, poll: str, quiz: UncertainQuiz, question: Question, order: tuple[int, ...], now: datetime
+    ) -> None:
+        row = {
+            "poll": poll,
+            "message": quiz.message,
+            "target": quiz.target,
+            "paper": quiz.paper,
+            "option_order": ",".join(map(str, order)),
+            "question": question_text(question),
+            "sent_at": now,
+        }
+        self._connection.execute(insert(self._connection, polls).on_conflict_do_nothing(), [row])
+        seq = delivery_ids(self._connection, [quiz.key]).get(quiz.key)
+        self._connection.execute(
+            update(deliveries)
+            .where(deliveries.c.seq == seq, deliveries.c.state == "uncertain")
+            .values(state="sent", rank=0, error=None, settled_at=now)
+        )
+
+    def people_due(self, before: datetime) -> frozenset[int]:
+        query = select(cards.c.person).where(cards.c.due_at < before).distinct()
+        return frozenset(self._connection.execute(query).scalars())
+
+    def cards(self, person: int, before: datetime) -> tuple[KeptCard, ...]:
+        query = (
+            select(cards)
+            .where(cards.c.person == person, cards.c.due_at < before)
+            .order_by(cards.c.due_at, cards.c.paper, cards.c.part)
+        )
+        return tuple(
+            KeptCard(
+                paper=PaperId(row.paper),
+                part=row.part,
+                card=Card(step=row.step, answers=row.answers, answered_at=row.answered_at),
+            )
+            for row in self._connection.execute(query)
+        )
+
+    def states_of(self, keys: Collection[str]) -> dict[str, State]:
+        return self._intake.planned(sorted(keys))
+
+    def brought_back(self, target: str, start: datetime, end: datetime) -> int:
+        query = select(func.count()).where(
+            deliveries.c.target == target_id(target),
+            deliveries.c.kind == "quiz",
+            deliveries.c.part.like(AGAIN),
+            deliveries.c.due_at >= start,
+            deliveries.c.due_at < end,
+        )
+        return self._connection.execute(query).scalar_one()
+
+    def questions_asked(self, target: str) -> frozenset[tuple[PaperId, str]]:
+        rows = self._connection.execute(ASKED.where(polls.c.target == target))
+        return frozenset((asked.paper, asked.part) for asked in map(asked_of, rows))
+
+    def plan(self, planned: Sequence[Delivery], now: datetime) -> int:
+        return self._intake.plan(planned, self._intake.new_run(now)) if planned else 0
+
+    def release_now(self, key: str, now: datetime) -> bool:
+        seq = delivery_ids(self._connection, [key]).get(key)
+        held = (deliveries.c.seq == seq, deliveries.c.state == "held")
+        query = select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(*held)
+        target = self._connection.execute(query).scalar()
+        if target is None:
+            return False
+        self._connection.execute(update(deliveries).where(*held).values(state="pending", due_at=now))
+        refresh_ready(self._connection, [target])
+        return True
+
+    def _put(self, table: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        statement = insert(self._connection, table).values(**key, **values)
+        self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
+
+
+class StoredQuizzes:
+    """QuizStore (`ports/quizzes.py`) over the state's tables."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[StoredQuizTransaction]:
+        with writing(self._engine, alone=True) as connection:
+            yield StoredQuizTransaction(connection)
+
+    def homes_at(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        chats = sorted({home_of(address) for address in addresses})
+        there = or_(
+            targets.c.address.in_(chats),
+            *(targets.c.address.startswith(f"{chat}/", autoescape=True) for chat in chats),
+        )
+        query = select(targets.c.key).where(targets.c.kind == "telegram", there).order_by(targets.c.key)
+        with reading(self._engine) as connection:
+            homes = dict.fromkeys(map(home_of, connection.execute(query).scalars()))
+        return tuple(homes) or (home_of(addresses[0]),)
+
+    def votes_in(self, homes: Sequence[str]) -> tuple[tuple[AskedPoll, CastVote], ...]:
+        with reading(self._engine) as connection:
+            return votes_where(connection, _in_homes(homes))
+
+    def votes_by(self, person: int) -> tuple[tuple[AskedPoll, CastVote], ...]:
+        with reading(self._engine) as connection:
+            return votes_where(connection, votes.c.person == person)
+
+    def polls_in(self, homes: Sequence[str]) -> tuple[tuple[AskedPoll, PollState | None], ...]:
+        query = ASKED.where(_in_homes(homes)).order_by(polls.c.sent_at, polls.c.poll)
+        with reading(self._engine) as connection:
+            asked = tuple(map(asked_of, connection.execute(query)))
+            states: dict[str, PollState] = {}
+            for chunk in chunks(poll.poll for poll in asked):
+                for row in connection.execute(select(poll_states).where(poll_states.c.poll.in_(chunk))):
+                    states[row.poll] = state_of(row)
+        return tuple((poll, states.get(poll.poll)) for poll in asked)
+
+    def names(self, people: Collection[int]) -> dict[int, str]:
+        names: dict[int, str] = {}
+        with reading(self._engine) as connection:
+            for chunk in chunks(sorted(people)):
+                rows = connection.execute(select(voters).where(voters.c.person.in_(chunk)))
+                names.update({row.person: row.name for row in rows})
+        return names
+
+    def members(self, homes: Sequence[str]) -> dict[str, frozenset[int]]:
+        query = select(members.c.home, members.c.person).where(
+            members.c.home.in_(homes), members.c.belongs == 1
+        )
+        by_home: dict[str, set[int]] = {home: set() for home in homes}
+        with reading(self._engine) as connection:
+            for row in connection.execute(query):
+                by_home[row.home].add(row.person)
+        return {home: frozenset(people) for home, people in by_home.items()}
+
+    def homes_with(self, person: int) -> frozenset[str]:
+        query = select(members.c.home).where(members.c.person == person, members.c.belongs == 1)
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def unknown_members(self, limit: int) -> tuple[Voter, ...]:
+        query = (
+            select(members.c.home, members.c.person)
+            .where(members.c.belongs.is_(None))
+            .order_by(members.c.home, members.c.person)
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            unknown = connection.execute(query).all()
+            wanted = {row.home for row in unknown}
+            addresses = select(targets.c.key, targets.c.address).where(targets.c.kind == "telegram")
+            now_at = {
+                home_of(row.key): home_of(row.address)
+                for row in (connection.execute(addresses) if wanted else ())
+                if home_of(row.key) in wanted
+            }
+        return tuple(
+            Voter(home=row.home, address=now_at.get(row.home, row.home), person=row.person) for row in unknown
+        )
+
+    def save_members(self, home: str, people: Mapping[int, bool]) -> None:
+        with writing(self._engine) as connection:
+            for person, is_member in people.items():
+                self._put_member(connection, home, person, {"belongs": int(is_member)})
+
+    def hidden(self, homes: Sequence[str]) -> frozenset[int]:
+        query = select(members.c.person).where(members.c.home.in_(homes), members.c.hidden == 1)
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def hide(self, home: str, person: int, *, hidden: bool) -> None:
+        with writing(self._engine) as connection:
+            self._put_member(connection, home, person, {"hidden": int(hidden)})
+
+    def topics(self, wanted: Collection[tuple[str, PaperId]]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
+        asked: dict[str, set[PaperId]] = defaultdict(set)
+        for subscriber, paper in wanted:
+            asked[subscriber].add(paper)
+        topics: dict[tuple[str, PaperId], tuple[str, ...]] = {}
+        with reading(self._engine) as connection:
+            for subscriber, ids in asked.items():
+                for paper, notice in of_subscriber_on(connection, subscriber, ids).items():
+                    topics[subscriber, paper] = notice.names
+        return topics
+
+    def with_quiz(self, limit: int) -> tuple[Paper, ...]:
+        query = (
+            select(papers.c.id, papers.c.content)
+            .where(papers.c.quizzes > 0)
+            .order_by(*NEWEST_FIRST)
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return tuple(paper_of(row.id, row.content) for row in connection.execute(query))
+
+    def forget(self, person: int, now: datetime) -> int:
+        with writing(self._engine, alone=True) as connection:
+            deleted = connection.execute(delete(votes).where(votes.c.person == person)).rowcount
+            for table in (voters, members, cards):
+                connection.execute(delete(table).where(table.c.person == person))
+            connection.execute(
+                update(deliveries)
+                .where(
+                    deliveries.c.target == target_id(f"telegram:{person}"),
+                    deliveries.c.state.in_(("pending", "held")),
+                    deliveries.c.part.like(AGAIN),
+                )
+                .values(state="merged", error="the person deleted what it came from", settled_at=now)
+            )
+            query = select(updates.c.id, updates.c.body).where(
+                updates.c.body.like('%"poll_answer"%'), updates.c.body.like(f'%"id":{person}%')
+            )
+            for row in connection.execute(query).all():
+                if _voter_in(row.body) == person:
+                    blank = json.dumps({"update_id": row.id}, separators=(",", ":"))
+                    connection.execute(update(updates).where(updates.c.id == row.id).values(body=blank))
+        return deleted
+
+    def _put_member(self, connection: Any, home: str, person: int, values: Mapping[str, int]) -> None:
+        statement = insert(connection, members).values(home=home, person=person, **values)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["home", "person"], set_=dict(values))
+        )
+
+
+def _in_homes(homes: Sequence[str]) -> Any:
+    keys = [f"telegram:{home}" for home in homes]
+    in_topics = (polls.c.target.startswith(f"{key}/", autoescape=True) for key in keys)
+    return or_(polls.c.target.in_(keys), *in_topics)
+
+
+def _voter_in(body: str) -> int | None:
+    answer = json.loads(body).get("poll_answer")
+    voter = (answer.get("user") or answer.get("voter_chat")) if isinstance(answer, dict) else None
+    number = voter.get("id") if isinstance(voter, dict) else None
+    return number if isinstance(number, int) else None

@@ -1,0 +1,294 @@
+"""Drawings from outside as closed, harmless SVG."""
+
+import hashlib
+import html
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from xml.sax.saxutils import escape, quoteattr
+
+from bot.domain.text import UNSAFE
+
+MAX_RULES = 300
+
+
+def names(listed: str) -> frozenset[str]:
+    """The names in a list that is written as one text."""
+    return frozenset(listed.split())
+
+
+PRESENTATION = names(
+    "color display dominant-baseline fill fill-opacity fill-rule filter flood-color flood-opacity font-family "
+    "font-size font-style font-weight letter-spacing marker-end marker-mid marker-start opacity rx ry "
+    "shape-rendering stop-color stop-opacity stroke stroke-dasharray stroke-dashoffset stroke-linecap "
+    "stroke-linejoin stroke-miterlimit stroke-opacity stroke-width text-anchor text-decoration "
+    "visibility word-spacing"
+)
+"""Properties that SVG also takes as attributes (SVG 2 §6.6), without those that fetch or move anything."""
+
+_CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_COMPOUND = re.compile(r"([a-zA-Z]*)((?:[.#][\w-]+)*)")
+_MARK = re.compile(r"[.#][\w-]+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Rule:
+    weight: tuple[int, int, int, int]
+    """Ids, classes, elements, index in the sheet: what makes one rule stronger than another."""
+    tag: str
+    marks: frozenset[str]
+    declarations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StyleSheet:
+    """The rules with simple selectors (`rect`, `.box`, `#id`, `text.small`); all others are left out."""
+
+    _rules: dict[str, list[_Rule]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, css: str) -> "StyleSheet":
+        rules: dict[str, list[_Rule]] = {}
+        for rule in islice(_rules(css), MAX_RULES):
+            rules.setdefault(min(rule.marks, default=rule.tag), []).append(rule)
+        return cls(rules)
+
+    def of(self, tag: str, classes: Iterable[str], identity: str | None) -> dict[str, str]:
+        """The declarations for an element with these classes and this id; the strongest rule wins."""
+        marks = {f".{name}" for name in classes} | ({f"#{identity}"} if identity else set())
+        matching = [
+            rule
+            for key in (tag, *marks)
+            for rule in self._rules.get(key, ())
+            if rule.marks <= marks and rule.tag in {"", tag}
+        ]
+        said: dict[str, str] = {}
+        for rule in sorted(matching, key=lambda rule: rule.weight):
+            said |= rule.declarations
+        return said
+
+
+def declarations(body: str) -> dict[str, str]:
+    """The declarations of a rule or a `style` attribute that are presentation attributes too."""
+    declared: dict[str, str] = {}
+    for declaration in body.split(";"):
+        name, colon, value = declaration.partition(":")
+        name = name.strip().lower()
+        if colon and name in PRESENTATION:
+            declared[name] = value.replace("!important", "").strip()
+    return declared
+
+
+def _rules(css: str) -> Iterator[_Rule]:
+    for index, block in enumerate(_CSS_COMMENT.sub(" ", css).split("}")):
+        selectors, _, body = block.rpartition("{")
+        said = declarations(body)
+        # What stands before the last brace or semicolon is an at-rule around or before this rule.
+        for selector in re.split(r"[{;]", selectors)[-1].split(",") if said else ():
+            rule = _parsed_rule(selector, said, index)
+            if rule:
+                yield rule
+
+
+def _parsed_rule(selector: str, said: Mapping[str, str], index: int) -> _Rule | None:
+    compounds = selector.replace(">", " ").split()
+    simple = _COMPOUND.fullmatch(compounds[-1]) if compounds else None
+    if simple is None or not simple[0]:
+        return None
+    marks = frozenset(_MARK.findall(simple[2]))
+    ids = sum(mark.startswith("#") for mark in marks)
+    weight = (ids, len(marks) - ids, bool(simple[1]), index)
+    return _Rule(weight=weight, tag=simple[1].lower(), marks=marks, declarations=said)
+
+
+MAX_CHARACTERS = 200_000
+MAX_ELEMENTS = 5_000
+MAX_DEPTH = 40
+
+_SHAPES = "circle ellipse line path polygon polyline rect"
+_TEXTS = "text tspan title desc"
+_PAINT = (
+    "clipPath defs feBlend feColorMatrix feComponentTransfer feComposite feDropShadow feFlood feFuncA feFuncB "
+    "feFuncG feFuncR feGaussianBlur feMerge feMergeNode feMorphology feOffset filter g linearGradient marker "
+    "radialGradient stop svg"
+)
+_ELEMENTS = {name.lower(): name for name in f"{_SHAPES} {_TEXTS} {_PAINT}".split()}
+_TEXT_ELEMENTS = names(_TEXTS)
+_NAMESPACE = "http://www.w3.org/2000/svg"
+_GEOMETRY = (
+    "amplitude clip-path clipPathUnits cx cy d dx dy exponent filterUnits fx fy gradientTransform gradientUnits "
+    "height in in2 intercept k1 k2 k3 k4 lengthAdjust markerHeight markerUnits markerWidth mode offset operator "
+    "orient pathLength points preserveAspectRatio primitiveUnits r radius refX refY result rotate slope "
+    "spreadMethod stdDeviation tableValues textLength transform type values viewBox width x x1 x2 y y1 y2"
+)
+_ATTRIBUTES = {name.lower(): name for name in (*_GEOMETRY.split(), *PRESENTATION)}
+_FUNCTIONS = names(
+    "blur brightness calc contrast drop-shadow grayscale hsl hsla matrix opacity rgb rgba rotate saturate scale "
+    "skewx skewy translate"
+)
+_LEFT_OUT = names(
+    "audio canvas foreignobject iframe mask metadata noscript object pattern script style symbol template "
+    "textarea video"
+)
+"""Elements that run, fetch, repeat or hold HTML: left out with all that is in them."""
+_BREAKING = names("br div li p")
+_KNOWN = names("a b code em font i small span strong sub sup u") | _BREAKING | _LEFT_OUT | _ELEMENTS.keys()
+_HIDDEN = names("clippath defs filter marker")
+_LEAVES = names(f"{_SHAPES} stop")
+
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_ROOT = re.compile(r"<(?=svg\b)", re.IGNORECASE)
+_STYLE = re.compile(r"<style\b[^<>]*>(.*?)(?:</style\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"""(/?)([A-Za-z][\w:.-]*+)((?:[^>"']++|"[^"]*+"|'[^']*+')*+)>""")
+_ATTRIBUTE = re.compile(
+    r"""(?<![\w:.-])([A-Za-z_][\w:.-]*+)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))"""
+)
+_HARMFUL = re.compile(r"[\\<>{}@]|//|/\*|script:", re.IGNORECASE)
+_CALL = re.compile(r"(?<![\w-])([\w-]*+) ?\(")
+_REFERENCE = re.compile(r"""url\( ?["']?#([\w.-]+)["']? ?\)""")
+_BLANKS = re.compile(r"\s+")
+_HUGE_REFERENCE = re.compile(r"&#\d{8,};?")
+_NAME = re.compile(r"[\w.-]+")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:px)?")
+
+
+def safe_svg(raw: str) -> str | None:
+    """The drawing as well-formed SVG fit to stand inside an HTML page; None where nothing is left to see.
+
+    Only known elements and attributes stay. Style sheets become attributes, ids get a prefix of the drawing's
+    own, references stay within it, everything is closed; over the limits the rest is left out.
+    """
+    raw = _COMMENT.sub("", UNSAFE.sub("", raw[:MAX_CHARACTERS])).replace("<![CDATA[", "").replace("]]>", "")
+    sheet = StyleSheet.parse(" ".join(_STYLE.findall(raw)))
+    drawing = _Drawing(sheet, prefix=f"f{hashlib.sha256(raw.encode()).hexdigest()[:8]}-")
+    root = _ROOT.search(raw)
+    for piece in raw[root.end() :].split("<") if root else ():
+        drawing.take(piece)
+    return drawing.finished()
+
+
+class _Drawing:
+    """Takes the pieces of a drawing, each from one `<` to the next, and writes what is harmless of them."""
+
+    def __init__(self, sheet: StyleSheet, *, prefix: str) -> None:
+        self._sheet = sheet
+        self._prefix = prefix
+        self._out: list[str] = []
+        self._open: list[str] = []
+        self._skipped: list[str] = []
+        self._elements = 0
+        self._visible = False
+        self._whole = False
+
+    def take(self, piece: str) -> None:
+        if self._whole:
+            return
+        tag = _TAG.match(piece)
+        name = tag[2].lower() if tag else ""
+        if tag is None or not (name in _KNOWN or tag[3].strip("/ ")):
+            self._say("<" + piece)  # what only looks like a tag is what the drawing says: `<think>`, `<10B`
+            return
+        if name in _LEFT_OUT:
+            self._skip(name, closing=bool(tag[1]), empty=tag[3].endswith("/"))
+        elif name in _ELEMENTS and not self._skipped:
+            if tag[1]:
+                self._close(name)
+            else:
+                self._begin(name, tag[3])
+        self._say((" " if name in _BREAKING else "") + piece[tag.end() :])
+
+    def finished(self) -> str | None:
+        """The whole drawing, closed; None where nothing of it can be seen."""
+        while self._open:
+            self._end()
+        return "".join(self._out) if self._visible else None
+
+    def _skip(self, name: str, *, closing: bool, empty: bool) -> None:
+        if not closing:
+            self._skipped += [] if empty or len(self._skipped) == MAX_DEPTH else [name]
+        elif name in self._skipped:
+            del self._skipped[self._skipped.index(name) :]
+
+    def _begin(self, name: str, markup: str) -> None:
+        written = name in _TEXT_ELEMENTS
+        while self._open and (
+            (self._open[-1] in _LEAVES and name not in {"title", "desc"})
+            or (self._open[-1] in _TEXT_ELEMENTS and (not written or name == "text"))
+        ):
+            self._end()
+        if len(self._open) >= MAX_DEPTH + (name in _LEAVES) or (name == "tspan" and "text" not in self._open):
+            return
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS:
+            self._whole = True
+            return
+        attributes = self._attributes(name, markup)
+        self._out.append("".join((f"<{_ELEMENTS[name]}", *attributes)))
+        empty = markup.endswith("/")
+        self._out.append("/>" if empty else ">")
+        if name in _LEAVES and _HIDDEN.isdisjoint(self._open):
+            self._visible = True
+        if not empty:
+            self._open.append(name)
+
+    def _close(self, name: str) -> None:
+        if name not in self._open:
+            return
+        while self._open[-1] != name:
+            self._end()
+        self._end()
+        self._whole = not self._open
+
+    def _end(self) -> None:
+        self._out.append(f"</{_ELEMENTS[self._open.pop()]}>")
+
+    def _say(self, text: str) -> None:
+        if self._skipped or not self._open or self._open[-1] not in _TEXT_ELEMENTS:
+            return
+        said = UNSAFE.sub("", _unescape(text))
+        if not said.isspace() and self._open[-1] in {"text", "tspan"} and _HIDDEN.isdisjoint(self._open):
+            self._visible = self._visible or bool(said)
+        self._out.append(escape(_BLANKS.sub(" ", said)))
+
+    def _attributes(self, name: str, markup: str) -> list[str]:
+        """The element's attributes, with what its style sheet and its own style say, ready to be written."""
+        raw: dict[str, str] = {}
+        for key, *values in _ATTRIBUTE.findall(markup):
+            raw.setdefault(key.lower(), _unescape("".join(values)))
+        said = {_ATTRIBUTES[key]: value for key, value in raw.items() if key in _ATTRIBUTES}
+        said |= self._sheet.of(name, raw.get("class", "").split(), raw.get("id"))
+        said |= declarations(raw.get("style", ""))
+        if name == "svg" and not self._open:
+            said = {"xmlns": _NAMESPACE} | _framed(said)
+        if _NAME.fullmatch(raw.get("id", "")):
+            said["id"] = self._prefix + raw["id"]
+        checked = {key: self._checked(key, value) for key, value in said.items()}
+        return [f" {key}={quoteattr(value)}" for key, value in checked.items() if value is not None]
+
+    def _checked(self, key: str, value: str) -> str | None:
+        """The value, with references made the drawing's own; None where it might fetch or run something."""
+        value = " ".join(UNSAFE.sub("", value).split())
+        if key == "xmlns":
+            return value
+        if _HARMFUL.search(value):
+            return None
+        if "(" in value:
+            reference = _REFERENCE.fullmatch(value)
+            if reference:
+                return f"url(#{self._prefix}{reference[1]})"
+            if any(call.lower() not in _FUNCTIONS for call in _CALL.findall(value)):
+                return None
+        return value
+
+
+def _unescape(text: str) -> str:
+    return html.unescape(_HUGE_REFERENCE.sub("\ufffd", text)) if "&" in text else text
+
+
+def _framed(said: dict[str, str]) -> dict[str, str]:
+    """The root's attributes with a `viewBox`, so that the drawing can be shown at any width."""
+    width, height = said.get("width", ""), said.get("height", "")
+    if "viewBox" not in said and _NUMBER.fullmatch(width) and _NUMBER.fullmatch(height):
+        return said | {"viewBox": f"0 0 {width.removesuffix('px')} {height.removesuffix('px')}"}
+    return said

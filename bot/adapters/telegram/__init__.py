@@ -1,0 +1,1 @@
+"""Telegram: the Bot API client, the publisher, previews without a token, and the chat."""

@@ -1,0 +1,468 @@
+"""The Bot API client: addresses of chats, errors as ours, the connection, and one method a call."""
+
+import json
+import logging
+import os
+import re
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from bot.adapters.telegram.rendering import Message
+from bot.domain.errors import (
+    ChannelDown,
+    DeliveryError,
+    OutcomeUnknown,
+    Refused,
+    TargetGone,
+    TargetMoved,
+    TryLater,
+)
+from bot.domain.quizzes.polls import Poll
+
+if TYPE_CHECKING:
+    from telegram import Bot, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
+    from telegram.request import HTTPXRequest
+
+GENERAL_TOPIC = 1
+"""A forum's first topic; naming it is refused as "message thread not found", so it is left out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChatAddress:
+    """A chat by number or `@name`, and a topic of it other than the general one."""
+
+    id: int | str
+    topic: int | None = None
+
+
+def parse_address(address: str) -> ChatAddress:
+    """The chat that a channel's address names: `123`, `@name`, `-100123/7` with a topic."""
+    chat, _, topic = address.partition("/")
+    number = int(topic) if topic.isdecimal() else GENERAL_TOPIC
+    return ChatAddress(
+        id=int(chat) if chat.removeprefix("-").isdecimal() else chat,
+        topic=None if number == GENERAL_TOPIC else number,
+    )
+
+
+def addresses_of(chat: int, *, username: str | None = None, topic: int | None = None) -> tuple[str, ...]:
+    """All addresses by which the configuration may name this chat, the most exact first.
+
+    A chat without a topic is its general one.
+    """
+    if topic is not None and topic != GENERAL_TOPIC:
+        names = [f"{chat}/{topic}", *([f"@{username}/{topic}"] if username else [])]
+    else:
+        names = [str(chat), *([f"@{username}"] if username else []), f"{chat}/{GENERAL_TOPIC}"]
+    return tuple(names)
+
+
+class WrongToken(ChannelDown):
+    """The service does not know this bot."""
+
+
+class SecondPoller(ChannelDown):
+    """Another program asks for the same bot's updates."""
+
+
+class TopicGone(Refused):
+    """The topic does not exist (any more); the chat does."""
+
+
+class NotModified(Refused):
+    """The message is already as the edit wants it."""
+
+
+class NamesNeeded(Refused):
+    """Channels take anonymous polls only."""
+
+
+_GONE = re.compile(
+    r"chat not found|user not found|peer_id_invalid|group chat was deactivated|chat_write_forbidden"
+    r"|not enough rights to send text|have no rights to send|need administrator rights|chat_admin_required"
+    r"|chat_restricted|channel_private|topic_closed|not a member of the c|bot was kicked|channel is inaccessible"
+)
+_TOPIC_GONE = "message thread not found"
+_NOT_MODIFIED = "message is not modified"
+_NAMES_NEEDED = "non-anonymous polls can't be sent to channel"
+_FLOOD = re.compile(r"too many requests|flood control", re.IGNORECASE)
+_LONGEST_TEXT = 300
+
+
+def translate_error(error: Exception, *, secret: str) -> DeliveryError:
+    """The DeliveryError for an error of the library; `secret` is cut from its text.
+
+    What is certain comes from an answer of the service or from a connection that was never made. Everything
+    else may have been sent: outcome unknown. Texts are those of the Bot API server, lower-cased, seen 2026-11.
+
+    The order of the questions matters: the library derives both BadRequest and TimedOut from NetworkError.
+    """
+    from telegram import error as foreign
+
+    text = _error_text(error, secret=secret)
+    ours: DeliveryError
+    match error:
+        case foreign.RetryAfter():
+            ours = TryLater(text, wait=_pause(error.retry_after))
+        case foreign.ChatMigrated():
+            ours = TargetMoved(text, address=str(error.new_chat_id))
+        case foreign.Forbidden():
+            ours = TargetGone(text)
+        case foreign.InvalidToken() | foreign.EndPointNotFound():
+            ours = WrongToken("Telegram does not accept the token: check telegram.token")
+        case foreign.Conflict():
+            ours = SecondPoller(
+                f"another program answers for this bot: stop it or use another token ({text})"
+            )
+        case foreign.BadRequest():
+            ours = _refused(text)
+        case _ if _FLOOD.match(text):
+            ours = TryLater(text)
+        case _:
+            ours = _unreached(error, text) or OutcomeUnknown(text)
+    return ours
+
+
+def _error_text(error: BaseException, *, secret: str) -> str:
+    """The error's text on one line, short, without the secret."""
+    text = " ".join(str(error).split()).replace(secret, "***") if secret else " ".join(str(error).split())
+    return text[:_LONGEST_TEXT] or type(error).__name__
+
+
+def _refused(text: str) -> DeliveryError:
+    low = text.lower()
+    if _TOPIC_GONE in low:
+        return TopicGone(text)
+    if _NOT_MODIFIED in low:
+        return NotModified(text)
+    if _NAMES_NEEDED in low:
+        return NamesNeeded(text)
+    return TargetGone(text) if _GONE.search(low) else Refused(text)
+
+
+def _unreached(error: Exception, text: str) -> DeliveryError | None:
+    """The error for a connection that was never made; None where something may have been sent."""
+    import httpx
+
+    for cause in _causes(error):
+        if isinstance(cause, httpx.PoolTimeout):
+            return TryLater(text)
+        if isinstance(cause, (httpx.ConnectError, httpx.ConnectTimeout)):
+            return TryLater(f"Telegram cannot be reached: {text}", scope="channel")
+        if isinstance(cause, (httpx.UnsupportedProtocol, httpx.ProxyError, httpx.InvalidURL)):
+            return TryLater(f"Telegram cannot be reached: {text}", scope="channel")
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause = error.__cause__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _pause(retry_after: int | timedelta) -> timedelta:
+    return retry_after if isinstance(retry_after, timedelta) else timedelta(seconds=retry_after)
+
+
+_result: ContextVar[object] = ContextVar("_result", default=None)
+"""The service's answer in this task, unparsed by the library."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeouts:
+    """Limits of each step of a call; reading gets long, because a lost answer makes a send uncertain."""
+
+    connect: timedelta = timedelta(seconds=10)
+    read: timedelta = timedelta(seconds=30)
+    write: timedelta = timedelta(seconds=30)
+    pool: timedelta = timedelta(seconds=30)
+
+
+class Connection:
+    """python-telegram-bot without its pace, its polling, its retries and its reading; loaded by the first call.
+
+    One connection for the long poll, `connections` for the rest. The token stays in here: it is part of every URL,
+    so the loggers that would write URLs are silenced, and no error's text or chain carries it.
+    """
+
+    def __init__(self, token: str, api_url: str, timeouts: Timeouts, connections: int) -> None:
+        self._token = token
+        self._api_url = api_url.rstrip("/")
+        self._timeouts = timeouts
+        self._connections = connections
+        for noisy in ("httpx", "httpcore", "telegram"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+
+    def __repr__(self) -> str:
+        return f"Connection({self._api_url})"
+
+    @cached_property
+    def bot(self) -> "Bot":
+        """The library's bot: its methods make the calls that `call` awaits."""
+        os.environ.setdefault(
+            "PTB_TIMEDELTA", "1"
+        )  # the library's switch to timedelta; else it warns at each use
+        from telegram import Bot
+
+        poll, others = self._requests
+        return Bot(self._token, base_url=f"{self._api_url}/bot", get_updates_request=poll, request=others)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for request in self.__dict__.get("_requests", ()):
+            await request.shutdown()
+
+    async def call(self, answer: Awaitable[object]) -> object:
+        """The service's raw answer; raises DeliveryErrors only."""
+        from telegram.error import TelegramError
+
+        _result.set(None)
+        failed: Exception
+        try:
+            await answer
+        except TelegramError as error:
+            failed = error
+        else:
+            return _result.get()
+        ours = translate_error(failed, secret=self._token)
+        if any(self._token in str(cause) for cause in (failed, *_chain(failed))):
+            raise ours from None
+        raise ours from failed
+
+    async def ask(
+        self, method: str, asked: Mapping[str, object], *, wait: timedelta = timedelta(0)
+    ) -> object:
+        """The raw answer to a question that changes nothing, which may take `wait` longer than others."""
+        poll, others = self._requests
+        request = poll if method == "getUpdates" else others
+        url = f"{self.bot.base_url}/{method}?{urlencode(asked)}"
+        patience = (wait + self._timeouts.read).total_seconds()
+        return await self.call(request.post(url, read_timeout=patience))
+
+    @cached_property
+    def _requests(self) -> "tuple[HTTPXRequest, HTTPXRequest]":
+        return (self._request(1), self._request(self._connections))
+
+    def _request(self, connections: int) -> "HTTPXRequest":
+        return _request_class()(
+            connection_pool_size=connections,
+            connect_timeout=self._timeouts.connect.total_seconds(),
+            read_timeout=self._timeouts.read.total_seconds(),
+            write_timeout=self._timeouts.write.total_seconds(),
+            pool_timeout=self._timeouts.pool.total_seconds(),
+        )
+
+
+@lru_cache(maxsize=1)
+def _request_class() -> "type[HTTPXRequest]":
+    """The library's own transport, except that answers are kept as they came instead of being read.
+
+    The library's reading fails where the server is older than the library, a self-hosted one say, and then a
+    message that went out would count as uncertain.
+    """
+    from telegram.error import TelegramError
+    from telegram.request import HTTPXRequest
+
+    class KeepingRequest(HTTPXRequest):
+        @staticmethod
+        def parse_json_payload(payload: bytes) -> dict[str, Any]:
+            answer: object = HTTPXRequest.parse_json_payload(payload)
+            if not isinstance(answer, dict):
+                raise TelegramError("Invalid server response")
+            if answer.get("ok") is not True:
+                return {"result": None, **answer}
+            _result.set(answer.get("result"))
+            return {"ok": True, "result": True}
+
+    return KeepingRequest
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    chain: list[BaseException] = []
+    cause = error.__cause__ or error.__context__
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return chain
+
+
+DEFAULT_API_URL = "https://api.telegram.org"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentPoll:
+    """The ids that the service gave a poll."""
+
+    message: int
+    poll: str
+
+
+class BotClient:
+    """One bot's client of the Bot API, one method a call. Nothing is sent or checked before the first call.
+
+    Every method raises DeliveryErrors only.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        api_url: str = DEFAULT_API_URL,
+        timeouts: Timeouts | None = None,
+        connections: int = 64,
+    ) -> None:
+        self._api = Connection(token, api_url, timeouts or Timeouts(), connections)
+
+    def __repr__(self) -> str:
+        return "BotClient()"
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._api.close()
+
+    async def send(self, chat: ChatAddress, message: Message, *, reply_to: int | None = None) -> int:
+        """The id of the message, once sent; a message to reply to that is gone is no hindrance."""
+        sent = await self._api.call(
+            self._api.bot.send_message(
+                chat.id,
+                message.html,
+                parse_mode="HTML",
+                message_thread_id=chat.topic,
+                link_preview_options=_no_preview(),
+                reply_markup=_keyboard(message),
+                reply_parameters=_reply(reply_to),
+            )
+        )
+        return _integer(sent, "message_id")
+
+    async def edit(self, chat: ChatAddress, message_id: int, message: Message) -> None:
+        """Replace an earlier message; NotModified where it is the same already."""
+        await self._api.call(
+            self._api.bot.edit_message_text(
+                message.html,
+                chat_id=chat.id,
+                message_id=message_id,
+                parse_mode="HTML",
+                link_preview_options=_no_preview(),
+                reply_markup=_keyboard(message),
+            )
+        )
+
+    async def drop_buttons(self, chat: ChatAddress, message_id: int) -> None:
+        """Take the buttons from an earlier message."""
+        await self._api.call(self._api.bot.edit_message_reply_markup(chat_id=chat.id, message_id=message_id))
+
+    async def delete(self, chat: ChatAddress, message_id: int) -> None:
+        """Take back a message of ours."""
+        await self._api.call(self._api.bot.delete_message(chat.id, message_id))
+
+    async def send_poll(
+        self, chat: ChatAddress, poll: Poll, *, anonymous: bool, reply_to: int | None
+    ) -> SentPoll:
+        """The poll's ids, once sent; NamesNeeded where the chat takes anonymous ones only."""
+        sent = await self._api.call(
+            self._api.bot.send_poll(
+                chat.id,
+                poll.question,
+                poll.options,
+                type="regular" if poll.correct is None else "quiz",
+                correct_option_ids=None if poll.correct is None else [poll.correct],  # type: ignore[list-item]
+                explanation=poll.explanation,
+                description=poll.description,
+                is_anonymous=anonymous,
+                message_thread_id=chat.topic,
+                reply_parameters=_reply(reply_to),
+            )
+        )
+        poll_id = _string(sent.get("poll") if isinstance(sent, dict) else None, "id")
+        if not poll_id:
+            raise OutcomeUnknown("the service took a poll and told no poll id")
+        return SentPoll(message=_integer(sent, "message_id"), poll=poll_id)
+
+    async def answer_callback(self, callback_id: str, text: str | None = None) -> None:
+        """End the waiting sign of a pressed button, with a short note where there is something to say."""
+        await self._api.call(self._api.bot.answer_callback_query(callback_id, text=text))
+
+    async def updates(
+        self, *, offset: int | None, wait: timedelta, kinds: Sequence[str]
+    ) -> tuple[Mapping[str, Any], ...]:
+        """The raw updates from `offset` on, oldest first, as soon as there are any; asking confirms those before it.
+
+        Raises SecondPoller or WrongToken where the service refuses.
+        """
+        asked: dict[str, object] = {
+            "timeout": int(wait.total_seconds()),
+            "allowed_updates": json.dumps(list(kinds)),
+        }
+        if offset is not None:
+            asked["offset"] = offset
+        received = await self._api.ask("getUpdates", asked, wait=wait)
+        return (
+            tuple(update for update in received if isinstance(update, dict))
+            if isinstance(received, list)
+            else ()
+        )
+
+    async def username(self) -> str:
+        """The bot's own name, without `@`."""
+        return _string(await self._api.ask("getMe", {}), "username")
+
+    async def is_administrator(self, chat: int, user: int) -> bool:
+        """True where that person may change things for the chat."""
+        member = await self._api.ask("getChatMember", {"chat_id": chat, "user_id": user})
+        return _string(member, "status") in {"creator", "administrator"}
+
+    async def is_member(self, chat: int | str, user: int) -> bool:
+        """True where that person is of the chat now."""
+        member = await self._api.ask("getChatMember", {"chat_id": chat, "user_id": user})
+        is_restricted = _string(member, "status") == "restricted"
+        stays = isinstance(member, dict) and member.get("is_member") is True
+        return _string(member, "status") in {"creator", "administrator", "member"} or (
+            is_restricted and stays
+        )
+
+    async def introduce(
+        self, commands: Mapping[str, str], *, about: str, language: str | None = None
+    ) -> None:
+        """Set the menu of commands and what is shown to who opens the bot."""
+        await self._api.call(self._api.bot.set_my_commands(list(commands.items()), language_code=language))
+        await self._api.call(self._api.bot.set_my_description(about, language_code=language))
+
+
+def _integer(answer: object, name: str) -> int:
+    value = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(value, int):
+        raise OutcomeUnknown(f"the service took a message and told no {name}")
+    return value
+
+
+def _string(answer: object, name: str) -> str:
+    value = answer.get(name) if isinstance(answer, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _no_preview() -> "LinkPreviewOptions":
+    from telegram import LinkPreviewOptions
+
+    return LinkPreviewOptions(is_disabled=True)
+
+
+def _keyboard(message: Message) -> "InlineKeyboardMarkup | None":
+    from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+    if not message.buttons:
+        return None
+    row = [InlineKeyboardButton(button.text, callback_data=button.data) for button in message.buttons]
+    return InlineKeyboardMarkup([row])
+
+
+def _reply(message_id: int | None) -> "ReplyParameters | None":
+    from telegram import ReplyParameters
+
+    return None if message_id is None else ReplyParameters(message_id, allow_sending_without_reply=True)

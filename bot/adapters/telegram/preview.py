@@ -1,0 +1,239 @@
+"""Previews of messages and polls while there is no token: for a terminal and for a browser."""
+
+import asyncio
+import html
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+from bot.adapters import atomic_file
+from bot.adapters.telegram.publisher import TelegramPublisher, quiz_poll, rendered_text
+from bot.adapters.telegram.rendering import Message
+from bot.domain.channels import Capabilities, ChannelKind, Limits
+from bot.domain.delivery import Kind
+from bot.domain.errors import TryLater
+from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.quizzes.polls import Poll
+from bot.domain.text import columns
+
+_WIDTH = 76
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.45 system-ui, sans-serif; background: light-dark(#dfe7ee, #0e1621); margin: 2rem 1rem; }}
+main {{ max-width: 34rem; margin: auto; }}
+article {{ background: light-dark(#fff, #182533); color: light-dark(#111, #f2f2f2); border-radius: .8rem;
+  padding: .7rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; }}
+a {{ color: light-dark(#2678b6, #6ab3f3); text-decoration: none; }}
+blockquote {{ margin: .3rem 0; padding: .3rem .7rem; border-left: 3px solid #3390ec; border-radius: .3rem;
+  background: light-dark(#eef5fc, #1f3345); }}
+header, .button {{ color: light-dark(#56697a, #8aa0b4); font-size: .85rem; }}
+.button {{ text-align: center; background: light-dark(#c8d8e4, #223546); border-radius: .5rem; padding: .4rem; margin-top: .3rem; }}
+ol {{ list-style: none; padding: 0; margin: .5rem 0; }}
+</style>
+<main><header>{title}</header>
+<article>{body}</article>{buttons}
+</main></html>
+"""
+
+
+def plain_preview(content: Message | Poll, heading: str = "Telegram", width: int = _WIDTH) -> str:
+    """The message or poll for a terminal: matched words between stars, addresses below what they link."""
+    lines = _poll_lines(content) if isinstance(content, Poll) else _message_lines(content)
+    framed = [f"│ {part}".rstrip() for line in lines for part in _wrapped(line, width - 2)]
+    below = [] if isinstance(content, Poll) else [f"  [ {button.text} ]" for button in content.buttons]
+    return "\n".join([f"╭─ {heading}", *framed, "╰─", *below])
+
+
+def html_preview(content: Message | Poll, heading: str) -> str:
+    """The message or poll as a page of its own."""
+    if isinstance(content, Poll):
+        body, buttons = _poll_html(content), ""
+    else:
+        body = content.html.replace("</blockquote>\n", "</blockquote>")  # a block ends its line by itself
+        buttons = "".join(
+            f'<div class="button">{html.escape(button.text)}</div>' for button in content.buttons
+        )
+    return _PAGE.format(title=html.escape(heading), body=body, buttons=buttons)
+
+
+def _message_lines(message: Message) -> list[str]:
+    reader = _Reader()
+    reader.feed(message.html)
+    reader.close()
+    return reader.text().split("\n")
+
+
+class _Reader(HTMLParser):
+    """Reads our own HTML, which is always well-formed."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._parts: list[str] = []
+        self._hrefs: list[str] = []
+        self._waiting: list[str] = []
+        self._quoted = False
+
+    def text(self) -> str:
+        return "".join(self._parts) + self._addresses()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self._hrefs.append(dict(attrs).get("href") or "")
+        elif tag == "b":
+            self._parts.append("*")
+        elif tag == "blockquote":
+            self._quoted = True
+            self._parts.append("▎ ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a":
+            self._waiting.append(self._hrefs.pop())
+        elif tag == "b":
+            self._parts.append("*")
+        elif tag == "blockquote":
+            self._quoted = False
+
+    def handle_data(self, data: str) -> None:
+        first, *rest = data.split("\n")
+        self._parts.append(first)
+        for line in rest:
+            self._parts += [self._addresses(), "\n", "▎ " if self._quoted else "", line]
+
+    def _addresses(self) -> str:
+        waiting, self._waiting = self._waiting, []
+        return "".join(f"\n{address}" for address in waiting)
+
+
+def _poll_lines(poll: Poll) -> Iterator[str]:
+    if poll.preface:
+        yield from (*poll.preface.split("\n"), "")
+    if poll.description:
+        yield from (*poll.description.split("\n"), "")
+    yield poll.question
+    for index, option in enumerate(poll.options):
+        yield f"  {'●' if index == poll.correct else '○'} {option}{'  ✓' if index == poll.correct else ''}"
+    if poll.explanation:
+        yield from ("", *f"💡 {poll.explanation}".split("\n"))
+
+
+def _poll_html(poll: Poll) -> str:
+    above = (html.escape(text) + "\n\n" for text in (poll.preface, poll.description) if text)
+    options = (
+        f"<li>{'●' if index == poll.correct else '○'} {html.escape(option)}</li>"
+        for index, option in enumerate(poll.options)
+    )
+    below = f"💡 {html.escape(poll.explanation)}" if poll.explanation else ""
+    return f"{''.join(above)}<b>{html.escape(poll.question)}</b><ol>{''.join(options)}</ol>{below}"
+
+
+def _wrapped(line: str, width: int) -> Iterator[str]:
+    """The line in parts of at most `width` columns; what continues stands below where it began."""
+    indent = "▎ " if line.startswith("▎") else " " * (len(line) - len(line.lstrip()))
+    part, used = "", 0
+    for word in _words(line):
+        if part.strip("▎ ") and used + columns(word.rstrip()) > width:
+            yield part
+            part, used, word = indent, len(indent), word.lstrip()  # noqa: PLW2901
+        part += word
+        used += columns(word)
+    yield part
+
+
+def _words(line: str) -> Iterator[str]:
+    """Stretches that stay on one line, each with the blanks after it; wide signs stand alone."""
+    word = ""
+    for sign in line:
+        if word and sign != " " and (word[-1] == " " or columns(sign) > 1 or columns(word[-1]) > 1):
+            yield word
+            word = ""
+        word += sign
+    yield word
+
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9@_-]+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """A message or poll that would have been sent."""
+
+    kind: Kind
+    address: str
+    message_id: str
+    created_at: datetime
+    content: Message | Poll
+    is_reply: bool = False
+
+    @property
+    def heading(self) -> str:
+        """One line that says what it is."""
+        if isinstance(self.content, Message):
+            what = "edited message" if self.kind == "edit" else "message"
+        else:
+            what = "poll" if self.content.correct is None else "quiz"
+        return f"Telegram {what} to {self.address}" + (", a reply to the alert" if self.is_reply else "")
+
+    def text(self) -> str:
+        """For a terminal."""
+        return plain_preview(self.content, self.heading)
+
+
+Sink = Callable[[Preview], None]
+
+
+class PreviewFolder:
+    """Keeps each preview as a page and as a text, in one folder a chat; the same preview again replaces itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, preview: Preview) -> None:
+        """Write both files; raises OSError."""
+        folder = self._folder / f"telegram-{_NOT_IN_NAMES.sub('_', preview.address)}"
+        folder.mkdir(parents=True, exist_ok=True)
+        message_id = _NOT_IN_NAMES.sub("_", preview.message_id)
+        name = f"{preview.created_at:%Y-%m-%dT%H%M%S}-{message_id}-{preview.kind}"
+        page = html_preview(preview.content, preview.heading)
+        atomic_file.write(folder / f"{name}.html", page.encode(), durable=False)
+        atomic_file.write(folder / f"{name}.txt", f"{preview.text()}\n".encode(), durable=False)
+
+
+class PreviewPublisher:
+    """The Telegram channel without a token: renders messages and gives them to a folder, or to `show`; sends nothing."""
+
+    kind: ChannelKind = "telegram"
+    capabilities: Capabilities = replace(TelegramPublisher.capabilities, limits=Limits())
+
+    def __init__(self, folder: Path | None = None, *, show: Sink | None = None) -> None:
+        self._sinks = tuple(sink for sink in (PreviewFolder(folder) if folder else None, show) if sink)
+
+    async def send(self, outgoing: OutgoingMessage) -> Receipt:
+        """The receipt of a preview, which edits and replies recognise; TryLater where it cannot be kept."""
+        content = quiz_poll(outgoing) if outgoing.kind == "quiz" else rendered_text(outgoing)
+        preview = Preview(
+            kind=outgoing.kind,
+            address=outgoing.target.address,
+            message_id=outgoing.id,
+            created_at=outgoing.created_at,
+            content=content,
+            is_reply=outgoing.reply_to is not None,
+        )
+        await self._keep(preview)
+        order = content.order if isinstance(content, Poll) else ()
+        return Receipt(message=f"preview-{outgoing.id}", option_order=order)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    async def _keep(self, preview: Preview) -> None:
+        for sink in self._sinks:
+            try:
+                await asyncio.to_thread(sink, preview)
+            except OSError as error:
+                raise TryLater(f"the preview cannot be kept: {error}") from error

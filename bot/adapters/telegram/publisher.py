@@ -1,0 +1,213 @@
+"""The Telegram channel: renders an outgoing message and hands it to the bot."""
+
+import asyncio
+import html
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
+
+from bot.adapters.telegram.client import (
+    DEFAULT_API_URL,
+    BotClient,
+    ChatAddress,
+    NamesNeeded,
+    NotModified,
+    SentPoll,
+    TopicGone,
+    parse_address,
+)
+from bot.adapters.telegram.rendering import Message, render_alarm, render_alert
+from bot.domain.card import web_link
+from bot.domain.channels import Capabilities, ChannelKind, Limit, Limits
+from bot.domain.errors import DeliveryError, NotSent, OutcomeUnknown, Refused, TryLater
+from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.quizzes.polls import Poll, evidence_for, poll_of, shuffle_seed
+
+log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+_BETWEEN = timedelta(seconds=1, milliseconds=2)
+"""Pause between a preface and its poll: one chat takes one message a second."""
+_MARGIN = timedelta(milliseconds=2)
+OVERALL = Limit(most=30, span=timedelta(seconds=1) + _MARGIN)
+PRIVATE = Limit(most=1, span=timedelta(seconds=1) + _MARGIN)
+GROUP = Limit(most=20, span=timedelta(minutes=1) + _MARGIN)
+"""Telegram's rate limits over all chats, in a private one, and in a group or channel."""
+
+
+def _limit(address: str) -> Limit:
+    return PRIVATE if address.isdigit() else GROUP
+
+
+def _bucket(address: str) -> str:
+    """The chat: its topics share one rate limit."""
+    return address.partition("/")[0]
+
+
+class TelegramPublisher:
+    """Sends alerts and alarms as messages, questions as polls, and edits earlier alerts."""
+
+    kind: ChannelKind = "telegram"
+    capabilities: Capabilities = Capabilities(
+        polls=True,
+        edits=True,
+        noun="Telegram messages",
+        limits=Limits(overall=OVERALL, of=_limit, bucket=_bucket),
+    )
+
+    def __init__(
+        self,
+        token: str = "",
+        *,
+        api_url: str = DEFAULT_API_URL,
+        client: BotClient | None = None,
+    ) -> None:
+        self._client = client or BotClient(token, api_url=api_url)
+        self._anonymous_only: set[int | str] = set()
+        self._flooded: set[str] = set()
+
+    async def send(self, outgoing: OutgoingMessage) -> Receipt:
+        """The message's id (and the poll's, with the order of its options), once Telegram has it; raises a DeliveryError."""
+        chat = parse_address(outgoing.target.address)
+        try:
+            receipt = await self._sent(outgoing, chat)
+        except TryLater as error:
+            raise self._paused(outgoing, error) from error
+        self._flooded.clear()
+        return receipt
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _sent(self, outgoing: OutgoingMessage, chat: ChatAddress) -> Receipt:
+        match outgoing.kind:
+            case "alert" | "alarm":
+                message = rendered_text(outgoing)
+                sent, astray = await self._in_topic(chat, lambda address: self._client.send(address, message))
+                return Receipt(message=str(sent), astray=astray)
+            case "quiz":
+                return await self._ask(outgoing, chat)
+            case "edit":
+                return await self._edit(outgoing, chat)
+
+    async def _ask(self, outgoing: OutgoingMessage, chat: ChatAddress) -> Receipt:
+        poll = quiz_poll(outgoing)
+        reply_to = _message_id(outgoing.reply_to)
+        if poll.preface is None:
+            sent, astray = await self._send_poll(chat, poll, reply_to)
+        else:
+            sent, astray = await self._ask_with_preface(chat, poll, poll.preface, reply_to)
+        return Receipt(
+            message=str(sent.message),
+            poll=sent.poll,
+            option_order=poll.order,
+            messages=1 if poll.preface is None else 2,
+            astray=astray,
+        )
+
+    async def _ask_with_preface(
+        self, chat: ChatAddress, poll: Poll, preface: str, reply_to: int | None
+    ) -> tuple[SentPoll, str | None]:
+        """Send the poll as a reply to a message with the texts it has no room for.
+
+        The quiz is sent once both are. Where the poll certainly did not go out, the message is taken back, so
+        that a second try does not repeat it; where the outcome is unknown, both stay and the quiz is uncertain.
+        """
+        text = Message(html=html.escape(preface, quote=False))
+        before, _ = await self._in_topic(
+            chat, lambda address: self._client.send(address, text, reply_to=reply_to)
+        )
+        await asyncio.sleep(_BETWEEN.total_seconds())
+        try:
+            return await self._send_poll(chat, poll, before)
+        except NotSent:
+            with suppress(DeliveryError):
+                await self._client.delete(chat, before)
+            raise
+
+    async def _send_poll(
+        self, chat: ChatAddress, poll: Poll, reply_to: int | None
+    ) -> tuple[SentPoll, str | None]:
+        """Send the poll with named voters where the chat allows it (channels do not): only then can scores be kept."""
+
+        async def send(address: ChatAddress) -> SentPoll:
+            anonymous = address.id in self._anonymous_only
+            return await self._client.send_poll(address, poll, anonymous=anonymous, reply_to=reply_to)
+
+        try:
+            return await self._in_topic(chat, send)
+        except NamesNeeded:
+            self._anonymous_only.add(chat.id)
+        return await self._in_topic(chat, send)
+
+    async def _edit(self, outgoing: OutgoingMessage, chat: ChatAddress) -> Receipt:
+        message_id = _message_id(outgoing.replaces)
+        if outgoing.replaces is None or message_id is None:
+            raise Refused(f"{outgoing.id}: there is no message to edit")
+        try:
+            await self._client.edit(chat, message_id, rendered_text(outgoing))
+        except NotModified:
+            pass
+        except OutcomeUnknown as error:
+            raise TryLater(f"editing again does no harm: {error}") from error
+        return outgoing.replaces
+
+    async def _in_topic(
+        self, chat: ChatAddress, send: Callable[[ChatAddress], Awaitable[_Result]]
+    ) -> tuple[_Result, str | None]:
+        """Send to the topic, or where that is gone to the chat itself; gives the result, and why it went astray."""
+        try:
+            return await send(chat), None
+        except TopicGone as error:
+            if chat.topic is None:
+                raise
+            reason = str(error)
+        log.warning("telegram.topic_gone", extra={"chat": chat.id, "topic": chat.topic, "error": reason})
+        return await send(replace(chat, topic=None)), reason
+
+    def _paused(self, outgoing: OutgoingMessage, error: TryLater) -> TryLater:
+        """The error, for the whole channel once a second chat has to wait with no success in between."""
+        if error.wait is None or error.scope == "channel":
+            return error
+        self._flooded.add(outgoing.target.key)
+        several = len(self._flooded) > 1
+        return TryLater(str(error), wait=error.wait, scope="channel" if several else "target")
+
+
+def rendered_text(outgoing: OutgoingMessage) -> Message:
+    """The text of an alert, an edit or an alarm; Refused where there is nothing to show."""
+    if outgoing.alarm is not None:
+        return render_alarm(outgoing.alarm)
+    message = render_alert(outgoing)
+    if message is None:
+        raise Refused(f"{outgoing.id}: an alert without papers")
+    return message
+
+
+def _message_id(receipt: Receipt | None) -> int | None:
+    """The id to reply to or edit; None for what was only a preview."""
+    return int(receipt.message) if receipt is not None and receipt.message.isdecimal() else None
+
+
+def quiz_poll(outgoing: OutgoingMessage) -> Poll:
+    """The question as a poll within the service's limits; Refused where it cannot be asked.
+
+    The order of the options depends on the question, the target and the repeat alone: a second try asks the same.
+    """
+    if outgoing.question is None:
+        raise Refused(f"{outgoing.id}: a quiz without a question")
+    paper = outgoing.items[0].paper
+    poll = poll_of(
+        outgoing.question,
+        seed=shuffle_seed(outgoing.question, outgoing.target.key, outgoing.repeat),
+        link=web_link(paper.links.best),
+        evidence=evidence_for(outgoing.question, paper, outgoing.language),
+        title=paper.title,
+        language=outgoing.language,
+    )
+    if poll is None:
+        raise Refused(f"a question on {paper.id} cannot be asked: fewer than two usable options, or no room")
+    return poll

@@ -1,0 +1,207 @@
+"""Raw updates of the Bot API as events and votes; everything in them comes from outside and may be anything."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.adapters.telegram.client import ChatAddress, addresses_of
+from bot.domain.quizzes.votes import PollState, Vote
+
+KINDS = ("message", "channel_post", "callback_query", "my_chat_member", "poll_answer", "poll")
+"""The kinds of updates we ask for. The service remembers the list, so it is always passed whole."""
+_VOTE_KINDS = ("poll_answer", "poll")
+
+_COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{1,64}))?(?:\s+(.*))?", re.DOTALL)
+_AWAY = frozenset({"left", "kicked"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chat:
+    """A chat, or a topic of a forum, in which something happened."""
+
+    id: int
+    kind: str
+    """`private`, `group`, `supergroup` or `channel`."""
+    username: str | None = None
+    topic: int | None = None
+
+    @property
+    def is_private(self) -> bool:
+        return self.kind == "private"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Names that the configuration may give it, the most exact first."""
+        return addresses_of(self.id, username=self.username, topic=self.topic)
+
+    @property
+    def reply_address(self) -> ChatAddress:
+        """The address for answers."""
+        return ChatAddress(id=self.id, topic=self.topic)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandMessage:
+    """`/name arguments`, said to the bot."""
+
+    chat: Chat
+    name: str
+    arguments: str
+    message: int
+    user: int | None
+    speaks_as_chat: bool
+    """Said in the chat's own name, which only its administrators can."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextMessage:
+    """A text in a private chat that is no command."""
+
+    chat: Chat
+    message: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ButtonPress:
+    """A pressed button of one of our messages."""
+
+    chat: Chat
+    data: str
+    callback: str
+    message: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MembershipChange:
+    """The bot joined the chat, or left it (for a person: was blocked)."""
+
+    chat: Chat
+    is_member: bool
+
+
+Event = CommandMessage | TextMessage | ButtonPress | MembershipChange
+
+
+def is_vote(update: Mapping[str, Any]) -> bool:
+    """True for votes, which the vote counter takes from the store."""
+    return any(kind in update for kind in _VOTE_KINDS)
+
+
+def parse_update(update: Mapping[str, Any], username: str) -> Event | None:
+    """The event in an update for the bot of that name; None where it is none for this bot."""
+    message = _mapping(update.get("message")) or _mapping(update.get("channel_post"))
+    if message:
+        return _message(message, username)
+    if pressed := _mapping(update.get("callback_query")):
+        return _button_press(pressed)
+    if changed := _mapping(update.get("my_chat_member")):
+        return _membership_change(changed)
+    return None
+
+
+def _message(message: Mapping[str, Any], username: str) -> Event | None:
+    chat, number, text = _chat(message), message.get("message_id"), message.get("text")
+    if chat is None or not isinstance(number, int) or not isinstance(text, str):
+        return None
+    author = _mapping(message.get("from"))
+    speaks_as_chat = _mapping(message.get("sender_chat")).get("id") == chat.id
+    if author.get("is_bot") is True and not speaks_as_chat:  # else two bots may talk to each other for ever
+        return None
+    command = _COMMAND.fullmatch(text.strip())
+    if command is None:
+        return TextMessage(chat=chat, message=number) if chat.is_private else None
+    if command[2] and command[2].lower() != username.lower():
+        return None
+    user = author.get("id")
+    return CommandMessage(
+        chat=chat,
+        name=command[1].lower(),
+        arguments=(command[3] or "").strip(),
+        message=number,
+        user=user if isinstance(user, int) else None,
+        speaks_as_chat=speaks_as_chat,
+    )
+
+
+def _button_press(query: Mapping[str, Any]) -> Event | None:
+    message = _mapping(query.get("message"))
+    chat, number = _chat(message), message.get("message_id")
+    data, callback = query.get("data"), query.get("id")
+    if chat is None or not isinstance(number, int) or not isinstance(callback, str):
+        return None
+    return ButtonPress(
+        chat=chat, data=data if isinstance(data, str) else "", callback=callback, message=number
+    )
+
+
+def _membership_change(changed: Mapping[str, Any]) -> Event | None:
+    chat = _chat(changed)
+    was, now = (
+        _mapping(changed.get(which)).get("status") in _AWAY
+        for which in ("old_chat_member", "new_chat_member")
+    )
+    return None if chat is None or was == now else MembershipChange(chat=chat, is_member=not now)
+
+
+def _chat(holder: Mapping[str, Any]) -> Chat | None:
+    chat = _mapping(holder.get("chat"))
+    number, kind, username = chat.get("id"), chat.get("type"), chat.get("username")
+    if not isinstance(number, int) or not isinstance(kind, str):
+        return None
+    topic = holder.get("message_thread_id") if holder.get("is_topic_message") is True else None
+    return Chat(
+        id=number,
+        kind=kind,
+        username=username if isinstance(username, str) else None,
+        topic=topic if isinstance(topic, int) else None,
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+_NAME = 64
+
+
+def read_vote(body: str) -> Vote | PollState | None:
+    """The vote or the state of a poll in a raw update (JSON); None where there is no usable one."""
+    update = json.loads(body)
+    if not isinstance(update, dict):
+        return None
+    if isinstance(answer := update.get("poll_answer"), dict):
+        return _vote(answer)
+    return _state(poll) if isinstance(poll := update.get("poll"), dict) else None
+
+
+def _vote(answer: dict[str, Any]) -> Vote | None:
+    poll, shown = answer.get("poll_id"), answer.get("option_ids")
+    voter = answer.get("user") or answer.get("voter_chat")
+    if not isinstance(poll, str) or not isinstance(shown, list) or not isinstance(voter, dict):
+        return None
+    if not isinstance(person := voter.get("id"), int):
+        return None
+    indexes = tuple(index for index in shown if isinstance(index, int))
+    name = " ".join(str(voter.get(part) or "") for part in ("first_name", "last_name")).strip()
+    return Vote(poll=poll, person=person, shown=indexes, name=name[:_NAME] or None)
+
+
+def _state(poll: dict[str, Any]) -> PollState | None:
+    number, question, options = poll.get("id"), poll.get("question"), poll.get("options")
+    if not isinstance(number, str) or not isinstance(question, str) or not isinstance(options, list):
+        return None
+    shown = [option for option in options if isinstance(option, dict) and isinstance(option.get("text"), str)]
+    return PollState(
+        poll=number,
+        question=question,
+        options=tuple(option["text"] for option in shown),
+        counts=tuple(_count(option.get("voter_count")) for option in shown),
+        voters=_count(poll.get("total_voter_count")),
+        closed=poll.get("is_closed") is True,
+    )
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0

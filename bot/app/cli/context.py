@@ -1,0 +1,186 @@
+"""Shared by the commands: their options, the configuration, the open state, names that people type, and logs."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot.domain.errors import UsageError
+from bot.domain.text import printable
+
+if TYPE_CHECKING:
+    from bot.adapters.store import Store
+    from bot.app.config.settings import Settings
+    from bot.domain.papers import PaperId
+    from bot.domain.subscriptions import Subscriber
+
+CONFIG_VARIABLE = "PAPERBOY_CONFIG"
+DEFAULT_CONFIG = Path("config/paperboy.yaml")
+_NAMES_SHOWN = 5
+_OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Common:
+    """Options before the command."""
+
+    config: Path | None = None
+    verbose: int = 0
+
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="The settings; config/paperboy.yaml by default."),
+]
+VerboseOption = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, help="Say more; twice: everything.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+
+
+def config_path(context: typer.Context, config: Path | None) -> Path:
+    """The settings file: of the option behind the command, else of the one before it, else the default."""
+    return config or context.obj.config or DEFAULT_CONFIG
+
+
+def load(context: typer.Context, config: Path | None) -> "tuple[Settings, tuple[Subscriber, ...]]":
+    """Settings and subscribers; raises ConfigError with every fault of the first file that has one."""
+    settings = load_only_settings(context, config)
+    return settings, load_only_subscribers(context, config, settings)
+
+
+def load_only_settings(context: typer.Context, config: Path | None) -> "Settings":
+    """The settings alone. Warnings about them go to stderr."""
+    from bot.app.config.settings import load_settings
+
+    path = config_path(context, config)
+    explicit = config is not None or context.obj.config is not None
+    settings = load_settings(path, os.environ, explicit=explicit)
+    if not path.exists():
+        typer.echo(
+            f"paperboy: warning: there is no {path} here, so all defaults hold; "
+            "`paperboy init` writes it, --config names another",
+            err=True,
+        )
+    for warning in settings.warnings:
+        typer.echo(f"paperboy: warning: {warning}", err=True)
+    return settings
+
+
+def load_only_subscribers(
+    context: typer.Context, config: Path | None, settings: "Settings"
+) -> "tuple[Subscriber, ...]":
+    """The subscribers in the file that the settings name; none if neither file exists."""
+    from bot.app.config.subscriptions import load_subscribers
+
+    if not settings.subscriptions.exists() and not config_path(context, config).exists():
+        return ()
+    return load_subscribers(settings.subscriptions)
+
+
+@contextmanager
+def open_state(settings: "Settings") -> "Iterator[Store]":
+    """The state, closed at the end. A missing SQLite file reads as an empty state and is not created."""
+    from bot.adapters.store import Store
+
+    with ExitStack() as stack:
+        url = settings.state
+        if settings.sqlite_file is not None and not settings.sqlite_file.exists():
+            from tempfile import TemporaryDirectory
+
+            folder = stack.enter_context(TemporaryDirectory(prefix="paperboy-"))
+            url = f"sqlite:///{folder}/empty.sqlite3"
+        store = Store(url)
+        stack.callback(store.close)
+        yield store
+
+
+def find_subscriber(name: str, subscribers: "Sequence[Subscriber]") -> "Subscriber":
+    """The subscriber with that id, in any case; raises UsageError that names the nearest id."""
+    from bot.app.config.validation import nearest
+
+    by_id = {subscriber.id.lower(): subscriber for subscriber in subscribers}
+    if name.lower() in by_id:
+        return by_id[name.lower()]
+    near = nearest(name, [subscriber.id for subscriber in subscribers])
+    hint = f"did you mean {near!r}?" if near else f"known are {_first_ids(subscribers)}"
+    raise UsageError(f"no subscriber has the id {printable(name)!r}; {hint}")
+
+
+def _first_ids(subscribers: "Sequence[Subscriber]") -> str:
+    names = [subscriber.id for subscriber in subscribers[:_NAMES_SHOWN]]
+    more = f" and {len(subscribers) - len(names)} more" if len(subscribers) > len(names) else ""
+    return ", ".join(names) + more if names else "none; config/subscriptions.yaml names them"
+
+
+def parse_paper(text: str) -> "PaperId":
+    """The id in an id, a bare arXiv number or a link; raises UsageError for other text."""
+    from bot.domain.papers import parse_paper_id
+
+    paper_id = parse_paper_id(text)
+    if paper_id is None:
+        raise UsageError(
+            f"{printable(text)!r} names no paper; use an id like arxiv:2509.14008, the number alone, or a link"
+        )
+    return paper_id
+
+
+def say_json(value: Any) -> None:
+    """Prints one JSON document on one line."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def interactive() -> bool:
+    """True if stderr is a terminal, so that progress is useful."""
+    return sys.stderr.isatty()
+
+
+def start_logs(verbose: int, *, as_json: bool = False) -> None:
+    """Sends logs to stderr; `verbose` 0 shows warnings, 1 also events, 2 everything."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormat() if as_json else TextFormat())
+    logging.basicConfig(level=_LEVELS[min(verbose, 2)], handlers=[handler], force=True)
+    for name in ("httpx", "httpcore", "telegram", "apscheduler", "watchdog", "uvicorn.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # their INFO shows tokens in URLs, or each poll
+
+
+class TextFormat(logging.Formatter):
+    """Logs for people: `12:00:03 digest.taken_in digests=1 new_papers=14`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC)
+        fields = "".join(f" {name}={printable(str(value))}" for name, value in _fields(record).items())
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname} "
+        text = f"{moment:%H:%M:%S} {level}{printable(record.getMessage())}{fields}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+class JsonFormat(logging.Formatter):
+    """Logs for machines: one JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        parts = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **{
+                name: value if isinstance(value, int | float | bool) else str(value)
+                for name, value in _fields(record).items()
+            },
+        }
+        if record.exc_info:
+            parts["exception"] = self.formatException(record.exc_info)
+        return json.dumps(parts, ensure_ascii=False)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    return {name: value for name, value in vars(record).items() if name not in _OWN_FIELDS}

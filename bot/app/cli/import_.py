@@ -1,0 +1,145 @@
+"""`paperboy import`: reads history of which nothing is sent."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot.app.cli.context import (
+    ConfigOption,
+    JsonOption,
+    VerboseOption,
+    interactive,
+    load,
+    say_json,
+    start_logs,
+)
+from bot.app.cli.terminal import counted
+from bot.domain.errors import UsageError
+from bot.domain.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.app.config.settings import Settings
+    from bot.app.wiring import House
+    from bot.domain.files import FoundFile, Skipped
+    from bot.pipeline.ingest import Taken
+
+NEEDS_A_LOOK = 1
+INTERRUPTED = 130
+_FILES_NAMED = 5
+_FILES_A_STEP = 32
+"""Files between two updates of the progress bar; what was stored before a stop stays stored."""
+
+
+def import_(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder of digests, with its subfolders.")
+    ],
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    config: ConfigOption = None,
+) -> int:
+    """Read the history in a folder, of which nothing is sent.
+
+    May be stopped and started again: files that were read are not read twice. Exit 1 when a file could not
+    be used.
+    """
+    from bot.app import wiring
+    from bot.pipeline.ingest import Taken
+
+    if not folder.is_dir():
+        raise UsageError(
+            f"{printable(str(folder))} is no folder; `paperboy import FOLDER` reads a folder of digests"
+        )
+    settings, subscribers = load(context, config)
+    start_logs(context.obj.verbose + verbose)
+    files, skipped = _look(folder, settings)
+    house = wiring.build(settings, subscribers)
+    total = Taken()
+    try:
+        _ingest(house, files, total)
+    except KeyboardInterrupt:
+        typer.echo("paperboy: stopped; the same command goes on from here", err=True)
+        return INTERRUPTED
+    finally:
+        house.store.close()
+    if as_json:
+        say_json(_json(files, total, skipped))
+    else:
+        _say(files, total, skipped)
+    return NEEDS_A_LOOK if _unusable(total) else 0
+
+
+def _look(folder: Path, settings: "Settings") -> "tuple[list[FoundFile], list[Skipped]]":
+    """The folder's files. The folder's name is part of theirs, so they differ from files in watched folders."""
+    from bot.adapters.folders import scan
+    from bot.domain.files import FoundFile
+
+    root = folder.resolve()
+    files: list[FoundFile] = []
+    skipped: list[Skipped] = []
+    for entry in scan([root], max_bytes=settings.max_bytes, base=settings.base):
+        if isinstance(entry, FoundFile):
+            files.append(replace(entry, name=f"{printable(root.name)}/{entry.name}"))
+        else:
+            skipped.append(entry)
+    return files, skipped
+
+
+def _ingest(house: "House", files: "Sequence[FoundFile]", total: "Taken") -> None:
+    newest_first = sorted(house.files(files), key=lambda file: file.name, reverse=True)
+    with typer.progressbar(
+        length=len(newest_first), label="reading", file=sys.stderr, hidden=not interactive()
+    ) as bar:
+        for start in range(0, len(newest_first), _FILES_A_STEP):
+            step = newest_first[start : start + _FILES_A_STEP]
+            total.add(house.ingest.take_in_history(step, house.clock.now()))
+            total.add_planned(house.ingest.finish_planning(house.clock.now()))
+            bar.update(len(step))
+    if total.changed:
+        total.add_planned(house.ingest.finish_history(house.clock.now()))
+
+
+def _unusable(taken: "Taken") -> list[tuple[str, str]]:
+    """Name and reason of each file that gave no digest."""
+    return [(name, what) for name, line, what in taken.problems if not line]
+
+
+def _say(files: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skipped]") -> None:
+    for entry in skipped:
+        typer.echo(f"skipped {printable(entry.name)}: {printable(entry.what)}", err=True)
+    unusable = _unusable(taken)
+    for name, what in unusable[:_FILES_NAMED]:
+        typer.echo(printable(what if what.startswith(name) else f"{name}: {what}"), err=True)
+    if len(unusable) > _FILES_NAMED:
+        typer.echo(
+            f"… and {len(unusable) - _FILES_NAMED} more files that cannot be used (--json names them)",
+            err=True,
+        )
+    if not taken.changed:
+        typer.echo(f"nothing new in {len(files)} files")
+        return
+    rows = len(taken.problems) - len(unusable)
+    typer.echo(
+        f"{taken.digests} digests of {len(files)} files: {taken.entries} entries, {taken.new} new papers; "
+        "nothing of them is sent"
+        + (f"; {counted(rows, 'problem')} in them (`paperboy read` lists them)" if rows else "")
+    )
+
+
+def _json(files: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skipped]") -> dict[str, Any]:
+    return {
+        "files": len(files),
+        "digests": taken.digests,
+        "entries": taken.entries,
+        "new": taken.new,
+        "gained": taken.gained,
+        "matched": taken.notices,
+        "problems": [{"file": name, "line": line, "what": what} for name, line, what in taken.problems],
+        "skipped": [{"file": entry.name, "why": entry.what} for entry in skipped],
+    }

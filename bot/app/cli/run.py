@@ -1,0 +1,142 @@
+"""`paperboy run`: the service, until SIGTERM."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot import __version__
+from bot.app.cli.context import ConfigOption, VerboseOption, load, start_logs
+from bot.app.cli.terminal import counted
+from bot.domain.errors import UsageError
+from bot.domain.text import printable
+
+if TYPE_CHECKING:
+    from bot.app.config.settings import Settings
+    from bot.app.wiring import House
+    from bot.pipeline.ingest import Taken
+    from bot.pipeline.ports import Counts
+
+_ALL_ROLES = "ingest,deliver,chat,web"
+
+
+def run(
+    context: typer.Context,
+    only: Annotated[
+        str, typer.Option("--only", metavar="ROLES", help="Some of ingest,deliver,chat,web; all by default.")
+    ] = _ALL_ROLES,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Logs as JSON, one object a line.")] = False,
+    verbose: VerboseOption = 0,
+    config: ConfigOption = None,
+) -> int:
+    """Watch, deliver, schedule and serve until SIGTERM or Ctrl-C.
+
+    Sends that are in flight then are finished.
+    """
+    import asyncio
+
+    from bot.app import service, wiring
+    from bot.app.config.subscriptions import SubscriptionsReloader
+
+    roles = _parse_roles(only, service.ROLES)
+    settings, subscribers = load(context, config)
+    _refuse_idle_roles(roles, only, settings)
+    start_logs(max(context.obj.verbose + verbose, 1), as_json=log_json)
+    house = wiring.build(settings, subscribers)
+    if "ingest" not in roles:  # otherwise the summary of the first look says it
+        typer.echo(f"paperboy {__version__} is running: {', '.join(roles)}")
+
+    async def announce(taken: "Taken") -> None:
+        for line in first_lines(house, taken):
+            typer.echo(line)
+
+    async def work() -> None:
+        reloader = SubscriptionsReloader(settings.subscriptions)
+        try:
+            await service.Service(house, roles=roles, announce=announce, reloading=reloader).run()
+        finally:
+            await house.close()
+
+    asyncio.run(work())
+    return 0
+
+
+def _parse_roles(only: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    roles = tuple(role.strip() for role in only.split(",") if role.strip())
+    for role in roles:
+        if role not in known:
+            raise UsageError(f"--only {printable(role)}: there is no such role; use {', '.join(known)}")
+    if not roles:
+        raise UsageError(f"--only needs a role: {', '.join(known)}")
+    return roles
+
+
+def _refuse_idle_roles(roles: tuple[str, ...], only: str, settings: "Settings") -> None:
+    """Raises UsageError if none of the roles has anything to do."""
+    missing = {
+        **({} if settings.sends_telegram else {"chat": "chat needs telegram.token"}),
+        **({} if settings.web.listen else {"web": "web needs web.listen"}),
+    }
+    if all(role in missing for role in roles):
+        reasons = ", and ".join(missing[role] for role in roles)
+        raise UsageError(f"--only {printable(only)} would do nothing: {reasons}")
+
+
+def first_lines(house: "House", taken: "Taken") -> list[str]:
+    """The summary after the first look at the folders: results, where they are, and next steps."""
+    settings = house.settings
+    counts = house.store.deliveries.counts(house.clock.now())
+    subscribers = house.registry.matcher.subscribers
+    feeds = 1 + sum(subscriber.has_feed for subscriber in subscribers.values())
+    served = f", and at {settings.site.url.rstrip('/')}/feed.atom" if settings.web.listen else ""
+    return [
+        f"paperboy {__version__} is running",
+        f"  read      {counted(counts.digests, 'digest')}: {counted(counts.papers, 'paper')},"
+        f" {counted(counts.quizzes, 'quiz question')} ({taken.new} new, {taken.gained} gained something)",
+        f"  matched   {counted(counts.notices, 'time')} for {counted(len(subscribers), 'subscriber')}"
+        f" ({_relative(settings.subscriptions)})",
+        _telegram_line(settings, counts),
+        _email_line(settings, counts),
+        f"  feeds     {counted(feeds, 'feed')} in {_relative(settings.atom.folder)}/{served}",
+        f"  watching  {', '.join(map(_watched, settings.watch.folders))}: copy a digest there",
+        *_next_steps(settings),
+        "  stop      Ctrl-C; `paperboy status` shows counts and problems",
+    ]
+
+
+def _telegram_line(settings: "Settings", counts: "Counts") -> str:
+    sent = counts.channels.get("telegram", {}).get("sent", 0)
+    messages = "1 message or poll" if sent == 1 else f"{sent} messages and polls"
+    if settings.sends_telegram:
+        return f"  telegram  {messages} sent"
+    return f"  telegram  {messages} kept as previews in {_relative(settings.previews_folder)}/"
+
+
+def _email_line(settings: "Settings", counts: "Counts") -> str:
+    states = counts.channels.get("email", {})
+    mails, held = states.get("sent", 0), states.get("held", 0)
+    folder = f" in {_relative(settings.maildir)}/new/" if settings.maildir else ""
+    waiting = "1 paper waits for its" if held == 1 else f"{held} papers wait for their"
+    return f"  email     {counted(mails, 'mail')}{folder}" + (f", {waiting} digest's time" if held else "")
+
+
+def _next_steps(settings: "Settings") -> list[str]:
+    steps = []
+    if not settings.sends_telegram:
+        steps.append("telegram.token from @BotFather in config/paperboy.yaml")
+    if settings.maildir:
+        steps.append("email.transport: smtp://you@your.server:587")
+    steps.append(f"your own keywords in {_relative(settings.subscriptions)} (read again when you save it)")
+    return [f"  {'next' if not number else '':<8}  {number + 1}. {step}" for number, step in enumerate(steps)]
+
+
+def _watched(folder: Path) -> str:
+    return _relative(folder) if folder.is_dir() else f"{_relative(folder)} (not there yet)"
+
+
+def _relative(path: Path) -> str:
+    """The path from the working directory, if it is below."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

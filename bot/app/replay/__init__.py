@@ -1,0 +1,1 @@
+"""`paperboy replay`: the whole system against fake services on a virtual clock."""

@@ -1,0 +1,210 @@
+"""The quiz store: polls, votes, members, and the cards of questions that come back."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain.delivery import Delivery, State
+from bot.domain.papers import Paper, PaperId, Question
+from bot.domain.quizzes.repetition import Card
+from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReceivedUpdate:
+    """A raw update and when it came."""
+
+    id: int
+    body: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UncertainQuiz:
+    """A quiz delivery that may have gone out: its poll's number was never seen. `target` is its key."""
+
+    key: str
+    message: str
+    target: str
+    address: str
+    subscriber: str
+    paper: PaperId
+    part: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptCard:
+    """A card (Leitner) and its question, as (paper, part)."""
+
+    paper: PaperId
+    part: str
+    card: Card
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Voter:
+    """A voter in a group whose membership is not known yet; `address` is the current one of the chat."""
+
+    home: str
+    address: str
+    person: int
+
+
+class QuizTransaction(Protocol):
+    """One exclusive write transaction over votes, polls, cards and the outbox."""
+
+    def waiting_votes(self, after: int | None, limit: int) -> tuple[ReceivedUpdate, ...]:
+        """Updates with ids over `after` that are not handled and may be votes, in order."""
+        ...
+
+    def take(self, updates: Sequence[int], now: datetime) -> None:
+        """Mark these updates as handled."""
+        ...
+
+    def polls(self, ids: Collection[str]) -> dict[str, AskedPoll]:
+        """The polls that are known as sent, by id."""
+        ...
+
+    def closed(self, ids: Collection[str]) -> frozenset[str]:
+        """The polls that were seen closed."""
+        ...
+
+    def save_votes(self, votes: Sequence[CastVote]) -> None:
+        """Insert or replace, in the given order; one vote a person and poll. A late one replaces nothing."""
+        ...
+
+    def save_states(self, states: Sequence[PollState], now: datetime) -> None:
+        """Insert or replace; a poll once closed stays so."""
+        ...
+
+    def save_names(self, names: Mapping[int, str]) -> None:
+        """Insert or replace."""
+        ...
+
+    def expect_member(self, home: str, person: int) -> None:
+        """Ask later whether the person is a member there, unless that is known or already to be asked."""
+        ...
+
+    def votes_on(self, person: int, paper: PaperId) -> tuple[tuple[AskedPoll, CastVote], ...]:
+        """The person's votes in polls on that paper, oldest first."""
+        ...
+
+    def voters(self, poll: str) -> frozenset[int]:
+        """People who voted in the poll, also those who took their vote back."""
+        ...
+
+    def save_card(self, person: int, paper: PaperId, part: str, card: Card | None) -> None:
+        """Insert or replace, or remove."""
+        ...
+
+    def unchecked_polls(self, limit: int) -> tuple[AskedPoll, ...]:
+        """Polls whose papers changed since they were last compared with them."""
+        ...
+
+    def check(self, poll: str, question: Question) -> None:
+        """Replace the poll's record of its question; it is compared with its paper as that is now."""
+        ...
+
+    def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]: ...
+
+    def unmatched(self) -> tuple[PollState, ...]:
+        """Polls that the service reports and that are not known as sent."""
+        ...
+
+    def uncertain_quizzes(self) -> tuple[UncertainQuiz, ...]: ...
+
+    def adopt(
+        self, poll: str, quiz: UncertainQuiz, question: Question, order: tuple[int, ...], now: datetime
+    ) -> None:
+        """Settle this uncertain delivery as sent, as this poll."""
+        ...
+
+    def people_due(self, before: datetime) -> frozenset[int]:
+        """People with a card that may be due before then."""
+        ...
+
+    def cards(self, person: int, before: datetime) -> tuple[KeptCard, ...]:
+        """The person's cards that may be due before then, the longest due first."""
+        ...
+
+    def states_of(self, keys: Collection[str]) -> dict[str, State]:
+        """The state of those deliveries that exist."""
+        ...
+
+    def brought_back(self, target: str, start: datetime, end: datetime) -> int:
+        """The number of repeated questions of the target, sent or not, with a due time in that span."""
+        ...
+
+    def questions_asked(self, target: str) -> frozenset[tuple[PaperId, str]]:
+        """(paper, part) of every poll that went to the target."""
+        ...
+
+    def plan(self, deliveries: Sequence[Delivery], now: datetime) -> int:
+        """Insert the rows whose keys are new, and say how many those were."""
+        ...
+
+    def release_now(self, key: str, now: datetime) -> bool:
+        """Make a held row pending; False where it is not held."""
+        ...
+
+
+class QuizStore(Protocol):
+    """Votes and what follows from them. Each reading method sees one moment."""
+
+    def transaction(self) -> AbstractContextManager[QuizTransaction]: ...
+
+    def homes_at(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        """The homes of the polls of the chat that is at these addresses now; the first address where there are none."""
+        ...
+
+    def votes_in(self, homes: Sequence[str]) -> tuple[tuple[AskedPoll, CastVote], ...]:
+        """Every vote in polls of these chats, oldest first."""
+        ...
+
+    def votes_by(self, person: int) -> tuple[tuple[AskedPoll, CastVote], ...]:
+        """Every vote of a person in polls that we know, oldest first."""
+        ...
+
+    def polls_in(self, homes: Sequence[str]) -> tuple[tuple[AskedPoll, PollState | None], ...]:
+        """The polls of these chats, and how they stand where that was told."""
+        ...
+
+    def names(self, people: Collection[int]) -> dict[int, str]: ...
+
+    def members(self, homes: Sequence[str]) -> dict[str, frozenset[int]]:
+        """Known members by home."""
+        ...
+
+    def homes_with(self, person: int) -> frozenset[str]:
+        """Homes of the chats that the person is a known member of."""
+        ...
+
+    def unknown_members(self, limit: int) -> tuple[Voter, ...]:
+        """Voters in groups whose membership is still to be asked for."""
+        ...
+
+    def save_members(self, home: str, people: Mapping[int, bool]) -> None:
+        """Insert or replace."""
+        ...
+
+    def hidden(self, homes: Sequence[str]) -> frozenset[int]:
+        """People who do not want to be named in these chats."""
+        ...
+
+    def hide(self, home: str, person: int, *, hidden: bool) -> None: ...
+
+    def topics(self, papers: Collection[tuple[str, PaperId]]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
+        """(subscriber, paper) to the subscriptions it was noticed for."""
+        ...
+
+    def with_quiz(self, limit: int) -> tuple[Paper, ...]:
+        """The newest papers that have a quiz."""
+        ...
+
+    def forget(self, person: int, now: datetime) -> int:
+        """Remove everything of a person: votes, name, cards, memberships, raw updates, and the questions that were
+        to come back; how many votes those were.
+        """
+        ...

@@ -1,0 +1,316 @@
+"""Quizzes: which question comes next and which come back (QuizScheduler), what the answers amount to (QuizStats)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from bot.domain.delivery import ONE_QUESTION, Delivery, State, again_part, delivery_key
+from bot.domain.papers import Paper, PaperId
+from bot.domain.quizzes.polls import poll_of
+from bot.domain.quizzes.repetition import comes_back_at
+from bot.domain.quizzes.scores import (
+    Score,
+    Standing,
+    TopicScore,
+    Totals,
+    by_topic,
+    leaderboard,
+    score,
+    totals,
+)
+from bot.domain.quizzes.votes import Answer, AskedPoll, CastVote, answer_of, belongs, is_private
+from bot.domain.subscriptions import Channel, Subscriber
+from bot.pipeline.ports import DeliveryStore, PaperStore
+from bot.pipeline.ports.quizzes import KeptCard, QuizStore, QuizTransaction
+from bot.pipeline.subscribers import SubscriberRegistry
+
+_EARLY = timedelta(days=2)
+"""Cards are read this long before they are due: days of other time zones begin earlier."""
+_NOTED = 300
+_STORED = (40, 5000)
+"""Number of the newest papers with a quiz that are searched for an unasked question; the second where the first has none."""
+_NEVER_ASKED: frozenset[State] = frozenset({"limited", "dead"})
+"""States of a paper's alert that keep its quiz back as well."""
+
+NextQuestion = Literal["due", "new", "any", "none", "unsubscribed", "stopped"]
+"""Which question was planned: one that came back, one of a matched paper, or any; or why none."""
+
+
+class QuizScheduler:
+    """Plans questions as deliveries, each question once a target."""
+
+    def __init__(
+        self,
+        store: QuizStore,
+        papers: PaperStore,
+        deliveries: DeliveryStore,
+        registry: SubscriberRegistry,
+        *,
+        per_day: int,
+    ) -> None:
+        self._store = store
+        self._papers = papers
+        self._deliveries = deliveries
+        self._registry = registry
+        self._per_day = per_day
+
+    def next_question(self, addresses: Sequence[str], person: int | None, now: datetime) -> NextQuestion:
+        """Plan one question for the chat now: one that is due, else one of a matched paper, else any."""
+        subscribed = next(self._registry.at_chat(addresses, self._deliveries), None)
+        if subscribed is None:
+            return "unsubscribed"
+        subscriber, channel = subscribed
+        if self._is_suspended(channel):
+            return "stopped"
+        if person is not None and channel.address == str(person):
+            with self._store.transaction() as tx:
+                if self._plan_due_card(tx, subscriber, channel, person, now):
+                    return "due"
+        noticed = (noted.stored.paper for noted in self._papers.noticed(subscriber.id, _NOTED))
+        if self._plan_first(noticed, subscriber, channel, now):
+            return "new"
+        for many in _STORED:
+            if self._plan_first(self._store.with_quiz(many), subscriber, channel, now):
+                return "any"
+        return "none"
+
+    def plan_due(self, now: datetime) -> int:
+        """Plan the questions that come back today, at most `per_day` a day and person; gives the number of new rows.
+
+        Idempotent: a repeat is named by how often the question was answered before.
+        """
+        planned = 0
+        with self._store.transaction() as tx:
+            people = tx.people_due(now + _EARLY)
+            for subscriber, channel, person in self._learners() if people else ():
+                if person in people and not self._is_suspended(channel):
+                    planned += self._plan_for_person(tx, subscriber, channel, person, now)
+        return planned
+
+    def _plan_for_person(
+        self, tx: QuizTransaction, subscriber: Subscriber, channel: Channel, person: int, now: datetime
+    ) -> int:
+        zone = subscriber.timezone
+        rows: list[Delivery] = []
+        due = due_cards(tx, person, now, zone)
+        known = tx.states_of([_again_key(channel, card) for card in due])
+        left: dict[date, int] = {}
+        for card in due:
+            if _again_key(channel, card) in known:
+                continue
+            moment = comes_back_at(
+                card.card, now=now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=zone
+            )
+            day = moment.astimezone(zone).date()
+            if day not in left:
+                left[day] = self._per_day - tx.brought_back(channel.target, *_span(day, zone))
+            if left[day] > 0:
+                left[day] -= 1
+                rows.append(_again(channel, subscriber, card, moment, now))
+        return tx.plan(rows, now)
+
+    def _plan_due_card(
+        self, tx: QuizTransaction, subscriber: Subscriber, channel: Channel, person: int, now: datetime
+    ) -> bool:
+        due = due_cards(tx, person, now, subscriber.timezone)
+        known = tx.states_of([_again_key(channel, card) for card in due])
+        for card in due:
+            key = _again_key(channel, card)
+            if key not in known:
+                return tx.plan([_again(channel, subscriber, card, now, now)], now) > 0
+            if known[key] == "held" and tx.release_now(key, now):
+                return True
+        return False
+
+    def _plan_first(
+        self, papers: Iterable[Paper], subscriber: Subscriber, channel: Channel, now: datetime
+    ) -> bool:
+        """Plan the first question of these papers that was never asked here; False where there is none."""
+        candidates = [
+            candidate for paper in papers for candidate in self._candidates(paper, subscriber, channel)
+        ]
+        if not candidates:
+            return False
+        with self._store.transaction() as tx:
+            asked = tx.questions_asked(channel.target)
+            states = tx.states_of({key for candidate in candidates for key in candidate.keys(channel)})
+            for candidate in candidates:
+                alert, whole, own = (states.get(key) for key in candidate.keys(channel))
+                if (candidate.paper, candidate.part) in asked or own or whole or alert in _NEVER_ASKED:
+                    continue
+                return (
+                    tx.plan([_quiz(channel, subscriber, candidate.paper, candidate.part, now, now)], now) > 0
+                )
+        return False
+
+    def _candidates(self, paper: Paper, subscriber: Subscriber, channel: Channel) -> "Iterator[_Candidate]":
+        for question in paper.edition(subscriber.language).quiz:
+            if poll_of(question, seed=channel.target):
+                yield _Candidate(paper=paper.id, part=question.part)
+
+    def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:
+        """Subscribers with a private chat that takes quizzes, each chat once, with the person's id."""
+        seen: set[str] = set()
+        for subscriber in self._registry.matcher.subscribers.values():
+            for channel in subscriber.channels:
+                takes = channel.capabilities.polls and channel.quizzes != "none"
+                if takes and is_private(channel.address) and channel.address not in seen:
+                    seen.add(channel.address)
+                    yield subscriber, channel, int(channel.address)
+
+    def _is_suspended(self, channel: Channel) -> bool:
+        status = self._deliveries.target(channel.target)
+        return status is not None and status.suspended is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Candidate:
+    paper: PaperId
+    part: str
+
+    def keys(self, channel: Channel) -> tuple[str, str, str]:
+        """Keys of the deliveries that may rule it out: the paper's alert, its one question, and itself."""
+        return (
+            delivery_key(channel.target, "alert", self.paper),
+            delivery_key(channel.target, "quiz", self.paper, ONE_QUESTION),
+            delivery_key(channel.target, "quiz", self.paper, self.part),
+        )
+
+
+def due_cards(tx: QuizTransaction, person: int, now: datetime, zone: ZoneInfo) -> list[KeptCard]:
+    """The person's cards due today or earlier, in the order in which they became due."""
+    today = now.astimezone(zone).date()
+    cards = (card for card in tx.cards(person, now + _EARLY) if card.card.due_day(zone) <= today)
+    return sorted(cards, key=lambda card: (card.card.due_day(zone), card.card.answered_at))
+
+
+def _span(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    start = datetime.combine(day, time(0), tzinfo=zone)
+    end = datetime.combine(day + timedelta(days=1), time(0), tzinfo=zone)
+    return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def _again_key(channel: Channel, card: KeptCard) -> str:
+    return delivery_key(channel.target, "quiz", card.paper, again_part(card.card.answers, card.part))
+
+
+def _again(
+    channel: Channel, subscriber: Subscriber, card: KeptCard, moment: datetime, now: datetime
+) -> Delivery:
+    return _quiz(channel, subscriber, card.paper, again_part(card.card.answers, card.part), moment, now)
+
+
+def _quiz(
+    channel: Channel, subscriber: Subscriber, paper: PaperId, part: str, due_at: datetime, now: datetime
+) -> Delivery:
+    return Delivery(
+        target=channel.target,
+        subscriber=subscriber.id,
+        kind="quiz",
+        paper=paper,
+        part=part,
+        state="held" if due_at > now else "pending",
+        due_at=due_at,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoreSheet:
+    """One person's score, by topic; `due` questions wait to come back today."""
+
+    score: Score
+    topics: tuple[TopicScore, ...] = ()
+    due: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Board:
+    """A chat's leaderboard; `strangers` only answered copies that were forwarded, `hidden` do not want to be named."""
+
+    standings: tuple[Standing, ...]
+    names: Mapping[int, str]
+    strangers: int = 0
+    hidden: int = 0
+
+
+class QuizStats:
+    """Scores and leaderboards from the stored votes. `addresses` name a chat as the configuration may, the most exact first."""
+
+    def __init__(self, store: QuizStore, deliveries: DeliveryStore, registry: SubscriberRegistry) -> None:
+        self._store = store
+        self._deliveries = deliveries
+        self._registry = registry
+
+    def score(self, addresses: Sequence[str], person: int, now: datetime) -> ScoreSheet:
+        """The person's score in this chat; in the person's own chat the score in all chats."""
+        homes = self._store.homes_at(addresses)
+        cast = self._store.votes_by(person)
+        in_private = is_private(homes[0])
+        if not in_private:
+            cast = tuple((asked, vote) for asked, vote in cast if asked.home in homes)
+        members = {home: frozenset({person}) for home in self._store.homes_with(person)}
+        answers = self._answers(cast, members)
+        zone = self._zone(addresses, person)
+        return ScoreSheet(
+            score=score(answers, now=now, zone=zone),
+            topics=by_topic(
+                answers, self._store.topics({(answer.subscriber, answer.paper) for answer in answers})
+            ),
+            due=self._due(person, now, zone) if in_private else 0,
+        )
+
+    def leaderboard(self, addresses: Sequence[str]) -> Board:
+        """The chat's members by right answers; strangers and hidden members are counted, not named."""
+        homes = self._store.homes_at(addresses)
+        cast = tuple((asked, vote) for asked, vote in self._store.votes_in(homes) if vote.shown)
+        members = self._store.members(homes)
+        hidden = self._store.hidden(homes)
+        answers = self._answers(cast, members)
+        standings = leaderboard(answers, hidden=hidden)
+        insiders = {vote.person for asked, vote in cast if belongs(asked.home, vote.person, members)}
+        return Board(
+            standings=standings,
+            names=self._store.names([standing.person for standing in standings]),
+            strangers=len({vote.person for _, vote in cast} - insiders),
+            hidden=len({answer.person for answer in answers} & hidden),
+        )
+
+    def totals(self, addresses: Sequence[str]) -> Totals:
+        """The sums of a channel's anonymous polls."""
+        return totals(self._store.polls_in(self._store.homes_at(addresses)))
+
+    def hide(self, addresses: Sequence[str], person: int, *, hidden: bool) -> None:
+        """Leave the person off this chat's leaderboard, or name them again."""
+        for home in self._store.homes_at(addresses):
+            self._store.hide(home, person, hidden=hidden)
+
+    def add_member(self, addresses: Sequence[str], person: int) -> None:
+        """Write down that the person, who spoke in this group, is a member of it."""
+        known = self._store.homes_with(person)
+        for home in self._store.homes_at(addresses):
+            if not is_private(home) and home not in known:
+                self._store.save_members(home, {person: True})
+
+    def forget(self, person: int, now: datetime) -> int:
+        """Remove everything that is known of a person's answers for good; how many votes those were."""
+        return self._store.forget(person, now)
+
+    def _answers(
+        self, cast: Iterable[tuple[AskedPoll, CastVote]], members: Mapping[str, Iterable[int]]
+    ) -> list[Answer]:
+        """The answers of voters who are members of the chat where they were asked."""
+        answers = (
+            answer_of(asked, vote) for asked, vote in cast if belongs(asked.home, vote.person, members)
+        )
+        return [answer for answer in answers if answer is not None]
+
+    def _due(self, person: int, now: datetime, zone: ZoneInfo) -> int:
+        with self._store.transaction() as tx:
+            return len(due_cards(tx, person, now, zone))
+
+    def _zone(self, addresses: Sequence[str], person: int) -> ZoneInfo:
+        """The person's own time zone, else that of the chat's first subscriber."""
+        at_chat = self._registry.at_chat((str(person), *addresses), self._deliveries)
+        return next((subscriber.timezone for subscriber, _ in at_chat), ZoneInfo("UTC"))

@@ -1,0 +1,220 @@
+"""VoteCounter: stored raw updates become votes, cards and corrected answers."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from bot.domain.delivery import ONE_QUESTION, question_of_part, repeats
+from bot.domain.papers import PaperId, Question
+from bot.domain.quizzes.answers import pick_one
+from bot.domain.quizzes.polls import poll_of, shuffle_seed
+from bot.domain.quizzes.repetition import Attempt, card_of
+from bot.domain.quizzes.votes import (
+    AskedPoll,
+    CastVote,
+    PollState,
+    Vote,
+    answer_of,
+    corrected,
+    home_of,
+    is_own_chat,
+    is_private,
+    recognised,
+)
+from bot.pipeline.compose import AnswerQuiz
+from bot.pipeline.ports import PaperStore
+from bot.pipeline.ports.quizzes import QuizStore, QuizTransaction, ReceivedUpdate, UncertainQuiz
+from bot.pipeline.subscribers import SubscriberRegistry
+
+log = logging.getLogger(__name__)
+
+_TOGETHER = 500
+_PATIENCE = timedelta(hours=1)
+"""A vote in an unknown poll waits this long for the poll's own send to be written down."""
+
+ReadVote = Callable[[str], Vote | PollState | None]
+"""The vote or the state of a poll in a raw update; None where it is about something else."""
+
+
+class VoteCounter:
+    """Counts votes. Every method is idempotent and may be interrupted anywhere."""
+
+    def __init__(
+        self,
+        store: QuizStore,
+        papers: PaperStore,
+        registry: SubscriberRegistry,
+        answer_quiz: AnswerQuiz,
+        *,
+        read_vote: ReadVote,
+    ) -> None:
+        self._store = store
+        self._papers = papers
+        self._registry = registry
+        self._answer_quiz = answer_quiz
+        self._read_vote = read_vote
+        self._corrected_under: str | None = None
+
+    def count(self, now: datetime) -> int:
+        """Count all votes that were received and not counted yet; gives their number.
+
+        An update is taken in the transaction that stores its vote, so that a crash neither loses nor
+        repeats one.
+        """
+        counted, after = 0, None
+        while True:
+            with self._store.transaction() as tx:
+                waiting = tx.waiting_votes(after, _TOGETHER)
+                counted += self._count(tx, waiting, now)
+            if len(waiting) < _TOGETHER:
+                break
+            after = waiting[-1].id
+        if counted:
+            log.info("votes.counted", extra={"votes": counted})
+        return counted
+
+    def _count(self, tx: QuizTransaction, waiting: Sequence[ReceivedUpdate], now: datetime) -> int:
+        read = [(update, vote) for update in waiting if (vote := self._vote_in(update)) is not None]
+        if not read:
+            return 0
+        closed = set(tx.closed({vote.poll for _, vote in read}))
+        states: dict[str, PollState] = {}
+        cast: list[CastVote] = []
+        names: dict[int, str] = {}
+        for update, vote in read:
+            if isinstance(vote, PollState):
+                states[vote.poll] = vote
+                closed.update({vote.poll} if vote.closed else ())
+                continue
+            late = vote.poll in closed
+            cast.append(
+                CastVote(
+                    poll=vote.poll, person=vote.person, shown=vote.shown, at=update.received_at, late=late
+                )
+            )
+            names.update({vote.person: vote.name} if vote.name else {})
+        tx.save_states(tuple(states.values()), now)
+        tx.save_votes(cast)
+        tx.save_names(names)
+        self._adopt(tx, now)
+        known = tx.polls({vote.poll for vote in cast})
+        tx.take([update.id for update, vote in read if _is_dealt_with(update, vote, known, now)], now)
+        self._refresh_voted(tx, cast, known)
+        return len(cast)
+
+    def _vote_in(self, update: ReceivedUpdate) -> Vote | PollState | None:
+        try:
+            return self._read_vote(update.body)
+        except Exception:  # it comes from outside: one that cannot be read must not hold up the others
+            log.exception("votes.unreadable", extra={"update": update.id})
+            return None
+
+    def _refresh_voted(
+        self, tx: QuizTransaction, cast: Iterable[CastVote], known: Mapping[str, AskedPoll]
+    ) -> None:
+        voted = [(known[vote.poll], vote.person) for vote in cast if vote.poll in known]
+        for asked, person in voted:
+            _expect(tx, asked, person)
+        for person, paper, part in sorted({(person, asked.paper, asked.part) for asked, person in voted}):
+            self._refresh(tx, person, paper, part)
+
+    def _refresh(self, tx: QuizTransaction, person: int, paper: PaperId, part: str) -> None:
+        """Work out anew when the question comes back to this person."""
+        answers = (answer_of(asked, vote) for asked, vote in tx.votes_on(person, paper) if asked.part == part)
+        attempts = [
+            Attempt(at=answer.at, right=answer.right)
+            for answer in answers
+            if answer is not None and answer.right is not None
+        ]
+        tx.save_card(person, paper, part, card_of(attempts))
+
+    def correct(self) -> int:
+        """Apply keys that papers gained after their polls were sent, and recompute cards; gives the number of polls changed."""
+        version = self._papers.version()
+        if version == self._corrected_under:
+            return 0
+        changed = 0
+        while True:
+            with self._store.transaction() as tx:
+                stale = tx.unchecked_polls(_TOGETHER)
+                papers = tx.papers({asked.paper for asked in stale})
+                for asked in stale:
+                    quizzes = (edition.quiz for edition in papers[asked.paper].editions)
+                    question = corrected(
+                        asked.question, (candidate for quiz in quizzes for candidate in quiz)
+                    )
+                    tx.check(asked.poll, question)
+                    if question != asked.question:
+                        changed += 1
+                        for person in sorted(tx.voters(asked.poll)):
+                            self._refresh(tx, person, asked.paper, asked.part)
+            if len(stale) < _TOGETHER:
+                break
+        self._corrected_under = version
+        if changed:
+            log.info("polls.corrected", extra={"polls": changed})
+        return changed
+
+    def adopt(self, now: datetime) -> int:
+        """Match unknown polls that the service reports with uncertain quiz deliveries; gives the number matched."""
+        with self._store.transaction() as tx:
+            return self._adopt(tx, now)
+
+    def _adopt(self, tx: QuizTransaction, now: datetime) -> int:
+        """A poll that fits several targets is left alone, unless a voter's own chat decides."""
+        unmatched = tx.unmatched()
+        uncertain = list(tx.uncertain_quizzes()) if unmatched else []
+        adopted = 0
+        for state in unmatched if uncertain else ():
+            people = tx.voters(state.poll)
+            fits = list(self._fits(tx, state, uncertain))
+            if len(fits) > 1:
+                fits = [
+                    fit
+                    for fit in fits
+                    if any(is_own_chat(home_of(fit[0].address), person) for person in people)
+                ]
+            if len(fits) != 1:
+                continue
+            quiz, question, order = fits[0]
+            tx.adopt(state.poll, quiz, question, order, now)
+            uncertain.remove(quiz)
+            adopted += 1
+            log.info("poll.recognised", extra={"poll": state.poll, "target": quiz.target})
+            for asked in tx.polls({state.poll}).values():
+                for person in sorted(people):
+                    _expect(tx, asked, person)
+                    self._refresh(tx, person, asked.paper, asked.part)
+        return adopted
+
+    def _fits(
+        self, tx: QuizTransaction, state: PollState, uncertain: Sequence[UncertainQuiz]
+    ) -> Iterator[tuple[UncertainQuiz, Question, tuple[int, ...]]]:
+        papers = tx.papers({quiz.paper for quiz in uncertain})
+        for quiz in uncertain:
+            subscriber = self._registry.subscriber(quiz.subscriber)
+            language = subscriber.language if subscriber else "en"
+            questions = self._answer_quiz(papers[quiz.paper], language)
+            question = (
+                pick_one(questions) if quiz.part == ONE_QUESTION else question_of_part(questions, quiz.part)
+            )
+            if question is None:
+                continue
+            seed = shuffle_seed(question, f"telegram:{quiz.address}", repeats(quiz.part))
+            poll = poll_of(question, seed=seed)
+            order = recognised(state, poll) if poll else None
+            if order is not None:
+                yield quiz, question, order
+
+
+def _is_dealt_with(
+    update: ReceivedUpdate, vote: Vote | PollState, known: Mapping[str, AskedPoll], now: datetime
+) -> bool:
+    """False for a vote in a poll whose own sending may still be on its way to being written down: counted again later."""
+    return isinstance(vote, PollState) or vote.poll in known or now - update.received_at > _PATIENCE
+
+
+def _expect(tx: QuizTransaction, asked: AskedPoll, person: int) -> None:
+    """Ask later whether the voter is a member, where the poll stood in a group."""
+    if person > 0 and not is_private(asked.home):
+        tx.expect_member(asked.home, person)

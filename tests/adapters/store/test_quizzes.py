@@ -1,0 +1,379 @@
+"""Votes, scores and questions that come back, over each kind of database."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.adapters.store import Store
+from bot.domain.papers import Question
+from bot.domain.schedule import parse_quiet_hours, parse_schedule
+from tests.adapters.store.conftest import Database
+from tests.builders import NOW, a_channel, a_question, a_quiz, a_subscriber
+from tests.rigs.quizzes import Classroom, a_learner, a_quizzed_paper
+
+ONE = a_question("Which is the first?", "one", "two", "three", answer=0)
+GROUP = "telegram:-100"
+
+
+@pytest.fixture
+def room(store: Store) -> Classroom:
+    return Classroom(store, a_learner(7))
+
+
+def right_and_judged(room: Classroom, person: int = 7, *addresses: str) -> tuple[int, int]:
+    score = room.stats.score(addresses or (str(person),), person, room.now).score
+    return score.right, score.judged
+
+
+def test_a_vote_counts_once_however_often_it_is_counted(room: Classroom) -> None:
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.answer(poll, 7, right=True)
+    assert [room.count(), room.count()] == [1, 0]
+    assert right_and_judged(room) == (1, 1)
+    assert room.store.updates.unanswered_updates(10) == ()
+
+
+def test_a_crash_while_votes_are_counted_loses_and_repeats_none(
+    room: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polls = room.ask(a_quizzed_paper(1, *a_quiz(3)))
+    for poll in polls:
+        room.answer(poll, 7, right=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(room.counter, "_refresh", _crash)
+        with pytest.raises(RuntimeError):
+            room.count()
+    assert right_and_judged(room) == (0, 0)
+    assert room.count() == 3
+    assert right_and_judged(room) == (3, 3)
+
+
+def test_a_vote_that_is_taken_back_counts_no_more(room: Classroom) -> None:
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.answer(poll, 7, right=False)
+    room.count()
+    assert right_and_judged(room) == (0, 1)
+    room.vote(poll, 7)
+    room.count()
+    assert right_and_judged(room) == (0, 0)
+    assert room.scheduler.plan_due(NOW + timedelta(days=2)) == 0
+
+
+def test_a_changed_vote_replaces_the_one_before(room: Classroom) -> None:
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.answer(poll, 7, right=False)
+    room.answer(poll, 7, right=True)
+    room.count()
+    assert right_and_judged(room) == (1, 1)
+
+
+def test_a_vote_after_closing_counts_nowhere_and_replaces_nothing(room: Classroom) -> None:
+    first, second = room.ask(a_quizzed_paper(1, *a_quiz(2)))
+    room.answer(first, 7, right=True)
+    room.told(first, closed=True)
+    room.count()
+    room.answer(first, 7, right=False)
+    room.told(second, closed=True)
+    room.answer(second, 7, right=True)
+    room.count()
+    assert right_and_judged(room) == (1, 1)
+
+
+def test_what_cannot_be_read_holds_up_nothing(room: Classroom) -> None:
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.receive("poll_answer", {"poll_id": 5, "user": None})
+    room.receive("poll_answer", {"poll_id": poll, "user": {"id": "x"}, "option_ids": [0]})
+    room.receive("message", {"text": '"poll_answer"', "chat": {"id": 7, "type": "private"}})
+    room.answer(poll, 7, right=True)
+    assert room.count() == 1
+    assert len(room.store.updates.unanswered_updates(10)) == 3
+
+
+def test_a_vote_that_comes_before_its_poll_is_written_down_counts_then(room: Classroom) -> None:
+    number = str(2**53 + 1)  # the first that the room will give
+    room.vote(number, 7, 0)
+    assert room.count() == 1
+    assert right_and_judged(room) == (0, 0)
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    assert poll == number
+    room.count()
+    assert right_and_judged(room)[1] == 1
+    assert room.store.updates.unanswered_updates(10) == ()
+
+
+def test_a_vote_in_a_poll_that_nobody_knows_is_kept_and_waits_no_longer_than_an_hour(room: Classroom) -> None:
+    room.vote("123", 7, 0)
+    room.count()
+    assert len(room.store.updates.unanswered_updates(10)) == 1
+    room.clock.advance(hours=2)
+    room.count()
+    assert room.store.updates.unanswered_updates(10) == ()
+    with room.store.quizzes.transaction() as tx:
+        assert tx.voters("123") == {7}
+
+
+def test_a_poll_whose_answer_was_never_seen_is_recognised_by_its_question(room: Classroom) -> None:
+    room.keep(a_quizzed_paper(1, ONE))
+    assert room.scheduler.next_question(("7",), 7, room.now) == "any"
+    (poll,) = room.deliver(lost=True)
+    room.answer(poll, 7, right=True)
+    room.count()
+    assert right_and_judged(room) == (0, 0)
+    room.told(poll)
+    room.count()
+    assert right_and_judged(room) == (1, 1)
+    (row,) = room.store.deliveries.list_rows(states=("sent",), keys=(), limit=5)
+    assert row.kind == "quiz"
+
+
+def test_of_two_places_with_the_same_uncertain_question_the_voter_tells_which(database: Database) -> None:
+    room = Classroom(database.open(), a_learner(7), a_learner(8))
+    question = a_question("Same for all?", *(name + "x" * 120 for name in "abc"), answer=0)
+    long = replace(question, options=("yes", "no"))
+    room.keep(a_quizzed_paper(1, long))
+    for person in (7, 8):
+        room.scheduler.next_question((str(person),), person, room.now)
+    polls = room.deliver(lost=True)
+    for poll in polls:
+        room.told(poll)
+    room.count()
+    assert right_and_judged(room, 7) == right_and_judged(room, 8) == (0, 0)
+    for poll in polls:
+        address, _ = room.polls[poll]
+        room.answer(poll, int(address), right=True)
+    room.count()
+    assert right_and_judged(room, 7) == right_and_judged(room, 8) == (1, 1)
+
+
+def test_a_key_that_comes_later_corrects_the_record_the_score_and_what_comes_back(room: Classroom) -> None:
+    guessed = Question(
+        question="Which is the first?",
+        options=("one", "two", "three"),
+        answer=1,
+        answer_source="inferred",
+        confidence=0.97,
+        confident=True,
+    )
+    paper = a_quizzed_paper(1, guessed)
+    (poll,) = room.ask(paper)
+    shown = room.polls[poll][1]
+    room.vote(poll, 7, shown.options.index("one"))
+    room.count()
+    assert right_and_judged(room) == (0, 1)
+    assert room.counter.correct() == 0
+    room.clock.advance(hours=1)
+    room.keep(a_quizzed_paper(1, replace(ONE, options=("three", "one", "two"), answer=1)))
+    assert [room.counter.correct(), room.counter.correct()] == [1, 0]
+    assert right_and_judged(room) == (1, 1)
+    assert room.scheduler.plan_due(NOW + timedelta(days=3)) == 0
+
+
+def test_an_open_question_is_judged_once_its_key_is_there(room: Classroom) -> None:
+    unkeyed = replace(ONE, answer=None, answer_source=None)
+    (poll,) = room.ask(a_quizzed_paper(1, unkeyed))
+    room.vote(poll, 7, room.polls[poll][1].options.index("two"))
+    room.count()
+    assert room.stats.score(("7",), 7, room.now).score.waiting == 1
+    room.clock.advance(hours=1)
+    room.keep(a_quizzed_paper(1, ONE))
+    room.counter.correct()
+    assert right_and_judged(room) == (0, 1)
+    assert room.scheduler.plan_due(NOW + timedelta(days=1)) == 1
+
+
+def test_strangers_with_a_forwarded_poll_are_counted_but_not_ranked(database: Database) -> None:
+    room = Classroom(database.open(), a_subscriber("lab", a_channel(address="-100", quizzes="all")))
+    (poll,) = room.ask(a_quizzed_paper(1, ONE), GROUP, "lab")
+    room.answer(poll, 1, right=True)
+    room.answer(poll, 2, right=False)
+    room.answer(poll, 66, right=True)
+    room.count()
+    unknown = room.store.quizzes.unknown_members(10)
+    assert [(one.home, one.address, one.person) for one in unknown] == [
+        ("-100", "-100", 1),
+        ("-100", "-100", 2),
+        ("-100", "-100", 66),
+    ]
+    room.store.quizzes.save_members("-100", {1: True, 2: True, 66: False})
+    board = room.stats.leaderboard(("-100",))
+    assert [(one.rank, one.person, one.right) for one in board.standings] == [(1, 1, 1), (2, 2, 0)]
+    assert board.names == {1: "Person 1", 2: "Person 2"}
+    assert board.strangers == 1
+    assert room.store.quizzes.unknown_members(10) == ()
+
+
+def test_a_stranger_never_gets_into_the_score_of_a_private_chat(room: Classroom) -> None:
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.answer(poll, 8, right=True)
+    room.count()
+    assert right_and_judged(room, 8) == (0, 0)
+    assert room.store.quizzes.unknown_members(10) == ()
+
+
+def test_who_hides_is_not_named_until_they_show_again(database: Database) -> None:
+    room = Classroom(database.open(), a_subscriber("lab", a_channel(address="-100/7", quizzes="all")))
+    (poll,) = room.ask(a_quizzed_paper(1, ONE), "telegram:-100/7", "lab")
+    room.answer(poll, 1, right=True)
+    room.count()
+    there = ("-100", "-100/1")
+    room.stats.add_member(there, 1)
+    room.stats.hide(there, 1, hidden=True)
+    board = room.stats.leaderboard(there)
+    assert (board.standings, board.hidden, board.strangers) == ((), 1, 0)
+    assert right_and_judged(room, 1, *there) == (1, 1)
+    room.stats.hide(there, 1, hidden=False)
+    assert [one.person for one in room.stats.leaderboard(there).standings] == [1]
+
+
+def test_channels_have_honest_totals(database: Database) -> None:
+    room = Classroom(database.open(), a_subscriber("c", a_channel(address="@papers", quizzes="all")))
+    keyed, unkeyed = room.ask(
+        a_quizzed_paper(1, ONE, a_question("Open?", "yes", "no", answer=None)), "telegram:@papers", "c"
+    )
+    counts = [2, 1, 1]
+    right = room.polls[keyed][1].correct
+    assert right is not None
+    room.told(keyed, *counts)
+    room.told(unkeyed, 3, 0)
+    room.count()
+    totals = room.stats.totals(("-100", "@papers"))
+    assert (totals.questions, totals.votes, totals.judged, totals.right) == (2, 7, 4, counts[right])
+
+
+def test_topics_are_what_the_papers_were_noticed_for(room: Classroom) -> None:
+    paper = a_quizzed_paper(1, *a_quiz(3))
+    polls = room.ask(paper)
+    with room.store.intake.transaction() as tx:
+        tx.save_notices({"person-7": {paper.id: ("agents",)}}, tx.new_run(NOW))
+    for poll in polls:
+        room.answer(poll, 7, right=poll == polls[0])
+    room.count()
+    sheet = room.stats.score(("7",), 7, room.now)
+    assert [(one.name, one.right, one.judged, one.is_weak) for one in sheet.topics] == [
+        ("agents", 1, 3, True)
+    ]
+
+
+def test_a_person_is_forgotten_whole_and_nobody_else(room: Classroom) -> None:
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    for person in (7, 77):
+        room.answer(poll, person, right=False)
+    room.count()
+    assert room.scheduler.plan_due(NOW + timedelta(days=1)) == 1
+    assert room.stats.forget(7, room.now) == 1
+    assert room.store.deliveries.list_rows(states=("pending", "held"), keys=(), limit=9) == ()
+    assert right_and_judged(room) == (0, 0)
+    assert room.store.quizzes.names([7, 77]) == {77: "Person 77"}
+    with room.store.quizzes.transaction() as tx:
+        assert tx.people_due(NOW + timedelta(days=9)) == {77}
+        assert tx.voters(poll) == {77}
+    assert room.stats.forget(7, room.now) == 0
+
+
+def test_wrong_answers_come_back_on_their_days_and_right_ones_end_it(room: Classroom) -> None:
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.answer(poll, 7, right=False)
+    days: list[int] = []
+    for day in range(60):
+        room.clock.go_to(NOW + timedelta(days=day, hours=4))
+        room.count()
+        room.scheduler.plan_due(room.now)
+        for again in room.deliver():
+            days.append(day)
+            room.answer(again, 7, right=True)
+    assert days == [1, 4, 11, 32]
+    assert right_and_judged(room) == (0, 1)
+    assert room.stats.score(("7",), 7, room.now).score.mended == 1
+
+
+def test_a_repeat_is_sent_once_even_when_nobody_answers_it(room: Classroom) -> None:
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.answer(poll, 7, right=False)
+    room.count()
+    planned = [room.scheduler.plan_due(NOW + timedelta(days=day)) for day in range(10)]
+    assert sum(planned) == 1
+    assert planned[1] == 1
+
+
+def test_at_most_so_many_come_back_a_day_and_none_is_lost(database: Database) -> None:
+    room = Classroom(database.open(), a_learner(7), per_day=2)
+    polls = room.ask(a_quizzed_paper(1, *a_quiz(5)))
+    for poll in polls:
+        room.answer(poll, 7, right=False)
+    room.count()
+    sent: list[int] = []
+    for hour in range(24, 24 * 5):
+        room.clock.go_to(NOW + timedelta(hours=hour))
+        room.scheduler.plan_due(room.now)
+        sent += [(room.now - NOW).days for _ in room.deliver()]
+    assert sent == [1, 1, 2, 2, 3]
+
+
+def test_repeats_keep_the_persons_hours(database: Database) -> None:
+    learner = a_learner(
+        7,
+        zone="Asia/Tokyo",
+        quiet_hours=parse_quiet_hours("22:00-08:00"),
+        channel={"deliver": parse_schedule("daily at 07:30")},
+    )
+    room = Classroom(database.open(), learner)
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.answer(poll, 7, right=False)
+    room.count()
+    room.scheduler.plan_due(NOW + timedelta(hours=8))  # past midnight in Tokyo
+    (row,) = room.store.deliveries.list_rows(states=("held",), keys=(), limit=5)
+    assert row.due_at.isoformat() == "2026-09-18T23:00:00+00:00"
+
+
+def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Classroom) -> None:
+    wrong, matched, other = (
+        a_quizzed_paper(number, a_question(f"Question {number}?", "a", "b", answer=0)) for number in (1, 2, 3)
+    )
+    (poll,) = room.ask(wrong)
+    room.answer(poll, 7, right=False)
+    room.count()
+    room.keep(matched, other)
+    with room.store.intake.transaction() as tx:
+        tx.save_notices({"person-7": {matched.id: ("x",)}}, tx.new_run(NOW))
+    room.clock.advance(days=1)
+    room.scheduler.plan_due(room.now - timedelta(hours=7))  # held until nine
+    given, asked = [], []
+    for _ in range(4):
+        given.append(room.scheduler.next_question(("7",), 7, room.now))
+        asked += [room.question(one) for one in room.deliver()]
+    assert given == ["due", "new", "any", "none"]
+    assert asked == ["Question 1?", "Question 2?", "Question 3?"]
+
+
+def test_quiz_tells_who_is_not_subscribed_or_said_stop(room: Classroom) -> None:
+    room.ask(a_quizzed_paper(1, ONE))
+    assert room.scheduler.next_question(("-5", "@nobody"), 7, room.now) == "unsubscribed"
+    room.store.deliveries.suspend("telegram:7", "stopped in the chat", room.now)
+    assert room.scheduler.next_question(("7",), 7, room.now) == "stopped"
+
+
+def test_a_repeat_is_asked_in_the_language_it_was_asked_in(database: Database) -> None:
+    learner = a_learner(7, language="zh")
+    room = Classroom(database.open(), learner)
+    chinese = a_question("第一个是哪个？", "一", "二", answer=0)
+    english = a_quizzed_paper(1, ONE).editions
+    paper = replace(
+        a_quizzed_paper(1, chinese, language="zh"),
+        editions=(*english, *a_quizzed_paper(1, chinese, language="zh").editions),
+    )
+    room.keep(paper)
+    assert room.scheduler.next_question(("7",), 7, room.now) == "any"
+    (poll,) = room.deliver()
+    assert room.question(poll) == "第一个是哪个？"
+    room.answer(poll, 7, right=False)
+    room.count()
+    room.registry.replace([a_learner(7)])
+    room.clock.advance(days=1, hours=2)
+    assert room.scheduler.plan_due(room.now) == 1
+    (again,) = room.deliver()
+    assert room.question(again) == "第一个是哪个？"
+
+
+def _crash(*_: object) -> None:
+    raise RuntimeError("the power went")

@@ -1,0 +1,232 @@
+"""The long poll: nothing is confirmed before it is stored, nothing is answered twice."""
+
+import asyncio
+import json
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.adapters.telegram.client import BotClient
+from bot.adapters.telegram.commands import COMMANDS
+from bot.adapters.telegram.publisher import TelegramPublisher
+from bot.adapters.telegram.updates import KINDS
+from bot.domain.errors import ChannelDown, StateLocked
+from bot.domain.subscriptions import Channel
+from tests.adapters.telegram.conftest import FakeDeliveries, MemoryUpdates, a_subscriber, running, until
+from tests.builders import a_parcel, a_question
+from tests.rigs.botapi import BotApi, Fault, SentPoll
+
+
+async def test_updates_are_confirmed_only_once_they_are_stored(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+) -> None:
+    kept.failing = 3
+    async with running(api, deliveries, kept):
+        api.say(api.chat(1), "/help")
+        await until(lambda: api.messages)
+        await until(lambda: api.updates.confirmed)
+    assert list(kept.kept) == api.updates.confirmed
+    assert len(api.messages) == 1
+
+
+async def test_all_kinds_are_asked_for_each_time(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+) -> None:
+    async with running(api, deliveries, kept):
+        await until(lambda: api.calls["getUpdates"])
+    assert api.updates.allowed == frozenset(KINDS)
+
+
+async def test_what_was_stored_and_not_answered_is_answered_after_a_restart(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+) -> None:
+    api.say(api.chat(1), "/help")
+    (waiting,) = api.updates.waiting
+    kept.kept[waiting["update_id"]] = json.dumps(waiting)
+    async with running(api, deliveries, kept):
+        await until(lambda: api.updates.confirmed)
+        await until(lambda: api.messages)
+    assert len(api.messages) == 1
+
+
+async def test_nothing_is_answered_twice_over_restarts(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+) -> None:
+    api.say(api.chat(1), "/help")
+    for _ in range(3):
+        async with running(api, deliveries, kept):
+            await until(lambda: api.calls["getUpdates"] and api.messages)
+    assert len(api.messages) == 1
+
+
+async def test_votes_are_stored_and_left_for_later(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+) -> None:
+    api.chat(1)
+    publisher = TelegramPublisher(api.token, api_url=api.url)
+    await publisher.send(replace(a_parcel(kind="telegram", address="1"), kind="quiz", question=a_question()))
+    await publisher.close()
+    poll = api.polls[0]
+    assert isinstance(poll, SentPoll)
+    async with running(api, deliveries, kept):
+        api.vote(poll, 8, 1)
+        await until(lambda: api.updates.confirmed)
+    (body,) = map(json.loads, kept.kept.values())
+    assert body["poll_answer"]["option_ids"] == [1]
+    assert kept.taken == set()
+
+
+async def test_numbers_that_begin_anew_are_neither_lost_nor_answered_twice(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+) -> None:
+    chat = api.chat(1)
+    async with running(api, deliveries, kept):
+        api.say(chat, "/help")
+        await until(lambda: api.updates.confirmed)
+        api.updates.restart_numbers(17)
+        api.say(chat, "/help")
+        await until(lambda: 17 in api.updates.confirmed)
+    assert len(api.messages) == 2
+
+
+@pytest.mark.parametrize("kind", ["error", "drop", "garbage"])
+async def test_an_outage_is_waited_out(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, kind: str
+) -> None:
+    api.fail(*[Fault(kind=kind, methods=("getUpdates", "getMe"))] * 4)
+    async with running(api, deliveries, kept):
+        api.say(api.chat(1), "/help")
+        await until(lambda: api.messages)
+
+
+async def test_a_wrong_token_ends_the_conversation_and_says_why(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(api, deliveries, kept, token="123:wrong") as task:
+        await asyncio.wait_for(asyncio.shield(task), 5)
+    (record,) = (one for one in caplog.records if one.msg == "chat.stopped")
+    assert record.levelno == logging.ERROR
+    assert "telegram.token" in record.error
+
+
+async def test_a_second_poller_is_named_and_the_conversation_goes_on_when_it_is_gone(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = BotClient(api.token, api_url=api.url)
+    async with running(api, deliveries, kept):
+        await until(lambda: api.calls["getUpdates"] == 1)
+        asking = asyncio.create_task(other.updates(offset=None, wait=timedelta(seconds=20), kinds=KINDS))
+        await until(lambda: any(one.msg == "chat.second_poller" for one in caplog.records))
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        api.say(api.chat(1), "/help")
+        await until(lambda: api.messages)
+    await other.close()
+
+
+async def test_refused_polls_and_working_ones_are_reported(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+) -> None:
+    told: list[str] = []
+
+    async def reported(refusal: ChannelDown | None) -> None:
+        told.append(type(refusal).__name__)
+        if len(told) == 1:
+            raise StateLocked("busy")
+
+    async with running(api, deliveries, kept, token="123:wrong", on_polling=reported) as task:
+        await asyncio.wait_for(asyncio.shield(task), 5)
+    assert told == ["WrongToken"]
+    other = BotClient(api.token, api_url=api.url)
+    chat = api.chat(1)
+    async with running(api, deliveries, kept, on_polling=reported):
+        await until(lambda: api.calls["getUpdates"] == 1)
+        asking = asyncio.create_task(other.updates(offset=None, wait=timedelta(seconds=20), kinds=KINDS))
+        await until(lambda: len(told) > 1)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        for count in (1, 2):
+            api.say(chat, "/help")
+            await until(lambda: len(api.messages) == count)  # noqa: B023
+    await other.close()
+    assert set(told[1:-1]) == {"SecondPoller"}
+    assert told[-1] == "NoneType"
+
+
+async def test_a_short_flood_wait_delays_the_answer_and_a_long_one_drops_it(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat = api.chat(1)
+    api.fail(Fault(kind="flood", seconds=1))
+    async with running(api, deliveries, kept):
+        api.say(chat, "/help")
+        await until(lambda: api.messages)
+        api.fail(Fault(kind="flood", seconds=3600))
+        api.say(chat, "/list")
+        await until(lambda: any(one.msg == "chat.answer_not_sent" for one in caplog.records))
+        api.say(chat, "/stop")
+        await until(lambda: len(api.messages) == 2)
+    assert "Nothing is sent here" in api.messages[-1].text
+
+
+async def test_one_update_that_cannot_be_read_does_not_stop_the_others(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+) -> None:
+    chat = api.chat(1)
+    async with running(api, deliveries, kept):
+        for body in (
+            {},
+            {"chat": 5},
+            {"chat": {"id": "x"}, "text": 7},
+            {"chat": chat.described(), "text": None},
+        ):
+            api.updates.add("message", body)
+        api.updates.add("callback_query", {"id": 1, "data": "more:b:1"})
+        api.updates.add("my_chat_member", {"chat": chat.described(), "new_chat_member": None})
+        api.say(chat, "/help")
+        await until(lambda: api.messages)
+    assert len(kept.taken) == 7
+
+
+async def test_a_state_that_fails_costs_one_answer_only(
+    api: BotApi,
+    deliveries: FakeDeliveries,
+    kept: MemoryUpdates,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: object) -> tuple[object, ...]:
+        raise RuntimeError("no state")
+
+    monkeypatch.setattr(deliveries, "latest", broken)
+    chat = api.chat(1)
+    async with running(api, deliveries, kept):
+        api.say(chat, "/latest")
+        await until(lambda: any(one.msg == "chat.answer_failed" for one in caplog.records))
+        api.say(chat, "/help")
+        await until(lambda: api.messages)
+
+
+async def test_a_stop_is_kept_even_if_the_answer_cannot_be_sent(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+) -> None:
+    deliveries.subscribed = [a_subscriber("alice", Channel(kind="telegram", address="1"))]
+    api.fail(Fault(kind="drop"))
+    async with running(api, deliveries, kept):
+        api.say(api.chat(1), "/stop")
+        await until(lambda: kept.taken)
+    assert deliveries.stopped == {"1"}
+
+
+async def test_the_menu_of_commands_is_set_in_each_language(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+) -> None:
+    async with running(api, deliveries, kept):
+        await until(lambda: api.calls["getUpdates"])
+    assert {language: list(menu) for language, menu in api.menus.items()} == {
+        "": list(COMMANDS),
+        "zh": list(COMMANDS),
+    }
+    assert api.menus["zh"]["latest"] == "本聊天的最新论文"

@@ -1,0 +1,63 @@
+"""Reading, unsubscribing and feeds over a real state."""
+
+from bot.adapters.web.app import WebService
+from bot.domain.channels import Target
+from bot.domain.delivery import UNSUBSCRIBED
+from bot.domain.papers import PaperId
+from tests.builders import NOW, a_channel, a_digest, a_subscriber, an_entry
+from tests.pipeline.conftest import MakeWorld
+from tests.rigs.world import World
+
+MAIL = Target(kind="email", address="alice@example.org")
+READER = a_subscriber("alice", a_channel(), a_channel("email"), a_channel("atom"))
+
+
+def started(world: MakeWorld) -> tuple[World, WebService]:
+    made = world(READER, first_run=0)
+    made.look()
+    return made, WebService(made.store.papers, made.deliveries, made.store.tokens, made.feeds)
+
+
+async def test_papers_and_feeds_can_be_read(world: MakeWorld):
+    made, service = started(world)
+    before = service.edition()
+    made.read("a.md", a_digest(1))
+    assert service.edition() != before
+    stored = service.paper(an_entry(1).id)
+    assert stored is not None
+    assert stored.paper.title == an_entry(1).title
+    assert service.paper(PaperId("arxiv:0000.00000")) is None
+    assert service.everything() == made.feeds.everything()
+    token = made.store.tokens.issue("feed", "alice")
+    assert service.feed_behind(token) == made.feeds.of(READER)
+    assert service.feed_behind("nothing") is None
+
+
+async def test_whoever_got_a_mail_can_unsubscribe_with_it_as_often_as_they_like(world: MakeWorld):
+    made, service = started(world)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    token = made.email.taken[0].unsubscribe_token or ""
+    assert service.unsubscribable(token) == MAIL
+    assert service.unsubscribe(token, NOW) == MAIL
+    assert service.unsubscribe(token, NOW) == MAIL
+    assert service.unsubscribable(token) == MAIL
+    status = made.store.deliveries.target(MAIL.key)
+    assert status is not None
+    assert status.suspended == UNSUBSCRIBED
+    made.read("b.md", a_digest(2))
+    await made.send_all()
+    assert len(made.email.taken) == 1
+    assert len(made.telegram.taken) == 2
+
+
+async def test_any_other_text_unsubscribes_nobody(world: MakeWorld):
+    made, service = started(world)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    feed_token = made.store.tokens.issue("feed", MAIL.key)
+    unsent = made.store.tokens.issue("unsubscribe", "email:never@example.org")
+    for text in ("", "x" * 22, feed_token, unsent):
+        assert service.unsubscribable(text) is None
+        assert service.unsubscribe(text, NOW) is None
+    assert made.store.deliveries.counts(NOW).suspended == {}

@@ -1,0 +1,64 @@
+"""Logs: one line an event, fit for people and machines, whatever the fields hold."""
+
+import json
+import logging
+import sys
+
+from bot.app.cli import context
+from bot.domain.text import printable
+
+NASTY = "\x1b[31mred\x07\u202egnp.exe\nsecond line"
+
+
+def record(message: str, **fields: object) -> logging.LogRecord:
+    made = logging.LogRecord("bot", logging.WARNING, "x.py", 1, message, (), None)
+    made.__dict__.update(fields)
+    return made
+
+
+def test_a_field_cannot_steer_the_terminal_or_begin_a_new_line() -> None:
+    text = context.TextFormat().format(record("digest.problem", file=NASTY))
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "\u202e" not in text
+    assert len(text.splitlines()) == 1
+    assert "digest.problem" in text
+
+
+def test_plain_keeps_every_letter_and_loses_every_control() -> None:
+    assert printable("Größe → 论文 😀") == "Größe → 论文 😀"
+    assert printable("a\x00b\x85c\u2028d\ud800e").isprintable()
+
+
+def test_json_logs_are_one_object_a_line_with_the_fields() -> None:
+    line = context.JsonFormat().format(record("delivery.sent", batch="b1", papers=3, error=NASTY))
+    parts = json.loads(line)
+    assert len(line.splitlines()) == 1
+    assert (parts["event"], parts["batch"], parts["papers"], parts["level"]) == (
+        *("delivery.sent", "b1", 3),
+        "warning",
+    )
+    assert parts["at"].endswith("+00:00")
+
+
+def test_an_exception_is_told_in_both_forms() -> None:
+    failed = record("job.failed")
+    try:
+        raise RuntimeError("broken pipe")
+    except RuntimeError:
+        failed.exc_info = sys.exc_info()
+    assert "broken pipe" in context.TextFormat().format(failed)
+    assert "broken pipe" in json.loads(context.JsonFormat().format(failed))["exception"]
+
+
+def test_libraries_that_name_tokens_in_addresses_stay_quiet() -> None:
+    before = {name: logging.getLogger(name).level for name in ("httpx", "telegram", "")}
+    handlers = logging.getLogger().handlers[:]
+    try:
+        context.start_logs(2)
+        assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+        assert logging.getLogger("bot").isEnabledFor(logging.DEBUG)
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+        logging.getLogger().handlers[:] = handlers
