@@ -140,10 +140,13 @@ class Doctor:
         return [document_of(paper) for paper in self._papers]
 
 
+_KIND_NAMES = {"table": "tables", "quiz_text": "quiz texts", "quiz_page": "quiz pages"}
+
+
 def source_of(digest: DigestRecord) -> str:
     """The source that a digest is of: its folder, and its kind where a folder may hold several."""
     folder = digest.name.rpartition("/")[0]
-    kind = {"table": "tables", "quiz_text": "quiz texts", "quiz_page": "quiz pages"}[digest.kind]
+    kind = _KIND_NAMES.get(digest.kind, f"{digest.kind} digests")
     return f"{kind} in {folder}" if folder else kind
 
 
@@ -162,7 +165,7 @@ def _source_day(digest: DigestRecord, day: dt.date, papers: Mapping[PaperId, Pap
     """The digest, counted; what it lacks is seen on its papers as they are now, whoever completed them."""
     named = [papers[one] for one in digest.papers if one in papers]
     questions = [question for paper in named for question in paper.edition("en").quiz]
-    lists_authors = digest.kind == "table"
+    lists_authors = digest.kind not in {"quiz_text", "quiz_page"}
     return SourceDay(
         day=day,
         name=digest.name,

@@ -123,3 +123,12 @@ def test_so_many_queries_are_tried_and_the_rest_is_said(world: MakeWorld, monkey
     made = world(a_subscriber(asks=("language models", "paper", "family")))
     found = [one for one in doctor(made, many(made)).subscriptions() if one.kind == "spelling"]
     assert [one.subject for one in found] == ["2 more queries"]
+
+
+def test_a_source_of_any_kind_of_digest_is_looked_at(world: MakeWorld):
+    made = world(a_subscriber())
+    for number in range(12):
+        day = FIRST + timedelta(days=number)
+        made.read(f"w/{day}.md", a_digest(an_entry(number), kind="markdown", day=day))
+    found = list(doctor(made, FIRST + timedelta(days=60)).sources())
+    assert kinds(found) == [("silent", "markdown digests in w")]

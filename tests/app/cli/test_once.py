@@ -84,7 +84,7 @@ def test_an_unreadable_file_needs_a_look(home: Path, paperboy: Paperboy) -> None
     assert "`paperboy status` names it" in first.err
     status = paperboy("status")
     assert status.code == 1
-    assert "unreadable   notes.txt: neither a table" in status.out
+    assert "unreadable   notes.txt: nothing in it links to a paper" in status.out
     assert list(paperboy("status", "--json").json["unreadable"]) == ["notes.txt"]
 
 
