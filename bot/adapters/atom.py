@@ -11,12 +11,13 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bot.adapters.drafts import draft_of, sweep
+from bot.adapters.drafts import draft_of, private_folder, private_opener, sweep
 from bot.adapters.presentation import ShownPaper, paper_url, shown, shown_paper, web_link
 from bot.adapters.wording import wording
 from bot.domain.delivery import Item
 from bot.domain.errors import ChannelDown
 from bot.domain.feeds import Feed, FeedEntry
+from bot.pipeline.feeds import EVERYTHING
 
 if TYPE_CHECKING:
     import jinja2
@@ -191,6 +192,8 @@ def _template() -> "jinja2.Template":
 
 
 _LONGEST_NAME = 180
+_PUBLIC, _PRIVATE = 0o644, 0o600
+"""File modes: everybody may read the feed of all papers; a subscriber's own holds its secret address."""
 
 
 class FeedFolder:
@@ -206,8 +209,8 @@ class FeedFolder:
         try:
             if path.is_file() and path.read_bytes() == content:
                 return False
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _replace(path, content)
+            private_folder(self._folder)
+            _replace(path, content, mode=_PUBLIC if name == EVERYTHING else _PRIVATE)
         except OSError as error:
             raise ChannelDown(_cannot(path, error)) from error
         return True
@@ -234,11 +237,12 @@ class FeedFolder:
         return self._folder / f"{safe}.atom"
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes, *, mode: int) -> None:
     """Replace `path` atomically: the content is on disk before the name is; a crash leaves the old file or the new one."""
     draft = draft_of(path)
     try:
-        with draft.open("xb") as file:
+        with open(draft, "xb", opener=private_opener) as file:
+            os.fchmod(file.fileno(), mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -17,6 +17,20 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
 
 
+def private_folder(folder: Path) -> None:
+    """Make the folder and what is missing above it, for this user alone (0700); one that is there stays as it is."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        private_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def private_opener(path: str, flags: int) -> int:
+    """An `opener` for `open` that makes files for this user alone (0600)."""
+    return os.open(path, flags, 0o600)
+
+
 def sweep(folder: Path, pattern: str, now: datetime) -> None:
     """Remove what killed processes left of drafts for files of that pattern; others may be writing theirs meanwhile.
 

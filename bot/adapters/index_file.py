@@ -4,7 +4,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from bot.adapters.drafts import draft_of, sweep
+from bot.adapters.drafts import draft_of, private_folder, private_opener, sweep
 from bot.domain.errors import IndexUnusable
 
 
@@ -28,8 +28,8 @@ class SavedIndex:
     def write(self, data: bytes) -> None:
         draft = draft_of(self._path)
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("xb") as file:
+            private_folder(self._path.parent)
+            with open(draft, "xb", opener=private_opener) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

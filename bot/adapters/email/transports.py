@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from bot.adapters.drafts import private_folder
 from bot.adapters.presentation import shown
 from bot.domain.errors import ChannelDown, NotSent, OutcomeUnknown, Refused, TargetGone, TryLater
 
@@ -376,7 +377,7 @@ class MaildirTransport:
 
     def _store(self, message: bytes, name: str) -> None:
         for folder in ("tmp", "new", "cur"):
-            (self._path / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self._path / folder)
         unique = f"{name}.paperboy"
         if self._was_read(unique):
             return

@@ -11,6 +11,7 @@ from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+from bot.adapters.drafts import private_folder
 from bot.adapters.telegram.bulletins import render_bulletin
 from bot.adapters.telegram.publisher import quiz_poll
 from bot.adapters.telegram.rendering import Message, render_alert
@@ -204,7 +205,7 @@ class PreviewFolder:
     def __call__(self, preview: Preview) -> None:
         """Write both files; raises OSError."""
         folder = self._folder / f"telegram-{_NOT_IN_NAMES.sub('_', preview.address)}"
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         batch = _NOT_IN_NAMES.sub("_", preview.batch)
         name = f"{preview.created_at:%Y-%m-%dT%H%M%S}-{batch}-{preview.kind}"
         _replace(folder / f"{name}.html", html_preview(preview.content, preview.heading))
