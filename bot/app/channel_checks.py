@@ -1,30 +1,29 @@
 """The ways out and the folders, looked at: what is set, what may be written, and if asked what answers."""
 
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.app.config.addresses import Maildir
+from bot.app.config.addresses import Maildir, is_bot_token
+from bot.app.config.cross_checks import mail_warnings, sample_fault, token_warning
 from bot.app.config.settings import Settings
 from bot.domain.alarms import STOPPED
 from bot.domain.errors import DeliveryError
 from bot.domain.search.checkup import Finding
+from bot.domain.subscriptions import Subscriber
 
 if TYPE_CHECKING:
     from bot.domain.alarms import Incident
     from bot.pipeline.ports import Counts, Row
     from bot.pipeline.ports.alarms import UntoldBulletin
 
-_TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
-"""A bot's number, a colon and its secret; as BotFather gives them (seen 2026-11)."""
 _PATIENCE_SECONDS = 10.0
 
 
-def channel_findings(settings: Settings) -> Iterator[Finding]:
+def channel_findings(settings: Settings, subscribers: Sequence[Subscriber]) -> Iterator[Finding]:
     """What can be said without asking any service."""
-    yield from _telegram(settings)
+    yield from _telegram(settings, subscribers)
     yield from _email(settings)
     yield from _folders(settings)
 
@@ -74,12 +73,16 @@ async def online_findings(settings: Settings) -> Iterator[Finding]:
     return iter(found)
 
 
-def _telegram(settings: Settings) -> Iterator[Finding]:
+def _telegram(settings: Settings, subscribers: Sequence[Subscriber]) -> Iterator[Finding]:
     token = settings.telegram.token.get_secret_value()
-    if not token:
+    if fault := sample_fault(settings, subscribers):
+        yield _finding("telegram", "sample people", fault)
+    if warning := token_warning(settings, subscribers):
+        yield _finding("telegram", "no token", warning, urgent=False)
+    elif not token:
         folder = settings.previews_folder
         yield _finding("telegram", "no token", f"messages are kept as previews in {folder}", urgent=False)
-    elif not _TOKEN.fullmatch(token):
+    elif not is_bot_token(token):
         yield _finding("telegram", "token", "this is no bot token; @BotFather gives one like 123456789:AAE…")
     else:
         yield _fine("telegram", "a token is set; whether it is taken is not tried (--online)")
@@ -90,6 +93,8 @@ def _email(settings: Settings) -> Iterator[Finding]:
     if isinstance(way, Maildir):
         yield from _writable("email", way.folder, "the Maildir")
         return
+    for key, warning in mail_warnings(settings):
+        yield _finding("email", ".".join(key), warning)
     place = f"{way.host}:{way.port}"
     if way.encryption == "none" and not _is_local(way.host):
         yield _finding("email", "no TLS", f"{place} is spoken to without TLS; use smtp:// or smtps://")

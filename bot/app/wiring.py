@@ -28,6 +28,7 @@ from bot.pipeline.likeness import LikenessDesk
 from bot.pipeline.parcels import AnswerQuiz, Packer
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
 from bot.pipeline.ports.alarms import Teller
+from bot.pipeline.ports.state import Tokens
 from bot.pipeline.roster import Roster
 
 _DATE_WITHIN = 16_384
@@ -89,6 +90,7 @@ def build(
     feed_writer: FeedWriter | None = None,
     clock: Clock | None = None,
     rng: random.Random | None = None,
+    tokens: Tokens | None = None,
 ) -> House:
     """The house that the settings describe; what is given by name stands in for the real thing.
 
@@ -98,10 +100,11 @@ def build(
     store = Store(state_url or settings.state)
     kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
     roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
-    feeds = FeedDesk(store.shelf, store.tokens, roster, _site(settings))
+    tokens = tokens or store.tokens
+    feeds = FeedDesk(store.shelf, tokens, roster, _site(settings))
     second = opinions(settings, answered)
     answer_quiz = second or answered
-    packer = Packer(store.outbox, store.shelf, store.tokens, roster, answer_quiz)
+    packer = Packer(store.outbox, store.shelf, tokens, roster, answer_quiz)
     writer = feed_writer or _feed_folder(settings, clock)
     ways_out = publishers if publishers is not None else channels.publishers(settings)
     alarms = AlarmDesk(store.incidents, roster, settings.source_alarm.to)

@@ -101,7 +101,7 @@ def test_the_compose_file_mounts_what_the_image_keeps():
 def test_the_wheel_carries_everything_in_the_package_that_is_not_code(project):
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["bot"]
-    assert wheel["force-include"] == {"config/paperboy.yaml": "bot/app/config/templates/paperboy.yaml"}
+    assert wheel["force-include"] == {"seeds": "bot/seeds"}
     for line in text(".gitignore").splitlines():  # hatchling leaves out what git ignores
         assert not line.startswith("bot"), line
 

@@ -60,7 +60,7 @@ def _examined(
         yield from channel_checks.reading_findings(counts)
         yield from look.sources()
         yield from look.subscriptions()
-        yield from channel_checks.channel_findings(settings)
+        yield from channel_checks.channel_findings(settings, subscribers)
         yield from channel_checks.life_findings(counts)
         yield from channel_checks.failing_findings(failing_targets(store.outbox))
         yield from channel_checks.incident_findings(store.incidents.open_incidents())

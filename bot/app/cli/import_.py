@@ -1,6 +1,5 @@
 """`paperboy import`: reads history of which nothing is sent."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +10,11 @@ from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
     VerboseOption,
-    interactive,
     load,
     say_json,
     start_logs,
 )
-from bot.app.cli.terminal import counted, plain
+from bot.app.cli.terminal import counted, plain, progress
 from bot.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -94,13 +92,11 @@ def _ingest(house: "House", files: "Sequence[Found]", total: "Taken") -> None:
     from bot.pipeline.roster import note_alike
 
     newest_first = sorted(house.files(files), key=lambda file: file.name, reverse=True)
-    with typer.progressbar(
-        length=len(newest_first), label="reading", file=sys.stderr, hidden=not interactive()
-    ) as bar:
+    with progress("reading", len(newest_first)) as advance:
         for start in range(0, len(newest_first), _FILES_A_STEP):
             step = newest_first[start : start + _FILES_A_STEP]
             total.add(house.ingest.take_in(step, house.roster.audience, house.clock.now(), tell=False))
-            bar.update(len(step))
+            advance(len(step))
     if total.changed:
         note_alike(house.store.intake, house.roster.audience, house.clock.now())
 

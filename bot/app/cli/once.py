@@ -16,6 +16,7 @@ from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
     VerboseOption,
+    check_recipients,
     config_path,
     load_only_settings,
     load_only_subscribers,
@@ -67,6 +68,7 @@ def once(
     start_logs(verbose)
     if dry_run:
         return _dry_run(settings, subscribers, looked, as_json=as_json, verbose=verbose)
+    check_recipients(settings, subscribers)
 
     import asyncio
 

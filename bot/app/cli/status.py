@@ -1,12 +1,14 @@
 """`paperboy status`: counts, and what needs a look."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load, load_only_settings, open_state, say_json
+from bot.app.cli.feeds import feed_addresses, private_feed_lines
 from bot.app.cli.terminal import counted, plain, span_text
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ def status(
         untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
         failing = failing_targets(store.outbox)
         unreadable = store.records.unreadable()
+        known = settings.sqlite_file is None or settings.sqlite_file.exists()
+        addresses = feed_addresses(settings, subscribers, store if known else None)
     running = settings.heartbeat.is_alive(now)
     if as_json:
         more = {
@@ -59,12 +63,14 @@ def status(
             "incidents": incidents_json(incidents),
             "alarms_not_sent": untold_json(untold),
             "failing": failing_json(failing),
+            "feeds": [asdict(address) for address in addresses],
         }
         say_json(status_json(counts, subscribers) | more)
     else:
         for line in (
             "run          " + ("running" if running else "not seen running by this user on this machine"),
             *status_lines(counts, subscribers),
+            *private_feed_lines(addresses, most=_NAMED, width=13),
             *unreadable_lines(unreadable),
             *failing_lines(failing),
             *incident_lines(incidents),

@@ -25,6 +25,7 @@ _NAMED = re.compile(r"(?P<name>[^<>@,;:\"\\]*|\"[^<>\"\\]*\")\s*<(?P<address>[^<
 _AUTHORITY = re.compile(
     rf"(?P<authority>(?:{_ATOM}(?:\.{_ATOM})*@)?{_DOMAIN}),(?P<date>\d{{4}}(?:-\d\d){{0,2}})"
 )
+_TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
 _NO_BLANKS = re.compile(r"[^\s\x00-\x1f\x7f]+")
 
 
@@ -63,6 +64,12 @@ class Listen:
     host: str
     port: int
 
+    @property
+    def url(self) -> str:
+        """The server's address for this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - all networks
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
 
 def parse_mailbox(text: str) -> Mailbox:
     """Exactly one mailbox, `a@b.c` or `Name <a@b.c>`; the domain becomes lower case.
@@ -78,6 +85,11 @@ def parse_mailbox(text: str) -> Mailbox:
     if not address or "=?" in name:
         raise FieldFault("must be one mail address like alice@example.org")
     return Mailbox(name=name, address=f"{address['local']}@{address['domain'].lower()}")
+
+
+def is_bot_token(text: str) -> bool:
+    """True for a bot's number, a colon and its secret, as BotFather gives them (seen 2026-11)."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def parse_web_address(text: str) -> str:

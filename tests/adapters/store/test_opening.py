@@ -244,6 +244,7 @@ def test_a_writer_gives_up_on_a_state_that_is_held_too_long(made: Path):
 
 
 def test_a_new_state_that_somebody_else_is_making_is_locked(path: Path):
+    engine._make_file(path)
     with another_writer(path), pytest.raises(StateLocked, match="locked by another process"):
         Store(f"sqlite:///{path}", patience=SOON)
 
