@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeedAddress:
-    """Where one feed is: its address on the web server, and its file."""
+    """Addresses of one feed: on the web server, and its file."""
 
     subscriber: str | None
     """None for the feed of all papers."""
