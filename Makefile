@@ -24,8 +24,9 @@ run: $(VENV)/.installed ## set up, read seeds/, deliver, and go on watching (Ctr
 demo: $(VENV)/.installed ## alerts, a mail, a quiz and the feed, with nothing left behind
 	@exec $(BIN)/paperboy demo
 
-test: $(VENV)/.installed-dev ## the whole test suite
-	$(BIN)/python -m pytest -n 2
+TESTS ?=
+test: $(VENV)/.installed-dev ## the whole test suite (TESTS="tests/domain -x": pytest's arguments)
+	$(BIN)/python -m pytest -n 2 $(TESTS)
 
 SECONDS ?= 600
 soak: $(VENV)/.installed-dev ## kills, floods, faults and years of digests for 10 minutes (SECONDS=60: shorter)

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from bot.adapters.answer_key import load_model
+from bot.adapters.answer_model import load_model
 from bot.domain.papers import PaperId
 from bot.domain.quizzes.answers import AnswerModel
-from bot.domain.quizzes.paper_text import reading
-from bot.domain.quizzes.tokens import STOP_WORDS, stem, width, words
+from bot.domain.quizzes.paper_text import STOP_WORDS, reading, stem, width, words
 from tools.answer_material import Sample, samples
 
 ROOT = Path(__file__).resolve().parent.parent

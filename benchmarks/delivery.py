@@ -20,10 +20,10 @@ from itertools import product
 from pathlib import Path
 
 from bot.adapters.store import Store
-from bot.domain.delivery import Delivery, Receipt
+from bot.domain.delivery import Delivery
+from bot.domain.message import Receipt
 from bot.domain.papers import Links, Paper, PaperId
 from bot.pipeline.ports import Claim, Outcome
-from bot.pipeline.upkeep import thin
 
 NOW = datetime(2026, 9, 18, 8, tzinfo=UTC)
 TODAY = NOW.date()
@@ -65,12 +65,12 @@ def plan(store: Store, people: int, papers: Sequence[Paper], now: datetime = NOW
         tx.save_papers(papers, now, changed=True)
     start = time.perf_counter()
     with store.intake.transaction() as tx:
-        tx.plan(rows, now)
+        tx.plan(rows, tx.new_run(now))
     return time.perf_counter() - start
 
 
 def sent(claim: Claim) -> Outcome:
-    receipt = Receipt(message=claim.batch[-7:])
+    receipt = Receipt(message=claim.message[-7:])
     return Outcome(claim=claim, state="sent", sent=tuple(row.key for row in claim.rows), receipt=receipt)
 
 
@@ -293,10 +293,10 @@ def a_day(store: Store, now: datetime, day: int, people: int, matched: int) -> N
         noticed.setdefault(f"person{person}", {})[paper.id] = ("agents",)
     with store.intake.transaction() as tx:
         tx.save_papers(papers, now, changed=True)
-        tx.save_notices(noticed, now)
-        tx.plan([an_alert(person, paper, now) for person, paper in told], now)
+        tx.save_notices(noticed, tx.new_run(now))
+        tx.plan([an_alert(person, paper, now) for person, paper in told], tx.new_run(now))
     work(store, 1_000, now)
-    thin(store.upkeep, now)
+    store.maintenance.prune(now)
 
 
 PARTS = {"sqlite": sqlite, "postgresql": postgresql, "restart": restart, "year": year}

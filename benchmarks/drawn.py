@@ -20,8 +20,7 @@ from bot.adapters.readers import read_digest
 from bot.domain.papers import Paper, merge
 from bot.domain.query import Query, parse
 from bot.domain.query.folding import words
-from bot.domain.query.language import Node, both, either, negated
-from bot.domain.query.relations import dead_end
+from bot.domain.query.syntax import Node, both, dead_end, either, negated
 
 _T = TypeVar("_T")
 

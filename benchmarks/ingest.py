@@ -26,35 +26,33 @@ def one_run(corpus: Path) -> dict[str, float]:
     """Figures of one ingest in this process: seconds, and the peak memory in MB."""
     from bot.adapters import readers  # noqa: F401 - what is measured is the work, not the first import
     from bot.adapters.clock import SystemClock
-    from bot.adapters.folders import look
+    from bot.adapters.folders import scan
     from bot.adapters.store import Store
     from bot.app.config.subscriptions import load_subscribers
     from bot.app.wiring import FolderFile, peek_date, read
-    from bot.domain.arrivals import Found
-    from bot.domain.audience import Audience
+    from bot.domain.files import FoundFile
     from bot.pipeline.ingest import Ingest
-    from bot.pipeline.roster import meet, open_for_new
+    from bot.pipeline.subscribers import SubscriberRegistry
 
     corpus = corpus.resolve()
     limit = 20_000_000
     folders = [corpus / "tables", corpus / "pages"]
-    found = [one for one in look(folders, max_bytes=limit, base=corpus) if isinstance(one, Found)]
+    found = [one for one in scan(folders, max_bytes=limit, base=corpus) if isinstance(one, FoundFile)]
     begin = time.perf_counter()
     for one in found:
         hashlib.sha256(one.path.read_bytes()).hexdigest()
     hashing = time.perf_counter() - begin
-    audience = Audience(load_subscribers(ROOT / "config" / "subscriptions.yaml"))
+    registry = SubscriberRegistry(load_subscribers(ROOT / "config" / "subscriptions.yaml"))
     now = SystemClock().now()
     with TemporaryDirectory(prefix="paperboy-bench-", dir=os.environ.get("TMPDIR")) as folder:
         begin = time.perf_counter()
         store = Store(f"sqlite:///{folder}/state.sqlite3")
-        meet(store.intake, audience, 3, now)
-        ingest = Ingest(store.intake, read, peek_date)
-        taken = ingest.take_in([FolderFile(found=one, max_bytes=limit) for one in found], audience, now)
+        ingest = Ingest(store.intake, registry, read, peek_date, first_run=3)
+        taken = ingest.take_in([FolderFile(found=one, max_bytes=limit) for one in found], now)
         stored = time.perf_counter() - begin
-        open_for_new(store.intake, audience, now)
+        ingest.finish_planning(now)
         opened = time.perf_counter() - begin
-        notices = store.outbox.counts(now).notices
+        notices = store.deliveries.counts(now).notices
         store.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {

@@ -27,10 +27,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from benchmarks.publishing import NOW, REASON, a_paper, fastest
 from bot.adapters.email.content import EmailSettings, email_content, html_body, text_body
 from bot.adapters.email.dkim import DkimSigner
-from bot.adapters.email.mime import Mailbox, alternatives
+from bot.adapters.email.mime import alternatives
 from bot.adapters.email.publisher import EmailPublisher, compose
 from bot.adapters.email.transports import SmtpServer, SmtpTransport
-from bot.domain.delivery import Item, Parcel, Target
+from bot.domain.channels import Target
+from bot.domain.mailbox import Mailbox
+from bot.domain.message import Item, OutgoingMessage
 from tests.rigs.smtp import self_signed
 
 CONNECTIONS = 8
@@ -39,9 +41,9 @@ PEERS_MAILS = 60
 HEADERS = ("From: a@example.org", "To: b@example.org", "Subject: Papers")
 
 
-def a_parcel(papers: int, number: int = 1) -> Parcel:
-    return Parcel(
-        batch=f"b{number}",
+def a_parcel(papers: int, number: int = 1) -> OutgoingMessage:
+    return OutgoingMessage(
+        id=f"b{number}",
         kind="alert",
         target=Target(kind="email", address="ada@example.org"),
         subscriber="ada",

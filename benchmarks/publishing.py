@@ -14,7 +14,7 @@ from bot.adapters import atom
 from bot.adapters.atom import render_atom
 from bot.adapters.web.app import create_app
 from bot.adapters.web.server import serve
-from bot.domain.delivery import Target
+from bot.domain.channels import Target
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary
@@ -122,8 +122,8 @@ def measure_feeds() -> None:
 # --- web -------------------------------------------------------------------------------------------
 
 
-class Shelf:
-    """A library of one feed."""
+class OneFeed:
+    """Stands in for WebService: one feed."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
@@ -173,9 +173,13 @@ async def requests_per_second(address: str, head: bytes) -> float:
 async def measure_web() -> None:
     feed = a_feed(50)
     body = render_atom(feed)
-    shelf = Shelf(feed)
+    service = OneFeed(feed)
     app = create_app(
-        shelf, render_feed=render_atom, clock=shelf, site_title="Paperboy", site_url="http://127.0.0.1:8080"
+        service,
+        render_feed=render_atom,
+        clock=service,
+        site_title="Paperboy",
+        site_url="http://127.0.0.1:8080",
     )
 
     async def raw(_scope: object, _receive: object, send: Callable[..., object]) -> None:

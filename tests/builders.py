@@ -1,16 +1,19 @@
 """Whole values from the few parts that a test cares about."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from bot.domain.bulletins import Bulletin
-from bot.domain.changes import Change
-from bot.domain.delivery import Delivery, Item, Kind, Parcel, Target
-from bot.domain.digests import Digest
+from bot.app.config.publishers import CHANNELS
+from bot.domain.channels import ChannelKind, Target
+from bot.domain.delivery import NO_PAPER, Delivery, Kind
+from bot.domain.digests import Change, Digest
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
+from bot.domain.incidents import Alarm
+from bot.domain.message import AlarmText, Item, OutgoingMessage
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Entry, Links, Paper, PaperId, Point, Question, Summary
 from bot.domain.query import parse
-from bot.domain.subscriptions import Channel, ChannelKind, Subscriber, Subscription
+from bot.domain.subscriptions import Channel, Subscriber, Subscription
 
 NOW = datetime(2026, 9, 18, 8, 0, tzinfo=UTC)
 AUTHORITY = "paperboy.example,2026"
@@ -72,10 +75,10 @@ def an_item(number: int | str = 1, *reasons: Reason, **parts: object) -> Item:
 
 def a_parcel(
     *items: Item, kind: str = "email", address: str = "alice@example.org", **parts: object
-) -> Parcel:
+) -> OutgoingMessage:
     """An alert; `kind` is the channel's."""
     given = {
-        "batch": "b5f1c0de",
+        "id": "b5f1c0de",
         "kind": "alert",
         "target": Target(kind=kind, address=address),  # type: ignore[arg-type]
         "subscriber": "alice",
@@ -85,21 +88,37 @@ def a_parcel(
         "items": items or (an_item(1),),
         **parts,
     }
-    return Parcel(**given)  # type: ignore[arg-type]
+    return OutgoingMessage(**given)  # type: ignore[arg-type]
 
 
-def a_bulletin(kind: str = "telegram", address: str = "1", **parts: object) -> Bulletin:
-    """That a source is silent; `kind` is the channel's."""
+def an_alarm_text(**parts: str) -> AlarmText:
+    """A source that is silent."""
     given = {
-        "key": f"{kind}:{address}|began|1",
-        "target": Target(kind=kind, address=address),  # type: ignore[arg-type]
         "subject": "The source “tables” has fallen silent",
-        "text": "Nothing since 2026-09-11.\n\nNoticed today.",
-        "created_at": NOW,
-        "due_at": NOW,
+        "body": "Nothing since 2026-09-11.\n\nNoticed today.",
         **parts,
     }
-    return Bulletin(**given)  # type: ignore[arg-type]
+    return AlarmText(**given)
+
+
+def an_alarm_message(kind: str = "telegram", address: str = "1", **text: str) -> OutgoingMessage:
+    """A message with that alarm; `kind` is the channel's."""
+    parts = {"kind": "alarm", "items": (), "alarm": an_alarm_text(**text)}
+    return replace(a_parcel(kind=kind, address=address), **parts)  # type: ignore[arg-type]
+
+
+def an_alarm(target: str = "telegram:1", *, due_at: datetime = NOW, part: str = "began:1") -> Alarm:
+    """An alarm for alice that a source is silent."""
+    delivery = Delivery(
+        target=target,
+        subscriber="alice",
+        kind="alarm",
+        paper=NO_PAPER,
+        state="held" if due_at > NOW else "pending",
+        due_at=due_at,
+        part=part,
+    )
+    return Alarm(delivery=delivery, text=an_alarm_text())
 
 
 def a_feed_entry(number: int | str = 1, *reasons: Reason, at: datetime = NOW, **parts: object) -> FeedEntry:
@@ -160,7 +179,8 @@ def a_subscription(
 
 def a_channel(kind: ChannelKind = "telegram", address: str = "", **parts: object) -> Channel:
     usual = {"telegram": "1001", "email": "alice@example.org", "atom": "alice"}
-    return Channel(kind=kind, address=address or usual[kind], **parts)  # type: ignore[arg-type]
+    can = CHANNELS[kind].capabilities
+    return Channel(kind=kind, address=address or usual[kind], capabilities=can, **parts)  # type: ignore[arg-type]
 
 
 def a_subscriber(
@@ -179,10 +199,10 @@ def a_subscriber(
     return Subscriber(**given)  # type: ignore[arg-type]
 
 
-def a_change(paper: Paper | int = 1, before: Paper | None = None, *gains: str) -> Change:
+def a_change(paper: Paper | int = 1, *gains: str) -> Change:
     """A new paper, or one that gained something."""
     whole = a_paper(paper) if isinstance(paper, int) else paper
-    return Change(paper=whole, before=before, gains=frozenset(gains))  # type: ignore[arg-type]
+    return Change(paper=whole, gains=frozenset(gains))  # type: ignore[arg-type]
 
 
 def a_delivery(

@@ -9,10 +9,8 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.domain.quizzes.asked import Asked, Weigh
-from bot.domain.quizzes.features import Features, option_features
+from bot.domain.quizzes.features import Asked, Features, Weigh, marks, odds_features, option_features
 from bot.domain.quizzes.paper_text import reading
-from bot.domain.quizzes.phrasing import marks, odds_features
 from tools import boosting
 from tools.answer_material import VARIANTS, Sample
 from tools.boosting import Indices, Tree

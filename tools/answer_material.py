@@ -10,8 +10,7 @@ from pathlib import Path
 
 from bot.adapters.readers import read_digest
 from bot.domain.papers import Paper, PaperId, Question, merge
-from bot.domain.quizzes.paper_text import PaperText, paper_text
-from bot.domain.quizzes.tokens import stems
+from bot.domain.quizzes.paper_text import PaperText, paper_text, stems
 
 VARIANTS = {"whole": 0.4, "undrawn": 0.2, "torn": 0.2, "summarised": 0.2}
 """The forms in which a paper's text may come, and how much each counts in the training.

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from bot.domain.quizzes.tokens import STOP_WORDS
+from bot.domain.quizzes.paper_text import STOP_WORDS
 from tools.answer_fitting import (
     ODDS,
     Material,

@@ -1,7 +1,7 @@
-"""Atom feeds (RFC 4287) as documents, and as files that are replaced whole or not at all."""
+"""Atom feeds (RFC 4287): documents, files that are replaced whole or not at all, and the channel that writes them."""
 
+import asyncio
 import hashlib
-import os
 from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -11,13 +11,16 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bot.adapters.drafts import draft_of, private_folder, private_opener, sweep
-from bot.adapters.presentation import ShownPaper, paper_url, shown, shown_paper, web_link
-from bot.adapters.wording import wording
-from bot.domain.delivery import Item
-from bot.domain.errors import ChannelDown
+from bot.adapters import atomic_file
+from bot.domain.card import ShownPaper, paper_url, shown_paper, web_link
+from bot.domain.channels import FEED, Capabilities, ChannelKind
+from bot.domain.errors import ChannelDown, DeliveryError, StateError, TryLater
 from bot.domain.feeds import Feed, FeedEntry
-from bot.pipeline.feeds import EVERYTHING
+from bot.domain.message import Item, OutgoingMessage, Receipt
+from bot.domain.text import one_line
+from bot.domain.translations import wording
+from bot.pipeline.feeds import EVERYTHING, FeedBuilder
+from bot.pipeline.ports import FeedWriter
 
 if TYPE_CHECKING:
     import jinja2
@@ -121,7 +124,7 @@ def _shell(feed: Feed, newest: datetime) -> bytes:
     """The document without its entries."""
     from feedgen.feed import FeedGenerator
 
-    title = shown(feed.title, 200) or "Paperboy"
+    title = one_line(feed.title, 200) or "Paperboy"
     made = FeedGenerator()
     made.id(feed.id)
     made.title(title)
@@ -153,7 +156,7 @@ def _entry(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
     draft.title(paper.title)
     draft.updated(updated)
     draft.published(entry.published.astimezone(UTC))
-    for name in filter(None, map(shown, entry.paper.authors)):
+    for name in filter(None, map(one_line, entry.paper.authors)):
         draft.author(name=name)
     for match in paper.matches:
         draft.category(term=match.subscription)
@@ -192,8 +195,6 @@ def _template() -> "jinja2.Template":
 
 
 _LONGEST_NAME = 180
-_PUBLIC, _PRIVATE = 0o644, 0o600
-"""File modes: everybody may read the feed of all papers; a subscriber's own holds its secret address."""
 
 
 class FeedFolder:
@@ -209,8 +210,9 @@ class FeedFolder:
         try:
             if path.is_file() and path.read_bytes() == content:
                 return False
-            private_folder(self._folder)
-            _replace(path, content, mode=_PUBLIC if name == EVERYTHING else _PRIVATE)
+            atomic_file.private_folder(self._folder)
+            mode = atomic_file.PUBLIC if name == EVERYTHING else atomic_file.PRIVATE
+            atomic_file.write(path, content, mode=mode)
         except OSError as error:
             raise ChannelDown(_cannot(path, error)) from error
         return True
@@ -225,7 +227,7 @@ class FeedFolder:
 
     def tidy(self, now: datetime) -> None:
         """Remove the unfinished files of killed processes."""
-        sweep(self._folder, "*.atom", now)
+        atomic_file.sweep(self._folder, "*.atom", now)
 
     def path(self, name: str) -> Path:
         """The file of the feed of that name; characters that a file name should not hold are written as `%xx`."""
@@ -237,25 +239,27 @@ class FeedFolder:
         return self._folder / f"{safe}.atom"
 
 
-def _replace(path: Path, content: bytes, *, mode: int) -> None:
-    """Replace `path` atomically: the content is on disk before the name is; a crash leaves the old file or the new one."""
-    draft = draft_of(path)
-    try:
-        with open(draft, "xb", opener=private_opener) as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def _cannot(path: Path, error: OSError) -> str:
     return f"feed {path}: {error.strerror or error}; make the folder writable or set atom.folder"
+
+
+class AtomPublisher:
+    """The feed channel: each message has its subscriber's feed file rewritten whole, from the state as it is now."""
+
+    kind: ChannelKind = FEED
+    capabilities: Capabilities = Capabilities(edits=True, harmless_twice=True, is_document=True)
+
+    def __init__(self, feeds: FeedBuilder, writer: FeedWriter) -> None:
+        self._feeds = feeds
+        self._writer = writer
+
+    async def send(self, message: OutgoingMessage) -> Receipt:
+        """A receipt without a name, once the file is in place; TryLater where it cannot be written."""
+        try:
+            await asyncio.to_thread(self._feeds.write_for, self._writer, message.subscriber)
+        except (DeliveryError, StateError) as error:
+            raise TryLater(f"the feed could not be written: {error}") from error
+        return Receipt(message="")
+
+    async def close(self) -> None:
+        """Nothing is held open."""

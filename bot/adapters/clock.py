@@ -1,4 +1,4 @@
-"""Where time comes from: the one place that reads the system's clock."""
+"""SystemClock: the only place that reads the system's time."""
 
 import time
 from datetime import UTC, datetime
@@ -12,5 +12,5 @@ class SystemClock:
         return datetime.now(UTC)  # noqa: TID251 -- this is the file that the ban points to
 
     def monotonic(self) -> float:
-        """Seconds that only ever grow, whatever happens to the wall clock: for measuring spans."""
+        """Seconds that only grow, whatever happens to the wall clock; for measuring durations."""
         return time.monotonic()

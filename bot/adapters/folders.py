@@ -1,7 +1,7 @@
-"""The watched folders: what lies in them, and the bytes of one file, without ever opening anything but files.
+"""Watched folders: a scan of their files, and the bytes of one file.
 
-A folder is entered, and a file opened, only by its bare name below the open folder above it and never
-through a link: whoever may write into a watched folder cannot lead a look out of it.
+Only regular files are opened. Folders and files are opened by their bare name relative to the open folder above
+them and never through a link, so that a writer to a watched folder cannot lead a scan out of it.
 """
 
 import hashlib
@@ -12,22 +12,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bot.domain.arrivals import (
-    Found,
-    Sighting,
+from bot.domain.errors import DigestNotReady, DigestTooLarge
+from bot.domain.files import (
+    FileSignature,
+    FoundFile,
+    ScanEntry,
     Skipped,
     SkipReason,
-    Stamp,
-    passed_over,
-    prefixes,
+    name_prefixes,
+    skip_reason,
     source_name,
 )
-from bot.domain.errors import DigestNotReady, DigestTooLarge
 
 MAX_DEPTH = 24
 _MEGABYTE = 1_000_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# Without O_NONBLOCK the opening of a FIFO that took a file's place would wait for a writer.
+# Without O_NONBLOCK, opening a FIFO that replaced a file would wait for a writer.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _WORDS: dict[SkipReason, str] = {
@@ -39,53 +39,69 @@ _WORDS: dict[SkipReason, str] = {
 }
 
 
-def look(folders: Sequence[Path], *, max_bytes: int, base: Path) -> Iterator[Sighting]:
-    """Everything in the folders and all their subfolders, folder by folder, each in the order of names.
+def scan(folders: Sequence[Path], *, max_bytes: int, base: Path) -> Iterator[ScanEntry]:
+    """All entries of the folders and their subfolders, folder by folder, each in the order of names.
 
-    Relative folders start at `base`. Source names are unique within one look. What cannot be used comes
-    as a `Skipped` with its reason; nothing is raised for what lies in a folder or for one that is missing.
+    Relative folders start at `base`. Source names are unique within one scan. An entry that cannot be used is a
+    `Skipped` with its reason, and so is a missing folder; nothing is raised.
     """
     taken: set[str] = set()
     roots = _roots([base / folder for folder in folders])
-    for root, prefix in zip(roots, prefixes(roots), strict=True):
-        for sighting in _Walk(root=root, prefix=prefix, max_bytes=max_bytes).sightings():
-            if isinstance(sighting, Found):
-                name = _free(sighting.name, taken)
+    for root, prefix in zip(roots, name_prefixes(roots), strict=True):
+        for entry in _Walk(root=root, prefix=prefix, max_bytes=max_bytes).entries():
+            if isinstance(entry, FoundFile):
+                name = _free_name(entry.name, taken)
                 taken.add(name)
-                yield sighting if name == sighting.name else replace(sighting, name=name)
+                yield entry if name == entry.name else replace(entry, name=name)
             else:
-                yield sighting
+                yield entry
 
 
-def read_bytes(found: Found, *, max_bytes: int) -> bytes:
-    """The whole content of the file as it was when the look found it.
+def read_bytes(file: FoundFile, *, max_bytes: int) -> bytes:
+    """The content of the file as the scan found it.
 
-    Raises DigestTooLarge, or DigestNotReady where the file is gone, was changed since, or is refused.
+    Raises DigestTooLarge, or DigestNotReady where the file is gone, changed since, or cannot be read.
     """
-    if found.size > max_bytes:
-        raise DigestTooLarge(f"{found.name}: {_too_large(found.size, max_bytes)}")
+    if file.size > max_bytes:
+        raise DigestTooLarge(f"{file.name}: {_too_large(file.size, max_bytes)}")
     try:
-        with _opened(found) as file:
-            _expect_unchanged(file, found)
-            content = _content(file, found.size)
-            _expect_unchanged(file, found)
+        with _opened(file) as handle:
+            _expect_unchanged(handle, file)
+            content = _content(handle, file.size)
+            _expect_unchanged(handle, file)
     except OSError as error:
-        raise DigestNotReady(f"{found.name}: cannot be read: {_reason(error)}") from error
+        raise DigestNotReady(f"{file.name}: cannot be read: {_reason(error)}") from error
     return content
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FolderFile:
+    """A file of a watched folder with its content, as `Ingest` reads it."""
+
+    found: FoundFile
+    max_bytes: int
+
+    @property
+    def name(self) -> str:
+        return self.found.name
+
+    def read(self) -> bytes:
+        """The content; raises as `read_bytes`."""
+        return read_bytes(self.found, max_bytes=self.max_bytes)
+
+
 def fingerprint(content: bytes) -> str:
-    """SHA-256 in hex: what makes two files the same."""
+    """SHA-256 in hex; files with equal fingerprints are one digest."""
     return hashlib.sha256(content).hexdigest()
 
 
 def _roots(folders: Sequence[Path]) -> list[Path]:
-    """The folders' real paths, in order, without those that lie in another one."""
+    """Real paths of the folders, in order, without those that lie in another one."""
     real = list(dict.fromkeys(Path(os.path.realpath(folder)) for folder in folders))
     return [folder for folder in real if not any(other in folder.parents for other in real)]
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free_name(name: str, taken: set[str]) -> str:
     if name not in taken:
         return name
     return next(other for n in range(2, len(taken) + 3) if (other := f"{name} ({n})") not in taken)
@@ -93,14 +109,14 @@ def _free(name: str, taken: set[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Walk:
-    """One look at one folder; `above` holds the identity of each folder on the way down."""
+    """The scan of one watched folder; `above` is the stack of (device, inode) of the folders that are being listed."""
 
     root: Path
     prefix: str
     max_bytes: int
     above: list[tuple[int, int]] = field(default_factory=list)
 
-    def sightings(self) -> Iterator[Sighting]:
+    def entries(self) -> Iterator[ScanEntry]:
         try:
             handle = os.open(self.root, _FOLDER)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -110,110 +126,113 @@ class _Walk:
         else:
             yield from self._inside(handle, "")
 
-    def _inside(self, handle: int, way: str) -> Iterator[Sighting]:
-        """What lies in an open folder, which is closed afterwards; `way` ends in a slash or is empty."""
+    def _inside(self, handle: int, path: str) -> Iterator[ScanEntry]:
+        """Entries of an open folder, which is closed afterwards; `path` ends in a slash or is empty."""
         try:
             identity = _identity(handle)
             if identity in self.above or len(self.above) > MAX_DEPTH:
-                yield self._skipped(way, "too_deep", f"lies in itself or more than {MAX_DEPTH} folders deep")
+                yield self._skipped(path, "too_deep", f"lies in itself or more than {MAX_DEPTH} folders deep")
                 return
-            with os.scandir(handle) as entries:
-                ordered = sorted(entries, key=lambda entry: entry.name)
+            with os.scandir(handle) as listing:
+                ordered = sorted(listing, key=lambda entry: entry.name)
             self.above.append(identity)
             for entry in ordered:
-                yield from self._entry(handle, way + entry.name, entry)
+                yield from self._entry(handle, path + entry.name, entry)
             self.above.pop()
         except OSError as error:
-            yield self._unreadable(way, error)
+            yield self._unreadable(path, error)
         finally:
             os.close(handle)
 
-    def _entry(self, handle: int, way: str, entry: "os.DirEntry[str]") -> Iterator[Sighting]:
+    def _entry(self, handle: int, path: str, entry: "os.DirEntry[str]") -> Iterator[ScanEntry]:
         try:
-            reason = passed_over(entry.name) or ("link" if entry.is_symlink() else None)
+            reason = skip_reason(entry.name) or ("link" if entry.is_symlink() else None)
             if reason:
-                yield self._skipped(way, reason)
+                yield self._skipped(path, reason)
             elif entry.is_dir(follow_symlinks=False):
                 inner = os.open(entry.name, _FOLDER | os.O_NOFOLLOW, dir_fd=handle)
-                yield from self._inside(inner, way + "/")
+                yield from self._inside(inner, path + "/")
             else:
-                yield self._file(way, entry.stat(follow_symlinks=False))
+                yield self._file(path, entry.stat(follow_symlinks=False))
         except FileNotFoundError:
-            return  # it went between the listing and this look at it
+            return  # deleted after the listing
         except OSError as error:
-            yield self._unreadable(way, error)
+            yield self._unreadable(path, error)
 
-    def _file(self, way: str, about: os.stat_result) -> Sighting:
-        if not stat.S_ISREG(about.st_mode):
-            return self._skipped(way, "special")
-        found = Found(
-            folder=self.root, relative=way, name=source_name(self.prefix + way), stamp=_stamp(about)
+    def _file(self, path: str, status: os.stat_result) -> ScanEntry:
+        if not stat.S_ISREG(status.st_mode):
+            return self._skipped(path, "special")
+        file = FoundFile(
+            folder=self.root,
+            relative=path,
+            name=source_name(self.prefix + path),
+            signature=_signature(status),
         )
-        if about.st_size > self.max_bytes:
-            return self._skipped(way, "too_large", _too_large(about.st_size, self.max_bytes))
-        if not about.st_size:
-            return replace(self._skipped(way, "empty"), changed_at=found.changed_at)
-        return found
+        if status.st_size > self.max_bytes:
+            return self._skipped(path, "too_large", _too_large(status.st_size, self.max_bytes))
+        if not status.st_size:
+            return replace(self._skipped(path, "empty"), changed_at=file.changed_at)
+        return file
 
-    def _unreadable(self, way: str, error: OSError) -> Skipped:
-        return self._skipped(way, "unreadable", f"cannot be searched: {_reason(error)}")
+    def _unreadable(self, path: str, error: OSError) -> Skipped:
+        return self._skipped(path, "unreadable", f"cannot be searched: {_reason(error)}")
 
-    def _skipped(self, way: str, reason: SkipReason, what: str = "") -> Skipped:
-        way = way.rstrip("/")
+    def _skipped(self, path: str, reason: SkipReason, what: str = "") -> Skipped:
+        path = path.rstrip("/")
         return Skipped(
-            path=self.root / way,
-            name=source_name(self.prefix + way if way else str(self.root)),
+            path=self.root / path,
+            name=source_name(self.prefix + path if path else str(self.root)),
             reason=reason,
             what=what or _WORDS[reason],
         )
 
 
 def _identity(handle: int) -> tuple[int, int]:
-    about = os.fstat(handle)
-    return about.st_dev, about.st_ino
+    status = os.fstat(handle)
+    return status.st_dev, status.st_ino
 
 
-def _stamp(about: os.stat_result) -> Stamp:
-    return Stamp(
-        device=about.st_dev,
-        inode=about.st_ino,
-        size=about.st_size,
-        mtime_ns=about.st_mtime_ns,
-        ctime_ns=about.st_ctime_ns,
+def _signature(status: os.stat_result) -> FileSignature:
+    return FileSignature(
+        device=status.st_dev,
+        inode=status.st_ino,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
     )
 
 
 @contextmanager
-def _opened(found: Found) -> Iterator[int]:
-    """The file, opened folder by folder from the watched one down."""
-    *folders, name = found.relative.split("/")
-    handle = os.open(found.folder, _FOLDER)
+def _opened(file: FoundFile) -> Iterator[int]:
+    """A handle of the file, opened folder by folder from the watched one down."""
+    *folders, name = file.relative.split("/")
+    handle = os.open(file.folder, _FOLDER)
     try:
         for folder in folders:
             inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=handle)
             os.close(handle)
             handle = inner
-        file = os.open(name, _FILE, dir_fd=handle)
+        opened = os.open(name, _FILE, dir_fd=handle)
     finally:
         os.close(handle)
     try:
-        yield file
+        yield opened
     finally:
-        os.close(file)
+        os.close(opened)
 
 
-def _expect_unchanged(file: int, found: Found) -> None:
-    # Before the reading it keeps anything but the file itself from being read; after it, half of two versions.
-    about = os.fstat(file)
-    if not stat.S_ISREG(about.st_mode) or _stamp(about) != found.stamp:
-        raise DigestNotReady(f"{found.name}: was changed since it was found")
+def _expect_unchanged(handle: int, file: FoundFile) -> None:
+    # Called before the reading, it refuses anything but the file itself; after it, a mix of two versions.
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or _signature(status) != file.signature:
+        raise DigestNotReady(f"{file.name}: was changed since it was found")
 
 
-def _content(file: int, size: int) -> bytes:
-    """Up to one byte more than the `size` that is expected."""
+def _content(handle: int, size: int) -> bytes:
+    """The content; one byte more than `size` where the file has grown."""
     parts: list[bytes] = []
     left = size + 1
-    while left > 0 and (part := os.read(file, left)):
+    while left > 0 and (part := os.read(handle, left)):
         parts.append(part)
         left -= len(part)
     return b"".join(parts)

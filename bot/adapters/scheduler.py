@@ -1,4 +1,4 @@
-"""Work that comes round by itself (APScheduler): each job at its pace, or sooner where it asks for it."""
+"""Scheduler of periodic jobs (APScheduler): each runs at its interval, or sooner where it asks for it."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SHORTEST_GAP = timedelta(milliseconds=50)
-"""A job that finds more to do at once goes on by itself: asking to come round now cannot spin."""
+"""Least time between two runs of a job, so that one that asks to run at once cannot spin."""
 
 GUARD_EVERY = timedelta(seconds=5)
 CLOCK_TOLERANCE = timedelta(seconds=2)
@@ -21,10 +21,10 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """Something to run again and again.
+    """Periodic job.
 
-    `run` gives the moment at which it wants to run next, or None; it comes at most `every` after the end
-    of the last run, whatever was asked for. With `at_start` the first run comes at once.
+    `run` gives the moment at which it wants to run next, or None; the next run begins at most `every` after the
+    end of the last one. With `at_start` the first run begins at once.
     """
 
     name: str
@@ -34,18 +34,17 @@ class Job:
 
 
 def next_run(now: datetime, *, every: timedelta, wanted: datetime | None) -> datetime:
-    """When a job that ends now runs again: when it wants to, but neither at once nor later than `every`."""
+    """When a job that ends now runs again: at the `wanted` moment, kept between SHORTEST_GAP and `every` from now."""
     if wanted is None:
         return now + every
     return min(max(wanted, now + min(SHORTEST_GAP, every)), now + every)
 
 
-class Ticker:
+class Scheduler:
     """Runs jobs on the event loop, never the same one twice at a time.
 
-    A job that raises is logged and counted (`failures`, by name) and comes round again after `every`; the
-    others never notice. A wall clock that jumps makes every job run now instead of waiting for the hour to
-    come round again. All methods belong to the event loop's thread.
+    A job that raises is logged and counted (`failures`, by name) and runs again after `every`; other jobs
+    are not affected. When the wall clock jumps, every job runs now. All methods belong to the event loop's thread.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -58,10 +57,10 @@ class Ticker:
         self._guard: asyncio.TimerHandle | None = None
 
     def start(self, jobs: Sequence[Job]) -> None:
-        """Begin; inside a running event loop, once."""
+        """Begin; call it once, inside a running event loop."""
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-        # APScheduler tells of each single run; what a job has to tell, it says itself.
+        # APScheduler logs every single run.
         logging.getLogger("apscheduler").setLevel(logging.WARNING)
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -74,21 +73,21 @@ class Ticker:
         self._watch_clock(self._drift())
 
     def wake(self, name: str) -> None:
-        """Run that job now; where it is running, once more right after. Without effect when stopped."""
+        """Run that job now; a running one once more right after. No effect when stopped."""
         if name in self._running:
             self._woken.add(name)
         elif self._scheduler:
             self._plan(self._jobs[name], None)
 
     async def stop(self, patience: timedelta = timedelta(seconds=10)) -> None:
-        """Start no more runs and let those in flight finish; what takes longer than `patience` is cancelled."""
+        """Start no more runs and let those in flight finish; cancel what takes longer than `patience`."""
         scheduler, self._scheduler = self._scheduler, None
         if not scheduler:
             return
         if self._guard:
             self._guard.cancel()
         scheduler.pause()
-        await asyncio.sleep(0)  # what was handed to the scheduler's executor sees that it is too late
+        await asyncio.sleep(0)  # runs already with its executor see that it stopped
         if self._running:
             _, late = await asyncio.wait(self._running.values(), timeout=patience.total_seconds())
             for task in late:
@@ -96,18 +95,18 @@ class Ticker:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         scheduler.shutdown(wait=False)
-        # Its shutdown is only asked for, and done in the loop's next turn.
+        # The shutdown is done in the next turn of the loop.
         await asyncio.sleep(0)
 
     def _plan(self, job: Job, moment: datetime | None) -> None:
-        """Put the job's next run to that moment, or to now."""
+        """Set the job's next run to that moment; None: now."""
         assert self._scheduler
         self._scheduler.add_job(
             self._begin, "date", run_date=moment, args=[job], id=job.name, replace_existing=True
         )
 
     async def _begin(self, job: Job) -> None:
-        """Called by the scheduler; the run is a task of ours, which its shutdown does not cancel."""
+        """Called by APScheduler; the run is a task of ours, which its shutdown does not cancel."""
         if self._scheduler and job.name not in self._running:
             self._running[job.name] = asyncio.create_task(self._run(job), name=job.name)
 
@@ -115,7 +114,7 @@ class Ticker:
         wanted = None
         try:
             wanted = await job.run()
-        except Exception:  # noqa: BLE001 -- whatever one job does wrong, the others go on
+        except Exception:  # noqa: BLE001 -- a bug in one job must not stop the others
             self.failures[job.name] += 1
             _log.exception("job.failed", extra={"job": job.name, "failures": self.failures[job.name]})
         finally:
@@ -123,11 +122,10 @@ class Ticker:
             woken = job.name in self._woken
             self._woken.discard(job.name)
             if self._scheduler:
-                soon = next_run(self._now(), every=job.every, wanted=wanted)
-                self._plan(job, None if woken else soon)
+                self._plan(job, None if woken else next_run(self._now(), every=job.every, wanted=wanted))
 
     def _drift(self) -> timedelta:
-        """How far the wall clock is ahead of one that only counts seconds: it changes when the clock jumps."""
+        """Lead of the wall clock over the monotonic one; constant until the wall clock jumps."""
         elapsed = timedelta(seconds=asyncio.get_running_loop().time())
         return self._now() - datetime(1970, 1, 1, tzinfo=UTC) - elapsed
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from xml.sax.saxutils import escape, quoteattr
 
+from bot.domain.text import UNSAFE
+
 MAX_RULES = 300
 
 
@@ -149,9 +151,6 @@ _BLANKS = re.compile(r"\s+")
 _HUGE_REFERENCE = re.compile(r"&#\d{8,};?")
 _NAME = re.compile(r"[\w.-]+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:px)?")
-_FORBIDDEN = re.compile(  # XML 1.0 §2.2, C1 and bidi controls
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
 
 
 def safe_svg(raw: str) -> str | None:
@@ -160,9 +159,7 @@ def safe_svg(raw: str) -> str | None:
     Only known elements and attributes stay. Style sheets become attributes, ids get a prefix of the drawing's
     own, references stay within it, everything is closed; over the limits the rest is left out.
     """
-    raw = (
-        _COMMENT.sub("", _FORBIDDEN.sub("", raw[:MAX_CHARACTERS])).replace("<![CDATA[", "").replace("]]>", "")
-    )
+    raw = _COMMENT.sub("", UNSAFE.sub("", raw[:MAX_CHARACTERS])).replace("<![CDATA[", "").replace("]]>", "")
     sheet = StyleSheet.parse(" ".join(_STYLE.findall(raw)))
     drawing = _Drawing(sheet, prefix=f"f{hashlib.sha256(raw.encode()).hexdigest()[:8]}-")
     root = _ROOT.search(raw)
@@ -249,7 +246,7 @@ class _Drawing:
     def _say(self, text: str) -> None:
         if self._skipped or not self._open or self._open[-1] not in _TEXT_ELEMENTS:
             return
-        said = _FORBIDDEN.sub("", _unescape(text))
+        said = UNSAFE.sub("", _unescape(text))
         if not said.isspace() and self._open[-1] in {"text", "tspan"} and _HIDDEN.isdisjoint(self._open):
             self._visible = self._visible or bool(said)
         self._out.append(escape(_BLANKS.sub(" ", said)))
@@ -271,7 +268,7 @@ class _Drawing:
 
     def _checked(self, key: str, value: str) -> str | None:
         """The value, with references made the drawing's own; None where it might fetch or run something."""
-        value = " ".join(_FORBIDDEN.sub("", value).split())
+        value = " ".join(UNSAFE.sub("", value).split())
         if key == "xmlns":
             return value
         if _HARMFUL.search(value):

@@ -1,7 +1,7 @@
-"""Hints that something happened in the watched folders (watchdog), and the rounds of looking that they cause.
+"""File events of the watched folders (watchdog), and the rounds of scanning that they cause.
 
-An event only says when to look; what is there, and whether it is whole, the look decides. So events that
-are lost, doubled or late cost time and never a file: a round comes without any, too.
+An event only says when to scan; which files there are, and which are stable, the scan decides. Lost, doubled or
+late events cost time and never a file: without any event a round comes after a while.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from bot.domain.arrivals import Found, SaidOnce, Settling, Sighting, Skipped
+from bot.domain.files import FileStabilizer, FoundFile, ScanEntry, SkipLog, Skipped
 
 if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -29,56 +29,56 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 POLL_EVERY = timedelta(seconds=2)
-_BREATH = 0.02
-"""Seconds between two looks at least, so that a storm of events does not become a storm of looks."""
+_SHORTEST_PAUSE = 0.02
+"""Least seconds between two scans, so that a storm of events does not become a storm of scans."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Round:
-    """One look: the files that became whole with it, and what was passed over and not said before."""
+    """The result of one scan: the files that became stable, and the skipped entries not reported before."""
 
-    whole: tuple[Found, ...]
+    stable: tuple[FoundFile, ...]
     skipped: tuple[Skipped, ...]
     waiting: int
-    """Files that are still being written, or so new that nobody can know."""
+    """Number of files that are not stable yet."""
 
 
 async def rounds(
-    look: Callable[[], Iterable[Sighting]],
+    scan: Callable[[], Iterable[ScanEntry]],
     *,
     watcher: "Watcher",
-    settling: Settling,
+    stabilizer: FileStabilizer,
     now: Callable[[], datetime],
     rescan: timedelta,
 ) -> AsyncIterator[Round]:
-    """A round at once, then one after each hint, when a file should have settled, and each `rescan`.
+    """A round at once, then one after each hint, when a file should be stable, and each `rescan`.
 
-    Never ends by itself. A round is asked for when the one before was dealt with: what happens meanwhile
-    is seen by the next. Nothing that happens after a look began is left to the rescan alone.
+    Never ends by itself. The next scan begins when the consumer asks for the next round; an event after a scan
+    began causes another one.
     """
-    said = SaidOnce()
+    skip_log = SkipLog()
     clock = asyncio.get_running_loop().time
     while True:
         began = clock()
-        sightings = await asyncio.to_thread(lambda: tuple(look()))
-        pause = max(_BREATH, 2 * (clock() - began))
-        found = [sighting for sighting in sightings if isinstance(sighting, Found)]
-        settled = settling.see(found, now())
+        entries = await asyncio.to_thread(lambda: tuple(scan()))
+        pause = max(_SHORTEST_PAUSE, 2 * (clock() - began))
+        result = stabilizer.see((entry for entry in entries if isinstance(entry, FoundFile)), now())
         yield Round(
-            whole=settled.whole,
-            skipped=said.news((s for s in sightings if isinstance(s, Skipped)), now()),
-            waiting=settled.waiting,
+            stable=result.files,
+            skipped=skip_log.new((entry for entry in entries if isinstance(entry, Skipped)), now()),
+            waiting=result.waiting,
         )
         await asyncio.sleep(began + pause - clock())
-        until = settled.look_again_at
+        until = result.next_scan_at
         await watcher.hint(min(rescan, max(until - now(), timedelta(0))) if until else rescan)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Place:
-    """A folder as watched: a watched folder with all below it, or alone, one above a missing one.
+class _WatchedFolder:
+    """A folder under a system watch: a configured folder with its subfolders (`recursive`), or the nearest
+    existing folder above a missing one.
 
-    Device and inode tell a folder that was replaced from the one that was there before.
+    Device and inode tell a replaced folder from the one that was there before.
     """
 
     path: str
@@ -88,10 +88,10 @@ class _Place:
 
 
 class Watcher:
-    """Says when a look at the folders is worth it. Folders may be missing, come, go and come again.
+    """Hints when to scan the folders. Folders may be missing, appear, vanish and appear again.
 
-    Where the system has no more watches to give, or `polling` is asked for, it hints at regular times;
-    that events are not used is logged once.
+    With `polling`, or where the system has no watches left, it hints at regular intervals; falling back is logged
+    once.
     """
 
     def __init__(self, folders: Sequence[Path], *, polling: bool = False) -> None:
@@ -101,13 +101,13 @@ class Watcher:
         self._hinted = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._observer: BaseObserver | None = None
-        self._watches: dict[_Place, ObservedWatch] = {}
+        self._watches: dict[_WatchedFolder, ObservedWatch] = {}
         self._lost: set[str] = set()
-        """Watched paths that were deleted: a new folder there may have the old one's inode, too."""
+        """Watched paths that were deleted; a new folder there may even have the old inode."""
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self._tend)
+        await asyncio.to_thread(self._update_watches)
         return self
 
     async def __aexit__(
@@ -127,12 +127,12 @@ class Watcher:
             await asyncio.wait_for(self._hinted.wait(), longest.total_seconds())
         hinted = self._hinted.is_set()
         self._hinted.clear()
-        # A folder that came back is watched before it is looked at: nothing falls in between.
-        await asyncio.to_thread(self._tend)
+        # A folder that came back is watched before it is scanned, so that no event falls in between.
+        await asyncio.to_thread(self._update_watches)
         return hinted
 
-    def _tend(self) -> None:
-        """Watch what should be watched now. Runs in a thread: a dead network folder may block it."""
+    def _update_watches(self) -> None:
+        """Watch the folders that exist now. Runs in a thread, because a dead network folder may block it."""
         if self.polling:
             return
         try:
@@ -144,21 +144,22 @@ class Watcher:
 
     def _adjust(self, observer: "BaseObserver") -> None:
         self._real = tuple(os.path.realpath(folder) for folder in self._folders)
-        wanted = {_place(real) for real in self._real}
+        wanted = {_nearest_folder(real) for real in self._real}
         lost = self._lost.copy()
         self._lost.difference_update(lost)
-        for place in self._watches.keys() - wanted | {p for p in self._watches if p.path in lost}:
-            observer.unschedule(self._watches.pop(place))
-        for place in wanted - self._watches.keys():
-            # A folder that went in this very moment shows as missing the next time.
+        stale = self._watches.keys() - wanted | {folder for folder in self._watches if folder.path in lost}
+        for folder in stale:
+            observer.unschedule(self._watches.pop(folder))
+        for folder in wanted - self._watches.keys():
+            # A folder deleted at this very moment counts as missing the next time.
             with suppress(FileNotFoundError, NotADirectoryError):
-                self._watches[place] = self._schedule(observer, place)
-                _expect_free_watch(place.path)
+                self._watches[folder] = self._schedule(observer, folder)
+                _expect_free_watch(folder.path)
 
     def _start(self) -> "BaseObserver":
         from watchdog.observers import Observer
 
-        # It says so where a folder that has just come is found on two ways: once is enough, and nothing is lost.
+        # watchdog warns when it finds a new folder in two ways at once; nothing is lost by it.
         warnings.filterwarnings(
             "ignore", message="Callback with id .* already exists", category=RuntimeWarning
         )
@@ -173,11 +174,10 @@ class Watcher:
             observer.stop()
             observer.join()
 
-    def _schedule(self, observer: "BaseObserver", place: _Place) -> "ObservedWatch":
+    def _schedule(self, observer: "BaseObserver", folder: _WatchedFolder) -> "ObservedWatch":
         from watchdog import events
 
-        # Not "modified": each write of a slow writer would be one. A file that is seen once and still
-        # grows is looked at until it settles.
+        # Without "modified", which every write would cause: a file that grows is scanned until it is stable.
         kinds: list[type[FileSystemEvent]] = [
             events.FileCreatedEvent,
             events.FileMovedEvent,
@@ -186,7 +186,7 @@ class Watcher:
             events.DirMovedEvent,
             events.DirDeletedEvent,
         ]
-        return observer.schedule(self._handler(), place.path, recursive=place.recursive, event_filter=kinds)
+        return observer.schedule(self._handler(), folder.path, recursive=folder.recursive, event_filter=kinds)
 
     def _handler(self) -> "FileSystemEventHandler":
         from watchdog.events import FileSystemEventHandler
@@ -203,7 +203,9 @@ class Watcher:
         """Called in watchdog's thread."""
         paths = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if path]
         if event.event_type == "deleted":
-            self._lost.update(path for path in paths if any(path == p.path for p in tuple(self._watches)))
+            self._lost.update(
+                path for path in paths if any(path == folder.path for folder in tuple(self._watches))
+            )
         loop = self._loop
         if loop and not self._hinted.is_set() and any(map(self._concerns, paths)):
             # The loop may close while this thread still runs.
@@ -211,20 +213,20 @@ class Watcher:
                 loop.call_soon_threadsafe(self._hinted.set)
 
     def _concerns(self, path: str) -> bool:
-        """True for what lies in a watched folder or on the way to it."""
+        """True for a path in a watched folder, or above one."""
         return any(
             f"{path}/".startswith(f"{real}/") or f"{real}/".startswith(f"{path}/") for real in self._real
         )
 
 
-def _place(real: str) -> _Place:
-    """The folder itself, or the nearest one above it that exists."""
+def _nearest_folder(real: str) -> _WatchedFolder:
+    """The folder itself, or the nearest existing one above it."""
     for path in (Path(real), *Path(real).parents):
         with suppress(OSError):
-            about = path.stat()
-            if stat.S_ISDIR(about.st_mode):
-                return _Place(
-                    path=str(path), device=about.st_dev, inode=about.st_ino, recursive=str(path) == real
+            status = path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                return _WatchedFolder(
+                    path=str(path), device=status.st_dev, inode=status.st_ino, recursive=str(path) == real
                 )
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), real)
 
@@ -232,8 +234,8 @@ def _place(real: str) -> _Place:
 def _expect_free_watch(path: str) -> None:
     """Raises OSError where the system has no watch left.
 
-    watchdog says so for a watched folder itself, but passes silently over the subfolders that it could
-    not watch for that reason; so one more is asked for, and given back.
+    watchdog raises for the watched folder itself, but silently skips subfolders that it cannot watch; so this
+    asks for one more watch and gives it back.
     """
     if sys.platform != "linux":
         return

@@ -1,8 +1,6 @@
 """The web server and the chat service, built from the container."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.app.wiring import House
@@ -10,7 +8,6 @@ from bot.app.wiring import House
 if TYPE_CHECKING:
     from bot.adapters.telegram.chat import ChatService, OnPolling
     from bot.adapters.web.server import WebServer
-    from bot.domain.papers import Paper, Question
 
 
 async def start_web(house: House) -> "WebServer":
@@ -21,28 +18,17 @@ async def start_web(house: House) -> "WebServer":
 
     settings = house.settings
     app = create_app(
-        WebService(house.store.shelf, house.store.outbox, house.store.tokens, house.feeds),
+        WebService(house.store.papers, house.store.deliveries, house.store.tokens, house.feeds),
         render_feed=render_atom,
         clock=house.clock,
         site_title=settings.site.title,
         site_url=settings.site.url,
-        quiz=partial(told_quiz, house),
+        quiz=house.answer_quiz,
     )
     listen = settings.web.listen
     assert listen is not None  # the caller asked
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
     return await serve(app, f"{host}:{listen.port}")
-
-
-def told_quiz(house: House, paper: "Paper", language: str) -> "list[Question]":
-    """The quiz as a poll would have it: an answer only where it is known, or sure enough."""
-    sure = house.settings.quiz.min_confidence
-    return [
-        question
-        if question.keyed or (question.confidence or 0) >= sure
-        else replace(question, answer=None, answer_source=None, confidence=None)
-        for question in house.answer_quiz(paper, language)
-    ]
 
 
 def chat_service(
@@ -64,7 +50,7 @@ def chat_service(
         BotClient(telegram.token.get_secret_value(), api_url=telegram.api_url),
         store.updates,
         Services(
-            deliveries=ChatDeliveries(store.shelf, store.outbox, house.packer, house.roster),
+            deliveries=ChatDeliveries(store.papers, store.deliveries, house.builder, house.registry),
             scheduler=quizzes.scheduler,
             stats=quizzes.stats,
         ),

@@ -1,6 +1,6 @@
 """Files that gave no digest and are gone: nobody needs to look at them any more."""
 
-from bot.adapters.folders import look
+from bot.adapters.folders import scan
 from bot.app.wiring import House
 
 
@@ -10,6 +10,6 @@ def forget_gone(house: House) -> None:
     folders = house.settings.watch.folders
     if not unreadable or not all(folder.is_dir() for folder in folders):
         return
-    sightings = look(folders, max_bytes=house.settings.max_bytes, base=house.settings.base)
-    there = {one.name for one in sightings}
-    house.store.upkeep.forget_unreadable([name for name in unreadable if name not in there])
+    entries = scan(folders, max_bytes=house.settings.max_bytes, base=house.settings.base)
+    there = {entry.name for entry in entries}
+    house.store.maintenance.forget_unreadable([name for name in unreadable if name not in there])

@@ -1,17 +1,14 @@
 """Quizzes: the parts that count votes, keep scores and bring questions back, built over one state."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.app.config.settings import Settings
-from bot.app.opinions import Opinions
 from bot.domain.quizzes.votes import PollState, Vote
-from bot.pipeline.parcels import AnswerQuiz
+from bot.pipeline.compose import AnswerQuiz
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 from bot.pipeline.vote_counter import VoteCounter
 
 if TYPE_CHECKING:
@@ -25,8 +22,6 @@ class Quizzes:
     counter: VoteCounter
     stats: QuizStats
     scheduler: QuizScheduler
-    seek_opinions: Callable[[], int]
-    """Asks for second opinions on what is about to go out, where the settings name a service."""
 
     def look_after(self, now: datetime) -> int:
         """Count what was received, correct what got a key, plan what comes back today; how many rows were planned."""
@@ -39,38 +34,27 @@ class Quizzes:
 def build_quizzes(
     settings: Settings,
     store: "Store",
-    roster: Roster,
+    registry: SubscriberRegistry,
     answer_quiz: AnswerQuiz,
-    second: Opinions | None = None,
 ) -> Quizzes:
     """The parts over one state."""
-    sure = settings.quiz.min_confidence
-    seek = partial(second.seek, store.outbox, store.shelf, roster) if second else None
     return Quizzes(
         counter=VoteCounter(
             store.quizzes,
-            store.shelf,
-            roster,
+            store.papers,
+            registry,
             answer_quiz,
             read_vote=_read_vote,
-            min_confidence=sure,
         ),
-        stats=QuizStats(store.quizzes, store.outbox, roster, min_confidence=sure),
+        stats=QuizStats(store.quizzes, store.deliveries, registry),
         scheduler=QuizScheduler(
             store.quizzes,
-            store.shelf,
-            store.outbox,
-            roster,
-            min_confidence=sure,
+            store.papers,
+            store.deliveries,
+            registry,
             per_day=settings.quiz.per_day,
         ),
-        seek_opinions=seek or _nobody,
     )
-
-
-def _nobody() -> int:
-    """Asks nobody."""
-    return 0
 
 
 def _read_vote(body: str) -> Vote | PollState | None:

@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from bot.domain.errors import DeliveryError, UsageError
 
 if TYPE_CHECKING:
     from bot.adapters.store import Store
     from bot.app.config.settings import Settings
-    from bot.domain.delivery import Parcel, Receipt
     from bot.domain.digests import Digest
+    from bot.domain.message import OutgoingMessage, Receipt
     from bot.domain.papers import Paper
-    from bot.domain.subscriptions import ChannelKind, Subscriber, Subscription
+    from bot.domain.subscriptions import Subscriber, Subscription
     from bot.pipeline.ports import Publisher
 
 _LOOKED_AT = 500
@@ -52,7 +52,7 @@ def seed_folder() -> Iterator[Path]:
 
 def choose_paper(subscriber: "Subscriber", store: "Store | None") -> "Paper":
     """A stored paper, or else one of the seeds: with a quiz if there is one, and then one that the subscriber asks for."""
-    stored = [item.paper for item in store.shelf.newest(_LOOKED_AT)] if store is not None else []
+    stored = [item.paper for item in store.papers.newest(_LOOKED_AT)] if store is not None else []
     return max(
         (*stored, *_seed_papers()),
         key=lambda paper: (paper.has_quiz, _matching(subscriber, paper) is not None),
@@ -62,44 +62,54 @@ def choose_paper(subscriber: "Subscriber", store: "Store | None") -> "Paper":
 async def send_sample(
     settings: "Settings", subscriber: "Subscriber", paper: "Paper", *, store: "Store | None" = None
 ) -> list[SampleMessage]:
-    """Sends the paper to the subscriber's Telegram and email channels; messages in the order in which they were sent.
+    """Sends the paper to the subscriber's channels but the feed; messages in the order in which they were sent.
 
     It goes the way of every paper, through a state that is thrown away: so it is rendered, limited in its rate and
     tried again as usual, and the real state knows nothing of it. Links in mails open what `store` knows.
     """
     from tempfile import TemporaryDirectory
 
-    from bot.adapters.folders import look
-    from bot.app import channels, wiring
+    from bot.adapters.folders import scan
+    from bot.app import wiring
     from bot.app.cli.once import DryRunFeedWriter, Looked, run_once
-    from bot.domain.arrivals import Found
+    from bot.domain.files import FoundFile
     from bot.pipeline.ingest import Ingest
 
     addressee = _addressee(subscriber, paper)
-    recorders = {kind: _Recorder(publisher) for kind, publisher in channels.publishers(settings).items()}
+    recorders: list[_Recorder] = []
+
+    def record(publisher: "Publisher") -> "Publisher":
+        recorders.append(_Recorder(publisher))
+        return recorders[-1]
+
     with TemporaryDirectory(prefix="paperboy-") as folder:
         digests = Path(folder) / "digests"
         digests.mkdir()
         (digests / "sample.txt").write_text(paper.id)
         house = wiring.build(
-            settings.model_copy(update={"first_run": 1}),
+            settings,
             [addressee],
             state_url=f"sqlite:///{folder}/state/sample.sqlite3",
-            publishers=recorders,
+            wrap=record,
             feed_writer=DryRunFeedWriter(),
             tokens=store.tokens if store is not None else None,
         )
         digest = _digest(paper)
-        house = replace(
-            house, ingest=Ingest(house.store.intake, lambda _data, _name: digest, lambda *_: digest.date)
+        ingest = Ingest(
+            house.store.intake,
+            house.registry,
+            lambda _data, _name: digest,
+            lambda *_: digest.date,
+            first_run=1,
         )
-        files = look([digests], max_bytes=settings.max_bytes, base=digests)
-        found = tuple(file for file in files if isinstance(file, Found))
+        house = replace(house, ingest=ingest)
+        files = scan([digests], max_bytes=settings.max_bytes, base=digests)
+        found = tuple(file for file in files if isinstance(file, FoundFile))
         try:
             await run_once(house, Looked(whole=found, skipped=(), still_written=0))
         finally:
             await house.close()
-    return [message for recorder in recorders.values() for message in recorder.messages.values()]
+    return [message for recorder in recorders for message in recorder.messages.values()]
 
 
 class _Recorder:
@@ -107,39 +117,37 @@ class _Recorder:
 
     def __init__(self, publisher: "Publisher") -> None:
         self._publisher = publisher
-        self.kind: ChannelKind = publisher.kind
+        self.kind = publisher.kind
+        self.capabilities = publisher.capabilities
         self.messages: dict[tuple[str, str], SampleMessage] = {}
 
-    def __getattr__(self, name: str) -> Any:
-        """What else the publisher can do."""
-        return getattr(self._publisher, name)
-
-    async def send(self, parcel: "Parcel") -> "Receipt":
+    async def send(self, message: "OutgoingMessage") -> "Receipt":
         try:
-            receipt = await self._publisher.send(parcel)
+            receipt = await self._publisher.send(message)
         except DeliveryError as error:
-            self._record(parcel, str(error))
+            self._record(message, str(error))
             raise
-        self._record(parcel, None)
+        self._record(message, None)
         return receipt
 
     async def close(self) -> None:
         await self._publisher.close()
 
-    def _record(self, parcel: "Parcel", error: str | None) -> None:
-        kind: Literal["alert", "quiz"] = "quiz" if parcel.question is not None else "alert"
-        target = parcel.target.key
+    def _record(self, message: "OutgoingMessage", error: str | None) -> None:
+        kind: Literal["alert", "quiz"] = "quiz" if message.question is not None else "alert"
+        target = message.target.key
         self.messages[target, kind] = SampleMessage(target=target, kind=kind, error=error)
 
 
 def _addressee(subscriber: "Subscriber", paper: "Paper") -> "Subscriber":
     """The subscriber as the sample takes them: at once, at any hour, one question, for what matches or a made-up reason."""
-    from bot.domain.timing import Immediately
+    from bot.domain.channels import FEED
+    from bot.domain.schedule import Immediately
 
     channels = tuple(
         replace(channel, deliver=Immediately(), quizzes="one" if channel.quizzes != "none" else "none")
         for channel in subscriber.channels
-        if channel.kind != "atom"
+        if channel.kind != FEED
     )
     return replace(
         subscriber,

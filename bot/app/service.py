@@ -8,23 +8,21 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
 
-from bot.adapters.folders import look
+from bot.adapters.folders import scan
 from bot.adapters.heartbeat import EVERY
-from bot.adapters.scheduler import Job, Ticker
+from bot.adapters.scheduler import Job, Scheduler
 from bot.adapters.watcher import Watcher, rounds
 from bot.app.config.subscriptions import SubscriptionsReloader
 from bot.app.counters import chat_service, start_web
 from bot.app.gone import forget_gone
 from bot.app.together import Together
 from bot.app.wiring import House
-from bot.domain.alarms import SECOND_POLLER, STOPPED
-from bot.domain.arrivals import USUAL, Found, Settling
 from bot.domain.errors import ChannelDown, StateError
+from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile
+from bot.domain.incidents import SECOND_POLLER, STOPPED
 from bot.pipeline.alarms import SourceWatch
-from bot.pipeline.departures import forget_feeds
-from bot.pipeline.ingest import Taken
-from bot.pipeline.roster import meet, open_for_new
-from bot.pipeline.upkeep import mind_the_clock, thin
+from bot.pipeline.feeds import remove_orphan_feeds
+from bot.pipeline.ingest import Planned, Taken
 
 log = logging.getLogger(__name__)
 
@@ -37,21 +35,17 @@ _CLOCK_EVERY = timedelta(minutes=1)
 _RELOAD_EVERY = timedelta(seconds=2)
 _STUDY_EVERY = timedelta(minutes=1)
 _UPKEEP_EVERY = timedelta(hours=1)
-_BULLETINS_KEPT = timedelta(days=30)
-_NETWORK_POLL = timedelta(seconds=2)
+_PLAN_EVERY = timedelta(seconds=30)
+_OTHERS_WRITE = 0.01
+"""Seconds between two transactions of planning in which those who wait can write."""
 
 Announce = Callable[[Taken], Awaitable[None]]
 
 
-def take_in(house: House, found: Sequence[Found]) -> Taken:
-    """Take the found files in, open for whoever is new, and bring the feeds up to date."""
-    intake, audience = house.store.intake, house.roster.audience
-    audience.prepare()
-    meet(intake, audience, house.settings.first_run_limit, house.clock.now())
-    taken = house.ingest.take_in(house.files(found), audience, house.clock.now())
-    taken.deliveries += open_for_new(intake, audience, house.clock.now())
+def take_in(house: House, found: Sequence[FoundFile]) -> Taken:
+    """Takes the found files in, begins to plan what they changed, and brings quizzes and feeds up to date."""
+    taken = house.ingest.take_in(house.files(found), house.clock.now())
     house.quizzes.counter.correct()
-    house.quizzes.seek_opinions()
     house.feeds.write_all(house.feed_writer)
     return taken
 
@@ -86,13 +80,13 @@ class Service:
         self._roles = roles
         self._announce: Announce | None = announce
         self._reloading = reloading
-        self._ticker = Ticker(house.clock.now)
+        self._scheduler = Scheduler(house.clock.now)
         self._stop = asyncio.Event()
-        self._sources = SourceWatch(house.store.records, house.store.shelf, house.alarms)
+        self._sources = SourceWatch(house.store.records, house.store.papers, house.incidents)
         self._heartbeat = house.settings.heartbeat
         self._together = Together(house, self._stop)
         self._taking = asyncio.Lock()
-        """Held while papers meet subscribers, and while these change: an index serves one audience at a time."""
+        """Held while papers are matched, planned and stored, and while the subscribers change."""
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; what is in flight then is finished."""
@@ -100,13 +94,13 @@ class Service:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
         if "deliver" in self._roles:
-            self._house.alarms.listen(partial(loop.call_soon_threadsafe, self._ticker.wake, "bulletins"))
+            self._house.incidents.on_planned(partial(loop.call_soon_threadsafe, self._wake_delivery))
         async with AsyncExitStack() as stack:
             if "web" in self._roles:
                 await self._serve(stack)
             tasks = [asyncio.create_task(part) for part in self._parts()]
             stack.callback(self._heartbeat.end)
-            self._ticker.start(self._jobs())
+            self._scheduler.start(self._jobs())
             await self._until_stopped(tasks)
 
     def stop(self) -> None:
@@ -119,7 +113,7 @@ class Service:
         done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         log.info("service.stopping")
         self.stop()
-        await self._ticker.stop(_FINISH)
+        await self._scheduler.stop(_FINISH)
         for task in (*tasks, stopped):
             task.cancel()
         await asyncio.gather(*tasks, stopped, return_exceptions=True)
@@ -141,11 +135,12 @@ class Service:
             Job(name="heartbeat", every=EVERY, run=self._beat),
             Job(name="reload", every=_RELOAD_EVERY, run=self._reload, at_start=False),
         ]
+        if "ingest" in self._roles:
+            jobs.append(Job(name="plan", every=_PLAN_EVERY, run=self._plan, at_start=False))
         if "deliver" in self._roles:
             at_start = "ingest" not in self._roles
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
-            jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._mind_the_clock))
-            jobs.append(Job(name="bulletins", every=_DELIVER_AT_LEAST, run=self._tell_of_incidents))
+            jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._clamp_delays))
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
             jobs.append(Job(name="study", every=_STUDY_EVERY, run=self._study, at_start=False))
@@ -153,55 +148,70 @@ class Service:
 
     async def _ingest(self) -> None:
         house, watch = self._house, self._house.settings.watch
-        settling = Settling(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
+        stabilizer = FileStabilizer(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
         async with Watcher(watch.folders, polling=watch.polling) as watcher:
-            async for found in rounds(
-                lambda: look(watch.folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
+            async for scanned in rounds(
+                lambda: scan(watch.folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
                 watcher=watcher,
-                settling=settling,
+                stabilizer=stabilizer,
                 now=house.clock.now,
                 rescan=timedelta(seconds=watch.rescan_seconds),
             ):
-                for skipped in found.skipped:
-                    usual = skipped.reason in USUAL
+                for skipped in scanned.skipped:
+                    usual = skipped.reason in EXPECTED_SKIPS
                     log.log(
                         logging.DEBUG if usual else logging.WARNING,
                         "file.skipped",
                         extra={"file": skipped.name, "why": skipped.what},
                     )
-                if found.whole or (self._announce and not found.waiting):
-                    await self._take_in(found.whole, settling, waiting=found.waiting)
+                if scanned.stable or (self._announce and not scanned.waiting):
+                    await self._take_in(scanned.stable, stabilizer, waiting=scanned.waiting)
 
-    async def _take_in(self, whole: Sequence[Found], settling: Settling, *, waiting: int) -> None:
+    async def _take_in(self, files: Sequence[FoundFile], stabilizer: FileStabilizer, *, waiting: int) -> None:
         try:
             async with self._taking:
-                taken = await asyncio.to_thread(take_in, self._house, whole)
+                taken = await asyncio.to_thread(take_in, self._house, files)
             await asyncio.to_thread(forget_gone, self._house)
         except StateError as error:
             if self._announce:  # it never worked: whoever started it should know
                 raise
-            log.error("ingest.interrupted", extra={"error": str(error), "files": len(whole)})
-            for found in whole:
-                settling.again(found)
+            log.error("ingest.interrupted", extra={"error": str(error), "files": len(files)})
+            for file in files:
+                stabilizer.report_again(file)
             return
         _tell(taken)
-        for found in whole:
-            if found.name in taken.unread:
-                settling.again(found)
+        for file in files:
+            if file.name in taken.unread:
+                stabilizer.report_again(file)
+        self._scheduler.wake("plan")
         self._wake_delivery()
         if taken.changed and not self._announce and "deliver" in self._roles:
-            self._ticker.wake("sources")
+            self._scheduler.wake("sources")
         if self._announce and not waiting:
             announce, self._announce = self._announce, None
-            await self._forget_feeds()
+            await self._remove_orphan_feeds()
             if "deliver" in self._roles:
                 await self._house.dispatcher.flush()
             await announce(taken)
 
+    async def _plan(self) -> None:
+        """Go on with what is still to be planned, whichever machine began it, while others send already."""
+        house, total = self._house, Planned()
+        while not self._stop.is_set():
+            async with self._taking:
+                part = await asyncio.to_thread(house.ingest.continue_planning, house.clock.now())
+            if part is None:
+                break
+            total += part
+            self._wake_delivery()
+            await asyncio.sleep(_OTHERS_WRITE)
+        if total.notices:
+            log.info("planning.done", extra={"notices": total.notices, "deliveries": total.deliveries})
+
     async def _beat(self) -> None:
         """Give a sign of life, while both this loop and the state answer."""
         house = self._house
-        await asyncio.to_thread(house.store.outbox.stopped_channels)
+        await asyncio.to_thread(house.store.incidents.stopped_channels)
         await asyncio.to_thread(self._heartbeat.beat, house.clock.now())
 
     async def _look_at_sources(self) -> None:
@@ -222,24 +232,18 @@ class Service:
     def _wake_delivery(self) -> None:
         if "deliver" in self._roles:
             self._house.dispatcher.wake()
-            self._ticker.wake("deliver")
-            self._ticker.wake("bulletins")
+            self._scheduler.wake("deliver")
 
     async def _note_polling(self, refusal: ChannelDown | None) -> None:
         """Open or close the incident of a chat service that refuses polls for updates."""
         from bot.adapters.telegram.client import SecondPoller
 
-        alarms, now = self._house.alarms, self._house.clock.now()
+        incidents, now = self._house.incidents, self._house.clock.now()
         if refusal is None:
-            await asyncio.to_thread(alarms.channel_works, "telegram", now)
+            await asyncio.to_thread(incidents.channel_works, "telegram", now)
         else:
             kind = SECOND_POLLER if isinstance(refusal, SecondPoller) else STOPPED
-            await asyncio.to_thread(alarms.channel_fails, "telegram", str(refusal), now, kind)
-
-    async def _tell_of_incidents(self) -> datetime | None:
-        herald = self._house.dispatcher.herald
-        await herald.flush()
-        return await herald.next_due()
+            await asyncio.to_thread(incidents.channel_fails, "telegram", str(refusal), now, kind)
 
     async def _deliver(self) -> datetime | None:
         await self._house.dispatcher.flush()
@@ -252,16 +256,15 @@ class Service:
         if await asyncio.to_thread(house.quizzes.look_after, house.clock.now()):
             self._wake_delivery()
 
-    async def _mind_the_clock(self) -> None:
+    async def _clamp_delays(self) -> None:
         house = self._house
-        if await asyncio.to_thread(mind_the_clock, house.store.waits, house.clock.now()):
+        if await asyncio.to_thread(house.store.maintenance.clamp_delays, house.clock.now()):
             self._wake_delivery()
 
     async def _keep_up(self) -> None:
         if self._together.keeps_up:
             store, now = self._house.store, self._house.clock.now()
-            await asyncio.to_thread(thin, store.upkeep, now)
-            await asyncio.to_thread(store.bulletins.thin_bulletins, now - _BULLETINS_KEPT)
+            await asyncio.to_thread(store.maintenance.prune, now)
 
     async def _reload(self) -> None:
         subscribers = await asyncio.to_thread(self._reloading.changed)
@@ -269,14 +272,17 @@ class Service:
             return
         house = self._house
         async with self._taking:
-            await asyncio.to_thread(house.roster.replace, subscribers)
+            await asyncio.to_thread(house.registry.replace, subscribers)
             await asyncio.to_thread(take_in, house, ())
-        await self._forget_feeds()
+        await self._remove_orphan_feeds()
+        self._scheduler.wake("plan")
         self._wake_delivery()
 
-    async def _forget_feeds(self) -> None:
+    async def _remove_orphan_feeds(self) -> None:
         house = self._house
-        await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.audience, house.feed_writer)
+        await asyncio.to_thread(
+            remove_orphan_feeds, house.store.intake, house.registry.matcher, house.feed_writer
+        )
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         if self._house.settings.web.listen:

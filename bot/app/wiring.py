@@ -1,53 +1,36 @@
 """The one place where the parts meet: settings become a working house."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
+from bot.adapters.answer_model import answered
 from bot.adapters.atom import FeedFolder
+from bot.adapters.atomic_file import SavedIndex
 from bot.adapters.clock import SystemClock
-from bot.adapters.folders import read_bytes
-from bot.adapters.index_file import SavedIndex
+from bot.adapters.folders import FolderFile
 from bot.adapters.store import Store
-from bot.app import channels
-from bot.app.answers import answered
+from bot.app.config import publishers as channels
+from bot.app.config.publishers import Parts
 from bot.app.config.settings import Settings
-from bot.app.opinions import opinions
 from bot.app.quizzes import Quizzes, build_quizzes
-from bot.domain.arrivals import Found
+from bot.domain.channels import FEED, ChannelKind
 from bot.domain.digests import Digest
-from bot.domain.subscriptions import ChannelKind, Subscriber
-from bot.pipeline.alarms import AlarmDesk
+from bot.domain.files import FoundFile
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.alarms import IncidentLog
+from bot.pipeline.compose import AnswerQuiz, MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
-from bot.pipeline.feeds import FeedDesk, Site
-from bot.pipeline.herald import Telling
-from bot.pipeline.indexing import IndexDesk
+from bot.pipeline.feeds import FeedBuilder, Site
 from bot.pipeline.ingest import Ingest
-from bot.pipeline.likeness import LikenessDesk
-from bot.pipeline.parcels import AnswerQuiz, Packer
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
-from bot.pipeline.ports.alarms import Teller
 from bot.pipeline.ports.state import Tokens
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 
 _DATE_WITHIN = 16_384
 """Bytes from a digest's beginning that tell its date."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FolderFile:
-    """A found file as the ingest takes it."""
-
-    found: Found
-    max_bytes: int
-
-    @property
-    def name(self) -> str:
-        return self.found.name
-
-    def read(self) -> bytes:
-        return read_bytes(self.found, max_bytes=self.max_bytes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,14 +40,14 @@ class House:
     settings: Settings
     store: Store
     clock: Clock
-    roster: Roster
-    packer: Packer
+    registry: SubscriberRegistry
+    builder: MessageBuilder
     ingest: Ingest
-    feeds: FeedDesk
+    feeds: FeedBuilder
     feed_writer: FeedWriter
     publishers: Mapping[ChannelKind, Publisher]
     dispatcher: Dispatcher
-    alarms: AlarmDesk
+    incidents: IncidentLog
     quizzes: Quizzes
     answer_quiz: AnswerQuiz
     """The quiz of a paper in a language, with answers worked out where the digest has none."""
@@ -73,10 +56,10 @@ class House:
         """Let go of every connection."""
         for publisher in self.publishers.values():
             await publisher.close()
-        self.roster.keep_index()
+        self.registry.keep_index()
         self.store.close()
 
-    def files(self, found: Sequence[Found]) -> list[FolderFile]:
+    def files(self, found: Sequence[FoundFile]) -> list[FolderFile]:
         """Found files as the ingest takes them."""
         return [FolderFile(found=one, max_bytes=self.settings.max_bytes) for one in found]
 
@@ -91,51 +74,55 @@ def build(
     clock: Clock | None = None,
     rng: random.Random | None = None,
     tokens: Tokens | None = None,
+    wrap: Callable[[Publisher], Publisher] = lambda publisher: publisher,
 ) -> House:
     """The house that the settings describe; what is given by name stands in for the real thing.
+
+    `wrap` is called with each publisher and returns the one to use.
 
     Raises StateError where the state cannot be used.
     """
     clock = clock or SystemClock()
     store = Store(state_url or settings.state)
-    kept = IndexDesk(_saved_index(settings, clock)) if state_url is None else None
-    roster = Roster(subscribers, LikenessDesk(store.shelf), kept)
+    kept = IndexCache(_saved_index(settings, clock)) if state_url is None else None
+    registry = SubscriberRegistry(subscribers, SimilarityCache(store.papers), kept)
     tokens = tokens or store.tokens
-    feeds = FeedDesk(store.shelf, tokens, roster, _site(settings))
-    second = opinions(settings, answered)
-    answer_quiz = second or answered
-    packer = Packer(store.outbox, store.shelf, tokens, roster, answer_quiz)
+    feeds = FeedBuilder(store.papers, tokens, registry, _site(settings))
+    answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
     writer = feed_writer or _feed_folder(settings, clock)
-    ways_out = publishers if publishers is not None else channels.publishers(settings)
-    alarms = AlarmDesk(store.incidents, roster, settings.source_alarm.to)
+    parts = Parts(settings=settings, feeds=feeds, feed_writer=writer)
+    if publishers is None:
+        publishers = channels.publishers(parts)
+    else:  # stand-ins for those that speak to services; feeds are files
+        publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
+    publishers = {kind: wrap(publisher) for kind, publisher in publishers.items()}
+    capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
+    builder = MessageBuilder(store.deliveries, store.papers, tokens, registry, answer_quiz, capabilities)
+    incidents = IncidentLog(store.incidents, registry, capabilities, settings.source_alarm.to)
     dispatcher = Dispatcher(
         outbox=store.outbox,
-        packer=packer,
-        publishers=ways_out,
-        feeds=feeds,
-        feed_writer=writer,
+        deliveries=store.deliveries,
+        stops=store.incidents,
+        builder=builder,
+        publishers=publishers,
+        incidents=incidents,
         clock=clock,
         rng=rng or random.Random(),  # noqa: S311 - jitter, not secrets
-        rules=channels.rules(settings),
-        telling=Telling(
-            alarms=alarms,
-            bulletins=store.bulletins,
-            tellers={kind: one for kind, one in ways_out.items() if isinstance(one, Teller)},
-        ),
+        rules=channels.send_rules(settings),
     )
     return House(
         settings=settings,
         store=store,
         clock=clock,
-        roster=roster,
-        packer=packer,
-        ingest=Ingest(store.intake, read, peek_date),
+        registry=registry,
+        builder=builder,
+        ingest=Ingest(store.intake, registry, read, peek_date, first_run=settings.first_run_limit),
         feeds=feeds,
         feed_writer=writer,
-        publishers=ways_out,
+        publishers=publishers,
         dispatcher=dispatcher,
-        alarms=alarms,
-        quizzes=build_quizzes(settings, store, roster, answer_quiz, second),
+        incidents=incidents,
+        quizzes=build_quizzes(settings, store, registry, answer_quiz),
         answer_quiz=answer_quiz,
     )
 

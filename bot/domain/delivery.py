@@ -1,4 +1,4 @@
-"""The outbox row: its states, who may change them, and how long a retry waits.
+"""Delivery: one thing to send to one target once; its states, its key, and how long a retry waits.
 
     pending ──claimed──► sending ──accepted──► sent         (the first row of a message)
        ▲  ▲                 │  └───────────────► merged       (the others that went out inside it)
@@ -13,35 +13,35 @@ operator's hand (or `on_uncertain: resend`).
 
 import random
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, Protocol, TypeVar, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
-from bot.domain.notices import Reason
-from bot.domain.papers import Paper, PaperId, Question
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.papers import PaperId, Question
 
 State = Literal["pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited"]
 STATES: tuple[State, ...] = ("pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited")
 OPEN: frozenset[State] = frozenset({"pending", "held", "sending"})
 """States from which a delivery still moves by itself."""
 
-Kind = Literal["alert", "quiz", "edit"]
+Kind = Literal["alert", "quiz", "edit", "alarm"]
+
+NO_PAPER = PaperId("")
+"""The paper of an alarm, which is about none; its `part` tells alarms of one target apart."""
+ONE_QUESTION = "one"
+"""The part of a quiz delivery that stands for the paper's most telling question, whichever that is when sent."""
 
 _KEY = re.compile(
-    rf"(?P<target>.+)\|(?P<kind>{'|'.join(get_args(Kind))})\|(?P<paper>[^|]+)(?:\|(?P<part>.+))?", re.DOTALL
+    rf"(?P<target>.+)\|(?P<kind>{'|'.join(get_args(Kind))})\|(?P<paper>[^|]*)(?:\|(?P<part>.+))?", re.DOTALL
 )
+_AGAIN = re.compile(r"again:(?P<number>\d{1,6}):(?P<part>.+)", re.ASCII)
 
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=1)
 MAX_ATTEMPTS = 60
 """About two days of hourly tries: after that a delivery is a dead letter."""
 UNKNOWN_IN_A_ROW = 5
-"""So many answers never seen, one after the other, and the channel is left alone for a while."""
-
-HARMLESS_TWICE: frozenset[ChannelKind] = frozenset({"atom"})
-"""Channels on which doing a thing once more changes nothing. (So it is with an edit, on any channel.)"""
+"""After so many unknown outcomes one after the other the channel is stopped for a while."""
 
 UNSUBSCRIBED = "unsubscribed by the recipient"
 STOPPED = "stopped in the chat"
@@ -50,19 +50,19 @@ OWN_WISH: frozenset[str] = frozenset({UNSUBSCRIBED, STOPPED})
 
 
 def delivery_key(target: str, kind: Kind, paper: PaperId, part: str = "") -> str:
-    """What makes a delivery the same one: a second with this key is never planned.
+    """The identity of a delivery: a second one with this key is never planned.
 
-    `part` tells questions of one quiz, or successive edits of one alert, apart.
+    `part` tells questions of one quiz, successive edits of one alert, or alarms apart.
     """
     return f"{target}|{kind}|{paper}|{part}" if part else f"{target}|{kind}|{paper}"
 
 
 def parts_of_key(key: str) -> tuple[str, Kind, PaperId, str] | None:
-    """Target, kind, paper and part of what `delivery_key` made; None where it cannot have made it."""
-    found = _KEY.fullmatch(key)
-    if not found:
+    """Target, kind, paper and part of a key that `delivery_key` made; None where it cannot have made it."""
+    match = _KEY.fullmatch(key)
+    if not match or not (match["paper"] or match["part"]):
         return None
-    return found["target"], cast(Kind, found["kind"]), PaperId(found["paper"]), found["part"] or ""
+    return match["target"], cast(Kind, match["kind"]), PaperId(match["paper"]), match["part"] or ""
 
 
 class Delivery(NamedTuple):
@@ -85,121 +85,39 @@ class Delivery(NamedTuple):
 
 
 def retry_wait(attempts: int, rng: random.Random) -> timedelta:
-    """How long the try after `attempts` failed ones waits: doubling from 5 s to an hour, with jitter of ± 25 %."""
+    """The wait before the attempt after `attempts` failed ones: doubling from 5 s to an hour, with jitter of ± 25 %."""
     wait = min(FIRST_WAIT * (1 << min(max(attempts - 1, 0), 20)), LONGEST_WAIT)
     return wait * rng.uniform(0.75, 1.25)
 
 
-def channel_rest(down_for: timedelta) -> timedelta:
-    """How long a whole channel is left alone that has been down for so long: as long again, 5 s to an hour."""
+def channel_wait(down_for: timedelta) -> timedelta:
+    """The pause of a channel that has been down for so long: as long again, 5 s to an hour."""
     return min(max(down_for, FIRST_WAIT), LONGEST_WAIT)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
-    """One place on a channel."""
-
-    kind: ChannelKind
-    address: str
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind}:{self.address}"
+def again_part(number: int, part: str) -> str:
+    """The part of the delivery that asks question `part` once more, after `number` answers to it."""
+    return f"again:{number}:{part}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Receipt:
-    """What the service called the thing it took over: enough to reply to it, edit it, and read its votes.
-
-    `message` is a chat's message id or a mail's Message-ID. `address` is the place that took it.
-    """
-
-    message: str
-    poll: str | None = None
-    option_order: tuple[int, ...] = ()
-    """For each shown option the index of the question's own option."""
-    messages: int = 1
-    """So many the service counts for it: a poll whose texts went before it is two."""
-    astray: str | None = None
-    """Why it went to the chat itself, where its topic is gone."""
+def is_again(part: str) -> bool:
+    """True where the delivery brings back a question that was answered before."""
+    return _AGAIN.fullmatch(part) is not None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
-    """One paper in a message, and why it is there."""
-
-    paper: Paper
-    reasons: tuple[Reason, ...] = ()
-    quiz: tuple[Question, ...] = ()
-    """The questions that the message itself carries, where its channel has no polls."""
+def plain_part(part: str) -> str:
+    """The part without its `again:` prefix."""
+    match = _AGAIN.fullmatch(part)
+    return match["part"] if match else part
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parcel:
-    """All that a publisher needs to send one message; the same for each try.
-
-    `items` stand best first, at least one. For an alert they are the papers of the message; for a quiz
-    the one paper, with its `question`; for an edit the papers of the message `replaces`, as they are now.
-    `more` counts the papers that the daily limit kept out (with `more_titles`, best first, at most ten).
-    """
-
-    batch: str
-    """Names the message for good: a Message-ID is made from it."""
-    kind: Kind
-    target: Target
-    subscriber: str
-    language: str
-    timezone: str
-    created_at: datetime
-    items: tuple[Item, ...]
-    more: int = 0
-    more_titles: tuple[str, ...] = ()
-    question: Question | None = None
-    repeat: int = 0
-    """How often the question was answered there before; 0 for one that is asked for the first time."""
-    reply_to: Receipt | None = None
-    replaces: Receipt | None = None
-    unsubscribe_token: str | None = None
+def question_of_part(quiz: Iterable[Question], part: str) -> Question | None:
+    """The question that `part` names; None where the quiz has it no longer."""
+    wanted = plain_part(part)
+    return next((question for question in quiz if question.part == wanted), None)
 
 
-MOST_PAPERS = 100
-"""A message covers at most this many papers; what is left goes into the next one."""
-
-
-class OpenRow(Protocol):
-    """What decides which rows of a place go out together."""
-
-    @property
-    def subscriber(self) -> str: ...
-
-    @property
-    def kind(self) -> Kind: ...
-
-    @property
-    def batch(self) -> int | None:
-        """The message that the row belongs to already."""
-        ...
-
-
-_OpenRow = TypeVar("_OpenRow", bound=OpenRow)
-
-
-def next_message(rows: Sequence[_OpenRow], channel: ChannelKind) -> tuple[_OpenRow, ...]:
-    """The rows, of one place and oldest first, that its next message takes; empty for none.
-
-    A message that was tried before goes again with exactly its rows. Otherwise all alerts of the first
-    row's subscriber go together, while a quiz or an edit goes by itself, in its turn. A feed, which is
-    written whole, takes everything.
-    """
-    if not rows:
-        return ()
-    if channel == "atom":
-        return tuple(rows)
-    head = rows[0]
-    if head.batch is not None:
-        return tuple(row for row in rows if row.batch == head.batch)
-    if head.kind != "alert":
-        return (head,)
-    who = head.subscriber
-    together = [row for row in rows if row.batch is None and row.kind == "alert" and row.subscriber == who]
-    return tuple(together[:MOST_PAPERS])
+def repeats(part: str) -> int:
+    """How often the question had been answered when this delivery of it was planned."""
+    match = _AGAIN.fullmatch(part)
+    return int(match["number"]) if match else 0

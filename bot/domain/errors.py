@@ -15,6 +15,7 @@ PaperboyError
 │   └── DigestNotReady         gone, changed or refused while it was read: a later look may do
 └── DeliveryError              one send did not end well
     ├── NotSent                certainly nothing went out
+    │   ├── NotYet             its turn comes at `until`: not even tried
     │   ├── TryLater           come back after `wait` (the target alone, or its whole channel)
     │   ├── TargetGone         refused for good: suspend the target, keep its data
     │   ├── TargetMoved        the target has a new address: rewrite it, send again
@@ -24,7 +25,7 @@ PaperboyError
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 
@@ -107,6 +108,14 @@ class DeliveryError(PaperboyError):
 
 class NotSent(DeliveryError):
     """Certainly nothing reached the target."""
+
+
+class NotYet(NotSent):
+    """The rate limits, or a stopped channel, allow nothing to this target before `until`: no attempt was made."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"not before {until:%Y-%m-%d %H:%M:%S} UTC")
+        self.until = until
 
 
 class TryLater(NotSent):

@@ -88,17 +88,32 @@ class Question:
     answer: int | None = None
     answer_source: AnswerSource | None = None
     confidence: float | None = None
+    """Of a worked-out answer: the probability that it is right."""
+    confident: bool = False
+    """A worked-out answer reaches `quiz.min_confidence`; set where it is worked out."""
 
     def __post_init__(self) -> None:
         if self.answer is not None and not 0 <= self.answer < len(self.options):
             raise ValueError(f"answer {self.answer} of {len(self.options)} options")
         if (self.answer is None) != (self.answer_source is None):
             raise ValueError("an answer has a source, and a source has an answer")
+        if self.confident and self.answer_source != "inferred":
+            raise ValueError("only a worked-out answer is more or less confident")
 
     @property
     def keyed(self) -> bool:
         """True where the digest itself names the answer."""
         return self.answer_source == "key"
+
+    @property
+    def usable_answer(self) -> int | None:
+        """The answer where it may be told and scored: the key, or a worked-out one that is confident enough."""
+        return self.answer if self.keyed or self.confident else None
+
+    @property
+    def part(self) -> str:
+        """Tells the questions of one paper apart, whatever digest they came from."""
+        return hashlib.sha256(self.question.encode("utf-8", "replace")).hexdigest()[:12]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

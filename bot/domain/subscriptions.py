@@ -1,16 +1,14 @@
-"""Subscribers, what they asked for, and the places where it goes."""
+"""Subscribers, their subscriptions, and the channels on which they get messages."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from bot.domain.channels import FEED, Capabilities, ChannelKind
 from bot.domain.papers import PaperId
 from bot.domain.query import Query
-from bot.domain.search.likeness import NEAR
-from bot.domain.timing import Immediately, QuietHours, Schedule
-
-ChannelKind = Literal["telegram", "email", "atom"]
-CHANNEL_KINDS: tuple[ChannelKind, ...] = ("telegram", "email", "atom")
+from bot.domain.schedule import Immediately, QuietHours, Schedule
+from bot.domain.similarity import NEAR
 
 Quizzes = Literal["none", "one", "all"]
 
@@ -50,8 +48,7 @@ class Subscription:
 class Channel:
     """One way out of a subscriber.
 
-    `address` is a chat (`123`, `@name`, `-100123/7` with a topic), a mail address, or for a feed the
-    subscriber's id.
+    `address` is written as the channel's publisher reads it; a feed's is the subscriber's id.
     """
 
     kind: ChannelKind
@@ -59,10 +56,12 @@ class Channel:
     name: str | None = None
     deliver: Schedule = field(default_factory=Immediately)
     quizzes: Quizzes = "none"
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    """Those of the channel's publisher."""
 
     @property
     def target(self) -> str:
-        """The key of the place: equal for everybody who names the same place."""
+        """The key of the target: equal for everybody who names the same one."""
         return f"{self.kind}:{self.address}"
 
     def takes(self, subscription: Subscription) -> bool:
@@ -84,4 +83,4 @@ class Subscriber:
 
     @property
     def has_feed(self) -> bool:
-        return any(channel.kind == "atom" for channel in self.channels)
+        return any(channel.kind == FEED for channel in self.channels)

@@ -1,71 +1,81 @@
-"""Incidents: what is wrong is written down, said once, and told to whom the settings name."""
+"""Alarms: incidents are kept, and the operators whom the settings name get an alarm on each change."""
 
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from bot.domain.alarms import (
+from bot.domain.channels import CapabilitiesOf
+from bot.domain.incidents import (
     STOPPED,
     Incident,
-    News,
+    IncidentDiff,
+    alarms,
     channel_fails,
     channel_works,
-    news,
+    compare_sources,
 )
-from bot.domain.audience import Audience
-from bot.domain.bulletins import bulletins
+from bot.domain.matcher import SubscriptionMatcher
 from bot.pipeline.doctor import Doctor
-from bot.pipeline.ports import Records, Shelf
-from bot.pipeline.ports.alarms import Incidents
-from bot.pipeline.roster import Roster
+from bot.pipeline.ports import IncidentStore, PaperStore, Records
+from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
-Change = Callable[[Sequence[Incident]], News]
-"""What was open before to what is news."""
+Change = Callable[[Sequence[Incident]], IncidentDiff]
+"""From the incidents that were open before to their change."""
 
 
-class AlarmDesk:
-    """Keeps the incidents, and plans a bulletin for each person in `to` when one begins and when it is over."""
+class IncidentLog:
+    """Keeps the incidents, and plans an alarm for each person in `to` when one begins and when it is over."""
 
-    def __init__(self, incidents: Incidents, roster: Roster, to: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        incidents: IncidentStore,
+        roster: SubscriberRegistry,
+        capabilities: CapabilitiesOf,
+        to: Sequence[str] = (),
+    ) -> None:
         self._incidents = incidents
         self._roster = roster
+        self._capabilities = capabilities
         self._to = to
-        self._hear: Callable[[], object] = lambda: None
+        self._on_planned: Callable[[], object] = lambda: None
 
-    def listen(self, hear: Callable[[], object]) -> None:
-        """Call `hear` whenever bulletins were planned, from whichever thread that was."""
-        self._hear = hear
+    def on_planned(self, call: Callable[[], object]) -> None:
+        """Call this whenever alarms were planned, from whichever thread that was."""
+        self._on_planned = call
 
-    def note(self, change: Change, now: datetime) -> News:
-        """Write down what changed together with the bulletins on it; it is logged, once."""
+    def note(self, change: Change, now: datetime) -> IncidentDiff:
+        """Keep what changed and plan the alarms on it in one transaction; it is logged, once."""
         recipients = filter(None, map(self._roster.subscriber, self._to))
         with self._incidents.change() as tx:
             before = tx.open_incidents()
-            found = change(before)
-            if found.open != before:
-                tx.keep_incidents(found.open)
-            planned = tx.plan_bulletins(bulletins(found, recipients, now))
-        for one in found.opened:
-            log.error(_event(one, "alarm"), extra={"source": one.source, "kind": one.kind, "what": one.what})
-        for one in found.closed:
+            diff = change(before)
+            if diff.open != before:
+                tx.keep_incidents(diff.open)
+            planned = tx.plan(alarms(diff, recipients, self._capabilities, now), now) if diff else 0
+        for incident in diff.opened:
+            log.error(
+                _event(incident, "alarm"),
+                extra={"source": incident.source, "kind": incident.kind, "what": incident.what},
+            )
+        for incident in diff.closed:
             log.info(
-                _event(one, "well_again"),
-                extra={"source": one.source, "kind": one.kind, "since": one.since},
+                _event(incident, "well_again"),
+                extra={"source": incident.source, "kind": incident.kind, "since": incident.since},
             )
         if planned:
-            self._hear()
-        return found
+            self._on_planned()
+        return diff
 
-    def channel_fails(self, channel: str, why: str, now: datetime, kind: str = STOPPED) -> News:
-        """The channel refuses us as a whole, or that place on it has lost its topic."""
+    def channel_fails(self, channel: str, why: str, now: datetime, kind: str = STOPPED) -> IncidentDiff:
+        """The channel refuses us as a whole, or that target on it has lost its topic."""
         return self.note(lambda before: channel_fails(channel, kind, why, before, now), now)
 
     def channel_works(self, channel: str, now: datetime) -> None:
-        """The channel or place took something over; what was wrong with it is over."""
+        """The channel or target took a message over; its incidents are over."""
 
-        def change(before: Sequence[Incident]) -> News:
+        def change(before: Sequence[Incident]) -> IncidentDiff:
             return channel_works(channel, before)
 
         if change(self._incidents.open_incidents()):  # most often there is nothing to write
@@ -79,12 +89,12 @@ def _event(incident: Incident, what: str) -> str:
 class SourceWatch:
     """Looks after the digests that come, or do not."""
 
-    def __init__(self, records: Records, shelf: Shelf, alarms: AlarmDesk) -> None:
+    def __init__(self, records: Records, papers: PaperStore, incidents: IncidentLog) -> None:
         self._records = records
-        self._shelf = shelf
-        self._alarms = alarms
+        self._papers = papers
+        self._incidents = incidents
 
-    def look(self, now: datetime) -> News:
-        """One look at everything read so far; incidents that begin or end are noted at the desk."""
-        findings = tuple(Doctor(self._records, self._shelf, Audience(()), now.date()).sources())
-        return self._alarms.note(lambda before: news(findings, before, now), now)
+    def look(self, now: datetime) -> IncidentDiff:
+        """One look at everything read so far; incidents that begin or end are noted."""
+        findings = tuple(Doctor(self._records, self._papers, SubscriptionMatcher(()), now.date()).sources())
+        return self._incidents.note(lambda before: compare_sources(findings, before, now), now)

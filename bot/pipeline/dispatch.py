@@ -1,4 +1,4 @@
-"""Sending what is due: claim, pack, hand to the publisher, write down how it ended."""
+"""Dispatching: the loop that claims what is due, sends it, and settles how it ended."""
 
 import asyncio
 import logging
@@ -9,35 +9,38 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
 from bot.domain.errors import StateError
-from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
-from bot.pipeline.courier import Courier
-from bot.pipeline.endings import Endings, Landed, Rules, ends, named, summed_up
-from bot.pipeline.errands import Errands, untried
-from bot.pipeline.feeds import FeedDesk
-from bot.pipeline.herald import Herald, Telling
-from bot.pipeline.pace import Pace
-from bot.pipeline.parcels import Packer
-from bot.pipeline.ports import Claim, Clock, FeedWriter, Outbox, Publisher
-from bot.pipeline.stops import CHANNEL_REST, ChannelStops
-
-__all__ = ["CHANNEL_REST", "IN_FLIGHT", "LEASE", "Dispatcher", "Rules"]
+from bot.pipeline.alarms import IncidentLog
+from bot.pipeline.circuit_breaker import CircuitBreaker
+from bot.pipeline.compose import MessageBuilder
+from bot.pipeline.ports import (
+    Claim,
+    Clock,
+    DeliveryStore,
+    IncidentStore,
+    OutboxStore,
+    Outcome,
+    Publisher,
+)
+from bot.pipeline.rate_limiter import RateLimiter
+from bot.pipeline.send import Sender, SendResult, SendRules, named, untried
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)
 """Longer than any publisher takes to give up on an answer."""
 IN_FLIGHT = 64
-"""So many sends of one channel at a time: a slow channel takes no place of another's."""
+"""So many sends of one channel at a time: a slow channel takes no room of another's."""
 _BREATH = 0.05
 """Seconds between two looks at least, when something is said to be due and cannot be claimed."""
 _LOOK_EVERY = timedelta(seconds=30)
 """So often a flush that goes on and on looks for leases of others that have ended."""
 
 
-class _Flown(NamedTuple):
-    """What is in flight, and until when it is ours."""
+class _InFlight(NamedTuple):
+    """A claim whose send has begun, and until when it is ours."""
 
     claim: Claim
     until: datetime
@@ -51,7 +54,7 @@ class _Run:
     """
 
     looked_at: datetime
-    flight: dict["asyncio.Task[Landed]", _Flown] = field(default_factory=dict)
+    flight: dict["asyncio.Task[SendResult]", _InFlight] = field(default_factory=dict)
     tally: Counter[State] = field(default_factory=Counter)
     late: timedelta = timedelta(0)
     ending: bool = False
@@ -59,53 +62,45 @@ class _Run:
 
 
 class Dispatcher:
-    """Sends deliveries. Several may work on one state: each place is claimed by one at a time."""
+    """Sends deliveries. Several may work on one state: each target is claimed by one at a time."""
 
     def __init__(
         self,
         *,
-        outbox: Outbox,
-        packer: Packer,
+        outbox: OutboxStore,
+        deliveries: DeliveryStore,
+        stops: IncidentStore,
+        builder: MessageBuilder,
         publishers: Mapping[ChannelKind, Publisher],
-        feeds: FeedDesk,
-        feed_writer: FeedWriter,
+        incidents: IncidentLog,
         clock: Clock,
         rng: random.Random,
-        rules: Rules,
-        telling: Telling,
+        rules: SendRules,
     ) -> None:
         self._outbox = outbox
         self._publishers = publishers
         self._clock = clock
         self._rules = rules
-        self._pace = Pace(rules.limits, now=clock.now)
-        courier = Courier(pace=self._pace, outbox=outbox, now=clock.now)
-        endings = Endings(rules=rules, now=clock.now, rng=rng, next_for=self._pace.next_for)
-        self._kinds = tuple(kind for kind in CHANNEL_KINDS if kind == "atom" or kind in publishers)
-        self._stops = ChannelStops(outbox=outbox, pace=self._pace, alarms=telling.alarms, now=clock.now)
-        self.herald = Herald(
-            telling=telling,
-            outbox=outbox,
-            courier=courier,
-            stops=self._stops,
-            kinds=lambda: self._kinds,
+        self._kinds = tuple(publishers)
+        can = {kind: publisher.capabilities for kind, publisher in publishers.items()}
+        self._documents = frozenset(kind for kind, own in can.items() if own.is_document)
+        harmless = frozenset(kind for kind, own in can.items() if own.harmless_twice)
+        self._may_repeat = harmless | rules.resend_uncertain
+        self._limiter = RateLimiter({kind: own.limits for kind, own in can.items()}, now=clock.now)
+        self._breaker = CircuitBreaker(store=stops, limiter=self._limiter, incidents=incidents, now=clock.now)
+        self._sender = Sender(
+            builder=builder,
+            deliveries=deliveries,
+            publishers=publishers,
+            limiter=self._limiter,
+            may_repeat=self._may_repeat,
+            is_probe=self._breaker.is_probe,
             now=clock.now,
             rng=rng,
-            grace=rules.grace,
-        )
-        self._errands = Errands(
-            packer=packer,
-            publishers=publishers,
-            feeds=feeds,
-            feed_writer=feed_writer,
-            courier=courier,
-            endings=endings,
-            is_trial=self._stops.is_trial,
-            now=clock.now,
         )
         self._stopping = False
         self._turn, self._awake = asyncio.Lock(), asyncio.Event()
-        self._unwritten: list[Landed] = []
+        self._unsettled: list[SendResult] = []
 
     def stop(self) -> None:
         """Claim nothing more; what is in flight is finished."""
@@ -116,23 +111,23 @@ class Dispatcher:
         self._awake.set()
 
     def leave(self, kind: ChannelKind) -> None:
-        """Claim nothing more on this channel: somebody else sends there."""
-        self._kinds = tuple(one for one in self._kinds if one != kind)
+        """Claim nothing more on this channel: another process sends there."""
+        self._kinds = tuple(own for own in self._kinds if own != kind)
 
     def take(self, kind: ChannelKind) -> None:
         """Claim on this channel (again), where it is one of ours."""
         if kind not in self._kinds:
-            self._pace.forget()
-        ours = {*self._kinds, kind} & {"atom", *self._publishers}
-        self._kinds = tuple(one for one in CHANNEL_KINDS if one in ours)
+            self._limiter.forget()
+        ours = {*self._kinds, kind}
+        self._kinds = tuple(own for own in self._publishers if own in ours)
         self.wake()
 
     async def flush(self) -> Counter[State]:
         """Send everything that is due and count the rows by how they ended; returns when nothing is.
 
-        What becomes due meanwhile goes out as well, however long a slow place takes to answer. A second call
+        What becomes due meanwhile goes out as well, however long a slow target takes to answer. A second call
         waits for the first. When it is cancelled it claims nothing more, and what has no answer after
-        `Rules.grace` is uncertain. Raises StateError; endings that could not be written down are kept for
+        `SendRules.grace` is uncertain. Raises StateError; outcomes that could not be settled are kept for
         the next call.
         """
         async with self._turn:
@@ -158,59 +153,52 @@ class Dispatcher:
         await asyncio.wait({work})
 
     async def _work(self, run: _Run) -> Counter[State]:
-        await self._write_down(run)
-        await self._lift_ended(run)
+        await self._settle(run)
+        await self._expire(run)
         await self._next_due(run, self._kinds)
         try:
             while True:
                 self._awake.clear()
                 if self._clock.now() - run.looked_at >= _LOOK_EVERY:
-                    await self._lift_ended(run)
-                more = await self._write_out(run)
+                    await self._expire(run)
                 await self._take_off(run)
-                if not (more or run.flight):
-                    return summed_up(run.tally, run.late)
-                if not more:
-                    await self._something_happens(run)
+                if not run.flight:
+                    return _summary(run.tally, run.late)
+                await self._something_happens(run)
                 self._collect(run)
-                await self._write_down(run)
+                await self._settle(run)
         finally:
             if run.flight:
                 await asyncio.wait(run.flight)
                 self._collect(run)
-                await self._write_down(run)
+                await self._settle(run)
 
-    async def _lift_ended(self, run: _Run) -> None:
+    async def _expire(self, run: _Run) -> None:
         """What others claimed and never settled is uncertain, or goes again, once their lease has ended.
 
         Never while a send of ours may be taken for one of those: where the clock jumped, its lease has
         ended too, and what it sends must not go again meanwhile.
         """
         now = run.looked_at = self._clock.now()
-        if any(flown.until <= now for flown in run.flight.values()):
+        if any(in_flight.until <= now for in_flight in run.flight.values()):
             return
-        again = self._rules.may_go_again
-        run.tally["uncertain"] += await asyncio.to_thread(self._outbox.expire, now, again=again)
-
-    async def _write_out(self, run: _Run) -> bool:
-        """Make rows of a part of what was fanned out, and say whether there was any: others go out meanwhile."""
-        return not (self._stopping or run.ending) and await asyncio.to_thread(self._outbox.write_out)
+        run.tally["uncertain"] += await asyncio.to_thread(self._outbox.expire, now, again=self._may_repeat)
 
     async def _take_off(self, run: _Run) -> None:
-        """Claim what is due and start sending it; on a channel that was stopped, one message to try it."""
+        """Claim what is due and start sending it; on a channel that was stopped, one message to probe it."""
         now = self._clock.now()
-        stopped = await self._stops.stopped()
+        stopped = await self._breaker.stopped()
         for kind in self._kinds:
             stop = stopped.get(kind)
             if stop is None:
-                self._pace.resume(kind)
+                self._limiter.unblock(kind)
                 await self._claim(run, now, kind)
             elif stop.until > now:
-                self._pace.halt(kind, stop.until)
-            elif not self._stops.under_trial(kind):
-                self._pace.resume(kind)
+                self._limiter.block(kind, stop.until)
+            elif not self._breaker.is_probed(kind):
+                self._limiter.unblock(kind)
                 for claim in await self._claim(run, now, kind, most=1):
-                    self._stops.begin_trial(claim)
+                    self._breaker.begin_probe(claim)
 
     async def _claim(
         self, run: _Run, now: datetime, kind: ChannelKind, most: int = IN_FLIGHT
@@ -218,22 +206,30 @@ class Dispatcher:
         room = min(self._room(run, kind), most)
         if room <= 0:
             return ()
-        claims = await asyncio.to_thread(self._outbox.claim, now, lease=LEASE, limit=room, kinds=[kind])
+        claims = await asyncio.to_thread(
+            self._outbox.claim,
+            now,
+            lease=LEASE,
+            limit=room,
+            kinds=[kind],
+            documents=self._documents,
+        )
         for claim in claims:
             log.debug(
-                "delivery.claimed", extra={"batch": claim.batch, "target": claim.key, "keys": named(claim)}
+                "delivery.claimed",
+                extra={"message_id": claim.message, "target": claim.key, "keys": named(claim)},
             )
-            run.flight[asyncio.create_task(self._deliver(claim, run))] = _Flown(claim, now + LEASE)
+            run.flight[asyncio.create_task(self._deliver(claim, run))] = _InFlight(claim, now + LEASE)
         return claims
 
     def _room(self, run: _Run, kind: ChannelKind) -> int:
         """How many more may be claimed: as many as can be sent soon, long before their leases end."""
         if self._stopping or run.ending:
             return 0
-        most = min(IN_FLIGHT, self._rules.at_once.get(kind, IN_FLIGHT))
-        under_way = sum(flown.claim.target.kind == kind for flown in run.flight.values())
-        paced = self._pace.room(kind)
-        return most - under_way if paced is None else min(most - under_way, paced)
+        most = min(IN_FLIGHT, self._publishers[kind].capabilities.at_once or IN_FLIGHT)
+        under_way = sum(in_flight.claim.target.kind == kind for in_flight in run.flight.values())
+        room = self._limiter.room(kind)
+        return most - under_way if room is None else min(most - under_way, room)
 
     async def _something_happens(self, run: _Run) -> None:
         """Wait until a send ends, something else is due, or somebody wakes us."""
@@ -249,7 +245,7 @@ class Dispatcher:
 
     async def _seconds_to_next(self, run: _Run) -> float | None:
         kinds = [
-            kind for kind in self._kinds if not self._stops.under_trial(kind) and self._room(run, kind) > 0
+            kind for kind in self._kinds if not self._breaker.is_probed(kind) and self._room(run, kind) > 0
         ]
         if not kinds:
             return None
@@ -263,34 +259,49 @@ class Dispatcher:
 
     def _collect(self, run: _Run) -> None:
         for task in [task for task in run.flight if task.done()]:
-            flown = run.flight.pop(task)
+            claim = run.flight.pop(task).claim
             never_began = task.cancelled()
-            self._unwritten.append(untried(flown.claim) if never_began else task.result())
+            self._unsettled.append(untried(claim) if never_began else task.result())
 
-    async def _deliver(self, claim: Claim, run: _Run) -> Landed:
-        return untried(claim) if run.cut_off else await self._errands.run(claim)
+    async def _deliver(self, claim: Claim, run: _Run) -> SendResult:
+        return untried(claim) if run.cut_off else await self._sender.send(claim)
 
-    async def _write_down(self, run: _Run) -> None:
-        """What a busy state keeps from being minded waits for the next time; the others are written down."""
-        minded: list[Landed] = []
+    async def _settle(self, run: _Run) -> None:
+        """Settle what ended; what a busy state keeps from being recorded waits for the next time."""
+        recorded: list[SendResult] = []
         try:
-            for one in tuple(self._unwritten):
-                await self._mind(one)
-                minded.append(one)
+            for result in tuple(self._unsettled):
+                await self._record(result)
+                recorded.append(result)
         finally:
-            if minded:
-                outcomes = [one.outcome for one in minded]
+            if recorded:
+                outcomes = [result.outcome for result in recorded]
                 await asyncio.to_thread(self._outbox.settle, outcomes, self._clock.now())
-                del self._unwritten[: len(minded)]
+                del self._unsettled[: len(recorded)]
                 for outcome in outcomes:
-                    run.tally.update(ends(outcome))
+                    run.tally.update(end_states(outcome))
 
-    async def _mind(self, landed: Landed) -> None:
+    async def _record(self, result: SendResult) -> None:
         try:
-            await self._stops.mind(landed)
+            await self._breaker.record(result)
         except StateError:
             raise
-        except (
-            Exception
-        ):  # a fault of ours with a stop or an alarm: what went out is written down all the same
-            log.exception("channel.mind_failed", extra={"target": landed.outcome.claim.key})
+        except Exception:  # a fault of ours with a stop or an alarm: what went out is settled all the same
+            log.exception("channel.record_failed", extra={"target": result.outcome.claim.key})
+
+
+def _summary(tally: Counter[State], late: timedelta) -> Counter[State]:
+    """How the rows of one flush ended, logged in one line; `late` is how long the oldest had been due."""
+    done = +tally
+    if done:
+        ended: dict[str, float] = {str(state): count for state, count in done.items()}
+        log.info("deliveries.done", extra={**ended, "oldest_seconds": round(late.total_seconds(), 1)})
+    return done
+
+
+def end_states(outcome: Outcome) -> Counter[State]:
+    """The claim's rows by the states in which they end."""
+    limited, sent = len(outcome.limited), len(outcome.sent)
+    states: Counter[State] = Counter({"limited": limited, "merged": max(sent - 1, 0), "sent": min(sent, 1)})
+    states[outcome.state] += len(outcome.claim.rows) - limited - sent
+    return +states

@@ -4,13 +4,20 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from bot.domain.audience import Audience
+from bot.domain.analysis.checks import (
+    ENOUGH,
+    Found,
+    SourceDay,
+    source_findings,
+    subject_of,
+    subscription_findings,
+)
+from bot.domain.analysis.spelling import Noise, Speller, Spelling
+from bot.domain.incidents import Finding
+from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of
-from bot.domain.search.checkup import ENOUGH, Finding, Found, subject_of, subscription_findings
-from bot.domain.search.sources import SourceDay, source_findings
-from bot.domain.search.spelling import Noise, Speller, Spelling
-from bot.pipeline.ports import DigestRecord, Records, Shelf
+from bot.pipeline.ports import DigestRecord, PaperStore, Records
 
 RECENT = 90
 GAIN = 0.2
@@ -25,11 +32,13 @@ MOST_SPELLED = 300
 class Doctor:
     """One look at the state as it is now."""
 
-    def __init__(self, records: Records, shelf: Shelf, audience: Audience, today: dt.date) -> None:
+    def __init__(
+        self, records: Records, papers: PaperStore, matcher: SubscriptionMatcher, today: dt.date
+    ) -> None:
         self._records = records
-        self._audience = audience
+        self._matcher = matcher
         self._today = today
-        self._papers = list(shelf.every_paper())
+        self._papers = list(papers.every_paper())
 
     def sources(self) -> Iterator[Finding]:
         """Silent and empty sources, changed forms, missing authors and keys, files that are no digests."""
@@ -51,7 +60,7 @@ class Doctor:
 
     def subscriptions(self) -> Iterator[Finding]:
         """Dead, noisy, contained and overlapping subscriptions; better spellings, and noise."""
-        subscribers = tuple(self._audience.subscribers.values())
+        subscribers = tuple(self._matcher.subscribers.values())
         newest = self._records.newest_day()
         recent = frozenset(
             paper.id
@@ -66,7 +75,7 @@ class Doctor:
 
     def _found(self) -> Found:
         found: dict[tuple[str, str], set[PaperId]] = defaultdict(set)
-        for name, papers in self._audience.matches(self._papers).items():
+        for name, papers in self._matcher.matches(self._papers).items():
             for paper, subscriptions in papers.items():
                 for subscription in subscriptions:
                     found[name, subscription.name].add(paper)
@@ -74,11 +83,11 @@ class Doctor:
 
     def _thresholds(self, found: Found) -> Iterator[Finding]:
         """For papers like others: how many the threshold lets pass, and what other ones would."""
-        likeness = self._audience.likeness
+        likeness = self._matcher.likeness
         if likeness is None:
             return
         near = [(paper.id, likeness.nearness(document_of(paper))) for paper in self._papers]
-        for subscriber in self._audience.subscribers.values():
+        for subscriber in self._matcher.subscribers.values():
             for one in subscriber.subscriptions:
                 if not one.like:
                     continue
@@ -106,7 +115,7 @@ class Doctor:
 
     def _spellings(self) -> Iterator[Finding]:
         asked: dict[Query, list[str]] = defaultdict(list)
-        for subscriber in self._audience.subscribers.values():
+        for subscriber in self._matcher.subscribers.values():
             for subscription in subscriber.subscriptions:
                 if subscription.query is not None:
                     asked[subscription.query].append(subject_of(subscriber, subscription))

@@ -1,27 +1,31 @@
-"""Feeds as they stand: all papers, and each subscriber's own."""
+"""Feeds: all papers, and each subscriber's own, built from the state."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
-from bot.domain.audience import Audience
+from bot.domain.errors import DeliveryError
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
+from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.ports import FeedWriter, Noted, Shelf, StoredPaper, Tokens
-from bot.pipeline.roster import Roster
+from bot.pipeline.ports import FeedWriter, Intake, NoticedPaper, PaperStore, StoredPaper, Tokens
+from bot.pipeline.subscribers import SubscriberRegistry
+
+_log = logging.getLogger(__name__)
 
 EVERYTHING = "all"
-_REMEMBERED = 20_000
-_Remembered = tuple[Noted, FeedEntry]
-"""What was noticed, with the paper as it was then, and the entry made of it."""
+_MOST_CACHED = 20_000
+_CachedEntry = tuple[NoticedPaper, FeedEntry]
+"""A notice with its paper as it was then, and the entry made from both."""
 _NO_NEWS = datetime(2026, 1, 1, tzinfo=UTC)
-"""When a feed without entries was last updated: some fixed moment, so that its bytes stay the same."""
+"""`updated` of a feed without entries: a fixed moment, so that its bytes stay the same."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """What the settings say about where readers find us."""
+    """Settings of all feeds; `authority` (RFC 4151) begins their ids, `entries` is the most a feed holds."""
 
     title: str
     url: str
@@ -29,76 +33,75 @@ class Site:
     entries: int
 
 
-class FeedDesk:
-    """Puts feeds together from the state, newest papers first."""
+class FeedBuilder:
+    """Builds feeds from the state, newest papers first."""
 
-    def __init__(self, shelf: Shelf, tokens: Tokens, roster: Roster, site: Site) -> None:
-        self._shelf = shelf
+    def __init__(self, papers: PaperStore, tokens: Tokens, registry: SubscriberRegistry, site: Site) -> None:
+        self._papers = papers
         self._tokens = tokens
-        self._roster = roster
+        self._registry = registry
         self._site = site
-        self._known: dict[tuple[str, PaperId], _Remembered] = {}
-        self._known_for: Audience | None = None
+        self._cache: dict[tuple[str, PaperId], _CachedEntry] = {}
+        self._cache_matcher: SubscriptionMatcher | None = None
 
     def everything(self) -> Feed:
         """The feed of all papers."""
-        entries = tuple(self._entry(stored, ()) for stored in self._shelf.newest(self._site.entries))
+        entries = tuple(self._entry(stored, ()) for stored in self._papers.newest(self._site.entries))
         return self._feed(EVERYTHING, self._site.title, entries, "/feed.atom")
 
     def of(self, subscriber: Subscriber) -> Feed:
-        """A subscriber's own: what was noticed for them, with the reasons."""
-        noted = self._shelf.noted(subscriber.id, self._site.entries)
-        lasting = not any(
-            one.like for one in subscriber.subscriptions
-        )  # what is near changes with every paper
-        make = self._remembered if lasting else self._personal
-        entries = tuple(make(subscriber, one) for one in noted)
+        """A subscriber's own feed: their notices, with the reasons."""
+        notices = self._papers.noticed(subscriber.id, self._site.entries)
+        # The reasons of a `like:` subscription change with every paper: such entries cannot be cached.
+        changing = any(subscription.like for subscription in subscriber.subscriptions)
+        entry = self._personal if changing else self._cached
+        entries = tuple(entry(subscriber, notice) for notice in notices)
         token = self._tokens.issue("feed", subscriber.id)
         title = f"{self._site.title}: {subscriber.id}"
         return self._feed(f"subscriber/{subscriber.id}", title, entries, f"/feeds/{token}.atom")
 
     def behind(self, token: str) -> Feed | None:
-        """The private feed that the token opens."""
+        """The private feed of the token; None for an unknown token or where its subscriber has no feed."""
         name = self._tokens.subject("feed", token)
-        subscriber = self._roster.subscriber(name) if name else None
+        subscriber = self._registry.subscriber(name) if name else None
         return self.of(subscriber) if subscriber and subscriber.has_feed else None
 
     def write_all(self, writer: FeedWriter) -> int:
-        """Write every feed file whose content changed, and count those."""
+        """Write every feed file whose content changed; gives how many."""
         written = int(writer.write(EVERYTHING, self.everything()))
-        for subscriber in self._roster.audience.subscribers.values():
+        for subscriber in self._registry.matcher.subscribers.values():
             if subscriber.has_feed:
                 written += writer.write(subscriber.id, self.of(subscriber))
         return written
 
     def write_for(self, writer: FeedWriter, name: str) -> bool:
         """Write one subscriber's feed file; False where nobody of that name has a feed any more."""
-        subscriber = self._roster.subscriber(name)
+        subscriber = self._registry.subscriber(name)
         if subscriber is None or not subscriber.has_feed:
             return False
         writer.write(name, self.of(subscriber))
         return True
 
     def edition(self) -> str:
-        """Changes whenever any feed may be another one: with what is stored, and with what people ask for."""
-        return f"{self._shelf.edition()}-{self._roster.audience.fingerprint}"
+        """Version of all feeds: changes with the stored papers and with the subscriptions."""
+        return f"{self._papers.version()}-{self._registry.matcher.fingerprint}"
 
-    def _remembered(self, subscriber: Subscriber, noted: Noted) -> FeedEntry:
-        """The entry, made once: of a feed's entries only the newest are new each time it is written."""
-        audience = self._roster.audience
-        if audience is not self._known_for or len(self._known) > _REMEMBERED:
-            self._known, self._known_for = {}, audience
-        known = self._known
-        before = known.get((subscriber.id, noted.stored.paper.id))
-        if before is not None and before[0] == noted:
-            return before[1]
-        entry = self._personal(subscriber, noted)
-        known[subscriber.id, entry.paper.id] = noted, entry
+    def _cached(self, subscriber: Subscriber, notice: NoticedPaper) -> FeedEntry:
+        """The entry, made once: each time a feed is written, most of its entries are the same."""
+        matcher = self._registry.matcher
+        if matcher is not self._cache_matcher or len(self._cache) > _MOST_CACHED:
+            self._cache, self._cache_matcher = {}, matcher
+        key = subscriber.id, notice.stored.paper.id
+        cached = self._cache.get(key)
+        if cached is not None and cached[0] == notice:
+            return cached[1]
+        entry = self._personal(subscriber, notice)
+        self._cache[key] = notice, entry
         return entry
 
-    def _personal(self, subscriber: Subscriber, noted: Noted) -> FeedEntry:
-        paper = noted.stored.paper
-        return self._entry(noted.stored, self._roster.reasons(subscriber, paper, noted.subscriptions))
+    def _personal(self, subscriber: Subscriber, notice: NoticedPaper) -> FeedEntry:
+        paper = notice.stored.paper
+        return self._entry(notice.stored, self._registry.reasons(subscriber, paper, notice.subscriptions))
 
     def _feed(self, name: str, title: str, entries: tuple[FeedEntry, ...], path: str) -> Feed:
         return Feed(
@@ -121,3 +124,22 @@ class FeedDesk:
             updated=stored.changed_at,
             reasons=why,
         )
+
+
+def remove_orphan_feeds(intake: Intake, matcher: SubscriptionMatcher, writer: FeedWriter) -> tuple[str, ...]:
+    """Remove the feed files of known subscribers without a feed now; gives their ids.
+
+    Their notices stay: a subscriber who comes back has the same feed as before.
+    """
+    known = intake.registered()
+    kept = {
+        EVERYTHING,
+        *(subscriber.id.casefold() for subscriber in matcher.subscribers.values() if subscriber.has_feed),
+    }
+    orphans = tuple(sorted(name for name in known if name.casefold() not in kept))
+    for name in orphans:
+        try:
+            writer.remove(name)
+        except DeliveryError as error:
+            _log.warning("feed.not_removed", extra={"subscriber": name, "error": str(error)})
+    return orphans

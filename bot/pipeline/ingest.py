@@ -1,16 +1,25 @@
-"""Taking digest files in: read, compare, match, and store it all in one transaction."""
+"""Ingest: digest files are read, compared with what is known and stored, and what changed is planned."""
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
+from time import perf_counter
 from typing import Protocol
 
-from bot.domain.audience import Audience
+from bot.domain.digests import Change, Gain, diff
 from bot.domain.errors import DigestError, StateError
-from bot.pipeline.batch import Batch
-from bot.pipeline.ports import FileMark, Intake, Reader, TakenDigest, Transaction
+from bot.domain.matcher import SubscriptionMatcher
+from bot.domain.papers import Paper, PaperId
+from bot.domain.planning import alert_keys, plan
+from bot.domain.query import Document, document_of
+from bot.domain.subscriptions import Subscription
+from bot.pipeline.onboarding import notice_alike, onboard, register
+from bot.pipeline.ports import FileMark, Intake, Known, PlanningRun, Reader, TakenDigest, Transaction
+from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +27,10 @@ _TOGETHER = 64
 """Files that share one transaction when many come at once: each is still stored whole or not at all."""
 _KEPT_BYTES = 32_000_000
 """So much of what was read to find out what is fresh is kept, so that it need not be read again."""
+_PART_TAKES = 0.05
+"""Seconds that a transaction of planning should take: while it does, nobody else can write."""
+_FIRST_SIZE, _SMALLEST, _LARGEST = 1_000, 250, 20_000
+"""Matches, one for each channel, that are planned in a transaction."""
 
 
 class DigestFile(Protocol):
@@ -36,9 +49,20 @@ class DigestFile(Protocol):
 PeekDate = Callable[[bytes, str], date | None]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """How many notices and deliveries were planned."""
+
+    notices: int = 0
+    deliveries: int = 0
+
+    def __add__(self, other: "Planned") -> "Planned":
+        return Planned(notices=self.notices + other.notices, deliveries=self.deliveries + other.deliveries)
+
+
 @dataclass(kw_only=True, slots=True)
 class Taken:
-    """What came of looking at some files."""
+    """What came of looking at some files; `notices` and `deliveries` as far as they are planned."""
 
     digests: int = 0
     entries: int = 0
@@ -55,40 +79,103 @@ class Taken:
     def changed(self) -> bool:
         return bool(self.digests)
 
+    def add_planned(self, planned: "Planned | Taken") -> None:
+        """Count in what was planned."""
+        self.notices += planned.notices
+        self.deliveries += planned.deliveries
+
     def add(self, other: "Taken") -> None:
         """Count in what came of some more files."""
         self.digests += other.digests
         self.entries += other.entries
         self.new += other.new
         self.gained += other.gained
-        self.notices += other.notices
-        self.deliveries += other.deliveries
+        self.add_planned(other)
         self.problems += other.problems
         self.unread |= other.unread
 
 
 class Ingest:
-    """Takes files in; safe to call again with the same files, which then changes nothing."""
+    """Takes files in; safe to call again with the same files, which then changes nothing.
 
-    def __init__(self, intake: Intake, read_digest: Reader, peek_date: PeekDate) -> None:
+    What changed is planned for all subscribers by planning runs, in parts: see `continue_planning`. One thread at a time.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        registry: SubscriberRegistry,
+        read_digest: Reader,
+        peek_date: PeekDate,
+        *,
+        first_run: int | None = 0,
+        elapsed: Callable[[], float] = perf_counter,
+    ) -> None:
+        """`first_run` is how many matches of the backlog a new subscriber gets (None: all)."""
         self._intake = intake
+        self._registry = registry
         self._read_digest = read_digest
         self._peek_date = peek_date
+        self._first_run = first_run
+        self._planner = _Planner(intake, elapsed)
+        self._registered: SubscriptionMatcher | None = None
+        """The matcher whose subscribers are certainly registered."""
 
-    def take_in(
-        self, files: Sequence[DigestFile], audience: Audience, now: datetime, *, tell: bool = True
-    ) -> Taken:
-        """Store what is new in these files, newest digest first, and plan who is told.
+    def take_in(self, files: Sequence[DigestFile], now: datetime) -> Taken:
+        """Register new subscribers, store what is new in these files, newest digest first, and begin to plan it.
 
-        With `tell` false matches are noticed, but nothing is planned: history that nobody is to hear of, not
-        even when one of its papers gains something later. A file that is no digest, or
-        that we fail at, is named in the result and looked at again only when its content changes; one that
+        New subscribers are onboarded when everything older is planned. A file that is no digest, or that we fail at,
+        is named in the result and looked at again only when its content changes; one that
         cannot be read now is in `unread`. StateError ends it all; what was stored until then stays stored.
         """
+        matcher = self._registry.matcher
+        matcher.prepare()
+        self._register(now)
+        taken = self._take_in(files, now, tell=True)
+        while (onboarded := onboard(self._intake, matcher, now)) is None:
+            taken.add_planned(self.finish_planning(now))
+        taken.deliveries += onboarded
+        return taken
+
+    def take_in_history(self, files: Sequence[DigestFile], now: datetime) -> Taken:
+        """Store what is new in these files and notice its matches. Nobody is told of it, not even when one of its papers
+        gains something later.
+        """
+        return self._take_in(files, now, tell=False)
+
+    def finish_history(self, now: datetime) -> Planned:
+        """Plan all that is left, and notice what is like the papers that people like."""
+        planned = Planned()
+        while not notice_alike(self._intake, self._registry.matcher, now):
+            planned += self.finish_planning(now)
+        return planned + self.finish_planning(now)
+
+    def continue_planning(self, now: datetime) -> Planned | None:
+        """Plan the next part of the oldest planning run, for some thousand matches; None where nothing is left.
+
+        It goes on behind the last subscriber that the run was planned for, whichever machine did that, with the
+        configuration as it is now.
+        """
+        self._register(now)
+        return self._planner.plan_part(self._registry.matcher, now)
+
+    def finish_planning(self, now: datetime) -> Planned:
+        """Plan all that is left."""
+        planned = Planned()
+        while (part := self.continue_planning(now)) is not None:
+            planned += part
+        return planned
+
+    def _register(self, now: datetime) -> None:
+        if self._registered is not self._registry.matcher:
+            register(self._intake, self._registry.matcher, self._first_run, now)
+            self._registered = self._registry.matcher
+
+    def _take_in(self, files: Sequence[DigestFile], now: datetime, *, tell: bool) -> Taken:
         taken = Taken()
         fresh = self._fresh(files, taken)
         for start in range(0, len(fresh), _TOGETHER):
-            self._take_batch(fresh[start : start + _TOGETHER], audience, now, taken, tell=tell)
+            self._take_batch(fresh[start : start + _TOGETHER], now, taken, tell=tell)
         return taken
 
     def _fresh(self, files: Sequence[DigestFile], taken: Taken) -> list["_Fresh"]:
@@ -103,39 +190,63 @@ class Ingest:
             room -= len(data)
             day = self._day(data, file.name)
             fresh.append(_Fresh(file=file, day=day, data=data if room >= 0 else None))
-        return sorted(fresh, key=lambda one: (-one.day.toordinal(), one.file.name))
+        return sorted(fresh, key=lambda file: (-file.day.toordinal(), file.file.name))
 
-    def _take_batch(
-        self, fresh: Sequence["_Fresh"], audience: Audience, now: datetime, taken: Taken, *, tell: bool
-    ) -> None:
+    def _take_batch(self, fresh: Sequence["_Fresh"], now: datetime, taken: Taken, *, tell: bool) -> None:
         read = list(self._read(fresh, taken))
         try:
-            taken.add(self._store(read, audience, now, tell=tell))
+            taken.add(self._store(read, now, tell=tell))
         except StateError:
             raise
         except Exception:  # one of them is more than we can take: the others must not wait for it
             log.exception("ingest.batch_failed", extra={"files": len(read)})
-            for one in read:
-                taken.add(self._store_alone(one, audience, now, tell=tell))
+            for file in read:
+                taken.add(self._store_alone(file, now, tell=tell))
 
-    def _store_alone(
-        self, one: TakenDigest | FileMark, audience: Audience, now: datetime, *, tell: bool
-    ) -> Taken:
+    def _store_alone(self, file: TakenDigest | FileMark, now: datetime, *, tell: bool) -> Taken:
         try:
-            return self._store([one], audience, now, tell=tell)
+            return self._store([file], now, tell=tell)
         except StateError:
             raise
         except Exception as error:
-            log.exception("ingest.digest_failed", extra={"file": one.name})
+            log.exception("ingest.digest_failed", extra={"file": file.name})
             why = _our_fault(error)
-            self._store([FileMark(name=one.name, sha256=one.sha256, error=why)], audience, now, tell=tell)
-            return Taken(problems=[(one.name, 0, why)])
+            self._store([FileMark(name=file.name, sha256=file.sha256, error=why)], now, tell=tell)
+            return Taken(problems=[(file.name, 0, why)])
 
-    def _store(
-        self, read: Sequence[TakenDigest | FileMark], audience: Audience, now: datetime, *, tell: bool
-    ) -> Taken:
-        with self._intake.transaction() as tx:
-            return _store(tx, read, audience, now, tell=tell)
+    def _store(self, read: Sequence[TakenDigest | FileMark], now: datetime, *, tell: bool) -> Taken:
+        while True:
+            try:
+                return self._store_once(read, now, tell=tell)
+            except _WouldOvertake:
+                self.finish_planning(now)
+
+    def _store_once(self, read: Sequence[TakenDigest | FileMark], now: datetime, *, tell: bool) -> Taken:
+        matcher = self._registry.matcher
+        # Outside of the transaction, so that others can write while papers are matched.
+        look = _Look(self._intake, read, matcher, tell=tell)
+        with self._planner.transaction() as tx:
+            if tx.version() != look.version or tx.digests_known(look.hashes) != look.known:
+                look = _Look(tx, read, matcher, tell=tell)
+            fresh, batch = look.fresh, look.batch
+            if tx.is_being_planned(batch.updated):
+                raise _WouldOvertake
+            tx.save_digests(fresh, now)
+            marks = [_mark(file) for file in read if file not in fresh]
+            tx.save_files([mark for mark in marks if tell or not mark.error])  # among history lies much else
+            batch.save(tx, now)
+            planned = self._planner.begin(tx, batch.changes, look.work, now, told=tell)
+        return Taken(
+            digests=len(fresh),
+            entries=sum(len(file.digest.entries) for file in fresh),
+            new=batch.new,
+            gained=batch.gained,
+            notices=planned.notices,
+            deliveries=planned.deliveries,
+            problems=[
+                (file.name, problem.line, problem.what) for file in fresh for problem in file.digest.problems
+            ],
+        )
 
     def _day(self, data: bytes, name: str) -> date:
         try:
@@ -145,12 +256,12 @@ class Ingest:
             return date.min
 
     def _read(self, fresh: Sequence["_Fresh"], taken: Taken) -> Iterator[TakenDigest | FileMark]:
-        for one in fresh:
-            data = one.data if one.data is not None else _read(one.file, taken)
+        for file in fresh:
+            data = file.data if file.data is not None else _read(file.file, taken)
             if data is None:
                 continue
-            name, sha256 = one.file.name, hashlib.sha256(data).hexdigest()
-            one.data = None
+            name, sha256 = file.file.name, hashlib.sha256(data).hexdigest()
+            file.data = None
             try:
                 digest = self._read_digest(data, name)
             except DigestError as error:
@@ -163,6 +274,10 @@ class Ingest:
                 continue
             taken.problems.append((name, 0, why))
             yield FileMark(name=name, sha256=sha256, error=why)
+
+
+class _WouldOvertake(Exception):
+    """A paper would change before the run that plans it is done: what is planned last would be of the new paper."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -181,42 +296,219 @@ def _read(file: DigestFile, taken: Taken) -> bytes | None:
         return None
 
 
-def _store(
-    tx: Transaction,
-    read: Sequence[TakenDigest | FileMark],
-    audience: Audience,
-    now: datetime,
-    *,
-    tell: bool,
-) -> Taken:
-    known = tx.digests_known(one.sha256 for one in read)
-    first: dict[str, TakenDigest] = {}
-    for one in read:
-        if isinstance(one, TakenDigest) and one.sha256 not in known:
-            first.setdefault(one.sha256, one)
-    fresh = list(first.values())
-    told = audience.without(tx.openings().keys()) if tell else audience
-    batch = Batch(tx, told, [one.digest for one in fresh], tell=tell)
-    for taken_digest in fresh:
-        batch.add(taken_digest, now)
-    tx.save_digests(fresh, now)
-    marks = [_mark(one) for one in read if first.get(one.sha256) is not one]
-    tx.save_files([mark for mark in marks if tell or not mark.error])  # among history lies much else
-    batch.save(now)
-    return Taken(
-        digests=len(fresh),
-        entries=sum(len(one.digest.entries) for one in fresh),
-        new=batch.new,
-        gained=batch.gained,
-        notices=batch.notices,
-        deliveries=batch.deliveries,
-        problems=[(one.name, problem.line, problem.what) for one in fresh for problem in one.digest.problems],
-    )
-
-
 def _our_fault(error: Exception) -> str:
     return f"paperboy fails at this file ({type(error).__name__}: {error}); please report it"
 
 
-def _mark(one: TakenDigest | FileMark) -> FileMark:
-    return one if isinstance(one, FileMark) else FileMark(name=one.name, sha256=one.sha256)
+def _mark(file: TakenDigest | FileMark) -> FileMark:
+    return file if isinstance(file, FileMark) else FileMark(name=file.name, sha256=file.sha256)
+
+
+class _Look:
+    """What files bring, compared with the state and matched; true as long as the state's version is the same."""
+
+    def __init__(
+        self,
+        state: Known,
+        read: Sequence[TakenDigest | FileMark],
+        matcher: SubscriptionMatcher,
+        *,
+        tell: bool,
+    ) -> None:
+        self.version = state.version()
+        self.hashes = [file.sha256 for file in read]
+        self.known = state.digests_known(self.hashes)
+        first: dict[str, TakenDigest] = {}
+        for file in read:
+            if isinstance(file, TakenDigest) and file.sha256 not in self.known:
+                first.setdefault(file.sha256, file)
+        self.fresh = list(first.values())
+        ids = {entry.id for file in self.fresh for entry in file.digest.entries}
+        self.batch = IngestBatch(state.papers(ids))
+        for file in self.fresh:
+            self.batch.add(file)
+        newcomers = state.backlog().keys() if tell else set[str]()
+        concerned = bool(self.batch.changes) and not matcher.subscribers.keys() <= newcomers
+        self.work = _Work(state, matcher, self.batch.changes, self.batch.documents) if concerned else None
+
+
+class IngestBatch:
+    """Several digests on their way into one transaction, each seeing what the ones before it brought."""
+
+    def __init__(self, known: Mapping[PaperId, Paper]) -> None:
+        """`known` are those papers of the digests that are stored."""
+        self._known = known.keys()
+        self._papers = dict(known)
+        self._gains: dict[PaperId, frozenset[Gain]] = {}
+        """By changed paper what it gained; nothing where it is new."""
+        self._resighted: set[PaperId] = set()
+        self.new = self.gained = 0
+
+    @property
+    def updated(self) -> set[PaperId]:
+        """Papers that were known before and are to be stored again."""
+        return self._known & (self._gains.keys() | self._resighted)
+
+    @property
+    def changes(self) -> list[Change]:
+        """What all digests changed together, each paper once and as it is after them, in their order."""
+        return [Change(paper=self._papers[paper], gains=gains) for paper, gains in self._gains.items()]
+
+    @cached_property
+    def documents(self) -> Mapping[PaperId, Document]:
+        """The papers that are to be stored, to match them and to keep their words; once all digests are added."""
+        stored = self._gains.keys() | self._resighted
+        return {paper: document_of(self._papers[paper]) for paper in stored}
+
+    def add(self, file: TakenDigest) -> None:
+        """Take in what the digest changes."""
+        changed = diff(file.digest, self._papers, source=file.name)
+        for paper in (*(change.paper for change in changed.changes), *changed.resighted):
+            self._papers[paper.id] = paper
+        self._resighted.update(paper.id for paper in changed.resighted)
+        for change in changed.changes:
+            before = self._gains.get(change.paper.id)
+            is_new = change.is_new or before == frozenset()
+            self._gains[change.paper.id] = frozenset() if is_new else change.gains | (before or frozenset())
+            self.new += change.is_new
+            self.gained += not change.is_new
+
+    def save(self, tx: Transaction, now: datetime) -> None:
+        """Store the papers."""
+        changed = [change.paper for change in self.changes]
+        tx.save_papers(changed, now, changed=True, documents=self.documents)
+        resighted = [
+            self._papers[paper] for paper in self._papers if paper in self._resighted - self._gains.keys()
+        ]
+        tx.save_papers(resighted, now, changed=False, documents=self.documents)
+
+
+class _Planner:
+    """Works planning runs off, strictly in their order, in transactions of some thousand matches each.
+
+    A run is matched once, and kept in memory until it is done; each transaction reads how far the run came, so that
+    several machines may work on the same one.
+    """
+
+    def __init__(self, intake: Intake, elapsed: Callable[[], float]) -> None:
+        self._intake = intake
+        self._elapsed = elapsed
+        self._work: _Work | None = None
+        self._size = _FIRST_SIZE
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """A transaction of the intake; where it fails, what it began is forgotten."""
+        try:
+            with self._intake.transaction() as tx:
+                yield tx
+        except BaseException:
+            self._work = None
+            raise
+
+    def begin(
+        self, tx: Transaction, changes: Sequence[Change], work: "_Work | None", now: datetime, *, told: bool
+    ) -> Planned:
+        """Store a run of these changes, and plan its first part where no older run is open.
+
+        Without `work` there is nobody to plan it for.
+        """
+        if work is None:
+            return Planned()
+        older = tx.open_run()
+        run = tx.begin_run(changes, now, told=told)
+        if older is not None:
+            return Planned()
+        work.run = run.number
+        self._work = work
+        return self._plan_part(tx, run, work, now)
+
+    def plan_part(self, matcher: SubscriptionMatcher, now: datetime) -> Planned | None:
+        """Plan the next part; None where no run is open."""
+        if self._work is None or self._work.matcher is not matcher:
+            runs = self._intake.open_runs()
+            if not runs:
+                return None
+            self._work = self._prepare(runs[0], matcher)
+        work = self._work
+        with self.transaction() as tx:
+            start = self._elapsed()
+            run = tx.open_run()
+            if run is None or run.number != work.run:  # another machine finished it
+                self._work = None
+                return Planned()
+            planned = self._plan_part(tx, run, work, now)
+        self._adapt(self._elapsed() - start)
+        return planned
+
+    def _prepare(self, run: PlanningRun, matcher: SubscriptionMatcher) -> "_Work":
+        changes = self._intake.changes_of(run)
+        work = _Work(self._intake, matcher, changes)
+        work.run = run.number
+        return work
+
+    def _plan_part(self, tx: Transaction, run: PlanningRun, work: "_Work", now: datetime) -> Planned:
+        matches, cursor = work.part(run.cursor, self._size)
+        for name in tx.backlog().keys() & matches.keys() if run.told else ():
+            del matches[name]
+        subscribers = work.matcher.subscribers
+        planned = (
+            tx.planned(alert_keys(matches, subscribers, work.gained)) if run.told and work.gained else {}
+        )
+        made = plan(
+            work.changes, matches, subscribers, noticed=work.noticed, planned=planned, now=run.made_at
+        )
+        tx.save_notices(made.notices, run.number, extended=made.extended)
+        deliveries = tx.plan(made.deliveries, run.number) if run.told else 0
+        if cursor is None:
+            tx.finish(run, now)
+            self._work = None
+        else:
+            tx.advance(run, cursor)
+        notices = sum(len(papers) for noticed in (made.notices, made.extended) for papers in noticed.values())
+        return Planned(notices=notices, deliveries=deliveries)
+
+    def _adapt(self, seconds: float) -> None:
+        """Plan so much in the next transaction that it takes about as long as it should."""
+        fitting = int(self._size * _PART_TAKES / max(seconds, 0.001))
+        self._size = min(max(fitting, self._size // 2, _SMALLEST), 2 * self._size, _LARGEST)
+
+
+class _Work:
+    """A planning run in memory: its changes, matched with all subscriptions."""
+
+    run: int
+    """The number of the run, once it has one."""
+
+    def __init__(
+        self,
+        state: Known,
+        matcher: SubscriptionMatcher,
+        changes: Sequence[Change],
+        documents: Mapping[PaperId, Document] | None = None,
+    ) -> None:
+        self.matcher = matcher
+        self.changes = changes
+        self.gained = frozenset(change.paper.id for change in changes if not change.is_new)
+        self.noticed = state.noticed(self.gained)
+        self._hits = matcher.concerned(changes, self.noticed, documents)
+        self._left = self._hits.after("")
+        self._cursor = ""
+
+    def part(
+        self, cursor: str, size: int
+    ) -> tuple[dict[str, Mapping[PaperId, Sequence[Subscription]]], str | None]:
+        """The matches of the subscribers behind the cursor, so many or a few more, and the last of them; None instead
+        where nobody is left.
+        """
+        if cursor != self._cursor:  # another machine went on
+            self._left = self._hits.after(cursor)
+        matches: dict[str, Mapping[PaperId, Sequence[Subscription]]] = {}
+        weight = 0
+        for name, matching in self._left:
+            matches[name] = matching
+            weight += len(matching) * max(len(self.matcher.subscribers[name].channels), 1)
+            if weight >= size:
+                self._cursor = name
+                return matches, name
+        return matches, None

@@ -6,19 +6,25 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from bot.domain.delivery import Delivery, State, delivery_key
+from bot.domain.delivery import ONE_QUESTION, Delivery, State, again_part, delivery_key
 from bot.domain.papers import Paper, PaperId
-from bot.domain.quizzes.parts import again_part
-from bot.domain.quizzes.repair import poll_of
+from bot.domain.quizzes.polls import poll_of
 from bot.domain.quizzes.repetition import comes_back_at
-from bot.domain.quizzes.scores import Score, Standing, Totals, leaderboard, score, totals
-from bot.domain.quizzes.topics import TopicScore, by_topic
+from bot.domain.quizzes.scores import (
+    Score,
+    Standing,
+    TopicScore,
+    Totals,
+    by_topic,
+    leaderboard,
+    score,
+    totals,
+)
 from bot.domain.quizzes.votes import Answer, AskedPoll, CastVote, answer_of, belongs, is_private
-from bot.domain.routing import ONE_QUESTION, question_part
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.pipeline.ports import Outbox, Shelf
+from bot.pipeline.ports import DeliveryStore, PaperStore
 from bot.pipeline.ports.quizzes import KeptCard, QuizStore, QuizTransaction
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 _EARLY = timedelta(days=2)
 """Cards are read this long before they are due: days of other time zones begin earlier."""
@@ -38,23 +44,21 @@ class QuizScheduler:
     def __init__(
         self,
         store: QuizStore,
-        shelf: Shelf,
-        outbox: Outbox,
-        roster: Roster,
+        papers: PaperStore,
+        deliveries: DeliveryStore,
+        registry: SubscriberRegistry,
         *,
-        min_confidence: float,
         per_day: int,
     ) -> None:
         self._store = store
-        self._shelf = shelf
-        self._outbox = outbox
-        self._roster = roster
-        self._min_confidence = min_confidence
+        self._papers = papers
+        self._deliveries = deliveries
+        self._registry = registry
         self._per_day = per_day
 
     def next_question(self, addresses: Sequence[str], person: int | None, now: datetime) -> NextQuestion:
         """Plan one question for the chat now: one that is due, else one of a matched paper, else any."""
-        subscribed = next(self._roster.at_chat(addresses, self._outbox), None)
+        subscribed = next(self._registry.at_chat(addresses, self._deliveries), None)
         if subscribed is None:
             return "unsubscribed"
         subscriber, channel = subscribed
@@ -64,7 +68,7 @@ class QuizScheduler:
             with self._store.transaction() as tx:
                 if self._plan_due_card(tx, subscriber, channel, person, now):
                     return "due"
-        noticed = (noted.stored.paper for noted in self._shelf.noted(subscriber.id, _NOTED))
+        noticed = (noted.stored.paper for noted in self._papers.noticed(subscriber.id, _NOTED))
         if self._plan_first(noticed, subscriber, channel, now):
             return "new"
         for many in _STORED:
@@ -143,21 +147,21 @@ class QuizScheduler:
 
     def _candidates(self, paper: Paper, subscriber: Subscriber, channel: Channel) -> "Iterator[_Candidate]":
         for question in paper.edition(subscriber.language).quiz:
-            if poll_of(question, seed=channel.target, min_confidence=self._min_confidence):
-                yield _Candidate(paper=paper.id, part=question_part(question))
+            if poll_of(question, seed=channel.target):
+                yield _Candidate(paper=paper.id, part=question.part)
 
     def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:
         """Subscribers with a private chat that takes quizzes, each chat once, with the person's id."""
         seen: set[str] = set()
-        for subscriber in self._roster.audience.subscribers.values():
+        for subscriber in self._registry.matcher.subscribers.values():
             for channel in subscriber.channels:
-                takes = channel.kind == "telegram" and channel.quizzes != "none"
+                takes = channel.capabilities.polls and channel.quizzes != "none"
                 if takes and is_private(channel.address) and channel.address not in seen:
                     seen.add(channel.address)
                     yield subscriber, channel, int(channel.address)
 
     def _is_suspended(self, channel: Channel) -> bool:
-        status = self._outbox.place(channel.target)
+        status = self._deliveries.target(channel.target)
         return status is not None and status.suspended is not None
 
 
@@ -234,11 +238,10 @@ class Board:
 class QuizStats:
     """Scores and leaderboards from the stored votes. `addresses` name a chat as the configuration may, the most exact first."""
 
-    def __init__(self, store: QuizStore, outbox: Outbox, roster: Roster, *, min_confidence: float) -> None:
+    def __init__(self, store: QuizStore, deliveries: DeliveryStore, registry: SubscriberRegistry) -> None:
         self._store = store
-        self._outbox = outbox
-        self._roster = roster
-        self._min_confidence = min_confidence
+        self._deliveries = deliveries
+        self._registry = registry
 
     def score(self, addresses: Sequence[str], person: int, now: datetime) -> ScoreSheet:
         """The person's score in this chat; in the person's own chat the score in all chats."""
@@ -276,7 +279,7 @@ class QuizStats:
 
     def totals(self, addresses: Sequence[str]) -> Totals:
         """The sums of a channel's anonymous polls."""
-        return totals(self._store.polls_in(self._store.homes_at(addresses)), self._min_confidence)
+        return totals(self._store.polls_in(self._store.homes_at(addresses)))
 
     def hide(self, addresses: Sequence[str], person: int, *, hidden: bool) -> None:
         """Leave the person off this chat's leaderboard, or name them again."""
@@ -299,9 +302,7 @@ class QuizStats:
     ) -> list[Answer]:
         """The answers of voters who are members of the chat where they were asked."""
         answers = (
-            answer_of(asked, vote, self._min_confidence)
-            for asked, vote in cast
-            if belongs(asked.home, vote.person, members)
+            answer_of(asked, vote) for asked, vote in cast if belongs(asked.home, vote.person, members)
         )
         return [answer for answer in answers if answer is not None]
 
@@ -311,5 +312,5 @@ class QuizStats:
 
     def _zone(self, addresses: Sequence[str], person: int) -> ZoneInfo:
         """The person's own time zone, else that of the chat's first subscriber."""
-        at_chat = self._roster.at_chat((str(person), *addresses), self._outbox)
+        at_chat = self._registry.at_chat((str(person), *addresses), self._deliveries)
         return next((subscriber.timezone for subscriber, _ in at_chat), ZoneInfo("UTC"))

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.domain.delivery import ONE_QUESTION, question_of_part, repeats
 from bot.domain.papers import PaperId, Question
-from bot.domain.quizzes.guessing import pick_one
-from bot.domain.quizzes.parts import question_of_part, repeats, shuffle_seed
-from bot.domain.quizzes.repair import poll_of
+from bot.domain.quizzes.answers import pick_one
+from bot.domain.quizzes.polls import poll_of, shuffle_seed
 from bot.domain.quizzes.repetition import Attempt, card_of
 from bot.domain.quizzes.votes import (
     AskedPoll,
@@ -21,11 +21,10 @@ from bot.domain.quizzes.votes import (
     is_private,
     recognised,
 )
-from bot.domain.routing import ONE_QUESTION
-from bot.pipeline.parcels import AnswerQuiz
-from bot.pipeline.ports import Shelf
+from bot.pipeline.compose import AnswerQuiz
+from bot.pipeline.ports import PaperStore
 from bot.pipeline.ports.quizzes import QuizStore, QuizTransaction, ReceivedUpdate, UncertainQuiz
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +42,17 @@ class VoteCounter:
     def __init__(
         self,
         store: QuizStore,
-        shelf: Shelf,
-        roster: Roster,
+        papers: PaperStore,
+        registry: SubscriberRegistry,
         answer_quiz: AnswerQuiz,
         *,
         read_vote: ReadVote,
-        min_confidence: float,
     ) -> None:
         self._store = store
-        self._shelf = shelf
-        self._roster = roster
+        self._papers = papers
+        self._registry = registry
         self._answer_quiz = answer_quiz
         self._read_vote = read_vote
-        self._min_confidence = min_confidence
         self._corrected_under: str | None = None
 
     def count(self, now: datetime) -> int:
@@ -123,11 +120,7 @@ class VoteCounter:
 
     def _refresh(self, tx: QuizTransaction, person: int, paper: PaperId, part: str) -> None:
         """Work out anew when the question comes back to this person."""
-        answers = (
-            answer_of(asked, vote, self._min_confidence)
-            for asked, vote in tx.votes_on(person, paper)
-            if asked.part == part
-        )
+        answers = (answer_of(asked, vote) for asked, vote in tx.votes_on(person, paper) if asked.part == part)
         attempts = [
             Attempt(at=answer.at, right=answer.right)
             for answer in answers
@@ -137,8 +130,8 @@ class VoteCounter:
 
     def correct(self) -> int:
         """Apply keys that papers gained after their polls were sent, and recompute cards; gives the number of polls changed."""
-        edition = self._shelf.edition()
-        if edition == self._corrected_under:
+        version = self._papers.version()
+        if version == self._corrected_under:
             return 0
         changed = 0
         while True:
@@ -157,7 +150,7 @@ class VoteCounter:
                             self._refresh(tx, person, asked.paper, asked.part)
             if len(stale) < _TOGETHER:
                 break
-        self._corrected_under = edition
+        self._corrected_under = version
         if changed:
             log.info("polls.corrected", extra={"polls": changed})
         return changed
@@ -199,7 +192,7 @@ class VoteCounter:
     ) -> Iterator[tuple[UncertainQuiz, Question, tuple[int, ...]]]:
         papers = tx.papers({quiz.paper for quiz in uncertain})
         for quiz in uncertain:
-            subscriber = self._roster.subscriber(quiz.subscriber)
+            subscriber = self._registry.subscriber(quiz.subscriber)
             language = subscriber.language if subscriber else "en"
             questions = self._answer_quiz(papers[quiz.paper], language)
             question = (
@@ -208,7 +201,7 @@ class VoteCounter:
             if question is None:
                 continue
             seed = shuffle_seed(question, f"telegram:{quiz.address}", repeats(quiz.part))
-            poll = poll_of(question, seed=seed, min_confidence=self._min_confidence)
+            poll = poll_of(question, seed=seed)
             order = recognised(state, poll) if poll else None
             if order is not None:
                 yield quiz, question, order

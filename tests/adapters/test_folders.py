@@ -11,27 +11,27 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.folders import MAX_DEPTH, fingerprint, look, read_bytes
-from bot.domain.arrivals import Found, Sighting, Skipped
+from bot.adapters.folders import MAX_DEPTH, fingerprint, read_bytes, scan
 from bot.domain.errors import DigestNotReady, DigestTooLarge
+from bot.domain.files import FoundFile, ScanEntry, Skipped
 
 LIMIT = 1000
 
 
-def sightings(*folders: Path, max_bytes: int = LIMIT) -> list[Sighting]:
-    return list(look(folders, max_bytes=max_bytes, base=Path("/nowhere")))
+def entries(*folders: Path, max_bytes: int = LIMIT) -> list[ScanEntry]:
+    return list(scan(folders, max_bytes=max_bytes, base=Path("/nowhere")))
 
 
 def names(*folders: Path) -> list[str]:
-    return [file.name for file in sightings(*folders) if isinstance(file, Found)]
+    return [file.name for file in entries(*folders) if isinstance(file, FoundFile)]
 
 
 def skips(*folders: Path) -> dict[str, str]:
-    return {skip.name: skip.reason for skip in sightings(*folders) if isinstance(skip, Skipped)}
+    return {skip.name: skip.reason for skip in entries(*folders) if isinstance(skip, Skipped)}
 
 
-def only(folder: Path) -> Found:
-    (file,) = (file for file in sightings(folder) if isinstance(file, Found))
+def only(folder: Path) -> FoundFile:
+    (file,) = (file for file in entries(folder) if isinstance(file, FoundFile))
     return file
 
 
@@ -51,7 +51,7 @@ def test_all_subfolders_are_searched_in_the_order_of_names(tmp_path):
 
 
 def test_the_seeds_are_found_under_their_bare_names(seeds):
-    found = [sighting.name for sighting in sightings(seeds, max_bytes=20_000_000)]
+    found = [entry.name for entry in entries(seeds, max_bytes=20_000_000)]
     assert found == sorted(found)
     assert len(found) == 5
     assert found[2] == "002_7448b9b0a17a3cd7.txt"
@@ -60,8 +60,8 @@ def test_the_seeds_are_found_under_their_bare_names(seeds):
 def test_relative_folders_start_at_the_base(tmp_path):
     (tmp_path / "seeds").mkdir()
     (tmp_path / "seeds" / "a.md").write_bytes(b"x")
-    (file,) = look([Path("seeds")], max_bytes=LIMIT, base=tmp_path)
-    assert isinstance(file, Found)
+    (file,) = scan([Path("seeds")], max_bytes=LIMIT, base=tmp_path)
+    assert isinstance(file, FoundFile)
     assert file.path == tmp_path / "seeds" / "a.md"
 
 
@@ -107,16 +107,16 @@ def test_hidden_and_temporary_names_are_passed_over_with_all_that_is_in_them(tmp
 def test_a_file_over_the_limit_is_named_with_both_sizes(tmp_path):
     (tmp_path / "big.md").write_bytes(b"x" * 2_600_000)
     (tmp_path / "fits.md").write_bytes(b"x" * 2_000_000)
-    big, fits = sightings(tmp_path, max_bytes=2_000_000)
+    big, fits = entries(tmp_path, max_bytes=2_000_000)
     assert isinstance(big, Skipped)
-    assert isinstance(fits, Found)
+    assert isinstance(fits, FoundFile)
     assert big.reason == "too_large"
     assert big.what == "is larger than the limit of 2 MB (2.6 MB); see watch.max_file_mb"
 
 
 def test_an_empty_file_waits(tmp_path):
     (tmp_path / "a.md").touch()
-    (empty,) = sightings(tmp_path)
+    (empty,) = entries(tmp_path)
     assert isinstance(empty, Skipped)
     assert empty.reason == "empty"
     assert empty.changed_at is not None
@@ -153,11 +153,11 @@ def test_a_folder_that_may_not_be_read_is_said_and_the_others_go_on(public):
     program = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from bot.adapters.folders import look, read_bytes\n"
+        "from bot.adapters.folders import scan, read_bytes\n"
         "from bot.domain.errors import DigestNotReady\n"
         "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "for sighting in look([Path(sys.argv[1])], max_bytes=100, base=Path()):\n"
-        "    try: print(sighting.name, getattr(sighting, 'reason', None) or read_bytes(sighting, max_bytes=9))\n"
+        "for entry in scan([Path(sys.argv[1])], max_bytes=100, base=Path()):\n"
+        "    try: print(entry.name, getattr(entry, 'reason', None) or read_bytes(entry, max_bytes=9))\n"
         "    except DigestNotReady as error: print(error)\n"
     )
     done = subprocess.run(
@@ -297,8 +297,8 @@ def test_a_link_in_the_place_of_a_file_or_its_folder_leads_nowhere(tmp_path, out
 def test_a_file_that_goes_while_the_folder_is_looked_at_is_not_there(tmp_path):
     for name in ("a.md", "b.md"):
         (tmp_path / name).write_bytes(b"x")
-    walk = look([tmp_path], max_bytes=LIMIT, base=tmp_path)
-    assert isinstance(next(walk), Found)
+    walk = scan([tmp_path], max_bytes=LIMIT, base=tmp_path)
+    assert isinstance(next(walk), FoundFile)
     (tmp_path / "b.md").unlink()
     assert list(walk) == []
 
@@ -308,7 +308,7 @@ def test_a_look_that_is_broken_off_leaves_nothing_open(tmp_path):
     for name in ("a.md", "b.md"):
         (tmp_path / "sub" / name).write_bytes(b"x")
     before = len(list(Path("/proc/self/fd").iterdir()))
-    walk = look([tmp_path], max_bytes=LIMIT, base=tmp_path)
+    walk = scan([tmp_path], max_bytes=LIMIT, base=tmp_path)
     next(walk)
     walk.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from bot.adapters.atom import MAX_FEED_BYTES, render_atom
 from bot.adapters.email.content import EmailSettings
-from bot.adapters.email.mime import Mailbox
 from bot.adapters.email.publisher import compose
 from bot.adapters.readers import read_digest
-from bot.domain.delivery import Item
 from bot.domain.feeds import FeedEntry, entry_id
+from bot.domain.mailbox import Mailbox
+from bot.domain.message import Item
 from bot.domain.papers import Paper, PaperId, merge
 from tests.adapters.test_atom import faults
 from tests.builders import AUTHORITY, NOW, a_feed, a_parcel, a_reason

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.adapters import scheduler as module
 from bot.adapters.clock import SystemClock
-from bot.adapters.scheduler import SHORTEST_GAP, Job, Ticker, next_run
+from bot.adapters.scheduler import SHORTEST_GAP, Job, Scheduler, next_run
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NEVER = timedelta(days=1)
@@ -39,10 +39,10 @@ class Counted:
 
 
 @pytest.fixture
-async def ticker() -> AsyncIterator[Ticker]:
-    ticker = Ticker(SystemClock().now)
-    yield ticker
-    await ticker.stop()
+async def scheduler() -> AsyncIterator[Scheduler]:
+    scheduler = Scheduler(SystemClock().now)
+    yield scheduler
+    await scheduler.stop()
 
 
 def test_a_job_without_a_wish_comes_round_after_its_pace():
@@ -60,15 +60,15 @@ def test_no_wish_makes_a_job_spin_or_stay_away(every, wish):
     assert NOW + min(SHORTEST_GAP, every) <= moment <= NOW + every
 
 
-async def test_jobs_run_at_the_start_and_again(ticker):
+async def test_jobs_run_at_the_start_and_again(scheduler):
     work = Counted()
-    ticker.start([Job(name="work", every=SOON, run=work)])
+    scheduler.start([Job(name="work", every=SOON, run=work)])
     await work.until(3)
 
 
-async def test_a_job_may_wait_for_its_first_time(ticker):
+async def test_a_job_may_wait_for_its_first_time(scheduler):
     early, late = Counted(), Counted()
-    ticker.start(
+    scheduler.start(
         [
             Job(name="late", every=NEVER, run=late, at_start=False),
             Job(name="early", every=NEVER, run=early),
@@ -78,73 +78,73 @@ async def test_a_job_may_wait_for_its_first_time(ticker):
     assert late.runs == 0
 
 
-async def test_a_job_that_names_a_moment_runs_then(ticker):
+async def test_a_job_that_names_a_moment_runs_then(scheduler):
     work = Counted(wanted=NOW - NEVER)
-    ticker.start([Job(name="work", every=NEVER, run=work)])
+    scheduler.start([Job(name="work", every=NEVER, run=work)])
     await work.until(2)
 
 
-async def test_a_woken_job_runs_now(ticker):
+async def test_a_woken_job_runs_now(scheduler):
     work = Counted()
-    ticker.start([Job(name="work", every=NEVER, run=work)])
+    scheduler.start([Job(name="work", every=NEVER, run=work)])
     await work.until(1)
-    ticker.wake("work")
+    scheduler.wake("work")
     await work.until(2)
 
 
-async def test_a_job_that_is_woken_while_it_runs_runs_once_more(ticker):
+async def test_a_job_that_is_woken_while_it_runs_runs_once_more(scheduler):
     runs, done = 0, asyncio.Event()
 
     async def work() -> None:
         nonlocal runs
         runs += 1
         if runs == 1:
-            ticker.wake("work")
-            ticker.wake("work")
+            scheduler.wake("work")
+            scheduler.wake("work")
             await asyncio.sleep(0)
         else:
             done.set()
 
-    ticker.start([Job(name="work", every=NEVER, run=work)])
+    scheduler.start([Job(name="work", every=NEVER, run=work)])
     async with asyncio.timeout(PATIENCE):
         await done.wait()
     assert runs == 2
 
 
-async def test_the_same_job_never_runs_twice_at_a_time(ticker):
+async def test_the_same_job_never_runs_twice_at_a_time(scheduler):
     running, most, runs = 0, 0, Counted()
 
     async def work() -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
-        ticker.wake("work")
+        scheduler.wake("work")
         await asyncio.sleep(0.001)
         running -= 1
         await runs()
 
-    ticker.start([Job(name="work", every=SOON, run=work)])
+    scheduler.start([Job(name="work", every=SOON, run=work)])
     await runs.until(5)
     assert most == 1
 
 
-async def test_a_failing_job_is_counted_and_comes_round_and_the_others_go_on(ticker, caplog):
+async def test_a_failing_job_is_counted_and_comes_round_and_the_others_go_on(scheduler, caplog):
     good, bad = Counted(), Counted()
 
     async def fail() -> None:
         await bad()
         raise ZeroDivisionError
 
-    ticker.start([Job(name="bad", every=SOON, run=fail), Job(name="good", every=SOON, run=good)])
+    scheduler.start([Job(name="bad", every=SOON, run=fail), Job(name="good", every=SOON, run=good)])
     await bad.until(3)
     await good.until(3)
-    assert ticker.failures["bad"] >= 2
-    assert ticker.failures["good"] == 0
+    assert scheduler.failures["bad"] >= 2
+    assert scheduler.failures["good"] == 0
     assert caplog.records[0].getMessage() == "job.failed"
     assert caplog.records[0].job == "bad"
 
 
-async def test_stopping_waits_for_what_is_running(ticker):
+async def test_stopping_waits_for_what_is_running(scheduler):
     begun, finish, finished = asyncio.Event(), asyncio.Event(), False
 
     async def work() -> None:
@@ -153,9 +153,9 @@ async def test_stopping_waits_for_what_is_running(ticker):
         await finish.wait()
         finished = True
 
-    ticker.start([Job(name="work", every=SOON, run=work)])
+    scheduler.start([Job(name="work", every=SOON, run=work)])
     await begun.wait()
-    stopping = asyncio.create_task(ticker.stop())
+    stopping = asyncio.create_task(scheduler.stop())
     await asyncio.sleep(0)
     assert not stopping.done()
     finish.set()
@@ -163,7 +163,7 @@ async def test_stopping_waits_for_what_is_running(ticker):
     assert finished
 
 
-async def test_stopping_cancels_what_takes_too_long(ticker, caplog):
+async def test_stopping_cancels_what_takes_too_long(scheduler, caplog):
     begun, cancelled = asyncio.Event(), False
 
     async def work() -> None:
@@ -175,20 +175,20 @@ async def test_stopping_cancels_what_takes_too_long(ticker, caplog):
             cancelled = True
             raise
 
-    ticker.start([Job(name="work", every=SOON, run=work)])
+    scheduler.start([Job(name="work", every=SOON, run=work)])
     await begun.wait()
-    await ticker.stop(patience=SOON)
+    await scheduler.stop(patience=SOON)
     assert cancelled
     assert caplog.records[-1].getMessage() == "job.cancelled"
 
 
-async def test_nothing_starts_after_stopping(ticker):
+async def test_nothing_starts_after_stopping(scheduler):
     work = Counted()
-    ticker.start([Job(name="work", every=NEVER, run=work, at_start=False)])
-    ticker.wake("work")
-    await ticker.stop()
-    ticker.wake("work")
-    await ticker.stop()
+    scheduler.start([Job(name="work", every=NEVER, run=work, at_start=False)])
+    scheduler.wake("work")
+    await scheduler.stop()
+    scheduler.wake("work")
+    await scheduler.stop()
     for _ in range(10):
         await asyncio.sleep(0)
     assert work.runs == 0
@@ -198,11 +198,11 @@ async def test_nothing_starts_after_stopping(ticker):
 async def test_a_wall_clock_that_jumps_makes_every_job_run_now(monkeypatch, caplog, jump):
     offset = timedelta(0)
     monkeypatch.setattr(module, "GUARD_EVERY", SOON)
-    ticker = Ticker(lambda: SystemClock().now() + offset)
+    scheduler = Scheduler(lambda: SystemClock().now() + offset)
     work = Counted()
-    ticker.start([Job(name="work", every=NEVER, run=work)])
+    scheduler.start([Job(name="work", every=NEVER, run=work)])
     await work.until(1)
     offset = jump
     await work.until(2)
-    await ticker.stop()
+    await scheduler.stop()
     assert "clock.jumped" in [record.getMessage() for record in caplog.records]

@@ -17,9 +17,9 @@ from watchdog.observers import inotify_c
 from watchdog.observers.api import BaseObserver
 
 from bot.adapters import watcher as module
-from bot.adapters.folders import look
+from bot.adapters.folders import scan
 from bot.adapters.watcher import Round, Watcher, rounds
-from bot.domain.arrivals import Found, Settling, Skipped, Stamp
+from bot.domain.files import FileSignature, FileStabilizer, FoundFile, Skipped
 
 NEVER = timedelta(hours=1)
 LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
@@ -48,9 +48,9 @@ class Names:
     def __init__(self, folder: Path, watcher: Watcher, rescan: timedelta = NEVER) -> None:
         self.names: set[str] = set()
         self._rounds = rounds(
-            lambda: look([folder], max_bytes=1000, base=folder),
+            lambda: scan([folder], max_bytes=1000, base=folder),
             watcher=watcher,
-            settling=Settling(timedelta(0)),
+            stabilizer=FileStabilizer(timedelta(0)),
             now=lambda: LONG_AFTER,
             rescan=rescan,
         )
@@ -58,7 +58,7 @@ class Names:
     async def until(self, name: str) -> None:
         async with asyncio.timeout(PATIENCE):
             while name not in self.names:
-                self.names.update(file.name for file in (await anext(self._rounds)).whole)
+                self.names.update(file.name for file in (await anext(self._rounds)).stable)
 
     async def close(self) -> None:
         await self._rounds.aclose()
@@ -280,15 +280,17 @@ class VirtualWatcher:
         return False
 
 
-def file_changed_at(moment: datetime) -> Found:
+def file_changed_at(moment: datetime) -> FoundFile:
     nanoseconds = int(moment.timestamp()) * 1_000_000_000
-    stamp = Stamp(device=1, inode=1, size=1, mtime_ns=0, ctime_ns=nanoseconds)
-    return Found(folder=Path("/w"), relative="a.md", name="a.md", stamp=stamp)
+    signature = FileSignature(device=1, inode=1, size=1, mtime_ns=0, ctime_ns=nanoseconds)
+    return FoundFile(folder=Path("/w"), relative="a.md", name="a.md", signature=signature)
 
 
-async def some_rounds(count: int, virtual: VirtualWatcher, look: Callable[[], list]) -> list[Round]:
-    settling = Settling(timedelta(seconds=0.3))
-    running = rounds(look, watcher=virtual, settling=settling, now=virtual.now, rescan=timedelta(seconds=30))
+async def some_rounds(count: int, virtual: VirtualWatcher, scan: Callable[[], list]) -> list[Round]:
+    stabilizer = FileStabilizer(timedelta(seconds=0.3))
+    running = rounds(
+        scan, watcher=virtual, stabilizer=stabilizer, now=virtual.now, rescan=timedelta(seconds=30)
+    )
     async with aclosing(running):
         return [await anext(running) for _ in range(count)]
 
@@ -297,9 +299,9 @@ async def test_a_young_file_is_looked_at_again_when_it_may_be_whole_and_an_old_o
     virtual = VirtualWatcher()
     file = file_changed_at(LONG_AFTER)
     first, second, third = await some_rounds(3, virtual, lambda: [file])
-    assert (first.whole, first.waiting) == ((), 1)
-    assert (second.whole, second.waiting) == ((file,), 0)
-    assert third.whole == ()
+    assert (first.stable, first.waiting) == ((), 1)
+    assert (second.stable, second.waiting) == ((file,), 0)
+    assert third.stable == ()
     assert virtual.waits == [timedelta(seconds=0.3), timedelta(seconds=30)]
 
 
@@ -314,7 +316,7 @@ async def test_what_happens_during_a_look_causes_the_next_one(folder):
     async with Watcher([folder]) as watcher:
         looks: list[int] = []
 
-        def look_while_something_happens() -> list[Found]:
+        def look_while_something_happens() -> list[FoundFile]:
             looks.append(len(looks))
             if len(looks) == 1:
                 (folder / "meanwhile.md").write_bytes(b"x")
@@ -323,7 +325,7 @@ async def test_what_happens_during_a_look_causes_the_next_one(folder):
         running = rounds(
             look_while_something_happens,
             watcher=watcher,
-            settling=Settling(timedelta(0)),
+            stabilizer=FileStabilizer(timedelta(0)),
             now=lambda: LONG_AFTER,
             rescan=NEVER,
         )

@@ -7,7 +7,6 @@ import pytest
 from bot.app import wiring
 from bot.app.cli.once import look_around
 from bot.app.config.settings import load_settings
-from bot.app.counters import told_quiz
 from bot.app.service import take_in
 from bot.domain.papers import parse_paper_id
 
@@ -25,6 +24,6 @@ def test_the_page_tells_the_answers_that_a_poll_would(
     take_in(house, look_around(settings).whole)
     hala = parse_paper_id("arxiv:2509.14008")
     assert hala is not None
-    told = told_quiz(house, house.store.shelf.stored([hala])[hala].paper, "en")
+    told = house.answer_quiz(house.store.papers.stored([hala])[hala].paper, "en")
     house.store.close()
-    assert [question.answer for question in told] == answers
+    assert [question.usable_answer for question in told] == answers

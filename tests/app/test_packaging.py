@@ -197,6 +197,31 @@ def test_the_licence_is_the_one_that_is_declared(project):
     assert text("LICENSE").startswith("MIT License\n\nCopyright (c) 2026 paperboy contributors\n")
 
 
-def test_the_ci_script_is_a_program_and_calls_check_and_test():
-    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
-    assert re.findall(r"^make .* (check|test)$", text(".ci/run"), re.MULTILINE) == ["check", "test"]
+def test_the_ci_script_checks_once_and_tests_on_the_oldest_and_on_the_newest_python(tmp_path):
+    assert ran_by_ci(tmp_path, "python3.12", "python3.13", "python3.14") == [
+        "PYTHON=python3.12 check test",
+        "PYTHON=python3.14 test",
+    ]
+
+
+def test_the_ci_script_tests_once_where_there_is_one_python(tmp_path):
+    assert ran_by_ci(tmp_path, "python3.13") == ["PYTHON=python3.13 check test"]
+
+
+def ran_by_ci(folder: Path, *pythons: str) -> list[str]:
+    """The calls of `make` on a machine that has these Pythons: which one, and the targets."""
+    tools = folder / "bin"
+    tools.mkdir()
+    for tool in ("sh", "dirname", "mktemp", "rm", "date"):
+        (tools / tool).symlink_to(shutil.which(tool))
+    for python in pythons:
+        script(tools / python, f'case "$*" in -V) echo {python};; *executable*) echo {python};; esac')
+    script(tools / "make", f'echo "$@" >> {folder}/calls')
+    environ = {"PATH": str(tools), "HOME": str(folder), "TMPDIR": str(folder)}
+    subprocess.run([ROOT / ".ci" / "run"], env=environ, capture_output=True, check=True)
+    return [line.split(" ", 1)[1] for line in (folder / "calls").read_text().splitlines()]
+
+
+def script(path: Path, command: str) -> None:
+    path.write_text(f"#!/bin/sh\n{command}\n")
+    path.chmod(0o755)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.folders import look
+from bot.adapters.folders import scan
 from bot.app import wiring
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.app.service import take_in
-from bot.domain.arrivals import Found
+from bot.domain.files import FoundFile
 from bot.domain.query.index import Index
 from tests.builders import a_subscriber
 
@@ -30,8 +30,8 @@ subscribers:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A house in which three subscriptions are many."""
-    monkeypatch.setattr("bot.domain.query.matching.INDEXED_FROM", 3)
-    monkeypatch.setattr("bot.pipeline.indexing.SAVED_FROM", 3)
+    monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 3)
+    monkeypatch.setattr("bot.pipeline.subscribers.SAVED_FROM", 3)
     (tmp_path / "paperboy.yaml").write_text(
         f"watch: {{folders: ['{SEEDS}']}}\nsubscriptions: people.yaml\nfirst_run: all\n"
     )
@@ -43,12 +43,12 @@ def one_life(home: Path, *, seeds: int, more: bool = False) -> int:
     """Take some of the seeds in as a new process would; gives the deliveries."""
     settings = load_settings(home / "paperboy.yaml", {})
     house = wiring.build(settings, load_subscribers(settings.subscriptions))
-    sightings = look(settings.watch.folders, max_bytes=10_000_000, base=settings.base)
-    found = [one for one in sightings if isinstance(one, Found)][:seeds]
+    entries = scan(settings.watch.folders, max_bytes=10_000_000, base=settings.base)
+    found = [one for one in entries if isinstance(one, FoundFile)][:seeds]
     taken = take_in(house, found)
     if more:
-        people = list(house.roster.audience.subscribers.values())
-        house.roster.replace([*people, a_subscriber("carol", asks=("model",))])
+        people = list(house.registry.matcher.subscribers.values())
+        house.registry.replace([*people, a_subscriber("carol", asks=("model",))])
     asyncio.run(house.close())
     return taken.deliveries
 

@@ -9,23 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.channels import Target
 from bot.domain.delivery import (
     FIRST_WAIT,
     LONGEST_WAIT,
     MAX_ATTEMPTS,
-    MOST_PAPERS,
+    NO_PAPER,
     OPEN,
     STATES,
     Kind,
-    Target,
-    channel_rest,
+    channel_wait,
     delivery_key,
-    next_message,
     parts_of_key,
     retry_wait,
 )
+from bot.domain.message import MOST_PAPERS, next_message
 from bot.domain.papers import PaperId
-from bot.domain.subscriptions import ChannelKind
 
 PAPER = PaperId("arxiv:2509.14008")
 
@@ -35,14 +34,14 @@ class Waiting:
     seq: int
     kind: Kind = "alert"
     subscriber: str = "alice"
-    batch: int | None = None
+    message: int | None = None
 
 
 row = Waiting
 
 
-def seqs(rows: list[Waiting], channel: ChannelKind = "telegram") -> list[int]:
-    return [one.seq for one in next_message(rows, channel)]
+def seqs(rows: list[Waiting], *, is_document: bool = False) -> list[int]:
+    return [one.seq for one in next_message(rows, is_document=is_document)]
 
 
 # --- keys -------------------------------------------------------------------------------------------------
@@ -101,7 +100,7 @@ class NoJitter(random.Random):
     ],
 )
 def test_a_channel_rests_as_long_as_it_was_down(down_for: timedelta, rest: timedelta):
-    assert channel_rest(down_for) == rest
+    assert channel_wait(down_for) == rest
 
 
 # --- what goes together -----------------------------------------------------------------------------------
@@ -121,47 +120,47 @@ def test_two_people_at_one_place_get_their_own_messages():
     assert seqs(rows) == [1, 3]
 
 
-@pytest.mark.parametrize("kind", ["quiz", "edit"])
-def test_a_quiz_or_edit_goes_alone_in_its_turn(kind: str):
+@pytest.mark.parametrize("kind", ["quiz", "edit", "alarm"])
+def test_a_quiz_edit_or_alarm_goes_alone_in_its_turn(kind: str):
     assert seqs([row(1, kind), row(2, kind), row(3)]) == [1]
 
 
 def test_a_message_that_was_tried_goes_again_with_exactly_its_rows():
-    rows = [row(1, batch="b"), row(2), row(3, batch="b"), row(4, batch="c")]
+    rows = [row(1, message=1), row(2), row(3, message=1), row(4, message=4)]
     assert seqs(rows) == [1, 3]
 
 
 def test_a_tried_message_further_back_is_not_mixed_with_new_rows():
-    assert seqs([row(1), row(2, batch="b"), row(3)]) == [1, 3]
+    assert seqs([row(1), row(2, message=1), row(3)]) == [1, 3]
 
 
 def test_a_message_holds_at_most_so_many_papers():
     assert seqs([row(seq) for seq in range(MOST_PAPERS + 50)]) == list(range(MOST_PAPERS))
 
 
-def test_a_feed_takes_everything_at_once():
-    rows = [row(1, batch="b"), row(2, "edit"), row(3), row(4, "edit", batch="c")]
-    assert seqs(rows, "atom") == [1, 2, 3, 4]
+def test_a_document_takes_everything_at_once():
+    rows = [row(1, message=1), row(2, "edit"), row(3), row(4, "edit", message=4)]
+    assert seqs(rows, is_document=True) == [1, 2, 3, 4]
 
 
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["alert", "quiz", "edit"]),
+            st.sampled_from(["alert", "quiz", "edit", "alarm"]),
             st.sampled_from(["alice", "bob"]),
-            st.sampled_from([None, None, "b", "c"]),
+            st.sampled_from([None, None, 1, 4]),
         ),
         max_size=12,
     )
 )
 def test_message_by_message_every_row_goes_once_and_the_oldest_first(
-    kinds: list[tuple[str, str, str | None]],
+    kinds: list[tuple[str, str, int | None]],
 ):
     left = [row(seq, *parts) for seq, parts in enumerate(kinds)]
     while left:
-        message = next_message(left, "telegram")
+        message = next_message(left, is_document=False)
         assert message[0] == left[0]
-        assert len({(one.kind, one.subscriber, one.batch) for one in message}) == 1 or message[0].batch
+        assert len({(one.kind, one.subscriber, one.message) for one in message}) == 1 or message[0].message
         left = [one for one in left if one not in message]
 
 
@@ -178,6 +177,12 @@ KEYS = st.tuples(
 @given(KEYS)
 def test_a_key_tells_what_it_was_made_of(parts: tuple[str, Kind, PaperId, str]):
     assert parts_of_key(delivery_key(*parts)) == parts
+
+
+def test_the_key_of_an_alarm_names_no_paper():
+    key = delivery_key("telegram:1", "alarm", NO_PAPER, "began:ab12")
+    assert key == "telegram:1|alarm||began:ab12"
+    assert parts_of_key(key) == ("telegram:1", "alarm", NO_PAPER, "began:ab12")
 
 
 @pytest.mark.parametrize("key", ["", "telegram:1", "telegram:1|alert|", "telegram:1|mail|arxiv:2509.14008"])

@@ -1,5 +1,6 @@
 """Identity of papers, and how what digests say of one becomes one."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -150,6 +151,7 @@ def test_what_a_person_types_is_understood(typed: str, found: str | None):
         {"answer": -1, "answer_source": "key"},
         {"answer": 0},
         {"answer_source": "inferred"},
+        {"answer": 0, "answer_source": "key", "confident": True},
     ],
 )
 def test_a_question_with_an_impossible_answer_cannot_be_built(parts: dict[str, object]):
@@ -162,6 +164,14 @@ def test_only_a_key_makes_a_question_keyed():
     assert not guessed.keyed
     assert not a_question(answer=None).keyed
     assert a_question(answer=0).keyed
+
+
+def test_a_worked_out_answer_is_usable_where_it_is_confident():
+    guessed = Question(question="?", options=("a", "b"), answer=1, answer_source="inferred", confidence=0.9)
+    assert guessed.usable_answer is None
+    assert replace(guessed, confident=True).usable_answer == 1
+    assert a_question(answer=0).usable_answer == 0
+    assert a_question(answer=None).usable_answer is None
 
 
 def test_the_best_link_is_the_abstract():

@@ -4,8 +4,8 @@
     python -m tests.e2e.kills --points 300
 
 For each point a process of its own lives through the day until it kills itself there; another one goes on
-after it, and the operator sends again what never arrived. Half of the days go by with people who are routed one
-by one, half with people to whom new papers are fanned out. Ends with 1 on one loss or one repeat.
+after it, and the operator sends again what never arrived. Half of the days plan everything at
+once, half one or two matches in a transaction. Ends with 1 on one loss or one repeat.
 """
 
 import argparse
@@ -25,21 +25,20 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.store import Store
-from bot.domain.delivery import parts_of_key
-from bot.domain.routing import ONE_QUESTION
+from bot.domain.delivery import ONE_QUESTION, parts_of_key
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.dispatch import LEASE
-from bot.pipeline.ports import Row
+from bot.pipeline.ports import DeliveryRecord
 from tests.builders import NOW
 from tests.rigs.clock import VirtualClock
-from tests.rigs.day import KillsItself, Ledger, Taken, a_crowd, a_day, as_if_many, quiet, the_rest, the_world
+from tests.rigs.day import KillsItself, Ledger, Taken, a_crowd, a_day, in_parts, quiet, the_rest, the_world
 
 TIMES = 36
 """So many times the three people of the day: a thousand deliveries."""
 OF_EACH = 3
 """Each kind of step is a point at least so often; where the others lie is drawn."""
-_WIDE = 0.5
-"""So many of the days in small are told as if to many people."""
+_IN_PARTS = 0.5
+"""So many of the days in small are planned one or two matches at a time."""
 UNSEEN = "the answer was never seen"
 
 
@@ -107,22 +106,22 @@ class Days:
         (self._folder / "day.sqlite3").write_bytes(self._empty)
         return f"sqlite:///{self._folder}/day.sqlite3", Ledger(self._folder / "day.jsonl")
 
-    def _go_on(self, url: str, ledger: Ledger) -> tuple[Row, ...]:
+    def _go_on(self, url: str, ledger: Ledger) -> tuple[DeliveryRecord, ...]:
         world = the_world(url, ledger, quiet, VirtualClock(NOW + 2 * LEASE), self._people)
         asyncio.run(the_rest(world))
         rows = world.rows()
         world.close()
         return rows
 
-    def _sent_again(self, url: str, ledger: Ledger, keys: Sequence[str]) -> tuple[Row, ...]:
+    def _sent_again(self, url: str, ledger: Ledger, keys: Sequence[str]) -> tuple[DeliveryRecord, ...]:
         world = the_world(url, ledger, quiet, VirtualClock(NOW + timedelta(days=4)), self._people)
-        world.store.outbox.retry(keys, world.clock.now())
+        world.store.deliveries.retry(keys, world.clock.now())
         asyncio.run(the_rest(world))
         rows = world.rows()
         world.close()
         return rows
 
-    def _judge(self, rows: Sequence[Row], ledger: Ledger) -> None:
+    def _judge(self, rows: Sequence[DeliveryRecord], ledger: Ledger) -> None:
         taken = ledger.things()
         arrived = Arrived(taken)
         self.count.repeated += taken.total() - len(taken)
@@ -144,7 +143,7 @@ class Arrived:
         self._things = set(taken)
         self._papers = {(target, kind, paper) for target, kind, paper, _ in self._things}
 
-    def __contains__(self, row: Row) -> bool:
+    def __contains__(self, row: DeliveryRecord) -> bool:
         thing = parts_of_key(row.key)
         if thing is not None and thing[3] == ONE_QUESTION:
             return thing[:3] in self._papers
@@ -170,8 +169,8 @@ def killed_at_some(count: int, rng: random.Random) -> tuple[int, Count]:
         tempfile.TemporaryDirectory(prefix="paperboy-kills-") as folder,
         pytest.MonkeyPatch.context() as patched,
     ):
-        if rng.random() < _WIDE:
-            as_if_many(patched)
+        if rng.random() < _IN_PARTS:
+            in_parts(patched)
         days = Days(Path(folder), a_crowd(2))
         days.undisturbed()
         for step in points(days.steps, count, rng):
@@ -190,18 +189,18 @@ def main() -> int:
     logging.disable(logging.CRITICAL)  # what fails here was made to fail
     began = time.monotonic()
     count, kinds, where = Count(), set[str](), 0
-    for wide in (False, True):
+    for parts in (False, True):
         with (
             tempfile.TemporaryDirectory(prefix="paperboy-kills-") as folder,
             pytest.MonkeyPatch.context() as patched,
         ):
-            if wide:
-                as_if_many(patched)
+            if parts:
+                in_parts(patched)
             days = Days(Path(folder), a_crowd(chosen.times), count)
             channels = days.undisturbed()
-            how = "fanned out" if wide else "routed one by one"
+            how = "planned in parts" if parts else "planned at once"
             print(f"a day of {len(days.steps)} steps, {how}, deliveries: {dict(channels)}", flush=True)
-            share = (chosen.points + wide) // 2
+            share = (chosen.points + parts) // 2
             for number, step in enumerate(points(days.steps, share, random.Random(chosen.seed)), start=1):
                 before = count.lost, count.repeated
                 days.killed_at(step)

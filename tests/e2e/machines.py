@@ -63,13 +63,13 @@ def afterwards(url: str, people: int, cluster: Cluster) -> tuple[Counter[tuple[s
     asyncio.run(world.send_all())
     seen = {one["batch"] for one in cluster.counted}
     doubtful = world.rows("uncertain")
-    unseen = [row.key for row in doubtful if row.batch not in seen]
-    world.store.outbox.retry(unseen, world.clock.now())
+    unseen = [row.key for row in doubtful if row.message not in seen]
+    world.store.deliveries.retry(unseen, world.clock.now())
     asyncio.run(world.send_all())
     world.close()
     counted = Counter((one["to"], one["what"]) for one in cluster.counted)
     counted.update(map(told, service.taken))
-    return counted, len({row.batch for row in doubtful}), len(unseen)
+    return counted, len({row.message for row in doubtful}), len(unseen)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,6 @@ from pathlib import Path
 
 from bot.app.replay.fakes import LoopClock, VirtualLoop
 from bot.app.replay.scenario import prepare, replay
-from bot.domain.routing import question_part
 from tests.builders import NOW, a_quiz
 from tests.conftest import ROOT
 from tests.e2e import kills, machines
@@ -83,7 +82,7 @@ def flooded(rng: random.Random) -> Score:
     """Strict windows, 429 on 30 % and 5xx on 10 % of all calls."""
     fault = now_and_then(rng, flood=0.3, fivexx_before=0.05, fivexx_after=0.05)
     chats = [*crowd.private_chats(40), *crowd.groups(3), *crowd.channels(1)]
-    polls = {question_part(question): question.question for question in a_quiz(3)}
+    polls = {question.part: question.question for question in a_quiz(3)}
 
     async def work() -> Score:
         loop = asyncio.get_running_loop()
@@ -97,7 +96,7 @@ def flooded(rng: random.Random) -> Score:
                 while (due := await house.dispatcher.next_due()) is not None:
                     await asyncio.sleep(max((due - clock.now()).total_seconds(), 0.05))
                     await house.dispatcher.flush()
-                rows = house.store.outbox.list_rows(states=["uncertain", "dead"], keys=[], limit=9999)
+                rows = house.store.deliveries.list_rows(states=["uncertain", "dead"], keys=[], limit=9999)
                 missing = [
                     row.key
                     for row in rows
@@ -105,7 +104,7 @@ def flooded(rng: random.Random) -> Score:
                 ]
                 if not missing:
                     break
-                house.store.outbox.retry(missing, clock.now())
+                house.store.deliveries.retry(missing, clock.now())
             await house.close()
         got = Counter((chat, one) for chat in chats for one in telegram.got[chat])
         return Score(

@@ -17,22 +17,22 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.pipeline.dispatch import LEASE
-from bot.pipeline.ports import Row
+from bot.pipeline.ports import DeliveryRecord
 from tests.builders import NOW
 from tests.conftest import ROOT
 from tests.rigs.clock import VirtualClock
-from tests.rigs.day import Ledger, Taken, a_day, as_if_many, quiet, the_rest, the_world
+from tests.rigs.day import Ledger, Taken, a_day, in_parts, quiet, the_rest, the_world
 
 NEAR = {
     "intake.transaction",
     "intake.commit",
     "intake.transaction done",
     "outbox.expire",
-    "outbox.write_out",
-    "outbox.write_out done",
+    "intake.tx.begin_run done",
+    "intake.tx.finish",
     "outbox.claim done",
-    "outbox.alert_on",
-    "outbox.unnamed",
+    "deliveries.alert_on",
+    "deliveries.unnamed",
     "outbox.settle done",
     "telegram.send",
     "telegram.send taken",
@@ -90,7 +90,7 @@ async def killed_at(number: int | None, url: str, ledger: Ledger) -> list[str]:
     return hook.steps
 
 
-async def then_the_rest(url: str, ledger: Ledger) -> tuple[Row, ...]:
+async def then_the_rest(url: str, ledger: Ledger) -> tuple[DeliveryRecord, ...]:
     """Another process goes on, some time later; how all rows ended."""
     world = the_world(url, ledger, quiet, VirtualClock(NOW + 2 * LEASE))
     await the_rest(world)
@@ -99,13 +99,13 @@ async def then_the_rest(url: str, ledger: Ledger) -> tuple[Row, ...]:
     return rows
 
 
-def thing_of(row: Row) -> Taken:
+def thing_of(row: DeliveryRecord) -> Taken:
     *_, kind, paper = row.key.split("|")[:3]
     part = row.key.split("|")[3] if row.key.count("|") > 2 else ""
     return row.target, kind, paper, part
 
 
-def judge(rows: tuple[Row, ...], ledger: Ledger, expected: set[str]) -> Counter[str]:
+def judge(rows: tuple[DeliveryRecord, ...], ledger: Ledger, expected: set[str]) -> Counter[str]:
     """Nothing lost, nothing twice, all doubt listed; the states that rows ended in."""
     taken = ledger.things()
     assert {thing: times for thing, times in taken.items() if times > 1} == {}
@@ -127,23 +127,23 @@ def judge(rows: tuple[Row, ...], ledger: Ledger, expected: set[str]) -> Counter[
     return states
 
 
-@pytest.fixture(scope="module", params=["", "wide"], ids=["routed", "fanned out"])
-def wide(request: pytest.FixtureRequest) -> Iterator[str]:
-    """How the day is told: to people one by one, or as if they were many."""
+@pytest.fixture(scope="module", params=["", "parts"], ids=["at once", "in parts"])
+def parts(request: pytest.FixtureRequest) -> Iterator[str]:
+    """How much a transaction plans: everything, or one or two matches."""
     with pytest.MonkeyPatch.context() as patched:
         if request.param:
-            as_if_many(patched)
+            in_parts(patched)
         yield request.param
 
 
 @pytest.fixture(scope="module")
 def whole_day(
-    tmp_path_factory: pytest.TempPathFactory, empty_state: bytes, wide: str
+    tmp_path_factory: pytest.TempPathFactory, empty_state: bytes, parts: str
 ) -> tuple[list[str], set[str]]:
     """The steps of a day that nothing disturbs, and the keys of everything that is to go out."""
     url, ledger = fresh(tmp_path_factory.mktemp("whole"), empty_state)
 
-    async def live() -> tuple[list[str], tuple[Row, ...]]:
+    async def live() -> tuple[list[str], tuple[DeliveryRecord, ...]]:
         return await killed_at(None, url, ledger), await then_the_rest(url, ledger)
 
     steps, rows = asyncio.run(live())
@@ -198,9 +198,8 @@ async def test_the_operator_sends_again_what_never_arrived(
     assert doubtful
     missing = [row.key for row in doubtful if not ledger.things()[thing_of(row)]]
     world = the_world(url, ledger, quiet, VirtualClock(NOW + 4 * LEASE))
-    assert world.store.outbox.retry(missing, world.clock.now()) == len(missing)
+    assert world.store.deliveries.retry(missing, world.clock.now()) == len(missing)
     await world.send_all(days=1)
-    world.close()
     assert judge(world.rows(), ledger, expected)["uncertain"] == len(doubtful) - len(missing)
     world.close()
 
@@ -224,8 +223,8 @@ async def test_a_correction_is_never_lost_to_a_kill(
     ("step", "doubtful"),
     [
         ("intake.commit#2", False),  # papers, notices and rows are written, and not yet committed
-        ("intake.transaction done#2", False),  # committed, and nobody opened for the new
-        ("outbox.write_out done#1", False),  # in rows, and nothing claimed
+        ("intake.transaction done#2", False),  # committed, and nobody is onboarded
+        ("intake.tx.finish#1", False),  # the last part is planned, and not yet committed
         ("outbox.claim done#1", True),  # claimed, and nothing sent
         ("telegram.send#1", True),  # about to be sent
         ("telegram.send taken#1", True),  # the service has it, and we do not know yet
@@ -238,14 +237,14 @@ async def test_a_correction_is_never_lost_to_a_kill(
 async def test_a_process_that_is_killed_the_hard_way_loses_nothing(
     step: str,
     doubtful: bool | None,
-    wide: str,
+    parts: str,
     whole_day: tuple[list[str], set[str]],
     tmp_path: Path,
     empty_state: bytes,
 ):
     _, expected = whole_day
     url, ledger = fresh(tmp_path / "killed", empty_state)
-    command = [sys.executable, "-m", "tests.rigs.day", url, str(ledger.path), step, wide]
+    command = [sys.executable, "-m", "tests.rigs.day", url, str(ledger.path), step, parts]
     ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=60)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
     states = judge(await then_the_rest(url, ledger), ledger, expected)

@@ -72,7 +72,7 @@ def test_what_waited_for_a_chat_that_had_blocked_us_is_there_at_once_after_start
     chat.condition = "blocked"
     store = Store(f"sqlite:///{seeded}/state/paperboy.sqlite3")
     with running(seeded):
-        eventually(lambda: bool(store.outbox.stopped_channels() or _suspended(store)))
+        eventually(lambda: bool(store.incidents.stopped_channels() or _suspended(store)))
         assert bot_api.messages == []
         chat.condition = "open"
         bot_api.say(chat, "/start")
@@ -82,7 +82,7 @@ def test_what_waited_for_a_chat_that_had_blocked_us_is_there_at_once_after_start
 
 
 def _suspended(store: Store) -> bool:
-    known = store.outbox.place(f"telegram:{CHAT}")
+    known = store.deliveries.target(f"telegram:{CHAT}")
     return known is not None and known.suspended is not None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.delivery import Parcel
+from bot.domain.message import OutgoingMessage
 from tests.conftest import ROOT
 from tests.rigs import machine
 from tests.rigs.postgres import postgres_database, postgres_server
@@ -104,19 +104,19 @@ async def test_machines_that_are_killed_lose_nothing_and_repeat_nothing(state: s
     assert max(counted.values()) == 1
     assert set(world.counts()) <= {"sent", "merged", "uncertain"}
 
-    uncertain = {row.batch: row.key for row in world.rows("uncertain")}
+    uncertain = {row.message: row.key for row in world.rows("uncertain")}
     seen = {one["batch"] for one in cluster.counted}
     assert 0 < len(uncertain) <= KILLS * machine.AT_ONCE
     assert counted.total() + len(uncertain.keys() - seen) == machine.MESSAGES
-    unseen = [row.key for row in world.rows("uncertain") if row.batch not in seen]
-    world.store.outbox.retry(unseen, world.clock.now())
+    unseen = [row.key for row in world.rows("uncertain") if row.message not in seen]
+    world.store.deliveries.retry(unseen, world.clock.now())
     await world.send_all()
     counted = Counter((one["to"], one["what"]) for one in cluster.counted) + Counter(map(told, service.taken))
     assert len(counted) == counted.total() == machine.MESSAGES
-    assert {row.batch for row in world.rows("uncertain")} == uncertain.keys() & seen
+    assert {row.message for row in world.rows("uncertain")} == uncertain.keys() & seen
     world.close()
 
 
-def told(parcel: Parcel) -> tuple[str, str]:
+def told(message: OutgoingMessage) -> tuple[str, str]:
     """Where a message went, and what it said, as a machine tells it."""
-    return parcel.target.key, parcel.question.question if parcel.question else "alert"
+    return message.target.key, message.question.question if message.question else "alert"

@@ -44,9 +44,9 @@ def test_asked_to_stop_before_a_silent_service_it_ends_in_ten_seconds(
         assert time.monotonic() - began < 10
         assert process.returncode == 0
     store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
-    (row, *_) = store.outbox.list_rows(states=["uncertain"], keys=[], limit=10)
+    (row, *_) = store.deliveries.list_rows(states=["uncertain"], keys=[], limit=10)
     assert row.error == "cut off while paperboy stopped"
-    assert not store.outbox.list_rows(states=["sending"], keys=[], limit=10)
+    assert not store.deliveries.list_rows(states=["sending"], keys=[], limit=10)
     store.close()
 
 
@@ -66,7 +66,7 @@ def test_a_clock_that_jumps_an_hour_loses_and_repeats_nothing(tmp_path: Path, ho
         while (due := await house.dispatcher.next_due()) is not None:
             await asyncio.sleep(max((due - clock.now()).total_seconds(), 0.05))
             await house.dispatcher.flush()
-        counts = house.store.outbox.counts(clock.now())
+        counts = house.store.deliveries.counts(clock.now())
         await house.close()
         assert counts.deliveries["sent"] == 3 * len(chats)
         assert all(len(telegram.got[chat]) == len(set(telegram.got[chat])) == 3 for chat in chats)
@@ -97,18 +97,18 @@ def test_a_full_disk_at_any_write_stores_all_of_it_or_nothing(tmp_path: Path, pa
     try:
         with store.intake.transaction() as tx:
             tx.save_papers(papers, NOW, changed=True)
-            tx.plan(rows, NOW)
+            tx.plan(rows, tx.new_run(NOW))
         stored = True
     except StateError as error:
         assert "full" in str(error)  # noqa: PT017 - both ends are right, but only these two
     store.close()
     again = Store(url)
-    counts = again.outbox.counts(NOW)
+    counts = again.deliveries.counts(NOW)
     assert (counts.papers, counts.deliveries["pending"]) == ((60, 60) if stored else (0, 0))
     with again.intake.transaction() as tx:  # there is room again
         tx.save_papers(papers, NOW, changed=True)
-        tx.plan(rows, NOW)
-    assert again.outbox.counts(NOW).deliveries["pending"] == 60
+        tx.plan(rows, tx.new_run(NOW))
+    assert again.deliveries.counts(NOW).deliveries["pending"] == 60
     again.close()
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from bot.app.replay.fakes import LoopClock, VirtualLoop
 from bot.app.wiring import House
-from bot.domain.routing import question_part
 from tests.builders import NOW, a_quiz
 from tests.rigs import crowd
 from tests.rigs.botapi import BotApi
@@ -112,12 +111,12 @@ def test_with_floods_and_broken_gateways_everything_arrives_in_order_and_once(
         house = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
         crowd.ask(house, chats, 4)
         await send_all(house)
-        while unsure := house.store.outbox.list_rows(states=["uncertain"], keys=[], limit=9999):
+        while unsure := house.store.deliveries.list_rows(states=["uncertain"], keys=[], limit=9999):
             arrived = {
                 row.key for row in unsure if _arrived(telegram, row.target, row.key.rpartition("|")[2])
             }
-            house.store.outbox.drop([row.key for row in unsure if row.key in arrived], clock.now())
-            house.store.outbox.retry([row.key for row in unsure if row.key not in arrived], clock.now())
+            house.store.deliveries.drop([row.key for row in unsure if row.key in arrived], clock.now())
+            house.store.deliveries.retry([row.key for row in unsure if row.key not in arrived], clock.now())
             await send_all(house)
         await house.close()
         for chat in chats:
@@ -128,7 +127,7 @@ def test_with_floods_and_broken_gateways_everything_arrives_in_order_and_once(
             else:
                 assert list(dict.fromkeys(got)) == asked
 
-    parts = {question_part(question): question.question for question in a_quiz(4)}
+    parts = {question.part: question.question for question in a_quiz(4)}
 
     def _arrived(telegram: StrictTelegram, target: str, part: str) -> bool:
         return parts[part] in telegram.got[target.partition(":")[2]]
@@ -141,10 +140,10 @@ def test_one_dead_chat_delays_nobody_else(tmp_path: Path) -> None:
         telegram = StrictTelegram(seconds)
         answer = telegram.send
 
-        async def send(parcel):
-            if parcel.target.address == chats[0]:
+        async def send(message):
+            if message.target.address == chats[0]:
                 await asyncio.sleep(100_000)
-            return await answer(parcel)
+            return await answer(message)
 
         telegram.send = send
         chats = crowd.private_chats(100)
@@ -170,7 +169,7 @@ def test_what_only_waited_for_its_turn_when_we_stopped_is_not_uncertain(tmp_path
         await asyncio.sleep(1)
         flush.cancel()
         await asyncio.gather(flush, return_exceptions=True)
-        states = house.store.outbox.counts(clock.now()).deliveries
+        states = house.store.deliveries.counts(clock.now()).deliveries
         await house.close()
         assert (states["uncertain"], states["pending"]) == (30, 70)
 

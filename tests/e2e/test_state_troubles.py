@@ -56,8 +56,9 @@ def expected_of(folder: Path, people: Sequence[Subscriber] = PEOPLE) -> set[str]
         await the_rest(world)
 
     asyncio.run(live())
+    keys = {row.key for row in world.rows() if row.kind != "edit"}
     world.close()
-    return {row.key for row in world.rows() if row.kind != "edit"}
+    return keys
 
 
 def on_a_disk_that_fills(

@@ -9,15 +9,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.adapters.telegram.publisher import TelegramPublisher
 from bot.app import wiring
 from bot.app.cli.once import look_around, run_once
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
-from bot.pipeline.dispatch import Rules
+from bot.domain.channels import Limits
 from tests.e2e.conftest import CHAT
 from tests.rigs.botapi import BotApi, SentPoll
 
@@ -27,7 +29,8 @@ HALA_KEY = ("Reduced model parameters", "Scarcity of high-quality", "Spherical l
 
 def one_pass(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`paperboy once`, without the pause between two messages to one chat."""
-    monkeypatch.setattr("bot.app.channels.rules", lambda _: Rules())
+    unlimited = replace(TelegramPublisher.capabilities, limits=Limits())
+    monkeypatch.setattr(TelegramPublisher, "capabilities", unlimited)
     settings = load_settings(home / "config/paperboy.yaml", {})
     looked = look_around(settings)
     house = wiring.build(settings, load_subscribers(settings.subscriptions))

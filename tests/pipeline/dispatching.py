@@ -4,13 +4,13 @@ import asyncio
 from datetime import timedelta
 
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.dispatch import Rules
+from bot.pipeline.send import SendRules
 from tests.builders import a_channel, a_subscriber
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
 
 MINUTE = timedelta(minutes=1)
-NO_GRACE = Rules(grace=timedelta(0))
+NO_GRACE = SendRules(grace=timedelta(0))
 
 
 def people(count: int, kind: str = "telegram") -> list[Subscriber]:

@@ -1,20 +1,280 @@
-"""The watch over the sources, on a real state."""
+"""Alarms: planned with the incidents, sent like every other delivery, and never twice."""
 
+import asyncio
 import datetime as dt
 import logging
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.adapters.store import Store
-from bot.domain.audience import Audience
-from bot.pipeline.alarms import AlarmDesk, SourceWatch
+from bot.domain.channels import Limit, Limits
+from bot.domain.delivery import MAX_ATTEMPTS
+from bot.domain.errors import (
+    ChannelDown,
+    DeliveryError,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    StateLocked,
+    TargetGone,
+    TargetMoved,
+    TryLater,
+)
+from bot.domain.schedule import parse_quiet_hours
+from bot.pipeline.alarms import IncidentLog, SourceWatch
+from bot.pipeline.circuit_breaker import CHANNEL_PAUSE
+from bot.pipeline.dispatch import LEASE
 from bot.pipeline.ingest import Ingest
-from bot.pipeline.roster import Roster
-from tests.builders import a_digest
+from bot.pipeline.send import SendRules
+from bot.pipeline.subscribers import SubscriberRegistry
+from tests.builders import NOW, a_channel, a_digest, a_subscriber
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.dispatching import MINUTE, NO_GRACE, until
 from tests.rigs.files import Press
+from tests.rigs.publishers import FakePublisher
+from tests.rigs.world import World
 
 FIRST = dt.date(2026, 9, 7)
+SOON = timedelta(seconds=10)
+
+
+def alarmed(world: MakeWorld, *, down: bool = True, **more) -> World:
+    """Alice, who looks after the sources, by chat and mail; the mail server has refused us where `down`."""
+    alice = a_subscriber(
+        "alice",
+        a_channel(address="1"),
+        a_channel("email", "alice@example.org"),
+        a_channel("atom"),
+        **more.pop("alice", {}),
+    )
+    made = world(alice, first_run=0, alarms_to=["alice"], **more)
+    made.look()
+    if down:
+        made.incidents.channel_fails("email", "554 5.7.1 policy", made.clock.now())
+    return made
+
+
+def subjects(publisher: FakePublisher) -> list[str]:
+    return [message.alarm.subject for message in publisher.of("alarm") if message.alarm]
+
+
+def unsent(made: World) -> list[tuple[str, str | None]]:
+    return [(record.state, record.error) for record, _ in made.store.deliveries.unsent_alarms()]
+
+
+async def test_what_begins_and_what_ends_is_said_once_on_the_channels_that_work(world: MakeWorld):
+    made = alarmed(world)
+    assert await made.send() == {"sent": 1}
+    made.incidents.channel_fails("email", "554 5.7.1 still", made.clock.advance(MINUTE))
+    assert await made.send() == {}
+    made.incidents.channel_works("email", made.clock.now())
+    made.incidents.channel_works("email", made.clock.now())
+    assert await made.send() == {"sent": 1}
+    assert subjects(made.telegram) == ["No mails go out", "Mails go out again"]
+    assert [message.target.key for message in made.telegram.taken] == ["telegram:1"] * 2
+    assert made.email.taken == []
+    assert made.feed_files.writes == []
+
+
+async def test_nobody_is_told_where_nobody_is_named(world: MakeWorld):
+    made = world(a_subscriber(), first_run=0, alarms_to=["somebody who left"])
+    made.incidents.channel_fails("email", "535", made.clock.now())
+    assert await made.send() == {}
+    assert await made.dispatcher.next_due() is None
+
+
+async def test_an_operator_who_left_gets_no_alarm_any_more(world: MakeWorld):
+    made = alarmed(world)
+    made.subscribe(a_subscriber("bob", a_channel(address="1")))
+    assert await made.send() == {"merged": 1}
+    assert made.telegram.taken == []
+
+
+async def test_planned_alarms_are_announced_once(world: MakeWorld):
+    made = alarmed(world, down=False)
+    announced: list[bool] = []
+    made.incidents.on_planned(lambda: announced.append(True))
+    made.incidents.channel_fails("email", "535", made.clock.now())
+    made.incidents.channel_fails("email", "535", made.clock.now())
+    assert announced == [True]
+
+
+async def test_incidents_and_their_alarms_are_stored_together_or_not_at_all(world: MakeWorld):
+    made = alarmed(world, down=False)
+    made.faults.at("incidents.commit", StateLocked("busy"))
+    with pytest.raises(StateLocked):
+        made.incidents.channel_fails("email", "535", made.clock.now())
+    assert made.store.incidents.open_incidents() == ()
+    assert unsent(made) == []
+    made.incidents.channel_fails("email", "535", made.clock.now())
+    assert unsent(made) == [("pending", None)]
+
+
+async def test_no_daily_limit_holds_an_alarm_back(world: MakeWorld):
+    made = alarmed(world, alice={"daily_limit": 1})
+    made.read("a.md", a_digest(1, 2))
+    ends = await made.send()
+    assert subjects(made.telegram) == ["No mails go out"]
+    assert ends["limited"] == 2  # of each channel's two papers one
+
+
+async def test_quiet_hours_hold_an_alarm_until_they_end(world: MakeWorld):
+    made = alarmed(world, alice={"quiet_hours": parse_quiet_hours("07:00-09:30")})
+    assert unsent(made) == [("held", None)]
+    assert await made.send() == {}
+    made.clock.advance(timedelta(minutes=90))
+    assert await made.send() == {"sent": 1}
+
+
+async def test_a_mail_server_that_refuses_us_is_said_by_chat_and_so_is_its_return(world: MakeWorld):
+    made = alarmed(world, down=False)
+    made.email.answer(ChannelDown("554 5.7.1 policy"))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.clock.advance(CHANNEL_PAUSE)
+    await made.send()
+    assert subjects(made.telegram) == ["No mails go out", "Mails go out again"]
+    first = made.telegram.of("alarm")[0].alarm
+    assert first is not None
+    assert "554 5.7.1 policy" in first.body
+
+
+async def test_a_token_that_is_refused_is_said_by_mail(world: MakeWorld):
+    made = alarmed(world, down=False)
+    made.telegram.answer(ChannelDown("Telegram does not accept the token"))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    assert subjects(made.email) == ["No Telegram messages go out"]
+    assert made.email.of("alarm")[0].target.key == "email:alice@example.org"
+
+
+async def test_a_channel_that_is_only_out_of_reach_for_a_while_alarms_nobody(world: MakeWorld):
+    made = alarmed(world, down=False)
+    made.email.answer(TryLater("connection refused", scope="channel"))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    assert unsent(made) == []
+    assert subjects(made.telegram) == []
+
+
+async def test_an_alarm_whose_answer_is_never_seen_is_uncertain_and_never_goes_again(world: MakeWorld):
+    made = alarmed(world, rules=SendRules(resend_uncertain=frozenset({"telegram"})))
+    made.telegram.answer(OutcomeUnknown("timeout"))
+    made.telegram.taken_before_failing = True
+    assert await made.send() == {"uncertain": 1}
+    made.clock.advance(days=1)
+    assert await made.send() == {}
+    assert unsent(made) == [("uncertain", "timeout")]
+    assert len(made.telegram.taken) == 1
+
+
+async def test_told_to_wait_it_waits_and_goes_again(world: MakeWorld):
+    made = alarmed(world)
+    made.telegram.answer(TryLater("flood", wait=timedelta(minutes=2)))
+    assert await made.send() == {"pending": 1}
+    assert await made.dispatcher.next_due() == NOW + 2 * MINUTE
+    made.clock.advance(2 * MINUTE)
+    assert await made.send() == {"sent": 1}
+
+
+@pytest.mark.parametrize("error", [TryLater("busy"), NotSent("something else")])
+async def test_waits_grow_and_end(world: MakeWorld, error: DeliveryError):
+    made = alarmed(world)
+    made.telegram.answer(*[error] * MAX_ATTEMPTS)
+    for _ in range(MAX_ATTEMPTS):
+        await made.send()
+        made.clock.advance(timedelta(hours=2))
+    assert unsent(made) == [("dead", f"given up after {MAX_ATTEMPTS} tries: {error}")]
+
+
+async def test_an_alarm_that_is_refused_is_a_dead_letter_until_the_operator_drops_it(world: MakeWorld):
+    made = alarmed(world)
+    made.telegram.answer(Refused("can't parse"))
+    assert await made.send() == {"dead": 1}
+    assert unsent(made) == [("dead", "can't parse")]
+    ((record, _),) = made.store.deliveries.unsent_alarms()
+    assert made.store.deliveries.drop([record.key], NOW) == 1
+    assert unsent(made) == []
+
+
+async def test_an_alarm_to_a_target_that_is_gone_waits_for_its_return(world: MakeWorld):
+    made = alarmed(world)
+    made.telegram.answer(TargetGone("bot was blocked by the user"))
+    assert await made.send() == {"pending": 1}
+    assert unsent(made) == [("pending", "bot was blocked by the user")]
+    made.deliveries.revive("telegram:1", made.clock.now())
+    assert await made.send() == {"sent": 1}
+
+
+async def test_a_target_that_moved_gets_it_where_it_is(world: MakeWorld):
+    made = alarmed(world)
+    made.telegram.answer(TargetMoved("upgraded", address="-1007"), to="1")
+    assert (await made.send())["sent"] == 1
+    assert [message.target.address for message in made.telegram.taken] == ["-1007"]
+
+
+async def test_who_stopped_the_bot_is_left_in_peace(world: MakeWorld):
+    made = alarmed(world)
+    made.deliveries.suspend("telegram:1", "stopped", made.clock.now())
+    assert await made.send() == {}
+    assert made.telegram.tried == []
+
+
+async def test_an_alarm_keeps_the_channels_rate_limits(world: MakeWorld):
+    made = alarmed(world, telegram={"limits": Limits(of=lambda _: Limit(most=1, span=MINUTE))}, down=False)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.incidents.channel_fails("email", "535", made.clock.now())
+    assert await made.send() == {}
+    made.clock.advance(MINUTE)
+    assert await made.send() == {"sent": 1}
+
+
+async def test_an_alarm_probes_a_channel_that_was_stopped(world: MakeWorld):
+    made = alarmed(world)
+    made.telegram.answer(ChannelDown("wrong token"), ChannelDown("wrong token"))
+    assert await made.send() == {"pending": 1, "sent": 1}  # which the mail now says
+    assert subjects(made.email) == ["No Telegram messages go out"]
+    assert made.store.incidents.stopped_channels()["telegram"].until == NOW + CHANNEL_PAUSE
+    assert await made.dispatcher.next_due() == NOW + CHANNEL_PAUSE
+    assert await made.send() == {}
+    made.clock.advance(CHANNEL_PAUSE)
+    assert await made.send() == {"pending": 1}
+    made.clock.advance(CHANNEL_PAUSE)
+    assert (await made.send())["sent"] == 2
+    assert made.store.incidents.stopped_channels() == {}
+    assert subjects(made.email)[1:] == ["Telegram messages go out again"]
+
+
+async def test_channels_that_another_machine_has_are_let_be(world: MakeWorld):
+    made = alarmed(world)
+    made.dispatcher.leave("telegram")
+    assert await made.send() == {}
+    made.dispatcher.take("telegram")
+    assert await made.send() == {"sent": 1}
+
+
+async def test_an_alarm_that_a_crash_left_behind_is_uncertain_when_its_lease_ends(world: MakeWorld):
+    made = alarmed(world, rules=SendRules(resend_uncertain=frozenset({"telegram"})))
+    made.store.outbox.claim(NOW, lease=LEASE, limit=1, kinds=("telegram",))
+    assert await made.dispatcher.next_due() == NOW + LEASE
+    assert await made.send() == {}
+    made.clock.advance(LEASE)
+    assert await made.send() == {"uncertain": 1}
+
+
+@pytest.mark.parametrize("rules", [NO_GRACE, SendRules(grace=timedelta(seconds=0.05))])
+async def test_cut_off_while_nobody_knows_it_is_uncertain(world: MakeWorld, rules: SendRules):
+    made = alarmed(world, rules=rules)
+    made.telegram.answer(asyncio.Event())
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.telegram.at_once == 1)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert unsent(made) == [("uncertain", "cut off while paperboy stopped")]
 
 
 def days(count: int) -> list[dt.date]:
@@ -31,12 +291,13 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
 ) -> None:
     store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
     press = Press()
-    ingest = Ingest(store.intake, press.read, press.peek_date)
-    watch = SourceWatch(store.records, store.shelf, AlarmDesk(store.incidents, Roster()))
+    ingest = Ingest(store.intake, SubscriberRegistry(), press.read, press.peek_date)
+    incidents = IncidentLog(store.incidents, SubscriberRegistry(), {})
+    watch = SourceWatch(store.records, store.papers, incidents)
     *usual, last = days(15)
 
     def digest(day: dt.date) -> None:
-        ingest.take_in([press.file(f"{day}.md", a_digest(day.day, day=day))], Audience(()), noon(day))
+        ingest.take_in([press.file(f"{day}.md", a_digest(day.day, day=day))], noon(day))
 
     for day in usual:
         digest(day)

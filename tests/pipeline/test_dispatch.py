@@ -7,6 +7,7 @@ import pytest
 
 from bot.domain.delivery import LONGEST_WAIT, MAX_ATTEMPTS
 from bot.domain.errors import (
+    ChannelDown,
     OutcomeUnknown,
     Refused,
     StateLocked,
@@ -14,9 +15,10 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
+from bot.domain.schedule import parse_quiet_hours, parse_schedule
 from bot.domain.subscriptions import Subscriber
-from bot.domain.timing import parse_quiet_hours, parse_schedule
-from bot.pipeline.dispatch import IN_FLIGHT, Rules
+from bot.pipeline.dispatch import IN_FLIGHT
+from bot.pipeline.send import SendRules
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import MINUTE, people, started, until
@@ -115,8 +117,8 @@ async def test_told_to_wait_it_waits_and_goes_again_as_it_was(world: MakeWorld):
     made.clock.advance(MINUTE)
     assert await made.send() == {"sent": 2, "merged": 1}
     first, again, rest = made.telegram.tried
-    assert (again.batch, [item.paper.id for item in again.items]) == (
-        first.batch,
+    assert (again.id, [item.paper.id for item in again.items]) == (
+        first.id,
         [item.paper.id for item in first.items],
     )
     assert [item.paper.id[-1] for item in rest.items] == ["3"]
@@ -160,9 +162,9 @@ async def test_a_place_that_is_gone_keeps_its_rows_until_it_is_back(world: MakeW
     made.read("b.md", a_digest(2))
     assert await made.send_all(days=30) == {}
     assert len(made.telegram.tried) == 1
-    counts = made.store.outbox.counts(NOW)
+    counts = made.store.deliveries.counts(NOW)
     assert counts.suspended == {"telegram:1001": "Forbidden: bot was blocked by the user"}
-    assert made.outbox.revive("telegram:1001", made.clock.now())
+    assert made.deliveries.revive("telegram:1001", made.clock.now())
     assert await made.send() == {"sent": 2}
     assert made.telegram.papers() == [an_entry(1).id, an_entry(2).id]
 
@@ -197,11 +199,11 @@ async def test_what_nobody_knows_is_uncertain_and_never_sent_again_by_itself(wor
     assert await made.send() == {}
     assert len(made.telegram.taken) == 1
     (row,) = made.rows("uncertain")
-    assert (row.error, row.batch) == ("ReadTimeout", made.telegram.taken[0].batch)
+    assert (row.error, row.message) == ("ReadTimeout", made.telegram.taken[0].id)
 
 
 async def test_what_nobody_knows_goes_again_where_the_settings_say_so(world: MakeWorld):
-    made = started(world, rules=Rules(resend_uncertain=frozenset({"telegram"})))
+    made = started(world, rules=SendRules(resend_uncertain=frozenset({"telegram"})))
     made.telegram.answer(OutcomeUnknown("ReadTimeout"))
     made.read("a.md", a_digest(1))
     assert await made.send_all() == {"pending": 1, "sent": 1}
@@ -237,7 +239,7 @@ async def test_a_publisher_that_cancels_itself_is_uncertain(world: MakeWorld):
 async def test_a_message_that_cannot_be_put_together_is_a_dead_letter_with_a_text(world: MakeWorld):
     made = started(world, a_subscriber("alice", a_channel(), a_channel("email")))
     made.read("a.md", a_digest(1))
-    made.faults.at("outbox.unnamed", ZeroDivisionError("a bug"))
+    made.faults.at("deliveries.unnamed", ZeroDivisionError("a bug"))
     assert await made.send() == {"dead": 1, "sent": 1}
     assert made.rows("dead")[0].error == "could not be put together: ZeroDivisionError('a bug')"
 
@@ -245,7 +247,7 @@ async def test_a_message_that_cannot_be_put_together_is_a_dead_letter_with_a_tex
 async def test_a_state_that_is_busy_while_a_message_is_put_together_only_delays_it(world: MakeWorld):
     made = started(world)
     made.read("a.md", a_digest(1))
-    made.faults.at("outbox.unnamed", StateLocked("held"))
+    made.faults.at("deliveries.unnamed", StateLocked("held"))
     assert await made.send_all(days=1) == {"pending": 1, "sent": 1}
 
 
@@ -274,7 +276,7 @@ async def test_a_feed_is_written_once_for_all_that_changed(world: MakeWorld):
 
 async def test_a_feed_that_cannot_be_written_now_is_written_later(world: MakeWorld):
     made = started(world, a_subscriber("alice", a_channel("atom")))
-    made.feed_files.failures.append(OSError("disk full"))
+    made.feed_files.failures.append(ChannelDown("disk full"))
     made.read("a.md", a_digest(1))
     assert await made.send() == {"pending": 1}
     assert made.rows()[0].error == "the feed could not be written: disk full"

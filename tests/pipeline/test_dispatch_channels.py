@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from bot.domain.channels import Limit, Limits
 from bot.domain.delivery import MAX_ATTEMPTS, UNKNOWN_IN_A_ROW
 from bot.domain.errors import (
     ChannelDown,
@@ -12,10 +13,9 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
-from bot.domain.pacing import Limit
-from bot.domain.timing import parse_schedule
-from bot.pipeline.dispatch import CHANNEL_REST, IN_FLIGHT, Rules
-from bot.pipeline.pace import Limits
+from bot.domain.schedule import parse_schedule
+from bot.pipeline.circuit_breaker import CHANNEL_PAUSE
+from bot.pipeline.dispatch import IN_FLIGHT
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import MINUTE, people, started, turns, until
@@ -95,12 +95,12 @@ async def test_a_channel_that_refuses_us_is_left_alone_and_the_others_go_on(worl
     made.email.answer(ChannelDown("535 authentication failed"))
     made.read("a.md", a_digest(1))
     assert await made.send() == {"sent": 1, "pending": 1}
-    stop = made.store.outbox.stopped_channels()["email"]
-    assert (stop.reason, stop.since, stop.until) == ("535 authentication failed", NOW, NOW + CHANNEL_REST)
+    stop = made.store.incidents.stopped_channels()["email"]
+    assert (stop.reason, stop.since, stop.until) == ("535 authentication failed", NOW, NOW + CHANNEL_PAUSE)
     made.read("b.md", a_digest(2))
     assert await made.send() == {"sent": 1}
     assert len(made.email.tried) == 1
-    assert await made.dispatcher.next_due() == NOW + CHANNEL_REST
+    assert await made.dispatcher.next_due() == NOW + CHANNEL_PAUSE
 
 
 async def test_one_message_tries_a_stopped_channel_before_the_others_follow(world: MakeWorld):
@@ -108,17 +108,17 @@ async def test_one_message_tries_a_stopped_channel_before_the_others_follow(worl
     made.email.answer(*[ChannelDown("down")] * 5)
     made.read("a.md", a_digest(1))
     await made.send()
-    made.clock.advance(CHANNEL_REST)
+    made.clock.advance(CHANNEL_PAUSE)
     made.email.tried.clear()
     made.email.answers.clear()
     made.email.answer(ChannelDown("still down"))
     await made.send()
     assert len(made.email.tried) == 1
-    assert made.store.outbox.stopped_channels()["email"].since == NOW
-    made.clock.advance(CHANNEL_REST)
+    assert made.store.incidents.stopped_channels()["email"].since == NOW
+    made.clock.advance(CHANNEL_PAUSE)
     assert await made.send() == {"sent": 5}
     assert made.email.tried[1:] == made.email.taken
-    assert made.store.outbox.stopped_channels() == {}
+    assert made.store.incidents.stopped_channels() == {}
 
 
 async def test_while_one_message_tries_a_channel_no_other_does(world: MakeWorld):
@@ -129,12 +129,12 @@ async def test_while_one_message_tries_a_channel_no_other_does(world: MakeWorld)
     made.telegram.answers.clear()
     gate = asyncio.Event()
     made.telegram.answer(gate)
-    made.clock.advance(CHANNEL_REST)
+    made.clock.advance(CHANNEL_PAUSE)
     work = asyncio.create_task(made.send())
     await until(lambda: made.telegram.at_once == 1)
-    before = made.faults.steps.count("outbox.stopped_channels")
+    before = made.faults.steps.count("incidents.stopped_channels")
     made.dispatcher.wake()
-    await until(lambda: made.faults.steps.count("outbox.stopped_channels") > before)
+    await until(lambda: made.faults.steps.count("incidents.stopped_channels") > before)
     await turns()
     assert made.telegram.at_once == 1
     gate.set()
@@ -146,9 +146,9 @@ async def test_an_answer_about_the_message_itself_opens_the_channel_too(world: M
     made.telegram.answer(ChannelDown("down"), Refused("can't parse"))
     made.read("a.md", a_digest(1))
     await made.send()
-    made.clock.advance(CHANNEL_REST)
+    made.clock.advance(CHANNEL_PAUSE)
     assert await made.send() == {"dead": 1}
-    assert made.store.outbox.stopped_channels() == {}
+    assert made.store.incidents.stopped_channels() == {}
 
 
 async def test_a_try_that_sends_nothing_leaves_the_channel_to_the_next(world: MakeWorld):
@@ -158,9 +158,9 @@ async def test_a_try_that_sends_nothing_leaves_the_channel_to_the_next(world: Ma
     await made.send()
     made.telegram.answers.clear()  # the second may have been put back before it was tried
     made.subscribe(people(2)[1])
-    made.clock.advance(CHANNEL_REST)
+    made.clock.advance(CHANNEL_PAUSE)
     assert await made.send() == {"merged": 1, "sent": 1}
-    assert made.store.outbox.stopped_channels() == {}
+    assert made.store.incidents.stopped_channels() == {}
 
 
 async def test_told_to_leave_the_whole_channel_alone_we_do_for_so_long(world: MakeWorld):
@@ -168,7 +168,7 @@ async def test_told_to_leave_the_whole_channel_alone_we_do_for_so_long(world: Ma
     made.telegram.answer(TryLater("flood", wait=2 * MINUTE, scope="channel"), to="1")
     made.read("a.md", a_digest(1))
     await made.send()
-    assert made.store.outbox.stopped_channels()["telegram"].until == NOW + 2 * MINUTE
+    assert made.store.incidents.stopped_channels()["telegram"].until == NOW + 2 * MINUTE
     before = len(made.telegram.taken)  # the other one's may have been on its way already
     made.clock.advance(2 * MINUTE)
     assert await made.send() == {"sent": 2 - before}
@@ -201,7 +201,7 @@ async def test_after_many_answers_never_seen_a_channel_rests(world: MakeWorld):
     ends = await made.send()
     assert ends["uncertain"] <= 2 * IN_FLIGHT
     assert ends["uncertain"] >= UNKNOWN_IN_A_ROW
-    assert made.store.outbox.stopped_channels()["telegram"].reason == "502"
+    assert made.store.incidents.stopped_channels()["telegram"].reason == "502"
 
 
 async def test_some_answers_never_seen_among_good_ones_stop_nothing(world: MakeWorld):
@@ -212,7 +212,7 @@ async def test_some_answers_never_seen_among_good_ones_stop_nothing(world: MakeW
         made.read(f"{n}.md", a_digest(n))
         await made.send()
         made.clock.advance(MINUTE)
-    assert made.store.outbox.stopped_channels() == {}
+    assert made.store.incidents.stopped_channels() == {}
     assert made.counts() == {"uncertain": 5, "sent": 4}
 
 
@@ -223,9 +223,9 @@ async def test_a_try_whose_answer_is_never_seen_leaves_the_channel_stopped(world
     await made.send()
     made.telegram.answers.clear()  # some may have been put back before they were tried
     made.telegram.answer(OutcomeUnknown("502"))
-    made.clock.advance(CHANNEL_REST)
+    made.clock.advance(CHANNEL_PAUSE)
     assert await made.send() == {"uncertain": 1}
-    assert made.store.outbox.stopped_channels()["telegram"].since == NOW
+    assert made.store.incidents.stopped_channels()["telegram"].since == NOW
 
 
 async def test_a_channel_that_somebody_else_has_is_let_be_until_it_is_ours_again(world: MakeWorld):
@@ -253,7 +253,7 @@ ONE_A_MINUTE = Limit(most=1, span=MINUTE)
 
 
 async def test_what_the_channels_pace_does_not_allow_now_is_put_back_untried(world: MakeWorld):
-    made = started(world, *people(3), rules=Rules(limits=Limits(overall={"telegram": ONE_A_MINUTE})))
+    made = started(world, *people(3), telegram={"limits": Limits(overall=ONE_A_MINUTE)})
     made.read("a.md", a_digest(1))
     await made.send()
     assert len(made.telegram.tried) == 1
@@ -264,13 +264,13 @@ async def test_what_the_channels_pace_does_not_allow_now_is_put_back_untried(wor
 
 
 async def test_a_places_pace_holds_across_restarts(world: MakeWorld):
-    two_a_minute = Rules(limits=Limits(of=lambda _: Limit(most=2, span=MINUTE)))
+    two_a_minute = {"limits": Limits(of=lambda _: Limit(most=2, span=MINUTE))}
     quizzed = a_subscriber("alice", a_channel(quizzes="all"))
-    made = started(world, quizzed, rules=two_a_minute)
+    made = started(world, quizzed, telegram=two_a_minute)
     made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()),))))
     await made.send()
     assert len(made.telegram.taken) == 2
-    again = world(quizzed, first_run=0, rules=two_a_minute, clock=made.clock)
+    again = world(quizzed, first_run=0, telegram=two_a_minute, clock=made.clock)
     assert await again.send() == {}
     made.clock.advance(MINUTE)
     await again.send_all(days=1)
@@ -278,8 +278,8 @@ async def test_a_places_pace_holds_across_restarts(world: MakeWorld):
 
 
 async def test_a_state_that_is_busy_while_the_pace_is_asked_only_delays(world: MakeWorld):
-    made = started(world, rules=Rules(limits=Limits(of=lambda _: Limit(most=2, span=MINUTE))))
-    made.faults.at("outbox.sends_since", StateLocked("held"))
+    made = started(world, telegram={"limits": Limits(of=lambda _: Limit(most=2, span=MINUTE))})
+    made.faults.at("deliveries.sends_since", StateLocked("held"))
     made.read("a.md", a_digest(1))
     assert await made.send_all(days=1) == {"pending": 1, "sent": 1}
     assert len(made.telegram.tried) == 1

@@ -2,11 +2,10 @@
 
 from datetime import date, timedelta
 
-from bot.domain.search.checkup import Finding
+from bot.domain.incidents import Finding
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.doctor import Doctor
-from bot.pipeline.likeness import LikenessDesk
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SimilarityCache, SubscriberRegistry
 from tests.builders import a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
@@ -15,7 +14,7 @@ FIRST = date(2026, 6, 1)
 
 
 def doctor(world: World, today: date) -> Doctor:
-    return Doctor(world.store.records, world.store.shelf, world.roster.audience, today)
+    return Doctor(world.store.records, world.store.papers, world.roster.matcher, today)
 
 
 def many(world: World, count: int = 50, title: str = "Language models", **parts: object) -> date:
@@ -100,7 +99,7 @@ def test_the_threshold_of_likes_is_shown(world: MakeWorld):
     made = world()
     likes = Subscription(name="more", text="like", like=(a_paper(1).id,))
     lost = Subscription(name="lost", text="like", like=(a_paper(999).id,))
-    made.roster = Roster([a_subscriber(asks=(likes, lost))], LikenessDesk(made.store.shelf))
+    made.roster = SubscriberRegistry([a_subscriber(asks=(likes, lost))], SimilarityCache(made.store.papers))
     found = [one for one in doctor(made, many(made)).subscriptions() if one.kind == "near"]
     assert [(one.subject, one.urgent) for one in found] == [("alice: more", False), ("alice: lost", True)]
     assert "by threshold" in found[0].what

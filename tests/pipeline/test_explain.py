@@ -1,9 +1,9 @@
 """The whole story of one paper and one person."""
 
 from bot.domain.papers import PaperId
-from bot.domain.timing import parse_quiet_hours
-from bot.pipeline.explain import Story, channel_kind, story, why_not_queued
-from tests.builders import a_channel, a_digest, a_paper, a_subscriber, a_subscription
+from bot.domain.schedule import parse_quiet_hours
+from bot.pipeline.history import Story, story, why_not_queued
+from tests.builders import a_digest, a_paper, a_subscriber, a_subscription
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
 
@@ -14,7 +14,12 @@ def told(world: World, paper: PaperId = ONE, name: str = "alice") -> Story:
     subscriber = world.roster.subscriber(name)
     assert subscriber is not None
     found = story(
-        paper, subscriber, shelf=world.store.shelf, records=world.store.records, outbox=world.store.outbox
+        paper,
+        subscriber,
+        papers=world.store.papers,
+        records=world.store.records,
+        deliveries=world.store.deliveries,
+        stops=world.store.incidents,
     )
     assert found is not None
     return found
@@ -38,7 +43,7 @@ async def test_a_paper_that_went_out_names_digests_words_and_messages(world: Mak
     assert (yes.noticed, no.noticed) == (True, False)
     (row,) = found.deliveries
     assert (row.state, row.kind, row.target) == ("sent", "alert", "telegram:1001")
-    assert row.message
+    assert row.remote_id
     assert found.told
     assert why_not_queued(found) is None
 
@@ -47,7 +52,12 @@ def test_a_paper_that_nobody_names_has_no_story(world: MakeWorld):
     made = world(a_subscriber())
     assert (
         story(
-            ONE, a_subscriber(), shelf=made.store.shelf, records=made.store.records, outbox=made.store.outbox
+            ONE,
+            a_subscriber(),
+            papers=made.store.papers,
+            records=made.store.records,
+            deliveries=made.store.deliveries,
+            stops=made.store.incidents,
         )
         is None
     )
@@ -97,15 +107,9 @@ def test_a_subscriber_without_channels_is_said(world: MakeWorld):
 def test_suspended_places_and_quiet_hours_belong_to_the_story(world: MakeWorld):
     made = world(a_subscriber(quiet_hours=parse_quiet_hours("00:00-23:59")))
     made.read("a.md", a_digest(1))
-    made.store.outbox.suspend("telegram:1001", "blocked", made.clock.now())
-    made.store.outbox.stop_channel("telegram", "401", made.clock.now(), made.clock.now())
+    made.store.deliveries.suspend("telegram:1001", "blocked", made.clock.now())
+    made.store.incidents.stop_channel("telegram", "401", made.clock.now(), made.clock.now())
     found = told(made)
     assert found.suspended == {"telegram:1001": "blocked"}
     assert found.stopped["telegram"].reason == "401"
     assert found.deliveries[0].state == "held"
-
-
-def test_the_kind_of_a_place_is_in_its_key():
-    assert channel_kind("email:a@b.c") == "email"
-    assert channel_kind("pigeon:1") is None
-    assert a_channel().target == "telegram:1001"

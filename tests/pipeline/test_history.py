@@ -15,7 +15,7 @@ def alerts(world: World) -> list[str]:
 
 def history(world: World, *numbers: int) -> None:
     files = [world.press.file("old/a.md", a_digest(*numbers, day=OLD))]
-    world.ingest.take_in(files, world.roster.audience, world.clock.now(), tell=False)
+    world.look(*files, tell=False)
 
 
 def test_a_first_run_after_it_sends_none_of_it(world: MakeWorld):
@@ -40,7 +40,7 @@ def test_an_alert_that_is_out_is_not_edited_by_it(world: MakeWorld):
     made.read("a.md", a_digest(1))
     quiz = an_entry(1, editions=(an_edition(quiz=a_quiz()),))
     files = [made.press.file("old/b.html", a_digest(quiz, day=OLD, kind="quiz_page"))]
-    made.ingest.take_in(files, made.roster.audience, made.clock.now(), tell=False)
+    made.look(*files, tell=False)
     assert [row.kind for row in made.rows()] == ["alert"]
 
 
@@ -48,14 +48,14 @@ def test_what_is_no_digest_among_it_is_named_but_not_held_against_the_state(worl
     made = world(a_subscriber())
     readme = made.press.file("old/README.md", a_digest(1))
     readme.data = b"# About"
-    taken = made.ingest.take_in([readme], made.roster.audience, made.clock.now(), tell=False)
+    taken = made.look(readme, tell=False)
     assert [(name, line) for name, line, _ in taken.problems] == [("old/README.md", 0)]
-    assert made.store.outbox.counts(made.clock.now()).unreadable == 0
+    assert made.store.deliveries.counts(made.clock.now()).unreadable == 0
 
 
 def test_reading_it_again_changes_nothing(world: MakeWorld):
     made = world(a_subscriber(), first_run=None)
     history(made, 1, 2)
-    before = made.store.shelf.edition()
+    before = made.store.papers.version()
     history(made, 1, 2)
-    assert made.store.shelf.edition() == before
+    assert made.store.papers.version() == before

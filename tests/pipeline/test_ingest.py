@@ -7,13 +7,11 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.readers import peek_date, read_digest
-from bot.domain.audience import Audience
 from bot.domain.digests import Problem
 from bot.domain.errors import DigestTooLarge, StateError, StateLocked
 from bot.pipeline.ingest import Ingest, Taken
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
-from tests.rigs.day import as_if_many
 from tests.rigs.files import FakeFile
 from tests.rigs.world import World
 
@@ -21,16 +19,9 @@ DAY = date(2026, 9, 18)
 WEEK = timedelta(days=7)
 
 
-@pytest.fixture(autouse=True, params=[False, True], ids=["routed", "fanned out"])
-def as_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything here holds for few people, and for many."""
-    if request.param:
-        as_if_many(monkeypatch)
-
-
 @pytest.fixture
 def alices(world: MakeWorld) -> World:
-    """Alice was met long ago, so that whatever comes now is news to her."""
+    """Alice was registered long ago, so that whatever comes now is news to her."""
     made = world(a_subscriber(), first_run=0)
     made.look()
     return made
@@ -48,7 +39,7 @@ def test_a_digest_is_stored_with_its_papers_notices_and_rows(alices: World):
     assert totals(taken) == (1, 3, 3, 0)
     assert (taken.notices, taken.deliveries, taken.problems) == (2, 2, [])
     assert taken.changed
-    assert [stored.paper.id[-1] for stored in alices.store.shelf.newest(5)] == ["1", "2", "3"]
+    assert [stored.paper.id[-1] for stored in alices.store.papers.newest(5)] == ["1", "2", "3"]
     assert [row.paper[-1] for row in alices.rows("pending")] == ["1", "2"]
 
 
@@ -76,17 +67,17 @@ def test_many_files_are_taken_in_newest_first(alices: World):
 
 
 def test_a_whole_folder_gives_the_same_in_any_order(world: MakeWorld, tmp_path: Path):
-    def shelf_after(order: int) -> list[object]:
+    def papers_after(order: int) -> list[object]:
         made = World(f"sqlite:///{tmp_path}/{order}.sqlite3", a_subscriber(), first_run=0)
         made.look()
         files = [made.press.file(f"{n}.md", a_digest(n, n + 1, day=DAY - n * WEEK)) for n in range(4)]
         made.look(*files[order:], *files[:order])
-        found = [(stored.paper, stored.changed_at) for stored in made.store.shelf.newest(10)]
+        found = [(stored.paper, stored.changed_at) for stored in made.store.papers.newest(10)]
         rows = [row.key for row in made.rows()]
         made.close()
         return [*found, rows]
 
-    assert shelf_after(0) == shelf_after(1) == shelf_after(3)
+    assert papers_after(0) == papers_after(1) == papers_after(3)
 
 
 # --- what is not ------------------------------------------------------------------------------------------
@@ -96,19 +87,19 @@ def test_the_same_files_again_are_not_even_parsed(alices: World):
     file = alices.press.file("a.md", a_digest(1))
     alices.look(file)
     alices.press.names_read.clear()
-    edition = alices.store.shelf.edition()
+    edition = alices.store.papers.version()
     taken = alices.look(file)
     assert totals(taken) == (0, 0, 0, 0)
     assert not taken.changed
     assert alices.press.names_read == []
-    assert alices.store.shelf.edition() == edition
+    assert alices.store.papers.version() == edition
 
 
 def test_a_renamed_file_is_nothing_new(alices: World):
     file = alices.press.file("a.md", a_digest(1))
     alices.look(file)
     assert totals(alices.look(file.named("renamed.md"))) == (0, 0, 0, 0)
-    assert alices.store.shelf.newest(1)[0].paper.sources == ("a.md",)
+    assert alices.store.papers.newest(1)[0].paper.sources == ("a.md",)
     alices.press.names_read.clear()
     alices.look(file.named("renamed.md"))
     assert alices.press.names_read == []
@@ -118,7 +109,7 @@ def test_copies_that_come_together_are_one_digest(alices: World):
     file = alices.press.file("b.md", a_digest(1))
     taken = alices.look(file, file.named("a.md"), file.named("c.md"))
     assert totals(taken) == (1, 1, 1, 0)
-    assert alices.store.shelf.newest(1)[0].paper.sources == ("a.md",)
+    assert alices.store.papers.newest(1)[0].paper.sources == ("a.md",)
     assert set(alices.store.intake.known_files()) == {"a.md", "b.md", "c.md"}
 
 
@@ -127,7 +118,7 @@ def test_a_rewritten_file_counts_only_where_it_changed(alices: World):
     taken = alices.read("a.md", a_digest(1, an_entry(2, title="Corrected Language Models"), 3))
     assert totals(taken) == (1, 3, 1, 1)
     assert taken.deliveries == 1  # paper 3; the alert on 2 has not gone out yet and needs no edit
-    first, second, third = sorted(alices.store.shelf.newest(5), key=lambda one: one.paper.id)
+    first, second, third = sorted(alices.store.papers.newest(5), key=lambda one: one.paper.id)
     assert second.paper.title == "Corrected Language Models"
     assert third.paper.sources == ("a.md",)
     assert first.paper.sources == ("a.md",)
@@ -137,7 +128,7 @@ def test_only_a_paper_that_gained_something_is_updated(alices: World):
     alices.read("a.md", a_digest(1, 2))
     later = alices.clock.advance(hours=1)
     alices.read("b.md", a_digest(1, an_entry(2, summary="Another summary.")))
-    changed = {stored.paper.id[-1]: stored.changed_at for stored in alices.store.shelf.newest(5)}
+    changed = {stored.paper.id[-1]: stored.changed_at for stored in alices.store.papers.newest(5)}
     assert changed == {"1": NOW, "2": later}
 
 
@@ -149,7 +140,7 @@ def test_one_paper_in_two_digests_of_one_look_is_alerted_once(alices: World):
     taken = alices.look(table, page)
     assert totals(taken) == (2, 2, 1, 1)
     assert [row.kind for row in alices.rows()] == ["alert"]
-    (stored,) = alices.store.shelf.newest(5)
+    (stored,) = alices.store.papers.newest(5)
     assert stored.paper.has_quiz
     assert stored.paper.summary
 
@@ -180,7 +171,7 @@ def test_a_file_that_is_no_digest_is_named_once_and_looked_at_again_when_it_chan
     assert len(alices.look(notes).problems) == 1
     notes.data = alices.press.printed(a_digest(2))
     assert totals(alices.look(notes)) == (1, 1, 1, 0)
-    assert alices.store.outbox.counts(NOW).unreadable == 0
+    assert alices.store.deliveries.counts(NOW).unreadable == 0
 
 
 def test_a_digest_over_a_limit_is_named(alices: World):
@@ -240,13 +231,13 @@ def test_a_state_that_fails_while_one_file_is_tried_alone_stops_everything(alice
 
 @pytest.mark.parametrize(
     "step",
-    ["save_digests", "save_files", "save_papers", "save_notices", "plan", "fan_out", "noticed", "papers"],
+    ["save_digests", "save_files", "save_papers", "save_notices", "plan", "begin_run", "finish", "version"],
 )
 def test_a_failure_inside_the_transaction_leaves_nothing(alices: World, step: str):
     alices.faults.at(f"intake.tx.{step} done", StateError("the plug was pulled"))
     with pytest.raises(StateError):
         alices.read("a.md", a_digest(1, 2))
-    counts = alices.store.outbox.counts(NOW)
+    counts = alices.store.deliveries.counts(NOW)
     assert (counts.digests, counts.papers, counts.notices) == (0, 0, 0)
     assert alices.rows() == ()
     assert alices.store.intake.known_files() == {}
@@ -294,7 +285,7 @@ def test_a_file_that_changes_between_two_reads_is_stored_as_the_second_found_it(
     file = FakeFile("a.md", new)
     file.reads = [old, new]
     assert totals(alices.look(file)) == (1, 1, 1, 0)
-    assert [stored.paper.id[-1] for stored in alices.store.shelf.newest(5)] == ["2"]
+    assert [stored.paper.id[-1] for stored in alices.store.papers.newest(5)] == ["2"]
     assert totals(alices.look(file)) == (0, 0, 0, 0)
 
 
@@ -310,7 +301,7 @@ def test_a_date_that_cannot_be_peeked_at_only_costs_the_place_in_line(alices: Wo
     def broken(_data: bytes, _name: str) -> date:
         raise RecursionError
 
-    alices.ingest = Ingest(alices.intake, alices.press.read, broken)
+    alices.ingest = Ingest(alices.intake, alices.roster, alices.press.read, broken)
     assert totals(alices.read("a.md", a_digest(1))) == (1, 1, 1, 0)
 
 
@@ -346,6 +337,7 @@ class Seed:
 def reading(world: World) -> Ingest:
     return Ingest(
         world.intake,
+        world.roster,
         lambda data, name: read_digest(data, name=name),
         lambda data, name: peek_date(data, name=name),
     )
@@ -354,16 +346,16 @@ def reading(world: World) -> Ingest:
 def test_the_seeds_give_82_papers_of_83_entries_once(world: MakeWorld, seeds: Path):
     made = world()
     files = [Seed(path) for path in sorted(seeds.iterdir())]
-    first = reading(made).take_in(files, Audience([]), NOW)
+    first = reading(made).take_in(files, NOW)
     assert totals(first) == (5, 83, 82, 1)
-    assert totals(reading(made).take_in(files, Audience([]), NOW)) == (0, 0, 0, 0)
-    counts = made.store.outbox.counts(NOW)
+    assert totals(reading(made).take_in(files, NOW)) == (0, 0, 0, 0)
+    counts = made.store.deliveries.counts(NOW)
     assert (counts.digests, counts.entries, counts.papers, counts.quizzes) == (5, 83, 82, 9)
 
 
 def test_the_whole_corpus_is_taken_in_once(world: MakeWorld, corpus: Path):
     made = world()
     files = [Seed(path) for folder in ("tables", "pages") for path in sorted((corpus / folder).iterdir())]
-    taken = reading(made).take_in(files, Audience([]), NOW)
+    taken = reading(made).take_in(files, NOW)
     assert (taken.digests, taken.new) == (377, 3581)
-    assert totals(reading(made).take_in(files, Audience([]), NOW)) == (0, 0, 0, 0)
+    assert totals(reading(made).take_in(files, NOW)) == (0, 0, 0, 0)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.ledger import Ledger, ledger
+from bot.pipeline.history import Ledger, ledger
 from tests.builders import a_channel, a_digest, a_subscriber, a_subscription, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
@@ -20,7 +20,7 @@ CATS = an_entry(9, title="Cats", summary="Cats.")
 def kept(world: World, name: str = "alice", day: date = DAY) -> Ledger:
     subscriber = world.roster.subscriber(name)
     assert subscriber is not None
-    return ledger(subscriber, day, world.store.records, world.store.shelf)
+    return ledger(subscriber, day, world.store.records, world.store.deliveries, world.store.papers)
 
 
 def fates(found: Ledger) -> dict[str, str]:

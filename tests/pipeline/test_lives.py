@@ -2,13 +2,11 @@
 
 from datetime import timedelta
 
-from bot.domain.delivery import Parcel, Receipt
+from bot.adapters.store.maintenance import LONGEST_DELAY
+from bot.app.config.publishers import CHANNELS
+from bot.domain.channels import ChannelKind, Limit, Limits
 from bot.domain.errors import TargetGone, TryLater
-from bot.domain.pacing import Limit
-from bot.domain.subscriptions import ChannelKind
-from bot.pipeline.dispatch import Rules
-from bot.pipeline.pace import Limits
-from bot.pipeline.upkeep import LONGEST_PACE, mind_the_clock
+from bot.domain.message import OutgoingMessage, Receipt
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import started
@@ -25,7 +23,7 @@ async def test_a_full_mailbox_is_tried_again_in_an_hour_and_nobody_is_suspended(
     assert await made.send() == {"pending": 1}
     made.clock.advance(HOUR - timedelta(seconds=1))
     assert await made.send() == {}
-    assert made.store.outbox.counts(made.clock.now()).suspended == {}
+    assert made.store.deliveries.counts(made.clock.now()).suspended == {}
     made.clock.advance(timedelta(seconds=1))
     assert await made.send() == {"sent": 1}
 
@@ -37,8 +35,10 @@ async def test_an_address_that_is_gone_is_suspended_with_the_reason_and_revived_
     assert await made.send() == {"pending": 1}
     made.read("b.md", a_digest(2))
     assert await made.send() == {}
-    assert made.store.outbox.counts(NOW).suspended == {"email:alice@example.org": "550 5.1.1 no such user"}
-    assert made.store.outbox.revive("email:alice@example.org", NOW)
+    assert made.store.deliveries.counts(NOW).suspended == {
+        "email:alice@example.org": "550 5.1.1 no such user"
+    }
+    assert made.store.deliveries.revive("email:alice@example.org", NOW)
     assert await made.send() == {"sent": 2}
 
 
@@ -46,11 +46,12 @@ class Forum:
     """A chat service whose topic is there or not."""
 
     kind: ChannelKind = "telegram"
+    capabilities = CHANNELS["telegram"].capabilities
 
     def __init__(self) -> None:
         self.gone: str | None = None
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, parcel: OutgoingMessage) -> Receipt:
         return Receipt(message="1", astray=self.gone)
 
     async def close(self) -> None: ...
@@ -70,15 +71,15 @@ async def test_a_topic_that_is_gone_is_one_incident_until_a_message_gets_there(w
 
 
 async def test_a_clock_that_is_set_back_delays_a_chat_for_minutes_at_most(world: MakeWorld):
-    rules = Rules(limits=Limits(of=lambda _: Limit(most=1, span=timedelta(seconds=1))))
+    limits = Limits(of=lambda _: Limit(most=1, span=timedelta(seconds=1)))
     clock = VirtualClock(step=timedelta(milliseconds=100))
-    made = started(world, a_subscriber(), rules=rules, clock=clock)
+    made = started(world, a_subscriber(), telegram={"limits": limits}, clock=clock)
     made.read("a.md", a_digest(1))
     await made.send()
     made.clock.go_to(NOW - HOUR)
     made.read("b.md", a_digest(2))
     assert await made.send() == {}
-    assert mind_the_clock(made.store.waits, made.clock.now()) == 1
-    assert mind_the_clock(made.store.waits, made.clock.now()) == 0
-    made.clock.advance(LONGEST_PACE)
+    assert made.store.maintenance.clamp_delays(made.clock.now()) == 1
+    assert made.store.maintenance.clamp_delays(made.clock.now()) == 0
+    made.clock.advance(LONGEST_DELAY)
     assert await made.send() == {"sent": 1}

@@ -7,7 +7,6 @@ from bot.adapters.store import Store
 from bot.app import wiring
 from bot.app.config.settings import Settings, load_settings
 from bot.domain.delivery import Delivery
-from bot.domain.routing import question_part
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.ports import Clock, Publisher
 from tests.builders import a_channel, a_delivery, a_paper, a_quiz, a_subscriber, an_edition
@@ -63,12 +62,12 @@ def ask(house: wiring.House, chats: Sequence[str], polls: int) -> list[Delivery]
     paper = a_paper(1, editions=(an_edition(quiz=a_quiz(polls)),))
     now = house.clock.now()
     rows = [
-        a_delivery(1, f"telegram:{chat}", "quiz", question_part(question), subscriber=f"p{chat}", due_at=now)
+        a_delivery(1, f"telegram:{chat}", "quiz", question.part, subscriber=f"p{chat}", due_at=now)
         for question in paper.edition("en").quiz
         for chat in chats
     ]
     store: Store = house.store
     with store.intake.transaction() as tx:
         tx.save_papers([paper], now, changed=True)
-        tx.plan(rows, now)
+        tx.plan(rows, tx.new_run(now))
     return rows

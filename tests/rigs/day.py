@@ -1,7 +1,7 @@
 """A day of the pipeline that can be cut off at any step, before services that write down what they took.
 
-As a program (`python -m tests.rigs.day STATE LEDGER STEP [wide]`) it kills itself, without a word to anybody, when
-that step comes; `wide` treats the few people of the day as many.
+As a program (`python -m tests.rigs.day STATE LEDGER STEP [parts]`) it kills itself, without a word to anybody, when
+that step comes; with `parts` planning goes on one or two matches at a time.
 """
 
 import asyncio
@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from bot.domain import audience, crowd
-from bot.domain.delivery import Parcel, Receipt
-from bot.domain.routing import question_part
-from bot.domain.subscriptions import ChannelKind, Subscriber
-from bot.domain.timing import parse_quiet_hours
+from bot.app.config.publishers import CHANNELS
+from bot.domain.channels import ChannelKind, Limits
+from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.schedule import parse_quiet_hours
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline import ingest
 from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.rigs.clock import VirtualClock
 from tests.rigs.files import FakeFile, Press
@@ -39,7 +40,7 @@ class Ledger:
 
     path: Path
 
-    def write(self, parcel: Parcel) -> int:
+    def write(self, parcel: OutgoingMessage) -> int:
         """Write it down for good; which number it has."""
         line = json.dumps([list(one) for one in _things(parcel)]) + "\n"
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -61,8 +62,8 @@ class Ledger:
         return Counter(one[2] for line in lines for one in json.loads(line) if one[1] == "edit")
 
 
-def _things(parcel: Parcel) -> list[Taken]:
-    part = question_part(parcel.question) if parcel.question else ""
+def _things(parcel: OutgoingMessage) -> list[Taken]:
+    part = parcel.question.part if parcel.question else ""
     return [(parcel.target.key, parcel.kind, item.paper.id, part) for item in parcel.items]
 
 
@@ -70,11 +71,12 @@ class LoggedPublisher:
     """Takes everything over, writes it down first, and tells the hook before and after."""
 
     def __init__(self, kind: ChannelKind, ledger: Ledger, hook: Hook) -> None:
+        self.capabilities = replace(CHANNELS[kind].capabilities, limits=Limits())
         self.kind = kind
         self._ledger = ledger
         self._hook = hook
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, parcel: OutgoingMessage) -> Receipt:
         self._hook(f"{self.kind}.send")
         await asyncio.sleep(0)
         number = self._ledger.write(parcel)
@@ -153,17 +155,19 @@ def evening(press: Press) -> list[FakeFile]:
     return [*noon(press), press.file("4.md", a_digest(6, 7, quizzed))]
 
 
-def as_if_many(patched: pytest.MonkeyPatch) -> None:
-    """From now on new papers are fanned out, to one or two people at a time."""
-    patched.setattr(audience, "WIDE_FROM", 1)
-    patched.setattr(crowd, "TOGETHER", 2)
+def in_parts(patched: pytest.MonkeyPatch) -> None:
+    """From now on one or two matches are planned in a transaction."""
+    for size in ("_FIRST_SIZE", "_SMALLEST", "_LARGEST"):
+        patched.setattr(ingest, size, 2)
 
 
 async def a_day(world: World) -> None:
     """Three looks at the folder, and everything sent that is due."""
     world.look(*morning(world.press))
     await world.send()
-    world.look(*noon(world.press))
+    world.look_only(*noon(world.press))
+    await world.send()
+    world.ingest.finish_planning(world.clock.now())
     await world.send()
     world.clock.advance(minutes=45)
     await world.send()
@@ -191,9 +195,9 @@ class KillsItself:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(url: str, ledger: str, step: str, wide: str = "") -> None:
-    if wide:
-        as_if_many(pytest.MonkeyPatch())
+def main(url: str, ledger: str, step: str, parts: str = "") -> None:
+    if parts:
+        in_parts(pytest.MonkeyPatch())
     world = the_world(url, Ledger(Path(ledger)), KillsItself(step))
     asyncio.run(a_day(world))
 

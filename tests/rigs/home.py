@@ -95,14 +95,14 @@ class Home:
         store.outbox.expire(now + timedelta(minutes=6))
         chats, mails = self.in_chats(), self.in_mails()
         again = []
-        for row in store.outbox.list_rows(states=["uncertain", "dead"], keys=[], limit=9999):
+        for row in store.deliveries.list_rows(states=["uncertain", "dead"], keys=[], limit=9999):
             kind, _, address = row.target.partition(":")
             chat, arrived = (
                 (int(address), chats) if kind == "telegram" else (int(address[1 : address.index("@")]), mails)
             )
             if not arrived[chat, row.paper.removeprefix("arxiv:")]:
                 again.append(row.key)
-        store.outbox.retry(again, now)
+        store.deliveries.retry(again, now)
         store.close()
         return len(again)
 

@@ -9,10 +9,11 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import replace
 
-from bot.domain.delivery import Parcel, Receipt
-from bot.domain.subscriptions import ChannelKind
-from bot.pipeline.dispatch import Rules
+from bot.app.config.publishers import CHANNELS
+from bot.domain.channels import ChannelKind, Limits
+from bot.domain.message import OutgoingMessage, Receipt
 from bot.pipeline.ports import Publisher
 from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.rigs.publishers import receipt
@@ -30,23 +31,24 @@ AT_ONCE = 6
 """Messages that one machine has on their way at most."""
 
 
-class Teller:
+class Service:
     """A service in another process, as far as this one can tell."""
 
     kind: ChannelKind = "telegram"
+    capabilities = replace(CHANNELS["telegram"].capabilities, limits=Limits(), at_once=AT_ONCE)
 
     def __init__(self, latency: float = LATENCY) -> None:
         self._latency = latency
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, parcel: OutgoingMessage) -> Receipt:
         what = parcel.question.question if parcel.question else "alert"
-        told = {"machine": os.getpid(), "batch": parcel.batch, "to": parcel.target.key, "what": what}
+        told = {"machine": os.getpid(), "message": parcel.id, "to": parcel.target.key, "what": what}
         await asyncio.sleep(self._latency / 2)
         os.write(
             1, f"{json.dumps(told)}\n".encode()
         )  # one write of less than a pipe's buffer: lines of machines never mix
         await asyncio.sleep(self._latency / 2)
-        return receipt(f"m-{parcel.batch}")
+        return receipt(f"m-{parcel.id}")
 
     async def close(self) -> None: ...
 
@@ -57,8 +59,7 @@ def world(url: str, publisher: Publisher | None = None, people: int = PEOPLE) ->
         a_subscriber(f"s{number}", a_channel(address=str(1000 + number), quizzes="all"))
         for number in range(people)
     ]
-    rules = Rules(at_once={"telegram": AT_ONCE})
-    return World(url, *crowd, publishers=[publisher or Teller()], rules=rules)
+    return World(url, *crowd, publishers=[publisher or Service()])
 
 
 def look(world: World) -> None:
@@ -79,7 +80,7 @@ async def _send_all(world: World) -> None:
 
 def main() -> None:
     url, people, latency = (*sys.argv[1:], *(str(PEOPLE), str(LATENCY)))[:3]
-    mine = world(url, Teller(float(latency)), int(people))
+    mine = world(url, Service(float(latency)), int(people))
     look(mine)
     asyncio.run(_send_all(mine))
 

@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 Hook = Callable[[str], None]
@@ -21,8 +22,8 @@ class Hooked:
 
     def __getattr__(self, method: str) -> Any:
         real = getattr(self._port, method)
-        if method == "transaction":
-            return self._transaction
+        if method in ("transaction", "change"):
+            return partial(self._transaction, method)
         if not callable(real):
             return real
 
@@ -35,12 +36,12 @@ class Hooked:
         return call
 
     @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        self._hook(f"{self._name}.transaction")
-        with self._port.transaction() as tx:
+    def _transaction(self, method: str) -> Iterator[Any]:
+        self._hook(f"{self._name}.{method}")
+        with getattr(self._port, method)() as tx:
             yield Hooked(tx, f"{self._name}.tx", self._hook)
             self._hook(f"{self._name}.commit")
-        self._hook(f"{self._name}.transaction done")
+        self._hook(f"{self._name}.{method} done")
 
 
 class Faults:

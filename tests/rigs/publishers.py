@@ -3,12 +3,13 @@
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from bot.domain.bulletins import Bulletin
-from bot.domain.delivery import Parcel, Receipt
+from bot.app.config.publishers import CHANNELS
+from bot.domain.channels import ChannelKind, Limits
 from bot.domain.feeds import Feed
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.message import OutgoingMessage, Receipt
 
 
 def receipt(message: str = "m-1", **parts: Any) -> Receipt:
@@ -23,11 +24,12 @@ class FakePublisher:
     waited for. With `taken_before_failing`, a message is taken although its answer is an error.
     """
 
-    def __init__(self, kind: ChannelKind) -> None:
+    def __init__(self, kind: ChannelKind, **can: Any) -> None:
+        """`can` stands for capabilities other than those of the kind; without, it has no limits."""
         self.kind = kind
-        self.tried: list[Parcel] = []
-        self.taken: list[Parcel] = []
-        self.told: list[Bulletin] = []
+        self.capabilities = replace(CHANNELS[kind].capabilities, **{"limits": Limits(), **can})
+        self.tried: list[OutgoingMessage] = []
+        self.taken: list[OutgoingMessage] = []
         self.answers: dict[str, deque[BaseException | asyncio.Event]] = defaultdict(deque)
         self.taken_before_failing = False
         self.at_once = self.most_at_once = 0
@@ -37,7 +39,7 @@ class FakePublisher:
         """What the next messages (to that address) get."""
         self.answers[to].extend(answers)
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, parcel: OutgoingMessage) -> Receipt:
         self.tried.append(parcel)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -52,23 +54,10 @@ class FakePublisher:
         order = tuple(reversed(range(len(parcel.question.options))))
         return Receipt(message=f"{self.kind}-{number}", poll=f"poll-{number}", option_order=order)
 
-    async def tell(self, bulletin: Bulletin) -> Receipt:
-        waiting = self.answers[bulletin.target.address] or self.answers[""]
-        while waiting:
-            answer = waiting.popleft()
-            if isinstance(answer, asyncio.Event):
-                await answer.wait()
-                continue
-            if self.taken_before_failing:
-                self.told.append(bulletin)
-            raise answer
-        self.told.append(bulletin)
-        return Receipt(message=f"{self.kind}-told-{len(self.told)}")
-
     async def close(self) -> None:
         self.closed = True
 
-    async def _answer(self, parcel: Parcel) -> None:
+    async def _answer(self, parcel: OutgoingMessage) -> None:
         waiting = self.answers[parcel.target.address] or self.answers[""]
         while waiting:
             answer = waiting.popleft()
@@ -83,7 +72,7 @@ class FakePublisher:
         """The papers of every alert taken, message by message, best first."""
         return [item.paper.id for parcel in self.taken if parcel.kind == "alert" for item in parcel.items]
 
-    def of(self, kind: str) -> list[Parcel]:
+    def of(self, kind: str) -> list[OutgoingMessage]:
         return [parcel for parcel in self.taken if parcel.kind == kind]
 
 

@@ -9,20 +9,19 @@ from zoneinfo import ZoneInfo
 from bot.adapters.store import Store
 from bot.adapters.telegram.publisher import quiz_poll
 from bot.adapters.telegram.updates import read_vote
-from bot.domain.delivery import Delivery, Receipt
+from bot.app.config.publishers import CHANNELS
+from bot.domain.delivery import Delivery
+from bot.domain.message import Receipt
 from bot.domain.papers import Edition, Paper, Question
-from bot.domain.quizzes.repair import Poll
-from bot.domain.routing import question_part
+from bot.domain.quizzes.polls import Poll
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.parcels import Packed, Packer
+from bot.pipeline.compose import BuiltMessage, MessageBuilder
 from bot.pipeline.ports import Claim, Outcome, Update
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 from bot.pipeline.vote_counter import VoteCounter
 from tests.builders import a_channel, a_paper, a_subscriber
 from tests.rigs.clock import VirtualClock
-
-SURE = 0.9
 
 
 def answered(paper: Paper, language: str) -> tuple[Question, ...]:
@@ -39,22 +38,21 @@ def a_learner(person: int = 7, name: str = "", *, zone: str = "UTC", **parts: An
     return a_subscriber(name or f"person-{person}", channel, timezone=ZoneInfo(zone), **parts)
 
 
+CAN = {kind: channel.capabilities for kind, channel in CHANNELS.items()}
+
+
 class Classroom:
     """A store, the parts that count and bring back, and hands for the service and the people."""
 
     def __init__(self, store: Store, *subscribers: Subscriber, per_day: int = 5) -> None:
         self.store = store
         self.clock = VirtualClock()
-        self.roster = Roster(subscribers)
-        quizzes, outbox, shelf = store.quizzes, store.outbox, store.shelf
-        self.counter = VoteCounter(
-            quizzes, shelf, self.roster, answered, read_vote=read_vote, min_confidence=SURE
-        )
-        self.stats = QuizStats(quizzes, outbox, self.roster, min_confidence=SURE)
-        self.scheduler = QuizScheduler(
-            quizzes, shelf, outbox, self.roster, min_confidence=SURE, per_day=per_day
-        )
-        self._packer = Packer(outbox, shelf, store.tokens, self.roster, answered)
+        self.registry = SubscriberRegistry(subscribers)
+        quizzes, deliveries, papers = store.quizzes, store.deliveries, store.papers
+        self.counter = VoteCounter(quizzes, papers, self.registry, answered, read_vote=read_vote)
+        self.stats = QuizStats(quizzes, deliveries, self.registry)
+        self.scheduler = QuizScheduler(quizzes, papers, deliveries, self.registry, per_day=per_day)
+        self._builder = MessageBuilder(deliveries, papers, store.tokens, self.registry, answered, CAN)
         self._updates = count(1_001)
         self._numbers = count(2**53 + 1)
         self.polls: dict[str, tuple[str, Poll]] = {}
@@ -77,7 +75,7 @@ class Classroom:
                 subscriber=subscriber,
                 kind="quiz",
                 paper=paper.id,
-                part=question_part(question),
+                part=question.part,
                 state="pending",
                 due_at=self.now,
             )
@@ -85,7 +83,7 @@ class Classroom:
             for question in edition.quiz
         ]
         with self.store.intake.transaction() as tx:
-            tx.plan(rows, self.now)
+            tx.plan(rows, tx.new_run(self.now))
         return self.deliver()
 
     def deliver(self, *, lost: bool = False) -> list[str]:
@@ -95,17 +93,17 @@ class Classroom:
             self.now, lease=timedelta(minutes=5), limit=10, kinds=("telegram",)
         ):
             for claim in claims:
-                packed = self._packer.pack(claim, self.now)
+                packed = self._builder.build(claim, self.now)
                 outcome = self._sent(claim, packed, sent, lost=lost)
                 self.store.outbox.settle([outcome], self.now)
         return sent
 
-    def _sent(self, claim: Claim, packed: Packed, sent: list[str], *, lost: bool) -> Outcome:
-        parcel = packed.parcel
+    def _sent(self, claim: Claim, packed: BuiltMessage, sent: list[str], *, lost: bool) -> Outcome:
+        parcel = packed.message
         if parcel is None:
             return Outcome(claim=claim, state=packed.state, error=packed.note)
         assert parcel.question is not None
-        poll = quiz_poll(parcel, min_confidence=SURE)
+        poll = quiz_poll(parcel)
         number = str(next(self._numbers))
         self.polls[number] = (claim.target.address, poll)
         sent.append(number)
@@ -155,7 +153,7 @@ class Classroom:
 
     def parts(self, prefix: str = "") -> list[str]:
         """The parts of the quiz deliveries, in order."""
-        rows = self.store.outbox.list_rows(
+        rows = self.store.deliveries.list_rows(
             states=("pending", "held", "sending", "sent", "uncertain", "merged"), keys=(), limit=1000
         )
         parts = [row.key.split("|", 3)[3] for row in rows if row.kind == "quiz"]

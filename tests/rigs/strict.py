@@ -6,9 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 
-from bot.domain.delivery import Parcel, Receipt
+from bot.app.config.publishers import CHANNELS
+from bot.domain.channels import ChannelKind
 from bot.domain.errors import OutcomeUnknown, TryLater
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.message import OutgoingMessage, Receipt
 from tests.rigs.botapi import Chat
 from tests.rigs.botapi.errors import ApiError
 from tests.rigs.botapi.pace import Pace
@@ -18,6 +19,7 @@ class StrictTelegram:
     """`latency` is how long the way there and the way back take; `fault` may say how a call goes wrong."""
 
     kind: ChannelKind = "telegram"
+    capabilities = CHANNELS["telegram"].capabilities
 
     def __init__(
         self,
@@ -36,7 +38,7 @@ class StrictTelegram:
         self._fault = fault
         self._chats: dict[str, Chat] = {}
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, parcel: OutgoingMessage) -> Receipt:
         await asyncio.sleep(self._latency())
         self.calls["all"] += 1
         fault = self._fault()
@@ -51,7 +53,7 @@ class StrictTelegram:
         number = str(sum(self.calls.values()))
         return Receipt(message=number, poll=f"poll-{number}" if parcel.question else None)
 
-    def _take(self, parcel: Parcel) -> None:
+    def _take(self, parcel: OutgoingMessage) -> None:
         address = parcel.target.address
         chat = self._chats.setdefault(
             address, Chat(id=int(address), kind="group" if address.startswith("-") else "private")
@@ -62,7 +64,7 @@ class StrictTelegram:
             wait = timedelta(seconds=error.parameters["retry_after"])
             raise TryLater(str(error), wait=wait) from error
         self.moments.append(self._clock())
-        self.got[address].append(parcel.question.question if parcel.question else parcel.batch)
+        self.got[address].append(parcel.question.question if parcel.question else parcel.id)
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -5,19 +5,20 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from bot.adapters.atom import AtomPublisher
 from bot.adapters.store import Store
+from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
 from bot.domain.digests import Digest
-from bot.domain.subscriptions import ChannelKind, Subscriber
-from bot.pipeline.alarms import AlarmDesk
-from bot.pipeline.dispatch import Dispatcher, Rules
-from bot.pipeline.feeds import FeedDesk, Site
-from bot.pipeline.herald import Telling
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.alarms import IncidentLog
+from bot.pipeline.compose import MessageBuilder
+from bot.pipeline.dispatch import Dispatcher
+from bot.pipeline.feeds import FeedBuilder, Site
 from bot.pipeline.ingest import Ingest, Taken
-from bot.pipeline.parcels import Packer
-from bot.pipeline.ports import Publisher, Row
-from bot.pipeline.ports.alarms import Teller
-from bot.pipeline.roster import Roster, meet, open_for_new
+from bot.pipeline.ports import DeliveryRecord, Publisher
+from bot.pipeline.send import SendRules
+from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import AUTHORITY
 from tests.rigs.clock import VirtualClock
 from tests.rigs.files import FakeFile, Press
@@ -28,69 +29,76 @@ SITE = Site(title="Paperboy", url="https://papers.example.org", authority=AUTHOR
 
 
 class World:
-    """Everything that works on one state. `faults` stands at the door of the intake and the outbox."""
+    """Everything that works on one state. `faults` stands at the door of the intake and of what sending asks the state."""
 
     def __init__(
         self,
         url: str,
         *subscribers: Subscriber,
         clock: VirtualClock | None = None,
-        rules: Rules | None = None,
+        rules: SendRules | None = None,
         publishers: Sequence[Publisher] | None = None,
         first_run: int | None = None,
         faults: Any = None,
         entries: int = SITE.entries,
         alarms_to: Sequence[str] = (),
+        telegram: dict[str, Any] | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
-        self.first_run = first_run
         self.faults = faults or Faults()
         self.store = Store(url)
         self.press = Press()
-        self.roster = Roster(subscribers)
-        self.telegram, self.email = FakePublisher("telegram"), FakePublisher("email")
+        self.roster = SubscriberRegistry(subscribers)
+        self.telegram, self.email = FakePublisher("telegram", **(telegram or {})), FakePublisher("email")
         self.feed_files = KeptFeeds()
-        outbox: Any = Hooked(self.store.outbox, "outbox", self.faults)
-        self.outbox = outbox
+        self.outbox: Any = Hooked(self.store.outbox, "outbox", self.faults)
+        deliveries: Any = Hooked(self.store.deliveries, "deliveries", self.faults)
+        self.deliveries = deliveries
+        incidents: Any = Hooked(self.store.incidents, "incidents", self.faults)
         self.intake: Any = Hooked(self.store.intake, "intake", self.faults)
         site = Site(title=SITE.title, url=SITE.url, authority=AUTHORITY, entries=entries)
-        self.feeds = FeedDesk(self.store.shelf, self.store.tokens, self.roster, site)
-        self.packer = Packer(
-            outbox,
-            self.store.shelf,
+        self.feeds = FeedBuilder(self.store.papers, self.store.tokens, self.roster, site)
+        ways_out = publishers if publishers is not None else (self.telegram, self.email)
+        by_kind: dict[ChannelKind, Publisher] = {publisher.kind: publisher for publisher in ways_out}
+        by_kind.setdefault("atom", AtomPublisher(self.feeds, self.feed_files))
+        capabilities = {kind: publisher.capabilities for kind, publisher in by_kind.items()}
+        self.builder = MessageBuilder(
+            deliveries,
+            self.store.papers,
             self.store.tokens,
             self.roster,
             lambda paper, lang: paper.edition(lang).quiz,
+            capabilities,
         )
-        self.ingest = Ingest(self.intake, self.press.read, self.press.peek_date)
-        ways_out = publishers if publishers is not None else (self.telegram, self.email)
-        by_kind: dict[ChannelKind, Publisher] = {publisher.kind: publisher for publisher in ways_out}
-        self.alarms = AlarmDesk(self.store.incidents, self.roster, alarms_to)
+        self.ingest = Ingest(
+            self.intake, self.roster, self.press.read, self.press.peek_date, first_run=first_run
+        )
+        self.incidents = IncidentLog(incidents, self.roster, capabilities, alarms_to)
         self.dispatcher = Dispatcher(
-            outbox=outbox,
-            packer=self.packer,
+            outbox=self.outbox,
+            deliveries=deliveries,
+            stops=incidents,
+            builder=self.builder,
             publishers=by_kind,
-            feeds=self.feeds,
-            feed_writer=self.feed_files,
+            incidents=self.incidents,
             clock=self.clock,
             rng=random.Random(7),
-            rules=rules or Rules(),
-            telling=Telling(
-                alarms=self.alarms,
-                bulletins=Hooked(self.store.bulletins, "bulletins", self.faults),  # type: ignore[arg-type]
-                tellers={kind: one for kind, one in by_kind.items() if isinstance(one, Teller)},
-            ),
+            rules=rules or SendRules(),
         )
 
     # --- what happens -------------------------------------------------------------------------------------
 
     def look(self, *files: FakeFile, tell: bool = True) -> Taken:
-        """What the service does with files that are whole: meet the new, take in, open for them."""
-        audience = self.roster.audience
-        meet(self.intake, audience, self.first_run, self.clock.now())
-        taken = self.ingest.take_in(files, audience, self.clock.now(), tell=tell)
-        taken.deliveries += open_for_new(self.intake, audience, self.clock.now())
+        """What the service does with files that are whole; all that follows is planned."""
+        taken = self.look_only(*files, tell=tell)
+        taken.add_planned(self.ingest.finish_planning(self.clock.now()))
         return taken
+
+    def look_only(self, *files: FakeFile, tell: bool = True) -> Taken:
+        """The same, but only the first part is planned."""
+        if tell:
+            return self.ingest.take_in(files, self.clock.now())
+        return self.ingest.take_in_history(files, self.clock.now())
 
     def read(self, name: str, digest: Digest) -> Taken:
         """One digest file turns up."""
@@ -118,10 +126,8 @@ class World:
 
     # --- how it stands ------------------------------------------------------------------------------------
 
-    def rows(self, *states: State) -> tuple[Row, ...]:
-        while self.store.outbox.write_out():
-            pass
-        return self.store.outbox.list_rows(states=states, keys=(), limit=10_000)
+    def rows(self, *states: State) -> tuple[DeliveryRecord, ...]:
+        return self.store.deliveries.list_rows(states=states, keys=(), limit=10_000)
 
     def states(self) -> dict[str, State]:
         """The state of each row, by kind, channel and the last digit of its paper."""

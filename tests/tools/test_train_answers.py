@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from bot.adapters.answer_key import parse_model
+from bot.domain.quizzes.answers import parse_model
 from tools import answer_fitting, boosting, conditional_logit, train_answers
 
 SEED = np.random.default_rng(3)

@@ -1,7 +1,6 @@
 """An email's content: one value, as plain text and as HTML."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,23 +11,13 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from bot.adapters.email.dkim import DkimSigner
-from bot.adapters.email.mime import Mailbox
-from bot.adapters.presentation import (
-    Pieces,
-    ShownMatch,
-    ShownPaper,
-    ShownPoint,
-    cut,
-    paper_url,
-    shown,
-    shown_paper,
-    web_link,
-)
-from bot.adapters.wording import Wording, wording
-from bot.domain.delivery import Parcel
+from bot.domain.card import Pieces, ShownMatch, ShownPaper, ShownPoint, paper_url, shown_paper, web_link
+from bot.domain.mailbox import Mailbox
+from bot.domain.message import OutgoingMessage
 from bot.domain.papers import Question
-from bot.domain.quizzes.parts import shuffle_seed
-from bot.domain.quizzes.repair import clean, poll_of
+from bot.domain.quizzes.polls import clean, poll_of, shuffle_seed
+from bot.domain.text import columns, cut, one_line
+from bot.domain.translations import Wording, wording
 
 if TYPE_CHECKING:
     import jinja2
@@ -42,12 +31,10 @@ class EmailSettings:
     site_title: str = "Paperboy"
     site_url: str = "http://127.0.0.1:8080"
     dkim: DkimSigner | None = None
-    min_confidence: float = 0.9
-    """The confidence from which a worked-out answer is shown."""
 
     def __post_init__(self) -> None:
         if web_link(self.site_url) is None:
-            raise ValueError(f"site.url is no http or https address: {shown(self.site_url, 80)!r}")
+            raise ValueError(f"site.url is no http or https address: {one_line(self.site_url, 80)!r}")
 
 
 _QUESTION_LIMIT, _OPTION_LIMIT = 1_000, 400
@@ -66,30 +53,28 @@ class EmailQuestion:
 
 
 def shown_questions(
-    quiz: Sequence[Question], *, first: int, target: str, min_confidence: float, words: Wording
+    quiz: Sequence[Question], *, first: int, target: str, words: Wording
 ) -> tuple[EmailQuestion, ...]:
     """The questions that can be asked, numbered from `first`; each target has its own order of options."""
     return tuple(
         EmailQuestion(number=number, text=text, options=options, answer=answer)
-        for number, (text, options, answer) in enumerate(
-            _askable(quiz, target, min_confidence, words), start=first
-        )
+        for number, (text, options, answer) in enumerate(_askable(quiz, target, words), start=first)
     )
 
 
 def _askable(
-    quiz: Sequence[Question], target: str, min_confidence: float, words: Wording
+    quiz: Sequence[Question], target: str, words: Wording
 ) -> Iterator[tuple[str, tuple[tuple[str, str], ...], str]]:
     for question in quiz:
-        poll = poll_of(question, seed=shuffle_seed(question, target), min_confidence=min_confidence)
+        poll = poll_of(question, seed=shuffle_seed(question, target))
         if poll is None:
             continue
-        texts = (shown(clean(question.options[option]), _OPTION_LIMIT) for option in poll.order)
+        texts = (one_line(clean(question.options[option]), _OPTION_LIMIT) for option in poll.order)
         options = tuple(zip(ascii_uppercase, texts, strict=False))
         answer = words.no_key if poll.correct is None else "{}. {}".format(*options[poll.correct])
         if poll.marked_inferred:
             answer += f" ({words.worked_out.format(sure=int((question.confidence or 0) * 100))})"
-        yield shown(clean(question.question), _QUESTION_LIMIT), options, answer
+        yield one_line(clean(question.question), _QUESTION_LIMIT), options, answer
 
 
 _TEXT_LIMIT = 4_000
@@ -151,7 +136,7 @@ class EmailContent:
         )
 
 
-def email_content(outgoing: Parcel, settings: EmailSettings) -> EmailContent:
+def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailContent:
     """The content of the mail for that message, every paper as an entry."""
     words = wording(outgoing.language)
     site_url = settings.site_url.rstrip("/")
@@ -165,15 +150,15 @@ def email_content(outgoing: Parcel, settings: EmailSettings) -> EmailContent:
     return EmailContent(
         subject=_subject(words, titles, count),
         preheader=_preheader(papers, titles),
-        site_title=shown(settings.site_title, 80),
+        site_title=one_line(settings.site_title, 80),
         heading=words.count(count),
         day=words.day(outgoing.created_at.astimezone(ZoneInfo(outgoing.timezone)).date()),
-        entries=_entries(outgoing, papers, site_url, words, settings.min_confidence),
+        entries=_entries(outgoing, papers, site_url, words),
         rest=outgoing.more,
-        rest_titles=tuple(shown(title, 200) for title in outgoing.more_titles[: outgoing.more]),
+        rest_titles=tuple(one_line(title, 200) for title in outgoing.more_titles[: outgoing.more]),
         site_url=site_url + "/",
         why_you=words.why_you.format(
-            address=shown(outgoing.target.address, 120),
+            address=one_line(outgoing.target.address, 120),
             subscriptions=cut(", ".join(subscriptions) or settings.site_title, 400),
         ),
         unsubscribe_url=f"{site_url}/unsubscribe/{quote(token, safe='')}" if token else None,
@@ -182,14 +167,12 @@ def email_content(outgoing: Parcel, settings: EmailSettings) -> EmailContent:
 
 
 def _entries(
-    outgoing: Parcel, papers: tuple[ShownPaper, ...], site_url: str, words: Wording, min_confidence: float
+    outgoing: OutgoingMessage, papers: tuple[ShownPaper, ...], site_url: str, words: Wording
 ) -> tuple[EmailEntry, ...]:
     entries: list[EmailEntry] = []
     number = 1
     for item, paper in zip(outgoing.items, papers, strict=True):
-        quiz = shown_questions(
-            item.quiz, first=number, target=outgoing.target.key, min_confidence=min_confidence, words=words
-        )
+        quiz = shown_questions(item.quiz, first=number, target=outgoing.target.key, words=words)
         entries.append(_entry(paper, quiz, site_url, words))
         number += len(quiz)
     return tuple(entries)
@@ -318,9 +301,9 @@ def _point_text(point: ShownPoint) -> str:
 
 
 def _link_lines(entry: EmailEntry) -> Iterator[str]:
-    width = max(_columns(name) for name, _ in entry.links) + 2
+    width = max(columns(name) for name, _ in entry.links) + 2
     for name, url in entry.links:
-        yield _INDENT + name + " " * (width - _columns(name)) + url
+        yield _INDENT + name + " " * (width - columns(name)) + url
 
 
 def _rest_text(content: EmailContent) -> str:
@@ -346,23 +329,12 @@ def _joined(pieces: Pieces) -> str:
 def _filled(text: str, *, first: str = _INDENT, rest: str = _INDENT) -> str:
     """The one-line text in lines of at most 72 columns; only what has no place to break is longer."""
     lines: list[str] = []
-    line, width, bare = first, _columns(first), True
+    line, width, bare = first, columns(first), True
     for stretch, blank in _STRETCH.findall(text):
-        columns = len(stretch) if stretch.isascii() else _columns(stretch)
-        if width + columns > _WIDTH and not bare:
+        if width + columns(stretch) > _WIDTH and not bare:
             lines.append(line.rstrip(" "))
             line, width = rest, len(rest)
         line += stretch + blank
-        width += columns + len(blank)
+        width += columns(stretch) + len(blank)
         bare = False
     return "\n".join((*lines, line.rstrip(" ")))
-
-
-def _columns(text: str) -> int:
-    """The width of the text in a terminal: wide characters count as two columns, accents as none."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1
-        for sign in text
-    )

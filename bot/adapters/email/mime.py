@@ -3,51 +3,10 @@
 import base64
 import binascii
 import hashlib
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from email.header import Header
 
-from bot.adapters.presentation import shown
-
-_NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>")
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_DOMAIN = re.compile(
-    r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
-)
-_LONGEST_LOCAL = 64
-_LONGEST_ADDRESS = 254
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mailbox:
-    """Exactly one address (RFC 5321 dot-string, the domain in ASCII), with the name to show."""
-
-    address: str
-    name: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> "Mailbox":
-        """The mailbox in `a@b.c` or `Name <a@b.c>`; raises ValueError for anything else, lists and quoted parts included."""
-        named = _NAMED.fullmatch(text.strip())
-        name, address = (named["name"], named["address"]) if named else ("", text.strip())
-        local, at, domain = address.rpartition("@")
-        if not at or "," in name or "\n" in text or "\r" in text:
-            raise ValueError(f"not one mail address: {shown(text, 80)!r}")
-        try:
-            domain = domain.encode("idna").decode("ascii").lower()
-        except UnicodeError:
-            domain = ""
-        address = f"{local}@{domain}"
-        fits = len(local) <= _LONGEST_LOCAL and len(address) <= _LONGEST_ADDRESS
-        if not (fits and _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
-            raise ValueError(f"not a mail address: {shown(text, 80)!r}")
-        return cls(address=address, name=shown(name.strip().strip('"'), 80))
-
-    @property
-    def domain(self) -> str:
-        return self.address.rpartition("@")[2]
-
+from bot.domain.mailbox import Mailbox
 
 _HEADER_LINE = 76
 _LONGEST_PLAIN_LINE = 200

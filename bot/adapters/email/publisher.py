@@ -1,21 +1,28 @@
-"""EmailPublisher: composes one mail and hands it to a transport."""
+"""EmailPublisher: composes a message as one mail and hands it to a transport."""
 
 import hashlib
+import html
 import re
+from dataclasses import replace
 from email.utils import format_datetime
 from typing import Protocol
 
-from bot.adapters.email.bulletins import compose_bulletin
 from bot.adapters.email.content import EmailContent, EmailSettings, email_content, html_body, text_body
-from bot.adapters.email.mime import Mailbox, alternatives, header, mailbox_header
-from bot.domain.bulletins import Bulletin
-from bot.domain.delivery import Parcel, Receipt
+from bot.adapters.email.mime import alternatives, header, mailbox_header
+from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import Refused
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.mailbox import Mailbox
+from bot.domain.message import AlarmText, OutgoingMessage, Receipt
+from bot.domain.text import one_line
 
 
 class Transport(Protocol):
     """Takes whole mails over: an SMTP server or a Maildir."""
+
+    @property
+    def at_once(self) -> int | None:
+        """The number of mails that it takes at a time at most; None for any number."""
+        ...
 
     async def deliver(self, message: bytes, *, sender: str, recipient: str, name: str) -> None:
         """Take the mail over for good; raises a DeliveryError. The same `name` is always the same mail."""
@@ -27,18 +34,23 @@ class Transport(Protocol):
 
 
 class EmailPublisher:
-    """Sends alerts as mails; a mail can be neither edited nor answered with a poll, so other kinds are refused."""
+    """Sends alerts and alarms as mails.
+
+    A mail can be neither edited nor answered with a poll, so other kinds are refused.
+    """
 
     kind: ChannelKind = "email"
+    capabilities: Capabilities = Capabilities(carries_quiz=True, unsubscribes=True, noun="mails")
 
     def __init__(self, settings: EmailSettings, transport: Transport) -> None:
+        self.capabilities = replace(self.capabilities, at_once=transport.at_once)
         self._settings = settings
         self._transport = transport
 
-    async def send(self, outgoing: Parcel) -> Receipt:
+    async def send(self, outgoing: OutgoingMessage) -> Receipt:
         """The Message-ID, once the transport has the mail; raises a DeliveryError."""
-        if outgoing.kind != "alert":
-            raise Refused(f"a mail cannot carry a {outgoing.kind} ({outgoing.batch})")
+        if outgoing.kind not in ("alert", "alarm"):
+            raise Refused(f"a mail cannot carry a {outgoing.kind} ({outgoing.id})")
         await self._transport.deliver(
             compose(outgoing, self._settings),
             sender=self._settings.sender.address,
@@ -47,55 +59,73 @@ class EmailPublisher:
         )
         return Receipt(message=message_id(outgoing, self._settings))
 
-    async def tell(self, bulletin: Bulletin) -> Receipt:
-        """The Message-ID, once the transport has the bulletin; raises a DeliveryError."""
-        mail = compose_bulletin(bulletin, self._settings)
-        await self._transport.deliver(
-            mail.content,
-            sender=self._settings.sender.address,
-            recipient=mail.recipient,
-            name=bulletin.name,
-        )
-        return Receipt(message=mail.message_id)
-
     async def close(self) -> None:
         await self._transport.close()
 
 
+_ALARM_STYLE = "font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:1.5em auto;padding:0 1em"
 _ID_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-def compose(outgoing: Parcel, settings: EmailSettings) -> bytes:
+def compose(outgoing: OutgoingMessage, settings: EmailSettings) -> bytes:
     """The mail's bytes, signed where a key is configured: the same message always gives the same bytes.
 
     Raises Refused where the target is not one mail address.
     """
-    content, html = html_body(email_content(outgoing, settings))
-    mail = alternatives(
-        _headers(outgoing, content, settings), text=text_body(content), html=html, name=outgoing.batch
-    )
+    mail = _alarm(outgoing, outgoing.alarm, settings) if outgoing.alarm else _alert(outgoing, settings)
     return settings.dkim.sign(mail, outgoing.created_at) if settings.dkim else mail
 
 
-def compose_text(outgoing: Parcel, settings: EmailSettings) -> str:
+def _alert(outgoing: OutgoingMessage, settings: EmailSettings) -> bytes:
+    content, page = html_body(email_content(outgoing, settings))
+    headers = _list_headers(outgoing, content, settings)
+    return alternatives(headers, text=text_body(content), html=page, name=outgoing.id)
+
+
+def _alarm(outgoing: OutgoingMessage, alarm: AlarmText, settings: EmailSettings) -> bytes:
+    """The alarm in plain words in both parts; it belongs to no list, and nobody unsubscribes from it."""
+    paragraphs = [one_line(paragraph) for paragraph in alarm.body.split("\n\n")]
+    title = html.escape(one_line(alarm.subject))
+    body = "\n".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in paragraphs)
+    page = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{title}</title></head>\n"
+        f'<body style="{_ALARM_STYLE}">\n<h1 style="font-size:1.25em">{title}</h1>\n{body}\n</body></html>\n'
+    )
+    headers = [
+        *_headers(outgoing, _alarm_subject(alarm, settings), settings),
+        "Auto-Submitted: auto-generated",
+    ]
+    return alternatives(headers, text="\n\n".join(paragraphs) + "\n", html=page, name=outgoing.id)
+
+
+def _alarm_subject(alarm: AlarmText, settings: EmailSettings) -> str:
+    return one_line(f"{settings.site_title}: {alarm.subject}", 200)
+
+
+def compose_text(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
     """The mail as a person reads it in a terminal: To, Subject, and the plain text."""
+    if outgoing.alarm:
+        subject = _alarm_subject(outgoing.alarm, settings)
+        return f"To: {recipient(outgoing).address}\nSubject: {subject}\n\n{outgoing.alarm.body}\n"
     content, _ = html_body(email_content(outgoing, settings))
     return f"To: {recipient(outgoing).address}\nSubject: {content.subject}\n\n{text_body(content)}"
 
 
-def message_id(outgoing: Parcel, settings: EmailSettings) -> str:
+def message_id(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
     """The Message-ID, angle brackets included: one per message for good."""
     return f"<{message_name(outgoing)}@{settings.sender.domain}>"
 
 
-def message_name(outgoing: Parcel) -> str:
+def message_name(outgoing: OutgoingMessage) -> str:
     """The message's id as headers and file systems take it."""
-    if _ID_SAFE.fullmatch(outgoing.batch):
-        return outgoing.batch
-    return hashlib.sha256(outgoing.batch.encode()).hexdigest()[:32]
+    if _ID_SAFE.fullmatch(outgoing.id):
+        return outgoing.id
+    return hashlib.sha256(outgoing.id.encode()).hexdigest()[:32]
 
 
-def recipient(outgoing: Parcel) -> Mailbox:
+def recipient(outgoing: OutgoingMessage) -> Mailbox:
     """The one address the mail goes to."""
     try:
         return Mailbox.parse(outgoing.target.address)
@@ -103,13 +133,19 @@ def recipient(outgoing: Parcel) -> Mailbox:
         raise Refused(f"email for {outgoing.subscriber}: {error}; correct it in the subscriptions") from error
 
 
-def _headers(outgoing: Parcel, content: EmailContent, settings: EmailSettings) -> list[str]:
-    headers = [
+def _headers(outgoing: OutgoingMessage, subject: str, settings: EmailSettings) -> list[str]:
+    return [
         mailbox_header("From", settings.sender),
         mailbox_header("To", recipient(outgoing)),
-        header("Subject", content.subject),
+        header("Subject", subject),
         f"Date: {format_datetime(outgoing.created_at)}",
         f"Message-ID: {message_id(outgoing, settings)}",
+    ]
+
+
+def _list_headers(outgoing: OutgoingMessage, content: EmailContent, settings: EmailSettings) -> list[str]:
+    headers = [
+        *_headers(outgoing, content.subject, settings),
         mailbox_header(
             "List-Id", Mailbox(name=content.site_title, address=f"digest.{settings.sender.domain}")
         ),

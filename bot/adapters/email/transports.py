@@ -14,9 +14,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from bot.adapters.drafts import private_folder
-from bot.adapters.presentation import shown
+from bot.adapters import atomic_file
 from bot.domain.errors import ChannelDown, NotSent, OutcomeUnknown, Refused, TargetGone, TryLater
+from bot.domain.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +240,7 @@ class SmtpSession:
         """The server's text on one line, without our password should it be repeated there."""
         for secret in (self._password, base64.b64encode(self._password.encode()).decode()):
             text = text.replace(secret, "***") if secret else text
-        return shown(text, 300)
+        return one_line(text, 300)
 
 
 MAILS_PER_CONNECTION = 100
@@ -274,6 +274,7 @@ class SmtpTransport:
         self._tls = tls
         self._timeout = timeout.total_seconds()
         self._give_up = give_up.total_seconds()
+        self.at_once: int | None = connections
         self._slots = asyncio.Semaphore(connections)
         self._idle: list[tuple[SmtpSession, float]] = []
         self._said_plain = False
@@ -359,6 +360,8 @@ _MAY_PASS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
 class MaildirTransport:
     """Delivers into `new/` of a Maildir; a mail of the same name replaces the one before."""
 
+    at_once: int | None = None
+
     def __init__(self, path: Path) -> None:
         self._path = path
 
@@ -377,27 +380,14 @@ class MaildirTransport:
 
     def _store(self, message: bytes, name: str) -> None:
         for folder in ("tmp", "new", "cur"):
-            private_folder(self._path / folder)
+            atomic_file.private_folder(self._path / folder)
         unique = f"{name}.paperboy"
         if self._was_read(unique):
             return
-        draft = self._path / "tmp" / unique
-        with draft.open("wb") as file:
-            file.write(message.replace(b"\r\n", b"\n"))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path / "new" / unique)
-        _sync(self._path / "new")
+        content = message.replace(b"\r\n", b"\n")
+        atomic_file.write(self._path / "new" / unique, content, draft=self._path / "tmp" / unique)
 
     def _was_read(self, unique: str) -> bool:
         """True where a mail program has it already: it moves what was seen to `cur/` and adds `:2,FLAGS`."""
         with os.scandir(self._path / "cur") as entries:
             return any(entry.name.partition(":")[0] == unique for entry in entries)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

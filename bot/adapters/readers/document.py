@@ -9,10 +9,6 @@ from bot.domain.digests import Problem
 
 _DATE = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _UNDECODABLE = re.compile("[\udc80-\udcff]+")
-_UNWANTED = re.compile(
-    # What XML 1.0 §2.2 forbids, C1 controls (terminals obey them), bidi controls, and stray byte order marks.
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
-)
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -54,15 +50,6 @@ def _decode_damaged(data: bytes, encoding: str) -> tuple[str, tuple[Problem, ...
     first = text.count("\n", 0, text.index("\ufffd")) + 1
     what = f"bytes that are not UTF-8 in {places} place(s), shown as \ufffd; the first is here"
     return text, (Problem(line=first, what=what),)
-
-
-def fold(text: str) -> str:
-    """The text on one line: runs of blanks and line breaks are one blank, control characters are gone."""
-    text = text.strip()
-    if text.isprintable() and "  " not in text:  # most texts; printable text has no blanks but U+0020
-        return text
-    folded = " ".join(text.split())
-    return folded if folded.isprintable() else " ".join(_UNWANTED.sub("", folded).split())
 
 
 def find_date(text: str) -> dt.date | None:

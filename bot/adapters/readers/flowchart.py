@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from bot.adapters.readers.document import fold
 from bot.adapters.readers.findings import Findings
 from bot.adapters.readers.page_text import unescape
+from bot.domain.text import one_line
 
 MAX_DRAWING = 200_000
 """Characters; real drawings have at most 23,000."""
@@ -58,8 +58,8 @@ def _words(drawing: str) -> str:
     if drawing.rfind("<!--") <= drawing.rfind("-->"):  # every comment ends
         found = _WRITTEN.findall(drawing)
         if not any(odd for _, odd in found):
-            return fold(unescape(" ".join([text for text, _ in found if text])))
-    return fold(unescape(_text(drawing)))
+            return one_line(unescape(" ".join([text for text, _ in found if text])))
+    return one_line(unescape(_text(drawing)))
 
 
 def _text(drawing: str) -> str:

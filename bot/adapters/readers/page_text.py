@@ -3,7 +3,7 @@
 import html
 import re
 
-from bot.adapters.readers.document import fold
+from bot.domain.text import one_line
 
 _BREAK = re.compile(r"</?(?:br|div|h[1-6]|li|ol|p|ul)\b[^<>]*>")
 _INLINE = re.compile(r"</?(?:a|b|code|em|i|mark|small|span|strong|su[bp]|u)\b[^<>]*>")
@@ -20,7 +20,7 @@ def plain(piece: str) -> str:
     """The piece without its markup, folded. What only looks like markup stays: `<think>`, `<10B`, `<|image|>`."""
     if "<" in piece:
         piece = _INLINE.sub("", _BREAK.sub(" ", piece))
-    return fold(unescape(piece))
+    return one_line(unescape(piece))
 
 
 def language_of(attributes: str) -> str:

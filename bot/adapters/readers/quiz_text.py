@@ -12,13 +12,14 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from bot.adapters.readers.document import Document, find_date, fold
+from bot.adapters.readers.document import Document, find_date
 from bot.adapters.readers.findings import Findings
 from bot.adapters.readers.links import links_of
 from bot.adapters.readers.points import points_of
 from bot.adapters.readers.quizzes import MAX_QUESTIONS, question_of
 from bot.domain.digests import Digest
 from bot.domain.papers import Edition, Entry, Links, Point, Question, paper_id
+from bot.domain.text import one_line
 
 _HEADING = re.compile(r"\s*(\d{4}-\d\d-\d\d) Papers[ \t]*(?:\n|\Z)")
 _PAPER = re.compile(r"Paper\s*:?\s*\d+")
@@ -76,7 +77,7 @@ def _lines(text: str) -> list[_Line]:
     lines: list[_Line] = []
     at = 0
     for line in text.split("\n"):
-        said = fold(line)
+        said = one_line(line)
         if said:
             lines.append(_Line(at, said))
         at += len(line) + 1

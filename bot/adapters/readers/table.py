@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.adapters.readers.document import Document, find_date, fold
+from bot.adapters.readers.document import Document, find_date
 from bot.adapters.readers.findings import Findings
 from bot.adapters.readers.links import links_of
 from bot.domain.digests import Digest
 from bot.domain.papers import Entry, Links, paper_id
+from bot.domain.text import one_line
 
 _HEADING = re.compile(r"^[ ]{0,3}#{1,6}[ \t]*Papers for (\d{4}-\d\d-\d\d)", re.MULTILINE)
 _HEADER = re.compile(
@@ -103,7 +104,7 @@ def _read_row(row: _Row, findings: Findings) -> None:
     text = "\n".join(row.lines).strip()
     title, authors, summary, urls = _cells(text[1:-1] if row.whole else text[1:])
     if not title or not (row.whole or (summary and row.followed)):
-        findings.problem(row.at, f"a row that is not whole, left out: {fold(text)[:60]!r}")
+        findings.problem(row.at, f"a row that is not whole, left out: {one_line(text)[:60]!r}")
         return
     links = links_of(urls)
     if not row.whole:
@@ -147,11 +148,11 @@ def _cells(row: str) -> tuple[str, str, str, list[str]]:
     before = before.rstrip("(-–—").rstrip()
     if after.startswith("|") and "|" in after[1:]:
         authors, _, summary = after[1:].partition("|")
-        return fold(before), fold(authors), fold(summary), urls
+        return one_line(before), one_line(authors), one_line(summary), urls
     return *_three(f"{before} {after}"), urls
 
 
 def _three(cells: str) -> tuple[str, str, str]:
     title, _, rest = cells.partition("|")
     authors, _, summary = rest.partition("|")
-    return fold(title), fold(authors), fold(summary)
+    return one_line(title), one_line(authors), one_line(summary)

@@ -5,30 +5,25 @@ from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 
-from bot.adapters.store.bulletins import StoredBulletins
-from bot.adapters.store.engine import PATIENCE, open_engine, writing
-from bot.adapters.store.incidents import StoredIncidents
-from bot.adapters.store.intake import StoredIntake
-from bot.adapters.store.leadership import StoredLeadership
-from bot.adapters.store.listening import StoredBell
-from bot.adapters.store.operator import OperatedOutbox
+from bot.adapters.store.cluster import LeaderElection, WakeUp
+from bot.adapters.store.deliveries import Deliveries
+from bot.adapters.store.digests import StoredIntake, StoredRecords
+from bot.adapters.store.engine import PATIENCE, close_engine, open_engine
+from bot.adapters.store.full_text import FullText
+from bot.adapters.store.incidents import Incidents
+from bot.adapters.store.maintenance import Maintenance
+from bot.adapters.store.outbox import Outbox
+from bot.adapters.store.papers import StoredPapers
 from bot.adapters.store.quizzes import StoredQuizzes
-from bot.adapters.store.records import StoredRecords
-from bot.adapters.store.schema import meta
-from bot.adapters.store.shelf import StoredShelf
-from bot.adapters.store.statements import insert
 from bot.adapters.store.tokens import StoredTokens
 from bot.adapters.store.updates import StoredUpdates
-from bot.adapters.store.upkeep import StoredUpkeep
-from bot.adapters.store.waits import StoredWaits
-from bot.adapters.store_version import CONFIGURATION
 
 
 class Store:
-    """One state, opened, with its counters: `intake`, `outbox`, `shelf`, `records`, `incidents`, `bulletins`,
-    `quizzes`, `tokens`, `updates`; its `bell` and `leadership` are for several machines.
+    """One state, opened, with its parts: `intake`, `outbox`, `deliveries`, `papers`, `full_text`, `records`, `incidents`,
+    `quizzes`, `tokens`, `updates`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
 
-    Opening brings the schema up to date or raises StateError. All counters may be used from several
+    Opening brings the schema up to date or raises StateError. All parts may be used from several
     threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
     """
 
@@ -36,35 +31,27 @@ class Store:
         self,
         url: str,
         *,
-        new_batch: Callable[[], str] | None = None,
+        new_message_name: Callable[[], str] | None = None,
         patience: timedelta = PATIENCE,
     ) -> None:
         self._engine = open_engine(url, patience)
-        self.bell = StoredBell(self._engine)
-        self.leadership = StoredLeadership(self._engine)
+        self.wake_up = WakeUp(self._engine)
+        self.leader_election = LeaderElection(self._engine)
         self.intake = StoredIntake(self._engine)
-        self.outbox = OperatedOutbox(self._engine, new_batch or _names_in_a_row())
-        self.shelf = StoredShelf(self._engine)
+        self.outbox = Outbox(self._engine, new_message_name or _names_in_a_row())
+        self.deliveries = Deliveries(self._engine)
+        self.papers = StoredPapers(self._engine)
+        self.full_text = FullText(self._engine)
         self.records = StoredRecords(self._engine)
-        self.incidents = StoredIncidents(self._engine)
-        self.bulletins = StoredBulletins(self._engine)
+        self.incidents = Incidents(self._engine)
         self.quizzes = StoredQuizzes(self._engine)
         self.tokens = StoredTokens(self._engine)
         self.updates = StoredUpdates(self._engine)
-        self.upkeep = StoredUpkeep(self._engine)
-        self.waits = StoredWaits(self._engine)
-
-    def remember_configuration(self, fingerprint: str) -> None:
-        """Write down under which configuration everything due was dealt with; see `adapters/glance.py`."""
-        with writing(self._engine) as connection:
-            statement = insert(connection, meta).values(key=CONFIGURATION, value=fingerprint)
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=["key"], set_={"value": fingerprint})
-            )
+        self.maintenance = Maintenance(self._engine)
 
     def close(self) -> None:
-        """Let go of every connection."""
-        self._engine.dispose()
+        """Let go of every connection, at the latest when the thread that uses it is done with it."""
+        close_engine(self._engine)
 
 
 def _names_in_a_row() -> Callable[[], str]:

@@ -1,24 +1,32 @@
-"""Open incidents, few as they are, in one row of `meta`; what is to be told of them is planned beside them."""
+"""Open incidents and stopped channels over a database: few as they are, in rows of `meta`."""
 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, delete, select
 
-from bot.adapters.store.bulletins import plan
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.schema import meta
-from bot.adapters.store.statements import insert
-from bot.domain.alarms import Incident
-from bot.domain.bulletins import Bulletin
+from bot.adapters.store.planning import Planning
+from bot.adapters.store.schema import alarms, meta
+from bot.adapters.store.sql import Statement, insert
+from bot.domain.channels import ChannelKind
+from bot.domain.incidents import Alarm, Incident
+from bot.pipeline.ports import Stop
 
 _KEY = "incidents"
+_STOP = "stopped:"
+"""The beginning of the keys of `meta` that hold the stops."""
+_STOPS = Statement(
+    "SELECT key, value FROM meta WHERE key >= 'stopped:' AND key < 'stopped;'",
+    postgresql="SELECT key, value FROM meta WHERE substr(key, 1, 8) = 'stopped:'",
+)
+"""By the index on SQLite; the order of text in PostgreSQL depends on its locale, and `meta` has few rows."""
 
 
-class StoredIncidents:
-    """See the port for what each method promises."""
+class Incidents:
+    """See `IncidentStore` for what each method promises."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -28,13 +36,28 @@ class StoredIncidents:
             return _open(connection)
 
     @contextmanager
-    def change(self) -> Iterator["StoredChange"]:
+    def change(self) -> Iterator["Change"]:
         with writing(self._engine, alone=True) as connection:
-            yield StoredChange(connection)
+            yield Change(connection)
+
+    def stop_channel(self, kind: ChannelKind, reason: str, until: datetime, now: datetime) -> None:
+        with writing(self._engine, alone=True) as connection:
+            before = stops(connection).get(kind)
+            since = before.since if before else now
+            until = max(until, before.until) if before else until
+            _keep(connection, _STOP + kind, json.dumps([reason, since.isoformat(), until.isoformat()]))
+
+    def open_channel(self, kind: ChannelKind) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(delete(meta).where(meta.c.key == _STOP + kind))
+
+    def stopped_channels(self) -> dict[ChannelKind, Stop]:
+        with reading(self._engine) as connection:
+            return stops(connection)
 
 
-class StoredChange:
-    """See the port for what each method promises."""
+class Change:
+    """See `IncidentChange` for what each method promises."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -43,27 +66,41 @@ class StoredChange:
         return _open(self._connection)
 
     def keep_incidents(self, incidents: Sequence[Incident]) -> None:
-        value = json.dumps(
-            [(one.source, one.kind, one.what, one.since.isoformat(), one.area) for one in incidents]
-        )
-        statement = insert(self._connection, meta).values(key=_KEY, value=value)
-        self._connection.execute(
-            statement.on_conflict_do_update(index_elements=["key"], set_={"value": value})
-        )
+        rows = [
+            (incident.source, incident.kind, incident.what, incident.since.isoformat(), incident.area)
+            for incident in incidents
+        ]
+        _keep(self._connection, _KEY, json.dumps(rows))
 
-    def plan_bulletins(self, bulletins: Sequence[Bulletin]) -> int:
-        return plan(self._connection, bulletins)
+    def plan(self, planned: Sequence[Alarm], now: datetime) -> int:
+        texts = [
+            {"key": alarm.delivery.key, "subject": alarm.text.subject, "body": alarm.text.body}
+            for alarm in planned
+        ]
+        if texts:
+            self._connection.execute(insert(self._connection, alarms).on_conflict_do_nothing(), texts)
+        planning = Planning(self._connection)
+        return planning.plan([alarm.delivery for alarm in planned], planning.new_run(now)) if planned else 0
+
+
+def stops(connection: Connection) -> dict[ChannelKind, Stop]:
+    """The stopped channels."""
+    return {key.removeprefix(_STOP): _stop(value) for key, value in _STOPS.rows(connection)}
+
+
+def _keep(connection: Connection, key: str, value: str) -> None:
+    statement = insert(connection, meta).values(key=key, value=value)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+
+
+def _stop(value: str) -> Stop:
+    reason, since, until = json.loads(value)
+    return Stop(reason=reason, since=datetime.fromisoformat(since), until=datetime.fromisoformat(until))
 
 
 def _open(connection: Connection) -> tuple[Incident, ...]:
     value = connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar()
     return tuple(
-        Incident(
-            source=source,
-            kind=kind,
-            what=what,
-            since=datetime.fromisoformat(since),
-            area=area[0] if area else "sources",  # written before channels had any
-        )
-        for source, kind, what, since, *area in json.loads(value or "[]")
+        Incident(source=source, kind=kind, what=what, since=datetime.fromisoformat(since), area=area)
+        for source, kind, what, since, area in json.loads(value or "[]")
     )

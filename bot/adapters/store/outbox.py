@@ -1,177 +1,592 @@
-"""The outbox over a database: claims under a lease, and how each send ended.
+"""The outbox over a database: claims under a lease, and the outcomes of sends.
 
-A place (`targets`) is what is claimed: while it is leased nobody else sends to it, which keeps the order
-of its rows. `ready_at` says when it next has something to send, so that a claim costs what it takes and
-not what waits.
+A target is what is claimed: while it is leased nobody else sends to it, which keeps the order of its rows.
+`ready_at` says when it next has something to send, so that a claim costs what it takes and not what waits.
 """
 
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import count
-from typing import cast
+from typing import Any, NamedTuple, TypeVar, cast
 
-from sqlalchemy import Engine
+from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, update
 
-from bot.adapters.store.claiming import claim
-from bot.adapters.store.columns import micros, moment_of
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.fanouts import since
-from bot.adapters.store.intake import StoredIntake
-from bot.adapters.store.rows import ROWS, key_of
-from bot.adapters.store.schema import batches, deliveries
-from bot.adapters.store.settling import lift_leases, settle
-from bot.adapters.store.statements import Statement
-from bot.adapters.store.stopping import stops
-from bot.adapters.store_version import KINDS, STATES
-from bot.domain.delivery import HARMLESS_TWICE, Receipt, State, Target, delivery_key
+from bot.adapters.store.ids import delivery_ids
+from bot.adapters.store.incidents import stops
+from bot.adapters.store.papers import question_text
+from bot.adapters.store.schema import (
+    KINDS,
+    OPEN,
+    STATES,
+    deliveries,
+    messages,
+    micros,
+    moment_of,
+    polls,
+    targets,
+)
+from bot.adapters.store.sql import Statement, chunks, insert, inserting, updating
+from bot.domain.channels import ChannelKind, Target
+from bot.domain.delivery import Kind, delivery_key
+from bot.domain.message import next_message
 from bot.domain.papers import PaperId
-from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
-from bot.pipeline.ports import Alert, Claim, ClaimedRow, Outcome
+from bot.pipeline.ports import Claim, ClaimedRow, Outcome
 
 NEVER_SEEN = "the answer was never seen"
 _RANDOM_BITS = 61
 """Leases of a process are counted from a number so large that no two processes meet; it has room in a bigint."""
 
 
-class StoredOutbox:
-    """See the port for what each method promises. `new_batch` names a message, `new_lease` a claim; never the
-    same twice.
+class Outbox:
+    """See `OutboxStore` for what each method promises. `new_name` names a message, `new_lease` a claim; never
+    the same twice.
     """
 
     def __init__(
-        self, engine: Engine, new_batch: Callable[[], str], new_lease: Callable[[], int] | None = None
+        self, engine: Engine, new_name: Callable[[], str], new_lease: Callable[[], int] | None = None
     ) -> None:
         self._engine = engine
-        self._new_batch = new_batch
+        self._new_name = new_name
         self._new_lease = new_lease or count(secrets.randbits(_RANDOM_BITS)).__next__
 
     def claim(
-        self, now: datetime, *, lease: timedelta, limit: int, kinds: Sequence[ChannelKind]
+        self,
+        now: datetime,
+        *,
+        lease: timedelta,
+        limit: int,
+        kinds: Sequence[ChannelKind],
+        documents: Collection[ChannelKind] = (),
     ) -> tuple[Claim, ...]:
         with writing(self._engine) as connection:
-            return claim(
-                connection,
-                now,
-                lease_until=now + lease,
-                limit=limit,
-                kinds=kinds,
-                new_batch=self._new_batch,
-                new_lease=self._new_lease,
+            moment = micros(now)
+            ready = _READY.rows(connection, now=moment, kinds=list(kinds), most=limit)
+            found = {row[0]: _Target._make(row) for row in ready}
+            if not found:
+                return ()
+            rows = _due_rows(connection, found, moment)
+            taken = [
+                (target, next_message(rows[number], is_document=target.kind in documents))
+                for number, target in found.items()
+                if rows[number]
+            ]
+            refresh_ready(connection, [target.key for number, target in found.items() if not rows[number]])
+            tried = _tried(
+                connection, {message[0].message for _, message in taken if message[0].message is not None}
             )
+            claims = [self._claim(target, message, tried, now) for target, message in taken]
+            _take(connection, taken, claims, micros(now + lease))
+            return tuple(claims)
+
+    def _claim(
+        self,
+        target: "_Target",
+        rows: Sequence["_Row"],
+        tried: Mapping[int, tuple[str, int]],
+        now: datetime,
+    ) -> Claim:
+        head = rows[0]
+        name, made = tried[head.message] if head.message is not None else (self._new_name(), None)
+        return Claim(
+            number=head.seq if head.message is None else head.message,
+            message=name,
+            key=target.key,
+            target=Target(kind=target.kind, address=target.address),
+            subscriber=head.subscriber,
+            kind=head.kind,
+            rows=tuple(
+                [
+                    ClaimedRow(
+                        row.seq, delivery_key(target.key, row.kind, row.paper, row.part), row.paper, row.part
+                    )
+                    for row in rows
+                ]
+            ),
+            attempts=head.attempts + 1,
+            created_at=now if made is None else moment_of(made),
+            lease=self._new_lease(),
+        )
 
     def settle(self, outcomes: Sequence[Outcome], now: datetime) -> None:
+        """A `sent` outcome also corrects rows that were taken for uncertain, or are to go again, since their
+        lease ended. Without the lease no other is applied: another process may be sending the same message.
+        """
         with writing(self._engine) as connection:
-            settle(connection, outcomes, now)
+            held = hold(connection, [outcome.claim.key for outcome in outcomes])
+            ours = [outcome for outcome in outcomes if _holds_its_lease(outcome.claim, held)]
+            late = [
+                outcome
+                for outcome in outcomes
+                if outcome.state == "sent" and not _holds_its_lease(outcome.claim, held)
+            ]
+            applied, settled = [*ours, *late], micros(now)
+            _end_rows(connection, applied, settled)
+            _keep_named(connection, applied)
+            _WENT_OUT.run(
+                connection,
+                [
+                    _went_out(outcome, settled)
+                    for outcome in applied
+                    if outcome.sent or outcome.state == "uncertain"
+                ],
+            )
+            _keep_polls(connection, applied, now)
+            _settle_targets(connection, [(held[outcome.claim.key].number, outcome) for outcome in ours], now)
+            refresh_ready(connection, [outcome.claim.key for outcome in late])
 
-    def expire(self, now: datetime, *, again: Collection[ChannelKind] = HARMLESS_TWICE) -> int:
+    def expire(self, now: datetime, *, again: Collection[ChannelKind] = ()) -> int:
         with writing(self._engine) as connection:
-            return lift_leases(connection, now, NEVER_SEEN, again)
+            ended = connection.execute(
+                select(targets.c.number, targets.c.key, targets.c.kind)
+                .where(targets.c.lease_until <= now)
+                .with_for_update(skip_locked=True, key_share=True)
+            ).all()
+            uncertain = 0
+            for chunk in chunks(ended):
+                numbers = [row.number for row in chunk]
+                repeating = [row.number for row in chunk if row.kind in again]
+                harmless = or_(
+                    deliveries.c.kind == "edit",
+                    and_(deliveries.c.target.in_(repeating), deliveries.c.kind != "alarm"),
+                )
+                on_their_way = connection.execute(
+                    select(deliveries.c.message).where(*_sending(numbers), ~harmless).distinct()
+                ).scalars()
+                names = on_their_way.all()
+                uncertain += _end(
+                    connection, numbers, ~harmless, state="uncertain", error=NEVER_SEEN, settled_at=now
+                )
+                _end(connection, numbers, harmless, state="pending", error=NEVER_SEEN)
+                connection.execute(
+                    update(messages).where(messages.c.number.in_(names)).values(settled_at=now)
+                )
+                connection.execute(
+                    update(targets)
+                    .where(targets.c.number.in_(numbers))
+                    .values(lease_until=None, sending=None)
+                )
+            refresh_ready(connection, [row.key for row in ended])
+        return uncertain
 
-    def write_out(self) -> bool:
-        return StoredIntake(self._engine).write_out()
-
-    def next_due(self, kinds: Sequence[ChannelKind] = CHANNEL_KINDS) -> datetime | None:
+    def next_due(self, kinds: Sequence[ChannelKind]) -> datetime | None:
         with reading(self._engine) as connection:
             stopped = stops(connection)
-            ((*ready, lease),) = _NEXT.rows(connection)
-            fanned_out = since(connection)
+            ((*ready, lease),) = _next(tuple(kinds)).rows(connection)
         moments = [
             max(moment_of(moment), stopped[kind].until) if kind in stopped else moment_of(moment)
-            for kind, moment in zip(CHANNEL_KINDS, ready, strict=True)
-            if moment is not None and kind in kinds
+            for kind, moment in zip(kinds, ready, strict=True)
+            if moment is not None
         ]
         if lease is not None:
             moments.append(moment_of(lease))
-        if fanned_out is not None:
-            moments.append(fanned_out)
         return min(moments, default=None)
 
-    def told_since(self, target: str, since: datetime) -> int:
-        with reading(self._engine) as connection:
-            ((told,),) = _TOLD.rows(connection, target=target, since=micros(since))
-        return int(told or 0)
 
-    def sends_since(self, target: str, since: datetime) -> tuple[datetime, ...]:
-        with reading(self._engine) as connection:
-            rows = _SENDS.rows(connection, target=target, since=micros(since))
-        return tuple(moment_of(moment) for (moment,) in rows)
-
-    def unnamed(self, target: str) -> tuple[tuple[str, PaperId], ...]:
-        with reading(self._engine) as connection:
-            rows = _UNNAMED.rows(connection, target=target)
-        return tuple((delivery_key(target, "alert", paper), paper) for (paper,) in rows)
-
-    def alert_on(self, target: str, paper: PaperId) -> Alert | None:
-        with reading(self._engine) as connection:
-            rows = _ALERT.rows(connection, target=target, paper=paper)
-        for code, batch, message in rows:
-            state = _STATES[code]
-            went_out = message and state in ("sent", "merged")
-            return Alert(state=state, batch=batch, receipt=Receipt(message=message) if went_out else None)
-        return None
-
-    def rows_of(self, batch: str) -> tuple[Claim, Receipt | None] | None:
-        query = (
-            ROWS.add_columns(
-                batches.c.number, batches.c.kind.label("sent_as"), batches.c.created_at.label("made_at")
-            )
-            .where(batches.c.id == batch, deliveries.c.batch.is_not(None))
-            .order_by(deliveries.c.place.nulls_last(), deliveries.c.seq)
-        )
-        with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-        if not rows:
-            return None
-        head = rows[0]
-        claim = Claim(
-            number=head.number,
-            batch=batch,
-            key=head.target,
-            target=Target(kind=head.channel, address=head.address),
-            subscriber=head.subscriber,
-            kind=head.sent_as,
-            rows=tuple(
-                ClaimedRow(
-                    seq=row.seq,
-                    key=key_of(row),
-                    paper=PaperId(row.paper),
-                    part=row.part,
-                    shown=row.place is not None,
-                )
-                for row in rows
-            ),
-            attempts=head.attempts,
-            created_at=head.made_at,
-        )
-        return claim, Receipt(message=head.message) if head.message else None
-
-
-def _next_ready(kind: ChannelKind) -> str:
-    """Walks the index of what is ready from its beginning, and so costs little however much waits."""
-    return (
-        "(SELECT ready_at FROM targets WHERE ready_at IS NOT NULL AND lease_until IS NULL AND suspended IS NULL"
-        f" AND kind = '{kind}' ORDER BY ready_at, number LIMIT 1)"
+@lru_cache
+def _next(kinds: tuple[ChannelKind, ...]) -> Statement:
+    """When each of these channels next has something ready, and when the first lease ends."""
+    return Statement(
+        "SELECT "
+        + "".join(f"{_NEXT_READY.format(kind=kind)}, " for kind in kinds)
+        + "(SELECT min(lease_until) FROM targets WHERE lease_until IS NOT NULL)"
     )
 
 
-_STATES: dict[int, State] = {code: cast(State, state) for state, code in STATES.items()}
-_NEXT = Statement(
-    f"SELECT {', '.join(map(_next_ready, CHANNEL_KINDS))},"
-    " (SELECT min(lease_until) FROM targets WHERE lease_until IS NOT NULL)"
+_NEXT_READY = (
+    "(SELECT ready_at FROM targets WHERE ready_at IS NOT NULL AND lease_until IS NULL AND suspended IS NULL"
+    " AND kind = '{kind}' ORDER BY ready_at, number LIMIT 1)"
 )
-"""When each channel next has something ready, and when the first lease ends."""
-_PLACE = "(SELECT number FROM targets WHERE key = :target)"
-_WENT_OUT = f"FROM batches WHERE target = {_PLACE} AND settled_at >= :since AND settled_at IS NOT NULL"
-_TOLD = Statement(f"SELECT sum(told) {_WENT_OUT}")
-_SENDS = Statement(f"SELECT settled_at {_WENT_OUT} ORDER BY settled_at")
-_UNNAMED = Statement(
-    "SELECT papers.id FROM deliveries AS one JOIN batches ON batches.number = one.batch"
-    f" JOIN papers ON papers.position = one.paper WHERE one.target = {_PLACE}"
-    f" AND one.state = {STATES['limited']} AND one.kind = {KINDS['alert']} AND batches.message IS NULL ORDER BY one.seq"
+"""Walks the index of what is ready from its beginning, and so costs little however much waits."""
+
+
+# --- targets ----------------------------------------------------------------------------------------------
+
+_HOLD = Statement(
+    "SELECT key, number, sending FROM targets WHERE key = ANY(:targets)",
+    postgresql="SELECT key, number, sending FROM targets WHERE key = ANY(:targets) ORDER BY key FOR NO KEY UPDATE",
 )
-_ALERT = Statement(
-    "SELECT one.state, batches.id, batches.message FROM deliveries AS one"
-    f" LEFT JOIN batches ON batches.number = one.batch WHERE one.target = {_PLACE}"
-    f" AND one.paper = (SELECT position FROM papers WHERE id = :paper) AND one.kind = {KINDS['alert']}"
+
+_READY_AT = (
+    "(SELECT CASE WHEN min(own.due_at) < {until} THEN {until} ELSE min(own.due_at) END"
+    " FROM deliveries AS own WHERE own.target = targets.number AND own.settled_at IS NULL)"
 )
+"""From the index of open rows alone. What is on its way counts as well: a target that is leased is worked out
+anew when the lease ends.
+"""
+
+_FREE = updating(
+    "targets",
+    "lease_until = NULL, sending = NULL, wait_until = :until,"
+    f" ready_at = {_READY_AT.format(until='CAST(:until AS bigint)')}",
+    where="number = :target",
+    columns={"target": "bigint", "until": "bigint"},
+)
+_REFRESH = updating(
+    "targets",
+    f"ready_at = {_READY_AT.format(until='wait_until')}",
+    where="key = :name",
+    columns={"name": "text"},
+)
+
+
+class _Held(NamedTuple):
+    """A target that is held, and the lease that it is under."""
+
+    number: int
+    lease: int | None
+
+
+def hold(connection: Connection, targets: Iterable[str]) -> dict[str, _Held]:
+    """Let nobody else claim or change these targets until the transaction ends; what is found of each."""
+    return {key: _Held(*rest) for key, *rest in _HOLD.rows(connection, targets=list(targets))}
+
+
+def _free(connection: Connection, ended: Iterable[tuple[int, datetime | None]]) -> None:
+    """End the leases on the targets of these numbers; each target then waits until its moment."""
+    _FREE.run(connection, [(target, micros(until) if until else None) for target, until in ended])
+
+
+def refresh_ready(connection: Connection, targets: Iterable[str]) -> None:
+    """Work out anew when these targets next have something to send."""
+    _REFRESH.run(connection, [(name,) for name in targets])
+
+
+# --- claiming ---------------------------------------------------------------------------------------------
+
+_KINDS: dict[int, Kind] = {code: cast(Kind, kind) for kind, code in KINDS.items()}
+_LOOKED_AT = 500
+"""So many of a target's due rows are looked at to put its next message together."""
+
+_TARGETS = (
+    "SELECT number, key, kind, address FROM targets WHERE ready_at IS NOT NULL AND ready_at <= :now"
+    " AND lease_until IS NULL AND suspended IS NULL AND (wait_until IS NULL OR wait_until <= :now)"
+    " AND kind = ANY(:kinds) ORDER BY ready_at, number LIMIT :most"
+)
+_READY = Statement(_TARGETS, postgresql=f"{_TARGETS} FOR NO KEY UPDATE SKIP LOCKED")
+_ROW = "waiting.seq, waiting.target, waiting.subscriber, waiting.kind, waiting.paper, waiting.part, waiting.message, waiting.attempts"
+_WAITING = "waiting.target = {target} AND waiting.settled_at IS NULL"
+"""A target that nobody has leased has nothing on its way: all its open rows wait."""
+_NAMED = (
+    "SELECT waiting.seq, waiting.target, waiting.subscriber, waiting.kind, waiting.part, waiting.message, waiting.attempts,"
+    " coalesce(papers.id, ''), subscribers.id FROM ({rows}) AS waiting LEFT JOIN papers ON papers.position = waiting.paper"
+    " JOIN subscribers ON subscribers.number = waiting.subscriber"
+)
+_DUE = Statement(
+    _NAMED.format(
+        rows=f"SELECT {_ROW} FROM json_each(:targets) AS given JOIN deliveries AS waiting ON waiting.seq IN"
+        f" (SELECT waiting.seq FROM deliveries AS waiting WHERE {_WAITING.format(target='given.value')}"
+        " AND waiting.due_at <= :now ORDER BY waiting.seq LIMIT :most)"
+    ),
+    postgresql=_NAMED.format(
+        rows="SELECT waiting.* FROM unnest(:targets::bigint[]) AS given(number) CROSS JOIN LATERAL"
+        f" (SELECT {_ROW} FROM deliveries AS waiting WHERE {_WAITING.format(target='given.number')}"
+        " AND waiting.due_at <= :now ORDER BY waiting.seq LIMIT :most) AS waiting"
+    ),
+)
+_AGAIN = Statement(
+    _NAMED.format(
+        rows=f"SELECT {_ROW} FROM deliveries AS waiting WHERE waiting.message IS NOT NULL AND waiting.message = ANY(:messages)"
+        " AND waiting.settled_at IS NULL"
+    )
+)
+_TRIED = Statement("SELECT number, id, created_at FROM messages WHERE number = ANY(:messages)")
+_BEGIN_MESSAGE = inserting(
+    "messages",
+    {
+        "number": "bigint",
+        "id": "text",
+        "target": "bigint",
+        "subscriber": "bigint",
+        "kind": "smallint",
+        "created_at": "bigint",
+    },
+    on_conflict="(number) DO NOTHING",
+)
+_SENDING = f"state = {STATES['sending']}, message = :message_number, attempts = attempts + 1"
+_SEND = updating(
+    "deliveries", _SENDING, where="seq = :row", columns={"row": "bigint", "message_number": "bigint"}
+)
+_SEND_RUN = updating(
+    "deliveries",
+    _SENDING,
+    where="seq BETWEEN :first AND :last",
+    columns={"first": "bigint", "last": "bigint", "message_number": "bigint"},
+)
+_LEASE = updating(
+    "targets",
+    "lease_until = :until, sending = :lease, ready_at = NULL",
+    where="number = :target",
+    columns={"target": "bigint", "until": "bigint", "lease": "bigint"},
+)
+
+
+class _Row(NamedTuple):
+    """A row that waits, in the numbers of the state, and the names of its paper and subscriber."""
+
+    seq: int
+    target: int
+    subscriber_id: int
+    code: int
+    part: str
+    message: int | None
+    attempts: int
+    paper: PaperId
+    subscriber: str
+
+    @property
+    def kind(self) -> Kind:
+        return _KINDS[self.code]
+
+
+class _Target(NamedTuple):
+    number: int
+    key: str
+    kind: ChannelKind
+    address: str
+
+
+def _due_rows(connection: Connection, found: Iterable[int], now: int) -> dict[int, list[_Row]]:
+    """The rows that each target's next message may take: the oldest ones, and not all of a long backlog.
+
+    Where a message that was tried before comes next, exactly its rows.
+    """
+    rows: dict[int, list[_Row]] = defaultdict(list)
+    due = _DUE.rows(connection, targets=list(found), now=now, most=_LOOKED_AT)
+    for row in map(_Row._make, sorted(due)):
+        rows[row.target].append(row)
+    tried = [own[0].message for own in rows.values() if own[0].message is not None]
+    if tried:
+        again: dict[int, list[_Row]] = defaultdict(list)
+        for row in map(_Row._make, sorted(_AGAIN.rows(connection, messages=tried))):
+            again[row.target].append(row)
+        rows.update(again)
+    return rows
+
+
+def _tried(connection: Connection, numbers: Collection[int]) -> dict[int, tuple[str, int]]:
+    """The name of each message, and when it was made."""
+    if not numbers:
+        return {}
+    return {number: (name, made) for number, name, made in _TRIED.rows(connection, messages=list(numbers))}
+
+
+def _take(
+    connection: Connection,
+    taken: Sequence[tuple[_Target, Sequence[_Row]]],
+    claims: Sequence[Claim],
+    until: int,
+) -> None:
+    both = list(zip(taken, claims, strict=True))
+    _BEGIN_MESSAGE.run(
+        connection,
+        [
+            (
+                claim.number,
+                claim.message,
+                target.number,
+                rows[0].subscriber_id,
+                rows[0].code,
+                micros(claim.created_at),
+            )
+            for (target, rows), claim in both
+            if rows[0].message is None
+        ],
+    )
+    runs, single = _in_runs(connection, [(claim.number, claim.rows) for claim in claims])
+    _SEND_RUN.run(connection, [(rows[0].seq, rows[-1].seq, message) for message, rows in runs])
+    _SEND.run(connection, [(row.seq, message) for message, row in single])
+    _LEASE.run(connection, [(target.number, until, claim.lease) for (target, _), claim in both])
+
+
+# --- settling ---------------------------------------------------------------------------------------------
+
+_END = updating(
+    "deliveries",
+    "state = :ending, rank = :rank, error = :why, settled_at = :settled, attempts = attempts - :uncounted",
+    where="seq = :row AND message = :message_number AND (state = {sending} OR :known = 1 AND state IN ({uncertain}, {pending}))".format(
+        **STATES
+    ),
+    columns={
+        "row": "bigint",
+        "message_number": "bigint",
+        "known": "integer",
+        "ending": "smallint",
+        "rank": "smallint",
+        "why": "text",
+        "settled": "bigint",
+        "uncounted": "integer",
+    },
+)
+_DIGITS = tuple(f"{rank:03}" for rank in range(1000))
+_SENT_RUN = updating(
+    "deliveries",
+    f"state = CASE seq WHEN :best THEN {STATES['sent']} ELSE {STATES['merged']} END, error = :why,"
+    " rank = CAST(substr(:ranks, 1 + 3 * (seq - :first), 3) AS integer), settled_at = :settled",
+    where="seq BETWEEN :first AND :last AND message = :message_number"
+    " AND (state = {sending} OR state = {uncertain} OR state = {pending})".format(**STATES),
+    columns={
+        "first": "bigint",
+        "last": "bigint",
+        "message_number": "bigint",
+        "best": "bigint",
+        "ranks": "text",
+        "why": "text",
+        "settled": "bigint",
+    },
+)
+"""What `_END` says of each row of a run that went out: `best` first, each at its rank in three digits of `ranks`."""
+_NAME = updating(
+    "deliveries",
+    "message = :message_number",
+    where=f"seq = :row AND state = {STATES['limited']}",
+    columns={"row": "bigint", "message_number": "bigint"},
+)
+_WENT_OUT = updating(
+    "messages",
+    "remote_id = coalesce(:receipt, remote_id), papers = :papers, settled_at = :settled",
+    where="number = :message_number",
+    columns={"message_number": "bigint", "receipt": "text", "papers": "integer", "settled": "bigint"},
+)
+
+
+def _holds_its_lease(claim: Claim, held: Mapping[str, _Held]) -> bool:
+    target = held.get(claim.key)
+    return target is not None and target.lease == claim.lease
+
+
+class _Shown(NamedTuple):
+    """An outcome, and the rank of each row that went out in the order shown."""
+
+    outcome: Outcome
+    ranks: Mapping[str, int]
+
+    @property
+    def went_out_whole(self) -> bool:
+        outcome, rows = self.outcome, self.outcome.claim.rows
+        if outcome.state != "sent" or not outcome.counted or len(self.ranks) > len(_DIGITS):
+            return False
+        return {row.key for row in rows} <= self.ranks.keys()
+
+
+def _end_rows(connection: Connection, outcomes: Iterable[Outcome], now: int) -> None:
+    whole: list[tuple[_Shown, Sequence[ClaimedRow]]] = []
+    left: list[tuple[_Shown, ClaimedRow]] = []
+    for outcome in outcomes:
+        shown = _Shown(outcome, {key: rank for rank, key in enumerate(outcome.sent)})
+        if shown.went_out_whole:
+            whole.append((shown, outcome.claim.rows))
+        else:
+            left.extend((shown, row) for row in outcome.claim.rows)
+    runs, single = _in_runs(connection, whole)
+    _SENT_RUN.run(connection, [_sent_run(shown, rows, now) for shown, rows in runs])
+    _END.run(connection, [_row_end(shown, row, now) for shown, row in (*single, *left)])
+
+
+def _sent_run(shown: _Shown, rows: Sequence[ClaimedRow], now: int) -> tuple[Any, ...]:
+    outcome, first = shown.outcome, rows[0].seq
+    ranks = [shown.ranks[row.key] for row in rows]
+    best = first + ranks.index(0) if 0 in ranks else None
+    digits = "".join([_DIGITS[rank] for rank in ranks])
+    return first, rows[-1].seq, outcome.claim.number, best, digits, outcome.error, now
+
+
+def _row_end(shown: _Shown, row: ClaimedRow, now: int) -> tuple[Any, ...]:
+    outcome, rank = shown.outcome, shown.ranks.get(row.key)
+    if rank is not None:
+        end = "sent" if rank == 0 else "merged"
+    else:
+        end = "limited" if row.key in outcome.limited else outcome.state
+    settled = None if end == "pending" else now
+    known, uncounted = int(outcome.state == "sent"), int(not outcome.counted)
+    return row.seq, outcome.claim.number, known, STATES[end], rank, outcome.error, settled, uncounted
+
+
+def _keep_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Rows that the daily limit kept out earlier now belong to the message that names them."""
+    messages = {key: outcome.claim.number for outcome in outcomes for key in outcome.named}
+    rows = delivery_ids(connection, messages)
+    _NAME.run(connection, [(row, messages[key]) for key, row in rows.items()])
+
+
+def _went_out(outcome: Outcome, now: int) -> tuple[Any, ...]:
+    papers = len(outcome.sent) if outcome.claim.kind == "alert" else 0
+    remote_id = outcome.receipt.message if outcome.receipt else None
+    return outcome.claim.number, remote_id or None, papers, now
+
+
+def _keep_polls(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
+    asked = [
+        {
+            "poll": outcome.receipt.poll,
+            "message": outcome.claim.message,
+            "target": outcome.claim.key,
+            "paper": outcome.claim.rows[0].paper,
+            "option_order": ",".join(map(str, outcome.receipt.option_order)),
+            "question": question_text(outcome.question),
+            "sent_at": now,
+        }
+        for outcome in outcomes
+        if outcome.receipt and outcome.receipt.poll and outcome.question
+    ]
+    if asked:
+        connection.execute(insert(connection, polls).on_conflict_do_nothing(), asked)
+
+
+def _settle_targets(connection: Connection, ended: Sequence[tuple[int, Outcome]], now: datetime) -> None:
+    _free(connection, [(number, outcome.wait_until) for number, outcome in ended])
+    for number, outcome in ended:
+        if outcome.suspend is not None:
+            connection.execute(
+                update(targets)
+                .where(targets.c.number == number)
+                .values(suspended=outcome.suspend, suspended_at=now)
+            )
+        if outcome.moved_to is not None:
+            connection.execute(
+                update(targets).where(targets.c.number == number).values(address=outcome.moved_to)
+            )
+
+
+def _sending(numbers: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
+    """The rows of these targets that are on their way."""
+    return deliveries.c.target.in_(numbers), OPEN, deliveries.c.state == "sending"
+
+
+def _end(connection: Connection, numbers: Sequence[int], *those: ColumnElement[bool], **values: Any) -> int:
+    return connection.execute(update(deliveries).where(*_sending(numbers), *those).values(**values)).rowcount
+
+
+# --- runs of rows -----------------------------------------------------------------------------------------
+
+_Of = TypeVar("_Of")
+
+
+def _in_runs(
+    connection: Connection, given: Iterable[tuple[_Of, Sequence[ClaimedRow]]]
+) -> tuple[list[tuple[_Of, Sequence[ClaimedRow]]], list[tuple[_Of, ClaimedRow]]]:
+    """The runs of two rows or more, and the rows that are left, each beside what its rows were given with.
+
+    Rows are given oldest first. PostgreSQL gets no runs: it knows of a range of numbers too little to plan for it.
+    """
+    if connection.dialect.name != "sqlite":
+        return [], [(of, row) for of, rows in given for row in rows]
+    runs: list[tuple[_Of, Sequence[ClaimedRow]]] = []
+    left: list[tuple[_Of, ClaimedRow]] = []
+    for of, rows in given:
+        for run in _runs(rows):
+            if len(run) > 1:
+                runs.append((of, run))
+            else:
+                left.append((of, run[0]))
+    return runs, left
+
+
+def _runs(rows: Sequence[ClaimedRow]) -> Sequence[Sequence[ClaimedRow]]:
+    if rows[-1].seq - rows[0].seq == len(rows) - 1:
+        return (rows,)
+    starts = [number for number in range(1, len(rows)) if rows[number].seq != rows[number - 1].seq + 1]
+    return [rows[start:end] for start, end in zip([0, *starts], [*starts, len(rows)], strict=True)]

@@ -1,24 +1,43 @@
-"""Notices and deliveries become rows: those of one digest at once, those of a fan-out part by part."""
+"""Planning runs: their cursor, and how notices and deliveries become rows.
 
+A run that a digest begins goes on in many transactions. `changes` names its papers by number, each with what it gained
+(null for a new one), `cursor` the last subscriber it was planned for, in the order of their ids:
+
+    [[17, null], [18, ["title", "quiz"]]]
+
+What is planned at once (a question of the quiz, the backlog of a new subscriber) has a run as well, which is done from the
+start: it says when.
+"""
+
+import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bot.adapters.store import fanouts
-from bot.adapters.store.columns import micros
-from bot.adapters.store.listening import ring
-from bot.adapters.store.noticing import write, write_new
-from bot.adapters.store.numbers import Numbers
-from bot.adapters.store.schema import plans
-from bot.adapters.store.statements import Statement, chunks, insert, inserting
-from bot.adapters.store_version import KINDS, STATES
+from bot.adapters.store import notices
+from bot.adapters.store.cluster import notify
+from bot.adapters.store.ids import Ids
+from bot.adapters.store.papers import paper_of
+from bot.adapters.store.schema import KINDS, STATES, micros, moment_of, planning_runs
+from bot.adapters.store.sql import Statement, chunks, insert, inserting
 from bot.domain.delivery import Delivery
-from bot.domain.fanout import Fanout
+from bot.domain.digests import Change
 from bot.domain.notices import Noticed
+from bot.domain.papers import PaperId
+from bot.pipeline.ports import PlanningRun
 
-_PLAN = inserting(
+_MOST_RUNS = 1_000
+_OPEN_RUNS = Statement(
+    "SELECT number, made_at, told, cursor, changes FROM planning_runs WHERE done_at IS NULL ORDER BY number LIMIT :most"
+)
+_OPEN_CHANGES = Statement("SELECT changes FROM planning_runs WHERE done_at IS NULL")
+_CHANGES = Statement("SELECT changes FROM planning_runs WHERE number = :run")
+_PAPERS = Statement("SELECT position, id, content FROM papers WHERE position = ANY(:numbers)")
+_ADVANCE = Statement("UPDATE planning_runs SET cursor = :cursor WHERE number = :run")
+_FINISH = Statement("UPDATE planning_runs SET done_at = :now WHERE number = :run")
+_DELIVERIES = inserting(
     "deliveries",
     {
         "target": "bigint",
@@ -28,101 +47,123 @@ _PLAN = inserting(
         "part": "text",
         "state": "smallint",
         "due_at": "bigint",
-        "plan": "bigint",
+        "run": "bigint",
     },
     on_conflict="(target, paper, kind, part) DO NOTHING",
 )
 _LATEST = "CASE WHEN wait_until > :due THEN wait_until ELSE :due END"
 _READY_BY = Statement(
-    f"UPDATE targets SET ready_at = {_LATEST} WHERE number = ANY(:places)"
+    f"UPDATE targets SET ready_at = {_LATEST} WHERE number = ANY(:targets)"
     " AND lease_until IS NULL"  # else it is worked out when the lease ends
     f" AND (ready_at IS NULL OR ready_at > {_LATEST})"
 )
 
 
+def open_runs(connection: Connection, most: int = _MOST_RUNS) -> tuple[PlanningRun, ...]:
+    """The oldest runs that are not done."""
+    return tuple(
+        PlanningRun(
+            number=number,
+            made_at=moment_of(made_at),
+            told=bool(told),
+            cursor=cursor,
+            papers=len(json.loads(changes)),
+        )
+        for number, made_at, told, cursor, changes in _OPEN_RUNS.rows(connection, most=most)
+    )
+
+
+def changes_of(connection: Connection, run: int) -> tuple[Change, ...]:
+    """The changes of a run, in their order, with the papers as they are now."""
+    ((text,),) = _CHANGES.rows(connection, run=run)
+    gains = {number: frozenset(gained or ()) for number, gained in json.loads(text)}
+    rows = _PAPERS.rows(connection, numbers=list(gains))
+    papers = {number: paper_of(paper_id, content) for number, paper_id, content in rows}
+    return tuple(Change(paper=papers[number], gains=gained) for number, gained in gains.items())
+
+
 class Planning:
-    """What one transaction notices and plans."""
+    """Runs, notices and deliveries that one transaction writes."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.numbers = Numbers(connection)
-        self._plan: int | None = None
+        self.numbers = Ids(connection)
 
-    def notice(self, noticed: Noticed, now: datetime) -> None:
-        """Insert; a notice that exists gets its subscriptions replaced."""
-        self._plan = self._new_plan(now)
-        write(self._connection, self.numbers, noticed, self._plan)
+    def new_run(self, now: datetime) -> int:
+        """A run that is done with this transaction."""
+        return self._insert_run({"made_at": now, "done_at": now})
 
-    def plan(self, deliveries: Sequence[Delivery], now: datetime) -> int:
+    def begin_run(self, changes: Sequence[Change], now: datetime, *, told: bool) -> PlanningRun:
+        """A run over all subscribers."""
+        numbers = self.numbers.of_papers({change.paper.id for change in changes})
+        text = json.dumps([(numbers[change.paper.id], sorted(change.gains) or None) for change in changes])
+        number = self._insert_run({"made_at": now, "told": int(told), "cursor": "", "changes": text})
+        return PlanningRun(number=number, made_at=now, told=told, cursor="", papers=len(changes))
+
+    def is_open_for(self, papers: Collection[PaperId]) -> bool:
+        """Whether one of these papers is in a run that is not done."""
+        rows = _OPEN_CHANGES.rows(self._connection) if papers else []
+        planned = {number for (changes,) in rows for number, _ in json.loads(changes)}
+        return bool(planned) and not planned.isdisjoint(self.numbers.of_papers(papers).values())
+
+    def advance(self, run: int, cursor: str) -> None:
+        _ADVANCE.run(self._connection, run=run, cursor=cursor)
+
+    def finish(self, run: int, now: datetime) -> None:
+        _FINISH.run(self._connection, run=run, now=micros(now))
+
+    def notice(self, new: Noticed, extended: Noticed, run: int) -> None:
+        notices.write(self._connection, self.numbers, new, run)
+        notices.rewrite(self._connection, self.numbers, extended)
+
+    def plan(self, deliveries: Sequence[Delivery], run: int) -> int:
         """Insert the rows whose keys are new, in the given order, and say how many those were."""
-        if not deliveries:
-            return 0
-        if self._plan is None:
-            self._plan = self._new_plan(now)
-        return self._planned(deliveries, self._plan)
-
-    def fan_out(self, parts: Sequence[Fanout], now: datetime) -> None:
-        """Store what `write_out` makes rows of."""
-        if parts:
-            fanouts.save(self._connection, parts, self._new_plan(now))
-            ring(self._connection)
-
-    def write_out(self) -> bool:
-        """Make rows of the oldest fan-out; False where there is none."""
-        taken = fanouts.take_next(self._connection)
-        if taken is None:
-            return False
-        plan, fanout = taken
-        write_new(self._connection, self.numbers, fanout.noticed(), plan)
-        self._planned(fanout.deliveries(), plan)
-        return True
-
-    def _new_plan(self, now: datetime) -> int:
-        made = insert(self._connection, plans).values(made_at=now).returning(plans.c.number)
-        return int(self._connection.execute(made).scalar_one())
-
-    def _planned(self, deliveries: Sequence[Delivery], plan: int) -> int:
-        waiting: dict[str, list[Delivery]] = defaultdict(list)
-        for one in deliveries:
-            waiting[one.target].append(one)
-        count = self._insert(waiting, plan)
-        self._make_ready(waiting)
+        by_target: dict[str, list[Delivery]] = defaultdict(list)
+        for delivery in deliveries:
+            by_target[delivery.target].append(delivery)
+        count = self._insert(by_target, run)
+        self._make_ready(by_target)
         if count:
-            ring(self._connection)
+            notify(self._connection)
         return count
 
-    def _insert(self, waiting: Mapping[str, Sequence[Delivery]], plan: int) -> int:
-        """Store the rows of each place, together and in their order: as they will lie in the table's indices."""
-        places = self.numbers.of_targets(waiting)
-        people = self.numbers.of_subscribers(one.subscriber for rows in waiting.values() for one in rows)
-        numbers = self.numbers.of_papers({one.paper for rows in waiting.values() for one in rows})
-        due = {moment: micros(moment) for rows in waiting.values() for moment in {one.due_at for one in rows}}
+    def _insert_run(self, values: Mapping[str, object]) -> int:
+        made = insert(self._connection, planning_runs).values(values).returning(planning_runs.c.number)
+        return int(self._connection.execute(made).scalar_one())
+
+    def _insert(self, by_target: Mapping[str, Sequence[Delivery]], run: int) -> int:
+        """Store the rows of each target, together and in their order: as they will lie in the table's indices."""
+        targets = self.numbers.of_targets(by_target)
+        rows = [delivery for waiting in by_target.values() for delivery in waiting]
+        subscribers = self.numbers.of_subscribers(row.subscriber for row in rows)
+        papers = self.numbers.of_papers({row.paper for row in rows})
+        due = {moment: micros(moment) for moment in {row.due_at for row in rows}}
         return sum(
-            _PLAN.run(
+            _DELIVERIES.run(
                 self._connection,
                 [
                     (
-                        places[target],
-                        people[one.subscriber],
-                        KINDS[one.kind],
-                        numbers[one.paper],
-                        one.part,
-                        STATES[one.state],
-                        due[one.due_at],
-                        plan,
+                        targets[target],
+                        subscribers[row.subscriber],
+                        KINDS[row.kind],
+                        papers[row.paper],
+                        row.part,
+                        STATES[row.state],
+                        due[row.due_at],
+                        run,
                     )
-                    for target in some
-                    for one in waiting[target]
+                    for target in some_targets
+                    for row in by_target[target]
                 ],
             )
-            for some in chunks(sorted(waiting, key=places.__getitem__))
+            for some_targets in chunks(sorted(by_target, key=targets.__getitem__))
         )
 
-    def _make_ready(self, waiting: Mapping[str, Sequence[Delivery]]) -> None:
-        """Places are ready when the first of these rows is due, where they were not ready sooner."""
-        places = self.numbers.of_targets(waiting)
+    def _make_ready(self, by_target: Mapping[str, Sequence[Delivery]]) -> None:
+        """Targets are ready when the first of these rows is due, where they were not ready sooner."""
+        targets = self.numbers.of_targets(by_target)
         due: dict[datetime, list[int]] = defaultdict(list)
-        for target, rows in waiting.items():
-            due[min([one.due_at for one in rows])].append(places[target])
-        for moment, some in due.items():
-            _READY_BY.run(self._connection, places=some, due=micros(moment))
+        for target, rows in by_target.items():
+            due[min([row.due_at for row in rows])].append(targets[target])
+        for moment, numbers in due.items():
+            _READY_BY.run(self._connection, targets=numbers, due=micros(moment))

@@ -9,20 +9,20 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, or_, select, update
 
-from bot.adapters.paper_codec import paper_of, question_of, question_text
+from bot.adapters.store.deliveries import ROWS, key_of
+from bot.adapters.store.digests import StoredTransaction
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.intake import StoredTransaction
-from bot.adapters.store.noticing import of_subscriber_on
-from bot.adapters.store.numbers import numbers_of_deliveries, target_number
-from bot.adapters.store.places import refresh_ready
-from bot.adapters.store.rows import ROWS, key_of
+from bot.adapters.store.ids import delivery_ids, target_id
+from bot.adapters.store.notices import of_subscriber_on
+from bot.adapters.store.outbox import refresh_ready
+from bot.adapters.store.papers import paper_of, question_of, question_text
 from bot.adapters.store.schema import (
     NEEDS_A_LOOK,
     NEWEST_FIRST,
-    batches,
     cards,
     deliveries,
     members,
+    messages,
     papers,
     poll_states,
     polls,
@@ -32,10 +32,9 @@ from bot.adapters.store.schema import (
     voters,
     votes,
 )
-from bot.adapters.store.statements import chunks, insert
-from bot.domain.delivery import Delivery, State
+from bot.adapters.store.sql import chunks, insert
+from bot.domain.delivery import Delivery, State, again_part
 from bot.domain.papers import Paper, PaperId, Question
-from bot.domain.quizzes.parts import again_part
 from bot.domain.quizzes.repetition import STEPS, Card
 from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, home_of
 from bot.pipeline.ports.quizzes import KeptCard, ReceivedUpdate, UncertainQuiz, Voter
@@ -49,8 +48,8 @@ ASKED = (
         polls.c.option_order,
         subscribers.c.id.label("subscriber"),
     )
-    .outerjoin(batches, batches.c.id == polls.c.batch)
-    .outerjoin(subscribers, subscribers.c.number == batches.c.subscriber)
+    .outerjoin(messages, messages.c.id == polls.c.message)
+    .outerjoin(subscribers, subscribers.c.number == messages.c.subscriber)
 )
 """Every poll with the subscriber of its message."""
 
@@ -232,12 +231,12 @@ class StoredQuizTransaction:
             NEEDS_A_LOOK,
             deliveries.c.state == "uncertain",
             deliveries.c.kind == "quiz",
-            deliveries.c.batch.is_not(None),
+            deliveries.c.message.is_not(None),
         ).order_by(deliveries.c.seq)
         return tuple(
             UncertainQuiz(
                 key=key_of(row),
-                batch=row.batch,
+                message=row.message,
                 target=row.target,
                 address=row.address,
                 subscriber=row.subscriber,
@@ -252,7 +251,7 @@ class StoredQuizTransaction:
     ) -> None:
         row = {
             "poll": poll,
-            "batch": quiz.batch,
+            "message": quiz.message,
             "target": quiz.target,
             "paper": quiz.paper,
             "option_order": ",".join(map(str, order)),
@@ -260,11 +259,11 @@ class StoredQuizTransaction:
             "sent_at": now,
         }
         self._connection.execute(insert(self._connection, polls).on_conflict_do_nothing(), [row])
-        seq = numbers_of_deliveries(self._connection, [quiz.key]).get(quiz.key)
+        seq = delivery_ids(self._connection, [quiz.key]).get(quiz.key)
         self._connection.execute(
             update(deliveries)
             .where(deliveries.c.seq == seq, deliveries.c.state == "uncertain")
-            .values(state="sent", place=0, error=None, settled_at=now)
+            .values(state="sent", rank=0, error=None, settled_at=now)
         )
 
     def people_due(self, before: datetime) -> frozenset[int]:
@@ -291,7 +290,7 @@ class StoredQuizTransaction:
 
     def brought_back(self, target: str, start: datetime, end: datetime) -> int:
         query = select(func.count()).where(
-            deliveries.c.target == target_number(target),
+            deliveries.c.target == target_id(target),
             deliveries.c.kind == "quiz",
             deliveries.c.part.like(AGAIN),
             deliveries.c.due_at >= start,
@@ -304,10 +303,10 @@ class StoredQuizTransaction:
         return frozenset((asked.paper, asked.part) for asked in map(asked_of, rows))
 
     def plan(self, planned: Sequence[Delivery], now: datetime) -> int:
-        return self._intake.plan(planned, now)
+        return self._intake.plan(planned, self._intake.new_run(now)) if planned else 0
 
     def release_now(self, key: str, now: datetime) -> bool:
-        seq = numbers_of_deliveries(self._connection, [key]).get(key)
+        seq = delivery_ids(self._connection, [key]).get(key)
         held = (deliveries.c.seq == seq, deliveries.c.state == "held")
         query = select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(*held)
         target = self._connection.execute(query).scalar()
@@ -448,7 +447,7 @@ class StoredQuizzes:
             connection.execute(
                 update(deliveries)
                 .where(
-                    deliveries.c.target == target_number(f"telegram:{person}"),
+                    deliveries.c.target == target_id(f"telegram:{person}"),
                     deliveries.c.state.in_(("pending", "held")),
                     deliveries.c.part.like(AGAIN),
                 )

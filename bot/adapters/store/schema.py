@@ -6,22 +6,106 @@ up in the transaction that uses them, of rows that are never deleted: a foreign 
 at a third of the time that planning takes.
 """
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 from sqlalchemy import (
+    DDL,
     BigInteger,
     CheckConstraint,
     Column,
     Date,
+    Dialect,
     ForeignKey,
     Index,
     Integer,
+    MetaData,
     SmallInteger,
     Table,
     Text,
+    TypeDecorator,
+    event,
     text,
 )
 
-from bot.adapters.store.columns import Coded, Moment, Row, metadata
-from bot.adapters.store_version import KINDS, STATES
+HEAD = "0001"
+"""The newest schema version; equals the newest migration."""
+
+DROPPED = "dropped by the operator"
+"""Why a delivery is dead that nobody needs to look at again."""
+
+STATES = {
+    "pending": 0,
+    "held": 1,
+    "sending": 2,
+    "sent": 3,
+    "uncertain": 4,
+    "dead": 5,
+    "merged": 6,
+    "limited": 7,
+}
+"""The states of a delivery as the tables keep them; what stands here stays as it is for good."""
+
+KINDS = {"alert": 0, "quiz": 1, "edit": 2, "alarm": 3}
+"""The kinds of a delivery, likewise."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    """A moment as the database keeps it."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(micros_: int) -> datetime:
+    """The moment that is kept as this number."""
+    return _EPOCH + timedelta(microseconds=micros_)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as microseconds since 1970 so that it sorts and compares as a number."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else moment_of(value)
+
+
+class Coded(TypeDecorator[str]):
+    """One of a few words, kept as its number."""
+
+    impl = SmallInteger
+    cache_ok = True
+
+    def __init__(self, codes: Mapping[str, int]) -> None:
+        super().__init__()
+        self.codes = tuple(codes.items())
+        self._code = dict(codes)
+        self._word = {code: word for word, code in codes.items()}
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else self._code[value]
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else self._word[value]
+
+
+Row = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 meta = Table(
     "meta",
@@ -65,8 +149,39 @@ papers = Table(
 NEWEST_FIRST = (papers.c.date.desc().nulls_last(), papers.c.position)
 Index("ix_papers_newest", papers.c.date.desc(), papers.c.position)
 
-sightings = Table(
-    "sightings",
+paper_words = Table(
+    "paper_words",
+    metadata,
+    Column("paper", Row, primary_key=True, autoincrement=False),
+    Column("title", Text, nullable=False),
+    Column("authors", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("points", Text, nullable=False),
+    Column("source", Text, nullable=False),
+)
+"""The folded words of each paper, by its position, as `query.documents.Words` says."""
+FULL_TEXT: dict[str, tuple[str, ...]] = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE full_text USING fts5(title, authors, summary, points, source,"
+        " content='', columnsize=0, detail='column', tokenize=\"ascii tokenchars '+#'\")",
+    ),
+    "postgresql": (
+        "CREATE TABLE full_text (paper BIGINT NOT NULL, lexemes TSVECTOR NOT NULL,"
+        " CONSTRAINT pk_full_text PRIMARY KEY (paper))",
+        "CREATE INDEX ix_full_text_lexemes ON full_text USING gin (lexemes)",
+    ),
+}
+"""The index of these words, made in each database's own words."""
+for _dialect, _statements in FULL_TEXT.items():
+    for _statement in _statements:
+        event.listen(
+            paper_words,
+            "after_create",
+            DDL(_statement).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
+        )
+
+digest_papers = Table(
+    "digest_papers",
     metadata,
     Column("digest", Text, ForeignKey("digests.sha256"), primary_key=True),
     Column("position", Integer, primary_key=True),
@@ -78,52 +193,65 @@ subscribers = Table(
     metadata,
     Column("number", Row, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
-    Column("opening", Integer),
-    Column("met_at", Moment),
+    Column("registered_at", Moment),
+    Column("backlog", Integer),
+    Column("onboarded", SmallInteger, nullable=False, server_default=text("0")),
 )
-"""One that has only been written to, and never met, has no `met_at`."""
+"""`registered_at` is empty for one that was only written to, as by an import. Until it is `onboarded`, a subscriber is still
+to get so many matches of the `backlog` (all where it is empty).
+"""
+_TO_ONBOARD = text("registered_at IS NOT NULL AND onboarded = 0")
+Index(
+    "ix_subscribers_to_onboard",
+    subscribers.c.id,
+    sqlite_where=_TO_ONBOARD,
+    postgresql_where=_TO_ONBOARD,
+)
 
-plans = Table(
-    "plans",
+planning_runs = Table(
+    "planning_runs",
     metadata,
     Column("number", Row, primary_key=True),
     Column("made_at", Moment, nullable=False),
+    Column("changes", Text),
+    Column("told", SmallInteger),
+    Column("cursor", Text),
+    Column("done_at", Moment),
+    CheckConstraint("done_at IS NOT NULL OR changes IS NOT NULL", name="begun"),
 )
-"""Each time that something was noticed or planned: what is of one time names it by a number of two bytes."""
+"""Each time that something was noticed or planned, which names that time by a number of two bytes. A run that a
+digest begins holds its `changes`, whether their subscribers are `told` of them, and its `cursor`, as `planning` writes them.
+"""
+_RUN_OPEN = text("done_at IS NULL")
+Index(
+    "ix_planning_runs_open",
+    planning_runs.c.number,
+    sqlite_where=_RUN_OPEN,
+    postgresql_where=_RUN_OPEN,
+)
 
 notices = Table(
     "notices",
     metadata,
-    Column("plan", Row, primary_key=True, autoincrement=False),
+    Column("run", Row, primary_key=True, autoincrement=False),
     Column("subscriber", Row, primary_key=True, autoincrement=False),
     Column("count", Integer, nullable=False),
     Column("papers", Text, nullable=False),
     Index("ix_notices_subscriber", "subscriber"),
     sqlite_with_rowid=False,
 )
-"""What was noticed for somebody at one time: so many `papers`, as `noticing` writes them. Each paper that somebody
-was noticed of stands in one of these rows, the one of the time when it was noticed first.
+"""What was noticed for a subscriber by one run: so many `papers`, as `notices` writes them. Each paper that a subscriber
+was noticed of stands in one of these rows, the one of the run that noticed it first.
 """
 
 noticed_papers = Table(
     "noticed_papers",
     metadata,
     Column("paper", Row, primary_key=True, autoincrement=False),
-    Column("plan", Row, primary_key=True, autoincrement=False),
+    Column("run", Row, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-"""At which times a paper was noticed for anybody: in few, so that its notices are found among all."""
-
-fanouts = Table(
-    "fanouts",
-    metadata,
-    Column("number", Row, primary_key=True),
-    Column("plan", Row, nullable=False),
-    Column("notices", Integer, nullable=False),
-    Column("deliveries", Text, nullable=False),
-    Column("body", Text, nullable=False),
-)
-"""Notices and deliveries that are planned and not yet written out as rows; oldest first, and gone once they are."""
+"""Which runs noticed a paper for anybody: few, so that its notices are found among all."""
 
 targets = Table(
     "targets",
@@ -139,7 +267,7 @@ targets = Table(
     Column("suspended", Text),
     Column("suspended_at", Moment),
 )
-"""`sending` is the lease that the place is under: each claim has one of its own."""
+"""`sending` is the lease that the target is under: each claim has one of its own."""
 Index(
     "ix_targets_ready",
     targets.c.ready_at,
@@ -167,14 +295,15 @@ deliveries = Table(
     Column("state", Coded(STATES), nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("batch", Row),
-    Column("place", SmallInteger),
+    Column("message", Row),
+    Column("rank", SmallInteger),
     Column("error", Text),
-    Column("plan", Row, nullable=False),
+    Column("run", Row, nullable=False),
     Column("settled_at", Moment),
     CheckConstraint(f"(settled_at IS NULL) = (state <= {_LAST_OPEN})", name="settled"),
 )
-"""No row is ever deleted, so that what is planned once is planned for good. `batch` is the number of its message."""
+"""No row is ever deleted, so that what is planned once is planned for good. `message` is the number of its
+message, `rank` its place in the order shown; the `paper` of an alarm is 0."""
 Index(
     "uq_deliveries_key",
     deliveries.c.target,
@@ -194,10 +323,10 @@ Index(
     postgresql_where=_OPEN,
 )
 Index(
-    "ix_deliveries_batch",
-    deliveries.c.batch,
-    sqlite_where=text("batch IS NOT NULL"),
-    postgresql_where=text("batch IS NOT NULL"),
+    "ix_deliveries_message",
+    deliveries.c.message,
+    sqlite_where=text("message IS NOT NULL"),
+    postgresql_where=text("message IS NOT NULL"),
 )
 NEEDS_A_LOOK = text(f"deliveries.state IN ({STATES['uncertain']}, {STATES['dead']})")
 """Must stand in a query as it is written here, without parameters: else its partial index is not used."""
@@ -217,8 +346,8 @@ Index(
     postgresql_where=_LIMITED,
 )
 
-batches = Table(
-    "batches",
+messages = Table(
+    "messages",
     metadata,
     Column("number", Row, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
@@ -226,17 +355,17 @@ batches = Table(
     Column("subscriber", Row, nullable=False),
     Column("kind", Coded(KINDS), nullable=False),
     Column("created_at", Moment, nullable=False),
-    Column("message", Text),
-    Column("told", Integer, nullable=False, server_default=text("0")),
+    Column("remote_id", Text),
+    Column("papers", Integer, nullable=False, server_default=text("0")),
     Column("settled_at", Moment),
 )
-"""The messages. A message has the number of the row that it began with; `settled_at` is when it went out,
-or may have, and `told` counts the papers it alerted to.
+"""Messages of one or more deliveries. A message has the number of the row that it began with; `settled_at` is when it went out,
+or may have, `remote_id` the service's name for it, and `papers` counts those it alerted to.
 """
 Index(
-    "ix_batches_told",
-    batches.c.target,
-    batches.c.settled_at,
+    "ix_messages_went_out",
+    messages.c.target,
+    messages.c.settled_at,
     sqlite_where=text("settled_at IS NOT NULL"),
     postgresql_where=text("settled_at IS NOT NULL"),
 )
@@ -265,25 +394,14 @@ tokens = Table(
     Column("subject", Text, nullable=False),
 )
 
-bulletins = Table(
-    "bulletins",
+alarms = Table(
+    "alarms",
     metadata,
-    Column("seq", Row, primary_key=True, autoincrement=True),
-    Column("key", Text, nullable=False, unique=True),
-    Column("target", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("address", Text, nullable=False),
+    Column("key", Text, primary_key=True),
     Column("subject", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("due_at", Moment, nullable=False),
-    Column("lease_until", Moment),
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("error", Text),
-    Column("created_at", Moment, nullable=False),
-    Column("settled_at", Moment),
-    sqlite_autoincrement=True,
+    Column("body", Text, nullable=False),
 )
+"""The texts of alarms, by the keys of their deliveries; few a year, so none is ever deleted."""
 
 # --- quizzes: polls, and what people answer and learn
 
@@ -291,7 +409,7 @@ polls = Table(
     "polls",
     metadata,
     Column("poll", Text, primary_key=True),
-    Column("batch", Text, nullable=False),
+    Column("message", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("paper", Text, nullable=False),
     Column("option_order", Text, nullable=False),

@@ -1,8 +1,8 @@
-"""Tokens that open one thing each: derived from a secret in the state, found by their hash.
+"""Secret tokens: bearer credentials of private feeds and unsubscribe links.
 
-A token is the first 128 bits of an HMAC over its purpose and subject, so that it can be shown again
-without being stored; what is stored is its SHA-256, which opens nothing. A feed's token can be renewed: then a
-salt of its own goes into the HMAC, and the hash of the token before is removed.
+A token is the first 128 bits of an HMAC over its purpose and subject, keyed with a secret of the state, so
+that it can be shown again without being stored. The table holds its SHA-256, which opens nothing. A feed's token can
+be renewed: then a salt of its own goes into the HMAC, and the hash of the token before is removed.
 """
 
 import base64
@@ -15,7 +15,7 @@ from sqlalchemy import Engine, delete, select
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import meta, tokens
-from bot.adapters.store.statements import insert
+from bot.adapters.store.sql import insert
 
 Purpose = Literal["feed", "unsubscribe"]
 _SECRET = "token secret"  # noqa: S105 - the name of a row
@@ -24,7 +24,7 @@ _LONGEST = 64
 
 
 class StoredTokens:
-    """See the port for what each method promises."""
+    """Issues tokens and finds their subjects; issued tokens are cached."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -33,10 +33,10 @@ class StoredTokens:
 
     def issue(self, purpose: Purpose, subject: str) -> str:
         salt = self._salt(subject) if purpose == "feed" else ""
-        known = self._issued.get((purpose, subject, salt))
-        if known is None:
-            known = self._issued[purpose, subject, salt] = self._issue(purpose, subject, salt)
-        return known
+        token = self._issued.get((purpose, subject, salt))
+        if token is None:
+            token = self._issued[purpose, subject, salt] = self._issue(purpose, subject, salt)
+        return token
 
     def renew(self, subject: str) -> str:
         """The new token of the subject's feed; the one before opens nothing any more, in any process."""
@@ -55,7 +55,7 @@ class StoredTokens:
 
     def _issue(self, purpose: Purpose, subject: str, salt: str) -> str:
         content = f"{purpose}\n{subject}" + (f"\n{salt}" if salt else "")
-        digest = hmac.digest(self._the_secret(), content.encode(), "sha256")
+        digest = hmac.digest(self._load_secret(), content.encode(), "sha256")
         token = base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
         if self.subject(purpose, token) is None:
             row = {"hash": _hash(token), "purpose": purpose, "subject": subject}
@@ -70,11 +70,11 @@ class StoredTokens:
         with reading(self._engine) as connection:
             return connection.execute(query).scalar()
 
-    def _the_secret(self) -> bytes:
+    def _load_secret(self) -> bytes:
         if self._secret is None:
-            mine = {"key": _SECRET, "value": secrets.token_hex(32)}
+            new = {"key": _SECRET, "value": secrets.token_hex(32)}
             with writing(self._engine) as connection:
-                connection.execute(insert(connection, meta).on_conflict_do_nothing(), mine)
+                connection.execute(insert(connection, meta).on_conflict_do_nothing(), new)
                 stored = connection.execute(select(meta.c.value).where(meta.c.key == _SECRET)).scalar_one()
             self._secret = bytes.fromhex(stored)
         return self._secret

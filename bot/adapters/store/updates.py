@@ -1,4 +1,4 @@
-"""The chat service's raw updates: kept before they are confirmed, taken once."""
+"""Raw updates of the chat service: stored before they are confirmed to it, each taken by one process."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,12 +7,12 @@ from sqlalchemy import Engine, select, update
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import updates
-from bot.adapters.store.statements import insert
+from bot.adapters.store.sql import insert
 from bot.pipeline.ports import Update
 
 
 class StoredUpdates:
-    """See the port for what each method promises."""
+    """The table of updates; a taken one keeps its id for good, so that it is never answered twice."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -20,7 +20,7 @@ class StoredUpdates:
     def keep_updates(self, received: Sequence[Update], now: datetime) -> None:
         if not received:
             return
-        rows = [{"id": one.id, "body": one.body, "received_at": now} for one in received]
+        rows = [{"id": raw.id, "body": raw.body, "received_at": now} for raw in received]
         with writing(self._engine) as connection:
             connection.execute(insert(connection, updates).on_conflict_do_nothing(), rows)
 

@@ -22,7 +22,7 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
-from bot.domain.quizzes.repair import Poll
+from bot.domain.quizzes.polls import Poll
 
 if TYPE_CHECKING:
     from telegram import Bot, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from bot.adapters.presentation import shown
 from bot.adapters.telegram.client import ChatAddress
 from bot.adapters.telegram.markup import Markup, block, bold, code, joined, ours, plain
 from bot.adapters.telegram.rendering import Message, parse_more, render_alert, render_list
@@ -20,16 +19,16 @@ from bot.adapters.telegram.updates import (
     MembershipChange,
     TextMessage,
 )
-from bot.domain.delivery import OWN_WISH, STOPPED, Item, Parcel
-from bot.domain.quizzes.lengths import cut_to_units
-from bot.domain.quizzes.scores import Standing, Totals
-from bot.domain.quizzes.topics import OTHER, TopicScore, weak_topics
+from bot.domain.delivery import OWN_WISH, STOPPED
+from bot.domain.message import Item, OutgoingMessage
+from bot.domain.quizzes.scores import OTHER, Standing, TopicScore, Totals, weak_topics
+from bot.domain.schedule import schedule_text
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
-from bot.domain.timing import schedule_text
-from bot.pipeline.parcels import Packer
-from bot.pipeline.ports import Outbox, Shelf
+from bot.domain.text import cut, one_line
+from bot.pipeline.compose import MessageBuilder
+from bot.pipeline.ports import DeliveryStore, PaperStore
 from bot.pipeline.quizzes import Board, NextQuestion, QuizScheduler, QuizStats, ScoreSheet
-from bot.pipeline.roster import Roster
+from bot.pipeline.subscribers import SubscriberRegistry
 
 # --- what handlers give: actions that the chat service performs, in order
 
@@ -75,15 +74,21 @@ class ChatDeliveries:
     `addresses` name the chat as `Channel.address` may, the most exact first.
     """
 
-    def __init__(self, papers: Shelf, outbox: Outbox, composer: Packer, subscribers: Roster) -> None:
+    def __init__(
+        self,
+        papers: PaperStore,
+        deliveries: DeliveryStore,
+        builder: MessageBuilder,
+        registry: SubscriberRegistry,
+    ) -> None:
         self._papers = papers
-        self._outbox = outbox
-        self._composer = composer
-        self._subscribers = subscribers
+        self._deliveries = deliveries
+        self._builder = builder
+        self._registry = registry
 
     def subscribers(self, addresses: Sequence[str]) -> tuple[Subscriber, ...]:
         """Subscribers with this chat as a channel, in configuration order."""
-        at_chat = self._subscribers.at_chat(addresses, self._outbox)
+        at_chat = self._registry.at_chat(addresses, self._deliveries)
         return tuple({subscriber.id: subscriber for subscriber, _ in at_chat}.values())
 
     def latest(self, addresses: Sequence[str], limit: int) -> tuple[Item, ...]:
@@ -93,16 +98,16 @@ class ChatDeliveries:
             return tuple(Item(paper=stored.paper) for stored in self._papers.newest(limit))
         return tuple(
             Item(
-                paper=noted.stored.paper,
-                reasons=self._subscribers.reasons(subscriber, noted.stored.paper, noted.subscriptions),
+                paper=noticed.stored.paper,
+                reasons=self._registry.reasons(subscriber, noticed.stored.paper, noticed.subscriptions),
             )
-            for noted in self._papers.noted(subscriber.id, limit)
+            for noticed in self._papers.noticed(subscriber.id, limit)
         )
 
     def stop(self, addresses: Sequence[str], now: datetime) -> bool:
         """Suspend the chat until it says start again; False where it was unknown or stopped already."""
-        targets = {channel.target for _, channel in self._subscribers.at_chat(addresses, self._outbox)}
-        suspended = [self._outbox.suspend(target, STOPPED, now) for target in sorted(targets)]
+        targets = {channel.target for _, channel in self._registry.at_chat(addresses, self._deliveries)}
+        suspended = [self._deliveries.suspend(target, STOPPED, now) for target in sorted(targets)]
         return any(suspended)
 
     def resume(self, addresses: Sequence[str], now: datetime) -> bool:
@@ -112,22 +117,25 @@ class ChatDeliveries:
         """
         targets = [self._target(address) for address in addresses]
         targets += [target for address in addresses for target in self._failed_topics(address)]
-        revived = [self._outbox.revive(target, now) for target in dict.fromkeys(targets)]
+        revived = [self._deliveries.revive(target, now) for target in dict.fromkeys(targets)]
         return any(revived)
 
-    def message(self, message_id: str, addresses: Sequence[str]) -> Parcel | None:
+    def message(self, message_id: str, addresses: Sequence[str]) -> OutgoingMessage | None:
         """The alert of that id as it would be sent now, if it went to this chat; None otherwise."""
-        sent = self._outbox.rows_of(message_id)
-        if sent is None or sent[0].target.address not in addresses or sent[0].kind != "alert":
+        sent = self._deliveries.rows_of(message_id)
+        if sent is None:
             return None
-        subscriber = self._subscribers.subscriber(sent[0].subscriber)
-        return self._composer.shown_again(sent[0], subscriber) if subscriber else None
+        claim, _ = sent
+        if claim.target.address not in addresses or claim.kind != "alert":
+            return None
+        subscriber = self._registry.subscriber(claim.subscriber)
+        return self._builder.shown_again(claim, subscriber) if subscriber else None
 
     def _failed_topics(self, address: str) -> Iterator[str]:
         """Targets of the chat's topics that are suspended because of errors."""
         channels = (
             channel
-            for subscriber in self._subscribers.audience.subscribers.values()
+            for subscriber in self._registry.matcher.subscribers.values()
             for channel in subscriber.channels
         )
         topics = dict.fromkeys(
@@ -136,12 +144,12 @@ class ChatDeliveries:
             if channel.kind == "telegram" and channel.address.startswith(f"{address}/")
         )
         for target in map(self._target, topics):
-            status = self._outbox.place(target)
+            status = self._deliveries.target(target)
             if status is not None and status.suspended is not None and status.suspended not in OWN_WISH:
                 yield target
 
     def _target(self, address: str) -> str:
-        return self._outbox.place_at("telegram", address) or f"telegram:{address}"
+        return self._deliveries.target_at("telegram", address) or f"telegram:{address}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,7 +183,7 @@ class Request:
         return self.services.deliveries.subscribers(self.addresses)
 
     def voter(self) -> int | None:
-        """The person who asks, noted as a member of the group; None for the voice of a whole chat."""
+        """The person who asks, kept as a member of the group; None for the voice of a whole chat."""
         if self.command.speaks_as_chat or self.command.user is None:
             return None
         if not self.chat.is_private:
@@ -436,7 +444,7 @@ class Conversation:
         wanted = parse_more(press.data)
         if wanted is None:
             return (Acknowledge(callback=press.callback),)
-        outgoing = self._services.deliveries.message(wanted.batch, press.chat.addresses)
+        outgoing = self._services.deliveries.message(wanted.message, press.chat.addresses)
         page = render_alert(outgoing, wanted.start) if outgoing else None
         if page is None:
             return (Acknowledge(callback=press.callback, note="These papers are no longer at hand."),)
@@ -507,7 +515,7 @@ def latest_text(items: Sequence[Item], subscribers: Sequence[Subscriber]) -> Mes
 def unknown_text(name: str) -> Message:
     """The answer to an unknown command."""
     return _message(
-        _line("I do not know /", shown(name, _NAME), ". ", ours("/help lists what I understand."))
+        _line("I do not know /", one_line(name, _NAME), ". ", ours("/help lists what I understand."))
     )
 
 
@@ -619,7 +627,7 @@ def _people(count: int) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    return cut_to_units(shown(text), limit)
+    return cut(one_line(text), limit)
 
 
 def _line(*parts: Markup | str) -> Markup:

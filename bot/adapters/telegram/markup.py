@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.adapters.presentation import Pieces, web_link
-from bot.domain.quizzes.lengths import units
+from bot.domain.card import Pieces, web_link
+from bot.domain.text import units
 
 TEXT_UNITS = 4096
 """After entities are parsed; in UTF-16 units, which is safe under either reading of the documentation."""

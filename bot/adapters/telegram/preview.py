@@ -2,24 +2,22 @@
 
 import asyncio
 import html
-import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
-from bot.adapters.drafts import private_folder
-from bot.adapters.telegram.bulletins import render_bulletin
-from bot.adapters.telegram.publisher import quiz_poll
-from bot.adapters.telegram.rendering import Message, render_alert
-from bot.domain.bulletins import Bulletin
-from bot.domain.delivery import Kind, Parcel, Receipt
-from bot.domain.errors import Refused, TryLater
-from bot.domain.quizzes.repair import Poll
-from bot.domain.subscriptions import ChannelKind
+from bot.adapters import atomic_file
+from bot.adapters.telegram.publisher import TelegramPublisher, quiz_poll, rendered_text
+from bot.adapters.telegram.rendering import Message
+from bot.domain.channels import Capabilities, ChannelKind, Limits
+from bot.domain.delivery import Kind
+from bot.domain.errors import TryLater
+from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.quizzes.polls import Poll
+from bot.domain.text import columns
 
 _WIDTH = 76
 _PAGE = """<!doctype html>
@@ -139,12 +137,11 @@ def _wrapped(line: str, width: int) -> Iterator[str]:
     indent = "▎ " if line.startswith("▎") else " " * (len(line) - len(line.lstrip()))
     part, used = "", 0
     for word in _words(line):
-        columns = sum(map(_columns, word.rstrip()))
-        if part.strip("▎ ") and used + columns > width:
+        if part.strip("▎ ") and used + columns(word.rstrip()) > width:
             yield part
             part, used, word = indent, len(indent), word.lstrip()  # noqa: PLW2901
         part += word
-        used += sum(map(_columns, word))
+        used += columns(word)
     yield part
 
 
@@ -152,17 +149,11 @@ def _words(line: str) -> Iterator[str]:
     """Stretches that stay on one line, each with the blanks after it; wide signs stand alone."""
     word = ""
     for sign in line:
-        if word and sign != " " and (word[-1] == " " or _columns(sign) > 1 or _columns(word[-1]) > 1):
+        if word and sign != " " and (word[-1] == " " or columns(sign) > 1 or columns(word[-1]) > 1):
             yield word
             word = ""
         word += sign
     yield word
-
-
-def _columns(sign: str) -> int:
-    if unicodedata.category(sign) in {"Mn", "Me", "Cf"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1
 
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9@_-]+")
@@ -174,7 +165,7 @@ class Preview:
 
     kind: Kind
     address: str
-    batch: str
+    message_id: str
     created_at: datetime
     content: Message | Poll
     is_reply: bool = False
@@ -183,7 +174,7 @@ class Preview:
     def heading(self) -> str:
         """One line that says what it is."""
         if isinstance(self.content, Message):
-            what = "message" if self.kind == "alert" else "edited message"
+            what = "edited message" if self.kind == "edit" else "message"
         else:
             what = "poll" if self.content.correct is None else "quiz"
         return f"Telegram {what} to {self.address}" + (", a reply to the alert" if self.is_reply else "")
@@ -205,50 +196,37 @@ class PreviewFolder:
     def __call__(self, preview: Preview) -> None:
         """Write both files; raises OSError."""
         folder = self._folder / f"telegram-{_NOT_IN_NAMES.sub('_', preview.address)}"
-        private_folder(folder)
-        batch = _NOT_IN_NAMES.sub("_", preview.batch)
-        name = f"{preview.created_at:%Y-%m-%dT%H%M%S}-{batch}-{preview.kind}"
-        _replace(folder / f"{name}.html", html_preview(preview.content, preview.heading))
-        _replace(folder / f"{name}.txt", preview.text() + "\n")
+        atomic_file.private_folder(folder)
+        message_id = _NOT_IN_NAMES.sub("_", preview.message_id)
+        name = f"{preview.created_at:%Y-%m-%dT%H%M%S}-{message_id}-{preview.kind}"
+        page = html_preview(preview.content, preview.heading)
+        atomic_file.write(folder / f"{name}.html", page.encode(), durable=False)
+        atomic_file.write(folder / f"{name}.txt", f"{preview.text()}\n".encode(), durable=False)
 
 
 class PreviewPublisher:
     """The Telegram channel without a token: renders messages and gives them to a folder, or to `show`; sends nothing."""
 
     kind: ChannelKind = "telegram"
+    capabilities: Capabilities = replace(TelegramPublisher.capabilities, limits=Limits())
 
-    def __init__(
-        self, folder: Path | None = None, *, min_confidence: float = 0.9, show: Sink | None = None
-    ) -> None:
+    def __init__(self, folder: Path | None = None, *, show: Sink | None = None) -> None:
         self._sinks = tuple(sink for sink in (PreviewFolder(folder) if folder else None, show) if sink)
-        self._min_confidence = min_confidence
 
-    async def send(self, outgoing: Parcel) -> Receipt:
+    async def send(self, outgoing: OutgoingMessage) -> Receipt:
         """The receipt of a preview, which edits and replies recognise; TryLater where it cannot be kept."""
-        content = self._rendered(outgoing)
+        content = quiz_poll(outgoing) if outgoing.kind == "quiz" else rendered_text(outgoing)
         preview = Preview(
             kind=outgoing.kind,
             address=outgoing.target.address,
-            batch=outgoing.batch,
+            message_id=outgoing.id,
             created_at=outgoing.created_at,
             content=content,
             is_reply=outgoing.reply_to is not None,
         )
         await self._keep(preview)
         order = content.order if isinstance(content, Poll) else ()
-        return Receipt(message=f"preview-{outgoing.batch}", option_order=order)
-
-    async def tell(self, bulletin: Bulletin) -> Receipt:
-        """The same for a bulletin."""
-        preview = Preview(
-            kind="alert",
-            address=bulletin.target.address,
-            batch=bulletin.name,
-            created_at=bulletin.created_at,
-            content=render_bulletin(bulletin),
-        )
-        await self._keep(preview)
-        return Receipt(message=f"preview-{bulletin.name}")
+        return Receipt(message=f"preview-{outgoing.id}", option_order=order)
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -259,18 +237,3 @@ class PreviewPublisher:
                 await asyncio.to_thread(sink, preview)
             except OSError as error:
                 raise TryLater(f"the preview cannot be kept: {error}") from error
-
-    def _rendered(self, outgoing: Parcel) -> Message | Poll:
-        if outgoing.kind == "quiz":
-            return quiz_poll(outgoing, min_confidence=self._min_confidence)
-        message = render_alert(outgoing)
-        if message is None:
-            raise Refused(f"{outgoing.batch}: an alert without papers")
-        return message
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put the file in place whole or not at all."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)  # noqa: PTH105 - one call, on two paths

@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from bot.adapters.presentation import web_link
-from bot.adapters.telegram.bulletins import render_bulletin
 from bot.adapters.telegram.client import (
     DEFAULT_API_URL,
     BotClient,
@@ -21,41 +19,57 @@ from bot.adapters.telegram.client import (
     TopicGone,
     parse_address,
 )
-from bot.adapters.telegram.rendering import Message, render_alert
-from bot.domain.bulletins import Bulletin
-from bot.domain.delivery import Parcel, Receipt
+from bot.adapters.telegram.rendering import Message, render_alarm, render_alert
+from bot.domain.card import web_link
+from bot.domain.channels import Capabilities, ChannelKind, Limit, Limits
 from bot.domain.errors import DeliveryError, NotSent, OutcomeUnknown, Refused, TryLater
-from bot.domain.quizzes.evidence import evidence_for
-from bot.domain.quizzes.parts import shuffle_seed
-from bot.domain.quizzes.repair import Poll, poll_of
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.quizzes.polls import Poll, evidence_for, poll_of, shuffle_seed
 
 log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 _BETWEEN = timedelta(seconds=1, milliseconds=2)
 """Pause between a preface and its poll: one chat takes one message a second."""
+_MARGIN = timedelta(milliseconds=2)
+OVERALL = Limit(most=30, span=timedelta(seconds=1) + _MARGIN)
+PRIVATE = Limit(most=1, span=timedelta(seconds=1) + _MARGIN)
+GROUP = Limit(most=20, span=timedelta(minutes=1) + _MARGIN)
+"""Telegram's rate limits over all chats, in a private one, and in a group or channel."""
+
+
+def _limit(address: str) -> Limit:
+    return PRIVATE if address.isdigit() else GROUP
+
+
+def _bucket(address: str) -> str:
+    """The chat: its topics share one rate limit."""
+    return address.partition("/")[0]
 
 
 class TelegramPublisher:
-    """Sends alerts as messages, questions as polls, and edits earlier alerts."""
+    """Sends alerts and alarms as messages, questions as polls, and edits earlier alerts."""
 
     kind: ChannelKind = "telegram"
+    capabilities: Capabilities = Capabilities(
+        polls=True,
+        edits=True,
+        noun="Telegram messages",
+        limits=Limits(overall=OVERALL, of=_limit, bucket=_bucket),
+    )
 
     def __init__(
         self,
         token: str = "",
         *,
         api_url: str = DEFAULT_API_URL,
-        min_confidence: float = 0.9,
         client: BotClient | None = None,
     ) -> None:
         self._client = client or BotClient(token, api_url=api_url)
-        self._min_confidence = min_confidence
         self._anonymous_only: set[int | str] = set()
         self._flooded: set[str] = set()
 
-    async def send(self, outgoing: Parcel) -> Receipt:
+    async def send(self, outgoing: OutgoingMessage) -> Receipt:
         """The message's id (and the poll's, with the order of its options), once Telegram has it; raises a DeliveryError."""
         chat = parse_address(outgoing.target.address)
         try:
@@ -65,19 +79,13 @@ class TelegramPublisher:
         self._flooded.clear()
         return receipt
 
-    async def tell(self, bulletin: Bulletin) -> Receipt:
-        """The message's id, once Telegram has the bulletin; raises a DeliveryError."""
-        chat, message = parse_address(bulletin.target.address), render_bulletin(bulletin)
-        sent, astray = await self._in_topic(chat, lambda address: self._client.send(address, message))
-        return Receipt(message=str(sent), astray=astray)
-
     async def close(self) -> None:
         await self._client.close()
 
-    async def _sent(self, outgoing: Parcel, chat: ChatAddress) -> Receipt:
+    async def _sent(self, outgoing: OutgoingMessage, chat: ChatAddress) -> Receipt:
         match outgoing.kind:
-            case "alert":
-                message = _rendered(outgoing)
+            case "alert" | "alarm":
+                message = rendered_text(outgoing)
                 sent, astray = await self._in_topic(chat, lambda address: self._client.send(address, message))
                 return Receipt(message=str(sent), astray=astray)
             case "quiz":
@@ -85,8 +93,8 @@ class TelegramPublisher:
             case "edit":
                 return await self._edit(outgoing, chat)
 
-    async def _ask(self, outgoing: Parcel, chat: ChatAddress) -> Receipt:
-        poll = quiz_poll(outgoing, min_confidence=self._min_confidence)
+    async def _ask(self, outgoing: OutgoingMessage, chat: ChatAddress) -> Receipt:
+        poll = quiz_poll(outgoing)
         reply_to = _message_id(outgoing.reply_to)
         if poll.preface is None:
             sent, astray = await self._send_poll(chat, poll, reply_to)
@@ -135,12 +143,12 @@ class TelegramPublisher:
             self._anonymous_only.add(chat.id)
         return await self._in_topic(chat, send)
 
-    async def _edit(self, outgoing: Parcel, chat: ChatAddress) -> Receipt:
+    async def _edit(self, outgoing: OutgoingMessage, chat: ChatAddress) -> Receipt:
         message_id = _message_id(outgoing.replaces)
         if outgoing.replaces is None or message_id is None:
-            raise Refused(f"{outgoing.batch}: there is no message to edit")
+            raise Refused(f"{outgoing.id}: there is no message to edit")
         try:
-            await self._client.edit(chat, message_id, _rendered(outgoing))
+            await self._client.edit(chat, message_id, rendered_text(outgoing))
         except NotModified:
             pass
         except OutcomeUnknown as error:
@@ -160,7 +168,7 @@ class TelegramPublisher:
         log.warning("telegram.topic_gone", extra={"chat": chat.id, "topic": chat.topic, "error": reason})
         return await send(replace(chat, topic=None)), reason
 
-    def _paused(self, outgoing: Parcel, error: TryLater) -> TryLater:
+    def _paused(self, outgoing: OutgoingMessage, error: TryLater) -> TryLater:
         """The error, for the whole channel once a second chat has to wait with no success in between."""
         if error.wait is None or error.scope == "channel":
             return error
@@ -169,10 +177,13 @@ class TelegramPublisher:
         return TryLater(str(error), wait=error.wait, scope="channel" if several else "target")
 
 
-def _rendered(outgoing: Parcel) -> Message:
+def rendered_text(outgoing: OutgoingMessage) -> Message:
+    """The text of an alert, an edit or an alarm; Refused where there is nothing to show."""
+    if outgoing.alarm is not None:
+        return render_alarm(outgoing.alarm)
     message = render_alert(outgoing)
     if message is None:
-        raise Refused(f"{outgoing.batch}: an alert without papers")
+        raise Refused(f"{outgoing.id}: an alert without papers")
     return message
 
 
@@ -181,18 +192,17 @@ def _message_id(receipt: Receipt | None) -> int | None:
     return int(receipt.message) if receipt is not None and receipt.message.isdecimal() else None
 
 
-def quiz_poll(outgoing: Parcel, *, min_confidence: float) -> Poll:
+def quiz_poll(outgoing: OutgoingMessage) -> Poll:
     """The question as a poll within the service's limits; Refused where it cannot be asked.
 
     The order of the options depends on the question, the target and the repeat alone: a second try asks the same.
     """
     if outgoing.question is None:
-        raise Refused(f"{outgoing.batch}: a quiz without a question")
+        raise Refused(f"{outgoing.id}: a quiz without a question")
     paper = outgoing.items[0].paper
     poll = poll_of(
         outgoing.question,
         seed=shuffle_seed(outgoing.question, outgoing.target.key, outgoing.repeat),
-        min_confidence=min_confidence,
         link=web_link(paper.links.best),
         evidence=evidence_for(outgoing.question, paper, outgoing.language),
         title=paper.title,

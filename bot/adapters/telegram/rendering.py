@@ -1,4 +1,4 @@
-"""Messages: alerts and lists of papers in Telegram's markup, with their buttons."""
+"""Messages: alerts, alarms and lists of papers in Telegram's markup, with their buttons."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import product
 
-from bot.adapters.presentation import Piece, Pieces, ShownMatch, marked, shown, shown_matches, web_links
 from bot.adapters.telegram.markup import (
     ENTITIES,
     NOTHING,
@@ -20,13 +19,13 @@ from bot.adapters.telegram.markup import (
     pieces,
     plain,
 )
-from bot.adapters.telegram.phrases import Phrases, phrases
-from bot.domain.delivery import Item, Parcel
+from bot.domain.card import Piece, Pieces, ShownMatch, marked, shown_matches, web_links
+from bot.domain.message import AlarmText, Item, OutgoingMessage
 from bot.domain.papers import Paper, Point
-from bot.domain.plain_text import gist, plain_text
-from bot.domain.quizzes.lengths import cut_to_units
+from bot.domain.text import cut, gist, one_line, plain_text
+from bot.domain.translations import Wording, wording
 
-_MORE = re.compile(r"more:(?P<batch>[^\s:]{1,50}):(?P<start>\d{1,4})", re.ASCII)
+_MORE = re.compile(r"more:(?P<message>[^\s:]{1,50}):(?P<start>\d{1,4})", re.ASCII)
 _CALLBACK_BYTES = 64
 
 
@@ -50,13 +49,14 @@ class Message:
 class MorePapers:
     """A request for the papers of a message from number `start` on, counted from 0."""
 
-    batch: str
+    message: str
+    """The message's id."""
     start: int
 
 
-def more_button(text: str, batch: str, start: int) -> tuple[Button, ...]:
-    """The button that asks for the rest; none where the batch's name leaves it no room."""
-    data = f"more:{batch}:{start}"
+def more_button(text: str, message: str, start: int) -> tuple[Button, ...]:
+    """The button that asks for the rest of that message; none where its id leaves it no room."""
+    data = f"more:{message}:{start}"
     fits = _MORE.fullmatch(data) and len(data.encode()) <= _CALLBACK_BYTES
     return (Button(text=text, data=data),) if fits else ()
 
@@ -64,7 +64,7 @@ def more_button(text: str, batch: str, start: int) -> tuple[Button, ...]:
 def parse_more(data: str) -> MorePapers | None:
     """The request in a pressed button's data; None for any other text: it comes from outside and may be anything."""
     match = _MORE.fullmatch(data)
-    return MorePapers(batch=match["batch"], start=int(match["start"])) if match else None
+    return MorePapers(message=match["message"], start=int(match["start"])) if match else None
 
 
 _TITLE, _AUTHOR, _LABEL, _SOURCE = 300, 50, 60, 60
@@ -81,9 +81,9 @@ _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 class ShownItem:
     """A paper with its reasons, about to be shown in one language."""
 
-    def __init__(self, item: Item, phrases: Phrases) -> None:
+    def __init__(self, item: Item, wording: Wording) -> None:
         self.paper: Paper = item.paper
-        self._phrases = phrases
+        self._wording = wording
         self._matches = shown_matches(item.reasons)[:_MATCHES]
         matched = (said(why.text, _TITLE) for reason in item.reasons for why in reason.why)
         self._words = tuple(dict.fromkeys(filter(None, matched)))
@@ -115,7 +115,7 @@ class ShownItem:
     def provenance(self) -> Markup:
         """The day and the digests that named the paper."""
         day = self.paper.date or self.paper.published
-        return provenance(day, self.paper.sources, self._phrases)
+        return provenance(day, self.paper.sources, self._wording)
 
     def _marked(self, text: str, *, mark: bool = True) -> Markup:
         return pieces(_first_marks(marked(text, self._words)), mark=mark)
@@ -126,13 +126,13 @@ class ShownItem:
         if left <= 1:  # "and 1 more" takes the room of the name
             return self._marked(", ".join(names))
         return self._marked(", ".join(names[:most])) + plain(
-            self._phrases.others.format(count=left, total=len(names))
+            self._wording.other_authors.format(count=left, total=len(names))
         )
 
     def _gist(self, limit: int) -> Markup:
-        points = self.paper.edition(self._phrases.language).points
+        points = self.paper.edition(self._wording.language).points
         text = self.paper.summary or (points[0].text if points else "")
-        return self._marked(cut_to_units(shown(gist(text)), limit))
+        return self._marked(cut(one_line(gist(text)), limit))
 
     def _why(self) -> Markup:
         reasons = NOTHING
@@ -141,24 +141,24 @@ class ShownItem:
             if longer.units > _WHY:
                 break
             reasons = longer
-        return plain(f"🔎 {self._phrases.matched}") + reasons if reasons else NOTHING
+        return plain(f"🔎 {self._wording.matched}{self._wording.colon}") + reasons if reasons else NOTHING
 
     def _points(self, limit: int, *, mark: bool) -> Iterator[Markup]:
-        for point in self.paper.edition(self._phrases.language).points:
+        for point in self.paper.edition(self._wording.language).points:
             yield joined(" ", (_label(point), self._marked(said(point.text, limit), mark=mark)))
 
 
-def provenance(day: date | None, sources: Iterable[str], phrases: Phrases) -> Markup:
+def provenance(day: date | None, sources: Iterable[str], wording: Wording) -> Markup:
     """The day and the names of the digests, small; a digest that is only called by its day is not named."""
     names = [_EXTENSION.sub("", said(source, _SOURCE).rsplit("/", 1)[-1]) for source in sources]
     named = [name for name in dict.fromkeys(names) if name and (day is None or name != day.isoformat())]
-    parts = ([phrases.day(day)] if day else []) + named[:_SOURCES]
+    parts = ([wording.day(day)] if day else []) + named[:_SOURCES]
     return italic(" · ".join(parts)) if parts else NOTHING
 
 
 def said(text: str, limit: int) -> str:
     """The text as it is meant, on one line, at most `limit` units long."""
-    return cut_to_units(shown(plain_text(text)), limit)
+    return cut(one_line(plain_text(text)), limit)
 
 
 def _first_marks(parts: Pieces) -> Pieces:
@@ -182,9 +182,10 @@ PAGE = 8
 """Papers a page at most: what still can be read on a telephone without getting lost."""
 _TITLES_NAMED = 5
 _NAMED_TITLE = 90
+_ALARM_LINE = 400
 
 
-def render_alert(outgoing: Parcel, start: int = 0) -> Message | None:
+def render_alert(outgoing: OutgoingMessage, start: int = 0) -> Message | None:
     """The message's papers from number `start` on, as many as one message takes; None where there are none.
 
     A single paper is shown in full. What does not fit is behind the button "+N more", which asks for the
@@ -192,7 +193,7 @@ def render_alert(outgoing: Parcel, start: int = 0) -> Message | None:
     """
     if not 0 <= start < len(outgoing.items):
         return None
-    words = phrases(outgoing.language)
+    words = wording(outgoing.language)
     limited = _over_limit(outgoing, words) if start == 0 else NOTHING
     if len(outgoing.items) == 1:
         room = TEXT_UNITS - limited.units - 2
@@ -200,16 +201,28 @@ def render_alert(outgoing: Parcel, start: int = 0) -> Message | None:
         return Message(html=joined("\n\n", (whole, limited)).html)
     page = _page(outgoing, start, limited, words)
     left = len(outgoing.items) - page.end
-    buttons = more_button(words.more.format(count=left), outgoing.batch, page.end) if left else ()
+    buttons = more_button(words.more_heading.format(count=left), outgoing.id, page.end) if left else ()
     markup = page.markup
     if left and not buttons:
-        markup = joined("\n\n", (markup, plain(words.more.format(count=left))))
+        markup = joined("\n\n", (markup, plain(words.more_heading.format(count=left))))
     return Message(html=markup.html, buttons=buttons)
+
+
+def render_alarm(alarm: AlarmText) -> Message:
+    """The alarm's subject in bold, then its paragraphs; the last ones are left out where there is no room."""
+    whole = bold(one_line(alarm.subject, _ALARM_LINE))
+    for paragraph in alarm.body.split("\n\n"):
+        lines = plain("\n".join(one_line(line, _ALARM_LINE) for line in paragraph.splitlines()))
+        longer = joined("\n\n", (whole, lines))
+        if longer.units > TEXT_UNITS:
+            break
+        whole = longer
+    return Message(html=whole.html)
 
 
 def render_list(heading: str, items: tuple[Item, ...], language: str) -> Message:
     """As many of the papers as one message takes below a heading of our own."""
-    words = phrases(language)
+    words = wording(language)
     shown = joined("\n\n", (bold(heading), *_entries(items, words, 0, dated=True)))
     while not shown.fits:
         items = items[:-1]
@@ -223,7 +236,7 @@ class _Page:
     end: int
 
 
-def _page(outgoing: Parcel, start: int, limited: Markup, words: Phrases) -> _Page:
+def _page(outgoing: OutgoingMessage, start: int, limited: Markup, words: Wording) -> _Page:
     """The longest page that fits; at least one paper always does."""
     one_day = len({item.paper.date for item in outgoing.items}) == 1
     entries = _entries(outgoing.items[start : start + PAGE], words, start, dated=not one_day)
@@ -237,26 +250,26 @@ def _page(outgoing: Parcel, start: int, limited: Markup, words: Phrases) -> _Pag
         entries = entries[:-1]
 
 
-def _entries(items: tuple[Item, ...], words: Phrases, start: int, *, dated: bool) -> list[Markup]:
+def _entries(items: tuple[Item, ...], words: Wording, start: int, *, dated: bool) -> list[Markup]:
     return [ShownItem(item, words).short(number, dated=dated) for number, item in enumerate(items, start + 1)]
 
 
-def _heading(outgoing: Parcel, start: int, end: int, words: Phrases) -> Markup:
+def _heading(outgoing: OutgoingMessage, start: int, end: int, words: Wording) -> Markup:
     count = len(outgoing.items)
     if start == 0:
-        return bold(words.heading.format(count=count))
+        return bold(words.count(count))
     return bold(words.page.format(first=start + 1, last=end, count=count))
 
 
-def _common_provenance(outgoing: Parcel, words: Phrases) -> Markup:
+def _common_provenance(outgoing: OutgoingMessage, words: Wording) -> Markup:
     sources = dict.fromkeys(source for item in outgoing.items for source in item.paper.sources)
     return provenance(outgoing.items[0].paper.date, sources, words)
 
 
-def _over_limit(outgoing: Parcel, words: Phrases) -> Markup:
+def _over_limit(outgoing: OutgoingMessage, words: Wording) -> Markup:
     if not outgoing.more:
         return NOTHING
     named = outgoing.more_titles[:_TITLES_NAMED]
     lines = (plain(f"• {said(title, _NAMED_TITLE)}") for title in named)
-    colon = words.colon if named else ""
+    colon = words.colon.rstrip() if named else ""
     return joined("\n", (plain(words.over_limit.format(count=outgoing.more) + colon), *lines))

@@ -22,12 +22,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.adapters.web.pages import Pages, ShownQuiz, as_read, content_security_policy
-from bot.domain.delivery import UNSUBSCRIBED, Target
+from bot.domain.channels import Target
+from bot.domain.delivery import UNSUBSCRIBED
 from bot.domain.errors import PaperboyError
 from bot.domain.feeds import Feed
 from bot.domain.papers import PaperId, parse_paper_id
-from bot.pipeline.feeds import FeedDesk
-from bot.pipeline.ports import Clock, Outbox, Shelf, StoredPaper, Tokens
+from bot.pipeline.feeds import FeedBuilder
+from bot.pipeline.ports import Clock, DeliveryStore, PaperStore, StoredPaper, Tokens
 
 MAX_BODY_BYTES = 16_384
 """A one-click request is some hundred bytes."""
@@ -168,9 +169,11 @@ class Site:
 class WebService:
     """Everything that the web server reads and changes."""
 
-    def __init__(self, papers: Shelf, outbox: Outbox, tokens: Tokens, feeds: FeedDesk) -> None:
+    def __init__(
+        self, papers: PaperStore, deliveries: DeliveryStore, tokens: Tokens, feeds: FeedBuilder
+    ) -> None:
         self._papers = papers
-        self._outbox = outbox
+        self._deliveries = deliveries
         self._tokens = tokens
         self._feeds = feeds
 
@@ -192,14 +195,14 @@ class WebService:
     def unsubscribable(self, token: str) -> Target | None:
         """The target that the token may unsubscribe, also one that it already has; None for any other text."""
         key = self._tokens.subject("unsubscribe", token)
-        status = self._outbox.place(key) if key else None
+        status = self._deliveries.target(key) if key else None
         return status.target if status else None
 
     def unsubscribe(self, token: str, now: datetime) -> Target | None:
         """Suspend the token's target for good (idempotent); None for any other text."""
         target = self.unsubscribable(token)
         if target is not None:
-            self._outbox.suspend(target.key, UNSUBSCRIBED, now)
+            self._deliveries.suspend(target.key, UNSUBSCRIBED, now)
         return target
 
 

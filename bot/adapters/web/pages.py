@@ -11,12 +11,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bot.adapters.presentation import paper_url, shown, shown_paper, web_link
 from bot.adapters.svg import safe_svg
-from bot.adapters.wording import ENGLISH
-from bot.domain.delivery import Item, Target
+from bot.domain.card import paper_url, shown_paper, web_link
+from bot.domain.channels import FEED, Target
 from bot.domain.feeds import Feed
+from bot.domain.message import Item
 from bot.domain.papers import Edition, Paper, PaperId, Question
+from bot.domain.text import one_line
+from bot.domain.translations import ENGLISH
 from bot.pipeline.ports import StoredPaper
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Pages:
 
     def __init__(self, *, title: str, url: str, quiz: ShownQuiz = as_read) -> None:
         self._quiz = quiz
-        self._title = shown(title, 80)
+        self._title = one_line(title, 80)
         self._url = url.rstrip("/") if web_link(url) else ""
         self._base = urlsplit(self._url).path
 
@@ -76,14 +78,14 @@ class Pages:
         return self._page(
             "paper.html",
             f"/papers/{paper.id}",
-            shown(paper.title, 120) or paper.id,
+            one_line(paper.title, 120) or paper.id,
             paper=shown_paper(Item(paper=paper), language=language, text_limit=_TEXT_LIMIT),
-            sources=[shown(summary.source, 80) for summary in paper.summaries if shown(summary.text)],
+            sources=[one_line(summary.source, 80) for summary in paper.summaries if one_line(summary.text)],
             day=ENGLISH.day(paper.date) if paper.date else "",
             edition=edition,
             languages=[(code, name) for code, name in _LANGUAGES.items() if _has(paper, code)],
             drawing=safe_svg(drawing) if drawing else None,
-            flowchart=shown(edition.flowchart or "", _TEXT_LIMIT),
+            flowchart=one_line(edition.flowchart or "", _TEXT_LIMIT),
             quiz=[_question(question) for question in self._quiz(paper, edition.language)],
         )
 
@@ -139,18 +141,19 @@ def _says(edition: Edition) -> bool:
 
 def _question(question: Question) -> ShownQuestion:
     options = tuple(
-        (_LETTERS[number % len(_LETTERS)], shown(option)) for number, option in enumerate(question.options)
+        (_LETTERS[number % len(_LETTERS)], one_line(option)) for number, option in enumerate(question.options)
     )
-    answer = ". ".join(options[question.answer]) if question.answer is not None else ""
+    right = question.usable_answer
+    answer = ". ".join(options[right]) if right is not None else ""
     sure = None if question.keyed else int((question.confidence or 0) * 100)
-    return ShownQuestion(text=shown(question.question), options=options, answer=answer, worked_out=sure)
+    return ShownQuestion(text=one_line(question.question), options=options, answer=answer, worked_out=sure)
 
 
 def _masked(target: Target) -> str:
     """The target in words that its owner recognises and that tell others little."""
     if target.kind != "email":
-        return {"telegram": "this Telegram chat", "atom": "this feed"}[target.kind]
-    local, _, domain = shown(target.address, 254).rpartition("@")
+        return {"telegram": "this Telegram chat", FEED: "this feed"}.get(target.kind, "this channel")
+    local, _, domain = one_line(target.address, 254).rpartition("@")
     return f"{local[:1]}…@{domain}"
 
 

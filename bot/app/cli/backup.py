@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, say_json
-from bot.app.cli.terminal import plain
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 
 def backup(
@@ -21,7 +21,7 @@ def backup(
     To restore it: stop paperboy, put the copy in the place of the state, and remove the state's -wal and
     -shm files.
     """
-    from bot.adapters.store.backup import back_up
+    from bot.adapters.store.maintenance import back_up
 
     settings = load_only_settings(context, config)
     state = settings.sqlite_file
@@ -30,11 +30,11 @@ def backup(
             "backup copies SQLite states; for PostgreSQL use pg_dump, which copies while all run"
         )
     if file.is_dir():
-        raise UsageError(f"{plain(str(file))} is a folder; name a file for the copy")
+        raise UsageError(f"{printable(str(file))} is a folder; name a file for the copy")
     if file.resolve() == state.resolve():
-        raise UsageError(f"{plain(str(file))} is the state itself; name another file")
+        raise UsageError(f"{printable(str(file))} is the state itself; name another file")
     size = back_up(state, file)
     if as_json:
         say_json({"file": str(file), "bytes": size})
     else:
-        typer.echo(f"{plain(str(file))}: {size / 1_000_000:.1f} MB")
+        typer.echo(f"{printable(str(file))}: {size / 1_000_000:.1f} MB")

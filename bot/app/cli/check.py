@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, config_path, say_json
-from bot.app.cli.terminal import people_counted, plain
+from bot.app.cli.terminal import people_counted
 from bot.domain.errors import ConfigError, Fault, UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import ReadSettings, Settings
@@ -53,7 +54,7 @@ def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOpt
         say_json({"errors": list(map(_fault_json, checked.faults)), "warnings": list(warnings)})
     else:
         for fault in checked.faults:
-            typer.echo(plain(str(fault)), err=True)
+            typer.echo(printable(str(fault)), err=True)
         _warn(checked.warnings, "more warnings; `paperboy check --json` lists them all")
         _warn(silent, "more subscriptions matched nothing; `paperboy doctor` lists them all")
         if not checked.faults:
@@ -64,7 +65,7 @@ def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOpt
 def _warn(warnings: Sequence[Fault], rest: str) -> None:
     for warning in warnings[:_WARNINGS_SHOWN]:
         position = f"{warning.file}:{warning.line}:{warning.column}"
-        typer.echo(plain(f"{position}: warning: {warning.message}"), err=True)
+        typer.echo(printable(f"{position}: warning: {warning.message}"), err=True)
     if len(warnings) > _WARNINGS_SHOWN:
         typer.echo(f"… and {len(warnings) - _WARNINGS_SHOWN} {rest}", err=True)
 
@@ -135,7 +136,7 @@ def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> I
     """Warnings about things outside paperboy.yaml: missing folders, unknown subscribers."""
     from bot.app.config.cross_checks import mail_warnings, token_warning
     from bot.app.config.validation import nearest, shown_text
-    from bot.domain.bulletins import can_be_told
+    from bot.domain.incidents import takes_alarms
 
     if read.settings is None:
         return
@@ -156,7 +157,7 @@ def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> I
             near = nearest(name, by_id)
             hint = f"; did you mean {near!r}?" if near else ""
             yield warning(f"no subscriber has the id {shown_text(name)}{hint}", "source_alarm", "to", index)
-        elif name in by_id and not can_be_told(by_id[name]):
+        elif name in by_id and not takes_alarms(by_id[name]):
             unreachable = f"{name} gets no alarms: they go by telegram or email, never into a feed"
             yield warning(unreachable, "source_alarm", "to", index)
 
@@ -185,23 +186,23 @@ def silent_subscriptions(
     """
     from bot.adapters.clock import SystemClock
     from bot.adapters.store import Store
-    from bot.domain.audience import Audience
-    from bot.pipeline.likeness import LikenessDesk
+    from bot.domain.matcher import SubscriptionMatcher
+    from bot.pipeline.subscribers import SimilarityCache
 
     if settings.sqlite_file is not None and not settings.sqlite_file.exists():
         return []
     store = Store(settings.state)
     try:
-        newest = store.shelf.newest(1)
+        newest = store.papers.newest(1)
         if not newest:
             return []
         last = newest[0].paper.latest or SystemClock().now().date()
         papers = [
             paper
-            for paper in store.shelf.every_paper()
+            for paper in store.papers.every_paper()
             if paper.latest is None or paper.latest >= last - SILENCE
         ]
-        matches = Audience(subscribers, LikenessDesk(store.shelf)).matches(papers)
+        matches = SubscriptionMatcher(subscribers, SimilarityCache(store.papers)).matches(papers)
     finally:
         store.close()
     alive = {

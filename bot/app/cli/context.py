@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.terminal import plain
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.adapters.store import Store
@@ -108,11 +108,8 @@ def check_recipients(settings: "Settings", subscribers: "Sequence[Subscriber]") 
 
 
 @contextmanager
-def open_state(settings: "Settings", *, in_rows: bool = False) -> "Iterator[Store]":
-    """The state, closed at the end. A missing SQLite file reads as an empty state and is not created.
-
-    With `in_rows` all planned deliveries are written as rows first.
-    """
+def open_state(settings: "Settings") -> "Iterator[Store]":
+    """The state, closed at the end. A missing SQLite file reads as an empty state and is not created."""
     from bot.adapters.store import Store
 
     with ExitStack() as stack:
@@ -124,8 +121,6 @@ def open_state(settings: "Settings", *, in_rows: bool = False) -> "Iterator[Stor
             url = f"sqlite:///{folder}/empty.sqlite3"
         store = Store(url)
         stack.callback(store.close)
-        while in_rows and store.outbox.write_out():
-            pass
         yield store
 
 
@@ -138,7 +133,7 @@ def find_subscriber(name: str, subscribers: "Sequence[Subscriber]") -> "Subscrib
         return by_id[name.lower()]
     near = nearest(name, [subscriber.id for subscriber in subscribers])
     hint = f"did you mean {near!r}?" if near else f"known are {_first_ids(subscribers)}"
-    raise UsageError(f"no subscriber has the id {plain(name)!r}; {hint}")
+    raise UsageError(f"no subscriber has the id {printable(name)!r}; {hint}")
 
 
 def _first_ids(subscribers: "Sequence[Subscriber]") -> str:
@@ -154,7 +149,7 @@ def parse_paper(text: str) -> "PaperId":
     paper_id = parse_paper_id(text)
     if paper_id is None:
         raise UsageError(
-            f"{plain(text)!r} names no paper; use an id like arxiv:2509.14008, the number alone, or a link"
+            f"{printable(text)!r} names no paper; use an id like arxiv:2509.14008, the number alone, or a link"
         )
     return paper_id
 
@@ -178,9 +173,9 @@ class TextFormat(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC)
-        fields = "".join(f" {name}={plain(str(value))}" for name, value in _fields(record).items())
+        fields = "".join(f" {name}={printable(str(value))}" for name, value in _fields(record).items())
         level = "" if record.levelno <= logging.INFO else f"{record.levelname} "
-        text = f"{moment:%H:%M:%S} {level}{plain(record.getMessage())}{fields}"
+        text = f"{moment:%H:%M:%S} {level}{printable(record.getMessage())}{fields}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 

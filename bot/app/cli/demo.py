@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from bot.app.cli.context import JsonOption, say_json
-from bot.app.cli.once import DryRunMessage, DryRunPublisher, look_around, run_once
+from bot.app.cli.once import DryRunMessage, dry_run_publishers, look_around, run_once
 from bot.app.cli.terminal import counted
 from bot.app.sample import seed_folder
 
 if TYPE_CHECKING:
-    from bot.domain.subscriptions import ChannelKind
     from bot.pipeline.ingest import Taken
 
 _SETTINGS = "site: {title: Paperboy demo}\nwatch: {folders: [SEEDS]}\nweb: {listen: ''}\nfirst_run: 3\n"
@@ -71,11 +70,10 @@ def _show_in(config: Path, say: Callable[[str], object]) -> None:
 
     settings = load_settings(config, {})
     messages: list[DryRunMessage] = []
-    channels: tuple[ChannelKind, ...] = ("telegram", "email")
     house = wiring.build(
         settings,
         load_subscribers(settings.subscriptions),
-        publishers={kind: DryRunPublisher(kind, settings, messages.append) for kind in channels},
+        publishers=dry_run_publishers(settings, messages.append),
     )
 
     async def run_pass() -> "Taken":

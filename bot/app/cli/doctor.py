@@ -1,22 +1,29 @@
 """`paperboy doctor`: sources, subscriptions and channels, and what to do about them."""
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load, open_state, say_json
-from bot.app.cli.terminal import Style, plain, style_of
+from bot.app.cli.terminal import Style, style_of
+from bot.domain.errors import DeliveryError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bot.app.config.settings import Settings
-    from bot.domain.search.checkup import Finding
+    from bot.domain.incidents import Finding, Incident
+    from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
+    from bot.pipeline.ports import Counts, DeliveryRecord
 
 NEEDS_A_LOOK = 1
 _AREAS = ("sources", "subscriptions", "channels")
+_PATIENCE_SECONDS = 10.0
 
 
 def doctor(
@@ -33,77 +40,245 @@ def doctor(
     Exit 1 when something needs a look (marked !); what is only good to know leaves it 0.
     """
     settings, subscribers = load(context, config)
-    found = list(_examined(settings, subscribers, online=online))
+    findings = list(_examined(settings, subscribers, online=online))
     if as_json:
-        say_json(doctor_json(found))
+        say_json(doctor_json(findings))
     else:
-        for line in doctor_lines(found, style_of(sys.stdout)):
+        for line in doctor_lines(findings, style_of(sys.stdout)):
             typer.echo(line)
-    return NEEDS_A_LOOK if any(one.urgent for one in found) else 0
+    return NEEDS_A_LOOK if any(finding.urgent for finding in findings) else 0
 
 
 def _examined(
     settings: "Settings", subscribers: "Sequence[Subscriber]", *, online: bool
 ) -> "Iterator[Finding]":
     from bot.adapters.clock import SystemClock
-    from bot.app import channel_checks
-    from bot.app.cli.status import UNTOLD_SHOWN, failing_targets
-    from bot.domain.audience import Audience
+    from bot.app.cli.status import failing_targets
+    from bot.domain.matcher import SubscriptionMatcher
     from bot.pipeline.doctor import Doctor
-    from bot.pipeline.likeness import LikenessDesk
+    from bot.pipeline.subscribers import SimilarityCache
 
     with open_state(settings) as store:
         now = SystemClock().now()
-        audience = Audience(subscribers, LikenessDesk(store.shelf))
-        look = Doctor(store.records, store.shelf, audience, now.date())
-        counts = store.outbox.counts(now)
-        yield from channel_checks.reading_findings(counts)
+        matcher = SubscriptionMatcher(subscribers, SimilarityCache(store.papers))
+        look = Doctor(store.records, store.papers, matcher, now.date())
+        counts = store.deliveries.counts(now)
+        yield from reading_findings(counts)
         yield from look.sources()
         yield from look.subscriptions()
-        yield from channel_checks.channel_findings(settings, subscribers)
-        yield from channel_checks.life_findings(counts)
-        yield from channel_checks.failing_findings(failing_targets(store.outbox))
-        yield from channel_checks.incident_findings(store.incidents.open_incidents())
-        yield from channel_checks.untold_findings(store.bulletins.untold_bulletins(now - UNTOLD_SHOWN))
+        yield from channel_findings(settings, subscribers)
+        yield from life_findings(counts)
+        yield from failing_findings(failing_targets(store.deliveries))
+        yield from incident_findings(store.incidents.open_incidents())
+        yield from alarm_findings(store.deliveries.unsent_alarms())
     if online:
         import asyncio  # every other command starts without it
 
-        yield from asyncio.run(channel_checks.online_findings(settings))
+        yield from asyncio.run(online_findings(settings))
 
 
-def doctor_json(found: "Sequence[Finding]") -> dict[str, Any]:
-    """The findings for machines, area by area."""
+def doctor_json(findings: "Sequence[Finding]") -> dict[str, Any]:
+    """The findings as JSON, by area."""
     return {
-        "needs_a_look": any(one.urgent for one in found),
+        "needs_a_look": any(finding.urgent for finding in findings),
         **{
             area: [
                 {
-                    "kind": one.kind,
-                    "subject": one.subject,
-                    "what": one.what,
-                    "urgent": one.urgent,
-                    **({"figures": dict(one.figures)} if one.figures else {}),
+                    "kind": finding.kind,
+                    "subject": finding.subject,
+                    "what": finding.what,
+                    "urgent": finding.urgent,
+                    **({"figures": dict(finding.figures)} if finding.figures else {}),
                 }
-                for one in found
-                if one.area == area
+                for finding in findings
+                if finding.area == area
             ]
             for area in _AREAS
         },
     }
 
 
-def doctor_lines(found: "Sequence[Finding]", style: Style) -> list[str]:
-    """The same for people: what needs a look first in each area."""
+def doctor_lines(findings: "Sequence[Finding]", style: Style) -> list[str]:
+    """Lines about the findings, by area, the urgent ones first."""
     lines: list[str] = []
     for area in _AREAS:
         lines += [*([""] if lines else []), style.strong(area)]
-        mine = sorted((one for one in found if one.area == area), key=lambda one: not one.urgent)
-        lines += [_line(one, style) for one in mine] or ["  nothing to say"]
-    urgent = sum(one.urgent for one in found)
+        in_area = sorted(
+            (finding for finding in findings if finding.area == area), key=lambda finding: not finding.urgent
+        )
+        lines += [_line(finding, style) for finding in in_area] or ["  nothing to say"]
+    urgent = sum(finding.urgent for finding in findings)
     verdict = f"{urgent} need{'s' if urgent == 1 else ''} a look (marked !)" if urgent else "all is well"
     return [*lines, "", verdict]
 
 
-def _line(one: "Finding", style: Style) -> str:
-    mark, subject = ("!", style.strong(one.subject)) if one.urgent else (" ", plain(one.subject))
-    return f"{mark} {subject}: {plain(one.what)}"
+def _line(finding: "Finding", style: Style) -> str:
+    mark, subject = (
+        ("!", style.strong(finding.subject)) if finding.urgent else (" ", printable(finding.subject))
+    )
+    return f"{mark} {subject}: {printable(finding.what)}"
+
+
+def channel_findings(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "Iterator[Finding]":
+    """Findings that need no answer of a service: settings and folders."""
+    yield from _telegram(settings, subscribers)
+    yield from _email(settings)
+    yield from _folders(settings)
+
+
+def reading_findings(counts: "Counts") -> "Iterator[Finding]":
+    """A finding while no digest has been read: sources and subscriptions cannot be judged."""
+    from bot.domain.incidents import Finding
+
+    if not counts.digests:
+        what = "none has been read yet; `paperboy once` reads the watched folders"
+        yield Finding(
+            area="sources", kind="nothing read", subject="digests", what=what, urgent=False, figures={}
+        )
+
+
+def life_findings(counts: "Counts") -> "Iterator[Finding]":
+    """Stopped channels and suspended targets."""
+    for kind, stop in counts.stopped.items():
+        yield _finding(kind, "stopped", f"stopped since {stop.since:%Y-%m-%d %H:%M} UTC: {stop.reason}")
+    for target, why in sorted(counts.suspended.items()):
+        yield _finding(target, "suspended", f"gets nothing more: {why}", urgent=False)
+
+
+def incident_findings(incidents: "Iterable[Incident]") -> "Iterator[Finding]":
+    """Open incidents of channels and targets, without the stops in `life_findings`."""
+    from bot.domain.incidents import STOPPED
+
+    for incident in incidents:
+        if incident.area == "channels" and incident.kind != STOPPED:
+            since = f"since {incident.since:%Y-%m-%d %H:%M} UTC"
+            yield _finding(incident.source, incident.kind, f"{incident.kind} {since}: {incident.what}")
+
+
+def failing_findings(failing: "Mapping[str, DeliveryRecord]") -> "Iterator[Finding]":
+    """Targets whose deliveries failed and are tried again."""
+    for target, row in failing.items():
+        tries = f"{row.attempts} {'try' if row.attempts == 1 else 'tries'}"
+        yield _finding(target, "tried again", f"{tries} so far: {row.error}", urgent=False)
+
+
+def alarm_findings(unsent: "Iterable[tuple[DeliveryRecord, AlarmText]]") -> "Iterator[Finding]":
+    """Alarms that did not arrive for sure."""
+    for alarm, text in unsent:
+        if alarm.state in ("uncertain", "dead"):
+            yield _finding(alarm.target, "alarm", f"{text.subject!r} is {alarm.state}: {alarm.error}")
+
+
+async def online_findings(settings: "Settings") -> "Iterator[Finding]":
+    """Answers of Telegram and the mail server."""
+    return iter([*await _bot_answers(settings), *await _server_answers(settings)])
+
+
+def _telegram(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "Iterator[Finding]":
+    from bot.app.config.addresses import is_bot_token
+    from bot.app.config.cross_checks import sample_fault, token_warning
+
+    token = settings.telegram.token.get_secret_value()
+    if fault := sample_fault(settings, subscribers):
+        yield _finding("telegram", "sample people", fault)
+    if warning := token_warning(settings, subscribers):
+        yield _finding("telegram", "no token", warning, urgent=False)
+    elif not token:
+        folder = settings.previews_folder
+        yield _finding("telegram", "no token", f"messages are kept as previews in {folder}", urgent=False)
+    elif not is_bot_token(token):
+        yield _finding("telegram", "token", "this is no bot token; @BotFather gives one like 123456789:AAE…")
+    else:
+        yield _fine("telegram", "a token is set; whether it is taken is not tried (--online)")
+
+
+def _email(settings: "Settings") -> "Iterator[Finding]":
+    from bot.app.config.addresses import Maildir
+    from bot.app.config.cross_checks import mail_warnings
+
+    way = settings.email.transport
+    if isinstance(way, Maildir):
+        yield from _writable("email", way.folder, "the Maildir")
+        return
+    for key, warning in mail_warnings(settings):
+        yield _finding("email", ".".join(key), warning)
+    server = f"{way.host}:{way.port}"
+    if way.encryption == "none" and not _is_local(way.host):
+        yield _finding("email", "no TLS", f"{server} is spoken to without TLS; use smtp:// or smtps://")
+    if way.user and not settings.email.password.get_secret_value():
+        yield _finding("email", "no password", f"{way.user} logs in to {server} without a password")
+    yield _fine("email", f"mails go to {server}; not tried (--online)")
+
+
+def _is_local(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _folders(settings: "Settings") -> "Iterator[Finding]":
+    yield from _writable("atom", settings.atom.folder, "the folder of the feeds")
+    state = settings.sqlite_file
+    if state is not None:
+        yield from _writable("state", state.parent, "the folder of the state")
+    for folder in settings.watch.folders:
+        if not folder.is_dir():
+            yield _finding("watch", "missing", f"the watched folder {folder} is not there")
+        elif not os.access(folder, os.R_OK | os.X_OK):
+            yield _finding("watch", "rights", f"the watched folder {folder} may not be read; chmod u+rx it")
+
+
+def _writable(subject: str, folder: Path, what: str) -> "Iterator[Finding]":
+    """Whether the folder may be written, or the nearest one above it that exists."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        yield _finding(subject, "rights", f"{existing} is no folder, so {what} cannot be there")
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        yield _finding(subject, "rights", f"{what}, {folder}, may not be written; chmod u+wx {existing}")
+    else:
+        yield _fine(subject, f"{what}, {folder}, is writable")
+
+
+async def _bot_answers(settings: "Settings") -> "list[Finding]":
+    if not settings.sends_telegram:
+        return []
+    from bot.adapters.telegram.client import BotClient
+
+    client = BotClient(settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url)
+    try:
+        return [_fine("telegram", f"the service knows the bot as @{await client.username()}")]
+    except DeliveryError as error:
+        return [_finding("telegram", "refused", f"the service does not take the token: {error}")]
+    finally:
+        await client.close()
+
+
+async def _server_answers(settings: "Settings") -> "list[Finding]":
+    from bot.app.config.addresses import Maildir
+
+    way = settings.email.transport
+    if isinstance(way, Maildir):
+        return []
+    from bot.adapters.email.transports import SmtpServer, SmtpSession
+
+    session = SmtpSession(
+        SmtpServer(host=way.host, port=way.port, security=way.encryption, user=way.user),
+        password=settings.email.password.get_secret_value(),
+        hello_name=settings.email.sender.address.rpartition("@")[2],
+        tls=None,
+        timeout=_PATIENCE_SECONDS,
+    )
+    try:
+        await session.open()
+    except DeliveryError as error:
+        return [_finding("email", "unreachable", f"{way.host}:{way.port}: {error}")]
+    await session.quit()
+    return [_fine("email", f"{way.host}:{way.port} answers and lets us in")]
+
+
+def _finding(subject: str, kind: str, what: str, *, urgent: bool = True) -> "Finding":
+    from bot.domain.incidents import Finding
+
+    return Finding(area="channels", kind=kind, subject=subject, what=what, urgent=urgent, figures={})
+
+
+def _fine(subject: str, what: str) -> "Finding":
+    return _finding(subject, "fine", what, urgent=False)

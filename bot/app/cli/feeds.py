@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, find_subscriber, load, say_json
-from bot.app.cli.terminal import plain, print_table
+from bot.app.cli.terminal import print_table
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.adapters.store import Store
@@ -92,7 +93,7 @@ def private_feed_lines(addresses: Sequence[FeedAddress], *, most: int, width: in
     """Lines that name the private feeds' addresses, at that column; `paperboy feeds` where there are more of them."""
     private = [address for address in addresses if address.subscriber is not None]
     lines = [
-        f"{'private' if not index else '':<{width}}{plain(address.subscriber or '')}: {address.url or address.file}"
+        f"{'private' if not index else '':<{width}}{printable(address.subscriber or '')}: {address.url or address.file}"
         for index, address in enumerate(private[:most])
     ]
     more = len(private) - len(lines)

@@ -14,15 +14,16 @@ from bot.app.cli.context import (
     say_json,
     start_logs,
 )
-from bot.app.cli.terminal import counted, plain, progress
+from bot.app.cli.terminal import counted, progress
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.app.config.settings import Settings
     from bot.app.wiring import House
-    from bot.domain.arrivals import Found, Skipped
+    from bot.domain.files import FoundFile, Skipped
     from bot.pipeline.ingest import Taken
 
 NEEDS_A_LOOK = 1
@@ -51,7 +52,7 @@ def import_(
 
     if not folder.is_dir():
         raise UsageError(
-            f"{plain(str(folder))} is no folder; `paperboy import FOLDER` reads a folder of digests"
+            f"{printable(str(folder))} is no folder; `paperboy import FOLDER` reads a folder of digests"
         )
     settings, subscribers = load(context, config)
     start_logs(context.obj.verbose + verbose)
@@ -72,33 +73,32 @@ def import_(
     return NEEDS_A_LOOK if _unusable(total) else 0
 
 
-def _look(folder: Path, settings: "Settings") -> "tuple[list[Found], list[Skipped]]":
+def _look(folder: Path, settings: "Settings") -> "tuple[list[FoundFile], list[Skipped]]":
     """The folder's files. The folder's name is part of theirs, so they differ from files in watched folders."""
-    from bot.adapters.folders import look
-    from bot.domain.arrivals import Found
+    from bot.adapters.folders import scan
+    from bot.domain.files import FoundFile
 
     root = folder.resolve()
-    files: list[Found] = []
+    files: list[FoundFile] = []
     skipped: list[Skipped] = []
-    for entry in look([root], max_bytes=settings.max_bytes, base=settings.base):
-        if isinstance(entry, Found):
-            files.append(replace(entry, name=f"{plain(root.name)}/{entry.name}"))
+    for entry in scan([root], max_bytes=settings.max_bytes, base=settings.base):
+        if isinstance(entry, FoundFile):
+            files.append(replace(entry, name=f"{printable(root.name)}/{entry.name}"))
         else:
             skipped.append(entry)
     return files, skipped
 
 
-def _ingest(house: "House", files: "Sequence[Found]", total: "Taken") -> None:
-    from bot.pipeline.roster import note_alike
-
+def _ingest(house: "House", files: "Sequence[FoundFile]", total: "Taken") -> None:
     newest_first = sorted(house.files(files), key=lambda file: file.name, reverse=True)
     with progress("reading", len(newest_first)) as advance:
         for start in range(0, len(newest_first), _FILES_A_STEP):
             step = newest_first[start : start + _FILES_A_STEP]
-            total.add(house.ingest.take_in(step, house.roster.audience, house.clock.now(), tell=False))
+            total.add(house.ingest.take_in_history(step, house.clock.now()))
+            total.add_planned(house.ingest.finish_planning(house.clock.now()))
             advance(len(step))
     if total.changed:
-        note_alike(house.store.intake, house.roster.audience, house.clock.now())
+        total.add_planned(house.ingest.finish_history(house.clock.now()))
 
 
 def _unusable(taken: "Taken") -> list[tuple[str, str]]:
@@ -106,12 +106,12 @@ def _unusable(taken: "Taken") -> list[tuple[str, str]]:
     return [(name, what) for name, line, what in taken.problems if not line]
 
 
-def _say(files: "Sequence[Found]", taken: "Taken", skipped: "Sequence[Skipped]") -> None:
+def _say(files: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skipped]") -> None:
     for entry in skipped:
-        typer.echo(f"skipped {plain(entry.name)}: {plain(entry.what)}", err=True)
+        typer.echo(f"skipped {printable(entry.name)}: {printable(entry.what)}", err=True)
     unusable = _unusable(taken)
     for name, what in unusable[:_FILES_NAMED]:
-        typer.echo(plain(what if what.startswith(name) else f"{name}: {what}"), err=True)
+        typer.echo(printable(what if what.startswith(name) else f"{name}: {what}"), err=True)
     if len(unusable) > _FILES_NAMED:
         typer.echo(
             f"… and {len(unusable) - _FILES_NAMED} more files that cannot be used (--json names them)",
@@ -128,7 +128,7 @@ def _say(files: "Sequence[Found]", taken: "Taken", skipped: "Sequence[Skipped]")
     )
 
 
-def _json(files: "Sequence[Found]", taken: "Taken", skipped: "Sequence[Skipped]") -> dict[str, Any]:
+def _json(files: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skipped]") -> dict[str, Any]:
     return {
         "files": len(files),
         "digests": taken.digests,

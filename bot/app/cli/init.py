@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, config_path, say_json
-from bot.app.cli.terminal import counted, plain
+from bot.app.cli.terminal import counted
 from bot.domain.errors import DeliveryError, TryLater, UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.known_sources import Source
@@ -120,7 +121,7 @@ def _list_sources() -> int:
 
 def _zone(name: str | None) -> str:
     from bot.app.config.new_files import local_timezone
-    from bot.domain.timing import parse_zone
+    from bot.domain.schedule import parse_zone
 
     if name is None:
         return local_timezone()
@@ -153,7 +154,7 @@ def parse_keywords(text: str) -> tuple[str, ...]:
         try:
             parse(query)
         except QuerySyntaxError as error:
-            raise UsageError(f"the keyword {plain(query)!r}: {error}") from error
+            raise UsageError(f"the keyword {printable(query)!r}: {error}") from error
     return tuple(dict.fromkeys(filter(None, queries)))
 
 
@@ -224,7 +225,7 @@ def _read_token(given: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = (getattr(error, "strerror", None) or "is not text").lower()
         raise UsageError(
-            f"--telegram {plain(given)}: {reason}; name the file with the token, or - for standard input"
+            f"--telegram {printable(given)}: {reason}; name the file with the token, or - for standard input"
         ) from error
 
 
@@ -257,7 +258,7 @@ def _chat(given: str | None, first: "FirstConfiguration", *, say: Say) -> int | 
     if not first.token:
         return None
     started = wait_for_start(first.token, say=say, api_url=first.api_url or None)
-    say(f"found: {plain(started.name)} ({started.id})")
+    say(f"found: {printable(started.name)} ({started.id})")
     return started.id
 
 
@@ -281,7 +282,7 @@ def _send_first_paper(first: "FirstConfiguration", say: Say) -> "list[SampleMess
         say(f"Sent you {counted(papers, 'paper')} and {counted(questions, 'question')}.")
     for message in messages:
         if message.error:
-            say(f"The {message.kind} was not sent: {plain(message.error)}")
+            say(f"The {message.kind} was not sent: {printable(message.error)}")
     return messages
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, find_subscriber, load, open_state, say_json
-from bot.app.cli.terminal import Style, plain, style_of
+from bot.app.cli.terminal import Style, style_of
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from bot.pipeline.ledger import Ledger, LedgerLine
+    from bot.pipeline.history import Ledger, LedgerLine
 
 
 def ledger(
@@ -28,16 +29,16 @@ def ledger(
 
     Seen, matched, queued, and sent, held, merged or limited.
     """
-    from bot.pipeline.ledger import ledger as kept
+    from bot.pipeline.history import ledger as kept
 
     asked = _day(date)
     settings, subscribers = load(context, config)
     person = find_subscriber(subscriber, subscribers)
-    with open_state(settings, in_rows=True) as store:
+    with open_state(settings) as store:
         day = asked or store.records.newest_day()
         if day is None:
             raise UsageError("no digest has been read yet; `paperboy once` reads the watched folders")
-        found = kept(person, day, store.records, store.shelf)
+        found = kept(person, day, store.records, store.deliveries, store.papers)
     if as_json:
         say_json(ledger_json(found))
         return
@@ -49,7 +50,7 @@ def _day(text: str | None) -> dt.date | None:
     try:
         return dt.date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise UsageError(f"--date {plain(text or '')}: a day is written like 2025-09-18") from error
+        raise UsageError(f"--date {printable(text or '')}: a day is written like 2025-09-18") from error
 
 
 def ledger_json(found: "Ledger") -> dict[str, Any]:
@@ -59,6 +60,7 @@ def ledger_json(found: "Ledger") -> dict[str, Any]:
         "date": found.day.isoformat(),
         "seen": len(found.lines),
         "not_matched": found.fates["not matched"],
+        "being_planned": found.fates["being planned"],
         "asked_for_since": found.fates["asked for since"],
         "no_channel": found.fates["no channel"],
         "matched": found.fates["matched"],
@@ -99,7 +101,7 @@ def ledger_lines(found: "Ledger", style: Style) -> list[str]:
     for line in found.lines:
         if line.places or line.fate == "no channel":
             lines += _matched_lines(line, style)
-    for fate in ("asked for since", "not matched"):
+    for fate in ("being planned", "asked for since", "not matched"):
         some = [line for line in found.lines if line.fate == fate]
         if some:
             lines += [
@@ -117,13 +119,13 @@ def ledger_lines(found: "Ledger", style: Style) -> list[str]:
 def _matched_lines(line: "LedgerLine", style: Style) -> list[str]:
     lines = [
         f"{line.paper.id}  {style.strong(line.paper.title)}",
-        f"  for {plain(', '.join(line.subscriptions))}",
+        f"  for {printable(', '.join(line.subscriptions))}",
     ]
     if not line.places:
         lines.append("  no channel takes what matched")
     for place in line.places:
-        error = f": {plain(place.delivery.error)}" if place.delivery and place.delivery.error else ""
-        lines.append(f"  {place.end:<9}  {plain(place.target)}{error}")
+        error = f": {printable(place.delivery.error)}" if place.delivery and place.delivery.error else ""
+        lines.append(f"  {place.end:<9}  {printable(place.target)}{error}")
     quizzes = [row.state for row in line.others if row.kind == "quiz"]
     if quizzes:
         states = ", ".join(f"{quizzes.count(state)} {state}" for state in dict.fromkeys(quizzes))

@@ -34,8 +34,9 @@ from bot.app.cli import (
     status,
 )
 from bot.app.cli.context import CONFIG_VARIABLE, Common, JsonOption, VerboseOption, say_json
-from bot.app.cli.terminal import counted, plain
+from bot.app.cli.terminal import counted
 from bot.domain.errors import ConfigError, PaperboyError, StateError, UsageError
+from bot.domain.text import printable
 
 WRONG_USAGE = 2
 STATE_UNUSABLE = 3
@@ -225,7 +226,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _discard_output()
-        what = plain(str(error.filename)) if error.filename else "the output cannot be written"
+        what = printable(str(error.filename)) if error.filename else "the output cannot be written"
         _print_error(f"{what}: {(error.strerror or str(error)).lower()}")
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
@@ -258,7 +259,7 @@ def _print_error_of_usage(error: typer.TyperException) -> None:
 
 def _print_error_of_faults(error: ConfigError) -> None:
     for fault in error.faults[:_FAULTS_SHOWN]:
-        _print_error(plain(str(fault)))
+        _print_error(printable(str(fault)))
     more = len(error.faults) - _FAULTS_SHOWN
     if more > 0:
         _print_error(f"and {counted(more, 'more fault', 'more faults')}; `paperboy check` lists them")

@@ -11,37 +11,37 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot import __version__
 from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
     VerboseOption,
     check_recipients,
-    config_path,
     load_only_settings,
     load_only_subscribers,
     say_json,
     start_logs,
 )
 from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look
-from bot.app.cli.terminal import counted, plain
-from bot.domain.errors import DigestError, StateError, UsageError
+from bot.app.cli.terminal import counted
+from bot.domain.errors import StateError, UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
     from bot.app.wiring import House
-    from bot.domain.arrivals import Found, Skipped
-    from bot.domain.delivery import Parcel, Receipt
+    from bot.domain.channels import Capabilities, ChannelKind
     from bot.domain.feeds import Feed
-    from bot.domain.subscriptions import ChannelKind, Subscriber
+    from bot.domain.files import FoundFile, Skipped
+    from bot.domain.message import OutgoingMessage, Receipt
+    from bot.domain.subscriptions import Subscriber
     from bot.pipeline.ingest import Taken
+    from bot.pipeline.ports import Publisher
 
 _PATIENCE = timedelta(seconds=10)
 """Time to wait for files that are still being written."""
 _RATE_LIMITED = timedelta(seconds=5)
 """Deliveries that are due within this time wait for a rate limit only, so the pass waits for them."""
 _LONGEST = timedelta(minutes=30)
-_DRY_RUN_CHANNELS: "tuple[ChannelKind, ...]" = ("telegram", "email")
 
 
 def once(
@@ -60,10 +60,6 @@ def once(
     verbose += context.obj.verbose
     settings = load_only_settings(context, config)
     looked = look_around(settings)
-    path = config_path(context, config)
-    if not dry_run and settled_before(settings, path, looked):
-        _say_done(None, settings, looked, as_json=as_json, verbose=verbose)
-        return 0
     subscribers = load_only_subscribers(context, config, settings)
     start_logs(verbose)
     if dry_run:
@@ -76,8 +72,7 @@ def once(
 
     house = wiring.build(settings, subscribers)
     done = asyncio.run(_run_and_close(house, looked))
-    house.store.remember_configuration(configuration(settings, path))
-    code = NEEDS_A_LOOK if needs_a_look(house.store.outbox.counts(house.clock.now())) else 0
+    code = NEEDS_A_LOOK if needs_a_look(house.store.deliveries.counts(house.clock.now())) else 0
     house.store.close()
     _say_done(done, settings, looked, as_json=as_json, verbose=verbose)
     if code and not as_json:
@@ -89,7 +84,7 @@ def once(
 class Looked:
     """The files in the watched folders now."""
 
-    whole: "tuple[Found, ...]"
+    whole: "tuple[FoundFile, ...]"
     """Stable files, to be read."""
     skipped: "tuple[Skipped, ...]"
     still_written: int
@@ -108,57 +103,23 @@ class Done:
 def look_around(settings: "Settings") -> Looked:
     """The files in the watched folders; blocks up to 10 seconds for files that are still being written."""
     from bot.adapters.clock import SystemClock
-    from bot.adapters.folders import look
-    from bot.domain.arrivals import Found, Settling, Skipped
+    from bot.adapters.folders import scan
+    from bot.domain.files import FileStabilizer, FoundFile, Skipped
 
     clock = SystemClock()
-    settling = Settling(
+    stabilizer = FileStabilizer(
         timedelta(seconds=settings.watch.settle_seconds), trust_times=not settings.watch.polling
     )
     give_up = clock.now() + _PATIENCE
-    whole: dict[str, Found] = {}
+    whole: dict[str, FoundFile] = {}
     while True:
-        entries = tuple(look(settings.watch.folders, max_bytes=settings.max_bytes, base=settings.base))
-        settled = settling.see((entry for entry in entries if isinstance(entry, Found)), clock.now())
-        whole.update({file.name: file for file in settled.whole})
-        if settled.look_again_at is None or clock.now() >= give_up:
+        entries = tuple(scan(settings.watch.folders, max_bytes=settings.max_bytes, base=settings.base))
+        result = stabilizer.see((entry for entry in entries if isinstance(entry, FoundFile)), clock.now())
+        whole.update({file.name: file for file in result.files})
+        if result.next_scan_at is None or clock.now() >= give_up:
             skipped = tuple(entry for entry in entries if isinstance(entry, Skipped))
-            return Looked(whole=tuple(whole.values()), skipped=skipped, still_written=settled.waiting)
-        time.sleep(max((settled.look_again_at - clock.now()).total_seconds(), 0.01))
-
-
-def settled_before(settings: "Settings", config: Path, looked: Looked) -> bool:
-    """True where a glance at the state shows that this pass would change nothing."""
-    from bot.adapters.clock import SystemClock
-    from bot.adapters.folders import fingerprint, read_bytes
-    from bot.adapters.glance import nothing_to_do
-
-    state = settings.sqlite_file
-    if state is None or looked.still_written or not settings.atom.folder.is_dir():
-        return False
-    hashes: dict[str, str] = {}
-    for file in looked.whole:
-        try:
-            hashes[file.name] = fingerprint(read_bytes(file, max_bytes=settings.max_bytes))
-        except DigestError:
-            return False
-    return nothing_to_do(
-        state,
-        files=hashes,
-        configuration=configuration(settings, config),
-        now=SystemClock().now(),
-    )
-
-
-def configuration(settings: "Settings", config: Path) -> str:
-    """What the outcome of a pass depends on besides the folders: both files and this program."""
-    import hashlib
-
-    parts = hashlib.sha256(f"{__version__}\0{settings.model_dump_json()}\0".encode())
-    for path in (config, settings.subscriptions):
-        parts.update(path.read_bytes() if path.is_file() else b"-")
-        parts.update(b"\0")
-    return parts.hexdigest()
+            return Looked(whole=tuple(whole.values()), skipped=skipped, still_written=result.waiting)
+        time.sleep(max((result.next_scan_at - clock.now()).total_seconds(), 0.01))
 
 
 async def run_once(house: "House", looked: Looked) -> Done:
@@ -167,21 +128,21 @@ async def run_once(house: "House", looked: Looked) -> Done:
 
     from bot.app.gone import forget_gone
     from bot.app.service import take_in
-    from bot.pipeline.departures import forget_feeds
-    from bot.pipeline.upkeep import mind_the_clock
+    from bot.pipeline.feeds import remove_orphan_feeds
 
     taken = await asyncio.to_thread(take_in, house, looked.whole)
+    taken.add_planned(await asyncio.to_thread(house.ingest.finish_planning, house.clock.now()))
     await asyncio.to_thread(forget_gone, house)
-    await asyncio.to_thread(mind_the_clock, house.store.waits, house.clock.now())
-    await asyncio.to_thread(forget_feeds, house.store.intake, house.roster.audience, house.feed_writer)
+    await asyncio.to_thread(house.store.maintenance.clamp_delays, house.clock.now())
+    await asyncio.to_thread(
+        remove_orphan_feeds, house.store.intake, house.registry.matcher, house.feed_writer
+    )
     await asyncio.to_thread(house.quizzes.look_after, house.clock.now())
     ends: Counter[str] = Counter()
     give_up = house.clock.now() + _LONGEST
     while True:
         ends.update(await house.dispatcher.flush())
-        await house.dispatcher.herald.flush()
-        waits = (await house.dispatcher.next_due(), await house.dispatcher.herald.next_due())
-        due = min(filter(None, waits), default=None)
+        due = await house.dispatcher.next_due()
         now = house.clock.now()
         if due is None or due > min(now + _RATE_LIMITED, give_up):
             return Done(taken=taken, ends=ends)
@@ -227,7 +188,7 @@ def dry_run_messages(
             settings,
             subscribers,
             state_url=f"sqlite:///{copy}",
-            publishers={kind: DryRunPublisher(kind, settings, show) for kind in _DRY_RUN_CHANNELS},
+            publishers=dry_run_publishers(settings, show),
             feed_writer=DryRunFeedWriter(),
         )
         return asyncio.run(_run_and_close(house, looked)).taken
@@ -249,27 +210,49 @@ def _copy_state(state: Path, copy: Path) -> None:
         raise StateError(f"{state} cannot be copied: {error}") from error
 
 
+def dry_run_publishers(
+    settings: "Settings", show: Callable[[DryRunMessage], object]
+) -> "dict[ChannelKind, Publisher]":
+    """A DryRunPublisher for each channel that is no document."""
+    from bot.app.config.publishers import CHANNELS
+
+    return {
+        kind: DryRunPublisher(kind, channel.capabilities, settings, show)
+        for kind, channel in CHANNELS.items()
+        if not channel.capabilities.is_document
+    }
+
+
 class DryRunPublisher:
-    """A publisher that shows each message instead of sending it."""
+    """A publisher that shows each message instead of sending it, without rate limits."""
 
     def __init__(
-        self, kind: "ChannelKind", settings: "Settings", show: Callable[[DryRunMessage], object]
+        self,
+        kind: "ChannelKind",
+        capabilities: "Capabilities",
+        settings: "Settings",
+        show: Callable[[DryRunMessage], object],
     ) -> None:
+        from bot.domain.channels import Limits
+
         self.kind = kind
+        self.capabilities = dataclasses.replace(capabilities, limits=Limits())
         self._sent = 0
         self._settings = settings
         self._show = show
 
-    async def send(self, parcel: "Parcel") -> "Receipt":
-        from bot.app.channels import shown
-        from bot.domain.delivery import Receipt
+    async def send(self, message: "OutgoingMessage", /) -> "Receipt":
+        from bot.app.config.publishers import shown
+        from bot.domain.message import Receipt
 
         self._sent += 1
-        text = await shown(parcel, self._settings)
+        text = await shown(message, self._settings)
         self._show(
-            DryRunMessage(kind=parcel.kind, target=parcel.target.key, subscriber=parcel.subscriber, text=text)
+            DryRunMessage(
+                kind=message.kind, target=message.target.key, subscriber=message.subscriber, text=text
+            )
         )
-        return Receipt(message=str(self._sent), poll=f"dry-run-{self._sent}" if parcel.question else None)
+        return Receipt(message=str(self._sent), poll=f"dry-run-{self._sent}" if message.question else None)
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -319,9 +302,7 @@ def _dry_run(
     return 0
 
 
-def _say_done(
-    done: Done | None, settings: "Settings", looked: Looked, *, as_json: bool, verbose: int
-) -> None:
+def _say_done(done: Done, settings: "Settings", looked: Looked, *, as_json: bool, verbose: int) -> None:
     if as_json:
         say_json(_done_json(done, looked))
         return
@@ -331,20 +312,18 @@ def _say_done(
 
 
 def _say_skipped(settings: "Settings", looked: Looked, *, verbose: int) -> None:
-    from bot.domain.arrivals import USUAL
+    from bot.domain.files import EXPECTED_SKIPS
 
     for folder in settings.watch.folders:
         if not folder.is_dir():
-            typer.echo(f"the watched folder {plain(str(folder))} is not there", err=True)
-    expected = () if verbose else (*USUAL, "missing")
+            typer.echo(f"the watched folder {printable(str(folder))} is not there", err=True)
+    expected = () if verbose else (*EXPECTED_SKIPS, "missing")
     for file in looked.skipped:
         if file.reason not in expected:
-            typer.echo(f"skipped {plain(file.name)}: {plain(file.what)}", err=True)
+            typer.echo(f"skipped {printable(file.name)}: {printable(file.what)}", err=True)
 
 
-def _done_lines(done: Done | None, looked: Looked) -> list[str]:
-    if done is None:
-        return [f"nothing new in {counted(len(looked.whole), 'file')}, nothing due"]
+def _done_lines(done: Done, looked: Looked) -> list[str]:
     taken = done.taken
     states = ", ".join(f"{count} {state}" for state, count in sorted(done.ends.items()) if count)
     lines = [
@@ -360,15 +339,15 @@ def _done_lines(done: Done | None, looked: Looked) -> list[str]:
     return lines
 
 
-def _done_json(done: Done | None, looked: Looked) -> dict[str, Any]:
-    taken = done.taken if done else None
+def _done_json(done: Done, looked: Looked) -> dict[str, Any]:
+    taken = done.taken
     return {
         "files": len(looked.whole),
-        "digests": taken.digests if taken else 0,
-        "entries": taken.entries if taken else 0,
-        "new": taken.new if taken else 0,
-        "gained": taken.gained if taken else 0,
-        "deliveries": dict(done.ends) if done else {},
+        "digests": taken.digests,
+        "entries": taken.entries,
+        "new": taken.new,
+        "gained": taken.gained,
+        "deliveries": dict(done.ends),
         "problems": _problems_json(taken),
         "skipped": [{"file": file.name, "why": file.what} for file in looked.skipped],
     }
@@ -376,9 +355,8 @@ def _done_json(done: Done | None, looked: Looked) -> dict[str, Any]:
 
 def _problem_lines(taken: "Taken") -> list[str]:
     """A line for each thing in the files that could not be used."""
-    return [plain(f"{name}:{line}: {what}") for name, line, what in taken.problems]
+    return [printable(f"{name}:{line}: {what}") for name, line, what in taken.problems]
 
 
-def _problems_json(taken: "Taken | None") -> list[dict[str, str | int]]:
-    problems = taken.problems if taken else ()
-    return [{"file": name, "line": line, "what": what} for name, line, what in problems]
+def _problems_json(taken: "Taken") -> list[dict[str, str | int]]:
+    return [{"file": name, "line": line, "what": what} for name, line, what in taken.problems]

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, open_state, say_json
-from bot.app.cli.terminal import counted, plain
+from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from bot.adapters.store import Store
     from bot.domain.delivery import State
-    from bot.pipeline.ports import Outbox, Row
+    from bot.pipeline.ports import DeliveryRecord, DeliveryStore
 
 app = typer.Typer(help="List, send again or give up deliveries.", no_args_is_help=True)
 
@@ -38,14 +39,14 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """Show deliveries, oldest first."""
-    with open_state(load_only_settings(context, config), in_rows=True) as store:
+    with open_state(load_only_settings(context, config)) as store:
         rows = _rows(store, keys, state, limit=limit)
     if as_json:
         say_json([_row_json(row) for row in rows])
         return
     for row in rows:
-        note = f"  {plain(row.error)}" if row.error else ""
-        typer.echo(f"{row.state:<9}  {row.due_at:%Y-%m-%d %H:%M} UTC  {plain(row.key)}{note}")
+        note = f"  {printable(row.error)}" if row.error else ""
+        typer.echo(f"{row.state:<9}  {row.due_at:%Y-%m-%d %H:%M} UTC  {printable(row.key)}{note}")
     if not rows:
         typer.echo("no deliveries" + (f" that are {' or '.join(state)}" if state else ""), err=True)
     elif len(rows) == limit:
@@ -119,11 +120,15 @@ def _act(
     if not keys and not state:
         raise UsageError(f"outbox {action} needs keys or a --state; `paperboy outbox list` shows them")
     now = SystemClock().now()
-    with open_state(load_only_settings(context, config), in_rows=True) as store:
+    with open_state(load_only_settings(context, config)) as store:
         rows = _rows(store, keys, state, limit=_MAX_ROWS)
-        actions = {"retry": store.outbox.retry, "drop": store.outbox.drop, "arrived": store.outbox.arrived}
+        actions = {
+            "retry": store.deliveries.retry,
+            "drop": store.deliveries.drop,
+            "arrived": store.deliveries.arrived,
+        }
         count = actions[action]([row.key for row in rows], now)
-        revived = _revive_targets(store.outbox, rows, now) if action == "retry" else 0
+        revived = _revive_targets(store.deliveries, rows, now) if action == "retry" else 0
     if as_json:
         say_json({"asked": len(rows), "done": count, "targets_revived": revived})
         return
@@ -134,27 +139,29 @@ def _act(
         typer.echo(_ONLY[action], err=True)
 
 
-def _rows(store: "Store", keys: list[str] | None, state: list[str] | None, *, limit: int) -> "Sequence[Row]":
+def _rows(
+    store: "Store", keys: list[str] | None, state: list[str] | None, *, limit: int
+) -> "Sequence[DeliveryRecord]":
     """The rows with these keys and states; raises UsageError for a key without a row."""
-    rows = store.outbox.list_rows(states=_states(state), keys=keys or (), limit=limit)
+    rows = store.deliveries.list_rows(states=_states(state), keys=keys or (), limit=limit)
     missing = sorted(set(keys or ()) - {row.key for row in rows}) if len(rows) < limit else []
     if missing:
-        among = f" that is {' or '.join(map(plain, state))}" if state else ""
+        among = f" that is {' or '.join(map(printable, state))}" if state else ""
         raise UsageError(
-            f"no such delivery{among}: {plain(missing[0])}; `paperboy outbox list` shows the keys"
+            f"no such delivery{among}: {printable(missing[0])}; `paperboy outbox list` shows the keys"
         )
     return rows
 
 
-def _revive_targets(outbox: "Outbox", rows: "Sequence[Row]", now: "datetime") -> int:
+def _revive_targets(deliveries: "DeliveryStore", rows: "Sequence[DeliveryRecord]", now: "datetime") -> int:
     """Ends the suspension of the rows' targets, except of recipients who unsubscribed; gives their number."""
     from bot.domain.delivery import OWN_WISH
 
     count = 0
     for target in dict.fromkeys(row.target for row in rows if row.state in ("pending", "held")):
-        record = outbox.place(target)
-        if record and record.suspended is not None and record.suspended not in OWN_WISH:
-            count += outbox.revive(target, now)
+        status = deliveries.target(target)
+        if status and status.suspended is not None and status.suspended not in OWN_WISH:
+            count += deliveries.revive(target, now)
     return count
 
 
@@ -163,11 +170,11 @@ def _states(names: list[str] | None) -> "tuple[State, ...]":
 
     for state in names or ():
         if state not in get_args(States):
-            raise UsageError(f"there is no state {plain(state)!r}; one of {', '.join(get_args(States))}")
+            raise UsageError(f"there is no state {printable(state)!r}; one of {', '.join(get_args(States))}")
     return tuple(names or ())  # type: ignore[arg-type]  # checked above
 
 
-def _row_json(row: "Row") -> dict[str, Any]:
+def _row_json(row: "DeliveryRecord") -> dict[str, Any]:
     return {
         "key": row.key,
         "target": row.target,

@@ -1,22 +1,32 @@
-"""`paperboy preview`: what a query would have brought."""
+"""`paperboy preview`: what a query would have brought, how often, what matched, and what it barely missed."""
 
+import datetime as dt
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, open_state, say_json
-from bot.app.cli.terminal import caret, style_of
+from bot.app.cli.terminal import Style, bar, caret, excerpt, style_of
 from bot.domain.errors import QuerySyntaxError, UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from bot.app.config.settings import Settings
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bot.adapters.store.full_text import PaperWindow
+    from bot.domain.analysis.preview import Match, NearMiss, Previewer
+    from bot.domain.notices import Why
+    from bot.domain.papers import Paper
     from bot.domain.query import Query
-    from bot.domain.search.previewing import Preview, Previewer
-    from bot.pipeline.ports import Sifted
 
 DAYS = 90
 _SHOWN = 10
+_CELLS = 32
+_MOST_BARS = 16
+_WHYS = 3
+_BAR_FORMATS = ("%Y-%m-%d", "%G week %V", "%Y-%m", "%Y")
 
 
 def preview(
@@ -31,21 +41,18 @@ def preview(
 
     Among the stored papers: how often, why each matched, and what it barely missed.
     """
-    from bot.domain.search.previewing import Previewer
+    from bot.domain.analysis.preview import Previewer
 
     parsed = parsed_query(query)
     settings = load_only_settings(context, config)
     previewer = Previewer(parsed)
-    sifted = _sift(settings, days, previewer)
-    found = previewer.preview(sifted.papers)
-    if as_json:
-        say_json(preview_json(query, days, sifted, found))
-        return
-    from bot.app.cli.preview_text import preview_lines
-
-    pace = per_day(days, sifted, found)
-    for line in preview_lines(parsed, days, sifted, found, pace, limit, style_of(sys.stdout)):
-        typer.echo(line)
+    with open_state(settings) as store, store.full_text.last_days(days) as papers:
+        matching, near = found(previewer, papers)
+        if as_json:
+            say_json(preview_json(previewer, days, papers, matching, near))
+            return
+        for line in preview_lines(previewer, days, papers, matching, near, limit, style_of(sys.stdout)):
+            typer.echo(line)
 
 
 def parsed_query(text: str) -> "Query":
@@ -58,43 +65,160 @@ def parsed_query(text: str) -> "Query":
         raise UsageError(f"{error}\n{caret(text, error.position)}") from error
 
 
-def _sift(settings: "Settings", days: int, previewer: "Previewer") -> "Sifted":
-    from bot.adapters.glance_papers import glance_at_papers
+def found(previewer: "Previewer", papers: "PaperWindow") -> "tuple[list[int], tuple[NearMiss, ...]]":
+    """The numbers of the papers that match, newest first, and the near misses."""
+    with_texts = previewer.needs_texts
+    candidates = papers.candidates(previewer.need, with_texts=with_texts)
+    matching = [number for number, document in candidates if previewer.matches(document)]
+    others = papers.candidates(previewer.near_need, with_texts=with_texts, without=frozenset(matching))
+    near = (number for number, document in others if previewer.lacks_one(document))
+    return matching, previewer.near_misses(papers.papers(near))
 
-    if settings.sqlite_file is not None:
-        glanced = glance_at_papers(settings.sqlite_file, days, previewer.wants)
-        if glanced is not None:
-            return glanced
-    with open_state(settings) as store:
-        return store.records.sift(days, previewer.wants)
+
+def _matches(previewer: "Previewer", papers: "PaperWindow", numbers: "Iterable[int]") -> "Iterator[Match]":
+    return (previewer.match(paper, document) for paper, document in papers.papers(numbers))
 
 
-def per_day(days: int, sifted: "Sifted", found: "Preview") -> float:
+def per_day(days: int, papers: "PaperWindow", matches: int) -> float:
     """Matches a day, over the days asked for as far as the stored papers reach back."""
-    if sifted.newest is None or sifted.oldest is None:
+    if papers.newest is None or papers.oldest is None:
         return 0.0
-    covered = (max(sifted.newest, sifted.oldest) - sifted.oldest).days + 1
-    return round(len(found.matches) / min(days, covered), 3)
+    covered = (max(papers.newest, papers.oldest) - papers.oldest).days + 1
+    return round(matches / min(days, covered), 3)
 
 
-def preview_json(query: str, days: int, sifted: "Sifted", found: "Preview") -> dict[str, Any]:
-    """In the form that the contract fixes."""
+def preview_json(
+    previewer: "Previewer",
+    days: int,
+    papers: "PaperWindow",
+    matching: "Sequence[int]",
+    near_misses: "Iterable[NearMiss]",
+) -> dict[str, Any]:
+    """The JSON of `preview --json`; its names are fixed."""
     return {
-        "query": query,
+        "query": previewer.query.text,
         "days": days,
-        "papers_searched": sifted.searched,
+        "papers_searched": len(papers),
         "matches": [
             {
-                "id": one.paper.id,
-                "title": one.paper.title,
-                "date": one.paper.date.isoformat() if one.paper.date else None,
-                "why": [{"term": why.term, "field": why.field, "text": why.text} for why in one.why],
+                "id": match.paper.id,
+                "title": match.paper.title,
+                "date": match.paper.date.isoformat() if match.paper.date else None,
+                "why": [{"term": why.term, "field": why.field, "text": why.text} for why in match.why],
             }
-            for one in found.matches
+            for match in _matches(previewer, papers, matching)
         ],
-        "per_day": per_day(days, sifted, found),
+        "per_day": per_day(days, papers, len(matching)),
         "near_misses": [
-            {"id": one.paper.id, "title": one.paper.title, "missing": one.missing}
-            for one in found.near_misses
+            {"id": miss.paper.id, "title": miss.paper.title, "missing": miss.missing} for miss in near_misses
         ],
     }
+
+
+def preview_lines(
+    previewer: "Previewer",
+    days: int,
+    papers: "PaperWindow",
+    matching: "Sequence[int]",
+    near_misses: "Sequence[NearMiss]",
+    limit: int,
+    style: Style,
+) -> list[str]:
+    """Lines about the same, with at most `limit` of the matches."""
+    query, many = previewer.query, len(matching)
+    if not papers:
+        return [
+            "no papers are stored yet: `paperboy once` reads the watched folders, `paperboy import` history"
+        ]
+    dates = [day for day in map(papers.day, matching) if day]
+    lines = [
+        f"{style.strong(query.text)} matches {style.strong(str(many))} of the {len(papers)} papers "
+        f"of {_span(days, papers)}{_often(per_day(days, papers, many))}",
+        *(f"hint: {printable(hint)}" for hint in query.hints),
+        *_bars(dates, style),
+    ]
+    for match in _matches(previewer, papers, matching[:limit]):
+        lines += ["", *_match_lines(match, style)]
+    if many > limit:
+        lines += ["", style.faint(f"… and {many - limit} more: --limit {many} shows them all")]
+    if near_misses:
+        lines += ["", "Barely missed"]
+    for miss in near_misses:
+        lines.append(f"  {_day(miss.paper)}  {printable(miss.paper.title)}")
+        lines.append(f"              {_lack(miss.missing)} {style.strong(miss.missing.removeprefix('NOT '))}")
+    return lines
+
+
+def _lack(missing: str) -> str:
+    return "left out by NOT" if missing.startswith("NOT ") else "without"
+
+
+def _span(days: int, papers: "PaperWindow") -> str:
+    newest, oldest = papers.newest, papers.oldest
+    if newest is None or oldest is None:
+        return "the state"
+    asked = newest - dt.timedelta(days=days - 1) if days < newest.toordinal() else dt.date.min
+    return f"{max(asked, min(oldest, newest))} to {newest}"
+
+
+def _often(pace: float) -> str:
+    if not pace:
+        return ""
+    for unit, size in (("day", 1), ("week", 7), ("month", 30.4), ("year", 365)):
+        if pace * size >= 1 or unit == "year":
+            return f": about {pace * size:.0f} a {unit}"
+    return ""
+
+
+def _bars(days: "Sequence[dt.date]", style: Style) -> list[str]:
+    """How many a day, or where there are many days a week, a month, a year; gaps stand as empty lines."""
+    if len(set(days)) <= 1:
+        return []
+    first, last = min(days), max(days)
+    steps = next((form for form in _BAR_FORMATS if len(_run(first, last, form)) <= _MOST_BARS), "%Y")
+    counts = Counter(day.strftime(steps) for day in days)
+    names = _run(first, last, steps)
+    top = max(counts.values())
+    return ["", *(_bar_line(name, counts[name], top, style) for name in names)]
+
+
+def _run(first: dt.date, last: dt.date, steps: str) -> list[str]:
+    count = (last - first).days + 1
+    return list(dict.fromkeys((first + dt.timedelta(days=number)).strftime(steps) for number in range(count)))
+
+
+def _bar_line(name: str, count: int, top: int, style: Style) -> str:
+    return f"  {name}  {style.faint(bar(count, top, _CELLS))} {count or ''}".rstrip()
+
+
+def _match_lines(match: "Match", style: Style) -> list[str]:
+    in_title = [why.text for why in match.why if why.field == "title"]
+    lines = [f"{_day(match.paper)}  {style.marked(match.paper.title, in_title)}"]
+    shown = [why for why in match.why if why.field != "title"][: _WHYS if not in_title else 1]
+    lines += [f"            {style.faint(why.field)}: {_around(match.paper, why, style)}" for why in shown]
+    rest = len(match.why) - len(in_title) - len(shown)
+    if rest > 0:
+        lines[-1] += style.faint(f" (+{rest})")
+    lines.append(f"            {style.faint(match.paper.links.best or match.paper.id)}")
+    return lines
+
+
+def _around(paper: "Paper", why: "Why", style: Style) -> str:
+    text = next((text for text in _texts(paper, why.field) if why.text in text), why.text)
+    return style.marked(excerpt(text, why.text), [why.text])
+
+
+def _texts(paper: "Paper", field: str) -> list[str]:
+    match field:
+        case "summary":
+            return [summary.text for summary in paper.summaries]
+        case "points":
+            return [point.text for edition in paper.editions for point in edition.points]
+        case "authors":
+            return list(paper.authors)
+        case _:
+            return list(paper.sources)
+
+
+def _day(paper: "Paper") -> str:
+    return paper.date.isoformat() if paper.date else "no date   "

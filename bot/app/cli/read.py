@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import say_json
-from bot.app.cli.terminal import counted, plain
+from bot.app.cli.terminal import counted
 from bot.domain.errors import DigestError, NotADigest, UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.domain.digests import Digest
@@ -29,7 +30,7 @@ def read(
     """
     if language not in LANGUAGES:
         raise UsageError(
-            f"--language {plain(language)}: there is no such language; use {' or '.join(LANGUAGES)}"
+            f"--language {printable(language)}: there is no such language; use {' or '.join(LANGUAGES)}"
         )
     worst = 0
     for path in _expanded(files):
@@ -52,7 +53,7 @@ def _read_file(path: Path, language: str, *, as_json: bool) -> int:
         digest = read_digest(_content(path), path.name)
     except DigestError as error:
         what = str(error).removeprefix(f"{path.name}: ")
-        typer.echo(f"paperboy: {plain(str(path))}: {plain(what)}", err=True)
+        typer.echo(f"paperboy: {printable(str(path))}: {printable(what)}", err=True)
         return NO_DIGEST
     if as_json:
         say_json(digest_json(digest, language))
@@ -102,12 +103,12 @@ def _entry_json(entry: "Entry", language: str) -> dict[str, Any]:
 
 
 def _quiz(entry: "Entry", edition: "Edition") -> "tuple[Question, ...]":
-    from bot.app.answers import answered
+    from bot.adapters.answer_model import answered
     from bot.domain.papers import merge
 
     if all(question.keyed for question in edition.quiz):
         return edition.quiz
-    return answered(merge(None, entry, source="", day=None), edition.language)
+    return answered(merge(None, entry, source="", day=None), edition.language, min_confidence=1)
 
 
 def _question_json(question: "Question") -> dict[str, Any]:
@@ -124,10 +125,10 @@ def _show(path: Path, digest: "Digest", language: str) -> None:
     quizzes = sum(len(entry.edition(language).quiz) for entry in digest.entries)
     day = digest.date.isoformat() if digest.date else "no date"
     typer.echo(
-        f"{plain(str(path))}: {digest.kind}, {day}, "
+        f"{printable(str(path))}: {digest.kind}, {day}, "
         f"{counted(len(digest.entries), 'paper')}, {counted(quizzes, 'question')}"
     )
     for entry in digest.entries:
-        typer.echo(f"  {entry.id}  {plain(entry.title)}")
+        typer.echo(f"  {entry.id}  {printable(entry.title)}")
     for problem in digest.problems:
-        typer.echo(f"{plain(str(path))}:{problem.line}: {plain(problem.what)}", err=True)
+        typer.echo(f"{printable(str(path))}:{problem.line}: {printable(problem.what)}", err=True)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.app.cli.context import JsonOption, say_json
-from bot.app.cli.terminal import counted, plain, progress, span_text
+from bot.app.cli.terminal import counted, progress, span_text
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.replay.oracle import Scorecard
@@ -59,5 +60,5 @@ def scorecard_lines(card: "Scorecard") -> list[str]:
         f"repeated   {card.repeated}",
         f"unasked    {card.unasked}",
         f"lost       {card.lost}",
-        *(f"  {plain(fault)}" for fault in card.worst),
+        *(f"  {printable(fault)}" for fault in card.worst),
     ]

@@ -9,8 +9,9 @@ import typer
 from bot import __version__
 from bot.app.cli.context import ConfigOption, VerboseOption, check_recipients, load, start_logs
 from bot.app.cli.feeds import feed_addresses, private_feed_lines
-from bot.app.cli.terminal import counted, plain
+from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
@@ -69,7 +70,7 @@ def _parse_roles(only: str, known: tuple[str, ...]) -> tuple[str, ...]:
     roles = tuple(role.strip() for role in only.split(",") if role.strip())
     for role in roles:
         if role not in known:
-            raise UsageError(f"--only {plain(role)}: there is no such role; use {', '.join(known)}")
+            raise UsageError(f"--only {printable(role)}: there is no such role; use {', '.join(known)}")
     if not roles:
         raise UsageError(f"--only needs a role: {', '.join(known)}")
     return roles
@@ -83,14 +84,14 @@ def _refuse_idle_roles(roles: tuple[str, ...], only: str, settings: "Settings") 
     }
     if all(role in missing for role in roles):
         reasons = ", and ".join(missing[role] for role in roles)
-        raise UsageError(f"--only {plain(only)} would do nothing: {reasons}")
+        raise UsageError(f"--only {printable(only)} would do nothing: {reasons}")
 
 
 def first_lines(house: "House", taken: "Taken") -> list[str]:
     """The summary after the first look at the folders: results, where they are, and next steps."""
     settings = house.settings
-    counts = house.store.outbox.counts(house.clock.now())
-    subscribers = house.roster.audience.subscribers
+    counts = house.store.deliveries.counts(house.clock.now())
+    subscribers = house.registry.matcher.subscribers
     feeds = 1 + sum(subscriber.has_feed for subscriber in subscribers.values())
     served = f", and at {settings.site.url.rstrip('/')}/feed.atom" if settings.web.listen else ""
     return [
@@ -110,7 +111,7 @@ def first_lines(house: "House", taken: "Taken") -> list[str]:
 
 
 def _telegram_line(settings: "Settings", counts: "Counts") -> str:
-    sent = counts.channels["telegram"].get("sent", 0)
+    sent = counts.channels.get("telegram", {}).get("sent", 0)
     messages = "1 message or poll" if sent == 1 else f"{sent} messages and polls"
     if settings.sends_telegram:
         return f"  telegram  {messages} sent"
@@ -118,14 +119,15 @@ def _telegram_line(settings: "Settings", counts: "Counts") -> str:
 
 
 def _email_line(settings: "Settings", counts: "Counts") -> str:
-    mails, held = counts.channels["email"].get("sent", 0), counts.channels["email"].get("held", 0)
+    states = counts.channels.get("email", {})
+    mails, held = states.get("sent", 0), states.get("held", 0)
     folder = f" in {_relative(settings.maildir)}/new/" if settings.maildir else ""
     waiting = "1 paper waits for its" if held == 1 else f"{held} papers wait for their"
     return f"  email     {counted(mails, 'mail')}{folder}" + (f", {waiting} digest's time" if held else "")
 
 
 def _private_feeds(house: "House") -> list[str]:
-    subscribers = tuple(house.roster.audience.subscribers.values())
+    subscribers = tuple(house.registry.matcher.subscribers.values())
     addresses = feed_addresses(house.settings, subscribers, house.store)
     return [f"  {line}" for line in private_feed_lines(addresses, most=_FEEDS_NAMED, width=10)]
 

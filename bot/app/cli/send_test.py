@@ -16,7 +16,8 @@ from bot.app.cli.context import (
     start_logs,
 )
 from bot.app.cli.feeds import feed_addresses
-from bot.app.cli.terminal import plain, print_table
+from bot.app.cli.terminal import print_table
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
@@ -68,7 +69,7 @@ def send_test(
             }
         )
     else:
-        typer.echo(f"{plain(paper.title)} ({paper.id})")
+        typer.echo(f"{printable(paper.title)} ({paper.id})")
         rows = [(message.target, str(message.kind), _outcome(message, settings)) for message in messages]
         rows += [(f"atom:{subscriber.id}", "feed", f"is read at {feed.url or feed.file}") for feed in feeds]
         print_table(("target", "message", "outcome"), rows)
@@ -79,7 +80,7 @@ def send_test(
 
 def _outcome(message: "SampleMessage", settings: "Settings") -> str:
     if message.error is not None:
-        return f"NOT SENT: {plain(message.error)}"
+        return f"NOT SENT: {printable(message.error)}"
     if message.target.startswith("telegram:") and not settings.sends_telegram:
         return f"kept as a preview in {settings.previews_folder}, because no token is set"
     if message.target.startswith("email:") and settings.maildir:

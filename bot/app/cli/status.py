@@ -9,20 +9,19 @@ import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load, load_only_settings, open_state, say_json
 from bot.app.cli.feeds import feed_addresses, private_feed_lines
-from bot.app.cli.terminal import counted, plain, span_text
+from bot.app.cli.terminal import counted, span_text
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
-    from bot.domain.alarms import Incident
+    from bot.domain.incidents import Incident
+    from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports import Counts, Outbox, Row
-    from bot.pipeline.ports.alarms import UntoldBulletin
+    from bot.pipeline.ports import Counts, DeliveryRecord, DeliveryStore, PlanningRun
 
 NEEDS_A_LOOK = 1
 _LOOKED_AT, _NAMED = 5_000, 10
 """Number of the oldest deliveries that are searched for failures; number of lines of a kind that are printed."""
-UNTOLD_SHOWN = timedelta(days=7)
-"""An alarm that did not arrive is shown for so long."""
 
 
 def status(
@@ -39,7 +38,7 @@ def status(
     """Show counts, and what needs a look.
 
     Exit 1 when something does: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
-    a source that fell silent or changed, an alarm of the last week that did not arrive for sure.
+    a source that fell silent or changed, an alarm that did not arrive for sure.
     """
     from bot.adapters.clock import SystemClock
 
@@ -48,11 +47,12 @@ def status(
     settings, subscribers = load(context, config)
     now = SystemClock().now()
     with open_state(settings) as store:
-        counts = store.outbox.counts(now)
+        counts = store.deliveries.counts(now)
         incidents = store.incidents.open_incidents()
-        untold = store.bulletins.untold_bulletins(now - UNTOLD_SHOWN)
-        failing = failing_targets(store.outbox)
+        unsent = store.deliveries.unsent_alarms()
+        failing = failing_targets(store.deliveries)
         unreadable = store.records.unreadable()
+        runs = store.intake.open_runs()
         known = settings.sqlite_file is None or settings.sqlite_file.exists()
         addresses = feed_addresses(settings, subscribers, store if known else None)
     running = settings.heartbeat.is_alive(now)
@@ -61,8 +61,9 @@ def status(
             "running": running,
             "unreadable": unreadable,
             "incidents": incidents_json(incidents),
-            "alarms_not_sent": untold_json(untold),
+            "alarms_not_sent": alarms_json(unsent),
             "failing": failing_json(failing),
+            "planning": planning_json(runs, subscribers),
             "feeds": [asdict(address) for address in addresses],
         }
         say_json(status_json(counts, subscribers) | more)
@@ -71,14 +72,14 @@ def status(
             "run          " + ("running" if running else "not seen running by this user on this machine"),
             *status_lines(counts, subscribers),
             *private_feed_lines(addresses, most=_NAMED, width=13),
+            *planning_lines(runs, subscribers),
             *unreadable_lines(unreadable),
             *failing_lines(failing),
             *incident_lines(incidents),
-            *untold_lines(untold),
+            *alarm_lines(unsent),
         ):
             typer.echo(line)
-    failed = any(alarm.state in ("uncertain", "dead") for alarm in untold)
-    return NEEDS_A_LOOK if needs_a_look(counts) or incidents or failed else 0
+    return NEEDS_A_LOOK if needs_a_look(counts) or incidents else 0
 
 
 def _running(settings: "Settings") -> int:
@@ -101,6 +102,8 @@ def _stuck(counts: "Counts") -> int:
 
 def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict[str, Any]:
     """The JSON of `status --json`; its names are fixed."""
+    from bot.app.config.publishers import CHANNELS
+
     return {
         "digests": counts.digests,
         "entries": counts.entries,
@@ -118,33 +121,62 @@ def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict
                     target: why for target, why in counts.suspended.items() if target.startswith(f"{kind}:")
                 },
             }
-            for kind, states in counts.channels.items()
+            for kind in CHANNELS
+            for states in (counts.channels.get(kind, {}),)
         },
         "unreadable_files": counts.unreadable,
         "oldest_pending_seconds": _seconds(counts.oldest_pending),
     }
 
 
-def failing_targets(outbox: "Outbox") -> "dict[str, Row]":
+def failing_targets(deliveries: "DeliveryStore") -> "dict[str, DeliveryRecord]":
     """By target: the oldest delivery that failed and will be tried again."""
-    failing: dict[str, Row] = {}
-    for row in outbox.list_rows(states=("pending",), keys=(), limit=_LOOKED_AT):
+    failing: dict[str, DeliveryRecord] = {}
+    for row in deliveries.list_rows(states=("pending",), keys=(), limit=_LOOKED_AT):
         if row.attempts and row.error:
             failing.setdefault(row.target, row)
     return failing
 
 
+def planning_json(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscriber]") -> list[dict[str, Any]]:
+    """Planning runs that are not finished, as JSON, oldest first."""
+    return [
+        {
+            "since": run.made_at.isoformat(),
+            "papers": run.papers,
+            "told": run.told,
+            "subscribers_left": _subscribers_left(run, subscribers),
+        }
+        for run in runs
+    ]
+
+
+def planning_lines(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscriber]") -> list[str]:
+    """Lines about planning runs that are not finished, oldest first."""
+    lines = [
+        f"planning     {counted(run.papers, 'paper')} of {run.made_at:%Y-%m-%d %H:%M} UTC,"
+        f" {_subscribers_left(run, subscribers)} of {counted(len(subscribers), 'subscriber')} left"
+        for run in runs[:_NAMED]
+    ]
+    more = len(runs) - _NAMED
+    return [*lines, *([f"             and {counted(more, 'more run', 'more runs')}"] if more > 0 else [])]
+
+
+def _subscribers_left(run: "PlanningRun", subscribers: "Sequence[Subscriber]") -> int:
+    return sum(subscriber.id > run.cursor for subscriber in subscribers)
+
+
 def unreadable_lines(unreadable: "Mapping[str, str]") -> list[str]:
     """Lines about files in the watched folders that gave no digest: name and reason."""
     lines = [
-        f"unreadable   {plain(name)}: {plain(reason.removeprefix(f'{name}: '))}"
+        f"unreadable   {printable(name)}: {printable(reason.removeprefix(f'{name}: '))}"
         for name, reason in list(unreadable.items())[:_NAMED]
     ]
     more = len(unreadable) - _NAMED
     return [*lines, *([f"             and {counted(more, 'more file', 'more files')}"] if more > 0 else [])]
 
 
-def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | None]]:
+def failing_json(failing: "Mapping[str, DeliveryRecord]") -> list[dict[str, str | int | None]]:
     """Failing deliveries as JSON."""
     return [
         {
@@ -157,10 +189,10 @@ def failing_json(failing: "Mapping[str, Row]") -> list[dict[str, str | int | Non
     ]
 
 
-def failing_lines(failing: "Mapping[str, Row]") -> list[str]:
+def failing_lines(failing: "Mapping[str, DeliveryRecord]") -> list[str]:
     """Lines about failing deliveries, oldest first."""
     lines = [
-        f"tried again  {plain(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {plain(row.error or '')}"
+        f"tried again  {printable(target)} since {row.created_at:%Y-%m-%d %H:%M} UTC: {printable(row.error or '')}"
         for target, row in list(failing.items())[:_NAMED]
     ]
     more = len(failing) - _NAMED
@@ -181,33 +213,33 @@ def incidents_json(incidents: "Sequence[Incident]") -> list[dict[str, str]]:
     ]
 
 
-def untold_json(untold: "Sequence[UntoldBulletin]") -> list[dict[str, str | None]]:
+def alarms_json(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[dict[str, str | None]]:
     """Alarms that did not arrive for sure, as JSON."""
     return [
         {
             "target": alarm.target,
-            "subject": alarm.subject,
+            "subject": text.subject,
             "state": alarm.state,
             "error": alarm.error,
             "created_at": alarm.created_at.isoformat(),
         }
-        for alarm in untold
+        for alarm, text in unsent
     ]
 
 
-def untold_lines(untold: "Sequence[UntoldBulletin]") -> list[str]:
+def alarm_lines(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[str]:
     """Lines about alarms that did not arrive for sure."""
     return [
-        f"ALARM        {alarm.state} to {plain(alarm.target)}: {plain(alarm.subject)}"
-        + (f" ({plain(alarm.error)})" if alarm.error else "")
-        for alarm in untold
+        f"ALARM        {alarm.state} to {printable(alarm.target)}: {printable(text.subject)}"
+        + (f" ({printable(alarm.error)})" if alarm.error else "")
+        for alarm, text in unsent
     ]
 
 
 def incident_lines(incidents: "Sequence[Incident]") -> list[str]:
     """Lines about open incidents."""
     return [
-        f"{'SOURCE' if incident.area == 'sources' else 'CHANNEL':<11}  {plain(incident.source)}: {incident.kind} ({plain(incident.what)}), "
+        f"{'SOURCE' if incident.area == 'sources' else 'CHANNEL':<11}  {printable(incident.source)}: {incident.kind} ({printable(incident.what)}), "
         f"since {incident.since:%Y-%m-%d %H:%M} UTC"
         for incident in incidents
     ]

@@ -3,27 +3,20 @@
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from bot.domain.text import columns, printable
+
 if TYPE_CHECKING:
     from bot.domain.subscriptions import Subscriber
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_WIDE = frozenset("WF")
 _CONTEXT = 38
 _WINDOW = 100
 """Characters of a query that are shown around an error."""
-_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories of characters that could steer a terminal."""
-
-
-def plain(text: str) -> str:
-    """The text on one line, with blanks for control characters, escapes and direction marks."""
-    return "".join(" " if unicodedata.category(char) in _STEERING else char for char in text)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,17 +26,17 @@ class Style:
     on: bool = False
 
     def strong(self, text: str) -> str:
-        return f"\x1b[1m{plain(text)}\x1b[0m" if self.on else plain(text)
+        return f"\x1b[1m{printable(text)}\x1b[0m" if self.on else printable(text)
 
     def faint(self, text: str) -> str:
-        return f"\x1b[2m{plain(text)}\x1b[0m" if self.on else plain(text)
+        return f"\x1b[2m{printable(text)}\x1b[0m" if self.on else printable(text)
 
     def marked(self, text: str, words: Iterable[str]) -> str:
         """The text with every occurrence of these words in bold."""
-        wanted = [re.escape(plain(word)) for word in sorted(words, key=len, reverse=True)]
+        wanted = [re.escape(printable(word)) for word in sorted(words, key=len, reverse=True)]
         if not wanted:
-            return plain(text)
-        pieces = re.split(f"({'|'.join(wanted)})", plain(text))
+            return printable(text)
+        pieces = re.split(f"({'|'.join(wanted)})", printable(text))
         return "".join(self.strong(piece) if index % 2 else piece for index, piece in enumerate(pieces))
 
 
@@ -56,7 +49,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Prints rows below their titles; on a terminal by rich, cut to its width, in a pipe with tabs and without titles."""
     if not sys.stdout.isatty():
         for row in rows:
-            sys.stdout.write("\t".join(map(plain, row)) + "\n")
+            sys.stdout.write("\t".join(map(printable, row)) + "\n")
         sys.stdout.flush()
         return
     from rich.console import Console
@@ -67,7 +60,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for title in titles:
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(table)
 
 
@@ -127,7 +120,6 @@ def excerpt(text: str, words: str) -> str:
 def caret(text: str, position: int) -> str:
     """The text on one line and a caret below that character; long text is cut around it."""
     start = max(position - _WINDOW // 2, 0) if len(text) > _WINDOW else 0
-    shown = plain(text[start : start + _WINDOW])
+    shown = printable(text[start : start + _WINDOW])
     before = ("… " if start else "") + shown[: position - start]
-    ahead = sum(2 if unicodedata.east_asian_width(sign) in _WIDE else 1 for sign in before)
-    return f"  {'… ' if start else ''}{shown}\n  {' ' * ahead}^"
+    return f"  {'… ' if start else ''}{shown}\n  {' ' * columns(before)}^"

@@ -8,6 +8,7 @@ from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from bot.app.config.validation import Context, FieldFault, resolved_path
+from bot.domain.mailbox import Mailbox
 
 Encryption = Literal["starttls", "tls", "none"]
 _SMTP: dict[str, tuple[Encryption, int]] = {
@@ -18,26 +19,11 @@ _SMTP: dict[str, tuple[Encryption, int]] = {
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
-_ADDRESS = re.compile(
-    rf"(?=.{{1,254}}$)(?P<local>(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*)@(?P<domain>{_DOMAIN})"
-)
-_NAMED = re.compile(r"(?P<name>[^<>@,;:\"\\]*|\"[^<>\"\\]*\")\s*<(?P<address>[^<>]*)>")
 _AUTHORITY = re.compile(
     rf"(?P<authority>(?:{_ATOM}(?:\.{_ATOM})*@)?{_DOMAIN}),(?P<date>\d{{4}}(?:-\d\d){{0,2}})"
 )
 _TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
 _NO_BLANKS = re.compile(r"[^\s\x00-\x1f\x7f]+")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mailbox:
-    """One mail address and its display name, which may be empty."""
-
-    name: str
-    address: str
-
-    def __str__(self) -> str:
-        return f"{self.name} <{self.address}>" if self.name else self.address
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,19 +58,13 @@ class Listen:
 
 
 def parse_mailbox(text: str) -> Mailbox:
-    """Exactly one mailbox, `a@b.c` or `Name <a@b.c>`; the domain becomes lower case.
-
-    Encoded words are refused in the name: mail libraries of Python before 3.11.10 decode them into
-    header lines of their own (CVE-2024-6923).
-    """
+    """`a@b.c` or `Name <a@b.c>`, exactly one."""
     if "\r" in text or "\n" in text:
         raise FieldFault("must be one mail address on one line")
-    named = _NAMED.fullmatch(text.strip())
-    name = " ".join(named["name"].strip(' "').split()) if named else ""
-    address = _ADDRESS.fullmatch(named["address"].strip() if named else text.strip())
-    if not address or "=?" in name:
-        raise FieldFault("must be one mail address like alice@example.org")
-    return Mailbox(name=name, address=f"{address['local']}@{address['domain'].lower()}")
+    try:
+        return Mailbox.parse(text)
+    except ValueError as error:
+        raise FieldFault("must be one mail address like alice@example.org") from error
 
 
 def is_bot_token(text: str) -> bool:

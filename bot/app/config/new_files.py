@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.adapters.drafts import private_folder, private_opener
+from bot.adapters.atomic_file import private_folder, private_opener
 from bot.app.config.known_sources import Source
 from bot.domain.errors import UsageError
 
@@ -171,7 +171,7 @@ def local_timezone() -> str:
 
     from tzlocal import get_localzone_name
 
-    from bot.domain.timing import parse_zone
+    from bot.domain.schedule import parse_zone
 
     try:
         name = get_localzone_name()

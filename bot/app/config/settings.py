@@ -14,7 +14,6 @@ from ruamel.yaml.nodes import ScalarNode
 from bot.adapters.heartbeat import Heartbeat
 from bot.app.config.addresses import (
     Listen,
-    Mailbox,
     Maildir,
     Smtp,
     parse_feed_authority,
@@ -49,6 +48,7 @@ from bot.app.config.validation import (
 )
 from bot.app.config.yaml import Document, read_document, to_data
 from bot.domain.errors import ConfigError, Fault
+from bot.domain.mailbox import Mailbox
 
 
 def _first_run(value: object) -> int | Literal["all"]:
@@ -67,13 +67,6 @@ def _dns_name(text: str) -> str:
 
 WebAddress = Annotated[
     str, Parsed(parse_web_address, {"type": "string", "pattern": "^https?://[^/?#@]+[^?#]*$"})
-]
-OptionalWebAddress = Annotated[
-    str,
-    Parsed(
-        lambda text: parse_web_address(text) if text.strip() else "",
-        {"type": "string", "pattern": "^(https?://[^/?#@]+[^?#]*)?$"},
-    ),
 ]
 FeedAuthority = Annotated[
     str, Parsed(parse_feed_authority, {"type": "string", "pattern": r"^[^\sA-Z,]+,\d{4}(-\d\d){0,2}$"})
@@ -230,30 +223,6 @@ class Telegram(Section):
         return self.token_file or self.inline_token
 
 
-class SecondOpinion(Section):
-    """A language model that is asked where the built-in one is not sure enough."""
-
-    url: OptionalWebAddress = setting(
-        "",
-        description="An OpenAI-compatible service, like http://127.0.0.1:11434/v1; empty: nobody is asked.",
-    )
-    model: str = setting("", description="The model's name there.")
-    key: Annotated[SecretStr, SecretFile(("quiz", "llm", "key_file"))] = setting(
-        "", alias="key_file", description="A file with the key, where the service wants one."
-    )
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> "SecondOpinion":
-        if bool(self.url) != bool(self.model):
-            missing = "model" if self.url else "url"
-            raise FieldFault(f"llm needs url and model, or none; {missing} is empty", key=missing)
-        return self
-
-    @property
-    def is_on(self) -> bool:
-        return bool(self.url)
-
-
 class Quiz(Section):
     """Quiz polls."""
 
@@ -269,7 +238,6 @@ class Quiz(Section):
         le=100,
         description="So many questions at most come back to a person on one day; 0: none.",
     )
-    llm: SecondOpinion = setting({}, description="A second opinion on answers that are not sure enough.")
 
 
 class SourceAlarm(Section):

@@ -6,17 +6,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, create_model, model_validator
 
-from bot.app.config.addresses import parse_mailbox
+from bot.app.config.publishers import CHANNELS
 from bot.app.config.validation import (
     Chosen,
     Context,
     FieldFault,
-    Flag,
     Line,
     Many,
     Number,
@@ -28,19 +27,11 @@ from bot.app.config.validation import (
     validated,
 )
 from bot.app.config.yaml import Document, read_document, to_data
+from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import ConfigError, Fault, QuerySyntaxError, UsageError
 from bot.domain.papers import PaperId, parse_paper_id
 from bot.domain.query import Query, author_query, excluding, parse
-from bot.domain.search.likeness import NEAR
-from bot.domain.subscriptions import (
-    CHANNEL_KINDS,
-    Channel,
-    ChannelKind,
-    Quizzes,
-    Subscriber,
-    Subscription,
-)
-from bot.domain.timing import (
+from bot.domain.schedule import (
     WEEKDAYS,
     QuietHours,
     Schedule,
@@ -48,16 +39,14 @@ from bot.domain.timing import (
     parse_schedule,
     parse_zone,
 )
+from bot.domain.similarity import NEAR
+from bot.domain.subscriptions import Channel, Quizzes, Subscriber, Subscription
 
 log = logging.getLogger(__name__)
 
-GENERAL_TOPIC = 1
-"""Telegram's first topic, which must be omitted when sending (Bot API, sendMessage)."""
-_MAX_CHAT_ID = 2**52
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _TAKEN_IDS = frozenset({"all"})
 """`all` is the name of the feed of all papers."""
-_PUBLIC_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
 _TIME = r"([01]?\d|2[0-3]):[0-5]\d"
 _DAYS = "|".join(("daily", "weekdays", *WEEKDAYS))
 _QUERY_FIELDS = frozenset({"title", "author", "summary", "source"})
@@ -118,26 +107,6 @@ def _quizzes(value: object) -> Quizzes:
     raise FieldFault("must be true (all), false, or 1 (one a paper)")
 
 
-def _chat(value: object) -> int | str:
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,16}", value):
-        value = int(value)
-    if type(value) is int and value and abs(value) < _MAX_CHAT_ID:
-        return value
-    if isinstance(value, str) and _PUBLIC_NAME.fullmatch(value):
-        return value.lower()
-    raise FieldFault('must be a chat id like 123456789 (the bot tells it on /start) or "@channel"')
-
-
-def _address(text: str) -> str:
-    return parse_mailbox(text).address
-
-
-_CHAT_SCHEMA = {
-    "anyOf": [
-        {"type": "integer"},
-        {"type": "string", "pattern": f"^({_PUBLIC_NAME.pattern}|-?[0-9]{{1,16}})$"},
-    ]
-}
 SubscriberId = Annotated[str, Parsed(_subscriber_id, {"type": "string", "pattern": f"^{_ID.pattern}$"})]
 Zone = Annotated[ZoneInfo, Parsed(_zone, {"type": "string", "pattern": "^[A-Za-z0-9_+/-]+$"})]
 Quiet = Annotated[
@@ -151,42 +120,19 @@ Delivery = Annotated[
     ),
 ]
 QueryText = Annotated[WrittenQuery, Parsed(_query, {"type": "string", "minLength": 1})]
-MailAddress = Annotated[str, Parsed(_address, {"type": "string", "pattern": "^[^@]+@[^@]+$"})]
 QuizChoice = Annotated[
     Quizzes, Chosen(_quizzes, {"anyOf": [{"type": "boolean"}, {"type": "integer", "const": 1}]})
 ]
 PaperName = Annotated[PaperId, Parsed(_paper, {"type": "string", "minLength": 1})]
 Nearness = Annotated[Number, Field(gt=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
-ChatId = Annotated[int | str, Chosen(_chat, _CHAT_SCHEMA)]
-
-
-class ChatForm(Section):
-    """A Telegram chat, or one topic of it."""
-
-    chat: ChatId = Field(description='The chat\'s id, or "@channel".')
-    topic: Positive | None = setting(None, description="The topic (message thread) in a forum group.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_chat(cls, value: object) -> object:
-        return value if isinstance(value, dict) else {"chat": value}
-
-    @property
-    def address(self) -> str:
-        return f"{self.chat}/{self.topic}" if self.topic and self.topic != GENERAL_TOPIC else str(self.chat)
 
 
 class ChannelForm(Section):
-    """A channel: telegram, email or atom."""
+    """A channel of a subscriber; the keys that name its kind come from CHANNELS."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in CHANNEL_KINDS]})
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in CHANNELS]})
 
-    telegram: ChatForm | None = setting(
-        None, description='Chat id, "@channel", or {chat: -100123, topic: 7}.'
-    )
-    email: MailAddress | None = setting(None, description="One mail address.")
-    atom: Flag | None = setting(None, description="True for a private feed.")
     name: Line | None = setting(None, description="For `only:`, where there are several of a kind.")
     deliver: Delivery = setting(
         "immediately",
@@ -199,22 +145,46 @@ class ChannelForm(Section):
 
     @model_validator(mode="after")
     def _one_kind(self) -> "ChannelForm":
-        kinds = [kind for kind in CHANNEL_KINDS if getattr(self, kind) is not None]
+        kinds = [kind for kind in CHANNELS if getattr(self, kind) is not None]
         if len(kinds) != 1:
             here = f"here are {' and '.join(kinds)}; make a list item of each" if kinds else "none is here"
-            raise FieldFault(f"a channel needs exactly one of telegram, email and atom; {here}")
-        if self.name in CHANNEL_KINDS:
+            *first, last = CHANNELS
+            raise FieldFault(f"a channel needs exactly one of {', '.join(first)} and {last}; {here}")
+        if self.name in CHANNELS:
             raise FieldFault("must not be the name of a kind of channel", key="name")
-        if self.atom is not None and self.quizzes != "none":
-            raise FieldFault("a feed has no quizzes; remove the key", key="quizzes")
+        if self.quizzes != "none" and not (self.capabilities.polls or self.capabilities.carries_quiz):
+            raise FieldFault(f"{self.kind} has no quizzes; remove the key", key="quizzes")
         return self
 
     @property
     def kind(self) -> ChannelKind:
-        return next(kind for kind in CHANNEL_KINDS if getattr(self, kind) is not None)
+        return next(kind for kind in CHANNELS if getattr(self, kind) is not None)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return CHANNELS[self.kind].capabilities
+
+    @property
+    def is_off(self) -> bool:
+        """True for `atom: false`, which names no channel."""
+        return getattr(self, self.kind) is False
 
     def address(self, subscriber: str) -> str:
-        return self.telegram.address if self.telegram else self.email or subscriber
+        return CHANNELS[self.kind].address(getattr(self, self.kind), subscriber)
+
+
+if TYPE_CHECKING:
+    AnyChannelForm = ChannelForm
+else:
+    AnyChannelForm = create_model(
+        "ChannelForm",
+        __base__=ChannelForm,
+        __doc__=ChannelForm.__doc__,
+        **{
+            kind: (channel.yaml_type | None, setting(None, description=channel.description))
+            for kind, channel in CHANNELS.items()
+        },
+    )
 
 
 class KeywordForm(Section):
@@ -264,7 +234,7 @@ class SubscriberForm(Section):
     daily_limit: Positive | None = setting(
         None, description='Best matches first; the rest is named as "+N more".'
     )
-    channels: Many[ChannelForm] = setting((), description="Where it goes.")
+    channels: Many[AnyChannelForm] = setting((), description="Where it goes.")
     keywords: Many[KeywordForm] = setting((), description="What is looked for.")
     authors: Many[Line] = setting((), description="Authors to follow.")
     exclude: Many[QueryText] = setting(
@@ -383,7 +353,7 @@ class _SubscriberReader:
                 self._fault(
                     (*here, item.kind), "the same target a second time; give each a `name:`, or remove one"
                 )
-            if item.atom is not False:
+            if not item.is_off:
                 channels.append(channel)
         return tuple(channels)
 
@@ -433,7 +403,7 @@ class _SubscriberReader:
             yield Subscription(name=f"author: {author}", text=query.text, query=query), here
 
     def _check_only(self, form: SubscriberForm, names: set[str], at: PathTo) -> None:
-        known = sorted(names | set(CHANNEL_KINDS))
+        known = sorted(names | set(CHANNELS))
         for number, keyword in enumerate(form.keywords):
             for index, name in enumerate(keyword.only):
                 here = (*at, "keywords", number, "only", index)
@@ -465,6 +435,7 @@ def _channel(form: ChannelForm, subscriber: str) -> Channel:
         name=form.name,
         deliver=form.deliver,
         quizzes=form.quizzes,
+        capabilities=form.capabilities,
     )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from bot.app.replay.oracle import Arrival
-from bot.domain.delivery import Parcel, Receipt
+from bot.domain.channels import Capabilities, ChannelKind, Limit
 from bot.domain.errors import (
     ChannelDown,
     DeliveryError,
@@ -22,9 +22,9 @@ from bot.domain.errors import (
     UsageError,
 )
 from bot.domain.feeds import Feed
-from bot.domain.pacing import Limit, Window
+from bot.domain.message import OutgoingMessage, Receipt
 from bot.domain.papers import PaperId
-from bot.domain.subscriptions import ChannelKind
+from bot.pipeline.rate_limiter import Window
 
 _T = TypeVar("_T")
 _DAY = timedelta(days=1)
@@ -145,13 +145,15 @@ class FakeService:
     def __init__(
         self,
         kind: ChannelKind,
+        capabilities: Capabilities,
         *,
         now: Callable[[], datetime],
         faults: Faults,
         limit_of: Callable[[str], Limit | None] = lambda _: None,
         moves: Callable[[str], datetime | None] = lambda _: None,
     ) -> None:
-        self.kind: ChannelKind = kind
+        self.kind = kind
+        self.capabilities = capabilities
         self.arrivals: list[Arrival] = []
         self.message_ids: set[str] = set()
         """Ids of all accepted messages: what an operator finds who looks into the chat."""
@@ -162,19 +164,19 @@ class FakeService:
         self._moves = moves
         self._windows: dict[str, Window] = {}
 
-    async def send(self, parcel: Parcel) -> Receipt:
+    async def send(self, message: OutgoingMessage, /) -> Receipt:
         await asyncio.sleep(_LATENCY)
-        address, now = self._first_address(parcel.target.address), self._now()
+        address, now = self._first_address(message.target.address), self._now()
         fault = self._faults.fault(self.kind, address, now)
         if fault is not None and fault.at == "before":
             self.refused += 1
             raise fault.error
         self._check_rate(address, now)
-        self._accept(parcel, address, now)
+        self._accept(message, address, now)
         if fault is not None:
             raise fault.error
         number = str(len(self.arrivals))
-        return Receipt(message=number, poll=f"poll-{number}" if parcel.question else None)
+        return Receipt(message=number, poll=f"poll-{number}" if message.question else None)
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -197,17 +199,17 @@ class FakeService:
             raise TryLater("too many requests", wait=max(free - now, timedelta(seconds=1)))
         self._windows[address] = window.begun(now).over(now)
 
-    def _accept(self, parcel: Parcel, address: str, now: datetime) -> None:
-        self.message_ids.add(parcel.batch)
+    def _accept(self, message: OutgoingMessage, address: str, now: datetime) -> None:
+        self.message_ids.add(message.id)
         self.arrivals.append(
             Arrival(
                 at=now,
                 target=f"{self.kind}:{address}",
-                kind=parcel.kind,
-                message_id=parcel.batch,
-                papers=tuple(item.paper.id for item in parcel.items),
-                question=parcel.question.question if parcel.question else None,
-                more=parcel.more,
+                kind=message.kind,
+                message_id=message.id,
+                papers=tuple(item.paper.id for item in message.items),
+                question=message.question.question if message.question else None,
+                more=message.more,
             )
         )
 

@@ -15,8 +15,8 @@ from bot.domain.digests import Digest
 from bot.domain.papers import Paper, PaperId, merge
 from bot.domain.query import document_of
 from bot.domain.query.evaluation import Test, test_of
+from bot.domain.schedule import local_day, release_time
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.domain.timing import local_day, release_time
 
 LATE = timedelta(minutes=10)
 """An alert that arrives so long after its time is late."""
@@ -93,7 +93,7 @@ class Oracle:
     def expected_polls(self, target: str, paper: PaperId) -> frozenset[str]:
         """The questions to be asked at the target after the alert; empty if any one of them is enough."""
         subscriber, channel = self.channels[target]
-        if channel.kind != "telegram" or channel.quizzes != "all":
+        if not channel.capabilities.polls or channel.quizzes != "all":
             return frozenset()
         return frozenset(
             question.question for question in self.papers[paper].edition(subscriber.language).quiz
@@ -103,14 +103,14 @@ class Oracle:
         """True if exactly one question on the paper is to be asked."""
         subscriber, channel = self.channels[target]
         return (
-            channel.kind == "telegram"
+            channel.capabilities.polls
             and channel.quizzes == "one"
             and bool(self.papers[paper].edition(subscriber.language).quiz)
         )
 
 
 def _due(subscriber: Subscriber, channel: Channel, now: datetime) -> datetime:
-    if channel.kind == "atom":
+    if channel.capabilities.is_document:
         return now
     return release_time(now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone)
 

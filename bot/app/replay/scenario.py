@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
-from bot.adapters.folders import look, read_bytes
+from bot.adapters.folders import read_bytes, scan
 from bot.app import wiring
-from bot.app.channels import TELEGRAM_LIMITS
+from bot.app.config.publishers import CHANNELS
 from bot.app.config.settings import Settings, load_settings
 from bot.app.replay.fakes import (
     CountingFeeds,
@@ -28,15 +28,14 @@ from bot.app.replay.fakes import (
 )
 from bot.app.replay.oracle import Oracle, Scorecard, score
 from bot.app.service import take_in
-from bot.domain.arrivals import Found
-from bot.domain.delivery import Target
+from bot.domain.channels import FEED, ChannelKind
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestError, QuerySyntaxError, UsageError
-from bot.domain.pacing import Limit
+from bot.domain.files import FoundFile
 from bot.domain.query import author_query, excluding, parse
-from bot.domain.subscriptions import Channel, ChannelKind, Quizzes, Subscriber, Subscription
-from bot.domain.timing import At, Hourly, Immediately, QuietHours, Schedule
-from bot.pipeline.ports import Publisher, Row
+from bot.domain.schedule import At, Hourly, Immediately, QuietHours, Schedule
+from bot.domain.subscriptions import Channel, Quizzes, Subscriber, Subscription
+from bot.pipeline.ports import DeliveryRecord, Publisher
 
 SEED = 20_261_120
 _MAX_BYTES = 20_000_000
@@ -75,13 +74,14 @@ _ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Shanghai")
 _TIMES = (time(8), time(12), time(18))
 _DAILY, _WORKING = frozenset(range(7)), frozenset(range(5))
 _POOL = 160
+_IMMEDIATELY = Immediately()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScheduledDigest:
     """A digest and the time of its arrival."""
 
-    file: Found
+    file: FoundFile
     digest: Digest
     at: datetime
 
@@ -118,9 +118,9 @@ def prepare(folders: Sequence[Path], *, subscribers: int, faults: bool, seed: in
 
 def _schedule_digests(folders: Sequence[Path]) -> Iterator[ScheduledDigest]:
     """Every dated digest in order of its date and name, those of one day some minutes apart."""
-    dated: list[tuple[date, str, Digest, Found]] = []
-    for file in look([folder.resolve() for folder in folders], max_bytes=_MAX_BYTES, base=Path.cwd()):
-        if isinstance(file, Found):
+    dated: list[tuple[date, str, Digest, FoundFile]] = []
+    for file in scan([folder.resolve() for folder in folders], max_bytes=_MAX_BYTES, base=Path.cwd()):
+        if isinstance(file, FoundFile):
             with suppress(DigestError):
                 digest = wiring.read(read_bytes(file, max_bytes=_MAX_BYTES), file.name)
                 if digest.date:
@@ -177,9 +177,16 @@ class _Replay:
         self._clock = clock = LoopClock(asyncio.get_running_loop(), scenario.start)
         self._services: Mapping[ChannelKind, FakeService] = {
             "telegram": FakeService(
-                "telegram", now=clock.now, faults=scenario.faults, limit_of=_limit_of, moves=self._moves
+                "telegram",
+                CHANNELS["telegram"].capabilities,
+                now=clock.now,
+                faults=scenario.faults,
+                limit_of=CHANNELS["telegram"].capabilities.limits.of,
+                moves=self._moves,
             ),
-            "email": FakeService("email", now=clock.now, faults=scenario.faults),
+            "email": FakeService(
+                "email", CHANNELS["email"].capabilities, now=clock.now, faults=scenario.faults
+            ),
         }
         self._feeds = CountingFeeds()
         self._house = wiring.build(
@@ -202,6 +209,7 @@ class _Replay:
             await self._run_until(scheduled.at)
             oracle.expect(scheduled.digest, scheduled.file.name, clock.now())
             take_in(self._house, [scheduled.file])
+            self._house.ingest.finish_planning(clock.now())
             await self._house.dispatcher.flush()
             self._progress(number + 1, len(scenario.digests))
         await self._run_until(scenario.end)
@@ -231,19 +239,19 @@ class _Replay:
 
     def _repair(self, since: timedelta) -> None:
         """Acts for subscribers and operator: revives reachable targets, retries what did not arrive."""
-        now, outbox = self._clock.now(), self._house.store.outbox
+        now, deliveries = self._clock.now(), self._house.store.deliveries
         for target, ends in self._reachable_again.items():
             if any(now - since < end <= now for end in ends):
-                outbox.revive(target, now)
-        rows = outbox.list_rows(states=["uncertain", "dead"], keys=[], limit=100_000)
+                deliveries.revive(target, now)
+        rows = deliveries.list_rows(states=["uncertain", "dead"], keys=[], limit=100_000)
         missing = [row.key for row in rows if self._did_not_arrive(row)]
         if missing:
-            outbox.retry(missing, now)
+            deliveries.retry(missing, now)
 
-    def _did_not_arrive(self, row: Row) -> bool:
+    def _did_not_arrive(self, row: DeliveryRecord) -> bool:
         kind = row.target.partition(":")[0]
         return all(
-            row.batch not in service.message_ids
+            row.message not in service.message_ids
             for service in self._services.values()
             if service.kind == kind
         )
@@ -256,13 +264,13 @@ class _Replay:
             await self._send_until(self._clock.now() + timedelta(days=1))
             if (
                 await self._house.dispatcher.next_due() is None
-                and not self._house.store.outbox.counts(self._clock.now()).suspended
+                and not self._house.store.deliveries.counts(self._clock.now()).suspended
             ):
                 return
 
     def _score(self, oracle: Oracle) -> Scorecard:
         arrivals = [arrival for service in self._services.values() for arrival in service.arrivals]
-        counts = self._house.store.outbox.counts(self._clock.now())
+        counts = self._house.store.deliveries.counts(self._clock.now())
         patience = timedelta(days=1) if not self._scenario.faults.any else timedelta(days=60)
         card = score(oracle, arrivals, self._feeds.papers, patience=patience)
         card.digests = len(self._scenario.digests)
@@ -277,10 +285,6 @@ class _Replay:
         """The time when a group moves: one in three does, after a third of the scenario."""
         moves = self._scenario.faults.any and address.startswith("-") and int(address) % 3 == 0
         return self._scenario.start + (self._scenario.end - self._scenario.start) / 3 if moves else None
-
-
-def _limit_of(address: str) -> Limit | None:
-    return TELEGRAM_LIMITS.of(Target(kind="telegram", address=address))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -378,12 +382,24 @@ def _draw_channels(number: int, name: str, rng: random.Random) -> tuple[Channel,
     quizzes: Quizzes = rng.choice(("none", "one", "all"))
     is_group = rng.random() < 0.15  # noqa: PLR2004
     address = str(-100_000 - number) if is_group else str(100_000 + number)
-    telegram = Channel(kind="telegram", address=address, quizzes=quizzes, deliver=_draw_schedule(rng))
-    email = Channel(kind="email", address=f"{name}@example.org", deliver=_draw_schedule(rng))
-    feed = Channel(kind="atom", address=name)
+    telegram = _channel("telegram", address, quizzes=quizzes, deliver=_draw_schedule(rng))
+    email = _channel("email", f"{name}@example.org", deliver=_draw_schedule(rng))
+    feed = _channel(FEED, name)
     return rng.choices(
         ((telegram,), (email,), (telegram, email), (feed,), (telegram, feed)), weights=(45, 30, 15, 6, 4)
     )[0]
+
+
+def _channel(
+    kind: ChannelKind, address: str, *, quizzes: Quizzes = "none", deliver: Schedule = _IMMEDIATELY
+) -> Channel:
+    return Channel(
+        kind=kind,
+        address=address,
+        deliver=deliver,
+        quizzes=quizzes,
+        capabilities=CHANNELS[kind].capabilities,
+    )
 
 
 def _draw_schedule(rng: random.Random) -> Schedule:

@@ -2,17 +2,13 @@
 
 from bot.domain.query.documents import Document, Part, document_of
 from bot.domain.query.evaluation import Hit, Matcher, match, missing
-from bot.domain.query.language import Query
-from bot.domain.query.matching import Filing, Matching
 from bot.domain.query.parser import author_query, excluding, parse
-from bot.domain.query.relations import implies
+from bot.domain.query.syntax import Query, implies
 
 __all__ = [
     "Document",
-    "Filing",
     "Hit",
     "Matcher",
-    "Matching",
     "Part",
     "Query",
     "author_query",

@@ -1,11 +1,11 @@
-"""A paper as the query language sees it: its searchable parts, their words worked out when first asked for."""
+"""Document: a paper as its searchable parts, whose words are folded once and may be stored."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from bot.domain.papers import Edition, Paper
-from bot.domain.query.folding import Layer, joined, spans, without_possessive
+from bot.domain.query.folding import Layer, WordPositions, joined, without_possessive
 
 Field = Literal["title", "authors", "summary", "points", "source"]
 
@@ -24,7 +24,16 @@ UNFOLDED: frozenset[Scope] = frozenset({"author", "source"})
 """Names have no plural: `Williams` is not `William`. Words of a query in these scopes are `plain` ones."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+FIELDS: tuple[Field, ...] = ("title", "authors", "summary", "points", "source")
+"""In reading order."""
+
+Words = tuple[str, str, str, str, str]
+"""The folded words of a paper, a text for each of `FIELDS`: the words of a part between blanks, and a line feed
+between two parts; empty where the field has no part.
+"""
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A text that phrases never cross; `index` counts the parts of the same field from 0."""
 
@@ -33,62 +42,108 @@ class Part:
     text: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
-    """The parts of one paper in reading order, and a memory of their words."""
+    """The parts of one paper in reading order, and a memory of their words.
 
-    parts: tuple[Part, ...]
-    _lines: dict[tuple[Scope | int, Layer], str] = field(default_factory=dict, repr=False, compare=False)
-    _spans: dict[int, list[tuple[int, int]]] = field(default_factory=dict, repr=False, compare=False)
+    `words` are its folded words where they are known, which saves folding. Of a document that was made of `words`
+    alone these are the parts' texts as well: it is enough for queries of folded words, but not to show anything.
+    """
+
+    __slots__ = ("_lines", "_parts", "_positions", "_words")
+
+    def __init__(self, *, parts: tuple[Part, ...] | None = None, words: Words | None = None) -> None:
+        self._parts = parts
+        self._words = words
+        self._lines: dict[tuple[Scope | int, Layer], str] = {}
+        self._positions: dict[int, WordPositions] = {}
+
+    def __repr__(self) -> str:
+        return f"Document(parts={self.parts!r})"
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts in reading order."""
+        if self._parts is None:
+            lines = zip(FIELDS, self.folded_words(), strict=True)
+            self._parts = tuple(
+                Part(field, index, line)
+                for field, text in lines
+                if text
+                for index, line in enumerate(text.split("\n"))
+            )
+        return self._parts
 
     def line(self, scope: Scope, layer: Layer) -> str:
         """All words of the scope, each between blanks, with a line feed between two parts."""
         line = self._lines.get((scope, layer))
         if line is None:
-            line = "\n".join([self.part_line(place, layer) for place in self.places(scope)])
-            self._lines[scope, layer] = line
+            line = self._lines[scope, layer] = self._joined(scope, layer)
         return line
 
-    def places(self, scope: Scope) -> list[int]:
-        """The parts of the scope as places among all parts."""
+    def _joined(self, scope: Scope, layer: Layer) -> str:
         fields = SCOPES[scope]
-        return [place for place, part in enumerate(self.parts) if part.field in fields]
+        if layer == "folded" and self._words is not None:
+            texts = zip(FIELDS, self._words, strict=True)
+            return "\n".join([text for field, text in texts if text and field in fields])
+        return "\n".join([self.part_line(number, layer) for number in self.numbers(scope)])
 
-    def words(self, place: int, layer: Layer) -> list[str]:
-        """The words of the part at that place."""
-        return self.part_line(place, layer).split()
+    def numbers(self, scope: Scope) -> list[int]:
+        """The parts of the scope by their numbers among all parts."""
+        fields = SCOPES[scope]
+        return [number for number, part in enumerate(self.parts) if part.field in fields]
 
-    def span(self, place: int, first: int, last: int) -> tuple[int, int]:
-        """Where in the part's text its words number `first` to `last` stand."""
-        ends = self._spans.get(place)
-        if ends is None:
-            ends = self._spans[place] = spans(self.parts[place].text)
-        start, end = ends[last]
-        return ends[first][0], start + len(without_possessive(self.parts[place].text[start:end]))
+    def words(self, number: int, layer: Layer) -> list[str]:
+        """The words of the part with that number."""
+        return self.part_line(number, layer).split()
 
-    def part_line(self, place: int, layer: Layer) -> str:
-        """All words of the part at that place, each between blanks."""
-        line = self._lines.get((place, layer))
-        if line is None:
-            line = self._lines[place, layer] = joined(self.parts[place].text, layer)
+    def span(self, number: int, first: int, last: int) -> tuple[int, int]:
+        """Start and end, in the part's text, of its words number `first` to `last`."""
+        positions = self._positions.get(number)
+        if positions is None:
+            positions = self._positions[number] = WordPositions(self.parts[number].text)
+        begin, _ = start, end = positions[first]
+        if last > first:
+            start, end = positions[last]
+        return begin, start + len(without_possessive(self.parts[number].text[start:end]))
+
+    def part_line(self, number: int, layer: Layer) -> str:
+        """All words of the part with that number, each between blanks."""
+        line = self._lines.get((number, layer))
+        if line is None and layer == "folded" and self._words is not None:
+            lines = "\n".join(filter(None, self._words)).split("\n")
+            self._lines.update({(each, layer): text for each, text in enumerate(lines)})
+            line = lines[number]
+        elif line is None:
+            line = self._lines[number, layer] = joined(self.parts[number].text, layer)
         return line
 
+    def folded_words(self) -> Words:
+        """The folded words, to be stored."""
+        if self._words is None:
+            lines: dict[Field, list[str]] = {field: [] for field in FIELDS}
+            for number, part in enumerate(self.parts):
+                lines[part.field].append(self.part_line(number, "folded"))
+            title, authors, summary, points, source = ("\n".join(lines[field]) for field in FIELDS)
+            self._words = title, authors, summary, points, source
+        return self._words
 
-def document_of(paper: Paper) -> Document:
+
+def document_of(paper: Paper, words: Words | None = None) -> Document:
     """The paper's title, authors, summaries, points of all editions (label and text), and digests' names."""
     return Document(
         parts=(
-            Part(field="title", index=0, text=paper.title),
+            Part("title", 0, paper.title),
             *_parts("authors", paper.authors),
             *_parts("summary", (summary.text for summary in paper.summaries)),
             *_parts("points", (text for edition in paper.editions for text in _points(edition))),
             *_parts("source", paper.sources),
-        )
+        ),
+        words=words,
     )
 
 
 def _parts(field: Field, texts: Iterator[str] | tuple[str, ...]) -> Iterator[Part]:
-    return (Part(field=field, index=index, text=text) for index, text in enumerate(texts))
+    return (Part(field, index, text) for index, text in enumerate(texts))
 
 
 def _points(edition: Edition) -> Iterator[str]:

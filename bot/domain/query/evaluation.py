@@ -1,28 +1,28 @@
-"""The straightforward evaluation of queries: what a match is, and the words that explain it.
+"""The one evaluation of queries: what a match is, the words that explain it, and the words that it needs.
 
-Faster ways of matching must give exactly what this gives.
+The index of many queries gives exactly what this gives; a database's full-text table gives at least as much.
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
-from bot.domain.query.documents import UNFOLDED, Document, Field, Scope
-from bot.domain.query.folding import Layer, folded_form
-from bot.domain.query.language import LAYER_OF_MODE, And, Atom, Near, Node, Not, Or, Phrase, Query, Word
-from bot.domain.query.plurals import common_beginning
+from bot.domain.query.documents import SCOPES, UNFOLDED, Document, Field, Scope
+from bot.domain.query.folding import Layer, common_beginning, folded_form
+from bot.domain.query.syntax import LAYER_OF_MODE, And, Atom, Near, Node, Not, Or, Phrase, Query, Word, atoms
 
 MAX_HITS = 40
+_MOST_SPARED = 16
+"""Of so many terms each is left out in turn; with more, any paper may lack but one."""
 
 Test = Callable[[Document], bool]
-Place = tuple[int, int, int]
+Occurrence = tuple[int, int, int]
 """(number of the part among all parts, first word, last word)."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """Words of a paper that a query's term found.
 
     `term` is the term as the query writes it; `text` is what stands from `start` to `end` in part number
@@ -45,12 +45,14 @@ def match(query: Query, document: Document, limit: int = MAX_HITS) -> tuple[Hit,
     if not test_of(query.root)(document):
         return None
     ranked = [
-        (turn, place, atom)
+        (turn, occurrence, atom)
         for atom in dict.fromkeys(_contributing(query.root, document))
-        for turn, place in enumerate(islice(_places(atom, document), limit))
+        for turn, occurrence in enumerate(islice(_occurrences(atom, document), limit))
     ]
-    chosen = sorted(ranked, key=lambda found: found[:2])[:limit]
-    hits = [_hit(atom, place, document) for _, place, atom in sorted(chosen, key=lambda found: found[1])]
+    chosen = sorted(ranked, key=lambda entry: entry[:2])[:limit]
+    hits = [
+        _hit(atom, occurrence, document) for _, occurrence, atom in sorted(chosen, key=lambda entry: entry[1])
+    ]
     return tuple(dict.fromkeys(hits))
 
 
@@ -80,10 +82,10 @@ class Matcher:
 
     def matches(self, documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
         """(index of the query, index of the document) of each match, by document, then by query."""
-        for place, document in enumerate(documents):
+        for number, document in enumerate(documents):
             for index, test in enumerate(self._tests):
                 if test(document):
-                    yield index, place
+                    yield index, number
 
 
 def test_of(node: Node) -> Test:
@@ -108,41 +110,40 @@ def _every(tests: tuple[Test, ...]) -> Test:
 
 
 def _phrase_test(phrase: Phrase) -> Test:
-    """One search in the line of all words where the words allow it, else a look at each place."""
+    """A search in the line of all words where the words allow it, else a look at each part."""
     words = phrase.words
     layer = _only_layer(words)
-    if layer is None:
-        return _every((*_guesses(phrase.scope, words), lambda document: _any(_places(phrase, document))))
-    line = _line_test(phrase.scope, words, layer)
-    return line if layer == "folded" else _every((*_guesses(phrase.scope, words), line))
+    if layer == "folded":
+        return _line_test(phrase.scope, words)
+    return _every((*_guesses(phrase.scope, words), lambda document: _any(_occurrences(phrase, document))))
 
 
 def _near_test(near: Near) -> Test:
     guesses = _guesses(near.scope, near.left + near.right)
-    return _every((*guesses, lambda document: _any(_places(near, document))))
+    return _every((*guesses, lambda document: _any(_occurrences(near, document))))
 
 
-def _any(places: Iterator[Place]) -> bool:
-    return next(places, None) is not None
+def _any(occurrences: Iterator[Occurrence]) -> bool:
+    return next(occurrences, None) is not None
 
 
 def _guesses(scope: Scope, words: tuple[Word, ...]) -> Iterator[Test]:
     """What must hold in the folded words where these words are found: a cheap look before a dear one."""
     if scope not in UNFOLDED:
         for word in words:
-            beginning = common_beginning(word.text)
-            folded = (
-                Word(text=beginning, mode="prefix")
-                if word.mode == "prefix"
-                else Word(text=folded_form(word.text), mode="folded")
-            )
-            yield _line_test(scope, (folded,), "folded")
+            yield _line_test(scope, (_guess(word),))
 
 
-def _line_test(scope: Scope, words: tuple[Word, ...], layer: Layer) -> Test:
-    """Words of one layer, of which only the last may be a beginning, as a search in the line of the scope."""
+def _guess(word: Word) -> Word:
+    if word.mode == "prefix":
+        return Word(text=common_beginning(word.text), mode="prefix")
+    return Word(text=folded_form(word.text), mode="folded")
+
+
+def _line_test(scope: Scope, words: tuple[Word, ...]) -> Test:
+    """Folded words, of which only the last may be a beginning, as a search in the line of the scope."""
     needle = _needle(words)
-    return lambda document: needle in document.line(scope, layer)
+    return lambda document: needle in document.line(scope, "folded")
 
 
 def _only_layer(words: tuple[Word, ...]) -> Layer | None:
@@ -155,23 +156,23 @@ def _needle(words: tuple[Word, ...]) -> str:
     return f" {' '.join([word.text for word in words])}{'' if words[-1].mode == 'prefix' else ' '}"
 
 
-def _places(atom: Atom, document: Document) -> Iterator[Place]:
-    for part in document.places(atom.scope):
-        for first, last in places_in(atom, document, part):
+def _occurrences(atom: Atom, document: Document) -> Iterator[Occurrence]:
+    for part in document.numbers(atom.scope):
+        for first, last in _in_part(atom, document, part):
             yield part, first, last
 
 
-def places_in(atom: Atom, document: Document, part: int) -> Iterator[tuple[int, int]]:
-    """First and last word of each place in that part, by the first word; by the left side's where it is a NEAR."""
+def _in_part(atom: Atom, document: Document, part: int) -> Iterator[tuple[int, int]]:
+    """First and last word of each occurrence in that part, by the first word; by the left side's where it is a NEAR."""
     if isinstance(atom, Phrase):
         more = len(atom.words) - 1
         return ((start, start + more) for start in _starts(atom.words, document, part))
     rights = list(_starts(atom.right, document, part))
-    return near_places(atom, _starts(atom.left, document, part), rights) if rights else iter(())
+    return _near(atom, _starts(atom.left, document, part), rights) if rights else iter(())
 
 
-def near_places(near: Near, lefts: Iterable[int], rights: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """From each place of the left phrase to the closest right one, where that is close enough.
+def _near(near: Near, lefts: Iterable[int], rights: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """From each occurrence of the left phrase to the closest right one, where that is close enough.
 
     Takes the numbers of the phrases' first words; there is a right one.
     """
@@ -191,28 +192,39 @@ def near_places(near: Near, lefts: Iterable[int], rights: Sequence[int]) -> Iter
 def _starts(words: tuple[Word, ...], document: Document, part: int) -> Iterator[int]:
     """Where in the part the words stand side by side, as numbers of the first one."""
     layer = _only_layer(words)
-    if layer and _needle(words) not in document.part_line(part, layer):
+    if layer:
+        yield from _starts_in_line(_needle(words), document.part_line(part, layer))
         return
     columns = {layer: document.words(part, layer) for layer in {LAYER_OF_MODE[word.mode] for word in words}}
     first, *others = [(word.text, word.mode == "prefix", columns[LAYER_OF_MODE[word.mode]]) for word in words]
     for start in _equals(*first):
         ends = start + len(words) <= len(first[2])
         if ends and all(
-            column[place].startswith(text) if prefix else column[place] == text
-            for place, (text, prefix, column) in enumerate(others, start + 1)
+            column[index].startswith(text) if prefix else column[index] == text
+            for index, (text, prefix, column) in enumerate(others, start + 1)
         ):
             yield start
 
 
+def _starts_in_line(needle: str, line: str) -> Iterator[int]:
+    """The same by a search in the line of all words, where each word has one blank before it."""
+    start, counted = 0, 0
+    position = line.find(needle)
+    while position >= 0:
+        start += line.count(" ", counted, position)
+        yield start
+        counted, position = position, line.find(needle, position + 1)
+
+
 def _equals(text: str, prefix: bool, column: list[str]) -> Iterator[int]:
     if prefix:
-        yield from (place for place, word in enumerate(column) if word.startswith(text))
+        yield from (index for index, word in enumerate(column) if word.startswith(text))
         return
-    place = -1
+    index = -1
     with suppress(ValueError):
         while True:
-            place = column.index(text, place + 1)
-            yield place
+            index = column.index(text, index + 1)
+            yield index
 
 
 def _contributing(node: Node, document: Document) -> Iterator[Atom]:
@@ -225,8 +237,8 @@ def _contributing(node: Node, document: Document) -> Iterator[Atom]:
                 yield from _contributing(child, document)
 
 
-def _hit(atom: Atom, place: Place, document: Document) -> Hit:
-    number, first, last = place
+def _hit(atom: Atom, occurrence: Occurrence, document: Document) -> Hit:
+    number, first, last = occurrence
     part = document.parts[number]
     start, end = document.span(number, first, last)
     return Hit(
@@ -248,3 +260,96 @@ def _lacking(node: Node, has: Callable[[Atom], bool]) -> list[Phrase | Near | No
 
 def _atom(leaf: Phrase | Near | Not) -> Atom:
     return leaf.atom if isinstance(leaf, Not) else leaf
+
+
+class Term(NamedTuple):
+    """A folded word, or the beginning of one, in any of these fields."""
+
+    fields: tuple[Field, ...]
+    text: str
+    is_prefix: bool
+
+
+class AllOf(NamedTuple):
+    """Every one of these is needed."""
+
+    needs: tuple["Need", ...]
+
+
+class AnyOf(NamedTuple):
+    """One of these is needed."""
+
+    needs: tuple["Need", ...]
+
+
+Need = Term | AllOf | AnyOf
+"""What a paper must have among its folded words. A text index can tell which papers have it; the evaluation decides."""
+
+
+def decided_by_folded_words(node: Node) -> bool:
+    """True where the folded words of a paper alone tell whether it matches."""
+    if isinstance(node, And | Or):
+        return all(map(decided_by_folded_words, node.children))
+    atom = node.atom if isinstance(node, Not) else node
+    return atom.scope not in UNFOLDED and all(word.mode == "folded" for word in words_of(atom))
+
+
+def words_of(atom: Atom) -> tuple[Word, ...]:
+    """The words of an atom, of a NEAR those of both sides."""
+    return atom.words if isinstance(atom, Phrase) else atom.left + atom.right
+
+
+def need_of(node: Node) -> Need | None:
+    """What every paper has that matches the node; None where that may be any paper."""
+    match node:
+        case Not():
+            return None
+        case And():
+            return _all_of(map(need_of, node.children))
+        case Or():
+            return _any_of(map(need_of, node.children))
+        case _:
+            return _all_of(_term(node.scope, word, begins=word.mode == "prefix") for word in words_of(node))
+
+
+def need_but_for_one(node: Node) -> Need | None:
+    """What every paper has that matches the node or lacks one term for it; None where that may be any paper."""
+    match node:
+        case And() if len(node.children) <= _MOST_SPARED:
+            whole = [need_of(child) for child in node.children]
+            lacking = [need_but_for_one(child) for child in node.children]
+            return _any_of(
+                _all_of((*whole[:number], lacking[number], *whole[number + 1 :]))
+                for number in range(len(whole))
+            )
+        case Or():
+            return _any_of(map(need_but_for_one, node.children))
+        case _:
+            return None
+
+
+def need_of_something(node: Node) -> Need | None:
+    """What every paper has that has a word of the node, or a longer one that begins like it."""
+    return _any_of(
+        _term(atom.scope, word, begins=word.mode != "exact")
+        for atom in atoms(node)
+        for word in words_of(atom)
+    )
+
+
+def _term(scope: Scope, word: Word, *, begins: bool) -> Need | None:
+    text = common_beginning(word.text) if begins else folded_form(word.text)
+    return Term(SCOPES[scope], text, begins) if text else None
+
+
+def _all_of(needs: Iterable[Need | None]) -> Need | None:
+    known = tuple(dict.fromkeys(need for need in needs if need is not None))
+    return AllOf(known) if len(known) > 1 else known[0] if known else None
+
+
+def _any_of(needs: Iterable[Need | None]) -> Need | None:
+    known = tuple(dict.fromkeys(needs))
+    if None in known:
+        return None
+    some = tuple(need for need in known if need is not None)
+    return AnyOf(some) if len(some) > 1 else some[0]

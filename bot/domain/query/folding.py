@@ -9,10 +9,10 @@ per character, so that a phrase finds them anywhere.
 import hashlib
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate, islice
 from typing import Literal
-
-from bot.domain.query.plurals import PLURAL_RULES, singular
 
 Layer = Literal["folded", "plain", "exact"]
 """`exact`: the letters as written; `plain`: without case, accents and width; `folded`: singular too."""
@@ -70,15 +70,100 @@ _COMMON_GAPS = ".,()-:/"
 _LONGEST_CACHED = 40
 _MOST_CACHED = 100_000
 
+# Plurals: only nouns whose two forms are one thing are folded. `policies` is `policy`, but `dynamics` is not
+# `dynamic`, and `news`, `lens`, `bias` and `series` are no plurals.
+
+_IRREGULAR: dict[str, str] = {
+    plural: singular
+    for line in """
+analyses analysis|paralyses paralysis|theses thesis|crises crisis|diagnoses diagnosis|prognoses prognosis
+oases oasis|emphases emphasis|synopses synopsis|neuroses neurosis|psychoses psychosis|symbioses symbiosis
+metamorphoses metamorphosis|anamorphoses anamorphosis|metastases metastasis|geneses genesis|axes axis
+vertices vertex|vortices vortex|cortices cortex|appendices appendix|codices codex|simplices simplex
+helices helix|apices apex|corpora corpus|subcorpora subcorpus|criteria criterion
+phenomena phenomenon|automata automaton|datum data
+optima optimum|minima minimum|maxima maximum|extrema extremum|spectra spectrum|momenta momentum
+curricula curriculum|errata erratum|strata stratum|quanta quantum|symposia symposium|bacteria bacterium
+memoranda memorandum|addenda addendum|equilibria equilibrium|millennia millennium|desiderata desideratum
+continua continuum|ganglia ganglion|genera genus|schemata schema|lemmata lemma|stigmata stigma
+stimuli stimulus|foci focus|loci locus|radii radius|nuclei nucleus|moduli modulus|tori torus|gyri gyrus
+alumni alumnus|fungi fungus|cacti cactus|syllabi syllabus|thesauri thesaurus|hippocampi hippocampus
+formulae formula|antennae antenna|nebulae nebula|vertebrae vertebra|larvae larva|algae alga
+supernovae supernova|children child|mice mouse|men man|women woman|feet foot|teeth tooth|geese goose
+people person|oxen ox|leaves leaf|halves half|lives life|wolves wolf|shelves shelf|knives knife|wives wife
+selves self|calves calf|loaves loaf|thieves thief|elves elf|hooves hoof|scarves scarf|dwarves dwarf
+gases gas|canvases canvas|atlases atlas|aliases alias|buses bus|irises iris|trellises trellis
+metropolises metropolis|quizzes quiz|viruses virus|bonuses bonus|campuses campus|corpuses corpus
+focuses focus|refocuses refocus|statuses status|censuses census|consensuses consensus|nexuses nexus
+syllabuses syllabus|octopuses octopus|surpluses surplus|choruses chorus|geniuses genius|circuses circus
+apparatuses apparatus|radiuses radius|sinuses sinus|hiatuses hiatus|thesauruses thesaurus|foetuses foetus
+walruses walrus|caucuses caucus|minuses minus|pluses plus|cactuses cactus|fetuses fetus|opuses opus
+heroes hero|potatoes potato|tomatoes tomato|echoes echo|torpedoes torpedo|vetoes veto|volcanoes volcano
+tornadoes tornado|mosquitoes mosquito|buffaloes buffalo|dominoes domino|zeroes zero|haloes halo
+embargoes embargo|mangoes mango|movies movie|cookies cookie|zombies zombie|calories calorie|selfies selfie
+rookies rookie|genies genie|prairies prairie|brownies brownie|hoodies hoodie|newbies newbie
+smoothies smoothie|aches ache|headaches headache|psyches psyche|cliches cliche|moustaches moustache
+waltzes waltz|blitzes blitz
+apis api|pois poi|rois roi|guis gui|wikis wiki|emojis emoji|mris mri|fmris fmri|kanjis kanji|taxis taxi
+skis ski|alibis alibi|mpis mpi|wsis wsi|hois hoi
+gpus gpu|cpus cpu|tpus tpu|npus npu|dpus dpu|ipus ipu|vpus vpu|xpus xpu|apus apu|lpus lpu|imus imu
+menus menu|submenus submenu|relus relu|gelus gelu|grus gru|gurus guru|haikus haiku|sudokus sudoku
+plateaus plateau|tableaus tableau|bureaus bureau|emus emu
+lms lm|vms vm|fms fm|rms rm|dms dm|kgs kg|uis ui|ais ai|ids id|pcs pc|kps kp|qas qa|nns nn|ops op|kbs kb
+avs av|evs ev|ads ad|prs pr|dbs db|mls ml|vls vl|cvs cv
+""".strip().splitlines()
+    for plural, singular in (pair.split() for pair in line.split("|"))
+}
+
+_NO_PLURALS_LIST = """
+news lens means species series bias debias gas atlas canvas alias texas kansas pancreas whereas alas
+chaos cosmos ethos pathos ios macos does goes always perhaps sometimes besides towards afterwards
+nowadays themselves ourselves yourselves hers ours yours theirs thanks odds https
+"""
+_NO_PLURALS = frozenset(_NO_PLURALS_LIST.split())
+
+_COUNTED_ICS_LIST = """
+metrics critics topics subtopics heuristics characteristics rubrics mimics clinics fabrics comics
+harmonics infographics lyrics logics generics epics relics mosaics antibiotics pandemics epidemics cubics
+tactics skeptics
+"""
+_COUNTED_ICS = frozenset(_COUNTED_ICS_LIST.split())
+"""Words in -ics that are plurals; the others (physics, semantics, dynamics) are fields of study."""
+
+_SHORTEST_PLURAL = 4
+"""Shorter words in -s are their own words (`its`, `gas`), but for the listed ones."""
+
+_ENDINGS: tuple[tuple[str, str], ...] = (
+    ("matrices", "matrix"),
+    ("indices", "index"),
+    ("yses", "ysis"),
+    ("theses", "thesis"),
+    ("biases", "bias"),
+    ("lenses", "lens"),
+    ("caches", "cache"),
+    ("niches", "niche"),
+    ("avalanches", "avalanche"),
+    ("sses", "ss"),
+    ("shes", "sh"),
+    ("ches", "ch"),
+    ("xes", "x"),
+    ("zzes", "zz"),
+    ("ies", "y"),
+)
+"""Tried in this order; a word of four letters (`ties`) only loses its s."""
+
+PLURAL_RULES = (
+    sorted(_IRREGULAR.items()),
+    sorted(_NO_PLURALS),
+    sorted(_COUNTED_ICS),
+    _SHORTEST_PLURAL,
+    _ENDINGS,
+)
+
 
 def spans(text: str) -> list[tuple[int, int]]:
     """Start and end of each word of the text, in order, with possessive endings."""
     return list(map(re.Match.span, (_ASCII_TOKEN if text.isascii() else _TOKEN).finditer(text)))
-
-
-def word_count(text: str, start: int, end: int) -> int:
-    """How many words stand there in the text; no word reaches over `start` or `end`."""
-    return len((_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text, start, end))
 
 
 def without_possessive(word: str) -> str:
@@ -102,11 +187,43 @@ def joined(text: str, layer: Layer) -> str:
 
 def pieces(text: str) -> list[str]:
     """The text cut at blanks and at some of the signs that no word holds: no word reaches over a cut."""
+    return _gapped(text).split()
+
+
+def _gapped(text: str) -> str:
+    """The text, sign for sign, with blanks for signs at which it may be cut."""
     if text.isascii():
-        return text.translate(_ASCII_GAPS).split()
+        return text.translate(_ASCII_GAPS)
     for gap in _COMMON_GAPS:
         text = text.replace(gap, " ")
-    return text.split()
+    return text
+
+
+class WordPositions:
+    """Where the words of a text stand: gives what `spans` gives, sooner for a few words of a long text."""
+
+    def __init__(self, text: str) -> None:
+        self._gapped = _gapped(text)
+        counts = list(map(_WORD_COUNTS.__getitem__, self._gapped.split()))
+        self._ends = None if counts.count(1) == len(counts) else list(accumulate(counts))
+        """How many words there are up to each piece; None where each piece is one word."""
+        self._last_piece, self._last_start = 0, 0
+
+    def __getitem__(self, number: int) -> tuple[int, int]:
+        """Start and end of the word with that number."""
+        ends = self._ends
+        piece = number if ends is None else bisect_right(ends, number)
+        words_before = 0 if ends is None else number - (ends[piece - 1] if piece else 0)
+        word = next(islice(_TOKEN.finditer(self._gapped, self._start(piece)), words_before, None))
+        return word.span()
+
+    def _start(self, piece: int) -> int:
+        """Where that piece begins; looked for from the piece that was asked for last, where that is before it."""
+        if piece < self._last_piece:
+            self._last_piece, self._last_start = 0, 0
+        rest = self._gapped[self._last_start :].split(None, piece - self._last_piece)[-1]
+        self._last_piece, self._last_start = piece, len(self._gapped) - len(rest)
+        return self._last_start
 
 
 def is_unspaced(sign: str) -> bool:
@@ -164,6 +281,62 @@ class _Cache(dict[str, str]):
             self[piece] = folded
         return folded
 
+
+def common_beginning(beginning: str) -> str:
+    """What the singular of every word with that beginning begins with.
+
+    The rules only touch a tail of the letters i, c, e and s; the irregular nouns are looked at one by one.
+    """
+    kept = beginning.rstrip("ices")
+    singulars = [new for old, new in _IRREGULAR.items() if old.startswith(kept)]
+    while not all(new.startswith(kept) for new in singulars):
+        kept = kept[:-1]
+    return kept
+
+
+def singular(word: str) -> str:
+    """The word without its English plural; the word itself where it is none. Takes lower case.
+
+    `singular(singular(word)) == singular(word)`.
+    """
+    while (shorter := _step(word)) != word:
+        word = shorter
+    return word
+
+
+def _step(word: str) -> str:
+    irregular = _IRREGULAR.get(word)
+    if irregular is not None:
+        return irregular
+    if len(word) < _SHORTEST_PLURAL or word in _NO_PLURALS or not word.isascii():
+        return word
+    return _by_ending(word) if word[-1] == "s" else word
+
+
+def _by_ending(word: str) -> str:
+    if word.endswith(("series", "species")):
+        return word
+    for plural, ending in _ENDINGS:
+        if word.endswith(plural) and len(word) >= max(len(plural), _SHORTEST_PLURAL + 1):
+            return word[: -len(plural)] + ending
+    if word.endswith(("ss", "us", "is")) or (word.endswith("ics") and word not in _COUNTED_ICS):
+        return word
+    return word[:-1] if any(map(str.isalpha, word[:-1])) else word
+
+
+class _WordCounts(dict[str, int]):
+    """Pieces without blanks to how many words they hold; holds a bounded number of short ones."""
+
+    def __missing__(self, piece: str) -> int:
+        count = len(_TOKEN.findall(piece))
+        if len(piece) <= _LONGEST_CACHED:
+            if len(self) >= _MOST_CACHED:
+                self.clear()
+            self[piece] = count
+        return count
+
+
+_WORD_COUNTS = _WordCounts()
 
 RULES = hashlib.sha256(
     repr(

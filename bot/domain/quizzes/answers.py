@@ -1,18 +1,22 @@
-"""The right option of a question whose digest gives no key, worked out from the paper's own text.
+"""Answers worked out from a paper's text, and how guessable a question is without reading it.
 
 The score of an option is the mean of two: a weighted sum of its features (a conditional logit) and small trees over the
-same features, which see what a sum cannot. Shares of the options' grown scores are the probability. Chinese has no
-keyed questions old enough to learn from: there the features that are the same in every language decide alone.
+same features, which see what a sum cannot. The softmax of the scores is the probability. Chinese has no keyed questions
+old enough to learn from: there the features that are the same in every language decide alone.
+
+As published, the longest option is the right one in four questions of five, so a reader who picks it need not read: of
+a quiz the least guessable question is sent.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.papers import Edition, Paper, Question
-from bot.domain.quizzes.features import Features, option_features
-from bot.domain.quizzes.paper_text import PaperText, paper_text, reading
+from bot.domain.quizzes.features import Features, option_features, phrasing, taken_apart
+from bot.domain.quizzes.paper_text import PaperText, is_number, paper_text, reading, width
 
 Tree = tuple[int, float, int, float, float, float, int, float, float, float]
 """Column and bound of the root, then for each side (below the bound first): column, bound, leaf below, leaf above."""
@@ -98,10 +102,28 @@ class AnswerModel:
         return self.rarity.get(stem, self.unknown_rarity)
 
 
+def parse_model(data: bytes) -> AnswerModel:
+    """The model in the JSON that `tools/train_answers.py` writes."""
+    parts = json.loads(data)
+    return AnswerModel(
+        weights=parts["weights"],
+        plain_weights=parts["plain_weights"],
+        columns=tuple(parts["columns"]),
+        trees=tuple(tuple(tree) for tree in parts["trees"]),
+        odds=parts["odds"],
+        rarity=parts["rarity"],
+        unknown_rarity=parts["unknown_rarity"],
+        temperature=parts["temperature"],
+        plain_temperature=parts["plain_temperature"],
+    )
+
+
 def with_answers(
-    quiz: tuple[Question, ...], paper: Paper, language: str, model: AnswerModel
+    quiz: tuple[Question, ...], paper: Paper, language: str, model: AnswerModel, min_confidence: float
 ) -> tuple[Question, ...]:
     """The quiz with a best guess, marked as inferred, on each question that has no answer.
+
+    A guess is usable from `min_confidence` on; this is the one place that decides it.
 
     Where the paper has the same quiz in another language, its key is taken over, or the guess on the English one.
     """
@@ -110,9 +132,14 @@ def with_answers(
     return tuple(
         question
         if question.answer is not None
-        else _answered(question, _twins(place, quiz, paper), (text, english), model)
+        else _marked(_answered(question, _twins(place, quiz, paper), (text, english), model), min_confidence)
         for place, question in enumerate(quiz)
     )
+
+
+def _marked(question: Question, min_confidence: float) -> Question:
+    is_confident = question.confidence is not None and question.confidence >= min_confidence
+    return replace(question, confident=True) if is_confident else question
 
 
 def _answered(
@@ -161,3 +188,60 @@ def _softmax(scores: list[float]) -> list[float]:
     grown = [math.exp(score - most) for score in scores]
     whole = sum(grown)
     return [share / whole for share in grown]
+
+
+_LONGEST_IS_RIGHT = 0.8
+_GUESSER = {
+    "len.ratio": 3.0,
+    "len.clearly": 0.4,
+    "sign.paren": 0.4,
+    "sign.acronym": 0.2,
+    "sign.hyphen": 0.2,
+    "turn.link": 0.4,
+    "turn.joint": 0.3,
+    "turn.absolute": -1.0,
+    "turn.naive": -0.5,
+    "turn.bad": -0.3,
+    "lone number": 0.8,
+}
+"""What a person with a nose for such quizzes goes by, and how much."""
+
+
+def pick_one(quiz: tuple[Question, ...]) -> Question | None:
+    """The question that is hardest to guess, the first of several; None of an empty quiz.
+
+    One that is no question (fewer than two options) is taken only where there is no other.
+    """
+    usable = tuple(question for question in quiz if len(question.options) > 1)
+    return min(usable or quiz, key=guessability, default=None)
+
+
+def guessability(question: Question) -> float:
+    """From 0 to 1: how surely the right option is found without having read the paper.
+
+    Half of it is whether the longest option is right; so a question is over a half only where it is, or where nobody
+    knows. A worked-out answer counts as far as it is sure.
+    """
+    if len(question.options) < 2:  # noqa: PLR2004 - a choice
+        return 1.0
+    shares = guesses(question)
+    unknown = (_LONGEST_IS_RIGHT + max(shares)) / 2
+    if question.answer is None:
+        return unknown
+    widths = [width(option) for option in question.options]
+    longest = widths[question.answer] == max(widths)
+    known = (longest + shares[question.answer]) / 2
+    sure = 1.0 if question.keyed or question.confidence is None else question.confidence
+    return sure * known + (1 - sure) * unknown
+
+
+def guesses(question: Question) -> list[float]:
+    """How a guesser who has not read the paper spreads the chances over the options; they add up to 1."""
+    options = taken_apart(question.options)
+    numbered = [any(map(is_number, option.words)) for option in options]
+    scores = []
+    for features, number in zip(phrasing(question.question, options), numbered, strict=True):
+        lone: Features = {"lone number": float(number and sum(numbered) == 1)}
+        scores.append(sum(weight * (features | lone).get(name, 0.0) for name, weight in _GUESSER.items()))
+    grown = [math.exp(score - max(scores)) for score in scores]
+    return [share / sum(grown) for share in grown]

@@ -1,18 +1,421 @@
-"""What of a question's options can be measured against the paper's text: one number per feature and option.
+"""Features of a question's options: numbers that tell the right option from the others.
 
-Nothing here looks at the place of an option. A question that asks for what is *not* so ("Which is NOT …") turns
-every clue round: its options have the few `neg.` features and no others.
+The overlap features look words up in the paper's text; the phrasing features look at the options alone. Nothing looks
+at the position of an option. A question that asks for what is *not* so ("Which is NOT …") turns every clue round: its
+options have the few `neg.` features and no others.
 """
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import chain, pairwise
 
 from bot.domain.papers import Question
-from bot.domain.quizzes.asked import Asked, Weigh
-from bot.domain.quizzes.overlap import overlap
-from bot.domain.quizzes.paper_text import Reading
-from bot.domain.quizzes.phrasing import marks, odds_features, phrasing
+from bot.domain.quizzes.paper_text import SECTIONS, STOP_WORDS, Reading, is_number, stem, width, words
 
 Features = dict[str, float]
+"""The values by name; a missing one is 0."""
+Weigh = Callable[[str], float]
+"""How much a stem tells: rare ones more."""
+
+_NEGATED = re.compile(
+    r"\bNOT\b|\bEXCEPT\b|\bNEVER\b|不(?:是|属于|包括|包含|正确|涉及)|未(?:被|提|包)|除.{0,20}外"
+    r"|(?i:\b(?:is|was|are|were|does|did|do) not (?:one|part|a|an|the|mention|among|includ)\b)"
+    r"|(?i:\bwhich\b.{0,60}\bnot\b)"
+)
+_CUES = {
+    "methods": "how method approach technique mechanism strategy use used train training stage pipeline component "
+    "role architecture",
+    "results": "result performance achieve achieved improvement improve percentage much accuracy score benchmark "
+    "benchmarks experiments finding surprising evaluation outperform compared",
+    "problem": "problem challenge limitation issue address addresses motivation gap",
+    "new": "innovation novel innovative contribution key main idea unlike differ difference distinguishes new based",
+    "topic": "purpose goal domain primary focus what",
+}
+_CUE_STEMS = {section: frozenset(map(stem, cues.split())) for section, cues in _CUES.items()}
+_FEW_WORDS = 3.5
+_NEIGHBOURHOOD, _CLOSE = 12, 5
+"""Words on each side."""
+_NEARLY = 0.8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptionWords:
+    """An option taken apart; `telling` are its stems without stop words, `own` those no other option has."""
+
+    text: str
+    words: tuple[str, ...]
+    stems: tuple[str, ...]
+    telling: tuple[str, ...]
+    own: tuple[str, ...]
+
+
+class Asked:
+    """A question with its options, held against a text."""
+
+    def __init__(self, question: Question, text: Reading, weigh: Weigh) -> None:
+        self.text, self.weigh = text, weigh
+        self.question = question.question
+        self.negated = bool(_NEGATED.search(question.question))
+        """It asks for what is not so."""
+        asked = words(question.question)
+        self.telling = tuple(sorted({stem(word) for word in asked if word not in STOP_WORDS}))
+        self.options = taken_apart(question.options)
+        self.short = sum(len(option.telling) for option in self.options) <= _FEW_WORDS * len(self.options)
+        """The options are names and numbers rather than statements."""
+        stems = frozenset(map(stem, asked))
+        self.cued = tuple(name for name, cues in _CUE_STEMS.items() if not cues.isdisjoint(stems))
+        """The sections of the text in which the answer is to be looked for."""
+        self.density = self._density(_NEIGHBOURHOOD)
+        """For each place in the text, how much of the question stands near it."""
+        self.peak = max(self.density, default=0.0)
+        self.closeness = self._density(_CLOSE)
+        """The same for what stands closely around it."""
+        self.closest = max(self.closeness, default=0.0)
+        self.likeness = self._likeness()
+        """For each segment of the text, how much of the question it holds, from 0 to 1."""
+        likeliest = _NEARLY * max(self.likeness, default=0.0)
+        self.likeliest = frozenset(at for at, like in enumerate(self.likeness) if like >= likeliest)
+
+    def others(self, option: OptionWords) -> list[OptionWords]:
+        return [other for other in self.options if other is not option]
+
+    def _density(self, reach: int) -> list[float]:
+        density = [0.0] * self.text.size
+        for word in self.telling:
+            weight = self.weigh(word) / self.text.commonness(word) / (reach + 1)
+            for place in self.text.places.get(word, ()):
+                first, last = max(0, place - reach), min(self.text.size - 1, place + reach)
+                for near in range(first, last + 1):
+                    density[near] += weight * (reach + 1 - abs(near - place))
+        return density
+
+    def _likeness(self) -> list[float]:
+        whole = sum(map(self.weigh, self.telling)) or 1.0
+        likeness = [0.0] * self.text.breadth
+        for word in self.telling:
+            share = self.weigh(word) / whole
+            for segment in self.text.segments.get(word, ()):
+                likeness[segment] += share
+        return likeness
+
+
+def taken_apart(options: tuple[str, ...]) -> tuple[OptionWords, ...]:
+    """The options with their words, and for each what only it says."""
+    found = [tuple(words(option)) for option in options]
+    cut = [tuple(map(stem, option)) for option in found]
+    telling = [
+        tuple(root for root, word in zip(roots, option, strict=True) if word not in STOP_WORDS)
+        for roots, option in zip(cut, found, strict=True)
+    ]
+    own = [
+        tuple(sorted(set(telling[at]).difference(chain.from_iterable(telling[:at] + telling[at + 1 :]))))
+        for at in range(len(options))
+    ]
+    return tuple(
+        OptionWords(text=options[at], words=found[at], stems=cut[at], telling=telling[at], own=own[at])
+        for at in range(len(options))
+    )
+
+
+_TURNS = {
+    name: frozenset(turns.split())
+    for name, turns in {
+        "absolute": "completely entirely always never all every any total totally fully instantly exclusively solely "
+        "only purely merely simply just perfectly perfect guarantee guarantees guaranteed impossible automatically "
+        "immediately throughout everything everyone",
+        "same": "same identical identically equally equal equivalent unchanged constant regardless constantly no none "
+        "negligible zero indistinguishable irrelevant",
+        "naive": "random randomly manual manually simple simpler basic brute fixed static uniform uniformly single "
+        "standard traditional generic conventional rule rules hand existing previous larger bigger more massive "
+        "advanced additional extra increasing increased doubling increases",
+        "resource": "computational computationally computing computation cost costs hardware gpu gpus memory speed "
+        "slow slower faster expensive storage privacy power energy network resources resolution compression",
+        "human": "human humans manual manually annotators experts crowdsourced people users",
+        "bad": "lack poor inability failed fail failing worse worst too cannot insufficient limited lower decreased "
+        "degrade degraded degrades unable",
+        "removal": "eliminates eliminate eliminating removes remove removing replaces replace replacing ignores ignore "
+        "ignoring skipping skips discards disables disabling avoid avoids",
+        "link": "while despite even rather instead through via enabling enables allowing allows maintaining preserving "
+        "ensuring achieving requiring leading making without like including between both across by when into that",
+        "joint": "combining combines combined integrating integrates integration unified joint jointly dual hybrid "
+        "multi hierarchical adaptive dynamic dynamically aware progressive iterative",
+        "list": "and with or",
+    }.items()
+}
+_VALUE = re.compile(r"\d+(?:[.,]\d+)*")
+_SCALES = (
+    ("thousand", 1e3),
+    ("k", 1e3),
+    ("million", 1e6),
+    ("m ", 1e6),
+    ("billion", 1e9),
+    ("b", 1e9),
+    ("trillion", 1e12),
+)
+_HIGH = re.compile(
+    r"\b(?:maximum|highest|most|best|largest|up to|peak|greatest|improve|improvement|outperform|faster|speedup|larger"
+    r"|exceed)\w*",
+    re.IGNORECASE,
+)
+_LOW = re.compile(
+    r"\b(?:minimum|lowest|least|worst|smallest|fewest|reduce|reduction|decrease|only)\w*", re.IGNORECASE
+)
+_ACRONYM = re.compile(r"\b[A-Z][\w-]*[A-Z]\w*")
+_START = "^"
+
+
+def phrasing(question: str, options: tuple[OptionWords, ...]) -> list[Features]:
+    """All features of each option that need no text."""
+    values = _value_features(question, [option.text for option in options])
+    return [
+        {
+            **_lengths(option, others := [*options[:at], *options[at + 1 :]]),
+            **values[at],
+            **_signs(option),
+            **_turns(option, others),
+        }
+        for at, option in enumerate(options)
+    ]
+
+
+def marks(options: tuple[OptionWords, ...]) -> list[list[str]]:
+    """The stems and pairs of neighbouring stems (`^` before the first) that only this option has, sorted."""
+    found = [{*option.stems, *map(" ".join, pairwise((_START, *option.stems)))} for option in options]
+    return [sorted(mine.difference(*found[:at], *found[at + 1 :])) for at, mine in enumerate(found)]
+
+
+def odds_features(marked: list[str], odds: Mapping[str, float]) -> Features:
+    """What the known marks of an option say of its being right; `odds` are logarithms, 0 for even."""
+    single = [odds[mark] for mark in marked if " " not in mark and mark in odds]
+    double = [odds[mark] for mark in marked if " " in mark and mark in odds]
+    return {
+        "odds.mean": sum(single) / (len(single) + 2),
+        "odds.least": min(single, default=0.0),
+        "odds.most": max(single, default=0.0),
+        "odds.pairs": sum(double) / (len(double) + 2),
+        "odds.pair": min(double, default=0.0),
+    }
+
+
+def _lengths(option: OptionWords, others: list[OptionWords]) -> Features:
+    long, longs = width(option.text), [width(other.text) for other in others]
+    mean = sum(longs) / len(longs)
+    count = len(option.words)
+    return {
+        "len.ratio": math.log((long + 3) / (mean + 3)),
+        "len.words": math.log((count + 1) / (sum(len(other.words) for other in others) / len(others) + 1)),
+        "len.telling": math.log(
+            (len(option.telling) + 1) / (sum(len(other.telling) for other in others) / len(others) + 1)
+        ),
+        "len.longest": float(long > max(longs)),
+        "len.clearly": float(long > 1.2 * max(longs)),
+        "len.shortest": float(long < min(longs)),
+        "len.margin": max(-1.0, min(1.0, math.log((long + 3) / (max(longs) + 3)))),
+        "len.diff": (long - mean) / 50,
+        "len.word": sum(map(len, option.words)) / max(1, count) / 5,
+    }
+
+
+def _value_features(question: str, options: list[str]) -> list[Features]:
+    """Where each option's number stands among the others', where all begin with one."""
+    values = [_value(option) for option in options]
+    known = [value for value in values if value is not None]
+    if len(known) < len(options) or len(set(known)) == 1:
+        return [{} for _ in options]
+    high, low = bool(_HIGH.search(question)), bool(_LOW.search(question))
+    found = []
+    for value in known:
+        rank = (sum(other < value for other in known) - sum(other > value for other in known)) / (
+            len(known) - 1
+        )
+        features = {"val.rank": rank, "val.middle": float(rank == 0), "val.round": float(value % 10 == 0)}
+        found.append(features | ({"val.high": rank} if high else {}) | ({"val.low": rank} if low else {}))
+    return found
+
+
+def _value(option: str) -> float | None:
+    found = _VALUE.search(option)
+    if not found:
+        return None
+    try:
+        value = float(found[0].replace(",", ""))
+    except ValueError:  # 1.2.3
+        return None
+    unit = option[found.end() : found.end() + 10].strip().lower()
+    return value * next((scale for name, scale in _SCALES if unit.startswith(name)), 1.0)
+
+
+def _signs(option: OptionWords) -> Features:
+    text = option.text
+    return {
+        "sign.acronym": float(min(3, len(_ACRONYM.findall(text)))),
+        "sign.paren": float("(" in text or "（" in text),
+        "sign.hyphen": float(min(3, text.count("-"))),
+        "sign.comma": float(min(3, text.count(",") + text.count("，"))),
+        "sign.and": float(min(2, option.words.count("and"))),
+        "sign.quote": float('"' in text or "'" in text),
+        "sign.colon": float(":" in text or ";" in text),
+    }
+
+
+def _turns(option: OptionWords, others: list[OptionWords]) -> Features:
+    own = set(option.words).difference(chain.from_iterable(other.words for other in others))
+    return {f"turn.{name}": float(min(2, len(own & turns))) for name, turns in _TURNS.items()}
+
+
+def overlap(option: OptionWords, asked: Asked) -> Features:
+    """All features of one option that need the text."""
+    unasked = tuple(word for word in option.own if word not in asked.telling)
+    return {
+        **_coverage(option.own, asked),
+        **_sections(option.own, asked),
+        **_pairs(option, asked),
+        **_alignment(option, asked),
+        **_proximity(unasked, asked),
+        **_context(unasked, asked),
+        **_numbers(option, asked),
+        **_rarity(option, asked.weigh),
+    }
+
+
+def _coverage(own: tuple[str, ...], asked: Asked) -> Features:
+    """How much of what only this option says is in the text."""
+    weigh, text = asked.weigh, asked.text
+    whole = sum(map(weigh, own))
+    hit = sum(weigh(word) for word in own if word in text.all)
+    hinted = sum(weigh(word) for word in own if text.hints_at(word))
+    found = sum(word in text.all for word in own)
+    return {
+        "ov.frac": (hit + 1.5) / (whole + 3),
+        "ov.hit": math.sqrt(hit),
+        "ov.miss": math.sqrt(max(0.0, whole - hit)),
+        "ov.none": float(not own),
+        "ov.zero": float(bool(own) and not found),
+        "ov.full": float(bool(own) and found == len(own)),
+        "ov.hint": (hinted + 1.5) / (whole + 3),
+        "ov.often": sum(weigh(word) * math.log1p(text.counts.get(word, 0)) for word in own) / 6,
+    }
+
+
+def _sections(own: tuple[str, ...], asked: Asked) -> Features:
+    """In which parts of the text the option's own words stand, and whether the question points there."""
+    found: Features = {}
+    whole = sum(map(asked.weigh, own))
+    for section in SECTIONS:
+        words = asked.text.sections.get(section)
+        if words is None:
+            continue
+        hit = sum(asked.weigh(word) for word in own if word in words)
+        found[f"sec.{section}"] = math.sqrt(hit)
+        if section in asked.cued:
+            found[f"cue.{section}"] = math.sqrt(hit)
+        if section == "flow":
+            found["flow.frac"] = (hit + 1) / (whole + 3)
+    return found
+
+
+def _word_pairs(option: OptionWords) -> set[tuple[str, str]]:
+    return {*pairwise(option.stems), *pairwise(option.telling)}
+
+
+def _pairs(option: OptionWords, asked: Asked) -> Features:
+    """Neighbouring words that only this option has and that are neighbours in the text too."""
+    others = chain.from_iterable(map(_word_pairs, asked.others(option)))
+    own = sorted(_word_pairs(option).difference(others))
+    found = [pair for pair in own if pair in asked.text.bigrams]
+    weight = sum(
+        asked.weigh(first) + asked.weigh(second)
+        for first, second in found
+        if first not in STOP_WORDS or second not in STOP_WORDS
+    )
+    return {
+        "bi.hit": math.sqrt(weight),
+        "bi.count": math.log1p(len(found)),
+        "bi.frac": (len(found) + 0.3) / (len(own) + 2),
+    }
+
+
+def _alignment(option: OptionWords, asked: Asked) -> Features:
+    """How well single sentences hold the option's own words, above all those that hold the question's."""
+    held: dict[int, float] = {}
+    for word in option.own:
+        for segment in asked.text.segments.get(word, ()):
+            held[segment] = held.get(segment, 0.0) + asked.weigh(word)
+    held_all: dict[int, float] = {}
+    for word in sorted(set(option.telling)):
+        for segment in asked.text.segments.get(word, ()):
+            held_all[segment] = held_all.get(segment, 0.0) + asked.weigh(word)
+    like = asked.likeness
+    best = max(held.values(), default=0.0)
+    return {
+        "al.best": math.sqrt(best),
+        "al.frac": best / (sum(map(asked.weigh, option.own)) + 3),
+        "al.asked": math.sqrt(max((hold * like[at] for at, hold in held.items()), default=0.0)),
+        "al.full": math.sqrt(max((hold * (0.3 + like[at]) for at, hold in held_all.items()), default=0.0)),
+        "al.sum": math.sqrt(sum(held[at] * like[at] ** 2 for at in sorted(held))),
+        "al.top": math.sqrt(max((hold for at, hold in held.items() if at in asked.likeliest), default=0.0)),
+    }
+
+
+def _proximity(unasked: tuple[str, ...], asked: Asked) -> Features:
+    """How near to the question's words the option's own words stand."""
+    found = [(word, asked.text.places[word]) for word in unasked if word in asked.text.places]
+    whole = sum(map(asked.weigh, unasked)) + 2
+    near = sum(asked.weigh(word) * _most(asked.density, places) for word, places in found)
+    close = sum(asked.weigh(word) * _most(asked.closeness, places) for word, places in found)
+    closest = max((_most(asked.closeness, places) for _, places in found), default=0.0)
+    numbers = [places for word, places in found if is_number(word)]
+    return {
+        "px.own": near / whole,
+        "px.rel": near / whole / (asked.peak + 1),
+        "px.sum": math.sqrt(near) / 3,
+        "px.close": close / whole,
+        "px.closest": closest,
+        "px.closest rel": closest / (asked.closest + 1),
+        "px.number": max((_most(asked.density, places) for places in numbers), default=0.0),
+        "px.number close": max((_most(asked.closeness, places) for places in numbers), default=0.0),
+    }
+
+
+def _most(density: list[float], places: list[int]) -> float:
+    return max(density[place] for place in places)
+
+
+def _context(unasked: tuple[str, ...], asked: Asked) -> Features:
+    """Whether the text denies or claims what the option says ("unlike existing …", "we propose …")."""
+    denied = claimed = 0.0
+    for word in unasked:
+        places = asked.text.places.get(word)
+        if places:
+            weight = asked.weigh(word) / len(places)
+            denied += weight * sum(asked.text.denied[place] for place in places)
+            claimed += weight * sum(asked.text.claimed[place] for place in places)
+    whole = sum(map(asked.weigh, unasked)) + 2
+    return {"ctx.denied": denied / whole, "ctx.claimed": claimed / whole, "ctx.denials": math.sqrt(denied)}
+
+
+def _numbers(option: OptionWords, asked: Asked) -> Features:
+    numbers = [stem(word) for word in option.words if is_number(word)]
+    hits = sum(number in asked.text.all for number in numbers)
+    others = frozenset(chain.from_iterable(other.stems for other in asked.others(option)))
+    long = {number for number in numbers if len(number) > 1} - others
+    return {
+        "num.hit": float(min(2, hits)),
+        "num.miss": float(min(2, len(numbers) - hits)),
+        "num.any": float(bool(numbers)),
+        "num.long": float(min(2, sum(number in asked.text.all for number in long))),
+    }
+
+
+def _rarity(option: OptionWords, weigh: Weigh) -> Features:
+    telling = sorted(set(option.telling))
+    return {
+        "rare.mean": sum(map(weigh, telling)) / max(1, len(telling)) / 3,
+        "rare.most": max(map(weigh, option.own), default=0.0) / 3,
+    }
+
 
 _AGAIN_WHEN_SHORT = (
     "al.asked", "len.longest", "len.ratio", "ov.frac", "ov.miss", "ov.zero", "px.own", "px.rel",

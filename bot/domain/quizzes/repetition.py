@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.timing import At, QuietHours, Schedule, release_time
+from bot.domain.schedule import At, QuietHours, Schedule, release_time
 
 STEPS = (1, 3, 7, 21)
 """Days until a question comes back, by how often it was answered right since it was last wrong."""

@@ -1,12 +1,13 @@
-"""Scores: what somebody's answers come to, worked out from the votes each time somebody asks."""
+"""Scores: what a person's answers come to, in all and by topic, computed from the votes on each request."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.quizzes.votes import Answer, AskedPoll, PollState, chosen, settled
+from bot.domain.papers import PaperId
+from bot.domain.quizzes.votes import Answer, AskedPoll, PollState, chosen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +94,7 @@ def leaderboard(answers: Iterable[Answer], *, hidden: Collection[int] = ()) -> t
     return tuple(standings)
 
 
-def totals(polls: Iterable[tuple[AskedPoll, PollState | None]], min_confidence: float) -> Totals:
+def totals(polls: Iterable[tuple[AskedPoll, PollState | None]]) -> Totals:
     """What the polls of a chat came to, where nobody can know who voted."""
     questions = votes = judged = right = 0
     for asked, state in polls:
@@ -101,7 +102,7 @@ def totals(polls: Iterable[tuple[AskedPoll, PollState | None]], min_confidence: 
         if state is None:
             continue
         votes += state.voters
-        known = settled(asked.question, min_confidence)
+        known = asked.question.usable_answer
         if known is not None:
             judged += sum(state.counts)
             right += sum(
@@ -112,3 +113,47 @@ def totals(polls: Iterable[tuple[AskedPoll, PollState | None]], min_confidence: 
 
 def _when(answer: Answer) -> datetime:
     return answer.at
+
+
+OTHER = ""
+"""The topic of papers that no subscription names."""
+
+_ENOUGH = 3
+"""Fewer answers than this say nothing about a topic."""
+_WEAK = 0.6
+
+Topics = Mapping[tuple[str, PaperId], tuple[str, ...]]
+"""(subscriber, paper) to the names of the subscriptions that matched."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopicScore:
+    """How many of a topic's questions somebody answered right at the first try."""
+
+    name: str
+    right: int
+    judged: int
+
+    @property
+    def is_weak(self) -> bool:
+        """True where there are enough answers to say that the topic needs reading."""
+        return self.judged >= _ENOUGH and self.right < _WEAK * self.judged
+
+
+def by_topic(answers: Iterable[Answer], topics: Topics) -> tuple[TopicScore, ...]:
+    """The topics, most answered first; a paper of several topics counts for each."""
+    right: Counter[str] = Counter()
+    judged: Counter[str] = Counter()
+    for answer in first_answers(answers):
+        if answer.right is not None:
+            names = topics.get((answer.subscriber, answer.paper)) or (OTHER,)
+            judged.update(names)
+            right.update(names if answer.right else ())
+    scores = (TopicScore(name=name, right=right[name], judged=count) for name, count in judged.items())
+    return tuple(sorted(scores, key=lambda one: (not one.name, -one.judged, one.name)))
+
+
+def weak_topics(topics: Iterable[TopicScore]) -> tuple[TopicScore, ...]:
+    """The topics that need reading, the weakest first."""
+    weak = (topic for topic in topics if topic.is_weak and topic.name != OTHER)
+    return tuple(sorted(weak, key=lambda one: (one.right / one.judged, -one.judged, one.name)))

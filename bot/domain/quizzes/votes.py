@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.papers import PaperId, Question, folded_title
-from bot.domain.quizzes.repair import Poll
-from bot.domain.routing import question_part
+from bot.domain.quizzes.polls import Poll
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +56,7 @@ class AskedPoll:
 
     @property
     def part(self) -> str:
-        return question_part(self.question)
+        return self.question.part
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,12 +102,6 @@ def belongs(home: str, person: int, members: Mapping[str, Iterable[int]]) -> boo
     return is_own_chat(home, person) or (not is_private(home) and person in members.get(home, ()))
 
 
-def settled(question: Question, min_confidence: float) -> int | None:
-    """The right option where it counts: the key, or an answer worked out with enough confidence to be used."""
-    sure = question.keyed or (question.confidence is not None and question.confidence >= min_confidence)
-    return question.answer if sure else None
-
-
 def chosen(asked: AskedPoll, shown: tuple[int, ...]) -> int | None:
     """The question's own option behind a vote; None where it was taken back or says nothing usable."""
     if len(shown) != 1:
@@ -117,12 +110,12 @@ def chosen(asked: AskedPoll, shown: tuple[int, ...]) -> int | None:
     return order[shown[0]] if 0 <= shown[0] < len(order) else None
 
 
-def answer_of(asked: AskedPoll, vote: CastVote, min_confidence: float) -> Answer | None:
+def answer_of(asked: AskedPoll, vote: CastVote) -> Answer | None:
     """What the vote says; None where it is late, taken back, or no option of this poll."""
     option = None if vote.late else chosen(asked, vote.shown)
     if option is None:
         return None
-    known = settled(asked.question, min_confidence)
+    known = asked.question.usable_answer
     return Answer(
         person=vote.person,
         home=asked.home,
@@ -144,7 +137,7 @@ def corrected(recorded: Question, known: Iterable[Question]) -> Question:
             assert question.answer is not None
             place = _place_of(question.options[question.answer], recorded.options)
             if place is not None:
-                return replace(recorded, answer=place, answer_source="key", confidence=None)
+                return replace(recorded, answer=place, answer_source="key", confidence=None, confident=False)
     return recorded
 
 

@@ -3,37 +3,35 @@
 Each method says order, atomicity and errors; nothing else is abstract.
 """
 
-from bot.pipeline.ports.machines import Bell, Leadership
 from bot.pipeline.ports.outbox import (
     Alert,
     Claim,
     ClaimedRow,
     Counts,
-    Outbox,
+    DeliveryRecord,
+    DeliveryStore,
+    IncidentChange,
+    IncidentStore,
+    OutboxStore,
     Outcome,
-    Row,
     Stop,
     TargetStatus,
 )
+from bot.pipeline.ports.papers import NoticedPaper, PaperStore, StoredPaper
 from bot.pipeline.ports.records import (
-    DeliveryRecord,
     DigestRecord,
     NoticeRecord,
     Records,
-    Sifted,
 )
 from bot.pipeline.ports.state import (
-    NOT_NEW,
     FileMark,
     Intake,
-    Noted,
-    Shelf,
-    StoredPaper,
+    Known,
+    PlanningRun,
     TakenDigest,
     Tokens,
     Transaction,
 )
-from bot.pipeline.ports.upkeep import Upkeep
 from bot.pipeline.ports.world import (
     Clock,
     FeedWriter,
@@ -45,30 +43,30 @@ from bot.pipeline.ports.world import (
 )
 
 __all__ = [
-    "NOT_NEW",
     "Alert",
-    "Bell",
     "Claim",
     "ClaimedRow",
     "Clock",
     "Counts",
     "DeliveryRecord",
+    "DeliveryStore",
     "DigestRecord",
     "FeedWriter",
     "FileMark",
+    "IncidentChange",
+    "IncidentStore",
     "IndexFile",
     "Intake",
-    "Leadership",
-    "Noted",
+    "Known",
     "NoticeRecord",
-    "Outbox",
+    "NoticedPaper",
+    "OutboxStore",
     "Outcome",
+    "PaperStore",
+    "PlanningRun",
     "Publisher",
     "Reader",
     "Records",
-    "Row",
-    "Shelf",
-    "Sifted",
     "Stop",
     "StoredPaper",
     "TakenDigest",
@@ -77,5 +75,4 @@ __all__ = [
     "Transaction",
     "Update",
     "Updates",
-    "Upkeep",
 ]

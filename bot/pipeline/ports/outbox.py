@@ -1,17 +1,20 @@
-"""The outbox: what is to be sent, to which places, and how it ended."""
+"""The outbox: deliveries to send, how their sends ended, and what is known of targets, channels and incidents."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 
-from bot.domain.delivery import HARMLESS_TWICE, Kind, Receipt, State, Target
+from bot.domain.channels import ChannelKind, Target
+from bot.domain.delivery import Kind, State
+from bot.domain.incidents import Alarm, Incident
+from bot.domain.message import AlarmText, Receipt
 from bot.domain.papers import PaperId, Question
-from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
 
 
 class ClaimedRow(NamedTuple):
-    """One row of a claim; `shown` is false for one that the daily limit kept out of its message.
+    """One delivery of a claim; `shown` is false for one that the daily limit kept out of its message.
 
     `seq` is its number in the state, which grows with every row that is planned. A tuple for the same reason as
     `Delivery`.
@@ -26,15 +29,15 @@ class ClaimedRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """Rows claimed for one message, oldest first, under one lease; `attempts` counts this one.
+    """Deliveries claimed for one message, oldest first, under one lease; `attempts` counts this one.
 
-    `key` names the place for good; `target` is where it is now, which differs once a chat has moved.
-    `number` is the message's in the state, where `batch` is its name everywhere else. `lease` tells this claim
+    `key` names the target for good; `target` is where it is now, which differs once a chat has moved.
+    `number` is the message's in the state, where `message` is its name everywhere else. `lease` tells this claim
     of a message from each other one.
     """
 
     number: int
-    batch: str
+    message: str
     key: str
     target: Target
     subscriber: str
@@ -47,7 +50,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How the send of one claim ended, as it is to be written down.
+    """How the send of one claim ended, as it is to be settled.
 
     `sent` names the rows that went out, best first: the first becomes `sent`, the others `merged`.
     `limited` went over the daily limit. Rows in neither take `state`: `pending` again (not before
@@ -64,7 +67,7 @@ class Outcome:
     question: Question | None = None
     error: str | None = None
     wait_until: datetime | None = None
-    """No message to this target before; also used after a success, to keep the channel's pace."""
+    """No message to this target before; also used after a success, to keep the channel's rate limits."""
     suspend: str | None = None
     """Why the target is to be suspended; it keeps its rows."""
     moved_to: str | None = None
@@ -74,27 +77,32 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alert:
-    """What became of the alert on one paper to one place; a receipt once it has gone out."""
+    """The alert on one paper to one target; a receipt once it has gone out."""
 
     state: State
-    batch: str | None
+    message: str | None
     receipt: Receipt | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """An outbox row as the operator sees it."""
+class DeliveryRecord:
+    """A delivery as it is stored.
+
+    `message` is the name of the message that it belongs to, `remote_id` what the service called that.
+    """
 
     key: str
     target: str
     subscriber: str
     kind: Kind
     paper: PaperId
+    part: str
     state: State
     due_at: datetime
     attempts: int
     error: str | None
-    batch: str | None
+    message: str | None
+    remote_id: str | None
     created_at: datetime
     settled_at: datetime | None
 
@@ -110,7 +118,7 @@ class Stop:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TargetStatus:
-    """What is known of one place; a suspended one keeps its rows until it is revived."""
+    """A target as it is stored; a suspended one keeps its rows until it is revived."""
 
     target: Target
     suspended: str | None = None
@@ -119,7 +127,7 @@ class TargetStatus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
-    """How things stand: what `status` tells."""
+    """How things stand, for `status`."""
 
     digests: int
     entries: int
@@ -131,94 +139,98 @@ class Counts:
     given_up: int
     """So many of the dead ones were dropped by the operator, who need not look at them again."""
     channels: Mapping[ChannelKind, Mapping[State, int]]
+    """Channels without deliveries are left out."""
     suspended: Mapping[str, str]
     stopped: Mapping[ChannelKind, Stop]
     oldest_pending: timedelta | None
 
 
-class Outbox(Protocol):
-    """The deliveries and the places they go to. Every method is one transaction."""
+class OutboxStore(Protocol):
+    """Deliveries on their way: claimed under a lease, then settled. Every method is one transaction."""
 
     def claim(
-        self, now: datetime, *, lease: timedelta, limit: int, kinds: Sequence[ChannelKind]
+        self,
+        now: datetime,
+        *,
+        lease: timedelta,
+        limit: int,
+        kinds: Sequence[ChannelKind],
+        documents: Collection[ChannelKind] = (),
     ) -> tuple[Claim, ...]:
-        """At most one message for each of at most `limit` places that may be sent to now.
+        """At most one message for each of at most `limit` targets that may be sent to now.
 
-        Places come in the order in which they became ready; one place's messages keep the order of its
-        rows, and a message that was tried before is claimed again with exactly its rows. Rows are
-        `sending` until settled, or `uncertain` when the lease ends first.
+        Targets come in the order in which they became ready; one target's messages keep the order of its
+        rows, and a message that was tried before is claimed again with exactly its rows. On the channels in
+        `documents` a message takes all that is due. Rows are `sending` until settled, or `uncertain` when
+        the lease ends first.
         """
         ...
 
     def settle(self, outcomes: Sequence[Outcome], now: datetime) -> None:
-        """Write down how the sends ended, all of them or none.
+        """Write down how the sends ended, all of them or none. Idempotent.
 
-        Of a claim that holds its lease no longer (it was settled before, or the lease ended) only what was sent
-        is believed: that it was. So an outcome may be told twice, and late, whoever has the place by now.
+        Without a valid lease (settled before, or the lease ended) only `sent` outcomes are applied.
         """
         ...
 
-    def expire(self, now: datetime, *, again: Collection[ChannelKind] = HARMLESS_TWICE) -> int:
+    def expire(self, now: datetime, *, again: Collection[ChannelKind] = ()) -> int:
         """Turn rows whose lease has ended `uncertain`, and say how many.
 
-        Edits, which do no harm twice, simply become pending again, and so does all of the channels in `again`.
+        Edits, which do no harm twice, become pending again, and so does all but the alarms on the channels
+        in `again`.
         """
         ...
 
-    def stop_channel(self, kind: ChannelKind, reason: str, until: datetime, now: datetime) -> None:
-        """Write down that nobody on this channel can be reached; tried again after `until`.
-
-        One that is stopped already keeps when that began, and the later of the two ends.
-        """
+    def next_due(self, kinds: Sequence[ChannelKind]) -> datetime | None:
+        """When on these channels something can next be claimed, or a lease ends; None where nothing waits."""
         ...
 
-    def open_channel(self, kind: ChannelKind) -> None:
-        """Take the stop back."""
-        ...
 
-    def stopped_channels(self) -> dict[ChannelKind, Stop]: ...
+class DeliveryStore(Protocol):
+    """Deliveries and targets, to look up and to change by the operator's hand. Every method is one transaction."""
 
-    def write_out(self) -> bool:
-        """Make rows of the next part of what was fanned out; False where nothing is left of that.
-
-        Until then it can neither be claimed nor seen, but in `counts`.
-        """
-        ...
-
-    def next_due(self, kinds: Sequence[ChannelKind] = CHANNEL_KINDS) -> datetime | None:
-        """When on these channels something can next be claimed, a lease ends, or something can be written out;
-        None where nothing waits.
-        """
-        ...
-
-    def told_since(self, target: str, since: datetime) -> int:
-        """How many papers this place was alerted to since then."""
+    def alerted_since(self, target: str, since: datetime) -> int:
+        """How many papers this target was alerted to since then."""
         ...
 
     def sends_since(self, target: str, since: datetime) -> tuple[datetime, ...]:
-        """When messages to this place were settled since then that went out, or may have; oldest first."""
+        """When messages to this target were settled since then that went out, or may have; oldest first."""
         ...
 
     def unnamed(self, target: str) -> tuple[tuple[str, PaperId], ...]:
-        """(key, paper) of what the daily limit kept from this place and no message has named yet."""
+        """(key, paper) of what the daily limit kept from this target and no message has named yet."""
         ...
 
     def alert_on(self, target: str, paper: PaperId) -> Alert | None:
-        """The alert on that paper to that place; None where none was ever planned."""
+        """The alert on that paper to that target; None where none was ever planned."""
         ...
 
-    def rows_of(self, batch: str) -> tuple[Claim, Receipt | None] | None:
-        """What a message held: its rows in the order they were shown."""
+    def rows_of(self, message: str) -> tuple[Claim, Receipt | None] | None:
+        """A message as it was claimed, its rows in the order they were shown."""
         ...
 
-    def list_rows(self, *, states: Sequence[State], keys: Sequence[str], limit: int) -> tuple[Row, ...]:
-        """Rows for the operator, oldest first."""
+    def alarm_text(self, key: str) -> AlarmText:
+        """The text of the alarm with this key."""
+        ...
+
+    def unsent_alarms(self) -> tuple[tuple[DeliveryRecord, AlarmText], ...]:
+        """Alarms that did not arrive for sure: waiting, uncertain or dead, but not dropped; oldest first."""
+        ...
+
+    def list_rows(
+        self, *, states: Sequence[State], keys: Sequence[str], limit: int
+    ) -> tuple[DeliveryRecord, ...]:
+        """Deliveries for the operator, oldest first; empty `states` or `keys` mean any."""
+        ...
+
+    def deliveries_on(self, subscriber: str, papers: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
+        """Everything planned for the subscriber on these papers, in the order in which it was planned."""
         ...
 
     def retry(self, keys: Sequence[str], now: datetime) -> int:
         """Dead and uncertain rows of these keys become pending, and say how many.
 
-        Their places are revived, but for those whose recipient wished to hear no more.
+        Their targets are revived, but for those whose recipient wished to hear no more.
         """
         ...
 
@@ -235,21 +247,66 @@ class Outbox(Protocol):
         ...
 
     def suspend(self, target: str, reason: str, now: datetime) -> bool:
-        """False where the place is suspended already; one that nothing was sent to yet may be suspended too."""
+        """False where the target is suspended already; one that nothing was sent to yet may be suspended too."""
         ...
 
     def revive(self, target: str, now: datetime) -> bool:
-        """False where the place was not suspended."""
+        """False where the target was not suspended."""
         ...
 
-    def place(self, target: str) -> TargetStatus | None:
-        """What is known of one place."""
+    def target(self, key: str) -> TargetStatus | None:
+        """What is known of one target."""
         ...
 
-    def place_at(self, kind: ChannelKind, address: str) -> str | None:
-        """The key of the place that is at that address now, its own name first; None where there is none."""
+    def target_at(self, kind: ChannelKind, address: str) -> str | None:
+        """The key of the target that is at that address now, its own name first; None where there is none."""
+        ...
+
+    def suspended(self, targets: Iterable[str]) -> Mapping[str, str]:
+        """Those of the targets that are suspended, with why."""
         ...
 
     def counts(self, now: datetime) -> Counts:
         """How things stand."""
         ...
+
+
+class IncidentChange(Protocol):
+    """Everything in here is stored together or not at all; nobody else changes incidents meanwhile."""
+
+    def open_incidents(self) -> tuple[Incident, ...]:
+        """All that are open, in the order in which they were kept."""
+        ...
+
+    def keep_incidents(self, incidents: Sequence[Incident]) -> None:
+        """Replace all that are open by these."""
+        ...
+
+    def plan(self, alarms: Sequence[Alarm], now: datetime) -> int:
+        """Insert the deliveries whose keys are new, with their texts, and say how many those were."""
+        ...
+
+
+class IncidentStore(Protocol):
+    """Open incidents and stopped channels."""
+
+    def open_incidents(self) -> tuple[Incident, ...]:
+        """All that are open, in the order in which they were kept."""
+        ...
+
+    def change(self) -> AbstractContextManager[IncidentChange]:
+        """A transaction; stored when the block ends, forgotten when it raises."""
+        ...
+
+    def stop_channel(self, kind: ChannelKind, reason: str, until: datetime, now: datetime) -> None:
+        """Write down that nobody on this channel can be reached; tried again after `until`.
+
+        One that is stopped already keeps when that began, and the later of the two ends.
+        """
+        ...
+
+    def open_channel(self, kind: ChannelKind) -> None:
+        """Take the stop back."""
+        ...
+
+    def stopped_channels(self) -> dict[ChannelKind, Stop]: ...

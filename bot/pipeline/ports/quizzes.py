@@ -26,7 +26,7 @@ class UncertainQuiz:
     """A quiz delivery that may have gone out: its poll's number was never seen. `target` is its key."""
 
     key: str
-    batch: str
+    message: str
     target: str
     address: str
     subscriber: str

@@ -1,25 +1,12 @@
 """The state's records, to look back on: what was read, what was noticed, and what became of it."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.domain.delivery import Kind, State
 from bot.domain.digests import DigestKind
-from bot.domain.papers import Paper, PaperId
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sifted:
-    """The papers of some days that passed a first look, newest first, and how many were looked at."""
-
-    newest: dt.date | None
-    """The newest digest's day, from which the days are counted back; None while nothing was read."""
-    oldest: dt.date | None
-    """The day of the oldest paper looked at."""
-    searched: int
-    papers: tuple[Paper, ...]
+from bot.domain.papers import PaperId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,33 +32,8 @@ class NoticeRecord:
     noticed_at: dt.datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeliveryRecord:
-    """A row of the outbox, with the service's name for the message it went out in."""
-
-    key: str
-    target: str
-    kind: Kind
-    paper: PaperId
-    part: str
-    state: State
-    due_at: dt.datetime
-    attempts: int
-    error: str | None
-    message: str | None
-    created_at: dt.datetime
-    settled_at: dt.datetime | None
-
-
 class Records(Protocol):
     """Looking back on the state. Each method sees one moment of it."""
-
-    def sift(self, days: int, wanted: Callable[[str], bool]) -> Sifted:
-        """The papers of the last days for whose raw text `wanted` says so, or whose text it cannot be asked of.
-
-        In the raw text each word of the paper stands as written, among other things.
-        """
-        ...
 
     def newest_day(self) -> dt.date | None:
         """The day of the newest digest."""
@@ -95,14 +57,10 @@ class Records(Protocol):
 
     def notices_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]: ...
 
-    def deliveries_on(self, subscriber: str, papers: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
-        """Everything planned for the subscriber on these papers, in the order in which it was planned."""
-        ...
-
-    def met_at(self, subscriber: str) -> dt.datetime | None:
+    def registered_at(self, subscriber: str) -> dt.datetime | None:
         """When the subscriber was first seen in the configuration; None for one who was not yet."""
         ...
 
-    def suspended(self, targets: Iterable[str]) -> Mapping[str, str]:
-        """Those of the places that are suspended, with why."""
+    def being_planned(self, subscriber: str) -> frozenset[PaperId]:
+        """Changed papers that are not planned for the subscriber yet."""
         ...

@@ -1,6 +1,6 @@
-"""The state: papers, notices and the intake that stores them."""
+"""The state: the intake that stores digests, papers and notices, and tokens."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -8,59 +8,10 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from bot.domain.delivery import Delivery, State
-from bot.domain.digests import Digest
-from bot.domain.fanout import Fanout
-from bot.domain.notices import Noticed, Rarity
+from bot.domain.digests import Change, Digest
+from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredPaper:
-    """A paper as the state holds it; `changed_at` is when it last gained something."""
-
-    paper: Paper
-    first_seen_at: datetime
-    changed_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Noted:
-    """A notice on a stored paper."""
-
-    stored: StoredPaper
-    subscriptions: tuple[str, ...]
-
-
-class Shelf(Protocol):
-    """The papers and what was noticed, to read."""
-
-    def newest(self, limit: int) -> tuple[StoredPaper, ...]:
-        """The newest papers by digest date, then in the digest's order."""
-        ...
-
-    def every_paper(self) -> Iterator[Paper]:
-        """All papers, newest first, without holding them all."""
-        ...
-
-    def stored(self, ids: Iterable[PaperId]) -> dict[PaperId, StoredPaper]: ...
-
-    def noted(self, subscriber: str, limit: int) -> tuple[Noted, ...]:
-        """The newest papers noticed for a subscriber."""
-        ...
-
-    def noted_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, Noted]:
-        """Those of the papers that are stored, with what was noticed for a subscriber; in one look."""
-        ...
-
-    def notices_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, tuple[str, ...]]: ...
-
-    def rarity(self, subscriber: str) -> Rarity:
-        """How often each of the subscriber's subscriptions was noticed so far."""
-        ...
-
-    def edition(self) -> str:
-        """Changes whenever any of the above may answer differently."""
-        ...
+from bot.domain.query import Document
 
 
 class Tokens(Protocol):
@@ -93,12 +44,26 @@ class FileMark:
     error: str | None = None
 
 
-NOT_NEW = -1
-"""The opening of a subscriber who has been here before."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanningRun:
+    """The planning of what some digests changed, over all subscribers in the order of their ids."""
+
+    number: int
+    made_at: datetime
+    told: bool
+    """False where matches are only noticed: of history nothing is sent."""
+    cursor: str
+    """The last subscriber that it was planned for; empty for none yet."""
+    papers: int
+    """How many papers changed."""
 
 
-class Transaction(Protocol):
-    """Everything in here is stored together or not at all; nobody else writes meanwhile."""
+class Known(Protocol):
+    """What the state knows, inside a transaction or outside."""
+
+    def version(self) -> str:
+        """Changes with papers and notices."""
+        ...
 
     def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
         """Those of the contents that were taken in before."""
@@ -107,6 +72,24 @@ class Transaction(Protocol):
     def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
         """Those of them that are stored."""
         ...
+
+    def registered(self) -> frozenset[str]:
+        """Every subscriber that the state knows."""
+        ...
+
+    def backlog(self) -> dict[str, int | None]:
+        """Registered subscribers who are not onboarded, with how many matches of the backlog they are to get."""
+        ...
+
+    def noticed(
+        self, papers: Iterable[PaperId], subscribers: Iterable[str] | None = None
+    ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
+        """Every notice on these papers, or those of these subscribers."""
+        ...
+
+
+class Transaction(Known, Protocol):
+    """Everything in here is stored together or not at all; nobody else writes meanwhile."""
 
     def every_paper(self) -> Iterator[Paper]:
         """All papers, newest first, without holding them all."""
@@ -120,65 +103,84 @@ class Transaction(Protocol):
         """Store what these files hold: content that was taken in before, or content that is no digest."""
         ...
 
-    def save_papers(self, papers: Sequence[Paper], now: datetime, *, changed: bool) -> None:
-        """Insert or replace; with `changed`, those that were stored before get a new `changed_at`."""
+    def save_papers(
+        self,
+        papers: Sequence[Paper],
+        now: datetime,
+        *,
+        changed: bool,
+        documents: Mapping[PaperId, Document] | None = None,
+    ) -> None:
+        """Insert or replace; with `changed`, those that were stored before get a new `changed_at`.
+
+        Papers are folded to be searched, but for those of which there are `documents`, which know their words.
+        """
         ...
 
-    def openings(self) -> dict[str, int | None]:
-        """Subscribers who are new, with how many first matches they are still to get (None: all)."""
+    def register(self, names: Collection[str], backlog: int | None, now: datetime) -> None:
+        """Make subscribers known who are not, each with so many matches of the backlog to come (None: all)."""
         ...
 
-    def met(self) -> frozenset[str]:
-        """Every subscriber that the state knows."""
+    def onboarded(self, names: Collection[str]) -> None:
+        """Write down that these subscribers got their part of the backlog."""
         ...
 
-    def save_openings(self, openings: Mapping[str, int | None], now: datetime) -> None:
-        """Insert or replace; NOT_NEW means that the subscriber is new no longer."""
+    def begin_run(self, changes: Sequence[Change], now: datetime, *, told: bool) -> PlanningRun:
+        """Store a planning run of these changes, whose papers are stored; it stays open until it is finished."""
+        ...
+
+    def open_run(self) -> PlanningRun | None:
+        """The oldest run that is not finished: what is to be planned next."""
+        ...
+
+    def is_being_planned(self, papers: Collection[PaperId]) -> bool:
+        """Whether one of these papers is in a run that is not finished."""
+        ...
+
+    def advance(self, run: PlanningRun, cursor: str) -> None:
+        """Write down that the run was planned up to this subscriber."""
+        ...
+
+    def finish(self, run: PlanningRun, now: datetime) -> None:
+        """Write down that the run was planned for everybody."""
+        ...
+
+    def new_run(self, now: datetime) -> int:
+        """The number of a run that is finished with this transaction."""
         ...
 
     def planned(self, keys: Iterable[str]) -> dict[str, State]:
         """The state of those deliveries that exist."""
         ...
 
-    def noticed(self, papers: Iterable[PaperId]) -> dict[str, dict[PaperId, tuple[str, ...]]]:
-        """Every notice on these papers."""
+    def save_notices(self, new: Noticed, run: int, *, extended: Noticed | None = None) -> None:
+        """Insert what was not noticed before; what was, and is `extended`, gets its subscriptions replaced."""
         ...
 
-    def save_notices(self, noticed: Noticed, now: datetime) -> None:
-        """Insert; one that exists gets its subscriptions replaced."""
-        ...
-
-    def plan(self, deliveries: Sequence[Delivery], now: datetime) -> int:
+    def plan(self, deliveries: Sequence[Delivery], run: int) -> int:
         """Insert the rows whose keys are new, in the given order, and say how many those were."""
         ...
 
-    def fan_out(self, parts: Sequence[Fanout], now: datetime) -> None:
-        """Store plans for many people as they are: the outbox writes them out, in this order."""
-        ...
 
-
-class Intake(Protocol):
-    """Where digests and what follows from them are stored."""
+class Intake(Known, Protocol):
+    """Where digests and what follows from them are stored. Each look outside of a transaction is at one moment."""
 
     def transaction(self) -> AbstractContextManager[Transaction]:
-        """A transaction that alone may write; stored when the block ends, forgotten when it raises.
-
-        Everything that was fanned out before is written out in it first.
-        """
+        """A transaction that alone may write; stored when the block ends, forgotten when it raises."""
         ...
 
-    def met(self) -> frozenset[str]:
-        """Every subscriber that the state knows."""
-        ...
-
-    def unmet(self, names: AbstractSet[str]) -> AbstractSet[str]:
+    def unregistered(self, names: AbstractSet[str]) -> AbstractSet[str]:
         """Those of the names that are no subscriber whom the state knows."""
-        ...
-
-    def openings(self) -> dict[str, int | None]:
-        """As in a transaction: who is new."""
         ...
 
     def known_files(self) -> Mapping[str, str]:
         """File name to SHA-256 of its content as last taken in."""
+        ...
+
+    def open_runs(self) -> tuple[PlanningRun, ...]:
+        """Planning runs that are not finished, oldest first; of very many the oldest."""
+        ...
+
+    def changes_of(self, run: PlanningRun) -> tuple[Change, ...]:
+        """What the run plans, with the papers as they are now."""
         ...

@@ -1,14 +1,14 @@
-"""The world: time, readers, the ways out, and the files of feeds and of the index."""
+"""The world: time, readers, publishers, and the files of feeds and of the index."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.delivery import Parcel, Receipt
+from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.digests import Digest
 from bot.domain.feeds import Feed
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.message import OutgoingMessage, Receipt
 
 Reader = Callable[[bytes, str], Digest]
 """The bytes of a file and its name to a digest; raises NotADigest."""
@@ -23,15 +23,20 @@ class Clock(Protocol):
 
 
 class Publisher(Protocol):
-    """One way out that speaks to a service."""
+    """One channel: takes messages over and says what it can do."""
 
     kind: ChannelKind
 
-    async def send(self, parcel: Parcel) -> Receipt:
-        """The service's receipt once it has taken the parcel over as one message.
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the channel can do; an attribute of the publisher's class, or of one publisher."""
+        ...
 
-        Raises a DeliveryError and nothing else for what can go wrong outside; sending the same parcel
-        again gives the same message.
+    async def send(self, message: OutgoingMessage, /) -> Receipt:
+        """The service's receipt once it has taken the message over as one.
+
+        Raises a DeliveryError and nothing else for what can go wrong outside; sending the same message
+        again gives the same bytes.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""One mail from one parcel: its headers, its two parts, and what hostile papers cannot do to it."""
+"""One mail from one message: its headers, its two parts, and what hostile papers cannot do to it."""
 
 import email
 import email.policy
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from bot.adapters.email.content import MAX_HTML_BYTES, EmailSettings
-from bot.adapters.email.mime import Mailbox
 from bot.adapters.email.publisher import compose, compose_text
 from bot.domain.errors import Refused
+from bot.domain.mailbox import Mailbox
 from bot.domain.papers import Links, Point, Summary
-from tests.builders import a_paper, a_parcel, a_question, a_reason, an_edition, an_item
+from tests.builders import a_paper, a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
 
 SETTINGS = EmailSettings(
     sender=Mailbox.parse("Paperboy <paperboy@example.org>"), site_url="https://papers.example.org"
@@ -107,10 +107,10 @@ def test_a_date_is_written_in_the_subscriber_s_zone() -> None:
     assert "Saturday, 19 September 2026" in text_of(parsed(compose(late, SETTINGS)))
 
 
-def test_the_same_parcel_gives_the_same_bytes() -> None:
+def test_the_same_message_gives_the_same_bytes() -> None:
     parcel = a_parcel(an_item(1), an_item(2), unsubscribe_token="t")
     assert compose(parcel, SETTINGS) == compose(parcel, SETTINGS)
-    assert compose(parcel, SETTINGS) != compose(replace(parcel, batch="other"), SETTINGS)
+    assert compose(parcel, SETTINGS) != compose(replace(parcel, id="other"), SETTINGS)
 
 
 # --- hostile headers -------------------------------------------------------------------------------
@@ -308,6 +308,23 @@ def test_a_mail_can_be_read_in_a_terminal() -> None:
     assert "\x1b" not in text
 
 
-def test_the_batch_becomes_a_message_id_whatever_it_is() -> None:
-    odd = parsed(compose(a_parcel(batch="a b@c>\r\nBcc: x"), SETTINGS))["Message-ID"]
+def test_the_id_becomes_a_message_id_whatever_it_is() -> None:
+    odd = parsed(compose(a_parcel(id="a b@c>\r\nBcc: x"), SETTINGS))["Message-ID"]
     assert re.fullmatch(r"<[0-9a-f]{32}@example\.org>", odd)
+
+
+def test_an_alarm_says_the_same_in_both_parts_and_carries_nothing_of_a_list() -> None:
+    message = an_alarm_message("email", "op@example.org", body="File <a.md> & more.\n\nNoticed today.")
+    mail = parsed(compose(message, SETTINGS))
+    assert mail["Subject"] == f"{SETTINGS.site_title}: The source “tables” has fallen silent"
+    assert (mail["To"], mail["Auto-Submitted"], mail["List-Id"]) == (
+        "op@example.org",
+        "auto-generated",
+        None,
+    )
+    text = mail.get_body(("plain",)).get_content().replace("\r\n", "\n")  # type: ignore[union-attr]
+    assert text == "File <a.md> & more.\n\nNoticed today.\n"
+    html = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    assert "<p>File &lt;a.md&gt; &amp; more.</p>" in html
+    assert compose(message, SETTINGS) == compose(message, SETTINGS)
+    assert "Noticed today." in compose_text(message, SETTINGS)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from bot.adapters.email.content import EmailSettings
 from bot.adapters.email.dkim import DkimSigner, _relaxed_body, dkim_signer
-from bot.adapters.email.mime import Mailbox
 from bot.adapters.email.publisher import compose
 from bot.domain.errors import UsageError
+from bot.domain.mailbox import Mailbox
 from tests.builders import NOW, a_parcel, an_item
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)

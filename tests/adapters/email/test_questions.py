@@ -15,8 +15,9 @@ GUESSED = Question(
     answer=0,
     answer_source="inferred",
     confidence=0.974,
+    confident=True,
 )
-UNSURE = replace(GUESSED, question="Who looked?", confidence=0.5)
+UNSURE = replace(GUESSED, question="Who looked?", confidence=0.5, confident=False)
 
 
 def quizzed(*quiz: Question, number: int = 1, **parts: object):

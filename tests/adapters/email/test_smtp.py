@@ -8,11 +8,11 @@ import pytest
 
 from bot.adapters.email import transports
 from bot.adapters.email.content import EmailSettings
-from bot.adapters.email.mime import Mailbox
 from bot.adapters.email.publisher import EmailPublisher
 from bot.adapters.email.transports import SmtpServer, SmtpTransport
 from bot.domain.errors import ChannelDown, OutcomeUnknown, Refused, TargetGone, TryLater
-from bot.pipeline import courier
+from bot.domain.mailbox import Mailbox
+from bot.pipeline import send as sending
 from bot.pipeline.dispatch import LEASE
 from tests.builders import a_parcel
 from tests.rigs.smtp import HANG_UP, HANG_UP_IN_BODY, SILENCE, SmtpRig, TlsPair, self_signed
@@ -54,8 +54,8 @@ async def test_the_publisher_gives_the_message_id_and_a_second_try_the_same_byte
     settings = EmailSettings(sender=Mailbox.parse("Paperboy <paperboy@example.org>"))
     async with SmtpRig() as rig:
         publisher = EmailPublisher(settings, a_transport(rig))
-        first = await publisher.send(a_parcel(batch="b42"))
-        again = await publisher.send(a_parcel(batch="b42"))
+        first = await publisher.send(a_parcel(id="b42"))
+        again = await publisher.send(a_parcel(id="b42"))
         await publisher.close()
     assert first == again
     assert first.message == "<b42@example.org>"
@@ -250,7 +250,7 @@ async def test_a_mail_that_takes_too_long_lets_the_next_one_have_the_connection(
 
 def test_one_mail_takes_no_longer_than_half_the_lease_on_it_and_its_answer() -> None:
     assert transports.GIVE_UP + timedelta(seconds=60) <= LEASE * 0.6
-    assert courier.GIVE_UP < LEASE
+    assert sending.GIVE_UP < LEASE
 
 
 async def test_an_answer_that_never_comes_after_the_final_dot_is_uncertain() -> None:

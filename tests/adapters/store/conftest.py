@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 from bot.adapters.store import Store
+from bot.domain.channels import ChannelKind
 from bot.domain.delivery import Delivery, State
 from bot.domain.papers import Paper
-from bot.domain.subscriptions import CHANNEL_KINDS, ChannelKind
-from bot.pipeline.ports import Claim, Outcome, Row
+from bot.pipeline.ports import Claim, DeliveryRecord, Outcome
 from tests.builders import NOW, a_delivery, a_paper
 from tests.rigs.postgres import postgres_database, postgres_server
 from tests.rigs.publishers import receipt
 
 LEASE = timedelta(minutes=5)
+KINDS: tuple[ChannelKind, ...] = ("telegram", "email", "atom")
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Database:
 
     def open(self, **more: Any) -> Store:
         numbers = count(len(self.opened) * 1000 + 1)
-        store = Store(self.url, **{"new_batch": lambda: f"b{next(numbers)}", **more})
+        store = Store(self.url, **{"new_message_name": lambda: f"b{next(numbers)}", **more})
         self.opened.append(store)
         return store
 
@@ -88,16 +89,16 @@ class Hand:
             known = tx.papers({row.paper for row in rows})
             missing = dict.fromkeys(row.paper for row in rows if row.paper not in known)
             tx.save_papers([a_paper(paper) for paper in missing], now, changed=True)
-            return tx.plan(rows, now)
+            return tx.plan(rows, tx.new_run(now))
 
     def alerts(self, *numbers: int, target: str = "telegram:1001", **parts: Any) -> None:
         """Plan one alert on the paper of each number."""
         self.plan(*(a_delivery(number, target, **parts) for number in numbers))
 
     def claim(
-        self, now: datetime = NOW, *, limit: int = 10, kinds: tuple[ChannelKind, ...] = CHANNEL_KINDS
+        self, now: datetime = NOW, *, limit: int = 10, kinds: tuple[ChannelKind, ...] = KINDS
     ) -> tuple[Claim, ...]:
-        return self.store.outbox.claim(now, lease=LEASE, limit=limit, kinds=kinds)
+        return self.store.outbox.claim(now, lease=LEASE, limit=limit, kinds=kinds, documents=["atom"])
 
     def one(self, now: datetime = NOW) -> Claim:
         (claim,) = self.claim(now)
@@ -106,7 +107,7 @@ class Hand:
     def settle(self, claim: Claim, state: Any = "sent", *, now: datetime = NOW, **parts: Any) -> None:
         if state == "sent":
             shown = tuple(row.key for row in claim.rows)
-            parts = {"sent": shown, "receipt": receipt(f"m-{claim.batch}"), **parts}
+            parts = {"sent": shown, "receipt": receipt(f"m-{claim.message}"), **parts}
         self.store.outbox.settle([Outcome(claim=claim, state=state, **parts)], now)
 
     def send(self, now: datetime = NOW) -> list[list[str]]:
@@ -118,8 +119,8 @@ class Hand:
                 self.settle(claim, now=now)
         return sent
 
-    def rows(self, *states: State) -> tuple[Row, ...]:
-        return self.store.outbox.list_rows(states=states, keys=(), limit=1000)
+    def rows(self, *states: State) -> tuple[DeliveryRecord, ...]:
+        return self.store.deliveries.list_rows(states=states, keys=(), limit=1000)
 
     def states(self) -> dict[str, State]:
         """The state of each row, by kind and the last digit of its paper."""

@@ -76,8 +76,6 @@ class Model:
     spots: dict[str, Spot] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
-    unwritten: list[list[Line]] = field(default_factory=list)
-    """What was fanned out and stands in no row yet."""
 
     # --- what may be claimed ------------------------------------------------------------------------------
 
@@ -123,13 +121,6 @@ class Model:
     def plan(self, line: Line) -> bool:
         self.spots.setdefault(line.place, Spot(line.place, line.place.partition(":")[2]))
         return self.lines.setdefault(line.key, line) is line
-
-    def write_out(self) -> bool:
-        if not self.unwritten:
-            return False
-        for line in self.unwritten.pop(0):
-            self.plan(line)
-        return True
 
     def take(self, place: str, lines: tuple[Line, ...], now: datetime, until: datetime) -> Taken:
         message = lines[0].message
@@ -207,15 +198,15 @@ class Model:
             line.message.told = sum(one.kind == "alert" and one.state in ("sent", "merged") for one in went)
         return len(lines)
 
-    def thin(self, before: datetime) -> int:
-        """Forget the old messages that ended well."""
+    def prune(self, before: datetime) -> int:
+        """Remove the old messages that ended well."""
         old = [message for message in self.messages if self._is_old(message, before)]
         self.messages = [message for message in self.messages if message not in old]
         for line in self.lines.values():
             line.message = None if line.message in old else line.message
         return len(old)
 
-    def cut_waits(self, now: datetime, longest: timedelta) -> int:
+    def clamp_delays(self, now: datetime, longest: timedelta) -> int:
         cut = 0
         for spot in self.spots.values():
             tried = any(line.attempts for line in self.of(spot.key))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.adapters.paper_codec import paper_of, paper_text, question_of, question_text
+from bot.adapters.store.papers import paper_of, paper_text, question_of, question_text
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, Summary
 from tests.adapters.store.conftest import Hand
 from tests.builders import a_paper, a_question, a_quiz, an_edition
@@ -25,6 +25,7 @@ def questions(draw: st.DrawFn) -> Question:
         answer=draw(st.integers(0, len(options) - 1)) if source else None,
         answer_source=source,
         confidence=draw(st.none() | st.floats(0, 1)),
+        confident=source == "inferred" and draw(st.booleans()),
     )
 
 
@@ -81,4 +82,4 @@ def test_text_is_compact_and_readable():
 def test_odd_texts_survive_the_state(hand: Hand, odd: str):
     paper = a_paper(title=odd, editions=(an_edition(quiz=(*a_quiz(1), a_question(odd, answer=None))),))
     hand.keep(paper)
-    assert hand.store.shelf.newest(1)[0].paper == paper
+    assert hand.store.papers.newest(1)[0].paper == paper

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.adapters.store import Store
-from tests.adapters.store.conftest import LEASE, Database, Hand
+from tests.adapters.store.conftest import KINDS, LEASE, Database, Hand
 from tests.builders import NOW, a_delivery
 
 MINUTE = timedelta(minutes=1)
@@ -19,7 +19,7 @@ def test_an_end_told_twice_leaves_alone_who_sends_the_same_message_again(databas
     first = one.one()
     one.settle(first, "pending", counted=False)
     again = other.one()
-    assert (again.batch, again.attempts) == (first.batch, first.attempts)
+    assert (again.message, again.attempts) == (first.message, first.attempts)
     one.settle(first, end, counted=False, now=NOW + MINUTE)
     assert one.claim(NOW + MINUTE) == ()
     assert other.states() == {"alert 1": "sending"}
@@ -59,7 +59,7 @@ def test_an_end_told_twice_does_not_shorten_what_the_place_was_told_to_wait(hand
     hand.settle(first, "pending")
     hand.settle(hand.one(), "pending", wait_until=NOW + 9 * MINUTE)
     hand.settle(first, "pending")
-    assert store.outbox.next_due() == NOW + 9 * MINUTE
+    assert store.outbox.next_due(KINDS) == NOW + 9 * MINUTE
 
 
 def test_an_uncertain_end_told_twice_does_not_forget_what_was_told_meanwhile(hand: Hand, store: Store):
@@ -67,10 +67,10 @@ def test_an_uncertain_end_told_twice_does_not_forget_what_was_told_meanwhile(han
     first = hand.one()
     hand.settle(first, "uncertain")
     (row,) = hand.rows()
-    store.outbox.retry([row.key], NOW)
+    store.deliveries.retry([row.key], NOW)
     hand.send()
     hand.settle(first, "uncertain")
-    assert store.outbox.told_since("telegram:1001", NOW) == 1
+    assert store.deliveries.alerted_since("telegram:1001", NOW) == 1
 
 
 def test_the_lease_of_a_message_that_goes_again_is_another(hand: Hand):

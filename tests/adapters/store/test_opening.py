@@ -14,7 +14,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from bot.adapters.store import Store, engine
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.statements import driver
+from bot.adapters.store.sql import driver
 from bot.domain.errors import StateDamaged, StateError, StateLocked, StateTooNew
 from tests.adapters.store.conftest import LEASE, Database, Hand
 from tests.builders import NOW, a_delivery, a_paper
@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
 
 def test_what_was_stored_is_there_after_opening_again(database: Database):
     Hand(database.open()).keep(a_paper())
-    assert [one.paper for one in database.open().shelf.newest(5)] == [a_paper()]
+    assert [one.paper for one in database.open().papers.newest(5)] == [a_paper()]
 
 
 def test_every_connection_is_durable_and_keeps_its_word(store: Store):
@@ -135,7 +135,7 @@ def test_a_write_is_all_or_nothing(store: Store):
     with pytest.raises(ZeroDivisionError), store.intake.transaction() as tx:  # noqa: PT012
         tx.save_papers([a_paper()], NOW, changed=True)
         _ = 1 / 0
-    assert store.shelf.newest(5) == ()
+    assert store.papers.newest(5) == ()
 
 
 def test_a_newer_state_is_refused_and_left_alone(made: Path):
@@ -170,11 +170,21 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path):
     assert path.read_bytes().startswith(b"this is a diary")
 
 
+def test_a_connection_in_use_when_its_store_closes_is_closed_when_it_comes_back(made: Path):
+    store = Store(f"sqlite:///{made}")
+    with reading(store._engine) as connection:
+        own = driver(connection)
+        store.close()
+        assert own.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        own.execute("SELECT 1")
+
+
 def test_a_torn_state_is_called_damaged(made: Path):
     data = made.read_bytes()
     made.write_bytes(data[: len(data) // 3])
-    with pytest.raises(StateDamaged, match=r"damaged.*backup"):
-        Store(f"sqlite:///{made}").outbox.counts(NOW)
+    with pytest.raises(StateDamaged, match=r"damaged.*backup"), closing(Store(f"sqlite:///{made}")) as store:
+        store.deliveries.counts(NOW)
 
 
 def test_a_state_whose_damage_is_met_later_is_called_damaged(made: Path):
@@ -207,20 +217,22 @@ def test_a_disk_without_room_is_said_so(store: Store):
 def test_a_fault_in_our_own_words_stays_what_it_is(store: Store):
     with pytest.raises(sqlite3.IntegrityError, match="NOT NULL"), writing(store._engine) as connection:
         driver(connection).execute("INSERT INTO tokens DEFAULT VALUES")
-    assert store.outbox.counts(NOW).papers == 0
+    assert store.deliveries.counts(NOW).papers == 0
 
 
 def test_a_connection_that_somebody_closed_is_replaced(store: Store):
     with pytest.raises(ProgrammingError, match="closed"), reading(store._engine) as connection:
         driver(connection).close()
-    assert store.outbox.counts(NOW).papers == 0
+    assert store.deliveries.counts(NOW).papers == 0
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_state_that_may_not_be_written_is_said_so(made: Path):
     made.chmod(0o400)
-    with pytest.raises(StateError, match="cannot be used"), writing(Store(f"sqlite:///{made}")._engine):
+    store = Store(f"sqlite:///{made}")
+    with pytest.raises(StateError, match="cannot be used"), writing(store._engine):
         pass
+    store.close()
 
 
 def test_a_folder_in_the_states_place_is_said_so(path: Path):
@@ -232,7 +244,7 @@ def test_a_folder_in_the_states_place_is_said_so(path: Path):
 def test_a_state_held_by_another_process_can_be_opened_and_read(made: Path):
     with another_writer(made):
         store = Store(f"sqlite:///{made}", patience=SOON)
-        assert store.outbox.counts(NOW).papers == 0
+        assert store.deliveries.counts(NOW).papers == 0
         store.close()
 
 
@@ -304,7 +316,7 @@ def test_migrating_a_state_that_is_up_to_date_changes_nothing(store: Store):
     Hand(store).keep(a_paper())
     with writing(store._engine) as connection:
         engine._migrate(connection)
-    assert len(store.shelf.newest(5)) == 1
+    assert len(store.papers.newest(5)) == 1
 
 
 def test_a_folder_in_the_place_of_the_state_names_the_remedy(tmp_path: Path):

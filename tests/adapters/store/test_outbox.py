@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.store import Store
-from bot.domain.delivery import MOST_PAPERS
+from bot.domain.message import MOST_PAPERS
 from bot.pipeline.ports import Claim
-from tests.adapters.store.conftest import Database, Hand
+from tests.adapters.store.conftest import KINDS, Database, Hand
 from tests.builders import NOW, a_delivery
 
 MINUTE = timedelta(minutes=1)
@@ -30,7 +30,7 @@ def test_alerts_of_one_place_go_as_one_message_in_their_order(hand: Hand):
     assert digits(claim) == ["2", "1", "3"]
     assert (claim.key, claim.target.address, claim.subscriber) == ("telegram:1001", "1001", "alice")
     assert (claim.kind, claim.attempts, claim.created_at) == ("alert", 1, NOW)
-    assert all(row.state == "sending" and row.batch == claim.batch for row in hand.rows())
+    assert all(row.state == "sending" and row.message == claim.message for row in hand.rows())
 
 
 def test_quizzes_and_edits_follow_one_by_one(hand: Hand):
@@ -118,7 +118,7 @@ def test_a_message_that_is_tried_again_keeps_its_rows_its_name_and_its_birth(han
     hand.settle(first, "pending", wait_until=later, error="try later")
     hand.alerts(3)
     again = hand.one(later)
-    assert (again.batch, again.rows, again.created_at) == (first.batch, first.rows, NOW)
+    assert (again.message, again.rows, again.created_at) == (first.message, first.rows, NOW)
     assert again.attempts == 2
     hand.settle(again, now=later)
     assert digits(hand.one(later)) == ["3"]
@@ -140,7 +140,7 @@ def test_a_place_that_waits_is_left_alone_until_then(hand: Hand, store: Store):
     hand.settle(one, "pending", wait_until=NOW + MINUTE)
     hand.settle(other)
     assert hand.claim() == ()
-    assert store.outbox.next_due() == NOW + MINUTE
+    assert store.outbox.next_due(KINDS) == NOW + MINUTE
     assert [claim.key for claim in hand.claim(NOW + MINUTE)] == ["telegram:1"]
 
 
@@ -187,8 +187,8 @@ def test_four_threads_never_get_one_row_twice(database: Database):
 
 
 marks = count()
-KINDS = st.sampled_from(["alert", "alert", "quiz", "edit"])
-PLANS = st.lists(st.tuples(KINDS, st.integers(1, 2), st.integers(0, 2)), min_size=1, max_size=10)
+ROW_KINDS = st.sampled_from(["alert", "alert", "quiz", "edit"])
+PLANS = st.lists(st.tuples(ROW_KINDS, st.integers(1, 2), st.integers(0, 2)), min_size=1, max_size=10)
 ENDS = st.lists(st.sampled_from(["sent", "sent", "pending", "uncertain", "dead"]), min_size=30, max_size=30)
 
 
@@ -206,7 +206,7 @@ def test_every_row_ends_once_and_in_order_whatever_happens(database: Database, p
     went: Counter[str] = Counter()
     order: dict[str, list[str]] = {}
     now, left = NOW, list(ends)
-    while hand.store.outbox.next_due() and now < NOW + 60 * MINUTE:
+    while hand.store.outbox.next_due(KINDS) and now < NOW + 60 * MINUTE:
         for claim in hand.claim(now):
             end = left.pop() if left else "sent"
             if end == "sent":

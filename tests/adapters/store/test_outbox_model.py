@@ -14,14 +14,13 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import text
 
-from bot.domain.delivery import HARMLESS_TWICE, OWN_WISH, STOPPED
-from bot.domain.fanout import Fanout, Way
+from bot.domain.delivery import OWN_WISH, STOPPED, Delivery
 from bot.domain.papers import Paper
-from bot.domain.subscriptions import CHANNEL_KINDS
 from bot.pipeline.ports import Claim, Outcome
+from tests.adapters.store.conftest import KINDS as CHANNELS
 from tests.adapters.store.conftest import LEASE, Database, Hand
 from tests.adapters.store.outbox_model import DONE, Line, Model, Taken
-from tests.builders import NOW, a_delivery, a_paper
+from tests.builders import NOW, a_change, a_delivery, a_paper
 from tests.rigs.publishers import receipt
 
 EXAMPLES, STEPS = 25, 30
@@ -34,7 +33,8 @@ MAY_WAIT = st.none() | MINUTES
 PLANNED = st.tuples(KINDS, st.integers(1, 9), MINUTES, st.sampled_from(["alice", "alice", "bob"]))
 PICK = st.integers(0, 10_000)
 PICKS = st.lists(PICK, min_size=1, max_size=4)
-AGAIN = st.sampled_from([HARMLESS_TWICE, HARMLESS_TWICE | {"telegram"}])
+HARMLESS = frozenset({"atom"})
+AGAIN = st.sampled_from([HARMLESS, HARMLESS | {"telegram"}])
 SHOWN = st.integers(0, 3)
 
 
@@ -44,14 +44,16 @@ class Outboxes(RuleBasedStateMachine):
     def __init__(self, database: Database) -> None:
         super().__init__()
         while len(database.opened) < 2:
-            database.open(new_batch=None)
+            database.open(new_message_name=None)
         self.stores = database.opened[:2]
         self.model = Model()
         self.now = self.latest = NOW
         self.held: list[tuple[Claim, Taken]] = []
         self.done: set[str] = set()
         self.seqs = 0
-        self.fanned_out: list[Paper] = []
+        self.runs: list[list[list[Delivery]]] = []
+        """Parts of the planning runs that are still to be planned."""
+        self.run_papers: list[Paper] = []
 
     def seq(self):
         self.seqs += 1
@@ -62,7 +64,14 @@ class Outboxes(RuleBasedStateMachine):
             self.everything_ends_in_bounded_time()
         finally:
             with self.stores[0]._engine.begin() as connection:
-                for table in ("deliveries", "batches", "targets", "fanouts", "notices", "noticed_papers"):
+                for table in (
+                    "deliveries",
+                    "messages",
+                    "targets",
+                    "planning_runs",
+                    "notices",
+                    "noticed_papers",
+                ):
                     connection.execute(text(f"DELETE FROM {table}"))
 
     # --- what happens -------------------------------------------------------------------------------------
@@ -70,8 +79,6 @@ class Outboxes(RuleBasedStateMachine):
     @rule(place=st.sampled_from(PLACES), planned=st.lists(PLANNED, min_size=1, max_size=4))
     def plan(self, place, planned):
         rows, new = [], 0
-        while self.model.write_out():
-            pass
         for kind, paper, wait, who in planned:
             part, due, state = "" if kind == "alert" else kind, self.now + wait, "held" if wait else "pending"
             row = a_delivery(paper, place, kind, part, subscriber=who, state=state, due_at=due)
@@ -85,35 +92,40 @@ class Outboxes(RuleBasedStateMachine):
         ),
         count=st.integers(1, 2),
     )
-    def fan_out(self, planned, count):
-        papers = [a_paper(100 + len(self.fanned_out) + number) for number in range(count)]
-        self.fanned_out += papers
-        parts = [a_fanout(place, papers, self.now, self.now + wait) for place, wait in planned]
-        while self.model.write_out():
-            pass
+    def begin_run(self, planned, count):
+        papers = [a_paper(100 + len(self.run_papers) + number) for number in range(count)]
+        self.run_papers += papers
         with self.stores[0].intake.transaction() as tx:
             tx.save_papers(papers, self.now, changed=True)
-            tx.fan_out(parts, self.now)
-        self.model.unwritten += [
-            [
-                Line(self.seq(), row.key, row.target, "alert", row.subscriber, row.state, row.due_at)
-                for row in part.deliveries()
-            ]
-            for part in parts
-        ]
+            tx.begin_run([a_change(paper) for paper in papers], self.now, told=True)
+        self.runs.append([alerts(place, papers, self.now, self.now + wait) for place, wait in planned])
 
-    @precondition(lambda self: self.model.unwritten)
+    @precondition(lambda self: self.runs)
     @rule(who=st.integers(0, 1))
-    def write_out(self, who):
-        assert self.stores[who].outbox.write_out()
-        assert self.model.write_out()
+    def plan_part(self, who):
+        part = self.runs[0].pop(0)
+        name = part[0].subscriber
+        with self.stores[who].intake.transaction() as tx:
+            run = tx.open_run()
+            assert tx.plan(part, run.number) == len(part)
+            if self.runs[0]:
+                tx.advance(run, name)
+                assert tx.open_run().cursor == name
+            else:
+                tx.finish(run, self.now)
+                self.runs.pop(0)
+        for row in part:
+            line = Line(self.seq(), row.key, row.target, "alert", name, row.state, row.due_at)
+            self.model.plan(line)
 
     @precondition(lambda self: self.model.next_due())
-    @rule(who=st.integers(0, 1), few=st.booleans(), kinds=st.sampled_from([CHANNEL_KINDS, ("telegram",)]))
+    @rule(who=st.integers(0, 1), few=st.booleans(), kinds=st.sampled_from([CHANNELS, ("telegram",)]))
     def claim(self, who, few, kinds):
         limit = 1 if few else 10
         expected = self.model.claimable(self.now, kinds)
-        claims = self.stores[who].outbox.claim(self.now, lease=LEASE, limit=limit, kinds=kinds)
+        claims = self.stores[who].outbox.claim(
+            self.now, lease=LEASE, limit=limit, kinds=kinds, documents=["atom"]
+        )
         assert {claim.key for claim in claims} <= expected.keys()
         assert few or len(claims) == len(expected)
         for claim in claims:
@@ -139,7 +151,7 @@ class Outboxes(RuleBasedStateMachine):
         limited = tuple(key for key in keys if key not in shown)
         if not shown:
             return self.settle(pick, who, one, state="merged", limited=limited)
-        named = tuple(key for key, _ in self.stores[who].outbox.unnamed(claim.key)) if names else ()
+        named = tuple(key for key, _ in self.stores[who].deliveries.unnamed(claim.key)) if names else ()
         parts = {
             "sent": tuple(shown),
             "limited": limited,
@@ -187,44 +199,44 @@ class Outboxes(RuleBasedStateMachine):
     @rule(picks=PICKS)
     def retry(self, picks):
         keys = self.keys(picks)
-        assert self.stores[1].outbox.retry(keys, self.now) == self.model.retry(keys, self.now, OWN_WISH)
+        assert self.stores[1].deliveries.retry(keys, self.now) == self.model.retry(keys, self.now, OWN_WISH)
 
     @precondition(lambda self: self.model.lines)
     @rule(picks=PICKS)
     def drop(self, picks):
         keys = self.keys(picks)
-        assert self.stores[1].outbox.drop(keys, self.now) == self.model.drop(keys, self.now)
+        assert self.stores[1].deliveries.drop(keys, self.now) == self.model.drop(keys, self.now)
 
     @precondition(lambda self: any(line.state == "uncertain" for line in self.model.lines.values()))
     @rule(picks=PICKS)
     def arrived(self, picks):
         keys = self.keys(picks)
-        assert self.stores[1].outbox.arrived(keys, self.now) == self.model.arrived(keys)
+        assert self.stores[1].deliveries.arrived(keys, self.now) == self.model.arrived(keys)
 
     @precondition(lambda self: any(not spot.suspended for spot in self.model.spots.values()))
     @rule(pick=PICK, why=st.sampled_from([STOPPED, "blocked"]))
     def suspend(self, pick, why):
         spot = list(self.model.spots.values())[pick % len(self.model.spots)]
-        assert self.stores[0].outbox.suspend(spot.key, why, self.now) == (spot.suspended is None)
+        assert self.stores[0].deliveries.suspend(spot.key, why, self.now) == (spot.suspended is None)
         spot.suspended = spot.suspended or why
 
     @precondition(lambda self: any(spot.suspended for spot in self.model.spots.values()))
     @rule(pick=PICK)
     def revive(self, pick):
         spot = list(self.model.spots.values())[pick % len(self.model.spots)]
-        assert self.stores[0].outbox.revive(spot.key, self.now) == (spot.suspended is not None)
+        assert self.stores[0].deliveries.revive(spot.key, self.now) == (spot.suspended is not None)
         spot.suspended = None
 
     @precondition(lambda self: any(line.message for line in self.model.lines.values()))
     @rule(age=MINUTES)
-    def thin(self, age):
+    def prune(self, age):
         before = self.now - age
-        assert self.stores[0].upkeep.thin_messages(before, 1000) == self.model.thin(before)
+        assert self.stores[0].maintenance.prune_messages(before, 1000) == self.model.prune(before)
 
     @precondition(lambda self: any(spot.wait_until for spot in self.model.spots.values()))
     @rule()
-    def mind_the_clock(self):
-        assert self.stores[0].waits.cut_waits(self.now, 2 * MINUTE) == self.model.cut_waits(
+    def clamp_delays(self):
+        assert self.stores[0].maintenance.clamp_delays(self.now, 2 * MINUTE) == self.model.clamp_delays(
             self.now, 2 * MINUTE
         )
 
@@ -232,7 +244,7 @@ class Outboxes(RuleBasedStateMachine):
 
     @invariant()
     def every_row_is_where_the_contract_says(self):
-        rows = self.stores[0].outbox.list_rows(states=(), keys=(), limit=1000)
+        rows = self.stores[0].deliveries.list_rows(states=(), keys=(), limit=1000)
         found = [(row.key, row.state, row.attempts, row.settled_at) for row in rows]
         lines = self.model.lines.values()
         assert found == [(line.key, line.state, line.attempts, line.settled_at) for line in lines]
@@ -242,61 +254,48 @@ class Outboxes(RuleBasedStateMachine):
 
     @invariant()
     def what_is_due_is_never_overlooked(self):
-        due, wanted = self.stores[1].outbox.next_due(), self.model.next_due()
+        due, wanted = self.stores[1].outbox.next_due(CHANNELS), self.model.next_due()
         assert wanted is None or (due is not None and due <= wanted)
-        assert not self.model.unwritten or (due is not None and due <= self.latest)
 
     @invariant()
-    def what_is_not_yet_in_rows_is_counted(self):
-        counted = self.stores[1].outbox.counts(self.now).deliveries
-        lines = [*self.model.lines.values(), *(line for part in self.model.unwritten for line in part)]
+    def everything_is_counted(self):
+        counted = self.stores[1].deliveries.counts(self.now).deliveries
         assert {state: count for state, count in counted.items() if count} == Counter(
-            line.state for line in lines
+            line.state for line in self.model.lines.values()
         )
+        assert len(self.stores[1].intake.open_runs()) == len(self.runs)
 
     @invariant()
     def what_was_told_is_counted(self):
         for place in self.model.spots:
-            assert self.stores[0].outbox.told_since(place, EVER) == self.model.told(place)
-            unnamed = [key for key, _ in self.stores[0].outbox.unnamed(place)]
+            assert self.stores[0].deliveries.alerted_since(place, EVER) == self.model.told(place)
+            unnamed = [key for key, _ in self.stores[0].deliveries.unnamed(place)]
             assert unnamed == self.model.unnamed(place)
 
     def everything_ends_in_bounded_time(self):
         """Nothing is lost: with time and a place that is there again, whatever is open goes out."""
-        while self.model.write_out():
-            assert self.stores[0].outbox.write_out()
-        assert not self.stores[0].outbox.write_out()
+        while self.runs:
+            self.plan_part(0)
         for spot in self.model.spots.values():
-            self.stores[0].outbox.revive(spot.key, self.now)
+            self.stores[0].deliveries.revive(spot.key, self.now)
             spot.suspended = None
         for _ in range(len(self.model.lines) + 2):
             self.now += 60 * MINUTE
-            self.expire(0, HARMLESS_TWICE)
+            self.expire(0, HARMLESS)
             self.held.clear()
-            self.claim(0, few=False, kinds=CHANNEL_KINDS)
+            self.claim(0, few=False, kinds=CHANNELS)
             for one in self.held:
                 sent = tuple(row.key for row in one[0].rows)
                 self.settle(0, 0, one, state="sent", sent=sent, receipt=receipt())
         assert not [line for line in self.model.lines.values() if line.is_open]
-        assert self.stores[0].outbox.next_due() is None
+        assert self.stores[0].outbox.next_due(CHANNELS) is None
         self.every_row_is_where_the_contract_says()
 
 
-def a_fanout(place, papers, now, due):
+def alerts(place, papers, now, due):
     """Alerts on these papers to one place."""
     state = "held" if due > now else "pending"
-    return Fanout(
-        papers=[paper.id for paper in papers],
-        ways=[[Way(place.partition(":")[0], state, due, [()] * len(papers))]],
-        people=[f"who has {place}"],
-        manners=[0],
-        targets=[[place]],
-        counts=[len(papers)],
-        found=list(range(len(papers))),
-        wishes=[1] * len(papers),
-        names=["language models"] * len(papers),
-        rows={(place.partition(":")[0], state): len(papers)},
-    )
+    return [Delivery(place, f"who has {place}", "alert", paper.id, state, max(now, due)) for paper in papers]
 
 
 def test_the_outbox_keeps_its_contract_whatever_is_done_to_it(database: Database):

@@ -12,10 +12,11 @@ from sqlalchemy.engine import make_url
 
 from bot.adapters.store import Store
 from bot.adapters.store.engine import writing
-from bot.domain.audience import Audience
 from bot.domain.errors import StateError, StateLocked
+from bot.domain.matcher import SubscriptionMatcher
 from bot.pipeline.ingest import Ingest
-from bot.pipeline.roster import meet, open_for_new
+from bot.pipeline.onboarding import onboard, register
+from bot.pipeline.subscribers import SubscriberRegistry
 from tests.adapters.store.conftest import Database, Hand
 from tests.builders import NOW, a_delivery, a_digest, a_paper, a_subscriber
 from tests.rigs.files import Press
@@ -55,35 +56,38 @@ def together(count: int, work: Callable[[int], object]) -> list[object]:
 
 def test_machines_that_all_start_at_once_make_one_schema(database: Database):
     together(6, lambda _: database.open().close())
-    assert database.open().outbox.counts(NOW).papers == 0
+    assert database.open().deliveries.counts(NOW).papers == 0
 
 
 def test_a_digest_that_several_machines_see_is_stored_and_told_once(database: Database):
-    press, audience = Press(), Audience([a_subscriber()])
+    press, registry = Press(), SubscriberRegistry([a_subscriber()])
     files = [press.file(f"{day}.md", a_digest(day, day + 1)) for day in range(1, 6)]
     stores = [database.open() for _ in range(4)]
 
     def take_in(number: int) -> int:
         intake = stores[number].intake
-        meet(intake, audience, 0, NOW)
-        open_for_new(intake, audience, NOW)
-        return Ingest(intake, press.read, press.peek_date).take_in(files, audience, NOW).digests
+        register(intake, registry.matcher, 0, NOW)
+        onboard(intake, registry.matcher, NOW)
+        ingest = Ingest(intake, registry, press.read, press.peek_date)
+        taken = ingest.take_in(files, NOW)
+        ingest.finish_planning(NOW)
+        return taken.digests
 
     taken = together(4, take_in)
-    counts = stores[0].outbox.counts(NOW)
+    counts = stores[0].deliveries.counts(NOW)
     assert sum(taken) == counts.digests == 5
     assert (counts.papers, counts.notices) == (6, 6)
     assert counts.deliveries["pending"] == 6
 
 
-def test_a_newcomer_gets_first_matches_once_however_many_machines_open(database: Database):
+def test_a_newcomer_gets_first_matches_once_however_many_machines_onboard(database: Database):
     stores = [database.open() for _ in range(4)]
     Hand(stores[0]).keep(*(a_paper(number) for number in range(1, 6)))
-    audience = Audience([a_subscriber()])
+    matcher = SubscriptionMatcher([a_subscriber()])
 
     def opened(number: int) -> int:
-        meet(stores[number].intake, audience, 3, NOW)
-        return open_for_new(stores[number].intake, audience, NOW)
+        register(stores[number].intake, matcher, 3, NOW)
+        return onboard(stores[number].intake, matcher, NOW) or 0
 
     assert sorted(together(4, opened)) == [0, 0, 0, 3]
 
@@ -104,7 +108,7 @@ def test_machines_never_claim_the_same_place_and_settle_all(database: Database):
 
     sent = [key for keys in together(4, work) for key in keys]  # type: ignore[attr-defined]
     assert len(sent) == len(set(sent)) == 120
-    counts = stores[0].outbox.counts(NOW).deliveries
+    counts = stores[0].deliveries.counts(NOW).deliveries
     assert (counts["sent"], counts["merged"], counts["pending"]) == (60, 60, 0)
 
 
@@ -147,11 +151,11 @@ def test_a_connection_lost_in_a_transaction_stores_nothing_and_is_told(database:
         with store.intake.transaction() as tx:
             tx.save_papers([a_paper()], NOW, changed=True)
             end_connections(database.url)
-            tx.met()
+            tx.registered()
 
     with pytest.raises(StateError, match="see that the server runs"):
         lose()
-    assert store.shelf.newest(1) == ()
+    assert store.papers.newest(1) == ()
 
 
 def test_a_server_that_is_not_there_is_named_with_the_remedy_and_without_the_password():
@@ -171,27 +175,27 @@ def test_a_database_that_is_not_there_is_to_be_created(postgres: str):
 
 async def test_a_plan_on_one_machine_wakes_the_others(database: Database):
     there, here = database.open(), database.open()
-    rings: asyncio.Queue[None] = asyncio.Queue()
-    listening = asyncio.create_task(here.bell.listen(lambda: rings.put_nowait(None)))
-    await asyncio.wait_for(rings.get(), 5)  # the one that says that it listens
+    wake_ups: asyncio.Queue[None] = asyncio.Queue()
+    listening = asyncio.create_task(here.wake_up.listen(lambda: wake_ups.put_nowait(None)))
+    await asyncio.wait_for(wake_ups.get(), 5)  # the one that says that it listens
     await asyncio.to_thread(Hand(there).alerts, 1)
-    await asyncio.wait_for(rings.get(), 2)
+    await asyncio.wait_for(wake_ups.get(), 2)
     end_connections(database.url)
-    await asyncio.wait_for(rings.get(), 5)  # back again, and something may have been missed
+    await asyncio.wait_for(wake_ups.get(), 5)  # back again, and something may have been missed
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
 
 
-async def test_a_plan_that_brings_nothing_new_wakes_nobody(database: Database):
+async def test_a_plan_that_bwake_ups_nothing_new_wakes_nobody(database: Database):
     there, here = database.open(), database.open()
     Hand(there).alerts(1)
-    rings: asyncio.Queue[str] = asyncio.Queue()
-    listening = asyncio.create_task(here.bell.listen(lambda: rings.put_nowait("rang")))
-    await asyncio.wait_for(rings.get(), 5)
+    wake_ups: asyncio.Queue[str] = asyncio.Queue()
+    listening = asyncio.create_task(here.wake_up.listen(lambda: wake_ups.put_nowait("woken")))
+    await asyncio.wait_for(wake_ups.get(), 5)
     await asyncio.to_thread(Hand(there).alerts, 1)
     await asyncio.to_thread(Hand(there).alerts, 2)
-    await asyncio.wait_for(rings.get(), 2)
-    assert rings.empty()
+    await asyncio.wait_for(wake_ups.get(), 2)
+    assert wake_ups.empty()
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
 
@@ -213,9 +217,9 @@ class Led:
 
 async def test_a_role_is_led_by_one_and_handed_over_within_five_seconds(database: Database):
     first, second = Led(), Led()
-    one = asyncio.create_task(database.open().leadership.lead("polling", first.work))
+    one = asyncio.create_task(database.open().leader_election.lead("polling", first.work))
     await asyncio.wait_for(first.began.wait(), 5)
-    other = asyncio.create_task(database.open().leadership.lead("polling", second.work))
+    other = asyncio.create_task(database.open().leader_election.lead("polling", second.work))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(second.began.wait(), 0.3)
     one.cancel()
@@ -228,8 +232,8 @@ async def test_a_role_is_led_by_one_and_handed_over_within_five_seconds(database
 async def test_roles_do_not_stand_in_each_others_way(database: Database):
     store, polling, upkeep = database.open(), Led(), Led()
     tasks = [
-        asyncio.create_task(store.leadership.lead("polling", polling.work)),
-        asyncio.create_task(store.leadership.lead("upkeep", upkeep.work)),
+        asyncio.create_task(store.leader_election.lead("polling", polling.work)),
+        asyncio.create_task(store.leader_election.lead("upkeep", upkeep.work)),
     ]
     await asyncio.wait_for(asyncio.gather(polling.began.wait(), upkeep.began.wait()), 5)
     for task in tasks:
@@ -239,7 +243,7 @@ async def test_roles_do_not_stand_in_each_others_way(database: Database):
 
 async def test_who_loses_the_server_stops_at_once_and_begins_anew_when_it_leads_again(database: Database):
     led = Led()
-    leading = asyncio.create_task(database.open().leadership.lead("polling", led.work))
+    leading = asyncio.create_task(database.open().leader_election.lead("polling", led.work))
     await asyncio.wait_for(led.began.wait(), 5)
     led.began.clear()
     end_connections(database.url)
@@ -252,4 +256,4 @@ async def test_who_loses_the_server_stops_at_once_and_begins_anew_when_it_leads_
 async def test_leading_ends_with_the_work(database: Database):
     async def nothing() -> None: ...
 
-    await asyncio.wait_for(database.open().leadership.lead("polling", nothing), 5)
+    await asyncio.wait_for(database.open().leader_election.lead("polling", nothing), 5)

@@ -9,9 +9,9 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.adapters.store.engine import writing
-from bot.adapters.store.places import hold
+from bot.adapters.store.outbox import hold
 from bot.domain.errors import StateError
-from tests.adapters.store.conftest import LEASE, Database, Hand
+from tests.adapters.store.conftest import KINDS, LEASE, Database, Hand
 from tests.builders import NOW, a_delivery
 from tests.rigs.postgres import postgres_database
 
@@ -72,7 +72,7 @@ def test_a_row_whose_lease_ends_while_the_operator_chooses_is_not_overlooked(
     assert chosen == 2
     sent = sorted(paper for message in hand.send(ENDED) for paper in message)
     assert sent == (["1", "2"] if by_hand == "retry" else [])
-    assert here.outbox.next_due() is None
+    assert here.outbox.next_due(KINDS) is None
 
 
 def test_a_late_success_that_comes_while_the_operator_says_it_arrived_counts_once(database: Database):
@@ -86,12 +86,12 @@ def test_a_late_success_that_comes_while_the_operator_says_it_arrived_counts_onc
         database,
         there,
         "telegram:1001",
-        lambda: here.outbox.arrived(keys, ENDED),
+        lambda: here.deliveries.arrived(keys, ENDED),
         lambda: None,
     )
     hand.settle(late, now=ENDED)
     assert hand.states() == {"alert 1": "sent", "alert 2": "merged"}
-    assert here.outbox.told_since("telegram:1001", NOW) == 2
+    assert here.deliveries.alerted_since("telegram:1001", NOW) == 2
 
 
 def test_an_end_whose_connection_dies_is_told_again(database: Database):

@@ -7,7 +7,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.papers import Question
-from bot.domain.timing import parse_quiet_hours, parse_schedule
+from bot.domain.schedule import parse_quiet_hours, parse_schedule
 from tests.adapters.store.conftest import Database
 from tests.builders import NOW, a_channel, a_question, a_quiz, a_subscriber
 from tests.rigs.quizzes import Classroom, a_learner, a_quizzed_paper
@@ -123,7 +123,7 @@ def test_a_poll_whose_answer_was_never_seen_is_recognised_by_its_question(room: 
     room.told(poll)
     room.count()
     assert right_and_judged(room) == (1, 1)
-    (row,) = room.store.outbox.list_rows(states=("sent",), keys=(), limit=5)
+    (row,) = room.store.deliveries.list_rows(states=("sent",), keys=(), limit=5)
     assert row.kind == "quiz"
 
 
@@ -153,6 +153,7 @@ def test_a_key_that_comes_later_corrects_the_record_the_score_and_what_comes_bac
         answer=1,
         answer_source="inferred",
         confidence=0.97,
+        confident=True,
     )
     paper = a_quizzed_paper(1, guessed)
     (poll,) = room.ask(paper)
@@ -244,7 +245,7 @@ def test_topics_are_what_the_papers_were_noticed_for(room: Classroom) -> None:
     paper = a_quizzed_paper(1, *a_quiz(3))
     polls = room.ask(paper)
     with room.store.intake.transaction() as tx:
-        tx.save_notices({"person-7": {paper.id: ("agents",)}}, NOW)
+        tx.save_notices({"person-7": {paper.id: ("agents",)}}, tx.new_run(NOW))
     for poll in polls:
         room.answer(poll, 7, right=poll == polls[0])
     room.count()
@@ -261,7 +262,7 @@ def test_a_person_is_forgotten_whole_and_nobody_else(room: Classroom) -> None:
     room.count()
     assert room.scheduler.plan_due(NOW + timedelta(days=1)) == 1
     assert room.stats.forget(7, room.now) == 1
-    assert room.store.outbox.list_rows(states=("pending", "held"), keys=(), limit=9) == ()
+    assert room.store.deliveries.list_rows(states=("pending", "held"), keys=(), limit=9) == ()
     assert right_and_judged(room) == (0, 0)
     assert room.store.quizzes.names([7, 77]) == {77: "Person 77"}
     with room.store.quizzes.transaction() as tx:
@@ -321,7 +322,7 @@ def test_repeats_keep_the_persons_hours(database: Database) -> None:
     room.answer(poll, 7, right=False)
     room.count()
     room.scheduler.plan_due(NOW + timedelta(hours=8))  # past midnight in Tokyo
-    (row,) = room.store.outbox.list_rows(states=("held",), keys=(), limit=5)
+    (row,) = room.store.deliveries.list_rows(states=("held",), keys=(), limit=5)
     assert row.due_at.isoformat() == "2026-09-18T23:00:00+00:00"
 
 
@@ -334,7 +335,7 @@ def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Class
     room.count()
     room.keep(matched, other)
     with room.store.intake.transaction() as tx:
-        tx.save_notices({"person-7": {matched.id: ("x",)}}, NOW)
+        tx.save_notices({"person-7": {matched.id: ("x",)}}, tx.new_run(NOW))
     room.clock.advance(days=1)
     room.scheduler.plan_due(room.now - timedelta(hours=7))  # held until nine
     given, asked = [], []
@@ -348,7 +349,7 @@ def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Class
 def test_quiz_tells_who_is_not_subscribed_or_said_stop(room: Classroom) -> None:
     room.ask(a_quizzed_paper(1, ONE))
     assert room.scheduler.next_question(("-5", "@nobody"), 7, room.now) == "unsubscribed"
-    room.store.outbox.suspend("telegram:7", "stopped in the chat", room.now)
+    room.store.deliveries.suspend("telegram:7", "stopped in the chat", room.now)
     assert room.scheduler.next_question(("7",), 7, room.now) == "stopped"
 
 
@@ -367,7 +368,7 @@ def test_a_repeat_is_asked_in_the_language_it_was_asked_in(database: Database) -
     assert room.question(poll) == "第一个是哪个？"
     room.answer(poll, 7, right=False)
     room.count()
-    room.roster.replace([a_learner(7)])
+    room.registry.replace([a_learner(7)])
     room.clock.advance(days=1, hours=2)
     assert room.scheduler.plan_due(room.now) == 1
     (again,) = room.deliver()

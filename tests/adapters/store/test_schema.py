@@ -15,12 +15,11 @@ from sqlalchemy.pool import NullPool
 
 import bot.adapters.store
 from bot.adapters.store import Store
-from bot.adapters.store.columns import metadata
 from bot.adapters.store.engine import reading
-from bot.adapters.store.statements import driver
-from bot.adapters.store_version import HEAD
+from bot.adapters.store.schema import HEAD, metadata
+from bot.adapters.store.sql import driver
 from bot.pipeline.ports import Outcome
-from tests.adapters.store.conftest import LEASE, Database, Hand
+from tests.adapters.store.conftest import KINDS, LEASE, Database, Hand
 from tests.builders import NOW
 
 MIGRATIONS = Path(bot.adapters.store.__file__).parent / "migrations"
@@ -68,13 +67,19 @@ def test_a_new_state_equals_a_migrated_one(database: Database, migrated: Path, t
     database.open().close()
     new = shapes(tmp_path / "state.sqlite3")
     assert new == shapes(migrated)
-    assert sum(" WHERE " in str(shape) for name, shape in new.items() if name.startswith("index")) == 8
+    assert sum(" WHERE " in str(shape) for name, shape in new.items() if name.startswith("index")) == 10
 
 
 def test_alembic_finds_nothing_left_to_migrate(migrated: Path):
     engine = create_engine(f"sqlite:///{migrated}", poolclass=NullPool)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_server_default": True,
+                "include_name": lambda name, _kind, _parents: not (name or "").startswith("full_text"),
+            },
+        )
         assert compare_metadata(context, metadata) == []
 
 
@@ -89,7 +94,7 @@ def test_the_newest_migration_is_the_version_we_write():
 
 def test_a_migrated_state_is_opened_as_it_is(migrated: Path):
     store = Store(f"sqlite:///{migrated}")
-    assert store.outbox.counts(NOW).papers == 0
+    assert store.deliveries.counts(NOW).papers == 0
     store.close()
 
 
@@ -110,16 +115,16 @@ def test_what_happens_all_day_long_scans_no_table(hand: Hand, store: Store):
     claims = hand.claim(limit=100)
     ends = [Outcome(claim=claim, state="sent", sent=(claim.rows[0].key,)) for claim in claims[3:]]
     store.outbox.settle(ends, NOW)
-    store.outbox.next_due()
+    store.outbox.next_due(KINDS)
     store.outbox.expire(NOW + 2 * LEASE)
-    store.outbox.told_since("telegram:1", NOW)
-    store.outbox.unnamed("telegram:1")
-    store.outbox.alert_on("telegram:1", claims[0].rows[0].paper)
-    store.outbox.rows_of(claims[0].batch)
-    store.shelf.newest(10)
-    store.shelf.noted("alice", 10)
-    store.shelf.notices_on("alice", [claims[0].rows[0].paper])
-    store.shelf.edition()
+    store.deliveries.alerted_since("telegram:1", NOW)
+    store.deliveries.unnamed("telegram:1")
+    store.deliveries.alert_on("telegram:1", claims[0].rows[0].paper)
+    store.deliveries.rows_of(claims[0].message)
+    store.papers.newest(10)
+    store.papers.noticed("alice", 10)
+    store.papers.notices_on("alice", [claims[0].rows[0].paper])
+    store.papers.version()
     store.tokens.issue("feed", "alice")
     event.remove(store._engine, "checkout", remember)
     asked = [one for one in seen if one.lstrip().startswith(("SELECT", "UPDATE", "WITH"))]
@@ -130,7 +135,6 @@ def test_what_happens_all_day_long_scans_no_table(hand: Hand, store: Store):
             plan = driver(connection).execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
             scans.update(row[3] for row in plan if row[3].startswith("SCAN"))
     walked_in_order = {
-        "SCAN fanouts",
         "SCAN papers USING INDEX ix_papers_newest",
         "SCAN papers USING COVERING INDEX ix_papers_newest",
         "SCAN targets USING INDEX ix_targets_ready",
@@ -148,4 +152,8 @@ def test_what_happens_all_day_long_scans_no_table(hand: Hand, store: Store):
 
 def test_every_table_has_its_place(store: Store):
     names = set(inspect(store._engine).get_table_names())
-    assert names == {*metadata.tables, "alembic_version"}
+    assert {name for name in names if not name.startswith("full_text_")} == {
+        *metadata.tables,
+        "full_text",
+        "alembic_version",
+    }

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from bot.adapters.store import Store
-from bot.domain.delivery import MOST_PAPERS
+from bot.domain.message import MOST_PAPERS
 from bot.pipeline.ports import Claim, Outcome
-from tests.adapters.store.conftest import LEASE, Hand
-from tests.builders import NOW, a_delivery, a_paper
+from tests.adapters.store.conftest import KINDS, LEASE, Hand
+from tests.builders import NOW, a_delivery, a_paper, an_alarm
 from tests.rigs.publishers import receipt
 
 MINUTE = timedelta(minutes=1)
@@ -33,21 +33,21 @@ def test_the_first_row_shown_is_sent_and_the_others_went_out_inside_it(hand: Han
 def test_what_a_message_held_is_remembered_in_the_order_shown(hand: Hand, store: Store):
     hand.alerts(1, 2, 3)
     claim = hand.one()
-    assert store.outbox.rows_of(claim.batch) is not None
+    assert store.deliveries.rows_of(claim.message) is not None
     one, two, three = claim.rows
     hand.settle(claim, sent=(three.key, one.key), limited=(two.key,))
-    found = store.outbox.rows_of(claim.batch)
+    found = store.deliveries.rows_of(claim.message)
     assert found is not None
     shown, got = found
     assert [(row.paper[-1], row.shown) for row in shown.rows] == [("3", True), ("1", True), ("2", False)]
-    assert got == receipt(f"m-{claim.batch}")
+    assert got == receipt(f"m-{claim.message}")
     assert (shown.key, shown.kind, shown.subscriber, shown.created_at) == (
         "telegram:1001",
         "alert",
         "alice",
         NOW,
     )
-    assert store.outbox.rows_of("nothing") is None
+    assert store.deliveries.rows_of("nothing") is None
 
 
 def test_a_message_whose_rows_stand_between_others_is_remembered_in_the_order_shown(hand: Hand, store: Store):
@@ -56,7 +56,7 @@ def test_a_message_whose_rows_stand_between_others_is_remembered_in_the_order_sh
     claim, other = hand.claim()
     assert digits(claim) == ["1", "2", "4", "6", "7"]
     hand.settle(claim, sent=tuple(claim.rows[place].key for place in (3, 1, 4, 0, 2)))
-    found = store.outbox.rows_of(claim.batch)
+    found = store.deliveries.rows_of(claim.message)
     assert found is not None
     assert digits(found[0]) == ["6", "2", "7", "1", "4"]
     assert {number for number, state in hand.states().items() if state == "merged"} == {
@@ -71,7 +71,7 @@ def test_the_longest_message_is_remembered_in_the_order_shown(hand: Hand, store:
     claim = hand.one()
     best_first = tuple(claim.rows[(number * 37 + 5) % MOST_PAPERS].key for number in range(MOST_PAPERS))
     hand.settle(claim, sent=best_first)
-    found = store.outbox.rows_of(claim.batch)
+    found = store.deliveries.rows_of(claim.message)
     assert found is not None
     assert tuple(row.key for row in found[0].rows) == best_first
     states = {row.key: row.state for row in hand.rows()}
@@ -88,7 +88,7 @@ def test_an_order_that_names_what_was_never_claimed_ends_the_rows_all_the_same(h
 def test_many_messages_at_once_end_each_as_it_did(hand: Hand, store: Store):
     hand.plan(*(a_delivery(1, f"telegram:{number}") for number in range(150)))
     claims = store.outbox.claim(NOW, lease=LEASE, limit=150, kinds=("telegram",))
-    assert len({claim.batch for claim in claims}) == len({claim.lease for claim in claims}) == 150
+    assert len({claim.message for claim in claims}) == len({claim.lease for claim in claims}) == 150
     assert {row.state for row in hand.rows()} == {"sending"}
     ends = [_an_end(number, claim) for number, claim in enumerate(claims)]
     store.outbox.settle(ends, NOW)
@@ -96,12 +96,12 @@ def test_many_messages_at_once_end_each_as_it_did(hand: Hand, store: Store):
     expected = {"sent": ("sent", 1, None), "pending": ("pending", 0, "later"), "dead": ("dead", 1, "no")}
     for end in ends:
         assert found[end.claim.rows[0].key] == expected[end.state]
-        known = store.outbox.rows_of(end.claim.batch)
+        known = store.deliveries.rows_of(end.claim.message)
         assert known is not None
         assert known[1] == end.receipt
-    assert store.outbox.next_due() == NOW + MINUTE
+    assert store.outbox.next_due(KINDS) == NOW + MINUTE
     again = store.outbox.claim(NOW + MINUTE, lease=LEASE, limit=150, kinds=("telegram",))
-    assert {claim.batch for claim in again} == {end.claim.batch for end in ends if end.state == "pending"}
+    assert {claim.message for claim in again} == {end.claim.message for end in ends if end.state == "pending"}
 
 
 def _an_end(number: int, claim: Claim) -> Outcome:
@@ -117,7 +117,7 @@ def test_a_message_nobody_answered_for_has_no_receipt(hand: Hand, store: Store):
     hand.alerts(1)
     claim = hand.one()
     hand.settle(claim, "uncertain")
-    found = store.outbox.rows_of(claim.batch)
+    found = store.deliveries.rows_of(claim.message)
     assert found is not None
     assert found[1] is None
 
@@ -141,17 +141,21 @@ def test_several_ends_are_written_down_together(hand: Hand, store: Store):
 
 def test_the_alert_on_a_paper_is_found_with_its_receipt(hand: Hand, store: Store):
     paper = a_paper(1).id
-    assert store.outbox.alert_on("telegram:1001", paper) is None
+    assert store.deliveries.alert_on("telegram:1001", paper) is None
     hand.alerts(1, 2)
-    waiting = store.outbox.alert_on("telegram:1001", paper)
+    waiting = store.deliveries.alert_on("telegram:1001", paper)
     assert waiting is not None
-    assert (waiting.state, waiting.batch, waiting.receipt) == ("pending", None, None)
+    assert (waiting.state, waiting.message, waiting.receipt) == ("pending", None, None)
     claim = hand.one()
     hand.settle(claim)
-    sent = store.outbox.alert_on("telegram:1001", a_paper(2).id)
+    sent = store.deliveries.alert_on("telegram:1001", a_paper(2).id)
     assert sent is not None
-    assert (sent.state, sent.batch, sent.receipt) == ("merged", claim.batch, receipt(f"m-{claim.batch}"))
-    assert store.outbox.alert_on("telegram:2", paper) is None
+    assert (sent.state, sent.message, sent.receipt) == (
+        "merged",
+        claim.message,
+        receipt(f"m-{claim.message}"),
+    )
+    assert store.deliveries.alert_on("telegram:2", paper) is None
 
 
 def test_a_place_that_moved_is_sent_to_at_its_new_address_under_its_old_name(hand: Hand, store: Store):
@@ -159,25 +163,25 @@ def test_a_place_that_moved_is_sent_to_at_its_new_address_under_its_old_name(han
     hand.settle(hand.one(), "pending", moved_to="-1005")
     claim = hand.one()
     assert (claim.key, claim.target.key) == ("telegram:-5", "telegram:-1005")
-    assert store.outbox.place_at("telegram", "-1005") == "telegram:-5"
-    assert store.outbox.place_at("telegram", "-5") is None
+    assert store.deliveries.target_at("telegram", "-1005") == "telegram:-5"
+    assert store.deliveries.target_at("telegram", "-5") is None
 
 
 def test_where_two_places_are_at_one_address_its_own_name_comes_first(hand: Hand, store: Store):
     hand.alerts(1, target="telegram:-5")
     hand.settle(hand.one(), "pending", moved_to="-1005")
     hand.alerts(2, target="telegram:-1005")
-    assert store.outbox.place_at("telegram", "-1005") == "telegram:-1005"
+    assert store.deliveries.target_at("telegram", "-1005") == "telegram:-1005"
 
 
 def test_a_suspended_place_keeps_its_rows(hand: Hand, store: Store):
     hand.alerts(1)
     hand.settle(hand.one(), "pending", suspend="blocked by the user", error="blocked by the user")
     assert hand.claim() == ()
-    assert store.outbox.next_due() is None
+    assert store.outbox.next_due(KINDS) is None
     hand.alerts(2)
     assert hand.claim() == ()
-    assert store.outbox.revive("telegram:1001", NOW)
+    assert store.deliveries.revive("telegram:1001", NOW)
     assert hand.send() == [["1"], ["2"]]
 
 
@@ -187,7 +191,7 @@ def test_a_suspended_place_keeps_its_rows(hand: Hand, store: Store):
 def test_a_lease_that_ends_leaves_its_rows_uncertain(hand: Hand, store: Store):
     hand.alerts(1, 2)
     hand.one()
-    assert store.outbox.next_due() == NOW + LEASE
+    assert store.outbox.next_due(KINDS) == NOW + LEASE
     assert store.outbox.expire(NOW + LEASE - timedelta(seconds=1)) == 0
     assert store.outbox.expire(NOW + LEASE) == 2
     assert {(row.state, row.error) for row in hand.rows()} == {("uncertain", "the answer was never seen")}
@@ -206,7 +210,7 @@ def test_feeds_and_edits_simply_go_again(hand: Hand, store: Store):
     hand.alerts(1, target="atom:alice")
     hand.plan(a_delivery(1, kind="edit", part="e"))
     assert len(hand.claim()) == 2
-    assert store.outbox.expire(NOW + LEASE) == 0
+    assert store.outbox.expire(NOW + LEASE, again={"atom"}) == 0
     assert {row.state for row in hand.rows()} == {"pending"}
     assert len(hand.claim(NOW + LEASE)) == 2
 
@@ -226,14 +230,14 @@ def test_a_success_that_comes_late_is_believed(hand: Hand, store: Store):
     store.outbox.expire(NOW + LEASE)
     hand.settle(claim, now=NOW + 2 * LEASE)
     assert hand.states() == {"alert 1": "sent"}
-    assert store.outbox.alert_on("telegram:1001", a_paper(1).id).receipt  # type: ignore[union-attr]
+    assert store.deliveries.alert_on("telegram:1001", a_paper(1).id).receipt  # type: ignore[union-attr]
 
 
 def test_a_late_success_changes_no_row_that_somebody_decided_about(hand: Hand, store: Store):
     hand.alerts(1, 2, 3)
     claim = hand.one()
     store.outbox.expire(NOW + LEASE)
-    store.outbox.drop([claim.rows[1].key], NOW + LEASE)
+    store.deliveries.drop([claim.rows[1].key], NOW + LEASE)
     hand.settle(claim, now=NOW + 2 * LEASE)
     assert hand.states() == {"alert 1": "sent", "alert 2": "dead", "alert 3": "merged"}
 
@@ -241,7 +245,7 @@ def test_a_late_success_changes_no_row_that_somebody_decided_about(hand: Hand, s
 def test_a_message_that_goes_again_takes_no_row_that_somebody_decided_about(hand: Hand, store: Store):
     hand.alerts(1, 2, 3)
     hand.settle(hand.one(), "pending")
-    store.outbox.drop([hand.rows()[1].key], NOW)
+    store.deliveries.drop([hand.rows()[1].key], NOW)
     assert digits(hand.one()) == ["1", "3"]
     assert hand.states() == {"alert 1": "sending", "alert 2": "dead", "alert 3": "sending"}
 
@@ -296,9 +300,9 @@ def test_papers_told_since_a_moment_are_counted(hand: Hand, store: Store):
     hand.send(NOW + MINUTE)
     hand.alerts(4, 5)
     hand.settle(hand.one(), "uncertain")
-    assert store.outbox.told_since("telegram:1001", NOW) == 3
-    assert store.outbox.told_since("telegram:1001", NOW + MINUTE) == 1
-    assert store.outbox.told_since("telegram:1001", NOW + 2 * MINUTE) == 0
+    assert store.deliveries.alerted_since("telegram:1001", NOW) == 3
+    assert store.deliveries.alerted_since("telegram:1001", NOW + MINUTE) == 1
+    assert store.deliveries.alerted_since("telegram:1001", NOW + 2 * MINUTE) == 0
 
 
 def test_what_the_limit_kept_out_is_named_once(hand: Hand, store: Store):
@@ -306,13 +310,13 @@ def test_what_the_limit_kept_out_is_named_once(hand: Hand, store: Store):
     silent = hand.one()
     keys = tuple(row.key for row in silent.rows)
     hand.settle(silent, "merged", limited=keys, error="over the daily limit")
-    assert store.outbox.unnamed("telegram:1001") == tuple((row.key, row.paper) for row in silent.rows)
-    assert store.outbox.unnamed("telegram:2") == ()
+    assert store.deliveries.unnamed("telegram:1001") == tuple((row.key, row.paper) for row in silent.rows)
+    assert store.deliveries.unnamed("telegram:2") == ()
     hand.alerts(3)
     naming = hand.one()
     hand.settle(naming, named=keys)
-    assert store.outbox.unnamed("telegram:1001") == ()
-    found = store.outbox.rows_of(naming.batch)
+    assert store.deliveries.unnamed("telegram:1001") == ()
+    found = store.deliveries.rows_of(naming.message)
     assert found is not None
     assert [(row.paper[-1], row.shown) for row in found[0].rows] == [("3", True), ("1", False), ("2", False)]
 
@@ -322,7 +326,7 @@ def test_what_its_own_message_names_is_not_named_again(hand: Hand, store: Store)
     claim = hand.one()
     hand.settle(claim, sent=(claim.rows[0].key,), limited=(claim.rows[1].key,))
     assert hand.states() == {"alert 1": "sent", "alert 2": "limited"}
-    assert store.outbox.unnamed("telegram:1001") == ()
+    assert store.deliveries.unnamed("telegram:1001") == ()
 
 
 # --- polls ------------------------------------------------------------------------------------------------
@@ -331,7 +335,7 @@ def test_what_its_own_message_names_is_not_named_again(hand: Hand, store: Store)
 def test_a_poll_is_kept_with_its_question_and_the_order_shown(hand: Hand, store: Store):
     from sqlalchemy import text
 
-    from bot.adapters.paper_codec import question_of
+    from bot.adapters.store.papers import question_of
     from tests.builders import a_question
 
     hand.plan(a_delivery(1, kind="quiz", part="q1"))
@@ -341,10 +345,18 @@ def test_a_poll_is_kept_with_its_question_and_the_order_shown(hand: Hand, store:
     hand.settle(claim, receipt=got, question=question)
     with store._engine.connect() as connection:
         (row,) = connection.execute(text("SELECT * FROM polls")).all()
-    assert (row.poll, row.batch, row.target, row.paper) == (
+    assert (row.poll, row.message, row.target, row.paper) == (
         "9007199254740993",
-        claim.batch,
+        claim.message,
         "telegram:1001",
         a_paper(1).id,
     )
     assert (row.option_order, question_of(row.question)) == ("2,0,1", question)
+
+
+def test_an_alarm_never_goes_again_by_itself(hand: Hand, store: Store):
+    with store.incidents.change() as tx:
+        assert tx.plan([an_alarm("telegram:1"), an_alarm("atom:alice")], NOW) == 2
+    assert len(hand.claim()) == 2
+    assert store.outbox.expire(NOW + LEASE, again={"telegram", "atom"}) == 2
+    assert {row.state for row in hand.rows()} == {"uncertain"}

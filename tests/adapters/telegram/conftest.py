@@ -12,8 +12,8 @@ from bot.adapters.telegram.chat import ChatService, Waits
 from bot.adapters.telegram.client import BotClient, Timeouts
 from bot.adapters.telegram.commands import Services
 from bot.adapters.telegram.publisher import TelegramPublisher
-from bot.domain.delivery import Item, Parcel
 from bot.domain.errors import StateLocked
+from bot.domain.message import Item, OutgoingMessage
 from bot.domain.query import parse
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
 from bot.pipeline.ports import Update
@@ -68,7 +68,7 @@ class FakeDeliveries:
     def __init__(self) -> None:
         self.subscribed: list[Subscriber] = []
         self.items: list[Item] = []
-        self.sent: dict[tuple[str, str], Parcel] = {}
+        self.sent: dict[tuple[str, str], OutgoingMessage] = {}
         self.stopped: set[str] = set()
 
     def subscribers(self, addresses: Sequence[str]) -> tuple[Subscriber, ...]:
@@ -93,7 +93,7 @@ class FakeDeliveries:
         self.stopped -= stopped
         return bool(stopped)
 
-    def message(self, message_id: str, addresses: Sequence[str]) -> Parcel | None:
+    def message(self, message_id: str, addresses: Sequence[str]) -> OutgoingMessage | None:
         return next(
             (self.sent[key] for key in self.sent if key[0] == message_id and key[1] in addresses), None
         )

@@ -17,7 +17,7 @@ def started(world: MakeWorld, *subscribers, **more) -> World:
 
 
 def chat_deliveries(made: World) -> ChatDeliveries:
-    return ChatDeliveries(made.store.shelf, made.outbox, made.packer, made.roster)
+    return ChatDeliveries(made.store.papers, made.deliveries, made.builder, made.roster)
 
 
 async def test_a_chat_knows_its_subscribers_before_anything_was_sent(world: MakeWorld):
@@ -34,7 +34,7 @@ async def test_a_chat_that_moved_still_knows_its_subscribers(world: MakeWorld):
     await made.send()
     assert [one.id for one in chat_deliveries(made).subscribers(("-1005",))] == ["alice"]
     assert chat_deliveries(made).stop(("-1005",), NOW)
-    assert made.store.outbox.counts(NOW).suspended == {"telegram:-5": STOPPED}
+    assert made.store.deliveries.counts(NOW).suspended == {"telegram:-5": STOPPED}
 
 
 async def test_the_latest_for_a_chat_are_its_matches_with_reasons(world: MakeWorld):
@@ -68,7 +68,7 @@ async def test_strangers_stop_nothing(world: MakeWorld):
     made = started(world)
     assert not chat_deliveries(made).stop(("9",), NOW)
     assert not chat_deliveries(made).resume(("9",), NOW)
-    assert made.store.outbox.counts(NOW).suspended == {}
+    assert made.store.deliveries.counts(NOW).suspended == {}
 
 
 async def test_somebody_who_had_blocked_the_bot_comes_back(world: MakeWorld):
@@ -96,7 +96,7 @@ async def test_a_forum_that_is_back_revives_its_topics_but_those_that_wished_to_
     await made.send()
     *first, last = [one.target.address for one in made.telegram.taken]
     assert (sorted(first), last) == (["-1001/8", "-1001/9"], "-1001/7")
-    assert list(made.store.outbox.counts(NOW).suspended) == ["telegram:-1001/8"]
+    assert list(made.store.deliveries.counts(NOW).suspended) == ["telegram:-1001/8"]
 
 
 async def test_a_message_is_shown_again_whole_to_the_chat_it_went_to(world: MakeWorld):
@@ -105,11 +105,11 @@ async def test_a_message_is_shown_again_whole_to_the_chat_it_went_to(world: Make
     await made.send()
     (sent,) = made.telegram.taken
     made.read("b.md", a_digest(an_entry(3, title="Corrected Language Models")))
-    again = chat_deliveries(made).message(sent.batch, ("1001",))
+    again = chat_deliveries(made).message(sent.id, ("1001",))
     assert again is not None
     assert [item.paper.id[-1] for item in again.items] == ["1", "2", "3"]
     assert again.items[2].paper.title == "Corrected Language Models"
-    assert (again.batch, again.kind, again.more) == (sent.batch, "alert", 0)
+    assert (again.id, again.kind, again.more) == (sent.id, "alert", 0)
 
 
 async def test_a_message_is_shown_to_nobody_else(world: MakeWorld):
@@ -117,8 +117,8 @@ async def test_a_message_is_shown_to_nobody_else(world: MakeWorld):
     made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()),))))
     await made.send()
     alert, quiz = made.telegram.taken
-    assert chat_deliveries(made).message(alert.batch, ("2002",)) is None
+    assert chat_deliveries(made).message(alert.id, ("2002",)) is None
     assert chat_deliveries(made).message("unknown", ("1001",)) is None
-    assert chat_deliveries(made).message(quiz.batch, ("1001",)) is None
+    assert chat_deliveries(made).message(quiz.id, ("1001",)) is None
     made.subscribe()
-    assert chat_deliveries(made).message(alert.batch, ("1001",)) is None
+    assert chat_deliveries(made).message(alert.id, ("1001",)) is None

@@ -9,9 +9,9 @@ import pytest
 from bot.adapters.telegram.commands import ABOUT, COMMANDS, Action, Command, Request
 from bot.adapters.telegram.publisher import TelegramPublisher
 from bot.adapters.telegram.rendering import Message
-from bot.domain.delivery import Item
+from bot.domain.message import Item
+from bot.domain.schedule import At
 from bot.domain.subscriptions import Channel
-from bot.domain.timing import At
 from tests.adapters.telegram.conftest import FakeDeliveries, MemoryUpdates, Talk, a_subscriber, running, until
 from tests.builders import a_paper, a_parcel, a_reason, an_item
 from tests.rigs.botapi import BotApi, SentMessage

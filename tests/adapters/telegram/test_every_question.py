@@ -9,8 +9,7 @@ import pytest
 
 from bot.adapters.readers import read_digest
 from bot.domain.papers import Paper, Question, merge
-from bot.domain.quizzes.evidence import evidence_for
-from bot.domain.quizzes.repair import Poll, poll_of
+from bot.domain.quizzes.polls import Poll, evidence_for, poll_of
 from tests.rigs.botapi.chats import Chat
 from tests.rigs.botapi.messages import poll_of as accepted
 from tests.rigs.botapi.parameters import Parameters
@@ -44,7 +43,6 @@ def asked(corpus: Path) -> list[tuple[Question, Poll | None]]:
         return poll_of(
             question,
             seed=f"{question.question}\ntelegram:1",
-            min_confidence=0.9,
             link=paper.links.best,
             evidence=evidence_for(question, paper, language),
             title=paper.title,

@@ -7,9 +7,9 @@ import pytest
 
 from bot.adapters.telegram.preview import Preview, PreviewPublisher, plain_preview
 from bot.adapters.telegram.rendering import render_alert
-from bot.domain.delivery import Receipt
 from bot.domain.errors import TryLater
-from tests.builders import a_bulletin, a_parcel, a_question, a_reason, an_edition, an_item
+from bot.domain.message import Receipt
+from tests.builders import a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
 
 
 async def test_a_preview_is_kept_as_a_page_and_as_a_text(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ async def test_a_preview_is_kept_as_a_page_and_as_a_text(tmp_path: Path) -> None
     assert receipt == Receipt(message="preview-b5f1c0de")
 
 
-async def test_the_same_parcel_again_is_the_same_preview(tmp_path: Path) -> None:
+async def test_the_same_message_again_is_the_same_preview(tmp_path: Path) -> None:
     publisher = PreviewPublisher(tmp_path)
     for _ in range(2):
         await publisher.send(a_parcel(kind="telegram", address="1"))
@@ -80,8 +80,8 @@ def test_no_line_of_a_text_preview_is_too_wide_and_no_word_is_lost() -> None:
     assert "".join(title.split()) in "".join(text.replace("│", "").split())
 
 
-async def test_a_bulletin_is_kept_as_a_message(tmp_path: Path) -> None:
-    receipt = await PreviewPublisher(tmp_path).tell(a_bulletin())
+async def test_an_alarm_is_kept_as_a_message(tmp_path: Path) -> None:
+    receipt = await PreviewPublisher(tmp_path).send(an_alarm_message())
     (text,) = tmp_path.rglob("*.txt")
     assert "has fallen silent" in text.read_text()
-    assert receipt.message.startswith("preview-alarm")
+    assert receipt.message == f"preview-{an_alarm_message().id}"

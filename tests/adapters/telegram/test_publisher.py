@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from bot.adapters.telegram.publisher import TelegramPublisher
-from bot.domain.delivery import Item, Parcel, Receipt
 from bot.domain.errors import (
     ChannelDown,
     NotSent,
@@ -17,20 +16,21 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
-from tests.builders import a_bulletin, a_paper, a_parcel, a_question, a_reason, an_edition, an_item
+from bot.domain.message import Item, OutgoingMessage, Receipt
+from tests.builders import a_paper, a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
 from tests.rigs.botapi import BotApi, Fault
 
 
-def to(address: str = "1", **parts: object) -> Parcel:
+def to(address: str = "1", **parts: object) -> OutgoingMessage:
     return a_parcel(kind="telegram", address=address, **parts)
 
 
-def quiz(address: str = "1", **parts: object) -> Parcel:
+def quiz(address: str = "1", **parts: object) -> OutgoingMessage:
     given = {"question": a_question(answer=2), "reply_to": None, **parts}
     return to_kind("quiz", address, **given)
 
 
-def to_kind(kind: str, address: str = "1", **parts: object) -> Parcel:
+def to_kind(kind: str, address: str = "1", **parts: object) -> OutgoingMessage:
     return replace(to(address), kind=kind, **parts)  # type: ignore[arg-type]
 
 
@@ -177,10 +177,10 @@ async def test_a_poll_and_the_message_before_it_are_two_messages_a_second_apart(
         assert (len(api.messages), len(api.polls), api.complaints) == (1, 1, [])
 
 
-async def test_a_bulletin_arrives_with_its_subject_in_bold_and_none_of_its_words_become_links(
+async def test_an_alarm_arrives_with_its_subject_in_bold_and_none_of_its_words_become_links(
     publisher: TelegramPublisher, api: BotApi
 ) -> None:
-    receipt = await publisher.tell(a_bulletin(text="File <a.md> & more.\n\nNoticed by @nobody."))
+    receipt = await publisher.send(an_alarm_message(body="File <a.md> & more.\n\nNoticed by @nobody."))
     (message,) = api.messages
     assert receipt == Receipt(message=str(message.id))
     assert message.content.words("Bold") == ("The source “tables” has fallen silent",)
@@ -188,11 +188,11 @@ async def test_a_bulletin_arrives_with_its_subject_in_bold_and_none_of_its_words
     assert "File <a.md> & more." in message.text.replace("\u2060", "")
 
 
-async def test_a_bulletin_to_a_topic_that_is_gone_goes_to_the_chat(
+async def test_an_alarm_to_a_topic_that_is_gone_goes_to_the_chat(
     publisher: TelegramPublisher, api: BotApi
 ) -> None:
     api.chat(-1001, kind="supergroup")
-    await publisher.tell(a_bulletin(address="-1001/7"))
+    await publisher.send(an_alarm_message(address="-1001/7"))
     assert [message.chat.id for message in api.messages] == [-1001]
 
 

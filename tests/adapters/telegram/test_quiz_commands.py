@@ -14,8 +14,7 @@ from bot.adapters.telegram.client import BotClient
 from bot.adapters.telegram.commands import Services, board_text, score_text
 from bot.adapters.telegram.updates import read_vote
 from bot.domain.errors import DeliveryError, OutcomeUnknown, Refused, TargetGone
-from bot.domain.quizzes.scores import Score, Standing
-from bot.domain.quizzes.topics import TopicScore
+from bot.domain.quizzes.scores import Score, Standing, TopicScore
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.pipeline.quizzes import Board, ScoreSheet
 from tests.adapters.telegram.conftest import WAITS, FakeDeliveries, Talk, until

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.telegram.rendering import PAGE, Message, parse_more, render_alert, render_list
-from bot.domain.delivery import Item, Parcel
+from bot.adapters.telegram.rendering import PAGE, Message, parse_more, render_alarm, render_alert, render_list
+from bot.domain.message import Item, OutgoingMessage
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Links, Point, Summary
-from tests.builders import a_paper, a_parcel, a_reason, an_edition, an_item
+from tests.builders import a_paper, a_parcel, a_reason, an_alarm_text, an_edition, an_item
 from tests.rigs.botapi.entities import Formatted, formatted, units
 
 _NASTY = st.sampled_from(
@@ -64,7 +64,7 @@ def judged(message: Message) -> Formatted:
     return content
 
 
-def pages(parcel: Parcel) -> Iterator[Message]:
+def pages(parcel: OutgoingMessage) -> Iterator[Message]:
     start = 0
     while (page := render_alert(parcel, start)) is not None:
         yield page
@@ -166,9 +166,9 @@ def test_long_author_lists_are_cut_and_counted() -> None:
     assert "Author 6 and 24 more\n" in judged(message).text
 
 
-@pytest.mark.parametrize("batch", ["b" * 60, "with blank", "a:b"])
-def test_a_batch_that_no_button_can_name_is_told_in_words(batch: str) -> None:
-    parcel = a_parcel(*(an_item(number) for number in range(1, 12)), kind="telegram", batch=batch)
+@pytest.mark.parametrize("message_id", ["b" * 60, "with blank", "a:b"])
+def test_papers_behind_an_id_that_no_button_can_hold_are_counted_in_words(message_id: str) -> None:
+    parcel = a_parcel(*(an_item(number) for number in range(1, 12)), kind="telegram", id=message_id)
     message = render_alert(parcel)
     assert message is not None
     assert message.buttons == ()
@@ -185,3 +185,12 @@ def test_there_is_no_page_beyond_the_papers(start: int) -> None:
 )
 def test_foreign_callback_data_asks_for_nothing(data: str) -> None:
     assert parse_more(data) is None
+
+
+def test_an_alarm_that_is_too_long_keeps_its_first_paragraphs_whole() -> None:
+    paragraphs = [f"{number}: {'word ' * 60}".strip() for number in range(40)]
+    text = judged(render_alarm(an_alarm_text(body="\n\n".join(paragraphs)))).text
+    subject, *kept = text.split("\n\n")
+    assert subject == "The source “tables” has fallen silent"
+    assert 1 < len(kept) < len(paragraphs)
+    assert kept == paragraphs[: len(kept)]

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from bot.adapters.atom import render_atom
 from bot.adapters.web.app import create_app
-from bot.domain.delivery import Target
+from bot.domain.channels import Target
 from bot.domain.errors import StateLocked
 from bot.domain.feeds import Feed
 from bot.domain.papers import Paper, PaperId

@@ -183,7 +183,12 @@ async def test_a_paper_page_shows_all_that_is_known(client: httpx.AsyncClient, s
 async def test_a_worked_out_answer_says_so_and_how_sure_it_is(service: FakeService) -> None:
     service.put(HALA)
     worked_out = Question(
-        question="Why?", options=("This", "That"), answer=0, answer_source="inferred", confidence=0.979
+        question="Why?",
+        options=("This", "That"),
+        answer=0,
+        answer_source="inferred",
+        confidence=0.979,
+        confident=True,
     )
     app = create_app(
         service,

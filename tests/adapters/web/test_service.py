@@ -1,7 +1,8 @@
 """Reading, unsubscribing and feeds over a real state."""
 
 from bot.adapters.web.app import WebService
-from bot.domain.delivery import UNSUBSCRIBED, Target
+from bot.domain.channels import Target
+from bot.domain.delivery import UNSUBSCRIBED
 from bot.domain.papers import PaperId
 from tests.builders import NOW, a_channel, a_digest, a_subscriber, an_entry
 from tests.pipeline.conftest import MakeWorld
@@ -14,7 +15,7 @@ READER = a_subscriber("alice", a_channel(), a_channel("email"), a_channel("atom"
 def started(world: MakeWorld) -> tuple[World, WebService]:
     made = world(READER, first_run=0)
     made.look()
-    return made, WebService(made.store.shelf, made.outbox, made.store.tokens, made.feeds)
+    return made, WebService(made.store.papers, made.deliveries, made.store.tokens, made.feeds)
 
 
 async def test_papers_and_feeds_can_be_read(world: MakeWorld):
@@ -41,7 +42,7 @@ async def test_whoever_got_a_mail_can_unsubscribe_with_it_as_often_as_they_like(
     assert service.unsubscribe(token, NOW) == MAIL
     assert service.unsubscribe(token, NOW) == MAIL
     assert service.unsubscribable(token) == MAIL
-    status = made.store.outbox.place(MAIL.key)
+    status = made.store.deliveries.target(MAIL.key)
     assert status is not None
     assert status.suspended == UNSUBSCRIBED
     made.read("b.md", a_digest(2))
@@ -59,4 +60,4 @@ async def test_any_other_text_unsubscribes_nobody(world: MakeWorld):
     for text in ("", "x" * 22, feed_token, unsent):
         assert service.unsubscribable(text) is None
         assert service.unsubscribe(text, NOW) is None
-    assert made.store.outbox.counts(NOW).suspended == {}
+    assert made.store.deliveries.counts(NOW).suspended == {}

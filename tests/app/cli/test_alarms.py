@@ -1,4 +1,4 @@
-"""Incidents and the bulletins on them, as the operator sees them."""
+"""Incidents and the alarms on them, as the operator sees them."""
 
 import tempfile
 from datetime import timedelta
@@ -9,23 +9,20 @@ import pytest
 from bot.adapters.clock import SystemClock
 from bot.adapters.store import Store
 from bot.app.config.settings import load_settings
-from bot.domain.alarms import Incident
+from bot.domain.incidents import Incident
 from bot.pipeline.ports import Outcome
-from bot.pipeline.ports.alarms import BulletinEnd
 from tests.app.cli.conftest import Paperboy
-from tests.builders import a_bulletin, a_delivery, a_paper
+from tests.builders import a_delivery, a_paper, an_alarm
 
 
 def a_state(home: Path, state: str) -> None:
-    """A state with a bulletin that ended so just now."""
+    """A state with an alarm that ended so just now."""
     store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
     with store.incidents.change() as tx:
-        tx.plan_bulletins([a_bulletin()])
-    (claimed,) = store.bulletins.claim_bulletins(
-        now, lease=timedelta(minutes=5), limit=1, kinds=("telegram",)
-    )
-    end = BulletinEnd(claimed=claimed, state=state, error="timeout")  # type: ignore[arg-type]
-    store.bulletins.settle_bulletins([end], now)
+        tx.plan([an_alarm()], now)
+    (claim,) = store.outbox.claim(now, lease=timedelta(minutes=5), limit=1, kinds=("telegram",))
+    outcome = Outcome(claim=claim, state=state, error="timeout")  # type: ignore[arg-type]
+    store.outbox.settle([outcome], now)
     store.close()
 
 
@@ -65,7 +62,7 @@ def test_a_mailbox_that_is_full_is_seen_while_it_is_tried_again(home: Path, pape
     store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
     with store.intake.transaction() as tx:
         tx.save_papers([a_paper(n) for n in range(12)], now, changed=True)
-        tx.plan([a_delivery(n, f"email:{n}@example.org") for n in range(12)], now)
+        tx.plan([a_delivery(n, f"email:{n}@example.org") for n in range(12)], tx.new_run(now))
     claims = store.outbox.claim(now, lease=timedelta(minutes=5), limit=20, kinds=("email",))
     said = "mailbox full: mx said 452 4.2.2 over quota"
     later = now + timedelta(hours=1)

@@ -95,8 +95,8 @@ def test_hard_queries_in_the_index_cost_nobody_a_match(
     (home / "config" / "subscriptions.yaml").write_text(subscriptions(*HARD))
     paperboy("once")
     plain = told(paperboy)
-    monkeypatch.setattr("bot.domain.query.matching.INDEXED_FROM", 2)
-    monkeypatch.setattr("bot.pipeline.indexing.SAVED_FROM", 2)
+    monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 2)
+    monkeypatch.setattr("bot.pipeline.subscribers.SAVED_FROM", 2)
     for state in (home / "state").glob("paperboy.*"):
         state.unlink()
     paperboy("once")

@@ -5,7 +5,7 @@ import logging
 import sys
 
 from bot.app.cli import context
-from bot.app.cli.terminal import plain
+from bot.domain.text import printable
 
 NASTY = "\x1b[31mred\x07\u202egnp.exe\nsecond line"
 
@@ -26,8 +26,8 @@ def test_a_field_cannot_steer_the_terminal_or_begin_a_new_line() -> None:
 
 
 def test_plain_keeps_every_letter_and_loses_every_control() -> None:
-    assert plain("Größe → 论文 😀") == "Größe → 论文 😀"
-    assert plain("a\x00b\x85c\u2028d\ud800e").isprintable()
+    assert printable("Größe → 论文 😀") == "Größe → 论文 😀"
+    assert printable("a\x00b\x85c\u2028d\ud800e").isprintable()
 
 
 def test_json_logs_are_one_object_a_line_with_the_fields() -> None:

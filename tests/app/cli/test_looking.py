@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.clock import SystemClock
+from bot.app.cli.status import planning_json, planning_lines
 from bot.app.config.settings import load_settings
+from bot.pipeline.ports import PlanningRun
 from tests.app.cli.conftest import Paperboy
+from tests.builders import NOW, a_subscriber
 
 
 @pytest.mark.parametrize(
@@ -68,3 +71,19 @@ def test_a_half_that_no_page_has_is_wrong_usage(seeds: Path, paperboy: Paperboy)
     ran = paperboy("read", seeds, "--language", "fr")
     assert (ran.code, ran.out) == (2, "")
     assert "use en or zh" in ran.err
+
+
+def test_status_shows_what_is_still_being_planned() -> None:
+    people = [a_subscriber(name) for name in ("alice", "bob", "carol")]
+    run = PlanningRun(number=1, made_at=NOW, told=True, cursor="alice", papers=30)
+    assert planning_lines([run], people) == [
+        "planning     30 papers of 2026-09-18 08:00 UTC, 2 of 3 subscribers left"
+    ]
+    assert planning_json([run], people) == [
+        {"since": NOW.isoformat(), "papers": 30, "told": True, "subscribers_left": 2}
+    ]
+    assert planning_lines([run] * 12, people)[-1] == "             and 2 more runs"
+
+
+def test_status_in_json_names_no_planning_where_all_is_planned(home: Path, paperboy: Paperboy) -> None:
+    assert paperboy("status", "--json").json["planning"] == []

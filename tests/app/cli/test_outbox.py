@@ -18,7 +18,7 @@ def troubled(home: Path) -> Path:
     store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
     with store.intake.transaction() as tx:
         tx.save_papers([a_paper(1), a_paper(2)], NOW, changed=True)
-        tx.plan([a_delivery(1, "telegram:1"), a_delivery(2, "telegram:2")], NOW)
+        tx.plan([a_delivery(1, "telegram:1"), a_delivery(2, "telegram:2")], tx.new_run(NOW))
     ends: dict[str, State] = {"telegram:1": "dead", "telegram:2": "uncertain"}
     claims = store.outbox.claim(NOW, lease=timedelta(minutes=5), limit=5, kinds=("telegram",))
     outcomes = [Outcome(claim=one, state=ends[one.key], error="it went wrong") for one in claims]  # type: ignore[arg-type]

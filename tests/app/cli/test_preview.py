@@ -2,13 +2,10 @@
 
 import json
 import re
-import sqlite3
 from pathlib import Path
 
 import pytest
 
-from bot.adapters.glance_papers import glance_at_papers
-from bot.adapters.store import Store
 from bot.app.wiring import read
 from tests.app.cli.conftest import Paperboy
 
@@ -90,45 +87,25 @@ def test_an_empty_state_is_no_fault(home: Path, paperboy: Paperboy) -> None:
     assert paperboy("preview", "model", "--json").json["per_day"] == 0.0
 
 
-def test_the_glance_gives_what_the_store_gives(home: Path, paperboy: Paperboy) -> None:
+def test_near_misses_are_what_lacks_one_term_beside_every_match(home: Path, paperboy: Paperboy) -> None:
     paperboy("once")
-    store = Store("sqlite:///state/paperboy.sqlite3")
-    for days in (1, 2, 90, 10**9):
-        glanced = glance_at_papers(
-            home / "state/paperboy.sqlite3", days, lambda text: "arabic" in text.lower()
-        )
-        assert glanced == store.records.sift(days, lambda text: "arabic" in text.lower())
-        assert glanced is not None
-        assert glanced.papers
-    store.close()
+    found = paperboy("preview", "model AND NOT language", "--days", "36500", "--json").json
+    assert found["matches"]
+    assert len(found["near_misses"]) == 3
+    assert {miss["missing"] for miss in found["near_misses"]} == {"NOT language"}
+    assert not {miss["id"] for miss in found["near_misses"]} & {match["id"] for match in found["matches"]}
 
 
-def test_the_glance_leaves_other_states_to_the_store(tmp_path: Path) -> None:
-    def glance(path: Path) -> object:
-        return glance_at_papers(path, 90, lambda _: True)
-
-    assert glance(tmp_path / "none") is None
-    (tmp_path / "bad").write_bytes(b"no database" * 100)
-    assert glance(tmp_path / "bad") is None
-    with sqlite3.connect(tmp_path / "old") as old:
-        old.execute("CREATE TABLE alembic_version (version_num TEXT)")
-        old.execute("INSERT INTO alembic_version VALUES ('9999')")
-    assert glance(tmp_path / "old") is None
-
-
-def test_the_toolkit_is_not_loaded_for_it(home: Path, paperboy: Paperboy) -> None:
-    import subprocess
-    import sys
-
+def test_quotes_beginnings_and_exact_words_are_searched_in_the_texts(home: Path, paperboy: Paperboy) -> None:
     paperboy("once")
-    script = (
-        "import sys; sys.argv = ['paperboy', 'preview', 'arabic']\n"
-        "from bot.app.cli.main import main\n"
-        "try: main()\n"
-        "except SystemExit: print('sqlalchemy' in sys.modules)\n"
-    )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ran.stdout.endswith("False\n")
+    texts = {
+        query: {why["text"] for match in matches for why in match["why"]}
+        for query in ('"models"', "=Model", "transl*")
+        if (matches := paperboy("preview", query, "--days", "36500", "--json").json["matches"])
+    }
+    assert {text.lower() for text in texts['"models"']} == {"models"}
+    assert texts["=Model"] == {"Model"}
+    assert all(text.lower().startswith("transl") for text in texts["transl*"])
 
 
 def test_rag_is_counted_as_whole_words_are(home: Path, paperboy: Paperboy, corpus: Path) -> None:

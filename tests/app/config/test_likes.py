@@ -6,7 +6,7 @@ import pytest
 
 from bot.app.config.subscriptions import load_subscribers
 from bot.domain.errors import ConfigError
-from bot.domain.search.likeness import NEAR
+from bot.domain.similarity import NEAR
 from bot.domain.subscriptions import Subscription
 
 

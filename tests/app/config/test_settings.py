@@ -69,7 +69,6 @@ def test_without_a_file_every_default_of_the_contract_holds(
     assert (found.telegram.api_url, found.telegram.on_uncertain) == ("https://api.telegram.org", "hold")
     assert found.quiz.min_confidence == 0.9
     assert found.quiz.per_day == 5
-    assert not found.quiz.llm.is_on
     assert found.source_alarm.to == ()
     assert (found.base, found.warnings) == (tmp_path, ())
 
@@ -172,8 +171,6 @@ def test_settings_cannot_be_changed(config: Path) -> None:
         ("atom: {entries: '5'}", "1:17: entries must be a whole number, not '5'"),
         ("atom: {entries: 5.0}", "1:17: entries must be a whole number, not '5.0'"),
         ("quiz: {per_day: -1}", "1:17: per_day must be 0 or more, not '-1'"),
-        ("quiz: {llm: {url: 'http://127.0.0.1/v1'}}", "llm needs url and model, or none; model is empty"),
-        ("quiz: {llm: {url: ftp://x, model: m}}", "1:19: "),
         ("quiz: {min_confidence: 90}", "1:24: min_confidence must be 1 or less, not '90'"),
         ("telegram: {on_uncertain: maybe}", "1:26: on_uncertain must be 'hold' or 'resend', not 'maybe'"),
         ("email: {dkim: {domain: x y}}", "1:24: domain must be a DNS name like papers.example.org, not 'x y'"),

@@ -10,8 +10,9 @@ import pytest
 from bot.app.config.subscriptions import load_subscribers, read_subscribers
 from bot.domain.errors import ConfigError, UsageError
 from bot.domain.query import author_query, excluding, parse
+from bot.domain.schedule import At, Hourly, Immediately, QuietHours
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.domain.timing import At, Hourly, Immediately, QuietHours
+from tests.builders import a_channel
 
 CONTRACT = """\
 subscribers:
@@ -83,13 +84,13 @@ def test_the_example_of_the_contract_becomes_a_subscriber(file: Path) -> None:
     assert alice.quiet_hours == QuietHours(start=clock_time(22), end=clock_time(7))
     assert alice.daily_limit == 20
     assert alice.channels == (
-        Channel(kind="telegram", address="123456789", quizzes="all"),
-        Channel(
-            kind="email",
-            address="alice@example.org",
+        a_channel("telegram", "123456789", quizzes="all"),
+        a_channel(
+            "email",
+            "alice@example.org",
             deliver=At(days=frozenset(range(5)), at=clock_time(8)),
         ),
-        Channel(kind="atom", address="alice"),
+        a_channel("atom", "alice"),
     )
     diffusion, agents, author = alice.subscriptions
     assert (diffusion.name, diffusion.text, diffusion.only) == (
@@ -195,10 +196,10 @@ def test_a_long_query_over_several_lines_is_named_on_one(file: Path) -> None:
         ("daily_limit: many", "3:18: daily_limit must be a whole number, not 'many'"),
         ("channels: telegram", "3:15: channels must be a list like [a, b], not 'telegram'"),
         ("channels: [telegram]", "3:16: each of channels must hold keys and values below it, not 'telegram'"),
-        ("channels: [{}]", "3:16: a channel needs exactly one of telegram, email and atom; none is here"),
+        ("channels: [{}]", "3:16: a channel needs exactly one of telegram, email, atom and apprise; none is here"),
         (
             "channels: [{telegram: 1, atom: true}]",
-            "3:16: a channel needs exactly one of telegram, email and atom; here are telegram and atom; "
+            "3:16: a channel needs exactly one of telegram, email, atom and apprise; here are telegram and atom; "
             "make a list item of each",
         ),
         ("channels: [{telegram: 0}]", "3:27: telegram must be a chat id like 123456789"),
@@ -215,7 +216,7 @@ def test_a_long_query_over_several_lines_is_named_on_one(file: Path) -> None:
         ("channels: [{email: a@b.c, deliver: daily at 8:60}]", "3:40: '8:60' is not a time of day like 08:00"),
         ("channels: [{telegram: 1, quizzes: 2}]", "3:39: quizzes must be true (all), false, or 1 (one a paper), not '2'"),
         ("channels: [{telegram: 1, quizzes: 'all'}]", "3:39: quizzes must be true (all), false, or 1"),
-        ("channels: [{atom: true, quizzes: true}]", "3:38: a feed has no quizzes; remove the key"),
+        ("channels: [{atom: true, quizzes: true}]", "3:38: atom has no quizzes; remove the key"),
         ("channels: [{atom: 1}]", "3:23: atom must be true or false, not '1'"),
         ("channels: [{atom: true, name: email}]", "3:35: name must not be the name of a kind of channel, not 'email'"),
         ("channels: [telegram: 1, telegram: 1]", "3:39: the same target a second time; give each a `name:`"),

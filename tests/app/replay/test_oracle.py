@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.app.replay.oracle import Arrival, Oracle, Scorecard, score
-from bot.domain.timing import parse_schedule
+from bot.domain.schedule import parse_schedule
 from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 
 PAPER = a_paper(1).id

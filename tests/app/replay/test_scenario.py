@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bot.app.replay.scenario import Scenario, prepare, replay
-from bot.domain.audience import Audience
-from bot.domain.delivery import Parcel, Receipt
+from bot.domain.channels import ChannelKind
 from bot.domain.errors import UsageError
-from bot.domain.subscriptions import ChannelKind
+from bot.domain.matcher import SubscriptionMatcher
+from bot.domain.message import OutgoingMessage, Receipt
 from bot.pipeline.ports import Publisher
 
 SUBSCRIBERS = 25
@@ -19,13 +19,14 @@ SUBSCRIBERS = 25
 class BrokenPublisher:
     """A publisher in front of a service; `send` replaces its own."""
 
-    def __init__(self, inner: Publisher, send: Callable[[Publisher, Parcel], object]) -> None:
+    def __init__(self, inner: Publisher, send: Callable[[Publisher, OutgoingMessage], object]) -> None:
         self.kind: ChannelKind = inner.kind
+        self.capabilities = inner.capabilities
         self._inner = inner
         self._send = send
 
-    async def send(self, parcel: Parcel) -> Receipt:
-        return await self._send(self._inner, parcel)
+    async def send(self, message: OutgoingMessage, /) -> Receipt:
+        return await self._send(self._inner, message)
 
     async def close(self) -> None:
         await self._inner.close()
@@ -58,10 +59,10 @@ def test_with_faults_everything_arrives_once_in_the_end(seeds: Path) -> None:
 def test_a_message_that_is_forgotten_is_lost(scenario: Scenario) -> None:
     turn = count(1)
 
-    async def forget(inner: Publisher, parcel: Parcel) -> Receipt:
+    async def forget(inner: Publisher, message: OutgoingMessage) -> Receipt:
         if next(turn) == 7:
             return Receipt(message="thrown away")
-        return await inner.send(parcel)
+        return await inner.send(message)
 
     card = replay(scenario, wrap=lambda inner: BrokenPublisher(inner, forget))
     assert card.lost > 0
@@ -74,19 +75,19 @@ def test_a_message_that_goes_out_twice_is_repeated(scenario: Scenario) -> None:
     assert not card.faultless
 
 
-async def _always_twice(inner: Publisher, parcel: Parcel) -> Receipt:
-    await inner.send(parcel)
-    return await inner.send(parcel) if inner.kind == "email" else Receipt(message="1", poll="p")
+async def _always_twice(inner: Publisher, message: OutgoingMessage) -> Receipt:
+    await inner.send(message)
+    return await inner.send(message) if inner.kind == "email" else Receipt(message="1", poll="p")
 
 
 def test_a_match_that_the_index_misses_is_lost(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Audience.matches
+    whole = SubscriptionMatcher.matches
 
-    def without_one(self: Audience, papers: object) -> object:
+    def without_one(self: SubscriptionMatcher, papers: object) -> object:
         found = whole(self, papers)
         return dict(list(found.items())[1:])
 
-    monkeypatch.setattr(Audience, "matches", without_one)
+    monkeypatch.setattr(SubscriptionMatcher, "matches", without_one)
     assert replay(scenario).lost > 0
 
 

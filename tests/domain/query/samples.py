@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.query import Document, Part, Query, parse
-from bot.domain.query.documents import Field
+from bot.domain.query.documents import FIELDS
+from bot.domain.query.evaluation import AllOf, Need, Term
 
 VOCABULARY = (
     "graph",
@@ -22,8 +23,6 @@ VOCABULARY = (
 )
 AUTHORS = ("Ada Graph", "Williams", "graph-neural", "Łukasz Model")
 
-FIELDS: tuple[Field, ...] = ("title", "authors", "summary", "points", "source")
-
 
 def document(
     title: str = "",
@@ -36,11 +35,7 @@ def document(
     """A document of these texts."""
     texts = {"title": (title,), "authors": authors, "summary": summaries, "points": points, "source": sources}
     return Document(
-        parts=tuple(
-            Part(field=field, index=index, text=text)
-            for field in FIELDS
-            for index, text in enumerate(texts[field])
-        )
+        parts=tuple(Part(field, index, text) for field in FIELDS for index, text in enumerate(texts[field]))
     )
 
 
@@ -101,3 +96,158 @@ def sound(text: str) -> Query | None:
 def queries() -> st.SearchStrategy[Query]:
     """Queries that can be parsed."""
     return query_texts().map(sound).filter(lambda query: query is not None)
+
+
+ODD_WORDS = (
+    *(
+        "model",
+        "Models",
+        "MODEL",
+        "modelling",
+        "remodel",
+        "mo\u00addel",
+        "modèl",
+        "ｍｏｄｅｌ",
+        "mo'del",
+        "𝐦odel",
+    ),
+    *(
+        "s",
+        "c",
+        "C++",
+        "c#",
+        "model#",
+        "model++",
+        "people",
+        "Person",
+        "policies",
+        "policy",
+        "gpus",
+        "2",
+        "2x",
+    ),
+    *(
+        "扩散",
+        "扩",
+        "散",
+        "模",
+        "αmodel",
+        "modelα",
+        "ﬁt",
+        "don't",
+        "graph",
+        "graphs",
+        "İx",
+        "K",
+        "\u212a",
+        "d",
+    ),
+)
+ODD_SIGNS = (
+    *(
+        " ",
+        " ",
+        " ",
+        "-",
+        "_",
+        "\n",
+        ", ",
+        "",
+        "'",
+        "’",
+        "'s ",
+        "’s ",
+        "'S-",
+        "'s",
+        "''s ",
+        "'s's ",
+        " '",
+        "ʼ",
+    ),
+    *(
+        "+",
+        "++",
+        "#",
+        "+ ",
+        ". ",
+        "📌",
+        "🛠\ufe0f ",
+        "\ufe0f",
+        "\u200d",
+        "\u0301",
+        "\u0e33",
+        "，",
+        "中",
+        "\x07",
+    ),
+)
+ODD_TERMS = (
+    *("model", "models", '"model"', "=model", "=Models", "mod*", "re*", "people", "policy", "poli*", "gpu"),
+    *(
+        "s",
+        "c",
+        "C++",
+        "c#",
+        "2",
+        "扩散",
+        "扩",
+        "扩*",
+        "扩散 model",
+        "model 扩",
+        "graph model",
+        "model model",
+    ),
+    *("model graph policy", "mod* graph", "=graph =model", '=graph "model"', "graph s", "model's graph", "d"),
+    *("αmodel", "don't", "fit", "graph NEAR/2 model", "model NEAR/1 扩", "model NEAR/3 model", "title:model"),
+    *(
+        "=model graph",
+        "graph =Models",
+        "mod* =Graph",
+        "扩 =model policy",
+        "s NEAR/2 graph",
+        "model graph NEAR/4 graph model",
+        "author:model",
+        "summary:(mod* NEAR/2 graph)",
+        "k",
+    ),
+)
+
+
+def odd_texts() -> st.SearchStrategy[str]:
+    pieces = st.lists(st.tuples(st.sampled_from(ODD_WORDS), st.sampled_from(ODD_SIGNS)), max_size=9)
+    return pieces.map(lambda pairs: "".join(word + sign for word, sign in pairs))
+
+
+def odd_documents() -> st.SearchStrategy[Document]:
+    some = st.lists(odd_texts(), max_size=2).map(tuple)
+    return st.builds(document, odd_texts(), authors=some, summaries=some, points=some)
+
+
+def odd_queries() -> st.SearchStrategy[Query]:
+    terms = st.lists(st.sampled_from(ODD_TERMS), min_size=1, max_size=4, unique=True)
+    signs = st.lists(st.sampled_from((" OR ", " OR ", " AND ", " AND NOT ")), min_size=3, max_size=3)
+    texts = st.builds(
+        lambda terms, signs: "".join(
+            f"{sign}({term})" for sign, term in zip(("", *signs), terms, strict=False)
+        ),
+        terms,
+        signs,
+    )
+    return texts.map(_sound).filter(bool).map(parse)
+
+
+def _sound(text: str) -> str:
+    try:
+        return parse(text).text
+    except QuerySyntaxError:
+        return ""
+
+
+def has(need: Need, document: Document) -> bool:
+    """Whether the document's folded words have what is needed, looked up word by word."""
+    if isinstance(need, Term):
+        lines = zip(FIELDS, document.folded_words(), strict=True)
+        words = [word for field, line in lines if field in need.fields for word in line.split()]
+        return any(word.startswith(need.text) if need.is_prefix else word == need.text for word in words)
+    together = all if isinstance(need, AllOf) else any
+    return together(has(part, document) for part in need.needs)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from bot.domain.papers import Edition, Paper, PaperId, Point, Summary
 from bot.domain.query import Document, Hit, Matcher, Query, document_of, match, missing, parse
+from bot.domain.query.evaluation import Term, decided_by_folded_words, need_but_for_one, need_of
 from bot.domain.query.folding import words
-from bot.domain.query.language import And, Near, Node, Not, Or, Phrase, Word
-from tests.domain.query.samples import document, documents, queries
+from bot.domain.query.syntax import And, Near, Node, Not, Or, Phrase, Word, atoms
+from tests.domain.query.samples import document, documents, has, odd_documents, odd_queries, queries
 
 HALA = document(
     "Hala: Building Arabic-Centric Instruction & Translation Models at Scale",
@@ -255,3 +256,64 @@ def test_a_beginning_that_half_the_vocabulary_has_is_found_in_bounded_time() -> 
     long = document(summaries=(" ".join(f"st{number}" for number in range(20_000)),))
     assert 20 < len(match(parse("st* NEAR/5 st1*"), long) or ()) <= 40
     assert match(parse(" ".join(["st*"] * 100)), long)
+
+
+@given(queries(), documents())
+def test_what_matches_has_the_words_that_are_needed(query: Query, document: Document):
+    need = need_of(query.root)
+    assert need is None or match(query, document) is None or has(need, document)
+
+
+@given(odd_queries(), odd_documents())
+def test_what_matches_among_odd_texts_has_them_too(query: Query, document: Document):
+    need = need_of(query.root)
+    assert need is None or match(query, document) is None or has(need, document)
+
+
+def test_what_only_excludes_needs_nothing():
+    assert need_of(parse("graph OR NOT (graph AND robot) AND model").root) is not None
+    assert need_of(Not(atom=next(atoms(parse("graph").root)))) is None
+
+
+def test_a_beginning_that_may_be_any_words_needs_nothing():
+    assert need_of(parse("se*").root) is None
+    assert need_of(parse("se* graph").root) == Term(("title", "summary", "points"), "graph", False)
+
+
+def test_of_many_terms_any_may_be_lacking():
+    few, many = (" AND ".join(f"word{number}" for number in range(count)) for count in (16, 17))
+    assert need_but_for_one(parse(few).root) is not None
+    assert need_but_for_one(parse(many).root) is None
+
+
+@given(queries(), documents())
+def test_folded_words_alone_decide_what_they_are_said_to(query: Query, document: Document):
+    decided_alike(query, document)
+
+
+@given(odd_queries(), odd_documents())
+def test_folded_words_of_odd_texts_decide_it_too(query: Query, document: Document):
+    decided_alike(query, document)
+
+
+def decided_alike(query: Query, document: Document) -> None:
+    words = document.folded_words()
+    assert match(query, Document(parts=document.parts, words=words)) == match(query, document)
+    if decided_by_folded_words(query.root):
+        assert (match(query, Document(words=words)) is None) == (match(query, document) is None)
+        assert missing(query, Document(words=words)) == missing(query, document)
+
+
+def test_quotes_beginnings_and_names_take_more_than_folded_words():
+    decided = {
+        text: decided_by_folded_words(parse(text).root)
+        for text in (
+            "graph model",
+            "graph NEAR/2 model AND NOT cat",
+            '"graph"',
+            "=Graph",
+            "gra*",
+            "author:ada",
+        )
+    }
+    assert list(decided.values()) == [True, True, False, False, False, False]

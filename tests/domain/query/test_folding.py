@@ -8,14 +8,18 @@ from hypothesis import strategies as st
 
 from bot.domain.query.folding import (
     _CACHES,
+    PLURAL_RULES,
+    WordPositions,
+    common_beginning,
     folded_form,
     joined,
     plain_form,
+    singular,
     spans,
     without_possessive,
     words,
 )
-from bot.domain.query.plurals import PLURAL_RULES, beginnings, common_beginning, singular
+from tests.domain.query.samples import odd_texts
 
 LAYERS = ("folded", "plain", "exact")
 
@@ -214,7 +218,6 @@ def test_a_singular_is_its_own_singular_and_keeps_what_a_prefix_counts_on(word: 
     assert singular(singular(word)) == singular(word)
     for end in range(1, len(word) + 1):
         assert singular(word).startswith(common_beginning(word[:end]))
-    assert word.startswith(tuple(beginnings(singular(word))))
 
 
 @given(st.text(alphabet="ＡＢＣａｂｃ０１２ xyz-"))
@@ -255,4 +258,11 @@ def test_letters_that_fold_in_several_steps_end_in_one_form() -> None:
 def test_every_irregular_plural_has_a_singular_that_stays() -> None:
     for plural, one in PLURAL_RULES[0]:
         assert singular(plural) == singular(one) == one
-        assert plural.startswith(tuple(beginnings(one)))
+
+
+@given(odd_texts())
+def test_words_are_found_where_they_stand(text: str):
+    where = spans(text)
+    positions = WordPositions(text)
+    assert [positions[number] for number in range(len(where))] == where
+    assert [positions[number] for number in reversed(range(len(where)))] == where[::-1]

@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from bot.domain.errors import IndexUnusable
 from bot.domain.query import Document, Matcher, Query, excluding, parse
 from bot.domain.query.index import Index
-from bot.domain.query.index.edges import Edges
-from bot.domain.query.language import Not
+from bot.domain.query.index.arrays import HashMap
+from bot.domain.query.syntax import Not
 from tests.domain.query.samples import document, documents, queries
 
 
@@ -75,7 +75,7 @@ def test_many_papers_take_several_passes() -> None:
 
 
 def test_long_words_and_texts_without_blanks_are_found_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.domain.query.index.lexicon.MOST_WORDS", 30)
+    monkeypatch.setattr("bot.domain.query.index.occurrences.MOST_WORDS", 30)
     long = "x" * 500
     papers = [
         document(
@@ -147,7 +147,7 @@ def test_a_query_that_only_excludes_is_refused_and_leaves_nothing_behind() -> No
 
 
 def test_what_is_remembered_of_complex_terms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.domain.query.index.core._MOST_TESTS", 2)
+    monkeypatch.setattr("bot.domain.query.index._MOST_TESTS", 2)
     found = [parse(f"{beginning}* neural") for beginning in ("gr", "gra", "grap", "graph", "graphs")]
     papers = [document("graph neural"), document("grain neural graph")]
     expected = [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1)]
@@ -223,7 +223,7 @@ def test_a_saved_index_that_cannot_be_trusted_is_refused() -> None:
 
 def test_an_index_of_other_folding_rules_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = Index([parse("rag")]).to_bytes()
-    monkeypatch.setattr("bot.domain.query.index.saving.RULES", "others")
+    monkeypatch.setattr("bot.domain.query.index.storage.RULES", "others")
     with pytest.raises(IndexUnusable, match="another version"):
         Index.from_bytes(data)
 
@@ -295,27 +295,27 @@ def test_a_crowd_that_comes_and_goes_leaves_nothing_behind() -> None:
 @settings(max_examples=30)
 def test_the_hash_table_holds_what_a_dictionary_holds(changes: list[tuple[bool, int]]) -> None:
 
-    edges = Edges(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
+    entries = HashMap(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
     held: dict[int, int] = {}
     for step, (adds, number) in enumerate(changes):
         key = number << 40 | 1
         if adds and key not in held:
-            edges.add(key, step)
+            entries.add(key, step)
             held[key] = step
         elif not adds and key in held:
-            edges.remove(key)
+            entries.remove(key)
             del held[key]
     keys = [number << 40 | 1 for number in range(400)]
-    assert edges.find(np.array(keys, dtype=np.uint64)).tolist() == [held.get(key, -1) for key in keys]
-    assert [edges.get(key) for key in keys] == [held.get(key, -1) for key in keys]
+    assert entries.find(np.array(keys, dtype=np.uint64)).tolist() == [held.get(key, -1) for key in keys]
+    assert [entries.get(key) for key in keys] == [held.get(key, -1) for key in keys]
 
 
 def test_the_hash_table_answers_while_it_moves_to_a_larger_one() -> None:
-    edges = Edges(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
+    entries = HashMap(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
     for number in range(1, 150):
-        edges.add(number, number)
+        entries.add(number, number)
     for number in range(1, 150, 3):
-        edges.remove(number)
+        entries.remove(number)
     expected = [-1 if number % 3 == 1 else number for number in range(1, 150)]
-    assert edges.find(np.arange(1, 150, dtype=np.uint64)).tolist() == expected
-    assert [edges.get(number) for number in range(1, 150)] == expected
+    assert entries.find(np.arange(1, 150, dtype=np.uint64)).tolist() == expected
+    assert [entries.get(number) for number in range(1, 150)] == expected

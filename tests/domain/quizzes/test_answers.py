@@ -1,4 +1,4 @@
-"""Answers worked out: what the model promises whatever it has learnt, and what the shipped one can do."""
+"""Answers worked out from the text, and how guessable a question is."""
 
 import datetime as dt
 import json
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.answer_key import load_model
+from bot.adapters.answer_model import load_model
 from bot.adapters.readers import read_digest
 from bot.domain.papers import Edition, Paper, PaperId, Point, Question, Summary, merge
-from bot.domain.quizzes.answers import AnswerModel, with_answers
-from bot.domain.quizzes.paper_text import PaperText, paper_text
+from bot.domain.quizzes.answers import AnswerModel, guessability, guesses, pick_one, with_answers
+from bot.domain.quizzes.paper_text import PaperText, paper_text, width
 
 TEXT = PaperText(
     parts=(
@@ -123,17 +123,30 @@ def test_a_guess_fills_only_what_has_no_answer_and_is_marked():
     keyed = replace(HOW, answer=0, answer_source="key")
     known = paper(editions=(Edition(language="en", points=(Point(label="Methods", text=TEXT.parts[2][1]),)),))
 
-    first, second = with_answers((keyed, HOW), known, "en", MODEL)
+    first, second = with_answers((keyed, HOW), known, "en", MODEL, 0.9)
 
     assert first is keyed
     assert (second.answer, second.answer_source) == (1, "inferred")
     assert second.confidence is not None
 
 
+def test_a_guess_is_usable_from_the_least_confidence_on():
+    known = paper(editions=(Edition(language="en", points=(Point(label="Methods", text=TEXT.parts[2][1]),)),))
+    (guess,) = with_answers((HOW,), known, "en", MODEL, 0.0)
+    assert guess.confidence is not None
+    assert guess.usable_answer == guess.answer
+
+    (just_enough,) = with_answers((HOW,), known, "en", MODEL, guess.confidence)
+    (too_little,) = with_answers((HOW,), known, "en", MODEL, guess.confidence + 0.001)
+
+    assert just_enough == guess
+    assert (too_little.answer, too_little.usable_answer) == (guess.answer, None)
+
+
 def test_a_question_that_cannot_be_guessed_stays_as_it_is():
     alone = replace(HOW, options=("The only one",))
 
-    assert with_answers((alone,), paper(), "en", MODEL) == (alone,)
+    assert with_answers((alone,), paper(), "en", MODEL, 0.9) == (alone,)
 
 
 def test_a_translated_quiz_takes_the_key_of_its_twin():
@@ -143,7 +156,7 @@ def test_a_translated_quiz_takes_the_key_of_its_twin():
     )
     known = paper(editions=(Edition(language="en", quiz=(english,)), Edition(language="zh", quiz=(chinese,))))
 
-    (answered,) = with_answers((chinese,), known, "zh", MODEL)
+    (answered,) = with_answers((chinese,), known, "zh", MODEL, 0.9)
 
     assert (answered.answer, answered.answer_source) == (2, "inferred")
 
@@ -159,7 +172,7 @@ def test_a_translated_quiz_without_any_key_takes_the_guess_on_the_english_one():
         )
     )
 
-    (answered,) = with_answers((chinese,), known, "zh", MODEL)
+    (answered,) = with_answers((chinese,), known, "zh", MODEL, 0.9)
 
     assert answered.answer == 2
 
@@ -171,7 +184,7 @@ def test_a_quiz_of_another_shape_is_no_twin():
         editions=(Edition(language="en", quiz=(HOW,)), Edition(language="zh", quiz=(other,))),
     )
 
-    (answered,) = with_answers((HOW,), known, "en", MODEL)
+    (answered,) = with_answers((HOW,), known, "en", MODEL, 0.9)
 
     assert answered.answer == 1
 
@@ -183,7 +196,7 @@ def test_the_seed_whose_key_is_known_is_answered_rightly(seeds):
     found = []
     for entry in digest.entries:
         known = merge(None, entry, source=file.name, day=digest.date)
-        quiz = with_answers(known.edition("en").quiz, known, "en", load_model())
+        quiz = with_answers(known.edition("en").quiz, known, "en", load_model(), 0.9)
         found.append("".join("ABC"[question.answer] for question in quiz if question.answer is not None))
         assert all(question.answer_source == "inferred" for question in quiz)
 
@@ -203,14 +216,16 @@ def test_the_shipped_model_answers_real_questions_that_it_has_never_seen(corpus)
         }
         for entry in read_digest(flat.read_bytes(), name=flat.name).entries:
             known = merge(None, entry, source=flat.name, day=dt.date.fromisoformat(file.stem))
-            for question in with_answers(known.edition("en").quiz, known, "en", load_model()):
+            for question in with_answers(known.edition("en").quiz, known, "en", load_model(), 0.9):
                 key = keys.get((entry.title, question.question))
                 if key is None or key["answer_index"] is None or question.answer is None:
                     continue
                 hit = question.options[question.answer] == key["options"][key["answer_index"]]
-                confident = (question.confidence or 0) >= 0.9
                 asked, right = asked + 1, right + hit
-                sure, right_and_sure = sure + confident, right_and_sure + (hit and confident)
+                sure, right_and_sure = (
+                    sure + question.confident,
+                    right_and_sure + (hit and question.confident),
+                )
 
     if asked < 100:
         pytest.skip(f"{asked} unseen keyed questions are too few to judge by")
@@ -233,3 +248,74 @@ def test_the_same_paper_and_language_give_the_same_text():
     assert english == paper_text(known, "en")
     assert [section for section, _ in english.parts] == ["title", "topic", "flow", "summary"]
     assert ("methods", "分块。") in chinese.parts
+
+
+LONGEST = Question(
+    question="How?",
+    options=("By sorting", "By selecting key blocks through an index branch", "By a cache"),
+    answer=1,
+    answer_source="key",
+)
+SHORT = replace(LONGEST, answer=0)
+UNKNOWN = replace(LONGEST, answer=None, answer_source=None)
+
+
+def test_a_question_whose_longest_option_is_right_can_be_guessed():
+    assert guessability(LONGEST) > 0.5 > guessability(SHORT)
+
+
+def test_the_question_that_needs_reading_is_picked():
+    assert pick_one((LONGEST, UNKNOWN, SHORT)) is SHORT
+
+
+def test_of_equal_questions_the_first_is_picked_and_of_none_none():
+    assert pick_one((SHORT, replace(SHORT))) is SHORT
+    assert pick_one(()) is None
+
+
+def test_what_has_no_choice_is_picked_only_where_there_is_nothing_else():
+    alone = replace(LONGEST, options=("One",), answer=0)
+
+    assert pick_one((alone, LONGEST)) is LONGEST
+    assert pick_one((alone,)) is alone
+
+
+def test_a_worked_out_answer_counts_as_far_as_it_is_sure():
+    sure = replace(SHORT, answer_source="inferred", confidence=1.0)
+    unsure = replace(sure, confidence=0.4)
+
+    assert guessability(SHORT) == guessability(sure) < guessability(unsure) < guessability(UNKNOWN)
+
+
+def test_the_only_option_with_a_number_looks_right():
+    with_number, without = guesses(Question(question="How much?", options=("By 12.5 %", "By much")))
+
+    assert with_number > without
+
+
+@given(options=st.lists(st.text(max_size=40), min_size=2, max_size=5), data=st.data())
+def test_guessability_is_a_share(options, data):
+    answer = data.draw(st.integers(0, len(options) - 1))
+    question = Question(question="What?", options=tuple(options), answer=answer, answer_source="key")
+
+    assert 0 <= guessability(question) <= 1
+    assert sum(guesses(question)) == pytest.approx(1)
+
+
+def test_the_longest_option_is_seldom_right_in_the_picked_questions_of_real_pages(corpus):
+    picked = longest = every = longest_of_every = 0
+    for file in sorted((corpus / "pages").glob("*.html"))[::4]:
+        for entry in read_digest(file.read_bytes(), name=file.name).entries:
+            quiz = tuple(question for question in entry.edition("en").quiz if question.keyed)
+            for question in quiz:
+                every, longest_of_every = every + 1, longest_of_every + _longest_is_right(question)
+            one = pick_one(quiz)
+            if one is not None:
+                picked, longest = picked + 1, longest + _longest_is_right(one)
+
+    assert longest / picked <= 0.58
+    assert longest_of_every / every >= 0.7
+
+
+def _longest_is_right(question: Question) -> bool:
+    return max(range(len(question.options)), key=lambda at: width(question.options[at])) == question.answer

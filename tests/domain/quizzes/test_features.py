@@ -3,11 +3,8 @@
 import pytest
 
 from bot.domain.papers import Question
-from bot.domain.quizzes.asked import Asked
-from bot.domain.quizzes.features import option_features
-from bot.domain.quizzes.paper_text import PaperText, reading
-from bot.domain.quizzes.phrasing import marks, odds_features
-from bot.domain.quizzes.tokens import stem, words
+from bot.domain.quizzes.features import Asked, marks, odds_features, option_features
+from bot.domain.quizzes.paper_text import PaperText, reading, stem, words
 
 TEXT = PaperText(
     parts=(

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.quizzes.parts import again_part, is_again, plain_part, question_of_part, repeats, shuffle_seed
+from bot.domain.delivery import again_part, is_again, plain_part, question_of_part, repeats
+from bot.domain.quizzes.polls import shuffle_seed
 from bot.domain.quizzes.repetition import STEPS, Attempt, Card, card_of, comes_back_at
-from bot.domain.routing import question_part
-from bot.domain.timing import Immediately, QuietHours, parse_schedule
+from bot.domain.schedule import Immediately, QuietHours, parse_schedule
 from tests.builders import NOW, a_question
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -89,14 +89,14 @@ def test_what_is_long_due_comes_at_once_but_not_in_quiet_hours():
 
 def test_a_repeat_names_its_question_and_how_often_it_was_answered():
     question = a_question()
-    part = again_part(3, question_part(question))
+    part = again_part(3, question.part)
     assert is_again(part)
     assert repeats(part) == 3
-    assert plain_part(part) == question_part(question)
+    assert plain_part(part) == question.part
     assert question_of_part([a_question("Another?"), question], part) == question
     assert question_of_part([a_question("Another?")], part) is None
-    assert not is_again(question_part(question))
-    assert repeats(question_part(question)) == 0
+    assert not is_again(question.part)
+    assert repeats(question.part) == 0
 
 
 def test_a_repeat_shuffles_anew_and_a_second_try_does_not():

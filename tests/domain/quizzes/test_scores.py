@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.papers import PaperId
-from bot.domain.quizzes.scores import Score, leaderboard, score, streak, totals
-from bot.domain.quizzes.topics import by_topic, weak_topics
+from bot.domain.quizzes.scores import Score, by_topic, leaderboard, score, streak, totals, weak_topics
 from bot.domain.quizzes.votes import Answer, AskedPoll, PollState
 from tests.builders import NOW, a_question
 
@@ -83,7 +82,7 @@ def test_totals_count_what_anonymous_polls_tell():
         poll="2", home="@c", subscriber="c", paper=PaperId("p"), question=a_question(answer=None), order=()
     )
     told = PollState(poll="1", question="?", options=("b", "c", "a"), counts=(4, 1, 2), voters=7)
-    result = totals([(keyed, told), (unkeyed, told), (keyed, None)], 0.9)
+    result = totals([(keyed, told), (unkeyed, told), (keyed, None)])
     assert (result.questions, result.votes, result.judged, result.right) == (3, 14, 7, 4)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.papers import PaperId, Question
-from bot.domain.quizzes.repair import poll_of
+from bot.domain.quizzes.polls import poll_of
 from bot.domain.quizzes.votes import (
     AskedPoll,
     CastVote,
@@ -18,7 +18,6 @@ from bot.domain.quizzes.votes import (
     corrected,
     home_of,
     recognised,
-    settled,
 )
 from tests.builders import NOW, a_question
 
@@ -42,7 +41,7 @@ def test_a_vote_means_the_option_that_was_shown_there(order: list[int], place: i
 @pytest.mark.parametrize("shown", [(), (0, 1), (3,), (-1,)])
 def test_a_vote_that_names_no_one_option_says_nothing(shown: tuple[int, ...]):
     assert chosen(asked(), shown) is None
-    assert answer_of(asked(), cast(*shown), 0.9) is None
+    assert answer_of(asked(), cast(*shown)) is None
 
 
 def test_a_poll_whose_order_was_not_kept_shows_its_options_as_they_are():
@@ -50,21 +49,25 @@ def test_a_poll_whose_order_was_not_kept_shows_its_options_as_they_are():
 
 
 def test_a_late_vote_is_no_answer():
-    answer = answer_of(asked(), cast(0), 0.9)
+    answer = answer_of(asked(), cast(0))
     assert answer is not None
     assert answer.right
-    assert answer_of(asked(), cast(0, late=True), 0.9) is None
+    assert answer_of(asked(), cast(0, late=True)) is None
 
 
-def test_a_worked_out_answer_counts_from_the_confidence_on_that_makes_it_a_quiz():
+def test_a_worked_out_answer_counts_where_it_is_confident_enough():
     guessed = Question(
-        question="Which?", options=("a", "b"), answer=0, answer_source="inferred", confidence=0.9
+        question="Which?",
+        options=("a", "b"),
+        answer=0,
+        answer_source="inferred",
+        confidence=0.9,
+        confident=True,
     )
-    assert settled(guessed, 0.9) == 0
-    assert settled(guessed, 0.91) is None
-    assert settled(replace(guessed, confidence=None), 0.1) is None
-    assert settled(KEYED, 1.0) == 2
-    open_answer = answer_of(asked(guessed, order=(0, 1)), cast(0), 0.95)
+    counted = answer_of(asked(guessed, order=(0, 1)), cast(0))
+    assert counted is not None
+    assert counted.right
+    open_answer = answer_of(asked(replace(guessed, confident=False), order=(0, 1)), cast(0))
     assert open_answer is not None
     assert open_answer.right is None
 
@@ -110,7 +113,7 @@ def state_of(question: str, *options: str) -> PollState:
 
 
 def test_a_poll_is_recognised_by_what_it_shows():
-    poll = poll_of(KEYED, seed="here", min_confidence=0.9)
+    poll = poll_of(KEYED, seed="here")
     assert poll is not None
     assert recognised(state_of(poll.question, *poll.options), poll) == poll.order
     order = recognised(state_of(poll.question, "one", "two", "three"), poll)
@@ -120,9 +123,7 @@ def test_a_poll_is_recognised_by_what_it_shows():
 
 
 def test_lettered_options_are_recognised_in_our_own_order_only():
-    poll = poll_of(
-        a_question("Which?", *(f"{name} " + "x" * 120 for name in "abc")), seed="here", min_confidence=0.9
-    )
+    poll = poll_of(a_question("Which?", *(f"{name} " + "x" * 120 for name in "abc")), seed="here")
     assert poll is not None
     assert recognised(state_of(poll.question, "A", "B", "C"), poll) == poll.order
     assert recognised(state_of(poll.question, "B", "A", "C"), poll) is None

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from bot.adapters.store.columns import metadata
+from bot.adapters.store.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

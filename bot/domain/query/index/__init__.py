@@ -1,8 +1,420 @@
-"""The index of all subscriptions: exactly the matches of the plain evaluation, for a million queries at once.
+"""The index of many queries: finds the same matches as the plain evaluation, for a million queries at once.
 
-Kept apart from the rest of the query language because it needs numpy.
+A query is split into clauses (`atoms.py`), and each clause is a row filed under its rarest literal, a node in a tree of
+words. A pass over some papers finds the nodes that occur in them (`occurrences.py`), takes the rows of these nodes, and
+keeps the rows whose other literals hold too:
+
+    query 0  graph                 filed under graph
+    query 1  graph AND NOT tree    filed under graph, other literals: NOT tree
+
+    paper 0  "graph theory"        masks of nodes   graph 0b11, tree 0b10
+    paper 1  "a tree is a graph"   masks of rows    query 0: 0b11; query 1: 0b11 & ~0b10 = 0b01
 """
 
-from bot.domain.query.index.core import Index
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heappop, heappush
 
-__all__ = ["Index"]
+import numpy as np
+import numpy.typing as npt
+
+from bot.domain.errors import IndexUnusable
+from bot.domain.query.documents import Document
+from bot.domain.query.evaluation import Test, test_of
+from bot.domain.query.index.arrays import (
+    NOTHING,
+    Column,
+    DuplicateFinder,
+    Ints,
+    LinkedLists,
+    Longs,
+    MaskBuffer,
+    Masks,
+    Rows,
+)
+from bot.domain.query.index.atoms import COMPLEX_ROOT, Atoms, Clause, Complex, Key, clauses_of
+from bot.domain.query.index.occurrences import (
+    BatchOccurrences,
+    Pairs,
+    Vocabulary,
+    find_occurrences,
+    near_masks,
+)
+from bot.domain.query.index.storage import Packed, Saved, empty, from_bytes, packed, to_bytes
+from bot.domain.query.parser import tree_of
+from bot.domain.query.syntax import Query
+
+_FREE = -2
+"""Instead of the head of a list: a handle without a query."""
+MOST_PAPERS = 32
+"""Papers of one pass: the bits of a mask."""
+_MOST_TESTS = 20_000
+
+
+class Index:
+    """Index of queries by handle. Queries are added and removed in place; do not change it while another thread matches.
+
+    Handles are small numbers; those of removed queries are given out again, the smallest first.
+    """
+
+    def __init__(self, queries: Iterable[Query] = (), *, saved: Packed | None = None) -> None:
+        saved = saved or empty()
+        self._atoms = Atoms(saved.strings, saved.parents, saved.labels, saved.uses)
+        self._rows = Rows(saved.rows.counts, saved.rows.targets, saved.rows.rests)
+        self._guards = Rows(saved.guards.counts, saved.guards.targets, saved.guards.rests)
+        """Rows whose targets are nodes of complex atoms."""
+        self._rests = LinkedLists(saved.rest_values, saved.rest_next)
+        """By row: its literals besides the one it is filed under, each node * 2, + 1 where negated."""
+        self._filings = LinkedLists(saved.filing_values, saved.filing_next)
+        """By query or complex atom: the nodes under which its rows are filed."""
+        self._first = Column(saved.first, fill=_FREE)
+        """By handle: the head of its list in `_filings`."""
+        self._guarded = Column(fill=NOTHING)
+        """By node of a complex atom: the head of its list in `_filings`."""
+        self._distances = Column()
+        """By node: the distance of a NEAR of two simple atoms, which are its one guard; else 0."""
+        self._reserve(self._atoms.size)
+        self._guarded.array[saved.guarded_nodes] = saved.guarded_first
+        self._distances.array[saved.guarded_nodes] = saved.guarded_distances
+        self._size = len(saved.first)
+        self._free = np.flatnonzero(saved.first == _FREE).tolist()
+        self._live = self._size - len(self._free)
+        self._tests: dict[int, Test] = {}
+        self._vocabulary = Vocabulary(self._atoms)
+        self._buffer = MaskBuffer()
+        self._duplicates = DuplicateFinder()
+        for query in queries:
+            self.add(query)
+
+    @classmethod
+    def from_bytes(cls, data: Saved, *, stamp: str = "") -> "Index":
+        """The index saved with that stamp. Raises IndexUnusable where the data is damaged or another one's."""
+        return cls(saved=from_bytes(data, stamp))
+
+    def to_bytes(self, *, stamp: str = "") -> bytes:
+        """The index as bytes; the same queries under the same handles always give the same bytes.
+
+        `stamp` identifies what the index was built from; loading must name it again.
+        """
+        distances, first = self._distances.array, self._first.array[: self._size]
+        contents = packed(self._atoms, self._rows, self._guards, self._rests, distances, first, _FREE)
+        return to_bytes(contents, stamp)
+
+    def __len__(self) -> int:
+        """Queries in the index."""
+        return self._live
+
+    def add(self, query: Query) -> int:
+        """Add the query; gives its handle."""
+        clauses = clauses_of(query.root)
+        handle = heappop(self._free) if self._free else self._size
+        if handle == self._size:
+            self._size += 1
+            if self._size > len(self._first.array):
+                self._first.reserve(self._size)
+        self._first.cells[handle] = self._file(self._rows, handle, clauses)
+        self._live += 1
+        return handle
+
+    def remove(self, handle: int) -> None:
+        """Remove the query of that handle; KeyError where there is none."""
+        if not 0 <= handle < self._size or self._first.cells[handle] == _FREE:
+            raise KeyError(handle)
+        self._withdraw(self._rows, handle, self._first.cells[handle])
+        self._first.cells[handle] = _FREE
+        heappush(self._free, handle)
+        self._live -= 1
+
+    def matches(self, documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
+        """(handle of the query, index of the document) of each match, by document, then by handle."""
+        handles, positions = self.hits(documents)
+        order = np.lexsort((handles, positions))
+        return zip(handles[order].tolist(), positions[order].tolist(), strict=True)
+
+    def hits(self, documents: Sequence[Document]) -> tuple[Ints, Ints]:
+        """Two columns, handles of queries and indexes of documents: each match once, in no order.
+
+        Masks are taken apart bit by bit, the lowest first: handle 7 with 0b101 gives (7, 0), then (7, 2).
+        """
+        handles: list[Ints] = [np.empty(0, dtype=np.int32)]
+        positions: list[Ints] = [np.empty(0, dtype=np.int32)]
+        for start in range(0, len(documents), MOST_PAPERS):
+            matched, masks = self._pass(documents[start : start + MOST_PAPERS])
+            while len(matched):
+                lowest = masks & (~masks + np.uint32(1))
+                handles.append(matched)
+                positions.append(np.bitwise_count(lowest - np.uint32(1)).astype(np.int32) + np.int32(start))
+                masks = masks ^ lowest
+                more = np.flatnonzero(masks != 0)
+                matched, masks = matched[more], masks[more]
+        return np.concatenate(handles), np.concatenate(positions)
+
+    def _pass(self, documents: Sequence[Document]) -> tuple[Ints, Masks]:
+        """Handles of the queries that match, each once, and their masks of papers."""
+        batch = find_occurrences(documents, self._atoms, self._vocabulary)
+        with self._buffer.sized(self._atoms.size) as buffer:
+            buffer.add_papers(batch.occurrences.nodes, batch.occurrences.papers)
+            if self._atoms.is_used(COMPLEX_ROOT):
+                buffer.add(*self._complex_atoms_in(documents, batch, buffer))
+            positions, masks = self._candidates(self._rows, buffer)
+        targets = self._rows.targets.array[positions]
+        return self._merged(targets >> 1, masks, targets & 1 != 0)
+
+    def _merged(self, handles: Ints, masks: Masks, repeatable: npt.NDArray[np.bool_]) -> tuple[Ints, Masks]:
+        """Each handle once, with the union of its masks; only `repeatable` ones, of queries with several clauses, repeat.
+
+        handles          4     9     4           representatives  2 1 2
+        masks            0b01  0b10  0b10        united           -     0b10  0b11
+        gives handles 9 4 with masks 0b10 0b11
+        """
+        rows = np.flatnonzero(repeatable)
+        united = masks[rows]
+        representatives = self._duplicates.representatives(handles[rows], self._size)
+        repeats = representatives != np.arange(len(representatives))
+        np.bitwise_or.at(united, representatives[repeats], united[repeats])
+        masks[rows] = united
+        masks[rows[repeats]] = 0
+        kept = np.flatnonzero(masks != 0)
+        return handles[kept], masks[kept]
+
+    def _candidates(self, rows: Rows, buffer: MaskBuffer) -> tuple[Longs, Masks]:
+        """Positions of the rows that hold in some paper, with the masks of these papers.
+
+        Takes all rows of the nodes that occur, then tests one more literal of each row a step; `tested` are the rows
+        under way, `rests` the heads of their literals left. A literal `tree` (node 5) is 10, `NOT tree` is 11: for an
+        odd one -(literal & 1) is all ones, and the XOR turns the mask of the node round.
+        """
+        nodes = buffer.nodes
+        nodes = nodes[nodes < len(rows.counts.array)]
+        nodes = nodes[rows.counts.array[nodes] > 0]
+        positions, counts = rows.positions_of(nodes)
+        masks = np.repeat(buffer.masks[nodes], counts)
+        rests = rows.rests.array[positions]
+        tested = np.flatnonzero(rests >= 0)
+        rests = rests[tested]
+        while len(tested):
+            literals = self._rests.values.array[rests]
+            reduced = masks[tested] & (buffer.masks[literals >> 1] ^ -(literals & 1).view(np.uint32))
+            masks[tested] = reduced
+            rests = self._rests.successors.array[rests]
+            more = np.flatnonzero((rests >= 0) & (reduced != 0))
+            tested, rests = tested[more], rests[more]
+        matching = np.flatnonzero(masks != 0)
+        return positions[matching], masks[matching]
+
+    def _complex_atoms_in(
+        self, documents: Sequence[Document], batch: BatchOccurrences, buffer: MaskBuffer
+    ) -> tuple[Longs, Masks]:
+        """Nodes of the complex atoms that hold, and their masks; only atoms whose guards hold are tested."""
+        positions, masks = self._candidates(self._guards, buffer)
+        nodes = (self._guards.targets.array[positions] >> 1).astype(np.int64)
+        near = self._distances.array[nodes] > 0
+        others, other_masks = self._evaluated(documents, nodes[~near], masks[~near])
+        nodes, masks = nodes[near], self._near(batch, nodes[near], self._guards.rests.array[positions[near]])
+        held = np.flatnonzero(masks != 0)
+        return np.concatenate((nodes[held], others)), np.concatenate((masks[held], other_masks))
+
+    def _near(self, batch: BatchOccurrences, nodes: Longs, rests: Ints) -> Masks:
+        """Masks of the papers in which these NEAR atoms hold; `rests` are those of their guards' rows.
+
+        The guard of `graph NEAR/5 neural` is one clause of both sides: one is the node it is filed under, the other one
+        its rest (no rest: both sides are the same).
+        """
+        left = self._filings.values.array[self._guarded.array[nodes]].astype(np.int64)
+        right = left.copy()
+        right[rests >= 0] = self._rests.values.array[rests[rests >= 0]] >> 1
+        words = self._atoms.depths(left), self._atoms.depths(right)
+        pairs = Pairs(left, right, *words, self._distances.array[nodes].astype(np.int64))
+        return near_masks(batch.occurrences, batch.parts, pairs)
+
+    def _evaluated(self, documents: Sequence[Document], nodes: Longs, masks: Masks) -> tuple[Longs, Masks]:
+        """Of atoms that may hold in these papers those that do, with their masks, by the plain evaluation."""
+        possible: dict[int, int] = {}
+        for node, mask in zip(nodes.tolist(), masks.tolist(), strict=True):
+            possible[node] = possible.get(node, 0) | mask
+        results: dict[int, int] = {}
+        for node, mask in possible.items():
+            test = self._test(node)
+            holding = sum(
+                1 << paper for paper, document in enumerate(documents) if mask >> paper & 1 and test(document)
+            )
+            if holding:
+                results[node] = holding
+        return np.array(list(results), dtype=np.int64), np.array(list(results.values()), dtype=np.uint32)
+
+    def _test(self, node: int) -> Test:
+        test = self._tests.get(node)
+        if test is None:
+            if len(self._tests) >= _MOST_TESTS:
+                self._tests.clear()
+            test = self._tests[node] = test_of(tree_of(self._atoms.text(node)))
+        return test
+
+    def _file(self, rows: Rows, target: int, clauses: Sequence[Clause]) -> int:
+        """File each clause under its rarest literal that is not negated; gives the head of the list of these nodes."""
+        code = target * 2 + (len(clauses) > 1)
+        filings = NOTHING
+        for clause in clauses:
+            literals = [self._obtain(atom) * 2 + negated for atom, negated in clause]
+            uses = self._atoms.uses.cells
+            rarest = min((uses[literal >> 1], literal) for literal in literals if not literal & 1)[1]
+            literals.remove(rarest)
+            rest = NOTHING
+            for literal in literals:
+                rest = self._rests.push(literal, rest)
+            rows.add(rarest >> 1, code, rest)
+            filings = self._filings.push(rarest >> 1, filings)
+        return filings
+
+    def _withdraw(self, rows: Rows, target: int, filings: int) -> None:
+        """Undo `_file`."""
+        code = target * 2 + (filings != NOTHING and self._filings.successors.cells[filings] != NOTHING)
+        while filings != NOTHING:
+            node, filings = self._filings.pop(filings)
+            rest = rows.remove(node, code)
+            self._release(node)
+            while rest != NOTHING:
+                literal, rest = self._rests.pop(rest)
+                self._release(literal >> 1)
+
+    def _obtain(self, atom: Key | Complex) -> int:
+        node = self._atoms.obtain(atom)
+        if isinstance(atom, Complex):
+            self._reserve(node + 1)
+            if self._guarded.cells[node] == NOTHING:
+                guards = [tuple([(key, False) for key in guard]) for guard in atom.guards]
+                self._guarded.cells[node] = self._file(self._guards, node, guards)
+                self._distances.cells[node] = atom.distance
+        return node
+
+    def _release(self, node: int) -> None:
+        if self._atoms.uses.cells[node] == 1 and node < len(self._guarded):
+            filings = self._guarded.cells[node]
+            if filings != NOTHING:
+                self._withdraw(self._guards, node, filings)
+                self._guarded.cells[node] = NOTHING
+                self._distances.cells[node] = 0
+                self._tests.pop(node, None)
+        self._atoms.release(node)
+
+    def _reserve(self, nodes: int) -> None:
+        self._guarded.reserve(nodes)
+        self._distances.reserve(nodes)
+
+
+_DIGEST_SIZE = 16
+_COUNT = 8
+_ALIGNED = 64
+_NO_DIGEST = bytes(_DIGEST_SIZE)
+_DOCUMENT_BITS = 32
+
+
+class PersistentIndex:
+    """Index of a list of queries that is saved to a file and brought up to date with another list.
+
+    Queries are known by their position in the list. Do not change it while another thread matches.
+    """
+
+    def __init__(self, queries: Sequence[Query], *, saved: "tuple[Index, list[bytes]] | None" = None) -> None:
+        """`saved` is a loaded index with the digests of its queries by handle; it is updated to these queries."""
+        self._index, self._digests = saved or (Index(queries), list(map(_digest, queries)))
+        self._positions: Ints = np.arange(len(queries), dtype=np.int32)
+        """By handle: the position of its query, NOTHING without one."""
+        self.is_saved = saved is not None
+        """True while nothing changed since it was saved or loaded; set by the code that saves it."""
+        if saved:
+            self.change(queries)
+
+    @classmethod
+    def from_bytes(cls, data: bytes | bytearray, queries: Sequence[Query]) -> "PersistentIndex":
+        """The saved index, brought up to date with these queries; IndexUnusable where it cannot be trusted."""
+        end = _COUNT + int.from_bytes(data[:_COUNT], "little") * _DIGEST_SIZE
+        start = end + -end % _ALIGNED
+        if len(data) < start:
+            raise IndexUnusable("this is no saved index, or only the beginning of one")
+        view = memoryview(data)
+        index = Index.from_bytes(view[start:], stamp=_stamp(view[:start]))
+        digests = bytes(view[_COUNT:end])
+        saved = index, [digests[at : at + _DIGEST_SIZE] for at in range(0, len(digests), _DIGEST_SIZE)]
+        return cls(queries, saved=saved)
+
+    def to_bytes(self) -> bytes:
+        """The file of the index."""
+        while self._digests and self._digests[-1] == _NO_DIGEST:
+            self._digests.pop()
+        digests = b"".join((len(self._digests).to_bytes(_COUNT, "little"), *self._digests))
+        digests += bytes(-len(digests) % _ALIGNED)
+        return digests + self._index.to_bytes(stamp=_stamp(digests))
+
+    def __len__(self) -> int:
+        """Queries in the index."""
+        return len(self._index)
+
+    def change(self, queries: Sequence[Query]) -> int:
+        """Update to these queries; gives how many were added or removed."""
+        wanted = [_digest(query) for query in queries]
+        if wanted == self._digests:
+            self._positions = np.arange(len(queries), dtype=np.int32)
+            return 0
+        handles = self._handles_of(wanted)
+        kept = set(handles)
+        removed = [
+            handle
+            for handle, digest in enumerate(self._digests)
+            if digest != _NO_DIGEST and handle not in kept
+        ]
+        for handle in removed:
+            self._index.remove(handle)
+            self._digests[handle] = _NO_DIGEST
+        added = [position for position, handle in enumerate(handles) if handle == NOTHING]
+        for position in added:
+            handles[position] = self._add(queries[position], wanted[position])
+        self._positions = np.full(len(self._digests), NOTHING, dtype=np.int32)
+        self._positions[handles] = np.arange(len(handles), dtype=np.int32)
+        self.is_saved = self.is_saved and not removed and not added
+        return len(removed) + len(added)
+
+    def matches(self, documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
+        """(position of the query, index of the document) of each match, by query, then by document."""
+        positions, papers = self.hits(documents)
+        return zip(positions.tolist(), papers.tolist(), strict=True)
+
+    def hits(self, documents: Sequence[Document]) -> tuple[Longs, Longs]:
+        """The same in two columns."""
+        handles, papers = self._index.hits(documents)
+        matches = np.sort(self._positions[handles].astype(np.int64) << _DOCUMENT_BITS | papers)
+        return matches >> _DOCUMENT_BITS, matches & ((1 << _DOCUMENT_BITS) - 1)
+
+    def _handles_of(self, wanted: Sequence[bytes]) -> list[int]:
+        """For each digest the handle of a query with it, each handle once; NOTHING where none is left."""
+        first: dict[bytes, int] = {}
+        successors = [NOTHING] * len(self._digests)
+        for handle in range(len(self._digests) - 1, -1, -1):
+            digest = self._digests[handle]
+            successors[handle] = first.get(digest, NOTHING)
+            first[digest] = handle
+        handles: list[int] = []
+        for digest in wanted:
+            handle = first.get(digest, NOTHING)
+            handles.append(handle)
+            if handle != NOTHING:
+                first[digest] = successors[handle]
+        return handles
+
+    def _add(self, query: Query, digest: bytes) -> int:
+        handle = self._index.add(query)
+        if handle < len(self._digests):
+            self._digests[handle] = digest
+        else:
+            self._digests.append(digest)
+        return handle
+
+
+def _digest(query: Query) -> bytes:
+    return hashlib.blake2b(
+        query.canonical.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_SIZE
+    ).digest()
+
+
+def _stamp(digests: bytes | memoryview) -> str:
+    return hashlib.sha256(digests).hexdigest()

@@ -1,4 +1,14 @@
-"""Arrays that grow in place: for numpy all at once, for single steps cell by cell."""
+"""Growable arrays of the index: numpy reads whole columns, single changes write cells.
+
+Column            array of numbers that grows
+LinkedLists       many short lists of numbers
+Rows              lists of rows by node, each list in one block of memory
+HashMap           64-bit keys to numbers
+MaskBuffer        one mask of papers per node, reused by each pass
+DuplicateFinder   equal numbers of an array, without sorting
+"""
+
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -6,20 +16,21 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Masks = npt.NDArray[np.uint32]
-"""One bit per paper of a pass."""
+"""Sets of papers: bit n stands for the paper with index n in the pass."""
 
 GROWTH = 3
-"""Cells of 0 that nobody has touched yet take no memory, only addresses; growing seldom is what counts."""
+"""Zeroed cells that were never written take addresses and no memory, so a Column grows seldom and much."""
 FILLED_GROWTH = 1.5
 _NO_CELLS: Ints = np.empty(0, dtype=np.int32)
 NOTHING = -1
-"""No row, no node, no next."""
+"""No row, no node, the end of a list."""
 
 
 class Column:
-    """A growing array of 32-bit numbers; `array` and `cells` are two views of the same memory.
+    """Growable array of 32-bit numbers; `array` (numpy) and `cells` (memoryview) share their memory.
 
-    Reading or writing one cell of `cells` costs a fraction of what it costs in `array`.
+    Access to a single element is several times faster through `cells`. Both are replaced when the column grows: do
+    not keep them across `reserve`.
     """
 
     __slots__ = ("_growth", "array", "cells", "fill")
@@ -30,11 +41,11 @@ class Column:
         self._grow(_NO_CELLS if array is None else array)
 
     def __len__(self) -> int:
-        """Cells there is room for."""
+        """Number of cells allocated."""
         return len(self.array)
 
     def reserve(self, size: int) -> None:
-        """Make room for at least `size` cells; new ones hold `fill`."""
+        """Allocate at least `size` cells; new ones hold `fill`."""
         if size > len(self.array):
             self._grow(self.array, size)
 
@@ -46,35 +57,369 @@ class Column:
         self.cells = self.array.data
 
 
-class Chains:
-    """Many short linked lists of numbers in two columns; NOTHING ends a list and is the empty one."""
+class LinkedLists:
+    """Many short linked lists of numbers in two columns. A list is known by its head, the cell of its first number;
+    NOTHING is the empty list.
 
-    __slots__ = ("_free", "_size", "following", "values")
+        push(7, NOTHING) → 0, then push(9, 0) → 1:    values      7        9
+        list 1 is (9, 7)                              successors  NOTHING  0
 
-    def __init__(self, values: Ints, following: Ints) -> None:
+    Freed cells form a list of their own, from which `push` takes the next one.
+    """
+
+    __slots__ = ("_free", "_size", "successors", "values")
+
+    def __init__(self, values: Ints, successors: Ints) -> None:
         self.values = Column(values)
-        self.following = Column(following)
+        self.successors = Column(successors)
         self._size = len(values)
         self._free = NOTHING
 
-    def push(self, value: int, chain: int) -> int:
-        """The chain with the value put before it."""
-        place = self._free
-        if place == NOTHING:
-            place = self._size
+    def push(self, value: int, head: int) -> int:
+        """The new head of the list with the value put before its others."""
+        cell = self._free
+        if cell == NOTHING:
+            cell = self._size
             self._size += 1
-            if place >= len(self.values.array):
-                self.values.reserve(place + 1)
-                self.following.reserve(place + 1)
+            if cell >= len(self.values.array):
+                self.values.reserve(cell + 1)
+                self.successors.reserve(cell + 1)
         else:
-            self._free = self.following.cells[place]
-        self.values.cells[place] = value
-        self.following.cells[place] = chain
-        return place
+            self._free = self.successors.cells[cell]
+        self.values.cells[cell] = value
+        self.successors.cells[cell] = head
+        return cell
 
-    def pop(self, chain: int) -> tuple[int, int]:
-        """The first value of a chain that is not empty, and the chain without it."""
-        rest = self.following.cells[chain]
-        self.following.cells[chain] = self._free
-        self._free = chain
-        return self.values.cells[chain], rest
+    def pop(self, head: int) -> tuple[int, int]:
+        """The first value of a list that is not empty, and the head of the list without it."""
+        rest = self.successors.cells[head]
+        self.successors.cells[head] = self._free
+        self._free = head
+        return self.values.cells[head], rest
+
+
+class DuplicateFinder:
+    """Finds equal numbers in an array without sorting it; its buffer is reused."""
+
+    def __init__(self) -> None:
+        self._last: Ints = np.zeros(0, dtype=np.int32)
+
+    def representatives(self, numbers: Ints | Longs, size: int) -> Ints:
+        """For each number, all below `size`, the index of its last occurrence: equal numbers get the same index.
+
+            numbers          5  8  5
+            representatives  2  1  2    so that `representatives == arange` keeps each number once: 8, 5
+
+        Each index is written into a buffer at its number, where the last one wins, and read back.
+        """
+        if size > len(self._last):
+            self._last = np.zeros(size + size // 2, dtype=np.int32)
+        self._last[numbers] = np.arange(len(numbers), dtype=np.int32)
+        representatives: Ints = self._last.take(numbers)
+        return representatives
+
+
+class MaskBuffer:
+    """Reusable buffer: a mask of papers by node, 0 for most; `nodes` are the nodes with a mask, each once.
+
+    Leaving the `with` block zeroes these masks again, so that a pass costs only what it touches.
+    """
+
+    def __init__(self) -> None:
+        self.masks: Masks = np.zeros(0, dtype=np.uint32)
+        self.nodes: Longs = np.empty(0, dtype=np.int64)
+        self._duplicates = DuplicateFinder()
+
+    def sized(self, size: int) -> Self:
+        """This buffer, with room for so many nodes."""
+        if size > len(self.masks):
+            self.masks = np.zeros(size + size // 2, dtype=np.uint32)
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.masks[self.nodes] = 0
+        self.nodes = self.nodes[:0]
+
+    def add(self, nodes: Longs, masks: Masks) -> None:
+        """Set the masks of different nodes that have none yet."""
+        self.masks[nodes] = masks
+        self.nodes = np.concatenate((self.nodes, nodes))
+
+    def add_papers(self, nodes: Longs, papers: Ints) -> None:
+        """Set the bit of a paper in the mask of the node beside it; a node may repeat, and has no mask yet.
+
+            nodes   4  6  4  4        masks[4] = 0b11
+            papers  0  0  1  1        masks[6] = 0b01
+
+        Paper by paper, since `|=` with repeats of a node is right only where all set the same bit.
+        """
+        order = np.argsort(papers.astype(np.uint8), kind="stable")
+        nodes = nodes[order]
+        start = 0
+        for paper, end in enumerate(np.cumsum(np.bincount(papers)).tolist()):
+            self.masks[nodes[start:end]] |= np.uint32(1 << paper)
+            start = end
+        representatives = self._duplicates.representatives(nodes, len(self.masks))
+        self.nodes = np.concatenate((self.nodes, nodes[representatives == np.arange(len(nodes))]))
+
+
+_LARGEST_BLOCK = 32
+
+
+class Rows:
+    """Rows filed by node (an inverted index); those of one node lie side by side, in no order.
+
+    A row is two cells: its target, and the head of its other literals. Each node owns a block of 2 ** n cells that
+    doubles when full and halves when a quarter full; freed blocks are used again.
+
+        node     starts  counts        position  0   1   2   3   4
+        "graph"  0       3             targets   20  24  62  -   20
+        "tree"   4       1
+    """
+
+    def __init__(self, counts: Ints, targets: Ints, rests: Ints) -> None:
+        self.starts = Column(np.cumsum(counts, dtype=np.int32) - counts)
+        self.counts = Column(counts)
+        self.targets = Column(targets)
+        self.rests = Column(rests)
+        self._block_bits = Column(_block_bits_of(counts))
+        """By node: n + 1 for a block of 2 ** n cells, 0 without a block."""
+        self._size = len(targets)
+        self._free: list[list[int]] = [[] for _ in range(_LARGEST_BLOCK)]
+
+    def add(self, node: int, target: int, rest: int) -> None:
+        """File a row under the node."""
+        if node >= len(self.counts.array):
+            for column in (self.starts, self.counts, self._block_bits):
+                column.reserve(node + 1)
+        count, bits = self.counts.cells[node], self._block_bits.cells[node]
+        if count >= 1 << bits >> 1:
+            self._move(node, bits + 1)
+        position = self.starts.cells[node] + count
+        self.targets.cells[position] = target
+        self.rests.cells[position] = rest
+        self.counts.cells[node] = count + 1
+
+    def remove(self, node: int, target: int) -> int:
+        """Remove from the node one row with that target, which must exist; gives its rest."""
+        start, last = self.starts.cells[node], self.counts.cells[node] - 1
+        position = start + int((self.targets.array[start : start + last + 1] == target).argmax())
+        rest = self.rests.cells[position]
+        self.targets.cells[position] = self.targets.cells[start + last]
+        self.rests.cells[position] = self.rests.cells[start + last]
+        self.counts.cells[node] = last
+        bits = self._block_bits.cells[node]
+        if last == 0:
+            self._free[bits].append(start)
+            self._block_bits.cells[node] = 0
+        elif last <= 1 << bits >> 3:
+            self._move(node, bits - 1)
+        return rest
+
+    def positions_of(self, nodes: Longs) -> tuple[Longs, Ints]:
+        """Positions of the rows of these nodes, node after node, and the number of rows of each.
+
+        starts  0  4    counts  3  1    →    positions  0 1 2 4
+        """
+        counts = self.counts.array[nodes]
+        ends = np.cumsum(counts, dtype=np.int64)
+        positions = np.arange(ends[-1] if len(ends) else 0)
+        positions += np.repeat(self.starts.array[nodes] - ends + counts, counts)
+        return positions, counts
+
+    def _move(self, node: int, bits: int) -> None:
+        """Move the node's rows to a block of 2 ** (bits - 1) cells."""
+        count, old = self.counts.cells[node], self.starts.cells[node]
+        start = self._block(bits)
+        for column in (self.targets, self.rests):
+            column.array[start : start + count] = column.array[old : old + count]
+        if self._block_bits.cells[node]:
+            self._free[self._block_bits.cells[node]].append(old)
+        self.starts.cells[node] = start
+        self._block_bits.cells[node] = bits
+
+    def _block(self, bits: int) -> int:
+        if self._free[bits]:
+            return self._free[bits].pop()
+        start = self._size
+        self._size += 1 << bits >> 1
+        if self._size > len(self.targets.array):
+            self.targets.reserve(self._size)
+            self.rests.reserve(self._size)
+        return start
+
+
+def _block_bits_of(counts: Ints) -> Ints:
+    """Block sizes in a loaded index, where each block is exactly as large as its rows: the largest power of two within."""
+    return np.frexp(counts)[1].astype(np.int32)
+
+
+Keys = npt.NDArray[np.uint64]
+
+_EMPTY = 0
+"""No key is 0, so that a new table is zeroed memory, which takes no time to allocate."""
+_TOMBSTONE = (1 << 64) - 1
+"""Stands where an entry was moved away: a search goes on behind it."""
+_MULTIPLIER = 0x9E3779B97F4A7C15
+_WORD = (1 << 64) - 1
+_FULLEST = 0.55
+_MOVED_PER_CHANGE = 6
+_SMALLEST_BITS = 8
+
+
+class _Table:
+    """Hash table of a fixed size: open addressing with linear probing, Fibonacci hashing.
+
+    keys     0  k1  k2  0      k1 and k2 hash to slot 1: k2 stands in the next free one
+    values   -  7   9   -
+    """
+
+    __slots__ = ("bits", "key_cells", "keys", "mask", "shift", "used", "value_cells", "values")
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+        self.mask = (1 << bits) - 1
+        self.shift = 64 - bits
+        self.used = 0
+        self.keys: Keys = np.zeros(1 << bits, dtype=np.uint64)
+        self.values: Ints = np.zeros(1 << bits, dtype=np.int32)
+        self.key_cells = self.keys.data
+        self.value_cells = self.values.data
+
+    def slot(self, key: int) -> int:
+        """The slot of the key; NOTHING where it is absent."""
+        keys, mask = self.key_cells, self.mask
+        slot = (key * _MULTIPLIER & _WORD) >> self.shift
+        while (present := keys[slot]) != key:
+            if present == _EMPTY:
+                return NOTHING
+            slot = (slot + 1) & mask
+        return slot
+
+    def put(self, key: int, value: int) -> None:
+        """Add an absent key."""
+        keys, mask = self.key_cells, self.mask
+        slot = (key * _MULTIPLIER & _WORD) >> self.shift
+        while keys[slot] != _EMPTY:
+            slot = (slot + 1) & mask
+        keys[slot] = key
+        self.value_cells[slot] = value
+        self.used += 1
+
+    def clear(self, slot: int) -> None:
+        """Empty the slot and close the gap (backward-shift deletion), so that probing still reaches every key."""
+        keys, values, mask = self.key_cells, self.value_cells, self.mask
+        self.used -= 1
+        gap = slot
+        while True:
+            keys[gap] = _EMPTY
+            successors = gap
+            while True:
+                successors = (successors + 1) & mask
+                key = keys[successors]
+                if key == _EMPTY:
+                    return
+                home = (key * _MULTIPLIER & _WORD) >> self.shift
+                if (successors - home) & mask >= (successors - gap) & mask:
+                    break
+            keys[gap] = key
+            values[gap] = values[successors]
+            gap = successors
+
+    def find(self, keys: Keys) -> Ints:
+        """The value of each key, NOTHING where it is absent."""
+        values = np.full(len(keys), NOTHING, dtype=np.int32)
+        indexes = np.arange(len(keys))
+        slots = ((keys * np.uint64(_MULTIPLIER)) >> np.uint64(self.shift)).astype(np.int64)
+        while len(indexes):
+            present = self.keys.take(slots)
+            equal = present == keys
+            values[indexes[equal]] = self.values.take(slots[equal])
+            others = np.flatnonzero(~equal & (present != _EMPTY))  # probe one slot further
+            indexes, keys, slots = indexes[others], keys[others], (slots[others] + 1) & self.mask
+        return values
+
+    def fill(self, keys: Keys, values: Ints) -> None:
+        """Add many different, absent keys; the same order gives the same table."""
+        self.used += len(keys)
+        slots = ((keys * np.uint64(_MULTIPLIER)) >> np.uint64(self.shift)).astype(np.int64)
+        while len(keys):
+            free = self.keys[slots] == _EMPTY
+            self.keys[slots[free][::-1]] = keys[free][::-1]
+            placed = self.keys[slots] == keys
+            self.values[slots[placed]] = values[placed]
+            left = ~placed
+            keys, values, slots = keys[left], values[left], (slots[left] + 1) & self.mask
+
+
+class HashMap:
+    """Hash map of 64-bit keys (not 0) to numbers (not negative) that grows without a pause.
+
+    When a table fills up, a new one of twice the size takes the new keys, and each change moves a few entries of the
+    old table to it; until then both are searched.
+    """
+
+    def __init__(self, keys: Keys, values: Ints) -> None:
+        self._new = _Table(_bits_for(len(keys)))
+        self._new.fill(keys, values)
+        self._old: _Table | None = None
+        self._moved = 0
+
+    def get(self, key: int) -> int:
+        """The value of the key, NOTHING where it is absent."""
+        slot = self._new.slot(key)
+        if slot >= 0:
+            return self._new.value_cells[slot]
+        if self._old is not None:
+            slot = self._old.slot(key)
+            if slot >= 0:
+                return self._old.value_cells[slot]
+        return NOTHING
+
+    def add(self, key: int, value: int) -> None:
+        """Add an absent key."""
+        self._new.put(key, value)
+        if self._old is not None:
+            self._move()
+        elif self._new.used > _FULLEST * (self._new.mask + 1):
+            self._old, self._new, self._moved = self._new, _Table(self._new.bits + 1), 0
+
+    def remove(self, key: int) -> None:
+        """Remove a present key."""
+        slot = self._new.slot(key)
+        if slot >= 0:
+            self._new.clear(slot)
+        else:
+            assert self._old is not None
+            self._old.key_cells[self._old.slot(key)] = _TOMBSTONE
+        if self._old is not None:
+            self._move()
+
+    def find(self, keys: Keys) -> Ints:
+        """The value of each key, NOTHING where it is absent."""
+        values = self._new.find(keys)
+        if self._old is not None:
+            missing = np.flatnonzero(values < 0)
+            values[missing] = self._old.find(keys[missing])
+        return values
+
+    def _move(self) -> None:
+        old = self._old
+        assert old is not None
+        end = min(self._moved + _MOVED_PER_CHANGE, old.mask + 1)
+        for slot in range(self._moved, end):
+            key = old.key_cells[slot]
+            if key not in (_EMPTY, _TOMBSTONE):
+                self._new.put(key, old.value_cells[slot])
+                old.key_cells[slot] = _TOMBSTONE
+        self._moved = end
+        if end > old.mask:
+            self._old = None
+
+
+def _bits_for(entries: int) -> int:
+    """Bits of a table that can take a quarter more entries before it grows."""
+    return max(_SMALLEST_BITS, int(entries * 1.25 / _FULLEST).bit_length())

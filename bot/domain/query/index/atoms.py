@@ -1,23 +1,178 @@
-"""The atoms of all queries as nodes of one tree of words.
+"""Atoms of queries: a query as clauses of literals, and the tree of words in which simple atoms are nodes.
 
-    root of a scope and a layer ── word ── word ── …       a phrase is the node of its last word
-    root of the beginnings of a scope ── beginning         quantiz*
-    root of the complex atoms ── canonical text            graph NEAR/5 neural
-
-A node lives as long as something uses it: a literal of a query, or a longer phrase. Numbers of nodes and
-words that are gone are given out again.
+A query is any of its clauses; a clause is all of its literals, of which one at least is not negated. An
+atom is *simple* where a look-up of words finds it: a phrase of one layer, or one prefix of a word. Every
+other atom is *complex*: its *guards*, clauses of simple atoms, hold wherever it does, and where they hold
+the plain evaluation decides. So does it for a whole query that would have too many clauses.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from bot.domain.query.documents import SCOPES, Scope
-from bot.domain.query.folding import Layer
-from bot.domain.query.index.arrays import NOTHING, Column, Ints, Longs
-from bot.domain.query.index.clauses import Complex, Key
-from bot.domain.query.index.edges import Edges
+from bot.domain.query.documents import SCOPES, UNFOLDED, Scope
+from bot.domain.query.folding import Layer, folded_form, plain_form
+from bot.domain.query.index.arrays import NOTHING, Column, HashMap, Ints, Longs
+from bot.domain.query.syntax import (
+    LAYER_OF_MODE,
+    And,
+    Atom,
+    Near,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Word,
+    matches_nothing_said,
+)
+
+MAX_CLAUSES = 64
+MAX_LITERALS = 32
+
+Key = tuple[Scope, Layer | None, tuple[str, ...]]
+"""A simple atom: the words of a phrase in a layer, or without a layer the prefix of a plain word."""
+
+
+class Complex(NamedTuple):
+    """Atom that words alone cannot decide; `text` is its canonical spelling.
+
+    With a `distance` it is NEAR of two simple atoms, which are its one guard; without, the plain evaluation
+    must decide.
+    """
+
+    text: str
+    guards: tuple[tuple[Key, ...], ...]
+    distance: int = 0
+
+
+Literal = tuple[Key | Complex, bool]
+"""An atom of a clause; True where it must not hold."""
+
+_Leaves = tuple[Phrase | Near | Not, ...]
+
+Clause = tuple[Literal, ...]
+
+
+def clauses_of(root: Node) -> tuple[Clause, ...]:
+    """The clauses of a query; one that contradicts itself may be among them.
+
+    ValueError where the query only excludes: it would match what has none of its words.
+    """
+    if matches_nothing_said(root):
+        raise ValueError(f"{root} only excludes")
+    clauses = _clauses(root)
+    if clauses is None:
+        return (((Complex(str(root), guards_of(root)), False),),)
+    return tuple([tuple([_literal(leaf) for leaf in clause]) for clause in clauses])
+
+
+def guards_of(node: Node) -> tuple[tuple[Key, ...], ...]:
+    """Clauses of simple atoms, one of which holds wherever the node does; empty where nothing is so sure."""
+    match node:
+        case Phrase():
+            return (tuple(dict.fromkeys(_guards(node.scope, node.words))),)
+        case Near():
+            return (
+                tuple(dict.fromkeys((*_guards(node.scope, node.left), *_guards(node.scope, node.right)))),
+            )
+        case Not():
+            return ()
+        case And():
+            sure = filter(None, map(guards_of, node.children))
+            return min(sure, key=lambda guards: (len(guards), -sum(map(len, guards))), default=())
+        case _:
+            each = tuple(map(guards_of, node.children))
+            return tuple(dict.fromkeys(guard for guards in each for guard in guards)) if all(each) else ()
+
+
+def _clauses(node: Node) -> list[_Leaves] | None:
+    """Clauses of leaves; None where they would be too many or too long."""
+    if isinstance(node, And):
+        return _products(node)
+    if not isinstance(node, Or):
+        return [(node,)]
+    clauses: list[_Leaves] = []
+    for child in node.children:
+        more = _clauses(child)
+        if more is None or len(clauses) + len(more) > MAX_CLAUSES:
+            return None
+        clauses += more
+    return clauses
+
+
+def _products(node: And) -> list[_Leaves] | None:
+    """One clause for each choice among the alternatives that the node joins."""
+    products: list[_Leaves] = [tuple([child for child in node.children if not isinstance(child, And | Or)])]
+    for child in node.children:
+        if isinstance(child, Or):
+            more = _clauses(child)
+            if more is None or len(products) * len(more) > MAX_CLAUSES:
+                return None
+            products = [
+                (*clause, *(leaf for leaf in other if leaf not in clause))
+                for clause in products
+                for other in more
+            ]
+    if max(map(len, products)) > MAX_LITERALS:
+        return None
+    return products if len(products) == 1 else _shortest(products)
+
+
+def _shortest(clauses: list[_Leaves]) -> list[_Leaves]:
+    """The clauses without those that ask for more than another one does."""
+    kept: dict[frozenset[Phrase | Near | Not], _Leaves] = {}
+    for clause in sorted(clauses, key=len):
+        leaves = frozenset(clause)
+        if not any(other <= leaves for other in kept):
+            kept[leaves] = clause
+    return list(kept.values())
+
+
+def _literal(leaf: Phrase | Near | Not) -> Literal:
+    return (_atom(leaf.atom), True) if isinstance(leaf, Not) else (_atom(leaf), False)
+
+
+def _atom(atom: Atom) -> Key | Complex:
+    if isinstance(atom, Phrase):
+        key = _simple(atom.scope, atom.words)
+        if key is not None:
+            return key
+        return Complex(str(atom), guards_of(atom))
+    simple = _simple(atom.scope, atom.left) and _simple(atom.scope, atom.right)
+    return Complex(str(atom), guards_of(atom), atom.distance if simple else 0)
+
+
+def _simple(scope: Scope, words: tuple[Word, ...]) -> Key | None:
+    mode = words[0].mode
+    if mode == "prefix":
+        return (scope, None, (words[0].text,)) if len(words) == 1 else None
+    for word in words:
+        if word.mode != mode:
+            return None
+    return scope, LAYER_OF_MODE[mode], tuple([word.text for word in words])
+
+
+def _guards(scope: Scope, words: tuple[Word, ...]) -> tuple[Key, ...]:
+    """The runs of whole words as folded phrases, and each prefix by itself."""
+    simple = _simple(scope, words)
+    if simple is not None:
+        return (simple,)
+    layer: Layer = "plain" if scope in UNFOLDED else "folded"
+    fold = plain_form if scope in UNFOLDED else folded_form
+    guards: list[Key] = []
+    run: list[str] = []
+    for word in words:
+        if word.mode != "prefix":
+            run.append(fold(word.text))
+            continue
+        if run:
+            guards.append((scope, layer, tuple(run)))
+            run = []
+        guards.append((scope, None, (word.text,)))
+    return (*guards, (scope, layer, tuple(run))) if run else tuple(guards)
+
 
 LAYERS: tuple[Layer | None, ...] = ("folded", "plain", "exact", None)
 ROOTS: dict[tuple[Scope, Layer | None], int] = {
@@ -27,13 +182,21 @@ ROOTS: dict[tuple[Scope, Layer | None], int] = {
 COMPLEX_ROOT = len(ROOTS)
 FIRST_NODE = COMPLEX_ROOT + 1
 HEAD = 2
-"""Beginnings are filed by their first letters; each has at least so many."""
+"""Prefixes are grouped by so many first letters; each has at least these."""
 
 _LONG = 64
 
 
 class Atoms:
-    """Atoms to nodes and back."""
+    """The tree of words: atoms to nodes and back, with the number of uses of each node.
+
+    Below the root of a scope and layer hangs one node a word; a phrase is a path. Complex atoms hang on a root of
+    their own, with their whole text as label. The queries "graph" and "graph neural":
+
+        node    parent          label (word number)    uses
+        17      root            1  "graph"             2: the atom, and the longer phrase
+        18      17              2  "neural"            1
+    """
 
     def __init__(self, strings: Sequence[str], parents: Ints, labels: Ints, uses: Ints) -> None:
         self.words = {string: word for word, string in enumerate(strings, 1)}
@@ -41,48 +204,50 @@ class Atoms:
         self.parents = Column(parents)
         self.labels = Column(labels)
         self.uses = Column(uses)
-        """Literals and longer phrases that need the node."""
+        """By node: the number of literals and child nodes that need it."""
         self.size = len(uses)
         nodes = np.arange(FIRST_NODE, self.size)
         keys = self.parents.array[nodes].astype(np.uint64) << np.uint64(32)
-        self.edges = Edges(keys | self.labels.array[nodes].astype(np.uint64), nodes.astype(np.int32))
+        self.nodes_by_edge = HashMap(
+            keys | self.labels.array[nodes].astype(np.uint64), nodes.astype(np.int32)
+        )
         self._word_uses = Column(
             np.bincount(self.labels.array[nodes], minlength=len(self.strings)).astype(np.int32)
         )
         self._free_nodes: list[int] = []
         self._free_words: list[int] = []
         self.changed_words: set[str] = set()
-        """Words that came or went; who looks after them empties the set."""
-        self.changed_heads: set[tuple[Scope, str]] = set()
-        """Likewise where beginnings came or went."""
-        self._beginnings: dict[tuple[Scope, str], set[str]] = {}
-        """By scope and head."""
-        for root, scope in _SCOPE_OF_BEGINNINGS.items():
+        """Words added or removed since the vocabulary emptied the set."""
+        self.changed_prefix_heads: set[tuple[Scope, str]] = set()
+        """Likewise (scope, head) where prefixes were added or removed."""
+        self._prefixes: dict[tuple[Scope, str], set[str]] = {}
+        """Prefixes by scope and head."""
+        for root, scope in _SCOPE_OF_PREFIXES.items():
             below = FIRST_NODE + np.flatnonzero(self.parents.array[FIRST_NODE : self.size] == root)
             heads: dict[str, set[str]] = defaultdict(set)
-            for beginning in map(strings.__getitem__, (self.labels.array[below] - 1).tolist()):
-                heads[beginning[:HEAD]].add(beginning)
-            for head, beginnings in heads.items():
-                self._beginnings[scope, head] = beginnings
+            for prefix in map(strings.__getitem__, (self.labels.array[below] - 1).tolist()):
+                heads[prefix[:HEAD]].add(prefix)
+            for head, prefixes in heads.items():
+                self._prefixes[scope, head] = prefixes
 
     def obtain(self, atom: Key | Complex) -> int:
-        """The node of the atom, made where there is none; counts one use more."""
+        """The node of the atom, created where missing; adds one use."""
         if isinstance(atom, Complex):
-            node = self._below(COMPLEX_ROOT, atom.text)
+            node = self._child(COMPLEX_ROOT, atom.text)
         else:
             scope, layer, words = atom
             node = ROOTS[scope, layer]
             for word in words:
-                node = self._below(node, word)
+                node = self._child(node, word)
             if layer is None and not self.uses.cells[node]:
                 head = scope, words[0][:HEAD]
-                self._beginnings.setdefault(head, set()).add(words[0])
-                self.changed_heads.add(head)
+                self._prefixes.setdefault(head, set()).add(words[0])
+                self.changed_prefix_heads.add(head)
         self.uses.cells[node] += 1
         return node
 
     def release(self, node: int) -> None:
-        """Count one use less; nodes that nothing uses any more are gone."""
+        """Remove one use; nodes without a use are dropped, up to the root."""
         uses, parents = self.uses.cells, self.parents.cells
         uses[node] -= 1
         while not uses[node] and node >= FIRST_NODE:
@@ -92,7 +257,7 @@ class Atoms:
             uses[node] -= 1
 
     def depths(self, nodes: Longs) -> Longs:
-        """How many words each phrase has."""
+        """The number of words of each phrase: its node's distance from the root."""
         depths = np.zeros(len(nodes), dtype=np.int64)
         while (below := nodes >= FIRST_NODE).any():
             depths += below
@@ -104,27 +269,27 @@ class Atoms:
         return self.uses.cells[root] > 0
 
     def text(self, node: int) -> str:
-        """The last word of the node, or its beginning or canonical text."""
+        """The last word of the node's phrase; the text of a prefix or of a complex atom."""
         string = self.strings[self.labels.cells[node]]
         assert string is not None
         return string
 
-    def beginnings_of(self, scope: Scope, word: str) -> tuple[int, ...]:
-        """The nodes of all beginnings in that scope that the word has."""
-        among = self._beginnings.get((scope, word[:HEAD]))
+    def prefixes_of(self, scope: Scope, word: str) -> tuple[int, ...]:
+        """The nodes of all prefixes in that scope with which the word begins, the shortest first where it is not long."""
+        among = self._prefixes.get((scope, word[:HEAD]))
         if among is None:
             return ()
         if len(word) > _LONG:
-            begun = [beginning for beginning in among if word.startswith(beginning)]
+            prefixes = [prefix for prefix in among if word.startswith(prefix)]
         else:
-            begun = [word[:end] for end in range(HEAD, len(word) + 1) if word[:end] in among]
+            prefixes = [word[:end] for end in range(HEAD, len(word) + 1) if word[:end] in among]
         root = ROOTS[scope, None]
-        return tuple([self.edges.get(root << 32 | self.words[beginning]) for beginning in begun])
+        return tuple([self.nodes_by_edge.get(root << 32 | self.words[prefix]) for prefix in prefixes])
 
-    def _below(self, parent: int, string: str) -> int:
+    def _child(self, parent: int, string: str) -> int:
         word = self.words.get(string, 0)
         if word:
-            node = self.edges.get(parent << 32 | word)
+            node = self.nodes_by_edge.get(parent << 32 | word)
             if node != NOTHING:
                 return node
         else:
@@ -135,7 +300,7 @@ class Atoms:
         self.uses.cells[node] = 0
         self.uses.cells[parent] += 1
         self._word_uses.cells[word] += 1
-        self.edges.add(parent << 32 | word, node)
+        self.nodes_by_edge.add(parent << 32 | word, node)
         return node
 
     def _new_word(self, string: str) -> int:
@@ -160,11 +325,11 @@ class Atoms:
 
     def _drop(self, parent: int, node: int) -> None:
         word = self.labels.cells[node]
-        self.edges.remove(parent << 32 | word)
+        self.nodes_by_edge.remove(parent << 32 | word)
         self._free_nodes.append(node)
         string = self.strings[word]
         assert string is not None
-        scope = _SCOPE_OF_BEGINNINGS.get(parent)
+        scope = _SCOPE_OF_PREFIXES.get(parent)
         if scope is not None:
             self._forget(scope, string)
         self._word_uses.cells[word] -= 1
@@ -174,16 +339,16 @@ class Atoms:
             self.strings[word] = None
             self._free_words.append(word)
 
-    def _forget(self, scope: Scope, beginning: str) -> None:
-        head = scope, beginning[:HEAD]
-        self._beginnings[head].remove(beginning)
-        if not self._beginnings[head]:
-            del self._beginnings[head]
-        self.changed_heads.add(head)
+    def _forget(self, scope: Scope, prefix: str) -> None:
+        head = scope, prefix[:HEAD]
+        self._prefixes[head].remove(prefix)
+        if not self._prefixes[head]:
+            del self._prefixes[head]
+        self.changed_prefix_heads.add(head)
 
     def _reserve(self, size: int) -> None:
         for column in (self.parents, self.labels, self.uses):
             column.reserve(size)
 
 
-_SCOPE_OF_BEGINNINGS = {number: scope for (scope, layer), number in ROOTS.items() if layer is None}
+_SCOPE_OF_PREFIXES = {number: scope for (scope, layer), number in ROOTS.items() if layer is None}

@@ -1,7 +1,19 @@
-"""The first schema."""
+"""The schema."""
 
 import sqlalchemy as sa
 from alembic import op
+
+FULL_TEXT = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE full_text USING fts5(title, authors, summary, points, source,"
+        " content='', columnsize=0, detail='column', tokenize=\"ascii tokenchars '+#'\")",
+    ),
+    "postgresql": (
+        "CREATE TABLE full_text (paper BIGINT NOT NULL, lexemes TSVECTOR NOT NULL,"
+        " CONSTRAINT pk_full_text PRIMARY KEY (paper))",
+        "CREATE INDEX ix_full_text_lexemes ON full_text USING gin (lexemes)",
+    ),
+}
 
 revision = "0001"
 down_revision = None
@@ -9,7 +21,7 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
-        "batches",
+        "messages",
         sa.Column(
             "number",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -21,41 +33,26 @@ def upgrade() -> None:
         sa.Column("subscriber", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("message", sa.Text(), nullable=True),
-        sa.Column("told", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("remote_id", sa.Text(), nullable=True),
+        sa.Column("papers", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_batches")),
-        sa.UniqueConstraint("id", name=op.f("uq_batches_id")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_messages")),
+        sa.UniqueConstraint("id", name=op.f("uq_messages_id")),
     )
     op.create_index(
-        "ix_batches_told",
-        "batches",
+        "ix_messages_went_out",
+        "messages",
         ["target", "settled_at"],
         unique=False,
         sqlite_where=sa.text("settled_at IS NOT NULL"),
         postgresql_where=sa.text("settled_at IS NOT NULL"),
     )
     op.create_table(
-        "bulletins",
-        sa.Column(
-            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        "alarms",
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("due_at", sa.BigInteger(), nullable=False),
-        sa.Column("lease_until", sa.BigInteger(), nullable=True),
-        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("settled_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_bulletins")),
-        sa.UniqueConstraint("key", name=op.f("uq_bulletins_key")),
-        sqlite_autoincrement=True,
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_alarms")),
     )
     op.create_table(
         "cards",
@@ -80,10 +77,10 @@ def upgrade() -> None:
         sa.Column("state", sa.SmallInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("batch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("place", sa.SmallInteger(), nullable=True),
+        sa.Column("message", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("rank", sa.SmallInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(settled_at IS NULL) = (state <= 2)", name="settled"),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_deliveries")),
@@ -97,12 +94,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN (4, 5)"),
     )
     op.create_index(
-        "ix_deliveries_batch",
+        "ix_deliveries_message",
         "deliveries",
-        ["batch"],
+        ["message"],
         unique=False,
-        sqlite_where=sa.text("batch IS NOT NULL"),
-        postgresql_where=sa.text("batch IS NOT NULL"),
+        sqlite_where=sa.text("message IS NOT NULL"),
+        postgresql_where=sa.text("message IS NOT NULL"),
     )
     op.create_index(
         "ix_deliveries_limited",
@@ -158,20 +155,44 @@ def upgrade() -> None:
     op.create_table(
         "notices",
         sa.Column(
+            "run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
             "subscriber",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
             autoincrement=False,
             nullable=False,
         ),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("papers", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "subscriber", name=op.f("pk_notices")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_notices_subscriber", "notices", ["subscriber"], unique=False)
+    op.create_table(
+        "noticed_papers",
         sa.Column(
             "paper", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("subscriptions", sa.Text(), nullable=False),
-        sa.Column("noticed_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("subscriber", "paper", name=op.f("pk_notices")),
+        sa.Column(
+            "run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.PrimaryKeyConstraint("paper", "run", name=op.f("pk_noticed_papers")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_notices_paper", "notices", ["paper"], unique=False)
+    op.create_table(
+        "paper_words",
+        sa.Column(
+            "paper", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        *(
+            sa.Column(field, sa.Text(), nullable=False)
+            for field in ("title", "authors", "summary", "points", "source")
+        ),
+        sa.PrimaryKeyConstraint("paper", name=op.f("pk_paper_words")),
+    )
+    for statement in FULL_TEXT[op.get_bind().dialect.name]:
+        op.execute(statement)
     op.create_table(
         "papers",
         sa.Column("id", sa.Text(), nullable=False),
@@ -186,6 +207,25 @@ def upgrade() -> None:
     )
     op.create_index("ix_papers_newest", "papers", [sa.literal_column("date DESC"), "position"], unique=False)
     op.create_table(
+        "planning_runs",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("changes", sa.Text(), nullable=True),
+        sa.Column("told", sa.SmallInteger(), nullable=True),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("done_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("done_at IS NOT NULL OR changes IS NOT NULL", name="begun"),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_planning_runs")),
+    )
+    op.create_index(
+        "ix_planning_runs_open",
+        "planning_runs",
+        ["number"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_table(
         "poll_states",
         sa.Column("poll", sa.Text(), nullable=False),
         sa.Column("question", sa.Text(), nullable=False),
@@ -197,7 +237,7 @@ def upgrade() -> None:
     op.create_table(
         "polls",
         sa.Column("poll", sa.Text(), nullable=False),
-        sa.Column("batch", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("paper", sa.Text(), nullable=False),
         sa.Column("option_order", sa.Text(), nullable=False),
@@ -212,10 +252,19 @@ def upgrade() -> None:
         "subscribers",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("opening", sa.Integer(), nullable=True),
-        sa.Column("met_at", sa.BigInteger(), nullable=True),
+        sa.Column("registered_at", sa.BigInteger(), nullable=True),
+        sa.Column("backlog", sa.Integer(), nullable=True),
+        sa.Column("onboarded", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_subscribers")),
         sa.UniqueConstraint("id", name=op.f("uq_subscribers_id")),
+    )
+    op.create_index(
+        "ix_subscribers_to_onboard",
+        "subscribers",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("registered_at IS NOT NULL AND onboarded = 0"),
+        postgresql_where=sa.text("registered_at IS NOT NULL AND onboarded = 0"),
     )
     op.create_table(
         "targets",
@@ -290,11 +339,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_votes_person", "votes", ["person"], unique=False)
     op.create_table(
-        "sightings",
+        "digest_papers",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("paper", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["digest"], ["digests.sha256"], name=op.f("fk_sightings_digest")),
-        sa.PrimaryKeyConstraint("digest", "position", name=op.f("pk_sightings")),
+        sa.ForeignKeyConstraint(["digest"], ["digests.sha256"], name=op.f("fk_digest_papers_digest")),
+        sa.PrimaryKeyConstraint("digest", "position", name=op.f("pk_digest_papers")),
     )
-    op.create_index(op.f("ix_sightings_paper"), "sightings", ["paper"], unique=False)
+    op.create_index(op.f("ix_digest_papers_paper"), "digest_papers", ["paper"], unique=False)

@@ -1,0 +1,166 @@
+"""The Apprise channel: plain text to any of the services that the library Apprise speaks to (an extra).
+
+The library answers with a bool and writes to its log why something failed, so the outcome is read there:
+
+    no connection was made                       TryLater: certainly not sent
+    an HTTP status from 400 to 499               refused: TryLater (429), TargetGone (401, 403, 404, 410) or Refused
+    anything else (5xx, a lost answer, …)        OutcomeUnknown
+    any failure after the first of several parts OutcomeUnknown: a part of it is out
+
+Log records and their words were seen in Apprise 2.3, 2026-11; where they change, outcomes become unknown.
+"""
+
+import asyncio
+import logging
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from bot.domain.card import shown_paper, web_link
+from bot.domain.channels import Capabilities, ChannelKind
+from bot.domain.errors import DeliveryError, OutcomeUnknown, Refused, TargetGone, TryLater
+from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.text import one_line
+from bot.domain.translations import wording
+
+INSTALL = "Apprise is not installed; run: pip install 'paperboy-bot[apprise]'"
+_STATUS = re.compile(r"\berror=(?P<status>\d{3})\b")
+_NOT_CONNECTED = re.compile(
+    r"NewConnectionError|NameResolutionError|ConnectTimeoutError|Failed to establish a new connection"
+)
+_GONE = frozenset({401, 403, 404, 410})
+_TOO_MANY = 429
+_TEXT_LIMIT = 1_000
+"""Characters of a paper's summary."""
+
+
+def _parse_address(text: str) -> str:
+    """The URL, where it names a service that Apprise knows; the library is needed to tell."""
+    try:
+        _service(text)
+    except Refused as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+class ApprisePublisher:
+    """Sends alerts and alarms as plain text, split where the service takes no more at once.
+
+    It has neither edits nor polls.
+    """
+
+    kind: ChannelKind = "apprise"
+    capabilities: Capabilities = Capabilities(
+        noun="Apprise messages", at_once=4, parse_address=_parse_address
+    )
+
+    async def send(self, message: OutgoingMessage) -> Receipt:
+        """A receipt without a name, once every part is taken over; raises a DeliveryError."""
+        if message.kind not in ("alert", "alarm"):
+            raise Refused(f"this channel cannot carry a {message.kind} ({message.id})")
+        service = _service(message.target.address)
+        parts = list(split(self.text(message), service.body_maxlen))
+        for number, part in enumerate(parts, start=1):
+            error = await asyncio.to_thread(_notify, service, part)
+            if error is not None and number > 1:
+                raise OutcomeUnknown(f"part {number} of {len(parts)}: {error}")
+            if error is not None:
+                raise error
+        return Receipt(message="", messages=len(parts))
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    @staticmethod
+    def text(message: OutgoingMessage) -> str:
+        """The message as plain text."""
+        if message.alarm is not None:
+            return f"{message.alarm.subject}\n\n{message.alarm.body}"
+        words = wording(message.language)
+        papers = [_paper(message, number) for number in range(len(message.items))]
+        more = [words.more_heading.format(count=message.more)] if message.more else []
+        titles = [f"• {one_line(title, 200)}" for title in message.more_titles]
+        return "\n\n".join([*papers, "\n".join([*more, *titles])]).strip()
+
+
+def split(text: str, longest: int) -> Iterator[str]:
+    """The text in parts of at most `longest` characters, ended at an empty line, a line or a word where possible."""
+    while len(text) > longest:
+        head = text[:longest]
+        ends = (head.rfind(mark) for mark in ("\n\n", "\n", " "))
+        end = next((end for end in ends if end > longest // 2), longest)
+        yield head[:end].rstrip()
+        text = text[end:].lstrip()
+    yield text
+
+
+def _paper(message: OutgoingMessage, number: int) -> str:
+    paper = shown_paper(message.items[number], language=message.language, text_limit=_TEXT_LIMIT)
+    lines = [
+        paper.title if len(message.items) == 1 else f"{number + 1}. {paper.title}",
+        "".join(piece.text for piece in paper.authors),
+        *("".join(piece.text for piece in summary) for summary in paper.summaries[:1]),
+        ", ".join(match.subscription for match in paper.matches),
+        web_link(paper.links.best) or "",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _service(url: str) -> Any:
+    """The library's object for a URL; raises Refused where it is none, or the extra is missing."""
+    # Apprise imports imghdr for PGPy, which we do not install; the import warns until Python 3.13 has none
+    sys.modules.setdefault("imghdr", ModuleType("imghdr"))
+    try:
+        import apprise
+    except ImportError as error:
+        raise Refused(INSTALL) from error
+    log = logging.getLogger("apprise")
+    log.propagate = False  # its records hold URLs, and so secrets
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+    service = apprise.Apprise.instantiate(url)
+    if service is None:
+        raise Refused("must be an Apprise URL like ntfy://host/topic or discord://id/token")
+    return service
+
+
+class _Records(logging.Handler):
+    """Collects what the library logs in this thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.texts: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.texts.append(record.getMessage())
+
+
+def _notify(service: Any, text: str) -> DeliveryError | None:
+    """Hand one part over; the error where it was not taken."""
+    records, log = _Records(), logging.getLogger("apprise")
+    log.setLevel(logging.DEBUG)
+    log.addHandler(records)
+    try:
+        taken = service.notify(body=text, body_format="text")
+    finally:
+        log.removeHandler(records)
+    return None if taken else _error(service.service_name, "\n".join(records.texts))
+
+
+def _error(service: object, log: str) -> DeliveryError:
+    match = _STATUS.search(log)
+    status = int(match["status"]) if match else None
+    if status is None and _NOT_CONNECTED.search(log):
+        return TryLater(f"{service} cannot be reached")
+    if status is None or status not in range(400, 500):
+        return OutcomeUnknown(f"{service} answered {status or 'nothing that says what became of it'}")
+    if status == _TOO_MANY:
+        return TryLater(f"{service} answered {status}: too many messages")
+    if status in _GONE:
+        return TargetGone(f"{service} answered {status}: it does not take messages for this address")
+    return Refused(f"{service} answered {status}")

@@ -1,0 +1,134 @@
+"""Files written beside their path and then renamed, so that readers find the old content or the new, never half of it.
+
+A draft that a killed process left behind is removed by `sweep`.
+"""
+
+import os
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
+from pathlib import Path
+
+from bot.domain.errors import IndexUnusable
+
+PRIVATE, PUBLIC = 0o600, 0o644
+"""File modes: for this user alone; readable by everybody on the machine, whatever the umask."""
+ABANDONED = timedelta(hours=1)
+"""No write takes so long: an older draft was left behind by a process that was killed."""
+_DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{8}")
+
+
+def draft_of(path: Path) -> Path:
+    """A new hidden name beside the path that no other process uses."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
+def private_folder(folder: Path) -> None:
+    """Make the folder and its missing parents, for this user alone (0700); an existing one stays as it is."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        private_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def private_opener(path: str, flags: int) -> int:
+    """An `opener` for `open` that makes files for this user alone (0600)."""
+    return os.open(path, flags, PRIVATE)
+
+
+def write(
+    path: Path, content: bytes, *, draft: Path | None = None, durable: bool = True, mode: int = PRIVATE
+) -> None:
+    """Replace the file with that content, whole or not at all; raises OSError.
+
+    When it returns, a `durable` file survives a loss of power. A `draft` names another path on the same file system
+    to write to first; what lies there is overwritten.
+    """
+    made = draft or draft_of(path)
+    try:
+        with open(made, "wb" if draft else "xb", opener=private_opener) as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+        if durable:
+            put_in_place(made, path)
+        else:
+            made.replace(path)
+    except BaseException:
+        _remove(made)
+        raise
+
+
+def put_in_place(draft: Path, path: Path) -> None:
+    """Rename the finished draft to the path; both the content and the name are on disk then. Raises OSError."""
+    _sync(draft, os.O_RDONLY)
+    draft.replace(path)
+    _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sweep(folder: Path, pattern: str, now: datetime) -> None:
+    """Remove abandoned drafts of files whose names match the pattern.
+
+    Younger drafts stay, since other processes may be writing them; so do those that cannot be looked at or removed.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            drafts = [entry for entry in entries if _is_draft(entry.name, pattern)]
+        for draft in drafts:
+            written = datetime.fromtimestamp(draft.stat(follow_symlinks=False).st_mtime, UTC)
+            if now - written > ABANDONED and draft.is_file(follow_symlinks=False):
+                Path(draft).unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _is_draft(name: str, pattern: str) -> bool:
+    match = _DRAFT.fullmatch(name)
+    return match is not None and fnmatch(match[1], pattern)
+
+
+def _sync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(draft: Path) -> None:
+    try:
+        draft.unlink(missing_ok=True)
+    except OSError:
+        return  # its folder is not there, or not ours
+
+
+class SavedIndex:
+    """The saved index in one file beside the state: a copy that may be deleted at any time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> bytearray | None:
+        try:
+            with self._path.open("rb") as file:
+                data = bytearray(os.fstat(file.fileno()).st_size)
+                del data[file.readinto(data) :]
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise IndexUnusable(f"{self._path} cannot be read: {error.strerror or error}") from error
+        return data
+
+    def write(self, data: bytes) -> None:
+        try:
+            private_folder(self._path.parent)
+            write(self._path, data)
+        except OSError as error:
+            raise IndexUnusable(
+                f"{self._path} cannot be written: {error.strerror or error}; make its folder writable"
+            ) from error
+
+    def tidy(self, now: datetime) -> None:
+        """Remove abandoned drafts."""
+        sweep(self._path.parent, self._path.name, now)

@@ -1,0 +1,177 @@
+"""Several machines on one state: leader election for each role, and the wake-up after a plan.
+
+A leader holds a lock that the system frees when it dies: on PostgreSQL an advisory lock on a connection of
+its own, beside a SQLite state a locked file.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import zlib
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine
+
+from bot.adapters.store.engine import LOCKS, foreign_errors, own_connection
+from bot.domain.errors import StateError
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+_log = logging.getLogger(__name__)
+
+PULSE = timedelta(seconds=1)
+"""How often a leader checks its lock, and a candidate tries to get it."""
+_NO_ANSWER = timedelta(seconds=1)
+"""Together with PULSE shorter than the three seconds after which the server frees a silent machine's locks."""
+_WAKE_UP_CHANNEL = "paperboy_planned"
+_RECONNECT_AFTER = timedelta(seconds=1)
+
+
+class LeaderElection:
+    """Leader election: at most one process at a time does the work of a role.
+
+    In-memory SQLite: the caller is always the leader.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def lead(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Wait until no other process does this work, then do it; returns when the work is done.
+
+        When the lock may be lost the work is cancelled, and begun anew once the lock is ours again. Another
+        process takes over within five seconds after a leader died.
+        """
+        if self._engine.dialect.name == "sqlite":
+            await self._lead_with_file(role, work)
+            return
+        while True:
+            try:
+                async with await own_connection(self._engine) as connection:
+                    await _acquire_lock(connection, role)
+                    _log.info("leader.elected", extra={"role": role})
+                    if await _run_while_locked(connection, work):
+                        return
+                    _log.error("leader.lost", extra={"role": role})
+            except foreign_errors() as error:
+                _log.warning(
+                    "leader.interrupted", extra={"role": role, "error": " ".join(str(error).split())}
+                )
+            await asyncio.sleep(PULSE.total_seconds())
+
+    async def _lead_with_file(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Lead among the processes of one machine."""
+        state = self._engine.url.database
+        if not state or state == ":memory:":
+            await work()
+            return
+        with _opened(Path(f"{state}.{role.replace(' ', '-')}.lock")) as file:
+            waiting = False
+            while not _try_lock(file):
+                if not waiting:
+                    _log.warning(
+                        "leader.waiting", extra={"role": role, "for": "another paperboy on this state"}
+                    )
+                    waiting = True
+                await asyncio.sleep(PULSE.total_seconds())
+            await work()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateError(f"{path} cannot be written: {error.strerror}") from error
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a file system without locks: assume that we are alone
+        _log.warning("leader.no_locks", extra={"error": error.strerror})
+    return True
+
+
+async def _acquire_lock(connection: "AsyncConnection", role: str) -> None:
+    lock = zlib.crc32(role.encode()) & 0x7FFFFFFF or 1
+    while True:
+        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCKS, lock))
+        row = await cursor.fetchone()
+        if row and row[0]:
+            return
+        await asyncio.sleep(PULSE.total_seconds())
+
+
+async def _run_while_locked(connection: "AsyncConnection", work: Callable[[], Awaitable[None]]) -> bool:
+    """True when the work is done, False when it was cancelled because the lock may be lost."""
+    task = asyncio.ensure_future(work())
+    try:
+        while True:
+            await asyncio.wait({task}, timeout=PULSE.total_seconds())
+            if task.done():
+                task.result()
+                return True
+            if not await _is_alive(connection):
+                return False
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _is_alive(connection: "AsyncConnection") -> bool:
+    query = asyncio.ensure_future(connection.execute("SELECT 1"))
+    done, _ = await asyncio.wait({query}, timeout=_NO_ANSWER.total_seconds())
+    if not done:
+        query.cancel()
+        return False
+    return query.exception() is None
+
+
+def notify(connection: Connection) -> None:
+    """Wake the machines that listen, once this transaction is committed. Does nothing on SQLite."""
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"NOTIFY {_WAKE_UP_CHANNEL}")
+
+
+class WakeUp:
+    """Wake-up: tells when deliveries were planned, by whichever machine (PostgreSQL's LISTEN and NOTIFY).
+
+    On SQLite it is silent: the process that plans is the one that sends.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def listen(self, on_wake: Callable[[], None]) -> None:
+        """Call `on_wake` after each plan, and whenever one may have been missed; returns only when cancelled.
+
+        A lost connection is made again, for as long as it takes.
+        """
+        if self._engine.dialect.name == "sqlite":
+            await asyncio.Event().wait()
+        while True:
+            try:
+                await self._listen(on_wake)
+            except foreign_errors() as error:
+                _log.warning("wake_up.interrupted", extra={"error": " ".join(str(error).split())})
+            await asyncio.sleep(_RECONNECT_AFTER.total_seconds())
+
+    async def _listen(self, on_wake: Callable[[], None]) -> None:
+        async with await own_connection(self._engine) as connection:
+            await connection.execute(f"LISTEN {_WAKE_UP_CHANNEL}")
+            on_wake()
+            async for _ in connection.notifies():
+                on_wake()

@@ -1,0 +1,418 @@
+"""Deliveries and targets over a database: look-ups, the operator's hand, and the counts of `status`."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Connection, Engine, case, func, literal, or_, select, update
+
+from bot.adapters.store.cluster import notify
+from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.ids import delivery_ids, subscriber_id
+from bot.adapters.store.incidents import stops
+from bot.adapters.store.outbox import hold, refresh_ready
+from bot.adapters.store.schema import (
+    DROPPED,
+    KINDS,
+    OPEN,
+    STATES,
+    alarms,
+    deliveries,
+    digests,
+    files,
+    messages,
+    micros,
+    moment_of,
+    notices,
+    papers,
+    planning_runs,
+    subscribers,
+    targets,
+)
+from bot.adapters.store.sql import Statement, chunks, insert
+from bot.domain.channels import ChannelKind, Target
+from bot.domain.delivery import OWN_WISH, State, delivery_key
+from bot.domain.delivery import STATES as ALL_STATES
+from bot.domain.message import AlarmText, Receipt
+from bot.domain.papers import PaperId
+from bot.pipeline.ports import Alert, Claim, ClaimedRow, Counts, DeliveryRecord, TargetStatus
+
+_NOT_BY_OWN_WISH = (or_(targets.c.suspended.is_(None), targets.c.suspended.not_in(sorted(OWN_WISH))),)
+
+ROWS = (
+    select(
+        deliveries.c.seq,
+        targets.c.key.label("target"),
+        targets.c.kind.label("channel"),
+        targets.c.address,
+        subscribers.c.id.label("subscriber"),
+        deliveries.c.kind,
+        func.coalesce(papers.c.id, "").label("paper"),
+        deliveries.c.part,
+        deliveries.c.state,
+        deliveries.c.due_at,
+        deliveries.c.attempts,
+        deliveries.c.rank,
+        deliveries.c.error,
+        planning_runs.c.made_at.label("created_at"),
+        deliveries.c.settled_at,
+        messages.c.id.label("message"),
+        messages.c.remote_id,
+    )
+    .join(targets, targets.c.number == deliveries.c.target)
+    .join(subscribers, subscribers.c.number == deliveries.c.subscriber)
+    .outerjoin(papers, papers.c.position == deliveries.c.paper)
+    .join(planning_runs, planning_runs.c.number == deliveries.c.run)
+    .outerjoin(messages, messages.c.number == deliveries.c.message)
+)
+"""Every delivery with the names of what it numbers, and with its message where it belongs to one."""
+
+
+class Deliveries:
+    """See `DeliveryStore` for what each method promises."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def alerted_since(self, target: str, since: datetime) -> int:
+        with reading(self._engine) as connection:
+            ((papers_,),) = _ALERTED.rows(connection, target=target, since=micros(since))
+        return int(papers_ or 0)
+
+    def sends_since(self, target: str, since: datetime) -> tuple[datetime, ...]:
+        with reading(self._engine) as connection:
+            rows = _SENDS.rows(connection, target=target, since=micros(since))
+        return tuple(moment_of(moment) for (moment,) in rows)
+
+    def unnamed(self, target: str) -> tuple[tuple[str, PaperId], ...]:
+        with reading(self._engine) as connection:
+            rows = _UNNAMED.rows(connection, target=target)
+        return tuple((delivery_key(target, "alert", paper), paper) for (paper,) in rows)
+
+    def alert_on(self, target: str, paper: PaperId) -> Alert | None:
+        with reading(self._engine) as connection:
+            rows = _ALERT.rows(connection, target=target, paper=paper)
+        for code, message, remote_id in rows:
+            state = _STATES[code]
+            went_out = remote_id and state in ("sent", "merged")
+            return Alert(
+                state=state, message=message, receipt=Receipt(message=remote_id) if went_out else None
+            )
+        return None
+
+    def rows_of(self, message: str) -> tuple[Claim, Receipt | None] | None:
+        query = (
+            ROWS.add_columns(
+                messages.c.number, messages.c.kind.label("sent_as"), messages.c.created_at.label("message_at")
+            )
+            .where(messages.c.id == message, deliveries.c.message.is_not(None))
+            .order_by(deliveries.c.rank.nulls_last(), deliveries.c.seq)
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            return None
+        head = rows[0]
+        claim = Claim(
+            number=head.number,
+            message=message,
+            key=head.target,
+            target=Target(kind=head.channel, address=head.address),
+            subscriber=head.subscriber,
+            kind=head.sent_as,
+            rows=tuple(
+                ClaimedRow(
+                    seq=row.seq,
+                    key=key_of(row),
+                    paper=PaperId(row.paper),
+                    part=row.part,
+                    shown=row.rank is not None,
+                )
+                for row in rows
+            ),
+            attempts=head.attempts,
+            created_at=head.message_at,
+        )
+        return claim, Receipt(message=head.remote_id) if head.remote_id else None
+
+    def alarm_text(self, key: str) -> AlarmText:
+        with reading(self._engine) as connection:
+            row = connection.execute(select(alarms).where(alarms.c.key == key)).one()
+        return AlarmText(subject=row.subject, body=row.body)
+
+    def unsent_alarms(self) -> tuple[tuple[DeliveryRecord, AlarmText], ...]:
+        unsent = deliveries.c.state.in_(("pending", "held", "sending", "uncertain", "dead"))
+        dropped = func.coalesce(deliveries.c.error, "") == DROPPED
+        with reading(self._engine) as connection:
+            keys = connection.execute(select(alarms.c.key)).scalars().all()
+            rows = [
+                row
+                for condition in _with_keys(connection, keys)
+                for row in connection.execute(ROWS.where(condition, unsent, ~dropped))
+            ]
+            records = tuple(map(_record, sorted(rows, key=lambda row: row.seq)))
+            texts = {
+                row.key: AlarmText(subject=row.subject, body=row.body)
+                for chunk in chunks([record.key for record in records])
+                for row in connection.execute(select(alarms).where(alarms.c.key.in_(chunk)))
+            }
+        return tuple((record, texts[record.key]) for record in records)
+
+    def list_rows(
+        self, *, states: Sequence[State], keys: Sequence[str], limit: int
+    ) -> tuple[DeliveryRecord, ...]:
+        query = ROWS.order_by(deliveries.c.seq).limit(limit)
+        if states:
+            query = query.where(deliveries.c.state.in_(states))
+        with reading(self._engine) as connection:
+            if not keys:
+                return tuple(map(_record, connection.execute(query)))
+            rows = [
+                row
+                for condition in _with_keys(connection, keys)
+                for row in connection.execute(query.where(condition))
+            ]
+        return tuple(map(_record, sorted(rows, key=lambda row: row.seq)[:limit]))
+
+    def deliveries_on(self, subscriber: str, ids: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
+        own = ROWS.where(deliveries.c.subscriber == subscriber_id(subscriber))
+        with reading(self._engine) as connection:
+            rows = [
+                row for chunk in chunks(ids) for row in connection.execute(own.where(papers.c.id.in_(chunk)))
+            ]
+        return tuple(map(_record, sorted(rows, key=lambda row: row.seq)))
+
+    def retry(self, keys: Sequence[str], now: datetime) -> int:
+        return self._by_hand(
+            keys,
+            states=("dead", "uncertain"),
+            values={"state": "pending", "due_at": now, "settled_at": None, "attempts": 0},
+            revive=True,
+        )
+
+    def drop(self, keys: Sequence[str], now: datetime) -> int:
+        return self._by_hand(
+            keys,
+            states=("pending", "held", "uncertain", "dead"),
+            values={"state": "dead", "settled_at": now, "error": DROPPED},
+            revive=False,
+        )
+
+    def arrived(self, keys: Sequence[str], now: datetime) -> int:  # noqa: ARG002 - when it went out stays
+        kept_as = deliveries.c.state.type
+        shown = case(
+            (deliveries.c.seq == deliveries.c.message, literal("sent", kept_as)),
+            else_=literal("merged", kept_as),
+        )
+        alerted = (
+            select(func.count())
+            .where(
+                deliveries.c.message == messages.c.number,
+                deliveries.c.kind == "alert",
+                deliveries.c.state.in_(("sent", "merged")),
+            )
+            .scalar_subquery()
+        )
+        count = 0
+        with writing(self._engine) as connection:
+            chosen = list(_with_keys(connection, keys))
+            hold(connection, _targets_of(connection, chosen))
+            for condition in chosen:
+                chosen_rows = condition & (deliveries.c.state == "uncertain")
+                numbers = (
+                    connection.execute(select(deliveries.c.message).where(chosen_rows).distinct())
+                    .scalars()
+                    .all()
+                )
+                count += connection.execute(
+                    update(deliveries).where(chosen_rows).values(state=shown, error=None)
+                ).rowcount
+                connection.execute(
+                    update(messages).where(messages.c.number.in_(numbers)).values(papers=alerted)
+                )
+        return count
+
+    def _by_hand(
+        self, keys: Sequence[str], *, states: Sequence[State], values: dict[str, Any], revive: bool
+    ) -> int:
+        count = 0
+        with writing(self._engine) as connection:
+            chosen = list(_with_keys(connection, keys))
+            hold(
+                connection, _targets_of(connection, chosen)
+            )  # from here on no row of these targets changes its state
+            for condition in chosen:
+                chosen_rows = condition & deliveries.c.state.in_(states)
+                keys_ = _targets_of(connection, [chosen_rows])
+                count += connection.execute(update(deliveries).where(chosen_rows).values(values)).rowcount
+                if revive:
+                    connection.execute(
+                        update(targets)
+                        .where(targets.c.key.in_(keys_), *_NOT_BY_OWN_WISH)
+                        .values(suspended=None, suspended_at=None, wait_until=None)
+                    )
+                refresh_ready(connection, keys_)
+            if count:
+                notify(connection)
+        return count
+
+    def suspend(self, target: str, reason: str, now: datetime) -> bool:
+        with writing(self._engine) as connection:
+            kind, _, address = target.partition(":")
+            connection.execute(
+                insert(connection, targets).on_conflict_do_nothing(index_elements=["key"]),
+                {"key": target, "kind": kind, "address": address},
+            )
+            result = connection.execute(
+                update(targets)
+                .where(targets.c.key == target, targets.c.suspended.is_(None))
+                .values(suspended=reason, suspended_at=now)
+            )
+            return result.rowcount > 0
+
+    def revive(self, target: str, now: datetime) -> bool:  # noqa: ARG002 - the port keeps room for a record
+        with writing(self._engine) as connection:
+            result = connection.execute(
+                update(targets)
+                .where(targets.c.key == target, targets.c.suspended.is_not(None))
+                .values(suspended=None, suspended_at=None)
+            )
+            refresh_ready(connection, [target])
+            if result.rowcount:
+                notify(connection)
+            return result.rowcount > 0
+
+    def target(self, key: str) -> TargetStatus | None:
+        with reading(self._engine) as connection:
+            row = connection.execute(select(targets).where(targets.c.key == key)).first()
+        if row is None:
+            return None
+        return TargetStatus(
+            target=Target(kind=row.kind, address=row.address),
+            suspended=row.suspended,
+            paused_until=row.wait_until,
+        )
+
+    def target_at(self, kind: ChannelKind, address: str) -> str | None:
+        with reading(self._engine) as connection:
+            by_name_first = (targets.c.key != f"{kind}:{address}", targets.c.key)
+            return connection.execute(
+                select(targets.c.key)
+                .where(targets.c.kind == kind, targets.c.address == address)
+                .order_by(*by_name_first)
+                .limit(1)
+            ).scalar()
+
+    def suspended(self, keys: Iterable[str]) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        with reading(self._engine) as connection:
+            for chunk in chunks(keys):
+                query = select(targets.c.key, targets.c.suspended).where(
+                    targets.c.key.in_(chunk), targets.c.suspended.is_not(None)
+                )
+                found.update(connection.execute(query).all())
+        return found
+
+    def counts(self, now: datetime) -> Counts:
+        with reading(self._engine) as connection:
+            states: dict[State, int] = dict.fromkeys(ALL_STATES, 0)
+            channels: dict[ChannelKind, dict[State, int]] = {}
+            query = (
+                select(targets.c.kind, deliveries.c.state, func.count())
+                .join(targets, targets.c.number == deliveries.c.target)
+                .group_by(targets.c.kind, deliveries.c.state)
+            )
+            for kind, state, count in connection.execute(query):
+                states[state] += count
+                channels.setdefault(kind, {})[state] = count
+            oldest: datetime | None = connection.execute(
+                select(func.min(deliveries.c.due_at, type_=deliveries.c.due_at.type))
+                .join(targets, targets.c.number == deliveries.c.target)
+                .where(
+                    OPEN,
+                    deliveries.c.state != "sending",
+                    deliveries.c.due_at <= now,
+                    targets.c.suspended.is_(None),
+                )
+            ).scalar()
+            return Counts(
+                digests=connection.execute(select(func.count()).select_from(digests)).scalar_one(),
+                entries=connection.execute(select(func.sum(digests.c.entries))).scalar() or 0,
+                papers=connection.execute(select(func.count()).select_from(papers)).scalar_one(),
+                quizzes=connection.execute(select(func.sum(papers.c.quizzes))).scalar() or 0,
+                notices=connection.execute(select(func.sum(notices.c["count"]))).scalar() or 0,
+                unreadable=connection.execute(
+                    select(func.count()).select_from(files).where(files.c.error.is_not(None))
+                ).scalar_one(),
+                deliveries=states,
+                given_up=connection.execute(
+                    select(func.count())
+                    .select_from(deliveries)
+                    .where(deliveries.c.state == "dead", deliveries.c.error == DROPPED)
+                ).scalar_one(),
+                channels=channels,
+                suspended=dict(
+                    connection.execute(
+                        select(targets.c.key, targets.c.suspended).where(targets.c.suspended.is_not(None))
+                    ).all()
+                ),
+                stopped=stops(connection),
+                oldest_pending=now - oldest if oldest else None,
+            )
+
+
+def _targets_of(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> list[str]:
+    """The keys of the targets of these rows."""
+    keys: set[str] = set()
+    for condition in conditions:
+        query = select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number)
+        keys.update(connection.execute(query.where(condition).distinct()).scalars())
+    return sorted(keys)
+
+
+def _with_keys(connection: Connection, keys: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+    """Conditions that together are true for the deliveries with these keys, and no others."""
+    for chunk in chunks(delivery_ids(connection, keys).values()):
+        yield deliveries.c.seq.in_(chunk)
+
+
+def key_of(row: Any) -> str:
+    """The key of a row of `ROWS`."""
+    return delivery_key(row.target, row.kind, PaperId(row.paper), row.part)
+
+
+def _record(row: Any) -> DeliveryRecord:
+    return DeliveryRecord(
+        key=key_of(row),
+        target=row.target,
+        subscriber=row.subscriber,
+        kind=row.kind,
+        paper=PaperId(row.paper),
+        part=row.part,
+        state=row.state,
+        due_at=row.due_at,
+        attempts=row.attempts,
+        error=row.error,
+        message=row.message,
+        remote_id=row.remote_id,
+        created_at=row.created_at,
+        settled_at=row.settled_at,
+    )
+
+
+_STATES: dict[int, State] = {code: cast(State, state) for state, code in STATES.items()}
+_TARGET = "(SELECT number FROM targets WHERE key = :target)"
+_WENT_OUT = f"FROM messages WHERE target = {_TARGET} AND settled_at >= :since AND settled_at IS NOT NULL"
+_ALERTED = Statement(f"SELECT sum(papers) {_WENT_OUT}")
+_SENDS = Statement(f"SELECT settled_at {_WENT_OUT} ORDER BY settled_at")
+_UNNAMED = Statement(
+    "SELECT papers.id FROM deliveries AS kept_out JOIN messages ON messages.number = kept_out.message"
+    f" JOIN papers ON papers.position = kept_out.paper WHERE kept_out.target = {_TARGET}"
+    f" AND kept_out.state = {STATES['limited']} AND kept_out.kind = {KINDS['alert']}"
+    " AND messages.remote_id IS NULL ORDER BY kept_out.seq"
+)
+_ALERT = Statement(
+    "SELECT alert.state, messages.id, messages.remote_id FROM deliveries AS alert"
+    f" LEFT JOIN messages ON messages.number = alert.message WHERE alert.target = {_TARGET}"
+    f" AND alert.paper = (SELECT position FROM papers WHERE id = :paper) AND alert.kind = {KINDS['alert']}"
+)

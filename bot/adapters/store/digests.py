@@ -1,0 +1,380 @@
+"""Digests: each stored whole with all that it brings, or not at all; and what the state tells of them afterwards."""
+
+import datetime as dt
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, func, select
+
+from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.full_text import save_words
+from bot.adapters.store.ids import delivery_ids
+from bot.adapters.store.notices import of_subscriber_on, on_papers
+from bot.adapters.store.papers import next_version, paper_of, paper_text, version
+from bot.adapters.store.planning import Planning, changes_of, open_runs
+from bot.adapters.store.schema import (
+    NEWEST_FIRST,
+    deliveries,
+    digest_papers,
+    digests,
+    files,
+    micros,
+    moment_of,
+    papers,
+    subscribers,
+)
+from bot.adapters.store.sql import Statement, chunks, insert, inserting
+from bot.domain.delivery import Delivery, State
+from bot.domain.digests import Change
+from bot.domain.notices import Noticed
+from bot.domain.papers import Paper, PaperId
+from bot.domain.query import Document, document_of
+from bot.pipeline.ports import DigestRecord, FileMark, NoticeRecord, PlanningRun, TakenDigest
+
+_REGISTER = inserting(
+    "subscribers",
+    {"id": "text", "registered_at": "bigint", "backlog": "integer"},
+    on_conflict="(id) DO UPDATE SET registered_at = excluded.registered_at, backlog = excluded.backlog"
+    " WHERE subscribers.registered_at IS NULL",
+)
+_BACKLOG = Statement("SELECT id, backlog FROM subscribers WHERE registered_at IS NOT NULL AND onboarded = 0")
+_ONBOARDED = Statement("UPDATE subscribers SET onboarded = 1 WHERE id = ANY(:names)")
+
+
+class StoredIntake:
+    """The intake over a database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._registered: set[str] = set()
+
+    @contextmanager
+    def transaction(self) -> Iterator["StoredTransaction"]:
+        """A transaction that alone may write; stored when the block ends, forgotten when it raises."""
+        with writing(self._engine, alone=True) as connection:
+            transaction = StoredTransaction(connection)
+            yield transaction
+            if transaction.changed_papers:
+                next_version(connection)
+
+    def version(self) -> str:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return version(connection)
+
+    def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return StoredTransaction(connection).digests_known(hashes)
+
+    def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return StoredTransaction(connection).papers(ids)
+
+    def registered(self) -> frozenset[str]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return StoredTransaction(connection).registered()
+
+    def unregistered(self, names: AbstractSet[str]) -> AbstractSet[str]:
+        """See the port. Who was registered stays so: what was once read is not looked up again."""
+        unknown = names - self._registered
+        if unknown:
+            self._registered |= unknown & self.registered()
+        return unknown - self._registered
+
+    def backlog(self) -> dict[str, int | None]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return StoredTransaction(connection).backlog()
+
+    def known_files(self) -> Mapping[str, str]:
+        """File name to SHA-256 of its content as last taken in."""
+        with reading(self._engine) as connection:
+            return dict(connection.execute(select(files.c.name, files.c.sha256)).all())
+
+    def open_runs(self) -> tuple[PlanningRun, ...]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return open_runs(connection)
+
+    def changes_of(self, run: PlanningRun) -> tuple[Change, ...]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return changes_of(connection, run.number)
+
+    def noticed(
+        self, ids: Iterable[PaperId], subscribers_: Iterable[str] | None = None
+    ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
+        """See the port."""
+        with reading(self._engine) as connection:
+            return StoredTransaction(connection).noticed(ids, subscribers_)
+
+
+class StoredTransaction:
+    """One open transaction; see the port for what each method promises."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._planning = Planning(connection)
+        self.changed_papers = False
+
+    def version(self) -> str:
+        return version(self._connection)
+
+    def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
+        found: set[str] = set()
+        for chunk in chunks(hashes):
+            found.update(
+                self._connection.execute(
+                    select(digests.c.sha256).where(digests.c.sha256.in_(chunk))
+                ).scalars()
+            )
+        return frozenset(found)
+
+    def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
+        found: dict[PaperId, Paper] = {}
+        for chunk in chunks(ids):
+            query = select(papers.c.id, papers.c.content).where(papers.c.id.in_(chunk))
+            for paper_id, content in self._connection.execute(query):
+                found[paper_id] = paper_of(paper_id, content)
+        return found
+
+    def every_paper(self) -> Iterator[Paper]:
+        query = select(papers.c.id, papers.c.content).order_by(*NEWEST_FIRST)
+        for paper_id, content in self._connection.execute(query.execution_options(yield_per=200)):
+            yield paper_of(paper_id, content)
+
+    def save_digests(self, taken: Sequence[TakenDigest], now: dt.datetime) -> None:
+        if not taken:
+            return
+        self._connection.execute(
+            insert(self._connection, digests).on_conflict_do_nothing(),
+            [_digest_row(one, now) for one in taken],
+        )
+        seen = [
+            {"digest": one.sha256, "position": position, "paper": entry.id}
+            for one in taken
+            for position, entry in enumerate(one.digest.entries)
+        ]
+        if seen:
+            self._connection.execute(insert(self._connection, digest_papers).on_conflict_do_nothing(), seen)
+        self.save_files([FileMark(name=one.name, sha256=one.sha256) for one in taken])
+
+    def save_files(self, marks: Sequence[FileMark]) -> None:
+        if not marks:
+            return
+        statement = insert(self._connection, files)
+        self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["name"],
+                set_={"sha256": statement.excluded.sha256, "error": statement.excluded.error},
+            ),
+            [{"name": mark.name, "sha256": mark.sha256, "error": mark.error} for mark in marks],
+        )
+
+    def save_papers(
+        self,
+        papers_: Sequence[Paper],
+        now: dt.datetime,
+        *,
+        changed: bool,
+        documents: Mapping[PaperId, Document] | None = None,
+    ) -> None:
+        if not papers_:
+            return
+        self.changed_papers = True
+        last = self._connection.execute(select(func.max(papers.c.position))).scalar() or 0
+        rows = [_paper_row(paper, position, now) for position, paper in enumerate(papers_, start=last + 1)]
+        statement = insert(self._connection, papers)
+        replaced = ["date", "quizzes", "content", *(["changed_at"] if changed else [])]
+        self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["id"], set_={column: statement.excluded[column] for column in replaced}
+            ),
+            rows,
+        )
+        numbers = self._planning.numbers.of_papers({paper.id for paper in papers_})
+        known = documents or {}
+        save_words(
+            self._connection,
+            [(numbers[paper.id], known.get(paper.id) or document_of(paper)) for paper in papers_],
+        )
+
+    def registered(self) -> frozenset[str]:
+        return frozenset(
+            self._connection.execute(
+                select(subscribers.c.id).where(subscribers.c.registered_at.is_not(None))
+            ).scalars()
+        )
+
+    def register(self, names: Collection[str], backlog: int | None, now: dt.datetime) -> None:
+        _REGISTER.run(self._connection, [(name, micros(now), backlog) for name in sorted(names)])
+
+    def backlog(self) -> dict[str, int | None]:
+        return dict(_BACKLOG.rows(self._connection))
+
+    def onboarded(self, names: Collection[str]) -> None:
+        _ONBOARDED.run(self._connection, names=sorted(names))
+
+    def planned(self, keys: Iterable[str]) -> dict[str, State]:
+        found: dict[str, State] = {}
+        numbers = delivery_ids(self._connection, keys)
+        named = {seq: key for key, seq in numbers.items()}
+        for chunk in chunks(named):
+            query = select(deliveries.c.seq, deliveries.c.state).where(deliveries.c.seq.in_(chunk))
+            found.update({named[seq]: state for seq, state in self._connection.execute(query)})
+        return found
+
+    def noticed(
+        self, ids: Iterable[PaperId], subscribers_: Iterable[str] | None = None
+    ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
+        return on_papers(self._connection, self._planning.numbers, ids, subscribers_)
+
+    def new_run(self, now: dt.datetime) -> int:
+        return self._planning.new_run(now)
+
+    def begin_run(self, changes: Sequence[Change], now: dt.datetime, *, told: bool) -> PlanningRun:
+        return self._planning.begin_run(changes, now, told=told)
+
+    def open_run(self) -> PlanningRun | None:
+        return next(iter(open_runs(self._connection, 1)), None)
+
+    def is_being_planned(self, ids: Collection[PaperId]) -> bool:
+        return self._planning.is_open_for(ids)
+
+    def advance(self, run: PlanningRun, cursor: str) -> None:
+        self._planning.advance(run.number, cursor)
+
+    def finish(self, run: PlanningRun, now: dt.datetime) -> None:
+        self._planning.finish(run.number, now)
+
+    def save_notices(self, new: Noticed, run: int, *, extended: Noticed | None = None) -> None:
+        if new or extended:
+            self.changed_papers = True
+            self._planning.notice(new, extended or {}, run)
+
+    def plan(self, deliveries_: Sequence[Delivery], run: int) -> int:
+        return self._planning.plan(deliveries_, run) if deliveries_ else 0
+
+
+def _digest_row(one: TakenDigest, now: dt.datetime) -> dict[str, Any]:
+    return {
+        "sha256": one.sha256,
+        "name": one.name,
+        "kind": one.digest.kind,
+        "date": one.digest.date,
+        "entries": len(one.digest.entries),
+        "problems": json.dumps(
+            [(problem.line, problem.what) for problem in one.digest.problems], ensure_ascii=False
+        ),
+        "tips": json.dumps(dict(one.digest.tips), ensure_ascii=False),
+        "read_at": now,
+    }
+
+
+def _paper_row(paper: Paper, position: int, now: dt.datetime) -> dict[str, Any]:
+    return {
+        "id": paper.id,
+        "date": paper.date,
+        "position": position,
+        "quizzes": sum(len(edition.quiz) for edition in paper.editions if edition.language == "en"),
+        "first_seen_at": now,
+        "changed_at": now,
+        "content": paper_text(paper),
+    }
+
+
+_OLDEST_DAY_FIRST = (digests.c.date.is_(None), digests.c.date, digests.c.name)
+
+
+class StoredRecords:
+    """What the state tells of digests and of what was planned for their papers; see the port."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def newest_day(self) -> dt.date | None:
+        with reading(self._engine) as connection:
+            return _newest_day(connection)
+
+    def digests(self) -> tuple[DigestRecord, ...]:
+        return self._digests(select(digests).order_by(*_OLDEST_DAY_FIRST))
+
+    def digests_on(self, paper: PaperId) -> tuple[DigestRecord, ...]:
+        named = select(digest_papers.c.digest).where(digest_papers.c.paper == paper)
+        return self._digests(select(digests).where(digests.c.sha256.in_(named)).order_by(*_OLDEST_DAY_FIRST))
+
+    def _digests(self, query: Select[Any]) -> tuple[DigestRecord, ...]:
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+            named = _named(connection, [row.sha256 for row in rows])
+        return tuple(_digest(row, tuple(named[row.sha256])) for row in rows)
+
+    def papers_of(self, day: dt.date) -> tuple[PaperId, ...]:
+        query = (
+            select(digest_papers.c.paper)
+            .join(digests, digests.c.sha256 == digest_papers.c.digest)
+            .where(digests.c.date == day)
+            .order_by(digests.c.name, digests.c.sha256, digest_papers.c.position)
+        )
+        with reading(self._engine) as connection:
+            return tuple(dict.fromkeys(map(PaperId, connection.execute(query).scalars())))
+
+    def unreadable(self) -> dict[str, str]:
+        query = select(files.c.name, files.c.error).where(files.c.error.is_not(None)).order_by(files.c.name)
+        with reading(self._engine) as connection:
+            return dict(connection.execute(query).all())
+
+    def notices_on(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]:
+        with reading(self._engine) as connection:
+            found = of_subscriber_on(connection, subscriber, ids)
+        return {
+            paper: NoticeRecord(subscriptions=one.names, noticed_at=moment_of(one.moment))
+            for paper, one in found.items()
+        }
+
+    def registered_at(self, subscriber: str) -> dt.datetime | None:
+        with reading(self._engine) as connection:
+            query = select(subscribers.c.registered_at).where(subscribers.c.id == subscriber)
+            return connection.execute(query).scalar()
+
+    def being_planned(self, subscriber: str) -> frozenset[PaperId]:
+        with reading(self._engine) as connection:
+            ahead = [run for run in open_runs(connection) if run.cursor < subscriber]
+            changes = (change for run in ahead for change in changes_of(connection, run.number))
+            return frozenset(change.paper.id for change in changes)
+
+
+def _newest_day(connection: Connection) -> dt.date | None:
+    return connection.execute(select(func.max(digests.c.date))).scalar()
+
+
+def _named(connection: Connection, hashes: list[str]) -> dict[str, list[PaperId]]:
+    """Each digest's papers, in its order."""
+    named: dict[str, list[PaperId]] = {sha256: [] for sha256 in hashes}
+    for chunk in chunks(hashes):
+        query = (
+            select(digest_papers.c.digest, digest_papers.c.paper)
+            .where(digest_papers.c.digest.in_(chunk))
+            .order_by(digest_papers.c.digest, digest_papers.c.position)
+        )
+        for sha256, paper in connection.execute(query):
+            named[sha256].append(PaperId(paper))
+    return named
+
+
+def _digest(row: Any, named: tuple[PaperId, ...]) -> DigestRecord:
+    return DigestRecord(
+        name=row.name,
+        kind=row.kind,
+        date=row.date,
+        entries=row.entries,
+        problems=tuple((line, what) for line, what in json.loads(row.problems)),
+        read_at=row.read_at,
+        papers=named,
+    )

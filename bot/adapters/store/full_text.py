@@ -1,0 +1,222 @@
+"""Full text: the folded words of each stored paper, and the database's own index of them.
+
+The words stand as text in `paper_words`, so that no paper is folded again to be searched. The index, `full_text`, is an
+FTS5 table on SQLite and a `tsvector` with GIN on PostgreSQL; it gives candidates, at least every paper that matches, and
+the evaluation of queries decides. Words are given to both as they are: FTS5 gets a tokenizer that parts at blanks
+alone, and a `tsvector` is made of lexemes, each with its field's letter before it.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+
+from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.papers import paper_of
+from bot.adapters.store.schema import meta
+from bot.adapters.store.sql import Statement, chunks, driver, insert
+from bot.domain.papers import Paper
+from bot.domain.query import Document, document_of
+from bot.domain.query.documents import FIELDS, Field, Words
+from bot.domain.query.evaluation import AllOf, Need, Term
+from bot.domain.query.folding import RULES
+
+_COLUMNS = ", ".join(FIELDS)
+_VALUES = ", ".join(f":{field}" for field in FIELDS)
+_WORDS = Statement(f"SELECT paper, {_COLUMNS} FROM paper_words WHERE paper = ANY(:numbers)")
+_TEXTS = Statement(
+    f"SELECT position, id, content, {_COLUMNS} FROM papers JOIN paper_words ON paper = position"
+    " WHERE position = ANY(:numbers)"
+)
+_NEWEST_DAY = Statement("SELECT max(date) FROM digests")
+_RECENT_PAPERS = "SELECT position, date FROM papers WHERE date >= {} OR date IS NULL ORDER BY date DESC NULLS LAST, position"
+_RECENT = Statement(_RECENT_PAPERS.format(":since"), postgresql=_RECENT_PAPERS.format(":since::date"))
+_CONTENTS = Statement(
+    "SELECT position, id, content FROM papers WHERE position > :after ORDER BY position LIMIT :most"
+)
+_REPLACED = ", ".join(f"{field} = excluded.{field}" for field in FIELDS)
+_SAVE_SQLITE = f"INSERT INTO paper_words (paper, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (paper) DO UPDATE SET {_REPLACED}"
+_INDEX_SQLITE = f"INSERT INTO full_text (rowid, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+_UNINDEX_SQLITE = f"INSERT INTO full_text (full_text, rowid, {_COLUMNS}) VALUES ('delete', ?, ?, ?, ?, ?, ?)"
+_FIND_SQLITE = "SELECT rowid FROM full_text WHERE full_text MATCH ?"
+_ARRAYS = ", ".join(("%s::bigint[]", *("%s::text[]" for _ in FIELDS)))
+_SAVE_POSTGRESQL = (
+    f"INSERT INTO paper_words (paper, {_COLUMNS}) SELECT * FROM unnest({_ARRAYS})"
+    f" ON CONFLICT (paper) DO UPDATE SET {_REPLACED}"
+)
+_INDEX_POSTGRESQL = (
+    "INSERT INTO full_text (paper, lexemes) SELECT paper, array_to_tsvector(string_to_array(lexemes, ' '))"
+    " FROM unnest(%s::bigint[], %s::text[]) AS given(paper, lexemes)"
+    " ON CONFLICT (paper) DO UPDATE SET lexemes = excluded.lexemes"
+)
+_FIND_POSTGRESQL = "SELECT paper FROM full_text WHERE lexemes @@ %s::tsquery"
+
+_LETTERS: dict[Field, str] = {"title": "t", "authors": "a", "summary": "s", "points": "p", "source": "o"}
+_LONGEST = 100
+"""Signs of a word in a `tsvector`, which takes lexemes of 2,046 bytes: longer words are told apart by the evaluation."""
+_MOST_BYTES = 500_000
+"""Of all lexemes of a paper: a `tsvector` takes a megabyte. A paper with more is a candidate for every query."""
+_ANY_QUERY = "*"
+"""The lexeme of such a paper; no word is written so."""
+
+_RULES_KEY = "folding_rules"
+"""The row of `meta` that holds by which rules the words were folded."""
+_RULES = Statement("SELECT value FROM meta WHERE key = :key")
+_TOGETHER = 500
+
+
+class FullText:
+    """The stored papers by their words. Opening it folds all papers again where the rules of folding have changed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        with reading(engine) as connection:
+            current = _is_current(connection)
+        if not current:
+            with writing(engine, alone=True) as connection:
+                if not _is_current(connection):
+                    _rebuild(connection)
+
+    @contextmanager
+    def last_days(self, days: int) -> Iterator["PaperWindow"]:
+        """The papers of so many days back from the newest digest, and those without a date; one moment of the state."""
+        with reading(self._engine) as connection:
+            yield PaperWindow(connection, days)
+
+
+class PaperWindow:
+    """Papers of some days, by number, newest first."""
+
+    def __init__(self, connection: Connection, days: int) -> None:
+        self._connection = connection
+        self.newest = _day(_NEWEST_DAY.rows(connection)[0][0])
+        """The day of the newest digest; None while nothing was read."""
+        rows = _RECENT.rows(connection, since=_first_day(self.newest, days).isoformat())
+        self._days: dict[int, str | dt.date | None] = dict(rows)
+
+    def __len__(self) -> int:
+        """How many papers there are."""
+        return len(self._days)
+
+    @property
+    def oldest(self) -> dt.date | None:
+        """The day of the oldest paper that has one."""
+        return _day(next((day for day in reversed(self._days.values()) if day), None))
+
+    def day(self, number: int) -> dt.date | None:
+        """The date of a paper."""
+        return _day(self._days[number])
+
+    def candidates(
+        self, need: Need | None, *, with_texts: bool, without: Collection[int] = ()
+    ) -> Iterator[tuple[int, Document]]:
+        """Number and document of each paper that may have what is needed (None: of every paper), newest first.
+
+        Without texts the documents are made of their folded words alone.
+        """
+        numbers: Iterable[int] = self._days
+        if need is not None:
+            having = self._having(need)
+            numbers = [number for number in self._days if number in having]
+        if without:
+            numbers = [number for number in numbers if number not in without]
+        if with_texts:
+            for number, _, document in self._texts(numbers):
+                yield number, document
+            return
+        for chunk in chunks(numbers):
+            words = {row[0]: row[1:] for row in _WORDS.rows(self._connection, numbers=chunk)}
+            for number in chunk:
+                yield number, Document(words=words[number])
+
+    def papers(self, numbers: Iterable[int]) -> Iterator[tuple[Paper, Document]]:
+        """The papers with these numbers, in that order, with their documents."""
+        for _, paper, document in self._texts(numbers):
+            yield paper, document
+
+    def _texts(self, numbers: Iterable[int]) -> Iterator[tuple[int, Paper, Document]]:
+        for chunk in chunks(numbers):
+            rows = {row[0]: row[1:] for row in _TEXTS.rows(self._connection, numbers=chunk)}
+            for number in chunk:
+                paper_id, content, *words = rows[number]
+                paper = paper_of(paper_id, content)
+                yield number, paper, document_of(paper, tuple(words))
+
+    def _having(self, need: Need) -> set[int]:
+        if self._connection.dialect.name == "sqlite":
+            rows = driver(self._connection).execute(_FIND_SQLITE, (_fts5(need),))
+            return {row[0] for row in rows}
+        result = self._connection.exec_driver_sql(_FIND_POSTGRESQL, (f"'{_ANY_QUERY}' | {_tsquery(need)}",))
+        return set(result.scalars())
+
+
+def save_words(connection: Connection, documents: Sequence[tuple[int, Document]]) -> None:
+    """Keep the words of the papers with these numbers; the ones that were kept before are replaced."""
+    if not documents:
+        return
+    rows = [(number, *document.folded_words()) for number, document in documents]
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(_SAVE_POSTGRESQL, tuple(map(list, zip(*rows, strict=True))))
+        numbers, lexemes = zip(*((row[0], _lexemes(row[1:])) for row in rows), strict=True)
+        connection.exec_driver_sql(_INDEX_POSTGRESQL, (list(numbers), list(lexemes)))
+        return
+    own = driver(connection)
+    for chunk in chunks(number for number, _ in documents):
+        own.executemany(_UNINDEX_SQLITE, _WORDS.rows(connection, numbers=chunk))
+    own.executemany(_SAVE_SQLITE, rows)
+    own.executemany(_INDEX_SQLITE, rows)
+
+
+def _rebuild(connection: Connection) -> None:
+    """Fold every stored paper again."""
+    after = 0
+    while rows := _CONTENTS.rows(connection, after=after, most=_TOGETHER):
+        save_words(
+            connection,
+            [(number, document_of(paper_of(paper_id, content))) for number, paper_id, content in rows],
+        )
+        after = rows[-1][0]
+    statement = insert(connection, meta).values(key=_RULES_KEY, value=RULES)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": RULES}))
+
+
+def _is_current(connection: Connection) -> bool:
+    return _RULES.rows(connection, key=_RULES_KEY) == [(RULES,)]
+
+
+def _fts5(need: Need) -> str:
+    """The need in the query language of FTS5."""
+    if isinstance(need, Term):
+        return f'{{{" ".join(need.fields)}}} : "{need.text}"{"*" if need.is_prefix else ""}'
+    return f"({(' AND ' if isinstance(need, AllOf) else ' OR ').join(map(_fts5, need.needs))})"
+
+
+def _tsquery(need: Need) -> str:
+    """The need as the text of a `tsquery`."""
+    if isinstance(need, Term):
+        end = f"{need.text[:_LONGEST]}'{':*' if need.is_prefix else ''}"
+        return "(" + " | ".join(["'" + _LETTERS[field] + end for field in need.fields]) + ")"
+    return f"({(' & ' if isinstance(need, AllOf) else ' | ').join(map(_tsquery, need.needs))})"
+
+
+def _lexemes(words: Words) -> str:
+    """The different words of a paper with their fields' letters, between blanks."""
+    lexemes = {
+        _LETTERS[field] + word[:_LONGEST]
+        for field, text in zip(FIELDS, words, strict=True)
+        for word in text.split()
+    }
+    joined = " ".join(lexemes)
+    return joined if len(joined.encode()) <= _MOST_BYTES else _ANY_QUERY
+
+
+def _day(value: str | dt.date | None) -> dt.date | None:
+    return dt.date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _first_day(newest: dt.date | None, days: int) -> dt.date:
+    """The first of so many days that end with the newest one."""
+    if newest is None or days >= newest.toordinal():
+        return dt.date.min
+    return newest - dt.timedelta(days=days - 1)

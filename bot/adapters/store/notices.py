@@ -1,0 +1,188 @@
+"""Notices as the tables hold them.
+
+Of one planning run there is a row for each subscriber, with all papers that it noticed for them: a year of these
+takes a sixth of what a row for each paper would take, and a digest for many people is written in half the time.
+In `papers` the names of the subscriptions that matched go before the numbers of their papers:
+
+    [["agents"], 17, 18, ["agents", "evaluation"], 21]
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from bot.adapters.store.ids import Ids
+from bot.adapters.store.sql import Statement, inserting, updating
+from bot.domain.notices import Noticed
+from bot.domain.papers import PaperId
+
+Names = tuple[str, ...]
+
+_NOTICE = inserting(
+    "notices",
+    {"run": "bigint", "subscriber": "bigint", "count": "integer", "papers": "text"},
+)
+_AT = inserting("noticed_papers", {"paper": "bigint", "run": "bigint"}, on_conflict="(paper, run) DO NOTHING")
+_REWRITE = updating(
+    "notices",
+    "papers = :text",
+    where="run = :time AND subscriber = :person",
+    columns={"time": "bigint", "person": "bigint", "text": "text"},
+)
+_RUNS = "SELECT run FROM noticed_papers WHERE paper = ANY(:papers)"
+_OF_ALL = Statement(
+    "SELECT subscribers.id, one.subscriber, one.run, one.papers FROM notices AS one"
+    f" JOIN subscribers ON subscribers.number = one.subscriber WHERE one.run IN ({_RUNS})"
+)
+_OF_SOME = Statement(
+    "SELECT subscribers.id, one.subscriber, one.run, one.papers FROM notices AS one"
+    " JOIN subscribers ON subscribers.number = one.subscriber"
+    f" WHERE one.run IN ({_RUNS}) AND one.subscriber = ANY(:people)"
+)
+_OF_ONE = (
+    "SELECT one.papers, planning_runs.made_at FROM notices AS one JOIN planning_runs ON planning_runs.number = one.run"
+    " WHERE one.subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
+)
+_EVERYTHING_OF_ONE = Statement(_OF_ONE)
+_COUNTS = Statement(
+    "SELECT papers, count FROM notices WHERE subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
+)
+_SOME_OF_ONE = Statement(f"{_OF_ONE} AND one.run IN ({_RUNS})")
+_from_json = json.JSONDecoder()
+_as_it_is, _escaped = json.JSONEncoder(ensure_ascii=False).encode, json.JSONEncoder().encode
+
+
+class NoticedAt(NamedTuple):
+    """The subscriptions that noticed a paper, and when it was noticed first, in microseconds."""
+
+    names: Names
+    moment: int
+
+
+def write(connection: Connection, numbers: Ids, noticed: Noticed, run: int) -> None:
+    """Store what was not noticed before."""
+    papers, people = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
+    rows = [
+        (
+            run,
+            people[name],
+            len(noticed[name]),
+            _text({papers[one]: names for one, names in noticed[name].items()}),
+        )
+        for name in sorted(noticed, key=people.__getitem__)  # as they will lie in the table
+    ]
+    _NOTICE.run(connection, rows)
+    _AT.run(connection, [(paper, run) for paper in sorted(papers.values())])
+
+
+def rewrite(connection: Connection, numbers: Ids, noticed: Noticed) -> None:
+    """Give what was noticed before these names, where it stands."""
+    if not noticed:
+        return
+    papers, people = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
+    ids = {number: paper for paper, number in papers.items()}
+    changed: list[tuple[int, int, str]] = []
+    rows = _OF_SOME.rows(connection, papers=list(ids), people=[people[name] for name in noticed])
+    for name, number, run, text in rows:
+        before = _read(text)
+        again = {paper: noticed[name][ids[paper]] for paper in before if ids.get(paper) in noticed[name]}
+        if again:
+            changed.append((run, number, _text({**before, **again})))
+    _REWRITE.run(connection, changed)
+
+
+def _papers(noticed: Noticed) -> set[PaperId]:
+    return {paper for papers in noticed.values() for paper in papers}
+
+
+def on_papers(
+    connection: Connection,
+    numbers: Ids,
+    papers: Iterable[PaperId],
+    subscribers: Iterable[str] | None = None,
+) -> dict[str, dict[PaperId, Names]]:
+    """Every notice on these papers, or those of these subscribers, by subscriber."""
+    ids = {number: paper for paper, number in numbers.of_papers(set(papers)).items()}
+    if not ids:
+        return {}
+    if subscribers is None:
+        rows = _OF_ALL.rows(connection, papers=list(ids))
+    else:
+        people = list(numbers.of_subscribers(subscribers).values())
+        rows = _OF_SOME.rows(connection, papers=list(ids), people=people)
+    noticed: dict[str, dict[PaperId, Names]] = defaultdict(dict)
+    for name, _, _, text in rows:
+        names_on = {ids[number]: names for number, names in _read(text).items() if number in ids}
+        if names_on:
+            noticed[name].update(names_on)
+    return dict(noticed)
+
+
+def of_subscriber(connection: Connection, subscriber: str) -> dict[int, NoticedAt]:
+    """All that was noticed for a subscriber, by the papers' numbers."""
+    rows = _EVERYTHING_OF_ONE.rows(connection, subscriber=subscriber)
+    return {
+        number: NoticedAt(names, moment) for text, moment in rows for number, names in _read(text).items()
+    }
+
+
+def counts_of(connection: Connection, subscriber: str) -> Counter[Names]:
+    """How often the same subscriptions noticed a paper for a subscriber. Every message asks: mostly all papers of a
+    row stand under the same names, which are read alone then.
+    """
+    counts: Counter[Names] = Counter()
+    for text, count in _COUNTS.rows(connection, subscriber=subscriber):
+        names, end = _from_json.raw_decode(text, 1)
+        if text.find("[", end) == -1:
+            counts[tuple(names)] += count
+        else:
+            counts.update(_read(text).values())
+    return counts
+
+
+def of_subscriber_on(
+    connection: Connection, subscriber: str, papers: Iterable[PaperId]
+) -> dict[PaperId, NoticedAt]:
+    """What was noticed for a subscriber on these papers."""
+    ids = {number: paper for paper, number in Ids(connection).of_papers(set(papers)).items()}
+    rows = _SOME_OF_ONE.rows(connection, subscriber=subscriber, papers=list(ids)) if ids else ()
+    return {
+        ids[number]: NoticedAt(names, moment)
+        for text, moment in rows
+        for number, names in _read(text).items()
+        if number in ids
+    }
+
+
+def _text(papers: Mapping[int, Names]) -> str:
+    together: dict[Names, list[int]] = defaultdict(list)
+    for number, names in papers.items():
+        together[names].append(number)
+    return f"[{', '.join(_group(names, numbers) for names, numbers in together.items())}]"
+
+
+def _group(names: Names, numbers: Iterable[int]) -> str:
+    return f"[{','.join(map(_quoted, names))}],{','.join(map(str, numbers))}"
+
+
+def _quoted(name: str) -> str:
+    """As it is, unless it holds half a character (YAML can name those), which no database takes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return _escaped(name)
+    return _as_it_is(name)
+
+
+def _read(text: str) -> dict[int, Names]:
+    found: dict[int, Names] = {}
+    names: Names = ()
+    for one in json.loads(text):
+        if isinstance(one, int):
+            found[one] = names
+        else:
+            names = tuple(one)
+    return found

@@ -1,0 +1,274 @@
+"""Papers of the state: as JSON text, cached in memory, and with a subscriber's notices."""
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from bot.adapters.store.engine import reading
+from bot.adapters.store.notices import counts_of, of_subscriber, of_subscriber_on
+from bot.adapters.store.schema import NEWEST_FIRST, meta, moment_of, papers
+from bot.adapters.store.sql import Statement, chunks, insert
+from bot.domain.notices import Rarity
+from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, Summary
+from bot.pipeline.ports import NoticedPaper, StoredPaper
+
+_NEWEST_FIRST = "papers.date DESC NULLS LAST, papers.position"
+_NEWEST = Statement(f"SELECT id FROM papers ORDER BY {_NEWEST_FIRST} LIMIT :most")
+_NEWEST_OF = Statement(
+    f"SELECT id, position FROM papers WHERE position = ANY(:numbers) ORDER BY {_NEWEST_FIRST} LIMIT :most"
+)
+
+
+class StoredPapers:
+    """The papers of a state; see the port for what each method promises."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._cache = PaperCache()
+
+    def newest(self, limit: int) -> tuple[StoredPaper, ...]:
+        with reading(self._engine) as connection:
+            ids = [row[0] for row in _NEWEST.rows(connection, most=limit)]
+            found = self._cache.of(connection, version(connection), ids)
+        return tuple(found[paper] for paper in map(PaperId, ids))
+
+    def every_paper(self) -> Iterator[Paper]:
+        query = select(papers.c.id, papers.c.content).order_by(*NEWEST_FIRST)
+        with reading(self._engine) as connection:
+            rows = connection.execution_options(yield_per=200).execute(query)
+            for paper_id, content in rows:
+                yield paper_of(paper_id, content)
+
+    def stored(self, ids: Iterable[PaperId]) -> dict[PaperId, StoredPaper]:
+        wanted = list[str](ids)
+        if not wanted:
+            return {}
+        with reading(self._engine) as connection:
+            return self._cache.of(connection, version(connection), wanted)
+
+    def noticed(self, subscriber: str, limit: int) -> tuple[NoticedPaper, ...]:
+        with reading(self._engine) as connection:
+            noticed = of_subscriber(connection, subscriber)
+            rows = _NEWEST_OF.rows(connection, numbers=list(noticed), most=limit)
+            found = self._cache.of(connection, version(connection), [row[0] for row in rows])
+        return tuple(
+            NoticedPaper(stored=found[paper], subscriptions=noticed[number].names) for paper, number in rows
+        )
+
+    def with_notices(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, NoticedPaper]:
+        wanted = list[str](ids)
+        with reading(self._engine) as connection:
+            found = self._cache.of(connection, version(connection), wanted)
+            names = _noticed(connection, subscriber, wanted)
+        return {
+            paper: NoticedPaper(stored=stored, subscriptions=names.get(paper, ()))
+            for paper, stored in found.items()
+        }
+
+    def notices_on(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, tuple[str, ...]]:
+        with reading(self._engine) as connection:
+            return _noticed(connection, subscriber, ids)
+
+    def rarity(self, subscriber: str) -> Rarity:
+        with reading(self._engine) as connection:
+            noticed = counts_of(connection, subscriber)
+        counts: Counter[str] = Counter()
+        for names, count in noticed.items():
+            counts.update(dict.fromkeys(names, count))
+        return Rarity(counts=dict(counts), notices=noticed.total())
+
+    def version(self) -> str:
+        with reading(self._engine) as connection:
+            return version(connection)
+
+
+def _noticed(connection: Connection, subscriber: str, ids: Iterable[str]) -> dict[PaperId, tuple[str, ...]]:
+    found = of_subscriber_on(connection, subscriber, map(PaperId, ids))
+    return {paper: notice.names for paper, notice in found.items()}
+
+
+_VERSION_KEY = "papers_version"
+"""The row of `meta` that counts how often papers or notices changed."""
+_VERSION = Statement("SELECT value FROM meta WHERE key = :key")
+
+
+def version(connection: Connection) -> str:
+    """Changes whenever papers or notices do."""
+    rows = _VERSION.rows(connection, key=_VERSION_KEY)
+    return rows[0][0] if rows else "0"
+
+
+def next_version(connection: Connection) -> None:
+    """Write down that papers or notices changed; inside the transaction that changes it."""
+    value = str(int(version(connection)) + 1)
+    statement = insert(connection, meta).values(key=_VERSION_KEY, value=value)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+
+
+_MOST_CACHED = 2_000
+_PAPERS = Statement(
+    "SELECT id, first_seen_at, changed_at, content FROM papers WHERE id = ANY(:ids)",
+)
+
+_Row = tuple[str, int, int, str]
+_Cached = tuple[str, _Row, StoredPaper]
+"""The version in which it was last seen to be so, the row, and what is in it."""
+
+
+class PaperCache:
+    """Papers in memory, so that the same ones need not be read and decoded for each message and feed. Thread-safe.
+
+    A paper is taken from memory only where the state says that no paper has changed since
+    (`version`, read in the same transaction), or where its row is the same to the letter.
+    """
+
+    def __init__(self, most: int = _MOST_CACHED) -> None:
+        self._most = most
+        self._cached: dict[str, _Cached] = {}
+        self._lock = Lock()
+
+    def of(self, connection: Connection, version: str, ids: list[str]) -> dict[PaperId, StoredPaper]:
+        """Those of the papers that are stored, as they are in this transaction."""
+        found: dict[PaperId, StoredPaper] = {}
+        missing: list[str] = []
+        for paper_id in ids:
+            cached = self._cached.get(paper_id)
+            if cached is not None and cached[0] == version:
+                found[PaperId(paper_id)] = cached[2]
+            else:
+                missing.append(paper_id)
+        for chunk in chunks(missing):
+            for paper_id, first_seen_at, changed_at, content in _PAPERS.rows(connection, ids=chunk):
+                row = paper_id, first_seen_at, changed_at, content
+                found[PaperId(paper_id)] = self._take(version, row)
+        return found
+
+    def _take(self, version: str, row: _Row) -> StoredPaper:
+        cached = self._cached.get(row[0])
+        stored = cached[2] if cached is not None and cached[1] == row else _stored(*row)
+        with self._lock:
+            self._cached.pop(row[0], None)
+            self._cached[row[0]] = version, row, stored
+            if len(self._cached) > self._most:
+                del self._cached[next(iter(self._cached))]
+        return stored
+
+
+def _stored(paper_id: str, first_seen_at: int, changed_at: int, content: str) -> StoredPaper:
+    return StoredPaper(
+        paper=paper_of(paper_id, content),
+        first_seen_at=moment_of(first_seen_at),
+        changed_at=moment_of(changed_at),
+    )
+
+
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_ascii = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
+def _dumps(value: Any) -> str:
+    text = _compact(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate, which no database takes as it is
+        return _ascii(value)
+    return text
+
+
+def paper_text(paper: Paper) -> str:
+    """The paper as compact JSON."""
+    return _dumps(
+        {
+            "title": paper.title,
+            "authors": paper.authors,
+            "summaries": [(summary.text, summary.source) for summary in paper.summaries],
+            "published": _day_text(paper.published),
+            "date": _day_text(paper.date),
+            "latest": _day_text(paper.latest),
+            "links": (paper.links.abs, paper.links.pdf, paper.links.huggingface),
+            "editions": [_edition(edition) for edition in paper.editions],
+            "sources": paper.sources,
+        }
+    )
+
+
+def paper_of(paper_id: str, content: str) -> Paper:
+    """The paper that `paper_text` wrote."""
+    parts = json.loads(content)
+    return Paper(
+        id=PaperId(paper_id),
+        title=parts["title"],
+        authors=tuple(parts["authors"]),
+        summaries=tuple(Summary(text=text, source=source) for text, source in parts["summaries"]),
+        published=_day(parts["published"]),
+        date=_day(parts["date"]),
+        latest=_day(parts["latest"]),
+        links=Links(abs=parts["links"][0], pdf=parts["links"][1], huggingface=parts["links"][2]),
+        editions=tuple(map(_edition_of, parts["editions"])),
+        sources=tuple(parts["sources"]),
+    )
+
+
+def question_text(question: Question) -> str:
+    """The question as compact JSON."""
+    return _dumps(_question(question))
+
+
+def question_of(text: str) -> Question:
+    """The question that `question_text` wrote."""
+    return _question_of(json.loads(text))
+
+
+def _day_text(day: dt.date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _day(text: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(text) if text else None
+
+
+def _edition(edition: Edition) -> dict[str, Any]:
+    return {
+        "language": edition.language,
+        "points": [(point.label, point.text) for point in edition.points],
+        "flowchart": edition.flowchart,
+        "drawing": edition.drawing,
+        "quiz": [_question(question) for question in edition.quiz],
+    }
+
+
+def _edition_of(parts: dict[str, Any]) -> Edition:
+    return Edition(
+        language=parts["language"],
+        points=tuple(Point(label=label, text=text) for label, text in parts["points"]),
+        flowchart=parts["flowchart"],
+        drawing=parts["drawing"],
+        quiz=tuple(map(_question_of, parts["quiz"])),
+    )
+
+
+def _question(question: Question) -> tuple[Any, ...]:
+    return (
+        question.question,
+        question.options,
+        question.answer,
+        question.answer_source,
+        question.confidence,
+        question.confident,
+    )
+
+
+def _question_of(parts: list[Any]) -> Question:
+    return Question(
+        question=parts[0],
+        options=tuple(parts[1]),
+        answer=parts[2],
+        answer_source=parts[3],
+        confidence=parts[4],
+        confident=parts[5],
+    )

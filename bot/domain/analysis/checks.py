@@ -1,0 +1,254 @@
+"""Findings: what an operator should know about sources over time, and about subscriptions and what they brought.
+
+A *source* is the digests of one kind from one folder. What goes wrong on several days in a row is one
+finding, with its first and last day.
+"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise, permutations
+from statistics import quantiles
+
+from bot.domain.incidents import Finding
+from bot.domain.papers import PaperId
+from bot.domain.query.syntax import contained
+from bot.domain.subscriptions import Subscriber, Subscription
+
+USUAL_DAY = 0.1
+"""A weekday on which a source seldom has more than this share of its digests is none of its days."""
+PATIENCE = 2
+"""So many of its days beyond the longest usual gap a source may miss before it counts as silent."""
+ENOUGH_DAYS = 5
+"""With fewer days of digests nothing is said about how usual something is."""
+MOSTLY = 0.5
+"""From this share on a digest lacks something, and up to it a source usually has it."""
+BRIDGED = 3
+"""So many good digests in between make no new incident of the next bad one."""
+STILL_NEWS = 14
+"""Digests after which an incident that ended is no longer urgent."""
+NOISY = 0.25
+"""A subscription that brings a larger share of all papers is hardly a choice."""
+ENOUGH = 40
+"""With fewer papers stored nothing is said about shares, and nothing is called dead."""
+OVERLAP = 0.6
+"""From this Jaccard index on two subscriptions are nearly the same."""
+FEW = 5
+MOST_COMPARED = 60
+"""Subscriptions of one subscriber that are compared with each other."""
+
+
+Found = Mapping[tuple[str, str], frozenset[PaperId]]
+"""(subscriber, subscription's name) to the papers that it matches; one that matches none may be missing."""
+
+
+def subscription_findings(
+    subscribers: Sequence[Subscriber], found: Found, recent: frozenset[PaperId], papers: int, days: int
+) -> Iterator[Finding]:
+    """Dead, noisy, contained and overlapping subscriptions; `recent` are the papers of the last `days`."""
+    for subscriber in subscribers:
+        for subscription in subscriber.subscriptions:
+            hits = found.get((subscriber.id, subscription.name), frozenset())
+            yield from _alone(subscriber, subscription, hits, recent, papers, days)
+        yield from _pairs(subscriber, found)
+
+
+def _alone(
+    subscriber: Subscriber,
+    subscription: Subscription,
+    hits: frozenset[PaperId],
+    recent: frozenset[PaperId],
+    papers: int,
+    days: int,
+) -> Iterator[Finding]:
+    if papers < ENOUGH:
+        return
+    subject = subject_of(subscriber, subscription)
+    if not hits:
+        yield _subscription_finding(
+            "dead", subject, f"matches none of the {papers} stored papers", figures={"papers": papers}
+        )
+    elif not hits & recent and len(recent) >= ENOUGH:
+        yield _subscription_finding(
+            "dead",
+            subject,
+            f"matched none of the {len(recent)} papers of the last {days} days ({len(hits)} before)",
+            figures={"papers": len(recent), "days": days, "before": len(hits)},
+        )
+    elif len(hits) > NOISY * papers:
+        share = len(hits) / papers
+        yield _subscription_finding(
+            "noisy",
+            subject,
+            f"brings {share:.0%} of all papers ({len(hits)} of {papers}); narrow it with AND, NOT or title:",
+            figures={"share": round(share, 3), "matches": len(hits), "papers": papers},
+        )
+
+
+def _pairs(subscriber: Subscriber, found: Found) -> Iterator[Finding]:
+    some = subscriber.subscriptions[:MOST_COMPARED]
+    inside: set[frozenset[str]] = set()
+    for one, other in permutations(some, 2):
+        pair = frozenset({one.name, other.name})
+        if one.query is None or other.query is None:
+            continue
+        if pair not in inside and one.only == other.only and contained(one.query, other.query):
+            inside.add(pair)
+            yield _subscription_finding(
+                "contained",
+                subject_of(subscriber, one),
+                f"all that it can bring {other.name!r} brings too; one of the two may go",
+                urgent=False,
+                figures={"in": other.name},
+            )
+    for one, other in combinations(some, 2):
+        if frozenset({one.name, other.name}) in inside:
+            continue
+        mine, theirs = (found.get((subscriber.id, each.name), frozenset()) for each in (one, other))
+        both = len(mine & theirs)
+        jaccard = both / (len(mine | theirs) or 1)
+        if both >= FEW and jaccard >= OVERLAP:
+            yield _subscription_finding(
+                "overlapping",
+                subject_of(subscriber, one),
+                f"brings nearly the same as {other.name!r}: {both} papers of both, {len(mine)} and {len(theirs)} in all",
+                urgent=False,
+                figures={"with": other.name, "jaccard": round(jaccard, 3), "both": both},
+            )
+
+
+def subject_of(subscriber: Subscriber, subscription: Subscription) -> str:
+    """The subscription as findings name it."""
+    return f"{subscriber.id}: {subscription.name}"
+
+
+def _subscription_finding(
+    kind: str, subject: str, what: str, *, urgent: bool = True, figures: Mapping[str, float | int | str]
+) -> Finding:
+    return Finding(
+        area="subscriptions", kind=kind, subject=subject, what=what, urgent=urgent, figures=figures
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceDay:
+    """One digest of a source, counted; `unkeyed` are questions that name no answer."""
+
+    day: dt.date
+    name: str
+    entries: int
+    problems: int = 0
+    without_authors: int = 0
+    questions: int = 0
+    unkeyed: int = 0
+
+
+def source_findings(source: str, days: Sequence[SourceDay], today: dt.date) -> Iterator[Finding]:
+    """What there is to say of one source; `days` in any order."""
+    ordered = sorted(days, key=lambda one: (one.day, one.name))
+    if not ordered:
+        return
+    yield from _silent(source, [one.day for one in ordered], today)
+    yield from _incidents(source, ordered, "empty", lambda one: not one.entries, _EMPTY)
+    filled = [one for one in ordered if one.entries]
+    if _usually(filled, lambda one: one.entries - one.without_authors, lambda one: one.entries):
+        yield from _incidents(source, filled, "no authors", _lacks_authors, _NO_AUTHORS)
+    asking = [one for one in filled if one.questions]
+    if _usually(asking, lambda one: one.questions - one.unkeyed, lambda one: one.questions):
+        yield from _incidents(source, asking, "no keys", lambda one: one.unkeyed > 0, _NO_KEYS)
+    yield from _incidents(
+        source, filled, "changed form", lambda one: one.problems > MOSTLY * one.entries, _CHANGED
+    )
+
+
+def _lacks_authors(one: SourceDay) -> bool:
+    return one.without_authors > MOSTLY * one.entries
+
+
+_EMPTY = "{digests} without a single paper"
+_NO_AUTHORS = "{without_authors} of {entries} papers without authors, in {digests}"
+_NO_KEYS = "{unkeyed} of {questions} questions name no answer, in {digests}"
+_CHANGED = "{problems} odd rows among {entries} papers, in {digests}: has its form changed?"
+
+
+def _usually(
+    days: Sequence[SourceDay], has: Callable[[SourceDay], int], of: Callable[[SourceDay], int]
+) -> bool:
+    """True for a source that has it as a rule: a kind that never has it lacks nothing."""
+    total = sum(map(of, days))
+    return total > 0 and sum(map(has, days)) > MOSTLY * total
+
+
+def _silent(source: str, days: Sequence[dt.date], today: dt.date) -> Iterator[Finding]:
+    different = sorted(set(days))
+    if len(different) < ENOUGH_DAYS or different[-1] >= today:
+        return
+    counts = Counter(day.weekday() for day in different)
+    its_days = {day for day, count in counts.items() if count > USUAL_DAY * len(different)}
+    gaps = [_missed(first, second, its_days) for first, second in pairwise(different)]
+    usual = round(quantiles(gaps, n=20)[-1]) if len(gaps) > 1 else gaps[0]
+    missed = _missed(different[-1], today, its_days)
+    if missed > usual + PATIENCE:
+        yield _source_finding(
+            source,
+            "silent",
+            f"nothing since {different[-1]}: {missed} digests have not come",
+            figures={"since": different[-1].isoformat(), "missed": missed},
+        )
+
+
+def _missed(first: dt.date, second: dt.date, weekdays: Iterable[int]) -> int:
+    """How many of these weekdays lie between the two days."""
+    weeks, rest = divmod((second - first).days - 1, 7)
+    some = {(first.weekday() + 1 + number) % 7 for number in range(rest)}
+    return weeks * len(set(weekdays)) + len(some & set(weekdays))
+
+
+def _incidents(
+    source: str, days: Sequence[SourceDay], kind: str, wrong: Callable[[SourceDay], bool], said: str
+) -> Iterator[Finding]:
+    """A finding for each run of digests that are wrong in this way; one long past is not urgent."""
+    for first, last in _runs(list(map(wrong, days))):
+        some = [one for one in days[first : last + 1] if wrong(one)]
+        figures = {
+            "digests": len(some),
+            "entries": sum(one.entries for one in some),
+            "problems": sum(one.problems for one in some),
+            "without_authors": sum(one.without_authors for one in some),
+            "questions": sum(one.questions for one in some),
+            "unkeyed": sum(one.unkeyed for one in some),
+        }
+        words = said.format_map({**figures, "digests": _count(len(some), "digest")})
+        yield _source_finding(
+            source,
+            kind,
+            f"{_span(some[0].day, some[-1].day)}: {words}",
+            urgent=len(days) - last <= STILL_NEWS,
+            figures={"from": some[0].day.isoformat(), "to": some[-1].day.isoformat(), **figures},
+        )
+
+
+def _runs(wrong: Sequence[bool]) -> list[tuple[int, int]]:
+    """First and last place of each run, where a few that are right between two that are wrong end none."""
+    runs: list[tuple[int, int]] = []
+    for place in (place for place, is_wrong in enumerate(wrong) if is_wrong):
+        if runs and place - runs[-1][1] <= BRIDGED + 1:
+            runs[-1] = (runs[-1][0], place)
+        else:
+            runs.append((place, place))
+    return runs
+
+
+def _span(first: dt.date, last: dt.date) -> str:
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _source_finding(
+    source: str, kind: str, what: str, *, urgent: bool = True, figures: dict[str, float | int | str]
+) -> Finding:
+    return Finding(area="sources", kind=kind, subject=source, what=what, urgent=urgent, figures=figures)

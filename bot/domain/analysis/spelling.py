@@ -1,0 +1,249 @@
+"""Speller: other spellings of a query's terms, and how many papers each would find.
+
+A quoted phrase misses the other number (`"large language model"` finds a quarter of what the same words
+without quotes do), a beginning brings words that nobody meant, two words miss the writing in one, and a name
+in full misses its initials. Each is tried on the papers at hand; only what they show is said.
+"""
+
+import difflib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from bot.domain.query import Document, Query
+from bot.domain.query.documents import SCOPES, UNFOLDED
+from bot.domain.query.evaluation import AllOf, Need, Term, need_of, test_of
+from bot.domain.query.folding import folded_form
+from bot.domain.query.syntax import And, Atom, Near, Node, Not, Or, Phrase, Word, atoms, both, either
+
+Change = Literal[
+    "without quotes", "in any case", "written as one", "written apart", "its initials", "close to it"
+]
+
+_SHORTEST_INITIALS = 3
+_LIKELY = 5
+"""A word or phrase that fewer papers have is no better spelling."""
+_ALIKE = 0.8
+_SHORT = 4
+"""Words up to this length are mostly inside of other words, where letters are searched for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spelling:
+    """A better spelling: what the query finds now, and what it would find."""
+
+    change: Change
+    term: str
+    query: str
+    found: int
+    would_find: int
+
+    @property
+    def missed(self) -> float:
+        """The share of what the better spelling finds that the query misses now."""
+        return 1 - self.found / self.would_find if self.would_find else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Noise:
+    """What a looser reading of a term brings beside the word itself; `words` are the most frequent ones."""
+
+    term: str
+    found: int
+    looser: int
+    words: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        """The share of the looser reading that is not the word itself."""
+        return 1 - self.found / self.looser if self.looser else 0.0
+
+
+class DocumentCounter:
+    """Counts how many of many documents each of several queries finds, by an index of their folded words."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.documents = documents
+        numbers: dict[str, set[int]] = defaultdict(set)
+        for number, document in enumerate(documents):
+            for word in set(document.line("", "folded").split()):
+                numbers[word].add(number)
+        self._numbers = dict(numbers)
+        self._beginning_with: dict[str, set[int]] = {}
+        self.vocabulary = Counter({word: len(having) for word, having in numbers.items()})
+        """Folded words of titles, summaries and points to how many papers have them."""
+
+    def count(self, node: Node) -> int:
+        """How many papers the query finds."""
+        test = test_of(node)
+        need = need_of(node)
+        numbers = None if need is None else self._having(need)
+        candidates = self.documents if numbers is None else [self.documents[number] for number in numbers]
+        return sum(map(test, candidates))
+
+    def _having(self, need: Need) -> set[int] | None:
+        """The numbers of the documents that may have it; None where that may be any."""
+        match need:
+            case Term():
+                return self._having_word(need) if need.fields == SCOPES[""] else None
+            case AllOf():
+                known = [numbers for numbers in map(self._having, need.needs) if numbers is not None]
+                return set.intersection(*known) if known else None
+            case _:
+                each = [self._having(part) for part in need.needs]
+                known = [numbers for numbers in each if numbers is not None]
+                return set().union(*known) if len(known) == len(each) else None
+
+    def _having_word(self, term: Term) -> set[int]:
+        if not term.is_prefix:
+            return self._numbers.get(term.text, set())
+        if term.text not in self._beginning_with:
+            known = (having for word, having in self._numbers.items() if word.startswith(term.text))
+            self._beginning_with[term.text] = set().union(*known)
+        return self._beginning_with[term.text]
+
+
+class Speller:
+    """Tries spellings on the documents of many papers."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._papers = DocumentCounter(documents)
+
+    def better(self, query: Query) -> tuple[Spelling, ...]:
+        """Spellings that would find more, the one that finds most first."""
+        found = self._papers.count(query.root)
+        tried: dict[str, Spelling] = {}
+        for atom in atoms(query.root):
+            for change, node in self._variants(atom):
+                root = replaced(query.root, atom, node)
+                would_find = self._papers.count(root)
+                if would_find > found:
+                    text = str(root)
+                    tried.setdefault(
+                        text,
+                        Spelling(
+                            change=change, term=atom.written, query=text, found=found, would_find=would_find
+                        ),
+                    )
+        return tuple(sorted(tried.values(), key=lambda one: (-one.would_find, one.query)))
+
+    def prefix_noise(self, query: Query) -> tuple[Noise, ...]:
+        """For each beginning in the query that is a word itself: what it brings beside that word."""
+        tried = (
+            self._noise(atom, last)
+            for atom in atoms(query.root)
+            if isinstance(atom, Phrase) and (last := atom.words[-1]).mode == "prefix"
+        )
+        return tuple(noise for noise in tried if noise.found >= _LIKELY)
+
+    def inside_noise(self, query: Query) -> tuple[Noise, ...]:
+        """For each short word in the query what a search for its letters anywhere would bring beside it."""
+        return tuple(
+            self._inside(atom)
+            for atom in atoms(query.root)
+            if isinstance(atom, Phrase) and not atom.scope and self._is_short(atom)
+        )
+
+    def _is_short(self, phrase: Phrase) -> bool:
+        (first, *others) = phrase.words
+        return not others and first.mode != "prefix" and first.text.isascii() and len(first.text) <= _SHORT
+
+    def _noise(self, phrase: Phrase, last: Word) -> Noise:
+        whole = _with_words(phrase, (*phrase.words[:-1], Word(text=folded_form(last.text), mode="folded")))
+        return Noise(
+            term=phrase.written,
+            found=self._papers.count(either((whole, _plain(phrase, last)))),
+            looser=self._papers.count(phrase),
+            words=self._frequent(lambda word: word.startswith(last.text), last.text),
+        )
+
+    def _inside(self, phrase: Phrase) -> Noise:
+        letters = phrase.words[0].text.lower()
+        return Noise(
+            term=phrase.written,
+            found=self._papers.count(phrase),
+            looser=sum(letters in document.line("", "plain") for document in self._papers.documents),
+            words=self._frequent(lambda word: letters in word, letters),
+        )
+
+    def _frequent(self, wanted: Callable[[str], bool], itself: str) -> tuple[str, ...]:
+        others = ((word, n) for word, n in self._papers.vocabulary.items() if word != itself and wanted(word))
+        return tuple(word for word, _ in sorted(others, key=lambda one: (-one[1], one[0]))[:4])
+
+    def _variants(self, atom: Atom) -> Iterator[tuple[Change, Node]]:
+        if isinstance(atom, Near) or atom.scope in UNFOLDED:
+            return
+        modes = {word.mode for word in atom.words}
+        if modes & {"plain", "exact"}:
+            change: Change = "in any case" if "exact" in modes else "without quotes"
+            yield change, _with_words(atom, tuple(map(_folded, atom.words)))
+        if modes != {"folded"}:
+            return
+        yield from (("written as one", either((atom, node))) for node in self._as_one(atom))
+        yield from (("written apart", either((atom, node))) for node in self._apart(atom))
+        yield from (("its initials", either((atom, node))) for node in self._initials(atom))
+        if not self._papers.count(atom):
+            yield from (("close to it", node) for node in self._close(atom))
+
+    def _as_one(self, phrase: Phrase) -> Iterator[Node]:
+        for place, (left, right) in enumerate(pairwise(phrase.words)):
+            joined = folded_form(left.text + right.text)
+            if self._papers.vocabulary[joined] >= _LIKELY:
+                yield _with_words(phrase, (*phrase.words[:place], _word(joined), *phrase.words[place + 2 :]))
+
+    def _apart(self, phrase: Phrase) -> Iterator[Node]:
+        for place, word in enumerate(phrase.words):
+            for cut in range(3, len(word.text) - 2):
+                pair = (_word(word.text[:cut]), _word(word.text[cut:]))
+                if all(self._papers.vocabulary[one.text] >= _LIKELY for one in pair):
+                    apart = _with_words(phrase, (*phrase.words[:place], *pair, *phrase.words[place + 1 :]))
+                    if self._papers.count(_with_words(phrase, pair)) >= _LIKELY:
+                        yield apart
+
+    def _initials(self, phrase: Phrase) -> Iterator[Node]:
+        """Initials that stand right behind the name, in brackets, in some papers: `Large Language Models (LLMs)`."""
+        initials = "".join(word.text[0] for word in phrase.words)
+        if len(initials) < _SHORTEST_INITIALS or self._papers.vocabulary[initials] < _LIKELY:
+            return
+        defined = _with_words(phrase, (*phrase.words, _word(initials)))
+        if self._papers.count(defined) >= _LIKELY:
+            yield _with_words(phrase, (_word(initials),))
+
+    def _close(self, phrase: Phrase) -> Iterator[Node]:
+        for place, word in enumerate(phrase.words):
+            if self._papers.vocabulary[word.text]:
+                continue
+            likely = [known for known, count in self._papers.vocabulary.items() if count >= _LIKELY]
+            for near in difflib.get_close_matches(word.text, likely, n=1, cutoff=_ALIKE):
+                yield _with_words(phrase, (*phrase.words[:place], _word(near), *phrase.words[place + 1 :]))
+
+
+def replaced(node: Node, atom: Atom, by: Node) -> Node:
+    """The tree with that atom replaced; exclusions stay as they are."""
+    match node:
+        case And():
+            return both(tuple(replaced(child, atom, by) for child in node.children))
+        case Or():
+            return either(tuple(replaced(child, atom, by) for child in node.children))
+        case Not():
+            return node
+        case _:
+            return by if node == atom else node
+
+
+def _with_words(phrase: Phrase, words: tuple[Word, ...]) -> Phrase:
+    return Phrase(scope=phrase.scope, words=words, written=phrase.written, position=phrase.position)
+
+
+def _word(text: str) -> Word:
+    return Word(text=text, mode="folded")
+
+
+def _folded(word: Word) -> Word:
+    return word if word.mode == "prefix" else _word(folded_form(word.text))
+
+
+def _plain(phrase: Phrase, last: Word) -> Phrase:
+    return _with_words(phrase, (*phrase.words[:-1], Word(text=last.text, mode="plain")))

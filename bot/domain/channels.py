@@ -1,0 +1,87 @@
+"""Channels: what a kind of way out can do, how fast it may be used, and the targets on it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+ChannelKind = str
+"""The name of a channel, such as `email`: a key of the list in `app/config/publishers.py`."""
+FEED: ChannelKind = "atom"
+"""The channel of a subscriber's own feed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """One address on a channel."""
+
+    kind: ChannelKind
+    address: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.address}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """At most `most` messages within any `span`."""
+
+    most: int
+    span: timedelta
+
+    def __post_init__(self) -> None:
+        if self.most < 1 or self.span <= timedelta(0):
+            raise ValueError(f"{self.most} messages in {self.span} is no rate")
+
+
+def _no_limit(_: str) -> Limit | None:
+    return None
+
+
+def _itself(address: str) -> str:
+    return address
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Rate limits of a channel: `overall`, and `of` a target by its address.
+
+    `bucket` names what the second counts by: topics of one group share a bucket.
+    """
+
+    overall: Limit | None = None
+    of: Callable[[str], Limit | None] = _no_limit
+    bucket: Callable[[str], str] = _itself
+
+
+def _any_address(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What a channel can do, stated by its publisher's class."""
+
+    polls: bool = False
+    """Questions go out as polls, each a message of its own."""
+    edits: bool = False
+    """A message that went out can be changed."""
+    carries_quiz: bool = False
+    """The message itself holds the questions."""
+    unsubscribes: bool = False
+    """Each message carries a link that unsubscribes its target."""
+    harmless_twice: bool = False
+    """Sending the same again changes nothing."""
+    is_document: bool = False
+    """One document that is rewritten whole: it takes all that is due, waits for no hour and carries no alarms."""
+    noun: str = "messages"
+    """What an alarm calls the messages of this channel."""
+    limits: Limits = field(default_factory=Limits)
+    at_once: int | None = None
+    """So many messages at a time at most; None: as many as the dispatcher has in flight."""
+    parse_address: Callable[[str], str] = _any_address
+    """An address as people write it to the one that is kept; raises ValueError with the reason."""
+
+
+CapabilitiesOf = Mapping[ChannelKind, Capabilities]
+"""The capabilities of each channel that has a publisher."""

@@ -1,0 +1,273 @@
+"""Incidents: what is wrong with sources and channels, what changed since the last look, and the alarms on it.
+
+    (nothing) ──wrong──► open, one alarm ──still wrong: no alarm──► open ──right again──► closed, one alarm
+
+One incident is open for a subject and a kind of trouble at a time, however long it goes on.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bot.domain.channels import CapabilitiesOf, ChannelKind
+from bot.domain.delivery import NO_PAPER, Delivery
+from bot.domain.message import AlarmText
+from bot.domain.schedule import Immediately, release_time
+from bot.domain.subscriptions import Subscriber
+
+Area = Literal["sources", "subscriptions", "channels"]
+
+STOPPED = "stopped"
+SECOND_POLLER = "second poller"
+TOPIC_GONE = "topic gone"
+"""The kinds of trouble that channels and their targets have."""
+_NAMED = 8
+"""So many incidents one alarm names; how many more there are, it says."""
+_LONGEST = 300
+"""Characters of the description of one incident."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something that the operator should look at, or (`urgent` false) may like to know."""
+
+    area: Area
+    kind: str
+    """One word for machines: `dead`, `noisy`, `silent` …"""
+    subject: str
+    what: str
+    urgent: bool = True
+    figures: Mapping[str, float | int | str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Incident:
+    """Something that is wrong since `since`; `what` describes it as it was seen last.
+
+    `source` is its subject: a source, or in the area `channels` a channel or the key of a target.
+    """
+
+    source: str
+    kind: str
+    """One word: `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`; of a channel
+    `stopped` or `second poller`, of a target `topic gone`.
+    """
+    what: str
+    since: dt.datetime
+    area: Area = "sources"
+
+    @property
+    def key(self) -> tuple[Area, str, str]:
+        return self.area, self.source, self.kind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IncidentDiff:
+    """A change of the open incidents: `open` are all now, `opened` the new ones, `closed` those that ended."""
+
+    open: tuple[Incident, ...]
+    opened: tuple[Incident, ...] = ()
+    closed: tuple[Incident, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.opened or self.closed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alarm:
+    """A delivery that tells an operator of incidents, with its text."""
+
+    delivery: Delivery
+    text: AlarmText
+
+
+def compare_sources(
+    findings: Iterable[Finding], before: Sequence[Incident], now: dt.datetime
+) -> IncidentDiff:
+    """The incidents that follow from the findings on sources; those of channels stay as they are.
+
+    Of several findings of one kind on one source the last is the one that goes on.
+    """
+    others = tuple(incident for incident in before if incident.area != "sources")
+    known = {incident.key: incident for incident in before if incident.area == "sources"}
+    current: dict[tuple[Area, str, str], Incident] = {}
+    for finding in findings:
+        if finding.area != "sources" or not finding.urgent:
+            continue
+        fresh = Incident(source=finding.subject, kind=finding.kind, what=finding.what, since=now)
+        current[fresh.key] = replace(known.get(fresh.key, fresh), what=finding.what)
+    return IncidentDiff(
+        open=(*others, *current.values()),
+        opened=tuple(incident for key, incident in current.items() if key not in known),
+        closed=tuple(incident for key, incident in known.items() if key not in current),
+    )
+
+
+def channel_fails(
+    channel: str, kind: str, what: str, before: Sequence[Incident], now: dt.datetime
+) -> IncidentDiff:
+    """The incidents once a channel, or a target on it, is in trouble."""
+    fresh = Incident(source=channel, kind=kind, what=what, since=now, area="channels")
+    known = next((incident for incident in before if incident.key == fresh.key), None)
+    if known is None:
+        return IncidentDiff(open=(*before, fresh), opened=(fresh,))
+    return IncidentDiff(
+        open=tuple(replace(incident, what=what) if incident is known else incident for incident in before)
+    )
+
+
+def channel_works(channel: str, before: Sequence[Incident]) -> IncidentDiff:
+    """The incidents once a channel, or a target on it, has no trouble (any more)."""
+    over = tuple(incident for incident in before if (incident.area, incident.source) == ("channels", channel))
+    return IncidentDiff(open=tuple(incident for incident in before if incident not in over), closed=over)
+
+
+def takes_alarms(subscriber: Subscriber) -> bool:
+    """False for somebody who has only documents (feeds): those carry papers."""
+    return any(not channel.capabilities.is_document for channel in subscriber.channels)
+
+
+def alarms(
+    diff: IncidentDiff, recipients: Iterable[Subscriber], capabilities: CapabilitiesOf, now: dt.datetime
+) -> tuple[Alarm, ...]:
+    """The alarms on a change of the incidents, each target once; held until a recipient's quiet hours end.
+
+    An alarm about a channel goes out on the other channels.
+    """
+    planned: dict[str, Alarm] = {}
+    for subscriber in recipients:
+        for channel in subscriber.channels:
+            if channel.capabilities.is_document:
+                continue
+            for part, text in _texts(diff, subscriber, channel.kind, capabilities):
+                due = release_time(
+                    now, schedule=Immediately(), quiet=subscriber.quiet_hours, zone=subscriber.timezone
+                )
+                delivery = Delivery(
+                    target=channel.target,
+                    subscriber=subscriber.id,
+                    kind="alarm",
+                    paper=NO_PAPER,
+                    state="held" if due > now else "pending",
+                    due_at=due,
+                    part=part,
+                )
+                planned.setdefault(delivery.key, Alarm(delivery=delivery, text=text))
+    return tuple(planned.values())
+
+
+def _texts(
+    diff: IncidentDiff, reader: Subscriber, kind: ChannelKind, capabilities: CapabilitiesOf
+) -> Iterator[tuple[str, AlarmText]]:
+    """The alarms for one channel, each with the part of its key."""
+    for what, changed in (("began", diff.opened), ("ended", diff.closed)):
+        incidents = [one for one in changed if (one.area, one.source) != ("channels", kind)]
+        if not incidents:
+            continue
+        about = "\n".join(
+            sorted(f"{'|'.join(incident.key)}|{incident.since.isoformat()}" for incident in incidents)
+        )
+        text = (_begun if what == "began" else _over)(incidents, reader, capabilities)
+        yield f"{what}:{hashlib.sha256(about.encode()).hexdigest()[:16]}", text
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    begun: str
+    over: str
+    it_had: str
+
+
+_SOURCES = {
+    "silent": _Words("{} has fallen silent", "{} is heard again", "It had fallen silent."),
+    "empty": _Words("{} sends empty digests", "{} sends papers again", "Its digests had been empty."),
+    "no authors": _Words(
+        "{} no longer names authors", "{} names authors again", "It had left the authors out."
+    ),
+    "no keys": _Words(
+        "{} no longer names the answers", "{} names the answers again", "Its questions had named no answers."
+    ),
+    "changed form": _Words(
+        "{} may have changed its form", "{} can be read again", "Its form seemed to have changed."
+    ),
+}
+_UNREADABLE = _Words("{} cannot be read", "{} is no longer in the way", "It could not be read as a digest.")
+_SECOND_POLLER = _Words(
+    "A second program answers for the bot",
+    "The bot is ours alone again",
+    "A second program had answered for it.",
+)
+_TOPIC = _Words(
+    "{} is gone, so its messages go to the chat itself", "{} gets its messages again", "It had been gone."
+)
+_ELSE = _Words("{} needs a look", "{} is well again", "It had needed a look.")
+
+
+def _begun(incidents: Sequence[Incident], reader: Subscriber, capabilities: CapabilitiesOf) -> AlarmText:
+    headlines = [_headline(incident, _words(incident, capabilities).begun) for incident in incidents]
+    end = (
+        f"Noticed on {_moment(incidents[0].since, reader)}. The command “paperboy doctor” tells more. "
+        "You will be told when it is over."
+    )
+    if len(incidents) == 1:
+        return AlarmText(subject=headlines[0], body=f"{_sentence(incidents[0].what)}\n\n{end}")
+    lines = [
+        f"{headline}. {_sentence(incident.what)}"
+        for headline, incident in zip(headlines, incidents, strict=True)
+    ]
+    return AlarmText(subject=f"{len(incidents)} things need a look", body=f"{_listed(lines)}\n\n{end}")
+
+
+def _over(incidents: Sequence[Incident], reader: Subscriber, capabilities: CapabilitiesOf) -> AlarmText:
+    headlines = [_headline(incident, _words(incident, capabilities).over) for incident in incidents]
+    histories = [
+        f"{_words(incident, capabilities).it_had} That was noticed on {_moment(incident.since, reader)}."
+        for incident in incidents
+    ]
+    if len(incidents) == 1:
+        return AlarmText(subject=headlines[0], body=histories[0])
+    lines = [f"{headline}. {history}" for headline, history in zip(headlines, histories, strict=True)]
+    return AlarmText(subject=f"{len(incidents)} things are well again", body=_listed(lines))
+
+
+def _listed(lines: Sequence[str]) -> str:
+    more = len(lines) - _NAMED
+    return "\n\n".join([*lines[:_NAMED], *([f"And {more} more."] if more > 0 else [])])
+
+
+def _words(incident: Incident, capabilities: CapabilitiesOf) -> _Words:
+    if incident.kind == TOPIC_GONE:
+        return _TOPIC
+    if incident.kind == SECOND_POLLER:
+        return _SECOND_POLLER
+    if incident.area == "channels" and incident.kind == STOPPED and incident.source in capabilities:
+        noun = capabilities[incident.source].noun
+        return _Words(
+            f"No {noun} go out",
+            f"{noun[:1].upper()}{noun[1:]} go out again",
+            "The service had refused all of them.",
+        )
+    if incident.area == "channels":
+        return _ELSE
+    return _UNREADABLE if incident.kind == "unreadable" else _SOURCES.get(incident.kind, _ELSE)
+
+
+def _headline(incident: Incident, words: str) -> str:
+    name = " ".join(incident.source.split())
+    what = {"unreadable": "file", TOPIC_GONE: "topic"}.get(incident.kind, "source")
+    return words.format(f"The {what} “{name}”")
+
+
+def _sentence(text: str) -> str:
+    """The text on one line as a sentence, cut where it is very long."""
+    line = " ".join(text.split())
+    line = line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    line = line[:1].upper() + line[1:]
+    return line if line.endswith((".", "?", "!", "…")) else f"{line}."
+
+
+def _moment(moment: dt.datetime, reader: Subscriber) -> str:
+    local = moment.astimezone(reader.timezone)
+    return f"{local:%A}, {local.day} {local:%B %Y} at {local:%H:%M} ({reader.timezone.key})"

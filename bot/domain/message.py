@@ -1,0 +1,121 @@
+"""A message: what a publisher is asked to send, and what the service answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from bot.domain.channels import Target
+from bot.domain.delivery import Kind
+from bot.domain.notices import Reason
+from bot.domain.papers import Paper, Question
+
+MOST_PAPERS = 100
+"""A message covers at most this many papers; what is left goes into the next one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What the service called the message it took over: enough to reply to it, edit it, and read its votes.
+
+    `message` is a chat's message id or a mail's Message-ID, empty where the service names nothing.
+    """
+
+    message: str
+    poll: str | None = None
+    option_order: tuple[int, ...] = ()
+    """For each shown option the index of the question's own option."""
+    messages: int = 1
+    """So many the service counts for it: a poll whose texts went before it is two."""
+    astray: str | None = None
+    """Why it went to the chat itself, where its topic is gone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One paper in a message, and why it is there."""
+
+    paper: Paper
+    reasons: tuple[Reason, ...] = ()
+    quiz: tuple[Question, ...] = ()
+    """The questions that the message itself carries, where its channel has no polls."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlarmText:
+    """An alarm in plain words: `subject` is one line, `body` paragraphs with an empty line between them."""
+
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutgoingMessage:
+    """All that a publisher needs to send one message; the same for each attempt.
+
+    `items` are the papers, best first: of an alert those of the message, of a quiz the one paper with its
+    `question`, of an edit those of the message that it `replaces`, as they are now; of an alarm none. A
+    document (see `Capabilities`) gets none either. `more` counts the papers that the daily limit kept out
+    (with `more_titles`, best first, at most ten).
+    """
+
+    id: str
+    """Names the message for good: a Message-ID is made from it."""
+    kind: Kind
+    target: Target
+    subscriber: str
+    language: str
+    timezone: str
+    created_at: datetime
+    items: tuple[Item, ...] = ()
+    more: int = 0
+    more_titles: tuple[str, ...] = ()
+    question: Question | None = None
+    repeat: int = 0
+    """How often the question was answered there before; 0 for one that is asked for the first time."""
+    alarm: AlarmText | None = None
+    reply_to: Receipt | None = None
+    replaces: Receipt | None = None
+    unsubscribe_token: str | None = None
+
+
+class OpenRow(Protocol):
+    """What decides which rows of a target go out together."""
+
+    @property
+    def subscriber(self) -> str: ...
+
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def message(self) -> int | None:
+        """The message that the row belongs to already."""
+        ...
+
+
+_OpenRow = TypeVar("_OpenRow", bound=OpenRow)
+
+
+def next_message(rows: Sequence[_OpenRow], *, is_document: bool) -> tuple[_OpenRow, ...]:
+    """The rows, of one target and oldest first, that its next message takes; empty for none.
+
+    A message that was tried before goes again with exactly its rows. Otherwise all alerts of the first
+    row's subscriber go together, while a quiz, an edit or an alarm goes by itself, in its turn. A document
+    takes everything.
+    """
+    if not rows:
+        return ()
+    if is_document:
+        return tuple(rows)
+    head = rows[0]
+    if head.message is not None:
+        return tuple(row for row in rows if row.message == head.message)
+    if head.kind != "alert":
+        return (head,)
+    together = [
+        row
+        for row in rows
+        if row.message is None and row.kind == "alert" and row.subscriber == head.subscriber
+    ]
+    return tuple(together[:MOST_PAPERS])

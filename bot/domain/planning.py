@@ -1,0 +1,211 @@
+"""Planning: changed papers and what matches them become notices and deliveries."""
+
+import hashlib
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
+
+from bot.domain.delivery import ONE_QUESTION, Delivery, State, delivery_key
+from bot.domain.digests import Change, Gain
+from bot.domain.notices import Matches, Noticed
+from bot.domain.papers import Paper, PaperId
+from bot.domain.schedule import release_time
+from bot.domain.subscriptions import Channel, Subscriber, Subscription
+
+_EDITED: frozenset[Gain] = frozenset({"title", "authors", "summary", "points", "quiz"})
+_SHOWN: frozenset[State] = frozenset({"sending", "sent", "merged"})
+"""States whose message may show the old text (`sending` was rendered from an unknown version)."""
+_ON_ITS_WAY: frozenset[State] = frozenset({"pending", "held", "sending", "sent", "merged", "uncertain"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Rows to store, in the order in which they are to go out."""
+
+    notices: Noticed
+    """Papers of which their subscribers had no notice before."""
+    extended: Noticed
+    """Papers of which they had one: it gets these names."""
+    deliveries: Sequence[Delivery]
+    backlog: Mapping[str, int | None]
+    """What is left of it afterwards."""
+
+
+def alert_keys(
+    matches: Matches, subscribers: Mapping[str, Subscriber], papers: Container[PaperId]
+) -> list[str]:
+    """The keys of every alert on these papers that these matches could have led to before."""
+    return [
+        delivery_key(channel.target, "alert", paper)
+        for name, matching in matches.items()
+        for paper in matching
+        if paper in papers
+        for channel in subscribers[name].channels
+    ]
+
+
+def plan(
+    changes: Iterable[Change],
+    matches: Matches,
+    subscribers: Mapping[str, Subscriber],
+    *,
+    noticed: Noticed,
+    planned: Mapping[str, State],
+    now: datetime,
+    backlog: Mapping[str, int | None] | None = None,
+) -> Plan:
+    """Notices and deliveries of these changes, subscriber by subscriber as they stand in `matches`.
+
+    Each subscriber's deliveries keep the order of the changes, all alerts before the rest; so planning in parts gives
+    the same as planning at once. `backlog` names subscribers who are new, with how many first matches they are
+    still to get (None: all); what matches beyond that is noticed but not sent. Nobody is told of a paper
+    twice: a paper that was `noticed` before goes again only to a channel that its new matches reach for the
+    first time. `planned` are the states of alerts that exist, by key.
+    """
+    planner = _Planner(changes, planned, backlog or {}, now)
+    for name, matching in matches.items():
+        planner.add(subscribers[name], matching, noticed.get(name, {}))
+    return planner.plan()
+
+
+class _Route(NamedTuple):
+    """A channel of a subscriber, and when what is new may go out there."""
+
+    channel: Channel
+    target: str
+    takes_all: bool
+    """No subscription is limited to other channels."""
+    state: Literal["pending", "held"]
+    due_at: datetime
+
+    def takes_any(self, subscriptions: Sequence[Subscription]) -> bool:
+        return self.takes_all or any(map(self.channel.takes, subscriptions))
+
+
+class _Planner:
+    """Plans all changes for one subscriber after the other."""
+
+    def __init__(
+        self,
+        changes: Iterable[Change],
+        planned: Mapping[str, State],
+        backlog: Mapping[str, int | None],
+        now: datetime,
+    ) -> None:
+        self._changes = {change.paper.id: change for change in changes}
+        self._order = {paper: number for number, paper in enumerate(self._changes)}
+        self._planned = planned
+        self._backlog = dict(backlog)
+        self._now = now
+        self._notices: dict[str, dict[PaperId, tuple[str, ...]]] = {}
+        self._extended: dict[str, dict[PaperId, tuple[str, ...]]] = {}
+        self._deliveries: list[Delivery] = []
+        self._followers: list[Delivery] = []
+        """Of one subscriber: quizzes and edits, which come after the alerts."""
+        self._parts: dict[tuple[PaperId, str], list[str]] = {}
+
+    def plan(self) -> Plan:
+        return Plan(
+            notices=self._notices,
+            extended=self._extended,
+            deliveries=self._deliveries,
+            backlog=self._backlog,
+        )
+
+    def add(
+        self,
+        subscriber: Subscriber,
+        matching: Mapping[PaperId, Sequence[Subscription]],
+        noticed: Mapping[PaperId, tuple[str, ...]],
+    ) -> None:
+        name = subscriber.id
+        routes = [self._route(subscriber, channel) for channel in subscriber.channels]
+        notices: dict[PaperId, tuple[str, ...]] = {}
+        extended: dict[PaperId, tuple[str, ...]] = {}
+        for paper in sorted(matching, key=self._order.__getitem__):
+            subscriptions, before = matching[paper], noticed.get(paper, ())
+            fresh = [each for each in subscriptions if each.name not in before] if before else subscriptions
+            if fresh:
+                (extended if before else notices)[paper] = (*before, *[each.name for each in fresh])
+            may_send = bool(fresh) and self._takes_from_backlog(name)
+            for route in routes:
+                key = delivery_key(route.target, "alert", paper) if self._planned else ""
+                state = self._planned.get(key)
+                if state is None and may_send and route.takes_any(fresh):
+                    self._deliveries.append(
+                        Delivery(route.target, name, "alert", paper, route.state, route.due_at)
+                    )
+                    self._ask(route, subscriber, paper)
+                elif state is not None and subscriptions and route.takes_any(subscriptions):
+                    self._follow_up(route, subscriber, paper, state)
+        if notices:
+            self._notices[name] = notices
+        if extended:
+            self._extended[name] = extended
+        if self._followers:
+            self._deliveries += self._followers
+            self._followers.clear()
+
+    def _takes_from_backlog(self, subscriber: str) -> bool:
+        left = self._backlog.get(subscriber)
+        if left is None:
+            return True
+        self._backlog[subscriber] = max(left - 1, 0)
+        return left > 0
+
+    def _route(self, subscriber: Subscriber, channel: Channel) -> _Route:
+        takes_all = all(map(channel.takes, subscriber.subscriptions))
+        return _Route(channel, channel.target, takes_all, *_release(channel, subscriber, self._now))
+
+    def _ask(self, route: _Route, subscriber: Subscriber, paper: PaperId) -> None:
+        """The quiz, as polls, where the channel has them."""
+        for part in _asked_parts(route.channel, self._question_parts(paper, subscriber.language)):
+            row = Delivery(route.target, subscriber.id, "quiz", paper, route.state, route.due_at, part)
+            self._followers.append(row)
+
+    def _question_parts(self, paper: PaperId, language: str) -> list[str]:
+        asked = paper, language
+        if asked not in self._parts:
+            quiz = self._changes[paper].paper.edition(language).quiz
+            self._parts[asked] = [question.part for question in quiz]
+        return self._parts[asked]
+
+    def _follow_up(self, route: _Route, subscriber: Subscriber, paper: PaperId, state: State) -> None:
+        can, gains = route.channel.capabilities, self._changes[paper].gains
+        if can.edits and state in _SHOWN and (can.is_document or gains & _EDITED):
+            self._edit(route, subscriber, paper)
+        if "quiz" in gains and state in _ON_ITS_WAY:
+            self._ask(route, subscriber, paper)
+
+    def _edit(self, route: _Route, subscriber: Subscriber, paper: PaperId) -> None:
+        """An edit is silent, so neither quiet hours nor a digest's time hold it.
+
+        Its part holds the moment as well as the content: a title that is changed back is edited back.
+        """
+        fingerprint = _fingerprint(self._changes[paper].paper)
+        part = f"{self._now.astimezone(UTC):%Y%m%dT%H%M%S%f}-{fingerprint}"
+        row = Delivery(route.target, subscriber.id, "edit", paper, "pending", self._now, part)
+        self._followers.append(row)
+
+
+def _fingerprint(paper: Paper) -> str:
+    shown = (paper.title, paper.authors, paper.summaries, paper.editions)
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:12]
+
+
+def _release(
+    channel: Channel, subscriber: Subscriber, now: datetime
+) -> tuple[Literal["pending", "held"], datetime]:
+    """In which state something new is planned for the channel, and when it may go out. A document waits for nothing."""
+    if channel.capabilities.is_document:
+        return "pending", now
+    due = release_time(now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone)
+    return ("held" if due > now else "pending"), due
+
+
+def _asked_parts(channel: Channel, parts: Sequence[str]) -> Sequence[str]:
+    """Those of a quiz's questions that are polls of their own on the channel, where it has polls."""
+    if not channel.capabilities.polls or channel.quizzes == "none":
+        return ()
+    return [ONE_QUESTION] if parts and channel.quizzes == "one" else parts

@@ -1,0 +1,285 @@
+"""Polls: questions within the limits of the service, shuffled, with the sentence that decides them.
+
+The limits are those of the Bot API's sendPoll (9.6 and later, seen 2026-11), counted in UTF-16 units.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import factorial
+from string import ascii_uppercase
+
+from bot.domain.papers import Paper, Question
+from bot.domain.text import cut, one_line, plain_text, sentences, units
+from bot.domain.translations import Wording, wording
+
+FEWEST_OPTIONS = 2
+MOST_OPTIONS = 12
+QUESTION_UNITS = 300
+OPTION_UNITS = 100
+EXPLANATION_UNITS = 200
+DESCRIPTION_UNITS = 1024
+PREFACE_UNITS = 4096
+
+_TITLE_UNITS = 160
+_WORTH_SAYING = 40
+"""An explanation's sentence shorter than this says nothing."""
+_POINTS_AT_OTHERS = re.compile(
+    r"\b(?:all|none|both|either|neither|any) of (?:the )?(?:above|these|those)\b|\bthe above\b|以上",
+    re.IGNORECASE,
+)
+_NAMES_OTHERS = re.compile(r"\b(?i:both|either|neither|only|options?) [A-L1-9]\b")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Poll:
+    """A question as it can be sent: plain texts, none over its limit.
+
+    A quiz where `correct` tells the right one of the shown options, else an ordinary poll.
+    """
+
+    question: str
+    options: tuple[str, ...]
+    """At least two, no two equal."""
+    order: tuple[int, ...]
+    """For each shown option the index of the question's own."""
+    correct: int | None = None
+    explanation: str | None = None
+    description: str | None = None
+    preface: str | None = None
+    """What must stand in a message before the poll, because the poll itself has no room for it."""
+    marked_inferred: bool = False
+    """The answer was worked out, and the description says so."""
+
+
+def poll_of(
+    question: Question,
+    *,
+    seed: str,
+    link: str | None = None,
+    evidence: str | None = None,
+    title: str | None = None,
+    language: str = "en",
+) -> Poll | None:
+    """The question as a poll; None where fewer than two options can be used, or the right one cannot.
+
+    The same `seed` gives the same order of options. `title` names the paper; `evidence` is the sentence that decides the question.
+    """
+    words = wording(language)
+    options = {index: clean(option) for index, option in enumerate(question.options)}
+    usable = _usable(question, options)
+    answer = question.usable_answer
+    asked = clean(question.question)
+    if not FEWEST_OPTIONS <= len(usable) <= MOST_OPTIONS or not asked:
+        return None
+    if question.answer is not None and question.answer not in usable:
+        return None
+    order = _shuffled(usable, options, seed)
+    inferred = answer is not None and not question.keyed
+    notes = _notes(question, words, keyed=answer is not None, inferred=inferred, link=link)
+    poll = _laid_out(asked, [options[index] for index in order], notes, title, words)
+    if poll is None:
+        return None
+    return replace(
+        poll,
+        order=order,
+        correct=None if answer is None else order.index(answer),
+        explanation=None if answer is None else _explanation(options[answer], evidence, link),
+        marked_inferred=inferred,
+    )
+
+
+def shuffle_seed(question: Question, target: str, repeat: int = 0) -> str:
+    """The seed of a question's order of options at a target: a retry shows the same order, a repeat another."""
+    return f"{question.question}\n{target}" + (f"\n{repeat}" if repeat else "")
+
+
+def clean(text: str) -> str:
+    """The text as it is meant, on one line, without unsafe characters."""
+    return one_line(plain_text(text))
+
+
+def _usable(question: Question, options: dict[int, str]) -> tuple[int, ...]:
+    """The options that say something, each once; of two equal ones the right one stays."""
+    first: dict[str, int] = {}
+    for index, text in options.items():
+        if text and (text not in first or index == question.answer):
+            first[text] = index
+    return tuple(sorted(first.values()))
+
+
+def _shuffled(usable: Sequence[int], options: dict[int, str], seed: str) -> tuple[int, ...]:
+    """The options in an order that the seed decides, every order equally likely.
+
+    "All of the above" stays last; where an option names others by their letter, all stay.
+    """
+    if any(_NAMES_OTHERS.search(options[index]) for index in usable):
+        return tuple(usable)
+    last = [index for index in usable if _POINTS_AT_OTHERS.search(options[index])]
+    free = [index for index in usable if index not in last]
+    number = int.from_bytes(hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest())
+    return (*_permutation(free, number % factorial(len(free))), *last)
+
+
+def _permutation(things: Sequence[int], number: int) -> Iterator[int]:
+    """Permutation number `number`, in the factorial number system."""
+    left = list(things)
+    for size in range(len(left), 0, -1):
+        place, number = divmod(number, factorial(size - 1))
+        yield left.pop(place)
+
+
+def _notes(
+    question: Question, words: Wording, *, keyed: bool, inferred: bool, link: str | None
+) -> tuple[str, ...]:
+    if inferred:
+        return (words.poll_worked_out.format(sure=int((question.confidence or 0) * 100)),)
+    if keyed:
+        return ()
+    return (" ".join(filter(None, (words.poll_without_key, link))),)
+
+
+def _laid_out(
+    asked: str, options: list[str], notes: tuple[str, ...], title: str | None, words: Wording
+) -> Poll | None:
+    """Everything in its place: in the poll where it fits, else in the description, else in a preface."""
+    lettered = any(units(option) > OPTION_UNITS for option in options)
+    moved = units(asked) > QUESTION_UNITS
+    letters = tuple(ascii_uppercase[: len(options)])
+    listed = "\n".join(f"{letter}. {option}" for letter, option in zip(letters, options, strict=True))
+    long_texts = tuple(text for text, is_long in ((asked, moved), (listed, lettered)) if is_long)
+    heading = f"📄 {cut(clean(title), _TITLE_UNITS, units)}" if title else ""
+    poll = Poll(
+        question=_short(asked) if moved else asked,
+        options=letters if lettered else tuple(options),
+        order=(),
+        description=_described(heading, *long_texts, *notes) or None,
+    )
+    if units(poll.description or "") <= DESCRIPTION_UNITS:
+        return poll
+    preface = _described(heading, *long_texts)
+    if units(preface) > PREFACE_UNITS:
+        return None
+    return replace(poll, preface=preface, description=_described(heading, words.poll_see_above, *notes))
+
+
+def _described(*parts: str) -> str:
+    return "\n\n".join(filter(None, parts))
+
+
+def _short(asked: str) -> str:
+    """The question's last sentence, which is the one that asks, cut to fit."""
+    last = re.split(r"(?<=[.!?。！？])\s+", asked)[-1]
+    return cut(last if last.endswith(("?", "？")) else asked, QUESTION_UNITS, units)
+
+
+def _explanation(right: str, evidence: str | None, link: str | None) -> str | None:
+    """The sentence that decides it and the link: at most 200 units on two lines."""
+    if link is not None and units(link) > EXPLANATION_UNITS:
+        link = None
+    room = EXPLANATION_UNITS - (units(link) + 1 if link else 0)
+    said = excerpt(clean(evidence), right, room) if evidence and room >= _WORTH_SAYING else ""
+    return "\n".join(filter(None, (said, link))) or None
+
+
+_WORD = re.compile(r"[^\W_]+")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_TOKEN = re.compile(r"[\u2e80-\uffef]|[^\s\u2e80-\uffef]+\s*|\s+")
+_NEGATED = re.compile(r"\b(?:NOT|EXCEPT|LEAST)\b")
+"""What such a question asks for is what the text does not say."""
+_COMMON = (
+    " a an and are as at be but by can did do does for from had has have how in into is it its more of on or "
+    "over than that the their they this to was were what when which while who why with would paper method "
+    "model models approach using used use based new key main most "
+)
+_TOLD = 0.34
+"""A sentence must hold at least this share of the right option's own words."""
+_SHORTEST_STEM = 4
+
+
+def evidence_for(question: Question, paper: Paper, language: str) -> str | None:
+    """The sentence of the paper's points and summaries that says the right option; None where none does."""
+    return deciding_sentence(question, _texts(paper, language))
+
+
+def deciding_sentence(question: Question, texts: Iterable[str]) -> str | None:
+    """The sentence that shares most with the right option, beyond what the wrong ones share with it; else None.
+
+    Of equal ones the first, so texts stand in the order of trust.
+    """
+    if question.answer is None or _NEGATED.search(question.question):
+        return None
+    asked = _words(question.question)
+    right = _words(question.options[question.answer])
+    wrong = [_words(option) for place, option in enumerate(question.options) if place != question.answer]
+    own = right - asked - frozenset().union(*wrong) or right
+    if not own:
+        return None
+
+    def told(sentence: str) -> float:
+        words = _words(sentence)
+        share = len(own & words) / len(own)
+        return 0.0 if share < _TOLD else share + 0.3 * len(asked & words) / (len(asked) or 1)
+
+    best = max((sentence for text in texts for sentence in _sentences(text)), key=told, default=None)
+    return best if best is not None and told(best) else None
+
+
+def excerpt(sentence: str, about: str, limit: int) -> str:
+    """The part of the sentence, at most `limit` units long, that holds most words of `about`; `…` marks what is left out."""
+    if units(sentence) <= limit:
+        return sentence
+    tokens = _TOKEN.findall(sentence)
+    wanted = _words(about)
+    hits = [len(_words(token) & wanted) or (token in about and bool(_CJK.match(token))) for token in tokens]
+    windows = list(_windows([units(token) for token in tokens], limit - 2))
+    if not windows:
+        return ""
+    found = [sum(hits[start:end]) for start, end in windows]
+    best = [window for window, told in zip(windows, found, strict=True) if told == max(found)]
+    whole_end = best[-1][1] == len(tokens)
+    start, end = best[0] if best[0][0] == 0 else best[-1] if whole_end else best[len(best) // 2]
+    part = "".join(tokens[start:end]).strip(" ,;:，；")
+    return ("…" if start else "") + part + ("…" if end < len(tokens) else "")
+
+
+def _windows(lengths: list[int], room: int) -> Iterator[tuple[int, int]]:
+    """The longest stretches that fit, as (start, end), one for each start that reaches farther than the one before."""
+    end = used = 0
+    for start, length in enumerate(lengths):
+        reached = end
+        while end < len(lengths) and used + lengths[end] <= room:
+            used += lengths[end]
+            end += 1
+        if end > max(reached, start) or (start == 0 and end):
+            yield start, end
+        if end > start:
+            used -= length
+        else:
+            end = start + 1
+
+
+def _texts(paper: Paper, language: str) -> Iterator[str]:
+    edition = paper.edition(language)
+    yield from (point.text for point in edition.points)
+    yield from (summary.text for summary in paper.summaries)
+
+
+def _sentences(text: str) -> tuple[str, ...]:
+    return sentences(plain_text(text))
+
+
+def _words(text: str) -> frozenset[str]:
+    """The telling words, plural and case folded; Chinese by pairs of signs."""
+    words = {_stem(word) for word in _WORD.findall(plain_text(text).casefold()) if f" {word} " not in _COMMON}
+    runs = (word for word in words if _CJK.search(word))
+    pairs = {run[at : at + 2] for run in runs for at in range(len(run) - 1)}
+    return frozenset({word for word in words if not _CJK.search(word)} | pairs)
+
+
+def _stem(word: str) -> str:
+    for ending in ("ing", "ies", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+            return word[: -len(ending)]
+    return word

@@ -1,0 +1,113 @@
+"""Papers near others: TF-IDF over the words of title, summaries and points, compared by cosine.
+
+The idea is arxiv-sanity's (Karpathy, 2016), without a service and without training: a word weighs
+`1 + log(times in the paper)` by `log(papers / papers with it)`, words of the title count three times, words
+in more than a quarter of all papers not at all. Over the digests of two years a threshold of 0.15 lets the
+nearest 1 to 30 of 3,600 papers pass; what two papers share above 0.2 is their subject.
+"""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from bot.domain.papers import Paper, PaperId
+from bot.domain.query import Document, Query, document_of, match
+from bot.domain.query.syntax import Phrase, Word
+
+NEAR = 0.15
+"""The threshold of a subscription that names none."""
+_TITLE_COUNTS = 2
+"""So many times more than once."""
+_COMMON = 0.25
+_SHORTEST = 3
+_WORD = re.compile(r"[a-z][a-z0-9+#]*")
+_TELLING = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Near:
+    """The liked paper that is nearest, how near (0 to 1), and the words that make it so, best first."""
+
+    liked: PaperId
+    title: str
+    nearness: float
+    words: tuple[str, ...]
+
+
+class Likeness:
+    """The rarity of words in many papers, and some liked papers in its light."""
+
+    def __init__(self, papers: Iterable[Paper], liked: Iterable[Paper]) -> None:
+        counts: Counter[str] = Counter()
+        self._papers = 0
+        for paper in papers:
+            counts.update(_words(document_of(paper)).keys())
+            self._papers += 1
+        self._counts = counts
+        self._titles: dict[PaperId, str] = {}
+        self._places: dict[str, list[tuple[PaperId, float]]] = defaultdict(list)
+        for paper in liked:
+            self._titles[paper.id] = paper.title
+            for word, weight in self._vector(document_of(paper)).items():
+                self._places[word].append((paper.id, weight))
+
+    def nearness(self, document: Document) -> dict[PaperId, float]:
+        """How near the paper is to each liked one that it shares a word with."""
+        found: dict[PaperId, float] = defaultdict(float)
+        for word, weight in self._vector(document).items():
+            for liked, other in self._places.get(word, ()):
+                found[liked] += weight * other
+        return dict(found)
+
+    def nearest(self, liked: Iterable[PaperId], paper: PaperId, document: Document) -> Near | None:
+        """The nearest of these, other than the paper itself; None where it shares nothing with any of them."""
+        near = self.nearness(document)
+        some = [(near[one], one) for one in liked if one in near and one != paper]
+        if not some:
+            return None
+        nearness, best = max(some)
+        shared = sorted(
+            (-weight * other, word)
+            for word, weight in self._vector(document).items()
+            for one, other in self._places.get(word, ())
+            if one == best
+        )
+        words = tuple(word for _, word in shared[:_TELLING])
+        return Near(liked=best, title=self._titles[best], nearness=nearness, words=words)
+
+    def _vector(self, document: Document) -> Mapping[str, float]:
+        """The paper's words with their weights, of length 1."""
+        most = max(self._papers * _COMMON, 1)
+        weights = {
+            word: (1 + math.log(times)) * math.log((self._papers + 1) / (self._counts[word] + 0.5))
+            for word, times in _words(document).items()
+            if self._counts[word] <= most
+        }
+        length = math.sqrt(math.fsum(weight * weight for weight in weights.values())) or 1.0
+        return {word: weight / length for word, weight in weights.items()}
+
+
+LikenessOf = Callable[[frozenset[PaperId]], Likeness]
+"""Gives the likeness for these liked papers, from what is stored."""
+
+
+def written_words(near: Near, document: Document) -> list[tuple[str, str, str]]:
+    """(term, field, text) of each telling word where the paper first has it, as the paper writes it."""
+    term = f"like {near.title.partition(':')[0].strip()}"
+    found: list[tuple[str, str, str]] = []
+    for text in near.words:
+        word = Phrase(scope="", words=(Word(text=text, mode="folded"),), written=term, position=0)
+        hits = match(Query(root=word, text=text), document, limit=1)
+        found += [(term, hit.field, hit.text) for hit in hits or ()]
+    return found
+
+
+def _words(document: Document) -> Counter[str]:
+    counts = Counter(document.line("", "folded").split())
+    for word in document.line("title", "folded").split():
+        counts[word] += _TITLE_COUNTS
+    return Counter(
+        {word: times for word, times in counts.items() if len(word) >= _SHORTEST and _WORD.fullmatch(word)}
+    )

@@ -1,0 +1,310 @@
+"""Text made plain and safe to show: Markdown and LaTeX as words, unsafe characters, cutting, width, length."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+_UNSAFE = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls, which terminals obey
+    "\u202a-\u202e\u2066-\u2069"  # bidi embeddings, overrides and isolates
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff"  # surrogates, byte order marks, what XML 1.0 §2.2 forbids
+)
+UNSAFE = re.compile(f"[{_UNSAFE}]")
+"""Characters that are never shown: they steer a terminal, reorder a reader's text, or break an XML parser."""
+_NOT_PRINTABLE = re.compile(f"[{_UNSAFE}\t\n\r\u2028\u2029\u061c\u200b\u200e\u200f\u2060\u00ad]")
+_WIDE = frozenset("WF")
+_NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """The text on one line without unsafe characters; runs of blanks and line breaks are one blank. Cut to `limit`."""
+    text = text.strip()
+    if not text.isprintable() or "  " in text:  # printable text has no blanks but U+0020
+        text = " ".join(UNSAFE.sub("", " ".join(text.split())).split())
+    return text if limit is None else cut(text, limit)
+
+
+def printable(text: str) -> str:
+    """The text for a terminal: each line break and each character that may steer it becomes a blank."""
+    return text if text.isprintable() else _NOT_PRINTABLE.sub(" ", text)
+
+
+def units(text: str) -> int:
+    """Length in UTF-16 code units, as Telegram may count it; never less than the number of characters."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def columns(text: str) -> int:
+    """Width in columns of a terminal: East Asian wide characters take two, marks and format characters none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_column, text))
+
+
+def _column(character: str) -> int:
+    if unicodedata.category(character) in _NO_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in _WIDE else 1
+
+
+def cut(text: str, limit: int, measure: Callable[[str], int] = len) -> str:
+    """The text in at most `limit` of what `measure` counts, ended between words with `…` where something is left out."""
+    if measure(text) <= limit:
+        return text
+    head = text[: limit - 1]
+    while measure(head) > limit - 1:
+        head = head[:-1]
+    at_word = head.rsplit(" ", 1)[0] if " " in head[len(head) // 2 :] else head
+    return at_word.rstrip(" ,;:.&–—-") + "…"
+
+
+# LaTeX
+
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_LETTERS = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "zeta": "ζ",
+    "eta": "η", "theta": "θ", "vartheta": "ϑ", "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν",
+    "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "upsilon": "υ", "phi": "φ", "varphi": "φ",
+    "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ",
+    "Pi": "Π", "Sigma": "Σ", "Upsilon": "Υ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "ell": "ℓ", "hbar": "ℏ",
+    "nabla": "∇", "partial": "∂", "infty": "∞", "emptyset": "∅", "aleph": "ℵ",
+}  # fmt: skip
+_OPERATORS = {
+    "times": "×", "cdot": "·", "cdots": "…", "ldots": "…", "dots": "…", "div": "÷", "pm": "±", "mp": "∓",
+    "ast": "∗", "star": "⋆", "circ": "∘", "bullet": "•", "oplus": "⊕", "otimes": "⊗", "odot": "⊙", "le": "≤",
+    "leq": "≤", "leqslant": "≤", "ge": "≥", "geq": "≥", "geqslant": "≥", "ne": "≠", "neq": "≠", "ll": "≪",
+    "gg": "≫", "approx": "≈", "sim": "∼", "simeq": "≃", "equiv": "≡", "propto": "∝", "in": "∈", "notin": "∉",
+    "subset": "⊂", "subseteq": "⊆", "supset": "⊃", "cup": "∪", "cap": "∩", "setminus": "∖", "forall": "∀",
+    "exists": "∃", "neg": "¬", "land": "∧", "wedge": "∧", "lor": "∨", "vee": "∨", "to": "→", "rightarrow": "→",
+    "leftarrow": "←", "leftrightarrow": "↔", "Rightarrow": "⇒", "Leftarrow": "⇐", "Leftrightarrow": "⇔",
+    "mapsto": "↦", "uparrow": "↑", "downarrow": "↓", "sum": "∑", "prod": "∏", "int": "∫", "mid": "|",
+    "vert": "|", "Vert": "‖", "parallel": "∥", "langle": "⟨", "rangle": "⟩", "lfloor": "⌊", "rfloor": "⌋",
+    "lceil": "⌈", "rceil": "⌉", "dagger": "†", "checkmark": "✓", "prime": "′", "top": "⊤", "perp": "⊥",
+}  # fmt: skip
+_FUNCTIONS = _names("log ln exp min max arg argmin argmax sin cos tan tanh softmax Pr lim sup inf det")
+_SPACES = {"quad": " ", "qquad": " ", ",": " ", ";": " ", ":": " ", "!": "", " ": " ", "\\": " "}
+_SILENT = _names("left right big Big bigg Bigg displaystyle textstyle limits nolimits bf it rm")
+_STYLES = _names(
+    "text textbf textit textsc texttt textrm textsf textnormal emph underline mathrm mathbf mathit mathsf mathtt "
+    "mathcal mathbb mathfrak mathscr boldsymbol bm operatorname mbox hbox hat tilde bar vec overline widehat "
+    "widetilde"
+)
+"""Commands whose one argument says it all."""
+
+_UP = str.maketrans("0123456789+-=()in*", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁱⁿ*")
+_DOWN = str.maketrans("0123456789+-=()aeioxhklmnpst", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑᵢₒₓₕₖₗₘₙₚₛₜ")
+_RAISABLE, _LOWERABLE = (frozenset(map(chr, table)) for table in (_UP, _DOWN))
+
+_TOKEN = re.compile(r"\\([A-Za-z]+)\*?|\\(.)|([{}^_~])|(.)", re.DOTALL)
+_DELIMITED = re.compile(
+    r"\$\$(?P<display>[^$]{1,400})\$\$|\\\((?P<round>.{1,400}?)\\\)|\\\[(?P<square>.{1,400}?)\\\]"
+    r"|(?<![\\$])\$(?P<inline>(?!\s)[^$]{0,400}[^$\s\\]|[^$\s\\])\$(?!\d)"
+)
+_MATHS = re.compile(r"[\\^_{}=<>+~]|[^\x00-\x7f]|^[A-Za-z0-9]{1,2}$")
+_STYLED = re.compile(r"\\(?:" + "|".join(sorted(_STYLES, key=len, reverse=True)) + r")\s*\{([^{}$]*)\}")
+_SIGN = re.compile(
+    r"(?<![\\\w:])\\("
+    + "|".join(sorted({**_LETTERS, **_OPERATORS}, key=len, reverse=True))
+    + r")(?![A-Za-z\\])"
+)
+_ESCAPED = re.compile(r"\\([&%#_$])")
+_POWER = re.compile(r"(?<=[\w)\]])\^(?:(-?\d+)(?![\d.]*\d)|\{(-?[\d+n]+)\})")
+
+
+def without_latex(text: str) -> str:
+    r"""The text with its LaTeX said in plain signs: `$\pi_0$` is `π₀`, `Free$^2$Guide` is `Free²Guide`.
+
+    Dollars that are money stay. What has no plain form stays as it was written; nothing is dropped but
+    the markup itself.
+    """
+    if "$" in text or "\\" in text:
+        text = _DELIMITED.sub(_said, text)
+        text = _STYLED.sub(r"\1", text)
+        text = _SIGN.sub(lambda found: _LETTERS.get(found[1]) or _OPERATORS[found[1]], text)
+        text = _ESCAPED.sub(r"\1", text)
+    return _POWER.sub(lambda found: raised(found[1] or found[2]), text) if "^" in text else text
+
+
+def raised(text: str) -> str:
+    """The text as a superscript; `^…` where not every sign has a raised form."""
+    return _shifted(text, "^", _UP, _RAISABLE)
+
+
+def lowered(text: str) -> str:
+    """The text as a subscript; `_…` where not every sign has a lowered form."""
+    return _shifted(text, "_", _DOWN, _LOWERABLE)
+
+
+def _shifted(text: str, mark: str, table: dict[int, int], possible: frozenset[str]) -> str:
+    text = text.strip()
+    if text and possible.issuperset(text):
+        return text.translate(table)
+    if text in {"′", "∗", "⋆", "†", "∘"}:  # these stand high by themselves
+        return text
+    return f"{mark}({text})" if " " in text or any(sign in text for sign in "+-/,=") else mark + text
+
+
+def _said(found: re.Match[str]) -> str:
+    formula = found["display"] or found["round"] or found["square"] or found["inline"]
+    if found["inline"] and not _MATHS.search(formula):
+        return found[0]
+    try:
+        return _Formula(formula).said()
+    except _CannotSay:
+        return found[0]
+
+
+class _CannotSay(Exception):
+    """An unknown command, or braces that do not pair or nest too deeply: the formula stays as it was written."""
+
+
+_DEEPEST = 20
+
+
+class _Formula:
+    """Reads one formula token by token."""
+
+    def __init__(self, formula: str) -> None:
+        self._tokens = list(_TOKEN.finditer(formula))
+        self._at = 0
+
+    def said(self) -> str:
+        text = self._group(0)
+        if self._at < len(self._tokens):
+            raise _CannotSay
+        return text.strip()
+
+    def _group(self, depth: int) -> str:
+        """Everything up to the brace that closes this group, or to the end."""
+        parts: list[str] = []
+        while self._at < len(self._tokens) and self._tokens[self._at][3] != "}":
+            parts.append(self._one(depth))
+        return "".join(parts)
+
+    def _one(self, depth: int) -> str:
+        if depth > _DEEPEST:
+            raise _CannotSay
+        token = self._tokens[self._at]
+        self._at += 1
+        command, escaped, sign, plain = token.groups()
+        if plain is not None:
+            return plain
+        if escaped is not None:
+            return _SPACES.get(escaped, escaped)
+        if command is not None:
+            return self._command(command, depth + 1)
+        if sign == "{":
+            return self._braced(depth)
+        if sign == "~":
+            return " "
+        return (raised if sign == "^" else lowered)(self._argument(depth))
+
+    def _braced(self, depth: int) -> str:
+        text = self._group(depth + 1)
+        if self._at == len(self._tokens):
+            raise _CannotSay
+        self._at += 1
+        return text
+
+    def _argument(self, depth: int) -> str:
+        """What a command or a `^` works on: a group, a command, or one sign."""
+        while self._at < len(self._tokens) and self._tokens[self._at][0].isspace():
+            self._at += 1
+        if self._at == len(self._tokens) or self._tokens[self._at][3] == "}":
+            raise _CannotSay
+        return self._one(depth + 1)
+
+    def _command(self, name: str, depth: int) -> str:
+        if name in _STYLES:
+            return self._argument(depth)
+        if name in {"frac", "dfrac", "tfrac"}:
+            return f"{_whole(self._argument(depth))}/{_whole(self._argument(depth))}"
+        if name == "sqrt":
+            return "√" + _whole(self._argument(depth))
+        if name in _SILENT:
+            return ""
+        if name in _SPACES:
+            return _SPACES[name]
+        said = _LETTERS.get(name) or _OPERATORS.get(name) or (name if name in _FUNCTIONS else None)
+        if said is None:
+            raise _CannotSay
+        return said
+
+
+def _whole(text: str) -> str:
+    return text if len(text) <= 1 or text.isalnum() else f"({text})"
+
+
+# Markdown
+
+_PAIRED = re.compile(
+    r"<(b|i|u|em|strong|code|kbd|mark|small|span)>(.{0,400}?)</\1>", re.IGNORECASE | re.DOTALL
+)
+_SHIFTED = re.compile(r"<(sup|sub)>([^<>]*)</\1>", re.IGNORECASE)
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_STRONG = re.compile(r"\*\*(?=\S)([^*]+?)(?<=\S)\*\*")
+_EMPHASIS = re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*]*[^\s*])\*(?![\w*])")
+_CODE = re.compile(r"(`+)(?!`)(.{1,400}?)(?<!`)\1(?!`)")
+_LINK = re.compile(r"!?\[([^\[\]]+)\]\(https?://[^()\s]+\)")
+
+
+def plain_text(text: str) -> str:
+    r"""What the text says on one line, without the marks that only tell how it should look.
+
+    `**x**` is `x`, `$\pi_0$` is `π₀`, `<sup>2</sup>` is `²`, a link is its words. Signs that mean
+    something stay as they are: `<|image|>`, `</think>`, `S*`, `N_layers`, `$5`.
+    """
+    if "<" in text:
+        text = _SHIFTED.sub(_shift, _PAIRED.sub(r"\2", _BREAK.sub(" ", text)))
+    if "*" in text:
+        text = _EMPHASIS.sub(r"\1", _STRONG.sub(r"\1", text))
+    if "`" in text:
+        text = _CODE.sub(r"\2", text)
+    if "](" in text:
+        text = _LINK.sub(r"\1", text)
+    return " ".join(without_latex(text).split())
+
+
+def _shift(found: re.Match[str]) -> str:
+    return (raised if found[1].lower() == "sup" else lowered)(found[2])
+
+
+_CHATTER = re.compile(
+    r"(?:sure|okay|ok|certainly|here(?:'s|’s| is| are)|below is|the following is|based on|i've|this is a (?:concise )?summary)\b"
+    r"[^:]{0,300}?(?:\"[^\"]{0,300}\"[^:]{0,300}?)?:\s*",
+    re.IGNORECASE,
+)
+_MARK = re.compile(r"(?:\(?(?:i{1,3}|a|1)[).]|[-•])\s*", re.IGNORECASE)
+_LABEL = re.compile(
+    r"(?:(?:one|1)[- ](?:line|sentence) )?(?:brief |concise )?(?:summary|overview|tl;?dr)\s*(?:\([^()]*\))?\s*:\s*",
+    re.IGNORECASE,
+)
+_NEXT_PART = re.compile(r"\s+(?:\(?ii[).]|b\)|2[).]\s+[A-Z])\s*")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?。！？])(?<!\b[A-Z]\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bet al\.)(?<!\bvs\.)\s+(?=[\"“(A-Z0-9])"
+)
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """The sentences of a plain text, in order; joined by blanks they are the text."""
+    return tuple(filter(None, _SENTENCE_END.split(text)))
+
+
+def gist(summary: str) -> str:
+    """The first sentence that says something of the paper, as plain text.
+
+    Chatter of the model that wrote the summary ("Here is a concise summary…:") and the label of the first
+    part (`i) **Summary:**`) are left out.
+    """
+    text = plain_text(summary)
+    said = text[found.end() :] if (found := _CHATTER.match(text)) else text
+    for opening in (_MARK, _LABEL, _MARK):
+        if found := opening.match(said):
+            said = said[found.end() :]
+    first_part = _NEXT_PART.split(said, maxsplit=1)[0]
+    first = next(iter(sentences(first_part)), "")
+    return first or text

@@ -1,0 +1,264 @@
+"""Composing: claimed deliveries become one message, from the state as it is now."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Literal
+
+from bot.domain.channels import CapabilitiesOf
+from bot.domain.delivery import ONE_QUESTION, is_again, question_of_part, repeats
+from bot.domain.message import Item, OutgoingMessage
+from bot.domain.notices import relevance
+from bot.domain.papers import Paper, PaperId, Question
+from bot.domain.quizzes.answers import pick_one
+from bot.domain.subscriptions import Quizzes, Subscriber
+from bot.pipeline.ports import Claim, ClaimedRow, DeliveryStore, PaperStore, Tokens
+from bot.pipeline.subscribers import SubscriberRegistry
+
+_NAMED = 10
+"""So many titles of what the daily limit kept out are named."""
+
+AnswerQuiz = Callable[[Paper, str], tuple[Question, ...]]
+"""A paper's quiz in a language, with answers worked out where the digest gives none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltMessage:
+    """A message, and the claim's rows behind it, best first.
+
+    `limited` are rows over the daily limit, `named` those of earlier days that this one names.
+    """
+
+    message: OutgoingMessage
+    sent: tuple[str, ...]
+    limited: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+
+class NothingToSend(Exception):
+    """A claim gives no message: `limited` rows are over the daily limit, the others take `state`."""
+
+    def __init__(
+        self, why: str, *, state: Literal["merged", "dead"] = "merged", limited: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(why)
+        self.why = why
+        self.state = state
+        self.limited = limited
+
+
+class MessageBuilder:
+    """Builds the message of a claim."""
+
+    def __init__(
+        self,
+        deliveries: DeliveryStore,
+        papers: PaperStore,
+        tokens: Tokens,
+        roster: SubscriberRegistry,
+        answer_quiz: AnswerQuiz,
+        capabilities: CapabilitiesOf,
+    ) -> None:
+        self._deliveries = deliveries
+        self._papers = papers
+        self._tokens = tokens
+        self._roster = roster
+        self._answer_quiz = answer_quiz
+        self._capabilities = capabilities
+
+    def build(self, claim: Claim, now: datetime) -> BuiltMessage:
+        """The message for this claim; raises NothingToSend where there is none."""
+        subscriber = self._recipient(claim)
+        if subscriber is None:
+            raise NothingToSend("no longer subscribed")
+        if self._capabilities[claim.target.kind].is_document:
+            message = self._message(claim, subscriber, ())
+            return BuiltMessage(message=message, sent=tuple(row.key for row in claim.rows))
+        match claim.kind:
+            case "alert":
+                return self._alert(claim, subscriber, now)
+            case "quiz":
+                return self._quiz(claim, subscriber)
+            case "edit":
+                return self._edit(claim, subscriber)
+            case "alarm":
+                return self._alarm(claim, subscriber)
+
+    def _recipient(self, claim: Claim) -> Subscriber | None:
+        """The subscriber whom the message is for: the one it was planned for, or else one who shares the target."""
+        planned_for = self._roster.subscriber(claim.subscriber)
+        if planned_for is not None and _has_target(planned_for, claim):
+            return planned_for
+        papers = [row.paper for row in claim.rows]
+        return next(
+            (
+                subscriber
+                for subscriber in self._roster.matcher.subscribers.values()
+                if _has_target(subscriber, claim) and self._papers.notices_on(subscriber.id, papers)
+            ),
+            None,
+        )
+
+    def shown_again(self, claim: Claim, subscriber: Subscriber) -> OutgoingMessage:
+        """The message of a claim that went out, with its papers as they are now, in the order shown."""
+        return self._message(claim, subscriber, self._items(claim.rows, claim, subscriber))
+
+    def _alert(self, claim: Claim, subscriber: Subscriber, now: datetime) -> BuiltMessage:
+        items = self._items(claim.rows, claim, subscriber)
+        ranked = self._ranked(claim.rows, items, subscriber)
+        allowed = self._allowed(claim, subscriber, now)
+        shown, kept_out = ranked[:allowed], ranked[allowed:]
+        limited = tuple(row.key for row, _ in kept_out)
+        if not shown:
+            raise NothingToSend("over the daily limit", limited=limited)
+        earlier = self._deliveries.unnamed(claim.key)
+        known = self._papers.stored(paper for _, paper in earlier) if earlier else {}
+        message = self._message(
+            claim,
+            subscriber,
+            tuple(item for _, item in shown),
+            left_out=(
+                *(item.paper for _, item in kept_out),
+                *(known[paper].paper for _, paper in earlier),
+            ),
+        )
+        return BuiltMessage(
+            message=message,
+            sent=tuple(row.key for row, _ in shown),
+            limited=limited,
+            named=tuple(key for key, _ in earlier),
+        )
+
+    def _ranked(
+        self, rows: Sequence[ClaimedRow], items: Sequence[Item], subscriber: Subscriber
+    ) -> list[tuple[ClaimedRow, Item]]:
+        """The rows with their items, best first."""
+        both = list(zip(rows, items, strict=True))
+        if len(both) <= 1:
+            return both
+        rarity = self._papers.rarity(subscriber.id)
+        return sorted(both, key=lambda pair: -relevance(pair[1].reasons, pair[1].paper, rarity))
+
+    def _allowed(self, claim: Claim, subscriber: Subscriber, now: datetime) -> int:
+        if subscriber.daily_limit is None:
+            return len(claim.rows)
+        today = datetime.combine(now.astimezone(subscriber.timezone), time(), subscriber.timezone)
+        return max(subscriber.daily_limit - self._deliveries.alerted_since(claim.key, today), 0)
+
+    def _quiz(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
+        (row,) = claim.rows
+        items = self._items(claim.rows, claim, subscriber)
+        question = self._question(items[0].paper, subscriber.language, row.part)
+        if question is None:
+            raise NothingToSend("replaced by a corrected question")
+        alert = self._deliveries.alert_on(claim.key, row.paper)
+        if is_again(row.part):  # it was answered before, whatever became of the alert
+            reply_to = alert.receipt if alert else None
+            message = self._message(
+                claim, subscriber, items, question=question, repeat=repeats(row.part), reply_to=reply_to
+            )
+            return BuiltMessage(message=message, sent=(row.key,))
+        if alert and alert.state == "limited":
+            raise NothingToSend("its paper went over the daily limit", limited=(row.key,))
+        if alert and alert.state == "dead":
+            raise NothingToSend("the alert that it belongs to is a dead letter", state="dead")
+        message = self._message(
+            claim, subscriber, items, question=question, reply_to=alert.receipt if alert else None
+        )
+        return BuiltMessage(message=message, sent=(row.key,))
+
+    def _question(self, paper: Paper, language: str, part: str) -> Question | None:
+        quiz = self._answer_quiz(paper, language)
+        if part == ONE_QUESTION:
+            return pick_one(quiz)
+        question = question_of_part(quiz, part)
+        if question is not None or not is_again(part):
+            return question
+        others = (edition.language for edition in paper.editions if edition.language != language)
+        quizzes = (self._answer_quiz(paper, other) for other in others)
+        return next(filter(None, (question_of_part(other, part) for other in quizzes)), None)
+
+    def _alarm(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
+        (row,) = claim.rows
+        text = self._deliveries.alarm_text(row.key)
+        message = self._message(claim, subscriber, (), alarm=text)
+        return BuiltMessage(message=message, sent=(row.key,))
+
+    def _edit(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
+        (row,) = claim.rows
+        alert = self._deliveries.alert_on(claim.key, row.paper)
+        shown = self._deliveries.rows_of(alert.message) if alert and alert.message and alert.receipt else None
+        if not alert or not shown:
+            raise NothingToSend("there is no message to edit")
+        original, _ = shown
+        left_out = [other.paper for other in original.rows if not other.shown]
+        known = self._papers.stored(left_out)
+        message = self._message(
+            claim,
+            subscriber,
+            self._items([other for other in original.rows if other.shown], claim, subscriber),
+            left_out=tuple(known[paper].paper for paper in left_out),
+            replaces=alert.receipt,
+            name=original.message,
+        )
+        return BuiltMessage(message=message, sent=(row.key,))
+
+    def _items(self, rows: Sequence[ClaimedRow], claim: Claim, subscriber: Subscriber) -> tuple[Item, ...]:
+        ids = [row.paper for row in rows]
+        noted = self._papers.with_notices(subscriber.id, ids)
+        channels = [
+            channel for channel in subscriber.channels if channel.target in (claim.key, claim.target.key)
+        ]
+        allowed = frozenset(
+            subscription.name
+            for subscription in subscriber.subscriptions
+            if any(channel.takes(subscription) for channel in channels)
+        )
+
+        def item(paper_id: PaperId) -> Item:
+            paper = noted[paper_id].stored.paper
+            names = allowed.intersection(noted[paper_id].subscriptions)
+            quiz = self._carried(paper, subscriber.language, quizzes)
+            return Item(paper=paper, reasons=self._roster.reasons(subscriber, paper, names), quiz=quiz)
+
+        carried = self._capabilities[claim.target.kind].carries_quiz and channels
+        quizzes = channels[0].quizzes if carried else "none"
+        return tuple(map(item, ids))
+
+    def _carried(self, paper: Paper, language: str, quizzes: Quizzes) -> tuple[Question, ...]:
+        """The questions that the message itself carries."""
+        if quizzes == "none":
+            return ()
+        quiz = self._answer_quiz(paper, language)
+        chosen = pick_one(quiz) if quizzes == "one" else None
+        return quiz if chosen is None else (chosen,)
+
+    def _message(
+        self,
+        claim: Claim,
+        subscriber: Subscriber,
+        items: tuple[Item, ...],
+        *,
+        left_out: tuple[Paper, ...] = (),
+        name: str | None = None,
+        **more: object,
+    ) -> OutgoingMessage:
+        unsubscribes = self._capabilities[claim.target.kind].unsubscribes
+        return OutgoingMessage(
+            id=name or claim.message,
+            kind=claim.kind,
+            target=claim.target,
+            subscriber=subscriber.id,
+            language=subscriber.language,
+            timezone=subscriber.timezone.key,
+            created_at=claim.created_at,
+            items=items,
+            more=len(left_out),
+            more_titles=tuple(paper.title for paper in left_out[:_NAMED]),
+            unsubscribe_token=self._tokens.issue("unsubscribe", claim.key) if unsubscribes else None,
+            **more,  # type: ignore[arg-type]  # question, alarm, reply_to, replaces: checked at the callers
+        )
+
+
+def _has_target(subscriber: Subscriber, claim: Claim) -> bool:
+    return any(channel.target in (claim.key, claim.target.key) for channel in subscriber.channels)

@@ -1,0 +1,316 @@
+"""History: what became of papers for a subscriber, of one paper in full (`story`) or of a day's papers (`ledger`).
+
+The ledger counts every paper of the day once, and every target of a matched paper has one end, so that the sums are equal:
+
+    seen ─┬─ not matched
+          ├─ being planned: it matches, and its deliveries are not made yet
+          ├─ asked for since: what matches it now did not exist, or read otherwise, when it came
+          └─ matched ─┬─ no channel: nothing that matched may go anywhere
+                      └─ for each target ─┬─ before you came: noticed, but not sent, on a first run or import
+                                          ├─ place added since
+                                          └─ queued ── pending, held, sending, sent, merged, limited, …
+"""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bot.domain.channels import ChannelKind
+from bot.domain.delivery import Kind, State
+from bot.domain.incidents import TOPIC_GONE, Incident
+from bot.domain.matcher import SubscriptionMatcher
+from bot.domain.notices import Why, why_of
+from bot.domain.papers import Paper, PaperId
+from bot.domain.query import Document, Query, document_of, match, missing
+from bot.domain.similarity import Likeness, LikenessOf
+from bot.domain.subscriptions import Subscriber, Subscription
+from bot.pipeline.ports import (
+    DeliveryRecord,
+    DeliveryStore,
+    DigestRecord,
+    IncidentStore,
+    NoticeRecord,
+    PaperStore,
+    Records,
+    Stop,
+)
+from bot.pipeline.subscribers import SimilarityCache
+
+Fate = Literal["not matched", "being planned", "asked for since", "no channel", "matched"]
+Reason = Literal["before you came", "place added since"]
+FATES: tuple[Fate, ...] = ("not matched", "being planned", "asked for since", "no channel", "matched")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """One subscription on the paper as it is now: why it matches, or which terms are missing."""
+
+    subscription: Subscription
+    why: tuple[Why, ...] | None
+    missing: tuple[str, ...]
+    noticed: bool
+    """Whether it was among those that the paper was noticed for."""
+    nearness: float | None = None
+    """For papers like others: how near the paper is to the nearest of those."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """All that the state knows of one paper and one subscriber."""
+
+    paper: Paper
+    subscriber: Subscriber
+    digests: tuple[DigestRecord, ...]
+    verdicts: tuple[Verdict, ...]
+    registered_at: dt.datetime | None
+    notice: NoticeRecord | None
+    deliveries: tuple[DeliveryRecord, ...]
+    suspended: Mapping[str, str]
+    stopped: Mapping[ChannelKind, Stop]
+    being_planned: bool = False
+    """True where planning has not come to the subscriber since the paper changed."""
+    astray: Mapping[str, str] = field(default_factory=dict)
+    """Places whose topic is gone, so that their messages go to the chat itself, with why."""
+
+    @property
+    def told(self) -> bool:
+        """True where an alert on it has gone out somewhere."""
+        return any(row.kind == "alert" and row.state in _OUT for row in self.deliveries)
+
+
+_OUT: frozenset[State] = frozenset({"sent", "merged"})
+_ALERT: Kind = "alert"
+
+
+def story(
+    paper: PaperId,
+    subscriber: Subscriber,
+    *,
+    papers: PaperStore,
+    records: Records,
+    deliveries: DeliveryStore,
+    stops: IncidentStore,
+    incidents: Sequence[Incident] = (),
+) -> Story | None:
+    """The story; None where no digest has named the paper."""
+    stored = papers.stored([paper]).get(paper)
+    if stored is None:
+        return None
+    notice = records.notices_on(subscriber.id, [paper]).get(paper)
+    rows = deliveries.deliveries_on(subscriber.id, [paper])
+    places = {channel.target for channel in subscriber.channels} | {row.target for row in rows}
+    kinds = {place.partition(":")[0] for place in places}
+    return Story(
+        paper=stored.paper,
+        subscriber=subscriber,
+        digests=records.digests_on(paper),
+        verdicts=_verdicts(subscriber, stored.paper, notice, SimilarityCache(papers)),
+        registered_at=records.registered_at(subscriber.id),
+        notice=notice,
+        deliveries=rows,
+        being_planned=paper in records.being_planned(subscriber.id),
+        suspended=deliveries.suspended(sorted(places)),
+        astray={one.source: one.what for one in incidents if one.kind == TOPIC_GONE and one.source in places},
+        stopped={kind: stop for kind, stop in stops.stopped_channels().items() if kind in kinds},
+    )
+
+
+def _verdicts(
+    subscriber: Subscriber, paper: Paper, notice: NoticeRecord | None, likeness: LikenessOf
+) -> tuple[Verdict, ...]:
+    noticed = notice.subscriptions if notice else ()
+    document = document_of(paper)
+    return tuple(
+        _like_verdict(one, paper, document, likeness(frozenset(one.like)), noticed=one.name in noticed)
+        if one.query is None
+        else _query_verdict(one, one.query, document, noticed=one.name in noticed)
+        for one in subscriber.subscriptions
+    )
+
+
+def _query_verdict(subscription: Subscription, query: Query, document: Document, *, noticed: bool) -> Verdict:
+    hits = match(query, document)
+    why = None
+    if hits is not None:
+        why = tuple(dict.fromkeys(Why(term=hit.term, field=hit.field, text=hit.text) for hit in hits))
+    return Verdict(
+        subscription=subscription,
+        why=why,
+        missing=() if why is not None else missing(query, document),
+        noticed=noticed,
+    )
+
+
+def _like_verdict(
+    subscription: Subscription, paper: Paper, document: Document, likeness: Likeness, *, noticed: bool
+) -> Verdict:
+    near = likeness.nearest(subscription.like, paper.id, document)
+    nearness = near.nearness if near else 0.0
+    excluding = tuple(f"NOT {query.text}" for query in subscription.unless if match(query, document))
+    matches = nearness >= subscription.near and not excluding
+    return Verdict(
+        subscription=subscription,
+        why=why_of(subscription, paper, likeness) if matches else None,
+        missing=excluding,
+        noticed=noticed,
+        nearness=nearness,
+    )
+
+
+def why_not_queued(told: Story) -> str | None:
+    """Why nothing was planned, in words; None where something was, or nothing was to be."""
+    if any(row.kind == _ALERT for row in told.deliveries):
+        return None
+    if told.being_planned:
+        return "it is still being planned; `paperboy status` shows how far that is"
+    return _why_not_noticed(told) if told.notice is None else _why_not_sent(told)
+
+
+def _why_not_noticed(told: Story) -> str | None:
+    if all(verdict.why is None for verdict in told.verdicts):
+        return None
+    if told.registered_at is None:
+        return "paperboy has not run for this subscriber yet"
+    return "it was not asked for when the paper came: the subscription is newer, or was changed since"
+
+
+def _why_not_sent(told: Story) -> str:
+    channels = told.subscriber.channels
+    matched = [one.subscription for one in told.verdicts if one.noticed]
+    if not channels:
+        return "the subscriber has no channels"
+    if matched and not any(channel.takes(one) for channel in channels for one in matched):
+        return "what matched is limited by `only:` to channels that the subscriber has not"
+    return "it was here before: a first run sends only the newest matches, and an import none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaceLine:
+    """What became of a paper at one place: the state of its alert, or why none was planned."""
+
+    target: str
+    end: State | Reason
+    delivery: DeliveryRecord | None = None
+
+    @property
+    def queued(self) -> bool:
+        return self.delivery is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerLine:
+    """One paper: which subscriptions it was noticed for, and its alerts, in the subscriber's order of places.
+
+    `others` are the quizzes and edits that followed.
+    """
+
+    paper: Paper
+    fate: Fate
+    subscriptions: tuple[str, ...] = ()
+    places: tuple[PlaceLine, ...] = ()
+    others: tuple[DeliveryRecord, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ledger:
+    """All papers that the digests of a day named, in their order."""
+
+    subscriber: str
+    day: dt.date
+    lines: tuple[LedgerLine, ...]
+
+    @property
+    def fates(self) -> dict[Fate, int]:
+        """How many papers; they add up to all papers seen."""
+        found = Counter(line.fate for line in self.lines)
+        return {fate: found[fate] for fate in FATES}
+
+    @property
+    def places(self) -> int:
+        """For how many places a paper was meant, each paper counted by itself."""
+        return sum(len(line.places) for line in self.lines)
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """What became of them; they add up to all places. Without the ends that nothing came to."""
+        return dict(Counter(place.end for line in self.lines for place in line.places))
+
+    @property
+    def queued(self) -> int:
+        return sum(place.queued for line in self.lines for place in line.places)
+
+
+def ledger(
+    subscriber: Subscriber, day: dt.date, records: Records, deliveries: DeliveryStore, papers: PaperStore
+) -> Ledger:
+    """The ledger of that day, from the state as it is now."""
+    ids = records.papers_of(day)
+    stored = papers.stored(ids)
+    seen = [stored[paper].paper for paper in ids]
+    notices = records.notices_on(subscriber.id, ids)
+    rows: dict[PaperId, list[DeliveryRecord]] = {one: [] for one in ids}
+    for row in deliveries.deliveries_on(subscriber.id, ids):
+        rows[row.paper].append(row)
+    being_planned = records.being_planned(subscriber.id)
+    matching = SubscriptionMatcher([subscriber], SimilarityCache(papers)).matches(seen).get(subscriber.id, {})
+    return Ledger(
+        subscriber=subscriber.id,
+        day=day,
+        lines=tuple(
+            _line(
+                subscriber,
+                paper,
+                notices.get(paper.id),
+                rows[paper.id],
+                fate=_unnoticed(matches=paper.id in matching, being_planned=paper.id in being_planned),
+            )
+            for paper in seen
+        ),
+    )
+
+
+def _unnoticed(*, matches: bool, being_planned: bool) -> Fate:
+    """The fate of a paper that was not noticed."""
+    if not matches:
+        return "not matched"
+    return "being planned" if being_planned else "asked for since"
+
+
+def _line(
+    subscriber: Subscriber,
+    paper: Paper,
+    notice: NoticeRecord | None,
+    rows: Sequence[DeliveryRecord],
+    *,
+    fate: Fate,
+) -> LedgerLine:
+    if notice is None and not rows:
+        return LedgerLine(paper=paper, fate=fate)
+    names = notice.subscriptions if notice else ()
+    alerts = {row.target: row for row in rows if row.kind == "alert"}
+    places = _places(subscriber, names, alerts)
+    return LedgerLine(
+        paper=paper,
+        fate="matched" if places else "no channel",
+        subscriptions=names,
+        places=places,
+        others=tuple(row for row in rows if row.kind != "alert"),
+    )
+
+
+def _places(
+    subscriber: Subscriber, names: Sequence[str], alerts: Mapping[str, DeliveryRecord]
+) -> tuple[PlaceLine, ...]:
+    """The places that the paper was, or by what matched could have been, meant for."""
+    matched = [one for one in subscriber.subscriptions if one.name in names]
+    gone = any(name not in {one.name for one in matched} for name in names)
+    meant = [channel.target for channel in subscriber.channels if gone or any(map(channel.takes, matched))]
+    nothing_sent: Reason = "place added since" if alerts else "before you came"
+    return tuple(
+        PlaceLine(target=target, end=alerts[target].state, delivery=alerts[target])
+        if target in alerts
+        else PlaceLine(target=target, end=nothing_sent)
+        for target in dict.fromkeys((*meant, *alerts))
+    )

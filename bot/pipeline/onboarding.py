@@ -1,0 +1,91 @@
+"""Onboarding: new subscribers are registered, and get the newest matches of what is stored already."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.domain.digests import Change
+from bot.domain.matcher import SubscriptionMatcher
+from bot.domain.planning import plan
+from bot.pipeline.ports import Intake, Transaction
+
+_AT_A_TIME = 200
+"""Papers that are matched together."""
+
+
+def register(intake: Intake, matcher: SubscriptionMatcher, first_run: int | None, now: datetime) -> int:
+    """Make new subscribers known, each with `first_run` matches of the backlog to come (None: all); count them."""
+    if not intake.unregistered(matcher.subscribers.keys()):
+        return 0
+    with intake.transaction() as tx:
+        new = matcher.subscribers.keys() - tx.registered()
+        tx.register(new, first_run, now)
+    return len(new)
+
+
+def onboard(intake: Intake, matcher: SubscriptionMatcher, now: datetime) -> int | None:
+    """Notice for new subscribers all that is stored, plan their newest matches, and count those.
+
+    One transaction: afterwards they are new no longer. None, with nothing done, while a planning run is open: what it
+    plans came before. Call it when the folders have been looked through, so that the newest are
+    really the newest.
+    """
+    if matcher.subscribers.keys().isdisjoint(intake.backlog()):
+        return 0
+    with intake.transaction() as tx:
+        backlog = tx.backlog()
+        newcomers = matcher.only(backlog.keys())
+        if not newcomers.subscribers:
+            return 0
+        if tx.open_run() is not None:
+            return None
+        planned = _plan_stored(tx, newcomers, {name: backlog[name] for name in newcomers.subscribers}, now)
+        tx.onboarded(newcomers.subscribers.keys())
+    return planned
+
+
+def notice_alike(intake: Intake, matcher: SubscriptionMatcher, now: datetime) -> bool:
+    """Notice, and send to nobody, what is stored and like the papers that people like.
+
+    Where history is read, what is near can only be told when all of it is there. False, with nothing done, while a
+    planning run is open.
+    """
+    alike = matcher.only_likes()
+    if not alike.subscribers:
+        return True
+    with intake.transaction() as tx:
+        if tx.open_run() is not None:
+            return False
+        _plan_stored(tx, alike, dict.fromkeys(alike.subscribers, 0), now)
+    return True
+
+
+def _plan_stored(
+    tx: Transaction, newcomers: SubscriptionMatcher, backlog: dict[str, int | None], now: datetime
+) -> int:
+    planned = 0
+    together: list[Change] = []
+    for paper in tx.every_paper():
+        together.append(Change(paper=paper))
+        if len(together) == _AT_A_TIME:
+            planned += _plan_some(tx, newcomers, backlog, together, now)
+            together = []
+    return planned + _plan_some(tx, newcomers, backlog, together, now)
+
+
+def _plan_some(
+    tx: Transaction,
+    newcomers: SubscriptionMatcher,
+    backlog: dict[str, int | None],
+    changes: Sequence[Change],
+    now: datetime,
+) -> int:
+    matches = newcomers.matches([change.paper for change in changes])
+    # An import may have noticed papers for them before they were registered.
+    noticed = tx.noticed([change.paper.id for change in changes], newcomers.subscribers)
+    made = plan(
+        changes, matches, newcomers.subscribers, noticed=noticed, planned={}, now=now, backlog=backlog
+    )
+    backlog.update(made.backlog)
+    run = tx.new_run(now)
+    tx.save_notices(made.notices, run, extended=made.extended)
+    return tx.plan(made.deliveries, run)

@@ -1,0 +1,225 @@
+"""Sending one claim: build the message, wait for its slot, hand it to the publisher, and say how that ended."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.domain.channels import ChannelKind
+from bot.domain.delivery import MAX_ATTEMPTS, retry_wait
+from bot.domain.errors import (
+    ChannelDown,
+    DeliveryError,
+    NotSent,
+    NotYet,
+    OutcomeUnknown,
+    Refused,
+    StateError,
+    TargetGone,
+    TargetMoved,
+    TryLater,
+)
+from bot.domain.message import OutgoingMessage, Receipt
+from bot.pipeline.compose import BuiltMessage, MessageBuilder, NothingToSend
+from bot.pipeline.ports import Claim, DeliveryStore, Outcome, Publisher
+from bot.pipeline.rate_limiter import RateLimiter, Slot
+
+log = logging.getLogger(__name__)
+
+GIVE_UP = timedelta(minutes=4)
+"""No send takes longer; less than its lease, so that its outcome is always settled in time."""
+_MOVES = 3
+"""So often a target may move at once; then it waits like any other that cannot be sent to."""
+_LOGGED = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SendRules:
+    """The settings of sending.
+
+    `resend_uncertain` are channels on which a message with an unknown outcome goes again; `grace` is how
+    long a flush that is cancelled still waits for answers.
+    """
+
+    resend_uncertain: frozenset[ChannelKind] = frozenset()
+    grace: timedelta = timedelta(seconds=4)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SendResult:
+    """An outcome, and what it says of the channel.
+
+    `answered` where the service spoke about this very message, so that the channel works; `trouble` where
+    it failed as a whole; `unknown` where its answer was never seen.
+    """
+
+    outcome: Outcome
+    answered: bool = False
+    unknown: bool = False
+    trouble: DeliveryError | None = None
+
+
+class Sender:
+    """Sends what was claimed, one message at a call; nothing here is settled."""
+
+    def __init__(
+        self,
+        *,
+        builder: MessageBuilder,
+        deliveries: DeliveryStore,
+        publishers: Mapping[ChannelKind, Publisher],
+        limiter: RateLimiter,
+        may_repeat: frozenset[ChannelKind],
+        is_probe: Callable[[Claim], bool],
+        now: Callable[[], datetime],
+        rng: random.Random,
+    ) -> None:
+        """`may_repeat` are the channels on which a message with an unknown outcome goes again."""
+        self._builder = builder
+        self._deliveries = deliveries
+        self._publishers = publishers
+        self._limiter = limiter
+        self._may_repeat = may_repeat
+        self._is_probe = is_probe
+        self._now = now
+        self._rng = rng
+
+    async def send(self, claim: Claim) -> SendResult:
+        """How the send of this claim ended; raises nothing, whatever goes wrong with this one."""
+        try:
+            built = await asyncio.to_thread(self._builder.build, claim, self._now())
+        except NothingToSend as nothing:
+            return SendResult(
+                outcome=Outcome(claim=claim, state=nothing.state, limited=nothing.limited, error=nothing.why)
+            )
+        except asyncio.CancelledError:
+            return untried(claim)
+        except StateError as error:  # no attempt of this message
+            return SendResult(outcome=replace(self._later(claim, TryLater(str(error))), counted=False))
+        except Exception as error:
+            log.exception("delivery.build_failed", extra={"message_id": claim.message, "target": claim.key})
+            outcome = Outcome(claim=claim, state="dead", error=f"could not be put together: {error!r}")
+            return SendResult(outcome=outcome)
+        return await self._send(claim, built)
+
+    async def _send(self, claim: Claim, built: BuiltMessage) -> SendResult:
+        about = {"message_id": claim.message, "target": claim.key, "keys": named(claim)}
+        begun = False
+        try:
+            await self._recall(claim)
+            async with self._limiter.slot(claim.target, probe=self._is_probe(claim)) as slot:
+                begun = True
+                receipt = await _in_slot(slot, self._publishers[claim.target.kind], built.message)
+        except NotYet as error:
+            log.debug("delivery.put_back", extra={**about, "until": error.until})
+            outcome = Outcome(claim=claim, state="pending", wait_until=error.until, counted=False)
+            return SendResult(outcome=outcome)
+        except DeliveryError as error:
+            log.warning("delivery.failed", extra={**about, "error": str(error), "is": type(error).__name__})
+            return self._failed(claim, error)
+        except asyncio.CancelledError:
+            log.warning("delivery.cut_off", extra=about)
+            return self._unknown(claim, "cut off while paperboy stopped") if begun else untried(claim)
+        except Exception as error:  # a fault of ours in the middle of a send: nobody knows what went out
+            log.exception("delivery.send_failed", extra=about)
+            return self._unknown(claim, f"unexpected: {type(error).__name__}")
+        log.debug("delivery.sent", extra={**about, "papers": len(built.sent)})
+        return self._sent(claim, built, receipt)
+
+    async def _recall(self, claim: Claim) -> None:
+        """Give the rate limiter what went to a busy target before we started."""
+        if not self._limiter.knows(claim.target):
+            since = self._limiter.since(claim.target)
+            try:
+                moments = await asyncio.to_thread(self._deliveries.sends_since, claim.key, since)
+            except StateError as error:
+                raise TryLater(str(error)) from error
+            self._limiter.remember(claim.target, moments)
+
+    def _sent(self, claim: Claim, built: BuiltMessage, receipt: Receipt) -> SendResult:
+        outcome = Outcome(
+            claim=claim,
+            state="sent",
+            sent=built.sent,
+            limited=built.limited,
+            named=built.named,
+            receipt=receipt,
+            question=built.message.question,
+            wait_until=self._limiter.next_for(claim.target),
+        )
+        return SendResult(outcome=outcome, answered=True)
+
+    def _failed(self, claim: Claim, error: DeliveryError) -> SendResult:
+        """It did not go out, or nobody knows: the error's class decides."""
+        match error:
+            case ChannelDown() | TryLater(scope="channel"):
+                outcome = Outcome(claim=claim, state="pending", error=str(error), counted=False)
+                return SendResult(outcome=outcome, trouble=error)
+            case Refused():
+                outcome = Outcome(claim=claim, state="dead", error=str(error))
+            case TargetGone():
+                outcome = Outcome(claim=claim, state="pending", error=str(error), suspend=str(error))
+            case TargetMoved():
+                outcome = self._moved(claim, error)
+            case NotSent():
+                outcome = self._later(claim, error)
+            case _:
+                return self._unknown(claim, str(error))
+        return SendResult(outcome=outcome, answered=True)
+
+    def _unknown(self, claim: Claim, why: str) -> SendResult:
+        """Outcome unknown: retry edits; other deliveries become `uncertain` unless their channel may repeat.
+
+        An alarm never goes out twice.
+        """
+        repeats = claim.target.kind in self._may_repeat and claim.kind != "alarm"
+        if claim.kind == "edit" or repeats:
+            return SendResult(outcome=self._later(claim, TryLater(why)), unknown=True)
+        wait_until = self._not_before(claim, self._now() + retry_wait(claim.attempts, self._rng))
+        outcome = Outcome(claim=claim, state="uncertain", error=why, wait_until=wait_until)
+        return SendResult(outcome=outcome, unknown=True)
+
+    def _later(self, claim: Claim, error: NotSent) -> Outcome:
+        """Again after a while, no sooner than the service said; a dead letter after too many attempts."""
+        if claim.attempts >= MAX_ATTEMPTS:
+            return Outcome(claim=claim, state="dead", error=f"given up after {claim.attempts} tries: {error}")
+        asked_for = (error.wait if isinstance(error, TryLater) else None) or timedelta(0)
+        wait = max(asked_for, retry_wait(claim.attempts, self._rng))
+        wait_until = self._not_before(claim, self._now() + wait)
+        return Outcome(claim=claim, state="pending", error=str(error), wait_until=wait_until)
+
+    def _not_before(self, claim: Claim, moment: datetime) -> datetime:
+        return max(moment, self._limiter.next_for(claim.target) or moment)
+
+    def _moved(self, claim: Claim, error: TargetMoved) -> Outcome:
+        outcome = replace(self._later(claim, error), moved_to=error.address)
+        return outcome if claim.attempts > _MOVES else replace(outcome, wait_until=None)
+
+
+async def _in_slot(slot: Slot, publisher: Publisher, message: OutgoingMessage) -> Receipt:
+    try:
+        async with asyncio.timeout(GIVE_UP.total_seconds()) as patience:
+            receipt = await publisher.send(message)
+    except NotSent:
+        slot.took(0)
+        raise
+    except TimeoutError as error:
+        if not patience.expired():
+            raise
+        raise OutcomeUnknown(f"no end of it within {GIVE_UP}") from error
+    slot.took(receipt.messages)
+    return receipt
+
+
+def untried(claim: Claim) -> SendResult:
+    """The result of a claim of which certainly nothing went out, and with which nothing was wrong."""
+    return SendResult(outcome=Outcome(claim=claim, state="pending", counted=False))
+
+
+def named(claim: Claim) -> str:
+    """The claim's deliveries for a log line: all of few, and how many more there are of many."""
+    names = [row.key for row in claim.rows[:_LOGGED]]
+    rest = len(claim.rows) - len(names)
+    return " ".join(names) + (f" +{rest}" if rest > 0 else "")

@@ -1,0 +1,97 @@
+"""Sources that fall silent, come empty, or lose authors or keys."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from bot.domain.analysis.checks import SourceDay, source_findings
+from bot.domain.incidents import Finding
+
+MONDAY = date(2025, 9, 1)
+
+
+def weekdays(count: int, start: date = MONDAY) -> list[date]:
+    days = (start + timedelta(days=number) for number in range(count * 2))
+    return [day for day in days if day.weekday() < 5][:count]
+
+
+def a_day(day: date, entries: int = 10, **parts: int) -> SourceDay:
+    return SourceDay(day=day, name=f"{day}.md", entries=entries, **parts)
+
+
+def findings(days: list[SourceDay], today: date | None = None, kind: str = "") -> list[Finding]:
+    found = source_findings("tables", days, today or max(one.day for one in days))
+    return [one for one in found if kind in ("", one.kind)]
+
+
+def test_a_source_at_its_usual_pace_is_fine():
+    assert findings([a_day(day) for day in weekdays(30)]) == []
+
+
+@pytest.mark.parametrize(("days_later", "silent"), [(1, False), (3, False), (4, True), (30, True)])
+def test_silence_is_counted_in_the_days_on_which_the_source_comes(days_later: int, silent: bool):
+    friday = weekdays(30)[-1]
+    assert friday.weekday() == 4
+    today = friday + timedelta(days=days_later + 2)  # the weekend does not count
+    found = findings([a_day(day) for day in weekdays(30)], today, "silent")
+    assert bool(found) is silent
+    if silent:
+        assert f"nothing since {friday}" in found[0].what
+
+
+def test_a_source_that_often_pauses_is_given_time():
+    days = [day for number, day in enumerate(weekdays(60)) if number % 10 < 4]
+    assert findings([a_day(day) for day in days], days[-1] + timedelta(days=9), "silent") == []
+
+
+def test_a_young_source_is_not_judged():
+    assert findings([a_day(day) for day in weekdays(3)], MONDAY + timedelta(days=90)) == []
+    assert list(source_findings("tables", [], MONDAY)) == []
+
+
+def test_a_run_of_empty_digests_is_one_incident():
+    days = weekdays(30)
+    found = findings([a_day(day, 0 if 10 <= place < 17 else 10) for place, day in enumerate(days)])
+    assert [(one.kind, one.what) for one in found] == [
+        ("empty", f"{days[10]} to {days[16]}: 7 digests without a single paper")
+    ]
+
+
+def test_a_good_day_in_between_makes_no_second_incident_but_many_do():
+    days = weekdays(30)
+    empty = {5, 6, 8, 20}
+    found = findings([a_day(day, 0 if place in empty else 10) for place, day in enumerate(days)])
+    assert [one.figures["digests"] for one in found] == [3, 1]
+
+
+def test_what_is_long_past_is_told_but_not_urgent():
+    days = weekdays(60)
+    found = findings([a_day(day, 0 if place in (5, 55) else 10) for place, day in enumerate(days)])
+    assert [one.urgent for one in found] == [False, True]
+
+
+def test_authors_that_went_missing_are_told_from_their_first_day():
+    days = [a_day(day, without_authors=9 if place >= 20 else 0) for place, day in enumerate(weekdays(30))]
+    (found,) = findings(days)
+    assert found.kind == "no authors"
+    assert found.what.startswith(f"{days[20].day} to {days[29].day}: 90 of 100 papers without authors")
+
+
+def test_a_source_that_never_names_authors_lacks_none():
+    assert findings([a_day(day, without_authors=10) for day in weekdays(30)]) == []
+
+
+def test_questions_without_a_key_are_told_where_keys_are_usual():
+    days = [
+        a_day(day, 3, questions=9, unkeyed=9 if place == 15 else 0) for place, day in enumerate(weekdays(30))
+    ]
+    (found,) = findings(days)
+    assert (found.kind, found.figures["unkeyed"]) == ("no keys", 9)
+    never = [a_day(day, 3, questions=9, unkeyed=9) for day in weekdays(30)]
+    assert findings(never) == []
+
+
+def test_many_odd_rows_are_a_changed_form():
+    days = [a_day(day, problems=9 if place >= 28 else 0) for place, day in enumerate(weekdays(30))]
+    (found,) = findings(days)
+    assert (found.kind, found.urgent) == ("changed form", True)

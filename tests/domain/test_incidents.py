@@ -1,0 +1,222 @@
+"""Incidents: what changed, and the alarms on it, word by word."""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.app.config.publishers import CHANNELS
+from bot.domain.analysis.checks import SourceDay, source_findings
+from bot.domain.incidents import (
+    SECOND_POLLER,
+    STOPPED,
+    TOPIC_GONE,
+    Alarm,
+    Finding,
+    Incident,
+    IncidentDiff,
+    alarms,
+    channel_fails,
+    channel_works,
+    compare_sources,
+    takes_alarms,
+)
+from bot.domain.schedule import parse_quiet_hours
+from bot.domain.subscriptions import Subscriber
+from tests.builders import NOW, a_channel, a_subscriber
+
+CAN = {kind: channel.capabilities for kind, channel in CHANNELS.items()}
+LATER = NOW + timedelta(days=1)
+ALICE = a_subscriber("alice", a_channel(address="1"))
+
+
+def an_incident(kind: str = "silent", source: str = "tables in seeds", **parts) -> Incident:
+    given = {"what": "nothing since 2026-09-11: 4 digests have not come", "since": NOW, **parts}
+    return Incident(source=source, kind=kind, **given)
+
+
+def plan(diff: IncidentDiff, recipients: list[Subscriber], now: datetime) -> tuple[Alarm, ...]:
+    return alarms(diff, recipients, CAN, now)
+
+
+def began(*incidents: Incident) -> IncidentDiff:
+    return IncidentDiff(open=incidents, opened=incidents)
+
+
+def ended(*incidents: Incident) -> IncidentDiff:
+    return IncidentDiff(open=(), closed=incidents)
+
+
+def test_the_beginning_is_told_in_plain_sentences() -> None:
+    (one,) = plan(began(an_incident()), [ALICE], NOW)
+    assert one.text.subject == "The source “tables in seeds” has fallen silent"
+    assert one.text.body == (
+        "Nothing since 2026-09-11: 4 digests have not come.\n\n"
+        "Noticed on Friday, 18 September 2026 at 08:00 (UTC). The command “paperboy doctor” tells more. "
+        "You will be told when it is over."
+    )
+    assert (one.delivery.target, one.delivery.due_at) == ("telegram:1", NOW)
+    assert (one.delivery.kind, one.delivery.state) == ("alarm", "pending")
+
+
+def test_the_end_is_told_with_when_it_was_noticed_in_the_readers_own_time() -> None:
+    reader = a_subscriber("bob", a_channel(address="1"), timezone=ZoneInfo("Asia/Tokyo"))
+    (one,) = plan(ended(an_incident()), [reader], LATER)
+    assert (one.text.subject, one.text.body) == (
+        "The source “tables in seeds” is heard again",
+        "It had fallen silent. That was noticed on Friday, 18 September 2026 at 17:00 (Asia/Tokyo).",
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", ["silent", "empty", "no authors", "no keys", "changed form", "unreadable", "something new"]
+)
+def test_every_kind_of_trouble_has_words_for_its_beginning_and_its_end(kind: str) -> None:
+    (first,) = plan(began(an_incident(kind, "a.md")), [ALICE], NOW)
+    (last,) = plan(ended(an_incident(kind, "a.md")), [ALICE], LATER)
+    for text in (first.text.subject, last.text.subject):
+        assert text.startswith("The file “a.md” " if kind == "unreadable" else "The source “a.md” ")
+        assert not text.endswith(".")
+    assert first.text.subject != last.text.subject
+
+
+def test_several_at_once_are_one_message_that_names_the_first_ones() -> None:
+    many = [an_incident("unreadable", f"{n}.md", what="no digest?") for n in range(10)]
+    (one,) = plan(began(*many), [ALICE], NOW)
+    assert one.text.subject == "10 things need a look"
+    first, *_, more, end = one.text.body.split("\n\n")
+    assert first == "The file “0.md” cannot be read. No digest?"
+    assert more == "And 2 more."
+    assert end.startswith("Noticed on")
+    (two,) = plan(ended(*many[:2]), [ALICE], LATER)
+    assert two.text.subject == "2 things are well again"
+    assert two.text.body.count("\n\n") == 1
+
+
+def test_what_is_very_long_is_cut() -> None:
+    (one,) = plan(began(an_incident(what="many words " * 100)), [ALICE], NOW)
+    assert one.text.body.split("\n\n")[0].endswith("…")
+    assert len(one.text.body) < 600
+
+
+def test_each_place_is_told_once_and_feeds_never() -> None:
+    shared = a_subscriber(
+        "bob", a_channel(address="1"), a_channel("email", "b@example.org"), a_channel("atom")
+    )
+    told = plan(began(an_incident()), [ALICE, shared], NOW)
+    assert [one.delivery.target for one in told] == ["telegram:1", "email:b@example.org"]
+    assert len({one.delivery.key for one in told}) == 2
+
+
+def test_a_stopped_channel_is_told_on_the_others() -> None:
+    reader = a_subscriber("bob", a_channel(address="1"), a_channel("email", "b@example.org"))
+    stopped = channel_fails("email", STOPPED, "554 5.7.1 policy", (), NOW)
+    (one,) = plan(stopped, [reader], NOW)
+    assert (one.delivery.target, one.text.subject) == ("telegram:1", "No mails go out")
+    over = channel_works("email", stopped.open)
+    (other,) = plan(over, [reader], LATER)
+    assert (other.delivery.target, other.text.subject) == ("telegram:1", "Mails go out again")
+    (third,) = plan(channel_fails("telegram", SECOND_POLLER, "Conflict", (), NOW), [reader], NOW)
+    assert (third.delivery.target, third.text.subject) == (
+        "email:b@example.org",
+        "A second program answers for the bot",
+    )
+
+
+def test_quiet_hours_hold_it_back() -> None:
+    asleep = a_subscriber("bob", a_channel(address="1"), quiet_hours=parse_quiet_hours("07:00-09:30"))
+    (one,) = plan(began(an_incident()), [asleep], NOW)
+    assert one.delivery.due_at == NOW + timedelta(minutes=90)
+
+
+def test_the_same_news_has_the_same_key_and_another_incident_another() -> None:
+    def key(found: IncidentDiff, now=NOW) -> str:
+        (one,) = plan(found, [ALICE], now)
+        return one.delivery.key
+
+    assert key(began(an_incident())) == key(began(an_incident(what="other words")), LATER)
+    assert key(began(an_incident())) != key(ended(an_incident()))
+    assert key(began(an_incident())) != key(began(an_incident(since=LATER)))
+
+
+def test_who_has_only_a_feed_cannot_be_told() -> None:
+    assert takes_alarms(ALICE)
+    assert not takes_alarms(a_subscriber("carol", a_channel("atom")))
+
+
+def test_a_channel_that_goes_on_failing_is_no_news_and_says_why_last() -> None:
+    first = channel_fails("email", STOPPED, "535", (an_incident(),), NOW)
+    assert first.opened == first.open[1:]
+    again = channel_fails("email", STOPPED, "550", first.open, LATER)
+    assert not again
+    assert [(one.what, one.since) for one in again.open[1:]] == [("550", NOW)]
+    assert again.open[0] == an_incident()
+
+
+def test_looks_at_sources_leave_the_channels_incidents_alone() -> None:
+    open_ones = channel_fails("email", STOPPED, "535", (), NOW).open
+    assert compare_sources([], open_ones, LATER) == IncidentDiff(open=open_ones)
+    assert not channel_works("telegram", open_ones)
+    assert channel_works("email", open_ones).closed == open_ones
+
+
+def test_a_topic_that_is_gone_is_told_where_its_messages_go() -> None:
+    (one,) = plan(channel_fails("telegram:1/7", TOPIC_GONE, "thread not found", (), NOW), [ALICE], NOW)
+    assert one.text.subject == "The topic “telegram:1/7” is gone, so its messages go to the chat itself"
+
+
+# --- sources ----------------------------------------------------------------------------------------------
+
+
+def a_finding(kind: str = "silent", source: str = "tables", *, urgent: bool = True) -> Finding:
+    return Finding(
+        area="sources", kind=kind, subject=source, what=f"{source} are {kind}", urgent=urgent, figures={}
+    )
+
+
+def an_open_incident(kind: str = "silent", source: str = "tables") -> Incident:
+    return Incident(source=source, kind=kind, what=f"{source} are {kind}", since=NOW)
+
+
+def test_what_is_wrong_for_the_first_time_is_news() -> None:
+    diff = compare_sources([a_finding()], (), NOW)
+    assert diff.opened == diff.open == (an_open_incident(),)
+    assert diff
+
+
+def test_what_goes_on_is_no_news_and_keeps_its_beginning() -> None:
+    diff = compare_sources([a_finding()], (an_open_incident(),), LATER)
+    assert not diff
+    assert diff.open == (an_open_incident(),)
+
+
+def test_what_is_right_again_is_news() -> None:
+    diff = compare_sources([], (an_open_incident(),), LATER)
+    assert (diff.closed, diff.open) == ((an_open_incident(),), ())
+
+
+def test_two_kinds_of_trouble_are_two_incidents() -> None:
+    assert len(compare_sources([a_finding("silent"), a_finding("no keys")], (), NOW).opened) == 2
+
+
+def test_what_is_only_good_to_know_or_no_source_raises_no_alarm() -> None:
+    other = Finding(area="subscriptions", kind="dead", subject="x", what="y", figures={})
+    assert not compare_sources([a_finding(urgent=False), other], (), NOW)
+
+
+def test_seven_empty_digests_in_a_row_are_one_incident() -> None:
+    """As in October 2025: each of them comes, none has a paper."""
+    first = date(2025, 10, 1)
+    days = [first + timedelta(days=n) for n in range(23) if (first + timedelta(days=n)).weekday() < 5]
+    digests = [SourceDay(day=day, name=f"{day}.md", entries=0 if day.day >= 15 else 14) for day in days]
+    before: tuple[Incident, ...] = ()
+    opened = []
+    for count in range(1, len(digests) + 1):
+        moment = NOW + timedelta(days=count)
+        diff = compare_sources(
+            source_findings("tables", digests[:count], digests[count - 1].day), before, moment
+        )
+        before = diff.open
+        opened += diff.opened
+    assert [one.kind for one in opened] == ["empty"]
+    assert sum(not one.entries for one in digests) == 7

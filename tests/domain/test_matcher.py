@@ -1,0 +1,158 @@
+"""SubscriptionMatcher: which papers match whose subscriptions; parts of it, and those after it, share one index."""
+
+import pytest
+
+from bot.domain.matcher import SubscriptionMatcher
+from bot.domain.notices import Matches, Noticed
+from bot.domain.query import Query
+from bot.domain.query.index import Index
+from bot.domain.subscriptions import Subscriber
+from tests.builders import a_change, a_channel, a_paper, a_subscriber, a_subscription
+
+PAPERS = [a_paper(1), a_paper(2, title="Zebras", summaries=())]
+
+
+@pytest.fixture
+def crowd(monkeypatch: pytest.MonkeyPatch) -> SubscriptionMatcher:
+    """Six people who are many enough for an index."""
+    monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 3)
+    asks = (("scale", "zebra"), ("language model",), ("zebra",), ("paper",), ("zebra OR scale",), ("horse",))
+    return SubscriptionMatcher([a_subscriber(f"s{number}", asks=ask) for number, ask in enumerate(asks)])
+
+
+@pytest.fixture
+def built(crowd: SubscriptionMatcher, monkeypatch: pytest.MonkeyPatch) -> list[Query]:
+    """Queries that are taken into an index after the crowd has its own."""
+    crowd.matches(PAPERS)
+    seen: list[Query] = []
+    add = Index.add
+
+    def noted(self: Index, query: Query) -> int:
+        seen.append(query)
+        return add(self, query)
+
+    monkeypatch.setattr(Index, "add", noted)
+    return seen
+
+
+def told(matcher: SubscriptionMatcher) -> list[tuple[str, str]]:
+    return [(name, paper[-1]) for name, papers in matcher.matches(PAPERS).items() for paper in papers]
+
+
+def test_most_of_a_crowd_is_matched_by_the_index_of_all(
+    crowd: SubscriptionMatcher, built: list[Query]
+) -> None:
+    most = crowd.without({"s1", "s4"})
+    assert told(most) == [("s0", "1"), ("s0", "2"), ("s2", "2"), ("s3", "1")]
+    assert built == []
+    assert most.fingerprint != crowd.fingerprint
+    assert told(most.without({"s0"})) == [("s2", "2"), ("s3", "1")]
+    assert built == []
+
+
+def test_a_few_of_a_crowd_are_matched_without_it(crowd: SubscriptionMatcher, built: list[Query]) -> None:
+    assert told(crowd.only({"s1", "s2"})) == [("s1", "1"), ("s2", "2")]
+    assert crowd.only({"s1", "s2"}).index is None
+    assert built == []
+
+
+def test_everybody_is_the_crowd_itself(crowd: SubscriptionMatcher) -> None:
+    assert crowd.only(crowd.subscribers) is crowd
+
+
+def test_other_subscribers_change_the_index_by_what_differs(
+    crowd: SubscriptionMatcher, built: list[Query]
+) -> None:
+    people = [one for name, one in crowd.subscribers.items() if name != "s2"]
+    other = crowd.changed_to([a_subscriber("new", asks=("zebra", "title:scale")), *people])
+    assert [query.text for query in built] == ["title:scale"]
+    assert other.index is not None
+    assert told(other)[:2] == [("new", "2"), ("new", "1")]
+    assert ("s2", "2") not in told(other)
+    assert told(other) == told(SubscriptionMatcher(list(other.subscribers.values())))
+
+
+def names(matches: Matches) -> dict[str, dict[str, list[str]]]:
+    """By subscriber and paper the names of the subscriptions."""
+    return {
+        subscriber: {paper: [one.name for one in found] for paper, found in papers.items()}
+        for subscriber, papers in matches.items()
+    }
+
+
+# --- matches -----------------------------------------------------------------------------------------
+
+
+def test_matches_name_the_subscriptions_in_the_subscribers_order():
+    alice = a_subscriber(asks=("scale", "nothing of it", "language models"))
+    bob = a_subscriber("bob", asks=("language models",))
+    matches = SubscriptionMatcher([alice, bob]).matches(
+        [a_paper(1), a_paper(2, title="Cats at scale", summaries=())]
+    )
+    assert names(matches) == {
+        "alice": {a_paper(1).id: ["scale", "language models"], a_paper(2).id: ["scale"]},
+        "bob": {a_paper(1).id: ["language models"]},
+    }
+    assert list(matches) == ["alice", "bob"]
+
+
+def test_nobody_matches_nothing():
+    assert SubscriptionMatcher([]).matches([a_paper()]) == {}
+    assert SubscriptionMatcher([a_subscriber(asks=())]).matches([a_paper()]) == {}
+
+
+def test_an_matcher_without_some_is_the_rest():
+    matcher = SubscriptionMatcher([a_subscriber("alice"), a_subscriber("bob")])
+    assert list(matcher.without({"alice", "carol"}).subscribers) == ["bob"]
+    assert list(matcher.only({"alice", "carol"}).subscribers) == ["alice"]
+
+
+def test_taking_out_nobody_builds_nothing_anew():
+    matcher = SubscriptionMatcher([a_subscriber("alice")])
+    assert matcher.without({"carol"}) is matcher
+
+
+def test_the_fingerprint_changes_with_what_is_asked_for_and_by_whom():
+    def fingerprint(*subscribers: Subscriber) -> str:
+        return SubscriptionMatcher(subscribers).fingerprint
+
+    known = fingerprint(a_subscriber())
+    assert fingerprint(a_subscriber()) == known
+    assert fingerprint(a_subscriber(daily_limit=3)) == known
+    others = [
+        fingerprint(a_subscriber("bob")),
+        fingerprint(a_subscriber(asks=("agents",))),
+        fingerprint(a_subscriber(asks=(a_subscription(name="renamed"),))),
+        fingerprint(a_subscriber("alice", a_channel("atom"))),
+        fingerprint(a_subscriber(), a_subscriber("bob")),
+    ]
+    assert len({known, *others}) == 6
+
+
+def test_what_was_noticed_before_and_what_matches_now_both_concern():
+    alice = a_subscriber(asks=("quantum", "scale", "given up"))
+    noticed: Noticed = {"alice": {a_paper().id: ("quantum",)}}
+    found = SubscriptionMatcher([alice]).concerned([a_change(a_paper(), "title")], noticed)
+    assert names(dict(found.after(""))) == {"alice": {a_paper().id: ["quantum", "scale"]}}
+
+
+def test_an_index_of_many_subscriptions_finds_what_one_after_the_other_finds(monkeypatch):
+    words = [
+        "agent",
+        "title:paper",
+        "diffusion OR agent",
+        "quantiz*",
+        "graph NEAR/3 neural",
+        "paper AND NOT agent",
+    ]
+    crowd = [
+        a_subscriber(
+            f"s{number}", subscriptions=(a_subscription(words[number % 6]), a_subscription(words[number % 5]))
+        )
+        for number in range(40)
+    ]
+    papers = [a_paper(number, title=f"A graph of neural agents {number}") for number in range(1, 6)]
+    few = SubscriptionMatcher(crowd).matches(papers)
+    monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 2)
+    assert SubscriptionMatcher(crowd).matches(papers) == few
+    assert few

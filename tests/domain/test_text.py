@@ -1,0 +1,122 @@
+"""Markdown, LaTeX and stray tags as the plain text they mean."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.text import gist, plain_text, sentences
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (r"$\textbf{Only-IF}$:Revealing the Decisive Effect", "Only-IF:Revealing the Decisive Effect"),
+        (r"$\text{Transformer}^2$: Self-adaptive LLMs", "Transformer²: Self-adaptive LLMs"),
+        ("$γ-$MoD: Exploring", "γ-MoD: Exploring"),
+        ("Free$^2$Guide: Gradient-Free", "Free²Guide: Gradient-Free"),
+        ("(SL$^{2}$A-INR)", "(SL²A-INR)"),
+        ("D^2iT and GUI-G^2 and π^3", "D²iT and GUI-G² and π³"),
+        ("X^{2}-Gaussian", "X²-Gaussian"),
+        (r"$\pi_0$ is $\pi_{0.5}$", "π₀ is π_0.5"),
+        (r"$\frac{a+b}{c}$, $\sqrt{x}$, $\sqrt{x+y}$", "(a+b)/c, √x, √(x+y)"),
+        (r"$x_{i,j}^{2}$ in $\mathbb{R}^{d}$", "x_(i,j)² in R^d"),
+        (r"$O(n \log n)$ and $\mathcal{L}_{CE} \leq 3$", "O(n log n) and L_CE ≤ 3"),
+        ("3.0×10^-3", "3.0×10⁻³"),
+        (
+            r"$T^\ast$, $f^{\prime}$, $x~y$, $a\,b\quad c$, $\left(n\right)$, $\{k\}$",
+            "T∗, f′, x y, a b c, (n), {k}",
+        ),
+        (r"$x_ {ab} ^ 2$ and $10^{-3}$", "x_ab ² and 10⁻³"),
+        (r"\emph{Lens} and \textit{more}, 50\% \& 3 \times 4", "Lens and more, 50% & 3 × 4"),
+        (r"TPLA: Prefill \& Decode", "TPLA: Prefill & Decode"),
+        (r"\(a^2\) and \[b^2\] and $$E=mc^2$$", "a² and b² and E=mc²"),
+        ("**Main:** `SciArena-Eval` and *Lens*", "Main: SciArena-Eval and Lens"),
+        ("[the code](https://github.com/x/y) is out", "the code is out"),
+        ("x<sup>2</sup>, a<sub>i</sub>, <b>bold</b><br/>next", "x², aᵢ, bold next"),
+        ("two\nlines \t and   blanks", "two lines and blanks"),
+    ],
+)
+def test_markup_becomes_what_it_means(written: str, meant: str) -> None:
+    assert plain_text(written) == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fixing 7,400 Bugs for 1$: Cheap Crash-Site Program Repair",
+        "Can Frontier LLMs Earn $1 Million from Real-World Work? Or $5?",
+        "costs $5 and $10, or $1.00-$2.00, US$5 and AU$6",
+        "$0.024",
+        "S*: Test Time Scaling, 2 * 3 * 4, a*b*c",
+        "A pseudo-link [1109,9,14](8,13)",
+        "replace 'wait' with '</think>' or <think>, <|image|>, <10B parameters, </CN>",
+        "N_Layers, call_subagent, H_q, __init__",
+        "(e^-0.4, e^0.4)",
+        r"C:\to\alpha",
+        r"$\unknowncommand{x}$ and ${open$ and $close}$ and $x^$ and ${x^}$",
+        "$" + "{" * 25 + "x" + "}" * 25 + "$",
+        "A$AP and B$AP",
+        "a ^ b and x^",
+    ],
+)
+def test_what_is_no_markup_stays(text: str) -> None:
+    assert plain_text(text) == text
+
+
+@given(st.text())
+def test_any_text_becomes_one_line_and_words_of_letters_survive(text: str) -> None:
+    plain = plain_text(text)
+    assert plain == " ".join(plain.split())
+
+
+@given(st.lists(st.from_regex(r"[a-zA-Z]{1,12}[.,!?]?", fullmatch=True), max_size=30))
+def test_plain_words_are_left_alone(words: list[str]) -> None:
+    assert plain_text(" ".join(words)) == " ".join(words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$" + "{" * 20_000 + "}$",
+        "$" + "^" * 399 + "$",
+        "<b>" * 8_000,
+        "`a" * 10_000,
+        r"\(" * 10_000,
+        "*a " * 8_000,
+        "[a](https://" * 2_000,
+        "Here is" + ' "' * 10_000,
+        r"$\frac" * 4_000 + "$",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_hostile_texts_are_read_in_time(text: str) -> None:
+    assert plain_text(text)
+    assert gist(text)
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"),
+    [
+        ("This paper presents HALA. It does more.", "This paper presents HALA."),
+        ("i) The paper introduces X. ii) The question is Y.", "The paper introduces X."),
+        ("a) The research aims at X b) it uses Y", "The research aims at X"),
+        ("1. Summary: The paper introduces the G2PT model. 2. Key: Y.", "The paper introduces the G2PT model."),
+        (
+            'Here is a concise summary of the paper "APOLLO: SGD-like Memory": i) **Summary:** It saves memory. ii) Z',
+            "It saves memory.",
+        ),
+        ("Here's a summary following your strict guidelines: i) UniPose is a framework. ii) B", "UniPose is a framework."),
+        ("i) **One-line summary:** MONET decomposes. ii) B", "MONET decomposes."),
+        ("It beats SOTA (e.g. GPT-4o vs. Gemini) by J. Smith et al. in 3.5 days. Then", "It beats SOTA (e.g. GPT-4o vs. Gemini) by J. Smith et al. in 3.5 days."),
+        ("本文提出了一种方法。 然后", "本文提出了一种方法。 然后"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_the_gist_is_the_first_sentence_on_the_paper(summary: str, said: str) -> None:
+    assert gist(summary) == said
+
+
+@given(st.text())
+def test_sentences_are_the_text(text: str) -> None:
+    plain = plain_text(text)
+    assert " ".join(sentences(plain)) == plain

@@ -1,0 +1,388 @@
+"""Claimed rows become messages: what is shown, what the limit keeps out, what replies to what."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.domain.delivery import again_part
+from bot.domain.errors import OutcomeUnknown, Refused, TargetMoved
+from bot.domain.subscriptions import Quizzes, Subscriber
+from tests.builders import (
+    NOW,
+    a_channel,
+    a_delivery,
+    a_digest,
+    a_quiz,
+    a_subscriber,
+    a_subscription,
+    an_edition,
+    an_entry,
+)
+from tests.pipeline.conftest import MakeWorld
+from tests.rigs.publishers import receipt
+from tests.rigs.world import World
+
+DAY = timedelta(days=1)
+QUIZZED = a_subscriber("alice", a_channel(quizzes="all"))
+
+
+def started(world: MakeWorld, *subscribers: Subscriber) -> World:
+    """A world in which everybody was met long ago."""
+    made = world(*(subscribers or (a_subscriber(),)), first_run=0)
+    made.look()
+    return made
+
+
+def page(number: int, *, keyed: bool = True, of: str = "it", title: str | None = None):
+    parts = {"title": title} if title else {}
+    return an_entry(number, editions=(an_edition(quiz=a_quiz(keyed=keyed, of=of)),), **parts)
+
+
+# --- alerts -----------------------------------------------------------------------------------------------
+
+
+async def test_an_alert_holds_all_papers_of_one_person_best_first(world: MakeWorld):
+    made = started(world, a_subscriber(asks=("language models", "scale", "author:Ghanem")))
+    plain = an_entry(1, title="Of models", summary="Language models.", authors=())
+    made.read("a.md", a_digest(plain, 2, an_entry(3, authors=())))
+    await made.send()
+    (parcel,) = made.telegram.taken
+    assert [item.paper.id[-1] for item in parcel.items] == ["2", "3", "1"]
+    assert [reason.subscription for reason in parcel.items[0].reasons] == [
+        "language models",
+        "scale",
+        "author:Ghanem",
+    ]
+    assert parcel.items[2].reasons[0].why[0].text == "Language models"
+    assert (parcel.subscriber, parcel.language, parcel.timezone) == ("alice", "en", "UTC")
+    assert (parcel.more, parcel.question, parcel.reply_to, parcel.replaces) == (0, None, None, None)
+    assert made.states() == {
+        "alert telegram 1": "merged",
+        "alert telegram 2": "sent",
+        "alert telegram 3": "merged",
+    }
+
+
+async def test_equal_papers_keep_the_digests_order(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(4, 2, 3))
+    await made.send()
+    assert [item.paper.id[-1] for item in made.telegram.taken[0].items] == ["4", "2", "3"]
+
+
+async def test_a_channel_explains_only_the_subscriptions_that_it_takes(world: MakeWorld):
+    asks = (a_subscription("scale", only=("email",)), a_subscription("language models"))
+    made = started(world, a_subscriber("alice", a_channel(), a_channel("email"), asks=asks))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    named = [[r.subscription for r in box.taken[0].items[0].reasons] for box in (made.telegram, made.email)]
+    assert named == [["language models"], ["scale", "language models"]]
+
+
+async def test_a_message_shows_the_papers_as_they_are_when_it_goes(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    made.read("b.md", a_digest(an_entry(1, title="Corrected Language Models")))
+    await made.send()
+    assert made.telegram.taken[0].items[0].paper.title == "Corrected Language Models"
+    assert made.counts() == {"sent": 1}
+
+
+async def test_only_a_mail_carries_a_way_to_unsubscribe(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(), a_channel("email")))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    token = made.email.taken[0].unsubscribe_token
+    assert token
+    assert made.store.tokens.subject("unsubscribe", token) == "email:alice@example.org"
+    assert made.telegram.taken[0].unsubscribe_token is None
+
+
+# --- daily limits -----------------------------------------------------------------------------------------
+
+
+def limited(most: int | None, **parts) -> Subscriber:
+    return a_subscriber(daily_limit=most, asks=("language models", "scale"), **parts)
+
+
+async def test_the_best_go_out_and_the_rest_is_named(world: MakeWorld):
+    made = started(world, limited(2))
+    plain = an_entry(1, title="Of models", summary="Language models.")
+    made.read("a.md", a_digest(plain, 2, 3, 4))
+    ends = await made.send()
+    (parcel,) = made.telegram.taken
+    assert [item.paper.id[-1] for item in parcel.items] == ["2", "3"]
+    assert (parcel.more, parcel.more_titles) == (2, (an_entry(4).title, "Of models"))
+    assert ends == {"sent": 1, "merged": 1, "limited": 2}
+
+
+async def test_at_most_ten_titles_are_named_however_many_are_left_out(world: MakeWorld):
+    made = started(world, limited(1))
+    made.read("a.md", a_digest(*range(1, 30)))
+    await made.send()
+    assert (made.telegram.taken[0].more, len(made.telegram.taken[0].more_titles)) == (28, 10)
+
+
+async def test_what_no_message_of_the_day_named_the_next_one_names(world: MakeWorld):
+    made = started(world, limited(1))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.read("b.md", a_digest(2, 3))
+    assert await made.send() == {"limited": 2}
+    assert len(made.telegram.taken) == 1
+    made.clock.advance(DAY)
+    made.read("c.md", a_digest(4))
+    await made.send()
+    last = made.telegram.taken[-1]
+    assert [item.paper.id[-1] for item in last.items] == ["4"]
+    assert (last.more, last.more_titles) == (2, (an_entry(2).title, an_entry(3).title))
+    made.clock.advance(DAY)
+    made.read("d.md", a_digest(5))
+    await made.send()
+    assert made.telegram.taken[-1].more == 0
+
+
+async def test_what_was_left_out_is_named_even_when_the_limit_is_gone_by_then(world: MakeWorld):
+    made = started(world, limited(0))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.subscribe(limited(None))
+    made.read("b.md", a_digest(2))
+    await made.send()
+    assert made.telegram.taken[0].more_titles == (an_entry(1).title,)
+
+
+async def test_the_limit_counts_by_the_persons_own_day(world: MakeWorld):
+    made = started(world, limited(1, timezone=ZoneInfo("Asia/Tokyo")))
+    made.clock.go_to(datetime(2026, 9, 18, 14, 30, tzinfo=NOW.tzinfo))  # half past eleven at night there
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.clock.advance(minutes=40)
+    made.read("b.md", a_digest(2))
+    await made.send()
+    assert made.telegram.papers() == [an_entry(1).id, an_entry(2).id]
+
+
+async def test_a_message_that_failed_names_what_it_left_out_when_it_goes_again(world: MakeWorld):
+    made = started(world, limited(1))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.read("b.md", a_digest(2))
+    await made.send()
+    made.clock.advance(DAY)
+    made.telegram.answer(Refused("can't parse"))
+    made.read("c.md", a_digest(3))
+    await made.send()
+    made.clock.advance(DAY)
+    made.read("d.md", a_digest(4))
+    await made.send()
+    assert made.telegram.taken[-1].more_titles == (an_entry(2).title,)
+
+
+# --- quizzes ----------------------------------------------------------------------------------------------
+
+
+async def test_quizzes_reply_to_their_papers_alert(world: MakeWorld):
+    made = started(world, QUIZZED)
+    made.read("a.html", a_digest(page(1), page(2, of="that")))
+    await made.send()
+    alert, *quizzes = made.telegram.taken
+    assert alert.kind == "alert"
+    assert [quiz.question for quiz in quizzes] == [*a_quiz(), *a_quiz(of="that")]
+    assert {quiz.reply_to for quiz in quizzes} == {receipt("telegram-1")}
+    assert [quiz.items[0].paper.id[-1] for quiz in quizzes] == list("111222")
+
+
+async def test_one_quiz_a_paper_is_picked_when_it_is_sent(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(quizzes="one")))
+    made.read("a.html", a_digest(page(1)))
+    await made.send()
+    assert [parcel.kind for parcel in made.telegram.taken] == ["alert", "quiz"]
+    assert made.telegram.taken[1].question in a_quiz()
+
+
+async def test_a_quiz_that_comes_later_replies_to_the_alert_that_is_out(world: MakeWorld):
+    made = started(world, QUIZZED)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.read("a.html", a_digest(page(1)))
+    await made.send()
+    assert [parcel.kind for parcel in made.telegram.taken] == ["alert", "edit", "quiz", "quiz", "quiz"]
+    assert made.telegram.taken[2].reply_to == receipt("telegram-1")
+
+
+async def test_a_key_that_comes_while_the_quiz_waits_is_used(world: MakeWorld):
+    made = started(world, QUIZZED)
+    made.read("a.txt", a_digest(page(1, keyed=False)))
+    made.read("a.html", a_digest(page(1, keyed=True)))
+    await made.send()
+    assert [parcel.question for parcel in made.telegram.of("quiz")] == list(a_quiz(keyed=True))
+    assert made.counts() == {"sent": 4}
+
+
+async def test_a_question_that_was_replaced_meanwhile_is_not_asked(world: MakeWorld):
+    made = started(world, QUIZZED)
+    made.read("a.html", a_digest(page(1, of="it")))
+    made.read("a.html", a_digest(page(1, of="that")))
+    await made.send()
+    assert [parcel.question for parcel in made.telegram.of("quiz")] == list(a_quiz(of="that"))
+    replaced = [row for row in made.rows("merged") if row.kind == "quiz"]
+    assert {row.error for row in replaced} == {"replaced by a corrected question"}
+
+
+async def test_a_paper_over_the_limit_asks_nothing(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(quizzes="all"), daily_limit=1))
+    made.read("a.html", a_digest(page(1), page(2, of="that")))
+    await made.send()
+    assert {parcel.items[0].paper.id[-1] for parcel in made.telegram.of("quiz")} == {"1"}
+    assert {row.paper[-1] for row in made.rows("limited")} == {"2"}
+    assert len(made.rows("limited")) == 4
+
+
+async def test_a_quiz_whose_alert_is_a_dead_letter_waits_there_with_it(world: MakeWorld):
+    made = started(world, QUIZZED)
+    made.telegram.answer(Refused("can't parse"))
+    made.read("a.html", a_digest(page(1)))
+    assert await made.send() == {"dead": 4}
+    made.store.deliveries.retry([row.key for row in made.rows("dead")], made.clock.now())
+    assert await made.send() == {"sent": 4}
+    assert [parcel.kind for parcel in made.telegram.taken] == ["alert", "quiz", "quiz", "quiz"]
+
+
+async def test_a_quiz_whose_alert_nobody_knows_of_stands_by_itself(world: MakeWorld):
+    made = started(world, QUIZZED)
+    made.telegram.answer(OutcomeUnknown("read timeout"))
+    made.read("a.html", a_digest(page(1)))
+    await made.send_all(days=1)
+    assert made.counts() == {"uncertain": 1, "sent": 3}
+    assert {parcel.reply_to for parcel in made.telegram.taken} == {None}
+
+
+async def test_a_question_that_comes_back_is_asked_once_more_as_a_reply(world: MakeWorld):
+    made = started(world, QUIZZED)
+    made.read("a.html", a_digest(page(1)))
+    await made.send()
+    again = again_part(2, a_quiz()[1].part)
+    with made.store.intake.transaction() as tx:
+        tx.plan([a_delivery(1, kind="quiz", part=again)], tx.new_run(NOW))
+    await made.send()
+    repeated = made.telegram.taken[-1]
+    assert (repeated.question, repeated.repeat) == (a_quiz()[1], 2)
+    assert repeated.reply_to == receipt("telegram-1")
+
+
+async def test_a_question_comes_back_in_the_language_it_was_answered_in(world: MakeWorld):
+    made = started(world, QUIZZED)
+    chinese = an_edition("zh", quiz=a_quiz(1, of="它"))
+    made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()), chinese))))
+    await made.send()
+    parts = [a_quiz(1, of="它")[0].part, a_quiz(1, of="gone")[0].part]
+    with made.store.intake.transaction() as tx:
+        tx.plan([a_delivery(1, kind="quiz", part=again_part(1, part)) for part in parts], tx.new_run(NOW))
+    await made.send()
+    assert made.telegram.taken[-1].question == a_quiz(1, of="它")[0]
+    assert made.counts() == {"sent": 5, "merged": 1}
+
+
+@pytest.mark.parametrize(("quizzes", "carried"), [("none", 0), ("one", 1), ("all", 3)])
+async def test_a_mail_carries_its_papers_questions_itself(world: MakeWorld, quizzes: Quizzes, carried: int):
+    made = started(world, a_subscriber("alice", a_channel("email", quizzes=quizzes)))
+    made.read("a.html", a_digest(page(1), 2))
+    await made.send()
+    with_quiz, without = made.email.taken[0].items
+    assert len(with_quiz.quiz) == carried
+    assert without.quiz == ()
+
+
+# --- edits ------------------------------------------------------------------------------------------------
+
+
+async def test_an_edit_shows_the_whole_message_as_it_is_now(world: MakeWorld):
+    made = started(world, limited(2))
+    made.read("a.md", a_digest(1, 2, 3))
+    await made.send()
+    made.read("b.md", a_digest(an_entry(1, title="Corrected Language Models")))
+    await made.send()
+    alert, edit = made.telegram.taken
+    assert edit.kind == "edit"
+    assert edit.replaces == receipt("telegram-1")
+    assert edit.id == alert.id
+    assert [item.paper.id for item in edit.items] == [item.paper.id for item in alert.items]
+    assert edit.items[0].paper.title == "Corrected Language Models"
+    assert (edit.more, edit.more_titles) == (alert.more, alert.more_titles) == (1, (an_entry(3).title,))
+
+
+async def test_where_nothing_went_out_there_is_nothing_to_edit(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    made.telegram.answer(Refused("can't parse"))
+
+    class ReadMeanwhile:
+        """The correction comes while the alert is on its way: nobody knows yet that it will be refused."""
+
+        def __call__(self, step: str) -> None:
+            if step == "outbox.claim done" and made.rows("sending") and len(made.rows()) == 1:
+                made.read("b.md", a_digest(an_entry(1, title="Corrected Language Models")))
+
+    made.outbox._hook = ReadMeanwhile()
+    await made.send()
+    assert made.states() == {"alert telegram 1": "dead", "edit telegram 1": "merged"}
+    assert made.rows("merged")[0].error == "there is no message to edit"
+
+
+async def test_a_correction_that_comes_while_the_alert_is_on_its_way_edits_it(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+
+    def meanwhile(step: str) -> None:
+        if step == "outbox.settle" and made.rows("sending") and len(made.rows()) == 1:
+            made.read("b.md", a_digest(an_entry(1, title="Corrected Language Models")))
+
+    made.outbox._hook = meanwhile
+    await made.send()
+    assert [parcel.items[0].paper.title for parcel in made.telegram.taken] == [
+        an_entry(1).title,
+        "Corrected Language Models",
+    ]
+
+
+# --- who it is for ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "left",
+    [(), (a_subscriber("alice", a_channel("email")),), (a_subscriber("bob"),)],
+    ids=["all", "their chat", "another came"],
+)
+async def test_who_left_gets_nothing_more(world: MakeWorld, left: tuple[Subscriber, ...]):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    made.subscribe(*left)
+    assert await made.send() == {"merged": 1}
+    assert made.telegram.tried == []
+    assert made.rows()[0].error == "no longer subscribed"
+
+
+async def test_in_a_shared_chat_somebody_else_who_asked_for_it_still_gets_it(world: MakeWorld):
+    bob = a_subscriber("bob", asks=("scale",))
+    made = started(world, a_subscriber(), bob)
+    made.read("a.md", a_digest(1))
+    made.subscribe(bob)
+    assert await made.send() == {"sent": 1}
+    (parcel,) = made.telegram.taken
+    assert parcel.subscriber == "bob"
+    assert [reason.subscription for reason in parcel.items[0].reasons] == ["scale"]
+
+
+async def test_a_chat_that_moved_is_known_by_its_old_name_or_its_new_one(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(address="-5")))
+    made.telegram.answer(TargetMoved("upgraded", address="-1005"))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    assert made.telegram.taken[0].target.address == "-1005"
+    made.read("b.md", a_digest(2))
+    made.subscribe(a_subscriber("alice", a_channel(address="-1005")))
+    await made.send()
+    assert [item.paper.id[-1] for parcel in made.telegram.taken for item in parcel.items] == ["1", "2"]
+    assert made.telegram.taken[1].items[0].reasons

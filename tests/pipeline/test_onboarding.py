@@ -1,0 +1,190 @@
+"""Those who are new: what they get of what is there already, once, whatever happens in between."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from bot.domain.errors import StateError
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.onboarding import onboard, register
+from bot.pipeline.subscribers import SubscriberRegistry
+from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
+from tests.pipeline.conftest import MakeWorld
+from tests.rigs.world import World
+
+DAY = date(2026, 9, 18)
+BOB = a_subscriber("bob", a_channel(address="2002"))
+
+
+def folder(world: World, days: int = 5) -> list:
+    """One digest a day, the newest naming paper 1."""
+    return [world.press.file(f"{n}.md", a_digest(n, day=DAY - timedelta(days=n))) for n in range(1, days + 1)]
+
+
+def told(world: World, target: str = "telegram:1001") -> list[str]:
+    return [row.paper[-1] for row in world.rows() if row.target == target and row.kind == "alert"]
+
+
+def noted(world: World, name: str = "alice") -> list[str]:
+    return [one.stored.paper.id[-1] for one in world.store.papers.noticed(name, 50)]
+
+
+@pytest.mark.parametrize(
+    ("first_run", "expected"),
+    [(3, ["1", "2", "3"]), (None, ["1", "2", "3", "4", "5"]), (0, []), (99, list("12345"))],
+)
+def test_a_newcomer_gets_the_newest_matches_and_the_rest_is_noticed(
+    world: MakeWorld, first_run: int | None, expected: list[str]
+):
+    made = world(a_subscriber(), first_run=first_run)
+    taken = made.look(*folder(made))
+    assert told(made) == expected
+    assert noted(made) == list("12345")
+    assert taken.deliveries == len(expected)
+
+
+def test_only_papers_that_match_count(world: MakeWorld):
+    made = world(a_subscriber(), first_run=2)
+    cats = an_entry(9, title="Cats", summary="Cats.")
+    made.look(made.press.file("a.md", a_digest(cats, 1, 2, 3)))
+    assert told(made) == ["1", "2"]
+
+
+def test_after_onboarding_everything_new_is_told(world: MakeWorld):
+    made = world(a_subscriber(), first_run=1)
+    made.look(*folder(made, 2))
+    made.read("new.md", a_digest(7, 8))
+    assert told(made) == ["1", "7", "8"]
+
+
+def test_an_empty_first_folder_onboards_too(world: MakeWorld):
+    """Whatever comes after it is news, however much it is."""
+    made = world(a_subscriber(), first_run=3)
+    made.look()
+    made.read("a.md", a_digest(1, 2, 3, 4, 5))
+    assert told(made) == list("12345")
+
+
+def test_a_crash_between_ingest_and_onboarding_onboards_later_and_once(world: MakeWorld):
+    made = world(a_subscriber(), first_run=3)
+    made.faults.at("intake.tx.every_paper", StateError("the plug was pulled"))
+    with pytest.raises(StateError):
+        made.look(*folder(made))
+    assert made.rows() == ()
+    again = world(a_subscriber(), first_run=3)
+    again.look(again.press.file("new.md", a_digest(9, day=DAY)))
+    assert told(again) == ["9", "1", "2"]
+    third = world(a_subscriber(), first_run=3)
+    third.look()
+    assert told(third) == ["9", "1", "2"]
+
+
+@pytest.mark.parametrize("step", ["save_notices", "plan", "onboarded"])
+def test_a_crash_inside_onboarding_leaves_nothing_of_it(world: MakeWorld, step: str):
+    made = world(a_subscriber(), first_run=3)
+    register(made.intake, made.roster.matcher, 3, NOW)
+    with made.intake.transaction() as tx:
+        tx.save_papers([a_paper(number) for number in range(1, 6)], NOW, changed=True)
+    made.faults.at(f"intake.tx.{step} done", StateError("the plug was pulled"))
+    with pytest.raises(StateError):
+        onboard(made.intake, made.roster.matcher, NOW)
+    assert (made.rows(), noted(made)) == ((), [])
+    assert onboard(made.intake, made.roster.matcher, NOW) == 3
+    assert told(made) == ["1", "2", "3"]
+
+
+def test_somebody_who_comes_later_is_onboarded_alone(world: MakeWorld):
+    made = world(a_subscriber(), first_run=1)
+    made.look(*folder(made))
+    made.subscribe(a_subscriber(), BOB)
+    made.look()
+    assert told(made) == ["1"]
+    assert told(made, "telegram:2002") == ["1"]
+    assert noted(made, "bob") == list("12345")
+    made.read("new.md", a_digest(7))
+    assert told(made, "telegram:2002") == ["1", "7"]
+
+
+def test_somebody_who_comes_with_a_digest_does_not_get_it_twice(world: MakeWorld):
+    made = world(a_subscriber(), first_run=0)
+    made.look(*folder(made))
+    made.subscribe(a_subscriber(), BOB)
+    made.read("new.md", a_digest(7))
+    assert told(made, "telegram:2002") == []
+    assert told(made) == ["7"]
+    assert "7" in noted(made, "bob")
+
+
+def test_somebody_who_left_and_comes_back_is_not_new(world: MakeWorld):
+    made = world(a_subscriber(), first_run=2)
+    made.look(*folder(made))
+    made.subscribe()
+    made.read("while-away.md", a_digest(7))
+    made.subscribe(a_subscriber())
+    made.look()
+    assert told(made) == ["1", "2"]
+    made.read("back.md", a_digest(8))
+    assert told(made) == ["1", "2", "8"]
+
+
+def test_somebody_who_leaves_before_onboarding_is_still_new_when_they_come_back(world: MakeWorld):
+    made = world(a_subscriber(), first_run=2)
+    register(made.intake, made.roster.matcher, 2, NOW)
+    made.subscribe()
+    made.look(*folder(made))
+    made.subscribe(a_subscriber())
+    made.look()
+    assert told(made) == ["1", "2"]
+
+
+def test_a_chat_that_was_told_already_is_not_told_again_by_a_newcomer(world: MakeWorld):
+    made = world(a_subscriber(), first_run=3)
+    made.look(*folder(made))
+    made.subscribe(a_subscriber(), a_subscriber("bob"))
+    made.look()
+    assert told(made) == ["1", "2", "3"]
+    assert noted(made, "bob") == list("12345")
+
+
+def test_first_matches_bring_their_quizzes_behind_all_alerts(world: MakeWorld):
+    made = world(a_subscriber("alice", a_channel(quizzes="one")), first_run=2)
+    pages = [
+        made.press.file(
+            f"{n}.html",
+            a_digest(an_entry(n, editions=(an_edition(quiz=a_quiz()),)), day=DAY - timedelta(days=n)),
+        )
+        for n in (1, 2, 3)
+    ]
+    made.look(*pages)
+    assert [(row.kind, row.paper[-1]) for row in made.rows()] == [
+        ("alert", "1"),
+        ("alert", "2"),
+        ("quiz", "1"),
+        ("quiz", "2"),
+    ]
+
+
+def test_a_state_with_more_papers_than_fit_at_once_is_onboarded_whole(world: MakeWorld):
+    made = world(a_subscriber(), first_run=250)
+    made.look(made.press.file("a.md", a_digest(*range(1, 462))))
+    assert len(made.rows()) == 250
+    assert len(made.store.papers.noticed("alice", 1000)) == 461
+
+
+def test_registering_says_how_many_are_new(world: MakeWorld):
+    made = world(a_subscriber(), BOB)
+    matcher = made.roster.matcher
+    assert register(made.intake, matcher, 3, NOW) == 2
+    assert register(made.intake, matcher, None, NOW) == 0
+    assert onboard(made.intake, matcher, NOW) == 0
+
+
+def test_a_registry_is_replaced_whole():
+    registry = SubscriberRegistry([a_subscriber()])
+    before = registry.matcher
+    assert registry.subscriber("alice") == a_subscriber()
+    registry.replace([BOB])
+    assert registry.subscriber("alice") is None
+    assert list(before.subscribers) == ["alice"]
+    assert isinstance(registry.subscriber("bob"), Subscriber)
+    assert SubscriberRegistry().matcher.subscribers == {}

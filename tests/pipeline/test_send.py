@@ -1,0 +1,284 @@
+"""One send: the error's class decides how it ends, and nothing lasts longer than the lease on it."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.domain.channels import ChannelKind, Limit, Limits, Target
+from bot.domain.delivery import MAX_ATTEMPTS, Kind
+from bot.domain.errors import (
+    ChannelDown,
+    DeliveryError,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    StateLocked,
+    TargetGone,
+    TargetMoved,
+    TryLater,
+)
+from bot.domain.message import OutgoingMessage, Receipt
+from bot.pipeline import send
+from bot.pipeline.compose import BuiltMessage, NothingToSend
+from bot.pipeline.ports import Claim, ClaimedRow
+from bot.pipeline.rate_limiter import RateLimiter
+from bot.pipeline.send import Sender, SendResult
+from tests.builders import NOW, a_paper, a_parcel, a_question
+from tests.pipeline.dispatching import turns
+from tests.rigs.publishers import receipt
+
+MINUTE = timedelta(minutes=1)
+ONE_A_MINUTE = Limits(of=lambda _: Limit(most=1, span=MINUTE))
+
+
+def a_claim(*, channel: ChannelKind = "telegram", kind: Kind = "alert", attempts: int = 1) -> Claim:
+    target = Target(kind=channel, address="1001")
+    return Claim(
+        number=1,
+        message="b1",
+        key=target.key,
+        target=target,
+        subscriber="alice",
+        kind=kind,
+        rows=(ClaimedRow(seq=1, key="k1", paper=a_paper().id, part=""),),
+        attempts=attempts,
+        created_at=NOW,
+    )
+
+
+class Parts:
+    """A publisher, a builder and the past of a target, each of which may be told to fail."""
+
+    kind = "telegram"
+
+    def __init__(self, answer: BaseException | asyncio.Event | None = None, **built: Any) -> None:
+        self.answer = answer
+        self.built = BuiltMessage(**{"message": a_parcel(kind="telegram"), "sent": ("k1",), **built})
+        self.build_error: Exception | None = None
+        self.past_error: Exception | None = None
+        self.limiter = RateLimiter({}, now=lambda: NOW)
+        self.handed: list[OutgoingMessage] = []
+
+    async def send(self, message: OutgoingMessage) -> Receipt:
+        self.handed.append(message)
+        if isinstance(self.answer, asyncio.Event):
+            await self.answer.wait()
+        elif self.answer is not None:
+            raise self.answer
+        return receipt("m9")
+
+    def build(self, _claim: Claim, _now: object) -> BuiltMessage:
+        if self.build_error:
+            raise self.build_error
+        return self.built
+
+    def sends_since(self, _key: str, _since: object) -> tuple[()]:
+        if self.past_error:
+            raise self.past_error
+        return ()
+
+    def sender(self, **parts: Any) -> Sender:
+        given: dict[str, Any] = {
+            "builder": self,
+            "deliveries": self,
+            "publishers": {"telegram": self, "email": self, "atom": self},
+            "limiter": self.limiter,
+            "may_repeat": frozenset({"atom"}),
+            "is_probe": lambda _: False,
+            "now": lambda: NOW,
+            "rng": random.Random(1),
+            **parts,
+        }
+        return Sender(**given)
+
+
+async def failed(error: BaseException, may_repeat: frozenset[str] = frozenset(), **claim: Any) -> SendResult:
+    return await Parts(error).sender(may_repeat=may_repeat).send(a_claim(**claim))
+
+
+def waits(result: SendResult) -> timedelta:
+    assert result.outcome.wait_until
+    return result.outcome.wait_until - NOW
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (TryLater("later"), "pending"),
+        (TryLater("later", scope="channel"), "pending"),
+        (NotSent("no"), "pending"),
+        (TargetGone("blocked"), "pending"),
+        (TargetMoved("moved", address="-1002"), "pending"),
+        (ChannelDown("wrong token"), "pending"),
+        (Refused("can't parse"), "dead"),
+        (OutcomeUnknown("read timeout"), "uncertain"),
+        (DeliveryError("something else"), "uncertain"),
+    ],
+)
+async def test_each_error_ends_as_it_is_drawn(error: DeliveryError, state: str):
+    result = await failed(error)
+    assert result.outcome.state == state
+    assert result.outcome.error == str(error)
+    assert result.outcome.sent == ()
+
+
+async def test_a_retry_waits_no_less_than_the_service_asked_for():
+    assert waits(await failed(TryLater("flood", wait=10 * MINUTE))) == 10 * MINUTE
+    assert waits(await failed(TryLater("flood", wait=timedelta(seconds=1)))) >= timedelta(seconds=3)
+
+
+async def test_waits_grow_with_the_attempts():
+    late = await failed(TryLater("later"), attempts=9)
+    assert waits(late) > 10 * waits(await failed(TryLater("later"), attempts=1))
+
+
+async def test_after_too_many_attempts_it_is_a_dead_letter():
+    alive = await failed(TryLater("still"), attempts=MAX_ATTEMPTS - 1)
+    dead = await failed(TryLater("still"), attempts=MAX_ATTEMPTS)
+    assert (alive.outcome.state, dead.outcome.state) == ("pending", "dead")
+    assert dead.outcome.error == f"given up after {MAX_ATTEMPTS} tries: still"
+
+
+@pytest.mark.parametrize("error", [ChannelDown("down"), TryLater("down", scope="channel", wait=MINUTE)])
+async def test_a_whole_channels_failure_is_no_attempt_of_this_message(error: DeliveryError):
+    result = await failed(error, attempts=MAX_ATTEMPTS)
+    outcome = result.outcome
+    assert (outcome.state, outcome.counted, outcome.wait_until) == ("pending", False, None)
+    assert result.trouble is error
+    assert not result.answered
+
+
+async def test_a_target_that_is_gone_is_suspended_with_the_reason():
+    result = await failed(TargetGone("Forbidden: bot was blocked by the user"))
+    assert result.outcome.suspend == "Forbidden: bot was blocked by the user"
+    assert result.answered
+
+
+async def test_a_target_that_moved_is_tried_at_once_and_not_for_ever():
+    first = await failed(TargetMoved("moved", address="-1002"))
+    assert (first.outcome.moved_to, first.outcome.wait_until) == ("-1002", None)
+    assert waits(await failed(TargetMoved("moved", address="-1002"), attempts=4)) > timedelta(0)
+    last = await failed(TargetMoved("moved", address="-1002"), attempts=MAX_ATTEMPTS)
+    assert (last.outcome.state, last.outcome.moved_to) == ("dead", "-1002")
+
+
+async def test_an_unknown_outcome_is_uncertain_and_the_target_pauses():
+    result = await failed(OutcomeUnknown("read timeout"))
+    assert result.unknown
+    assert not result.answered
+    assert waits(result) > timedelta(0)
+
+
+async def test_an_edit_with_an_unknown_outcome_goes_again():
+    result = await failed(OutcomeUnknown("read timeout"), kind="edit")
+    assert (result.outcome.state, result.unknown) == ("pending", True)
+
+
+async def test_an_unknown_outcome_goes_again_on_a_channel_that_may_repeat_but_never_an_alarm():
+    telegram = frozenset({"telegram"})
+    assert (await failed(OutcomeUnknown("?"), telegram)).outcome.state == "pending"
+    assert (await failed(OutcomeUnknown("?"), telegram, channel="email")).outcome.state == "uncertain"
+    assert (await failed(OutcomeUnknown("?"), telegram, kind="alarm")).outcome.state == "uncertain"
+
+
+async def test_a_success_says_what_went_out_and_what_did_not():
+    result = await Parts(limited=("k2",), named=("k3",)).sender().send(a_claim())
+    outcome = result.outcome
+    assert (outcome.state, outcome.sent, outcome.limited) == ("sent", ("k1",), ("k2",))
+    assert (outcome.named, outcome.receipt, outcome.question) == (("k3",), receipt("m9"), None)
+    assert outcome.wait_until is None
+    assert result.answered
+
+
+async def test_a_polls_question_is_kept_with_it():
+    parts = Parts(message=a_parcel(kind="telegram", question=a_question()))
+    assert (await parts.sender().send(a_claim(kind="quiz"))).outcome.question == a_question()
+
+
+@pytest.mark.parametrize("answer", [None, TryLater("later"), OutcomeUnknown("?")])
+async def test_a_targets_rate_limit_is_kept_whatever_came_of_the_message(answer: DeliveryError | None):
+    parts = Parts(answer)
+    nine_minutes = Limits(of=lambda _: Limit(most=1, span=9 * MINUTE))
+    parts.limiter = RateLimiter({"telegram": nine_minutes}, now=lambda: NOW)
+    result = await parts.sender().send(a_claim())
+    if not isinstance(answer, NotSent):  # what was certainly not sent fills no slot
+        assert waits(result) == 9 * MINUTE
+    again = await parts.sender().send(a_claim())
+    assert (again.outcome.state, again.outcome.counted) == (("pending", isinstance(answer, NotSent)))
+
+
+async def test_without_a_slot_it_is_put_back_and_was_not_tried():
+    parts = Parts()
+    parts.limiter = RateLimiter({"telegram": ONE_A_MINUTE}, now=lambda: NOW)
+    parts.limiter.remember(a_claim().target, [NOW])
+    outcome = (await parts.sender().send(a_claim())).outcome
+    assert (outcome.state, outcome.counted, outcome.wait_until) == ("pending", False, NOW + MINUTE)
+    assert parts.handed == []
+
+
+async def test_nothing_to_send_settles_the_rows_with_the_reason():
+    parts = Parts()
+    parts.build_error = NothingToSend("over the daily limit", limited=("k1",))
+    outcome = (await parts.sender().send(a_claim())).outcome
+    assert (outcome.state, outcome.limited, outcome.error) == ("merged", ("k1",), "over the daily limit")
+
+
+@pytest.mark.parametrize("where", ["build_error", "past_error"])
+async def test_a_busy_state_only_delays(where: str):
+    parts = Parts()
+    two_a_minute = Limits(of=lambda _: Limit(most=2, span=MINUTE))
+    parts.limiter = RateLimiter({"telegram": two_a_minute}, now=lambda: NOW)
+    setattr(parts, where, StateLocked("busy"))
+    outcome = (await parts.sender().send(a_claim())).outcome
+    assert (outcome.state, outcome.error) == ("pending", "busy")
+    assert parts.handed == []
+
+
+async def test_a_message_that_cannot_be_built_is_a_dead_letter():
+    parts = Parts()
+    parts.build_error = ZeroDivisionError("ours")
+    outcome = (await parts.sender().send(a_claim())).outcome
+    assert (outcome.state, outcome.error) == ("dead", "could not be put together: ZeroDivisionError('ours')")
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("ours"), TimeoutError("ours"), StateLocked("ours")])
+async def test_a_fault_of_ours_in_the_middle_of_a_send_is_an_unknown_outcome(error: Exception):
+    result = await failed(error)
+    assert result.unknown
+    assert result.outcome.error == f"unexpected: {type(error).__name__}"
+
+
+async def test_a_publisher_that_never_ends_is_cut_off_and_nobody_knows(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(send, "GIVE_UP", timedelta(seconds=0.01))
+    result = await Parts(asyncio.Event()).sender().send(a_claim())
+    assert result.unknown
+    assert "no end of it" in (result.outcome.error or "")
+
+
+async def _cut_off(parts: Parts, ready: Callable[[], bool]) -> SendResult:
+    task = asyncio.create_task(parts.sender().send(a_claim()))
+    while not ready():
+        await asyncio.sleep(0.001)
+    await turns()
+    task.cancel()
+    return await task
+
+
+async def test_cut_off_while_it_waits_for_its_slot_it_was_certainly_not_sent():
+    parts = Parts()
+    limit = Limits(of=lambda _: Limit(most=1, span=timedelta(seconds=1)))
+    parts.limiter = RateLimiter({"telegram": limit}, now=lambda: NOW)
+    parts.limiter.remember(a_claim().target, [NOW])
+    result = await _cut_off(parts, lambda: bool(parts.limiter._waiting["telegram"]))
+    assert (result.outcome.state, result.outcome.counted, parts.handed) == ("pending", False, [])
+
+
+async def test_cut_off_while_the_service_has_it_nobody_knows():
+    parts = Parts(asyncio.Event())
+    result = await _cut_off(parts, lambda: bool(parts.handed))
+    assert (result.outcome.state, result.unknown) == ("uncertain", True)
+    assert result.outcome.error == "cut off while paperboy stopped"

@@ -1,0 +1,110 @@
+"""Papers like others: noticed, told with their words, kept up with what is stored."""
+
+from bot.domain.subscriptions import Subscription
+from bot.pipeline.history import story
+from bot.pipeline.ingest import Planned
+from bot.pipeline.subscribers import SimilarityCache, SubscriberRegistry
+from tests.builders import a_digest, a_paper, a_subscriber, a_subscription, an_entry
+from tests.pipeline.conftest import MakeWorld
+from tests.rigs.world import World
+
+LIKED = an_entry(1, title="Arabic translation", summary="Translating Arabic.")
+ALIKE = an_entry(2, title="More Arabic", summary="We translate into Arabic.")
+MEDICAL = an_entry(3, title="Medical Arabic", summary="Translations of medical Arabic.")
+OTHERS = tuple(an_entry(n, title=f"Topic{n}", summary=f"On kind{n}.") for n in range(4, 40))
+LIKES = Subscription(
+    name="like it",
+    text="like 1",
+    like=(a_paper(1).id,),
+    near=0.2,
+    unless=tuple(one.query for one in (a_subscription("medical"),) if one.query),
+)
+
+
+def lia(world: MakeWorld, **more: object) -> World:
+    made = world(**more)
+    made.roster = SubscriberRegistry([a_subscriber(asks=(LIKES,))], SimilarityCache(made.store.papers))
+    made.builder._roster = made.ingest._registry = made.roster
+    return made
+
+
+def told(made: World) -> list[str]:
+    return [row.paper for row in made.rows() if row.kind == "alert"]
+
+
+async def test_what_is_near_is_told_with_the_words_it_shares(world: MakeWorld):
+    made = lia(world)
+    made.read("a.md", a_digest(LIKED, *OTHERS))
+    made.read("b.md", a_digest(ALIKE, MEDICAL))
+    assert told(made) == [ALIKE.id]
+    await made.send_all()
+    (reason,) = made.telegram.taken[0].items[0].reasons
+    assert reason.subscription == "like it"
+    assert {(why.term, why.text) for why in reason.why} >= {("like Arabic translation", "Arabic")}
+
+
+def test_a_liked_paper_that_comes_later_is_liked_from_then_on(world: MakeWorld):
+    made = lia(world)
+    made.read("a.md", a_digest(*OTHERS))
+    made.read("b.md", a_digest(LIKED))
+    made.read("c.md", a_digest(ALIKE))
+    assert told(made) == [ALIKE.id]
+
+
+def test_history_that_is_like_a_liked_paper_tells_nobody(world: MakeWorld):
+    made = lia(world)
+    files = [made.press.file("a.md", a_digest(LIKED, ALIKE, *OTHERS))]
+    made.ingest.take_in_history(files, made.clock.now())
+    made.ingest.finish_history(made.clock.now())
+    made.look()
+    assert told(made) == []
+    assert [one.stored.paper.id for one in made.store.papers.noticed("alice", 9)] == [ALIKE.id]
+
+
+def test_nobody_who_likes_nothing_to_note(world: MakeWorld):
+    made = world(a_subscriber())
+    assert made.ingest.finish_history(made.clock.now()) == Planned()
+    assert made.rows() == ()
+
+
+def test_the_story_tells_how_near_and_what_excludes(world: MakeWorld):
+    made = lia(world)
+    made.read("a.md", a_digest(LIKED, ALIKE, MEDICAL, *OTHERS))
+    subscriber = made.roster.subscriber("alice")
+    assert subscriber is not None
+
+    def verdict(number: int):
+        parts = {
+            "papers": made.store.papers,
+            "records": made.store.records,
+            "deliveries": made.store.deliveries,
+            "stops": made.store.incidents,
+        }
+        found = story(a_paper(number).id, subscriber, **parts)
+        assert found is not None
+        return found.verdicts[0]
+
+    assert (verdict(2).nearness or 0) > 0.2
+    assert verdict(2).why
+    assert (verdict(3).why, verdict(3).missing) == (None, ("NOT medical",))
+    assert (verdict(4).why, verdict(4).nearness) == (None, 0.0)
+    assert verdict(1).nearness == 0.0  # no paper is like itself
+
+
+def test_it_is_made_anew_only_when_it_is_old(world: MakeWorld):
+    made = world(a_subscriber())
+    made.read("a.md", a_digest(LIKED, *OTHERS))
+    desk = SimilarityCache(made.store.papers)
+    first = desk(frozenset({LIKED.id}))
+    assert desk(frozenset({LIKED.id})) is first
+    made.read("b.md", a_digest(ALIKE))
+    assert desk(frozenset({LIKED.id})) is first
+    assert desk(frozenset({ALIKE.id})) is not first
+    again = desk(frozenset({ALIKE.id}))
+    for _ in range(500):
+        desk(frozenset({ALIKE.id}))
+    assert desk(frozenset({ALIKE.id})) is again  # old, but nothing changed
+    made.read("c.md", a_digest(MEDICAL))
+    for _ in range(300):
+        desk(frozenset({ALIKE.id}))
+    assert desk(frozenset({ALIKE.id})) is not again
