@@ -66,7 +66,7 @@ def test_each_channel_gets_the_paper_and_its_quiz_now_and_the_state_knows_nothin
     store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
     token = text.partition("/unsubscribe/")[2][:22]
     assert store.tokens.subject("unsubscribe", token) is not None
-    assert store.outbox.list_rows(states=(), keys=(), limit=10) == ()
+    assert store.deliveries.list_rows(states=(), keys=(), limit=10) == ()
     store.close()
 
 
