@@ -3,7 +3,7 @@ WORKDIR /src
 RUN python -m venv /opt/paperboy
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY bot bot
-COPY config config
+COPY seeds seeds
 RUN /opt/paperboy/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[postgresql]'
 
 FROM python:3.13-slim

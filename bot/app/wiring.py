@@ -1,7 +1,7 @@
 """The one place where the parts meet: settings become a working house."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -28,6 +28,7 @@ from bot.pipeline.feeds import FeedBuilder, Site
 from bot.pipeline.fetch import Fetcher
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
+from bot.pipeline.ports.state import Tokens
 from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 
 _DATE_WITHIN = 16_384
@@ -75,8 +76,12 @@ def build(
     feed_writer: FeedWriter | None = None,
     clock: Clock | None = None,
     rng: random.Random | None = None,
+    tokens: Tokens | None = None,
+    wrap: Callable[[Publisher], Publisher] = lambda publisher: publisher,
 ) -> House:
     """The house that the settings describe; what is given by name stands in for the real thing.
+
+    `wrap` is called with each publisher and returns the one to use.
 
     Raises StateError where the state cannot be used.
     """
@@ -84,7 +89,8 @@ def build(
     store = Store(state_url or settings.state)
     kept = IndexCache(_saved_index(settings, clock)) if state_url is None else None
     registry = SubscriberRegistry(subscribers, SimilarityCache(store.papers), kept)
-    feeds = FeedBuilder(store.papers, store.tokens, registry, _site(settings))
+    tokens = tokens or store.tokens
+    feeds = FeedBuilder(store.papers, tokens, registry, _site(settings))
     answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
     writer = feed_writer or _feed_folder(settings, clock)
     parts = Parts(settings=settings, feeds=feeds, feed_writer=writer)
@@ -92,10 +98,9 @@ def build(
         publishers = channels.publishers(parts)
     else:  # stand-ins for those that speak to services; feeds are files
         publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
+    publishers = {kind: wrap(publisher) for kind, publisher in publishers.items()}
     capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
-    builder = MessageBuilder(
-        store.deliveries, store.papers, store.tokens, registry, answer_quiz, capabilities
-    )
+    builder = MessageBuilder(store.deliveries, store.papers, tokens, registry, answer_quiz, capabilities)
     incidents = IncidentLog(store.incidents, registry, capabilities, settings.source_alarm.to)
     dispatcher = Dispatcher(
         outbox=store.outbox,

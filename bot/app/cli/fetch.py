@@ -1,7 +1,6 @@
 """`paperboy fetch`: fetches the sources now."""
 
 import logging
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +10,11 @@ from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
     VerboseOption,
-    interactive,
     load_only_settings,
     say_json,
     start_logs,
 )
+from bot.app.cli.terminal import progress
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
 
@@ -45,10 +44,8 @@ def fetch(
     chosen = [_configured_name(name, settings) for name in names or ()]
     start_logs(context.obj.verbose + verbose)
     count = len(set(chosen)) or len(settings.sources)
-    with typer.progressbar(
-        length=count, label="fetching", file=sys.stderr, hidden=not interactive() or not count
-    ) as bar:
-        results = fetch_sources(settings, chosen, done=lambda _: bar.update(1))
+    with progress("fetching", count) as advance:
+        results = fetch_sources(settings, chosen, done=lambda _: advance(1))
     if as_json:
         say_json({"sources": results_json(results)})
     else:

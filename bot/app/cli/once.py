@@ -15,6 +15,7 @@ from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
     VerboseOption,
+    check_recipients,
     load_only_settings,
     load_only_subscribers,
     say_json,
@@ -67,6 +68,7 @@ def once(
     subscribers = load_only_subscribers(context, config, settings)
     if dry_run:
         return _dry_run(settings, subscribers, looked, as_json=as_json, verbose=verbose)
+    check_recipients(settings, subscribers)
 
     import asyncio
 

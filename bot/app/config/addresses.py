@@ -25,6 +25,7 @@ _AUTHORITY = re.compile(
 )
 _INTERVAL = re.compile(r"(?P<number>\d{1,4})\s*(?P<unit>[mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
 _NO_BLANKS = re.compile(r"[^\s\x00-\x1f\x7f]+")
 
 
@@ -52,6 +53,12 @@ class Listen:
     host: str
     port: int
 
+    @property
+    def url(self) -> str:
+        """The server's address for this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - all networks
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
 
 def parse_mailbox(text: str) -> Mailbox:
     """`a@b.c` or `Name <a@b.c>`, exactly one."""
@@ -61,6 +68,11 @@ def parse_mailbox(text: str) -> Mailbox:
         return Mailbox.parse(text)
     except ValueError as error:
         raise FieldFault("must be one mail address like alice@example.org") from error
+
+
+def is_bot_token(text: str) -> bool:
+    """True for a bot's number, a colon and its secret, as BotFather gives them (seen 2026-11)."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def parse_web_address(text: str) -> str:

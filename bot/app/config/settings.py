@@ -128,7 +128,8 @@ class Site(Section):
     title: Line = setting("Paperboy", description="Shown in feeds, mails and pages.")
     url: WebAddress = setting(
         "http://127.0.0.1:8080",
-        description="How readers reach the web server; no feed id is made from it.",
+        description="How readers reach the web server; follows web.listen where it is not set. "
+        "No feed id is made from it.",
     )
     feed_authority: FeedAuthority = setting(
         "paperboy.example,2026",
@@ -418,6 +419,13 @@ class Settings(Section):
     source_alarm: SourceAlarm = setting({})
     _warnings: tuple[Fault, ...] = PrivateAttr(default=())
     _base: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _url_follows_listen(self) -> "Settings":
+        if "url" not in self.site.model_fields_set and self.web.listen is not None:
+            site = self.site.model_copy(update={"url": self.web.listen.url})
+            self.__dict__["site"] = site  # frozen for everybody else
+        return self
 
     @property
     def warnings(self) -> tuple[Fault, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
-from tests.app.cli.conftest import Paperboy
+from tests.app.cli.conftest import Paperboy, without_chats
 
 BROKEN_SETTINGS = "watch:\n  folderz: [seeds]\nfirst_run: 3\nfirst_run: 4\n"
 BROKEN_SUBSCRIBERS = """\
@@ -35,6 +35,7 @@ def test_four_mistakes_have_four_places(home: Path, paperboy: Paperboy) -> None:
 
 
 def test_a_good_configuration_is_fine(home: Path, paperboy: Paperboy) -> None:
+    without_chats(home)
     checked = paperboy("check")
     assert (checked.code, checked.err) == (0, "")
     assert "1 subscriber with 1 subscription" in checked.out
@@ -272,7 +273,13 @@ def test_the_demo_shows_everything_and_leaves_nothing(
     monkeypatch.setattr("tempfile.tempdir", None)
     shown = paperboy("demo")
     assert shown.code == 0
-    for part in ("Telegram message", "Telegram quiz", "To: bob@example.org", "<feed", "Matched"):
+    for part in (
+        "Telegram message",
+        "Telegram quiz",
+        "To: bob@example.org",
+        "Paperboy demo: carol: 22 papers",
+        "Matched",
+    ):
         assert part in shown.out
     assert list(tmp_path.iterdir()) == []
 

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from bot.app.cli.check import json_schema
-from bot.app.cli.init import settings_template, subscriptions_template
+from bot.app.config.new_files import FirstConfiguration, settings_text, subscriptions_text
 from bot.app.config.yaml import parse_document, to_data
 from tests.app.config.test_subscriptions import CONTRACT
 
@@ -31,9 +31,11 @@ def value(text: str) -> Any:
 @pytest.mark.parametrize(
     "text",
     [
-        settings_template(),
-        subscriptions_template(),
-        subscriptions_template(chat_id=-100123),
+        settings_text(FirstConfiguration(folder=Path("config"))),
+        subscriptions_text(FirstConfiguration(folder=Path("config"))),
+        subscriptions_text(
+            FirstConfiguration(folder=Path("config"), chat=-100123, keywords=("agents", "no"))
+        ),
         CONTRACT,
         "",
         "site:\nwatch:\n  folders:\n",
