@@ -23,7 +23,7 @@ from bot.domain.subscriptions import Subscriber
 from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.compose import AnswerQuiz, MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
-from bot.pipeline.feeds import FeedBuilder, Site
+from bot.pipeline.feeds import FeedBuilder, FeedSettings
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
 from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
@@ -111,7 +111,7 @@ def build(
         clock=clock,
         registry=registry,
         builder=builder,
-        ingest=Ingest(store.intake, registry, read, peek_date, first_run=settings.first_run_limit),
+        ingest=Ingest(store.digests, registry, read, peek_date, first_run=settings.first_run_limit),
         feeds=feeds,
         feed_writer=writer,
         publishers=publishers,
@@ -150,8 +150,8 @@ def _feed_folder(settings: Settings, clock: Clock) -> FeedFolder:
     return folder
 
 
-def _site(settings: Settings) -> Site:
-    return Site(
+def _site(settings: Settings) -> FeedSettings:
+    return FeedSettings(
         title=settings.site.title,
         url=settings.site.url,
         authority=settings.site.feed_authority,

@@ -75,7 +75,7 @@ def web_links(links: Links) -> Links:
 
 
 def paper_url(site_url: str, paper: PaperId) -> str:
-    """Where the web server shows the paper."""
+    """URL of the paper's page on the web server."""
     return f"{site_url.rstrip('/')}/papers/{quote(paper, safe=':/')}"
 
 
@@ -118,7 +118,7 @@ def _runs_on(left: str, right: str) -> bool:
 
 
 def shown_matches(reasons: Iterable[Reason]) -> tuple[ShownMatch, ...]:
-    """What to name as the "why", in the subscriptions' order."""
+    """The matches to name as the reason, in the subscriptions' order."""
     return tuple(
         ShownMatch(subscription=one_line(reason.subscription, 80), words=_telling_words(reason))
         for reason in reasons

@@ -1,8 +1,8 @@
-"""The error tree: the class says who must act, and for a delivery whether it may be tried again.
+"""Errors: the class says who must act, and for a delivery whether it may be tried again.
 
 PaperboyError
 ├── UsageError                 the person at the keyboard must change something (exit 2)
-│   ├── ConfigError            one or more faults in the YAML files, each with its place
+│   ├── ConfigError            one or more faults in the YAML files, each with its position
 │   └── QuerySyntaxError       a query that cannot be read, or that nothing could match
 ├── StateError                 the state cannot be used (exit 3)
 │   ├── StateTooNew            written by a newer paperboy
@@ -107,7 +107,7 @@ class DeliveryError(PaperboyError):
 
 
 class NotSent(DeliveryError):
-    """Certainly nothing reached the target."""
+    """Nothing reached the target, for certain."""
 
 
 class NotYet(NotSent):

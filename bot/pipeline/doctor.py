@@ -17,7 +17,7 @@ from bot.domain.incidents import Finding
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of
-from bot.pipeline.ports import DigestRecord, PaperStore, Records
+from bot.pipeline.ports.papers import DigestRecord, DigestStore, PaperStore
 
 RECENT = 90
 GAIN = 0.2
@@ -33,9 +33,9 @@ class Doctor:
     """One look at the state as it is now."""
 
     def __init__(
-        self, records: Records, papers: PaperStore, matcher: SubscriptionMatcher, today: dt.date
+        self, digests: DigestStore, papers: PaperStore, matcher: SubscriptionMatcher, today: dt.date
     ) -> None:
-        self._records = records
+        self._digests = digests
         self._matcher = matcher
         self._today = today
         self._papers = list(papers.every_paper())
@@ -44,12 +44,12 @@ class Doctor:
         """Silent and empty sources, changed forms, missing authors and keys, files that are no digests."""
         papers = {paper.id: paper for paper in self._papers}
         by_source: dict[str, list[SourceDay]] = defaultdict(list)
-        for digest in self._records.digests():
+        for digest in self._digests.all():
             if digest.date:
                 by_source[source_of(digest)].append(_source_day(digest, digest.date, papers))
         for source, days in sorted(by_source.items()):
             yield from source_findings(source, days, self._today)
-        for name, why in self._records.unreadable().items():
+        for name, why in self._digests.unreadable().items():
             yield Finding(
                 area="sources",
                 kind="unreadable",
@@ -61,7 +61,7 @@ class Doctor:
     def subscriptions(self) -> Iterator[Finding]:
         """Dead, noisy, contained and overlapping subscriptions; better spellings, and noise."""
         subscribers = tuple(self._matcher.subscribers.values())
-        newest = self._records.newest_day()
+        newest = self._digests.newest_day()
         recent = frozenset(
             paper.id
             for paper in self._papers
@@ -83,10 +83,10 @@ class Doctor:
 
     def _thresholds(self, found: Found) -> Iterator[Finding]:
         """For papers like others: how many the threshold lets pass, and what other ones would."""
-        likeness = self._matcher.likeness
-        if likeness is None:
+        similarity = self._matcher.similarity
+        if similarity is None:
             return
-        near = [(paper.id, likeness.nearness(document_of(paper))) for paper in self._papers]
+        near = [(paper.id, similarity.nearness(document_of(paper))) for paper in self._papers]
         for subscriber in self._matcher.subscribers.values():
             for one in subscriber.subscriptions:
                 if not one.like:

@@ -291,9 +291,9 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
 ) -> None:
     store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
     press = Press()
-    ingest = Ingest(store.intake, SubscriberRegistry(), press.read, press.peek_date)
+    ingest = Ingest(store.digests, SubscriberRegistry(), press.read, press.peek_date)
     incidents = IncidentLog(store.incidents, SubscriberRegistry(), {})
-    watch = SourceWatch(store.records, store.papers, incidents)
+    watch = SourceWatch(store.digests, store.papers, incidents)
     *usual, last = days(15)
 
     def digest(day: dt.date) -> None:

@@ -21,7 +21,7 @@ _SECRET = "token secret"  # noqa: S105 - the name of a row
 _LONGEST = 64
 
 
-class StoredTokens:
+class Tokens:
     """Issues tokens and finds their subjects; issued tokens are cached."""
 
     def __init__(self, engine: Engine) -> None:

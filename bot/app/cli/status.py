@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from bot.domain.incidents import Incident
     from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports import Counts, DeliveryRecord, DeliveryStore, PlanningRun
+    from bot.pipeline.ports.outbox import Counts, DeliveryRecord, DeliveryStore
+    from bot.pipeline.ports.papers import PlanningRun
 
 NEEDS_A_LOOK = 1
 _LOOKED_AT, _NAMED = 5_000, 10
@@ -49,8 +50,8 @@ def status(
         incidents = store.incidents.open_incidents()
         unsent = store.deliveries.unsent_alarms()
         failing = failing_targets(store.deliveries)
-        unreadable = store.records.unreadable()
-        runs = store.intake.open_runs()
+        unreadable = store.digests.unreadable()
+        runs = store.digests.open_runs()
     running = settings.heartbeat.is_alive(now)
     if as_json:
         more = {
@@ -138,7 +139,7 @@ def planning_json(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscrib
         {
             "since": run.made_at.isoformat(),
             "papers": run.papers,
-            "told": run.told,
+            "sends": run.sends,
             "subscribers_left": _subscribers_left(run, subscribers),
         }
         for run in runs

@@ -7,7 +7,8 @@ import pytest
 from bot.adapters.store import Store
 from bot.domain.channels import Target
 from bot.domain.delivery import STOPPED, UNSUBSCRIBED
-from bot.pipeline.ports import FileMark, Stop, TargetStatus
+from bot.pipeline.ports.outbox import Stop, TargetStatus
+from bot.pipeline.ports.papers import FileMark
 from tests.adapters.store.conftest import KINDS, LEASE, Hand
 from tests.builders import NOW, a_delivery, a_paper
 
@@ -221,7 +222,7 @@ def test_a_place_that_is_suspended_holds_nobody_up(hand: Hand, store: Store):
 
 
 def test_files_that_gave_no_digest_are_counted(store: Store):
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_files([FileMark(name="a", sha256="a", error="no"), FileMark(name="b", sha256="b")])
     assert store.deliveries.counts(NOW).unreadable == 1
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.adapters.store import Store
 from bot.domain.message import MOST_PAPERS
-from bot.pipeline.ports import Claim
+from bot.pipeline.ports.outbox import Claim
 from tests.adapters.store.conftest import KINDS, Database, Hand
 from tests.builders import NOW, a_delivery
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.message import MOST_PAPERS
-from bot.pipeline.ports import Claim, Outcome
+from bot.pipeline.ports.outbox import Claim, Outcome
 from tests.adapters.store.conftest import KINDS, LEASE, Hand
 from tests.builders import NOW, a_delivery, a_paper, an_alarm
 from tests.rigs.publishers import receipt
