@@ -133,8 +133,8 @@ def _telling_words(reason: Reason) -> tuple[str, ...]:
 
 
 def _words_matched(reasons: tuple[Reason, ...], belongs: Callable[[str], bool]) -> tuple[str, ...]:
-    found = (why.text for reason in reasons for why in reason.why if belongs(why.field))
-    return tuple(dict.fromkeys(filter(None, map(one_line, found))))
+    texts = (why.text for reason in reasons for why in reason.why if belongs(why.field))
+    return tuple(dict.fromkeys(filter(None, map(one_line, texts))))
 
 
 def shown_paper(item: Item, *, language: str, text_limit: int) -> ShownPaper:

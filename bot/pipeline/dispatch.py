@@ -76,10 +76,12 @@ class Dispatcher:
         self._rules = rules
         self._kinds = tuple(publishers)
         can = {kind: publisher.capabilities for kind, publisher in publishers.items()}
-        self._documents = frozenset(kind for kind, own in can.items() if own.is_document)
-        harmless = frozenset(kind for kind, own in can.items() if own.harmless_twice)
+        self._documents = frozenset(kind for kind, capabilities in can.items() if capabilities.is_document)
+        harmless = frozenset(kind for kind, capabilities in can.items() if capabilities.harmless_twice)
         self._may_repeat = harmless | rules.resend_uncertain
-        self._limiter = RateLimiter({kind: own.limits for kind, own in can.items()}, now=clock.now)
+        self._limiter = RateLimiter(
+            {kind: capabilities.limits for kind, capabilities in can.items()}, now=clock.now
+        )
         self._breaker = CircuitBreaker(store=stops, limiter=self._limiter, incidents=incidents, now=clock.now)
         self._sender = Sender(
             builder=builder,
@@ -105,14 +107,14 @@ class Dispatcher:
 
     def leave(self, kind: ChannelKind) -> None:
         """Claim nothing more on this channel: another process serves it."""
-        self._kinds = tuple(own for own in self._kinds if own != kind)
+        self._kinds = tuple(served for served in self._kinds if served != kind)
 
     def take(self, kind: ChannelKind) -> None:
         """Claim on this channel (again), where it is one of ours."""
         if kind not in self._kinds:
             self._limiter.forget()
-        ours = {*self._kinds, kind}
-        self._kinds = tuple(own for own in self._publishers if own in ours)
+        kinds = {*self._kinds, kind}
+        self._kinds = tuple(served for served in self._publishers if served in kinds)
         self.wake()
 
     async def flush(self) -> Counter[State]:

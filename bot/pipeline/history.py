@@ -90,7 +90,7 @@ def story(
     stored = papers.stored([paper]).get(paper)
     if stored is None:
         return None
-    notice = digests.notices_on(subscriber.id, [paper]).get(paper)
+    notice = digests.notice_records(subscriber.id, [paper]).get(paper)
     rows = deliveries.deliveries_on(subscriber.id, [paper])
     targets = {channel.target for channel in subscriber.channels} | {row.target for row in rows}
     kinds = {target.partition(":")[0] for target in targets}
@@ -250,13 +250,15 @@ def ledger(
     """The ledger of that day, from the state as it is now."""
     ids = digests.papers_of(day)
     stored = papers.stored(ids)
-    seen = [stored[paper].paper for paper in ids]
-    notices = digests.notices_on(subscriber.id, ids)
+    named = [stored[paper].paper for paper in ids]
+    notices = digests.notice_records(subscriber.id, ids)
     rows: dict[PaperId, list[DeliveryRecord]] = {paper: [] for paper in ids}
     for row in deliveries.deliveries_on(subscriber.id, ids):
         rows[row.paper].append(row)
     being_planned = digests.being_planned(subscriber.id)
-    matching = SubscriptionMatcher([subscriber], SimilarityCache(papers)).matches(seen).get(subscriber.id, {})
+    matching = (
+        SubscriptionMatcher([subscriber], SimilarityCache(papers)).matches(named).get(subscriber.id, {})
+    )
     return Ledger(
         subscriber=subscriber.id,
         day=day,
@@ -268,7 +270,7 @@ def ledger(
                 rows[paper.id],
                 fate=_unnoticed(matches=paper.id in matching, being_planned=paper.id in being_planned),
             )
-            for paper in seen
+            for paper in named
         ),
     )
 

@@ -138,8 +138,13 @@ class QuizScheduler:
             asked = tx.questions_asked(channel.target)
             states = tx.states_of({key for candidate in candidates for key in candidate.keys(channel)})
             for candidate in candidates:
-                alert, one_question, own = (states.get(key) for key in candidate.keys(channel))
-                if (candidate.paper, candidate.part) in asked or own or one_question or alert in _NEVER_ASKED:
+                alert, one_question, question = (states.get(key) for key in candidate.keys(channel))
+                if (
+                    (candidate.paper, candidate.part) in asked
+                    or question
+                    or one_question
+                    or alert in _NEVER_ASKED
+                ):
                     continue
                 return (
                     tx.plan([_quiz(channel, subscriber, candidate.paper, candidate.part, now, now)], now) > 0
@@ -153,12 +158,12 @@ class QuizScheduler:
 
     def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:
         """Subscribers with a private chat that takes quizzes, each chat once, with the person's id."""
-        seen: set[str] = set()
+        chats: set[str] = set()
         for subscriber in self._registry.matcher.subscribers.values():
             for channel in subscriber.channels:
                 takes = channel.capabilities.polls and channel.quizzes != "none"
-                if takes and is_private(channel.address) and channel.address not in seen:
-                    seen.add(channel.address)
+                if takes and is_private(channel.address) and channel.address not in chats:
+                    chats.add(channel.address)
                     yield subscriber, channel, int(channel.address)
 
     def _is_suspended(self, channel: Channel) -> bool:

@@ -44,28 +44,30 @@ class Window:
 
     def free_at(self, now: datetime) -> datetime | None:
         """The first moment at which one more may be sent; None while that depends on a message under way."""
-        seen = self.at(now)
-        surplus = len(seen.ended) + seen.under_way - seen.limit.most
+        window = self.at(now)
+        surplus = len(window.ended) + window.under_way - window.limit.most
         if surplus < 0:
             return now
-        return seen.ended[surplus] + seen.limit.span if surplus < len(seen.ended) else None
+        return window.ended[surplus] + window.limit.span if surplus < len(window.ended) else None
 
     def begun(self, now: datetime) -> "Window":
         """With one more under way."""
-        seen = self.at(now)
-        return replace(seen, under_way=seen.under_way + 1)
+        window = self.at(now)
+        return replace(window, under_way=window.under_way + 1)
 
     def over(self, now: datetime, *, messages: int = 1) -> "Window":
         """With one less under way; it counts as `messages`, 0 where the service accepted nothing."""
-        seen = self.at(now)
+        window = self.at(now)
         return replace(
-            seen, under_way=max(seen.under_way - 1, 0), ended=(*seen.ended, *(now for _ in range(messages)))
+            window,
+            under_way=max(window.under_way - 1, 0),
+            ended=(*window.ended, *(now for _ in range(messages))),
         )
 
     def idle(self, now: datetime) -> bool:
         """True where no message counts any more."""
-        seen = self.at(now)
-        return not seen.ended and not seen.under_way
+        window = self.at(now)
+        return not window.ended and not window.under_way
 
 
 class Slot:

@@ -32,7 +32,7 @@ def test_a_subscription_without_limits_goes_everywhere():
     assert not mail.takes(a_subscription(only=("telegram", "home")))
 
 
-def test_a_place_is_named_by_its_channel_and_address():
+def test_a_target_is_named_by_its_channel_and_address():
     assert a_channel(address="-100/7").target == "telegram:-100/7"
 
 

@@ -104,7 +104,7 @@ def test_a_subscriber_without_channels_is_said(world: MakeWorld):
     assert "no channels" in (why_not_queued(told(made, name="mute")) or "")
 
 
-def test_suspended_places_and_quiet_hours_belong_to_the_story(world: MakeWorld):
+def test_suspended_targets_and_quiet_hours_belong_to_the_story(world: MakeWorld):
     made = world(a_subscriber(quiet_hours=parse_quiet_hours("00:00-23:59")))
     made.read("a.md", a_digest(1))
     made.store.deliveries.suspend("telegram:1001", "blocked", made.clock.now())

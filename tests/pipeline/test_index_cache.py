@@ -123,7 +123,7 @@ def test_changed_subscriptions_change_the_index_in_place_and_are_saved_when_aske
     assert again.matcher.matches([a_paper()]) == registry.matcher.matches([a_paper()])
 
 
-def test_a_roster_without_a_file_keeps_nothing(kept: Kept) -> None:
+def test_a_registry_without_a_file_keeps_nothing(kept: Kept) -> None:
     registry = SubscriberRegistry([a_subscriber(asks=("scale", "zebra", "horse"))])
     registry.matcher.matches([a_paper()])
     registry.keep_index()

@@ -64,14 +64,14 @@ def test_a_subscription_made_later_is_named(world: MakeWorld):
     assert fates(kept(made)) == {"1": "matched", "9": "asked for since"}
 
 
-def test_a_place_added_later_is_named(world: MakeWorld):
+def test_a_target_added_later_is_named(world: MakeWorld):
     made = world(a_subscriber())
     made.read("a.md", a_digest(1))
     made.subscribe(a_subscriber("alice", a_channel(), a_channel("email")))
     assert ends(kept(made)) == {"1": ["pending", "target added since"]}
 
 
-def test_a_place_given_up_later_keeps_its_row(world: MakeWorld):
+def test_a_target_given_up_later_keeps_its_row(world: MakeWorld):
     made = world(a_subscriber("alice", a_channel(), a_channel("email")))
     made.read("a.md", a_digest(1))
     made.subscribe(a_subscriber())
@@ -169,5 +169,5 @@ def _check(made: World, found: Ledger, numbers: set[int]) -> None:
         target.end for line in found.lines for target in line.targets if target.queued
     )
     told = {line.paper.id for line in found.lines if line.fate in ("matched", "no channel")}
-    noticed = set(made.store.digests.notices_on("alice", ids))
+    noticed = set(made.store.digests.notice_records("alice", ids))
     assert noticed == told

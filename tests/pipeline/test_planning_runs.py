@@ -196,7 +196,7 @@ def test_another_subscription_that_matches_a_gained_paper_extends_its_notices(se
     taken = seven.look_only(seven.press.file("b.md", a_digest(an_entry(1, summary="Another."))))
     assert (taken.gained, taken.notices) == (1, 2)
     assert seven.ingest.finish_planning(NOW).notices == 5
-    notices = seven.store.digests.notices_on("p7", [seven.rows()[0].paper])
+    notices = seven.store.digests.notice_records("p7", [seven.rows()[0].paper])
     assert [notice.subscriptions for notice in notices.values()] == [("language models", "scale")]
 
 

@@ -55,8 +55,8 @@ class Store:
 
 def _names_in_a_row() -> Callable[[], str]:
     """Unique names in ascending order, so that each is stored beside the one before it."""
-    ours, numbers = secrets.token_hex(10), count()
-    return lambda: f"{ours}{next(numbers):012x}"
+    prefix, numbers = secrets.token_hex(10), count()
+    return lambda: f"{prefix}{next(numbers):012x}"
 
 
 __all__ = ["Store"]

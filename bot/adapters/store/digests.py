@@ -141,7 +141,7 @@ class Digests:
         with reading(self._engine) as connection:
             return dict(connection.execute(query).all())
 
-    def notices_on(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]:
+    def notice_records(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]:
         with reading(self._engine) as connection:
             notices = of_subscriber_on(connection, subscriber, ids)
         return {

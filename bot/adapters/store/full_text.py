@@ -161,11 +161,11 @@ def save_words(connection: Connection, documents: Sequence[tuple[int, Document]]
         numbers, lexemes = zip(*((row[0], _lexemes(row[1:])) for row in rows), strict=True)
         connection.exec_driver_sql(_INDEX_POSTGRESQL, (list(numbers), list(lexemes)))
         return
-    own = driver(connection)
+    raw = driver(connection)
     for chunk in chunks(number for number, _ in documents):
-        own.executemany(_UNINDEX_SQLITE, _WORDS.rows(connection, numbers=chunk))
-    own.executemany(_SAVE_SQLITE, rows)
-    own.executemany(_INDEX_SQLITE, rows)
+        raw.executemany(_UNINDEX_SQLITE, _WORDS.rows(connection, numbers=chunk))
+    raw.executemany(_SAVE_SQLITE, rows)
+    raw.executemany(_INDEX_SQLITE, rows)
 
 
 def _rebuild(connection: Connection) -> None:

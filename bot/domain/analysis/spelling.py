@@ -92,9 +92,9 @@ class DocumentCounter:
                 known = [numbers for numbers in map(self._having, need.needs) if numbers is not None]
                 return set.intersection(*known) if known else None
             case _:
-                each = [self._having(part) for part in need.needs]
-                known = [numbers for numbers in each if numbers is not None]
-                return set().union(*known) if len(known) == len(each) else None
+                parts = [self._having(part) for part in need.needs]
+                known = [numbers for numbers in parts if numbers is not None]
+                return set().union(*known) if len(known) == len(parts) else None
 
     def _having_word(self, term: Term) -> set[int]:
         if not term.is_prefix:
@@ -151,10 +151,12 @@ class Speller:
         return not others and first.mode != "prefix" and first.text.isascii() and len(first.text) <= _SHORT
 
     def _noise(self, phrase: Phrase, last: Word) -> Noise:
-        whole = _with_words(phrase, (*phrase.words[:-1], Word(text=folded_form(last.text), mode="folded")))
+        full_word = _with_words(
+            phrase, (*phrase.words[:-1], Word(text=folded_form(last.text), mode="folded"))
+        )
         return Noise(
             term=phrase.written,
-            found=self._papers.count(either((whole, _plain(phrase, last)))),
+            found=self._papers.count(either((full_word, _plain(phrase, last)))),
             looser=self._papers.count(phrase),
             words=self._frequent(lambda word: word.startswith(last.text), last.text),
         )

@@ -111,7 +111,7 @@ class Document:
         line = self._lines.get((number, layer))
         if line is None and layer == "folded" and self._words is not None:
             lines = "\n".join(filter(None, self._words)).split("\n")
-            self._lines.update({(each, layer): text for each, text in enumerate(lines)})
+            self._lines.update({(index, layer): text for index, text in enumerate(lines)})
             line = lines[number]
         elif line is None:
             line = self._lines[number, layer] = joined(self.parts[number].text, layer)

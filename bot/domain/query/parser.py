@@ -80,7 +80,7 @@ def parse(text: str) -> Query:
     excludes.
     """
     parser = _Parser(text)
-    root = parser.whole()
+    root = parser.parse()
     excluding = matches_nothing_said(root)
     if excluding is not None:
         raise QuerySyntaxError(
@@ -96,7 +96,7 @@ def parse(text: str) -> Query:
 
 def tree_of(canonical: str) -> Node:
     """The tree of a node's canonical spelling, without limits of size."""
-    return _Parser(canonical, limited=False).whole()
+    return _Parser(canonical, limited=False).parse()
 
 
 def author_query(name: str) -> Query:
@@ -132,7 +132,7 @@ class _Parser:
         self._depth = 0
         self._words = 0
 
-    def whole(self) -> Node:
+    def parse(self) -> Node:
         if self._at("end"):
             raise QuerySyntaxError("the query is empty", 0)
         root = self._any("")

@@ -148,9 +148,9 @@ def _answered(
     keyed = next((twin.answer for twin in twins if twin.keyed), None)
     if keyed is not None:
         return replace(question, answer=keyed, answer_source="inferred", confidence=_TRANSLATED)
-    own, english = texts
+    text, english = texts
     translated = next(iter(twins), None) if _CHINESE.search(question.question) else None
-    guess = model.infer(translated, english) if translated else model.infer(question, own)
+    guess = model.infer(translated, english) if translated else model.infer(question, text)
     if guess is None:
         return question
     return replace(question, answer=guess.answer, answer_source="inferred", confidence=guess.confidence)

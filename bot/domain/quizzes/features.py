@@ -183,7 +183,9 @@ def phrasing(question: str, options: tuple[OptionWords, ...]) -> list[Features]:
 def marks(options: tuple[OptionWords, ...]) -> list[list[str]]:
     """The stems and pairs of neighbouring stems (`^` before the first) that only this option has, sorted."""
     by_option = [{*option.stems, *map(" ".join, pairwise((_START, *option.stems)))} for option in options]
-    return [sorted(own.difference(*by_option[:at], *by_option[at + 1 :])) for at, own in enumerate(by_option)]
+    return [
+        sorted(stems.difference(*by_option[:at], *by_option[at + 1 :])) for at, stems in enumerate(by_option)
+    ]
 
 
 def odds_features(marked: list[str], odds: Mapping[str, float]) -> Features:

@@ -213,13 +213,13 @@ def deciding_sentence(question: Question, texts: Iterable[str]) -> str | None:
     asked = _words(question.question)
     right = _words(question.options[question.answer])
     wrong = [_words(option) for index, option in enumerate(question.options) if index != question.answer]
-    own = right - asked - frozenset().union(*wrong) or right
-    if not own:
+    telling = right - asked - frozenset().union(*wrong) or right
+    if not telling:
         return None
 
     def relevance_of(sentence: str) -> float:
         words = _words(sentence)
-        share = len(own & words) / len(own)
+        share = len(telling & words) / len(telling)
         return 0.0 if share < _LEAST_SHARE else share + 0.3 * len(asked & words) / (len(asked) or 1)
 
     best = max((sentence for text in texts for sentence in _sentences(text)), key=relevance_of, default=None)

@@ -110,12 +110,12 @@ class FileMark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanningRun:
-    """The planning of what some digests changed, over all subscribers in the order of their ids."""
+    """Planning run: the planning of some changes for all subscribers, in the order of their ids."""
 
     number: int
     made_at: datetime
     sends: bool
-    """False where matches are only noticed: of history nothing is sent."""
+    """False where matches are only noticed and nothing is sent: an import."""
     cursor: str
     """The last subscriber that it was planned for; empty for none yet."""
     papers: int
@@ -134,11 +134,11 @@ class StateView(Protocol):
         ...
 
     def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
-        """Those of them that are stored."""
+        """The papers with these ids that are stored."""
         ...
 
     def registered(self) -> frozenset[str]:
-        """Every subscriber that the state knows."""
+        """The ids of all registered subscribers."""
         ...
 
     def backlog(self) -> dict[str, int | None]:
@@ -160,11 +160,11 @@ class IngestTransaction(StateView, Protocol):
         ...
 
     def save_digests(self, taken: Sequence[TakenDigest], now: datetime) -> None:
-        """Store that these files' contents were taken in, with which papers they named and their problems."""
+        """Store the digests, with the papers that they name and their problems, and their files."""
         ...
 
     def save_files(self, files: Sequence[FileMark]) -> None:
-        """Store what these files hold: content that was taken in before, or content that is no digest."""
+        """Store the hashes of files whose content was taken in before or is no digest."""
         ...
 
     def save_papers(
@@ -177,16 +177,16 @@ class IngestTransaction(StateView, Protocol):
     ) -> None:
         """Insert or replace; with `changed`, those that were stored before get a new `changed_at`.
 
-        Papers are folded to be searched, but for those of which there are `documents`, which know their words.
+        The papers' words are stored to be searched; `documents` spare folding those papers that they are of.
         """
         ...
 
     def register(self, names: Collection[str], backlog: int | None, now: datetime) -> None:
-        """Make subscribers known who are not, each with so many matches of the backlog to come (None: all)."""
+        """Register subscribers; each is to get the newest `backlog` matches of what is stored (None: all)."""
         ...
 
     def onboarded(self, names: Collection[str]) -> None:
-        """Write down that these subscribers got their part of the backlog."""
+        """Mark these subscribers as onboarded."""
         ...
 
     def begin_run(self, changes: Sequence[Change], now: datetime, *, sends: bool) -> PlanningRun:
@@ -202,11 +202,11 @@ class IngestTransaction(StateView, Protocol):
         ...
 
     def advance(self, run: PlanningRun, cursor: str) -> None:
-        """Write down that the run was planned up to this subscriber."""
+        """Set the cursor of the run: it is planned up to this subscriber."""
         ...
 
     def finish(self, run: PlanningRun, now: datetime) -> None:
-        """Write down that the run was planned for everybody."""
+        """Close the run: it is planned for everybody."""
         ...
 
     def new_run(self, now: datetime) -> int:
@@ -218,7 +218,7 @@ class IngestTransaction(StateView, Protocol):
         ...
 
     def save_notices(self, new: Noticed, run: int, *, extended: Noticed | None = None) -> None:
-        """Insert what was not noticed before; what was, and is `extended`, gets its subscriptions replaced."""
+        """Insert the `new` notices; the `extended` ones exist and get these subscriptions."""
         ...
 
     def plan(self, deliveries: Sequence[Delivery], run: int) -> int:
@@ -234,7 +234,7 @@ class DigestStore(StateView, Protocol):
         ...
 
     def unregistered(self, names: AbstractSet[str]) -> AbstractSet[str]:
-        """Those of the names that are no subscriber whom the state knows."""
+        """The names that are not registered."""
         ...
 
     def known_files(self) -> Mapping[str, str]:
@@ -269,7 +269,9 @@ class DigestStore(StateView, Protocol):
         """Files that gave no digest, with why."""
         ...
 
-    def notices_on(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]: ...
+    def notice_records(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]:
+        """The subscriber's notices of these papers; papers without a notice are left out."""
+        ...
 
     def registered_at(self, subscriber: str) -> datetime | None:
         """When the subscriber was first seen in the configuration; None for one who was not yet."""

@@ -125,7 +125,7 @@ def test_rows_are_planned_once(hand: Hand, store: Store):
         assert tx.planned(keys) == {keys[0]: "pending", keys[1]: "pending"}
 
 
-def test_of_many_rows_those_that_are_new_are_counted_and_each_place_keeps_their_order(hand: Hand):
+def test_of_many_rows_those_that_are_new_are_counted_and_each_target_keeps_their_order(hand: Hand):
     places = [f"telegram:{number}" for number in range(9)]
     hand.plan(*(a_delivery(paper, place) for place in places for paper in range(5, 0, -1)))
     rows = [a_delivery(paper, place) for paper in range(40, 0, -1) for place in places]
@@ -135,7 +135,7 @@ def test_of_many_rows_those_that_are_new_are_counted_and_each_place_keeps_their_
         assert papers == [a_paper(one).id for one in (5, 4, 3, 2, 1, *range(40, 5, -1))]
 
 
-def test_places_become_ready_each_at_its_own_time(hand: Hand, store: Store):
+def test_targets_become_ready_each_at_its_own_time(hand: Hand, store: Store):
     hours = [timedelta(hours=number % 7 + 1) for number in range(100)]
     hand.plan(*(a_delivery(1, f"telegram:{n}", due_at=NOW + wait) for n, wait in enumerate(hours)))
     hand.plan(*(a_delivery(2, f"telegram:{n}", due_at=NOW + timedelta(hours=5)) for n in range(100)))
@@ -154,7 +154,7 @@ def test_a_row_that_was_planned_stays_as_it_was(hand: Hand):
     assert (row.state, row.due_at, row.created_at) == ("pending", NOW, NOW)
 
 
-def test_a_place_is_ready_when_its_first_row_is_due(hand: Hand, store: Store):
+def test_a_target_is_ready_when_its_first_row_is_due(hand: Hand, store: Store):
     hand.alerts(1, state="held", due_at=NOW + timedelta(hours=2))
     assert store.outbox.next_due(KINDS) == NOW + timedelta(hours=2)
     hand.alerts(2, state="held", due_at=NOW + timedelta(hours=1))
@@ -163,7 +163,7 @@ def test_a_place_is_ready_when_its_first_row_is_due(hand: Hand, store: Store):
     assert store.outbox.next_due(KINDS) == NOW + timedelta(hours=1)
 
 
-def test_new_rows_do_not_end_a_places_wait(hand: Hand, store: Store):
+def test_new_rows_do_not_end_a_targets_wait(hand: Hand, store: Store):
     hand.alerts(1)
     later = NOW + timedelta(minutes=30)
     hand.settle(hand.one(), "pending", wait_until=later)
@@ -173,7 +173,7 @@ def test_new_rows_do_not_end_a_places_wait(hand: Hand, store: Store):
     assert len(hand.claim(later)) == 1
 
 
-def test_rows_planned_while_their_place_is_being_sent_to_come_next(hand: Hand, store: Store):
+def test_rows_planned_while_their_target_is_being_sent_to_come_next(hand: Hand, store: Store):
     hand.alerts(1)
     claim = hand.one()
     hand.alerts(2)
@@ -184,7 +184,7 @@ def test_rows_planned_while_their_place_is_being_sent_to_come_next(hand: Hand, s
     assert [row.paper for row in hand.one().rows] == [a_paper(2).id]
 
 
-def test_the_address_of_a_place_that_moved_is_not_taken_back(hand: Hand, store: Store):
+def test_the_address_of_a_target_that_moved_is_not_taken_back(hand: Hand, store: Store):
     hand.alerts(1)
     hand.settle(hand.one(), "pending", moved_to="-1009")
     hand.alerts(2)

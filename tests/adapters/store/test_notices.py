@@ -48,11 +48,13 @@ def test_what_was_noticed_before_keeps_its_moment_and_gets_its_new_names(hand: H
     later = NOW + timedelta(days=1)
     notice(store, {"alice": {one: ("a",)}, "bob": {one: ("b",)}})
     notice(store, {"alice": {one: ("a", "c"), other: ("c",)}}, later)
-    assert store.digests.notices_on("alice", IDS) == {
+    assert store.digests.notice_records("alice", IDS) == {
         one: NoticeRecord(subscriptions=("a", "c"), noticed_at=NOW),
         other: NoticeRecord(subscriptions=("c",), noticed_at=later),
     }
-    assert store.digests.notices_on("bob", IDS) == {one: NoticeRecord(subscriptions=("b",), noticed_at=NOW)}
+    assert store.digests.notice_records("bob", IDS) == {
+        one: NoticeRecord(subscriptions=("b",), noticed_at=NOW)
+    }
     assert store.deliveries.counts(later).notices == 3
 
 

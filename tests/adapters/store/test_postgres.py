@@ -92,7 +92,7 @@ def test_a_newcomer_gets_first_matches_once_however_many_machines_onboard(databa
     assert sorted(together(4, opened)) == [0, 0, 0, 3]
 
 
-def test_machines_never_claim_the_same_place_and_settle_all(database: Database):
+def test_machines_never_claim_the_same_target_and_settle_all(database: Database):
     stores = [database.open() for _ in range(4)]
     Hand(stores[0]).plan(
         *(a_delivery(n, f"telegram:{place}", subscriber=f"s{place}") for place in range(60) for n in (1, 2))

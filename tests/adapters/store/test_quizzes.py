@@ -127,7 +127,7 @@ def test_a_poll_whose_answer_was_never_seen_is_recognised_by_its_question(room: 
     assert row.kind == "quiz"
 
 
-def test_of_two_places_with_the_same_uncertain_question_the_voter_tells_which(database: Database) -> None:
+def test_of_two_targets_with_the_same_uncertain_question_the_voter_tells_which(database: Database) -> None:
     room = Classroom(database.open(), a_learner(7), a_learner(8))
     question = a_question("Same for all?", *(name + "x" * 120 for name in "abc"), answer=0)
     long = replace(question, options=("yes", "no"))
