@@ -19,7 +19,7 @@ PaperboyError
     │   ├── TryLater           come back after `wait` (the target alone, or its whole channel)
     │   ├── TargetGone         refused for good: suspend the target, keep its data
     │   ├── TargetMoved        the target has a new address: rewrite it, send again
-    │   ├── Refused            our own mistake: dead letter, and the operator is told
+    │   ├── Refused            our own mistake: a dead letter for the operator
     │   └── ChannelDown        nobody on this channel can be reached: stop it, alarm
     └── OutcomeUnknown         it may or may not have gone out: `uncertain`
 """

@@ -59,7 +59,7 @@ def plan(
 
     Each subscriber's deliveries keep the order of the changes, all alerts before the rest; so planning in parts gives
     the same as planning at once. `backlog` names subscribers who are new, with how many first matches they are
-    still to get (None: all); what matches beyond that is noticed but not sent. Nobody is told of a paper
+    still to get (None: all); what matches beyond that is noticed but not sent. No target gets a paper
     twice: a paper that was `noticed` before goes again only to a channel that its new matches reach for the
     first time. `planned` are the states of alerts that exist, by key.
     """

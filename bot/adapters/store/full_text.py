@@ -54,7 +54,7 @@ _FIND_POSTGRESQL = "SELECT paper FROM full_text WHERE lexemes @@ %s::tsquery"
 
 _LETTERS: dict[Field, str] = {"title": "t", "authors": "a", "summary": "s", "points": "p", "source": "o"}
 _LONGEST = 100
-"""Signs of a word in a `tsvector`, which takes lexemes of 2,046 bytes: longer words are told apart by the evaluation."""
+"""Signs of a word in a `tsvector`, which takes lexemes of 2,046 bytes: the evaluation distinguishes longer words."""
 _MOST_BYTES = 500_000
 """Of all lexemes of a paper: a `tsvector` takes a megabyte. A paper with more is a candidate for every query."""
 _ANY_QUERY = "*"

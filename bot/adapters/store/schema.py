@@ -219,7 +219,7 @@ planning_runs = Table(
     CheckConstraint("done_at IS NOT NULL OR changes IS NOT NULL", name="begun"),
 )
 """Runs of planning; notices and deliveries refer to them for the time at which they were planned. A run that a
-digest begins holds its `changes`, whether their subscribers are told of them (`sends`), and its `cursor`, as `planning` writes them.
+digest begins holds its `changes`, whether anything is sent of them (`sends`), and its `cursor`, as `planning` writes them.
 """
 _RUN_OPEN = text("done_at IS NULL")
 Index(

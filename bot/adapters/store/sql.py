@@ -80,7 +80,7 @@ class ForEach:
     def __init__(
         self, *, sqlite: str, postgresql: str, columns: dict[str, str], several: str | None = None
     ) -> None:
-        """`several` is what SQLite is told for `_TOGETHER` rows at once, whose values come one after the other."""
+        """`several` is the statement for `_TOGETHER` rows at once on SQLite, whose values come one after the other."""
         arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
         self._kinds = tuple(columns.values())
         self._several = several
