@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from bot.adapters.folders import scan
 from bot.adapters.heartbeat import EVERY
@@ -20,6 +21,7 @@ from bot.app.wiring import House
 from bot.domain.errors import ChannelDown, StateError
 from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile
 from bot.domain.incidents import SECOND_POLLER, STOPPED
+from bot.domain.sources import MIN_INTERVAL
 from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.feeds import remove_orphan_feeds
 from bot.pipeline.ingest import Planned, Taken
@@ -82,7 +84,11 @@ class Service:
         self._reloading = reloading
         self._scheduler = Scheduler(house.clock.now)
         self._stop = asyncio.Event()
-        self._sources = SourceWatch(house.store.digests, house.store.papers, house.incidents)
+        self._sources = SourceWatch(house.store.digests, house.store.papers, house.incidents, house.fetcher)
+        self._has_sources = "ingest" in roles and bool(house.settings.sources)
+        self._fetches = False
+        """True while this is the machine that fetches the sources."""
+        self._fetching: asyncio.Task[Any] | None = None
         self._heartbeat = house.settings.heartbeat
         self._together = Together(house, self._stop)
         self._taking = asyncio.Lock()
@@ -126,6 +132,8 @@ class Service:
             parts += self._together.delivering(self._wake_delivery)
         if "ingest" in self._roles:
             parts.append(self._ingest())
+        if self._has_sources:
+            parts.append(self._together.alone("sources", self._fetch_while_leading))
         if "chat" in self._roles and self._house.settings.sends_telegram:
             parts.append(self._chat())
         return parts
@@ -144,14 +152,17 @@ class Service:
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
             jobs.append(Job(name="study", every=_STUDY_EVERY, run=self._study, at_start=False))
+        if self._has_sources:
+            jobs.append(Job(name="fetch", every=MIN_INTERVAL, run=self._fetch, at_start=False))
         return jobs
 
     async def _ingest(self) -> None:
         house, watch = self._house, self._house.settings.watch
         stabilizer = FileStabilizer(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
-        async with Watcher(watch.folders, polling=watch.polling) as watcher:
+        folders = house.settings.watched
+        async with Watcher(folders, polling=watch.polling) as watcher:
             async for scanned in rounds(
-                lambda: scan(watch.folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
+                lambda: scan(folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
                 watcher=watcher,
                 stabilizer=stabilizer,
                 now=house.clock.now,
@@ -193,6 +204,28 @@ class Service:
             if "deliver" in self._roles:
                 await self._house.dispatcher.flush()
             await announce(taken)
+
+    async def _fetch_while_leading(self) -> None:
+        """Let the job fetch; what it is asking for is given up when this ends, and asked for again by the next."""
+        self._fetches = True
+        self._scheduler.wake("fetch")
+        try:
+            await self._stop.wait()
+        finally:
+            self._fetches = False
+            if self._fetching:
+                self._fetching.cancel()
+
+    async def _fetch(self) -> datetime | None:
+        """Fetch the sources that are due; the watcher reads what they bring."""
+        if not self._fetches:
+            return None
+        self._fetching = asyncio.current_task()
+        try:
+            await self._house.fetcher.fetch_due()
+        finally:
+            self._fetching = None
+        return await self._house.fetcher.next_due()
 
     async def _plan(self) -> None:
         """Go on with what is still to be planned, whichever machine began it, while others send already."""

@@ -1,7 +1,7 @@
 """The one place where the parts meet: settings become a working house."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -12,10 +12,12 @@ from bot.adapters.atomic_file import SavedIndex
 from bot.adapters.clock import SystemClock
 from bot.adapters.folders import FolderFile
 from bot.adapters.store import Store
+from bot.adapters.store.tokens import Tokens
 from bot.app.config import publishers as channels
 from bot.app.config.publishers import Parts
 from bot.app.config.settings import Settings
 from bot.app.quizzes import Quizzes, build_quizzes
+from bot.app.sources import build_fetcher
 from bot.domain.channels import FEED, ChannelKind
 from bot.domain.digests import Digest
 from bot.domain.files import FoundFile
@@ -24,6 +26,7 @@ from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.compose import AnswerQuiz, MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.feeds import FeedBuilder, FeedSettings
+from bot.pipeline.fetch import Fetcher
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
 from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
@@ -42,6 +45,7 @@ class House:
     registry: SubscriberRegistry
     builder: MessageBuilder
     ingest: Ingest
+    fetcher: Fetcher
     feeds: FeedBuilder
     feed_writer: FeedWriter
     publishers: Mapping[ChannelKind, Publisher]
@@ -72,8 +76,12 @@ def build(
     feed_writer: FeedWriter | None = None,
     clock: Clock | None = None,
     rng: random.Random | None = None,
+    tokens: Tokens | None = None,
+    wrap: Callable[[Publisher], Publisher] = lambda publisher: publisher,
 ) -> House:
     """The house that the settings describe; what is given by name stands in for the real thing.
+
+    `wrap` is called with each publisher and returns the one to use.
 
     Raises StateError where the state cannot be used.
     """
@@ -81,7 +89,8 @@ def build(
     store = Store(state_url or settings.state)
     kept = IndexCache(_saved_index(settings, clock)) if state_url is None else None
     registry = SubscriberRegistry(subscribers, SimilarityCache(store.papers), kept)
-    feeds = FeedBuilder(store.papers, store.tokens, registry, _site(settings))
+    tokens = tokens or store.tokens
+    feeds = FeedBuilder(store.papers, tokens, registry, _site(settings))
     answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
     writer = feed_writer or _feed_folder(settings, clock)
     parts = Parts(settings=settings, feeds=feeds, feed_writer=writer)
@@ -89,10 +98,9 @@ def build(
         publishers = channels.publishers(parts)
     else:  # stand-ins for those that speak to services; feeds are files
         publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
+    publishers = {kind: wrap(publisher) for kind, publisher in publishers.items()}
     capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
-    builder = MessageBuilder(
-        store.deliveries, store.papers, store.tokens, registry, answer_quiz, capabilities
-    )
+    builder = MessageBuilder(store.deliveries, store.papers, tokens, registry, answer_quiz, capabilities)
     incidents = IncidentLog(store.incidents, registry, capabilities, settings.source_alarm.to)
     dispatcher = Dispatcher(
         outbox=store.outbox,
@@ -112,6 +120,7 @@ def build(
         registry=registry,
         builder=builder,
         ingest=Ingest(store.digests, registry, read, peek_date, first_run=settings.first_run_limit),
+        fetcher=build_fetcher(settings, store, clock, rng),
         feeds=feeds,
         feed_writer=writer,
         publishers=publishers,

@@ -71,7 +71,13 @@ def web_link(url: str | None) -> str | None:
 
 
 def web_links(links: Links) -> Links:
-    return Links(abs=web_link(links.abs), pdf=web_link(links.pdf), huggingface=web_link(links.huggingface))
+    return Links(
+        abs=web_link(links.abs),
+        pdf=web_link(links.pdf),
+        huggingface=web_link(links.huggingface),
+        code=web_link(links.code),
+        other=tuple(link for link in links.other if web_link(link)),
+    )
 
 
 def paper_url(site_url: str, paper: PaperId) -> str:

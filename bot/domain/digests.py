@@ -7,7 +7,20 @@ from typing import Literal
 
 from bot.domain.papers import Edition, Entry, Paper, PaperId, merge
 
-DigestKind = Literal["table", "quiz_text", "quiz_page"]
+DigestKind = Literal[
+    "table",
+    "quiz_text",
+    "quiz_page",
+    "markdown",
+    "json",
+    "feed",
+    "html",
+    "csv",
+    "bibtex",
+    "ris",
+    "yaml",
+    "org",
+]
 Gain = Literal["title", "authors", "summary", "points", "flowchart", "quiz", "links"]
 
 
@@ -29,6 +42,10 @@ class Digest:
     tips: Mapping[str, str] = field(default_factory=dict)
     """Reading tips by language."""
     problems: tuple[Problem, ...] = ()
+    lines: tuple[int, ...] = field(default=(), compare=False)
+    """For each entry the line, from 1, where it stands in the file."""
+    passed_over: tuple[Problem, ...] = field(default=(), compare=False)
+    """Places that name a paper and are none of the entries, with why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

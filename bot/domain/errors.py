@@ -13,6 +13,7 @@ PaperboyError
 │   ├── NotADigest             no reader recognises it
 │   ├── DigestTooLarge         over a stated limit
 │   └── DigestNotReady         gone, changed or refused while it was read: a later look may do
+├── SourceUnreachable          a source could not be fetched: it is asked again later, the others go on
 └── DeliveryError              one send did not end well
     ├── NotSent                certainly nothing went out
     │   ├── NotYet             its turn comes at `until`: not even tried
@@ -100,6 +101,14 @@ class DigestTooLarge(DigestError):
 
 class DigestNotReady(DigestError):
     """The file cannot be read now; nothing is wrong with what it holds."""
+
+
+class SourceUnreachable(PaperboyError):
+    """A source could not be fetched. `retry_after` is what its server asked for, if it did."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class DeliveryError(PaperboyError):

@@ -16,6 +16,7 @@ from bot.domain.incidents import (
 )
 from bot.domain.matcher import SubscriptionMatcher
 from bot.pipeline.doctor import Doctor
+from bot.pipeline.fetch import Fetcher
 from bot.pipeline.ports.outbox import IncidentStore
 from bot.pipeline.ports.papers import DigestStore, PaperStore
 from bot.pipeline.subscribers import SubscriberRegistry
@@ -90,12 +91,16 @@ def _event(incident: Incident, what: str) -> str:
 class SourceWatch:
     """Looks after the digests that come, or do not."""
 
-    def __init__(self, digests: DigestStore, papers: PaperStore, incidents: IncidentLog) -> None:
+    def __init__(
+        self, digests: DigestStore, papers: PaperStore, incidents: IncidentLog, fetcher: Fetcher
+    ) -> None:
         self._digests = digests
         self._papers = papers
         self._incidents = incidents
+        self._fetcher = fetcher
 
     def look(self, now: datetime) -> IncidentDiff:
-        """One look at everything read so far; incidents that begin or end are noted."""
-        findings = tuple(Doctor(self._digests, self._papers, SubscriptionMatcher(()), now.date()).sources())
+        """One look at everything read so far; incidents that begin or end are recorded."""
+        doctor = Doctor(self._digests, self._papers, SubscriptionMatcher(()), now.date())
+        findings = (*doctor.sources(), *self._fetcher.findings())
         return self._incidents.note(lambda before: compare_sources(findings, before, now), now)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bot.domain.analysis.checks import (
     ENOUGH,
@@ -11,6 +11,7 @@ from bot.domain.analysis.checks import (
     source_findings,
     subject_of,
     subscription_findings,
+    unfruitful_findings,
 )
 from bot.domain.analysis.spelling import Noise, Speller, Spelling
 from bot.domain.incidents import Finding
@@ -44,11 +45,14 @@ class Doctor:
         """Silent and empty sources, changed forms, missing authors and keys, files that are no digests."""
         papers = {paper.id: paper for paper in self._papers}
         by_source: dict[str, list[SourceDay]] = defaultdict(list)
-        for digest in self._digests.all():
+        digests = self._digests.all()
+        for digest in digests:
             if digest.date:
                 by_source[source_of(digest)].append(_source_day(digest, digest.date, papers))
         for source, days in sorted(by_source.items()):
             yield from source_findings(source, days, self._today)
+        for source, looks in sorted(_looks(digests).items()):
+            yield from unfruitful_findings(source, looks)
         for name, why in self._digests.unreadable().items():
             yield Finding(
                 area="sources",
@@ -136,18 +140,32 @@ class Doctor:
         return [document_of(paper) for paper in self._papers]
 
 
+_KIND_NAMES = {"table": "tables", "quiz_text": "quiz texts", "quiz_page": "quiz pages"}
+
+
 def source_of(digest: DigestRecord) -> str:
     """The source that a digest is of: its folder, and its kind where a folder may hold several."""
     folder = digest.name.rpartition("/")[0]
-    kind = {"table": "tables", "quiz_text": "quiz texts", "quiz_page": "quiz pages"}[digest.kind]
+    kind = _KIND_NAMES.get(digest.kind, f"{digest.kind} digests")
     return f"{kind} in {folder}" if folder else kind
+
+
+def _looks(digests: Iterable[DigestRecord]) -> dict[str, list[tuple[dt.date, int]]]:
+    """For each source, each time that one of its files was read: the day, and how many of its papers were new to it."""
+    known: dict[str, set[PaperId]] = defaultdict(set)
+    looks: dict[str, list[tuple[dt.date, int]]] = defaultdict(list)
+    for digest in sorted(digests, key=lambda digest: digest.read_at):
+        source = source_of(digest)
+        looks[source].append((digest.read_at.date(), len(set(digest.papers) - known[source])))
+        known[source].update(digest.papers)
+    return looks
 
 
 def _source_day(digest: DigestRecord, day: dt.date, papers: Mapping[PaperId, Paper]) -> SourceDay:
     """The digest, counted; what it lacks is seen on its papers as they are now, whoever completed them."""
     named = [papers[one] for one in digest.papers if one in papers]
     questions = [question for paper in named for question in paper.edition("en").quiz]
-    lists_authors = digest.kind == "table"
+    lists_authors = digest.kind not in {"quiz_text", "quiz_page"}
     return SourceDay(
         day=day,
         name=digest.name,

@@ -61,7 +61,7 @@ def afterwards(url: str, people: int, cluster: Cluster) -> tuple[Counter[tuple[s
     service = FakePublisher("telegram")
     world = machine.world(url, service, people)
     asyncio.run(world.send_all())
-    seen = {one["batch"] for one in cluster.counted}
+    seen = {one["message"] for one in cluster.counted}
     doubtful = world.rows("uncertain")
     unseen = [row.key for row in doubtful if row.message not in seen]
     world.store.deliveries.retry(unseen, world.clock.now())

@@ -105,7 +105,7 @@ async def test_machines_that_are_killed_lose_nothing_and_repeat_nothing(state: s
     assert set(world.counts()) <= {"sent", "merged", "uncertain"}
 
     uncertain = {row.message: row.key for row in world.rows("uncertain")}
-    seen = {one["batch"] for one in cluster.counted}
+    seen = {one["message"] for one in cluster.counted}
     assert 0 < len(uncertain) <= KILLS * machine.AT_ONCE
     assert counted.total() + len(uncertain.keys() - seen) == machine.MESSAGES
     unseen = [row.key for row in world.rows("uncertain") if row.message not in seen]

@@ -1,6 +1,7 @@
 """Taking digest files in: what is new, what only changed, and what happens when something is wrong."""
 
 import logging
+from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from bot.adapters.readers import peek_date, read_digest
 from bot.domain.digests import Problem
 from bot.domain.errors import DigestTooLarge, StateError, StateLocked
+from bot.domain.query import documents, folding
 from bot.pipeline.ingest import Ingest, Taken
-from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
+from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.files import FakeFile
 from tests.rigs.world import World
@@ -64,6 +66,19 @@ def test_many_files_are_taken_in_newest_first(alices: World):
     assert totals(taken) == (60, 60, 60, 0)
     order = [int(row.paper[-2:]) for row in alices.rows()]
     assert order == [*range(59, 0, -1), 60]
+
+
+def test_a_paper_is_folded_once_to_be_matched_and_to_be_found(alices: World, monkeypatch: pytest.MonkeyPatch):
+    folded: Counter[tuple[str, str]] = Counter()
+
+    def counting(text: str, layer: folding.Layer) -> str:
+        folded[text, layer] += 1
+        return folding.joined(text, layer)
+
+    monkeypatch.setattr(documents, "joined", counting)
+    assert alices.read("a.md", a_digest(1)).deliveries == 1
+    assert folded[a_paper(1).title, "folded"] == 1
+    assert set(folded.values()) == {1}
 
 
 def test_a_whole_folder_gives_the_same_in_any_order(world: MakeWorld, tmp_path: Path):

@@ -15,13 +15,14 @@ from bot.adapters.store.maintenance import Maintenance
 from bot.adapters.store.outbox import Outbox
 from bot.adapters.store.papers import Papers
 from bot.adapters.store.quizzes import QuizTables
+from bot.adapters.store.sources import Sources
 from bot.adapters.store.tokens import Tokens
 from bot.adapters.store.updates import Updates
 
 
 class Store:
     """One state, opened, with its parts: `digests`, `outbox`, `deliveries`, `papers`, `full_text`, `incidents`,
-    `quizzes`, `tokens`, `updates`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
+    `quizzes`, `tokens`, `updates`, `sources`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
 
     Opening brings the schema up to date or raises StateError. All parts may be used from several
     threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
@@ -47,6 +48,7 @@ class Store:
         self.tokens = Tokens(self._engine)
         self.updates = Updates(self._engine)
         self.maintenance = Maintenance(self._engine)
+        self.sources = Sources(self._engine)
 
     def close(self) -> None:
         """Close every connection, at the latest when the thread that uses it is done with it."""

@@ -190,7 +190,16 @@ def paper_text(paper: Paper) -> str:
             "published": _day_text(paper.published),
             "date": _day_text(paper.date),
             "latest": _day_text(paper.latest),
-            "links": (paper.links.abs, paper.links.pdf, paper.links.huggingface),
+            "categories": paper.categories,
+            "comment": paper.comment,
+            "score": paper.score,
+            "links": (
+                paper.links.abs,
+                paper.links.pdf,
+                paper.links.huggingface,
+                paper.links.code,
+                paper.links.other,
+            ),
             "editions": [_edition(edition) for edition in paper.editions],
             "sources": paper.sources,
         }
@@ -208,7 +217,10 @@ def paper_of(paper_id: str, content: str) -> Paper:
         published=_day(parts["published"]),
         date=_day(parts["date"]),
         latest=_day(parts["latest"]),
-        links=Links(abs=parts["links"][0], pdf=parts["links"][1], huggingface=parts["links"][2]),
+        categories=tuple(parts["categories"]),
+        comment=parts["comment"],
+        score=parts["score"],
+        links=_links_of(parts["links"]),
         editions=tuple(map(_edition_of, parts["editions"])),
         sources=tuple(parts["sources"]),
     )
@@ -232,9 +244,16 @@ def _day(text: str | None) -> dt.date | None:
     return dt.date.fromisoformat(text) if text else None
 
 
+def _links_of(parts: list[Any]) -> Links:
+    *single, other = parts
+    return Links(abs=single[0], pdf=single[1], huggingface=single[2], code=single[3], other=tuple(other))
+
+
 def _edition(edition: Edition) -> dict[str, Any]:
     return {
         "language": edition.language,
+        "title": edition.title,
+        "summary": edition.summary,
         "points": [(point.label, point.text) for point in edition.points],
         "flowchart": edition.flowchart,
         "drawing": edition.drawing,
@@ -245,6 +264,8 @@ def _edition(edition: Edition) -> dict[str, Any]:
 def _edition_of(parts: dict[str, Any]) -> Edition:
     return Edition(
         language=parts["language"],
+        title=parts["title"],
+        summary=parts["summary"],
         points=tuple(Point(label=label, text=text) for label, text in parts["points"]),
         flowchart=parts["flowchart"],
         drawing=parts["drawing"],

@@ -402,6 +402,18 @@ alarms = Table(
 )
 """The texts of alarms, by the keys of their deliveries; few a year, so none is ever deleted."""
 
+source_states = Table(
+    "source_states",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next_at", Moment, nullable=False),
+    Column("checked_at", Moment),
+    Column("changed_at", Moment),
+    Column("failing_since", Moment),
+    Column("failures", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+)
+
 # --- quizzes: polls, and what people answer and learn
 
 polls = Table(

@@ -1,6 +1,5 @@
 """`paperboy import`: reads history of which nothing is sent."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +10,11 @@ from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
     VerboseOption,
-    interactive,
     load,
     say_json,
     start_logs,
 )
-from bot.app.cli.terminal import counted
+from bot.app.cli.terminal import counted, progress
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
 
@@ -93,14 +91,12 @@ def _look(folder: Path, settings: "Settings") -> "tuple[list[FoundFile], list[Sk
 
 def _ingest(house: "House", files: "Sequence[FoundFile]", total: "Taken") -> None:
     newest_first = sorted(house.files(files), key=lambda file: file.name, reverse=True)
-    with typer.progressbar(
-        length=len(newest_first), label="reading", file=sys.stderr, hidden=not interactive()
-    ) as bar:
+    with progress("reading", len(newest_first)) as advance:
         for start in range(0, len(newest_first), _FILES_A_STEP):
             step = newest_first[start : start + _FILES_A_STEP]
             total.add(house.ingest.take_in_history(step, house.clock.now()))
             total.add_planned(house.ingest.finish_planning(house.clock.now()))
-            bar.update(len(step))
+            advance(len(step))
     if total.changed:
         total.add_planned(house.ingest.finish_history(house.clock.now()))
 

@@ -15,11 +15,13 @@ from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
     VerboseOption,
+    check_recipients,
     load_only_settings,
     load_only_subscribers,
     say_json,
     start_logs,
 )
+from bot.app.cli.fetch import fetch_sources, results_json, unreachable_line
 from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look
 from bot.app.cli.terminal import counted
 from bot.domain.errors import StateError, UsageError
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from bot.domain.files import FoundFile, Skipped
     from bot.domain.message import OutgoingMessage, Receipt
     from bot.domain.subscriptions import Subscriber
+    from bot.pipeline.fetch import FetchResult
     from bot.pipeline.ingest import Taken
     from bot.pipeline.ports import Publisher
 
@@ -54,15 +57,18 @@ def once(
 ) -> int:
     """Read what is in the folders now, send all that is due, stop.
 
+    Sources that are due are fetched first.
     Exit 1 when something needs a look: a dead letter, an uncertain delivery, an unreadable file.
     """
     verbose += context.obj.verbose
     settings = load_only_settings(context, config)
+    start_logs(verbose)
+    fetched = [] if dry_run else fetch_sources(settings, due=True)
     looked = look_around(settings)
     subscribers = load_only_subscribers(context, config, settings)
-    start_logs(verbose)
     if dry_run:
         return _dry_run(settings, subscribers, looked, as_json=as_json, verbose=verbose)
+    check_recipients(settings, subscribers)
 
     import asyncio
 
@@ -72,7 +78,7 @@ def once(
     done = asyncio.run(_run_and_close(house, looked))
     code = NEEDS_A_LOOK if needs_a_look(house.store.deliveries.counts(house.clock.now())) else 0
     house.store.close()
-    _say_done(done, settings, looked, as_json=as_json, verbose=verbose)
+    _say_done(done, settings, looked, fetched, as_json=as_json, verbose=verbose)
     if code and not as_json:
         typer.echo("something needs a look: `paperboy status` names it", err=True)
     return code
@@ -111,7 +117,7 @@ def look_around(settings: "Settings") -> Looked:
     give_up = clock.now() + _PATIENCE
     whole: dict[str, FoundFile] = {}
     while True:
-        entries = tuple(scan(settings.watch.folders, max_bytes=settings.max_bytes, base=settings.base))
+        entries = tuple(scan(settings.watched, max_bytes=settings.max_bytes, base=settings.base))
         result = stabilizer.see((entry for entry in entries if isinstance(entry, FoundFile)), clock.now())
         whole.update({file.name: file for file in result.files})
         if result.next_scan_at is None or clock.now() >= give_up:
@@ -300,10 +306,21 @@ def _dry_run(
     return 0
 
 
-def _say_done(done: Done, settings: "Settings", looked: Looked, *, as_json: bool, verbose: int) -> None:
+def _say_done(
+    done: Done,
+    settings: "Settings",
+    looked: Looked,
+    fetched: "Sequence[FetchResult]",
+    *,
+    as_json: bool,
+    verbose: int,
+) -> None:
     if as_json:
-        say_json(_done_json(done, looked))
+        say_json(_done_json(done, looked) | ({"sources": results_json(fetched)} if settings.sources else {}))
         return
+    for result in fetched:
+        if result.state.error:
+            typer.echo(unreachable_line(result), err=True)
     _say_skipped(settings, looked, verbose=verbose)
     for line in _done_lines(done, looked):
         typer.echo(line)

@@ -1,12 +1,14 @@
 """`paperboy run`: the service, until SIGTERM."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot import __version__
-from bot.app.cli.context import ConfigOption, VerboseOption, load, start_logs
+from bot.app.cli.context import ConfigOption, VerboseOption, check_recipients, load, start_logs
+from bot.app.cli.feeds import feed_addresses, private_feed_lines
 from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from bot.pipeline.ingest import Taken
     from bot.pipeline.ports.outbox import Counts
 
+_FEEDS_NAMED = 3
 _ALL_ROLES = "ingest,deliver,chat,web"
 
 
@@ -40,6 +43,7 @@ def run(
 
     roles = _parse_roles(only, service.ROLES)
     settings, subscribers = load(context, config)
+    check_recipients(settings, subscribers)
     _refuse_idle_roles(roles, only, settings)
     start_logs(max(context.obj.verbose + verbose, 1), as_json=log_json)
     house = wiring.build(settings, subscribers)
@@ -47,8 +51,9 @@ def run(
         typer.echo(f"paperboy {__version__} is running: {', '.join(roles)}")
 
     async def announce(taken: "Taken") -> None:
-        for line in first_lines(house, taken):
-            typer.echo(line)
+        with suppress(OSError):  # nobody may be there to read it
+            for line in first_lines(house, taken):
+                typer.echo(line)
 
     async def work() -> None:
         reloader = SubscriptionsReloader(settings.subscriptions)
@@ -99,6 +104,8 @@ def first_lines(house: "House", taken: "Taken") -> list[str]:
         _email_line(settings, counts),
         f"  feeds     {counted(feeds, 'feed')} in {_relative(settings.atom.folder)}/{served}",
         f"  watching  {', '.join(map(_watched, settings.watch.folders))}: copy a digest there",
+        *([f"  fetching  {', '.join(form.name for form in settings.sources)}"] if settings.sources else []),
+        *_private_feeds(house),
         *_next_steps(settings),
         "  stop      Ctrl-C; `paperboy status` shows counts and problems",
     ]
@@ -120,13 +127,18 @@ def _email_line(settings: "Settings", counts: "Counts") -> str:
     return f"  email     {counted(mails, 'mail')}{folder}" + (f", {waiting} digest's time" if held else "")
 
 
+def _private_feeds(house: "House") -> list[str]:
+    subscribers = tuple(house.registry.matcher.subscribers.values())
+    addresses = feed_addresses(house.settings, subscribers, house.store)
+    return [f"  {line}" for line in private_feed_lines(addresses, most=_FEEDS_NAMED, width=10)]
+
+
 def _next_steps(settings: "Settings") -> list[str]:
-    steps = []
+    steps = [f"your own keywords in {_relative(settings.subscriptions)} (read again when you save it)"]
     if not settings.sends_telegram:
         steps.append("telegram.token from @BotFather in config/paperboy.yaml")
     if settings.maildir:
         steps.append("email.transport: smtp://you@your.server:587")
-    steps.append(f"your own keywords in {_relative(settings.subscriptions)} (read again when you save it)")
     return [f"  {'next' if not number else '':<8}  {number + 1}. {step}" for number, step in enumerate(steps)]
 
 

@@ -1,12 +1,15 @@
 """`paperboy status`: counts, and what needs a look."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load, load_only_settings, open_state, say_json
+from bot.app.cli.feeds import feed_addresses, private_feed_lines
+from bot.app.cli.fetch import fetcher_of, state_lines, states_json
 from bot.app.cli.terminal import counted, span_text
 from bot.domain.text import printable
 
@@ -51,22 +54,29 @@ def status(
         unsent = store.deliveries.unsent_alarms()
         failing = failing_targets(store.deliveries)
         unreadable = store.digests.unreadable()
+        sources = fetcher_of(settings, store).states()
         runs = store.digests.open_runs()
+        known = settings.sqlite_file is None or settings.sqlite_file.exists()
+        addresses = feed_addresses(settings, subscribers, store if known else None)
     running = settings.heartbeat.is_alive(now)
     if as_json:
         more = {
             "running": running,
+            "sources": states_json(settings, sources),
             "unreadable": unreadable,
             "incidents": incidents_json(incidents),
             "alarms_not_sent": alarms_json(unsent),
             "failing": failing_json(failing),
             "planning": planning_json(runs, subscribers),
+            "feeds": [asdict(address) for address in addresses],
         }
         say_json(status_json(counts, subscribers) | more)
     else:
         for line in (
             "run          " + ("running" if running else "not seen running by this user on this machine"),
             *status_lines(counts, subscribers),
+            *state_lines(sources),
+            *private_feed_lines(addresses, most=_NAMED, width=13),
             *planning_lines(runs, subscribers),
             *unreadable_lines(unreadable),
             *failing_lines(failing),

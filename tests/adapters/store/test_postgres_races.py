@@ -66,7 +66,7 @@ def test_a_row_whose_lease_ends_while_the_operator_chooses_is_not_overlooked(
         database,
         there,
         "telegram:1",
-        lambda: getattr(here.outbox, by_hand)(keys, ENDED),
+        lambda: getattr(here.deliveries, by_hand)(keys, ENDED),
         lambda: there.outbox.expire(ENDED),
     )
     assert chosen == 2

@@ -64,7 +64,7 @@ def test_a_file_that_is_no_digest_is_named_once(tmp_path: Path, paperboy: Paperb
     notes.write_text("just some notes\n")
     ran = paperboy("read", notes)
     assert ran.code == 2
-    assert ran.err.startswith(f"paperboy: {notes}: neither a table")
+    assert ran.err.startswith(f"paperboy: {notes}: nothing in it links to a paper")
 
 
 def test_a_half_that_no_page_has_is_wrong_usage(seeds: Path, paperboy: Paperboy) -> None:
