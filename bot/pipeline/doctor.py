@@ -92,26 +92,26 @@ class Doctor:
             return
         near = [(paper.id, similarity.nearness(document_of(paper))) for paper in self._papers]
         for subscriber in self._matcher.subscribers.values():
-            for one in subscriber.subscriptions:
-                if not one.like:
+            for subscription in subscriber.subscriptions:
+                if not subscription.like:
                     continue
                 best = [
-                    max((by.get(liked, 0.0) for liked in one.like if liked != paper), default=0.0)
+                    max((by.get(liked, 0.0) for liked in subscription.like if liked != paper), default=0.0)
                     for paper, by in near
                 ]
                 others = {step: sum(value >= step for value in best) for step in _STEPS}
-                passing = len(found.get((subscriber.id, one.name), ()))
-                told = ", ".join(f"{count} from {step}" for step, count in others.items())
-                unknown = [paper for paper in one.like if paper not in {paper for paper, _ in near}]
+                passing = len(found.get((subscriber.id, subscription.name), ()))
+                by_threshold = ", ".join(f"{count} from {step}" for step, count in others.items())
+                unknown = [paper for paper in subscription.like if paper not in {paper for paper, _ in near}]
                 yield Finding(
                     area="subscriptions",
                     kind="near",
-                    subject=subject_of(subscriber, one),
-                    what=f"lets {passing} of {len(near)} papers pass, near by {one.near} at least; by threshold: {told}"
+                    subject=subject_of(subscriber, subscription),
+                    what=f"lets {passing} of {len(near)} papers pass, near by {subscription.near} at least; by threshold: {by_threshold}"
                     + (f"; not stored, so nothing is near: {', '.join(unknown)}" if unknown else ""),
                     urgent=bool(unknown),
                     figures={
-                        "near": one.near,
+                        "near": subscription.near,
                         "matches": passing,
                         **{f"from {step}": n for step, n in others.items()},
                     },
@@ -163,7 +163,7 @@ def _looks(digests: Iterable[DigestRecord]) -> dict[str, list[tuple[dt.date, int
 
 def _source_day(digest: DigestRecord, day: dt.date, papers: Mapping[PaperId, Paper]) -> SourceDay:
     """The digest, counted; what it lacks is seen on its papers as they are now, whoever completed them."""
-    named = [papers[one] for one in digest.papers if one in papers]
+    named = [papers[paper] for paper in digest.papers if paper in papers]
     questions = [question for paper in named for question in paper.edition("en").quiz]
     lists_authors = digest.kind not in {"quiz_text", "quiz_page"}
     return SourceDay(

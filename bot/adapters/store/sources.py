@@ -1,4 +1,4 @@
-"""How the sources stand that paperboy fetches itself."""
+"""Sources that paperboy fetches itself: their state over a database."""
 
 from dataclasses import asdict
 
@@ -11,7 +11,7 @@ from bot.domain.sources import SourceState
 
 
 class Sources:
-    """See the port for what each method promises."""
+    """`SourceStates` over a database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
