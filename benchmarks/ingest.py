@@ -47,7 +47,7 @@ def one_run(corpus: Path) -> dict[str, float]:
     with TemporaryDirectory(prefix="paperboy-bench-", dir=os.environ.get("TMPDIR")) as folder:
         begin = time.perf_counter()
         store = Store(f"sqlite:///{folder}/state.sqlite3")
-        ingest = Ingest(store.intake, registry, read, peek_date, first_run=3)
+        ingest = Ingest(store.digests, registry, read, peek_date, first_run=3)
         taken = ingest.take_in([FolderFile(found=one, max_bytes=limit) for one in found], now)
         stored = time.perf_counter() - begin
         ingest.finish_planning(now)

@@ -6,7 +6,7 @@ from bot.app.wiring import House
 
 def forget_gone(house: House) -> None:
     """Forget them; none while a watched folder is away, as one on another machine may be."""
-    unreadable = house.store.records.unreadable()
+    unreadable = house.store.digests.unreadable()
     folders = house.settings.watched
     if not unreadable or not all(folder.is_dir() for folder in folders):
         return

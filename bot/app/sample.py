@@ -96,7 +96,7 @@ async def send_sample(
         )
         digest = _digest(paper)
         ingest = Ingest(
-            house.store.intake,
+            house.store.digests,
             house.registry,
             lambda _data, _name: digest,
             lambda *_: digest.date,

@@ -84,7 +84,7 @@ class Service:
         self._reloading = reloading
         self._scheduler = Scheduler(house.clock.now)
         self._stop = asyncio.Event()
-        self._sources = SourceWatch(house.store.records, house.store.papers, house.incidents, house.fetcher)
+        self._sources = SourceWatch(house.store.digests, house.store.papers, house.incidents, house.fetcher)
         self._has_sources = "ingest" in roles and bool(house.settings.sources)
         self._fetches = False
         """True while this is the machine that fetches the sources."""
@@ -314,7 +314,7 @@ class Service:
     async def _remove_orphan_feeds(self) -> None:
         house = self._house
         await asyncio.to_thread(
-            remove_orphan_feeds, house.store.intake, house.registry.matcher, house.feed_writer
+            remove_orphan_feeds, house.store.digests, house.registry.matcher, house.feed_writer
         )
 
     async def _serve(self, stack: AsyncExitStack) -> None:

@@ -12,6 +12,7 @@ from bot.adapters.atomic_file import SavedIndex
 from bot.adapters.clock import SystemClock
 from bot.adapters.folders import FolderFile
 from bot.adapters.store import Store
+from bot.adapters.store.tokens import Tokens
 from bot.app.config import publishers as channels
 from bot.app.config.publishers import Parts
 from bot.app.config.settings import Settings
@@ -24,11 +25,10 @@ from bot.domain.subscriptions import Subscriber
 from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.compose import AnswerQuiz, MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
-from bot.pipeline.feeds import FeedBuilder, Site
+from bot.pipeline.feeds import FeedBuilder, FeedSettings
 from bot.pipeline.fetch import Fetcher
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
-from bot.pipeline.ports.state import Tokens
 from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 
 _DATE_WITHIN = 16_384
@@ -119,7 +119,7 @@ def build(
         clock=clock,
         registry=registry,
         builder=builder,
-        ingest=Ingest(store.intake, registry, read, peek_date, first_run=settings.first_run_limit),
+        ingest=Ingest(store.digests, registry, read, peek_date, first_run=settings.first_run_limit),
         fetcher=build_fetcher(settings, store, clock, rng),
         feeds=feeds,
         feed_writer=writer,
@@ -159,8 +159,8 @@ def _feed_folder(settings: Settings, clock: Clock) -> FeedFolder:
     return folder
 
 
-def _site(settings: Settings) -> Site:
-    return Site(
+def _site(settings: Settings) -> FeedSettings:
+    return FeedSettings(
         title=settings.site.title,
         url=settings.site.url,
         authority=settings.site.feed_authority,

@@ -1,8 +1,8 @@
-"""The error tree: the class says who must act, and for a delivery whether it may be tried again.
+"""Errors: the class says who must act, and for a delivery whether it may be tried again.
 
 PaperboyError
 ├── UsageError                 the person at the keyboard must change something (exit 2)
-│   ├── ConfigError            one or more faults in the YAML files, each with its place
+│   ├── ConfigError            one or more faults in the YAML files, each with its position
 │   └── QuerySyntaxError       a query that cannot be read, or that nothing could match
 ├── StateError                 the state cannot be used (exit 3)
 │   ├── StateTooNew            written by a newer paperboy
@@ -20,7 +20,7 @@ PaperboyError
     │   ├── TryLater           come back after `wait` (the target alone, or its whole channel)
     │   ├── TargetGone         refused for good: suspend the target, keep its data
     │   ├── TargetMoved        the target has a new address: rewrite it, send again
-    │   ├── Refused            our own mistake: dead letter, and the operator is told
+    │   ├── Refused            our own mistake: a dead letter for the operator
     │   └── ChannelDown        nobody on this channel can be reached: stop it, alarm
     └── OutcomeUnknown         it may or may not have gone out: `uncertain`
 """
@@ -116,7 +116,7 @@ class DeliveryError(PaperboyError):
 
 
 class NotSent(DeliveryError):
-    """Certainly nothing reached the target."""
+    """Nothing reached the target, for certain."""
 
 
 class NotYet(NotSent):

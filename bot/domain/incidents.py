@@ -163,7 +163,9 @@ def _texts(
 ) -> Iterator[tuple[str, AlarmText]]:
     """The alarms for one channel, each with the part of its key."""
     for what, changed in (("began", diff.opened), ("ended", diff.closed)):
-        incidents = [one for one in changed if (one.area, one.source) != ("channels", kind)]
+        incidents = [
+            incident for incident in changed if (incident.area, incident.source) != ("channels", kind)
+        ]
         if not incidents:
             continue
         about = "\n".join(

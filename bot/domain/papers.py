@@ -1,7 +1,7 @@
-"""Papers, what one digest says of them, and how those sayings become one paper.
+"""Papers: entries of digests, and the papers that they are merged into.
 
-A digest *entry* is one digest's word on a paper; a *paper* is everything that all digests said
-of one work, known by its id. Nothing here is cut or escaped: that is done where it is shown.
+An *entry* is what one digest says about a paper; a *paper* is the merged entries of one work, known by its
+id. Texts are neither cut nor escaped here: that is done where they are shown.
 """
 
 import datetime as dt
@@ -94,8 +94,8 @@ def arxiv_id(url: str) -> str | None:
 
     Source: https://info.arxiv.org/help/arxiv_identifier.html, seen 2026-11.
     """
-    found = _ARXIV.search(url) or _HUGGINGFACE.search(url)
-    return found.group(1).lower() if found else None
+    link = _ARXIV.search(url) or _HUGGINGFACE.search(url)
+    return link.group(1).lower() if link else None
 
 
 def doi_of(text: str) -> str | None:
@@ -205,7 +205,7 @@ class Question:
 
     @property
     def usable_answer(self) -> int | None:
-        """The answer where it may be told and scored: the key, or a worked-out one that is confident enough."""
+        """The answer that may be shown and scored: the key, or a worked-out one that is confident enough."""
         return self.answer if self.keyed or self.confident else None
 
     @property
@@ -216,7 +216,7 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Links:
-    """Where the paper lives; http and https only."""
+    """Links to the paper; http and https only."""
 
     abs: str | None = None
     pdf: str | None = None
@@ -281,7 +281,7 @@ def better_quiz(first: tuple[Question, ...], second: tuple[Question, ...]) -> tu
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One digest's word on one paper. Texts have line breaks and runs of blanks folded to one blank."""
+    """Entry: what one digest says about one paper. Line breaks and runs of blanks in texts are one blank."""
 
     id: PaperId
     title: str
@@ -314,7 +314,7 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paper:
-    """One work: everything that the digests so far said of it.
+    """One work: the entries of all digests so far, merged.
 
     `date` is the day of the first digest that named it, `latest` of the newest; `summaries` hold at most
     one per source and no text twice, newest first; `sources` are the digests' names in the order in which
@@ -355,10 +355,10 @@ def _edition(editions: tuple[Edition, ...], language: str) -> Edition:
 
 
 def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None) -> Paper:
-    """The paper after the digest `source` of `day` said `entry` of it.
+    """The paper with the entry of the digest `source` of `day` merged in.
 
-    A newer (or equally new) digest wins where both say something; nothing known is ever lost. The same
-    source speaking again replaces its own summary. Merging the same entry twice changes nothing.
+    A newer (or equally new) digest wins where both have a value; no known value is lost. A source replaces
+    its own earlier summary. Merging the same entry twice changes nothing.
     """
     if known is None:
         known = Paper(id=entry.id, title=entry.title, date=day, latest=day)
@@ -401,8 +401,8 @@ def _summaries(
 
 def _editions(first: tuple[Edition, ...], second: tuple[Edition, ...]) -> tuple[Edition, ...]:
     others = {edition.language: edition for edition in second}
-    mine = tuple(
+    filled = tuple(
         edition.filled_from(others.pop(edition.language)) if edition.language in others else edition
         for edition in first
     )
-    return (*mine, *others.values())
+    return (*filled, *others.values())

@@ -59,7 +59,7 @@ def plan(
 
     Each subscriber's deliveries keep the order of the changes, all alerts before the rest; so planning in parts gives
     the same as planning at once. `backlog` names subscribers who are new, with how many first matches they are
-    still to get (None: all); what matches beyond that is noticed but not sent. Nobody is told of a paper
+    still to get (None: all); what matches beyond that is noticed but not sent. No target gets a paper
     twice: a paper that was `noticed` before goes again only to a channel that its new matches reach for the
     first time. `planned` are the states of alerts that exist, by key.
     """
@@ -125,9 +125,16 @@ class _Planner:
         extended: dict[PaperId, tuple[str, ...]] = {}
         for paper in sorted(matching, key=self._order.__getitem__):
             subscriptions, before = matching[paper], noticed.get(paper, ())
-            fresh = [each for each in subscriptions if each.name not in before] if before else subscriptions
+            fresh = (
+                [subscription for subscription in subscriptions if subscription.name not in before]
+                if before
+                else subscriptions
+            )
             if fresh:
-                (extended if before else notices)[paper] = (*before, *[each.name for each in fresh])
+                (extended if before else notices)[paper] = (
+                    *before,
+                    *[subscription.name for subscription in fresh],
+                )
             may_send = bool(fresh) and self._takes_from_backlog(name)
             for route in routes:
                 key = delivery_key(route.target, "alert", paper) if self._planned else ""

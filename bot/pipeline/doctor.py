@@ -18,7 +18,7 @@ from bot.domain.incidents import Finding
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of
-from bot.pipeline.ports import DigestRecord, PaperStore, Records
+from bot.pipeline.ports.papers import DigestRecord, DigestStore, PaperStore
 
 RECENT = 90
 GAIN = 0.2
@@ -34,9 +34,9 @@ class Doctor:
     """One look at the state as it is now."""
 
     def __init__(
-        self, records: Records, papers: PaperStore, matcher: SubscriptionMatcher, today: dt.date
+        self, digests: DigestStore, papers: PaperStore, matcher: SubscriptionMatcher, today: dt.date
     ) -> None:
-        self._records = records
+        self._digests = digests
         self._matcher = matcher
         self._today = today
         self._papers = list(papers.every_paper())
@@ -45,7 +45,7 @@ class Doctor:
         """Silent and empty sources, changed forms, missing authors and keys, files that are no digests."""
         papers = {paper.id: paper for paper in self._papers}
         by_source: dict[str, list[SourceDay]] = defaultdict(list)
-        digests = self._records.digests()
+        digests = self._digests.all()
         for digest in digests:
             if digest.date:
                 by_source[source_of(digest)].append(_source_day(digest, digest.date, papers))
@@ -53,7 +53,7 @@ class Doctor:
             yield from source_findings(source, days, self._today)
         for source, looks in sorted(_looks(digests).items()):
             yield from unfruitful_findings(source, looks)
-        for name, why in self._records.unreadable().items():
+        for name, why in self._digests.unreadable().items():
             yield Finding(
                 area="sources",
                 kind="unreadable",
@@ -65,7 +65,7 @@ class Doctor:
     def subscriptions(self) -> Iterator[Finding]:
         """Dead, noisy, contained and overlapping subscriptions; better spellings, and noise."""
         subscribers = tuple(self._matcher.subscribers.values())
-        newest = self._records.newest_day()
+        newest = self._digests.newest_day()
         recent = frozenset(
             paper.id
             for paper in self._papers
@@ -87,31 +87,31 @@ class Doctor:
 
     def _thresholds(self, found: Found) -> Iterator[Finding]:
         """For papers like others: how many the threshold lets pass, and what other ones would."""
-        likeness = self._matcher.likeness
-        if likeness is None:
+        similarity = self._matcher.similarity
+        if similarity is None:
             return
-        near = [(paper.id, likeness.nearness(document_of(paper))) for paper in self._papers]
+        near = [(paper.id, similarity.nearness(document_of(paper))) for paper in self._papers]
         for subscriber in self._matcher.subscribers.values():
-            for one in subscriber.subscriptions:
-                if not one.like:
+            for subscription in subscriber.subscriptions:
+                if not subscription.like:
                     continue
                 best = [
-                    max((by.get(liked, 0.0) for liked in one.like if liked != paper), default=0.0)
+                    max((by.get(liked, 0.0) for liked in subscription.like if liked != paper), default=0.0)
                     for paper, by in near
                 ]
                 others = {step: sum(value >= step for value in best) for step in _STEPS}
-                passing = len(found.get((subscriber.id, one.name), ()))
-                told = ", ".join(f"{count} from {step}" for step, count in others.items())
-                unknown = [paper for paper in one.like if paper not in {paper for paper, _ in near}]
+                passing = len(found.get((subscriber.id, subscription.name), ()))
+                by_threshold = ", ".join(f"{count} from {step}" for step, count in others.items())
+                unknown = [paper for paper in subscription.like if paper not in {paper for paper, _ in near}]
                 yield Finding(
                     area="subscriptions",
                     kind="near",
-                    subject=subject_of(subscriber, one),
-                    what=f"lets {passing} of {len(near)} papers pass, near by {one.near} at least; by threshold: {told}"
+                    subject=subject_of(subscriber, subscription),
+                    what=f"lets {passing} of {len(near)} papers pass, near by {subscription.near} at least; by threshold: {by_threshold}"
                     + (f"; not stored, so nothing is near: {', '.join(unknown)}" if unknown else ""),
                     urgent=bool(unknown),
                     figures={
-                        "near": one.near,
+                        "near": subscription.near,
                         "matches": passing,
                         **{f"from {step}": n for step, n in others.items()},
                     },
@@ -163,7 +163,7 @@ def _looks(digests: Iterable[DigestRecord]) -> dict[str, list[tuple[dt.date, int
 
 def _source_day(digest: DigestRecord, day: dt.date, papers: Mapping[PaperId, Paper]) -> SourceDay:
     """The digest, counted; what it lacks is seen on its papers as they are now, whoever completed them."""
-    named = [papers[one] for one in digest.papers if one in papers]
+    named = [papers[paper] for paper in digest.papers if paper in papers]
     questions = [question for paper in named for question in paper.edition("en").quiz]
     lists_authors = digest.kind not in {"quiz_text", "quiz_page"}
     return SourceDay(

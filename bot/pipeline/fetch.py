@@ -23,7 +23,7 @@ Fetch = Callable[[Source], Awaitable[bool]]
 
 
 class SourceStates(Protocol):
-    """Where the states of sources are kept: the database, or memory in tests."""
+    """Store of the states of sources: the database, or memory in tests."""
 
     def source_states(self) -> Mapping[str, SourceState]:
         """Every stored state by the name of its source. Raises StateError."""
@@ -36,7 +36,7 @@ class SourceStates(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FetchResult:
-    """What came of one attempt at one source."""
+    """Result of one attempt at one source."""
 
     source: Source
     state: SourceState

@@ -6,32 +6,31 @@ from datetime import datetime
 from bot.domain.digests import Change
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.planning import plan
-from bot.pipeline.ports import Intake, Transaction
+from bot.pipeline.ports.papers import DigestStore, IngestTransaction
 
 _AT_A_TIME = 200
 """Papers that are matched together."""
 
 
-def register(intake: Intake, matcher: SubscriptionMatcher, first_run: int | None, now: datetime) -> int:
+def register(digests: DigestStore, matcher: SubscriptionMatcher, first_run: int | None, now: datetime) -> int:
     """Make new subscribers known, each with `first_run` matches of the backlog to come (None: all); count them."""
-    if not intake.unregistered(matcher.subscribers.keys()):
+    if not digests.unregistered(matcher.subscribers.keys()):
         return 0
-    with intake.transaction() as tx:
+    with digests.transaction() as tx:
         new = matcher.subscribers.keys() - tx.registered()
         tx.register(new, first_run, now)
     return len(new)
 
 
-def onboard(intake: Intake, matcher: SubscriptionMatcher, now: datetime) -> int | None:
-    """Notice for new subscribers all that is stored, plan their newest matches, and count those.
+def onboard(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> int | None:
+    """Notice the whole backlog for new subscribers, plan their newest matches, and count the planned deliveries.
 
-    One transaction: afterwards they are new no longer. None, with nothing done, while a planning run is open: what it
-    plans came before. Call it when the folders have been looked through, so that the newest are
-    really the newest.
+    One transaction; afterwards they are onboarded. None, with nothing done, while a planning run is open, since its
+    papers come first. Call it after all folders were scanned, so that the newest matches are known.
     """
-    if matcher.subscribers.keys().isdisjoint(intake.backlog()):
+    if matcher.subscribers.keys().isdisjoint(digests.backlog()):
         return 0
-    with intake.transaction() as tx:
+    with digests.transaction() as tx:
         backlog = tx.backlog()
         newcomers = matcher.only(backlog.keys())
         if not newcomers.subscribers:
@@ -43,16 +42,16 @@ def onboard(intake: Intake, matcher: SubscriptionMatcher, now: datetime) -> int 
     return planned
 
 
-def notice_alike(intake: Intake, matcher: SubscriptionMatcher, now: datetime) -> bool:
-    """Notice, and send to nobody, what is stored and like the papers that people like.
+def notice_alike(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> bool:
+    """Notice stored papers that are like those that subscribers like; nothing is sent of them.
 
-    Where history is read, what is near can only be told when all of it is there. False, with nothing done, while a
+    After an import, similar papers can only be found when all of it is stored. False, with nothing done, while a
     planning run is open.
     """
     alike = matcher.only_likes()
     if not alike.subscribers:
         return True
-    with intake.transaction() as tx:
+    with digests.transaction() as tx:
         if tx.open_run() is not None:
             return False
         _plan_stored(tx, alike, dict.fromkeys(alike.subscribers, 0), now)
@@ -60,7 +59,7 @@ def notice_alike(intake: Intake, matcher: SubscriptionMatcher, now: datetime) ->
 
 
 def _plan_stored(
-    tx: Transaction, newcomers: SubscriptionMatcher, backlog: dict[str, int | None], now: datetime
+    tx: IngestTransaction, newcomers: SubscriptionMatcher, backlog: dict[str, int | None], now: datetime
 ) -> int:
     planned = 0
     together: list[Change] = []
@@ -73,7 +72,7 @@ def _plan_stored(
 
 
 def _plan_some(
-    tx: Transaction,
+    tx: IngestTransaction,
     newcomers: SubscriptionMatcher,
     backlog: dict[str, int | None],
     changes: Sequence[Change],
@@ -82,10 +81,10 @@ def _plan_some(
     matches = newcomers.matches([change.paper for change in changes])
     # An import may have noticed papers for them before they were registered.
     noticed = tx.noticed([change.paper.id for change in changes], newcomers.subscribers)
-    made = plan(
+    result = plan(
         changes, matches, newcomers.subscribers, noticed=noticed, planned={}, now=now, backlog=backlog
     )
-    backlog.update(made.backlog)
+    backlog.update(result.backlog)
     run = tx.new_run(now)
-    tx.save_notices(made.notices, run, extended=made.extended)
-    return tx.plan(made.deliveries, run)
+    tx.save_notices(result.notices, run, extended=result.extended)
+    return tx.plan(result.deliveries, run)

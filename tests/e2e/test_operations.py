@@ -95,7 +95,7 @@ def test_a_full_disk_at_any_write_stores_all_of_it_or_nothing(tmp_path: Path, pa
     _full_at(store, pages)
     stored = False
     try:
-        with store.intake.transaction() as tx:
+        with store.digests.transaction() as tx:
             tx.save_papers(papers, NOW, changed=True)
             tx.plan(rows, tx.new_run(NOW))
         stored = True
@@ -105,7 +105,7 @@ def test_a_full_disk_at_any_write_stores_all_of_it_or_nothing(tmp_path: Path, pa
     again = Store(url)
     counts = again.deliveries.counts(NOW)
     assert (counts.papers, counts.deliveries["pending"]) == ((60, 60) if stored else (0, 0))
-    with again.intake.transaction() as tx:  # there is room again
+    with again.digests.transaction() as tx:  # there is room again
         tx.save_papers(papers, NOW, changed=True)
         tx.plan(rows, tx.new_run(NOW))
     assert again.deliveries.counts(NOW).deliveries["pending"] == 60

@@ -295,9 +295,9 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
 ) -> None:
     store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
     press = Press()
-    ingest = Ingest(store.intake, SubscriberRegistry(), press.read, press.peek_date)
+    ingest = Ingest(store.digests, SubscriberRegistry(), press.read, press.peek_date)
     incidents = IncidentLog(store.incidents, SubscriberRegistry(), {})
-    watch = SourceWatch(store.records, store.papers, incidents, fetcher("", unchanged))
+    watch = SourceWatch(store.digests, store.papers, incidents, fetcher("", unchanged))
     *usual, last = days(15)
 
     def digest(day: dt.date) -> None:
@@ -335,7 +335,7 @@ async def test_a_source_that_cannot_be_reached_for_a_day_is_an_incident_until_it
     store, clock = Store(f"sqlite:///{tmp_path}/state.sqlite3"), VirtualClock()
     work = fetcher("cl", fetch, Memory(), clock)
     incidents = IncidentLog(store.incidents, SubscriberRegistry(), {})
-    watch = SourceWatch(store.records, store.papers, incidents, work)
+    watch = SourceWatch(store.digests, store.papers, incidents, work)
     await work.fetch()
     clock.advance(hours=23)
     assert not watch.look(clock.now())

@@ -14,7 +14,7 @@ FIRST = date(2026, 6, 1)
 
 
 def doctor(world: World, today: date) -> Doctor:
-    return Doctor(world.store.records, world.store.papers, world.roster.matcher, today)
+    return Doctor(world.store.digests, world.store.papers, world.registry.matcher, today)
 
 
 def many(world: World, count: int = 50, title: str = "Language models", **parts: object) -> date:
@@ -112,7 +112,7 @@ def test_the_threshold_of_likes_is_shown(world: MakeWorld):
     made = world()
     likes = Subscription(name="more", text="like", like=(a_paper(1).id,))
     lost = Subscription(name="lost", text="like", like=(a_paper(999).id,))
-    made.roster = SubscriberRegistry([a_subscriber(asks=(likes, lost))], SimilarityCache(made.store.papers))
+    made.registry = SubscriberRegistry([a_subscriber(asks=(likes, lost))], SimilarityCache(made.store.papers))
     found = [one for one in doctor(made, many(made)).subscriptions() if one.kind == "near"]
     assert [(one.subject, one.urgent) for one in found] == [("alice: more", False), ("alice: lost", True)]
     assert "by threshold" in found[0].what

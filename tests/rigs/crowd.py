@@ -67,7 +67,7 @@ def ask(house: wiring.House, chats: Sequence[str], polls: int) -> list[Delivery]
         for chat in chats
     ]
     store: Store = house.store
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_papers([paper], now, changed=True)
         tx.plan(rows, tx.new_run(now))
     return rows

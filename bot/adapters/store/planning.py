@@ -5,8 +5,8 @@ A run that a digest begins goes on in many transactions. `changes` names its pap
 
     [[17, null], [18, ["title", "quiz"]]]
 
-What is planned at once (a question of the quiz, the backlog of a new subscriber) has a run as well, which is done from the
-start: it says when.
+Planning in one transaction (a question of the quiz, the backlog of a new subscriber) has a run as well, which is done
+from the start and holds the time.
 """
 
 import json
@@ -26,11 +26,11 @@ from bot.domain.delivery import Delivery
 from bot.domain.digests import Change
 from bot.domain.notices import Noticed
 from bot.domain.papers import PaperId
-from bot.pipeline.ports import PlanningRun
+from bot.pipeline.ports.papers import PlanningRun
 
 _MOST_RUNS = 1_000
 _OPEN_RUNS = Statement(
-    "SELECT number, made_at, told, cursor, changes FROM planning_runs WHERE done_at IS NULL ORDER BY number LIMIT :most"
+    "SELECT number, made_at, sends, cursor, changes FROM planning_runs WHERE done_at IS NULL ORDER BY number LIMIT :most"
 )
 _OPEN_CHANGES = Statement("SELECT changes FROM planning_runs WHERE done_at IS NULL")
 _CHANGES = Statement("SELECT changes FROM planning_runs WHERE number = :run")
@@ -65,11 +65,11 @@ def open_runs(connection: Connection, most: int = _MOST_RUNS) -> tuple[PlanningR
         PlanningRun(
             number=number,
             made_at=moment_of(made_at),
-            told=bool(told),
+            sends=bool(sends),
             cursor=cursor,
             papers=len(json.loads(changes)),
         )
-        for number, made_at, told, cursor, changes in _OPEN_RUNS.rows(connection, most=most)
+        for number, made_at, sends, cursor, changes in _OPEN_RUNS.rows(connection, most=most)
     )
 
 
@@ -90,15 +90,15 @@ class Planning:
         self.numbers = Ids(connection)
 
     def new_run(self, now: datetime) -> int:
-        """A run that is done with this transaction."""
+        """Insert a run that is done with this transaction; gives its number."""
         return self._insert_run({"made_at": now, "done_at": now})
 
-    def begin_run(self, changes: Sequence[Change], now: datetime, *, told: bool) -> PlanningRun:
+    def begin_run(self, changes: Sequence[Change], now: datetime, *, sends: bool) -> PlanningRun:
         """A run over all subscribers."""
         numbers = self.numbers.of_papers({change.paper.id for change in changes})
         text = json.dumps([(numbers[change.paper.id], sorted(change.gains) or None) for change in changes])
-        number = self._insert_run({"made_at": now, "told": int(told), "cursor": "", "changes": text})
-        return PlanningRun(number=number, made_at=now, told=told, cursor="", papers=len(changes))
+        number = self._insert_run({"made_at": now, "sends": int(sends), "cursor": "", "changes": text})
+        return PlanningRun(number=number, made_at=now, sends=sends, cursor="", papers=len(changes))
 
     def is_open_for(self, papers: Collection[PaperId]) -> bool:
         """Whether one of these papers is in a run that is not done."""
@@ -128,8 +128,8 @@ class Planning:
         return count
 
     def _insert_run(self, values: Mapping[str, object]) -> int:
-        made = insert(self._connection, planning_runs).values(values).returning(planning_runs.c.number)
-        return int(self._connection.execute(made).scalar_one())
+        statement = insert(self._connection, planning_runs).values(values).returning(planning_runs.c.number)
+        return int(self._connection.execute(statement).scalar_one())
 
     def _insert(self, by_target: Mapping[str, Sequence[Delivery]], run: int) -> int:
         """Store the rows of each target, together and in their order: as they will lie in the table's indices."""
@@ -152,11 +152,11 @@ class Planning:
                         due[row.due_at],
                         run,
                     )
-                    for target in some_targets
+                    for target in chunk
                     for row in by_target[target]
                 ],
             )
-            for some_targets in chunks(sorted(by_target, key=targets.__getitem__))
+            for chunk in chunks(sorted(by_target, key=targets.__getitem__))
         )
 
     def _make_ready(self, by_target: Mapping[str, Sequence[Delivery]]) -> None:

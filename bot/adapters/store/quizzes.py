@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, or_, select, update
 
 from bot.adapters.store.deliveries import ROWS, key_of
-from bot.adapters.store.digests import StoredTransaction
+from bot.adapters.store.digests import SqlIngestTransaction
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import delivery_ids, target_id
 from bot.adapters.store.notices import of_subscriber_on
@@ -113,12 +113,12 @@ AGAIN = again_part(0, "").partition(":")[0] + ":%"
 """Parts of deliveries that bring a question back."""
 
 
-class StoredQuizTransaction:
-    """QuizTransaction (`ports/quizzes.py`) over one connection."""
+class SqlQuizTransaction:
+    """`QuizTransaction` over one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._intake = StoredTransaction(connection)
+        self._ingest = SqlIngestTransaction(connection)
 
     def waiting_votes(self, after: int | None, limit: int) -> tuple[ReceivedUpdate, ...]:
         query = select(updates.c.id, updates.c.body, updates.c.received_at).where(
@@ -215,7 +215,7 @@ class StoredQuizTransaction:
         )
 
     def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
-        return self._intake.papers(ids)
+        return self._ingest.papers(ids)
 
     def unmatched(self) -> tuple[PollState, ...]:
         query = (
@@ -286,7 +286,7 @@ class StoredQuizTransaction:
         )
 
     def states_of(self, keys: Collection[str]) -> dict[str, State]:
-        return self._intake.planned(sorted(keys))
+        return self._ingest.planned(sorted(keys))
 
     def brought_back(self, target: str, start: datetime, end: datetime) -> int:
         query = select(func.count()).where(
@@ -303,16 +303,18 @@ class StoredQuizTransaction:
         return frozenset((asked.paper, asked.part) for asked in map(asked_of, rows))
 
     def plan(self, planned: Sequence[Delivery], now: datetime) -> int:
-        return self._intake.plan(planned, self._intake.new_run(now)) if planned else 0
+        return self._ingest.plan(planned, self._ingest.new_run(now)) if planned else 0
 
     def release_now(self, key: str, now: datetime) -> bool:
         seq = delivery_ids(self._connection, [key]).get(key)
-        held = (deliveries.c.seq == seq, deliveries.c.state == "held")
-        query = select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(*held)
+        is_held = (deliveries.c.seq == seq, deliveries.c.state == "held")
+        query = (
+            select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(*is_held)
+        )
         target = self._connection.execute(query).scalar()
         if target is None:
             return False
-        self._connection.execute(update(deliveries).where(*held).values(state="pending", due_at=now))
+        self._connection.execute(update(deliveries).where(*is_held).values(state="pending", due_at=now))
         refresh_ready(self._connection, [target])
         return True
 
@@ -321,16 +323,16 @@ class StoredQuizTransaction:
         self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
 
 
-class StoredQuizzes:
-    """QuizStore (`ports/quizzes.py`) over the state's tables."""
+class QuizTables:
+    """`QuizStore` over a database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @contextmanager
-    def transaction(self) -> Iterator[StoredQuizTransaction]:
+    def transaction(self) -> Iterator[SqlQuizTransaction]:
         with writing(self._engine, alone=True) as connection:
-            yield StoredQuizTransaction(connection)
+            yield SqlQuizTransaction(connection)
 
     def homes_at(self, addresses: Sequence[str]) -> tuple[str, ...]:
         chats = sorted({home_of(address) for address in addresses})

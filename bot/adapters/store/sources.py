@@ -1,4 +1,4 @@
-"""How the sources stand that paperboy fetches itself."""
+"""Sources that paperboy fetches itself: their state over a database."""
 
 from dataclasses import asdict
 
@@ -10,8 +10,8 @@ from bot.adapters.store.sql import insert
 from bot.domain.sources import SourceState
 
 
-class StoredSources:
-    """See the port for what each method promises."""
+class Sources:
+    """`SourceStates` over a database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -23,7 +23,7 @@ _SALT = "feed salt"
 _LONGEST = 64
 
 
-class StoredTokens:
+class Tokens:
     """Issues tokens and finds their subjects; issued tokens are cached."""
 
     def __init__(self, engine: Engine) -> None:

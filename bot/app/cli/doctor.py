@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.domain.incidents import Finding, Incident
     from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports import Counts, DeliveryRecord
+    from bot.pipeline.ports.outbox import Counts, DeliveryRecord
 
 NEEDS_A_LOOK = 1
 _AREAS = ("sources", "subscriptions", "channels")
@@ -63,14 +63,14 @@ def _examined(
     with open_state(settings) as store:
         now = SystemClock().now()
         matcher = SubscriptionMatcher(subscribers, SimilarityCache(store.papers))
-        look = Doctor(store.records, store.papers, matcher, now.date())
+        look = Doctor(store.digests, store.papers, matcher, now.date())
         counts = store.deliveries.counts(now)
         yield from reading_findings(counts)
         yield from look.sources()
         fetcher = fetcher_of(settings, store)
         yield from fetcher.findings()
         yield from undigested_findings(
-            fetcher.states().values(), [digest.name for digest in store.records.digests()]
+            fetcher.states().values(), [digest.name for digest in store.digests.all()]
         )
         yield from look.subscriptions()
         yield from channel_findings(settings, subscribers)

@@ -139,7 +139,7 @@ async def run_once(house: "House", looked: Looked) -> Done:
     await asyncio.to_thread(forget_gone, house)
     await asyncio.to_thread(house.store.maintenance.clamp_delays, house.clock.now())
     await asyncio.to_thread(
-        remove_orphan_feeds, house.store.intake, house.registry.matcher, house.feed_writer
+        remove_orphan_feeds, house.store.digests, house.registry.matcher, house.feed_writer
     )
     await asyncio.to_thread(house.quizzes.look_after, house.clock.now())
     ends: Counter[str] = Counter()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.app.config.settings import Settings
     from bot.app.wiring import House
     from bot.pipeline.ingest import Taken
-    from bot.pipeline.ports import Counts
+    from bot.pipeline.ports.outbox import Counts
 
 _FEEDS_NAMED = 3
 _ALL_ROLES = "ingest,deliver,chat,web"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from bot.domain.incidents import Incident
     from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports import Counts, DeliveryRecord, DeliveryStore, PlanningRun
+    from bot.pipeline.ports.outbox import Counts, DeliveryRecord, DeliveryStore
+    from bot.pipeline.ports.papers import PlanningRun
 
 NEEDS_A_LOOK = 1
 _LOOKED_AT, _NAMED = 5_000, 10
@@ -52,9 +53,9 @@ def status(
         incidents = store.incidents.open_incidents()
         unsent = store.deliveries.unsent_alarms()
         failing = failing_targets(store.deliveries)
-        unreadable = store.records.unreadable()
+        unreadable = store.digests.unreadable()
         sources = fetcher_of(settings, store).states()
-        runs = store.intake.open_runs()
+        runs = store.digests.open_runs()
         known = settings.sqlite_file is None or settings.sqlite_file.exists()
         addresses = feed_addresses(settings, subscribers, store if known else None)
     running = settings.heartbeat.is_alive(now)
@@ -148,7 +149,7 @@ def planning_json(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscrib
         {
             "since": run.made_at.isoformat(),
             "papers": run.papers,
-            "told": run.told,
+            "sends": run.sends,
             "subscribers_left": _subscribers_left(run, subscribers),
         }
         for run in runs

@@ -34,8 +34,9 @@ from bot.domain.errors import DigestError, QuerySyntaxError, UsageError
 from bot.domain.files import FoundFile
 from bot.domain.query import author_query, excluding, parse
 from bot.domain.schedule import At, Hourly, Immediately, QuietHours, Schedule
-from bot.domain.subscriptions import Channel, Quizzes, Subscriber, Subscription
-from bot.pipeline.ports import DeliveryRecord, Publisher
+from bot.domain.subscriptions import Channel, QuizMode, Subscriber, Subscription
+from bot.pipeline.ports import Publisher
+from bot.pipeline.ports.outbox import DeliveryRecord
 
 SEED = 20_261_120
 _MAX_BYTES = 20_000_000
@@ -379,7 +380,7 @@ def _without(subscription: Subscription, word: str) -> Subscription:
 
 
 def _draw_channels(number: int, name: str, rng: random.Random) -> tuple[Channel, ...]:
-    quizzes: Quizzes = rng.choice(("none", "one", "all"))
+    quizzes: QuizMode = rng.choice(("none", "one", "all"))
     is_group = rng.random() < 0.15  # noqa: PLR2004
     address = str(-100_000 - number) if is_group else str(100_000 + number)
     telegram = _channel("telegram", address, quizzes=quizzes, deliver=_draw_schedule(rng))
@@ -391,7 +392,7 @@ def _draw_channels(number: int, name: str, rng: random.Random) -> tuple[Channel,
 
 
 def _channel(
-    kind: ChannelKind, address: str, *, quizzes: Quizzes = "none", deliver: Schedule = _IMMEDIATELY
+    kind: ChannelKind, address: str, *, quizzes: QuizMode = "none", deliver: Schedule = _IMMEDIATELY
 ) -> Channel:
     return Channel(
         kind=kind,

@@ -132,7 +132,7 @@ def test_every_connection_is_durable_and_keeps_its_word(store: Store):
 
 
 def test_a_write_is_all_or_nothing(store: Store):
-    with pytest.raises(ZeroDivisionError), store.intake.transaction() as tx:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), store.digests.transaction() as tx:  # noqa: PT012
         tx.save_papers([a_paper()], NOW, changed=True)
         _ = 1 / 0
     assert store.papers.newest(5) == ()

@@ -77,7 +77,7 @@ def three(configure: Configure, remote: Path, site: str) -> None:
 
 def digests(home: Path) -> set[str]:
     store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
-    names = {digest.name for digest in store.records.digests()}
+    names = {digest.name for digest in store.digests.all()}
     store.close()
     return names
 

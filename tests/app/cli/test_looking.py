@@ -7,7 +7,7 @@ import pytest
 from bot.adapters.clock import SystemClock
 from bot.app.cli.status import planning_json, planning_lines
 from bot.app.config.settings import load_settings
-from bot.pipeline.ports import PlanningRun
+from bot.pipeline.ports.papers import PlanningRun
 from tests.app.cli.conftest import Paperboy
 from tests.builders import NOW, a_subscriber
 
@@ -75,12 +75,12 @@ def test_a_half_that_no_page_has_is_wrong_usage(seeds: Path, paperboy: Paperboy)
 
 def test_status_shows_what_is_still_being_planned() -> None:
     people = [a_subscriber(name) for name in ("alice", "bob", "carol")]
-    run = PlanningRun(number=1, made_at=NOW, told=True, cursor="alice", papers=30)
+    run = PlanningRun(number=1, made_at=NOW, sends=True, cursor="alice", papers=30)
     assert planning_lines([run], people) == [
         "planning     30 papers of 2026-09-18 08:00 UTC, 2 of 3 subscribers left"
     ]
     assert planning_json([run], people) == [
-        {"since": NOW.isoformat(), "papers": 30, "told": True, "subscribers_left": 2}
+        {"since": NOW.isoformat(), "papers": 30, "sends": True, "subscribers_left": 2}
     ]
     assert planning_lines([run] * 12, people)[-1] == "             and 2 more runs"
 

@@ -211,7 +211,7 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.Column("changes", sa.Text(), nullable=True),
-        sa.Column("told", sa.SmallInteger(), nullable=True),
+        sa.Column("sends", sa.SmallInteger(), nullable=True),
         sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column("done_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("done_at IS NOT NULL OR changes IS NOT NULL", name="begun"),
