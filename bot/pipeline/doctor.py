@@ -139,7 +139,8 @@ class Doctor:
 def source_of(digest: DigestRecord) -> str:
     """The source that a digest is of: its folder, and its kind where a folder may hold several."""
     folder = digest.name.rpartition("/")[0]
-    kind = {"table": "tables", "quiz_text": "quiz texts", "quiz_page": "quiz pages"}[digest.kind]
+    names = {"table": "tables", "quiz_text": "quiz texts", "quiz_page": "quiz pages"}
+    kind = names.get(digest.kind, f"{digest.kind} files")
     return f"{kind} in {folder}" if folder else kind
 
 
