@@ -41,9 +41,10 @@ check: $(VENV)/.installed-dev ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.installed-dev ## put the code into its form
+format: $(VENV)/.installed-dev ## put the code into its form and list its files in docs/architecture.md
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python -m tools.rooms
 
 lock: $(VENV)/.installed-dev ## renew constraints.txt: the newest versions that fit, for each Python
 	@$(PIP) install uv

@@ -7,20 +7,8 @@ from typing import Literal
 
 from bot.domain.papers import Edition, Entry, Paper, PaperId, merge
 
-DigestKind = Literal[
-    "table",
-    "quiz_text",
-    "quiz_page",
-    "markdown",
-    "json",
-    "feed",
-    "html",
-    "csv",
-    "bibtex",
-    "ris",
-    "yaml",
-    "org",
-]
+DigestKind = str
+"""The name of a digest format, such as `table`: the kind of its reader in `adapters/readers`."""
 Gain = Literal["title", "authors", "summary", "points", "flowchart", "quiz", "links"]
 
 

@@ -383,11 +383,7 @@ COMMANDS: dict[str, Command] = {
             handler=stop,
             help={"en": "Send nothing more here", "zh": "不再向这里发送"},
         ),
-        Command(
-            name="help",
-            handler=help_,
-            help={"en": "What I understand", "zh": "我能听懂什么"},
-        ),
+        Command(name="help", handler=help_, help={"en": "What I understand", "zh": "我能听懂什么"}),
     )
 }
 ABOUT = {
