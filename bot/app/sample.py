@@ -70,8 +70,8 @@ async def send_sample(
     from tempfile import TemporaryDirectory
 
     from bot.adapters.folders import scan
-    from bot.app import wiring
     from bot.app.cli.once import DryRunFeedWriter, Looked, run_once
+    from bot.app.container import build_container
     from bot.domain.files import FoundFile
     from bot.pipeline.ingest import Ingest
 
@@ -86,7 +86,7 @@ async def send_sample(
         digests = Path(folder) / "digests"
         digests.mkdir()
         (digests / "sample.txt").write_text(paper.id)
-        house = wiring.build(
+        container = build_container(
             settings,
             [addressee],
             state_url=f"sqlite:///{folder}/state/sample.sqlite3",
@@ -96,19 +96,19 @@ async def send_sample(
         )
         digest = _digest(paper)
         ingest = Ingest(
-            house.store.digests,
-            house.registry,
+            container.store.digests,
+            container.registry,
             lambda _data, _name: digest,
             lambda *_: digest.date,
             first_run=1,
         )
-        house = replace(house, ingest=ingest)
+        container = replace(container, ingest=ingest)
         files = scan([digests], max_bytes=settings.max_bytes, base=digests)
         found = tuple(file for file in files if isinstance(file, FoundFile))
         try:
-            await run_once(house, Looked(whole=found, skipped=(), still_written=0))
+            await run_once(container, Looked(whole=found, skipped=(), still_written=0))
         finally:
-            await house.close()
+            await container.close()
     return [message for recorder in recorders for message in recorder.messages.values()]
 
 

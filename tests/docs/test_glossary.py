@@ -1,4 +1,4 @@
-"""The words of the house: docs/glossary.md is what a reader may rely on."""
+"""The words of the container: docs/glossary.md is what a reader may rely on."""
 
 import ast
 import re

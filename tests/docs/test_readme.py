@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from bot.adapters.telegram.commands import COMMANDS
-from bot.app.cli.main import app
+from bot.app.cli.main import command_line
 from bot.app.config.publishers import CHANNELS
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ def test_every_dependency_says_what_it_is_for() -> None:
 
 
 def test_every_command_stands_in_readme_and_reference() -> None:
-    program = set(get_command(app).commands)
+    program = set(get_command(command_line()).commands)
     for text in (README.partition("\n## Commands\n")[2].partition("\n## ")[0], section("Commands")):
         assert program - set(re.findall(r"[a-z]+", first_cells(text))) == set()
 

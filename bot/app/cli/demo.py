@@ -64,13 +64,13 @@ def show(say: Callable[[str], object]) -> None:
 def _show_in(config: Path, say: Callable[[str], object]) -> None:
     import asyncio
 
-    from bot.app import wiring
     from bot.app.config.settings import load_settings
     from bot.app.config.subscriptions import load_subscribers
+    from bot.app.container import build_container
 
     settings = load_settings(config, {})
     messages: list[DryRunMessage] = []
-    house = wiring.build(
+    container = build_container(
         settings,
         load_subscribers(settings.subscriptions),
         publishers=dry_run_publishers(settings, messages.append),
@@ -78,9 +78,9 @@ def _show_in(config: Path, say: Callable[[str], object]) -> None:
 
     async def run_pass() -> "Taken":
         try:
-            return (await run_once(house, look_around(settings))).taken
+            return (await run_once(container, look_around(settings))).taken
         finally:
-            await house.close()
+            await container.close()
 
     taken = asyncio.run(run_pass())
     say(f"Read {taken.digests} digests with {taken.new} papers for alice, bob and carol.\n")

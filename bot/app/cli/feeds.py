@@ -103,7 +103,7 @@ def private_feed_lines(addresses: Sequence[FeedAddress], *, most: int, width: in
 def _renew(
     name: str, settings: "Settings", subscribers: "tuple[Subscriber, ...]", store: "Store | None"
 ) -> None:
-    from bot.app import wiring
+    from bot.app.container import build_container
 
     subscriber = find_subscriber(name, subscribers)
     if not subscriber.has_feed:
@@ -111,8 +111,8 @@ def _renew(
     if store is None:
         raise UsageError(f"{subscriber.id}'s feed has no address yet; the first `paperboy run` makes it")
     store.tokens.renew(subscriber.id)
-    house = wiring.build(settings, subscribers, publishers={})
+    container = build_container(settings, subscribers, publishers={})
     try:
-        house.feeds.write_for(house.feed_writer, subscriber.id)  # the file names its own address
+        container.feeds.write_for(container.feed_writer, subscriber.id)  # the file names its own address
     finally:
-        house.store.close()
+        container.store.close()

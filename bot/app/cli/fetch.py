@@ -83,7 +83,7 @@ def fetch_sources(
 def fetcher_of(settings: "Settings", store: "Store") -> "Fetcher":
     """The fetcher of the configured sources."""
     from bot.adapters.clock import SystemClock
-    from bot.app.sources import build_fetcher
+    from bot.app.container import build_fetcher
 
     return build_fetcher(settings, store, SystemClock())
 

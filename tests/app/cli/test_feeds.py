@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.store import Store
-from bot.app import wiring
 from bot.app.cli.run import first_lines
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
+from bot.app.container import build_container
 from bot.pipeline.ingest import Taken
 from tests.app.cli.conftest import Paperboy
 
@@ -50,9 +50,9 @@ def test_status_names_the_private_feed(served: Path, paperboy: Paperboy) -> None
 def test_run_names_the_private_feed(served: Path, paperboy: Paperboy) -> None:
     url = alices(paperboy)
     settings = load_settings(served / "config/paperboy.yaml", {})
-    house = wiring.build(settings, load_subscribers(settings.subscriptions))
-    lines = first_lines(house, Taken())
-    asyncio.run(house.close())
+    container = build_container(settings, load_subscribers(settings.subscriptions))
+    lines = first_lines(container, Taken())
+    asyncio.run(container.close())
     assert f"  private   alice: {url}" in lines
     steps = [line for line in lines if line.startswith("  next")]
     assert steps == [

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.adapters.store import Store
-from bot.app import wiring
 from bot.app.config.settings import Settings, load_settings
+from bot.app.container import Container, build_container
 from bot.domain.delivery import Delivery
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.ports import Clock, Publisher
@@ -46,27 +46,27 @@ def settings_for(folder: Path, *, url: str = "http://127.0.0.1:9", uncertain: st
     return load_settings(folder / "paperboy.yaml", {})
 
 
-def house_for(
+def container_for(
     settings: Settings,
     chats: Sequence[str],
     *,
     publisher: Publisher | None = None,
     clock: Clock | None = None,
-) -> wiring.House:
+) -> Container:
     ways_out = None if publisher is None else {"telegram": publisher}
-    return wiring.build(settings, people(chats), publishers=ways_out, clock=clock)
+    return build_container(settings, people(chats), publishers=ways_out, clock=clock)
 
 
-def ask(house: wiring.House, chats: Sequence[str], polls: int) -> list[Delivery]:
+def ask(container: Container, chats: Sequence[str], polls: int) -> list[Delivery]:
     """Plan that many polls on one paper to each chat, in turns, due now."""
     paper = a_paper(1, editions=(an_edition(quiz=a_quiz(polls)),))
-    now = house.clock.now()
+    now = container.clock.now()
     rows = [
         a_delivery(1, f"telegram:{chat}", "quiz", question.part, subscriber=f"p{chat}", due_at=now)
         for question in paper.edition("en").quiz
         for chat in chats
     ]
-    store: Store = house.store
+    store: Store = container.store
     with store.digests.transaction() as tx:
         tx.save_papers([paper], now, changed=True)
         tx.plan(rows, tx.new_run(now))

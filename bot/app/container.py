@@ -1,10 +1,11 @@
-"""The one place where the parts meet: settings become a working house."""
+"""Composition root: builds the application from settings."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bot.adapters.answer_model import answered
 from bot.adapters.atom import FeedFolder
@@ -16,11 +17,11 @@ from bot.adapters.store.tokens import Tokens
 from bot.app.config import publishers as channels
 from bot.app.config.publishers import Parts
 from bot.app.config.settings import Settings
-from bot.app.quizzes import Quizzes, build_quizzes
-from bot.app.sources import build_fetcher
 from bot.domain.channels import FEED, ChannelKind
 from bot.domain.digests import Digest
 from bot.domain.files import FoundFile
+from bot.domain.quizzes.votes import PollState, Vote
+from bot.domain.sources import Source
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.compose import AnswerQuiz, MessageBuilder
@@ -29,14 +30,32 @@ from bot.pipeline.feeds import FeedBuilder, FeedSettings
 from bot.pipeline.fetch import Fetcher
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.ports import Clock, FeedWriter, Publisher
+from bot.pipeline.quizzes import QuizScheduler, QuizStats
 from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
+from bot.pipeline.vote_counter import VoteCounter
 
 _DATE_WITHIN = 16_384
 """Bytes from a digest's beginning that tell its date."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class House:
+class Quizzes:
+    """Everything that happens after a question was sent."""
+
+    counter: VoteCounter
+    stats: QuizStats
+    scheduler: QuizScheduler
+
+    def look_after(self, now: datetime) -> int:
+        """Count what was received, correct what got a key, plan what comes back today; how many rows were planned."""
+        self.counter.count(now)
+        self.counter.correct()
+        self.counter.adopt(now)
+        return self.scheduler.plan_due(now)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Container:
     """Everything that works on one state."""
 
     settings: Settings
@@ -67,7 +86,7 @@ class House:
         return [FolderFile(found=one, max_bytes=self.settings.max_bytes) for one in found]
 
 
-def build(
+def build_container(
     settings: Settings,
     subscribers: Sequence[Subscriber],
     *,
@@ -78,8 +97,8 @@ def build(
     rng: random.Random | None = None,
     tokens: Tokens | None = None,
     wrap: Callable[[Publisher], Publisher] = lambda publisher: publisher,
-) -> House:
-    """The house that the settings describe; what is given by name stands in for the real thing.
+) -> Container:
+    """The container that the settings describe; what is given by name stands in for the real thing.
 
     `wrap` is called with each publisher and returns the one to use.
 
@@ -113,7 +132,7 @@ def build(
         rng=rng or random.Random(),  # noqa: S311 - jitter, not secrets
         rules=channels.send_rules(settings),
     )
-    return House(
+    return Container(
         settings=settings,
         store=store,
         clock=clock,
@@ -165,4 +184,117 @@ def _site(settings: Settings) -> FeedSettings:
         url=settings.site.url,
         authority=settings.site.feed_authority,
         entries=settings.atom.entries,
+    )
+
+
+if TYPE_CHECKING:
+    from bot.adapters.store import Store
+
+
+def build_quizzes(
+    settings: Settings,
+    store: "Store",
+    registry: SubscriberRegistry,
+    answer_quiz: AnswerQuiz,
+) -> Quizzes:
+    """The parts over one state."""
+    return Quizzes(
+        counter=VoteCounter(
+            store.quizzes,
+            store.papers,
+            registry,
+            answer_quiz,
+            read_vote=_read_vote,
+        ),
+        stats=QuizStats(store.quizzes, store.deliveries, registry),
+        scheduler=QuizScheduler(
+            store.quizzes,
+            store.papers,
+            store.deliveries,
+            registry,
+            per_day=settings.quiz.per_day,
+        ),
+    )
+
+
+def _read_vote(body: str) -> Vote | PollState | None:
+    from bot.adapters.telegram.updates import read_vote
+
+    return read_vote(body)
+
+
+if TYPE_CHECKING:
+    from bot.adapters.telegram.chat import ChatService, OnPolling
+    from bot.adapters.web.server import WebServer
+
+
+async def start_web(container: Container) -> "WebServer":
+    """The running web server; UsageError where its address cannot be had."""
+    from bot.adapters.atom import render_atom
+    from bot.adapters.web.app import WebService, create_app
+    from bot.adapters.web.server import serve
+
+    settings = container.settings
+    app = create_app(
+        WebService(
+            container.store.papers, container.store.deliveries, container.store.tokens, container.feeds
+        ),
+        render_feed=render_atom,
+        clock=container.clock,
+        site_title=settings.site.title,
+        site_url=settings.site.url,
+        quiz=container.answer_quiz,
+    )
+    listen = settings.web.listen
+    assert listen is not None  # the caller asked
+    host = f"[{listen.host}]" if ":" in listen.host else listen.host
+    return await serve(app, f"{host}:{listen.port}")
+
+
+def chat_service(
+    container: Container,
+    *,
+    wake: Callable[[], None] = lambda: None,
+    on_polling: "OnPolling | None" = None,
+) -> "ChatService":
+    """The conversation over the bot of the settings.
+
+    It calls `wake` when there is something to send; `on_polling` see there.
+    """
+    from bot.adapters.telegram.chat import ChatService, VoteCollector
+    from bot.adapters.telegram.client import BotClient
+    from bot.adapters.telegram.commands import ChatDeliveries, Services
+
+    store, quizzes, telegram = container.store, container.quizzes, container.settings.telegram
+    return ChatService(
+        BotClient(telegram.token.get_secret_value(), api_url=telegram.api_url),
+        store.updates,
+        Services(
+            deliveries=ChatDeliveries(store.papers, store.deliveries, container.builder, container.registry),
+            scheduler=quizzes.scheduler,
+            stats=quizzes.stats,
+        ),
+        container.clock,
+        votes=VoteCollector(quizzes.counter, store.quizzes, container.clock),
+        wake=wake,
+        on_polling=on_polling,
+    )
+
+
+def build_fetcher(
+    settings: Settings, store: Store, clock: Clock, rng: random.Random | None = None
+) -> Fetcher:
+    """A fetcher into the folders of the sources, with its states in that store."""
+
+    async def fetch(source: Source) -> bool:
+        from bot.adapters.sources import fetch_into
+
+        return await fetch_into(settings.sources_folder, source, settings.max_bytes)
+
+    return Fetcher(
+        [form.source for form in settings.sources],
+        states=store.sources,
+        fetch=fetch,
+        clock=clock,
+        rng=rng or random.Random(),  # noqa: S311 - jitter, not secrets
     )
