@@ -299,3 +299,11 @@ def test_an_excerpt_always_fits() -> None:
     text = "模型球面插值" * 40
     for limit in range(10, 200, 17):
         assert units(excerpt(text, "球面插值", limit)) <= limit
+
+
+def test_the_explanation_fills_its_room_to_the_last_unit() -> None:
+    right = "球面插值"
+    poll = asked(keyed(right, "two"), evidence="前" * 250 + right + "后" * 250)
+    sentence, link = (poll.explanation or "").split("\n")
+    assert right in sentence
+    assert units(sentence) + 1 + units(link) == 200
