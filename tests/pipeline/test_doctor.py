@@ -90,6 +90,13 @@ def test_noise_of_a_beginning_and_of_letters_is_named(world: MakeWorld):
     assert (found["rag*"].urgent, found["rag"].urgent) == (True, False)
 
 
+def test_a_small_loss_by_quotes_is_not_named(world: MakeWorld):
+    made = world(a_subscriber(asks=('"language model"',)))
+    many(made, 45, title="Language model", summary="x")
+    made.read("t/few.md", a_digest(an_entry(90, title="Language models", summary="x"), day=FIRST))
+    assert {one.kind for one in doctor(made, FIRST).subscriptions()} == {"noisy"}
+
+
 def test_little_noise_is_not_named(world: MakeWorld):
     made = world(a_subscriber(asks=("rag*", "rag")))
     many(made, 50, title="RAG")
