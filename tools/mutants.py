@@ -335,6 +335,8 @@ def main() -> int:
         sys.exit(f"the tests fail without any mutant: {status}; see {KEPT / 'last.log'}")
     for mutant, outcome, seconds in run(chosen, reach):
         results[outcome] += 1
+        if results.total() % 20 == 0:
+            print(f"... {results.total()} of {len(chosen)}: {dict(results)}", flush=True)
         if outcome == "killed":
             continue
         before, after = mutant.change()
