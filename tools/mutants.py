@@ -271,7 +271,7 @@ def start(mutant: Mutant | None, tests: dict[str, float]) -> int:
     """Fork a process that runs the tests on the mutant, or on the code as it is; its id."""
     if pid := os.fork():
         return pid
-    signal.alarm(int(20 + 5 * sum(tests.values())))  # a mutant that loops for ever is killed
+    signal.alarm(min(300, int(20 + 3 * sum(tests.values()))))  # a mutant that loops for ever is killed
     output = os.open(KEPT / "last.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -308,7 +308,7 @@ def run(chosen: Sequence[Mutant], reach: Reach) -> Iterator[tuple[Mutant, str, f
             pid, status = os.wait()
             mutant, began = running.pop(pid)
             code = os.waitstatus_to_exitcode(status)
-            outcome = "killed" if code == -signal.SIGALRM else OUTCOMES.get(code, f"error {code}")
+            outcome = "timeout" if code == -signal.SIGALRM else OUTCOMES.get(code, f"error {code}")
             yield mutant, outcome, time.monotonic() - began
 
 
@@ -341,12 +341,15 @@ def main() -> int:
             continue
         before, after = mutant.change()
         reason = EQUIVALENT.get((mutant.path, before, after))
-        unnamed += reason is None
+        unnamed += reason is None and outcome != "timeout"
         print(
             f"{outcome} {mutant.path}:{mutant.lines.stop - 1} ({len(reach.tests(mutant))} tests, {seconds:.0f} s)"
         )
-        print(f"    - {before}\n    + {after}\n    = {reason or 'NO REASON NAMED'}", flush=True)
-    killed = results["killed"]
+        print(
+            f"    - {before}\n    + {after}\n    = {reason or ('look whether it loops' if outcome == 'timeout' else 'NO REASON NAMED')}",
+            flush=True,
+        )
+    killed = results["killed"] + results["timeout"]
     print(
         f"{killed} of {len(chosen)} killed ({killed / max(1, len(chosen)):.1%}); {dict(results)}; {unnamed} unnamed"
     )
