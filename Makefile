@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test soak man check format lock clean python
+.PHONY: help run demo test mutants soak man check format lock clean python
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,8 +25,13 @@ demo: $(VENV)/.installed ## alerts, a mail, a quiz and the feed, with nothing le
 	@exec $(BIN)/paperboy demo
 
 TESTS ?=
-test: $(VENV)/.installed-dev ## the whole test suite (TESTS="tests/domain -x": pytest's arguments)
-	$(BIN)/python -m pytest -n 2 $(TESTS)
+test: $(VENV)/.installed-dev ## the whole test suite, with coverage (TESTS="tests/domain -x": pytest's arguments)
+	$(BIN)/python -m pytest -n 2 $(or $(TESTS),--cov)
+
+MUTANTS ?=
+mutants: $(VENV)/.installed-dev ## a sample of 200 mutants of domain and pipeline (MUTANTS="--seed 2": others)
+	@$(PIP) install -c constraints.txt --group mutants
+	$(BIN)/python -m tools.mutants $(MUTANTS)
 
 SECONDS ?= 600
 soak: $(VENV)/.installed-dev ## kills, floods, faults and years of digests for 10 minutes (SECONDS=60: shorter)
@@ -48,7 +53,7 @@ format: $(VENV)/.installed-dev ## put the code into its form and list its files 
 
 lock: $(VENV)/.installed-dev ## renew constraints.txt: the newest versions that fit, for each Python
 	@$(PIP) install uv
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --group dev --upgrade \
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --group mutants --upgrade \
 		--no-annotate --no-header --no-emit-index-url pyproject.toml -o constraints.txt
 
 clean: ## remove the environment and what tools left behind; state/ stays

@@ -11,12 +11,13 @@ Log records and their words were seen in Apprise 2.3, 2026-11; where they change
 """
 
 import asyncio
+import importlib
 import logging
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 from bot.domain.card import shown_paper, web_link
@@ -111,12 +112,11 @@ def _paper(message: OutgoingMessage, number: int) -> str:
 
 def _service(url: str) -> Any:
     """The library's object for a URL; raises Refused where it is none, or the extra is missing."""
-    # Apprise imports imghdr for PGPy, which we do not install; the import warns until Python 3.13 has none
-    sys.modules.setdefault("imghdr", ModuleType("imghdr"))
     try:
         import apprise
     except ImportError as error:
         raise Refused(INSTALL) from error
+    _import_pgp()
     log = logging.getLogger("apprise")
     log.propagate = False  # its records hold URLs, and so secrets
     if not log.handlers:
@@ -125,6 +125,20 @@ def _service(url: str) -> Any:
     if service is None:
         raise Refused("must be an Apprise URL like ntfy://host/topic or discord://id/token")
     return service
+
+
+def _import_pgp() -> None:
+    """Import the part of the library that imports imghdr, which warns in Python 3.11 and 3.12 and is gone in 3.13.
+
+    The library asks for it (for PGPy, which we do not install) when it looks for its services, and helps itself where
+    Python has none. We can change neither side, so that one warning is ignored during that one import; an empty module
+    in imghdr's place would be seen by everything else in this process.
+    """
+    if "apprise.utils.pgp" in sys.modules:
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'imghdr' is deprecated", DeprecationWarning)
+        importlib.import_module("apprise.utils.pgp")
 
 
 class _Records(logging.Handler):

@@ -38,10 +38,6 @@ def _no_limit(_: str) -> Limit | None:
     return None
 
 
-def _itself(address: str) -> str:
-    return address
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
     """Rate limits of a channel: `overall`, and `of` a target by its address.
@@ -51,11 +47,7 @@ class Limits:
 
     overall: Limit | None = None
     of: Callable[[str], Limit | None] = _no_limit
-    bucket: Callable[[str], str] = _itself
-
-
-def _any_address(text: str) -> str:
-    return text
+    bucket: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +71,7 @@ class Capabilities:
     limits: Limits = field(default_factory=Limits)
     at_once: int | None = None
     """So many messages at a time at most; None: as many as the dispatcher has in flight."""
-    parse_address: Callable[[str], str] = _any_address
+    parse_address: Callable[[str], str] = str
     """An address as people write it to the one that is kept; raises ValueError with the reason."""
 
 

@@ -83,7 +83,7 @@ class MessageBuilder:
                 return self._quiz(claim, subscriber)
             case "edit":
                 return self._edit(claim, subscriber)
-            case "alarm":
+            case _:  # an alarm
                 return self._alarm(claim, subscriber)
 
     def _recipient(self, claim: Claim) -> Subscriber | None:

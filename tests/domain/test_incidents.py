@@ -220,3 +220,12 @@ def test_seven_empty_digests_in_a_row_are_one_incident() -> None:
         opened += diff.opened
     assert [one.kind for one in opened] == ["empty"]
     assert sum(not one.entries for one in digests) == 7
+
+
+def test_a_channel_that_is_not_known_any_more_is_told_in_general_words() -> None:
+    gone = an_incident(kind=STOPPED, source="pigeon", area="channels", what="it flew away")
+    strange = an_incident(kind="strange", source="email", area="channels", what="it hums")
+    for incident in (gone, strange):
+        (alarm,) = plan(began(incident), [ALICE], NOW)
+        assert "mail" not in alarm.text.subject.replace("email", "")
+        assert incident.source in alarm.text.subject

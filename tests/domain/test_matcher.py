@@ -156,3 +156,20 @@ def test_an_index_of_many_subscriptions_finds_what_one_after_the_other_finds(mon
     monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 2)
     assert SubscriptionMatcher(crowd).matches(papers) == few
     assert few
+
+
+def test_many_subscriptions_are_made_ready_beforehand_and_few_are_not(
+    crowd: SubscriptionMatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Query] = []
+    add = Index.add
+    monkeypatch.setattr(Index, "add", lambda self, query: taken.append(query) or add(self, query))
+    monkeypatch.setattr("bot.domain.matcher.PREPARED_FROM", 8)
+    crowd.prepare()
+    assert taken == []
+    monkeypatch.setattr("bot.domain.matcher.PREPARED_FROM", 7)
+    crowd.prepare()
+    assert len(taken) > 0
+    made = len(taken)
+    crowd.matches(PAPERS)
+    assert len(taken) == made

@@ -34,6 +34,19 @@ def test_rare_words_shared_make_near():
     assert nearness(titled(50, "Translations into Arabic")) > nearness(titled(51, "A report on cats")) > 0.0
 
 
+def test_nearness_keeps_its_scale_as_thresholds_are_written_in_it():
+    assert nearness(titled(50, "Translations into Arabic")) == pytest.approx(0.459974)
+    assert nearness(titled(51, "A report on cats")) == pytest.approx(0.268166)
+    assert nearness(titled(52, "Arabic, arabic reports")) == pytest.approx(0.626197)
+
+
+def test_words_of_three_letters_count_and_shorter_ones_do_not():
+    liked = titled(70, "Two RAG kings at it")
+    likeness = Likeness([*STORED, liked], [liked])
+    assert liked.id in likeness.nearness(document_of(titled(71, "RAG")))
+    assert likeness.nearness(document_of(titled(72, "At it"))) == {}
+
+
 def test_the_telling_words_are_named_as_the_paper_writes_them():
     paper = titled(50, "Translations into ARABIC, a study")
     document = document_of(paper)

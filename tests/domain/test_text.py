@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.text import gist, plain_text, sentences
+from bot.domain.text import columns, gist, one_line, plain_text, printable, sentences
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,20 @@ def test_the_gist_is_the_first_sentence_on_the_paper(summary: str, said: str) ->
 def test_sentences_are_the_text(text: str) -> None:
     plain = plain_text(text)
     assert " ".join(sentences(plain)) == plain
+
+
+def test_one_line_has_no_breaks_no_unsafe_characters_and_fits() -> None:
+    assert one_line("  two\n lines\t\x00of\u202e  text ") == "two lines of text"
+    assert one_line("two words", 9) == "two words"
+    assert one_line("two words", 8) == "two…"
+
+
+def test_what_may_steer_a_terminal_becomes_a_blank() -> None:
+    assert printable("a\x1b[2Jb\nc") == "a [2Jb c"
+    assert printable("plain – text") == "plain – text"
+
+
+def test_a_terminal_gives_east_asian_signs_two_columns_and_marks_none() -> None:
+    assert columns("abc") == 3
+    assert columns("模型a") == 5
+    assert columns("e\u0301\u200b") == 1

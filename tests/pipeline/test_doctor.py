@@ -103,6 +103,20 @@ def test_noise_of_a_beginning_and_of_letters_is_named(world: MakeWorld):
     assert (found["rag*"].urgent, found["rag"].urgent) == (True, False)
 
 
+def test_a_small_loss_by_quotes_is_not_named(world: MakeWorld):
+    made = world(a_subscriber(asks=('"language model"',)))
+    many(made, 45, title="Language model", summary="x")
+    made.read("t/few.md", a_digest(an_entry(90, title="Language models", summary="x"), day=FIRST))
+    assert {one.kind for one in doctor(made, FIRST).subscriptions()} == {"noisy"}
+
+
+def test_little_noise_is_not_named(world: MakeWorld):
+    made = world(a_subscriber(asks=("rag*", "rag")))
+    many(made, 50, title="RAG")
+    made.read("t/few.md", a_digest(an_entry(90, title="RAGEN"), day=FIRST))
+    assert [one for one in doctor(made, FIRST).subscriptions() if one.kind in ("noise", "spelling")] == []
+
+
 def test_with_few_papers_no_spelling_is_tried(world: MakeWorld):
     made = world(a_subscriber(asks=('"language model"',)))
     assert list(doctor(made, many(made, 5)).subscriptions()) == []
@@ -112,7 +126,9 @@ def test_the_threshold_of_likes_is_shown(world: MakeWorld):
     made = world()
     likes = Subscription(name="more", text="like", like=(a_paper(1).id,))
     lost = Subscription(name="lost", text="like", like=(a_paper(999).id,))
-    made.registry = SubscriberRegistry([a_subscriber(asks=(likes, lost))], SimilarityCache(made.store.papers))
+    made.registry = SubscriberRegistry(
+        [a_subscriber(asks=(likes, lost, "models"))], SimilarityCache(made.store.papers)
+    )
     found = [one for one in doctor(made, many(made)).subscriptions() if one.kind == "near"]
     assert [(one.subject, one.urgent) for one in found] == [("alice: more", False), ("alice: lost", True)]
     assert "by threshold" in found[0].what

@@ -179,6 +179,19 @@ def test_registering_says_how_many_are_new(world: MakeWorld):
     assert onboard(made.digests, matcher, NOW) == 0
 
 
+def test_who_was_onboarded_by_another_machine_meanwhile_is_not_again(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+):
+    made = world(a_subscriber(), first_run=3)
+    made.look(*folder(made))
+    before = told(made)
+    intake = made.store.intake
+    assert intake.backlog() == {}
+    monkeypatch.setattr(type(intake), "backlog", lambda _: {"alice": 3})  # as it was a moment ago
+    assert onboard(intake, made.roster.matcher, NOW) == 0
+    assert told(made) == before == ["1", "2", "3"]
+
+
 def test_a_registry_is_replaced_whole():
     registry = SubscriberRegistry([a_subscriber()])
     before = registry.matcher

@@ -108,3 +108,13 @@ def test_it_is_made_anew_only_when_it_is_old(world: MakeWorld):
     for _ in range(300):
         desk(frozenset({ALIKE.id}))
     assert desk(frozenset({ALIKE.id})) is not again
+
+
+def test_after_two_hundred_uses_it_is_made_of_what_is_stored_by_then(world: MakeWorld):
+    made = world(a_subscriber())
+    made.read("a.md", a_digest(LIKED, *OTHERS))
+    cache = SimilarityCache(made.store.papers)
+    first = cache(frozenset({LIKED.id}))
+    made.read("b.md", a_digest(ALIKE))
+    assert all(cache(frozenset({LIKED.id})) is first for _ in range(199))
+    assert cache(frozenset({LIKED.id})) is not first

@@ -90,6 +90,32 @@ def test_what_cannot_be_read_holds_up_nothing(room: Classroom) -> None:
     assert len(room.store.updates.unanswered_updates(10)) == 3
 
 
+def test_a_vote_on_which_the_reader_fails_holds_up_nothing_either(
+    room: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    read = room.counter._read_vote
+    monkeypatch.setattr(room.counter, "_read_vote", lambda body: _crash() if "666" in body else read(body))
+    room.vote(poll, 666, 0)
+    room.answer(poll, 7, right=True)
+    assert room.count() == 1
+    assert len(room.store.updates.unanswered_updates(10)) == 1
+
+
+def test_many_votes_are_counted_and_many_polls_corrected_in_parts(
+    room: Classroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.pipeline.vote_counter._TOGETHER", 2)
+    for poll in room.ask(a_quizzed_paper(1, *a_quiz(5, keyed=False))):
+        room.vote(poll, 7, 0)
+    assert room.count() == 5
+    assert right_and_judged(room) == (0, 0)
+    room.keep(a_quizzed_paper(1, *a_quiz(5)))
+    assert room.counter.correct() == 5
+    assert right_and_judged(room)[1] == 5
+    assert room.counter.correct() == 0
+
+
 def test_a_vote_that_comes_before_its_poll_is_written_down_counts_then(room: Classroom) -> None:
     number = str(2**53 + 1)  # the first that the room will give
     room.vote(number, 7, 0)
@@ -125,6 +151,39 @@ def test_a_poll_whose_answer_was_never_seen_is_recognised_by_its_question(room: 
     assert right_and_judged(room) == (1, 1)
     (row,) = room.store.deliveries.list_rows(states=("sent",), keys=(), limit=5)
     assert row.kind == "quiz"
+
+
+def test_of_a_papers_uncertain_questions_each_is_recognised(room: Classroom) -> None:
+    room.keep(a_quizzed_paper(1, *a_quiz(2)))
+    polls = []
+    for _ in range(2):
+        room.scheduler.next_question(("7",), 7, room.now)
+        polls += room.deliver(lost=True)
+    for poll in polls:
+        room.told(poll)
+        room.answer(poll, 7, right=True)
+    room.count()
+    assert right_and_judged(room) == (2, 2)
+
+
+def test_a_poll_is_not_taken_for_another_uncertain_question_nor_for_one_that_was_replaced(
+    room: Classroom,
+) -> None:
+    polls = []
+    for number, question in enumerate((ONE, a_question("Another?", "x", "y", answer=0))):
+        room.keep(a_quizzed_paper(number, question))
+        room.scheduler.next_question(("7",), 7, room.now)
+        polls += room.deliver(lost=True)
+    first, second = polls
+    room.told(second)
+    room.answer(second, 7, right=True)
+    room.count()
+    assert right_and_judged(room) == (1, 1)
+    room.keep(a_quizzed_paper(0, a_question("Replaced?", answer=0)))
+    room.told(first)
+    room.answer(first, 7, right=True)
+    room.count()
+    assert right_and_judged(room) == (1, 1)
 
 
 def test_of_two_targets_with_the_same_uncertain_question_the_voter_tells_which(database: Database) -> None:
@@ -344,6 +403,45 @@ def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Class
         asked += [room.question(one) for one in room.deliver()]
     assert given == ["due", "new", "any", "none"]
     assert asked == ["Question 1?", "Question 2?", "Question 3?"]
+
+
+def test_quiz_gives_what_is_due_though_the_days_plan_is_not_made_yet(room: Classroom) -> None:
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.answer(poll, 7, right=False)
+    room.count()
+    room.clock.advance(days=2)
+    assert room.scheduler.next_question(("7",), 7, room.now) == "due"
+    assert [room.question(number) for number in room.deliver()] == [ONE.question]
+
+
+def test_in_a_group_nobodys_own_questions_come_back(database: Database) -> None:
+    lab = a_subscriber("lab", a_channel(address="-100", quizzes="all"))
+    room = Classroom(database.open(), a_learner(7), lab)
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.answer(poll, 7, right=False)
+    room.count()
+    room.clock.advance(days=2)
+    room.keep(
+        a_quizzed_paper(2, a_question("Only one option?", "this", answer=0), a_question("Open?", "a", "b"))
+    )
+    given, asked = [], []
+    for _ in range(3):
+        given.append(room.scheduler.next_question(("-100",), 7, room.now))
+        asked += [room.question(number) for number in room.deliver()]
+    assert given == ["any", "any", "none"]
+    assert sorted(asked) == ["Open?", ONE.question]
+
+
+def test_only_who_has_something_due_and_a_chat_of_their_own_gets_it_back(database: Database) -> None:
+    several = a_subscriber("person-7", a_channel("email"), a_channel(address="7", quizzes="all"))
+    room = Classroom(database.open(), a_learner(8), several)
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.answer(poll, 7, right=False)
+    room.count()
+    assert room.scheduler.plan_due(NOW + timedelta(days=1)) == 1
+    assert {
+        row.target for row in room.store.deliveries.list_rows(states=("held", "pending"), keys=(), limit=9)
+    } == {"telegram:7"}
 
 
 def test_quiz_tells_who_is_not_subscribed_or_said_stop(room: Classroom) -> None:

@@ -72,3 +72,13 @@ def test_with_few_papers_stored_nothing_is_dead_or_noisy():
 def test_subscriptions_for_different_channels_are_not_superfluous():
     alice = a_subscriber(asks=(a_subscription("language models", only=("atom",)), a_subscription("language")))
     assert list(subscription_findings([alice], {}, frozenset(), 10, 90)) == []
+
+
+def test_five_papers_of_both_and_six_tenths_of_all_are_an_overlap():
+    enough = {"rag": papers(*range(6)), "retrieval": papers(*range(1, 9))}
+    assert findings(enough) == []  # 5 of 9
+    assert [one.figures for one in findings({"rag": papers(*range(5)), "retrieval": papers(*range(5))})] == [
+        {"with": "retrieval", "jaccard": 1.0, "both": 5}
+    ]
+    assert findings({"rag": papers(*range(4)), "retrieval": papers(*range(4))}) == []
+    assert len(findings({"rag": papers(*range(8)), "retrieval": papers(*range(2, 10))})) == 1  # 6 of 10

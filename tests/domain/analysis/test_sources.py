@@ -28,15 +28,16 @@ def test_a_source_at_its_usual_pace_is_fine():
     assert findings([a_day(day) for day in weekdays(30)]) == []
 
 
-@pytest.mark.parametrize(("days_later", "silent"), [(1, False), (3, False), (4, True), (30, True)])
-def test_silence_is_counted_in_the_days_on_which_the_source_comes(days_later: int, silent: bool):
+@pytest.mark.parametrize(("days_later", "missed"), [(1, 0), (3, 0), (4, 3), (30, 21)])
+def test_silence_is_counted_in_the_days_on_which_the_source_comes(days_later: int, missed: int):
     friday = weekdays(30)[-1]
     assert friday.weekday() == 4
     today = friday + timedelta(days=days_later + 2)  # the weekend does not count
     found = findings([a_day(day) for day in weekdays(30)], today, "silent")
-    assert bool(found) is silent
-    if silent:
-        assert f"nothing since {friday}" in found[0].what
+    assert [finding.figures for finding in found] == (
+        [{"since": friday.isoformat(), "missed": missed}] if missed else []
+    )
+    assert all(finding.what.startswith(f"nothing since {friday}") for finding in found)
 
 
 def test_a_source_that_often_pauses_is_given_time():

@@ -133,3 +133,30 @@ def test_words_of_any_kind_are_counted():
     assert {text: papers.count(parse(text).root) for text in counts} == counts
     assert papers.vocabulary["policy"] == 2
     assert papers.vocabulary["zebra"] == 0
+
+
+def test_only_the_term_itself_is_replaced_among_others():
+    assert best(PLURALS, '"language model" OR horse')[0] == "horse OR language model"
+
+
+def test_a_spelling_that_finds_no_more_is_not_named():
+    assert speller(*["Cats"] * 6).better(parse('"cats"')) == ()
+
+
+def test_parts_that_stand_apart_in_other_papers_are_no_other_spelling():
+    scattered = speller(*["multi agent"] * 5, *["modal logic"] * 5, *["multimodal"] * 5)
+    assert scattered.better(parse("multimodal")) == ()
+
+
+def test_five_papers_are_enough_for_a_likely_word_and_four_are_not():
+    assert best(speller(*["Diffusion"] * 5), "difusion")[2:] == (5, "close to it")
+    assert speller(*["Diffusion"] * 4).better(parse("difusion")) == ()
+
+
+def test_a_beginning_that_hardly_any_paper_has_as_a_word_makes_no_noise():
+    assert speller(*["RAG"] * 4, *["RAGEN"] * 14).prefix_noise(parse("rag*")) == ()
+
+
+def test_only_words_of_up_to_four_letters_are_looked_for_inside_of_others():
+    some = speller("swarm", "swarms", "warm", "warmth")
+    assert [noise.term for noise in some.inside_noise(parse("warm OR swarm OR warm*"))] == ["warm"]

@@ -1,5 +1,6 @@
 """Where words begin and end, and which spellings are one word."""
 
+import re
 import unicodedata
 
 import pytest
@@ -266,3 +267,13 @@ def test_words_are_found_where_they_stand(text: str):
     positions = WordPositions(text)
     assert [positions[number] for number in range(len(where))] == where
     assert [positions[number] for number in reversed(range(len(where)))] == where[::-1]
+
+
+def test_words_are_counted_rightly_however_long_and_however_many_there_are(monkeypatch):
+    """The counts of pieces are kept for a while; a full store and a piece too long for it change nothing."""
+    monkeypatch.setattr("bot.domain.query.folding._MOST_CACHED", 2)
+    pieces = ["a-b", "c-d-e", "x" * 41, "-".join(["w"] * 30), "f.g", "a-b", "h"]
+    text = " ".join(pieces)
+    spans = WordPositions(text)
+    words = re.findall(r"[a-z]+", text)
+    assert [text[slice(*spans[number])] for number in range(len(words))] == words

@@ -47,6 +47,21 @@ def paper(**parts: object) -> Paper:
     return Paper(id=PaperId("arxiv:2606.13392"), title="Sparse attention for long documents", **parts)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "tree",
+    [
+        (0, 1.0, 0, 0.0, 0.0, 0.0, 0, 0.5, -2.0, 2.0),
+        (0, 2.0, 0, 1.0, -2.0, 2.0, 0, 0.0, 0.0, 0.0),
+        (0, 0.5, 0, 0.0, 0.0, 0.0, 0, 1.0, -2.0, 2.0),
+    ],
+)
+def test_a_tree_goes_to_its_upper_side_from_the_bound_on(tree):
+    model = replace(MODEL, weights={}, columns=("sign.paren",), trees=(tree,))
+    bare, marked = model.probabilities(replace(HOW, options=("a block", "a block (big)")), TEXT)
+
+    assert marked > bare
+
+
 def test_the_option_that_the_text_speaks_of_is_the_answer():
     guess = MODEL.infer(HOW, TEXT)
 

@@ -1,5 +1,8 @@
 """What is measured of options: words, the paper's text, overlap and phrasing."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from bot.domain.papers import Question
@@ -144,3 +147,24 @@ def test_a_text_is_indexed_once():
     assert reading(TEXT) is reading(PaperText(parts=TEXT.parts))
     assert reading(TEXT).hints_at("attentive")
     assert not reading(TEXT).hints_at("wave")
+
+
+KEPT = json.loads((Path(__file__).parents[2] / "data" / "features.json").read_text())
+
+
+@pytest.mark.parametrize("case", KEPT["cases"], ids=lambda case: case["question"])
+def test_features_keep_the_values_that_the_shipped_model_was_fitted_to(case):
+    """A feature that means something else makes the model wrong: then train it anew, and this file with it."""
+    text = reading(PaperText(parts=tuple(map(tuple, KEPT["text"]))))
+    question = Question(question=case["question"], options=tuple(case["options"]))
+
+    found = option_features(question, text, lambda word: 1 + len(word) / 8, KEPT["odds"])
+
+    assert [
+        {name: round(value, 6) for name, value in sorted(option.items()) if value} for option in found
+    ] == case["features"]
+
+
+def test_options_are_short_up_to_three_and_a_half_telling_words_each():
+    assert "short.ov.frac" in features("What?", "red green blue", "sparse index branch kernel")[0]
+    assert "short.ov.frac" not in features("What?", "red green blue gray", "sparse index branch kernel")[0]

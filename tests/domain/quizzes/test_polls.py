@@ -299,3 +299,17 @@ def test_an_excerpt_always_fits() -> None:
     text = "模型球面插值" * 40
     for limit in range(10, 200, 17):
         assert units(excerpt(text, "球面插值", limit)) <= limit
+
+
+def test_the_explanation_fills_its_room_to_the_last_unit() -> None:
+    right = "球面插值"
+    poll = asked(keyed(right, "two"), evidence="前" * 250 + right + "后" * 250)
+    sentence, link = (poll.explanation or "").split("\n")
+    assert right in sentence
+    assert units(sentence) + 1 + units(link) == 200
+
+
+def test_evidence_may_use_another_form_of_the_right_options_words() -> None:
+    question = Question(question="What?", options=("merging", "freezing"), answer=0, answer_source="key")
+    sentence = "The weights are merged."
+    assert evidence_for(question, paper_with(Point(label="x", text=sentence)), "en") == sentence

@@ -1,0 +1,360 @@
+"""Mutation test of the two pure rooms: changes one sign of the code at a time and looks whether a test fails.
+
+    python -m tools.mutants [--sample 200] [--seed 10] [--rooms bot/domain bot/pipeline] [--only TEXT]
+
+A mutant is a comparison, `and`/`or`, `+`/`-`, a `not` or a branch turned round, by the operators of the library
+Cosmic Ray. Its own runner starts the whole suite for each mutant and rewrites the files in place; here each mutant
+is run in a fork that imports it in place of the module, by those tests alone that come to its line, the quickest
+first. Which tests come to which line is measured once (coverage's contexts) and kept in build/mutants/.
+
+A sample with the same seed stays the same where the code does: mutants are drawn by a hash of their line.
+"""
+
+import argparse
+import hashlib
+import importlib
+import importlib.abc
+import importlib.util
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import coverage
+import hypothesis
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.operators import binary_operator_replacement as binary
+from cosmic_ray.operators import boolean_replacer as boolean
+from cosmic_ray.operators import comparison_operator_replacement as comparison
+from cosmic_ray.operators import unary_operator_replacement as unary
+from cosmic_ray.operators.operator import Operator
+from parso import parse
+from parso.tree import NodeOrLeaf
+
+from tools.mutants_equivalent import EQUIVALENT
+
+KEPT = Path("build/mutants")
+ROOMS = ("bot/domain", "bot/pipeline")
+TESTS = ("tests/domain", "tests/pipeline", "tests/adapters/telegram", "tests/adapters/store/test_quizzes.py")
+"""Those of the rooms, and of those who ask quizzes and count votes, with a real store and in the chat."""
+AT_ONCE = 2
+"""Forks that run at the same time."""
+
+WARM = ("lxml.etree", "numpy", "pydantic", "sqlalchemy")
+"""Foreign modules that tests import, brought in once before the forks."""
+
+
+class SwapIn(Operator):
+    """Swaps `in` and `not in`, which the library leaves alone."""
+
+    def mutation_positions(self, node: NodeOrLeaf) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+        if node.type == "comparison":
+            for sign in node.children[1::2]:
+                if " ".join(sign.get_code().split()) in ("in", "not in"):
+                    yield sign.start_pos, sign.end_pos
+
+    def mutate(self, node: NodeOrLeaf, index: int) -> NodeOrLeaf:
+        signs = [n for n, sign in enumerate(node.children) if n % 2 and "in" in sign.get_code().split()]
+        negated = "not" in node.children[signs[index]].get_code().split()
+        node.children[signs[index]] = parse(" in" if negated else " not in")
+        return node
+
+    @classmethod
+    def examples(cls) -> tuple[()]:
+        return ()
+
+
+def _comparisons(*pairs: str) -> Iterator[Operator]:
+    for pair in pairs:
+        yield getattr(comparison, f"ReplaceComparisonOperator_{pair}")()
+
+
+OPERATORS: tuple[Operator, ...] = (
+    *_comparisons("Eq_NotEq", "NotEq_Eq", "Is_IsNot", "IsNot_Is"),
+    *_comparisons("Lt_LtE", "LtE_Lt", "Gt_GtE", "GtE_Gt"),  # the boundary moved
+    *_comparisons("Lt_GtE", "LtE_Gt", "Gt_LtE", "GtE_Lt"),  # turned round
+    SwapIn(),
+    boolean.ReplaceAndWithOr(),
+    boolean.ReplaceOrWithAnd(),
+    boolean.AddNot(),
+    binary.ReplaceBinaryOperator_Add_Sub(),
+    binary.ReplaceBinaryOperator_Sub_Add(),
+    unary.ReplaceUnaryOperator_Delete_Not(),
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one file."""
+
+    path: str
+    operator: Operator = field(compare=False)
+    occurrence: int
+    """Which of the operator's positions in the file."""
+
+    lines: range
+    """From the statement's first line to the changed sign."""
+
+    key: str
+    """Path, line, column and operator, without the line's number."""
+
+    def source(self) -> str:
+        """The file with this change."""
+        code = mutate_code(Path(self.path).read_text(encoding="utf-8"), self.operator, self.occurrence)
+        assert code is not None, self.key
+        return code
+
+    def change(self) -> tuple[str, str]:
+        """The changed line before and after."""
+        before = Path(self.path).read_text(encoding="utf-8").splitlines()
+        return next(
+            (old.strip(), new.strip())
+            for old, new in zip(before, self.source().splitlines(), strict=False)
+            if old != new
+        )
+
+
+def mutants(path: Path) -> Iterator[Mutant]:
+    """Every mutant of a file."""
+    text = path.read_text(encoding="utf-8")
+    lines, occurrences, same = text.splitlines(), Counter[str](), Counter[str]()
+    for node in ast_nodes(get_ast(text)):
+        for operator in OPERATORS:
+            name = type(operator).__name__
+            for (line, column), (last, _) in operator.mutation_positions(node):
+                code = lines[line - 1]
+                key = f"{path}: {code.strip()} [{column - len(code) + len(code.lstrip())} {name}]"
+                same[key] += 1
+                yield Mutant(
+                    path=str(path),
+                    operator=operator,
+                    occurrence=occurrences[name],
+                    lines=range(_statement_line(node), last + 1),
+                    key=f"{key} {same[key]}",
+                )
+                occurrences[name] += 1
+
+
+def _statement_line(node: NodeOrLeaf) -> int:
+    while node.parent is not None and node.parent.type not in ("suite", "file_input"):
+        node = node.parent
+    return node.start_pos[0]
+
+
+def sample(rooms: Iterable[str], count: int, seed: int) -> list[Mutant]:
+    """So many mutants of the rooms, drawn by a hash."""
+    paths = sorted(
+        path
+        for room in rooms
+        for path in ([Path(room)] if room.endswith(".py") else Path(room).rglob("*.py"))
+    )
+    every = [mutant for path in paths for mutant in mutants(path)]
+    every.sort(key=lambda mutant: hashlib.sha256(f"{seed} {mutant.key}".encode()).digest())
+    print(
+        f"{len(every)} mutants in {len(paths)} files, a sample of {min(count, len(every))} with seed {seed}",
+        flush=True,
+    )
+    return every[:count]
+
+
+class Reach:
+    """The tests that come to a line, and how long each takes."""
+
+    def __init__(self) -> None:
+        self._data = coverage.CoverageData(str(KEPT / "coverage"))
+        self._data.read()
+        self._seconds: dict[str, float] = json.loads((KEPT / "seconds.json").read_text())
+        self._contexts: dict[str, dict[int, list[str]]] = {}
+
+    def tests(self, mutant: Mutant) -> dict[str, float]:
+        """Seconds of each test that comes to the mutant, or to its file where the line runs at import."""
+        path = str(Path(mutant.path).resolve())
+        if path not in self._contexts:
+            self._contexts[path] = self._data.contexts_by_lineno(path)
+        contexts = self._contexts[path]
+        names = {name for line in mutant.lines for name in contexts.get(line, [])}
+        if not names - {""}:
+            names = {name for line in contexts for name in contexts[line]}
+        tests = {name.rpartition("|")[0] for name in names} & self._seconds.keys()
+        return {test: self._seconds[test] for test in sorted(tests)}
+
+
+class _Durations:
+    def __init__(self) -> None:
+        self.seconds = Counter[str]()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid] += report.duration
+
+
+def measure() -> None:
+    """Run the rooms' tests once with coverage's contexts, unless that was done since the last change."""
+    marker = KEPT / "seconds.json"
+    files = [path for root in ("bot", "tests") for path in Path(root).rglob("*.py")]
+    if marker.exists() and max(path.stat().st_mtime for path in files) < marker.stat().st_mtime:
+        return
+    print("measuring which test comes to which line ...", flush=True)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    os.environ["COVERAGE_FILE"] = str(KEPT / "coverage")
+    durations = _Durations()
+    options = [f"--cov={room}" for room in ROOMS] + [
+        "--cov-context=test",
+        "--cov-report=",
+        "--cov-fail-under=0",
+    ]
+    if status := pytest.main([*TESTS, "-n", str(AT_ONCE), *options], plugins=[durations]):
+        sys.exit(f"the tests fail without any mutant: {status}")
+    marker.write_text(json.dumps(durations.seconds))
+
+
+class _Loader(importlib.abc.InspectLoader):
+    """Loads the mutant's module from its changed source."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.mutant = mutant
+        self.source = mutant.source()  # now, while the current folder is the project's
+
+    def get_source(self, fullname: str) -> str:  # noqa: ARG002
+        return self.source
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_source(fullname), self.mutant.path)
+
+    def is_package(self, fullname: str) -> bool:  # noqa: ARG002
+        return self.mutant.path.endswith("__init__.py")
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds one module changed and leaves all others to Python."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.mutant = mutant
+        self.loader = _Loader(mutant)
+        self.file = Path(mutant.path).resolve()
+        self.name = mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        if fullname != self.name:
+            return None
+        package = [str(self.file.parent)] if self.loader.is_package(fullname) else None
+        return importlib.util.spec_from_file_location(
+            fullname, self.file, loader=self.loader, submodule_search_locations=package
+        )
+
+
+class _Selected:
+    """Keeps the tests that come to the mutant, the quickest first."""
+
+    def __init__(self, tests: dict[str, float]) -> None:
+        self.tests = tests
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if item.nodeid in self.tests]
+        items.sort(key=lambda item: self.tests[item.nodeid])
+
+
+def start(mutant: Mutant | None, tests: dict[str, float]) -> int:
+    """Fork a process that runs the tests on the mutant, or on the code as it is; its id."""
+    if pid := os.fork():
+        return pid
+    signal.alarm(min(300, int(20 + 3 * sum(tests.values()))))  # a mutant that loops for ever is killed
+    output = os.open(KEPT / "last.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    if mutant is not None:
+        sys.meta_path.insert(0, _Finder(mutant))
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(KEPT / "hypothesis")
+    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)  # the first failure is enough
+    hypothesis.settings.register_profile("mutants", phases=phases, database=None)
+    hypothesis.settings.load_profile("mutants")
+    files = sorted({test.partition("::")[0] for test in tests})
+    status = pytest.main(["-x", "--assert=plain", "-p", "no:xdist", *files], plugins=[_Selected(tests)])
+    sys.stdout.flush()
+    os._exit(status)
+
+
+OUTCOMES = {
+    pytest.ExitCode.OK: "survived",
+    pytest.ExitCode.TESTS_FAILED: "killed",
+    pytest.ExitCode.INTERRUPTED: "killed",
+}
+
+
+def run(chosen: Sequence[Mutant], reach: Reach) -> Iterator[tuple[Mutant, str, float]]:
+    """Each mutant with its outcome and the seconds that it took, as they end."""
+    waiting, running = list(reversed(chosen)), dict[int, tuple[Mutant, float]]()
+    while waiting or running:
+        while waiting and len(running) < AT_ONCE:
+            mutant = waiting.pop()
+            if tests := reach.tests(mutant):
+                running[start(mutant, tests)] = mutant, time.monotonic()
+            else:
+                yield mutant, "survived", 0.0
+        if running:
+            pid, status = os.wait()
+            mutant, began = running.pop(pid)
+            code = os.waitstatus_to_exitcode(status)
+            outcome = "timeout" if code == -signal.SIGALRM else OUTCOMES.get(code, f"error {code}")
+            yield mutant, outcome, time.monotonic() - began
+
+
+def main() -> int:
+    """Run the sample and print a table; 1 where fewer than nine in ten were killed, or a survivor has no reason."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sample", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=10)
+    parser.add_argument("--rooms", nargs="+", default=ROOMS, help="folders or files")
+    parser.add_argument("--only", default="", help="run the mutants alone whose key has this text")
+    options = parser.parse_args()
+    measure()
+    reach, results = Reach(), Counter[str]()
+    chosen = [
+        mutant for mutant in sample(options.rooms, options.sample, options.seed) if options.only in mutant.key
+    ]
+    unnamed = 0
+    for name in WARM:
+        importlib.import_module(name)
+    tests = {
+        test: seconds for mutant in chosen[:1] for test, seconds in list(reach.tests(mutant).items())[:100]
+    }
+    if status := os.waitpid(start(None, tests), 0)[1]:
+        sys.exit(f"the tests fail without any mutant: {status}; see {KEPT / 'last.log'}")
+    for mutant, outcome, seconds in run(chosen, reach):
+        results[outcome] += 1
+        if results.total() % 20 == 0:
+            print(f"... {results.total()} of {len(chosen)}: {dict(results)}", flush=True)
+        if outcome == "killed":
+            continue
+        before, after = mutant.change()
+        reason = EQUIVALENT.get((mutant.path, before, after))
+        unnamed += reason is None and outcome != "timeout"
+        print(
+            f"{outcome} {mutant.path}:{mutant.lines.stop - 1} ({len(reach.tests(mutant))} tests, {seconds:.0f} s)"
+        )
+        print(
+            f"    - {before}\n    + {after}\n    = {reason or ('look whether it loops' if outcome == 'timeout' else 'NO REASON NAMED')}",
+            flush=True,
+        )
+    killed = results["killed"] + results["timeout"]
+    print(
+        f"{killed} of {len(chosen)} killed ({killed / max(1, len(chosen)):.1%}); {dict(results)}; {unnamed} unnamed"
+    )
+    return int(killed < 0.9 * len(chosen) or unnamed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
