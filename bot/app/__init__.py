@@ -1,1 +1,1 @@
-"""Who meets whom: settings, wiring, the long-running service and the command line."""
+"""The application: configuration, composition root, the service and the command line."""

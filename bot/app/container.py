@@ -56,7 +56,7 @@ class Quizzes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Container:
-    """Everything that works on one state."""
+    """Container: the parts of the application that work on one state."""
 
     settings: Settings
     store: Store
@@ -81,9 +81,9 @@ class Container:
         self.registry.keep_index()
         self.store.close()
 
-    def files(self, found: Sequence[FoundFile]) -> list[FolderFile]:
-        """Found files as the ingest takes them."""
-        return [FolderFile(found=one, max_bytes=self.settings.max_bytes) for one in found]
+    def files(self, files: Sequence[FoundFile]) -> list[FolderFile]:
+        """The files in the form that the ingest takes."""
+        return [FolderFile(found=file, max_bytes=self.settings.max_bytes) for file in files]
 
 
 def build_container(
@@ -98,7 +98,7 @@ def build_container(
     tokens: Tokens | None = None,
     wrap: Callable[[Publisher], Publisher] = lambda publisher: publisher,
 ) -> Container:
-    """The container that the settings describe; what is given by name stands in for the real thing.
+    """The container that the settings describe; keyword arguments replace its parts.
 
     `wrap` is called with each publisher and returns the one to use.
 
@@ -106,8 +106,8 @@ def build_container(
     """
     clock = clock or SystemClock()
     store = Store(state_url or settings.state)
-    kept = IndexCache(_saved_index(settings, clock)) if state_url is None else None
-    registry = SubscriberRegistry(subscribers, SimilarityCache(store.papers), kept)
+    index_cache = IndexCache(_saved_index(settings, clock)) if state_url is None else None
+    registry = SubscriberRegistry(subscribers, SimilarityCache(store.papers), index_cache)
     tokens = tokens or store.tokens
     feeds = FeedBuilder(store.papers, tokens, registry, _site(settings))
     answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)

@@ -104,9 +104,9 @@ async def send_sample(
         )
         container = replace(container, ingest=ingest)
         files = scan([digests], max_bytes=settings.max_bytes, base=digests)
-        found = tuple(file for file in files if isinstance(file, FoundFile))
+        found_files = tuple(file for file in files if isinstance(file, FoundFile))
         try:
-            await run_once(container, Looked(whole=found, skipped=(), still_written=0))
+            await run_once(container, Looked(whole=found_files, skipped=(), still_written=0))
         finally:
             await container.close()
     return [message for recorder in recorders for message in recorder.messages.values()]

@@ -26,18 +26,18 @@ from bot.pipeline.ingest import Planned, Taken
 
 
 def forget_gone(container: Container) -> None:
-    """Forget them; none while a watched folder is away, as one on another machine may be."""
+    """Forgets unreadable files that no longer exist; none while a watched folder is missing here."""
     unreadable = container.store.digests.unreadable()
     folders = container.settings.watched
     if not unreadable or not all(folder.is_dir() for folder in folders):
         return
     entries = scan(folders, max_bytes=container.settings.max_bytes, base=container.settings.base)
-    there = {entry.name for entry in entries}
-    container.store.maintenance.forget_unreadable([name for name in unreadable if name not in there])
+    present = {entry.name for entry in entries}
+    container.store.maintenance.forget_unreadable([name for name in unreadable if name not in present])
 
 
 class Cluster:
-    """This machine among those that share its state; where there is only this one, it does everything."""
+    """Duties that only one of the processes that share a state has at a time; a process alone has them all."""
 
     def __init__(self, container: Container, stop: asyncio.Event) -> None:
         self._container = container
@@ -45,27 +45,27 @@ class Cluster:
         self._paced = [
             kind for kind, publisher in container.publishers.items() if publisher.capabilities.limits.overall
         ]
-        self.keeps_up = False
-        """True while the work that comes round once for all machines is ours."""
+        self.maintains = False
+        """True while this process has the duty of the periodic jobs that run once per cluster."""
 
-    def delivering(self, wake: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
-        """What runs beside the deliveries, until the service stops."""
-        parts = [self._container.store.wake_up.listen(wake), self.alone("upkeep", self._keep_up)]
-        for kind in self._paced:  # such limits hold for all machines together, so one of them sends
+    def delivery_parts(self, wake: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
+        """Coroutines that run beside the deliveries until the service stops."""
+        parts = [self._container.store.wake_up.listen(wake), self.lead("maintenance", self._hold_maintenance)]
+        for kind in self._paced:  # an overall limit holds for the whole cluster, so one process sends
             self._container.dispatcher.leave(kind)
-            parts.append(self.alone(f"{kind} pace", partial(self._send_on, kind, wake)))
+            parts.append(self.lead(f"{kind} rate limit", partial(self._send_on, kind, wake)))
         return parts
 
-    async def alone(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do this work while no other machine does."""
-        await self._container.store.leader_election.lead(role, work)
+    async def lead(self, duty: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Runs the work while this process has the duty and no other process has it."""
+        await self._container.store.leader_election.lead(duty, work)
 
-    async def _keep_up(self) -> None:
-        self.keeps_up = True
+    async def _hold_maintenance(self) -> None:
+        self.maintains = True
         try:
             await self._stop.wait()
         finally:
-            self.keeps_up = False
+            self.maintains = False
 
     async def _send_on(self, kind: ChannelKind, wake: Callable[[], None]) -> None:
         self._container.dispatcher.take(kind)
@@ -81,28 +81,28 @@ log = logging.getLogger(__name__)
 ROLES = ("ingest", "deliver", "chat", "web")
 _DELIVER_AT_LEAST = timedelta(seconds=30)
 _FINISH = timedelta(seconds=3)
-"""For what is in flight; together with the grace of a flush that is cut off, less than ten seconds."""
+"""For deliveries in flight; with the grace period of an interrupted flush, less than ten seconds."""
 _SOURCES_EVERY = timedelta(hours=1)
 _CLOCK_EVERY = timedelta(minutes=1)
 _RELOAD_EVERY = timedelta(seconds=2)
-_STUDY_EVERY = timedelta(minutes=1)
-_UPKEEP_EVERY = timedelta(hours=1)
+_QUIZZES_EVERY = timedelta(minutes=1)
+_PRUNE_EVERY = timedelta(hours=1)
 _PLAN_EVERY = timedelta(seconds=30)
-_OTHERS_WRITE = 0.01
-"""Seconds between two transactions of planning in which those who wait can write."""
+_PLANNING_PAUSE = 0.01
+"""Seconds between two transactions of planning, in which other processes can write."""
 
 Announce = Callable[[Taken], Awaitable[None]]
 
 
-def take_in(container: Container, found: Sequence[FoundFile]) -> Taken:
-    """Takes the found files in, begins to plan what they changed, and brings quizzes and feeds up to date."""
-    taken = container.ingest.take_in(container.files(found), container.clock.now())
+def take_in(container: Container, files: Sequence[FoundFile]) -> Taken:
+    """Ingests the files, begins to plan the deliveries of their changes, and updates quizzes and feeds."""
+    taken = container.ingest.take_in(container.files(files), container.clock.now())
     container.quizzes.counter.correct()
     container.feeds.write_all(container.feed_writer)
     return taken
 
 
-def _tell(taken: Taken) -> None:
+def _log_result(taken: Taken) -> None:
     for name, line, what in taken.problems:
         log.warning("digest.problem", extra={"file": name, "line": line, "what": what})
     if taken.changed:
@@ -118,7 +118,7 @@ def _tell(taken: Taken) -> None:
 
 
 class Service:
-    """All that `paperboy run` does, or the `roles` of it. `announce` hears once, when the first look is done."""
+    """Service of `paperboy run`, or some `roles` of it; calls `announce` once, after the first scan."""
 
     def __init__(
         self,
@@ -139,15 +139,15 @@ class Service:
         )
         self._has_sources = "ingest" in roles and bool(container.settings.sources)
         self._fetches = False
-        """True while this is the machine that fetches the sources."""
+        """True while this process has the duty of fetching the sources."""
         self._fetching: asyncio.Task[Any] | None = None
         self._heartbeat = container.settings.heartbeat
-        self._together = Cluster(container, self._stop)
+        self._cluster = Cluster(container, self._stop)
         self._taking = asyncio.Lock()
         """Held while papers are matched, planned and stored, and while the subscribers change."""
 
     async def run(self) -> None:
-        """Work until SIGTERM or SIGINT; what is in flight then is finished."""
+        """Runs until SIGTERM or SIGINT; finishes the deliveries that are then in flight."""
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
@@ -162,7 +162,7 @@ class Service:
             await self._until_stopped(tasks)
 
     def stop(self) -> None:
-        """Begin to stop."""
+        """Begins to stop the service."""
         self._container.dispatcher.stop()
         self._stop.set()
 
@@ -181,11 +181,11 @@ class Service:
     def _parts(self) -> list["asyncio._CoroutineLike[None]"]:
         parts: list[asyncio._CoroutineLike[None]] = []
         if "deliver" in self._roles:
-            parts += self._together.delivering(self._wake_delivery)
+            parts += self._cluster.delivery_parts(self._wake_delivery)
         if "ingest" in self._roles:
             parts.append(self._ingest())
         if self._has_sources:
-            parts.append(self._together.alone("sources", self._fetch_while_leading))
+            parts.append(self._cluster.lead("sources", self._fetch_while_leading))
         if "chat" in self._roles and self._container.settings.sends_telegram:
             parts.append(self._chat())
         return parts
@@ -202,8 +202,10 @@ class Service:
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
             jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._clamp_delays))
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
-            jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
-            jobs.append(Job(name="study", every=_STUDY_EVERY, run=self._study, at_start=False))
+            jobs.append(Job(name="prune", every=_PRUNE_EVERY, run=self._prune, at_start=False))
+            jobs.append(
+                Job(name="quizzes", every=_QUIZZES_EVERY, run=self._look_after_quizzes, at_start=False)
+            )
         if self._has_sources:
             jobs.append(Job(name="fetch", every=MIN_INTERVAL, run=self._fetch, at_start=False))
         return jobs
@@ -236,13 +238,13 @@ class Service:
                 taken = await asyncio.to_thread(take_in, self._container, files)
             await asyncio.to_thread(forget_gone, self._container)
         except StateError as error:
-            if self._announce:  # it never worked: whoever started it should know
+            if self._announce:  # the first scan failed: end with the error
                 raise
             log.error("ingest.interrupted", extra={"error": str(error), "files": len(files)})
             for file in files:
                 stabilizer.report_again(file)
             return
-        _tell(taken)
+        _log_result(taken)
         for file in files:
             if file.name in taken.unread:
                 stabilizer.report_again(file)
@@ -258,7 +260,7 @@ class Service:
             await announce(taken)
 
     async def _fetch_while_leading(self) -> None:
-        """Let the job fetch; what it is asking for is given up when this ends, and asked for again by the next."""
+        """Lets the job fetch while this process has the duty; a fetch under way is cancelled at the end."""
         self._fetches = True
         self._scheduler.wake("fetch")
         try:
@@ -269,7 +271,7 @@ class Service:
                 self._fetching.cancel()
 
     async def _fetch(self) -> datetime | None:
-        """Fetch the sources that are due; the watcher reads what they bring."""
+        """Fetches the sources that are due, into folders that the watcher watches; returns when the next is due."""
         if not self._fetches:
             return None
         self._fetching = asyncio.current_task()
@@ -280,7 +282,7 @@ class Service:
         return await self._container.fetcher.next_due()
 
     async def _plan(self) -> None:
-        """Go on with what is still to be planned, whichever machine began it, while others send already."""
+        """Continues the unfinished planning runs of any process; deliveries go out meanwhile."""
         container, total = self._container, Planned()
         while not self._stop.is_set():
             async with self._taking:
@@ -289,12 +291,12 @@ class Service:
                 break
             total += part
             self._wake_delivery()
-            await asyncio.sleep(_OTHERS_WRITE)
+            await asyncio.sleep(_PLANNING_PAUSE)
         if total.notices:
             log.info("planning.done", extra={"notices": total.notices, "deliveries": total.deliveries})
 
     async def _beat(self) -> None:
-        """Give a sign of life, while both this loop and the state answer."""
+        """Writes the heartbeat if both this loop and the state respond."""
         container = self._container
         await asyncio.to_thread(container.store.incidents.stopped_channels)
         await asyncio.to_thread(self._heartbeat.beat, container.clock.now())
@@ -302,14 +304,14 @@ class Service:
     async def _look_at_sources(self) -> None:
         if "ingest" in self._roles:
             await asyncio.to_thread(forget_gone, self._container)
-        if self._together.keeps_up:
+        if self._cluster.maintains:
             await asyncio.to_thread(self._sources.look, self._container.clock.now())
 
     async def _chat(self) -> None:
-        """Converse; a refused token ends the conversation and nothing else."""
+        """Runs the chat; a refused token ends the chat and nothing else."""
         chat = chat_service(self._container, wake=self._wake_delivery, on_polling=self._note_polling)
         try:
-            await self._together.alone("telegram updates", partial(chat.run, self._stop))
+            await self._cluster.lead("telegram updates", partial(chat.run, self._stop))
             await self._stop.wait()
         finally:
             await chat.close()
@@ -320,7 +322,7 @@ class Service:
             self._scheduler.wake("deliver")
 
     async def _note_polling(self, refusal: ChannelDown | None) -> None:
-        """Open or close the incident of a chat service that refuses polls for updates."""
+        """Opens or closes the incident of a chat service that refuses polls for updates."""
         from bot.adapters.telegram.client import SecondPoller
 
         incidents, now = self._container.incidents, self._container.clock.now()
@@ -334,9 +336,9 @@ class Service:
         await self._container.dispatcher.flush()
         return await self._container.dispatcher.next_due()
 
-    async def _study(self) -> None:
+    async def _look_after_quizzes(self) -> None:
         container = self._container
-        if not self._together.keeps_up:
+        if not self._cluster.maintains:
             return
         if await asyncio.to_thread(container.quizzes.look_after, container.clock.now()):
             self._wake_delivery()
@@ -346,8 +348,8 @@ class Service:
         if await asyncio.to_thread(container.store.maintenance.clamp_delays, container.clock.now()):
             self._wake_delivery()
 
-    async def _keep_up(self) -> None:
-        if self._together.keeps_up:
+    async def _prune(self) -> None:
+        if self._cluster.maintains:
             store, now = self._container.store, self._container.clock.now()
             await asyncio.to_thread(store.maintenance.prune, now)
 

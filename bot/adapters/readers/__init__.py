@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.adapters.readers import bibliography, feed, html, markdown, quiz_page, quiz_text, structured, table
-from bot.adapters.readers.document import MAX_PAPERS, Document, NotThisKind, any_date, decode
+from bot.adapters.readers.document import MAX_PAPERS, DigestText, NotThisKind, any_date, decode
 from bot.domain.digests import Digest, DigestKind
 from bot.domain.errors import DigestTooLarge, NotADigest
 from bot.domain.papers import PaperId
 
-__all__ = ["READERS", "Attempt", "Reader", "Reading", "peek_date", "read_closely", "read_digest"]
+__all__ = ["READERS", "ReadResult", "Reader", "ReaderAttempt", "peek_date", "read_closely", "read_digest"]
 
 
 HEAD_BYTES = 16_384
@@ -36,9 +36,9 @@ class Reader:
     """The code that knows one family of digest formats."""
 
     kind: DigestKind
-    recognises: Callable[[Document], int]
+    recognises: Callable[[DigestText], int]
     heading_date: Callable[[str], dt.date | None]
-    read: Callable[[Document], Digest]
+    read: Callable[[DigestText], Digest]
 
 
 def _no_date(_: str) -> dt.date | None:
@@ -98,8 +98,8 @@ ENOUGH = 0.9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
-    """What one reader made of a file."""
+class ReaderAttempt:
+    """Result of one reader on a file: the papers that it found, or why it found none."""
 
     kind: DigestKind
     certainty: int
@@ -110,11 +110,11 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """The digest in a file, and how it came to be read so."""
+class ReadResult:
+    """Result of reading a file: its digest, and the attempts of the readers."""
 
     digest: Digest | None
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[ReaderAttempt, ...]
     """In the order in which they were made."""
     reason: str = ""
     """Why the file is no digest."""
@@ -127,16 +127,16 @@ def read_digest(data: bytes, *, name: str, neighbour: Neighbour | None = None) -
     Raises NotADigest where no reader finds a paper, DigestTooLarge over a limit of the readers. What a reader
     knows for certain and holds no paper is a digest with a problem.
     """
-    reading = read_closely(data, name=name, neighbour=neighbour)
-    if reading.digest is None:
-        raise NotADigest(f"{name}: {reading.reason}")
-    return reading.digest
+    result = read_closely(data, name=name, neighbour=neighbour)
+    if result.digest is None:
+        raise NotADigest(f"{name}: {result.reason}")
+    return result.digest
 
 
-def read_closely(data: bytes, *, name: str, neighbour: Neighbour | None = None) -> Reading:
+def read_closely(data: bytes, *, name: str, neighbour: Neighbour | None = None) -> ReadResult:
     """The digest in a file's bytes with every attempt that was made. Raises DigestTooLarge."""
     document = decode(data, name=name)
-    named = len({found[1] or found[2] for found in _NAMED.finditer(document.text)})
+    named = len({match[1] or match[2] for match in _NAMED.finditer(document.text)})
     if named > MAX_PAPERS:
         raise DigestTooLarge(f"{name}: more than {MAX_PAPERS:,} papers; split the file")
     if neighbour is not None:
@@ -146,16 +146,16 @@ def read_closely(data: bytes, *, name: str, neighbour: Neighbour | None = None) 
     for reader, certainty in sorted((pair for pair in asked if pair[1]), key=lambda pair: -pair[1]):
         if choice.attempt(reader, certainty):
             break
-    return choice.reading()
+    return choice.result()
 
 
 class _Choice:
     """The attempts of the readers at one document, and the best of them."""
 
-    def __init__(self, document: Document, named: int) -> None:
+    def __init__(self, document: DigestText, named: int) -> None:
         self._document = document
         self._named = named
-        self._attempts: list[Attempt] = []
+        self._attempts: list[ReaderAttempt] = []
         self._best: Digest | None = None
         self._chosen = 0
         self._refused = ""
@@ -181,20 +181,20 @@ class _Choice:
         return certainty >= SURE or len(digest.entries) >= ENOUGH * self._named
 
     def _note(self, kind: DigestKind, certainty: int, papers: int, what: str = "") -> None:
-        self._attempts.append(Attempt(kind=kind, certainty=certainty, papers=papers, what=what))
+        self._attempts.append(ReaderAttempt(kind=kind, certainty=certainty, papers=papers, what=what))
 
     def _choose(self, digest: Digest) -> None:
         self._best = digest
         self._chosen = len(self._attempts) - 1
 
-    def reading(self) -> Reading:
+    def result(self) -> ReadResult:
         """The best digest, or why there is none."""
         reason = "" if self._best else self._refused or _reason(self._document, self._attempts)
         attempts = [
             replace(attempt, chosen=self._best is not None and place == self._chosen)
             for place, attempt in enumerate(self._attempts)
         ]
-        return Reading(digest=self._best, attempts=tuple(attempts), reason=reason)
+        return ReadResult(digest=self._best, attempts=tuple(attempts), reason=reason)
 
 
 class _PapersBeside:
@@ -220,13 +220,15 @@ def _only_paper(data: bytes, name: str) -> PaperId | None:
     return digest.entries[0].id if digest and len(digest.entries) == 1 else None
 
 
-def _reason(document: Document, attempts: list[Attempt]) -> str:
+def _reason(document: DigestText, attempts: list[ReaderAttempt]) -> str:
     if not document.text.strip():
         return "an empty file"
     if document.text.count("\ufffd") > 10 or "\0" in document.text:
         return "no text"
-    told = [attempt.what for attempt in sorted(attempts, key=lambda each: -each.certainty) if attempt.what]
-    return told[0] if told else "no papers that a reader knows"
+    reasons = [
+        attempt.what for attempt in sorted(attempts, key=lambda attempt: -attempt.certainty) if attempt.what
+    ]
+    return reasons[0] if reasons else "no papers that a reader knows"
 
 
 def peek_date(head: bytes, *, name: str) -> dt.date | None:

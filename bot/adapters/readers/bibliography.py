@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.adapters.readers.document import Document, Findings, any_date
+from bot.adapters.readers.document import DigestText, Findings, any_date
 from bot.adapters.readers.record import Record
 from bot.adapters.readers.structured import record_of
 from bot.domain.digests import Digest
@@ -20,18 +20,18 @@ _BLOCK_START = re.compile(r"^\s*@\w+\s*\{", re.MULTILINE)
 MAX_BLOCK = 200_000
 
 
-def recognises_bibtex(document: Document) -> int:
+def recognises_bibtex(document: DigestText) -> int:
     """3 where the first thing after comments is an entry of BibTeX."""
-    found = _BIBTEX.search(document.text[:20_000])
-    return 3 if found and not re.search(r"^#|\]\(", document.text[: found.start()], re.MULTILINE) else 0
+    match = _BIBTEX.search(document.text[:20_000])
+    return 3 if match and not re.search(r"^#|\]\(", document.text[: match.start()], re.MULTILINE) else 0
 
 
-def recognises_ris(document: Document) -> int:
+def recognises_ris(document: DigestText) -> int:
     """3 where the document begins with a type of reference."""
     return 3 if _RIS.match(document.text) else 0
 
 
-def read_bibtex(document: Document) -> Digest:
+def read_bibtex(document: DigestText) -> Digest:
     """The entries of a BibTeX file as papers. Entries are parsed one by one: one without an end loses nothing else."""
     import logging
 
@@ -58,7 +58,7 @@ def read_bibtex(document: Document) -> Digest:
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
     """(line, entry) from each `@` at the beginning of a line to the next."""
-    starts = [found.start() for found in _BLOCK_START.finditer(text)]
+    starts = [match.start() for match in _BLOCK_START.finditer(text)]
     line, at = 1, 0
     for start, stop in zip(starts, [*starts[1:], len(text)], strict=False):
         begin = start + len(text[start:stop]) - len(text[start:stop].lstrip())
@@ -102,7 +102,7 @@ def _take(record: Record | None, findings: Findings, line: int) -> None:
         findings.take(entry, line=line)
 
 
-def read_ris(document: Document) -> Digest:
+def read_ris(document: DigestText) -> Digest:
     """The references of a RIS file as papers."""
     import rispy
 

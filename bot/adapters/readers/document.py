@@ -1,4 +1,4 @@
-"""What every reader shares: the decoded text, what it gathers on its way, and words, links, points, questions."""
+"""Shared by the readers: the decoded text, the findings, and the parsing of dates, links, points and questions."""
 
 import codecs
 import datetime as dt
@@ -46,7 +46,7 @@ _WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Document:
+class DigestText:
     """A whole file as text; `name` is for messages and, where nothing else tells it, the date."""
 
     text: str
@@ -61,7 +61,7 @@ class Document:
         return self.text.count("\n", 0, offset) + 1
 
 
-def decode(data: bytes, *, name: str) -> Document:
+def decode(data: bytes, *, name: str) -> DigestText:
     """The bytes as text: UTF-8 or UTF-16 by byte order mark; bytes that are neither become U+FFFD, named."""
     encoding = _WIDE.get(data[:2], "utf-8-sig")
     if encoding != "utf-8-sig":
@@ -73,7 +73,7 @@ def decode(data: bytes, *, name: str) -> Document:
         text, problems = _decode_damaged(data, encoding)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return Document(text=text, name=name, problems=problems)
+    return DigestText(text=text, name=name, problems=problems)
 
 
 def _decode_damaged(data: bytes, encoding: str) -> tuple[str, tuple[Problem, ...]]:
@@ -89,9 +89,9 @@ def _decode_damaged(data: bytes, encoding: str) -> tuple[str, tuple[Problem, ...
 
 def find_date(text: str) -> dt.date | None:
     """The first real calendar day written as YYYY-MM-DD."""
-    for found in _DATE.finditer(text):
+    for match in _DATE.finditer(text):
         try:
-            return dt.date(int(found[1]), int(found[2]), int(found[3]))
+            return dt.date(int(match[1]), int(match[2]), int(match[3]))
         except ValueError:
             continue
     return None
@@ -104,8 +104,8 @@ def any_date(text: str) -> dt.date | None:
     if day := find_date(text):
         return day
     for pattern, order in _OTHER_DATES:
-        for found in pattern.finditer(text):
-            if day := _day(found.groups(), order):
+        for match in pattern.finditer(text):
+            if day := _day(match.groups(), order):
                 return day
     return None
 
@@ -160,7 +160,7 @@ class NotThisKind(NotADigest):
 class Findings:
     """Entries, one per paper in the file's order, and problems with the place where they are."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: DigestText) -> None:
         self.document = document
         self.near: dt.date | None = None
         """The digest's day as far as it is known yet: days without a year lie before it."""
@@ -324,8 +324,8 @@ def plain(piece: str) -> str:
 
 def language_of(attributes: str) -> str:
     """The language that a tag's attributes name; English where they name none, as the first pages did."""
-    found = _LANGUAGE.search(attributes)
-    return found[1].lower() if found else "en"
+    match = _LANGUAGE.search(attributes)
+    return match[1].lower() if match else "en"
 
 
 _USUAL_LINK = re.compile(r"https?://(arxiv\.org/abs|arxiv\.org/pdf|huggingface\.co/papers)/(\d{4}\.\d{4,5})")
@@ -333,35 +333,35 @@ _USUAL_LINK = re.compile(r"https?://(arxiv\.org/abs|arxiv\.org/pdf|huggingface\.
 
 
 def links_of(urls: Iterable[str]) -> Links:
-    """Where the paper lives: arXiv and Hugging Face links normalised, others as they are, the first of each.
+    """The paper's links: to arXiv and Hugging Face normalised, others unchanged, the first of each kind.
 
     A PDF on arXiv also gives its abstract page. Links that are not http or https are left out.
     """
-    found: dict[str, str] = {}
+    links: dict[str, str] = {}
     for url in urls:
         for field, link in _named(url.strip()):
-            found.setdefault(field, link)
-    return Links(abs=found.get("abs"), pdf=found.get("pdf"), huggingface=found.get("huggingface"))
+            links.setdefault(field, link)
+    return Links(abs=links.get("abs"), pdf=links.get("pdf"), huggingface=links.get("huggingface"))
 
 
 def _named(url: str) -> Iterable[tuple[str, str]]:
     usual = _USUAL_LINK.fullmatch(url)
     if usual:
-        return _pages(usual[2], shelf=usual[1])
+        return _pages(usual[2], address=usual[1])
     scheme, _, rest = url.partition("://")
     if scheme.lower() not in {"http", "https"} or not rest or not url.isprintable() or " " in url:
         return ()
     number = arxiv_id(url)
     if number is None:
         return [("pdf" if rest.lower().endswith(".pdf") else "abs", url)]
-    return _pages(number, shelf=rest.lower())
+    return _pages(number, address=rest.lower())
 
 
-def _pages(number: str, *, shelf: str) -> Iterable[tuple[str, str]]:
-    if shelf.partition("/")[0].endswith("huggingface.co"):
+def _pages(number: str, *, address: str) -> Iterable[tuple[str, str]]:
+    if address.partition("/")[0].endswith("huggingface.co"):
         return (("huggingface", f"https://huggingface.co/papers/{number}"),)
     page = ("abs", f"https://arxiv.org/abs/{number}")
-    return (page, ("pdf", f"https://arxiv.org/pdf/{number}")) if "/pdf" in shelf else (page,)
+    return (page, ("pdf", f"https://arxiv.org/pdf/{number}")) if "/pdf" in address else (page,)
 
 
 _RAW_POINT = re.compile(r"(?<!\S)(\d{1,2})\.\s{0,9}\*\*([^*]{1,99})\*\*\s{0,9}[:：]?")
@@ -390,10 +390,10 @@ def _cascade(number: int, label: str, text: str) -> Iterator[tuple[int, Point]]:
     labelled = None if label else _RAW_LABEL.match(text)
     begin = labelled.end() if labelled else 0
     label = labelled[1] if labelled else label
-    for found in _RAW_POINT.finditer(text, begin) if "**" in text else ():
-        if int(found[1]) == number + 1:
-            yield number, _point(label, text[begin : found.start()])
-            number, label, begin = number + 1, found[2], found.end()
+    for match in _RAW_POINT.finditer(text, begin) if "**" in text else ():
+        if int(match[1]) == number + 1:
+            yield number, _point(label, text[begin : match.start()])
+            number, label, begin = number + 1, match[2], match.end()
     yield number, _point(label, text[begin:])
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bot.adapters.readers.document import Document, Findings, any_date, plain_words
+from bot.adapters.readers.document import DigestText, Findings, any_date, plain_words
 from bot.adapters.readers.record import Record, label_of, names_of, role_of, text_ids, text_urls
 from bot.domain.digests import Digest
 from bot.domain.errors import NotADigest
@@ -35,7 +35,7 @@ _JOURNAL = re.compile(r"\s*\[([^\[\]]{2,80})\]\s+")
 _LINES = re.compile(r"<(?:item|entry)\b", re.IGNORECASE)
 
 
-def recognises(document: Document) -> int:
+def recognises(document: DigestText) -> int:
     """3 where the root is a feed's."""
     return 3 if _ROOT.match(document.text[:5_000]) else 0
 
@@ -43,11 +43,11 @@ def recognises(document: Document) -> int:
 def heading_date(text: str) -> dt.date | None:
     """The day on which the feed says it was made."""
     head = re.split(r"<(?:item|entry)\b", text[:20_000], maxsplit=1)[0]
-    found = re.search(r"<(?:lastBuildDate|pubDate|updated|dc:date)>([^<]{8,60})<", head)
-    return any_date(found[1]) if found else None
+    match = re.search(r"<(?:lastBuildDate|pubDate|updated|dc:date)>([^<]{8,60})<", head)
+    return any_date(match[1]) if match else None
 
 
-def read(document: Document) -> Digest:
+def read(document: DigestText) -> Digest:
     """The feed's entries as papers."""
     if re.search(r"<!ENTITY|<!DOCTYPE[^>]*\[", document.text[:100_000]):
         raise NotADigest("a feed that defines entities of its own, which may grow without end: refused")
@@ -61,7 +61,7 @@ def read(document: Document) -> Digest:
     )
     findings = Findings(document)
     lines = (
-        [document.line(found.start()) for found in _LINES.finditer(document.text)]
+        [document.line(match.start()) for match in _LINES.finditer(document.text)]
         if len(document.text) < 200_000
         else _line_numbers(document.text)
     )
@@ -90,9 +90,9 @@ def read(document: Document) -> Digest:
 def _line_numbers(text: str) -> list[int]:
     numbers: list[int] = []
     line, at = 1, 0
-    for found in _LINES.finditer(text):
-        line += text.count("\n", at, found.start())
-        at = found.start()
+    for match in _LINES.finditer(text):
+        line += text.count("\n", at, match.start())
+        at = match.start()
         numbers.append(line)
     return numbers
 
@@ -157,9 +157,9 @@ def _take_text(record: Record, markup: str) -> None:
                 label=label_of(label),
             )
             rest = rest.replace(markup[part.start() : stop], " ", 1)
-    for found in _LINE_LABEL.finditer(_BREAKS.sub("\n", rest)):
-        value = plain_words(found[2])
-        record.add(found[1], _names(value) if found[1].lower().startswith("author") else value)
+    for match in _LINE_LABEL.finditer(_BREAKS.sub("\n", rest)):
+        value = plain_words(match[2])
+        record.add(match[1], _names(value) if match[1].lower().startswith("author") else value)
     record.add("summary", plain_words(rest))
 
 

@@ -4,8 +4,8 @@ import datetime as dt
 import re
 from typing import Any
 
-from bot.adapters.readers.document import Document, Findings, NotThisKind, any_date
-from bot.adapters.readers.items import Item, Items, merged, records
+from bot.adapters.readers.document import DigestText, Findings, NotThisKind, any_date
+from bot.adapters.readers.items import Items, OutlineItem, merged, records
 from bot.adapters.readers.outline import Block, local_papers, names_papers, outline
 from bot.adapters.readers.record import Record
 from bot.domain.digests import Digest
@@ -32,7 +32,7 @@ _ARTICLE = re.compile(
 )
 
 
-def recognises(document: Document) -> int:
+def recognises(document: DigestText) -> int:
     """3 where the document says that it is HTML, 2 where it begins as HTML does, 1 where it is full of its links."""
     text = document.text
     if _DOCTYPE.match(text):
@@ -44,13 +44,13 @@ def recognises(document: Document) -> int:
 
 def heading_date(text: str) -> dt.date | None:
     """The date in the page's title or first headings."""
-    for found in _TITLE.finditer(text[:20_000]):
-        if day := any_date(found[2]):
+    for match in _TITLE.finditer(text[:20_000]):
+        if day := any_date(match[2]):
             return day
     return None
 
 
-def read(document: Document) -> Digest:
+def read(document: DigestText) -> Digest:
     """The papers on the page, each with what stands around its link."""
     if not names_papers(document.text):
         raise NotThisKind("nothing in it links to a paper")
@@ -82,7 +82,7 @@ def parse_fragment(markup: str) -> Any:
         raise NotThisKind("no HTML that can be read") from error
 
 
-def take_outline(top: Block, findings: Findings, text: str) -> list[Item]:
+def take_outline(top: Block, findings: Findings, text: str) -> list[OutlineItem]:
     """Adds an entry for each paper of the outline to the findings."""
     items = Items()
     items.collect(top)
@@ -98,9 +98,9 @@ def take_outline(top: Block, findings: Findings, text: str) -> list[Item]:
     for line, what in items.passed_over:
         findings.pass_over(line, what)
     for leaf in top.leaves():
-        for each in leaf.found:
-            if not each.strong and each.paper not in findings:
-                findings.pass_over(each.line, f"{each.paper} is mentioned in a text")
+        for occurrence in leaf.found:
+            if not occurrence.strong and occurrence.paper not in findings:
+                findings.pass_over(occurrence.line, f"{occurrence.paper} is mentioned in a text")
     return items.found
 
 

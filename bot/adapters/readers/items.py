@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bot.adapters.readers.document import any_date
-from bot.adapters.readers.outline import Block, Run
+from bot.adapters.readers.outline import Block, TextRun
 from bot.adapters.readers.record import Record, language_of_text, role_of, text_ids, text_urls
 from bot.adapters.readers.titles import (
     LABELLED,
@@ -43,7 +43,7 @@ _CLOSED_TAGS = frozenset({"section", "li", "tr", "ul", "ol", "table", "group"})
 
 
 @dataclass(kw_only=True, slots=True)
-class Item:
+class OutlineItem:
     """A piece of the outline about one paper."""
 
     paper: PaperId
@@ -60,7 +60,7 @@ class Item:
 class Items:
     """Finds the items of an outline."""
 
-    found: list[Item] = field(default_factory=list)
+    found: list[OutlineItem] = field(default_factory=list)
     passed_over: list[tuple[int, str]] = field(default_factory=list)
 
     def collect(self, block: Block) -> None:
@@ -138,7 +138,7 @@ class Items:
                 if line.papers or not grouped:
                     grouped.append(line)
                 else:
-                    grouped[-1].runs = [*grouped[-1].runs, Run("\n"), *line.runs]
+                    grouped[-1].runs = [*grouped[-1].runs, TextRun("\n"), *line.runs]
             for line in grouped:
                 self.collect(line)
             return
@@ -178,7 +178,7 @@ class Items:
 
     def _add(self, paper: PaperId, blocks: list[Block], line: int, heading: Block | None = None) -> None:
         inner = next((_innermost(block, paper) for block in blocks if paper in block.papers), None)
-        self.found.append(Item(paper=paper, blocks=blocks, line=line, heading=heading, inner=inner))
+        self.found.append(OutlineItem(paper=paper, blocks=blocks, line=line, heading=heading, inner=inner))
 
 
 def _title_distance(before: list[Block]) -> int:
@@ -247,8 +247,8 @@ def _named(line: Block, block: Block) -> Block:
     return line
 
 
-def records(items: list[Item]) -> Iterator[tuple[Item, Record]]:
-    """What each item holds. Of several headings around a paper its own is of the level that most papers' are."""
+def records(items: list[OutlineItem]) -> Iterator[tuple[OutlineItem, Record]]:
+    """Each item with its record. Of several headings around a paper its own is of the level that most papers' are."""
     levels = Counter(
         level for item in items for level in ({item.heading.level} if item.heading else _heading_levels(item))
     )
@@ -273,7 +273,7 @@ def records(items: list[Item]) -> Iterator[tuple[Item, Record]]:
         yield item, record
 
 
-def _own(item: Item) -> list[tuple[int, str]]:
+def _own(item: OutlineItem) -> list[tuple[int, str]]:
     """The titles in the item's own row or list item; empty where it has none, and what is around it counts."""
     inner = item.inner
     if inner is None or inner.tag not in _ITEM_TAGS or item.heading is not None:
@@ -281,16 +281,16 @@ def _own(item: Item) -> list[tuple[int, str]]:
     return list(own_titles(inner, item.paper, plain=True))
 
 
-def _heading_levels(item: Item) -> set[int]:
+def _heading_levels(item: OutlineItem) -> set[int]:
     return {heading.level for heading in _headings(item)}
 
 
-def _headings(item: Item) -> list[Block]:
+def _headings(item: OutlineItem) -> list[Block]:
     return [leaf for block in item.blocks for leaf in block.leaves() if leaf.level]
 
 
 def _title(
-    item: Item, record: Record, own: list[tuple[int, str]], usual: int, *, alone: bool
+    item: OutlineItem, record: Record, own: list[tuple[int, str]], usual: int, *, alone: bool
 ) -> tuple[str, list[tuple[str, str]]]:
     """The item's title, and its translations as (language, title)."""
     if any(language == "en" for language, _ in record.titles):
@@ -314,7 +314,7 @@ def _title(
     return (original, [(language_of_text(best), best)]) if original else (best, [])
 
 
-def _around(item: Item, usual: int, *, alone: bool) -> Iterator[tuple[int, str]]:
+def _around(item: OutlineItem, usual: int, *, alone: bool) -> Iterator[tuple[int, str]]:
     """Titles in everything that belongs to the item."""
     headings = [item.heading] if item.heading else _headings(item)
     own = set(map(id, headings))
@@ -334,7 +334,7 @@ def _around(item: Item, usual: int, *, alone: bool) -> Iterator[tuple[int, str]]
         yield 8, text
 
 
-def _take_fields(item: Item, record: Record, blocks: list[Block]) -> list[str]:
+def _take_fields(item: OutlineItem, record: Record, blocks: list[Block]) -> list[str]:
     """Fills the record from labels, columns and classes; returns the texts that have none of these."""
     pending = ""
     loose: list[str] = []
@@ -489,7 +489,7 @@ def _take_labelled(line: Block, labelled: re.Match[str], record: Record) -> bool
     return False
 
 
-def merged(pairs: Iterator[tuple[Item, Record]]) -> list[tuple[int, Record]]:
+def merged(pairs: Iterator[tuple[OutlineItem, Record]]) -> list[tuple[int, Record]]:
     """One record a paper with its line: what stands in several places is put together, the better title wins."""
     known: dict[PaperId, tuple[int, Record]] = {}
     for item, record in pairs:

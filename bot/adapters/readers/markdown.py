@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from bot.adapters.readers.document import Document, Findings, NotThisKind, any_date
+from bot.adapters.readers.document import DigestText, Findings, NotThisKind, any_date
 from bot.adapters.readers.html import parse_fragment, take_outline
 from bot.adapters.readers.outline import MAX_BLOCKS, is_label, local_papers, names_papers, outline
 from bot.adapters.readers.record import Record, day_of, role_of
@@ -49,7 +49,7 @@ HEAD = 2_048
 """Characters in which a digest tells its date."""
 
 
-def recognises(document: Document) -> int:
+def recognises(document: DigestText) -> int:
     """2 where there is front matter or much Markdown, 1 where there is any text."""
     text = document.text
     if _FRONT.match(text) or is_org(text):
@@ -69,16 +69,16 @@ def is_org(text: str) -> bool:
 def heading_date(text: str) -> dt.date | None:
     """The date in the front matter, a heading of the beginning, or after "Updated on"."""
     front = _FRONT.match(text)
-    if front and (found := re.search(r"^date\s*[:=]\s*(.+)$", front[2], re.MULTILINE)):
-        return day_of(found[1].strip(" '\""))
-    for found in _HEADING.finditer(text[:HEAD]):
-        if day := any_date(found[1]):
+    if front and (match := re.search(r"^date\s*[:=]\s*(.+)$", front[2], re.MULTILINE)):
+        return day_of(match[1].strip(" '\""))
+    for match in _HEADING.finditer(text[:HEAD]):
+        if day := any_date(match[1]):
             return day
     updated = _UPDATED.search(text[:HEAD])
     return any_date(updated[1]) if updated else None
 
 
-def read(document: Document) -> Digest:
+def read(document: DigestText) -> Digest:
     """The papers in the document, each with what stands around its link."""
     if not names_papers(document.text):
         raise NotThisKind("nothing in it links to a paper")
@@ -324,5 +324,5 @@ def _org_line(line: str) -> str:
     return f"**{value[1].lower()}:** {value[2]}  " if value else line
 
 
-def _org_link(found: re.Match[str]) -> str:
-    return f"[{found[2]}]({found[1]})" if found[2] else f"<{found[1]}>"
+def _org_link(match: re.Match[str]) -> str:
+    return f"[{match[2]}]({match[1]})" if match[2] else f"<{match[1]}>"

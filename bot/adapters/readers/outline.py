@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from bot.adapters.readers.document import Document
+from bot.adapters.readers.document import DigestText
 from bot.adapters.readers.record import key_of, text_ids, text_urls
 from bot.domain.errors import DigestTooLarge
 from bot.domain.papers import PaperId, linked_id, title_id
@@ -57,7 +57,7 @@ _IDENTIFIER = re.compile(
 )
 
 
-class Run(NamedTuple):
+class TextRun(NamedTuple):
     """A stretch of text of one kind; `name` is the class of the element around it, `em` for plain italics."""
 
     text: str
@@ -83,7 +83,7 @@ class Block:
     line: int
     name: str = ""
     """The element's class and id."""
-    runs: list[Run] = field(default_factory=list)
+    runs: list[TextRun] = field(default_factory=list)
     children: list["Block"] = field(default_factory=list)
     level: int = 0
     """Of a heading, or of the section that it opens."""
@@ -122,7 +122,7 @@ class _Builder:
     blocks: int = 0
     levels: int = 0
 
-    def fill(self, element: Any, block: Block, like: Run) -> None:
+    def fill(self, element: Any, block: Block, like: TextRun) -> None:
         """Takes an element's content into the block; `like` tells link, weight and class of its text."""
         self._say(block, element.text, like)
         for child in element:
@@ -130,7 +130,7 @@ class _Builder:
             if not isinstance(tag, str) or tag in _SKIPPED:
                 pass
             elif tag == "br":
-                _put(block, Run("\n"))
+                _put(block, TextRun("\n"))
             elif tag in _INLINE and not _holds_blocks(child):
                 self._inline(child, block, like)
             elif self.levels > MAX_LEVELS:
@@ -141,12 +141,12 @@ class _Builder:
                 self.levels -= 1
             self._say(block, child.tail, like)
 
-    def _inline(self, element: Any, block: Block, like: Run) -> None:
+    def _inline(self, element: Any, block: Block, like: TextRun) -> None:
         tag = element.tag
         name = element.get("class") or ("em" if tag in _ITALIC else like.name)
-        inner = Run("", element.get("href") or like.href, like.bold or tag in _BOLD, name)
+        inner = TextRun("", element.get("href") or like.href, like.bold or tag in _BOLD, name)
         if tag == "img" and like.href:
-            _put(block, Run(" ", like.href))
+            _put(block, TextRun(" ", like.href))
         self.fill(element, block, inner)
 
     def _block(self, element: Any, parent: Block, href: str) -> None:
@@ -160,18 +160,18 @@ class _Builder:
         line = self.line_of(element) or parent.line
         block = Block(tag=tag, line=line, name=name, level=_HEADINGS.get(tag, 0))
         _place(parent).append(block)
-        self.fill(element, block, Run("", href))
+        self.fill(element, block, TextRun("", href))
         if tag == "table":
             _name_columns(block)
         elif block.children:
             block.children = sections(block.children)
 
-    def _say(self, block: Block, text: str | None, like: Run) -> None:
+    def _say(self, block: Block, text: str | None, like: TextRun) -> None:
         if text:
             _put(block, like._replace(text=text if self.keep_lines else text.replace("\n", " ")))
 
 
-def _put(block: Block, run: Run) -> None:
+def _put(block: Block, run: TextRun) -> None:
     """Adds a run to the block's inline content, or to what stands behind the last block in it."""
     runs = block.runs
     if block.children:
@@ -267,7 +267,7 @@ def outline(
     """The tree of an lxml document; `local` tells the paper of a link to a neighbouring file."""
     top = Block(tag="document", line=1)
     builder = _Builder(line_of=line_of, keep_lines=keep_lines)
-    builder.fill(root, top, Run(""))
+    builder.fill(root, top, TextRun(""))
     top.children = sections(_place(top))
     _name_papers(top, local, in_prose=False)
     titles = _titles_of_files(top)
@@ -283,7 +283,7 @@ def _hrefs_of_papers(leaf: Block) -> list[str]:
 
 
 def _titles_of_files(top: Block) -> dict[str, PaperId]:
-    """Where headings link to files beside the document: the papers by their titles, which is all that is known."""
+    """Files beside the document to which headings link, with the paper that each heading's title names."""
     return {
         run.href: title_id(one_line(run.text))
         for leaf in top.leaves()
@@ -359,7 +359,7 @@ def names_papers(text: str) -> bool:
     return bool(_SIGN.search(text))
 
 
-def local_papers(document: Document) -> Callable[[str], PaperId | None]:
+def local_papers(document: DigestText) -> Callable[[str], PaperId | None]:
     """Tells the paper of a link without a host: by the file's name, or by what the file beside is about."""
 
     def paper(href: str) -> PaperId | None:

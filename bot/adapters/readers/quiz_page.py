@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from bot.adapters.readers.document import (
     MAX_QUESTIONS,
-    Document,
+    DigestText,
     Findings,
     find_date,
     language_of,
@@ -39,7 +39,7 @@ _LINK = re.compile(r"Link:\s*</strong>\s*<a\b[^<>]*?\bhref\s*=\s*[\"']([^\"'<>]*
 _NUMBER = re.compile(r"\s*(\d{1,2})\s*\.")
 
 
-def recognises(document: Document) -> int:
+def recognises(document: DigestText) -> int:
     """4 for HTML that calls itself a day's papers, 2 for HTML with cards like such a page's."""
     if _HEADING.search(document.text):
         return 4
@@ -48,17 +48,17 @@ def recognises(document: Document) -> int:
 
 def heading_date(text: str) -> dt.date | None:
     """The date in the page's title or first heading."""
-    found = _HEADING.search(text)
-    return find_date(found[0]) if found else None
+    match = _HEADING.search(text)
+    return find_date(match[0]) if match else None
 
 
-def read(document: Document) -> Digest:
+def read(document: DigestText) -> Digest:
     """The page's papers, with points, flowchart and quiz in English and, where it has it, in Chinese."""
     text = document.text
     findings = Findings(document)
     whole = "</html>" in text[-200:]
     end = _place(_TIPS, text, 0, len(text)) if "daily-tips-section" in text else len(text)
-    starts = [found.start() for found in _PAPER.finditer(text, 0, end)]
+    starts = [match.start() for match in _PAPER.finditer(text, 0, end)]
     for start, stop in zip(starts, (*starts[1:], end), strict=False):
         _read_paper(text, start, stop, findings, whole=whole or stop < len(text))
     if not whole:
@@ -70,11 +70,11 @@ def read(document: Document) -> Digest:
 
 def _tips(text: str, start: int) -> dict[str, str]:
     tips: dict[str, str] = {}
-    for found in _DIV.finditer(text, start):
-        close = text.find("</div>", found.end())
-        tip = plain(text[found.end() : close]) if "tips-content" in found[1] and close >= 0 else ""
+    for match in _DIV.finditer(text, start):
+        close = text.find("</div>", match.end())
+        tip = plain(text[match.end() : close]) if "tips-content" in match[1] and close >= 0 else ""
         if tip:
-            tips.setdefault(language_of(found[1]), tip)
+            tips.setdefault(language_of(match[1]), tip)
     return tips
 
 
@@ -107,8 +107,8 @@ def _read_paper(text: str, start: int, stop: int, findings: Findings, *, whole: 
 
 
 def _place(pattern: re.Pattern[str], text: str, start: int, stop: int) -> int:
-    found = pattern.search(text, start, stop)
-    return found.start() if found else stop
+    match = pattern.search(text, start, stop)
+    return match.start() if match else stop
 
 
 def _title(text: str, start: int, stop: int) -> tuple[str, int]:
@@ -142,20 +142,20 @@ def _editions(text: str, places: tuple[int, int, int, int], findings: Findings) 
 def _points(text: str, start: int, stop: int, findings: Findings) -> dict[str, tuple[Point, ...]]:
     language = "en"
     parts: dict[str, list[tuple[int, str, str]]] = {}
-    for found in _DIV.finditer(text, start, stop):
-        if "data-lang" in found[1]:
-            language = language_of(found[1])
-        if "category-chunk" not in found[1]:
+    for match in _DIV.finditer(text, start, stop):
+        if "data-lang" in match[1]:
+            language = language_of(match[1])
+        if "category-chunk" not in match[1]:
             continue
-        close = text.find("</div>", found.end(), stop)
+        close = text.find("</div>", match.end(), stop)
         if close < 0:
-            findings.problem(found.start(), "a point that is cut short, left out")
+            findings.problem(match.start(), "a point that is cut short, left out")
         else:
-            said = parts.setdefault(language, [])
-            said.append(_point(text[found.end() : close], len(said) + 1))
+            points = parts.setdefault(language, [])
+            points.append(_point(text[match.end() : close], len(points) + 1))
     if not parts:
         findings.problem(start, "a paper without points")
-    return {language: points_of(said) for language, said in parts.items()}
+    return {language: points_of(points) for language, points in parts.items()}
 
 
 def _point(piece: str, place: int) -> tuple[int, str, str]:
@@ -314,11 +314,11 @@ def _without_card(drawing: str) -> str:
 
 
 def _words(drawing: str) -> str:
-    """What is written in the drawing, as a browser would show it, in the order of the markup."""
+    """The drawing's words as a browser would show them, in the order of the markup."""
     if drawing.rfind("<!--") <= drawing.rfind("-->"):  # every comment ends
-        found = _WRITTEN.findall(drawing)
-        if not any(odd for _, odd in found):
-            return one_line(unescape(" ".join([text for text, _ in found if text])))
+        texts = _WRITTEN.findall(drawing)
+        if not any(odd for _, odd in texts):
+            return one_line(unescape(" ".join([text for text, _ in texts if text])))
     return one_line(unescape(_text(drawing)))
 
 
@@ -330,7 +330,7 @@ def _text(drawing: str) -> str:
 
 
 def _said(piece: str) -> str:
-    """What follows a tag that begins the piece. A `<tspan>` without its own place goes on in the same word."""
+    """The text after the tag that begins the piece. A `<tspan>` without coordinates goes on in the same word."""
     if piece[:1] not in _TAG:
         return "<" + piece
     tag, _, said = piece.partition(">")

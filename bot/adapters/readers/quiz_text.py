@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bot.adapters.readers.document import (
     MAX_QUESTIONS,
-    Document,
+    DigestText,
     Findings,
     find_date,
     links_of,
@@ -47,7 +47,7 @@ class _OptionCount(NamedTuple):
     options: int
 
 
-def recognises(document: Document) -> int:
+def recognises(document: DigestText) -> int:
     """4 where the first line says whose papers follow, 2 where papers with their day and link stand."""
     text = document.text
     if _HEADING.match(text):
@@ -61,7 +61,7 @@ def heading_date(text: str) -> dt.date | None:
     return find_date(found[1]) if found else None
 
 
-def read(document: Document) -> Digest:
+def read(document: DigestText) -> Digest:
     """The text's papers with points, flowchart and quiz, all in English."""
     findings = Findings(document)
     lines, tips = _without_tips(_lines(document.text))
@@ -143,7 +143,7 @@ def _read_paper(block: list[_Line], findings: Findings, counts: list[_OptionCoun
 
 
 def _heads(block: list[_Line]) -> list[tuple[int, str]]:
-    """Where the day and the link stand; the first of each."""
+    """(index of the line, its label) of the day and of the link; the first of each."""
     found: list[tuple[int, str]] = []
     for word in ("Published:", "Link:"):
         begin = found[-1][0] + 1 if found else 1
@@ -174,7 +174,7 @@ def _body(lines: list[_Line], title: str, findings: Findings) -> tuple[tuple[Poi
 
 
 def _marks(block: list[_Line], begin: int) -> list[int]:
-    """Where `Q1`, `Q2` … stand before a numbered question, or end the file."""
+    """Indexes of the lines `Q1`, `Q2` … that precede a numbered question or end the file."""
     marks: list[int] = []
     for place in range(begin, len(block)):
         mark = _MARK.fullmatch(block[place].said)

@@ -132,7 +132,7 @@ def key_of(name: str) -> str:
 
 @lru_cache(4096)
 def role_of(name: str) -> tuple[str, str | None]:
-    """What a field of that name holds, and its language where the name tells it; ("", None) where nothing is known."""
+    """The role of a field of that name, and its language if the name tells it; ("", None) for an unknown name."""
     key = key_of(name) if len(name) <= 2 * MAX_NAME else ""
     if key in _ROLES:
         return _ROLES[key], None
@@ -215,7 +215,7 @@ class Record:
         _add_point(self, text, None, label)
 
     def fill(self, other: "Record") -> None:
-        """What this record lacks is taken from the other."""
+        """Takes from the other record the fields that this one lacks."""
         self.titles += other.titles
         self.authors = self.authors or other.authors
         self.summaries += other.summaries
@@ -353,9 +353,9 @@ def _add_score(record: Record, value: Any, _language: str | None, _label: str) -
 
 
 def _add_code(record: Record, value: Any, _language: str | None, _label: str) -> None:
-    found = _URL.search(value) if isinstance(value, str) else None
-    if found and record.code is None and linked_id(found[0]) is None:
-        record.code = trimmed(found[0])
+    match = _URL.search(value) if isinstance(value, str) else None
+    if match and record.code is None and linked_id(match[0]) is None:
+        record.code = trimmed(match[0])
 
 
 def _add_arxiv(record: Record, value: Any, _language: str | None, _label: str) -> None:
@@ -389,8 +389,8 @@ def _numbered(kind: str, pattern: str) -> Any:
 
     def add(record: Record, value: Any, _language: str | None, _label: str) -> None:
         text = str(value).strip() if isinstance(value, (str, int)) else ""
-        if found := number.fullmatch(text):
-            record.ids.append(PaperId(f"{kind}:{found[1]}"))
+        if match := number.fullmatch(text):
+            record.ids.append(PaperId(f"{kind}:{match[1]}"))
         elif text:
             _add_link(record, text, None, "")
 
@@ -399,8 +399,8 @@ def _numbered(kind: str, pattern: str) -> Any:
 
 def _add_link(record: Record, value: Any, _language: str | None, _label: str) -> None:
     for text in strings(value):
-        for found in _URL.finditer(text[:4000]):
-            record.urls.append(trimmed(found[0]))
+        for match in _URL.finditer(text[:4000]):
+            record.urls.append(trimmed(match[0]))
         _add_text_ids(record, text[:4000])
 
 
@@ -431,7 +431,7 @@ _ADDERS = {
 
 
 def links_to(paper: PaperId, ids: Iterable[PaperId], urls: Iterable[str], *, code: str | None) -> Links:
-    """Where the paper lives: pages made from its ids, then the links as found; the code's where one is named."""
+    """The paper's links: pages made from its ids, then the file's own links; `code` is that of its code."""
     kind, _, name = paper.partition(":")
     usable = [url for url in dict.fromkeys(urls) if is_printable_link(url)]
     unnamed = [url for url in usable if linked_id(url) is None]
@@ -465,12 +465,12 @@ def text_ids(text: str) -> list[PaperId]:
     """Papers whose arXiv numbers stand after `arXiv:`, in the text's order."""
     if "rxiv" not in text.lower():
         return []
-    return [PaperId(f"arxiv:{found[1].lower()}") for found in _TEXT_ID.finditer(text)]
+    return [PaperId(f"arxiv:{match[1].lower()}") for match in _TEXT_ID.finditer(text)]
 
 
 def text_urls(text: str) -> list[str]:
     """The web addresses that stand in the text, without the punctuation after them."""
-    return [trimmed(found[0]) for found in _URL.finditer(text)] if "://" in text else []
+    return [trimmed(match[0]) for match in _URL.finditer(text)] if "://" in text else []
 
 
 def trimmed(url: str) -> str:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.adapters.readers.document import Document, Findings, NotThisKind, any_date
+from bot.adapters.readers.document import DigestText, Findings, NotThisKind, any_date
 from bot.adapters.readers.markdown import read_markdown
 from bot.adapters.readers.record import Record, key_of, role_of
 from bot.domain.digests import Digest
@@ -43,20 +43,20 @@ _SEPARATORS = ",\t;|"
 # --- JSON -----------------------------------------------------------------------------------------------------
 
 
-def recognises_json(document: Document) -> int:
+def recognises_json(document: DigestText) -> int:
     """3 where the document begins as JSON does, and so do lines of Python objects."""
     return 3 if _JSON.match(document.text) else 0
 
 
-def read_json(document: Document) -> Digest:
+def read_json(document: DigestText) -> Digest:
     """The papers in JSON, in JSON lines, or in lines of Python's own notation."""
     findings = Findings(document)
     text = document.text
     values = _values(text, findings)
-    walk = _Walk(findings, _Finder(text))
+    collector = _RecordCollector(findings, _Finder(text))
     for value in values:
-        walk.down(value, "", 0)
-    walk.read_texts()
+        collector.down(value, "", 0)
+    collector.read_texts()
     if not len(findings) and not _is_empty_list(values):
         raise NotADigest("JSON without papers: no object has a title beside an id, authors or a summary")
     return findings.loose_digest("json", date=_top_date(values))
@@ -64,8 +64,8 @@ def read_json(document: Document) -> Digest:
 
 def heading_date(text: str) -> dt.date | None:
     """The date that an object at the top tells in its first fields."""
-    found = _DATED.search(text[:400]) if text.lstrip()[:1] == "{" and "\n{" not in text[:4000] else None
-    return any_date(found[1]) if found else None
+    match = _DATED.search(text[:400]) if text.lstrip()[:1] == "{" and "\n{" not in text[:4000] else None
+    return any_date(match[1]) if match else None
 
 
 def _is_empty_list(values: list[Any]) -> bool:
@@ -104,8 +104,8 @@ def _values(text: str, findings: Findings) -> list[Any]:
 def _depth(text: str) -> int:
     """How deep the brackets of a line nest, at most; counted only as far as it matters."""
     depth = deepest = 0
-    for found in _BRACKETS.finditer(text):
-        sign = found[0]
+    for match in _BRACKETS.finditer(text):
+        sign = match[0]
         if sign in "[{":
             depth += 1
             if depth > deepest:
@@ -154,14 +154,14 @@ def _without_torn_end(text: str) -> str:
     """JSON that is cut short, up to its last whole object, with the open brackets closed."""
     stack: list[str] = []
     end, closing = 0, ""
-    for found in _BRACKETS.finditer(text):
-        sign = found[0]
+    for match in _BRACKETS.finditer(text):
+        sign = match[0]
         if sign in {"{", "["}:
             stack.append("}" if sign == "{" else "]")
         elif sign in "]}" and stack and stack[-1] == sign:
             stack.pop()
             if sign == "}":
-                end, closing = found.end(), "".join(reversed(stack))
+                end, closing = match.end(), "".join(reversed(stack))
     return text[:end] + closing if end and closing else ""
 
 
@@ -199,8 +199,8 @@ def _words_of(record: Record) -> Iterator[str]:
     yield record.title[:40]
 
 
-class _Walk:
-    """Goes through nested values and takes the papers out."""
+class _RecordCollector:
+    """Collects the papers from nested values."""
 
     def __init__(self, findings: Findings, finder: _Finder) -> None:
         self._findings = findings
@@ -247,7 +247,7 @@ class _Walk:
                 each.strip("\n") if each.lstrip().startswith("|") else each.strip("\n") + "\n"
                 for each in self._texts
             )
-            inner = Findings(Document(text=text, name=self._findings.document.name))
+            inner = Findings(DigestText(text=text, name=self._findings.document.name))
             read_markdown(text, inner)
             for entry in inner.entries:
                 probe = Record(titles=[("en", entry.title)], ids=[entry.id])
@@ -327,21 +327,21 @@ def _look_everywhere(value: Mapping[Any, Any], record: Record) -> None:
 # --- YAML -----------------------------------------------------------------------------------------------------
 
 
-def recognises_yaml(document: Document) -> int:
+def recognises_yaml(document: DigestText) -> int:
     """2 where the lines of the beginning are keys with values."""
     lines = [line for line in document.text[:4_000].split("\n") if line.strip()][:12]
     keys = sum(bool(_YAML_KEY.match(line)) or line.startswith((" ", "- ", "#", "---")) for line in lines)
     return 2 if lines and keys == len(lines) and any(_YAML_KEY.match(line) for line in lines) else 0
 
 
-def read_yaml(document: Document) -> Digest:
+def read_yaml(document: DigestText) -> Digest:
     """The papers in YAML: one a file, a list, or any nesting."""
     findings = Findings(document)
     value = load_yaml(document.text)
     if not isinstance(value, (Mapping, list)):
         raise NotThisKind("no YAML that can be read")
-    walk = _Walk(findings, _Finder(document.text))
-    walk.down(value, "", 0)
+    collector = _RecordCollector(findings, _Finder(document.text))
+    collector.down(value, "", 0)
     if not len(findings):
         raise NotThisKind("YAML without papers")
     day = _top_date([value]) or any_date(document.name)
@@ -374,18 +374,18 @@ def load_yaml(text: str) -> Any:
 
 def _indentation(text: str) -> int:
     """How far the keys of a YAML text are indented, at most."""
-    return max((len(found[0]) for found in _INDENTED_KEY.finditer(text)), default=0)
+    return max((len(match[0]) for match in _INDENTED_KEY.finditer(text)), default=0)
 
 
-def _quoted(found: re.Match[str]) -> str:
-    said = found[2].replace("'", "''")
-    return f"{found[1]}'{said}'"
+def _quoted(match: re.Match[str]) -> str:
+    text = match[2].replace("'", "''")
+    return f"{match[1]}'{text}'"
 
 
 # --- comma-separated values -----------------------------------------------------------------------------------
 
 
-def recognises_csv(document: Document) -> int:
+def recognises_csv(document: DigestText) -> int:
     """3 where the first line names columns that papers have, 0 elsewhere."""
     columns = _columns(document.text)[1]
     roles = {role_of(column)[0] for column in columns}
@@ -403,7 +403,7 @@ def _columns(text: str) -> tuple[str, list[str]]:
     ] if separator in first else []
 
 
-def read_csv(document: Document) -> Digest:
+def read_csv(document: DigestText) -> Digest:
     """The papers in a table of comma-, tab- or semicolon-separated values."""
     findings = Findings(document)
     separator, columns = _columns(document.text)

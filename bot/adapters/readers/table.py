@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.adapters.readers.document import Document, Findings, find_date, links_of
+from bot.adapters.readers.document import DigestText, Findings, find_date, links_of
 from bot.domain.digests import Digest
 from bot.domain.papers import Entry, Links, paper_id
 from bot.domain.text import one_line
@@ -38,7 +38,7 @@ class _Row:
     """True where something stands after it, so that the file does not end in the middle of it."""
 
 
-def recognises(document: Document) -> int:
+def recognises(document: DigestText) -> int:
     """4 for a Markdown table of papers below its heading, or that heading alone; 2 for such a table alone."""
     if "Papers for" in document.text and _HEADING.search(document.text):
         return 4
@@ -51,7 +51,7 @@ def heading_date(text: str) -> dt.date | None:
     return find_date(found[1]) if found else None
 
 
-def read(document: Document) -> Digest:
+def read(document: DigestText) -> Digest:
     """The table's papers with authors, summary and links, in the order of the rows."""
     text = document.text
     findings = Findings(document)

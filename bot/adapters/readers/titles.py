@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from bot.adapters.readers.document import any_date
-from bot.adapters.readers.outline import Block, Run, is_label
+from bot.adapters.readers.outline import Block, TextRun, is_label
 from bot.adapters.readers.record import clean_title, key_of, role_of, text_ids
 from bot.domain.papers import PaperId, linked_id
 from bot.domain.text import one_line
@@ -131,7 +131,7 @@ def leaf_titles(leaf: Block, paper: PaperId, *, links_only: bool = False) -> Ite
             yield 1, text
 
 
-def _link_rank(run: Run, leaf: Block, paper: PaperId) -> int:
+def _link_rank(run: TextRun, leaf: Block, paper: PaperId) -> int:
     """How good a title the text of a link makes; 0 where it makes none."""
     text = tidy_title(run.text)
     if is_label(run.text) or not _is_title(text):
@@ -144,7 +144,7 @@ def _link_rank(run: Run, leaf: Block, paper: PaperId) -> int:
     return 5 if named is None and (len(text.split()) > 2 or run.bold) else 0
 
 
-def _rank(run: Run) -> int:
+def _rank(run: TextRun) -> int:
     """How good a title a stretch without a link makes; 0 where it makes none."""
     if not (run.bold or run.name):
         return 0
@@ -162,16 +162,16 @@ def _is_title_class(name: str) -> bool:
     return bool(name) and bool(_TITLE_CLASS.search(name)) and not _OTHER_TITLE.search(name)
 
 
-def _joined(runs: list[Run]) -> Iterator[Run]:
+def _joined(runs: list[TextRun]) -> Iterator[TextRun]:
     """The runs, neighbours of one link or one bold stretch put together."""
-    last: Run | None = None
+    last: TextRun | None = None
     for run in runs:
         if (
             last is not None
             and (run.href, run.bold) == (last.href, last.bold)
             and (run.href or run.bold or run.name == last.name)
         ):
-            last = Run(last.text + run.text, last.href, last.bold, last.name or run.name)
+            last = TextRun(last.text + run.text, last.href, last.bold, last.name or run.name)
             continue
         if last is not None and last.text.strip():
             yield last

@@ -232,7 +232,7 @@ class ChatService:
             await self._on_polling(refusal)
             self._polling_works = refusal is None
         except PaperboyError as error:
-            log.warning("chat.not_noted", extra={"error": str(error)})
+            log.warning("chat.incident_not_recorded", extra={"error": str(error)})
 
     async def _retrying(self, ask: Callable[[], Awaitable[_Result]], stop: asyncio.Event) -> _Result | None:
         """The result of `ask`, called again for as long as it fails; None once `stop` is set. Raises WrongToken."""

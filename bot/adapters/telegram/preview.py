@@ -63,14 +63,14 @@ def html_preview(content: Message | Poll, heading: str) -> str:
 
 
 def _message_lines(message: Message) -> list[str]:
-    reader = _Reader()
-    reader.feed(message.html)
-    reader.close()
-    return reader.text().split("\n")
+    parser = _HtmlToText()
+    parser.feed(message.html)
+    parser.close()
+    return parser.text().split("\n")
 
 
-class _Reader(HTMLParser):
-    """Reads our own HTML, which is always well-formed."""
+class _HtmlToText(HTMLParser):
+    """Parser that turns our own HTML, which is always well-formed, into the text that Telegram shows."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -59,7 +59,7 @@ def create_app(
     `quiz` gives the questions of a paper with the answers that are told.
     """
     pages = Pages(title=site_title, url=site_url, quiz=quiz)
-    site = Site(service, render_feed=render_feed, clock=clock, pages=pages)
+    endpoints = Endpoints(service, render_feed=render_feed, clock=clock, pages=pages)
     headers = {
         "Content-Security-Policy": content_security_policy(),
         "Referrer-Policy": "no-referrer",
@@ -71,24 +71,26 @@ def create_app(
     )
     return Starlette(
         routes=[
-            Route("/", site.front),
-            Route("/feed.atom", site.feed),
-            Route("/feeds/{token}.atom", site.private_feed),
-            Route("/papers/{paper:path}", site.paper),
-            Route("/unsubscribe/{token}", site.ask_unsubscribe, methods=["GET"]),
-            Route("/unsubscribe/{token}", site.unsubscribe, methods=["POST"], max_body_size=MAX_BODY_BYTES),
-            Route("/healthz", site.health),
+            Route("/", endpoints.front),
+            Route("/feed.atom", endpoints.feed),
+            Route("/feeds/{token}.atom", endpoints.private_feed),
+            Route("/papers/{paper:path}", endpoints.paper),
+            Route("/unsubscribe/{token}", endpoints.ask_unsubscribe, methods=["GET"]),
+            Route(
+                "/unsubscribe/{token}", endpoints.unsubscribe, methods=["POST"], max_body_size=MAX_BODY_BYTES
+            ),
+            Route("/healthz", endpoints.health),
         ],
         middleware=[shield],
         exception_handlers={HTTPException: partial(_http_error, pages)},
     )
 
 
-_SORRY = "The server could not answer. It has been noted; please try again later."
+_SORRY = "The server could not answer. The error has been logged; please try again later."
 
 
-class Site:
-    """One method per path."""
+class Endpoints:
+    """Endpoints of the web application: one method per path."""
 
     def __init__(
         self, service: "WebService", *, render_feed: Callable[[Feed], bytes], clock: Clock, pages: Pages

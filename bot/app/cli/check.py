@@ -113,7 +113,7 @@ def examine(config: Path, environ: Mapping[str, str], *, explicit: bool = True) 
 
 
 def _examine_subscriptions(read: "ReadSettings") -> "tuple[ReadSubscribers, tuple[Fault, ...]]":
-    """The other file; and a fault at its name in paperboy.yaml if it cannot be read."""
+    """Checks subscriptions.yaml; adds a fault at its name in paperboy.yaml if it cannot be read."""
     from bot.app.config.subscriptions import ReadSubscribers, read_subscribers
 
     nobody = ReadSubscribers(subscribers=(), faults=(), warnings=(), positions={})
@@ -260,7 +260,7 @@ def _schema_of(model: "type[Settings | SubscriptionsForm]") -> tuple[dict[str, A
 
 
 def _without_titles(node: Any) -> Any:
-    """Without the titles that pydantic makes of names; groups whose keys are all optional may be empty."""
+    """The schema without the titles that pydantic makes of names; groups whose keys are all optional may be empty."""
     if isinstance(node, list):
         return [_without_titles(item) for item in node]
     if not isinstance(node, dict):

@@ -99,7 +99,7 @@ def load_only_subscribers(
 
 
 def check_recipients(settings: "Settings", subscribers: "Sequence[Subscriber]") -> None:
-    """Before anything is sent: raises UsageError for sample people with a token; warns of chats without one."""
+    """Checks the recipients before anything is sent: UsageError for sample people with a token, a warning for chats without one."""
     from bot.app.config.cross_checks import refuse_sample_people, token_warning
 
     refuse_sample_people(settings, subscribers)
@@ -169,7 +169,7 @@ def start_logs(verbose: int, *, as_json: bool = False) -> None:
 
 
 class TextFormat(logging.Formatter):
-    """Logs for people: `12:00:03 digest.taken_in digests=1 new_papers=14`."""
+    """Log format for people: `12:00:03 digest.taken_in digests=1 new_papers=14`."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC)
@@ -180,7 +180,7 @@ class TextFormat(logging.Formatter):
 
 
 class JsonFormat(logging.Formatter):
-    """Logs for machines: one JSON object a line."""
+    """Log format for machines: one JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         parts = {

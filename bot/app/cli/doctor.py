@@ -170,7 +170,7 @@ def failing_findings(failing: "Mapping[str, DeliveryRecord]") -> "Iterator[Findi
 
 
 def alarm_findings(unsent: "Iterable[tuple[DeliveryRecord, AlarmText]]") -> "Iterator[Finding]":
-    """Alarms that did not arrive for sure."""
+    """Findings: alarms that are not known to have arrived."""
     for alarm, text in unsent:
         if alarm.state in ("uncertain", "dead"):
             yield _finding(alarm.target, "alarm", f"{text.subject!r} is {alarm.state}: {alarm.error}")
@@ -234,7 +234,7 @@ def _folders(settings: "Settings") -> "Iterator[Finding]":
 
 
 def _writable(subject: str, folder: Path, what: str) -> "Iterator[Finding]":
-    """Whether the folder may be written, or the nearest one above it that exists."""
+    """True if the folder, or the nearest existing folder above it, can be written."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         yield _finding(subject, "rights", f"{existing} is no folder, so {what} cannot be there")

@@ -1,4 +1,4 @@
-"""`paperboy explain`: the whole story of one paper and one subscriber; moments in the subscriber's own time."""
+"""`paperboy explain`: the history of one paper and one subscriber; times are in the subscriber's zone."""
 
 import datetime as dt
 import sys
@@ -49,13 +49,13 @@ def explain(
 
     Each subscription, matched or why not, and what became of the deliveries.
     """
-    from bot.pipeline.history import story
+    from bot.pipeline.history import story as read_story
 
     paper_id = parse_paper(paper)
     settings, subscribers = load(context, config)
     person = find_subscriber(subscriber, subscribers)
     with open_state(settings) as store:
-        told = story(
+        story = read_story(
             paper_id,
             person,
             papers=store.papers,
@@ -64,24 +64,24 @@ def explain(
             stops=store.incidents,
             incidents=store.incidents.open_incidents(),
         )
-    if told is None:
+    if story is None:
         raise UsageError(
             f"no digest that was read names {paper_id}; `paperboy once` reads the watched folders"
         )
     if as_json:
-        say_json(story_json(told))
+        say_json(story_json(story))
         return
-    for line in story_lines(told, style_of(sys.stdout)):
+    for line in story_lines(story, style_of(sys.stdout)):
         typer.echo(line)
 
 
-def story_json(told: "Story") -> dict[str, Any]:
+def story_json(story: "Story") -> dict[str, Any]:
     """The story as JSON; moments are UTC."""
     from bot.pipeline.history import why_not_queued
 
-    subscriber = told.subscriber
+    subscriber = story.subscriber
     return {
-        "paper": {"id": told.paper.id, "title": told.paper.title},
+        "paper": {"id": story.paper.id, "title": story.paper.title},
         "subscriber": subscriber.id,
         "digests": [
             {
@@ -90,27 +90,27 @@ def story_json(told: "Story") -> dict[str, Any]:
                 "date": digest.date.isoformat() if digest.date else None,
                 "read_at": digest.read_at.isoformat(),
             }
-            for digest in told.digests
+            for digest in story.digests
         ],
-        "subscriptions": [_verdict_json(verdict) for verdict in told.verdicts],
-        "registered_at": told.registered_at.isoformat() if told.registered_at else None,
-        "noticed_at": told.notice.noticed_at.isoformat() if told.notice else None,
-        "noticed_for": list(told.notice.subscriptions) if told.notice else [],
-        "told": told.was_alerted,
-        "why_not_queued": why_not_queued(told),
-        "deliveries": [_delivery_json(row) for row in told.deliveries],
-        "suspended": dict(told.suspended),
-        "topics_gone": dict(told.astray),
-        "stopped": {kind: stop.reason for kind, stop in told.stopped.items()},
+        "subscriptions": [_verdict_json(verdict) for verdict in story.verdicts],
+        "registered_at": story.registered_at.isoformat() if story.registered_at else None,
+        "noticed_at": story.notice.noticed_at.isoformat() if story.notice else None,
+        "noticed_for": list(story.notice.subscriptions) if story.notice else [],
+        "told": story.was_alerted,
+        "why_not_queued": why_not_queued(story),
+        "deliveries": [_delivery_json(row) for row in story.deliveries],
+        "suspended": dict(story.suspended),
+        "topics_gone": dict(story.astray),
+        "stopped": {kind: stop.reason for kind, stop in story.stopped.items()},
         "daily_limit": subscriber.daily_limit,
-        "quiet_hours": quiet_text(told),
+        "quiet_hours": quiet_text(story),
         "timezone": subscriber.timezone.key,
     }
 
 
-def quiet_text(told: "Story") -> str | None:
+def quiet_text(story: "Story") -> str | None:
     """The quiet hours as they are written in the configuration."""
-    quiet = told.subscriber.quiet_hours
+    quiet = story.subscriber.quiet_hours
     return f"{quiet.start:%H:%M}-{quiet.end:%H:%M}" if quiet else None
 
 
@@ -145,23 +145,23 @@ def _delivery_json(row: "DeliveryRecord") -> dict[str, Any]:
     }
 
 
-def story_lines(told: "Story", style: Style) -> list[str]:
+def story_lines(story: "Story", style: Style) -> list[str]:
     """Lines of the story."""
-    paper = told.paper
+    paper = story.paper
     lines = [style.strong(paper.title), f"{paper.id}  {paper.links.best or ''}".rstrip()]
-    lines += ["", f"Digests that name it (times are in {told.subscriber.timezone.key})"]
-    for digest in told.digests:
+    lines += ["", f"Digests that name it (times are in {story.subscriber.timezone.key})"]
+    for digest in story.digests:
         day = digest.date.isoformat() if digest.date else "no date"
         lines.append(
-            f"  {day}  {printable(digest.name)} ({digest.kind}), read {_moment(digest.read_at, told)}"
+            f"  {day}  {printable(digest.name)} ({digest.kind}), read {_moment(digest.read_at, story)}"
         )
-    lines += ["", f"Subscriptions of {told.subscriber.id}"]
-    if not told.verdicts:
+    lines += ["", f"Subscriptions of {story.subscriber.id}"]
+    if not story.verdicts:
         lines.append("  none")
-    for verdict in told.verdicts:
+    for verdict in story.verdicts:
         lines += _verdict_lines(verdict, style)
-    lines += ["", "What was sent", *_delivery_lines(told, style)]
-    rules = _rule_lines(told)
+    lines += ["", "What was sent", *_delivery_lines(story, style)]
+    rules = _rule_lines(story)
     return [*lines, "", "Rules that apply", *rules] if rules else lines
 
 
@@ -200,43 +200,44 @@ def _lacking(verdict: "Verdict") -> str:
     return f"missing: {terms}"
 
 
-def _delivery_lines(told: "Story", style: Style) -> list[str]:
+def _delivery_lines(story: "Story", style: Style) -> list[str]:
     from bot.pipeline.history import why_not_queued
 
     lines = []
-    if told.notice:
-        names = ", ".join(map(printable, told.notice.subscriptions))
-        lines.append(f"  noticed {_moment(told.notice.noticed_at, told)} for {names}")
-    reason = why_not_queued(told)
+    if story.notice:
+        names = ", ".join(map(printable, story.notice.subscriptions))
+        lines.append(f"  noticed {_moment(story.notice.noticed_at, story)} for {names}")
+    reason = why_not_queued(story)
     if reason:
         lines.append(f"  nothing was planned: {reason}")
-    elif not told.deliveries:
+    elif not story.deliveries:
         lines.append("  nothing: no subscription matches")
-    return [*lines, *(line for row in told.deliveries for line in _row_lines(row, told, style))]
+    return [*lines, *(line for row in story.deliveries for line in _row_lines(row, story, style))]
 
 
-def _row_lines(row: "DeliveryRecord", told: "Story", style: Style) -> list[str]:
+def _row_lines(row: "DeliveryRecord", story: "Story", style: Style) -> list[str]:
     when = row.settled_at or row.due_at
     bold = style.strong if row.state in ("dead", "uncertain") else printable
     tries = f", {row.attempts} tries" if row.attempts > 1 else ""
     message = f", message {printable(row.remote_id)}" if row.remote_id else ""
-    line = f"  {row.kind:<5}  {printable(row.target)}: {bold(_PASSED[row.state])} {_moment(when, told)}{message}{tries}"
+    line = f"  {row.kind:<5}  {printable(row.target)}: {bold(_PASSED[row.state])} {_moment(when, story)}{message}{tries}"
     return [line, f"         {printable(row.error)}"] if row.error else [line]
 
 
-def _rule_lines(told: "Story") -> list[str]:
-    person = told.subscriber
+def _rule_lines(story: "Story") -> list[str]:
+    person = story.subscriber
     lines = [
-        f"  SUSPENDED {printable(target)}: {printable(why)}" for target, why in sorted(told.suspended.items())
+        f"  SUSPENDED {printable(target)}: {printable(why)}"
+        for target, why in sorted(story.suspended.items())
     ]
     lines += [
         f"  TOPIC GONE {printable(target)}: its messages go to the chat itself ({printable(why)})"
-        for target, why in sorted(told.astray.items())
+        for target, why in sorted(story.astray.items())
     ]
-    for kind, stop in told.stopped.items():
-        lines.append(f"  STOPPED {kind} since {_moment(stop.since, told)}: {printable(stop.reason)}")
+    for kind, stop in story.stopped.items():
+        lines.append(f"  STOPPED {kind} since {_moment(stop.since, story)}: {printable(stop.reason)}")
     if person.quiet_hours:
-        lines.append(f"  quiet hours {quiet_text(told)} {person.timezone.key}")
+        lines.append(f"  quiet hours {quiet_text(story)} {person.timezone.key}")
     if person.daily_limit is not None:
         lines.append(f"  daily limit {person.daily_limit} papers a place")
     for channel in person.channels:
@@ -246,5 +247,5 @@ def _rule_lines(told: "Story") -> list[str]:
     return lines
 
 
-def _moment(moment: dt.datetime, told: "Story") -> str:
-    return f"{moment.astimezone(told.subscriber.timezone):%Y-%m-%d %H:%M}"
+def _moment(moment: dt.datetime, story: "Story") -> str:
+    return f"{moment.astimezone(story.subscriber.timezone):%Y-%m-%d %H:%M}"

@@ -90,7 +90,7 @@ def feed_addresses(
 
 
 def private_feed_lines(addresses: Sequence[FeedAddress], *, most: int, width: int) -> list[str]:
-    """Lines that name the private feeds' addresses, at that column; `paperboy feeds` where there are more of them."""
+    """Lines with the private feeds' addresses, indented by `width`; names `paperboy feeds` if there are more of them."""
     private = [address for address in addresses if address.subscriber is not None]
     lines = [
         f"{'private' if not index else '':<{width}}{printable(address.subscriber or '')}: {address.url or address.file}"

@@ -61,7 +61,7 @@ def fetch_sources(
     due: bool = False,
     done: "Callable[[FetchResult], object]" = lambda _: None,
 ) -> "list[FetchResult]":
-    """Fetches these sources (all without a name), or with `due` those whose time has come."""
+    """Fetches the named sources, all if none is named, or with `due` only those that are due."""
     if not settings.sources:
         return []
     import asyncio  # a pass with nothing to do loads none of it

@@ -74,7 +74,7 @@ def import_(
 
 
 def _look(folder: Path, settings: "Settings") -> "tuple[list[FoundFile], list[Skipped]]":
-    """The folder's files. The folder's name is part of theirs, so they differ from files in watched folders."""
+    """The folder's files. Their names begin with the folder's, so they differ from files in watched folders."""
     from bot.adapters.folders import scan
     from bot.domain.files import FoundFile
 

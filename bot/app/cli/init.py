@@ -16,7 +16,7 @@ from bot.domain.errors import DeliveryError, TryLater, UsageError
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from bot.app.config.known_sources import Source
+    from bot.app.config.known_sources import SourceEntry
     from bot.app.config.new_files import FirstConfiguration
     from bot.app.sample import SampleMessage
 
@@ -131,9 +131,9 @@ def _zone(name: str | None) -> str:
         raise UsageError(f"--timezone: {error}") from error
 
 
-def _keywords(given: Sequence[str] | None, *, ask: bool, say: Say) -> tuple[str, ...]:
-    if given is not None or not ask:
-        return parse_keywords(",".join(given or ()))
+def _keywords(option: Sequence[str] | None, *, ask: bool, say: Say) -> tuple[str, ...]:
+    if option is not None or not ask:
+        return parse_keywords(",".join(option or ()))
     while True:
         text = typer.prompt(
             "What should it look for? (agents, rag, …; Enter: an example)", default="", show_default=False
@@ -145,7 +145,7 @@ def _keywords(given: Sequence[str] | None, *, ask: bool, say: Say) -> tuple[str,
 
 
 def parse_keywords(text: str) -> tuple[str, ...]:
-    """Queries with commas between (none inside quotes or parentheses); raises UsageError for one that is wrong."""
+    """The queries in a text, split at commas outside quotes and parentheses; raises UsageError for a wrong one."""
     from bot.domain.errors import QuerySyntaxError
     from bot.domain.query import parse
 
@@ -159,10 +159,10 @@ def parse_keywords(text: str) -> tuple[str, ...]:
 
 
 def _sources(
-    given: Sequence[str] | None, first: "FirstConfiguration", *, ask: bool, say: Say
-) -> "tuple[Source, ...]":
-    if given is not None or not ask:
-        return tuple(_chosen(text, first) for text in given or ())
+    option: Sequence[str] | None, first: "FirstConfiguration", *, ask: bool, say: Say
+) -> "tuple[SourceEntry, ...]":
+    if option is not None or not ask:
+        return tuple(_chosen(text, first) for text in option or ())
     from bot.app.config.known_sources import known_sources
 
     say("Where do digests come from?")
@@ -179,8 +179,8 @@ def _sources(
             say(str(error))
 
 
-def _chosen(text: str, first: "FirstConfiguration") -> "Source":
-    """The source; a folder is written as the settings take it, whose relative paths start elsewhere."""
+def _chosen(text: str, first: "FirstConfiguration") -> "SourceEntry":
+    """The source that the text means; a folder inside the configuration's becomes relative to it, others absolute."""
     from bot.app.config.known_sources import choose_source
 
     source = choose_source(text)
@@ -191,9 +191,9 @@ def _chosen(text: str, first: "FirstConfiguration") -> "Source":
     return replace(source, watched=str(folder.relative_to(first.base.absolute()) if inside else folder))
 
 
-def _token(given: str | None, *, ask: bool, say: Say) -> str:
-    if given is not None:
-        return checked_token(_read_token(given))
+def _token(option: str | None, *, ask: bool, say: Say) -> str:
+    if option is not None:
+        return checked_token(_read_token(option))
     while ask:
         text = typer.prompt(
             "Telegram? Paste the bot's token from @BotFather (hidden; Enter: later)",
@@ -210,27 +210,27 @@ def _token(given: str | None, *, ask: bool, say: Say) -> str:
     return ""
 
 
-def _read_token(given: str) -> str:
+def _read_token(option: str) -> str:
     from bot.app.config.addresses import is_bot_token
 
-    if given == "-":
+    if option == "-":
         return sys.stdin.readline()
-    if is_bot_token(given.strip()):
+    if is_bot_token(option.strip()):
         raise UsageError(
             "a token on the command line is seen by everybody on this machine and stays in the shell's history; "
             "give it on standard input (`--telegram -`), in a file (`--telegram FILE`), or when asked"
         )
     try:
-        return Path(given).read_text(encoding="utf-8")
+        return Path(option).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = (getattr(error, "strerror", None) or "is not text").lower()
         raise UsageError(
-            f"--telegram {printable(given)}: {reason}; name the file with the token, or - for standard input"
+            f"--telegram {printable(option)}: {reason}; name the file with the token, or - for standard input"
         ) from error
 
 
 def checked_token(text: str) -> str:
-    """The token without blanks around it; raises UsageError, which does not repeat it, for what cannot be one."""
+    """The token without blanks around it; raises UsageError, which never repeats the text, if it is no token."""
     from bot.app.config.addresses import is_bot_token
 
     token = text.strip()
@@ -249,12 +249,12 @@ def _checked_api_url(url: str | None) -> str:
         raise UsageError(f"--api-url {error}") from error
 
 
-def _chat(given: str | None, first: "FirstConfiguration", *, say: Say) -> int | str | None:
-    """The chat that is given, else the first that sends /start; None without a bot."""
-    if given is not None:
-        if not re.fullmatch(r"-?[1-9]\d{0,15}|@[A-Za-z]\w{3,31}", given):
+def _chat(option: str | None, first: "FirstConfiguration", *, say: Say) -> int | str | None:
+    """The chat of `--chat`, else the first that sends /start; None without a bot."""
+    if option is not None:
+        if not re.fullmatch(r"-?[1-9]\d{0,15}|@[A-Za-z]\w{3,31}", option):
             raise UsageError('--chat must be a chat id like 123456789 or "@channel"')
-        return given if given.startswith("@") else int(given)
+        return option if option.startswith("@") else int(option)
     if not first.token:
         return None
     started = wait_for_start(first.token, say=say, api_url=first.api_url or None)
@@ -263,7 +263,7 @@ def _chat(given: str | None, first: "FirstConfiguration", *, say: Say) -> int | 
 
 
 def _send_first_paper(first: "FirstConfiguration", say: Say) -> "list[SampleMessage]":
-    """One paper and one question to the chat; nothing without a bot."""
+    """Sends one paper and one question to the chat; nothing without a bot."""
     if not first.token or first.chat is None:
         return []
     import asyncio

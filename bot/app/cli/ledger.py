@@ -29,7 +29,7 @@ def ledger(
 
     Seen, matched, queued, and sent, held, merged or limited.
     """
-    from bot.pipeline.history import ledger as kept
+    from bot.pipeline.history import ledger as read_ledger
 
     asked = _day(date)
     settings, subscribers = load(context, config)
@@ -38,11 +38,11 @@ def ledger(
         day = asked or store.digests.newest_day()
         if day is None:
             raise UsageError("no digest has been read yet; `paperboy once` reads the watched folders")
-        found = kept(person, day, store.digests, store.deliveries, store.papers)
+        day_ledger = read_ledger(person, day, store.digests, store.deliveries, store.papers)
     if as_json:
-        say_json(ledger_json(found))
+        say_json(ledger_json(day_ledger))
         return
-    for line in ledger_lines(found, style_of(sys.stdout)):
+    for line in ledger_lines(day_ledger, style_of(sys.stdout)):
         typer.echo(line)
 
 
@@ -53,23 +53,23 @@ def _day(text: str | None) -> dt.date | None:
         raise UsageError(f"--date {printable(text or '')}: a day is written like 2025-09-18") from error
 
 
-def ledger_json(found: "Ledger") -> dict[str, Any]:
+def ledger_json(day_ledger: "Ledger") -> dict[str, Any]:
     """The ledger with its sums; `balanced` says that they are equal."""
     return {
-        "subscriber": found.subscriber,
-        "date": found.day.isoformat(),
-        "seen": len(found.lines),
-        "not_matched": found.fates["not matched"],
-        "being_planned": found.fates["being planned"],
-        "asked_for_since": found.fates["asked for since"],
-        "no_channel": found.fates["no channel"],
-        "matched": found.fates["matched"],
-        "targets": found.targets,
-        "queued": found.queued,
-        "ends": found.ends,
-        "balanced": sum(found.fates.values()) == len(found.lines)
-        and sum(found.ends.values()) == found.targets,
-        "papers": [_line_json(line) for line in found.lines],
+        "subscriber": day_ledger.subscriber,
+        "date": day_ledger.day.isoformat(),
+        "seen": len(day_ledger.lines),
+        "not_matched": day_ledger.fates["not matched"],
+        "being_planned": day_ledger.fates["being planned"],
+        "asked_for_since": day_ledger.fates["asked for since"],
+        "no_channel": day_ledger.fates["no channel"],
+        "matched": day_ledger.fates["matched"],
+        "targets": day_ledger.targets,
+        "queued": day_ledger.queued,
+        "ends": day_ledger.ends,
+        "balanced": sum(day_ledger.fates.values()) == len(day_ledger.lines)
+        and sum(day_ledger.ends.values()) == day_ledger.targets,
+        "papers": [_line_json(line) for line in day_ledger.lines],
     }
 
 
@@ -92,27 +92,27 @@ def _line_json(line: "LedgerLine") -> dict[str, Any]:
     }
 
 
-def ledger_lines(found: "Ledger", style: Style) -> list[str]:
-    """The same for people: the matched papers one by one, the others counted and named."""
-    if not found.lines:
-        return [f"no digest of {found.day} has been read"]
-    fates, seen = found.fates, len(found.lines)
-    lines = [f"{found.subscriber}, papers of {found.day}", ""]
-    for line in found.lines:
+def ledger_lines(day_ledger: "Ledger", style: Style) -> list[str]:
+    """Lines of the ledger: each matched paper with its targets, the other papers listed by fate."""
+    if not day_ledger.lines:
+        return [f"no digest of {day_ledger.day} has been read"]
+    fates, seen = day_ledger.fates, len(day_ledger.lines)
+    lines = [f"{day_ledger.subscriber}, papers of {day_ledger.day}", ""]
+    for line in day_ledger.lines:
         if line.targets or line.fate == "no channel":
             lines += _matched_lines(line, style)
     for fate in ("being planned", "asked for since", "not matched"):
-        some = [line for line in found.lines if line.fate == fate]
-        if some:
+        others = [line for line in day_ledger.lines if line.fate == fate]
+        if others:
             lines += [
-                f"{fate}: {len(some)}",
-                *(style.faint(f"  {line.paper.id}  {line.paper.title}") for line in some),
+                f"{fate}: {len(others)}",
+                *(style.faint(f"  {line.paper.id}  {line.paper.title}") for line in others),
             ]
     papers = ", ".join(f"{count} {fate}" for fate, count in fates.items() if count)
-    ends = ", ".join(f"{count} {end}" for end, count in found.ends.items())
+    ends = ", ".join(f"{count} {end}" for end, count in day_ledger.ends.items())
     lines += ["", f"{seen} seen = {papers}"]
-    if found.targets:
-        lines.append(f"{found.targets} times meant for a target ({found.queued} queued) = {ends}")
+    if day_ledger.targets:
+        lines.append(f"{day_ledger.targets} times meant for a target ({day_ledger.queued} queued) = {ends}")
     return lines
 
 

@@ -158,7 +158,7 @@ def command_line(*, colourful: bool | None = None) -> typer.Typer:
 
 
 def _epilog(examples: tuple[str, ...], *, colourful: bool) -> str:
-    """The examples as the help ends with them; empty without any."""
+    """The examples at the end of the help; empty without any."""
     if not examples:
         return ""
     lines = [f"paperboy {example}" for example in examples]
@@ -237,7 +237,7 @@ def main() -> None:
 
 
 def _replace_closed_streams() -> None:
-    """Gives the streams that were closed before the start a place where nothing is kept."""
+    """Replaces standard streams that were closed before the start by the null device."""
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     if sys.stderr is None:
@@ -245,7 +245,7 @@ def _replace_closed_streams() -> None:
 
 
 def _discard_output() -> None:
-    """Sends what is still buffered for stdout nowhere, so that the end of the process does not fail on it."""
+    """Discards buffered output of stdout, so that the end of the process does not fail on writing it."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -258,7 +258,7 @@ class DryRunPublisher:
         return Receipt(message=str(self._sent), poll=f"dry-run-{self._sent}" if message.question else None)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: nothing is open."""
 
 
 class DryRunFeedWriter:
@@ -268,7 +268,7 @@ class DryRunFeedWriter:
         return False
 
     def remove(self, name: str) -> None:
-        """Nothing was written."""
+        """Does nothing: nothing was written."""
 
 
 def _dry_run(
@@ -368,7 +368,7 @@ def _done_json(done: Done, looked: Looked) -> dict[str, Any]:
 
 
 def _problem_lines(taken: "Taken") -> list[str]:
-    """A line for each thing in the files that could not be used."""
+    """A line for each part of the files that could not be used."""
     return [printable(f"{name}:{line}: {what}") for name, line, what in taken.problems]
 
 

@@ -1,4 +1,4 @@
-"""`paperboy preview`: what a query would have brought, how often, what matched, and what it barely missed."""
+"""`paperboy preview`: the matches of a query among the stored papers, and its near misses."""
 
 import datetime as dt
 import sys
@@ -47,7 +47,7 @@ def preview(
     settings = load_only_settings(context, config)
     previewer = Previewer(parsed)
     with open_state(settings) as store, store.full_text.last_days(days) as papers:
-        matching, near = found(previewer, papers)
+        matching, near = search(previewer, papers)
         if as_json:
             say_json(preview_json(previewer, days, papers, matching, near))
             return
@@ -65,7 +65,7 @@ def parsed_query(text: str) -> "Query":
         raise UsageError(f"{error}\n{caret(text, error.position)}") from error
 
 
-def found(previewer: "Previewer", papers: "PaperWindow") -> "tuple[list[int], tuple[NearMiss, ...]]":
+def search(previewer: "Previewer", papers: "PaperWindow") -> "tuple[list[int], tuple[NearMiss, ...]]":
     """The numbers of the papers that match, newest first, and the near misses."""
     with_texts = previewer.needs_texts
     candidates = papers.candidates(previewer.need, with_texts=with_texts)
@@ -124,7 +124,7 @@ def preview_lines(
     limit: int,
     style: Style,
 ) -> list[str]:
-    """Lines about the same, with at most `limit` of the matches."""
+    """Lines of the preview, with at most `limit` of the matches."""
     query, many = previewer.query, len(matching)
     if not papers:
         return [
@@ -171,7 +171,7 @@ def _often(pace: float) -> str:
 
 
 def _bars(days: "Sequence[dt.date]", style: Style) -> list[str]:
-    """How many a day, or where there are many days a week, a month, a year; gaps stand as empty lines."""
+    """Bars of the matches a day, or over many days a week, a month or a year; gaps are empty lines."""
     if len(set(days)) <= 1:
         return []
     first, last = min(days), max(days)

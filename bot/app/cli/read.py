@@ -13,7 +13,7 @@ from bot.domain.text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.adapters.readers import Attempt
+    from bot.adapters.readers import ReaderAttempt
     from bot.domain.digests import Digest
     from bot.domain.papers import Edition, Entry, Question
 
@@ -64,11 +64,11 @@ def _expanded(paths: list[Path]) -> list[Path]:
 def _read_file(path: Path, language: str, *, as_json: bool, explain: bool) -> int:
     from bot.adapters.readers import read_closely
 
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[ReaderAttempt, ...] = ()
     digest, reason = None, ""
     try:
-        reading = read_closely(_content(path), name=path.name, neighbour=_neighbours(path))
-        digest, reason, attempts = reading.digest, reading.reason, reading.attempts
+        result = read_closely(_content(path), name=path.name, neighbour=_neighbours(path))
+        digest, reason, attempts = result.digest, result.reason, result.attempts
     except DigestError as error:
         reason = str(error).removeprefix(f"{path.name}: ")
     if as_json:
@@ -86,7 +86,7 @@ def _read_file(path: Path, language: str, *, as_json: bool, explain: bool) -> in
 
 
 def _neighbours(path: Path) -> "Callable[[str], bytes | None]":
-    """Gives the content of a file beside the one that is read, by its bare name; None where there is none."""
+    """A function from a bare name to the content of that file in the path's folder; None if there is none."""
 
     def content(name: str) -> bytes | None:
         beside = path.parent / name
@@ -178,8 +178,8 @@ def _show(path: Path, digest: "Digest", language: str) -> None:
         typer.echo(f"{printable(str(path))}:{problem.line}: {printable(problem.what)}", err=True)
 
 
-def _explain(digest: "Digest | None", attempts: "tuple[Attempt, ...]") -> None:
-    """Which readers tried, with what success, and what in the file names a paper and was not taken."""
+def _explain(digest: "Digest | None", attempts: "tuple[ReaderAttempt, ...]") -> None:
+    """Prints each reader's attempt, and the lines that name a paper and were not taken."""
     for attempt in attempts:
         chosen = " (chosen)" if digest is not None and attempt.chosen else ""
         why = f": {printable(attempt.what)}" if attempt.what else ""

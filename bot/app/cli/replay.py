@@ -1,4 +1,4 @@
-"""`paperboy replay`: the whole system over a folder of digests, against fake services on a virtual clock."""
+"""`paperboy replay`: runs the whole system over a folder of digests, against fake services on a virtual clock."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -66,7 +66,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr with the time left, if that is a terminal; gives the function that moves it on by so much."""
+    """A progress bar on stderr with the time left, if that is a terminal; yields the function that advances it."""
     if not sys.stderr.isatty() or not total:
         yield lambda _steps: None
         return

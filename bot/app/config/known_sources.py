@@ -16,8 +16,8 @@ _GIT_HOSTS = frozenset({"github.com", "gitlab.com", "codeberg.org", "gitee.com",
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
-    """A source of digests: either `git`, `url` or `watched` is set."""
+class SourceEntry:
+    """A source of digests as a new configuration names it: either `git`, `url` or `watched` is set."""
 
     name: str
     git: str = ""
@@ -41,7 +41,7 @@ class Source:
 class KnownSource:
     """A source that others publish, with what it brings."""
 
-    source: Source
+    source: SourceEntry
     brings: str
     language: str
     ended: str
@@ -64,7 +64,7 @@ def known_sources() -> tuple[KnownSource, ...]:
     rows: list[dict[str, Any]] = YAML(typ="safe").load(text)
     return tuple(
         KnownSource(
-            source=Source(
+            source=SourceEntry(
                 **{key: row[key] for key in ("name", "git", "branch", "folder", "url") if key in row}
             ),
             brings=row["brings"],
@@ -75,7 +75,7 @@ def known_sources() -> tuple[KnownSource, ...]:
     )
 
 
-def choose_source(text: str) -> Source:
+def choose_source(text: str) -> SourceEntry:
     """The source that the text means; raises UsageError.
 
     A number or name of the list (`arxiv:cs.CL` with its category), a git or web address, or a folder.
@@ -93,13 +93,13 @@ def choose_source(text: str) -> Source:
     if re.match(r"[a-z+]+://|git@", text):
         return _from_address(text)
     if "/" in text or text.startswith((".", "~")) or Path(text).is_dir():
-        return Source(name=_name_of(text), watched=text)
+        return SourceEntry(name=_name_of(text), watched=text)
     near = nearest(text, by_name)
     hint = f"did you mean {near!r}?" if near else "give a folder as ./FOLDER, or an address with https://"
     raise UsageError(f"no known source is called {text!r}; {hint}")
 
 
-def _with_category(source: Source, category: str) -> Source:
+def _with_category(source: SourceEntry, category: str) -> SourceEntry:
     if "CATEGORY" not in source.url:
         if category:
             raise UsageError(f"{source.name} has no categories; write {source.name} alone")
@@ -107,10 +107,10 @@ def _with_category(source: Source, category: str) -> Source:
     if not _CATEGORY.fullmatch(category):
         raise UsageError(f"{source.name} needs a category of arXiv: {source.name}:cs.CL, for example")
     name = f"{source.name}-{category.lower().replace('.', '-')}"
-    return Source(name=name, url=source.url.replace("CATEGORY", category))
+    return SourceEntry(name=name, url=source.url.replace("CATEGORY", category))
 
 
-def _from_address(text: str) -> Source:
+def _from_address(text: str) -> SourceEntry:
     if text != "".join(text.split()) or "#" in text:
         raise UsageError(f"{text!r} is no address; write it without blanks and #")
     parts = urlsplit(text.removeprefix("git+"))
@@ -126,7 +126,7 @@ def _from_address(text: str) -> Source:
     )
     name = _name_of(segments[-1] if segments else parts.hostname or text)
     address = text.removeprefix("git+")
-    return Source(name=name, git=address) if is_git else Source(name=name, url=address)
+    return SourceEntry(name=name, git=address) if is_git else SourceEntry(name=name, url=address)
 
 
 def _name_of(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.adapters.atomic_file import private_folder, private_opener
-from bot.app.config.known_sources import Source
+from bot.app.config.known_sources import SourceEntry
 from bot.domain.errors import UsageError
 
 SETTINGS_NAME, SUBSCRIPTIONS_NAME, TOKEN_NAME = "paperboy.yaml", "subscriptions.yaml", "telegram.token"
@@ -47,7 +47,7 @@ class FirstConfiguration:
     """Where both files go."""
     name: str = SETTINGS_NAME
     keywords: Sequence[str] = ()
-    sources: Sequence[Source] = ()
+    sources: Sequence[SourceEntry] = ()
     timezone: str = "UTC"
     chat: int | str | None = None
     token: str = field(default="", repr=False)

@@ -36,7 +36,7 @@ GENERAL_TOPIC = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
-    """What publishers are built from."""
+    """Parts that a publisher may be built from."""
 
     settings: Settings
     feeds: "FeedBuilder"
@@ -168,7 +168,7 @@ async def _show_email(message: OutgoingMessage, settings: Settings) -> str:
 
 
 def email_settings(settings: Settings) -> "EmailSettings":
-    """What every mail has in common."""
+    """Sender, site and signature that all mails share."""
     from bot.adapters.email.content import EmailSettings
     from bot.adapters.email.dkim import dkim_signer
 

@@ -61,7 +61,7 @@ from bot.app.config.validation import (
     typed,
     validated,
 )
-from bot.app.config.yaml import Document, KeyPath, read_document, to_data
+from bot.app.config.yaml import KeyPath, YamlDocument, read_document, to_data
 from bot.domain.errors import ConfigError, Fault
 from bot.domain.mailbox import Mailbox
 from bot.domain.sources import Source
@@ -501,7 +501,7 @@ class ReadSettings:
     warnings: tuple[Fault, ...]
     subscriptions: Path
     """Path of the other file, also if the settings as a whole are invalid."""
-    document: Document
+    document: YamlDocument
 
 
 def load_settings(path: Path, environ: Mapping[str, str], *, explicit: bool = True) -> Settings:
@@ -520,7 +520,7 @@ def load_settings(path: Path, environ: Mapping[str, str], *, explicit: bool = Tr
 def read_settings(path: Path, environ: Mapping[str, str], *, explicit: bool = True) -> ReadSettings:
     """Like `load_settings`, with faults and warnings as values; raises UsageError if the file cannot be read."""
     absent = not explicit and not path.exists()
-    document = Document(file=str(path)) if absent else read_document(path)
+    document = YamlDocument(file=str(path)) if absent else read_document(path)
     context = Context(base=base_folder(path))
     data = to_data(document.root, Substitution(document, environ)) if document.root else {}
     settings = validated(Settings, data, document, context=context)
@@ -562,7 +562,7 @@ def _subscriptions(data: object, context: Context) -> Path:
         return path_as_written(default, context)
 
 
-def _warnings(settings: Settings, document: Document, context: Context, file: Path) -> tuple[Fault, ...]:
+def _warnings(settings: Settings, document: YamlDocument, context: Context, file: Path) -> tuple[Fault, ...]:
     by_key = (
         *context.warnings,
         *_transport_warnings(settings),
@@ -589,7 +589,7 @@ def _open_headers(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
             yield ("sources", index, "headers_file"), f"{source.headers_file.path} {READABLE_BY_ALL}"
 
 
-def _open_secrets(document: Document, file: Path) -> Iterator[tuple[tuple[str, ...], str]]:
+def _open_secrets(document: YamlDocument, file: Path) -> Iterator[tuple[tuple[str, ...], str]]:
     """Warnings about secrets in a configuration file that everybody may read."""
     for key in (("telegram", "token"), ("email", "password")):
         node, _, known = document.find(key)

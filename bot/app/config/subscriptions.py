@@ -26,7 +26,7 @@ from bot.app.config.validation import (
     shown_text,
     validated,
 )
-from bot.app.config.yaml import Document, read_document, to_data
+from bot.app.config.yaml import YamlDocument, read_document, to_data
 from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import ConfigError, Fault, QuerySyntaxError, UsageError
 from bot.domain.papers import PaperId, parse_paper_id
@@ -297,7 +297,7 @@ def read_subscribers(path: Path) -> ReadSubscribers:
 class _SubscriberReader:
     """Builds the subscribers of one document and notes every fault."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: YamlDocument) -> None:
         self.document = document
         self.warnings: list[tuple[int, str]] = []
         self.offsets: dict[tuple[str, str], int] = {}

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from bot.app.config.yaml import Document, KeyPath, Lookup, Plain, plain_value, scalar_value
+from bot.app.config.yaml import KeyPath, Lookup, Plain, YamlDocument, plain_value, scalar_value
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -286,7 +286,7 @@ class Substitution:
     A reference that cannot be replaced becomes a fault at its place.
     """
 
-    def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
+    def __init__(self, document: YamlDocument, environ: Mapping[str, str]) -> None:
         self._document = document
         self._environ = environ
 
@@ -329,9 +329,9 @@ class Substitution:
 
 
 def validated(
-    model: type[M], data: object, document: Document, *, context: Context, at: KeyPath = ()
+    model: type[M], data: object, document: YamlDocument, *, context: Context, at: KeyPath = ()
 ) -> M | None:
-    """The model of the data at a path of the document; None if it is invalid, with the faults noted."""
+    """The model of the data at a path of the document; None if it is invalid: the faults are then added to the document."""
     try:
         return model.model_validate(data, context=context)
     except ValidationError as error:
@@ -341,7 +341,7 @@ def validated(
     return None
 
 
-def _note(detail: dict[str, Any], model: type[BaseModel], document: Document, at: KeyPath) -> None:
+def _note(detail: dict[str, Any], model: type[BaseModel], document: YamlDocument, at: KeyPath) -> None:
     """Notes one of pydantic's errors as a fault of the document."""
     loc: tuple[str | int, ...] = detail["loc"]
     if detail["type"] == "extra_forbidden":
@@ -353,7 +353,7 @@ def _note(detail: dict[str, Any], model: type[BaseModel], document: Document, at
         _note_value(detail, document, (*at, *loc))
 
 
-def _note_value(detail: dict[str, Any], document: Document, path: KeyPath) -> None:
+def _note_value(detail: dict[str, Any], document: YamlDocument, path: KeyPath) -> None:
     context = detail.get("ctx", {})
     cause = context.get("error")
     if isinstance(cause, FieldFault) and cause.key is not None:

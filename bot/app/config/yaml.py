@@ -107,7 +107,7 @@ class Lookup(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class Document:
+class YamlDocument:
     """One YAML file: its nodes, and its faults so far. Offsets count characters of `text`."""
 
     file: str
@@ -203,7 +203,7 @@ def _printable(message: str) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in message)
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path) -> YamlDocument:
     """The nodes and faults of a file; raises UsageError where it cannot be read."""
     try:
         with path.open("rb") as file:
@@ -216,9 +216,9 @@ def read_document(path: Path) -> Document:
     return parse_document(data, str(path))
 
 
-def parse_document(data: bytes, file: str) -> Document:
+def parse_document(data: bytes, file: str) -> YamlDocument:
     """The nodes and faults of one YAML document; raises ConfigError only for more than MAX_FAULTS faults."""
-    document = Document(file=file)
+    document = YamlDocument(file=file)
     if len(data) > MAX_BYTES:
         document.fault(0, f"larger than {MAX_BYTES // 1_000_000} MB, the limit for a configuration file")
         return document
@@ -246,13 +246,13 @@ def parse_document(data: bytes, file: str) -> Document:
 
 
 class _LimitExceeded(Exception):
-    """The file is too deep or too large to go on; the fault is noted."""
+    """The file is too deep or too large to go on; its fault has been added to the document."""
 
 
 class _Composer(Composer):
     """ruamel.yaml's composer, which refuses what configuration must not hold and counts values."""
 
-    def __init__(self, document: Document, loader: Any) -> None:
+    def __init__(self, document: YamlDocument, loader: Any) -> None:
         super().__init__(loader)
         self._document = document
         self._values = 0

@@ -181,7 +181,7 @@ class FakeService:
         return Receipt(message=number, poll=f"poll-{number}" if message.question else None)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: nothing is open."""
 
     def _first_address(self, address: str) -> str:
         first = address.removesuffix(_MOVED)

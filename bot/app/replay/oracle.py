@@ -202,7 +202,7 @@ def score(
 
 
 def _alerts(arrivals: Sequence[Arrival], card: Scorecard) -> dict[TargetAndPaper, datetime]:
-    """The time of the first alert, by target and paper; each further one is blamed."""
+    """The time of the first alert, by target and paper; each further one counts as a fault."""
     alerts: dict[TargetAndPaper, datetime] = {}
     for arrival in arrivals:
         if arrival.kind != "alert":

@@ -89,34 +89,36 @@ def _alone(
 
 
 def _pairs(subscriber: Subscriber, found: Found) -> Iterator[Finding]:
-    some = subscriber.subscriptions[:MOST_COMPARED]
+    compared = subscriber.subscriptions[:MOST_COMPARED]
     inside: set[frozenset[str]] = set()
-    for one, other in permutations(some, 2):
-        pair = frozenset({one.name, other.name})
-        if one.query is None or other.query is None:
+    for first, second in permutations(compared, 2):
+        pair = frozenset({first.name, second.name})
+        if first.query is None or second.query is None:
             continue
-        if pair not in inside and one.only == other.only and contained(one.query, other.query):
+        if pair not in inside and first.only == second.only and contained(first.query, second.query):
             inside.add(pair)
             yield _subscription_finding(
                 "contained",
-                subject_of(subscriber, one),
-                f"all that it can bring {other.name!r} brings too; one of the two may go",
+                subject_of(subscriber, first),
+                f"all that it can bring {second.name!r} brings too; one of the two may go",
                 urgent=False,
-                figures={"in": other.name},
+                figures={"in": second.name},
             )
-    for one, other in combinations(some, 2):
-        if frozenset({one.name, other.name}) in inside:
+    for first, second in combinations(compared, 2):
+        if frozenset({first.name, second.name}) in inside:
             continue
-        mine, theirs = (found.get((subscriber.id, each.name), frozenset()) for each in (one, other))
-        both = len(mine & theirs)
-        jaccard = both / (len(mine | theirs) or 1)
+        first_hits = found.get((subscriber.id, first.name), frozenset())
+        second_hits = found.get((subscriber.id, second.name), frozenset())
+        both = len(first_hits & second_hits)
+        jaccard = both / (len(first_hits | second_hits) or 1)
         if both >= FEW and jaccard >= OVERLAP:
+            sizes = f"{len(first_hits)} and {len(second_hits)} in all"
             yield _subscription_finding(
                 "overlapping",
-                subject_of(subscriber, one),
-                f"brings nearly the same as {other.name!r}: {both} papers of both, {len(mine)} and {len(theirs)} in all",
+                subject_of(subscriber, first),
+                f"brings nearly the same as {second.name!r}: {both} papers of both, {sizes}",
                 urgent=False,
-                figures={"with": other.name, "jaccard": round(jaccard, 3), "both": both},
+                figures={"with": second.name, "jaccard": round(jaccard, 3), "both": both},
             )
 
 
@@ -147,28 +149,29 @@ class SourceDay:
 
 
 def source_findings(source: str, days: Sequence[SourceDay], today: dt.date) -> Iterator[Finding]:
-    """What there is to say of one source; `days` in any order."""
-    ordered = sorted(days, key=lambda one: (one.day, one.name))
+    """Findings about one source: silent, empty, without authors or keys, changed in form; `days` in any order."""
+    ordered = sorted(days, key=lambda digest: (digest.day, digest.name))
     if not ordered:
         return
-    yield from _silent(source, [one.day for one in ordered], today)
+    yield from _silent(source, [digest.day for digest in ordered], today)
     yield from _empty(source, ordered)
-    filled = [one for one in ordered if one.entries]
-    if _usually(filled, lambda one: one.entries - one.without_authors, lambda one: one.entries):
+    filled = [digest for digest in ordered if digest.entries]
+    if _usually(
+        filled, lambda digest: digest.entries - digest.without_authors, lambda digest: digest.entries
+    ):
         yield from _incidents(source, filled, "no authors", _lacks_authors, _NO_AUTHORS)
-    asking = [one for one in filled if one.questions]
-    if _usually(asking, lambda one: one.questions - one.unkeyed, lambda one: one.questions):
-        yield from _incidents(source, asking, "no keys", lambda one: one.unkeyed > 0, _NO_KEYS)
+    asking = [digest for digest in filled if digest.questions]
+    if _usually(asking, lambda digest: digest.questions - digest.unkeyed, lambda digest: digest.questions):
+        yield from _incidents(source, asking, "no keys", lambda digest: digest.unkeyed > 0, _NO_KEYS)
     yield from _incidents(
-        source, filled, "changed form", lambda one: one.problems > MOSTLY * one.entries, _CHANGED
+        source, filled, "changed form", lambda digest: digest.problems > MOSTLY * digest.entries, _CHANGED
     )
 
 
 def unfruitful_findings(source: str, looks: Sequence[tuple[dt.date, int]]) -> Iterator[Finding]:
-    """That a source changes and brings nothing new; `looks` are, for each time that one of its files was read, the
-    day and the number of papers that the source had not named before.
+    """A finding for a source that changes but brings nothing new for more days in a row than it usually does.
 
-    How many such days in a row are usual for it, its past tells.
+    `looks` has, for each reading of one of its files, the day and the number of papers new to the source.
     """
     by_day: Counter[dt.date] = Counter()
     for day, new in looks:
@@ -189,16 +192,16 @@ def unfruitful_findings(source: str, looks: Sequence[tuple[dt.date, int]]) -> It
 
 def _empty(source: str, days: Sequence[SourceDay]) -> Iterator[Finding]:
     """Runs of empty digests; where a source has several, as on weekends, only one that is longer than usual."""
-    found = list(_incidents(source, days, "empty", lambda one: not one.entries, _EMPTY))
-    lengths = sorted(int(finding.figures["digests"]) for finding in found)
+    findings = list(_incidents(source, days, "empty", lambda digest: not digest.entries, _EMPTY))
+    lengths = sorted(int(finding.figures["digests"]) for finding in findings)
     usual = lengths[-2] if len(lengths) >= RECURRING else 0
     yield from (
-        finding for finding in found if not usual or int(finding.figures["digests"]) > usual + PATIENCE
+        finding for finding in findings if not usual or int(finding.figures["digests"]) > usual + PATIENCE
     )
 
 
-def _lacks_authors(one: SourceDay) -> bool:
-    return one.without_authors > MOSTLY * one.entries
+def _lacks_authors(digest: SourceDay) -> bool:
+    return digest.without_authors > MOSTLY * digest.entries
 
 
 _EMPTY = "{digests} without a single paper"
@@ -234,33 +237,33 @@ def _silent(source: str, days: Sequence[dt.date], today: dt.date) -> Iterator[Fi
 
 
 def _missed(first: dt.date, second: dt.date, weekdays: Iterable[int]) -> int:
-    """How many of these weekdays lie between the two days."""
+    """Number of these weekdays between the two days."""
     weeks, rest = divmod((second - first).days - 1, 7)
-    some = {(first.weekday() + 1 + number) % 7 for number in range(rest)}
-    return weeks * len(set(weekdays)) + len(some & set(weekdays))
+    beyond_weeks = {(first.weekday() + 1 + number) % 7 for number in range(rest)}
+    return weeks * len(set(weekdays)) + len(beyond_weeks & set(weekdays))
 
 
 def _incidents(
-    source: str, days: Sequence[SourceDay], kind: str, wrong: Callable[[SourceDay], bool], said: str
+    source: str, days: Sequence[SourceDay], kind: str, wrong: Callable[[SourceDay], bool], text: str
 ) -> Iterator[Finding]:
     """A finding for each run of digests that are wrong in this way; one long past is not urgent."""
     for first, last in _runs(list(map(wrong, days))):
-        some = [one for one in days[first : last + 1] if wrong(one)]
+        digests = [digest for digest in days[first : last + 1] if wrong(digest)]
         figures = {
-            "digests": len(some),
-            "entries": sum(one.entries for one in some),
-            "problems": sum(one.problems for one in some),
-            "without_authors": sum(one.without_authors for one in some),
-            "questions": sum(one.questions for one in some),
-            "unkeyed": sum(one.unkeyed for one in some),
+            "digests": len(digests),
+            "entries": sum(digest.entries for digest in digests),
+            "problems": sum(digest.problems for digest in digests),
+            "without_authors": sum(digest.without_authors for digest in digests),
+            "questions": sum(digest.questions for digest in digests),
+            "unkeyed": sum(digest.unkeyed for digest in digests),
         }
-        words = said.format_map({**figures, "digests": _count(len(some), "digest")})
+        words = text.format_map({**figures, "digests": _count(len(digests), "digest")})
         yield _source_finding(
             source,
             kind,
-            f"{_span(some[0].day, some[-1].day)}: {words}",
+            f"{_span(digests[0].day, digests[-1].day)}: {words}",
             urgent=len(days) - last <= STILL_NEWS,
-            figures={"from": some[0].day.isoformat(), "to": some[-1].day.isoformat(), **figures},
+            figures={"from": digests[0].day.isoformat(), "to": digests[-1].day.isoformat(), **figures},
         )
 
 

@@ -34,7 +34,7 @@ class FakeService:
     def put(self, paper: Paper) -> None:
         self.stored[paper.id] = paper
 
-    def edition(self) -> str:
+    def version(self) -> str:
         if self.failure:
             raise self.failure
         return str(self.number)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from bot.app.config import yaml
-from bot.app.config.yaml import MAX_FAULTS, Document, parse_document, plain_value, read_document, to_data
+from bot.app.config.yaml import MAX_FAULTS, YamlDocument, parse_document, plain_value, read_document, to_data
 from bot.domain.errors import ConfigError, UsageError
 
 
-def read(text: str | bytes) -> Document:
+def read(text: str | bytes) -> YamlDocument:
     return parse_document(text if isinstance(text, bytes) else text.encode(), "f.yaml")
 
 
