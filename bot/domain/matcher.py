@@ -102,14 +102,18 @@ class SubscriptionMatcher:
             subscriber.id: tuple(each for each in subscriber.subscriptions if each.like)
             for subscriber in self.subscribers.values()
         }
-        return SubscriptionMatcher(
-            [
-                replace(subscriber, subscriptions=likes[subscriber.id])
-                for subscriber in self.subscribers.values()
-                if likes[subscriber.id]
-            ],
-            self._likeness,
-        )
+        return self.only_subscriptions({name: each for name, each in likes.items() if each})
+
+    def only_subscriptions(
+        self, subscriptions: Mapping[str, tuple[Subscription, ...]]
+    ) -> "SubscriptionMatcher":
+        """The matcher of these subscribers, with nothing but these subscriptions."""
+        chosen = [
+            replace(subscriber, subscriptions=subscriptions[subscriber.id])
+            for subscriber in self.subscribers.values()
+            if subscriber.id in subscriptions
+        ]
+        return SubscriptionMatcher(chosen, self._likeness)
 
     def without(self, ids: Collection[str]) -> "SubscriptionMatcher":
         """The matcher but for these ids; itself, with nothing built anew, where none of them is in it."""

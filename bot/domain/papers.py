@@ -181,6 +181,8 @@ class Entry:
     authors: tuple[str, ...] = ()
     summary: str | None = None
     published: dt.date | None = None
+    date: dt.date | None = None
+    """The row's own day, in files that hold a whole history."""
     links: Links = field(default_factory=Links)
     editions: tuple[Edition, ...] = ()
     """At most one per language; the digest's first language first."""

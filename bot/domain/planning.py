@@ -58,8 +58,8 @@ def plan(
     """Notices and deliveries of these changes, subscriber by subscriber as they stand in `matches`.
 
     Each subscriber's deliveries keep the order of the changes, all alerts before the rest; so planning in parts gives
-    the same as planning at once. `backlog` names subscribers who are new, with how many first matches they are
-    still to get (None: all); what matches beyond that is noticed but not sent. Nobody is told of a paper
+    the same as planning at once. `backlog` names the subscribers to whom these changes are backlog, with how many more
+    papers each is still to get (None: all); what matches beyond that is noticed but not sent. Nobody is told of a paper
     twice: a paper that was `noticed` before goes again only to a channel that its new matches reach for the
     first time. `planned` are the states of alerts that exist, by key.
     """
@@ -128,17 +128,20 @@ class _Planner:
             fresh = [each for each in subscriptions if each.name not in before] if before else subscriptions
             if fresh:
                 (extended if before else notices)[paper] = (*before, *[each.name for each in fresh])
-            may_send = bool(fresh) and self._takes_from_backlog(name)
+            unsent: list[_Route] = []
             for route in routes:
                 key = delivery_key(route.target, "alert", paper) if self._planned else ""
                 state = self._planned.get(key)
-                if state is None and may_send and route.takes_any(fresh):
+                if state is None and fresh and route.takes_any(fresh):
+                    unsent.append(route)
+                elif state is not None and self._changes[paper].gains and route.takes_any(subscriptions):
+                    self._follow_up(route, subscriber, paper, state)
+            if unsent and self._takes_from_backlog(name):
+                for route in unsent:
                     self._deliveries.append(
                         Delivery(route.target, name, "alert", paper, route.state, route.due_at)
                     )
                     self._ask(route, subscriber, paper)
-                elif state is not None and subscriptions and route.takes_any(subscriptions):
-                    self._follow_up(route, subscriber, paper, state)
         if notices:
             self._notices[name] = notices
         if extended:

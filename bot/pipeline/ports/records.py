@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.domain.backlog import Rule
 from bot.domain.digests import DigestKind
 from bot.domain.papers import PaperId
 
@@ -30,6 +31,10 @@ class NoticeRecord:
 
     subscriptions: tuple[str, ...]
     noticed_at: dt.datetime
+    rule: Rule | None = None
+    """Why it was noticed."""
+    source: str | None = None
+    """The source whose backlog it was in."""
 
 
 class Records(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from bot.domain.backlog import Rule, SourceHistory
 from bot.domain.delivery import Delivery, State
 from bot.domain.digests import Change, Digest
 from bot.domain.notices import Noticed
@@ -33,6 +34,12 @@ class TakenDigest:
     name: str
     sha256: str
     digest: Digest
+    source: str = ""
+    """The source that brought it."""
+    history: SourceHistory | None = None
+    """The source's history after the look that brought it."""
+    backlog: frozenset[PaperId] = frozenset()
+    """Those of its papers that are backlog of the source."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,12 +57,18 @@ class PlanningRun:
 
     number: int
     made_at: datetime
-    told: bool
-    """False where matches are only noticed: of history nothing is sent."""
+    rule: Rule
     cursor: str
     """The last subscriber that it was planned for; empty for none yet."""
     papers: int
     """How many papers changed."""
+    source: str | None = None
+    """The source whose backlog it plans."""
+
+    @property
+    def told(self) -> bool:
+        """False where matches are only noticed: of an import nothing is sent."""
+        return self.rule != "import"
 
 
 class Known(Protocol):
@@ -79,6 +92,14 @@ class Known(Protocol):
 
     def backlog(self) -> dict[str, int | None]:
         """Registered subscribers who are not onboarded, with how many matches of the backlog they are to get."""
+        ...
+
+    def subscriptions(self) -> dict[str, str]:
+        """By registered subscriber the marks of the subscriptions that were onboarded."""
+        ...
+
+    def source_history(self, source: str) -> SourceHistory | None:
+        """What the source has brought; None for one that has brought nothing yet."""
         ...
 
     def noticed(
@@ -117,15 +138,38 @@ class Transaction(Known, Protocol):
         """
         ...
 
-    def register(self, names: Collection[str], backlog: int | None, now: datetime) -> None:
-        """Make subscribers known who are not, each with so many matches of the backlog to come (None: all)."""
+    def register(self, subscriptions: Mapping[str, str], backlog: int | None, now: datetime) -> None:
+        """Make subscribers known who are not, each with so many matches of the backlog to come (None: all), and with
+        the marks of their subscriptions.
+        """
         ...
 
     def onboarded(self, names: Collection[str]) -> None:
         """Write down that these subscribers got their part of the backlog."""
         ...
 
-    def begin_run(self, changes: Sequence[Change], now: datetime, *, told: bool) -> PlanningRun:
+    def resubscribed(self, subscriptions: Mapping[str, str]) -> None:
+        """Write down which subscriptions of these subscribers were onboarded."""
+        ...
+
+    def save_source(self, source: str, history: SourceHistory) -> None:
+        """Store what the source has brought."""
+        ...
+
+    def backlog_shares(self, source: str, subscribers: Collection[str], share: int) -> dict[str, int]:
+        """How many matches of the source's backlog each of these subscribers is still to get, of `share` each.
+
+        0 where they were registered after the source brought its first: they got theirs then.
+        """
+        ...
+
+    def save_shares(self, source: str, left: Mapping[str, int]) -> None:
+        """Write down how many matches of the source's backlog these subscribers are still to get."""
+        ...
+
+    def begin_run(
+        self, changes: Sequence[Change], now: datetime, *, rule: Rule, source: str | None = None
+    ) -> PlanningRun:
         """Store a planning run of these changes, whose papers are stored; it stays open until it is finished."""
         ...
 
@@ -145,7 +189,7 @@ class Transaction(Known, Protocol):
         """Write down that the run was planned for everybody."""
         ...
 
-    def new_run(self, now: datetime) -> int:
+    def new_run(self, now: datetime, rule: Rule | None = None) -> int:
         """The number of a run that is finished with this transaction."""
         ...
 
