@@ -137,11 +137,7 @@ class _Planner:
                 elif state is not None and self._changes[paper].gains and route.takes_any(subscriptions):
                     self._follow_up(route, subscriber, paper, state)
             if unsent and self._takes_from_backlog(name):
-                for route in unsent:
-                    self._deliveries.append(
-                        Delivery(route.target, name, "alert", paper, route.state, route.due_at)
-                    )
-                    self._ask(route, subscriber, paper)
+                self._alert(unsent, subscriber, paper)
         if notices:
             self._notices[name] = notices
         if extended:
@@ -149,6 +145,12 @@ class _Planner:
         if self._followers:
             self._deliveries += self._followers
             self._followers.clear()
+
+    def _alert(self, routes: Sequence[_Route], subscriber: Subscriber, paper: PaperId) -> None:
+        for route in routes:
+            row = Delivery(route.target, subscriber.id, "alert", paper, route.state, route.due_at)
+            self._deliveries.append(row)
+            self._ask(route, subscriber, paper)
 
     def _takes_from_backlog(self, subscriber: str) -> bool:
         left = self._backlog.get(subscriber)

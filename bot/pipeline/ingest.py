@@ -579,9 +579,7 @@ class _Planner:
         notices = sum(len(papers) for noticed in (made.notices, made.extended) for papers in noticed.values())
         return Planned(notices=notices, deliveries=deliveries)
 
-    def _shares(
-        self, tx: Transaction, run: PlanningRun, names: Collection[str]
-    ) -> Mapping[str, int | None]:
+    def _shares(self, tx: Transaction, run: PlanningRun, names: Collection[str]) -> Mapping[str, int | None]:
         """How many papers of this run each of these subscribers is still to get, where it plans a backlog."""
         if run.source is None or self._first_run is None:
             return {}

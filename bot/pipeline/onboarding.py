@@ -5,7 +5,6 @@ Which subscriptions of a subscriber were onboarded is kept as *marks*: a hash of
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from zlib import crc32
 
@@ -108,9 +107,7 @@ def _added(subscriber: Subscriber, known: str) -> tuple[Subscription, ...]:
 
 def _resubscribed(known: Mapping[str, str], matcher: SubscriptionMatcher) -> dict[str, str]:
     """The marks of those known subscribers whose subscriptions are others than before."""
-    marks = {
-        name: _marks(subscriber) for name, subscriber in matcher.subscribers.items() if name in known
-    }
+    marks = {name: _marks(subscriber) for name, subscriber in matcher.subscribers.items() if name in known}
     return {name: own for name, own in marks.items() if own != known[name]}
 
 

@@ -127,9 +127,7 @@ def on_papers(
 def of_subscriber(connection: Connection, subscriber: str) -> dict[int, NoticedAt]:
     """All that was noticed for a subscriber, by the papers' numbers."""
     rows = _EVERYTHING_OF_ONE.rows(connection, subscriber=subscriber)
-    return {
-        number: NoticedAt(names, *run) for text, *run in rows for number, names in _read(text).items()
-    }
+    return {number: NoticedAt(names, *run) for text, *run in rows for number, names in _read(text).items()}
 
 
 def counts_of(connection: Connection, subscriber: str) -> Counter[Names]:

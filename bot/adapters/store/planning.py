@@ -101,7 +101,9 @@ class Planning:
         """A run over all subscribers."""
         numbers = self.numbers.of_papers({change.paper.id for change in changes})
         text = json.dumps([(numbers[change.paper.id], sorted(change.gains) or None) for change in changes])
-        number = self._insert_run({"made_at": now, "rule": rule, "source": source, "cursor": "", "changes": text})
+        number = self._insert_run(
+            {"made_at": now, "rule": rule, "source": source, "cursor": "", "changes": text}
+        )
         return PlanningRun(
             number=number, made_at=now, rule=rule, source=source, cursor="", papers=len(changes)
         )

@@ -269,7 +269,7 @@ def upgrade() -> None:
             autoincrement=False,
             nullable=False,
         ),
-        sa.Column("left", sa.Integer(), nullable=False),
+        sa.Column("remaining", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("source", "subscriber", name=op.f("pk_backlog_shares")),
         sqlite_with_rowid=False,
     )
