@@ -95,6 +95,8 @@ def story_json(told: "Story") -> dict[str, Any]:
         "subscriptions": [_verdict_json(verdict) for verdict in told.verdicts],
         "registered_at": told.registered_at.isoformat() if told.registered_at else None,
         "noticed_at": told.notice.noticed_at.isoformat() if told.notice else None,
+        "rule": told.notice.rule if told.notice else None,
+        "source": told.notice.source if told.notice else None,
         "noticed_for": list(told.notice.subscriptions) if told.notice else [],
         "told": told.told,
         "why_not_queued": why_not_queued(told),
@@ -142,6 +144,8 @@ def _delivery_json(row: "DeliveryRecord") -> dict[str, Any]:
         "attempts": row.attempts,
         "message": row.remote_id,
         "error": row.error,
+        "rule": row.rule,
+        "source": row.source,
     }
 
 
@@ -201,12 +205,13 @@ def _lacking(verdict: "Verdict") -> str:
 
 
 def _delivery_lines(told: "Story", style: Style) -> list[str]:
-    from bot.pipeline.history import why_not_queued
+    from bot.pipeline.history import rule_text, why_not_queued
 
     lines = []
     if told.notice:
         names = ", ".join(map(printable, told.notice.subscriptions))
-        lines.append(f"  noticed {_moment(told.notice.noticed_at, told)} for {names}")
+        rule = printable(rule_text(told.notice.rule, told.notice.source))
+        lines.append(f"  noticed {_moment(told.notice.noticed_at, told)} for {names} ({rule})")
     reason = why_not_queued(told)
     if reason:
         lines.append(f"  nothing was planned: {reason}")
