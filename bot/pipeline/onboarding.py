@@ -40,8 +40,6 @@ def onboard(intake: Intake, matcher: SubscriptionMatcher, now: datetime) -> int 
     with intake.transaction() as tx:
         backlog = tx.backlog()
         newcomers = matcher.only(backlog.keys())
-        if not newcomers.subscribers:
-            return 0
         if tx.open_run() is not None:
             return None
         left = {name: backlog[name] for name in newcomers.subscribers}

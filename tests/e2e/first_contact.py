@@ -350,15 +350,14 @@ def play(case: Case, folder: Path) -> Trial:
 
 
 def main() -> int:
-    header = ("case", "files", "papers", "messages", "polls", "in 10 min")
-    print("| " + " | ".join(header) + " |")
-    print("|---|--:|--:|--:|--:|--:|")
+    lines = ["| case | files | papers | messages | polls | in 10 min |", "|---|--:|--:|--:|--:|--:|"]
     for case in CASES:
         with TemporaryDirectory() as folder:
             trial = play(case, Path(folder))
         most = f"{trial.worst(trial.alerts())} + {trial.worst(trial.polls())} polls"
         numbers = (trial.files, len(trial.papers()), len(trial.alerts()), len(trial.polls()), most)
-        print(f"| {case.name} | " + " | ".join(map(str, numbers)) + " |")
+        lines.append(f"| {case.name} | " + " | ".join(map(str, numbers)) + " |")
+    sys.stdout.write("\n".join([*lines, ""]))
     return 0
 
 
