@@ -38,7 +38,7 @@ UNDATED_PAPERS = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceHistory:
-    """What a source has brought so far."""
+    """The past of a source: when it brought digests, and of which days."""
 
     first_at: dt.datetime
     """When its first digest was taken in."""
@@ -68,7 +68,7 @@ class SourceHistory:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """What of one look is backlog, and the source's history after it."""
+    """A look, judged: which of it is backlog, and the source's history after it."""
 
     whole: bool
     """All of it is backlog."""

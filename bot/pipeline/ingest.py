@@ -376,7 +376,7 @@ def _save_sources(tx: Transaction, read: Sequence[TakenDigest | FileMark], now: 
         tx.save_source(source, history.after(tx.source_history(source)))
 
 
-class _Part(NamedTuple):
+class _NewRun(NamedTuple):
     """Changes that one planning run plans, by which rule, and matched already; nobody is concerned where that is None."""
 
     changes: Sequence[Change]
@@ -411,7 +411,7 @@ class _Comparison:
         newcomers = state.backlog().keys() if tell else set[str]()
         concerned = not matcher.subscribers.keys() <= newcomers
         self.parts = [
-            _Part(
+            _NewRun(
                 changes,
                 "import" if not tell else "news" if source is None else "backlog",
                 source,
@@ -509,7 +509,7 @@ class _Planner:
             self._work = None
             raise
 
-    def begin(self, tx: Transaction, parts: Sequence[_Part], now: datetime) -> Planned:
+    def begin(self, tx: Transaction, parts: Sequence[_NewRun], now: datetime) -> Planned:
         """Store a run of each part that concerns anybody; where no older run is open, plan as much of the first as one
         transaction takes.
         """

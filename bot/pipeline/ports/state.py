@@ -99,7 +99,7 @@ class Known(Protocol):
         ...
 
     def source_history(self, source: str) -> SourceHistory | None:
-        """What the source has brought; None for one that has brought nothing yet."""
+        """The past of the source; None for one that has brought nothing yet."""
         ...
 
     def noticed(
