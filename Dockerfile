@@ -3,10 +3,13 @@ WORKDIR /src
 RUN python -m venv /opt/paperboy
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY bot bot
-COPY config config
+COPY seeds seeds
 RUN /opt/paperboy/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[postgresql]'
 
 FROM python:3.13-slim
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin paperboy \
     && mkdir -p /app/config /app/seeds /app/state \
     && chown paperboy:paperboy /app/state

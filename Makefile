@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& echo $$python && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test soak check format lock clean python
+.PHONY: help run demo test soak man check format lock clean python
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,15 +32,19 @@ SECONDS ?= 600
 soak: $(VENV)/.installed-dev ## kills, floods, faults and years of digests for 10 minutes (SECONDS=60: shorter)
 	$(BIN)/python -m tests.e2e.soak --seconds $(SECONDS)
 
+man: $(VENV)/.installed ## the man page, made from the commands: deploy/paperboy.1
+	$(BIN)/python -m tools.man
+
 check: $(VENV)/.installed-dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.installed-dev ## put the code into its form
+format: $(VENV)/.installed-dev ## put the code into its form and list its files in docs/architecture.md
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python -m tools.rooms
 
 lock: $(VENV)/.installed-dev ## renew constraints.txt: the newest versions that fit, for each Python
 	@$(PIP) install uv

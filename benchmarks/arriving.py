@@ -123,7 +123,9 @@ def measure(people: list[Subscriber], day: list[Paper]) -> Measured:
     digest = Digest(kind="table", date=NOW.date(), entries=tuple(map(an_entry, day)))
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{folder}/state.sqlite3")
-        ingest = Ingest(store.intake, registry, lambda _data, _name: digest, lambda _data, _name: digest.date)
+        ingest = Ingest(
+            store.digests, registry, lambda _data, _name: digest, lambda _data, _name: digest.date
+        )
         ingest.take_in([], NOW)  # as the first look at a start does
         writes = Writes()
         gc.collect()

@@ -23,7 +23,7 @@ from bot.adapters.store import Store
 from bot.domain.delivery import Delivery
 from bot.domain.message import Receipt
 from bot.domain.papers import Links, Paper, PaperId
-from bot.pipeline.ports import Claim, Outcome
+from bot.pipeline.ports.outbox import Claim, Outcome
 
 NOW = datetime(2026, 9, 18, 8, tzinfo=UTC)
 TODAY = NOW.date()
@@ -61,10 +61,10 @@ def an_alert(person: int, paper: Paper, now: datetime = NOW) -> Delivery:
 def plan(store: Store, people: int, papers: Sequence[Paper], now: datetime = NOW) -> float:
     """Seconds to store one alert on each paper for each of the people."""
     rows = [an_alert(person, paper, now) for paper in papers for person in range(people)]
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_papers(papers, now, changed=True)
     start = time.perf_counter()
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.plan(rows, tx.new_run(now))
     return time.perf_counter() - start
 
@@ -291,7 +291,7 @@ def a_day(store: Store, now: datetime, day: int, people: int, matched: int) -> N
     noticed: dict[str, dict[PaperId, tuple[str, ...]]] = {}
     for person, paper in told:
         noticed.setdefault(f"person{person}", {})[paper.id] = ("agents",)
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_papers(papers, now, changed=True)
         tx.save_notices(noticed, tx.new_run(now))
         tx.plan([an_alert(person, paper, now) for person, paper in told], tx.new_run(now))

@@ -26,10 +26,10 @@ def one_run(corpus: Path) -> dict[str, float]:
     """Figures of one ingest in this process: seconds, and the peak memory in MB."""
     from bot.adapters import readers  # noqa: F401 - what is measured is the work, not the first import
     from bot.adapters.clock import SystemClock
-    from bot.adapters.folders import scan
+    from bot.adapters.folders import FolderFile, scan
     from bot.adapters.store import Store
     from bot.app.config.subscriptions import load_subscribers
-    from bot.app.wiring import FolderFile, peek_date, read
+    from bot.app.container import peek_date, read
     from bot.domain.files import FoundFile
     from bot.pipeline.ingest import Ingest
     from bot.pipeline.subscribers import SubscriberRegistry
@@ -47,7 +47,7 @@ def one_run(corpus: Path) -> dict[str, float]:
     with TemporaryDirectory(prefix="paperboy-bench-", dir=os.environ.get("TMPDIR")) as folder:
         begin = time.perf_counter()
         store = Store(f"sqlite:///{folder}/state.sqlite3")
-        ingest = Ingest(store.intake, registry, read, peek_date, first_run=3)
+        ingest = Ingest(store.digests, registry, read, peek_date, first_run=3)
         taken = ingest.take_in([FolderFile(found=one, max_bytes=limit) for one in found], now)
         stored = time.perf_counter() - begin
         ingest.finish_planning(now)

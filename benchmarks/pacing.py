@@ -16,28 +16,30 @@ from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 
+from bot.app.container import Container
 from bot.app.replay.fakes import LoopClock, VirtualLoop
-from bot.app.wiring import House
 from tests.builders import NOW
-from tests.rigs import crowd
+from tests.rigs import chats as many_chats
 from tests.rigs.botapi import BotApi
 from tests.rigs.strict import StrictTelegram
 
-CHATS = [*crowd.private_chats(1000), *crowd.groups(20), *crowd.channels(5)]
+CHATS = [*many_chats.private_chats(1000), *many_chats.groups(20), *many_chats.channels(5)]
 POLLS = 3
-REAL_CHATS = [*crowd.private_chats(280), *crowd.groups(15), *crowd.channels(5)]
+REAL_CHATS = [*many_chats.private_chats(280), *many_chats.groups(15), *many_chats.channels(5)]
 
 
-async def send_all(house: House) -> None:
-    while (due := await house.dispatcher.next_due()) is not None:
-        await asyncio.sleep(max((due - house.clock.now()).total_seconds(), 0.001))
-        await house.dispatcher.flush()
+async def send_all(container: Container) -> None:
+    while (due := await container.dispatcher.next_due()) is not None:
+        await asyncio.sleep(max((due - container.clock.now()).total_seconds(), 0.001))
+        await container.dispatcher.flush()
 
 
-async def timed(house: House, clock: Callable[[], float], chats: list[str], polls: int) -> tuple[float, int]:
-    count = len(crowd.ask(house, chats, polls))
+async def timed(
+    container: Container, clock: Callable[[], float], chats: list[str], polls: int
+) -> tuple[float, int]:
+    count = len(many_chats.ask(container, chats, polls))
     began = clock()
-    await send_all(house)
+    await send_all(container)
     return clock() - began, count
 
 
@@ -52,19 +54,19 @@ async def on_virtual_time() -> None:
     loop, rng = asyncio.get_running_loop(), random.Random(1)
     telegram = StrictTelegram(loop.time, latency=lambda: rng.uniform(0.002, 0.02))
     with tempfile.TemporaryDirectory() as folder:
-        settings = crowd.settings_for(Path(folder))
-        house = crowd.house_for(settings, CHATS, publisher=telegram, clock=LoopClock(loop, NOW))
-        took, count = await timed(house, loop.time, CHATS, POLLS)
-        await house.close()
+        settings = many_chats.settings_for(Path(folder))
+        container = many_chats.container_for(settings, CHATS, publisher=telegram, clock=LoopClock(loop, NOW))
+        took, count = await timed(container, loop.time, CHATS, POLLS)
+        await container.close()
     tell("virtual time", took, count, telegram.pace.refused)
 
 
 async def on_loopback() -> None:
     with tempfile.TemporaryDirectory() as folder, BotApi.in_thread(paced=True) as api:
-        crowd.join(api, REAL_CHATS)
-        house = crowd.house_for(crowd.settings_for(Path(folder), url=api.url), REAL_CHATS)
-        took, count = await timed(house, time.monotonic, REAL_CHATS, POLLS)
-        await house.close()
+        many_chats.join(api, REAL_CHATS)
+        container = many_chats.container_for(many_chats.settings_for(Path(folder), url=api.url), REAL_CHATS)
+        took, count = await timed(container, time.monotonic, REAL_CHATS, POLLS)
+        await container.close()
         assert api.pace is not None
         assert len(api.polls) == count
         tell("loopback", took, count, api.pace.refused)

@@ -75,7 +75,7 @@ def filled(folder: Path, count: int, rng: random.Random, words: list[str]) -> No
     texts = made_up(min(count, _DIFFERENT), rng, words)
     for start in range(0, count, len(texts)):
         papers = [_another(paper, start + number) for number, paper in enumerate(texts)][: count - start]
-        with store.intake.transaction() as tx:
+        with store.digests.transaction() as tx:
             tx.save_papers(papers, datetime(2026, 8, 11, tzinfo=UTC), changed=True)
     store.close()
     (folder / "config").mkdir()

@@ -18,7 +18,7 @@ from bot.domain.channels import Target
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary
-from bot.pipeline.ports import StoredPaper
+from bot.pipeline.ports.papers import StoredPaper
 
 AUTHORITY = "paperboy.example,2026"
 NOW = datetime(2026, 9, 18, 8, tzinfo=UTC)

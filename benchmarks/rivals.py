@@ -29,7 +29,7 @@ def joined(drawn: Drawn, term: Callable[[Term], str], both: str, either: str, ex
 
 def parts(document: Document, scope: Scope, layer: Layer) -> list[list[str]]:
     """The words of each part in the scope."""
-    return [document.words(place, layer) for place in document.places(scope)]
+    return [document.words(number, layer) for number in document.numbers(scope)]
 
 
 class Sqlite:

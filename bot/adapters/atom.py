@@ -19,7 +19,7 @@ from bot.domain.feeds import Feed, FeedEntry
 from bot.domain.message import Item, OutgoingMessage, Receipt
 from bot.domain.text import one_line
 from bot.domain.translations import wording
-from bot.pipeline.feeds import FeedBuilder
+from bot.pipeline.feeds import EVERYTHING, FeedBuilder
 from bot.pipeline.ports import FeedWriter
 
 if TYPE_CHECKING:
@@ -210,8 +210,9 @@ class FeedFolder:
         try:
             if path.is_file() and path.read_bytes() == content:
                 return False
-            self._folder.mkdir(parents=True, exist_ok=True)
-            atomic_file.write(path, content)
+            atomic_file.private_folder(self._folder)
+            mode = atomic_file.PUBLIC if name == EVERYTHING else atomic_file.PRIVATE
+            atomic_file.write(path, content, mode=mode)
         except OSError as error:
             raise ChannelDown(_cannot(path, error)) from error
         return True

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from bot.domain.errors import IndexUnusable
 
+PRIVATE, PUBLIC = 0o600, 0o644
+"""File modes: for this user alone; readable by everybody on the machine, whatever the umask."""
 ABANDONED = timedelta(hours=1)
 """No write takes so long: an older draft was left behind by a process that was killed."""
 _DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{8}")
@@ -22,7 +24,23 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
 
 
-def write(path: Path, content: bytes, *, draft: Path | None = None, durable: bool = True) -> None:
+def private_folder(folder: Path) -> None:
+    """Make the folder and its missing parents, for this user alone (0700); an existing one stays as it is."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        private_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def private_opener(path: str, flags: int) -> int:
+    """An `opener` for `open` that makes files for this user alone (0600)."""
+    return os.open(path, flags, PRIVATE)
+
+
+def write(
+    path: Path, content: bytes, *, draft: Path | None = None, durable: bool = True, mode: int = PRIVATE
+) -> None:
     """Replace the file with that content, whole or not at all; raises OSError.
 
     When it returns, a `durable` file survives a loss of power. A `draft` names another path on the same file system
@@ -30,7 +48,8 @@ def write(path: Path, content: bytes, *, draft: Path | None = None, durable: boo
     """
     made = draft or draft_of(path)
     try:
-        with made.open("wb" if draft else "xb") as file:
+        with open(made, "wb" if draft else "xb", opener=private_opener) as file:
+            os.fchmod(file.fileno(), mode)
             file.write(content)
         if durable:
             put_in_place(made, path)
@@ -103,7 +122,7 @@ class SavedIndex:
 
     def write(self, data: bytes) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self._path.parent)
             write(self._path, data)
         except OSError as error:
             raise IndexUnusable(

@@ -213,9 +213,11 @@ class Watcher:
                 loop.call_soon_threadsafe(self._hinted.set)
 
     def _concerns(self, path: str) -> bool:
-        """True for a path in a watched folder, or above one."""
+        """True for a path in a watched folder that is not hidden there, or above one."""
         return any(
-            f"{path}/".startswith(f"{real}/") or f"{real}/".startswith(f"{path}/") for real in self._real
+            f"{real}/".startswith(f"{path}/")
+            or (path.startswith(f"{real}/") and "/." not in path[len(real) :])
+            for real in self._real
         )
 
 

@@ -1,28 +1,80 @@
-"""The long-running service: what happens when, from the first look to SIGTERM."""
+"""The parts and periodic jobs of `run`, and the duties that only one process of a cluster has."""
 
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from bot.adapters.folders import scan
 from bot.adapters.heartbeat import EVERY
 from bot.adapters.scheduler import Job, Scheduler
 from bot.adapters.watcher import Watcher, rounds
 from bot.app.config.subscriptions import SubscriptionsReloader
-from bot.app.counters import chat_service, start_web
-from bot.app.gone import forget_gone
-from bot.app.together import Together
-from bot.app.wiring import House
+from bot.app.container import Container, chat_service, start_web
+from bot.domain.channels import ChannelKind
 from bot.domain.errors import ChannelDown, StateError
 from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile
 from bot.domain.incidents import SECOND_POLLER, STOPPED
+from bot.domain.sources import MIN_INTERVAL
 from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.feeds import remove_orphan_feeds
 from bot.pipeline.ingest import Planned, Taken
+
+
+def forget_gone(container: Container) -> None:
+    """Forget them; none while a watched folder is away, as one on another machine may be."""
+    unreadable = container.store.digests.unreadable()
+    folders = container.settings.watched
+    if not unreadable or not all(folder.is_dir() for folder in folders):
+        return
+    entries = scan(folders, max_bytes=container.settings.max_bytes, base=container.settings.base)
+    there = {entry.name for entry in entries}
+    container.store.maintenance.forget_unreadable([name for name in unreadable if name not in there])
+
+
+class Cluster:
+    """This machine among those that share its state; where there is only this one, it does everything."""
+
+    def __init__(self, container: Container, stop: asyncio.Event) -> None:
+        self._container = container
+        self._stop = stop
+        self._paced = [
+            kind for kind, publisher in container.publishers.items() if publisher.capabilities.limits.overall
+        ]
+        self.keeps_up = False
+        """True while the work that comes round once for all machines is ours."""
+
+    def delivering(self, wake: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
+        """What runs beside the deliveries, until the service stops."""
+        parts = [self._container.store.wake_up.listen(wake), self.alone("upkeep", self._keep_up)]
+        for kind in self._paced:  # such limits hold for all machines together, so one of them sends
+            self._container.dispatcher.leave(kind)
+            parts.append(self.alone(f"{kind} pace", partial(self._send_on, kind, wake)))
+        return parts
+
+    async def alone(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this work while no other machine does."""
+        await self._container.store.leader_election.lead(role, work)
+
+    async def _keep_up(self) -> None:
+        self.keeps_up = True
+        try:
+            await self._stop.wait()
+        finally:
+            self.keeps_up = False
+
+    async def _send_on(self, kind: ChannelKind, wake: Callable[[], None]) -> None:
+        self._container.dispatcher.take(kind)
+        wake()
+        try:
+            await self._stop.wait()
+        finally:
+            self._container.dispatcher.leave(kind)
+
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +94,11 @@ _OTHERS_WRITE = 0.01
 Announce = Callable[[Taken], Awaitable[None]]
 
 
-def take_in(house: House, found: Sequence[FoundFile]) -> Taken:
+def take_in(container: Container, found: Sequence[FoundFile]) -> Taken:
     """Takes the found files in, begins to plan what they changed, and brings quizzes and feeds up to date."""
-    taken = house.ingest.take_in(house.files(found), house.clock.now())
-    house.quizzes.counter.correct()
-    house.feeds.write_all(house.feed_writer)
+    taken = container.ingest.take_in(container.files(found), container.clock.now())
+    container.quizzes.counter.correct()
+    container.feeds.write_all(container.feed_writer)
     return taken
 
 
@@ -70,21 +122,27 @@ class Service:
 
     def __init__(
         self,
-        house: House,
+        container: Container,
         *,
         roles: Collection[str] = ROLES,
         announce: Announce,
         reloading: SubscriptionsReloader,
     ) -> None:
-        self._house = house
+        self._container = container
         self._roles = roles
         self._announce: Announce | None = announce
         self._reloading = reloading
-        self._scheduler = Scheduler(house.clock.now)
+        self._scheduler = Scheduler(container.clock.now)
         self._stop = asyncio.Event()
-        self._sources = SourceWatch(house.store.records, house.store.papers, house.incidents)
-        self._heartbeat = house.settings.heartbeat
-        self._together = Together(house, self._stop)
+        self._sources = SourceWatch(
+            container.store.digests, container.store.papers, container.incidents, container.fetcher
+        )
+        self._has_sources = "ingest" in roles and bool(container.settings.sources)
+        self._fetches = False
+        """True while this is the machine that fetches the sources."""
+        self._fetching: asyncio.Task[Any] | None = None
+        self._heartbeat = container.settings.heartbeat
+        self._together = Cluster(container, self._stop)
         self._taking = asyncio.Lock()
         """Held while papers are matched, planned and stored, and while the subscribers change."""
 
@@ -94,7 +152,7 @@ class Service:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
         if "deliver" in self._roles:
-            self._house.incidents.on_planned(partial(loop.call_soon_threadsafe, self._wake_delivery))
+            self._container.incidents.on_planned(partial(loop.call_soon_threadsafe, self._wake_delivery))
         async with AsyncExitStack() as stack:
             if "web" in self._roles:
                 await self._serve(stack)
@@ -105,7 +163,7 @@ class Service:
 
     def stop(self) -> None:
         """Begin to stop."""
-        self._house.dispatcher.stop()
+        self._container.dispatcher.stop()
         self._stop.set()
 
     async def _until_stopped(self, tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -126,7 +184,9 @@ class Service:
             parts += self._together.delivering(self._wake_delivery)
         if "ingest" in self._roles:
             parts.append(self._ingest())
-        if "chat" in self._roles and self._house.settings.sends_telegram:
+        if self._has_sources:
+            parts.append(self._together.alone("sources", self._fetch_while_leading))
+        if "chat" in self._roles and self._container.settings.sends_telegram:
             parts.append(self._chat())
         return parts
 
@@ -144,17 +204,20 @@ class Service:
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             jobs.append(Job(name="upkeep", every=_UPKEEP_EVERY, run=self._keep_up, at_start=False))
             jobs.append(Job(name="study", every=_STUDY_EVERY, run=self._study, at_start=False))
+        if self._has_sources:
+            jobs.append(Job(name="fetch", every=MIN_INTERVAL, run=self._fetch, at_start=False))
         return jobs
 
     async def _ingest(self) -> None:
-        house, watch = self._house, self._house.settings.watch
+        container, watch = self._container, self._container.settings.watch
         stabilizer = FileStabilizer(timedelta(seconds=watch.settle_seconds), trust_times=not watch.polling)
-        async with Watcher(watch.folders, polling=watch.polling) as watcher:
+        folders = container.settings.watched
+        async with Watcher(folders, polling=watch.polling) as watcher:
             async for scanned in rounds(
-                lambda: scan(watch.folders, max_bytes=house.settings.max_bytes, base=house.settings.base),
+                lambda: scan(folders, max_bytes=container.settings.max_bytes, base=container.settings.base),
                 watcher=watcher,
                 stabilizer=stabilizer,
-                now=house.clock.now,
+                now=container.clock.now,
                 rescan=timedelta(seconds=watch.rescan_seconds),
             ):
                 for skipped in scanned.skipped:
@@ -170,8 +233,8 @@ class Service:
     async def _take_in(self, files: Sequence[FoundFile], stabilizer: FileStabilizer, *, waiting: int) -> None:
         try:
             async with self._taking:
-                taken = await asyncio.to_thread(take_in, self._house, files)
-            await asyncio.to_thread(forget_gone, self._house)
+                taken = await asyncio.to_thread(take_in, self._container, files)
+            await asyncio.to_thread(forget_gone, self._container)
         except StateError as error:
             if self._announce:  # it never worked: whoever started it should know
                 raise
@@ -191,15 +254,37 @@ class Service:
             announce, self._announce = self._announce, None
             await self._remove_orphan_feeds()
             if "deliver" in self._roles:
-                await self._house.dispatcher.flush()
+                await self._container.dispatcher.flush()
             await announce(taken)
+
+    async def _fetch_while_leading(self) -> None:
+        """Let the job fetch; what it is asking for is given up when this ends, and asked for again by the next."""
+        self._fetches = True
+        self._scheduler.wake("fetch")
+        try:
+            await self._stop.wait()
+        finally:
+            self._fetches = False
+            if self._fetching:
+                self._fetching.cancel()
+
+    async def _fetch(self) -> datetime | None:
+        """Fetch the sources that are due; the watcher reads what they bring."""
+        if not self._fetches:
+            return None
+        self._fetching = asyncio.current_task()
+        try:
+            await self._container.fetcher.fetch_due()
+        finally:
+            self._fetching = None
+        return await self._container.fetcher.next_due()
 
     async def _plan(self) -> None:
         """Go on with what is still to be planned, whichever machine began it, while others send already."""
-        house, total = self._house, Planned()
+        container, total = self._container, Planned()
         while not self._stop.is_set():
             async with self._taking:
-                part = await asyncio.to_thread(house.ingest.continue_planning, house.clock.now())
+                part = await asyncio.to_thread(container.ingest.continue_planning, container.clock.now())
             if part is None:
                 break
             total += part
@@ -210,19 +295,19 @@ class Service:
 
     async def _beat(self) -> None:
         """Give a sign of life, while both this loop and the state answer."""
-        house = self._house
-        await asyncio.to_thread(house.store.incidents.stopped_channels)
-        await asyncio.to_thread(self._heartbeat.beat, house.clock.now())
+        container = self._container
+        await asyncio.to_thread(container.store.incidents.stopped_channels)
+        await asyncio.to_thread(self._heartbeat.beat, container.clock.now())
 
     async def _look_at_sources(self) -> None:
         if "ingest" in self._roles:
-            await asyncio.to_thread(forget_gone, self._house)
+            await asyncio.to_thread(forget_gone, self._container)
         if self._together.keeps_up:
-            await asyncio.to_thread(self._sources.look, self._house.clock.now())
+            await asyncio.to_thread(self._sources.look, self._container.clock.now())
 
     async def _chat(self) -> None:
         """Converse; a refused token ends the conversation and nothing else."""
-        chat = chat_service(self._house, wake=self._wake_delivery, on_polling=self._note_polling)
+        chat = chat_service(self._container, wake=self._wake_delivery, on_polling=self._note_polling)
         try:
             await self._together.alone("telegram updates", partial(chat.run, self._stop))
             await self._stop.wait()
@@ -231,14 +316,14 @@ class Service:
 
     def _wake_delivery(self) -> None:
         if "deliver" in self._roles:
-            self._house.dispatcher.wake()
+            self._container.dispatcher.wake()
             self._scheduler.wake("deliver")
 
     async def _note_polling(self, refusal: ChannelDown | None) -> None:
         """Open or close the incident of a chat service that refuses polls for updates."""
         from bot.adapters.telegram.client import SecondPoller
 
-        incidents, now = self._house.incidents, self._house.clock.now()
+        incidents, now = self._container.incidents, self._container.clock.now()
         if refusal is None:
             await asyncio.to_thread(incidents.channel_works, "telegram", now)
         else:
@@ -246,46 +331,46 @@ class Service:
             await asyncio.to_thread(incidents.channel_fails, "telegram", str(refusal), now, kind)
 
     async def _deliver(self) -> datetime | None:
-        await self._house.dispatcher.flush()
-        return await self._house.dispatcher.next_due()
+        await self._container.dispatcher.flush()
+        return await self._container.dispatcher.next_due()
 
     async def _study(self) -> None:
-        house = self._house
+        container = self._container
         if not self._together.keeps_up:
             return
-        if await asyncio.to_thread(house.quizzes.look_after, house.clock.now()):
+        if await asyncio.to_thread(container.quizzes.look_after, container.clock.now()):
             self._wake_delivery()
 
     async def _clamp_delays(self) -> None:
-        house = self._house
-        if await asyncio.to_thread(house.store.maintenance.clamp_delays, house.clock.now()):
+        container = self._container
+        if await asyncio.to_thread(container.store.maintenance.clamp_delays, container.clock.now()):
             self._wake_delivery()
 
     async def _keep_up(self) -> None:
         if self._together.keeps_up:
-            store, now = self._house.store, self._house.clock.now()
+            store, now = self._container.store, self._container.clock.now()
             await asyncio.to_thread(store.maintenance.prune, now)
 
     async def _reload(self) -> None:
         subscribers = await asyncio.to_thread(self._reloading.changed)
         if subscribers is None:
             return
-        house = self._house
+        container = self._container
         async with self._taking:
-            await asyncio.to_thread(house.registry.replace, subscribers)
-            await asyncio.to_thread(take_in, house, ())
+            await asyncio.to_thread(container.registry.replace, subscribers)
+            await asyncio.to_thread(take_in, container, ())
         await self._remove_orphan_feeds()
         self._scheduler.wake("plan")
         self._wake_delivery()
 
     async def _remove_orphan_feeds(self) -> None:
-        house = self._house
+        container = self._container
         await asyncio.to_thread(
-            remove_orphan_feeds, house.store.intake, house.registry.matcher, house.feed_writer
+            remove_orphan_feeds, container.store.digests, container.registry.matcher, container.feed_writer
         )
 
     async def _serve(self, stack: AsyncExitStack) -> None:
-        if self._house.settings.web.listen:
-            server = await start_web(self._house)
+        if self._container.settings.web.listen:
+            server = await start_web(self._container)
             stack.push_async_callback(server.stop)
             log.info("web.listening", extra={"address": server.address})

@@ -1,1 +1,1 @@
-"""What is true: values and decisions without a clock, input or output."""
+"""Domain: values and decisions, without a clock, input or output."""

@@ -71,11 +71,17 @@ def web_link(url: str | None) -> str | None:
 
 
 def web_links(links: Links) -> Links:
-    return Links(abs=web_link(links.abs), pdf=web_link(links.pdf), huggingface=web_link(links.huggingface))
+    return Links(
+        abs=web_link(links.abs),
+        pdf=web_link(links.pdf),
+        huggingface=web_link(links.huggingface),
+        code=web_link(links.code),
+        other=tuple(link for link in links.other if web_link(link)),
+    )
 
 
 def paper_url(site_url: str, paper: PaperId) -> str:
-    """Where the web server shows the paper."""
+    """URL of the paper's page on the web server."""
     return f"{site_url.rstrip('/')}/papers/{quote(paper, safe=':/')}"
 
 
@@ -118,7 +124,7 @@ def _runs_on(left: str, right: str) -> bool:
 
 
 def shown_matches(reasons: Iterable[Reason]) -> tuple[ShownMatch, ...]:
-    """What to name as the "why", in the subscriptions' order."""
+    """The matches to name as the reason, in the subscriptions' order."""
     return tuple(
         ShownMatch(subscription=one_line(reason.subscription, 80), words=_telling_words(reason))
         for reason in reasons
@@ -133,8 +139,8 @@ def _telling_words(reason: Reason) -> tuple[str, ...]:
 
 
 def _words_matched(reasons: tuple[Reason, ...], belongs: Callable[[str], bool]) -> tuple[str, ...]:
-    found = (why.text for reason in reasons for why in reason.why if belongs(why.field))
-    return tuple(dict.fromkeys(filter(None, map(one_line, found))))
+    texts = (why.text for reason in reasons for why in reason.why if belongs(why.field))
+    return tuple(dict.fromkeys(filter(None, map(one_line, texts))))
 
 
 def shown_paper(item: Item, *, language: str, text_limit: int) -> ShownPaper:

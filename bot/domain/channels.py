@@ -1,4 +1,4 @@
-"""Channels: what a kind of way out can do, how fast it may be used, and the targets on it."""
+"""Channels: their capabilities, their rate limits, and the targets on them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -60,7 +60,7 @@ def _any_address(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities:
-    """What a channel can do, stated by its publisher's class."""
+    """Capabilities of a channel, stated by its publisher's class."""
 
     polls: bool = False
     """Questions go out as polls, each a message of its own."""

@@ -1,4 +1,4 @@
-"""Digests: what a reader found in one file, and what it changes in the papers that are known."""
+"""Digests: the entries of one file, and the changes that they make to the known papers."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -7,7 +7,8 @@ from typing import Literal
 
 from bot.domain.papers import Edition, Entry, Paper, PaperId, merge
 
-DigestKind = Literal["table", "quiz_text", "quiz_page"]
+DigestKind = str
+"""The name of a digest format, such as `table`: the kind of its reader in `adapters/readers`."""
 Gain = Literal["title", "authors", "summary", "points", "flowchart", "quiz", "links"]
 
 
@@ -29,6 +30,10 @@ class Digest:
     tips: Mapping[str, str] = field(default_factory=dict)
     """Reading tips by language."""
     problems: tuple[Problem, ...] = ()
+    lines: tuple[int, ...] = field(default=(), compare=False)
+    """For each entry the line, from 1, where it stands in the file."""
+    passed_over: tuple[Problem, ...] = field(default=(), compare=False)
+    """Places that name a paper and are none of the entries, with why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,10 +50,9 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diff:
-    """What a digest changes; every entry ends in exactly one of the two, in the digest's order.
+    """Changes of a digest, in its order; an entry that brings nothing at all is in neither list.
 
-    `resighted` are known papers about which nothing worth telling is new; they are stored again because
-    the digest is one more source of them.
+    `resighted` are known papers that only gained a source or a date: stored again, but no change.
     """
 
     changes: tuple[Change, ...]
@@ -56,7 +60,7 @@ class Diff:
 
 
 def diff(digest: Digest, known: Mapping[PaperId, Paper], *, source: str) -> Diff:
-    """What the digest, named `source`, changes in the known papers. Taking it in twice changes nothing."""
+    """Compare the digest, named `source`, with the known papers. Taking a digest in twice changes nothing."""
     changes: list[Change] = []
     resighted: list[Paper] = []
     for entry in digest.entries:
@@ -72,20 +76,20 @@ def diff(digest: Digest, known: Mapping[PaperId, Paper], *, source: str) -> Diff
 
 
 def gained(before: Paper, after: Paper) -> frozenset[Gain]:
-    """What of a paper is worth telling its readers: a new source or date alone is not."""
+    """The parts of a paper that a reader should hear of; a new source or date alone is none."""
     languages = {edition.language for edition in (*before.editions, *after.editions)}
-    found: set[Gain] = {
+    gains: set[Gain] = {
         gain for language in languages for gain in _edition_gains(_of(before, language), _of(after, language))
     }
     if after.title != before.title:
-        found.add("title")
+        gains.add("title")
     if after.authors != before.authors:
-        found.add("authors")
+        gains.add("authors")
     if {summary.text for summary in after.summaries} - {summary.text for summary in before.summaries}:
-        found.add("summary")
+        gains.add("summary")
     if after.links != before.links:
-        found.add("links")
-    return frozenset(found)
+        gains.add("links")
+    return frozenset(gains)
 
 
 def _of(paper: Paper, language: str) -> Edition:
@@ -95,11 +99,11 @@ def _of(paper: Paper, language: str) -> Edition:
 
 
 def _edition_gains(before: Edition, after: Edition) -> frozenset[Gain]:
-    found: set[Gain] = set()
+    gains: set[Gain] = set()
     if after.points != before.points:
-        found.add("points")
+        gains.add("points")
     if (after.flowchart, after.drawing) != (before.flowchart, before.drawing):
-        found.add("flowchart")
+        gains.add("flowchart")
     if after.quiz != before.quiz:
-        found.add("quiz")
-    return frozenset(found)
+        gains.add("quiz")
+    return frozenset(gains)

@@ -1,8 +1,8 @@
-"""The error tree: the class says who must act, and for a delivery whether it may be tried again.
+"""Errors: the class says who must act, and for a delivery whether it may be tried again.
 
 PaperboyError
 ├── UsageError                 the person at the keyboard must change something (exit 2)
-│   ├── ConfigError            one or more faults in the YAML files, each with its place
+│   ├── ConfigError            one or more faults in the YAML files, each with its position
 │   └── QuerySyntaxError       a query that cannot be read, or that nothing could match
 ├── StateError                 the state cannot be used (exit 3)
 │   ├── StateTooNew            written by a newer paperboy
@@ -13,13 +13,14 @@ PaperboyError
 │   ├── NotADigest             no reader recognises it
 │   ├── DigestTooLarge         over a stated limit
 │   └── DigestNotReady         gone, changed or refused while it was read: a later look may do
+├── SourceUnreachable          a source could not be fetched: it is asked again later, the others go on
 └── DeliveryError              one send did not end well
     ├── NotSent                certainly nothing went out
     │   ├── NotYet             its turn comes at `until`: not even tried
     │   ├── TryLater           come back after `wait` (the target alone, or its whole channel)
     │   ├── TargetGone         refused for good: suspend the target, keep its data
     │   ├── TargetMoved        the target has a new address: rewrite it, send again
-    │   ├── Refused            our own mistake: dead letter, and the operator is told
+    │   ├── Refused            our own mistake: a dead letter for the operator
     │   └── ChannelDown        nobody on this channel can be reached: stop it, alarm
     └── OutcomeUnknown         it may or may not have gone out: `uncertain`
 """
@@ -102,12 +103,20 @@ class DigestNotReady(DigestError):
     """The file cannot be read now; nothing is wrong with what it holds."""
 
 
+class SourceUnreachable(PaperboyError):
+    """A source could not be fetched. `retry_after` is what its server asked for, if it did."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class DeliveryError(PaperboyError):
     """A send that did not end in `sent`."""
 
 
 class NotSent(DeliveryError):
-    """Certainly nothing reached the target."""
+    """Nothing reached the target, for certain."""
 
 
 class NotYet(NotSent):

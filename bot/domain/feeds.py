@@ -1,4 +1,4 @@
-"""A feed as a value: what the Atom and JSON writers put into words."""
+"""Feeds as values, which a writer turns into documents."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -51,8 +51,8 @@ class Incident:
 
     source: str
     kind: str
-    """One word: `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`; of a channel
-    `stopped` or `second poller`, of a target `topic gone`.
+    """One word: `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`, `unreachable`, `nothing new`;
+    of a channel `stopped` or `second poller`, of a target `topic gone`.
     """
     what: str
     since: dt.datetime
@@ -163,7 +163,9 @@ def _texts(
 ) -> Iterator[tuple[str, AlarmText]]:
     """The alarms for one channel, each with the part of its key."""
     for what, changed in (("began", diff.opened), ("ended", diff.closed)):
-        incidents = [one for one in changed if (one.area, one.source) != ("channels", kind)]
+        incidents = [
+            incident for incident in changed if (incident.area, incident.source) != ("channels", kind)
+        ]
         if not incidents:
             continue
         about = "\n".join(
@@ -191,6 +193,12 @@ _SOURCES = {
     ),
     "changed form": _Words(
         "{} may have changed its form", "{} can be read again", "Its form seemed to have changed."
+    ),
+    "unreachable": _Words(
+        "{} cannot be reached", "{} can be reached again", "It could not be reached for a day or longer."
+    ),
+    "nothing new": _Words(
+        "{} changes and brings nothing new", "{} brings new papers again", "It had brought nothing new."
     ),
 }
 _UNREADABLE = _Words("{} cannot be read", "{} is no longer in the way", "It could not be read as a digest.")

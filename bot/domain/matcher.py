@@ -15,7 +15,7 @@ from bot.domain.digests import Change
 from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Matcher, Query, document_of, match
-from bot.domain.similarity import Likeness, LikenessOf
+from bot.domain.similarity import Similarity, SimilarityOf
 from bot.domain.subscriptions import Subscriber, Subscription
 
 if TYPE_CHECKING:
@@ -42,17 +42,17 @@ class SubscriptionMatcher:
     def __init__(
         self,
         subscribers: Sequence[Subscriber],
-        likeness: LikenessOf | None = None,
+        similarity: SimilarityOf | None = None,
         filing: Filing | None = None,
         *,
         subscriptions: "_Subscriptions | None" = None,
     ) -> None:
-        """`likeness` is asked for where a subscription wants papers like others; without it none match.
+        """`similarity` is asked for where a subscription wants papers like others; without it none match.
         `filing` gives an index of many queries; without it one is built. `subscriptions` of more people than the
         subscribers spare this matcher an index of its own.
         """
         self.subscribers = {subscriber.id: subscriber for subscriber in subscribers}
-        self._likeness = likeness
+        self._similarity = similarity
         self._subscriptions = subscriptions or _Subscriptions(
             subscribers, lambda queries: Matching(queries, filing)
         )
@@ -66,12 +66,15 @@ class SubscriptionMatcher:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes with whatever a feed or page shows of a subscription; the same on every machine."""
-        seen = hashlib.sha256()
+        """Hash of everything that a feed or page shows of a subscription; the same on every machine."""
+        digest = hashlib.sha256()
         for subscriber in self.subscribers.values():
-            queries = [(each.name, each.text, each.canonical) for each in subscriber.subscriptions]
-            seen.update(repr((subscriber.id, subscriber.has_feed, queries)).encode(errors="replace"))
-        return seen.hexdigest()[:12]
+            queries = [
+                (subscription.name, subscription.text, subscription.canonical)
+                for subscription in subscriber.subscriptions
+            ]
+            digest.update(repr((subscriber.id, subscriber.has_feed, queries)).encode(errors="replace"))
+        return digest.hexdigest()[:12]
 
     @property
     def index(self) -> "PersistentIndex | None":
@@ -79,14 +82,14 @@ class SubscriptionMatcher:
         return self._subscriptions.matching.index
 
     @property
-    def likeness(self) -> Likeness | None:
-        """Tells how near papers are to those that somebody here likes; None where nobody does."""
-        return self._likeness(self._liked) if self._liked and self._likeness else None
+    def similarity(self) -> Similarity | None:
+        """Similarity to the papers that these subscribers like; None where nobody likes any."""
+        return self._similarity(self._liked) if self._liked and self._similarity else None
 
     def changed_to(self, subscribers: Sequence[Subscriber]) -> "SubscriptionMatcher":
         """The matcher of other subscribers, which takes the index of this one over: see `Matching.changed_to`."""
         subscriptions = _Subscriptions(subscribers, self._subscriptions.matching.changed_to)
-        return SubscriptionMatcher(subscribers, self._likeness, subscriptions=subscriptions)
+        return SubscriptionMatcher(subscribers, self._similarity, subscriptions=subscriptions)
 
     def only(self, ids: Container[str]) -> "SubscriptionMatcher":
         """The matcher of the subscribers with these ids; itself where that is everybody."""
@@ -94,15 +97,19 @@ class SubscriptionMatcher:
         if len(chosen) == len(self.subscribers):
             return self
         few = 2 * len(chosen) < len(self.subscribers)
-        return SubscriptionMatcher(chosen, self._likeness, subscriptions=None if few else self._subscriptions)
+        return SubscriptionMatcher(
+            chosen, self._similarity, subscriptions=None if few else self._subscriptions
+        )
 
     def only_likes(self) -> "SubscriptionMatcher":
-        """Those who want papers like others, with nothing but those subscriptions."""
+        """The matcher of only the subscriptions to papers like others."""
         likes = {
-            subscriber.id: tuple(each for each in subscriber.subscriptions if each.like)
+            subscriber.id: tuple(
+                subscription for subscription in subscriber.subscriptions if subscription.like
+            )
             for subscriber in self.subscribers.values()
         }
-        return self.only_subscriptions({name: each for name, each in likes.items() if each})
+        return self.only_subscriptions({name: likes_ for name, likes_ in likes.items() if likes_})
 
     def only_subscriptions(
         self, subscriptions: Mapping[str, tuple[Subscription, ...]]
@@ -113,7 +120,7 @@ class SubscriptionMatcher:
             for subscriber in self.subscribers.values()
             if subscriber.id in subscriptions
         ]
-        return SubscriptionMatcher(chosen, self._likeness)
+        return SubscriptionMatcher(chosen, self._similarity)
 
     def without(self, ids: Collection[str]) -> "SubscriptionMatcher":
         """The matcher but for these ids; itself, with nothing built anew, where none of them is in it."""
@@ -122,12 +129,12 @@ class SubscriptionMatcher:
         return self.only(self.subscribers.keys() - ids)
 
     def prepare(self) -> None:
-        """Where there are many subscriptions, build their index now and not when papers come."""
+        """Build the index of many subscriptions now, not when papers come."""
         if len(self._owned) >= PREPARED_FROM:
             self._subscriptions.matching.prepare()
 
     def matches(self, papers: Sequence[Paper]) -> dict[str, dict[PaperId, list[Subscription]]]:
-        """See `Matches`; in the order of the subscribers' ids."""
+        """By subscriber, in the order of their ids: each paper that matches, with its subscriptions."""
         return dict(self.find(papers).after(""))
 
     def find(self, papers: Sequence[Paper], documents: Mapping[PaperId, Document] | None = None) -> "Hits":
@@ -148,11 +155,11 @@ class SubscriptionMatcher:
 
     def _alike(self, papers: Sequence[Paper], documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
         """(subscription, paper) by their numbers, for those that want papers like others."""
-        likeness = self.likeness
-        if likeness is None:
+        similarity = self.similarity
+        if similarity is None:
             return
         for paper_number, (paper, document) in enumerate(zip(papers, documents, strict=True)):
-            near = likeness.nearness(document)
+            near = similarity.nearness(document)
             for number in self._liking:
                 wanted = self._owned[number][1]
                 nearest = max(
@@ -169,7 +176,7 @@ class SubscriptionMatcher:
     ) -> "Hits":
         """The matches of these changes, and those to whom the changed papers were `noticed` before.
 
-        A paper that was corrected may match no longer; those who were told of it still want the correction.
+        A corrected paper may match no longer; subscribers who were notified of it still get the correction.
         """
         hits = self.find([change.paper for change in changes], documents)
         hits.noticed = {name: papers for name, papers in sorted(noticed.items()) if name in self.subscribers}
@@ -177,7 +184,7 @@ class SubscriptionMatcher:
 
 
 class Hits:
-    """Which subscriptions match which papers; may be read from any subscriber on, again and again."""
+    """Matches of subscriptions and papers; may be read from any subscriber on, any number of times."""
 
     def __init__(
         self,
@@ -224,7 +231,7 @@ class Hits:
 
 
 class _Subscriptions:
-    """All subscriptions in the order of their owners' ids, and what finds the papers that their queries want."""
+    """All subscriptions in the order of their owners' ids, and the queries of those that have one, ready to match."""
 
     def __init__(
         self, subscribers: Sequence[Subscriber], matching: "Callable[[Sequence[Query]], Matching]"
@@ -262,13 +269,13 @@ class Matching:
             return _in_order(*ready.hits(documents), len(documents))
 
     def prepare(self) -> None:
-        """Get ready now, not when papers come."""
+        """Build the tests or the index now, not when papers come."""
         with self._lock:
             self._when_ready()
 
     def changed_to(self, queries: Sequence[Query]) -> "Matching":
-        """Another list. It takes the index over and changes it in place, so that only what changed costs time;
-        this one, where somebody still asks it, makes an index of its own.
+        """The matching of another list. It takes the index over and changes it, so that only changes cost time;
+        this one builds an index of its own if it is asked again.
         """
         following = Matching(queries, self._filing)
         with self._lock:
@@ -285,10 +292,10 @@ class Matching:
 
     def _when_ready(self) -> "Matcher | PersistentIndex":
         if self._ready is None:
-            self._ready = self._made()
+            self._ready = self._built()
         return self._ready
 
-    def _made(self) -> "Matcher | PersistentIndex":
+    def _built(self) -> "Matcher | PersistentIndex":
         if len(self._queries) < INDEXED_FROM:
             return Matcher(self._queries)
         if self._filing is not None:

@@ -16,7 +16,7 @@ MOST_PAPERS = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """What the service called the message it took over: enough to reply to it, edit it, and read its votes.
+    """Receipt: a service's names for a message that it accepted, enough to reply to it, edit it and read its votes.
 
     `message` is a chat's message id or a mail's Message-ID, empty where the service names nothing.
     """
@@ -82,7 +82,7 @@ class OutgoingMessage:
 
 
 class OpenRow(Protocol):
-    """What decides which rows of a target go out together."""
+    """The columns of an open row by which rows of a target are put into one message."""
 
     @property
     def subscriber(self) -> str: ...

@@ -8,7 +8,7 @@ from itertools import islice
 
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of, match
-from bot.domain.similarity import Likeness, written_words
+from bot.domain.similarity import Similarity, written_words
 from bot.domain.subscriptions import Subscriber, Subscription
 
 Matches = Mapping[str, Mapping[PaperId, Sequence[Subscription]]]
@@ -60,7 +60,7 @@ _QUIZ_BONUS = 0.25
 
 
 def relevance(reasons: tuple[Reason, ...], paper: Paper, rarity: Rarity = NOTHING_KNOWN) -> float:
-    """How much a paper should matter to somebody; of several at once the highest goes first.
+    """Relevance of a paper for a subscriber: a message shows the most relevant paper first.
 
         for each subscription that matched:  field x rarity + 0.1 for each thing (there are 8 at most)
         where the paper has a quiz:          + 0.25
@@ -68,11 +68,11 @@ def relevance(reasons: tuple[Reason, ...], paper: Paper, rarity: Rarity = NOTHIN
     *field*: the weightiest that matched: a followed author 4, the title 3, points or summary 1, the source's
     name 0.5; 1 where the words are gone. *rarity*: 2 less the share of the person's notices that the
     subscription had a part in: what matches everything tells least. So two subscriptions count more than
-    one, and a rare word in the summary less than any in the title. Nothing is left to chance: ties keep the
-    digest's order, which is the source's own ranking, and the same state gives the same order.
+    one, and a rare word in the summary less than any in the title. Ties keep the
+    digest's order, which is the source's own ranking, so that the same state gives the same order.
     """
-    told = math.fsum(_weight(reason, rarity.of(reason.subscription)) for reason in reasons)
-    return told + _QUIZ_BONUS * paper.has_quiz
+    total = math.fsum(_weight(reason, rarity.of(reason.subscription)) for reason in reasons)
+    return total + _QUIZ_BONUS * paper.has_quiz
 
 
 def _weight(reason: Reason, rarity: float) -> float:
@@ -81,33 +81,33 @@ def _weight(reason: Reason, rarity: float) -> float:
 
 
 _MOST_HITS = 8
-_REMEMBERED = 256
+_MOST_DOCUMENTS = 256
 """Papers whose words are kept: the same ones are asked for again for each feed and message of a day."""
-_FOUND = 4096
-"""Answers that are kept: a paper goes to several places of a person, is edited, and its questions follow."""
+_MOST_ANSWERS = 4096
+"""Cached results: a paper goes to several targets of a subscriber, is edited, and its questions follow."""
 
 
 def reasons_for(
-    subscriber: Subscriber, paper: Paper, names: Container[str], likeness: Likeness | None = None
+    subscriber: Subscriber, paper: Paper, names: Container[str], similarity: Similarity | None = None
 ) -> tuple[Reason, ...]:
-    """What made the named subscriptions match, in the subscriber's order.
+    """The reasons of the named subscriptions, in the subscriber's order.
 
     One that matches no longer (the paper was corrected) is named without its words; one that the subscriber
-    no longer has is left out. A paper like another has the words that both share; they need the `likeness`.
+    no longer has is left out. A paper like another has the words that both share; they need the `similarity`.
     """
     return tuple(
-        Reason(subscription=subscription.name, why=why_of(subscription, paper, likeness))
+        Reason(subscription=subscription.name, why=why_of(subscription, paper, similarity))
         for subscription in subscriber.subscriptions
         if subscription.name in names
     )
 
 
-def why_of(subscription: Subscription, paper: Paper, likeness: Likeness | None = None) -> tuple[Why, ...]:
-    """What in the paper makes the subscription match (at most eight things); nothing where it does not."""
+def why_of(subscription: Subscription, paper: Paper, similarity: Similarity | None = None) -> tuple[Why, ...]:
+    """The words of the paper that make the subscription match (at most eight); empty where it does not match."""
     if subscription.query is not None:
-        return _found(subscription.query, subscription.query.text, paper)
+        return _matched(subscription.query, subscription.query.text, paper)
     document = _document(paper)
-    near = likeness.nearest(subscription.like, paper.id, document) if likeness else None
+    near = similarity.nearest(subscription.like, paper.id, document) if similarity else None
     if near is None:
         return ()
     return _whys(
@@ -115,17 +115,17 @@ def why_of(subscription: Subscription, paper: Paper, likeness: Likeness | None =
     )
 
 
-@lru_cache(maxsize=_FOUND)
-def _found(query: Query, text: str, paper: Paper) -> tuple[Why, ...]:  # noqa: ARG001 - equal queries may be written otherwise
-    """What the query, written like this, finds in the paper."""
-    found = match(query, _document(paper)) or ()
-    return _whys(Why(term=hit.term, field=hit.field, text=hit.text) for hit in found)
+@lru_cache(maxsize=_MOST_ANSWERS)
+def _matched(query: Query, text: str, paper: Paper) -> tuple[Why, ...]:  # noqa: ARG001 - equal queries may be written otherwise
+    """The words of the paper that the query finds; `text` is its spelling, which the terms repeat."""
+    hits = match(query, _document(paper)) or ()
+    return _whys(Why(term=hit.term, field=hit.field, text=hit.text) for hit in hits)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_MOST_DOCUMENTS)
 def _document(paper: Paper) -> Document:
     return document_of(paper)
 
 
-def _whys(found: Iterable[Why]) -> tuple[Why, ...]:
-    return tuple(islice(dict.fromkeys(found), _MOST_HITS))
+def _whys(whys: Iterable[Why]) -> tuple[Why, ...]:
+    return tuple(islice(dict.fromkeys(whys), _MOST_HITS))

@@ -1,45 +1,137 @@
-"""Papers, what one digest says of them, and how those sayings become one paper.
+"""Papers: entries of digests, and the papers that they are merged into.
 
-A digest *entry* is one digest's word on a paper; a *paper* is everything that all digests said
-of one work, known by its id. Nothing here is cut or escaped: that is done where it is shown.
+An *entry* is what one digest says about a paper; a *paper* is the merged entries of one work, known by its
+id. Texts are neither cut nor escaped here: that is done where they are shown.
 """
 
 import datetime as dt
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal, NewType, TypeVar
+from urllib.parse import unquote
 
 PaperId = NewType("PaperId", str)
-"""`arxiv:2509.14008`, `arxiv:cs/0112017`, or `title:` and 16 hex digits."""
+"""`arxiv:2509.14008`, `arxiv:cs/0112017`, `doi:10.1101/…` and the other ID_KINDS; else `title:` and 16 hex digits."""
+
+ID_KINDS = ("arxiv", "doi", "openreview", "acl", "pmid", "nber", "ssrn", "title")
+"""A work that is known by several ids is known by the first kind of these."""
 
 _T = TypeVar("_T")
 
 AnswerSource = Literal["key", "inferred"]
 
+_NUMBER = r"(\d{4}\.\d{4,5}|[a-z][a-z.-]*(?:\.[A-Z]{2})?/\d{7})"
 _ARXIV = re.compile(
-    r"(?<![\w-])arxiv\.org/(?:abs|pdf|html|format)/"
-    r"(?P<id>\d{4}\.\d{4,5}|[a-z][a-z.-]*(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?(?:\.pdf)?(?!\w|/\w)",
+    r"(?<![\w-])(?:arxiv\.org/(?:abs|pdf|html|format|ps|src|e-print)/(?:arxiv:)?"
+    r"|ar5iv(?:\.labs\.arxiv)?\.org/(?:abs/|html/|pdf/)?|alphaxiv\.org/(?:[a-z]{2}/)?(?:abs/|overview/|pdf/|html/)?"
+    r"|(?:papers\.cool|scirate\.com|semanticscholar\.org)/arxiv[/:]|semanticscholar\.org/paper/arxiv:|10\.48550/arxiv\.)"
+    + _NUMBER
+    + r"(?:v\d+)?(?:\.pdf)?(?!\w|/\w)",
     re.IGNORECASE | re.ASCII,
 )
-_BARE_ARXIV = re.compile(
-    r"^(?:arxiv:)?(\d{4}\.\d{4,5}|[a-z][a-z.-]*(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?$",
-    re.IGNORECASE | re.ASCII,
-)
+_BARE_ARXIV = re.compile(rf"^(?:arxiv:\s*)?{_NUMBER}(?:v\d+)?$", re.IGNORECASE | re.ASCII)
 _HUGGINGFACE = re.compile(
-    r"(?<![\w-])huggingface\.co/papers/(\d{4}\.\d{4,5})(?!\w)", re.IGNORECASE | re.ASCII
+    r"(?<![\w-])(?:huggingface|hf)\.co/papers/(\d{4}\.\d{4,5})(?!\w)", re.IGNORECASE | re.ASCII
 )
+_DOI = re.compile(r"(?<![\w.])10\.\d{4,9}/[^\s\"'<>?#&|{}]{1,200}", re.IGNORECASE)
+_DOI_PAGE = re.compile(
+    r"(?:v\d+)?(?:\.(?:full|abstract|long|short)(?:[.-](?:pdf|text))?)$"
+    r"|(?<=\d)v\d+$|\.pdf$|/(?:full|abstract|pdf|epdf|fulltext|html|meta)$",
+    re.IGNORECASE,
+)
+"""What publishers add to a DOI in the addresses of pages."""
+_NATURE = re.compile(r"(?<![\w-])nature\.com/articles/([a-z]{1,12}\d[\w.-]{4,40})", re.IGNORECASE | re.ASCII)
+_OTHERS = (
+    ("openreview", re.compile(r"(?<![\w-])openreview\.net/[\w/]{2,20}\?(?:[\w=&]{0,80}&)?id=([\w-]{6,20})")),
+    (
+        "acl",
+        re.compile(
+            r"(?<![\w-])(?:aclanthology\.org|aclweb\.org/anthology)/(?:papers/)?"
+            r"((?:\d{4}\.[\w-]{1,40}\.\d{1,4})|(?:[A-Z]\d\d-\d{4,5}))(?!\w)"
+        ),
+    ),
+    (
+        "pmid",
+        re.compile(
+            r"(?<![\w-])(?:pubmed\.ncbi\.nlm\.nih\.gov|ncbi\.nlm\.nih\.gov/pubmed|europepmc\.org/(?:article|abstract)/med)"
+            r"/(\d{4,9})(?!\w)",
+            re.IGNORECASE,
+        ),
+    ),
+    ("nber", re.compile(r"(?<![\w-])nber\.org/(?:papers|system/files/working_papers)/(w\d{1,6})(?!\w)")),
+    (
+        "ssrn",
+        re.compile(
+            r"(?<![\w-])ssrn\.com/(?:abstract=|abstract/|sol3/\w{1,20}\.cfm\?(?:[\w=&]{0,80}&)?abstract_?id=)(\d{4,9})(?!\w)",
+            re.IGNORECASE,
+        ),
+    ),
+)
+_PAPER_LINK = re.compile(
+    r"xiv|5iv|(?:huggingface|hf)\.co/papers|papers\.cool|scirate|10(?:\.|%2e)\d{4}|openreview|aclanthology|aclweb|pubmed"
+    r"|europepmc|nber\.org|ssrn|nature\.com/articles",
+    re.IGNORECASE,
+)
+"""Stands in every link that names a paper: most links need no closer look."""
+_TYPED = {
+    "title": re.compile(r"[0-9a-f]{16}"),
+    "doi": re.compile(r"10\.\d{4,9}/\S{1,200}"),
+    "openreview": re.compile(r"[\w-]{6,20}"),
+    "acl": re.compile(r"[\w.-]{5,60}"),
+    "pmid": re.compile(r"\d{1,9}"),
+    "nber": re.compile(r"w\d{1,6}"),
+    "ssrn": re.compile(r"\d{1,9}"),
+}
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
 def arxiv_id(url: str) -> str | None:
-    """The arXiv number inside a link to arXiv or Hugging Face papers, without its version; None elsewhere.
+    """The arXiv number inside a link to arXiv, or to a site that shows arXiv's papers, without its version.
 
     Source: https://info.arxiv.org/help/arxiv_identifier.html, seen 2026-11.
     """
-    found = _ARXIV.search(url) or _HUGGINGFACE.search(url)
-    return found.group(1).lower() if found else None
+    link = _ARXIV.search(url) or _HUGGINGFACE.search(url)
+    return link.group(1).lower() if link else None
+
+
+def doi_of(text: str) -> str | None:
+    """The first DOI in the text, lower case, without what publishers add to it in addresses.
+
+    Source: https://www.doi.org/doi-handbook/HTML/, and the addresses of publishers, seen 2026-11.
+    """
+    found = _DOI.search(text)
+    if found is None:
+        return None
+    doi = found[0].rstrip(".,;:*!)]/")
+    if doi.count("(") > doi.count(")"):
+        doi += ")" if found[0][len(doi) : len(doi) + 1] == ")" else ""
+    return _DOI_PAGE.sub("", doi).lower()
+
+
+@lru_cache(4096)
+def linked_id(url: str) -> PaperId | None:
+    """The paper that a link names: by arXiv number, DOI, OpenReview, ACL, PubMed, NBER or SSRN; None elsewhere."""
+    if not _PAPER_LINK.search(url):
+        return None
+    if number := arxiv_id(url):
+        return PaperId(f"arxiv:{number}")
+    if doi := doi_of(unquote(url)):
+        return PaperId(f"doi:{doi}")
+    if nature := _NATURE.search(url):
+        return PaperId(f"doi:10.1038/{nature[1].removesuffix('.pdf').lower()}")
+    for kind, pattern in _OTHERS:
+        if found := pattern.search(url):
+            return PaperId(f"{kind}:{found[1]}")
+    return None
+
+
+def best_id(ids: Iterable[PaperId]) -> PaperId | None:
+    """Of several ids of one work the one that it is known by: the first kind of ID_KINDS, of a kind the first."""
+    return min(ids, key=lambda paper: ID_KINDS.index(paper.partition(":")[0]), default=None)
 
 
 def folded_title(title: str) -> str:
@@ -53,22 +145,28 @@ def folded_title(title: str) -> str:
 
 
 def paper_id(title: str, *urls: str | None) -> PaperId:
-    """The identity of a work: its arXiv number where one of the links has it, else its title's digest."""
-    for url in urls:
-        number = arxiv_id(url) if url else None
-        if number:
-            return PaperId(f"arxiv:{number}")
+    """The identity of a work: the best of the ids that the links name, else its title's digest."""
+    named = best_id(filter(None, (linked_id(url) for url in urls if url)))
+    return named or title_id(title)
+
+
+def title_id(title: str) -> PaperId:
+    """The identity of a work of which only the title is known."""
     return PaperId("title:" + hashlib.sha256(folded_title(title).encode(errors="replace")).hexdigest()[:16])
 
 
 def parse_paper_id(text: str) -> PaperId | None:
-    """A paper id from what a person types: an id, a bare arXiv number, or a link; None where it is none."""
+    """A paper id from what a person types: an id, a bare arXiv number or DOI, or a link; None where it is none."""
     text = text.strip()
-    if re.fullmatch(r"title:[0-9a-f]{16}", text):
-        return PaperId(text)
-    bare = _BARE_ARXIV.match(text)
-    number = bare.group(1).lower() if bare else arxiv_id(text)
-    return PaperId(f"arxiv:{number}") if number else None
+    kind, _, name = text.partition(":")
+    typed = _TYPED.get(kind)
+    if typed and typed.fullmatch(name):
+        return PaperId(text.lower() if kind == "doi" else text)
+    if bare := _BARE_ARXIV.match(text):
+        return PaperId(f"arxiv:{bare[1].lower()}")
+    if _TYPED["doi"].fullmatch(text):
+        text = f"https://doi.org/{text}"
+    return linked_id(text)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +205,7 @@ class Question:
 
     @property
     def usable_answer(self) -> int | None:
-        """The answer where it may be told and scored: the key, or a worked-out one that is confident enough."""
+        """The answer that may be shown and scored: the key, or a worked-out one that is confident enough."""
         return self.answer if self.keyed or self.confident else None
 
     @property
@@ -118,30 +216,37 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Links:
-    """Where the paper lives; http and https only."""
+    """Links to the paper; http and https only."""
 
     abs: str | None = None
     pdf: str | None = None
     huggingface: str | None = None
+    code: str | None = None
+    other: tuple[str, ...] = ()
+    """Other pages about the paper: its other ids as links, the project's page."""
 
     @property
     def best(self) -> str | None:
         """The one link to show when there is room for one."""
-        return self.abs or self.huggingface or self.pdf
+        return self.abs or self.huggingface or self.pdf or next(iter(self.other), None)
 
     def filled_from(self, other: "Links") -> "Links":
         return Links(
             abs=self.abs or other.abs,
             pdf=self.pdf or other.pdf,
             huggingface=self.huggingface or other.huggingface,
+            code=self.code or other.code,
+            other=tuple(dict.fromkeys((*self.other, *other.other))),
         )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edition:
-    """The parts of an entry that exist once per language (`en`, `zh`)."""
+    """The parts of an entry that exist once per language (`en`, `zh`); title and summary where they are translated."""
 
     language: str
+    title: str | None = None
+    summary: str | None = None
     points: tuple[Point, ...] = ()
     flowchart: str | None = None
     """The flowchart's words, one line."""
@@ -153,6 +258,8 @@ class Edition:
         """The edition with what it lacks taken from `other`; a keyed quiz is never lost to an unkeyed one."""
         return Edition(
             language=self.language,
+            title=self.title or other.title,
+            summary=self.summary or other.summary,
             points=self.points or other.points,
             flowchart=self.flowchart or other.flowchart,
             drawing=self.drawing or other.drawing,
@@ -174,7 +281,7 @@ def better_quiz(first: tuple[Question, ...], second: tuple[Question, ...]) -> tu
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One digest's word on one paper. Texts have line breaks and runs of blanks folded to one blank."""
+    """Entry: what one digest says about one paper. Line breaks and runs of blanks in texts are one blank."""
 
     id: PaperId
     title: str
@@ -183,6 +290,11 @@ class Entry:
     published: dt.date | None = None
     date: dt.date | None = None
     """The row's own day, in files that hold a whole history."""
+    categories: tuple[str, ...] = ()
+    comment: str | None = None
+    """What the authors or the digest remark on the paper: pages, figures, where it was accepted."""
+    score: str | None = None
+    """The digest's own mark or votes, as written."""
     links: Links = field(default_factory=Links)
     editions: tuple[Edition, ...] = ()
     """At most one per language; the digest's first language first."""
@@ -202,7 +314,7 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paper:
-    """One work: everything that the digests so far said of it.
+    """One work: the entries of all digests so far, merged.
 
     `date` is the day of the first digest that named it, `latest` of the newest; `summaries` hold at most
     one per source and no text twice, newest first; `sources` are the digests' names in the order in which
@@ -216,6 +328,9 @@ class Paper:
     published: dt.date | None = None
     date: dt.date | None = None
     latest: dt.date | None = None
+    categories: tuple[str, ...] = ()
+    comment: str | None = None
+    score: str | None = None
     links: Links = field(default_factory=Links)
     editions: tuple[Edition, ...] = ()
     sources: tuple[str, ...] = ()
@@ -240,10 +355,10 @@ def _edition(editions: tuple[Edition, ...], language: str) -> Edition:
 
 
 def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None) -> Paper:
-    """The paper after the digest `source` of `day` said `entry` of it.
+    """The paper with the entry of the digest `source` of `day` merged in.
 
-    A newer (or equally new) digest wins where both say something; nothing known is ever lost. The same
-    source speaking again replaces its own summary. Merging the same entry twice changes nothing.
+    A newer (or equally new) digest wins where both have a value; no known value is lost. A source replaces
+    its own earlier summary. Merging the same entry twice changes nothing.
     """
     if known is None:
         known = Paper(id=entry.id, title=entry.title, date=day, latest=day)
@@ -256,6 +371,9 @@ def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None
         published=_chosen(newer, entry.published, known.published),
         date=min(filter(None, (known.date, day)), default=None),
         latest=max(filter(None, (known.latest, day)), default=None),
+        categories=_chosen(newer, entry.categories, known.categories),
+        comment=_chosen(newer, entry.comment, known.comment),
+        score=_chosen(newer, entry.score, known.score),
         links=entry.links.filled_from(known.links) if newer else known.links.filled_from(entry.links),
         editions=_editions(entry.editions, known.editions)
         if newer
@@ -283,8 +401,8 @@ def _summaries(
 
 def _editions(first: tuple[Edition, ...], second: tuple[Edition, ...]) -> tuple[Edition, ...]:
     others = {edition.language: edition for edition in second}
-    mine = tuple(
+    filled = tuple(
         edition.filled_from(others.pop(edition.language)) if edition.language in others else edition
         for edition in first
     )
-    return (*mine, *others.values())
+    return (*filled, *others.values())

@@ -125,9 +125,16 @@ class _Planner:
         extended: dict[PaperId, tuple[str, ...]] = {}
         for paper in sorted(matching, key=self._order.__getitem__):
             subscriptions, before = matching[paper], noticed.get(paper, ())
-            fresh = [each for each in subscriptions if each.name not in before] if before else subscriptions
+            fresh = (
+                [subscription for subscription in subscriptions if subscription.name not in before]
+                if before
+                else subscriptions
+            )
             if fresh:
-                (extended if before else notices)[paper] = (*before, *[each.name for each in fresh])
+                (extended if before else notices)[paper] = (
+                    *before,
+                    *[subscription.name for subscription in fresh],
+                )
             unsent: list[_Route] = []
             for route in routes:
                 key = delivery_key(route.target, "alert", paper) if self._planned else ""

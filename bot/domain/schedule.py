@@ -49,10 +49,10 @@ class QuietHours:
 
 def parse_time(text: str) -> time:
     """`8:00` or `08:00` as a time of day; ValueError says what is expected."""
-    found = _TIME.fullmatch(text.strip())
-    if not found:
+    matched = _TIME.fullmatch(text.strip())
+    if not matched:
         raise ValueError(f"{text!r} is not a time of day like 08:00")
-    return time(int(found[1]), int(found[2]))
+    return time(int(matched[1]), int(matched[2]))
 
 
 def parse_schedule(text: str) -> Schedule:
@@ -62,14 +62,14 @@ def parse_schedule(text: str) -> Schedule:
         return Immediately()
     if words == "hourly":
         return Hourly()
-    found = _AT.fullmatch(words)
-    days = _days(found[1]) if found else None
-    if not found or days is None:
+    matched = _AT.fullmatch(words)
+    days = _days(matched[1]) if matched else None
+    if not matched or days is None:
         raise ValueError(
             f"{text!r} is no delivery time; use immediately, hourly, daily at HH:MM, "
             "weekdays at HH:MM or mondays at HH:MM"
         )
-    return At(days=days, at=parse_time(found[2]))
+    return At(days=days, at=parse_time(matched[2]))
 
 
 def _days(word: str) -> frozenset[int] | None:

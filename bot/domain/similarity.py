@@ -1,4 +1,4 @@
-"""Papers near others: TF-IDF over the words of title, summaries and points, compared by cosine.
+"""Similarity of papers: TF-IDF over the words of title, summaries and points, compared by cosine.
 
 The idea is arxiv-sanity's (Karpathy, 2016), without a service and without training: a word weighs
 `1 + log(times in the paper)` by `log(papers / papers with it)`, words of the title count three times, words
@@ -19,7 +19,7 @@ from bot.domain.query.syntax import Phrase, Word
 NEAR = 0.15
 """The threshold of a subscription that names none."""
 _TITLE_COUNTS = 2
-"""So many times more than once."""
+"""Extra times that a word of the title counts."""
 _COMMON = 0.25
 _SHORTEST = 3
 _WORD = re.compile(r"[a-z][a-z0-9+#]*")
@@ -27,7 +27,7 @@ _TELLING = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Near:
+class Neighbour:
     """The liked paper that is nearest, how near (0 to 1), and the words that make it so, best first."""
 
     liked: PaperId
@@ -36,8 +36,8 @@ class Near:
     words: tuple[str, ...]
 
 
-class Likeness:
-    """The rarity of words in many papers, and some liked papers in its light."""
+class Similarity:
+    """Similarity to liked papers: their words, weighed by how rare each word is among many papers."""
 
     def __init__(self, papers: Iterable[Paper], liked: Iterable[Paper]) -> None:
         counts: Counter[str] = Counter()
@@ -47,35 +47,37 @@ class Likeness:
             self._papers += 1
         self._counts = counts
         self._titles: dict[PaperId, str] = {}
-        self._places: dict[str, list[tuple[PaperId, float]]] = defaultdict(list)
+        self._weights: dict[str, list[tuple[PaperId, float]]] = defaultdict(list)
         for paper in liked:
             self._titles[paper.id] = paper.title
             for word, weight in self._vector(document_of(paper)).items():
-                self._places[word].append((paper.id, weight))
+                self._weights[word].append((paper.id, weight))
 
     def nearness(self, document: Document) -> dict[PaperId, float]:
-        """How near the paper is to each liked one that it shares a word with."""
-        found: dict[PaperId, float] = defaultdict(float)
+        """Nearness (0 to 1) of the paper to each liked one that it shares a word with."""
+        nearness_by_paper: dict[PaperId, float] = defaultdict(float)
         for word, weight in self._vector(document).items():
-            for liked, other in self._places.get(word, ()):
-                found[liked] += weight * other
-        return dict(found)
+            for liked, other in self._weights.get(word, ()):
+                nearness_by_paper[liked] += weight * other
+        return dict(nearness_by_paper)
 
-    def nearest(self, liked: Iterable[PaperId], paper: PaperId, document: Document) -> Near | None:
+    def nearest(self, liked: Iterable[PaperId], paper: PaperId, document: Document) -> Neighbour | None:
         """The nearest of these, other than the paper itself; None where it shares nothing with any of them."""
         near = self.nearness(document)
-        some = [(near[one], one) for one in liked if one in near and one != paper]
-        if not some:
+        candidates = [
+            (near[candidate], candidate) for candidate in liked if candidate in near and candidate != paper
+        ]
+        if not candidates:
             return None
-        nearness, best = max(some)
+        nearness, best = max(candidates)
         shared = sorted(
             (-weight * other, word)
             for word, weight in self._vector(document).items()
-            for one, other in self._places.get(word, ())
-            if one == best
+            for liked_id, other in self._weights.get(word, ())
+            if liked_id == best
         )
         words = tuple(word for _, word in shared[:_TELLING])
-        return Near(liked=best, title=self._titles[best], nearness=nearness, words=words)
+        return Neighbour(liked=best, title=self._titles[best], nearness=nearness, words=words)
 
     def _vector(self, document: Document) -> Mapping[str, float]:
         """The paper's words with their weights, of length 1."""
@@ -89,19 +91,19 @@ class Likeness:
         return {word: weight / length for word, weight in weights.items()}
 
 
-LikenessOf = Callable[[frozenset[PaperId]], Likeness]
-"""Gives the likeness for these liked papers, from what is stored."""
+SimilarityOf = Callable[[frozenset[PaperId]], Similarity]
+"""Gives the similarity for these liked papers, from what is stored."""
 
 
-def written_words(near: Near, document: Document) -> list[tuple[str, str, str]]:
+def written_words(neighbour: Neighbour, document: Document) -> list[tuple[str, str, str]]:
     """(term, field, text) of each telling word where the paper first has it, as the paper writes it."""
-    term = f"like {near.title.partition(':')[0].strip()}"
-    found: list[tuple[str, str, str]] = []
-    for text in near.words:
+    term = f"like {neighbour.title.partition(':')[0].strip()}"
+    written: list[tuple[str, str, str]] = []
+    for text in neighbour.words:
         word = Phrase(scope="", words=(Word(text=text, mode="folded"),), written=term, position=0)
         hits = match(Query(root=word, text=text), document, limit=1)
-        found += [(term, hit.field, hit.text) for hit in hits or ()]
-    return found
+        written += [(term, hit.field, hit.text) for hit in hits or ()]
+    return written
 
 
 def _words(document: Document) -> Counter[str]:

@@ -10,21 +10,19 @@ from bot.domain.query import Query
 from bot.domain.schedule import Immediately, QuietHours, Schedule
 from bot.domain.similarity import NEAR
 
-Quizzes = Literal["none", "one", "all"]
+QuizMode = Literal["none", "one", "all"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subscription:
-    """One wish of a subscriber: a query, with the subscriber's exclusions already taken from it, or papers
-    to whose like it is.
-    """
+    """One subscription of a subscriber: a query, without the subscriber's exclusions, or papers that matches are like."""
 
     name: str
     text: str
     """The query as the person wrote it, without the exclusions; for papers like others, what they are."""
     query: Query | None = None
     like: tuple[PaperId, ...] = ()
-    """Papers near one of these are wished for; only where there is no query."""
+    """Papers near one of these match; only where there is no query."""
     near: float = NEAR
     """How near, from 0 to 1."""
     unless: tuple[Query, ...] = ()
@@ -41,12 +39,12 @@ class Subscription:
         """Equal for subscriptions that match the same papers."""
         if self.query is not None:
             return self.query.canonical
-        return f"like {' '.join(self.like)} {self.near} {' '.join(one.canonical for one in self.unless)}"
+        return f"like {' '.join(self.like)} {self.near} {' '.join(query.canonical for query in self.unless)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
-    """One way out of a subscriber.
+    """One channel of a subscriber: a kind, an address, and when and how it is used.
 
     `address` is written as the channel's publisher reads it; a feed's is the subscriber's id.
     """
@@ -55,7 +53,7 @@ class Channel:
     address: str
     name: str | None = None
     deliver: Schedule = field(default_factory=Immediately)
-    quizzes: Quizzes = "none"
+    quizzes: QuizMode = "none"
     capabilities: Capabilities = field(default_factory=Capabilities)
     """Those of the channel's publisher."""
 

@@ -93,7 +93,7 @@ _STYLES = _names(
     "mathcal mathbb mathfrak mathscr boldsymbol bm operatorname mbox hbox hat tilde bar vec overline widehat "
     "widetilde"
 )
-"""Commands whose one argument says it all."""
+"""Commands that are replaced by their one argument."""
 
 _UP = str.maketrans("0123456789+-=()in*", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁱⁿ*")
 _DOWN = str.maketrans("0123456789+-=()aeioxhklmnpst", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑᵢₒₓₕₖₗₘₙₚₛₜ")
@@ -124,9 +124,9 @@ def without_latex(text: str) -> str:
     if "$" in text or "\\" in text:
         text = _DELIMITED.sub(_said, text)
         text = _STYLED.sub(r"\1", text)
-        text = _SIGN.sub(lambda found: _LETTERS.get(found[1]) or _OPERATORS[found[1]], text)
+        text = _SIGN.sub(lambda matched: _LETTERS.get(matched[1]) or _OPERATORS[matched[1]], text)
         text = _ESCAPED.sub(r"\1", text)
-    return _POWER.sub(lambda found: raised(found[1] or found[2]), text) if "^" in text else text
+    return _POWER.sub(lambda matched: raised(matched[1] or matched[2]), text) if "^" in text else text
 
 
 def raised(text: str) -> str:
@@ -148,14 +148,14 @@ def _shifted(text: str, mark: str, table: dict[int, int], possible: frozenset[st
     return f"{mark}({text})" if " " in text or any(sign in text for sign in "+-/,=") else mark + text
 
 
-def _said(found: re.Match[str]) -> str:
-    formula = found["display"] or found["round"] or found["square"] or found["inline"]
-    if found["inline"] and not _MATHS.search(formula):
-        return found[0]
+def _said(matched: re.Match[str]) -> str:
+    formula = matched["display"] or matched["round"] or matched["square"] or matched["inline"]
+    if matched["inline"] and not _MATHS.search(formula):
+        return matched[0]
     try:
         return _Formula(formula).said()
     except _CannotSay:
-        return found[0]
+        return matched[0]
 
 
 class _CannotSay(Exception):
@@ -182,10 +182,10 @@ class _Formula:
         """Everything up to the brace that closes this group, or to the end."""
         parts: list[str] = []
         while self._at < len(self._tokens) and self._tokens[self._at][3] != "}":
-            parts.append(self._one(depth))
+            parts.append(self._item(depth))
         return "".join(parts)
 
-    def _one(self, depth: int) -> str:
+    def _item(self, depth: int) -> str:
         if depth > _DEEPEST:
             raise _CannotSay
         token = self._tokens[self._at]
@@ -211,20 +211,20 @@ class _Formula:
         return text
 
     def _argument(self, depth: int) -> str:
-        """What a command or a `^` works on: a group, a command, or one sign."""
+        """The argument of a command or of `^`: a group, a command, or one sign."""
         while self._at < len(self._tokens) and self._tokens[self._at][0].isspace():
             self._at += 1
         if self._at == len(self._tokens) or self._tokens[self._at][3] == "}":
             raise _CannotSay
-        return self._one(depth + 1)
+        return self._item(depth + 1)
 
     def _command(self, name: str, depth: int) -> str:
         if name in _STYLES:
             return self._argument(depth)
         if name in {"frac", "dfrac", "tfrac"}:
-            return f"{_whole(self._argument(depth))}/{_whole(self._argument(depth))}"
+            return f"{_bracketed(self._argument(depth))}/{_bracketed(self._argument(depth))}"
         if name == "sqrt":
-            return "√" + _whole(self._argument(depth))
+            return "√" + _bracketed(self._argument(depth))
         if name in _SILENT:
             return ""
         if name in _SPACES:
@@ -235,7 +235,7 @@ class _Formula:
         return said
 
 
-def _whole(text: str) -> str:
+def _bracketed(text: str) -> str:
     return text if len(text) <= 1 or text.isalnum() else f"({text})"
 
 
@@ -253,7 +253,7 @@ _LINK = re.compile(r"!?\[([^\[\]]+)\]\(https?://[^()\s]+\)")
 
 
 def plain_text(text: str) -> str:
-    r"""What the text says on one line, without the marks that only tell how it should look.
+    r"""The text on one line, without marks that only tell how it should look.
 
     `**x**` is `x`, `$\pi_0$` is `π₀`, `<sup>2</sup>` is `²`, a link is its words. Signs that mean
     something stay as they are: `<|image|>`, `</think>`, `S*`, `N_layers`, `$5`.
@@ -269,8 +269,8 @@ def plain_text(text: str) -> str:
     return " ".join(without_latex(text).split())
 
 
-def _shift(found: re.Match[str]) -> str:
-    return (raised if found[1].lower() == "sup" else lowered)(found[2])
+def _shift(matched: re.Match[str]) -> str:
+    return (raised if matched[1].lower() == "sup" else lowered)(matched[2])
 
 
 _CHATTER = re.compile(
@@ -301,10 +301,10 @@ def gist(summary: str) -> str:
     part (`i) **Summary:**`) are left out.
     """
     text = plain_text(summary)
-    said = text[found.end() :] if (found := _CHATTER.match(text)) else text
-    for opening in (_MARK, _LABEL, _MARK):
-        if found := opening.match(said):
-            said = said[found.end() :]
+    said = text[matched.end() :] if (matched := _CHATTER.match(text)) else text
+    for pattern in (_MARK, _LABEL, _MARK):
+        if matched := pattern.match(said):
+            said = said[matched.end() :]
     first_part = _NEXT_PART.split(said, maxsplit=1)[0]
     first = next(iter(sentences(first_part)), "")
     return first or text

@@ -1,1 +1,1 @@
-"""What happens in which order; the world is reached only through the ports."""
+"""Pipeline: order and transactions; the world is reached only through the ports."""

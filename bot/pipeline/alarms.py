@@ -16,7 +16,9 @@ from bot.domain.incidents import (
 )
 from bot.domain.matcher import SubscriptionMatcher
 from bot.pipeline.doctor import Doctor
-from bot.pipeline.ports import IncidentStore, PaperStore, Records
+from bot.pipeline.fetch import Fetcher
+from bot.pipeline.ports.outbox import IncidentStore
+from bot.pipeline.ports.papers import DigestStore, PaperStore
 from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
@@ -31,12 +33,12 @@ class IncidentLog:
     def __init__(
         self,
         incidents: IncidentStore,
-        roster: SubscriberRegistry,
+        registry: SubscriberRegistry,
         capabilities: CapabilitiesOf,
         to: Sequence[str] = (),
     ) -> None:
         self._incidents = incidents
-        self._roster = roster
+        self._registry = registry
         self._capabilities = capabilities
         self._to = to
         self._on_planned: Callable[[], object] = lambda: None
@@ -47,7 +49,7 @@ class IncidentLog:
 
     def note(self, change: Change, now: datetime) -> IncidentDiff:
         """Keep what changed and plan the alarms on it in one transaction; it is logged, once."""
-        recipients = filter(None, map(self._roster.subscriber, self._to))
+        recipients = filter(None, map(self._registry.subscriber, self._to))
         with self._incidents.change() as tx:
             before = tx.open_incidents()
             diff = change(before)
@@ -89,12 +91,16 @@ def _event(incident: Incident, what: str) -> str:
 class SourceWatch:
     """Looks after the digests that come, or do not."""
 
-    def __init__(self, records: Records, papers: PaperStore, incidents: IncidentLog) -> None:
-        self._records = records
+    def __init__(
+        self, digests: DigestStore, papers: PaperStore, incidents: IncidentLog, fetcher: Fetcher
+    ) -> None:
+        self._digests = digests
         self._papers = papers
         self._incidents = incidents
+        self._fetcher = fetcher
 
     def look(self, now: datetime) -> IncidentDiff:
-        """One look at everything read so far; incidents that begin or end are noted."""
-        findings = tuple(Doctor(self._records, self._papers, SubscriptionMatcher(()), now.date()).sources())
+        """One look at everything read so far; incidents that begin or end are recorded."""
+        doctor = Doctor(self._digests, self._papers, SubscriptionMatcher(()), now.date())
+        findings = (*doctor.sources(), *self._fetcher.findings())
         return self._incidents.note(lambda before: compare_sources(findings, before, now), now)

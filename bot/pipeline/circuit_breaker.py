@@ -16,18 +16,18 @@ from bot.domain.errors import ChannelDown, DeliveryError, OutcomeUnknown, TryLat
 from bot.domain.incidents import TOPIC_GONE
 from bot.domain.message import Receipt
 from bot.pipeline.alarms import IncidentLog
-from bot.pipeline.ports import Claim, IncidentStore, Stop
+from bot.pipeline.ports.outbox import Claim, IncidentStore, Stop
 from bot.pipeline.rate_limiter import RateLimiter
 from bot.pipeline.send import SendResult
 
 log = logging.getLogger(__name__)
 
 CHANNEL_PAUSE = timedelta(minutes=5)
-"""How long a channel that refuses us as a whole is left alone before one message probes it."""
+"""Time until a probe of a channel whose service refuses us as a whole."""
 
 
 class CircuitBreaker:
-    """Knows which channels are stopped, and learns from each send how its channel does."""
+    """Circuit breaker of all channels: records the result of each send, and stops, probes and opens channels."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class CircuitBreaker:
         self._now = now
         self._probes: dict[ChannelKind, str] = {}
         self._in_topic: dict[str, bool] = {}
-        """By target whether its last message reached its topic."""
+        """By target: whether its last message reached its topic."""
         self._unknown: Counter[ChannelKind] = Counter()
 
     async def stopped(self) -> Mapping[ChannelKind, Stop]:
@@ -51,11 +51,11 @@ class CircuitBreaker:
         return await asyncio.to_thread(self._store.stopped_channels)
 
     def is_probed(self, kind: ChannelKind) -> bool:
-        """True while a message finds out whether the channel works again."""
+        """True while a probe of the channel is under way."""
         return kind in self._probes
 
     def begin_probe(self, claim: Claim) -> None:
-        """Let this claim find out whether its channel works again."""
+        """Make this claim the probe of its channel."""
         self._probes[claim.target.kind] = claim.message
 
     def is_probe(self, claim: Claim) -> bool:
@@ -93,7 +93,7 @@ class CircuitBreaker:
         self._in_topic[claim.key] = in_topic
 
     async def _stop(self, kind: ChannelKind, error: DeliveryError) -> None:
-        """Leave the channel alone for a while; a channel that refuses us is an incident."""
+        """Stop the channel for a while; one whose service refuses us as a whole is an incident."""
         now = self._now()
         wait = CHANNEL_PAUSE if isinstance(error, ChannelDown) else None
         if isinstance(error, TryLater):

@@ -1,4 +1,4 @@
-"""Composing: claimed deliveries become one message, from the state as it is now."""
+"""Compose: builds the message of claimed deliveries from the state as it is now."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,14 @@ from bot.domain.message import Item, OutgoingMessage
 from bot.domain.notices import relevance
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.answers import pick_one
-from bot.domain.subscriptions import Quizzes, Subscriber
-from bot.pipeline.ports import Claim, ClaimedRow, DeliveryStore, PaperStore, Tokens
+from bot.domain.subscriptions import QuizMode, Subscriber
+from bot.pipeline.ports import TokenStore
+from bot.pipeline.ports.outbox import Claim, ClaimedRow, DeliveryStore
+from bot.pipeline.ports.papers import PaperStore
 from bot.pipeline.subscribers import SubscriberRegistry
 
 _NAMED = 10
-"""So many titles of what the daily limit kept out are named."""
+"""Number of titles that a message names of papers over the daily limit."""
 
 AnswerQuiz = Callable[[Paper, str], tuple[Question, ...]]
 """A paper's quiz in a language, with answers worked out where the digest gives none."""
@@ -24,7 +26,7 @@ AnswerQuiz = Callable[[Paper, str], tuple[Question, ...]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltMessage:
-    """A message, and the claim's rows behind it, best first.
+    """A message and the rows that it is made of, best first.
 
     `limited` are rows over the daily limit, `named` those of earlier days that this one names.
     """
@@ -54,15 +56,15 @@ class MessageBuilder:
         self,
         deliveries: DeliveryStore,
         papers: PaperStore,
-        tokens: Tokens,
-        roster: SubscriberRegistry,
+        tokens: TokenStore,
+        registry: SubscriberRegistry,
         answer_quiz: AnswerQuiz,
         capabilities: CapabilitiesOf,
     ) -> None:
         self._deliveries = deliveries
         self._papers = papers
         self._tokens = tokens
-        self._roster = roster
+        self._registry = registry
         self._answer_quiz = answer_quiz
         self._capabilities = capabilities
 
@@ -86,14 +88,14 @@ class MessageBuilder:
 
     def _recipient(self, claim: Claim) -> Subscriber | None:
         """The subscriber whom the message is for: the one it was planned for, or else one who shares the target."""
-        planned_for = self._roster.subscriber(claim.subscriber)
+        planned_for = self._registry.subscriber(claim.subscriber)
         if planned_for is not None and _has_target(planned_for, claim):
             return planned_for
         papers = [row.paper for row in claim.rows]
         return next(
             (
                 subscriber
-                for subscriber in self._roster.matcher.subscribers.values()
+                for subscriber in self._registry.matcher.subscribers.values()
                 if _has_target(subscriber, claim) and self._papers.notices_on(subscriber.id, papers)
             ),
             None,
@@ -207,7 +209,7 @@ class MessageBuilder:
 
     def _items(self, rows: Sequence[ClaimedRow], claim: Claim, subscriber: Subscriber) -> tuple[Item, ...]:
         ids = [row.paper for row in rows]
-        noted = self._papers.with_notices(subscriber.id, ids)
+        noticed = self._papers.with_notices(subscriber.id, ids)
         channels = [
             channel for channel in subscriber.channels if channel.target in (claim.key, claim.target.key)
         ]
@@ -218,16 +220,16 @@ class MessageBuilder:
         )
 
         def item(paper_id: PaperId) -> Item:
-            paper = noted[paper_id].stored.paper
-            names = allowed.intersection(noted[paper_id].subscriptions)
+            paper = noticed[paper_id].stored.paper
+            names = allowed.intersection(noticed[paper_id].subscriptions)
             quiz = self._carried(paper, subscriber.language, quizzes)
-            return Item(paper=paper, reasons=self._roster.reasons(subscriber, paper, names), quiz=quiz)
+            return Item(paper=paper, reasons=self._registry.reasons(subscriber, paper, names), quiz=quiz)
 
         carried = self._capabilities[claim.target.kind].carries_quiz and channels
         quizzes = channels[0].quizzes if carried else "none"
         return tuple(map(item, ids))
 
-    def _carried(self, paper: Paper, language: str, quizzes: Quizzes) -> tuple[Question, ...]:
+    def _carried(self, paper: Paper, language: str, quizzes: QuizMode) -> tuple[Question, ...]:
         """The questions that the message itself carries."""
         if quizzes == "none":
             return ()

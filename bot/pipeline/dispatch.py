@@ -1,4 +1,4 @@
-"""Dispatching: the loop that claims what is due, sends it, and settles how it ended."""
+"""Dispatch: the loop that claims due deliveries, sends them, and settles the outcomes."""
 
 import asyncio
 import logging
@@ -15,15 +15,8 @@ from bot.domain.errors import StateError
 from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.circuit_breaker import CircuitBreaker
 from bot.pipeline.compose import MessageBuilder
-from bot.pipeline.ports import (
-    Claim,
-    Clock,
-    DeliveryStore,
-    IncidentStore,
-    OutboxStore,
-    Outcome,
-    Publisher,
-)
+from bot.pipeline.ports import Clock, Publisher
+from bot.pipeline.ports.outbox import Claim, DeliveryStore, IncidentStore, OutboxStore, Outcome
 from bot.pipeline.rate_limiter import RateLimiter
 from bot.pipeline.send import Sender, SendResult, SendRules, named, untried
 
@@ -32,15 +25,15 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=5)
 """Longer than any publisher takes to give up on an answer."""
 IN_FLIGHT = 64
-"""So many sends of one channel at a time: a slow channel takes no room of another's."""
+"""Sends in flight on one channel at most, so that a slow channel does not delay another."""
 _BREATH = 0.05
-"""Seconds between two looks at least, when something is said to be due and cannot be claimed."""
+"""Least seconds between two claims while a delivery is due that cannot be claimed."""
 _LOOK_EVERY = timedelta(seconds=30)
-"""So often a flush that goes on and on looks for leases of others that have ended."""
+"""Interval at which a long flush looks for expired leases of other processes."""
 
 
 class _InFlight(NamedTuple):
-    """A claim whose send has begun, and until when it is ours."""
+    """A claim whose send has begun, and the end of its lease."""
 
     claim: Claim
     until: datetime
@@ -48,9 +41,9 @@ class _InFlight(NamedTuple):
 
 @dataclass(kw_only=True, slots=True)
 class _Run:
-    """One flush: what is in flight, how rows ended so far, how late the oldest was, and whether it is to end.
+    """One flush: sends in flight, rows by state, the delay of the oldest, and whether it is to end.
 
-    `looked_at` is when leases that had ended were last looked for.
+    `looked_at` is when expired leases were last looked for.
     """
 
     looked_at: datetime
@@ -62,7 +55,7 @@ class _Run:
 
 
 class Dispatcher:
-    """Sends deliveries. Several may work on one state: each target is claimed by one at a time."""
+    """Dispatcher: sends due deliveries. Several may work on one state: each target is claimed by one at a time."""
 
     def __init__(
         self,
@@ -83,10 +76,12 @@ class Dispatcher:
         self._rules = rules
         self._kinds = tuple(publishers)
         can = {kind: publisher.capabilities for kind, publisher in publishers.items()}
-        self._documents = frozenset(kind for kind, own in can.items() if own.is_document)
-        harmless = frozenset(kind for kind, own in can.items() if own.harmless_twice)
+        self._documents = frozenset(kind for kind, capabilities in can.items() if capabilities.is_document)
+        harmless = frozenset(kind for kind, capabilities in can.items() if capabilities.harmless_twice)
         self._may_repeat = harmless | rules.resend_uncertain
-        self._limiter = RateLimiter({kind: own.limits for kind, own in can.items()}, now=clock.now)
+        self._limiter = RateLimiter(
+            {kind: capabilities.limits for kind, capabilities in can.items()}, now=clock.now
+        )
         self._breaker = CircuitBreaker(store=stops, limiter=self._limiter, incidents=incidents, now=clock.now)
         self._sender = Sender(
             builder=builder,
@@ -107,19 +102,19 @@ class Dispatcher:
         self._stopping = True
 
     def wake(self) -> None:
-        """There may be more to send: a flush that is waiting for answers looks at once."""
+        """Let a flush that waits for answers look at once for more to send."""
         self._awake.set()
 
     def leave(self, kind: ChannelKind) -> None:
-        """Claim nothing more on this channel: another process sends there."""
-        self._kinds = tuple(own for own in self._kinds if own != kind)
+        """Claim nothing more on this channel: another process serves it."""
+        self._kinds = tuple(served for served in self._kinds if served != kind)
 
     def take(self, kind: ChannelKind) -> None:
         """Claim on this channel (again), where it is one of ours."""
         if kind not in self._kinds:
             self._limiter.forget()
-        ours = {*self._kinds, kind}
-        self._kinds = tuple(own for own in self._publishers if own in ours)
+        kinds = {*self._kinds, kind}
+        self._kinds = tuple(served for served in self._publishers if served in kinds)
         self.wake()
 
     async def flush(self) -> Counter[State]:
@@ -140,7 +135,7 @@ class Dispatcher:
                 raise
 
     async def next_due(self) -> datetime | None:
-        """When something next wants to go out."""
+        """The moment at which a delivery is next due."""
         return await asyncio.to_thread(self._outbox.next_due, self._kinds)
 
     async def _end(self, run: _Run, work: "asyncio.Task[Counter[State]]") -> None:
@@ -174,10 +169,9 @@ class Dispatcher:
                 await self._settle(run)
 
     async def _expire(self, run: _Run) -> None:
-        """What others claimed and never settled is uncertain, or goes again, once their lease has ended.
+        """Expire leases of other processes: their rows become uncertain, or go again.
 
-        Never while a send of ours may be taken for one of those: where the clock jumped, its lease has
-        ended too, and what it sends must not go again meanwhile.
+        Skipped while a lease of ours has ended too (the clock jumped): what we are sending must not go again.
         """
         now = run.looked_at = self._clock.now()
         if any(in_flight.until <= now for in_flight in run.flight.values()):
@@ -224,7 +218,7 @@ class Dispatcher:
         return claims
 
     def _room(self, run: _Run, kind: ChannelKind) -> int:
-        """How many more may be claimed: as many as can be sent soon, long before their leases end."""
+        """Number of claims that may still be made: as many as can be sent long before their leases end."""
         if self._stopping or run.ending:
             return 0
         most = min(IN_FLIGHT, self._publishers[kind].capabilities.at_once or IN_FLIGHT)
@@ -268,7 +262,7 @@ class Dispatcher:
         return untried(claim) if run.cut_off else await self._sender.send(claim)
 
     async def _settle(self, run: _Run) -> None:
-        """Settle what ended; what a busy state keeps from being recorded waits for the next time."""
+        """Settle the sends that ended; results that a busy state refuses are kept for the next call."""
         recorded: list[SendResult] = []
         try:
             for result in tuple(self._unsettled):
@@ -292,7 +286,7 @@ class Dispatcher:
 
 
 def _summary(tally: Counter[State], late: timedelta) -> Counter[State]:
-    """How the rows of one flush ended, logged in one line; `late` is how long the oldest had been due."""
+    """Log the rows of one flush by state; `late` is how long the oldest had been due. Gives the states that occurred."""
     done = +tally
     if done:
         ended: dict[str, float] = {str(state): count for state, count in done.items()}

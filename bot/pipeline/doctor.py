@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bot.domain.analysis.checks import (
     ENOUGH,
@@ -11,13 +11,14 @@ from bot.domain.analysis.checks import (
     source_findings,
     subject_of,
     subscription_findings,
+    unfruitful_findings,
 )
 from bot.domain.analysis.spelling import Noise, Speller, Spelling
 from bot.domain.incidents import Finding
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of
-from bot.pipeline.ports import DigestRecord, PaperStore, Records
+from bot.pipeline.ports.papers import DigestRecord, DigestStore, PaperStore
 
 RECENT = 90
 GAIN = 0.2
@@ -33,9 +34,9 @@ class Doctor:
     """One look at the state as it is now."""
 
     def __init__(
-        self, records: Records, papers: PaperStore, matcher: SubscriptionMatcher, today: dt.date
+        self, digests: DigestStore, papers: PaperStore, matcher: SubscriptionMatcher, today: dt.date
     ) -> None:
-        self._records = records
+        self._digests = digests
         self._matcher = matcher
         self._today = today
         self._papers = list(papers.every_paper())
@@ -44,12 +45,15 @@ class Doctor:
         """Silent and empty sources, changed forms, missing authors and keys, files that are no digests."""
         papers = {paper.id: paper for paper in self._papers}
         by_source: dict[str, list[SourceDay]] = defaultdict(list)
-        for digest in self._records.digests():
+        digests = self._digests.all()
+        for digest in digests:
             if digest.date:
                 by_source[source_of(digest)].append(_source_day(digest, digest.date, papers))
         for source, days in sorted(by_source.items()):
             yield from source_findings(source, days, self._today)
-        for name, why in self._records.unreadable().items():
+        for source, looks in sorted(_looks(digests).items()):
+            yield from unfruitful_findings(source, looks)
+        for name, why in self._digests.unreadable().items():
             yield Finding(
                 area="sources",
                 kind="unreadable",
@@ -61,7 +65,7 @@ class Doctor:
     def subscriptions(self) -> Iterator[Finding]:
         """Dead, noisy, contained and overlapping subscriptions; better spellings, and noise."""
         subscribers = tuple(self._matcher.subscribers.values())
-        newest = self._records.newest_day()
+        newest = self._digests.newest_day()
         recent = frozenset(
             paper.id
             for paper in self._papers
@@ -83,31 +87,31 @@ class Doctor:
 
     def _thresholds(self, found: Found) -> Iterator[Finding]:
         """For papers like others: how many the threshold lets pass, and what other ones would."""
-        likeness = self._matcher.likeness
-        if likeness is None:
+        similarity = self._matcher.similarity
+        if similarity is None:
             return
-        near = [(paper.id, likeness.nearness(document_of(paper))) for paper in self._papers]
+        near = [(paper.id, similarity.nearness(document_of(paper))) for paper in self._papers]
         for subscriber in self._matcher.subscribers.values():
-            for one in subscriber.subscriptions:
-                if not one.like:
+            for subscription in subscriber.subscriptions:
+                if not subscription.like:
                     continue
                 best = [
-                    max((by.get(liked, 0.0) for liked in one.like if liked != paper), default=0.0)
+                    max((by.get(liked, 0.0) for liked in subscription.like if liked != paper), default=0.0)
                     for paper, by in near
                 ]
                 others = {step: sum(value >= step for value in best) for step in _STEPS}
-                passing = len(found.get((subscriber.id, one.name), ()))
-                told = ", ".join(f"{count} from {step}" for step, count in others.items())
-                unknown = [paper for paper in one.like if paper not in {paper for paper, _ in near}]
+                passing = len(found.get((subscriber.id, subscription.name), ()))
+                by_threshold = ", ".join(f"{count} from {step}" for step, count in others.items())
+                unknown = [paper for paper in subscription.like if paper not in {paper for paper, _ in near}]
                 yield Finding(
                     area="subscriptions",
                     kind="near",
-                    subject=subject_of(subscriber, one),
-                    what=f"lets {passing} of {len(near)} papers pass, near by {one.near} at least; by threshold: {told}"
+                    subject=subject_of(subscriber, subscription),
+                    what=f"lets {passing} of {len(near)} papers pass, near by {subscription.near} at least; by threshold: {by_threshold}"
                     + (f"; not stored, so nothing is near: {', '.join(unknown)}" if unknown else ""),
                     urgent=bool(unknown),
                     figures={
-                        "near": one.near,
+                        "near": subscription.near,
                         "matches": passing,
                         **{f"from {step}": n for step, n in others.items()},
                     },
@@ -136,18 +140,32 @@ class Doctor:
         return [document_of(paper) for paper in self._papers]
 
 
+_KIND_NAMES = {"table": "tables", "quiz_text": "quiz texts", "quiz_page": "quiz pages"}
+
+
 def source_of(digest: DigestRecord) -> str:
     """The source that a digest is of: its folder, and its kind where a folder may hold several."""
     folder = digest.name.rpartition("/")[0]
-    kind = {"table": "tables", "quiz_text": "quiz texts", "quiz_page": "quiz pages"}[digest.kind]
+    kind = _KIND_NAMES.get(digest.kind, f"{digest.kind} digests")
     return f"{kind} in {folder}" if folder else kind
+
+
+def _looks(digests: Iterable[DigestRecord]) -> dict[str, list[tuple[dt.date, int]]]:
+    """For each source, each time that one of its files was read: the day, and how many of its papers were new to it."""
+    known: dict[str, set[PaperId]] = defaultdict(set)
+    looks: dict[str, list[tuple[dt.date, int]]] = defaultdict(list)
+    for digest in sorted(digests, key=lambda digest: digest.read_at):
+        source = source_of(digest)
+        looks[source].append((digest.read_at.date(), len(set(digest.papers) - known[source])))
+        known[source].update(digest.papers)
+    return looks
 
 
 def _source_day(digest: DigestRecord, day: dt.date, papers: Mapping[PaperId, Paper]) -> SourceDay:
     """The digest, counted; what it lacks is seen on its papers as they are now, whoever completed them."""
-    named = [papers[one] for one in digest.papers if one in papers]
+    named = [papers[paper] for paper in digest.papers if paper in papers]
     questions = [question for paper in named for question in paper.edition("en").quiz]
-    lists_authors = digest.kind == "table"
+    lists_authors = digest.kind not in {"quiz_text", "quiz_page"}
     return SourceDay(
         day=day,
         name=digest.name,

@@ -10,7 +10,8 @@ from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.ports import FeedWriter, Intake, NoticedPaper, PaperStore, StoredPaper, Tokens
+from bot.pipeline.ports import FeedWriter, TokenStore
+from bot.pipeline.ports.papers import DigestStore, NoticedPaper, PaperStore, StoredPaper
 from bot.pipeline.subscribers import SubscriberRegistry
 
 _log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ _NO_NEWS = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Site:
+class FeedSettings:
     """Settings of all feeds; `authority` (RFC 4151) begins their ids, `entries` is the most a feed holds."""
 
     title: str
@@ -36,7 +37,9 @@ class Site:
 class FeedBuilder:
     """Builds feeds from the state, newest papers first."""
 
-    def __init__(self, papers: PaperStore, tokens: Tokens, registry: SubscriberRegistry, site: Site) -> None:
+    def __init__(
+        self, papers: PaperStore, tokens: TokenStore, registry: SubscriberRegistry, site: FeedSettings
+    ) -> None:
         self._papers = papers
         self._tokens = tokens
         self._registry = registry
@@ -61,7 +64,7 @@ class FeedBuilder:
         return self._feed(f"subscriber/{subscriber.id}", title, entries, f"/feeds/{token}.atom")
 
     def behind(self, token: str) -> Feed | None:
-        """The private feed of the token; None for an unknown token or where its subscriber has no feed."""
+        """The private feed of this token; None for an unknown token or a subscriber without a feed."""
         name = self._tokens.subject("feed", token)
         subscriber = self._registry.subscriber(name) if name else None
         return self.of(subscriber) if subscriber and subscriber.has_feed else None
@@ -82,12 +85,12 @@ class FeedBuilder:
         writer.write(name, self.of(subscriber))
         return True
 
-    def edition(self) -> str:
+    def version(self) -> str:
         """Version of all feeds: changes with the stored papers and with the subscriptions."""
         return f"{self._papers.version()}-{self._registry.matcher.fingerprint}"
 
     def _cached(self, subscriber: Subscriber, notice: NoticedPaper) -> FeedEntry:
-        """The entry, made once: each time a feed is written, most of its entries are the same."""
+        """The entry from the cache: most entries of a feed stay the same from one writing to the next."""
         matcher = self._registry.matcher
         if matcher is not self._cache_matcher or len(self._cache) > _MOST_CACHED:
             self._cache, self._cache_matcher = {}, matcher
@@ -115,23 +118,25 @@ class FeedBuilder:
 
     def _entry(self, stored: StoredPaper, why: tuple[Reason, ...]) -> FeedEntry:
         day = stored.paper.date
-        seen = stored.first_seen_at
-        published = datetime.combine(day, time(), UTC) if day else seen
+        first_seen = stored.first_seen_at
+        published = datetime.combine(day, time(), UTC) if day else first_seen
         return FeedEntry(
             id=entry_id(self._site.authority, stored.paper.id),
             paper=stored.paper,
-            published=min(published, seen),
+            published=min(published, first_seen),
             updated=stored.changed_at,
             reasons=why,
         )
 
 
-def remove_orphan_feeds(intake: Intake, matcher: SubscriptionMatcher, writer: FeedWriter) -> tuple[str, ...]:
+def remove_orphan_feeds(
+    digests: DigestStore, matcher: SubscriptionMatcher, writer: FeedWriter
+) -> tuple[str, ...]:
     """Remove the feed files of known subscribers without a feed now; gives their ids.
 
     Their notices stay: a subscriber who comes back has the same feed as before.
     """
-    known = intake.registered()
+    known = digests.registered()
     kept = {
         EVERYTHING,
         *(subscriber.id.casefold() for subscriber in matcher.subscribers.values() if subscriber.has_feed),

@@ -9,7 +9,7 @@ The ledger counts every paper of the day once, and every target of a matched pap
                       └─ for each target ─┬─ backlog, before you came, before you asked: over `first_run`, not sent
                                           ├─ imported: not sent
                                           ├─ waits for the flood guard
-                                          ├─ place added since
+                                          ├─ target added since
                                           └─ queued ── pending, held, sending, sent, merged, limited, …
 """
 
@@ -28,18 +28,10 @@ from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Why, why_of
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of, match, missing
-from bot.domain.similarity import Likeness, LikenessOf
+from bot.domain.similarity import Similarity, SimilarityOf
 from bot.domain.subscriptions import Subscriber, Subscription
-from bot.pipeline.ports import (
-    DeliveryRecord,
-    DeliveryStore,
-    DigestRecord,
-    IncidentStore,
-    NoticeRecord,
-    PaperStore,
-    Records,
-    Stop,
-)
+from bot.pipeline.ports.outbox import DeliveryRecord, DeliveryStore, IncidentStore, Stop
+from bot.pipeline.ports.papers import DigestRecord, DigestStore, NoticeRecord, PaperStore
 from bot.pipeline.subscribers import SimilarityCache
 
 Fate = Literal["not matched", "being planned", "asked for since", "no channel", "matched"]
@@ -48,7 +40,7 @@ Reason = Literal[
     "imported",
     "before you came",
     "before you asked",
-    "place added since",
+    "target added since",
     "waits for the flood guard",
 ]
 FATES: tuple[Fate, ...] = ("not matched", "being planned", "asked for since", "no channel", "matched")
@@ -62,14 +54,14 @@ class Verdict:
     why: tuple[Why, ...] | None
     missing: tuple[str, ...]
     noticed: bool
-    """Whether it was among those that the paper was noticed for."""
+    """Whether the paper was noticed for it."""
     nearness: float | None = None
     """For papers like others: how near the paper is to the nearest of those."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """All that the state knows of one paper and one subscriber."""
+    """One paper and one subscriber: everything that the state knows about the two."""
 
     paper: Paper
     subscriber: Subscriber
@@ -83,10 +75,10 @@ class Story:
     being_planned: bool = False
     """True where planning has not come to the subscriber since the paper changed."""
     astray: Mapping[str, str] = field(default_factory=dict)
-    """Places whose topic is gone, so that their messages go to the chat itself, with why."""
+    """Targets whose topic is gone, so that their messages go to the chat itself, with why."""
 
     @property
-    def told(self) -> bool:
+    def was_alerted(self) -> bool:
         """True where an alert on it has gone out somewhere."""
         return any(row.kind == "alert" and row.state in _OUT for row in self.deliveries)
 
@@ -99,7 +91,7 @@ _NOT_SENT: Mapping[Rule | None, Reason] = {
     "new subscriber": "before you came",
     "new subscription": "before you asked",
 }
-"""Why a paper that was noticed by this rule was sent nowhere; by any other because its places are newer."""
+"""Why a paper that was noticed by this rule was sent nowhere; by any other because its targets are newer."""
 
 
 def story(
@@ -107,7 +99,7 @@ def story(
     subscriber: Subscriber,
     *,
     papers: PaperStore,
-    records: Records,
+    digests: DigestStore,
     deliveries: DeliveryStore,
     stops: IncidentStore,
     incidents: Sequence[Incident] = (),
@@ -116,35 +108,45 @@ def story(
     stored = papers.stored([paper]).get(paper)
     if stored is None:
         return None
-    notice = records.notices_on(subscriber.id, [paper]).get(paper)
+    notice = digests.notice_records(subscriber.id, [paper]).get(paper)
     rows = deliveries.deliveries_on(subscriber.id, [paper])
-    places = {channel.target for channel in subscriber.channels} | {row.target for row in rows}
-    kinds = {place.partition(":")[0] for place in places}
+    targets = {channel.target for channel in subscriber.channels} | {row.target for row in rows}
+    kinds = {target.partition(":")[0] for target in targets}
     return Story(
         paper=stored.paper,
         subscriber=subscriber,
-        digests=records.digests_on(paper),
+        digests=digests.digests_on(paper),
         verdicts=_verdicts(subscriber, stored.paper, notice, SimilarityCache(papers)),
-        registered_at=records.registered_at(subscriber.id),
+        registered_at=digests.registered_at(subscriber.id),
         notice=notice,
         deliveries=rows,
-        being_planned=paper in records.being_planned(subscriber.id),
-        suspended=deliveries.suspended(sorted(places)),
-        astray={one.source: one.what for one in incidents if one.kind == TOPIC_GONE and one.source in places},
+        being_planned=paper in digests.being_planned(subscriber.id),
+        suspended=deliveries.suspended(sorted(targets)),
+        astray={
+            incident.source: incident.what
+            for incident in incidents
+            if incident.kind == TOPIC_GONE and incident.source in targets
+        },
         stopped={kind: stop for kind, stop in stops.stopped_channels().items() if kind in kinds},
     )
 
 
 def _verdicts(
-    subscriber: Subscriber, paper: Paper, notice: NoticeRecord | None, likeness: LikenessOf
+    subscriber: Subscriber, paper: Paper, notice: NoticeRecord | None, similarity: SimilarityOf
 ) -> tuple[Verdict, ...]:
     noticed = notice.subscriptions if notice else ()
     document = document_of(paper)
     return tuple(
-        _like_verdict(one, paper, document, likeness(frozenset(one.like)), noticed=one.name in noticed)
-        if one.query is None
-        else _query_verdict(one, one.query, document, noticed=one.name in noticed)
-        for one in subscriber.subscriptions
+        _like_verdict(
+            subscription,
+            paper,
+            document,
+            similarity(frozenset(subscription.like)),
+            noticed=subscription.name in noticed,
+        )
+        if subscription.query is None
+        else _query_verdict(subscription, subscription.query, document, noticed=subscription.name in noticed)
+        for subscription in subscriber.subscriptions
     )
 
 
@@ -162,44 +164,44 @@ def _query_verdict(subscription: Subscription, query: Query, document: Document,
 
 
 def _like_verdict(
-    subscription: Subscription, paper: Paper, document: Document, likeness: Likeness, *, noticed: bool
+    subscription: Subscription, paper: Paper, document: Document, similarity: Similarity, *, noticed: bool
 ) -> Verdict:
-    near = likeness.nearest(subscription.like, paper.id, document)
+    near = similarity.nearest(subscription.like, paper.id, document)
     nearness = near.nearness if near else 0.0
     excluding = tuple(f"NOT {query.text}" for query in subscription.unless if match(query, document))
     matches = nearness >= subscription.near and not excluding
     return Verdict(
         subscription=subscription,
-        why=why_of(subscription, paper, likeness) if matches else None,
+        why=why_of(subscription, paper, similarity) if matches else None,
         missing=excluding,
         noticed=noticed,
         nearness=nearness,
     )
 
 
-def why_not_queued(told: Story) -> str | None:
-    """Why nothing was planned, in words; None where something was, or nothing was to be."""
-    if any(row.kind == _ALERT for row in told.deliveries):
+def why_not_queued(story: Story) -> str | None:
+    """The reason, in words, why no alert was planned; None where one was, or where the paper does not match."""
+    if any(row.kind == _ALERT for row in story.deliveries):
         return None
-    if told.being_planned:
+    if story.being_planned:
         return "it is still being planned; `paperboy status` shows how far that is"
-    return _why_not_noticed(told) if told.notice is None else _why_not_sent(told, told.notice)
+    return _why_not_noticed(story) if story.notice is None else _why_not_sent(story, story.notice)
 
 
-def _why_not_noticed(told: Story) -> str | None:
-    if all(verdict.why is None for verdict in told.verdicts):
+def _why_not_noticed(story: Story) -> str | None:
+    if all(verdict.why is None for verdict in story.verdicts):
         return None
-    if told.registered_at is None:
+    if story.registered_at is None:
         return "paperboy has not run for this subscriber yet"
     return "it was not asked for when the paper came: the subscription is newer, or was changed since"
 
 
-def _why_not_sent(told: Story, notice: NoticeRecord) -> str:
-    channels = told.subscriber.channels
-    matched = [one.subscription for one in told.verdicts if one.noticed]
+def _why_not_sent(story: Story, notice: NoticeRecord) -> str:
+    channels = story.subscriber.channels
+    matched = [verdict.subscription for verdict in story.verdicts if verdict.noticed]
     if not channels:
         return "the subscriber has no channels"
-    if matched and not any(channel.takes(one) for channel in channels for one in matched):
+    if matched and not any(channel.takes(subscription) for channel in channels for subscription in matched):
         return "what matched is limited by `only:` to channels that the subscriber has not"
     return f"{rule_text(notice.rule, notice.source)}: {_BEYOND[notice.rule]}"
 
@@ -231,8 +233,8 @@ def rule_text(rule: Rule | None, source: str | None) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PlaceLine:
-    """What became of a paper at one place: the state of its alert, or why none was planned."""
+class TargetLine:
+    """A paper at one target: the state of its alert, or why none was planned."""
 
     target: str
     end: State | Reason
@@ -245,7 +247,7 @@ class PlaceLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LedgerLine:
-    """One paper: which subscriptions it was noticed for, and its alerts, in the subscriber's order of places.
+    """One paper: which subscriptions it was noticed for, and its alerts, in the subscriber's order of targets.
 
     `others` are the quizzes and edits that followed.
     """
@@ -256,7 +258,7 @@ class LedgerLine:
     rule: Rule | None = None
     """Why it was noticed; of a `source` whose backlog it was in."""
     source: str | None = None
-    places: tuple[PlaceLine, ...] = ()
+    targets: tuple[TargetLine, ...] = ()
     others: tuple[DeliveryRecord, ...] = ()
 
 
@@ -270,38 +272,40 @@ class Ledger:
 
     @property
     def fates(self) -> dict[Fate, int]:
-        """How many papers; they add up to all papers seen."""
-        found = Counter(line.fate for line in self.lines)
-        return {fate: found[fate] for fate in FATES}
+        """Count of papers by fate; they add up to all papers of the day."""
+        counts = Counter(line.fate for line in self.lines)
+        return {fate: counts[fate] for fate in FATES}
 
     @property
-    def places(self) -> int:
-        """For how many places a paper was meant, each paper counted by itself."""
-        return sum(len(line.places) for line in self.lines)
+    def targets(self) -> int:
+        """Number of targets for which papers were meant, counted paper by paper."""
+        return sum(len(line.targets) for line in self.lines)
 
     @property
     def ends(self) -> dict[str, int]:
-        """What became of them; they add up to all places. Without the ends that nothing came to."""
-        return dict(Counter(place.end for line in self.lines for place in line.places))
+        """Count of targets by end; they add up to `targets`. Ends that did not occur are left out."""
+        return dict(Counter(target.end for line in self.lines for target in line.targets))
 
     @property
     def queued(self) -> int:
-        return sum(place.queued for line in self.lines for place in line.places)
+        return sum(target.queued for line in self.lines for target in line.targets)
 
 
 def ledger(
-    subscriber: Subscriber, day: dt.date, records: Records, deliveries: DeliveryStore, papers: PaperStore
+    subscriber: Subscriber, day: dt.date, digests: DigestStore, deliveries: DeliveryStore, papers: PaperStore
 ) -> Ledger:
     """The ledger of that day, from the state as it is now."""
-    ids = records.papers_of(day)
+    ids = digests.papers_of(day)
     stored = papers.stored(ids)
-    seen = [stored[paper].paper for paper in ids]
-    notices = records.notices_on(subscriber.id, ids)
-    rows: dict[PaperId, list[DeliveryRecord]] = {one: [] for one in ids}
+    named = [stored[paper].paper for paper in ids]
+    notices = digests.notice_records(subscriber.id, ids)
+    rows: dict[PaperId, list[DeliveryRecord]] = {paper: [] for paper in ids}
     for row in deliveries.deliveries_on(subscriber.id, ids):
         rows[row.paper].append(row)
-    being_planned = records.being_planned(subscriber.id)
-    matching = SubscriptionMatcher([subscriber], SimilarityCache(papers)).matches(seen).get(subscriber.id, {})
+    being_planned = digests.being_planned(subscriber.id)
+    matching = (
+        SubscriptionMatcher([subscriber], SimilarityCache(papers)).matches(named).get(subscriber.id, {})
+    )
     return Ledger(
         subscriber=subscriber.id,
         day=day,
@@ -313,7 +317,7 @@ def ledger(
                 rows[paper.id],
                 fate=_unnoticed(matches=paper.id in matching, being_planned=paper.id in being_planned),
             )
-            for paper in seen
+            for paper in named
         ),
     )
 
@@ -338,38 +342,38 @@ def _line(
     names = notice.subscriptions if notice else ()
     alerts = {row.target: row for row in rows if row.kind == "alert"}
     rule = notice.rule if notice else None
-    places = _places(subscriber, names, alerts, "place added since" if alerts else _not_sent(rule))
+    targets = _target_lines(subscriber, names, alerts, "target added since" if alerts else _not_sent(rule))
     return LedgerLine(
         paper=paper,
-        fate="matched" if places else "no channel",
+        fate="matched" if targets else "no channel",
         subscriptions=names,
         rule=rule,
         source=notice.source if notice else None,
-        places=places,
+        targets=targets,
         others=tuple(row for row in rows if row.kind != "alert"),
     )
 
 
-def _places(
+def _target_lines(
     subscriber: Subscriber,
     names: Sequence[str],
     alerts: Mapping[str, DeliveryRecord],
     nothing_sent: Reason,
-) -> tuple[PlaceLine, ...]:
-    """The places that the paper was, or by what matched could have been, meant for."""
-    matched = [one for one in subscriber.subscriptions if one.name in names]
-    gone = any(name not in {one.name for one in matched} for name in names)
-    meant = [channel.target for channel in subscriber.channels if gone or any(map(channel.takes, matched))]
+) -> tuple[TargetLine, ...]:
+    """The targets that the paper was meant for, or could have been by what matched."""
+    matched = [subscription for subscription in subscriber.subscriptions if subscription.name in names]
+    removed = any(name not in {subscription.name for subscription in matched} for name in names)
+    meant = [channel.target for channel in subscriber.channels if removed or any(map(channel.takes, matched))]
     return tuple(
-        PlaceLine(target=target, end=_end(alerts[target]), delivery=alerts[target])
+        TargetLine(target=target, end=_end(alerts[target]), delivery=alerts[target])
         if target in alerts
-        else PlaceLine(target=target, end=nothing_sent)
+        else TargetLine(target=target, end=nothing_sent)
         for target in dict.fromkeys((*meant, *alerts))
     )
 
 
 def _not_sent(rule: Rule | None) -> Reason:
-    return _NOT_SENT.get(rule, "place added since")
+    return _NOT_SENT.get(rule, "target added since")
 
 
 def _end(row: DeliveryRecord) -> State | Reason:

@@ -1,4 +1,4 @@
-"""Ingest: digest files are read, compared with what is known and stored, and what changed is planned."""
+"""Ingest: reads digest files, compares them with the state, stores what changed, and plans notices and deliveries."""
 
 import hashlib
 import logging
@@ -19,7 +19,15 @@ from bot.domain.planning import alert_keys, plan
 from bot.domain.query import Document, document_of
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.onboarding import notice_alike, onboard, onboard_subscriptions, register
-from bot.pipeline.ports import FileMark, Intake, Known, PlanningRun, Reader, TakenDigest, Transaction
+from bot.pipeline.ports import Reader
+from bot.pipeline.ports.papers import (
+    DigestStore,
+    FileMark,
+    IngestTransaction,
+    PlanningRun,
+    StateView,
+    TakenDigest,
+)
 from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
@@ -27,7 +35,7 @@ log = logging.getLogger(__name__)
 _TOGETHER = 64
 """Files that share one transaction when many come at once: each is still stored whole or not at all."""
 _KEPT_BYTES = 32_000_000
-"""So much of what was read to find out what is fresh is kept, so that it need not be read again."""
+"""So many bytes of files that were read to find the fresh ones are kept, so that they need not be read again."""
 _PART_TAKES = 0.05
 """Seconds that a transaction of planning should take: while it does, nobody else can write."""
 _FIRST_SIZE, _SMALLEST, _LARGEST = 1_000, 250, 20_000
@@ -68,7 +76,7 @@ class Planned:
 
 @dataclass(kw_only=True, slots=True)
 class Taken:
-    """What came of looking at some files; `notices` and `deliveries` as far as they are planned."""
+    """Counts of one ingest; `notices` and `deliveries` as far as they are planned."""
 
     digests: int = 0
     entries: int = 0
@@ -86,12 +94,12 @@ class Taken:
         return bool(self.digests)
 
     def add_planned(self, planned: "Planned | Taken") -> None:
-        """Count in what was planned."""
+        """Add the counts of a plan."""
         self.notices += planned.notices
         self.deliveries += planned.deliveries
 
     def add(self, other: "Taken") -> None:
-        """Count in what came of some more files."""
+        """Add the counts of another ingest."""
         self.digests += other.digests
         self.entries += other.entries
         self.new += other.new
@@ -102,14 +110,14 @@ class Taken:
 
 
 class Ingest:
-    """Takes files in; safe to call again with the same files, which then changes nothing.
+    """Ingest of digest files. Idempotent: taking in the same files again changes nothing.
 
     What changed is planned for all subscribers by planning runs, in parts: see `continue_planning`. One thread at a time.
     """
 
     def __init__(
         self,
-        intake: Intake,
+        digests: DigestStore,
         registry: SubscriberRegistry,
         read_digest: Reader,
         peek_date: PeekDate,
@@ -118,12 +126,12 @@ class Ingest:
         elapsed: Callable[[], float] = perf_counter,
     ) -> None:
         """`first_run` is how many matches of a backlog a subscriber gets (None: all)."""
-        self._intake = intake
+        self._digests = digests
         self._registry = registry
         self._read_digest = read_digest
         self._peek_date = peek_date
         self._first_run = first_run
-        self._planner = _Planner(intake, first_run, elapsed)
+        self._planner = _RunPlanner(digests, first_run, elapsed)
         self._registered: SubscriptionMatcher | None = None
         """The matcher whose subscribers are certainly registered."""
         self._onboarded: SubscriptionMatcher | None = None
@@ -140,7 +148,7 @@ class Ingest:
         self._registry.matcher.prepare()
         taken = Taken()
         taken.add_planned(self._onboard(now))
-        taken.add(self._take_in(files, now, tell=True))
+        taken.add(self._take_in(files, now, sends=True))
         return taken
 
     def take_in_history(self, files: Sequence[DigestFile], now: datetime) -> Taken:
@@ -149,13 +157,13 @@ class Ingest:
         """
         taken = Taken()
         taken.add_planned(self._onboard(now))
-        taken.add(self._take_in(files, now, tell=False))
+        taken.add(self._take_in(files, now, sends=False))
         return taken
 
     def finish_history(self, now: datetime) -> Planned:
-        """Plan all that is left, and notice what is like the papers that people like."""
+        """Plan all that is left, and notice papers like those that subscribers like."""
         planned = Planned()
-        while not notice_alike(self._intake, self._registry.matcher, now):
+        while not notice_alike(self._digests, self._registry.matcher, now):
             planned += self.finish_planning(now)
         return planned + self.finish_planning(now)
 
@@ -177,34 +185,34 @@ class Ingest:
 
     def _register(self, now: datetime) -> None:
         if self._registered is not self._registry.matcher:
-            register(self._intake, self._registry.matcher, self._first_run, now)
+            register(self._digests, self._registry.matcher, self._first_run, now)
             self._registered = self._registry.matcher
 
     def _onboard(self, now: datetime) -> Planned:
         """Register new subscribers, and plan for them and for new subscriptions what was there before."""
         self._register(now)
         matcher, planned = self._registry.matcher, Planned()
-        while (newcomers := onboard(self._intake, matcher, now)) is None:
+        while (newcomers := onboard(self._digests, matcher, now)) is None:
             planned += self.finish_planning(now)
         planned += Planned(deliveries=newcomers)
         if self._onboarded is matcher:
             return planned
-        while (added := onboard_subscriptions(self._intake, matcher, self._first_run, now)) is None:
+        while (added := onboard_subscriptions(self._digests, matcher, self._first_run, now)) is None:
             planned += self.finish_planning(now)
         self._onboarded = matcher
         return planned + Planned(deliveries=added)
 
-    def _take_in(self, files: Sequence[DigestFile], now: datetime, *, tell: bool) -> Taken:
+    def _take_in(self, files: Sequence[DigestFile], now: datetime, *, sends: bool) -> Taken:
         taken = Taken()
         fresh = self._fresh(files, taken)
-        self._judge(fresh, now, imported=not tell)
+        self._judge(fresh, now, imported=not sends)
         for start in range(0, len(fresh), _TOGETHER):
-            self._take_batch(fresh[start : start + _TOGETHER], now, taken, tell=tell)
+            self._take_batch(fresh[start : start + _TOGETHER], now, taken, sends=sends)
         return taken
 
     def _fresh(self, files: Sequence[DigestFile], taken: Taken) -> list["_Fresh"]:
         """The files whose content is not the one last looked at, newest date first."""
-        known = self._intake.known_files()
+        known = self._digests.known_files()
         fresh: list[_Fresh] = []
         room = _KEPT_BYTES
         for file in files:
@@ -220,7 +228,7 @@ class Ingest:
 
     def _judge(self, fresh: Sequence["_Fresh"], now: datetime, *, imported: bool) -> None:
         """Give each file the look of its source. Content that is known already counts as what the source brought."""
-        known = self._intake.digests_known(file.sha256 for file in fresh)
+        known = self._digests.digests_known(file.sha256 for file in fresh)
         by_source: dict[str, list[_Fresh]] = {}
         for file in fresh:
             by_source.setdefault(file.file.source, []).append(file)
@@ -229,7 +237,7 @@ class Ingest:
             for file in files:
                 if file.day:
                     days[file.sha256 in known].add(file.day)
-            history = self._intake.source_history(source)
+            history = self._digests.source_history(source)
             if any(file.sha256 in known for file in files):
                 begun = history or SourceHistory(first_at=now, last_at=now)
                 history = replace(begun, newest=max(filter(None, (begun.newest, *days[True])), default=None))
@@ -237,48 +245,48 @@ class Ingest:
             for file in files:
                 file.look = look
 
-    def _take_batch(self, fresh: Sequence["_Fresh"], now: datetime, taken: Taken, *, tell: bool) -> None:
+    def _take_batch(self, fresh: Sequence["_Fresh"], now: datetime, taken: Taken, *, sends: bool) -> None:
         read = list(self._read(fresh, taken))
         try:
-            taken.add(self._store(read, now, tell=tell))
+            taken.add(self._store(read, now, sends=sends))
         except StateError:
             raise
         except Exception:  # one of them is more than we can take: the others must not wait for it
             log.exception("ingest.batch_failed", extra={"files": len(read)})
             for file in read:
-                taken.add(self._store_alone(file, now, tell=tell))
+                taken.add(self._store_alone(file, now, sends=sends))
 
-    def _store_alone(self, file: TakenDigest | FileMark, now: datetime, *, tell: bool) -> Taken:
+    def _store_alone(self, file: TakenDigest | FileMark, now: datetime, *, sends: bool) -> Taken:
         try:
-            return self._store([file], now, tell=tell)
+            return self._store([file], now, sends=sends)
         except StateError:
             raise
         except Exception as error:
             log.exception("ingest.digest_failed", extra={"file": file.name})
             why = _our_fault(error)
-            self._store([FileMark(name=file.name, sha256=file.sha256, error=why)], now, tell=tell)
+            self._store([FileMark(name=file.name, sha256=file.sha256, error=why)], now, sends=sends)
             return Taken(problems=[(file.name, 0, why)])
 
-    def _store(self, read: Sequence[TakenDigest | FileMark], now: datetime, *, tell: bool) -> Taken:
+    def _store(self, read: Sequence[TakenDigest | FileMark], now: datetime, *, sends: bool) -> Taken:
         while True:
             try:
-                return self._store_once(read, now, tell=tell)
+                return self._store_once(read, now, sends=sends)
             except _WouldOvertake:
                 self.finish_planning(now)
 
-    def _store_once(self, read: Sequence[TakenDigest | FileMark], now: datetime, *, tell: bool) -> Taken:
+    def _store_once(self, read: Sequence[TakenDigest | FileMark], now: datetime, *, sends: bool) -> Taken:
         matcher = self._registry.matcher
         # Outside of the transaction, so that others can write while papers are matched.
-        look = _Comparison(self._intake, read, matcher, tell=tell)
+        look = _Comparison(self._digests, read, matcher, sends=sends)
         with self._planner.transaction() as tx:
             if tx.version() != look.version or tx.digests_known(look.hashes) != look.known:
-                look = _Comparison(tx, read, matcher, tell=tell)
+                look = _Comparison(tx, read, matcher, sends=sends)
             fresh, batch = look.fresh, look.batch
             if tx.is_being_planned(batch.updated):
                 raise _WouldOvertake
             tx.save_digests(fresh, now)
             marks = [_mark(file) for file in read if file not in fresh]
-            tx.save_files([mark for mark in marks if tell or not mark.error])  # among history lies much else
+            tx.save_files([mark for mark in marks if sends or not mark.error])  # among history lies much else
             _save_sources(tx, read, now)
             batch.save(tx, now)
             planned = self._planner.begin(tx, look.parts, now)
@@ -331,7 +339,7 @@ class Ingest:
 
 
 class _WouldOvertake(Exception):
-    """A paper would change before the run that plans it is done: what is planned last would be of the new paper."""
+    """A paper would change while a run that plans it is open, so that the rest would be planned of the changed paper."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -365,7 +373,7 @@ def _mark(file: TakenDigest | FileMark) -> FileMark:
     return file if isinstance(file, FileMark) else FileMark(name=file.name, sha256=file.sha256)
 
 
-def _save_sources(tx: Transaction, read: Sequence[TakenDigest | FileMark], now: datetime) -> None:
+def _save_sources(tx: IngestTransaction, read: Sequence[TakenDigest | FileMark], now: datetime) -> None:
     """Write down what the sources of these files have brought."""
     histories: dict[str, SourceHistory] = {}
     for file in read:
@@ -386,15 +394,15 @@ class _NewRun(NamedTuple):
 
 
 class _Comparison:
-    """What files bring, compared with the state and matched; true as long as the state's version is the same."""
+    """Files compared with the state and matched; valid as long as the state's version is the same."""
 
     def __init__(
         self,
-        state: Known,
+        state: StateView,
         read: Sequence[TakenDigest | FileMark],
         matcher: SubscriptionMatcher,
         *,
-        tell: bool,
+        sends: bool,
     ) -> None:
         self.version = state.version()
         self.hashes = [file.sha256 for file in read]
@@ -408,16 +416,16 @@ class _Comparison:
         self.batch = IngestBatch(state.papers(ids))
         for file in self.fresh:
             self.batch.add(file)
-        newcomers = state.backlog().keys() if tell else set[str]()
+        newcomers = state.backlog().keys() if sends else set[str]()
         concerned = not matcher.subscribers.keys() <= newcomers
         self.parts = [
             _NewRun(
                 changes,
-                "import" if not tell else "news" if source is None else "backlog",
+                "import" if not sends else "news" if source is None else "backlog",
                 source,
                 _Work(state, matcher, changes, self.batch.documents) if concerned else None,
             )
-            for source, changes in self.batch.parts(tell=tell)
+            for source, changes in self.batch.parts(sends=sends)
         ]
 
 
@@ -442,14 +450,14 @@ class IngestBatch:
 
     @property
     def changes(self) -> list[Change]:
-        """What all digests changed together, each paper once and as it is after them, in their order."""
+        """Changes of all digests together, in their order: each paper once, as it is after the last of them."""
         return [Change(paper=self._papers[paper], gains=gains) for paper, gains in self._gains.items()]
 
-    def parts(self, *, tell: bool) -> list[tuple[str | None, list[Change]]]:
+    def parts(self, *, sends: bool) -> list[tuple[str | None, list[Change]]]:
         """The changes that are news (None), and those that are backlog, by source; of an import all together."""
         parts: dict[str | None, list[Change]] = {}
         for change in self.changes:
-            source = self._backlog[change.paper.id] if tell else None
+            source = self._backlog[change.paper.id] if sends else None
             parts.setdefault(source, []).append(change)
         return sorted(parts.items(), key=lambda part: (part[0] is not None, part[0] or ""))
 
@@ -460,7 +468,7 @@ class IngestBatch:
         return {paper: document_of(self._papers[paper]) for paper in stored}
 
     def add(self, file: TakenDigest) -> None:
-        """Take in what the digest changes."""
+        """Add the changes of one digest."""
         changed = diff(file.digest, self._papers, source=file.name)
         for paper in (*(change.paper for change in changed.changes), *changed.resighted):
             self._papers[paper.id] = paper
@@ -475,7 +483,7 @@ class IngestBatch:
             self.new += change.is_new
             self.gained += not change.is_new
 
-    def save(self, tx: Transaction, now: datetime) -> None:
+    def save(self, tx: IngestTransaction, now: datetime) -> None:
         """Store the papers."""
         changed = [change.paper for change in self.changes]
         tx.save_papers(changed, now, changed=True, documents=self.documents)
@@ -485,31 +493,31 @@ class IngestBatch:
         tx.save_papers(resighted, now, changed=False, documents=self.documents)
 
 
-class _Planner:
-    """Works planning runs off, strictly in their order, in transactions of some thousand matches each.
+class _RunPlanner:
+    """Carries out planning runs, strictly in their order, in transactions of some thousand matches each.
 
     A run is matched once, and kept in memory until it is done; each transaction reads how far the run came, so that
     several machines may work on the same one.
     """
 
-    def __init__(self, intake: Intake, first_run: int | None, elapsed: Callable[[], float]) -> None:
-        self._intake = intake
+    def __init__(self, digests: DigestStore, first_run: int | None, elapsed: Callable[[], float]) -> None:
+        self._digests = digests
         self._first_run = first_run
         self._elapsed = elapsed
         self._work: _Work | None = None
         self._size = _FIRST_SIZE
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """A transaction of the intake; where it fails, what it began is forgotten."""
+    def transaction(self) -> Iterator[IngestTransaction]:
+        """A transaction of the store; where it fails, what it began is forgotten."""
         try:
-            with self._intake.transaction() as tx:
+            with self._digests.transaction() as tx:
                 yield tx
         except BaseException:
             self._work = None
             raise
 
-    def begin(self, tx: Transaction, parts: Sequence[_NewRun], now: datetime) -> Planned:
+    def begin(self, tx: IngestTransaction, parts: Sequence[_NewRun], now: datetime) -> Planned:
         """Store a run of each part that concerns anybody; where no older run is open, plan as much of the first as one
         transaction takes.
         """
@@ -527,7 +535,7 @@ class _Planner:
     def plan_part(self, matcher: SubscriptionMatcher, now: datetime) -> Planned | None:
         """Plan the next part; None where no run is open."""
         if self._work is None or self._work.matcher is not matcher:
-            runs = self._intake.open_runs()
+            runs = self._digests.open_runs()
             if not runs:
                 return None
             self._work = self._prepare(runs[0], matcher)
@@ -543,21 +551,21 @@ class _Planner:
         return planned
 
     def _prepare(self, run: PlanningRun, matcher: SubscriptionMatcher) -> "_Work":
-        changes = self._intake.changes_of(run)
-        work = _Work(self._intake, matcher, changes)
+        changes = self._digests.changes_of(run)
+        work = _Work(self._digests, matcher, changes)
         work.run = run.number
         return work
 
-    def _plan_part(self, tx: Transaction, run: PlanningRun, work: "_Work", now: datetime) -> Planned:
+    def _plan_part(self, tx: IngestTransaction, run: PlanningRun, work: "_Work", now: datetime) -> Planned:
         matches, cursor = work.part(run.cursor, self._size)
-        for name in tx.backlog().keys() & matches.keys() if run.told else ():
+        for name in tx.backlog().keys() & matches.keys() if run.sends else ():
             del matches[name]
         subscribers = work.matcher.subscribers
         planned = (
-            tx.planned(alert_keys(matches, subscribers, work.gained)) if run.told and work.gained else {}
+            tx.planned(alert_keys(matches, subscribers, work.gained)) if run.sends and work.gained else {}
         )
         shares = self._shares(tx, run, matches)
-        made = plan(
+        result = plan(
             work.changes,
             matches,
             subscribers,
@@ -567,26 +575,30 @@ class _Planner:
             backlog=shares,
         )
         if run.source is not None:
-            spent = {name: left for name, left in made.backlog.items() if left is not None}
+            spent = {name: left for name, left in result.backlog.items() if left is not None}
             tx.save_shares(run.source, {name: left for name, left in spent.items() if left != shares[name]})
-        tx.save_notices(made.notices, run.number, extended=made.extended)
-        deliveries = tx.plan(made.deliveries, run.number) if run.told else 0
+        tx.save_notices(result.notices, run.number, extended=result.extended)
+        deliveries = tx.plan(result.deliveries, run.number) if run.sends else 0
         if cursor is None:
             tx.finish(run, now)
             self._work = None
         else:
             tx.advance(run, cursor)
-        notices = sum(len(papers) for noticed in (made.notices, made.extended) for papers in noticed.values())
+        notices = sum(
+            len(papers) for noticed in (result.notices, result.extended) for papers in noticed.values()
+        )
         return Planned(notices=notices, deliveries=deliveries)
 
-    def _shares(self, tx: Transaction, run: PlanningRun, names: Collection[str]) -> Mapping[str, int | None]:
+    def _shares(
+        self, tx: IngestTransaction, run: PlanningRun, names: Collection[str]
+    ) -> Mapping[str, int | None]:
         """How many papers of this run each of these subscribers is still to get, where it plans a backlog."""
         if run.source is None or self._first_run is None:
             return {}
         return tx.backlog_shares(run.source, names, self._first_run)
 
     def _adapt(self, seconds: float) -> None:
-        """Plan so much in the next transaction that it takes about as long as it should."""
+        """Choose the size of the next part so that its transaction takes about `_PART_TAKES`."""
         fitting = int(self._size * _PART_TAKES / max(seconds, 0.001))
         self._size = min(max(fitting, self._size // 2, _SMALLEST), 2 * self._size, _LARGEST)
 
@@ -599,7 +611,7 @@ class _Work:
 
     def __init__(
         self,
-        state: Known,
+        state: StateView,
         matcher: SubscriptionMatcher,
         changes: Sequence[Change],
         documents: Mapping[PaperId, Document] | None = None,

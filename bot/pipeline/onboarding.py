@@ -13,31 +13,31 @@ from bot.domain.digests import Change
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.planning import alert_keys, plan
 from bot.domain.subscriptions import Subscriber, Subscription
-from bot.pipeline.ports import Intake, Transaction
+from bot.pipeline.ports.papers import DigestStore, IngestTransaction
 
 _AT_A_TIME = 200
 """Papers that are matched together."""
 
 
-def register(intake: Intake, matcher: SubscriptionMatcher, first_run: int | None, now: datetime) -> int:
+def register(digests: DigestStore, matcher: SubscriptionMatcher, first_run: int | None, now: datetime) -> int:
     """Make new subscribers known, each with `first_run` matches of the backlog to come (None: all); count them."""
-    if not intake.unregistered(matcher.subscribers.keys()):
+    if not digests.unregistered(matcher.subscribers.keys()):
         return 0
-    with intake.transaction() as tx:
+    with digests.transaction() as tx:
         new = matcher.subscribers.keys() - tx.registered()
         tx.register({name: _marks(matcher.subscribers[name]) for name in new}, first_run, now)
     return len(new)
 
 
-def onboard(intake: Intake, matcher: SubscriptionMatcher, now: datetime) -> int | None:
-    """Notice for new subscribers all that is stored, plan their newest matches, and count those.
+def onboard(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> int | None:
+    """Notice the whole backlog for new subscribers, plan their newest matches, and count the planned deliveries.
 
     One transaction: afterwards they are new no longer. None, with nothing done, while a planning run is open: what it
     plans came before.
     """
-    if matcher.subscribers.keys().isdisjoint(intake.backlog()):
+    if matcher.subscribers.keys().isdisjoint(digests.backlog()):
         return 0
-    with intake.transaction() as tx:
+    with digests.transaction() as tx:
         backlog = tx.backlog()
         newcomers = matcher.only(backlog.keys())
         if tx.open_run() is not None:
@@ -49,16 +49,16 @@ def onboard(intake: Intake, matcher: SubscriptionMatcher, now: datetime) -> int 
 
 
 def onboard_subscriptions(
-    intake: Intake, matcher: SubscriptionMatcher, first_run: int | None, now: datetime
+    digests: DigestStore, matcher: SubscriptionMatcher, first_run: int | None, now: datetime
 ) -> int | None:
     """Notice for new subscriptions of known subscribers all that is stored, plan the newest `first_run` matches that
     each of these subscribers was not told of (None: all), and count those.
 
     One transaction. None, with nothing done, while a planning run is open.
     """
-    if not _resubscribed(intake.subscriptions(), matcher):
+    if not _resubscribed(digests.subscriptions(), matcher):
         return 0
-    with intake.transaction() as tx:
+    with digests.transaction() as tx:
         if tx.open_run() is not None:
             return None
         known = tx.subscriptions()
@@ -73,16 +73,16 @@ def onboard_subscriptions(
     return planned
 
 
-def notice_alike(intake: Intake, matcher: SubscriptionMatcher, now: datetime) -> bool:
+def notice_alike(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> bool:
     """Notice, and send to nobody, what is stored and like the papers that people like.
 
-    Where history is read, what is near can only be told when all of it is there. False, with nothing done, while a
+    After an import, similar papers can only be found when all of it is stored. False, with nothing done, while a
     planning run is open.
     """
     alike = matcher.only_likes()
     if not alike.subscribers:
         return True
-    with intake.transaction() as tx:
+    with digests.transaction() as tx:
         if tx.open_run() is not None:
             return False
         _plan_stored(tx, alike, dict.fromkeys(alike.subscribers, 0), now, "import")
@@ -110,7 +110,7 @@ def _resubscribed(known: Mapping[str, str], matcher: SubscriptionMatcher) -> dic
 
 
 def _plan_stored(
-    tx: Transaction,
+    tx: IngestTransaction,
     newcomers: SubscriptionMatcher,
     left: Mapping[str, int | None],
     now: datetime,
@@ -128,7 +128,7 @@ def _plan_stored(
 
 
 def _plan_some(
-    tx: Transaction,
+    tx: IngestTransaction,
     newcomers: SubscriptionMatcher,
     left: dict[str, int | None],
     changes: Sequence[Change],
@@ -143,10 +143,10 @@ def _plan_some(
     noticed = tx.noticed(papers, newcomers.subscribers)
     told_before = rule == "new subscription"
     planned = tx.planned(alert_keys(matches, newcomers.subscribers, papers)) if told_before else {}
-    made = plan(
+    result = plan(
         changes, matches, newcomers.subscribers, noticed=noticed, planned=planned, now=now, backlog=left
     )
-    left.update(made.backlog)
+    left.update(result.backlog)
     run = tx.new_run(now, rule)
-    tx.save_notices(made.notices, run, extended=made.extended)
-    return tx.plan(made.deliveries, run)
+    tx.save_notices(result.notices, run, extended=result.extended)
+    return tx.plan(result.deliveries, run)

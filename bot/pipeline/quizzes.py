@@ -20,15 +20,16 @@ from bot.domain.quizzes.scores import (
     score,
     totals,
 )
-from bot.domain.quizzes.votes import Answer, AskedPoll, CastVote, answer_of, belongs, is_private
+from bot.domain.quizzes.votes import AskedPoll, CastVote, QuizAnswer, answer_of, belongs, is_private
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.pipeline.ports import DeliveryStore, PaperStore
+from bot.pipeline.ports.outbox import DeliveryStore
+from bot.pipeline.ports.papers import PaperStore
 from bot.pipeline.ports.quizzes import KeptCard, QuizStore, QuizTransaction
 from bot.pipeline.subscribers import SubscriberRegistry
 
 _EARLY = timedelta(days=2)
 """Cards are read this long before they are due: days of other time zones begin earlier."""
-_NOTED = 300
+_NOTICES = 300
 _STORED = (40, 5000)
 """Number of the newest papers with a quiz that are searched for an unasked question; the second where the first has none."""
 _NEVER_ASKED: frozenset[State] = frozenset({"limited", "dead"})
@@ -39,7 +40,7 @@ NextQuestion = Literal["due", "new", "any", "none", "unsubscribed", "stopped"]
 
 
 class QuizScheduler:
-    """Plans questions as deliveries, each question once a target."""
+    """Quiz scheduler: plans questions as deliveries, each question once a target."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class QuizScheduler:
             with self._store.transaction() as tx:
                 if self._plan_due_card(tx, subscriber, channel, person, now):
                     return "due"
-        noticed = (noted.stored.paper for noted in self._papers.noticed(subscriber.id, _NOTED))
+        noticed = (notice.stored.paper for notice in self._papers.noticed(subscriber.id, _NOTICES))
         if self._plan_first(noticed, subscriber, channel, now):
             return "new"
         for many in _STORED:
@@ -156,12 +157,12 @@ class QuizScheduler:
 
     def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:
         """Subscribers with a private chat that takes quizzes, each chat once, with the person's id."""
-        seen: set[str] = set()
+        chats: set[str] = set()
         for subscriber in self._registry.matcher.subscribers.values():
             for channel in subscriber.channels:
                 takes = channel.capabilities.polls and channel.quizzes != "none"
-                if takes and is_private(channel.address) and channel.address not in seen:
-                    seen.add(channel.address)
+                if takes and is_private(channel.address) and channel.address not in chats:
+                    chats.add(channel.address)
                     yield subscriber, channel, int(channel.address)
 
     def _is_suspended(self, channel: Channel) -> bool:
@@ -303,7 +304,7 @@ class QuizStats:
 
     def _answers(
         self, cast: Iterable[tuple[AskedPoll, CastVote]], members: Mapping[str, Iterable[int]]
-    ) -> list[Answer]:
+    ) -> list[QuizAnswer]:
         """The answers of voters who are members of the chat where they were asked."""
         answers = (
             answer_of(asked, vote) for asked, vote in cast if belongs(asked.home, vote.person, members)

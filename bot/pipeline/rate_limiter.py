@@ -19,9 +19,9 @@ from bot.domain.channels import ChannelKind, Limit, Limits, Target
 from bot.domain.errors import NotYet
 
 AHEAD = timedelta(seconds=2)
-"""So long a claimed message waits for its slot; what would wait longer is put back, for others to go first."""
+"""Longest wait of a claimed message for its slot; with a longer one it returns to the outbox."""
 _BUCKETS = 4096
-"""So many windows of targets are kept before those that are empty are thrown away."""
+"""Number of windows of targets from which on the idle ones are dropped."""
 _NO_LIMITS = Limits()
 
 
@@ -35,7 +35,7 @@ class Window:
     """Oldest first."""
 
     def at(self, now: datetime) -> "Window":
-        """The window without what no longer counts; a clock that was set back makes nobody wait for it."""
+        """The window without messages that no longer count; after the clock was set back none counts from the future."""
         if not self.ended or (self.ended[0] > now - self.limit.span and self.ended[-1] <= now):
             return self
         return replace(
@@ -43,44 +43,46 @@ class Window:
         )
 
     def free_at(self, now: datetime) -> datetime | None:
-        """The first moment at which one more may be sent; None where that depends on an answer still to come."""
-        seen = self.at(now)
-        surplus = len(seen.ended) + seen.under_way - seen.limit.most
+        """The first moment at which one more may be sent; None while that depends on a message under way."""
+        window = self.at(now)
+        surplus = len(window.ended) + window.under_way - window.limit.most
         if surplus < 0:
             return now
-        return seen.ended[surplus] + seen.limit.span if surplus < len(seen.ended) else None
+        return window.ended[surplus] + window.limit.span if surplus < len(window.ended) else None
 
     def begun(self, now: datetime) -> "Window":
         """With one more under way."""
-        seen = self.at(now)
-        return replace(seen, under_way=seen.under_way + 1)
+        window = self.at(now)
+        return replace(window, under_way=window.under_way + 1)
 
     def over(self, now: datetime, *, messages: int = 1) -> "Window":
-        """With one less under way, which the service counts as so many messages: none where it took nothing."""
-        seen = self.at(now)
+        """With one less under way; it counts as `messages`, 0 where the service accepted nothing."""
+        window = self.at(now)
         return replace(
-            seen, under_way=max(seen.under_way - 1, 0), ended=(*seen.ended, *(now for _ in range(messages)))
+            window,
+            under_way=max(window.under_way - 1, 0),
+            ended=(*window.ended, *(now for _ in range(messages))),
         )
 
     def idle(self, now: datetime) -> bool:
-        """True where a new window would say the same."""
-        seen = self.at(now)
-        return not seen.ended and not seen.under_way
+        """True where no message counts any more."""
+        window = self.at(now)
+        return not window.ended and not window.under_way
 
 
 class Slot:
-    """A message's slot in the windows: how many messages it counts for is set when it is over."""
+    """A message's slot in the windows; how many messages it counts for is set after the send."""
 
     def __init__(self) -> None:
         self.messages = 1
 
     def took(self, messages: int) -> None:
-        """The service took over so many messages for it (0: certainly none)."""
+        """Count this slot as so many messages (0: the service certainly accepted none)."""
         self.messages = messages
 
 
 class RateLimiter:
-    """Keeps the limits of all channels. All methods belong to one event loop's thread."""
+    """Rate limiter of all channels. All methods belong to one event loop's thread."""
 
     def __init__(self, limits: Mapping[ChannelKind, Limits], *, now: Callable[[], datetime]) -> None:
         self._limits = limits
@@ -95,7 +97,7 @@ class RateLimiter:
         self._moved = asyncio.Event()
 
     def room(self, kind: ChannelKind) -> int | None:
-        """How many more may wait for a slot on this channel, so that none waits long; None: any number."""
+        """Number of sends that may still wait for a slot on this channel; None: any number."""
         window = self._channels.get(kind)
         return None if window is None else max(window.limit.most - self._waiting[kind], 0)
 
@@ -109,17 +111,17 @@ class RateLimiter:
         self._blocked.pop(kind, None)
 
     def knows(self, target: Target) -> bool:
-        """False where the target's past should be given to `remember` first: it may have been busy before us."""
+        """False where the target's earlier sends should be given to `remember` first."""
         limit = self._limit(target)
         return limit is None or limit.most == 1 or self._bucket(target) in self._targets
 
     def since(self, target: Target) -> datetime:
-        """From when on a target's past matters."""
+        """The moment from which on earlier sends to the target count."""
         limit = self._limit(target)
         return self._now() - (limit.span if limit else timedelta(0))
 
     def remember(self, target: Target, moments: Sequence[datetime]) -> None:
-        """Take over when messages went to this target before; without effect where more is known by now."""
+        """Set the times of earlier sends to this target; without effect where its window exists by now."""
         limit = self._limit(target)
         if limit is not None:
             self._targets.setdefault(self._bucket(target), Window(limit=limit, ended=tuple(moments)))
@@ -129,7 +131,7 @@ class RateLimiter:
         self._targets = {name: window for name, window in self._targets.items() if window.under_way}
 
     def next_for(self, target: Target) -> datetime | None:
-        """When that target may get its next message; None where it may at once."""
+        """The moment at which that target may get its next message; None where it may now."""
         window = self._targets.get(self._bucket(target))
         free = window.free_at(self._now()) if window else None
         return free if free is not None and free > self._now() else None

@@ -1,4 +1,4 @@
-"""Sending one claim: build the message, wait for its slot, hand it to the publisher, and say how that ended."""
+"""Send: builds the message of one claim, waits for its slot, publishes it, and turns the end into an outcome."""
 
 import asyncio
 import logging
@@ -24,15 +24,16 @@ from bot.domain.errors import (
 from bot.domain.flood_guard import FLOOD_GUARD, FloodGuard
 from bot.domain.message import OutgoingMessage, Receipt
 from bot.pipeline.compose import BuiltMessage, MessageBuilder, NothingToSend
-from bot.pipeline.ports import Claim, DeliveryStore, Outcome, Publisher
+from bot.pipeline.ports import Publisher
+from bot.pipeline.ports.outbox import Claim, DeliveryStore, Outcome
 from bot.pipeline.rate_limiter import RateLimiter, Slot
 
 log = logging.getLogger(__name__)
 
 GIVE_UP = timedelta(minutes=4)
-"""No send takes longer; less than its lease, so that its outcome is always settled in time."""
+"""Timeout of a send; shorter than its lease, so that its outcome is always settled in time."""
 _MOVES = 3
-"""So often a target may move at once; then it waits like any other that cannot be sent to."""
+"""Times that a moved target is tried again at once; after that it waits as after any failure."""
 _LOGGED = 5
 
 
@@ -51,10 +52,10 @@ class SendRules:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SendResult:
-    """An outcome, and what it says of the channel.
+    """Result of one send: its outcome, and the health of the channel.
 
-    `answered` where the service spoke about this very message, so that the channel works; `trouble` where
-    it failed as a whole; `unknown` where its answer was never seen.
+    `answered`: the service answered for this very message, so the channel works. `trouble`: the channel failed as
+    a whole. `unknown`: the answer was never seen.
     """
 
     outcome: Outcome
@@ -64,7 +65,7 @@ class SendResult:
 
 
 class Sender:
-    """Sends what was claimed, one message at a call; nothing here is settled."""
+    """Sender: sends one claim at a call; settling is left to the caller."""
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class Sender:
         self._rng = rng
 
     async def send(self, claim: Claim) -> SendResult:
-        """How the send of this claim ended; raises nothing, whatever goes wrong with this one."""
+        """Send the claim. Every failure becomes a result; raises nothing."""
         try:
             built = await asyncio.to_thread(self._builder.build, claim, self._now())
         except NothingToSend as nothing:
@@ -131,7 +132,7 @@ class Sender:
         return self._sent(claim, built, receipt)
 
     async def _recall(self, claim: Claim) -> None:
-        """Give the rate limiter what went to a busy target before we started."""
+        """Give the rate limiter the sends to a target from before this process."""
         if not self._limiter.knows(claim.target):
             since = self._limiter.since(claim.target)
             try:
@@ -154,7 +155,7 @@ class Sender:
         return SendResult(outcome=outcome, answered=True)
 
     def _failed(self, claim: Claim, error: DeliveryError) -> SendResult:
-        """It did not go out, or nobody knows: the error's class decides."""
+        """The result of a failed send, by the error's class."""
         match error:
             case ChannelDown() | TryLater(scope="channel"):
                 outcome = Outcome(claim=claim, state="pending", error=str(error), counted=False)
@@ -184,7 +185,7 @@ class Sender:
         return SendResult(outcome=outcome, unknown=True)
 
     def _later(self, claim: Claim, error: NotSent) -> Outcome:
-        """Again after a while, no sooner than the service said; a dead letter after too many attempts."""
+        """Retry later, no sooner than the service allows; a dead letter after too many attempts."""
         if claim.attempts >= MAX_ATTEMPTS:
             return Outcome(claim=claim, state="dead", error=f"given up after {claim.attempts} tries: {error}")
         asked_for = (error.wait if isinstance(error, TryLater) else None) or timedelta(0)
@@ -216,12 +217,12 @@ async def _in_slot(slot: Slot, publisher: Publisher, message: OutgoingMessage) -
 
 
 def untried(claim: Claim) -> SendResult:
-    """The result of a claim of which certainly nothing went out, and with which nothing was wrong."""
+    """The result of a claim that was not tried: its rows become pending, and no attempt is counted."""
     return SendResult(outcome=Outcome(claim=claim, state="pending", counted=False))
 
 
 def named(claim: Claim) -> str:
-    """The claim's deliveries for a log line: all of few, and how many more there are of many."""
+    """The keys of the claim's deliveries for a log line: the first few, and the number of the others."""
     names = [row.key for row in claim.rows[:_LOGGED]]
-    rest = len(claim.rows) - len(names)
-    return " ".join(names) + (f" +{rest}" if rest > 0 else "")
+    more = len(claim.rows) - len(names)
+    return " ".join(names) + (f" +{more}" if more > 0 else "")

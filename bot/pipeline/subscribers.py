@@ -1,4 +1,4 @@
-"""SubscriberRegistry: the current subscribers with their matcher, and what it keeps between two looks."""
+"""SubscriberRegistry: the current subscribers with their matcher, and its caches of the index and of similarities."""
 
 import logging
 from collections.abc import Container, Iterator, Sequence
@@ -10,19 +10,21 @@ from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason, reasons_for
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Query
-from bot.domain.similarity import Likeness, LikenessOf
+from bot.domain.similarity import Similarity, SimilarityOf
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.pipeline.ports import DeliveryStore, IndexFile, PaperStore
+from bot.pipeline.ports import IndexFile
+from bot.pipeline.ports.outbox import DeliveryStore
+from bot.pipeline.ports.papers import PaperStore
 
 if TYPE_CHECKING:
     from bot.domain.query.index import PersistentIndex
 
 SAVED_FROM = 5_000
-"""Queries from which on loading is worth a file; fewer are built within a twentieth of a second."""
+"""Number of queries from which on the index is saved; fewer are indexed within a twentieth of a second."""
 _PAPERS = 2_000
-"""So many of the newest papers tell how rare a word is."""
+"""Number of the newest papers by which the rarity of a word is measured."""
 _USES = 200
-"""Times that a likeness is used before it is made anew from papers that changed."""
+"""Times that a similarity is used before it is made anew from papers that changed."""
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +35,14 @@ class SubscriberRegistry:
     def __init__(
         self,
         subscribers: Sequence[Subscriber] = (),
-        likeness: LikenessOf | None = None,
+        similarity: SimilarityOf | None = None,
         indexes: "IndexCache | None" = None,
     ) -> None:
         self._indexes = indexes
-        self.matcher = SubscriptionMatcher(subscribers, likeness, indexes)
+        self.matcher = SubscriptionMatcher(subscribers, similarity, indexes)
 
     def replace(self, subscribers: Sequence[Subscriber]) -> None:
-        """Take other subscribers up; costs what changed, and waits for a matching under way to end."""
+        """Replace the subscribers; takes time for what changed, and waits for a matching under way to end."""
         self.matcher = self.matcher.changed_to(subscribers)
 
     def keep_index(self) -> None:
@@ -50,9 +52,11 @@ class SubscriberRegistry:
             self._indexes.keep(index)
 
     def reasons(self, subscriber: Subscriber, paper: Paper, names: Container[str]) -> tuple[Reason, ...]:
-        """What made the named subscriptions match; see `reasons_for`."""
-        likes = any(each.like and each.name in names for each in subscriber.subscriptions)
-        return reasons_for(subscriber, paper, names, self.matcher.likeness if likes else None)
+        """The reasons of the named subscriptions; see `reasons_for`."""
+        likes = any(
+            subscription.like and subscription.name in names for subscription in subscriber.subscriptions
+        )
+        return reasons_for(subscriber, paper, names, self.matcher.similarity if likes else None)
 
     def subscriber(self, name: str) -> Subscriber | None:
         return self.matcher.subscribers.get(name)
@@ -75,9 +79,9 @@ class SubscriberRegistry:
 
 
 class IndexCache:
-    """Gives an index of queries from the file, or builds it and fills the file.
+    """Cache of the index of queries in a file: loads it, or builds and saves it.
 
-    What is wrong with the file is logged and costs time, nothing else.
+    A damaged or unwritable file is logged and costs time, nothing else.
     """
 
     def __init__(self, file: IndexFile) -> None:
@@ -99,7 +103,7 @@ class IndexCache:
         return index
 
     def keep(self, index: "PersistentIndex") -> None:
-        """Fill the file, where it is worth it and anything changed."""
+        """Save the index where it is large enough and has changed."""
         if index.is_saved or len(index) < SAVED_FROM:
             return
         try:
@@ -110,42 +114,42 @@ class IndexCache:
 
 
 @dataclass(kw_only=True, slots=True)
-class _Made:
+class _CachedSimilarity:
     liked: frozenset[PaperId]
-    likeness: Likeness
+    similarity: Similarity
     missing: frozenset[PaperId]
     version: str
     uses: int = 0
 
 
 class SimilarityCache:
-    """Makes a likeness when it is first asked for, and again when it is too old or lacked a liked paper."""
+    """Cache of the similarity: made when first asked for, and again when it is too old or lacked a liked paper."""
 
     def __init__(self, papers: PaperStore) -> None:
         self._papers = papers
-        self._made: _Made | None = None
+        self._cached: _CachedSimilarity | None = None
 
-    def __call__(self, liked: frozenset[PaperId]) -> Likeness:
-        made = self._made
-        if made is None or not liked <= made.liked or self._is_old(made):
-            made = self._made = self._make(liked)
-        made.uses += 1
-        return made.likeness
+    def __call__(self, liked: frozenset[PaperId]) -> Similarity:
+        cached = self._cached
+        if cached is None or not liked <= cached.liked or self._is_old(cached):
+            cached = self._cached = self._make(liked)
+        cached.uses += 1
+        return cached.similarity
 
-    def _is_old(self, made: _Made) -> bool:
-        if made.uses < _USES and not made.missing:
+    def _is_old(self, cached: _CachedSimilarity) -> bool:
+        if cached.uses < _USES and not cached.missing:
             return False
-        return self._papers.version() != made.version and (
-            made.uses >= _USES or bool(self._papers.stored(made.missing))
+        return self._papers.version() != cached.version and (
+            cached.uses >= _USES or bool(self._papers.stored(cached.missing))
         )
 
-    def _make(self, liked: frozenset[PaperId]) -> _Made:
+    def _make(self, liked: frozenset[PaperId]) -> _CachedSimilarity:
         version = self._papers.version()
         stored = self._papers.stored(liked)
         newest = (paper.paper for paper in self._papers.newest(_PAPERS))
-        return _Made(
+        return _CachedSimilarity(
             liked=liked,
-            likeness=Likeness(newest, (stored[paper].paper for paper in sorted(stored))),
+            similarity=Similarity(newest, (stored[paper].paper for paper in sorted(stored))),
             missing=liked - stored.keys(),
             version=version,
         )

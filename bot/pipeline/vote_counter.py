@@ -22,7 +22,7 @@ from bot.domain.quizzes.votes import (
     recognised,
 )
 from bot.pipeline.compose import AnswerQuiz
-from bot.pipeline.ports import PaperStore
+from bot.pipeline.ports.papers import PaperStore
 from bot.pipeline.ports.quizzes import QuizStore, QuizTransaction, ReceivedUpdate, UncertainQuiz
 from bot.pipeline.subscribers import SubscriberRegistry
 
@@ -30,14 +30,14 @@ log = logging.getLogger(__name__)
 
 _TOGETHER = 500
 _PATIENCE = timedelta(hours=1)
-"""A vote in an unknown poll waits this long for the poll's own send to be written down."""
+"""Longest wait of a vote in an unknown poll for the poll's send to be settled."""
 
 ReadVote = Callable[[str], Vote | PollState | None]
 """The vote or the state of a poll in a raw update; None where it is about something else."""
 
 
 class VoteCounter:
-    """Counts votes. Every method is idempotent and may be interrupted anywhere."""
+    """Vote counter: turns stored updates into votes, cards and corrected answers. Every method is idempotent."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class VoteCounter:
             self._refresh(tx, person, paper, part)
 
     def _refresh(self, tx: QuizTransaction, person: int, paper: PaperId, part: str) -> None:
-        """Work out anew when the question comes back to this person."""
+        """Recompute the card of this person and question."""
         answers = (answer_of(asked, vote) for asked, vote in tx.votes_on(person, paper) if asked.part == part)
         attempts = [
             Attempt(at=answer.at, right=answer.right)
@@ -210,7 +210,7 @@ class VoteCounter:
 def _is_dealt_with(
     update: ReceivedUpdate, vote: Vote | PollState, known: Mapping[str, AskedPoll], now: datetime
 ) -> bool:
-    """False for a vote in a poll whose own sending may still be on its way to being written down: counted again later."""
+    """False for a vote in a poll whose send may not be settled yet: it is read again later."""
     return isinstance(vote, PollState) or vote.poll in known or now - update.received_at > _PATIENCE
 
 

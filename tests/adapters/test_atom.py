@@ -214,6 +214,14 @@ def test_a_feed_becomes_a_file_of_its_name(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "feeds").iterdir()] == ["all.atom"]
 
 
+def test_a_private_feed_and_its_folder_are_for_this_user_alone(tmp_path: Path) -> None:
+    folder = FeedFolder(tmp_path / "state" / "feeds")
+    for name in ("all", "alice"):
+        folder.write(name, a_feed(a_feed_entry(1)))
+    paths = [tmp_path / "state", tmp_path / "state/feeds", folder.path("all"), folder.path("alice")]
+    assert [f"{path.stat().st_mode & 0o777:o}" for path in paths] == ["700", "700", "644", "600"]
+
+
 def test_the_same_bytes_are_not_written_again(tmp_path: Path) -> None:
     folder = FeedFolder(tmp_path)
     folder.write("all", a_feed(a_feed_entry(1)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.atom import FeedFolder
-from bot.adapters.atomic_file import ABANDONED, SavedIndex, draft_of, sweep
+from bot.adapters.atomic_file import ABANDONED, PUBLIC, SavedIndex, draft_of, private_folder, sweep, write
 from bot.domain.errors import IndexUnusable
 from tests.builders import NOW
 
@@ -69,6 +69,30 @@ def test_a_link_or_a_folder_of_such_a_name_stays(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_needs_no_sweeping(tmp_path: Path) -> None:
     sweep(tmp_path / "nowhere", "*", NOW)
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_a_file_is_for_this_user_alone_unless_it_is_public_whatever_the_umask(
+    tmp_path: Path, umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        write(tmp_path / "private", b"secret")
+        write(tmp_path / "maildir", b"secret", draft=tmp_path / "tmp")
+        write(tmp_path / "public", b"for all", mode=PUBLIC)
+    finally:
+        os.umask(before)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert modes == {"private": 0o600, "maildir": 0o600, "public": 0o644}
+
+
+def test_a_private_folder_and_its_parents_are_for_this_user_alone_and_an_existing_one_stays(
+    tmp_path: Path,
+) -> None:
+    tmp_path.chmod(0o755)
+    private_folder(tmp_path / "state" / "mail")
+    folders = (tmp_path, tmp_path / "state", tmp_path / "state" / "mail")
+    assert [folder.stat().st_mode & 0o777 for folder in folders] == [0o755, 0o700, 0o700]
 
 
 def test_what_was_written_last_is_read(tmp_path: Path) -> None:

@@ -332,3 +332,14 @@ async def test_what_happens_during_a_look_causes_the_next_one(folder):
         async with aclosing(running), asyncio.timeout(PATIENCE):
             await anext(running)
             await anext(running)
+
+
+async def test_what_happens_in_hidden_folders_wakes_nobody(folder: Path) -> None:
+    (folder / "sub" / ".git").mkdir()
+    async with Watcher([folder]) as watcher:
+        (folder / "sub" / ".git" / "index").write_bytes(b"x")
+        (folder / ".index.lock").write_bytes(b"x")
+        assert not await watcher.hint(timedelta(seconds=0.3))
+        (folder / ".index.lock").rename(folder / "seen.md")
+        async with asyncio.timeout(PATIENCE):
+            assert await watcher.hint(NEVER)

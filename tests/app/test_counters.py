@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import wiring
 from bot.app.cli.once import look_around
 from bot.app.config.settings import load_settings
+from bot.app.container import build_container
 from bot.app.service import take_in
 from bot.domain.papers import parse_paper_id
 
@@ -20,10 +20,10 @@ def test_the_page_tells_the_answers_that_a_poll_would(
         f"watch: {{folders: ['{seeds}'], settle_seconds: 0}}\nquiz: {{min_confidence: {sure}}}\n"
     )
     settings = load_settings(config, {})
-    house = wiring.build(settings, ())
-    take_in(house, look_around(settings).whole)
+    container = build_container(settings, ())
+    take_in(container, look_around(settings).whole)
     hala = parse_paper_id("arxiv:2509.14008")
     assert hala is not None
-    told = house.answer_quiz(house.store.papers.stored([hala])[hala].paper, "en")
-    house.store.close()
+    told = container.answer_quiz(container.store.papers.stored([hala])[hala].paper, "en")
+    container.store.close()
     assert [question.usable_answer for question in told] == answers

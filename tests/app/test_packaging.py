@@ -1,9 +1,12 @@
 """What installs and starts paperboy names things that exist."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from configparser import RawConfigParser
 from pathlib import Path
 
@@ -101,15 +104,77 @@ def test_the_compose_file_mounts_what_the_image_keeps():
 def test_the_wheel_carries_everything_in_the_package_that_is_not_code(project):
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["packages"] == ["bot"]
-    assert wheel["force-include"] == {"config/paperboy.yaml": "bot/app/config/templates/paperboy.yaml"}
+    assert wheel["force-include"] == {"seeds": "bot/seeds"}
     for line in text(".gitignore").splitlines():  # hatchling leaves out what git ignores
         assert not line.startswith("bot"), line
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the wheel installs, outside the checkout; built with the tools that are here, without network."""
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    tree = folder / "tree"
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "state", "tests", "benchmarks")
+    shutil.copytree(ROOT, tree, ignore=ignored)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=tree,
+        check=True,
+        capture_output=True,
+    )
+    shutil.rmtree(tree)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def test_the_wheel_holds_the_seeds_the_templates_and_the_known_sources(unpacked: Path):
+    assert sorted(file.name for file in (unpacked / "bot/seeds").iterdir()) == sorted(
+        file.name for file in (ROOT / "seeds").iterdir()
+    )
+    for name in ("templates/paperboy.yaml", "templates/subscriptions.yaml", "known_sources.yaml"):
+        assert (unpacked / "bot/app/config" / name).read_bytes() == (
+            ROOT / "bot/app/config" / name
+        ).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["demo"], "carol's feed reader shows this"),
+        (["init", "--no-input"], "Next: paperboy run"),
+        (["test", "me"], "is read at http://127.0.0.1:8080/feeds/"),
+    ],
+    ids=["demo", "init", "test"],
+)
+def test_the_wheel_works_outside_the_checkout(
+    unpacked: Path, tmp_path: Path, arguments: list[str], shown: str
+):
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if arguments[0] == "test":
+        program(unpacked, tmp_path, ["init", "--no-input"], environ)
+    assert shown in program(unpacked, tmp_path, arguments, environ)
+
+
+def program(site: Path, folder: Path, arguments: list[str], environ: dict[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        cwd=folder,
+        env={**environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed here")
 def test_make_says_what_it_can_do():
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("run", "demo", "test", "check", "lock", "clean"):
+    for target in ("run", "demo", "test", "man", "check", "lock", "clean"):
         assert f"make {target} " in shown
 
 

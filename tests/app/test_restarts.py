@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.folders import scan
-from bot.app import wiring
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
+from bot.app.container import build_container
 from bot.app.service import take_in
 from bot.domain.files import FoundFile
 from bot.domain.query.index import Index
@@ -29,7 +29,7 @@ subscribers:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A house in which three subscriptions are many."""
+    """A container in which three subscriptions are many."""
     monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 3)
     monkeypatch.setattr("bot.pipeline.subscribers.SAVED_FROM", 3)
     (tmp_path / "paperboy.yaml").write_text(
@@ -42,14 +42,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def one_life(home: Path, *, seeds: int, more: bool = False) -> int:
     """Take some of the seeds in as a new process would; gives the deliveries."""
     settings = load_settings(home / "paperboy.yaml", {})
-    house = wiring.build(settings, load_subscribers(settings.subscriptions))
+    container = build_container(settings, load_subscribers(settings.subscriptions))
     entries = scan(settings.watch.folders, max_bytes=10_000_000, base=settings.base)
     found = [one for one in entries if isinstance(one, FoundFile)][:seeds]
-    taken = take_in(house, found)
+    taken = take_in(container, found)
     if more:
-        people = list(house.registry.matcher.subscribers.values())
-        house.registry.replace([*people, a_subscriber("carol", asks=("model",))])
-    asyncio.run(house.close())
+        people = list(container.registry.matcher.subscribers.values())
+        container.registry.replace([*people, a_subscriber("carol", asks=("model",))])
+    asyncio.run(container.close())
     return taken.deliveries
 
 
@@ -89,7 +89,7 @@ def test_a_torn_file_costs_nobody_a_match(home: Path, caplog: pytest.LogCaptureF
 def test_a_dry_run_leaves_no_index_behind(home: Path) -> None:
     settings = load_settings(home / "paperboy.yaml", {})
     people = load_subscribers(settings.subscriptions)
-    house = wiring.build(settings, people, state_url=f"sqlite:///{home / 'copy.sqlite3'}")
-    take_in(house, ())
-    asyncio.run(house.close())
+    container = build_container(settings, people, state_url=f"sqlite:///{home / 'copy.sqlite3'}")
+    take_in(container, ())
+    asyncio.run(container.close())
     assert not list(home.rglob("*.index"))

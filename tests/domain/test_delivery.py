@@ -47,7 +47,7 @@ def seqs(rows: list[Waiting], *, is_document: bool = False) -> list[int]:
 # --- keys -------------------------------------------------------------------------------------------------
 
 
-def test_a_key_names_place_kind_paper_and_part():
+def test_a_key_names_target_kind_paper_and_part():
     assert delivery_key("telegram:1", "alert", PAPER) == "telegram:1|alert|arxiv:2509.14008"
     assert delivery_key("telegram:1", "quiz", PAPER, "ab12") == "telegram:1|quiz|arxiv:2509.14008|ab12"
 
@@ -115,7 +115,7 @@ def test_all_alerts_of_one_person_go_together_past_what_stands_between():
     assert seqs(rows) == [1, 3, 5]
 
 
-def test_two_people_at_one_place_get_their_own_messages():
+def test_two_people_at_one_target_get_their_own_messages():
     rows = [row(1), row(2, subscriber="bob"), row(3)]
     assert seqs(rows) == [1, 3]
 

@@ -19,8 +19,11 @@ from bot.domain.papers import (
     Question,
     Summary,
     arxiv_id,
+    best_id,
     better_quiz,
+    doi_of,
     folded_title,
+    linked_id,
     merge,
     paper_id,
     parse_paper_id,
@@ -87,6 +90,66 @@ def test_other_links_give_no_number(url: str):
     assert arxiv_id(url) is None
 
 
+@pytest.mark.parametrize(
+    ("url", "paper"),
+    [
+        ("https://ar5iv.labs.arxiv.org/html/2509.14008", "arxiv:2509.14008"),
+        ("https://ar5iv.org/abs/2509.14008v2", "arxiv:2509.14008"),
+        ("https://www.alphaxiv.org/overview/2509.14008v1", "arxiv:2509.14008"),
+        ("https://www.alphaxiv.org/zh/overview/2509.14008", "arxiv:2509.14008"),
+        ("https://papers.cool/arxiv/2509.14008", "arxiv:2509.14008"),
+        ("https://doi.org/10.48550/arXiv.2509.14008", "arxiv:2509.14008"),
+        ("https://hf.co/papers/2509.14008", "arxiv:2509.14008"),
+        ("https://doi.org/10.1101/2031.05.04.123456", "doi:10.1101/2031.05.04.123456"),
+        (
+            "https://www.biorxiv.org/content/10.1101/2031.05.04.123456v2.full.pdf",
+            "doi:10.1101/2031.05.04.123456",
+        ),
+        ("https://www.biorxiv.org/content/10.1101/2031.05.04.123456v1", "doi:10.1101/2031.05.04.123456"),
+        ("https://dl.acm.org/doi/pdf/10.1145/1234567.7654321", "doi:10.1145/1234567.7654321"),
+        ("https://onlinelibrary.wiley.com/doi/full/10.1002/ABC.123", "doi:10.1002/abc.123"),
+        ("https://www.frontiersin.org/articles/10.3389/f.2031.1/full", "doi:10.3389/f.2031.1"),
+        ("https://example.org/x?doi=10.1000%2Fxyz.", "doi:10.1000/xyz"),
+        ("https://doi.org/10.1016/S0140-6736(31)00001-2", "doi:10.1016/s0140-6736(31)00001-2"),
+        ("(https://doi.org/10.1000/xyz(1))", "doi:10.1000/xyz(1)"),
+        ("https://www.nature.com/articles/s41586-031-01234-5", "doi:10.1038/s41586-031-01234-5"),
+        ("https://www.nature.com/articles/s41586-031-01234-5.pdf", "doi:10.1038/s41586-031-01234-5"),
+        ("https://openreview.net/forum?id=AbCdEf_12-", "openreview:AbCdEf_12-"),
+        ("https://openreview.net/pdf?noteId=x&id=AbCdEf12", "openreview:AbCdEf12"),
+        ("https://aclanthology.org/2031.acl-long.1.pdf", "acl:2031.acl-long.1"),
+        ("https://www.aclweb.org/anthology/P19-1001/", "acl:P19-1001"),
+        ("https://pubmed.ncbi.nlm.nih.gov/12345678/", "pmid:12345678"),
+        ("https://www.ncbi.nlm.nih.gov/pubmed/12345678", "pmid:12345678"),
+        ("https://europepmc.org/article/MED/12345678", "pmid:12345678"),
+        ("https://www.nber.org/papers/w12345", "nber:w12345"),
+        ("https://papers.ssrn.com/sol3/papers.cfm?abstract_id=1234567", "ssrn:1234567"),
+        ("https://ssrn.com/abstract=1234567", "ssrn:1234567"),
+        ("https://www.nature.com/subjects/tigers", None),
+        ("https://arxiv.org/list/cs.CL/recent", None),
+        ("https://openreview.net/group?id=x", None),
+        ("https://example.org/10.1234", None),
+        ("https://github.com/a/b", None),
+    ],
+)
+def test_links_name_papers_of_every_kind(url: str, paper: str | None):
+    assert linked_id(url) == paper
+
+
+def test_a_work_of_several_ids_is_known_by_the_first_kind():
+    ids = [PaperId("pmid:1"), PaperId("doi:10.1/a"), PaperId("arxiv:2509.14008"), PaperId("arxiv:2509.14009")]
+    assert best_id(ids) == "arxiv:2509.14008"
+    assert best_id(ids[:2]) == "doi:10.1/a"
+    assert best_id(()) is None
+    assert (
+        paper_id("Hala", "https://ssrn.com/abstract=1234567", "https://doi.org/10.1000/A") == "doi:10.1000/a"
+    )
+
+
+def test_a_text_without_a_doi_has_none():
+    assert doi_of("10.1 is no DOI") is None
+    assert doi_of("see doi:10.1000/182.") == "10.1000/182"
+
+
 def test_the_first_link_with_a_number_names_the_paper():
     assert paper_id("Hala", None, "https://hala.example", "https://arxiv.org/abs/2509.14008v2") == (
         "arxiv:2509.14008"
@@ -133,6 +196,16 @@ def test_any_title_gives_an_id_that_reads_back_as_itself(title: str):
         ("https://arxiv.org/pdf/2509.14008v1", "arxiv:2509.14008"),
         ("title:0123456789abcdef", "title:0123456789abcdef"),
         ("title:0123", None),
+        ("doi:10.1101/2031.05.04.123456", "doi:10.1101/2031.05.04.123456"),
+        ("10.1000/ABC", "doi:10.1000/abc"),
+        ("doi:10.1000/ABC", "doi:10.1000/abc"),
+        ("openreview:AbCdEf12", "openreview:AbCdEf12"),
+        ("acl:2031.acl-long.1", "acl:2031.acl-long.1"),
+        ("pmid:12345678", "pmid:12345678"),
+        ("pmid:x", None),
+        ("nber:w12345", "nber:w12345"),
+        ("ssrn:1234567", "ssrn:1234567"),
+        ("https://ssrn.com/abstract=1234567", "ssrn:1234567"),
         ("Hala", None),
         ("", None),
     ],
@@ -179,6 +252,7 @@ def test_the_best_link_is_the_abstract():
     assert links.best == "a"
     assert Links(pdf="p", huggingface="h").best == "h"
     assert Links(pdf="p").best == "p"
+    assert Links(other=("o", "q")).best == "o"
     assert Links().best is None
 
 
@@ -272,6 +346,31 @@ def test_links_add_up():
         after, an_entry(links=Links(abs="https://a/3", huggingface="https://h")), source="c", day=None
     )
     assert before.links == Links(abs="https://a/2", pdf="https://p", huggingface="https://h")
+
+
+def test_code_and_other_links_add_up_without_repetition():
+    known = merge(None, an_entry(links=Links(abs="a", code="c", other=("x", "y"))), source="a.md", day=DAY)
+    after = merge(known, an_entry(links=Links(abs="a", code="d", other=("y", "z"))), source="b.md", day=DAY)
+    assert after.links == Links(abs="a", code="d", other=("y", "z", "x"))
+
+
+def test_categories_comment_and_score_of_the_newer_digest_win_and_are_never_lost():
+    parts = {"categories": ("cs.AI",), "comment": "9 pages", "score": "8/10"}
+    known = merge(None, an_entry(**parts), source="a.md", day=DAY)
+    assert (known.categories, known.comment, known.score) == (("cs.AI",), "9 pages", "8/10")
+    silent = merge(known, an_entry(), source="b.md", day=DAY + timedelta(days=1))
+    assert (silent.categories, silent.comment, silent.score) == (("cs.AI",), "9 pages", "8/10")
+    newer = merge(
+        silent, an_entry(categories=("cs.CL",), score="9/10"), source="c.md", day=DAY + timedelta(days=2)
+    )
+    assert (newer.categories, newer.comment, newer.score) == (("cs.CL",), "9 pages", "9/10")
+
+
+def test_translated_titles_and_summaries_are_filled_in_by_language():
+    first = an_entry(editions=(Edition(language="zh", title="老虎"),))
+    second = an_entry(editions=(Edition(language="zh", summary="驯服老虎"),))
+    paper = merge(merge(None, first, source="a.md", day=DAY), second, source="b.md", day=DAY)
+    assert paper.edition("zh") == Edition(language="zh", title="老虎", summary="驯服老虎")
 
 
 def test_page_text_and_table_of_one_paper_become_one():
@@ -380,7 +479,17 @@ ENTRIES = st.builds(
     authors=st.lists(TEXTS, max_size=2).map(tuple),
     summary=st.none() | TEXTS,
     published=st.none() | st.just(DAY),
-    links=st.builds(Links, abs=st.none() | TEXTS, pdf=st.none() | TEXTS, huggingface=st.none() | TEXTS),
+    categories=st.lists(TEXTS, max_size=2).map(tuple),
+    comment=st.none() | TEXTS,
+    score=st.none() | TEXTS,
+    links=st.builds(
+        Links,
+        abs=st.none() | TEXTS,
+        pdf=st.none() | TEXTS,
+        huggingface=st.none() | TEXTS,
+        code=st.none() | TEXTS,
+        other=st.lists(TEXTS, max_size=2, unique=True).map(tuple),
+    ),
     editions=st.sampled_from([(), ("en",), ("zh",), ("en", "zh")]).flatmap(
         lambda languages: st.tuples(*map(editions, languages))
     ),
@@ -410,15 +519,16 @@ def test_nothing_known_is_ever_lost(
     before, after = merged(sayings), merged([*sayings, more])
     assert after.title
     assert bool(after.authors) >= bool(before.authors)
-    assert bool(after.published) >= bool(before.published)
-    for kind in ("abs", "pdf", "huggingface"):
+    for part in ("published", "categories", "comment", "score"):
+        assert bool(getattr(after, part)) >= bool(getattr(before, part))
+    for kind in ("abs", "pdf", "huggingface", "code", "other"):
         assert bool(getattr(after.links, kind)) >= bool(getattr(before.links, kind))
     kept = {one.text for one in before.summaries if one.source != more[1]}
     assert kept <= {one.text for one in after.summaries}
     assert set(before.sources) <= set(after.sources)
     for old in before.editions:
         new = next(one for one in after.editions if one.language == old.language)
-        for part in ("points", "flowchart", "drawing", "quiz"):
+        for part in ("title", "summary", "points", "flowchart", "drawing", "quiz"):
             assert bool(getattr(new, part)) >= bool(getattr(old, part))
         assert sum(q.keyed for q in new.quiz) >= sum(q.keyed for q in old.quiz)
 
@@ -454,7 +564,17 @@ def test_in_any_order_the_same_days_sources_and_keys_are_known(both):
 def test_two_digests_of_different_days_give_one_paper_in_any_order(first: Entry, second: Entry):
     sayings = [(first, "a.md", DAY), (second, "b.md", DAY + timedelta(days=1))]
     one, other = merged(sayings), merged(sayings[::-1])
-    for part in ("title", "authors", "published", "date", "latest", "links"):
+    for part in (
+        "title",
+        "authors",
+        "published",
+        "date",
+        "latest",
+        "links",
+        "categories",
+        "comment",
+        "score",
+    ):
         assert getattr(one, part) == getattr(other, part)
     assert {summary.text for summary in one.summaries} == {summary.text for summary in other.summaries}
     for edition in one.editions:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.domain.papers import Paper
 from bot.domain.query import document_of
-from bot.domain.similarity import Likeness, written_words
+from bot.domain.similarity import Similarity, written_words
 from tests.builders import a_paper
 
 
@@ -19,7 +19,7 @@ STORED = [LIKED, *(titled(number, f"Some models of kind{number}") for number in 
 
 
 def nearness(paper: Paper) -> float:
-    return Likeness(STORED, [LIKED]).nearness(document_of(paper)).get(LIKED.id, 0.0)
+    return Similarity(STORED, [LIKED]).nearness(document_of(paper)).get(LIKED.id, 0.0)
 
 
 def test_the_same_words_are_as_near_as_can_be():
@@ -37,7 +37,7 @@ def test_rare_words_shared_make_near():
 def test_the_telling_words_are_named_as_the_paper_writes_them():
     paper = titled(50, "Translations into ARABIC, a study")
     document = document_of(paper)
-    near = Likeness(STORED, [LIKED]).nearest((LIKED.id,), paper.id, document)
+    near = Similarity(STORED, [LIKED]).nearest((LIKED.id,), paper.id, document)
     assert near is not None
     assert sorted(written_words(near, document)) == [
         ("like Hala Technical Report", "title", "ARABIC"),
@@ -46,13 +46,13 @@ def test_the_telling_words_are_named_as_the_paper_writes_them():
 
 
 def test_a_paper_is_not_near_to_itself():
-    assert Likeness(STORED, [LIKED]).nearest((LIKED.id,), LIKED.id, document_of(LIKED)) is None
+    assert Similarity(STORED, [LIKED]).nearest((LIKED.id,), LIKED.id, document_of(LIKED)) is None
 
 
 def test_the_nearest_of_several_is_told():
     other = titled(60, "Robots that cook")
     paper = titled(61, "Cooking robots and Arabic")
-    near = Likeness([*STORED, other], [LIKED, other]).nearest(
+    near = Similarity([*STORED, other], [LIKED, other]).nearest(
         (LIKED.id, other.id), paper.id, document_of(paper)
     )
     assert near is not None
@@ -65,4 +65,4 @@ def test_nearness_is_between_0_and_1(words: list[str]):
 
 
 def test_nothing_stored_is_no_fault():
-    assert Likeness([], []).nearness(document_of(LIKED)) == {}
+    assert Similarity([], []).nearness(document_of(LIKED)) == {}

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.notices import reasons_for
-from bot.domain.similarity import Likeness
+from bot.domain.similarity import Similarity
 from bot.domain.subscriptions import Subscription
 from tests.builders import a_channel, a_paper, a_subscriber, a_subscription
 
@@ -32,7 +32,7 @@ def test_a_subscription_without_limits_goes_everywhere():
     assert not mail.takes(a_subscription(only=("telegram", "home")))
 
 
-def test_a_place_is_named_by_its_channel_and_address():
+def test_a_target_is_named_by_its_channel_and_address():
     assert a_channel(address="-100/7").target == "telegram:-100/7"
 
 
@@ -45,6 +45,6 @@ def test_a_paper_that_is_like_no_liked_one_any_more_is_named_without_words():
     alone = a_paper(2, title="Cats", summaries=(), authors=())
     liked = a_paper(1)
     alice = a_subscriber(asks=(like(1),))
-    (reason,) = reasons_for(alice, alone, {"liked"}, Likeness([liked, alone], [liked]))
+    (reason,) = reasons_for(alice, alone, {"liked"}, Similarity([liked, alone], [liked]))
     assert (reason.subscription, reason.why) == ("liked", ())
     assert reasons_for(alice, alone, {"liked"})[0].why == ()

@@ -28,7 +28,7 @@ from bot.adapters.store import Store
 from bot.domain.delivery import ONE_QUESTION, parts_of_key
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.dispatch import LEASE
-from bot.pipeline.ports import DeliveryRecord
+from bot.pipeline.ports.outbox import DeliveryRecord
 from tests.builders import NOW
 from tests.rigs.clock import VirtualClock
 from tests.rigs.day import KillsItself, Ledger, Taken, a_crowd, a_day, in_parts, quiet, the_rest, the_world

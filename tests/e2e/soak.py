@@ -27,7 +27,7 @@ from bot.app.replay.scenario import prepare, replay
 from tests.builders import NOW, a_quiz
 from tests.conftest import ROOT
 from tests.e2e import kills, machines
-from tests.rigs import crowd
+from tests.rigs import chats as many_chats
 from tests.rigs.botapi import BotApi
 from tests.rigs.home import Home
 from tests.rigs.strict import StrictTelegram, now_and_then
@@ -81,7 +81,7 @@ def replayed(rng: random.Random) -> Score:
 def flooded(rng: random.Random) -> Score:
     """Strict windows, 429 on 30 % and 5xx on 10 % of all calls."""
     fault = now_and_then(rng, flood=0.3, fivexx_before=0.05, fivexx_after=0.05)
-    chats = [*crowd.private_chats(40), *crowd.groups(3), *crowd.channels(1)]
+    chats = [*many_chats.private_chats(40), *many_chats.groups(3), *many_chats.channels(1)]
     polls = {question.part: question.question for question in a_quiz(3)}
 
     async def work() -> Score:
@@ -89,14 +89,14 @@ def flooded(rng: random.Random) -> Score:
         clock = LoopClock(loop, NOW)
         telegram = StrictTelegram(loop.time, fault=fault)
         with tempfile.TemporaryDirectory() as folder:
-            settings = crowd.settings_for(Path(folder))
-            house = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
-            crowd.ask(house, chats, len(polls))
+            settings = many_chats.settings_for(Path(folder))
+            container = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
+            many_chats.ask(container, chats, len(polls))
             while True:
-                while (due := await house.dispatcher.next_due()) is not None:
+                while (due := await container.dispatcher.next_due()) is not None:
                     await asyncio.sleep(max((due - clock.now()).total_seconds(), 0.05))
-                    await house.dispatcher.flush()
-                rows = house.store.deliveries.list_rows(states=["uncertain", "dead"], keys=[], limit=9999)
+                    await container.dispatcher.flush()
+                rows = container.store.deliveries.list_rows(states=["uncertain", "dead"], keys=[], limit=9999)
                 missing = [
                     row.key
                     for row in rows
@@ -104,8 +104,8 @@ def flooded(rng: random.Random) -> Score:
                 ]
                 if not missing:
                     break
-                house.store.deliveries.retry(missing, clock.now())
-            await house.close()
+                container.store.deliveries.retry(missing, clock.now())
+            await container.close()
         got = Counter((chat, one) for chat in chats for one in telegram.got[chat])
         return Score(
             part="floods and gateways",

@@ -17,19 +17,19 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.pipeline.dispatch import LEASE
-from bot.pipeline.ports import DeliveryRecord
+from bot.pipeline.ports.outbox import DeliveryRecord
 from tests.builders import NOW
 from tests.conftest import ROOT
 from tests.rigs.clock import VirtualClock
 from tests.rigs.day import Ledger, Taken, a_day, in_parts, quiet, the_rest, the_world
 
 NEAR = {
-    "intake.transaction",
-    "intake.commit",
-    "intake.transaction done",
+    "digests.transaction",
+    "digests.commit",
+    "digests.transaction done",
     "outbox.expire",
-    "intake.tx.begin_run done",
-    "intake.tx.finish",
+    "digests.tx.begin_run done",
+    "digests.tx.finish",
     "outbox.claim done",
     "deliveries.alert_on",
     "deliveries.unnamed",
@@ -180,7 +180,7 @@ async def test_a_day_that_is_killed_at_any_step_goes_on_after_it(
         in_doubt[last] += states["uncertain"]
     # Before anything is claimed, and once the end is written down, there is nothing to doubt.
     assert not any(
-        in_doubt[step] for step in ("intake.transaction", "intake.commit", "intake.transaction done")
+        in_doubt[step] for step in ("digests.transaction", "digests.commit", "digests.transaction done")
     )
     # Which sends are under way at a step differs from run to run; that some are in doubt does not.
     assert sum(in_doubt.values()) > 0
@@ -222,9 +222,9 @@ async def test_a_correction_is_never_lost_to_a_kill(
 @pytest.mark.parametrize(
     ("step", "doubtful"),
     [
-        ("intake.commit#2", False),  # papers, notices and rows are written, and not yet committed
-        ("intake.transaction done#2", False),  # committed, and nobody is onboarded
-        ("intake.tx.finish#1", False),  # the last part is planned, and not yet committed
+        ("digests.commit#2", False),  # papers, notices and rows are written, and not yet committed
+        ("digests.transaction done#2", False),  # committed, and nobody is onboarded
+        ("digests.tx.finish#1", False),  # the last part is planned, and not yet committed
         ("outbox.claim done#1", True),  # claimed, and nothing sent
         ("telegram.send#1", True),  # about to be sent
         ("telegram.send taken#1", True),  # the service has it, and we do not know yet

@@ -16,7 +16,7 @@ from bot.app.replay.fakes import LoopClock, VirtualLoop
 from bot.domain.errors import StateError
 from tests.builders import NOW, a_delivery, a_paper
 from tests.e2e.test_whole_way import TABLE, running
-from tests.rigs import crowd
+from tests.rigs import chats as many_chats
 from tests.rigs.botapi import BotApi, Fault
 from tests.rigs.strict import StrictTelegram
 
@@ -56,18 +56,20 @@ def test_a_clock_that_jumps_an_hour_loses_and_repeats_nothing(tmp_path: Path, ho
         loop = asyncio.get_running_loop()
         clock = LoopClock(loop, NOW)
         telegram = StrictTelegram(loop.time)
-        chats = [*crowd.private_chats(40), *crowd.groups(2)]
-        house = crowd.house_for(crowd.settings_for(tmp_path), chats, publisher=telegram, clock=clock)
-        crowd.ask(house, chats, 3)
-        flush = asyncio.create_task(house.dispatcher.flush())
+        chats = [*many_chats.private_chats(40), *many_chats.groups(2)]
+        container = many_chats.container_for(
+            many_chats.settings_for(tmp_path), chats, publisher=telegram, clock=clock
+        )
+        many_chats.ask(container, chats, 3)
+        flush = asyncio.create_task(container.dispatcher.flush())
         await asyncio.sleep(1.5)
         clock.jump(timedelta(hours=hours))
         await flush
-        while (due := await house.dispatcher.next_due()) is not None:
+        while (due := await container.dispatcher.next_due()) is not None:
             await asyncio.sleep(max((due - clock.now()).total_seconds(), 0.05))
-            await house.dispatcher.flush()
-        counts = house.store.deliveries.counts(clock.now())
-        await house.close()
+            await container.dispatcher.flush()
+        counts = container.store.deliveries.counts(clock.now())
+        await container.close()
         assert counts.deliveries["sent"] == 3 * len(chats)
         assert all(len(telegram.got[chat]) == len(set(telegram.got[chat])) == 3 for chat in chats)
 
@@ -95,7 +97,7 @@ def test_a_full_disk_at_any_write_stores_all_of_it_or_nothing(tmp_path: Path, pa
     _full_at(store, pages)
     stored = False
     try:
-        with store.intake.transaction() as tx:
+        with store.digests.transaction() as tx:
             tx.save_papers(papers, NOW, changed=True)
             tx.plan(rows, tx.new_run(NOW))
         stored = True
@@ -105,7 +107,7 @@ def test_a_full_disk_at_any_write_stores_all_of_it_or_nothing(tmp_path: Path, pa
     again = Store(url)
     counts = again.deliveries.counts(NOW)
     assert (counts.papers, counts.deliveries["pending"]) == ((60, 60) if stored else (0, 0))
-    with again.intake.transaction() as tx:  # there is room again
+    with again.digests.transaction() as tx:  # there is room again
         tx.save_papers(papers, NOW, changed=True)
         tx.plan(rows, tx.new_run(NOW))
     assert again.deliveries.counts(NOW).deliveries["pending"] == 60
@@ -117,10 +119,12 @@ def test_a_disk_that_fills_while_endings_are_written_sends_nothing_twice(tmp_pat
         loop = asyncio.get_running_loop()
         clock = LoopClock(loop, NOW)
         telegram = StrictTelegram(loop.time)
-        chats = crowd.private_chats(20)
-        house = crowd.house_for(crowd.settings_for(tmp_path), chats, publisher=telegram, clock=clock)
-        crowd.ask(house, chats, 2)
-        settle, failures = house.store.outbox.settle, 3
+        chats = many_chats.private_chats(20)
+        container = many_chats.container_for(
+            many_chats.settings_for(tmp_path), chats, publisher=telegram, clock=clock
+        )
+        many_chats.ask(container, chats, 2)
+        settle, failures = container.store.outbox.settle, 3
 
         def full(outcomes, now) -> None:
             nonlocal failures
@@ -129,17 +133,17 @@ def test_a_disk_that_fills_while_endings_are_written_sends_nothing_twice(tmp_pat
                 raise StateError("the state cannot be used: database or disk is full")
             settle(outcomes, now)
 
-        house.store.outbox.settle = full
+        container.store.outbox.settle = full
         for _ in range(50):
             try:
-                await house.dispatcher.flush()
+                await container.dispatcher.flush()
             except StateError:
                 continue
-            due = await house.dispatcher.next_due()
+            due = await container.dispatcher.next_due()
             if due is None:
                 break
             await asyncio.sleep(max((due - clock.now()).total_seconds(), 0.05))
-        await house.close()
+        await container.close()
         assert not failures
         assert all(len(telegram.got[chat]) == len(set(telegram.got[chat])) == 2 for chat in chats)
 
@@ -172,11 +176,11 @@ def test_two_processes_on_one_sqlite_state_share_it(tmp_path: Path) -> None:
         loop = asyncio.get_running_loop()
         clock = LoopClock(loop, NOW)
         telegram = StrictTelegram(loop.time)
-        chats = crowd.private_chats(30)
-        settings = crowd.settings_for(tmp_path)
-        one = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
-        other = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
-        crowd.ask(one, chats, 2)
+        chats = many_chats.private_chats(30)
+        settings = many_chats.settings_for(tmp_path)
+        one = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
+        other = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
+        many_chats.ask(one, chats, 2)
         for _ in range(20):
             await asyncio.gather(one.dispatcher.flush(), other.dispatcher.flush())
             await asyncio.sleep(5)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.container import Container
 from bot.app.replay.fakes import LoopClock, VirtualLoop
-from bot.app.wiring import House
 from tests.builders import NOW, a_quiz
-from tests.rigs import crowd
+from tests.rigs import chats as many_chats
 from tests.rigs.botapi import BotApi
 from tests.rigs.strict import StrictTelegram, now_and_then
 
-EVERYBODY = [*crowd.private_chats(150), *crowd.groups(4), *crowd.channels(1)]
+EVERYBODY = [*many_chats.private_chats(150), *many_chats.groups(4), *many_chats.channels(1)]
 
 
 def on_virtual_time(play: Callable[[LoopClock, Callable[[], float]], Awaitable[None]]) -> None:
@@ -28,12 +28,12 @@ def on_virtual_time(play: Callable[[LoopClock, Callable[[], float]], Awaitable[N
         runner.run(work())
 
 
-async def send_all(house: House) -> Counter[str]:
+async def send_all(container: Container) -> Counter[str]:
     """Flush whenever something is due, as the service does, until nothing is."""
     ends: Counter[str] = Counter()
-    while (due := await house.dispatcher.next_due()) is not None:
-        await asyncio.sleep(max((due - house.clock.now()).total_seconds(), 0.05))
-        ends.update(await house.dispatcher.flush())
+    while (due := await container.dispatcher.next_due()) is not None:
+        await asyncio.sleep(max((due - container.clock.now()).total_seconds(), 0.05))
+        ends.update(await container.dispatcher.flush())
     return ends
 
 
@@ -42,10 +42,12 @@ def test_what_the_limits_allow_goes_out_and_no_answer_is_a_flood(tmp_path: Path)
 
     async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
         telegram = StrictTelegram(seconds, latency=lambda: rng.uniform(0.002, 0.03))
-        house = crowd.house_for(crowd.settings_for(tmp_path), EVERYBODY, publisher=telegram, clock=clock)
-        rows = crowd.ask(house, EVERYBODY, 3)
-        ends = await send_all(house)
-        await house.close()
+        container = many_chats.container_for(
+            many_chats.settings_for(tmp_path), EVERYBODY, publisher=telegram, clock=clock
+        )
+        rows = many_chats.ask(container, EVERYBODY, 3)
+        ends = await send_all(container)
+        await container.close()
         assert ends["sent"] == len(rows) == len(telegram.moments)
         assert telegram.pace.refused == 0
         whole_seconds = telegram.moments[30::30]
@@ -57,13 +59,15 @@ def test_what_the_limits_allow_goes_out_and_no_answer_is_a_flood(tmp_path: Path)
 def test_a_group_gets_all_that_twenty_a_minute_allow(tmp_path: Path) -> None:
     async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
         telegram = StrictTelegram(seconds)
-        chats = crowd.groups(2)
-        house = crowd.house_for(crowd.settings_for(tmp_path), chats, publisher=telegram, clock=clock)
-        crowd.ask(house, chats, 100)
+        chats = many_chats.groups(2)
+        container = many_chats.container_for(
+            many_chats.settings_for(tmp_path), chats, publisher=telegram, clock=clock
+        )
+        many_chats.ask(container, chats, 100)
         began = seconds()
-        await send_all(house)
+        await send_all(container)
         took = seconds() - began
-        await house.close()
+        await container.close()
         assert telegram.pace.refused == 0
         assert 4 * 60 / took >= 0.95  # twenty at once, then four times a minute's wait
 
@@ -73,18 +77,18 @@ def test_a_group_gets_all_that_twenty_a_minute_allow(tmp_path: Path) -> None:
 def test_a_restart_in_the_middle_of_a_groups_minute_sends_no_second_burst(tmp_path: Path) -> None:
     async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
         telegram = StrictTelegram(seconds)
-        settings, chats = crowd.settings_for(tmp_path), crowd.groups(1)
-        house = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
-        crowd.ask(house, chats, 40)
-        first = asyncio.create_task(house.dispatcher.flush())
+        settings, chats = many_chats.settings_for(tmp_path), many_chats.groups(1)
+        container = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
+        many_chats.ask(container, chats, 40)
+        first = asyncio.create_task(container.dispatcher.flush())
         while len(telegram.got[chats[0]]) < 12:
             await asyncio.sleep(0.01)
-        house.dispatcher.stop()
+        container.dispatcher.stop()
         await first
-        await house.close()
-        house = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
-        await send_all(house)
-        await house.close()
+        await container.close()
+        container = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
+        await send_all(container)
+        await container.close()
         assert telegram.pace.refused == 0
         assert telegram.got[chats[0]] == [question.question for question in a_quiz(40)]
 
@@ -102,23 +106,25 @@ def test_with_floods_and_broken_gateways_everything_arrives_in_order_and_once(
     """
     rng = random.Random(2)
     fault = now_and_then(rng, flood=0.3, fivexx_before=0.05, fivexx_after=0.05)
-    chats = [*crowd.private_chats(60), *crowd.groups(3)]
+    chats = [*many_chats.private_chats(60), *many_chats.groups(3)]
     asked = [question.question for question in a_quiz(4)]
 
     async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
         telegram = StrictTelegram(seconds, fault=fault)
-        settings = crowd.settings_for(tmp_path, uncertain=uncertain)
-        house = crowd.house_for(settings, chats, publisher=telegram, clock=clock)
-        crowd.ask(house, chats, 4)
-        await send_all(house)
-        while unsure := house.store.deliveries.list_rows(states=["uncertain"], keys=[], limit=9999):
+        settings = many_chats.settings_for(tmp_path, uncertain=uncertain)
+        container = many_chats.container_for(settings, chats, publisher=telegram, clock=clock)
+        many_chats.ask(container, chats, 4)
+        await send_all(container)
+        while unsure := container.store.deliveries.list_rows(states=["uncertain"], keys=[], limit=9999):
             arrived = {
                 row.key for row in unsure if _arrived(telegram, row.target, row.key.rpartition("|")[2])
             }
-            house.store.deliveries.drop([row.key for row in unsure if row.key in arrived], clock.now())
-            house.store.deliveries.retry([row.key for row in unsure if row.key not in arrived], clock.now())
-            await send_all(house)
-        await house.close()
+            container.store.deliveries.drop([row.key for row in unsure if row.key in arrived], clock.now())
+            container.store.deliveries.retry(
+                [row.key for row in unsure if row.key not in arrived], clock.now()
+            )
+            await send_all(container)
+        await container.close()
         for chat in chats:
             got = telegram.got[chat]
             assert set(got) == set(asked)
@@ -146,15 +152,17 @@ def test_one_dead_chat_delays_nobody_else(tmp_path: Path) -> None:
             return await answer(message)
 
         telegram.send = send
-        chats = crowd.private_chats(100)
-        house = crowd.house_for(crowd.settings_for(tmp_path), chats, publisher=telegram, clock=clock)
-        crowd.ask(house, chats, 2)
-        flush = asyncio.create_task(house.dispatcher.flush())
+        chats = many_chats.private_chats(100)
+        container = many_chats.container_for(
+            many_chats.settings_for(tmp_path), chats, publisher=telegram, clock=clock
+        )
+        many_chats.ask(container, chats, 2)
+        flush = asyncio.create_task(container.dispatcher.flush())
         await asyncio.sleep(10)
         assert all(len(telegram.got[chat]) == 2 for chat in chats[1:])
         flush.cancel()
         await asyncio.gather(flush, return_exceptions=True)
-        await house.close()
+        await container.close()
 
     on_virtual_time(play)
 
@@ -162,30 +170,32 @@ def test_one_dead_chat_delays_nobody_else(tmp_path: Path) -> None:
 def test_what_only_waited_for_its_turn_when_we_stopped_is_not_uncertain(tmp_path: Path) -> None:
     async def play(clock: LoopClock, seconds: Callable[[], float]) -> None:
         telegram = StrictTelegram(seconds, latency=lambda: 60)
-        chats = crowd.private_chats(100)
-        house = crowd.house_for(crowd.settings_for(tmp_path), chats, publisher=telegram, clock=clock)
-        crowd.ask(house, chats, 1)
-        flush = asyncio.create_task(house.dispatcher.flush())
+        chats = many_chats.private_chats(100)
+        container = many_chats.container_for(
+            many_chats.settings_for(tmp_path), chats, publisher=telegram, clock=clock
+        )
+        many_chats.ask(container, chats, 1)
+        flush = asyncio.create_task(container.dispatcher.flush())
         await asyncio.sleep(1)
         flush.cancel()
         await asyncio.gather(flush, return_exceptions=True)
-        states = house.store.deliveries.counts(clock.now()).deliveries
-        await house.close()
+        states = container.store.deliveries.counts(clock.now()).deliveries
+        await container.close()
         assert (states["uncertain"], states["pending"]) == (30, 70)
 
     on_virtual_time(play)
 
 
 async def test_against_the_real_thing_on_loopback_no_answer_is_a_flood(tmp_path: Path) -> None:
-    chats = [*crowd.private_chats(60), *crowd.groups(2), *crowd.channels(1)]
+    chats = [*many_chats.private_chats(60), *many_chats.groups(2), *many_chats.channels(1)]
     async with BotApi(paced=True) as api:
-        crowd.join(api, chats)
-        house = crowd.house_for(crowd.settings_for(tmp_path, url=api.url), chats)
-        rows = crowd.ask(house, chats, 2)
+        many_chats.join(api, chats)
+        container = many_chats.container_for(many_chats.settings_for(tmp_path, url=api.url), chats)
+        rows = many_chats.ask(container, chats, 2)
         began = time.monotonic()
-        ends = await send_all(house)
+        ends = await send_all(container)
         took = time.monotonic() - began
-        await house.close()
+        await container.close()
         assert ends["sent"] == len(rows) == len(api.polls)
         assert api.pace is not None
         assert api.pace.refused == 0

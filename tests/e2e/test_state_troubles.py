@@ -18,7 +18,7 @@ from tests.rigs.world import World
 
 STEP = 4
 """Pages from one disk to the next."""
-WRITES = ("intake.transaction", "outbox.claim", "outbox.settle", "outbox.expire")
+WRITES = ("digests.transaction", "outbox.claim", "outbox.settle", "outbox.expire")
 
 
 async def a_stubborn_day(world: World) -> list[StateError]:

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.telegram.publisher import TelegramPublisher
-from bot.app import wiring
 from bot.app.cli.once import look_around, run_once
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
+from bot.app.container import build_container
 from bot.domain.channels import Limits
 from tests.e2e.conftest import CHAT
 from tests.rigs.botapi import BotApi, SentPoll
@@ -33,11 +33,11 @@ def one_pass(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TelegramPublisher, "capabilities", unlimited)
     settings = load_settings(home / "config/paperboy.yaml", {})
     looked = look_around(settings)
-    house = wiring.build(settings, load_subscribers(settings.subscriptions))
+    container = build_container(settings, load_subscribers(settings.subscriptions))
 
     async def work() -> None:
-        await run_once(house, looked)
-        await house.close()
+        await run_once(container, looked)
+        await container.close()
 
     asyncio.run(work())
 

@@ -17,6 +17,7 @@ from bot.domain.errors import (
     NotSent,
     OutcomeUnknown,
     Refused,
+    SourceUnreachable,
     StateLocked,
     TargetGone,
     TargetMoved,
@@ -24,6 +25,7 @@ from bot.domain.errors import (
 )
 from bot.domain.flood_guard import NO_GUARD
 from bot.domain.schedule import parse_quiet_hours
+from bot.domain.sources import Source
 from bot.pipeline.alarms import IncidentLog, SourceWatch
 from bot.pipeline.circuit_breaker import CHANNEL_PAUSE
 from bot.pipeline.dispatch import LEASE
@@ -33,6 +35,8 @@ from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import MINUTE, NO_GRACE, until
+from tests.pipeline.test_fetch import Memory, fetcher, unchanged
+from tests.rigs.clock import VirtualClock
 from tests.rigs.files import Press
 from tests.rigs.publishers import FakePublisher
 from tests.rigs.world import World
@@ -292,9 +296,9 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
 ) -> None:
     store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
     press = Press()
-    ingest = Ingest(store.intake, SubscriberRegistry(), press.read, press.peek_date)
+    ingest = Ingest(store.digests, SubscriberRegistry(), press.read, press.peek_date)
     incidents = IncidentLog(store.incidents, SubscriberRegistry(), {})
-    watch = SourceWatch(store.records, store.papers, incidents)
+    watch = SourceWatch(store.digests, store.papers, incidents, fetcher("", unchanged))
     *usual, last = days(15)
 
     def digest(day: dt.date) -> None:
@@ -318,4 +322,29 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
         "source.well_again",
     ]
     assert store.incidents.open_incidents() == ()
+    store.close()
+
+
+async def test_a_source_that_cannot_be_reached_for_a_day_is_an_incident_until_it_is(tmp_path: Path) -> None:
+    away = True
+
+    async def fetch(source: Source) -> bool:
+        if away:
+            raise SourceUnreachable("the server answered 503")
+        return True
+
+    store, clock = Store(f"sqlite:///{tmp_path}/state.sqlite3"), VirtualClock()
+    work = fetcher("cl", fetch, Memory(), clock)
+    incidents = IncidentLog(store.incidents, SubscriberRegistry(), {})
+    watch = SourceWatch(store.digests, store.papers, incidents, work)
+    await work.fetch()
+    clock.advance(hours=23)
+    assert not watch.look(clock.now())
+    clock.advance(hours=1)
+    (incident,) = watch.look(clock.now()).opened
+    assert (incident.source, incident.kind) == ("cl", "unreachable")
+    assert not watch.look(clock.now())
+    away = False
+    await work.fetch()
+    assert watch.look(clock.now()).closed == (incident,)
     store.close()

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.delivery import again_part
 from bot.domain.errors import OutcomeUnknown, Refused, TargetMoved
-from bot.domain.subscriptions import Quizzes, Subscriber
+from bot.domain.subscriptions import QuizMode, Subscriber
 from tests.builders import (
     NOW,
     a_channel,
@@ -264,7 +264,7 @@ async def test_a_question_that_comes_back_is_asked_once_more_as_a_reply(world: M
     made.read("a.html", a_digest(page(1)))
     await made.send()
     again = again_part(2, a_quiz()[1].part)
-    with made.store.intake.transaction() as tx:
+    with made.store.digests.transaction() as tx:
         tx.plan([a_delivery(1, kind="quiz", part=again)], tx.new_run(NOW))
     await made.send()
     repeated = made.telegram.taken[-1]
@@ -278,7 +278,7 @@ async def test_a_question_comes_back_in_the_language_it_was_answered_in(world: M
     made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()), chinese))))
     await made.send()
     parts = [a_quiz(1, of="它")[0].part, a_quiz(1, of="gone")[0].part]
-    with made.store.intake.transaction() as tx:
+    with made.store.digests.transaction() as tx:
         tx.plan([a_delivery(1, kind="quiz", part=again_part(1, part)) for part in parts], tx.new_run(NOW))
     await made.send()
     assert made.telegram.taken[-1].question == a_quiz(1, of="它")[0]
@@ -286,7 +286,7 @@ async def test_a_question_comes_back_in_the_language_it_was_answered_in(world: M
 
 
 @pytest.mark.parametrize(("quizzes", "carried"), [("none", 0), ("one", 1), ("all", 3)])
-async def test_a_mail_carries_its_papers_questions_itself(world: MakeWorld, quizzes: Quizzes, carried: int):
+async def test_a_mail_carries_its_papers_questions_itself(world: MakeWorld, quizzes: QuizMode, carried: int):
     made = started(world, a_subscriber("alice", a_channel("email", quizzes=quizzes)))
     made.read("a.html", a_digest(page(1), 2))
     await made.send()

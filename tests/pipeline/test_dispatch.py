@@ -91,7 +91,7 @@ async def test_a_long_list_goes_out_message_by_message(world: MakeWorld):
     assert [len(parcel.items) for parcel in made.telegram.taken] == [100, 100, 30]
 
 
-async def test_many_places_are_sent_to_side_by_side_but_not_all_at_once(world: MakeWorld):
+async def test_many_targets_are_sent_to_side_by_side_but_not_all_at_once(world: MakeWorld):
     made = started(world, *people(IN_FLIGHT + 20))
     gate = asyncio.Event()
     made.telegram.answer(*[gate] * (IN_FLIGHT + 20))
@@ -155,7 +155,7 @@ async def test_what_is_refused_is_a_dead_letter_with_the_reason_and_the_next_goe
     assert made.rows("dead")[0].error == "Bad Request: message is too long"
 
 
-async def test_a_place_that_is_gone_keeps_its_rows_until_it_is_back(world: MakeWorld):
+async def test_a_target_that_is_gone_keeps_its_rows_until_it_is_back(world: MakeWorld):
     made = started(world)
     made.telegram.answer(TargetGone("Forbidden: bot was blocked by the user"))
     made.read("a.md", a_digest(1))
@@ -170,7 +170,7 @@ async def test_a_place_that_is_gone_keeps_its_rows_until_it_is_back(world: MakeW
     assert made.telegram.papers() == [an_entry(1).id, an_entry(2).id]
 
 
-async def test_a_place_that_moved_gets_it_at_once_at_its_new_address(world: MakeWorld):
+async def test_a_target_that_moved_gets_it_at_once_at_its_new_address(world: MakeWorld):
     made = started(world, a_subscriber("alice", a_channel(address="-5")))
     made.telegram.answer(TargetMoved("upgraded", address="-1005"))
     made.read("a.md", a_digest(1))
@@ -182,7 +182,7 @@ async def test_a_place_that_moved_gets_it_at_once_at_its_new_address(world: Make
     assert made.telegram.tried[-1].items
 
 
-async def test_a_service_that_moves_a_place_for_ever_is_not_followed_for_ever(world: MakeWorld):
+async def test_a_service_that_moves_a_target_for_ever_is_not_followed_for_ever(world: MakeWorld):
     made = started(world)
     made.telegram.answer(*[TargetMoved("moved", address=str(n % 2)) for n in range(50)])
     made.read("a.md", a_digest(1))

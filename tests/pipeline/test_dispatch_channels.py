@@ -24,7 +24,7 @@ from tests.rigs.clock import VirtualClock
 # --- one place never holds up another ---------------------------------------------------------------------
 
 
-async def test_a_slow_place_delays_nobody_else(world: MakeWorld):
+async def test_a_slow_target_delays_nobody_else(world: MakeWorld):
     made = started(world, *people(5))
     gate = asyncio.Event()
     made.telegram.answer(gate, to="3")
@@ -36,7 +36,7 @@ async def test_a_slow_place_delays_nobody_else(world: MakeWorld):
     assert await work == {"sent": 5}
 
 
-async def test_what_comes_while_a_slow_place_is_waited_for_goes_out_when_we_are_woken(world: MakeWorld):
+async def test_what_comes_while_a_slow_target_is_waited_for_goes_out_when_we_are_woken(world: MakeWorld):
     made = started(world, *people(2))
     gate = asyncio.Event()
     made.telegram.answer(gate, to="1")
@@ -52,7 +52,7 @@ async def test_what_comes_while_a_slow_place_is_waited_for_goes_out_when_we_are_
     assert [p.items[0].paper.id[-1] for p in made.telegram.taken if p.target.address == "1"] == ["1", "2"]
 
 
-async def test_what_becomes_due_while_a_slow_place_is_waited_for_goes_out_in_time(world: MakeWorld):
+async def test_what_becomes_due_while_a_slow_target_is_waited_for_goes_out_in_time(world: MakeWorld):
     soon = a_subscriber("p2", a_channel(address="2", deliver=parse_schedule("daily at 08:01")))
     clock = VirtualClock(step=timedelta(seconds=5))
     made = started(world, a_subscriber("p1", a_channel(address="1")), soon, clock=clock)
@@ -67,7 +67,7 @@ async def test_what_becomes_due_while_a_slow_place_is_waited_for_goes_out_in_tim
     assert await work == {"sent": 2}
 
 
-async def test_a_dead_place_delays_nobody_else(world: MakeWorld):
+async def test_a_dead_target_delays_nobody_else(world: MakeWorld):
     made = started(world, *people(3))
     made.telegram.answer(*[TryLater("timeout")] * 100, to="2")
     for n in range(1, 6):
@@ -77,7 +77,7 @@ async def test_a_dead_place_delays_nobody_else(world: MakeWorld):
     assert (sent.count("1"), sent.count("2"), sent.count("3")) == (5, 0, 5)
 
 
-async def test_order_is_kept_at_each_place_through_failures(world: MakeWorld):
+async def test_order_is_kept_at_each_target_through_failures(world: MakeWorld):
     made = started(world, a_subscriber("alice", a_channel(quizzes="all")))
     made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()),))))
     made.telegram.answer(
@@ -263,7 +263,7 @@ async def test_what_the_channels_pace_does_not_allow_now_is_put_back_untried(wor
     assert made.clock.now() >= NOW + 2 * MINUTE
 
 
-async def test_a_places_pace_holds_across_restarts(world: MakeWorld):
+async def test_a_targets_pace_holds_across_restarts(world: MakeWorld):
     two_a_minute = {"limits": Limits(of=lambda _: Limit(most=2, span=MINUTE))}
     quizzed = a_subscriber("alice", a_channel(quizzes="all"))
     made = started(world, quizzed, telegram=two_a_minute)

@@ -14,7 +14,7 @@ FIRST = date(2026, 6, 1)
 
 
 def doctor(world: World, today: date) -> Doctor:
-    return Doctor(world.store.records, world.store.papers, world.roster.matcher, today)
+    return Doctor(world.store.digests, world.store.papers, world.registry.matcher, today)
 
 
 def many(world: World, count: int = 50, title: str = "Language models", **parts: object) -> date:
@@ -54,6 +54,19 @@ def test_empty_digests_and_missing_authors_are_seen_in_the_state(world: MakeWorl
         made.read(f"t/n{later}.md", a_digest(entry, day=last + timedelta(days=later)))
     found = list(doctor(made, last + timedelta(days=7)).sources())
     assert [(one.kind, one.figures["digests"]) for one in found] == [("empty", 3), ("no authors", 3)]
+
+
+def test_a_file_that_is_rewritten_and_brings_nothing_new_is_seen_in_the_state(world: MakeWorld):
+    made = world(a_subscriber())
+    for number in range(5):
+        made.read("readme/README.md", a_digest(*range(1, number + 2), day=None))
+        made.clock.advance(days=1)
+    assert list(doctor(made, FIRST).sources()) == []
+    for number in range(3):
+        made.read("readme/README.md", a_digest(*range(5, number + 1, -1), day=None))
+        made.clock.advance(days=1)
+    (found,) = doctor(made, FIRST).sources()
+    assert (found.kind, found.subject, found.urgent) == ("nothing new", "tables in readme", True)
 
 
 def test_subscriptions_are_looked_at_with_their_papers(world: MakeWorld):
@@ -99,7 +112,7 @@ def test_the_threshold_of_likes_is_shown(world: MakeWorld):
     made = world()
     likes = Subscription(name="more", text="like", like=(a_paper(1).id,))
     lost = Subscription(name="lost", text="like", like=(a_paper(999).id,))
-    made.roster = SubscriberRegistry([a_subscriber(asks=(likes, lost))], SimilarityCache(made.store.papers))
+    made.registry = SubscriberRegistry([a_subscriber(asks=(likes, lost))], SimilarityCache(made.store.papers))
     found = [one for one in doctor(made, many(made)).subscriptions() if one.kind == "near"]
     assert [(one.subject, one.urgent) for one in found] == [("alice: more", False), ("alice: lost", True)]
     assert "by threshold" in found[0].what
@@ -110,3 +123,12 @@ def test_so_many_queries_are_tried_and_the_rest_is_said(world: MakeWorld, monkey
     made = world(a_subscriber(asks=("language models", "paper", "family")))
     found = [one for one in doctor(made, many(made)).subscriptions() if one.kind == "spelling"]
     assert [one.subject for one in found] == ["2 more queries"]
+
+
+def test_a_source_of_any_kind_of_digest_is_looked_at(world: MakeWorld):
+    made = world(a_subscriber())
+    for number in range(12):
+        day = FIRST + timedelta(days=number)
+        made.read(f"w/{day}.md", a_digest(an_entry(number), kind="markdown", day=day))
+    found = list(doctor(made, FIRST + timedelta(days=60)).sources())
+    assert kinds(found) == [("silent", "markdown digests in w")]

@@ -14,13 +14,13 @@ ONE = a_paper(1).id
 
 
 def told(world: World, paper: PaperId = ONE, name: str = "alice") -> Story:
-    subscriber = world.roster.subscriber(name)
+    subscriber = world.registry.subscriber(name)
     assert subscriber is not None
     found = story(
         paper,
         subscriber,
         papers=world.store.papers,
-        records=world.store.records,
+        digests=world.store.digests,
         deliveries=world.store.deliveries,
         stops=world.store.incidents,
     )
@@ -47,7 +47,7 @@ async def test_a_paper_that_went_out_names_digests_words_and_messages(world: Mak
     (row,) = found.deliveries
     assert (row.state, row.kind, row.target) == ("sent", "alert", "telegram:1001")
     assert row.remote_id
-    assert found.told
+    assert found.was_alerted
     assert why_not_queued(found) is None
 
 
@@ -58,7 +58,7 @@ def test_a_paper_that_nobody_names_has_no_story(world: MakeWorld):
             ONE,
             a_subscriber(),
             papers=made.store.papers,
-            records=made.store.records,
+            digests=made.store.digests,
             deliveries=made.store.deliveries,
             stops=made.store.incidents,
         )
@@ -133,7 +133,7 @@ def test_a_subscriber_without_channels_is_said(world: MakeWorld):
     assert "no channels" in (why_not_queued(told(made, name="mute")) or "")
 
 
-def test_suspended_places_and_quiet_hours_belong_to_the_story(world: MakeWorld):
+def test_suspended_targets_and_quiet_hours_belong_to_the_story(world: MakeWorld):
     made = world(a_subscriber(quiet_hours=parse_quiet_hours("00:00-23:59")))
     made.read("a.md", a_digest(1))
     made.store.deliveries.suspend("telegram:1001", "blocked", made.clock.now())

@@ -121,21 +121,21 @@ def test_one_feed_file_is_written_for_whoever_has_one(world: MakeWorld):
 
 def test_the_edition_moves_with_the_papers_and_with_what_people_ask_for(world: MakeWorld):
     made = started(world)
-    editions = [made.feeds.edition()]
+    versions = [made.feeds.version()]
     made.read("a.md", a_digest(1))
-    editions.append(made.feeds.edition())
+    versions.append(made.feeds.version())
     made.subscribe(a_subscriber("alice", a_channel("atom"), asks=("scale",)))
-    editions.append(made.feeds.edition())
-    assert len(set(editions)) == 3
+    versions.append(made.feeds.version())
+    assert len(set(versions)) == 3
     again = world(a_subscriber("alice", a_channel("atom"), asks=("scale",)))
-    assert again.feeds.edition() == editions[-1]
+    assert again.feeds.version() == versions[-1]
 
 
 FEED = a_channel("atom")
 
 
 def forget(made: World, writer: KeptFeeds | None = None) -> tuple[str, ...]:
-    return remove_orphan_feeds(made.store.intake, made.roster.matcher, writer or made.feed_files)
+    return remove_orphan_feeds(made.store.digests, made.registry.matcher, writer or made.feed_files)
 
 
 async def test_the_feed_of_who_left_or_gave_it_up_goes_and_comes_back_with_them(world: MakeWorld):

@@ -120,10 +120,10 @@ def a_question_of(paper: int, part: str) -> Delivery:
 async def test_the_ledger_says_what_waits(guarded: World):
     await bring(guarded, 1, 2, 3, 4)
     store, person = guarded.store, a_subscriber()
-    kept = ledger(person, NOW.date(), store.records, store.deliveries, store.papers)
+    kept = ledger(person, NOW.date(), store.digests, store.deliveries, store.papers)
     assert kept.ends == {"sent": 3, "waits for the flood guard": 1}
     await guarded.send_all()
-    kept = ledger(person, NOW.date(), store.records, store.deliveries, store.papers)
+    kept = ledger(person, NOW.date(), store.digests, store.deliveries, store.papers)
     assert kept.ends == {"sent": 4}
 
 

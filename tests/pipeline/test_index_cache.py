@@ -105,26 +105,26 @@ def test_changed_subscriptions_change_the_index_in_place_and_are_saved_when_aske
     kept: Kept, no_building: pytest.MonkeyPatch
 ) -> None:
     wishes = [a_subscription(text) for text in ("scale", "language models", "zebra", "horse")]
-    roster = SubscriberRegistry([a_subscriber(subscriptions=tuple(wishes[:3]))], indexes=IndexCache(kept))
-    roster.keep_index()
+    registry = SubscriberRegistry([a_subscriber(subscriptions=tuple(wishes[:3]))], indexes=IndexCache(kept))
+    registry.keep_index()
     assert kept.data is None
-    assert roster.matcher.matches([a_paper()])
-    index = roster.matcher.index
-    roster.keep_index()
+    assert registry.matcher.matches([a_paper()])
+    index = registry.matcher.index
+    registry.keep_index()
     assert kept.written == 1
-    roster.replace([a_subscriber(subscriptions=tuple(wishes)), a_subscriber("bob", asks=("scale",))])
-    assert roster.matcher.index is index
-    assert set(roster.matcher.matches([a_paper()])) == {"alice", "bob"}
-    roster.keep_index()
-    roster.keep_index()
+    registry.replace([a_subscriber(subscriptions=tuple(wishes)), a_subscriber("bob", asks=("scale",))])
+    assert registry.matcher.index is index
+    assert set(registry.matcher.matches([a_paper()])) == {"alice", "bob"}
+    registry.keep_index()
+    registry.keep_index()
     assert kept.written == 2
     no_building.setattr(Index, "add", never)
-    again = SubscriberRegistry(list(roster.matcher.subscribers.values()), indexes=IndexCache(kept))
-    assert again.matcher.matches([a_paper()]) == roster.matcher.matches([a_paper()])
+    again = SubscriberRegistry(list(registry.matcher.subscribers.values()), indexes=IndexCache(kept))
+    assert again.matcher.matches([a_paper()]) == registry.matcher.matches([a_paper()])
 
 
-def test_a_roster_without_a_file_keeps_nothing(kept: Kept) -> None:
-    roster = SubscriberRegistry([a_subscriber(asks=("scale", "zebra", "horse"))])
-    roster.matcher.matches([a_paper()])
-    roster.keep_index()
+def test_a_registry_without_a_file_keeps_nothing(kept: Kept) -> None:
+    registry = SubscriberRegistry([a_subscriber(asks=("scale", "zebra", "horse"))])
+    registry.matcher.matches([a_paper()])
+    registry.keep_index()
     assert kept.data is None

@@ -122,7 +122,7 @@ def test_copies_that_come_together_are_one_digest(alices: World):
     taken = alices.look(file, file.named("a.md"), file.named("c.md"))
     assert totals(taken) == (1, 1, 1, 0)
     assert alices.store.papers.newest(1)[0].paper.sources == ("a.md",)
-    assert set(alices.store.intake.known_files()) == {"a.md", "b.md", "c.md"}
+    assert set(alices.store.digests.known_files()) == {"a.md", "b.md", "c.md"}
 
 
 def test_a_rewritten_file_counts_only_where_it_changed(alices: World):
@@ -206,36 +206,36 @@ def test_a_reader_that_breaks_on_one_file_stops_no_other(alices: World, caplog: 
 def test_a_digest_that_cannot_be_stored_stops_no_other(alices: World):
     """The one with the bad paper is left out, whole; the others of its batch are stored."""
     files = [alices.press.file(f"{n}.md", a_digest(n, 10 + n)) for n in range(1, 5)]
-    alices.faults.at("intake.tx.save_papers", ValueError("cannot store"))  # all of them together
+    alices.faults.at("digests.tx.save_papers", ValueError("cannot store"))  # all of them together
     steps = iter([None, None, ValueError("this one"), None])
     real = alices.faults.__class__.__call__
 
     def second_alone(step: str) -> None:
-        if step == "intake.tx.save_digests" and (error := next(steps, None)):
+        if step == "digests.tx.save_digests" and (error := next(steps, None)):
             raise error
         real(alices.faults, step)
 
-    alices.intake._hook = second_alone
+    alices.digests._hook = second_alone
     taken = alices.look(*files)
     assert [name for name, *_ in taken.problems] == ["2.md"]
     assert totals(taken) == (3, 6, 6, 0)
     assert {row.paper[-2:] for row in alices.rows()} == {"01", "11", "03", "13", "04", "14"}
-    alices.intake._hook = alices.faults
+    alices.digests._hook = alices.faults
     assert alices.look(*files).problems == []
 
 
 def test_a_state_that_cannot_be_used_stops_everything_and_nothing_is_lost(alices: World):
     files = [alices.press.file(f"{n}.md", a_digest(n)) for n in range(3)]
-    alices.faults.at("intake.commit", StateLocked("held"))
+    alices.faults.at("digests.commit", StateLocked("held"))
     with pytest.raises(StateLocked):
         alices.look(*files)
-    assert alices.store.intake.known_files() == {}
+    assert alices.store.digests.known_files() == {}
     assert alices.rows() == ()
     assert totals(alices.look(*files)) == (3, 3, 3, 0)
 
 
 def test_a_state_that_fails_while_one_file_is_tried_alone_stops_everything(alices: World):
-    alices.faults.at("intake.tx.save_papers", ValueError("bad"), StateError("disk full"))
+    alices.faults.at("digests.tx.save_papers", ValueError("bad"), StateError("disk full"))
     with pytest.raises(StateError, match="disk full"):
         alices.read("a.md", a_digest(1))
 
@@ -245,13 +245,13 @@ def test_a_state_that_fails_while_one_file_is_tried_alone_stops_everything(alice
     ["save_digests", "save_files", "save_papers", "save_notices", "plan", "begin_run", "finish", "version"],
 )
 def test_a_failure_inside_the_transaction_leaves_nothing(alices: World, step: str):
-    alices.faults.at(f"intake.tx.{step} done", StateError("the plug was pulled"))
+    alices.faults.at(f"digests.tx.{step} done", StateError("the plug was pulled"))
     with pytest.raises(StateError):
         alices.read("a.md", a_digest(1, 2))
     counts = alices.store.deliveries.counts(NOW)
     assert (counts.digests, counts.papers, counts.notices) == (0, 0, 0)
     assert alices.rows() == ()
-    assert alices.store.intake.known_files() == {}
+    assert alices.store.digests.known_files() == {}
     taken = alices.read("a.md", a_digest(1, 2))
     assert (totals(taken), taken.deliveries) == ((1, 2, 2, 0), 2)
 
@@ -260,7 +260,7 @@ def test_a_failure_while_it_is_looked_up_who_was_told_before_leaves_all_as_it_wa
     alices.read("a.md", a_digest(1))
     before = alices.rows()
     quizzed = a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()),)), 2)
-    alices.faults.at("intake.tx.planned done", StateError("the plug was pulled"))
+    alices.faults.at("digests.tx.planned done", StateError("the plug was pulled"))
     with pytest.raises(StateError):
         alices.read("b.md", quizzed)
     assert alices.rows() == before
@@ -312,7 +312,7 @@ def test_a_date_that_cannot_be_peeked_at_only_costs_the_place_in_line(alices: Wo
     def broken(_data: bytes, _name: str) -> date:
         raise RecursionError
 
-    alices.ingest = Ingest(alices.intake, alices.roster, alices.press.read, broken)
+    alices.ingest = Ingest(alices.digests, alices.registry, alices.press.read, broken)
     assert totals(alices.read("a.md", a_digest(1))) == (1, 1, 1, 0)
 
 
@@ -348,8 +348,8 @@ class Seed:
 
 def reading(world: World) -> Ingest:
     return Ingest(
-        world.intake,
-        world.roster,
+        world.digests,
+        world.registry,
         lambda data, name: read_digest(data, name=name),
         lambda data, name: peek_date(data, name=name),
     )

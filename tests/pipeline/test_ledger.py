@@ -18,9 +18,9 @@ CATS = an_entry(9, title="Cats", summary="Cats.")
 
 
 def kept(world: World, name: str = "alice", day: date = DAY) -> Ledger:
-    subscriber = world.roster.subscriber(name)
+    subscriber = world.registry.subscriber(name)
     assert subscriber is not None
-    return ledger(subscriber, day, world.store.records, world.store.deliveries, world.store.papers)
+    return ledger(subscriber, day, world.store.digests, world.store.deliveries, world.store.papers)
 
 
 def fates(found: Ledger) -> dict[str, str]:
@@ -28,7 +28,9 @@ def fates(found: Ledger) -> dict[str, str]:
 
 
 def ends(found: Ledger) -> dict[str, list[str]]:
-    return {line.paper.id[-1]: [place.end for place in line.places] for line in found.lines if line.places}
+    return {
+        line.paper.id[-1]: [target.end for target in line.targets] for line in found.lines if line.targets
+    }
 
 
 async def test_what_was_sent_and_what_did_not_match(world: MakeWorld):
@@ -39,7 +41,7 @@ async def test_what_was_sent_and_what_did_not_match(world: MakeWorld):
     found = kept(made)
     assert fates(found) == {"1": "matched", "9": "not matched", "2": "matched"}
     assert found.ends == {"sent": 1, "merged": 1}
-    assert (found.queued, found.places) == (2, 2)
+    assert (found.queued, found.targets) == (2, 2)
 
 
 async def test_what_was_there_before_somebody_came_is_named_so(world: MakeWorld):
@@ -65,18 +67,18 @@ def test_a_subscription_made_later_is_named(world: MakeWorld):
     assert fates(kept(made)) == {"1": "matched", "9": "asked for since"}
 
 
-def test_a_place_added_later_is_named(world: MakeWorld):
+def test_a_target_added_later_is_named(world: MakeWorld):
     made = world(a_subscriber())
     made.read("a.md", a_digest(1))
     made.subscribe(a_subscriber("alice", a_channel(), a_channel("email")))
-    assert ends(kept(made)) == {"1": ["pending", "place added since"]}
+    assert ends(kept(made)) == {"1": ["pending", "target added since"]}
 
 
-def test_a_place_given_up_later_keeps_its_row(world: MakeWorld):
+def test_a_target_given_up_later_keeps_its_row(world: MakeWorld):
     made = world(a_subscriber("alice", a_channel(), a_channel("email")))
     made.read("a.md", a_digest(1))
     made.subscribe(a_subscriber())
-    assert [place.target for line in kept(made).lines for place in line.places] == [
+    assert [target.target for line in kept(made).lines for target in line.targets] == [
         "telegram:1001",
         "email:alice@example.org",
     ]
@@ -162,13 +164,13 @@ def _live(made: World, people: list[Subscriber], days: list[list[int]], data) ->
 def _check(made: World, found: Ledger, numbers: set[int]) -> None:
     assert {int(line.paper.id[-2:]) % 100 for line in found.lines} == numbers
     assert sum(found.fates.values()) == len(found.lines) == len(numbers)
-    assert sum(found.ends.values()) == found.places
+    assert sum(found.ends.values()) == found.targets
     ids = {line.paper.id for line in found.lines}
     planned = [row for row in made.rows() if row.kind == "alert" and row.paper in ids]
     assert found.queued == len(planned)
     assert sorted(row.state for row in planned) == sorted(
-        place.end for line in found.lines for place in line.places if place.queued
+        target.end for line in found.lines for target in line.targets if target.queued
     )
     told = {line.paper.id for line in found.lines if line.fate in ("matched", "no channel")}
-    noticed = set(made.store.records.notices_on("alice", ids))
+    noticed = set(made.store.digests.notice_records("alice", ids))
     assert noticed == told

@@ -70,7 +70,7 @@ def test_a_crash_in_onboarding_takes_nothing_in_and_onboards_later_and_once(worl
     made = world(first_run=3)
     made.look(*folder(made))
     made.subscribe(a_subscriber())
-    made.faults.at("intake.tx.every_paper", StateError("the plug was pulled"))
+    made.faults.at("digests.tx.every_paper", StateError("the plug was pulled"))
     new = made.press.file("new.md", a_digest(9, day=DAY))
     with pytest.raises(StateError):
         made.look(new)
@@ -87,14 +87,14 @@ def test_a_crash_in_onboarding_takes_nothing_in_and_onboards_later_and_once(worl
 @pytest.mark.parametrize("step", ["save_notices", "plan", "onboarded"])
 def test_a_crash_inside_onboarding_leaves_nothing_of_it(world: MakeWorld, step: str):
     made = world(a_subscriber(), first_run=3)
-    register(made.intake, made.roster.matcher, 3, NOW)
-    with made.intake.transaction() as tx:
+    register(made.digests, made.registry.matcher, 3, NOW)
+    with made.digests.transaction() as tx:
         tx.save_papers([a_paper(number) for number in range(1, 6)], NOW, changed=True)
-    made.faults.at(f"intake.tx.{step} done", StateError("the plug was pulled"))
+    made.faults.at(f"digests.tx.{step} done", StateError("the plug was pulled"))
     with pytest.raises(StateError):
-        onboard(made.intake, made.roster.matcher, NOW)
+        onboard(made.digests, made.registry.matcher, NOW)
     assert (made.rows(), noted(made)) == ((), [])
-    assert onboard(made.intake, made.roster.matcher, NOW) == 3
+    assert onboard(made.digests, made.registry.matcher, NOW) == 3
     assert told(made) == ["1", "2", "3"]
 
 
@@ -134,7 +134,7 @@ def test_somebody_who_left_and_comes_back_is_not_new(world: MakeWorld):
 
 def test_somebody_who_leaves_before_onboarding_is_still_new_when_they_come_back(world: MakeWorld):
     made = world(a_subscriber(), first_run=2)
-    register(made.intake, made.roster.matcher, 2, NOW)
+    register(made.digests, made.registry.matcher, 2, NOW)
     made.subscribe()
     made.look(*folder(made))
     made.subscribe(a_subscriber())
@@ -294,10 +294,10 @@ def test_an_archive_that_was_imported_counts_as_what_its_copy_brought(world: Mak
 
 def test_registering_says_how_many_are_new(world: MakeWorld):
     made = world(a_subscriber(), BOB)
-    matcher = made.roster.matcher
-    assert register(made.intake, matcher, 3, NOW) == 2
-    assert register(made.intake, matcher, None, NOW) == 0
-    assert onboard(made.intake, matcher, NOW) == 0
+    matcher = made.registry.matcher
+    assert register(made.digests, matcher, 3, NOW) == 2
+    assert register(made.digests, matcher, None, NOW) == 0
+    assert onboard(made.digests, matcher, NOW) == 0
 
 
 def test_a_registry_is_replaced_whole():

@@ -33,7 +33,7 @@ def seven(world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> World:
     return started(world, *people(7))
 
 
-def told(made: World) -> list[str]:
+def sends(made: World) -> list[str]:
     return [row.target.removeprefix("telegram:") for row in made.rows()]
 
 
@@ -47,10 +47,10 @@ def plan_part(made: World) -> Planned | None:
 
 async def test_the_first_part_is_stored_with_its_digest_and_goes_out_before_the_rest_is_planned(seven: World):
     read_only(seven, 1)
-    assert told(seven) == ["1", "2"]
+    assert sends(seven) == ["1", "2"]
     assert await seven.send() == {"sent": 2}
     assert plan_part(seven) == Planned(notices=2, deliveries=2)
-    assert told(seven) == ["1", "2", "3", "4"]
+    assert sends(seven) == ["1", "2", "3", "4"]
     assert seven.ingest.finish_planning(NOW) == Planned(notices=3, deliveries=3)
     assert plan_part(seven) is None
     assert await seven.send() == {"sent": 5}
@@ -58,19 +58,19 @@ async def test_the_first_part_is_stored_with_its_digest_and_goes_out_before_the_
 
 async def test_a_run_says_how_far_it_is_until_it_is_done(seven: World):
     read_only(seven, 1, 2)
-    (run,) = seven.store.intake.open_runs()
-    assert (run.made_at, run.papers, run.told, run.cursor) == (NOW, 2, True, "p1")
+    (run,) = seven.store.digests.open_runs()
+    assert (run.made_at, run.papers, run.sends, run.cursor) == (NOW, 2, True, "p1")
     plan_part(seven)
-    assert [run.cursor for run in seven.store.intake.open_runs()] == ["p2"]
+    assert [run.cursor for run in seven.store.digests.open_runs()] == ["p2"]
     seven.ingest.finish_planning(NOW)
-    assert seven.store.intake.open_runs() == ()
+    assert seven.store.digests.open_runs() == ()
 
 
 def test_a_digest_that_comes_meanwhile_is_planned_after_it(seven: World):
     read_only(seven, 1)
     read_only(seven, 2, name="b.md")
     assert {row.paper[-1] for row in seven.rows()} == {"1"}
-    assert [run.cursor for run in seven.store.intake.open_runs()] == ["p2", ""]
+    assert [run.cursor for run in seven.store.digests.open_runs()] == ["p2", ""]
     seven.ingest.finish_planning(NOW)
     for number in "1234567":
         assert [row.paper[-1] for row in seven.rows() if row.target.endswith(f":{number}")] == ["1", "2"]
@@ -81,9 +81,9 @@ def test_a_paper_that_would_change_before_it_is_planned_waits_for_that(seven: Wo
     read_only(seven, 1, 2)
     cats = a_digest(an_entry(1, title="Cats", summary="Cats."))
     seven.look_only(seven.press.file("a.md", cats))
-    (run,) = seven.store.intake.open_runs()
-    assert [change.gains for change in seven.store.intake.changes_of(run)] == [{"title", "summary"}]
-    assert told(seven) == [number for number in "1234567" for _ in range(2)]
+    (run,) = seven.store.digests.open_runs()
+    assert [change.gains for change in seven.store.digests.changes_of(run)] == [{"title", "summary"}]
+    assert sends(seven) == [number for number in "1234567" for _ in range(2)]
 
 
 async def test_two_digests_that_come_together_are_one_message_to_each(seven: World):
@@ -101,27 +101,27 @@ async def test_another_machine_goes_on_where_the_first_one_stopped(seven: World,
 
 def test_two_machines_take_turns_and_plan_nothing_twice(seven: World):
     read_only(seven, 1)
-    other = Ingest(seven.store.intake, seven.roster, seven.press.read, seven.press.peek_date)
+    other = Ingest(seven.store.digests, seven.registry, seven.press.read, seven.press.peek_date)
     parts = [one.continue_planning(NOW) for one in (other, seven.ingest, other, seven.ingest)]
     assert [part and part.deliveries for part in parts] == [2, 2, 1, 0]
     assert plan_part(seven) is None
-    assert told(seven) == list("1234567")
+    assert sends(seven) == list("1234567")
     assert other.continue_planning(NOW) is None
 
 
 @pytest.mark.parametrize("step", ["save_notices done", "plan done", "advance done"])
 def test_a_part_that_fails_is_planned_again(seven: World, step: str):
     read_only(seven, 1)
-    seven.faults.at(f"intake.tx.{step}", StateError("the plug was pulled"))
+    seven.faults.at(f"digests.tx.{step}", StateError("the plug was pulled"))
     with pytest.raises(StateError):
         plan_part(seven)
-    assert told(seven) == ["1", "2"]
+    assert sends(seven) == ["1", "2"]
     assert seven.ingest.finish_planning(NOW).deliveries == 5
-    assert told(seven) == list("1234567")
+    assert sends(seven) == list("1234567")
 
 
 def test_a_digest_that_is_forgotten_is_not_planned_on(seven: World):
-    seven.faults.at("intake.commit", StateError("the plug was pulled"))
+    seven.faults.at("digests.commit", StateError("the plug was pulled"))
     with pytest.raises(StateError):
         read_only(seven, 1)
     assert plan_part(seven) is None
@@ -146,9 +146,9 @@ async def test_who_is_new_on_one_machine_is_registered_before_it_goes_on_plannin
     read_only(seven, 1, 2)
     again = world(*people(7), a_subscriber("z", a_channel(address="99")), first_run=0)
     again.ingest.finish_planning(NOW)
-    assert "99" not in told(again)
+    assert "99" not in sends(again)
     again.look()
-    assert "99" not in told(again)
+    assert "99" not in sends(again)
     assert len(again.store.papers.noticed("z", 9)) == 2
 
 
@@ -160,7 +160,7 @@ def test_planning_goes_on_with_the_configuration_as_it_is_then(seven: World):
     seven.subscribe(p1, p2, p3, elsewhere, asks_no_more, p7)
     seven.ingest.finish_planning(NOW)
     assert (p4.id, p6.id) == ("p4", "p6")
-    assert told(seven) == ["1", "2", "3", "44", "7"]
+    assert sends(seven) == ["1", "2", "3", "44", "7"]
 
 
 def test_what_is_released_and_held_follows_the_moment_at_which_the_digest_came(seven: World):
@@ -190,7 +190,7 @@ def test_another_subscription_that_matches_a_gained_paper_extends_its_notices(wo
     made.read("a.md", a_digest(1))
     taken = made.read("b.md", a_digest(an_entry(1, summary="Enormous.")))
     assert (taken.gained, taken.notices) == (1, 1)
-    notices = made.store.records.notices_on("alice", [made.rows()[0].paper])
+    notices = made.store.digests.notice_records("alice", [made.rows()[0].paper])
     assert [notice.subscriptions for notice in notices.values()] == [("language models", "enormous")]
 
 
@@ -198,18 +198,18 @@ def test_a_state_that_changes_between_the_look_and_the_transaction_is_looked_at_
     seven: World, world: MakeWorld
 ):
     other = world(*people(7), first_run=0)
-    looked = seven.intake._hook
+    looked = seven.digests._hook
 
     def meanwhile(step: str) -> None:
         looked(step)
-        if step == "intake.transaction":
-            seven.intake._hook = looked
+        if step == "digests.transaction":
+            seven.digests._hook = looked
             other.look(other.press.file("b.md", a_digest(an_entry(1, summary="Another."))))
 
-    seven.intake._hook = meanwhile
+    seven.digests._hook = meanwhile
     taken = seven.read("a.md", a_digest(1))
     assert (taken.new, taken.gained) == (0, 1)
-    assert told(seven) == list("1234567")
+    assert sends(seven) == list("1234567")
     (paper,) = seven.store.papers.newest(9)
     assert len(paper.paper.summaries) == 2
 
@@ -237,18 +237,18 @@ def test_the_size_of_a_part_follows_the_time_that_parts_take(
     made = started(world, *people(30))
     seconds = iter([0.0, 0.2, 1.0, 1.04, 2.0, 2.0])
     made.ingest = Ingest(
-        made.intake, made.roster, made.press.read, made.press.peek_date, elapsed=lambda: next(seconds)
+        made.digests, made.registry, made.press.read, made.press.peek_date, elapsed=lambda: next(seconds)
     )
     read_only(made, 1)
     sizes = [part.deliveries for _ in range(3) if (part := plan_part(made))]
-    assert (len(told(made)), sizes) == (12, [4, 2, 2])
+    assert (len(sends(made)), sizes) == (12, [4, 2, 2])
     assert made.ingest._planner._size == 4
 
 
 def test_a_digest_for_nobody_needs_no_run(world: MakeWorld):
     made = world()
     assert made.look_only(made.press.file("a.md", a_digest(1))).notices == 0
-    assert made.store.intake.open_runs() == ()
+    assert made.store.digests.open_runs() == ()
 
 
 def test_a_subscriber_without_channels_is_noticed(world: MakeWorld):
@@ -261,24 +261,24 @@ def test_a_subscriber_without_channels_is_noticed(world: MakeWorld):
 
 def test_ledger_and_explain_say_that_a_paper_is_still_being_planned(seven: World):
     read_only(seven, 1)
-    records, papers, paper = seven.store.records, seven.store.papers, a_paper(1).id
-    deliveries, people_ = seven.store.deliveries, seven.roster.matcher.subscribers
+    digests, papers, paper = seven.store.digests, seven.store.papers, a_paper(1).id
+    deliveries, people_ = seven.store.deliveries, seven.registry.matcher.subscribers
     day = a_digest().date
     assert day is not None
-    fates = [ledger(people_[name], day, records, deliveries, papers).lines[0].fate for name in ("p2", "p3")]
+    fates = [ledger(people_[name], day, digests, deliveries, papers).lines[0].fate for name in ("p2", "p3")]
     assert fates == ["matched", "being planned"]
     told_ = story(
         paper,
         people_["p3"],
         papers=papers,
-        records=records,
+        digests=digests,
         deliveries=deliveries,
         stops=seven.store.incidents,
     )
     assert told_ is not None
     assert "still being planned" in (why_not_queued(told_) or "")
     seven.ingest.finish_planning(NOW)
-    assert ledger(people_["p3"], day, records, deliveries, papers).lines[0].fate == "matched"
+    assert ledger(people_["p3"], day, digests, deliveries, papers).lines[0].fate == "matched"
 
 
 def test_history_that_is_alike_waits_for_what_is_being_planned(seven: World):
@@ -294,5 +294,5 @@ def test_a_newcomer_waits_for_what_is_being_planned(seven: World):
     seven.subscribe(*people(7), a_subscriber("new", a_channel(address="99")))
     taken = seven.look_only()
     assert taken.deliveries == 5
-    assert "99" not in told(seven)
-    assert seven.store.intake.backlog() == {}
+    assert "99" not in sends(seven)
+    assert seven.store.digests.backlog() == {}

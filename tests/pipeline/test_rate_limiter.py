@@ -221,13 +221,13 @@ def test_a_message_under_way_keeps_its_slot_however_long_it_takes() -> None:
     assert window.at(NOW + 10 * SECOND).under_way == 1
 
 
-def test_what_the_service_did_not_take_leaves_its_place_at_once() -> None:
+def test_what_the_service_did_not_take_leaves_its_slot_at_once() -> None:
     window = Window(limit=Limit(most=1, span=SECOND)).begun(NOW)
     assert window.over(NOW, messages=0).free_at(NOW) == NOW
     assert window.over(NOW).free_at(NOW) == NOW + SECOND
 
 
-def test_a_message_that_is_counted_twice_takes_two_places() -> None:
+def test_a_message_that_is_counted_twice_takes_two_slots() -> None:
     window = Window(limit=TWO_A_SECOND).begun(NOW).over(NOW, messages=2)
     assert window.free_at(NOW) == NOW + SECOND
 

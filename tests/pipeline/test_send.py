@@ -24,7 +24,7 @@ from bot.domain.errors import (
 from bot.domain.message import OutgoingMessage, Receipt
 from bot.pipeline import send
 from bot.pipeline.compose import BuiltMessage, NothingToSend
-from bot.pipeline.ports import Claim, ClaimedRow
+from bot.pipeline.ports.outbox import Claim, ClaimedRow
 from bot.pipeline.rate_limiter import RateLimiter
 from bot.pipeline.send import Sender, SendResult
 from tests.builders import NOW, a_paper, a_parcel, a_question

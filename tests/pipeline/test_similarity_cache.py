@@ -23,8 +23,8 @@ LIKES = Subscription(
 
 def lia(world: MakeWorld, **more: object) -> World:
     made = world(**more)
-    made.roster = SubscriberRegistry([a_subscriber(asks=(LIKES,))], SimilarityCache(made.store.papers))
-    made.builder._roster = made.ingest._registry = made.roster
+    made.registry = SubscriberRegistry([a_subscriber(asks=(LIKES,))], SimilarityCache(made.store.papers))
+    made.builder._registry = made.ingest._registry = made.registry
     return made
 
 
@@ -70,13 +70,13 @@ def test_nobody_who_likes_nothing_to_note(world: MakeWorld):
 def test_the_story_tells_how_near_and_what_excludes(world: MakeWorld):
     made = lia(world)
     made.read("a.md", a_digest(LIKED, ALIKE, MEDICAL, *OTHERS))
-    subscriber = made.roster.subscriber("alice")
+    subscriber = made.registry.subscriber("alice")
     assert subscriber is not None
 
     def verdict(number: int):
         parts = {
             "papers": made.store.papers,
-            "records": made.store.records,
+            "digests": made.store.digests,
             "deliveries": made.store.deliveries,
             "stops": made.store.incidents,
         }

@@ -16,7 +16,8 @@ from bot.domain.papers import Edition, Paper, Question
 from bot.domain.quizzes.polls import Poll
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.compose import BuiltMessage, MessageBuilder
-from bot.pipeline.ports import Claim, Outcome, Update
+from bot.pipeline.ports import Update
+from bot.pipeline.ports.outbox import Claim, Outcome
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
 from bot.pipeline.subscribers import SubscriberRegistry
 from bot.pipeline.vote_counter import VoteCounter
@@ -63,7 +64,7 @@ class Classroom:
         return self.clock.now()
 
     def keep(self, *papers: Paper) -> None:
-        with self.store.intake.transaction() as tx:
+        with self.store.digests.transaction() as tx:
             tx.save_papers(papers, self.now, changed=True)
 
     def ask(self, paper: Paper, target: str = "telegram:7", subscriber: str = "person-7") -> list[str]:
@@ -82,7 +83,7 @@ class Classroom:
             for edition in paper.editions
             for question in edition.quiz
         ]
-        with self.store.intake.transaction() as tx:
+        with self.store.digests.transaction() as tx:
             tx.plan(rows, tx.new_run(self.now))
         return self.deliver()
 

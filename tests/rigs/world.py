@@ -15,9 +15,10 @@ from bot.domain.subscriptions import Subscriber
 from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.compose import MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
-from bot.pipeline.feeds import FeedBuilder, Site
+from bot.pipeline.feeds import FeedBuilder, FeedSettings
 from bot.pipeline.ingest import Ingest, Taken
-from bot.pipeline.ports import DeliveryRecord, Publisher
+from bot.pipeline.ports import Publisher
+from bot.pipeline.ports.outbox import DeliveryRecord
 from bot.pipeline.send import SendRules
 from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import AUTHORITY
@@ -26,11 +27,11 @@ from tests.rigs.files import FakeFile, Press
 from tests.rigs.ports import Faults, Hooked
 from tests.rigs.publishers import FakePublisher, KeptFeeds
 
-SITE = Site(title="Paperboy", url="https://papers.example.org", authority=AUTHORITY, entries=100)
+SITE = FeedSettings(title="Paperboy", url="https://papers.example.org", authority=AUTHORITY, entries=100)
 
 
 class World:
-    """Everything that works on one state. `faults` stands at the door of the intake and of what sending asks the state."""
+    """Everything that works on one state. `faults` stands at the door of the store of digests and of what sending asks the state."""
 
     def __init__(
         self,
@@ -49,16 +50,16 @@ class World:
         self.faults = faults or Faults()
         self.store = Store(url)
         self.press = Press()
-        self.roster = SubscriberRegistry(subscribers)
+        self.registry = SubscriberRegistry(subscribers)
         self.telegram, self.email = FakePublisher("telegram", **(telegram or {})), FakePublisher("email")
         self.feed_files = KeptFeeds()
         self.outbox: Any = Hooked(self.store.outbox, "outbox", self.faults)
         deliveries: Any = Hooked(self.store.deliveries, "deliveries", self.faults)
         self.deliveries = deliveries
         incidents: Any = Hooked(self.store.incidents, "incidents", self.faults)
-        self.intake: Any = Hooked(self.store.intake, "intake", self.faults)
-        site = Site(title=SITE.title, url=SITE.url, authority=AUTHORITY, entries=entries)
-        self.feeds = FeedBuilder(self.store.papers, self.store.tokens, self.roster, site)
+        self.digests: Any = Hooked(self.store.digests, "digests", self.faults)
+        site = FeedSettings(title=SITE.title, url=SITE.url, authority=AUTHORITY, entries=entries)
+        self.feeds = FeedBuilder(self.store.papers, self.store.tokens, self.registry, site)
         ways_out = publishers if publishers is not None else (self.telegram, self.email)
         by_kind: dict[ChannelKind, Publisher] = {publisher.kind: publisher for publisher in ways_out}
         by_kind.setdefault("atom", AtomPublisher(self.feeds, self.feed_files))
@@ -67,14 +68,14 @@ class World:
             deliveries,
             self.store.papers,
             self.store.tokens,
-            self.roster,
+            self.registry,
             lambda paper, lang: paper.edition(lang).quiz,
             capabilities,
         )
         self.ingest = Ingest(
-            self.intake, self.roster, self.press.read, self.press.peek_date, first_run=first_run
+            self.digests, self.registry, self.press.read, self.press.peek_date, first_run=first_run
         )
-        self.incidents = IncidentLog(incidents, self.roster, capabilities, alarms_to)
+        self.incidents = IncidentLog(incidents, self.registry, capabilities, alarms_to)
         self.dispatcher = Dispatcher(
             outbox=self.outbox,
             deliveries=deliveries,
@@ -120,7 +121,7 @@ class World:
 
     def subscribe(self, *subscribers: Subscriber) -> None:
         """The configuration changes."""
-        self.roster.replace(subscribers)
+        self.registry.replace(subscribers)
 
     def close(self) -> None:
         self.store.close()

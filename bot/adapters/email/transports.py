@@ -380,7 +380,7 @@ class MaildirTransport:
 
     def _store(self, message: bytes, name: str) -> None:
         for folder in ("tmp", "new", "cur"):
-            (self._path / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+            atomic_file.private_folder(self._path / folder)
         unique = f"{name}.paperboy"
         if self._was_read(unique):
             return

@@ -1,29 +1,48 @@
-"""Bytes → digest: the readers, and the choice among them, which only the content makes."""
+"""Bytes → digest: the readers, and the choice among them, which only the content makes.
+
+Each reader says how sure it is that the content is its own; the surest try first, and the one that finds the most
+papers with titles wins. One that recognises its format and finds nothing never stands before the others.
+"""
 
 import datetime as dt
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from bot.adapters.readers import quiz_page, quiz_text, table
-from bot.adapters.readers.document import Document, decode, find_date
+from bot.adapters.readers import bibliography, feed, html, markdown, quiz_page, quiz_text, structured, table
+from bot.adapters.readers.document import MAX_PAPERS, Document, NotThisKind, any_date, decode
 from bot.domain.digests import Digest, DigestKind
-from bot.domain.errors import NotADigest
+from bot.domain.errors import DigestTooLarge, NotADigest
+from bot.domain.papers import PaperId
 
-__all__ = ["READERS", "Reader", "peek_date", "read_digest"]
+__all__ = ["READERS", "Attempt", "Reader", "Reading", "peek_date", "read_closely", "read_digest"]
 
 
 HEAD_BYTES = 16_384
 """Where every digest's heading ends long before."""
 
+Certainty = Literal[0, 1, 2, 3, 4]
+"""0: not this format. 1: possible. 2: likely. 3: the format for certain. 4: the very source that the reader knows."""
+
+Neighbour = Callable[[str], bytes | None]
+"""The content of a file in the same folder by its bare name, as far as it is needed; None where there is none."""
+
+MAX_NEIGHBOURS = 500
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reader:
-    """The code that knows one digest format."""
+    """The code that knows one family of digest formats."""
 
     kind: DigestKind
-    recognises: Callable[[Document], bool]
+    recognises: Callable[[Document], int]
     heading_date: Callable[[str], dt.date | None]
     read: Callable[[Document], Digest]
+
+
+def _no_date(_: str) -> dt.date | None:
+    return None
 
 
 READERS = (
@@ -40,21 +59,174 @@ READERS = (
         heading_date=quiz_text.heading_date,
         read=quiz_text.read,
     ),
+    Reader(kind="feed", recognises=feed.recognises, heading_date=feed.heading_date, read=feed.read),
+    Reader(
+        kind="json",
+        recognises=structured.recognises_json,
+        heading_date=structured.heading_date,
+        read=structured.read_json,
+    ),
+    Reader(kind="csv", recognises=structured.recognises_csv, heading_date=_no_date, read=structured.read_csv),
+    Reader(
+        kind="bibtex",
+        recognises=bibliography.recognises_bibtex,
+        heading_date=_no_date,
+        read=bibliography.read_bibtex,
+    ),
+    Reader(
+        kind="ris", recognises=bibliography.recognises_ris, heading_date=_no_date, read=bibliography.read_ris
+    ),
+    Reader(
+        kind="yaml", recognises=structured.recognises_yaml, heading_date=_no_date, read=structured.read_yaml
+    ),
+    Reader(
+        kind="markdown",
+        recognises=markdown.recognises,
+        heading_date=markdown.heading_date,
+        read=markdown.read,
+    ),
+    Reader(kind="html", recognises=html.recognises, heading_date=html.heading_date, read=html.read),
 )
-"""In the order in which they are asked."""
+"""In the order in which they are asked; of two that are equally sure the first tries first."""
+
+SURE = 3
+_NAMED = re.compile(
+    r"arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})|huggingface\.co/papers/(\d{4}\.\d{4,5})", re.IGNORECASE
+)
+ENOUGH = 0.9
+"""Of the papers that a plain search for links finds: a reader that finds so many needs no other beside it."""
 
 
-def read_digest(data: bytes, *, name: str) -> Digest:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """What one reader made of a file."""
+
+    kind: DigestKind
+    certainty: int
+    papers: int
+    what: str = ""
+    """Why it found nothing."""
+    chosen: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """The digest in a file, and how it came to be read so."""
+
+    digest: Digest | None
+    attempts: tuple[Attempt, ...]
+    """In the order in which they were made."""
+    reason: str = ""
+    """Why the file is no digest."""
+
+
+def read_digest(data: bytes, *, name: str, neighbour: Neighbour | None = None) -> Digest:
     """The digest in a file's bytes; `name` is for messages, and for the date where no heading tells it.
 
-    Raises NotADigest where no reader knows the content, DigestTooLarge over a limit of the readers. What
-    looks like a digest and holds no paper is a digest with a problem.
+    `neighbour` gives the content of files in the same folder, to which a digest may link instead of to papers.
+    Raises NotADigest where no reader finds a paper, DigestTooLarge over a limit of the readers. What a reader
+    knows for certain and holds no paper is a digest with a problem.
     """
+    reading = read_closely(data, name=name, neighbour=neighbour)
+    if reading.digest is None:
+        raise NotADigest(f"{name}: {reading.reason}")
+    return reading.digest
+
+
+def read_closely(data: bytes, *, name: str, neighbour: Neighbour | None = None) -> Reading:
+    """The digest in a file's bytes with every attempt that was made. Raises DigestTooLarge."""
     document = decode(data, name=name)
-    for reader in READERS:
-        if reader.recognises(document):
-            return reader.read(document)
-    raise NotADigest(f"{name}: neither a table of papers nor a quiz page nor its text")
+    named = len({found[1] or found[2] for found in _NAMED.finditer(document.text)})
+    if named > MAX_PAPERS:
+        raise DigestTooLarge(f"{name}: more than {MAX_PAPERS:,} papers; split the file")
+    if neighbour is not None:
+        document = replace(document, paper_beside=_PapersBeside(neighbour).paper)
+    asked = [(reader, reader.recognises(document)) for reader in READERS]
+    choice = _Choice(document, named)
+    for reader, certainty in sorted((pair for pair in asked if pair[1]), key=lambda pair: -pair[1]):
+        if choice.attempt(reader, certainty):
+            break
+    return choice.reading()
+
+
+class _Choice:
+    """The attempts of the readers at one document, and the best of them."""
+
+    def __init__(self, document: Document, named: int) -> None:
+        self._document = document
+        self._named = named
+        self._attempts: list[Attempt] = []
+        self._best: Digest | None = None
+        self._chosen = 0
+        self._refused = ""
+
+    def attempt(self, reader: Reader, certainty: int) -> bool:
+        """Lets a reader try; True where no other needs to."""
+        try:
+            digest = reader.read(self._document)
+        except NotThisKind as error:
+            self._note(reader.kind, certainty, 0, str(error))
+            return False
+        except NotADigest as error:
+            self._note(reader.kind, certainty, 0, str(error))
+            self._refused = str(error)
+            return True
+        self._note(digest.kind, certainty, len(digest.entries))
+        if not digest.entries:
+            if self._best is None and certainty >= SURE:
+                self._choose(digest)
+            return certainty > SURE and len(digest.problems) > 1  # its papers are there, and torn
+        if self._best is None or len(digest.entries) > len(self._best.entries):
+            self._choose(digest)
+        return certainty >= SURE or len(digest.entries) >= ENOUGH * self._named
+
+    def _note(self, kind: DigestKind, certainty: int, papers: int, what: str = "") -> None:
+        self._attempts.append(Attempt(kind=kind, certainty=certainty, papers=papers, what=what))
+
+    def _choose(self, digest: Digest) -> None:
+        self._best = digest
+        self._chosen = len(self._attempts) - 1
+
+    def reading(self) -> Reading:
+        """The best digest, or why there is none."""
+        reason = "" if self._best else self._refused or _reason(self._document, self._attempts)
+        attempts = [
+            replace(attempt, chosen=self._best is not None and place == self._chosen)
+            for place, attempt in enumerate(self._attempts)
+        ]
+        return Reading(digest=self._best, attempts=tuple(attempts), reason=reason)
+
+
+class _PapersBeside:
+    """The papers that files in the same folder are about, each file looked at once and at most so many."""
+
+    def __init__(self, neighbour: Neighbour) -> None:
+        self._neighbour = neighbour
+        self._known: dict[str, PaperId | None] = {}
+
+    def paper(self, name: str) -> PaperId | None:
+        if name not in self._known:
+            data = self._neighbour(name) if len(self._known) < MAX_NEIGHBOURS else None
+            self._known[name] = _only_paper(data, name) if data else None
+        return self._known[name]
+
+
+def _only_paper(data: bytes, name: str) -> PaperId | None:
+    """The paper that a whole file is about."""
+    try:
+        digest = read_closely(data, name=name).digest
+    except DigestTooLarge:
+        return None
+    return digest.entries[0].id if digest and len(digest.entries) == 1 else None
+
+
+def _reason(document: Document, attempts: list[Attempt]) -> str:
+    if not document.text.strip():
+        return "an empty file"
+    if document.text.count("\ufffd") > 10 or "\0" in document.text:
+        return "no text"
+    told = [attempt.what for attempt in sorted(attempts, key=lambda each: -each.certainty) if attempt.what]
+    return told[0] if told else "no papers that a reader knows"
 
 
 def peek_date(head: bytes, *, name: str) -> dt.date | None:
@@ -64,4 +236,4 @@ def peek_date(head: bytes, *, name: str) -> dt.date | None:
     """
     text = decode(head[:HEAD_BYTES], name=name).text
     dates = (reader.heading_date(text) for reader in READERS)
-    return next(filter(None, dates), None) or find_date(name)
+    return next(filter(None, dates), None) or any_date(name)

@@ -8,16 +8,23 @@ generator always writes, and only the pieces are looked at. No step takes more t
 import datetime as dt
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from bot.adapters.readers.document import Document, find_date
-from bot.adapters.readers.findings import Findings
-from bot.adapters.readers.flowchart import read_flowchart
-from bot.adapters.readers.links import links_of
-from bot.adapters.readers.page_quiz import read_quizzes
-from bot.adapters.readers.page_text import language_of, plain, unescape
-from bot.adapters.readers.points import points_of
+from bot.adapters.readers.document import (
+    MAX_QUESTIONS,
+    Document,
+    Findings,
+    find_date,
+    language_of,
+    links_of,
+    plain,
+    points_of,
+    question_of,
+    unescape,
+)
 from bot.domain.digests import Digest
-from bot.domain.papers import Edition, Entry, Links, Point, paper_id
+from bot.domain.papers import Edition, Entry, Links, Point, Question, paper_id
+from bot.domain.text import one_line
 
 _HEADING = re.compile(r"<(?:title|h1)\b[^<>]*>\s*\d{4}-\d\d-\d\d\s+Papers\b[^<>]*<")
 _CARD = re.compile(r'class="(?:paper-card|quiz-popup|category-chunk)\b')
@@ -32,9 +39,11 @@ _LINK = re.compile(r"Link:\s*</strong>\s*<a\b[^<>]*?\bhref\s*=\s*[\"']([^\"'<>]*
 _NUMBER = re.compile(r"\s*(\d{1,2})\s*\.")
 
 
-def recognises(document: Document) -> bool:
-    """True for HTML that calls itself a day's papers, or holds the cards of such a page."""
-    return bool(_HEADING.search(document.text) or _CARD.search(document.text))
+def recognises(document: Document) -> int:
+    """4 for HTML that calls itself a day's papers, 2 for HTML with cards like such a page's."""
+    if _HEADING.search(document.text):
+        return 4
+    return 2 if _CARD.search(document.text) else 0
 
 
 def heading_date(text: str) -> dt.date | None:
@@ -157,3 +166,186 @@ def _point(piece: str, place: int) -> tuple[int, str, str]:
     if opening is None or close < 0:
         return place, "", piece[begin:]
     return place, plain(piece[opening.end() : close]), piece[begin : opening.start()] + piece[close + 9 :]
+
+
+_MARK = re.compile(r"<div\b[^<>]*?\bclass\s*=\s*[\"'](?:[^\"'<>]*\s)??quiz-(popup|question|choice)(?![\w-])")
+_PLAIN_POPUP = re.compile(r'"\s+data-answer="([^"]*)"(?:\s+data-lang="([a-z]+)"[^<>]*)?>\s*\Z')
+_PLAIN_CHOICE = re.compile(r'[^"<>]*"\s+data-value="[^"]*"\s*>([^<]*)</div>')
+"""How the generator writes tags as long as no text in them disturbs it."""
+_KEY = re.compile(r"\bdata-answer\s*=\s*([\"'])")
+_KEY_END = re.compile(r"[\"'](?:\s+(?:data-lang|style)\s*=|\s*>\s*\Z)")
+_VALUE = re.compile(r"\bdata-value\s*=\s*([\"'])")
+_VALUE_END = re.compile(r"[\"']\s*>")
+
+
+@dataclass(kw_only=True, slots=True)
+class _Popup:
+    at: int
+    language: str
+    keys: tuple[str, ...]
+    question: str = ""
+    options: list[str] = field(default_factory=list)
+    whole: bool = False
+
+
+def read_quizzes(text: str, start: int, stop: int, findings: Findings) -> dict[str, tuple[Question, ...]]:
+    """The questions between `start` and `stop` by language; `en` where the page names none."""
+    quizzes: dict[str, list[Question]] = {}
+    for popup in _popups(text, start, stop):
+        quiz = quizzes.setdefault(popup.language, [])
+        if not popup.whole:
+            findings.problem(popup.at, "a question that is cut short, left out")
+        elif len(quiz) == MAX_QUESTIONS:
+            findings.problem(popup.at, f"over {MAX_QUESTIONS} questions on one paper, left out")
+        else:
+            problems: list[str] = []
+            question = question_of(popup.question, popup.options, keys=popup.keys, problems=problems)
+            for what in problems:
+                findings.problem(popup.at, what)
+            quiz += [question] if question else []
+    return {language: tuple(quiz) for language, quiz in quizzes.items() if quiz}
+
+
+def _popups(text: str, start: int, stop: int) -> Iterator[_Popup]:
+    marks = list(_MARK.finditer(text, start, stop))
+    ends = (*(mark.start() for mark in marks[1:]), stop)
+    popup: _Popup | None = None
+    for mark, end in zip(marks, ends, strict=False):
+        piece = text[mark.end() : end]
+        if mark[1] == "popup":
+            if popup:
+                yield popup
+            popup = _opened(piece, mark.start())
+        elif popup and mark[1] == "question":
+            popup.question = _question_text(piece)
+        elif popup and mark[1] == "choice":
+            option = _option(piece)
+            popup.options += [] if option is None else [option]
+            popup.whole = piece.count("</div>") > 1  # its own, and that of all choices
+    if popup:
+        yield popup
+
+
+def _opened(piece: str, at: int) -> _Popup:
+    """The popup whose attributes begin the piece; the key may hold quotation marks and angle brackets."""
+    usual = _PLAIN_POPUP.match(piece)
+    if usual:
+        return _Popup(at=at, language=usual[2] or "en", keys=(plain(usual[1]),))
+    key = _KEY.search(piece)
+    if key is None:
+        return _Popup(at=at, language=language_of(piece), keys=())
+    end = _KEY_END.search(piece, key.end())
+    whole = piece[key.end() : end.start() if end else len(piece)]
+    short = whole.partition(key[1])[0]
+    outside = piece[: key.start()] + piece[key.end() + len(whole) :]
+    keys = (whole,) if short == whole else (whole, short)
+    return _Popup(at=at, language=language_of(outside), keys=tuple(map(plain, keys)))
+
+
+def _question_text(piece: str) -> str:
+    content = piece.find(">") + 1
+    close = piece.find("</div>", content)
+    return plain(piece[content:close]) if content and close >= 0 else ""
+
+
+def _option(piece: str) -> str | None:
+    """The option's text, which the page writes twice: in its attribute, and as what is shown."""
+    usual = _PLAIN_CHOICE.match(piece)
+    if usual:
+        return plain(usual[1])
+    close = piece.find("</div>")
+    if close < 0:
+        return None
+    value = _VALUE.search(piece, 0, close)
+    if value is None:
+        return plain(piece[piece.find(">", 0, close) + 1 : close])
+    twice = piece[value.end() : close]
+    half = len(twice) // 2 - 1
+    if twice[half : half + 2] == value[1] + ">" and twice[:half] == twice[half + 2 :]:
+        return plain(twice[:half])
+    end = _VALUE_END.search(twice)
+    return plain(twice[end.end() if end else twice.find(">") + 1 :])
+
+
+MAX_DRAWING = 200_000
+"""Characters; real drawings have at most 23,000."""
+
+_WORDLESS = (
+    ("<!--", "-->"),
+    ("<style", "</style>"),
+    ("<script", "</script>"),
+    ("<title", "</title>"),
+    ("<desc", "</desc>"),
+)
+_WRITTEN = re.compile(r"<(?:text\b[^<>]*>([^<]*)</text>|!--.*?-->|(text|foreignObject|script)\b)", re.DOTALL)
+"""A text without elements in it, as nearly all are; a comment; or a sign that each tag must be looked at."""
+_TAG = frozenset("/!?abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flowchart:
+    words: str | None = None
+    drawing: str | None = None
+
+
+def read_flowchart(text: str, start: int, stop: int, findings: Findings) -> Flowchart:
+    """The flowchart in the card at `start`; an SVG that is never closed ends with the card, at `stop`."""
+    begin = text.find("<svg", start, stop)
+    if begin < 0:
+        if start < stop:
+            findings.problem(start, "a flowchart card without a drawing")
+        return Flowchart()
+    end = text.rfind("</svg>", begin, stop)
+    if end < 0:
+        findings.problem(begin, "a drawing that is never closed")
+    drawing = text[begin : end + len("</svg>")] if end >= 0 else _without_card(text[begin:stop])
+    if len(drawing) > MAX_DRAWING:
+        findings.problem(begin, f"a drawing of more than {MAX_DRAWING:,} characters, left out")
+        return Flowchart()
+    return Flowchart(words=_words(drawing) or None, drawing=drawing.strip())
+
+
+def _without_card(drawing: str) -> str:
+    """The drawing without the ends of the elements around it."""
+    drawing = drawing.rstrip()
+    while drawing.endswith("</div>"):
+        drawing = drawing.removesuffix("</div>").rstrip()
+    return drawing
+
+
+def _words(drawing: str) -> str:
+    """What is written in the drawing, as a browser would show it, in the order of the markup."""
+    if drawing.rfind("<!--") <= drawing.rfind("-->"):  # every comment ends
+        found = _WRITTEN.findall(drawing)
+        if not any(odd for _, odd in found):
+            return one_line(unescape(" ".join([text for text, _ in found if text])))
+    return one_line(unescape(_text(drawing)))
+
+
+def _text(drawing: str) -> str:
+    for opening, closing in _WORDLESS:
+        drawing = _without(drawing, opening, closing)
+    before, *pieces = drawing.split("<")
+    return before + "".join(map(_said, pieces))
+
+
+def _said(piece: str) -> str:
+    """What follows a tag that begins the piece. A `<tspan>` without its own place goes on in the same word."""
+    if piece[:1] not in _TAG:
+        return "<" + piece
+    tag, _, said = piece.partition(">")
+    return said if tag.startswith("/tspan") or (tag.startswith("tspan") and " x=" not in tag) else " " + said
+
+
+def _without(drawing: str, opening: str, closing: str) -> str:
+    kept: list[str] = []
+    end = 0
+    begin = drawing.find(opening)
+    while begin >= 0:
+        kept.append(drawing[end:begin])
+        end = drawing.find(closing, begin)
+        if end < 0:
+            return " ".join(kept)
+        end += len(closing)
+        begin = drawing.find(opening, end)
+    return " ".join((*kept, drawing[end:]))

@@ -12,11 +12,15 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from bot.adapters.readers.document import Document, find_date
-from bot.adapters.readers.findings import Findings
-from bot.adapters.readers.links import links_of
-from bot.adapters.readers.points import points_of
-from bot.adapters.readers.quizzes import MAX_QUESTIONS, question_of
+from bot.adapters.readers.document import (
+    MAX_QUESTIONS,
+    Document,
+    Findings,
+    find_date,
+    links_of,
+    points_of,
+    question_of,
+)
 from bot.domain.digests import Digest
 from bot.domain.papers import Edition, Entry, Links, Point, Question, paper_id
 from bot.domain.text import one_line
@@ -43,10 +47,12 @@ class _OptionCount(NamedTuple):
     options: int
 
 
-def recognises(document: Document) -> bool:
-    """True where the first line says whose papers follow, or where papers with their day and link stand."""
+def recognises(document: Document) -> int:
+    """4 where the first line says whose papers follow, 2 where papers with their day and link stand."""
     text = document.text
-    return bool(_HEADING.match(text)) or ("Published:" in text and bool(_PAPER_LINE.search(text)))
+    if _HEADING.match(text):
+        return 4
+    return 2 if "Published:" in text and _PAPER_LINE.search(text) else 0
 
 
 def heading_date(text: str) -> dt.date | None:

@@ -12,9 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.adapters.readers.document import Document, find_date
-from bot.adapters.readers.findings import Findings
-from bot.adapters.readers.links import links_of
+from bot.adapters.readers.document import Document, Findings, find_date, links_of
 from bot.domain.digests import Digest
 from bot.domain.papers import Entry, Links, paper_id
 from bot.domain.text import one_line
@@ -40,9 +38,11 @@ class _Row:
     """True where something stands after it, so that the file does not end in the middle of it."""
 
 
-def recognises(document: Document) -> bool:
-    """True for a Markdown table of papers, or its heading alone."""
-    return bool(_HEADING.search(document.text) or _HEADER.search(document.text))
+def recognises(document: Document) -> int:
+    """4 for a Markdown table of papers below its heading, or that heading alone; 2 for such a table alone."""
+    if "Papers for" in document.text and _HEADING.search(document.text):
+        return 4
+    return 2 if "Summary" in document.text and _HEADER.search(document.text) else 0
 
 
 def heading_date(text: str) -> dt.date | None:

@@ -1,4 +1,4 @@
-"""Deliveries and targets over a database: look-ups, the operator's hand, and the counts of `status`."""
+"""Deliveries and targets over a database: look-ups, changes by the operator, and the counts of `status`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -35,7 +35,7 @@ from bot.domain.delivery import OWN_WISH, State, delivery_key
 from bot.domain.delivery import STATES as ALL_STATES
 from bot.domain.message import AlarmText, Receipt
 from bot.domain.papers import PaperId
-from bot.pipeline.ports import Alert, Claim, ClaimedRow, Counts, DeliveryRecord, TargetStatus
+from bot.pipeline.ports.outbox import Alert, Claim, ClaimedRow, Counts, DeliveryRecord, TargetStatus
 
 _NOT_BY_OWN_WISH = (or_(targets.c.suspended.is_(None), targets.c.suspended.not_in(sorted(OWN_WISH))),)
 
@@ -71,7 +71,7 @@ ROWS = (
 
 
 class Deliveries:
-    """See `DeliveryStore` for what each method promises."""
+    """`DeliveryStore` over a database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -314,14 +314,14 @@ class Deliveries:
             ).scalar()
 
     def suspended(self, keys: Iterable[str]) -> Mapping[str, str]:
-        found: dict[str, str] = {}
+        reasons: dict[str, str] = {}
         with reading(self._engine) as connection:
             for chunk in chunks(keys):
                 query = select(targets.c.key, targets.c.suspended).where(
                     targets.c.key.in_(chunk), targets.c.suspended.is_not(None)
                 )
-                found.update(connection.execute(query).all())
-        return found
+                reasons.update(connection.execute(query).all())
+        return reasons
 
     def counts(self, now: datetime) -> Counts:
         with reading(self._engine) as connection:

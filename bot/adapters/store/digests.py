@@ -1,4 +1,4 @@
-"""Digests: each stored whole with all that it brings, or not at all; and what the state tells of them afterwards."""
+"""Digests: the ingest transaction, and look-ups of digests, files and planning."""
 
 import datetime as dt
 import json
@@ -35,7 +35,7 @@ from bot.domain.digests import Change
 from bot.domain.notices import Noticed
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, document_of
-from bot.pipeline.ports import DigestRecord, FileMark, NoticeRecord, PlanningRun, TakenDigest
+from bot.pipeline.ports.papers import DigestRecord, FileMark, NoticeRecord, PlanningRun, TakenDigest
 
 _REGISTER = inserting(
     "subscribers",
@@ -58,63 +58,59 @@ _SHARES = Statement(
 _ONBOARDED = Statement("UPDATE subscribers SET onboarded = 1 WHERE id = ANY(:names)")
 
 
-class StoredIntake:
-    """The intake over a database."""
+_OLDEST_DAY_FIRST = (digests.c.date.is_(None), digests.c.date, digests.c.name)
+
+
+class Digests:
+    """`DigestStore` over a database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._registered: set[str] = set()
 
     @contextmanager
-    def transaction(self) -> Iterator["StoredTransaction"]:
+    def transaction(self) -> Iterator["SqlIngestTransaction"]:
         """A transaction that alone may write; stored when the block ends, forgotten when it raises."""
         with writing(self._engine, alone=True) as connection:
-            transaction = StoredTransaction(connection)
+            transaction = SqlIngestTransaction(connection)
             yield transaction
             if transaction.changed_papers:
                 next_version(connection)
 
     def version(self) -> str:
-        """See the port."""
         with reading(self._engine) as connection:
             return version(connection)
 
     def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
-        """See the port."""
         with reading(self._engine) as connection:
-            return StoredTransaction(connection).digests_known(hashes)
+            return SqlIngestTransaction(connection).digests_known(hashes)
 
     def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
-        """See the port."""
         with reading(self._engine) as connection:
-            return StoredTransaction(connection).papers(ids)
+            return SqlIngestTransaction(connection).papers(ids)
 
     def registered(self) -> frozenset[str]:
-        """See the port."""
         with reading(self._engine) as connection:
-            return StoredTransaction(connection).registered()
+            return SqlIngestTransaction(connection).registered()
 
     def unregistered(self, names: AbstractSet[str]) -> AbstractSet[str]:
-        """See the port. Who was registered stays so: what was once read is not looked up again."""
+        """Those who are registered stay so, and are not looked up again."""
         unknown = names - self._registered
         if unknown:
             self._registered |= unknown & self.registered()
         return unknown - self._registered
 
     def backlog(self) -> dict[str, int | None]:
-        """See the port."""
         with reading(self._engine) as connection:
-            return StoredTransaction(connection).backlog()
+            return SqlIngestTransaction(connection).backlog()
 
     def subscriptions(self) -> dict[str, str]:
-        """See the port."""
         with reading(self._engine) as connection:
-            return StoredTransaction(connection).subscriptions()
+            return SqlIngestTransaction(connection).subscriptions()
 
     def source_history(self, source: str) -> SourceHistory | None:
-        """See the port."""
         with reading(self._engine) as connection:
-            return StoredTransaction(connection).source_history(source)
+            return SqlIngestTransaction(connection).source_history(source)
 
     def known_files(self) -> Mapping[str, str]:
         """File name to SHA-256 of its content as last taken in."""
@@ -122,25 +118,78 @@ class StoredIntake:
             return dict(connection.execute(select(files.c.name, files.c.sha256)).all())
 
     def open_runs(self) -> tuple[PlanningRun, ...]:
-        """See the port."""
         with reading(self._engine) as connection:
             return open_runs(connection)
 
     def changes_of(self, run: PlanningRun) -> tuple[Change, ...]:
-        """See the port."""
         with reading(self._engine) as connection:
             return changes_of(connection, run.number)
 
     def noticed(
         self, ids: Iterable[PaperId], subscribers_: Iterable[str] | None = None
     ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
-        """See the port."""
         with reading(self._engine) as connection:
-            return StoredTransaction(connection).noticed(ids, subscribers_)
+            return SqlIngestTransaction(connection).noticed(ids, subscribers_)
+
+    def newest_day(self) -> dt.date | None:
+        with reading(self._engine) as connection:
+            return _newest_day(connection)
+
+    def all(self) -> tuple[DigestRecord, ...]:
+        return self._digests(select(digests).order_by(*_OLDEST_DAY_FIRST))
+
+    def digests_on(self, paper: PaperId) -> tuple[DigestRecord, ...]:
+        named = select(digest_papers.c.digest).where(digest_papers.c.paper == paper)
+        return self._digests(select(digests).where(digests.c.sha256.in_(named)).order_by(*_OLDEST_DAY_FIRST))
+
+    def _digests(self, query: Select[Any]) -> tuple[DigestRecord, ...]:
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+            named = _named(connection, [row.sha256 for row in rows])
+        return tuple(_digest(row, tuple(named[row.sha256])) for row in rows)
+
+    def papers_of(self, day: dt.date) -> tuple[PaperId, ...]:
+        query = (
+            select(digest_papers.c.paper)
+            .join(digests, digests.c.sha256 == digest_papers.c.digest)
+            .where(digests.c.date == day)
+            .order_by(digests.c.name, digests.c.sha256, digest_papers.c.position)
+        )
+        with reading(self._engine) as connection:
+            return tuple(dict.fromkeys(map(PaperId, connection.execute(query).scalars())))
+
+    def unreadable(self) -> dict[str, str]:
+        query = select(files.c.name, files.c.error).where(files.c.error.is_not(None)).order_by(files.c.name)
+        with reading(self._engine) as connection:
+            return dict(connection.execute(query).all())
+
+    def notice_records(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]:
+        with reading(self._engine) as connection:
+            notices = of_subscriber_on(connection, subscriber, ids)
+        return {
+            paper: NoticeRecord(
+                subscriptions=notice.names,
+                noticed_at=moment_of(notice.moment),
+                rule=notice.rule,
+                source=notice.source,
+            )
+            for paper, notice in notices.items()
+        }
+
+    def registered_at(self, subscriber: str) -> dt.datetime | None:
+        with reading(self._engine) as connection:
+            query = select(subscribers.c.registered_at).where(subscribers.c.id == subscriber)
+            return connection.execute(query).scalar()
+
+    def being_planned(self, subscriber: str) -> frozenset[PaperId]:
+        with reading(self._engine) as connection:
+            ahead = [run for run in open_runs(connection) if run.cursor < subscriber]
+            changes = (change for run in ahead for change in changes_of(connection, run.number))
+            return frozenset(change.paper.id for change in changes)
 
 
-class StoredTransaction:
-    """One open transaction; see the port for what each method promises."""
+class SqlIngestTransaction:
+    """`IngestTransaction` over one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -151,22 +200,22 @@ class StoredTransaction:
         return version(self._connection)
 
     def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
-        found: set[str] = set()
+        known: set[str] = set()
         for chunk in chunks(hashes):
-            found.update(
+            known.update(
                 self._connection.execute(
                     select(digests.c.sha256).where(digests.c.sha256.in_(chunk))
                 ).scalars()
             )
-        return frozenset(found)
+        return frozenset(known)
 
     def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
-        found: dict[PaperId, Paper] = {}
+        stored: dict[PaperId, Paper] = {}
         for chunk in chunks(ids):
             query = select(papers.c.id, papers.c.content).where(papers.c.id.in_(chunk))
             for paper_id, content in self._connection.execute(query):
-                found[paper_id] = paper_of(paper_id, content)
-        return found
+                stored[paper_id] = paper_of(paper_id, content)
+        return stored
 
     def every_paper(self) -> Iterator[Paper]:
         query = select(papers.c.id, papers.c.content).order_by(*NEWEST_FIRST)
@@ -178,16 +227,16 @@ class StoredTransaction:
             return
         self._connection.execute(
             insert(self._connection, digests).on_conflict_do_nothing(),
-            [_digest_row(one, now) for one in taken],
+            [_digest_row(file, now) for file in taken],
         )
-        seen = [
-            {"digest": one.sha256, "position": position, "paper": entry.id}
-            for one in taken
-            for position, entry in enumerate(one.digest.entries)
+        rows = [
+            {"digest": file.sha256, "position": position, "paper": entry.id}
+            for file in taken
+            for position, entry in enumerate(file.digest.entries)
         ]
-        if seen:
-            self._connection.execute(insert(self._connection, digest_papers).on_conflict_do_nothing(), seen)
-        self.save_files([FileMark(name=one.name, sha256=one.sha256) for one in taken])
+        if rows:
+            self._connection.execute(insert(self._connection, digest_papers).on_conflict_do_nothing(), rows)
+        self.save_files([FileMark(name=file.name, sha256=file.sha256) for file in taken])
 
     def save_files(self, marks: Sequence[FileMark]) -> None:
         if not marks:
@@ -299,13 +348,13 @@ class StoredTransaction:
         _ONBOARDED.run(self._connection, names=sorted(names))
 
     def planned(self, keys: Iterable[str]) -> dict[str, State]:
-        found: dict[str, State] = {}
+        states: dict[str, State] = {}
         numbers = delivery_ids(self._connection, keys)
         named = {seq: key for key, seq in numbers.items()}
         for chunk in chunks(named):
             query = select(deliveries.c.seq, deliveries.c.state).where(deliveries.c.seq.in_(chunk))
-            found.update({named[seq]: state for seq, state in self._connection.execute(query)})
-        return found
+            states.update({named[seq]: state for seq, state in self._connection.execute(query)})
+        return states
 
     def noticed(
         self, ids: Iterable[PaperId], subscribers_: Iterable[str] | None = None
@@ -341,17 +390,17 @@ class StoredTransaction:
         return self._planning.plan(deliveries_, run) if deliveries_ else 0
 
 
-def _digest_row(one: TakenDigest, now: dt.datetime) -> dict[str, Any]:
+def _digest_row(file: TakenDigest, now: dt.datetime) -> dict[str, Any]:
     return {
-        "sha256": one.sha256,
-        "name": one.name,
-        "kind": one.digest.kind,
-        "date": one.digest.date,
-        "entries": len(one.digest.entries),
+        "sha256": file.sha256,
+        "name": file.name,
+        "kind": file.digest.kind,
+        "date": file.digest.date,
+        "entries": len(file.digest.entries),
         "problems": json.dumps(
-            [(problem.line, problem.what) for problem in one.digest.problems], ensure_ascii=False
+            [(problem.line, problem.what) for problem in file.digest.problems], ensure_ascii=False
         ),
-        "tips": json.dumps(dict(one.digest.tips), ensure_ascii=False),
+        "tips": json.dumps(dict(file.digest.tips), ensure_ascii=False),
         "read_at": now,
     }
 
@@ -366,72 +415,6 @@ def _paper_row(paper: Paper, position: int, now: dt.datetime) -> dict[str, Any]:
         "changed_at": now,
         "content": paper_text(paper),
     }
-
-
-_OLDEST_DAY_FIRST = (digests.c.date.is_(None), digests.c.date, digests.c.name)
-
-
-class StoredRecords:
-    """What the state tells of digests and of what was planned for their papers; see the port."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def newest_day(self) -> dt.date | None:
-        with reading(self._engine) as connection:
-            return _newest_day(connection)
-
-    def digests(self) -> tuple[DigestRecord, ...]:
-        return self._digests(select(digests).order_by(*_OLDEST_DAY_FIRST))
-
-    def digests_on(self, paper: PaperId) -> tuple[DigestRecord, ...]:
-        named = select(digest_papers.c.digest).where(digest_papers.c.paper == paper)
-        return self._digests(select(digests).where(digests.c.sha256.in_(named)).order_by(*_OLDEST_DAY_FIRST))
-
-    def _digests(self, query: Select[Any]) -> tuple[DigestRecord, ...]:
-        with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-            named = _named(connection, [row.sha256 for row in rows])
-        return tuple(_digest(row, tuple(named[row.sha256])) for row in rows)
-
-    def papers_of(self, day: dt.date) -> tuple[PaperId, ...]:
-        query = (
-            select(digest_papers.c.paper)
-            .join(digests, digests.c.sha256 == digest_papers.c.digest)
-            .where(digests.c.date == day)
-            .order_by(digests.c.name, digests.c.sha256, digest_papers.c.position)
-        )
-        with reading(self._engine) as connection:
-            return tuple(dict.fromkeys(map(PaperId, connection.execute(query).scalars())))
-
-    def unreadable(self) -> dict[str, str]:
-        query = select(files.c.name, files.c.error).where(files.c.error.is_not(None)).order_by(files.c.name)
-        with reading(self._engine) as connection:
-            return dict(connection.execute(query).all())
-
-    def notices_on(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]:
-        with reading(self._engine) as connection:
-            found = of_subscriber_on(connection, subscriber, ids)
-        return {
-            paper: NoticeRecord(
-                subscriptions=one.names,
-                noticed_at=moment_of(one.moment),
-                rule=one.rule,
-                source=one.source,
-            )
-            for paper, one in found.items()
-        }
-
-    def registered_at(self, subscriber: str) -> dt.datetime | None:
-        with reading(self._engine) as connection:
-            query = select(subscribers.c.registered_at).where(subscribers.c.id == subscriber)
-            return connection.execute(query).scalar()
-
-    def being_planned(self, subscriber: str) -> frozenset[PaperId]:
-        with reading(self._engine) as connection:
-            ahead = [run for run in open_runs(connection) if run.cursor < subscriber]
-            changes = (change for run in ahead for change in changes_of(connection, run.number))
-            return frozenset(change.paper.id for change in changes)
 
 
 def _newest_day(connection: Connection) -> dt.date | None:

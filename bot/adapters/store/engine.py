@@ -6,10 +6,11 @@ in, which must see everything as it is until they are done. So a digest that sev
 no alert goes out in its old form while its paper changes.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
@@ -28,6 +29,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import QueuePool
 
+from bot.adapters.atomic_file import draft_of, private_folder
 from bot.adapters.store.schema import HEAD, deliveries, meta, metadata
 from bot.adapters.store.sql import driver
 from bot.domain.errors import StateDamaged, StateError, StateLocked, StateTooNew
@@ -157,10 +159,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 def _sqlite_engine(url: URL, patience: timedelta) -> Engine:
     if url.database and url.database != ":memory:":
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StateError(f"{url.database}: the folder cannot be made: {error.strerror}") from error
+        _prepare_file(Path(url.database))
     engine = create_engine(
         url,
         poolclass=QueuePool,
@@ -169,6 +168,44 @@ def _sqlite_engine(url: URL, patience: timedelta) -> Engine:
     event.listen(engine, "connect", lambda connection, _record: _set_up_sqlite(connection, patience))
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _prepare_file(state: Path) -> None:
+    """Make a new state's file, readable by this user alone; SQLite gives the files beside it the same mode.
+
+    The file takes its name with a database's header in it, so that an empty file is never a new state but a damaged
+    one, whose papers would all be sent again. Raises StateError.
+    """
+    try:
+        private_folder(state.parent)
+    except OSError as error:
+        raise StateError(f"{state}: the folder cannot be made: {error.strerror}") from error
+    try:
+        if not state.exists():
+            _make_file(state)
+        if not state.stat().st_size:
+            raise StateDamaged(
+                f"{state} is empty, so the state was lost; restore it from a backup, or remove the file to begin anew"
+            )
+    except OSError as error:
+        raise StateError(f"{state}: the state cannot be made or seen there: {error.strerror}") from error
+
+
+def _make_file(state: Path) -> None:
+    draft = draft_of(state)
+    try:
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with closing(sqlite3.connect(draft)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        try:
+            os.link(draft, state)
+        except FileExistsError:
+            return  # another process made it meanwhile
+        except OSError:  # a file system without links
+            draft.rename(state)
+    finally:
+        for name in (draft, *(draft.with_name(draft.name + tail) for tail in ("-wal", "-shm"))):
+            name.unlink(missing_ok=True)
 
 
 _RETRY_SECONDS = 0.02

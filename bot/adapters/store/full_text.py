@@ -54,7 +54,7 @@ _FIND_POSTGRESQL = "SELECT paper FROM full_text WHERE lexemes @@ %s::tsquery"
 
 _LETTERS: dict[Field, str] = {"title": "t", "authors": "a", "summary": "s", "points": "p", "source": "o"}
 _LONGEST = 100
-"""Signs of a word in a `tsvector`, which takes lexemes of 2,046 bytes: longer words are told apart by the evaluation."""
+"""Signs of a word in a `tsvector`, which takes lexemes of 2,046 bytes: the evaluation distinguishes longer words."""
 _MOST_BYTES = 500_000
 """Of all lexemes of a paper: a `tsvector` takes a megabyte. A paper with more is a candidate for every query."""
 _ANY_QUERY = "*"
@@ -161,11 +161,11 @@ def save_words(connection: Connection, documents: Sequence[tuple[int, Document]]
         numbers, lexemes = zip(*((row[0], _lexemes(row[1:])) for row in rows), strict=True)
         connection.exec_driver_sql(_INDEX_POSTGRESQL, (list(numbers), list(lexemes)))
         return
-    own = driver(connection)
+    raw = driver(connection)
     for chunk in chunks(number for number, _ in documents):
-        own.executemany(_UNINDEX_SQLITE, _WORDS.rows(connection, numbers=chunk))
-    own.executemany(_SAVE_SQLITE, rows)
-    own.executemany(_INDEX_SQLITE, rows)
+        raw.executemany(_UNINDEX_SQLITE, _WORDS.rows(connection, numbers=chunk))
+    raw.executemany(_SAVE_SQLITE, rows)
+    raw.executemany(_INDEX_SQLITE, rows)
 
 
 def _rebuild(connection: Connection) -> None:

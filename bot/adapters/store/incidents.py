@@ -13,7 +13,7 @@ from bot.adapters.store.schema import alarms, meta
 from bot.adapters.store.sql import Statement, insert
 from bot.domain.channels import ChannelKind
 from bot.domain.incidents import Alarm, Incident
-from bot.pipeline.ports import Stop
+from bot.pipeline.ports.outbox import Stop
 
 _KEY = "incidents"
 _STOP = "stopped:"
@@ -26,7 +26,7 @@ _STOPS = Statement(
 
 
 class Incidents:
-    """See `IncidentStore` for what each method promises."""
+    """`IncidentStore` over a database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -36,9 +36,9 @@ class Incidents:
             return _open(connection)
 
     @contextmanager
-    def change(self) -> Iterator["Change"]:
+    def change(self) -> Iterator["SqlIncidentChange"]:
         with writing(self._engine, alone=True) as connection:
-            yield Change(connection)
+            yield SqlIncidentChange(connection)
 
     def stop_channel(self, kind: ChannelKind, reason: str, until: datetime, now: datetime) -> None:
         with writing(self._engine, alone=True) as connection:
@@ -56,8 +56,8 @@ class Incidents:
             return stops(connection)
 
 
-class Change:
-    """See `IncidentChange` for what each method promises."""
+class SqlIncidentChange:
+    """`IncidentChange` over one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

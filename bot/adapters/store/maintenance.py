@@ -50,7 +50,7 @@ _CLAMP_TARGETS = Statement("UPDATE targets SET wait_until = :longest WHERE key =
 
 
 class Maintenance:
-    """Keeps a state small and its clock sane; never removes what prevents a second send."""
+    """Maintenance: prunes messages and updates and clamps delays; never removes rows that prevent a second send."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -1,4 +1,4 @@
-"""Notices as the tables hold them.
+"""Notices: the tables that hold them, read and written.
 
 Of one planning run there is a row for each subscriber, with all papers that it noticed for them: a year of these
 takes a sixth of what a row for each paper would take, and a digest for many people is written in half the time.
@@ -35,23 +35,23 @@ _REWRITE = updating(
 )
 _RUNS = "SELECT run FROM noticed_papers WHERE paper = ANY(:papers)"
 _OF_ALL = Statement(
-    "SELECT subscribers.id, one.subscriber, one.run, one.papers FROM notices AS one"
-    f" JOIN subscribers ON subscribers.number = one.subscriber WHERE one.run IN ({_RUNS})"
+    "SELECT subscribers.id, notice.subscriber, notice.run, notice.papers FROM notices AS notice"
+    f" JOIN subscribers ON subscribers.number = notice.subscriber WHERE notice.run IN ({_RUNS})"
 )
-_OF_SOME = Statement(
-    "SELECT subscribers.id, one.subscriber, one.run, one.papers FROM notices AS one"
-    " JOIN subscribers ON subscribers.number = one.subscriber"
-    f" WHERE one.run IN ({_RUNS}) AND one.subscriber = ANY(:people)"
+_OF_SUBSCRIBERS = Statement(
+    "SELECT subscribers.id, notice.subscriber, notice.run, notice.papers FROM notices AS notice"
+    " JOIN subscribers ON subscribers.number = notice.subscriber"
+    f" WHERE notice.run IN ({_RUNS}) AND notice.subscriber = ANY(:people)"
 )
-_OF_ONE = (
-    "SELECT one.papers, planning_runs.made_at, planning_runs.rule, planning_runs.source FROM notices AS one JOIN planning_runs ON planning_runs.number = one.run"
-    " WHERE one.subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
+_OF_SUBSCRIBER = (
+    "SELECT notice.papers, planning_runs.made_at, planning_runs.rule, planning_runs.source FROM notices AS notice JOIN planning_runs ON planning_runs.number = notice.run"
+    " WHERE notice.subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
 )
-_EVERYTHING_OF_ONE = Statement(_OF_ONE)
+_ALL_OF_SUBSCRIBER = Statement(_OF_SUBSCRIBER)
 _COUNTS = Statement(
     "SELECT papers, count FROM notices WHERE subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
 )
-_SOME_OF_ONE = Statement(f"{_OF_ONE} AND one.run IN ({_RUNS})")
+_ON_PAPERS_OF_SUBSCRIBER = Statement(f"{_OF_SUBSCRIBER} AND notice.run IN ({_RUNS})")
 _from_json = json.JSONDecoder()
 _as_it_is, _escaped = json.JSONEncoder(ensure_ascii=False).encode, json.JSONEncoder().encode
 
@@ -66,14 +66,14 @@ class NoticedAt(NamedTuple):
 
 
 def write(connection: Connection, numbers: Ids, noticed: Noticed, run: int) -> None:
-    """Store what was not noticed before."""
+    """Insert notices of papers that were not noticed before."""
     papers, people = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
     rows = [
         (
             run,
             people[name],
             len(noticed[name]),
-            _text({papers[one]: names for one, names in noticed[name].items()}),
+            _text({papers[paper]: names for paper, names in noticed[name].items()}),
         )
         for name in sorted(noticed, key=people.__getitem__)  # as they will lie in the table
     ]
@@ -82,13 +82,13 @@ def write(connection: Connection, numbers: Ids, noticed: Noticed, run: int) -> N
 
 
 def rewrite(connection: Connection, numbers: Ids, noticed: Noticed) -> None:
-    """Give what was noticed before these names, where it stands."""
+    """Replace the subscriptions of notices that exist, in their rows."""
     if not noticed:
         return
     papers, people = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
     ids = {number: paper for paper, number in papers.items()}
     changed: list[tuple[int, int, str]] = []
-    rows = _OF_SOME.rows(connection, papers=list(ids), people=[people[name] for name in noticed])
+    rows = _OF_SUBSCRIBERS.rows(connection, papers=list(ids), people=[people[name] for name in noticed])
     for name, number, run, text in rows:
         before = _read(text)
         again = {paper: noticed[name][ids[paper]] for paper in before if ids.get(paper) in noticed[name]}
@@ -115,7 +115,7 @@ def on_papers(
         rows = _OF_ALL.rows(connection, papers=list(ids))
     else:
         people = list(numbers.of_subscribers(subscribers).values())
-        rows = _OF_SOME.rows(connection, papers=list(ids), people=people)
+        rows = _OF_SUBSCRIBERS.rows(connection, papers=list(ids), people=people)
     noticed: dict[str, dict[PaperId, Names]] = defaultdict(dict)
     for name, _, _, text in rows:
         names_on = {ids[number]: names for number, names in _read(text).items() if number in ids}
@@ -126,7 +126,7 @@ def on_papers(
 
 def of_subscriber(connection: Connection, subscriber: str) -> dict[int, NoticedAt]:
     """All that was noticed for a subscriber, by the papers' numbers."""
-    rows = _EVERYTHING_OF_ONE.rows(connection, subscriber=subscriber)
+    rows = _ALL_OF_SUBSCRIBER.rows(connection, subscriber=subscriber)
     return {number: NoticedAt(names, *run) for text, *run in rows for number, names in _read(text).items()}
 
 
@@ -147,9 +147,9 @@ def counts_of(connection: Connection, subscriber: str) -> Counter[Names]:
 def of_subscriber_on(
     connection: Connection, subscriber: str, papers: Iterable[PaperId]
 ) -> dict[PaperId, NoticedAt]:
-    """What was noticed for a subscriber on these papers."""
+    """The notices of a subscriber on these papers."""
     ids = {number: paper for paper, number in Ids(connection).of_papers(set(papers)).items()}
-    rows = _SOME_OF_ONE.rows(connection, subscriber=subscriber, papers=list(ids)) if ids else ()
+    rows = _ON_PAPERS_OF_SUBSCRIBER.rows(connection, subscriber=subscriber, papers=list(ids)) if ids else ()
     return {
         ids[number]: NoticedAt(names, *run)
         for text, *run in rows
@@ -179,11 +179,11 @@ def _quoted(name: str) -> str:
 
 
 def _read(text: str) -> dict[int, Names]:
-    found: dict[int, Names] = {}
+    names_by_paper: dict[int, Names] = {}
     names: Names = ()
-    for one in json.loads(text):
-        if isinstance(one, int):
-            found[one] = names
+    for item in json.loads(text):
+        if isinstance(item, int):
+            names_by_paper[item] = names
         else:
-            names = tuple(one)
-    return found
+            names = tuple(item)
+    return names_by_paper

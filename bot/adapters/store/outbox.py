@@ -1,4 +1,4 @@
-"""The outbox over a database: claims under a lease, and the outcomes of sends.
+"""Outbox over a database: claims under a lease, and the outcomes of sends.
 
 A target is what is claimed: while it is leased nobody else sends to it, which keeps the order of its rows.
 `ready_at` says when it next has something to send, so that a claim costs what it takes and not what waits.
@@ -35,7 +35,7 @@ from bot.domain.delivery import Kind, delivery_key
 from bot.domain.flood_guard import NO_GUARD, WAITS, FloodGuard, full_until
 from bot.domain.message import next_message
 from bot.domain.papers import PaperId
-from bot.pipeline.ports import Claim, ClaimedRow, Outcome
+from bot.pipeline.ports.outbox import Claim, ClaimedRow, Outcome
 
 NEVER_SEEN = "the answer was never seen"
 _RANDOM_BITS = 61
@@ -43,9 +43,7 @@ _RANDOM_BITS = 61
 
 
 class Outbox:
-    """See `OutboxStore` for what each method promises. `new_name` names a message, `new_lease` a claim; never
-    the same twice.
-    """
+    """`OutboxStore` over a database. `new_name` names a message, `new_lease` a claim; never the same twice."""
 
     def __init__(
         self, engine: Engine, new_name: Callable[[], str], new_lease: Callable[[], int] | None = None
@@ -67,17 +65,17 @@ class Outbox:
         with writing(self._engine) as connection:
             moment = micros(now)
             while ready := _READY.rows(connection, now=moment, kinds=list(kinds), most=limit):
-                found = {row[0]: _Target._make(row) for row in ready}
-                guarded = [number for number, target in found.items() if target.kind not in documents]
+                ready_targets = {row[0]: _ReadyTarget._make(row) for row in ready}
+                guarded = [number for number, target in ready_targets.items() if target.kind not in documents]
                 _put_off(connection, guarded, flood_guard, now)
-                rows = _due_rows(connection, found, moment)
+                rows = _due_rows(connection, ready_targets, moment)
                 taken = [
                     (target, next_message(rows[number], is_document=target.kind in documents))
-                    for number, target in found.items()
+                    for number, target in ready_targets.items()
                     if rows[number]
                 ]
                 refresh_ready(
-                    connection, [target.key for number, target in found.items() if not rows[number]]
+                    connection, [target.key for number, target in ready_targets.items() if not rows[number]]
                 )
                 if not taken:  # all of them wait now: others may be behind them
                     continue
@@ -91,13 +89,13 @@ class Outbox:
 
     def _claim(
         self,
-        target: "_Target",
-        rows: Sequence["_Row"],
+        target: "_ReadyTarget",
+        rows: Sequence["_WaitingRow"],
         tried: Mapping[int, tuple[str, int]],
         now: datetime,
     ) -> Claim:
         head = rows[0]
-        name, made = tried[head.message] if head.message is not None else (self._new_name(), None)
+        name, created = tried[head.message] if head.message is not None else (self._new_name(), None)
         return Claim(
             number=head.seq if head.message is None else head.message,
             message=name,
@@ -114,7 +112,7 @@ class Outbox:
                 ]
             ),
             attempts=head.attempts + 1,
-            created_at=now if made is None else moment_of(made),
+            created_at=now if created is None else moment_of(created),
             lease=self._new_lease(),
         )
 
@@ -123,14 +121,14 @@ class Outbox:
         lease ended. Without the lease no other is applied: another process may be sending the same message.
         """
         with writing(self._engine) as connection:
-            held = hold(connection, [outcome.claim.key for outcome in outcomes])
-            ours = [outcome for outcome in outcomes if _holds_its_lease(outcome.claim, held)]
+            held_targets = hold(connection, [outcome.claim.key for outcome in outcomes])
+            leased = [outcome for outcome in outcomes if _holds_its_lease(outcome.claim, held_targets)]
             late = [
                 outcome
                 for outcome in outcomes
-                if outcome.state == "sent" and not _holds_its_lease(outcome.claim, held)
+                if outcome.state == "sent" and not _holds_its_lease(outcome.claim, held_targets)
             ]
-            applied, settled = [*ours, *late], micros(now)
+            applied, settled = [*leased, *late], micros(now)
             _end_rows(connection, applied, settled)
             _keep_named(connection, applied)
             _WENT_OUT.run(
@@ -142,7 +140,9 @@ class Outbox:
                 ],
             )
             _keep_polls(connection, applied, now)
-            _settle_targets(connection, [(held[outcome.claim.key].number, outcome) for outcome in ours], now)
+            _settle_targets(
+                connection, [(held_targets[outcome.claim.key].number, outcome) for outcome in leased], now
+            )
             refresh_ready(connection, [outcome.claim.key for outcome in late])
 
     def expire(self, now: datetime, *, again: Collection[ChannelKind] = ()) -> int:
@@ -207,7 +207,7 @@ _NEXT_READY = (
     "(SELECT ready_at FROM targets WHERE ready_at IS NOT NULL AND lease_until IS NULL AND suspended IS NULL"
     " AND kind = '{kind}' ORDER BY ready_at, number LIMIT 1)"
 )
-"""Walks the index of what is ready from its beginning, and so costs little however much waits."""
+"""Reads the index of ready targets from its beginning, so that it costs little however many wait."""
 
 
 # --- targets ----------------------------------------------------------------------------------------------
@@ -221,8 +221,8 @@ _READY_AT = (
     "(SELECT CASE WHEN min(own.due_at) < {until} THEN {until} ELSE min(own.due_at) END"
     " FROM deliveries AS own WHERE own.target = targets.number AND own.settled_at IS NULL)"
 )
-"""From the index of open rows alone. What is on its way counts as well: a target that is leased is worked out
-anew when the lease ends.
+"""From the index of open rows alone. Rows that are `sending` count as well: a leased target is recomputed when the
+lease ends.
 """
 
 _FREE = updating(
@@ -240,16 +240,16 @@ _REFRESH = updating(
 )
 
 
-class _Held(NamedTuple):
-    """A target that is held, and the lease that it is under."""
+class _HeldTarget(NamedTuple):
+    """A locked target: its number and its lease."""
 
     number: int
     lease: int | None
 
 
-def hold(connection: Connection, targets: Iterable[str]) -> dict[str, _Held]:
-    """Let nobody else claim or change these targets until the transaction ends; what is found of each."""
-    return {key: _Held(*rest) for key, *rest in _HOLD.rows(connection, targets=list(targets))}
+def hold(connection: Connection, targets: Iterable[str]) -> dict[str, _HeldTarget]:
+    """Lock these targets until the transaction ends, so that nobody else claims or changes them; gives those that exist."""
+    return {key: _HeldTarget(*columns) for key, *columns in _HOLD.rows(connection, targets=list(targets))}
 
 
 def _free(connection: Connection, ended: Iterable[tuple[int, datetime | None]]) -> None:
@@ -258,7 +258,7 @@ def _free(connection: Connection, ended: Iterable[tuple[int, datetime | None]]) 
 
 
 def refresh_ready(connection: Connection, targets: Iterable[str]) -> None:
-    """Work out anew when these targets next have something to send."""
+    """Recompute when these targets next have something to send."""
     _REFRESH.run(connection, [(name,) for name in targets])
 
 
@@ -266,7 +266,7 @@ def refresh_ready(connection: Connection, targets: Iterable[str]) -> None:
 
 _KINDS: dict[int, Kind] = {code: cast(Kind, kind) for kind, code in KINDS.items()}
 _LOOKED_AT = 500
-"""So many of a target's due rows are looked at to put its next message together."""
+"""Number of a target's due rows from which its next message is chosen."""
 
 _TARGETS = (
     "SELECT number, key, kind, address FROM targets WHERE ready_at IS NOT NULL AND ready_at <= :now"
@@ -363,7 +363,7 @@ _PUT_OFF = {
 """What waits where a target got as many messages of a kind as it may for now; never a message that was tried already."""
 
 
-class _Row(NamedTuple):
+class _WaitingRow(NamedTuple):
     """A row that waits, in the numbers of the state, and the names of its paper and subscriber."""
 
     seq: int
@@ -381,7 +381,7 @@ class _Row(NamedTuple):
         return _KINDS[self.code]
 
 
-class _Target(NamedTuple):
+class _ReadyTarget(NamedTuple):
     number: int
     key: str
     kind: ChannelKind
@@ -408,19 +408,19 @@ def _put_off(connection: Connection, numbers: Sequence[int], guard: FloodGuard, 
         )
 
 
-def _due_rows(connection: Connection, found: Iterable[int], now: int) -> dict[int, list[_Row]]:
+def _due_rows(connection: Connection, numbers: Iterable[int], now: int) -> dict[int, list[_WaitingRow]]:
     """The rows that each target's next message may take: the oldest ones, and not all of a long backlog.
 
     Where a message that was tried before comes next, exactly its rows.
     """
-    rows: dict[int, list[_Row]] = defaultdict(list)
-    due = _DUE.rows(connection, targets=list(found), now=now, most=_LOOKED_AT)
-    for row in map(_Row._make, sorted(due)):
+    rows: dict[int, list[_WaitingRow]] = defaultdict(list)
+    due = _DUE.rows(connection, targets=list(numbers), now=now, most=_LOOKED_AT)
+    for row in map(_WaitingRow._make, sorted(due)):
         rows[row.target].append(row)
-    tried = [own[0].message for own in rows.values() if own[0].message is not None]
+    tried = [waiting[0].message for waiting in rows.values() if waiting[0].message is not None]
     if tried:
-        again: dict[int, list[_Row]] = defaultdict(list)
-        for row in map(_Row._make, sorted(_AGAIN.rows(connection, messages=tried))):
+        again: dict[int, list[_WaitingRow]] = defaultdict(list)
+        for row in map(_WaitingRow._make, sorted(_AGAIN.rows(connection, messages=tried))):
             again[row.target].append(row)
         rows.update(again)
     return rows
@@ -430,12 +430,14 @@ def _tried(connection: Connection, numbers: Collection[int]) -> dict[int, tuple[
     """The name of each message, and when it was made."""
     if not numbers:
         return {}
-    return {number: (name, made) for number, name, made in _TRIED.rows(connection, messages=list(numbers))}
+    return {
+        number: (name, created) for number, name, created in _TRIED.rows(connection, messages=list(numbers))
+    }
 
 
 def _take(
     connection: Connection,
-    taken: Sequence[tuple[_Target, Sequence[_Row]]],
+    taken: Sequence[tuple[_ReadyTarget, Sequence[_WaitingRow]]],
     claims: Sequence[Claim],
     until: int,
 ) -> None:
@@ -518,8 +520,8 @@ _WENT_OUT = updating(
 )
 
 
-def _holds_its_lease(claim: Claim, held: Mapping[str, _Held]) -> bool:
-    target = held.get(claim.key)
+def _holds_its_lease(claim: Claim, held_targets: Mapping[str, _HeldTarget]) -> bool:
+    target = held_targets.get(claim.key)
     return target is not None and target.lease == claim.lease
 
 
@@ -538,15 +540,15 @@ class _Shown(NamedTuple):
 
 
 def _end_rows(connection: Connection, outcomes: Iterable[Outcome], now: int) -> None:
-    whole: list[tuple[_Shown, Sequence[ClaimedRow]]] = []
+    complete: list[tuple[_Shown, Sequence[ClaimedRow]]] = []
     left: list[tuple[_Shown, ClaimedRow]] = []
     for outcome in outcomes:
         shown = _Shown(outcome, {key: rank for rank, key in enumerate(outcome.sent)})
         if shown.went_out_whole:
-            whole.append((shown, outcome.claim.rows))
+            complete.append((shown, outcome.claim.rows))
         else:
             left.extend((shown, row) for row in outcome.claim.rows)
-    runs, single = _in_runs(connection, whole)
+    runs, single = _in_runs(connection, complete)
     _SENT_RUN.run(connection, [_sent_run(shown, rows, now) for shown, rows in runs])
     _END.run(connection, [_row_end(shown, row, now) for shown, row in (*single, *left)])
 
@@ -618,12 +620,16 @@ def _settle_targets(connection: Connection, ended: Sequence[tuple[int, Outcome]]
 
 
 def _sending(numbers: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
-    """The rows of these targets that are on their way."""
+    """Conditions of the rows of these targets that are `sending`."""
     return deliveries.c.target.in_(numbers), OPEN, deliveries.c.state == "sending"
 
 
-def _end(connection: Connection, numbers: Sequence[int], *those: ColumnElement[bool], **values: Any) -> int:
-    return connection.execute(update(deliveries).where(*_sending(numbers), *those).values(**values)).rowcount
+def _end(
+    connection: Connection, numbers: Sequence[int], *conditions: ColumnElement[bool], **values: Any
+) -> int:
+    return connection.execute(
+        update(deliveries).where(*_sending(numbers), *conditions).values(**values)
+    ).rowcount
 
 
 # --- runs of rows -----------------------------------------------------------------------------------------
@@ -632,17 +638,17 @@ _Of = TypeVar("_Of")
 
 
 def _in_runs(
-    connection: Connection, given: Iterable[tuple[_Of, Sequence[ClaimedRow]]]
+    connection: Connection, groups: Iterable[tuple[_Of, Sequence[ClaimedRow]]]
 ) -> tuple[list[tuple[_Of, Sequence[ClaimedRow]]], list[tuple[_Of, ClaimedRow]]]:
     """The runs of two rows or more, and the rows that are left, each beside what its rows were given with.
 
     Rows are given oldest first. PostgreSQL gets no runs: it knows of a range of numbers too little to plan for it.
     """
     if connection.dialect.name != "sqlite":
-        return [], [(of, row) for of, rows in given for row in rows]
+        return [], [(of, row) for of, rows in groups for row in rows]
     runs: list[tuple[_Of, Sequence[ClaimedRow]]] = []
     left: list[tuple[_Of, ClaimedRow]] = []
-    for of, rows in given:
+    for of, rows in groups:
         for run in _runs(rows):
             if len(run) > 1:
                 runs.append((of, run))

@@ -15,7 +15,7 @@ from bot.adapters.store.schema import NEWEST_FIRST, meta, moment_of, papers
 from bot.adapters.store.sql import Statement, chunks, insert
 from bot.domain.notices import Rarity
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, Summary
-from bot.pipeline.ports import NoticedPaper, StoredPaper
+from bot.pipeline.ports.papers import NoticedPaper, StoredPaper
 
 _NEWEST_FIRST = "papers.date DESC NULLS LAST, papers.position"
 _NEWEST = Statement(f"SELECT id FROM papers ORDER BY {_NEWEST_FIRST} LIMIT :most")
@@ -24,8 +24,8 @@ _NEWEST_OF = Statement(
 )
 
 
-class StoredPapers:
-    """The papers of a state; see the port for what each method promises."""
+class Papers:
+    """`PaperStore` over a database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -34,8 +34,8 @@ class StoredPapers:
     def newest(self, limit: int) -> tuple[StoredPaper, ...]:
         with reading(self._engine) as connection:
             ids = [row[0] for row in _NEWEST.rows(connection, most=limit)]
-            found = self._cache.of(connection, version(connection), ids)
-        return tuple(found[paper] for paper in map(PaperId, ids))
+            known = self._cache.of(connection, version(connection), ids)
+        return tuple(known[paper] for paper in map(PaperId, ids))
 
     def every_paper(self) -> Iterator[Paper]:
         query = select(papers.c.id, papers.c.content).order_by(*NEWEST_FIRST)
@@ -55,19 +55,19 @@ class StoredPapers:
         with reading(self._engine) as connection:
             noticed = of_subscriber(connection, subscriber)
             rows = _NEWEST_OF.rows(connection, numbers=list(noticed), most=limit)
-            found = self._cache.of(connection, version(connection), [row[0] for row in rows])
+            known = self._cache.of(connection, version(connection), [row[0] for row in rows])
         return tuple(
-            NoticedPaper(stored=found[paper], subscriptions=noticed[number].names) for paper, number in rows
+            NoticedPaper(stored=known[paper], subscriptions=noticed[number].names) for paper, number in rows
         )
 
     def with_notices(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, NoticedPaper]:
         wanted = list[str](ids)
         with reading(self._engine) as connection:
-            found = self._cache.of(connection, version(connection), wanted)
+            known = self._cache.of(connection, version(connection), wanted)
             names = _noticed(connection, subscriber, wanted)
         return {
             paper: NoticedPaper(stored=stored, subscriptions=names.get(paper, ()))
-            for paper, stored in found.items()
+            for paper, stored in known.items()
         }
 
     def notices_on(self, subscriber: str, ids: Iterable[PaperId]) -> dict[PaperId, tuple[str, ...]]:
@@ -88,8 +88,8 @@ class StoredPapers:
 
 
 def _noticed(connection: Connection, subscriber: str, ids: Iterable[str]) -> dict[PaperId, tuple[str, ...]]:
-    found = of_subscriber_on(connection, subscriber, map(PaperId, ids))
-    return {paper: notice.names for paper, notice in found.items()}
+    known = of_subscriber_on(connection, subscriber, map(PaperId, ids))
+    return {paper: notice.names for paper, notice in known.items()}
 
 
 _VERSION_KEY = "papers_version"
@@ -134,19 +134,19 @@ class PaperCache:
 
     def of(self, connection: Connection, version: str, ids: list[str]) -> dict[PaperId, StoredPaper]:
         """Those of the papers that are stored, as they are in this transaction."""
-        found: dict[PaperId, StoredPaper] = {}
+        known: dict[PaperId, StoredPaper] = {}
         missing: list[str] = []
         for paper_id in ids:
             cached = self._cached.get(paper_id)
             if cached is not None and cached[0] == version:
-                found[PaperId(paper_id)] = cached[2]
+                known[PaperId(paper_id)] = cached[2]
             else:
                 missing.append(paper_id)
         for chunk in chunks(missing):
             for paper_id, first_seen_at, changed_at, content in _PAPERS.rows(connection, ids=chunk):
                 row = paper_id, first_seen_at, changed_at, content
-                found[PaperId(paper_id)] = self._take(version, row)
-        return found
+                known[PaperId(paper_id)] = self._take(version, row)
+        return known
 
     def _take(self, version: str, row: _Row) -> StoredPaper:
         cached = self._cached.get(row[0])
@@ -190,7 +190,16 @@ def paper_text(paper: Paper) -> str:
             "published": _day_text(paper.published),
             "date": _day_text(paper.date),
             "latest": _day_text(paper.latest),
-            "links": (paper.links.abs, paper.links.pdf, paper.links.huggingface),
+            "categories": paper.categories,
+            "comment": paper.comment,
+            "score": paper.score,
+            "links": (
+                paper.links.abs,
+                paper.links.pdf,
+                paper.links.huggingface,
+                paper.links.code,
+                paper.links.other,
+            ),
             "editions": [_edition(edition) for edition in paper.editions],
             "sources": paper.sources,
         }
@@ -208,7 +217,10 @@ def paper_of(paper_id: str, content: str) -> Paper:
         published=_day(parts["published"]),
         date=_day(parts["date"]),
         latest=_day(parts["latest"]),
-        links=Links(abs=parts["links"][0], pdf=parts["links"][1], huggingface=parts["links"][2]),
+        categories=tuple(parts["categories"]),
+        comment=parts["comment"],
+        score=parts["score"],
+        links=_links_of(parts["links"]),
         editions=tuple(map(_edition_of, parts["editions"])),
         sources=tuple(parts["sources"]),
     )
@@ -232,9 +244,16 @@ def _day(text: str | None) -> dt.date | None:
     return dt.date.fromisoformat(text) if text else None
 
 
+def _links_of(parts: list[Any]) -> Links:
+    *single, other = parts
+    return Links(abs=single[0], pdf=single[1], huggingface=single[2], code=single[3], other=tuple(other))
+
+
 def _edition(edition: Edition) -> dict[str, Any]:
     return {
         "language": edition.language,
+        "title": edition.title,
+        "summary": edition.summary,
         "points": [(point.label, point.text) for point in edition.points],
         "flowchart": edition.flowchart,
         "drawing": edition.drawing,
@@ -245,6 +264,8 @@ def _edition(edition: Edition) -> dict[str, Any]:
 def _edition_of(parts: dict[str, Any]) -> Edition:
     return Edition(
         language=parts["language"],
+        title=parts["title"],
+        summary=parts["summary"],
         points=tuple(Point(label=label, text=text) for label, text in parts["points"]),
         flowchart=parts["flowchart"],
         drawing=parts["drawing"],

@@ -5,8 +5,8 @@ A run that a digest begins goes on in many transactions. `changes` names its pap
 
     [[17, null], [18, ["title", "quiz"]]]
 
-What is planned at once (a question of the quiz, the backlog of a new subscriber) has a run as well, which is done from the
-start: it says when.
+Planning in one transaction (a question of the quiz, the backlog of a new subscriber) has a run as well, which is done
+from the start and holds the time.
 """
 
 import json
@@ -27,7 +27,7 @@ from bot.domain.delivery import Delivery
 from bot.domain.digests import Change
 from bot.domain.notices import Noticed
 from bot.domain.papers import PaperId
-from bot.pipeline.ports import PlanningRun
+from bot.pipeline.ports.papers import PlanningRun
 
 _MOST_RUNS = 1_000
 _OPEN_RUNS = Statement(
@@ -136,8 +136,8 @@ class Planning:
         return count
 
     def _insert_run(self, values: Mapping[str, object]) -> int:
-        made = insert(self._connection, planning_runs).values(values).returning(planning_runs.c.number)
-        return int(self._connection.execute(made).scalar_one())
+        statement = insert(self._connection, planning_runs).values(values).returning(planning_runs.c.number)
+        return int(self._connection.execute(statement).scalar_one())
 
     def _insert(self, by_target: Mapping[str, Sequence[Delivery]], run: int) -> int:
         """Store the rows of each target, together and in their order: as they will lie in the table's indices."""
@@ -160,11 +160,11 @@ class Planning:
                         due[row.due_at],
                         run,
                     )
-                    for target in some_targets
+                    for target in chunk
                     for row in by_target[target]
                 ],
             )
-            for some_targets in chunks(sorted(by_target, key=targets.__getitem__))
+            for chunk in chunks(sorted(by_target, key=targets.__getitem__))
         )
 
     def _make_ready(self, by_target: Mapping[str, Sequence[Delivery]]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, or_, select, update
 
 from bot.adapters.store.deliveries import ROWS, key_of
-from bot.adapters.store.digests import StoredTransaction
+from bot.adapters.store.digests import SqlIngestTransaction
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import delivery_ids, target_id
 from bot.adapters.store.notices import of_subscriber_on
@@ -113,12 +113,12 @@ AGAIN = again_part(0, "").partition(":")[0] + ":%"
 """Parts of deliveries that bring a question back."""
 
 
-class StoredQuizTransaction:
-    """QuizTransaction (`ports/quizzes.py`) over one connection."""
+class SqlQuizTransaction:
+    """`QuizTransaction` over one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._intake = StoredTransaction(connection)
+        self._ingest = SqlIngestTransaction(connection)
 
     def waiting_votes(self, after: int | None, limit: int) -> tuple[ReceivedUpdate, ...]:
         query = select(updates.c.id, updates.c.body, updates.c.received_at).where(
@@ -215,7 +215,7 @@ class StoredQuizTransaction:
         )
 
     def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
-        return self._intake.papers(ids)
+        return self._ingest.papers(ids)
 
     def unmatched(self) -> tuple[PollState, ...]:
         query = (
@@ -286,7 +286,7 @@ class StoredQuizTransaction:
         )
 
     def states_of(self, keys: Collection[str]) -> dict[str, State]:
-        return self._intake.planned(sorted(keys))
+        return self._ingest.planned(sorted(keys))
 
     def brought_back(self, target: str, start: datetime, end: datetime) -> int:
         query = select(func.count()).where(
@@ -305,7 +305,7 @@ class StoredQuizTransaction:
     def plan(self, planned: Sequence[Delivery], now: datetime, *, asked: bool = False) -> int:
         if not planned:
             return 0
-        return self._intake.plan(planned, self._intake.new_run(now, "asked" if asked else None))
+        return self._ingest.plan(planned, self._ingest.new_run(now, "asked" if asked else None))
 
     def release_now(self, key: str, now: datetime) -> bool:
         seq = delivery_ids(self._connection, [key]).get(key)
@@ -322,7 +322,7 @@ class StoredQuizTransaction:
                 due_at=now,
                 settled_at=None,
                 message=None,
-                run=self._intake.new_run(now, "asked"),
+                run=self._ingest.new_run(now, "asked"),
             )
         )
         refresh_ready(self._connection, [target])
@@ -333,16 +333,16 @@ class StoredQuizTransaction:
         self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
 
 
-class StoredQuizzes:
-    """QuizStore (`ports/quizzes.py`) over the state's tables."""
+class QuizTables:
+    """`QuizStore` over a database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @contextmanager
-    def transaction(self) -> Iterator[StoredQuizTransaction]:
+    def transaction(self) -> Iterator[SqlQuizTransaction]:
         with writing(self._engine, alone=True) as connection:
-            yield StoredQuizTransaction(connection)
+            yield SqlQuizTransaction(connection)
 
     def homes_at(self, addresses: Sequence[str]) -> tuple[str, ...]:
         chats = sorted({home_of(address) for address in addresses})

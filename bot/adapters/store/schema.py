@@ -1,9 +1,8 @@
-"""The tables of the state. What changes here needs a migration beside it in `migrations/`.
+"""Schema: the tables of the state. A change here needs a migration in `migrations/`.
 
-What there are millions of (notices, deliveries) names its target, subscriber and paper by number and its
-state and kind by code: so a row takes tens of bytes, and a year of them stays small. Those numbers are looked
-up in the transaction that uses them, of rows that are never deleted: a foreign key would only check it again,
-at a third of the time that planning takes.
+Large tables (notices, deliveries) refer to targets, subscribers and papers by number and to states and kinds by
+code, so that a row takes tens of bytes. The numbers are looked up in the transaction that uses them, of rows that
+are never deleted: a foreign key would only check them again, at a third of the time that planning takes.
 """
 
 from collections.abc import Mapping
@@ -96,7 +95,7 @@ class Coded(TypeDecorator[str]):
         return None if value is None else self._word[value]
 
 
-Row = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+RowNumber = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
 
 metadata = MetaData(
     naming_convention={
@@ -140,7 +139,7 @@ papers = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("date", Date),
-    Column("position", Row, nullable=False, unique=True),
+    Column("position", RowNumber, nullable=False, unique=True),
     Column("quizzes", Integer, nullable=False),
     Column("first_seen_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
@@ -152,7 +151,7 @@ Index("ix_papers_newest", papers.c.date.desc(), papers.c.position)
 paper_words = Table(
     "paper_words",
     metadata,
-    Column("paper", Row, primary_key=True, autoincrement=False),
+    Column("paper", RowNumber, primary_key=True, autoincrement=False),
     Column("title", Text, nullable=False),
     Column("authors", Text, nullable=False),
     Column("summary", Text, nullable=False),
@@ -191,7 +190,7 @@ digest_papers = Table(
 subscribers = Table(
     "subscribers",
     metadata,
-    Column("number", Row, primary_key=True),
+    Column("number", RowNumber, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("registered_at", Moment),
     Column("backlog", Integer),
@@ -213,7 +212,7 @@ Index(
 planning_runs = Table(
     "planning_runs",
     metadata,
-    Column("number", Row, primary_key=True),
+    Column("number", RowNumber, primary_key=True),
     Column("made_at", Moment, nullable=False),
     Column("changes", Text),
     Column("rule", Text),
@@ -250,7 +249,7 @@ backlog_shares = Table(
     "backlog_shares",
     metadata,
     Column("source", Text, primary_key=True),
-    Column("subscriber", Row, primary_key=True, autoincrement=False),
+    Column("subscriber", RowNumber, primary_key=True, autoincrement=False),
     Column("remaining", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -259,8 +258,8 @@ backlog_shares = Table(
 notices = Table(
     "notices",
     metadata,
-    Column("run", Row, primary_key=True, autoincrement=False),
-    Column("subscriber", Row, primary_key=True, autoincrement=False),
+    Column("run", RowNumber, primary_key=True, autoincrement=False),
+    Column("subscriber", RowNumber, primary_key=True, autoincrement=False),
     Column("count", Integer, nullable=False),
     Column("papers", Text, nullable=False),
     Index("ix_notices_subscriber", "subscriber"),
@@ -273,8 +272,8 @@ was noticed of stands in one of these rows, the one of the run that noticed it f
 noticed_papers = Table(
     "noticed_papers",
     metadata,
-    Column("paper", Row, primary_key=True, autoincrement=False),
-    Column("run", Row, primary_key=True, autoincrement=False),
+    Column("paper", RowNumber, primary_key=True, autoincrement=False),
+    Column("run", RowNumber, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
 """Which runs noticed a paper for anybody: few, so that its notices are found among all."""
@@ -282,14 +281,14 @@ noticed_papers = Table(
 targets = Table(
     "targets",
     metadata,
-    Column("number", Row, primary_key=True),
+    Column("number", RowNumber, primary_key=True),
     Column("key", Text, nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("ready_at", Moment),
     Column("wait_until", Moment),
     Column("lease_until", Moment),
-    Column("sending", Row),
+    Column("sending", RowNumber),
     Column("suspended", Text),
     Column("suspended_at", Moment),
 )
@@ -312,24 +311,24 @@ _LAST_OPEN = STATES["sending"]  # a comparison costs nothing, a list is made int
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("seq", Row, primary_key=True),
-    Column("target", Row, nullable=False),
-    Column("subscriber", Row, nullable=False),
+    Column("seq", RowNumber, primary_key=True),
+    Column("target", RowNumber, nullable=False),
+    Column("subscriber", RowNumber, nullable=False),
     Column("kind", Coded(KINDS), nullable=False),
-    Column("paper", Row, nullable=False),
+    Column("paper", RowNumber, nullable=False),
     Column("part", Text, nullable=False),
     Column("state", Coded(STATES), nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("message", Row),
+    Column("message", RowNumber),
     Column("rank", SmallInteger),
     Column("error", Text),
-    Column("run", Row, nullable=False),
+    Column("run", RowNumber, nullable=False),
     Column("settled_at", Moment),
     CheckConstraint(f"(settled_at IS NULL) = (state <= {_LAST_OPEN})", name="settled"),
 )
 """No row is ever deleted, so that what is planned once is planned for good. `message` is the number of its
-message, `rank` its place in the order shown; the `paper` of an alarm is 0."""
+message, `rank` its index in the order shown; the `paper` of an alarm is 0."""
 Index(
     "uq_deliveries_key",
     deliveries.c.target,
@@ -375,10 +374,10 @@ Index(
 messages = Table(
     "messages",
     metadata,
-    Column("number", Row, primary_key=True, autoincrement=False),
+    Column("number", RowNumber, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False, unique=True),
-    Column("target", Row, nullable=False),
-    Column("subscriber", Row, nullable=False),
+    Column("target", RowNumber, nullable=False),
+    Column("subscriber", RowNumber, nullable=False),
     Column("kind", Coded(KINDS), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("remote_id", Text),
@@ -401,7 +400,7 @@ Index(
 updates = Table(
     "updates",
     metadata,
-    Column("id", Row, primary_key=True, autoincrement=False),
+    Column("id", RowNumber, primary_key=True, autoincrement=False),
     Column("body", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
     Column("taken_at", Moment),
@@ -430,6 +429,18 @@ alarms = Table(
     Column("body", Text, nullable=False),
 )
 """The texts of alarms, by the keys of their deliveries; few a year, so none is ever deleted."""
+
+source_states = Table(
+    "source_states",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("next_at", Moment, nullable=False),
+    Column("checked_at", Moment),
+    Column("changed_at", Moment),
+    Column("failing_since", Moment),
+    Column("failures", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+)
 
 # --- quizzes: polls, and what people answer and learn
 

@@ -1,4 +1,4 @@
-"""Statements that SQLite and PostgreSQL spell alike but SQLAlchemy keeps apart, and those made for many rows."""
+"""SQL helpers: statements in one text for SQLite and PostgreSQL, and statements over many rows."""
 
 import json
 import re
@@ -61,7 +61,7 @@ class Statement:
         return connection.exec_driver_sql(self._postgresql, values)
 
     def rows(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
-        """What a query finds, as the driver gives it."""
+        """The rows of a query, as the driver gives them."""
         if connection.dialect.name == "sqlite":
             return driver(connection).execute(self._sqlite, _with_lists(values)).fetchall()
         with self.run(connection, **values) as result:
@@ -80,7 +80,7 @@ class ForEach:
     def __init__(
         self, *, sqlite: str, postgresql: str, columns: dict[str, str], several: str | None = None
     ) -> None:
-        """`several` is what SQLite is told for `_TOGETHER` rows at once, whose values come one after the other."""
+        """`several` is the statement for `_TOGETHER` rows at once on SQLite, whose values come one after the other."""
         arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
         self._kinds = tuple(columns.values())
         self._several = several
@@ -88,7 +88,7 @@ class ForEach:
         self._postgresql = postgresql.replace("{given}", f"unnest({arrays}) AS given({', '.join(columns)})")
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """How many rows were changed."""
+        """Carry the statement out for these rows; gives the number of rows changed."""
         if not rows:
             return 0
         if connection.dialect.name == "sqlite":
@@ -154,10 +154,10 @@ def updating(table: str, changes: str, *, where: str, columns: dict[str, str]) -
     """UPDATE for many rows; `:name` stands for a row's value. No two rows may mean the same row of the table."""
     text = f"UPDATE {table} SET {changes} {{source}} WHERE {where}"
     joined = _NAMED.sub(r"given.\1", text)
-    given = f"WITH given({', '.join(columns)}) AS (VALUES {_several(columns)})"
+    values_table = f"WITH given({', '.join(columns)}) AS (VALUES {_several(columns)})"
     return ForEach(
         sqlite=text.replace("{source}", ""),
-        several=f"{given} {joined.replace('{source}', 'FROM given')}",
+        several=f"{values_table} {joined.replace('{source}', 'FROM given')}",
         postgresql=joined.replace("{source}", "FROM {given}"),
         columns=columns,
     )

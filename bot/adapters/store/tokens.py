@@ -1,7 +1,8 @@
 """Secret tokens: bearer credentials of private feeds and unsubscribe links.
 
 A token is the first 128 bits of an HMAC over its purpose and subject, keyed with a secret of the state, so
-that it can be shown again without being stored. The table holds its SHA-256, which opens nothing.
+that it can be shown again without being stored. The table holds its SHA-256, which opens nothing. A feed's token can
+be renewed: then a salt of its own goes into the HMAC, and the hash of the token before is removed.
 """
 
 import base64
@@ -10,7 +11,7 @@ import hmac
 import secrets
 from typing import Literal
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import meta, tokens
@@ -18,25 +19,43 @@ from bot.adapters.store.sql import insert
 
 Purpose = Literal["feed", "unsubscribe"]
 _SECRET = "token secret"  # noqa: S105 - the name of a row
+_SALT = "feed salt"
 _LONGEST = 64
 
 
-class StoredTokens:
+class Tokens:
     """Issues tokens and finds their subjects; issued tokens are cached."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._secret: bytes | None = None
-        self._issued: dict[tuple[Purpose, str], str] = {}
+        self._issued: dict[tuple[Purpose, str, str], str] = {}
 
     def issue(self, purpose: Purpose, subject: str) -> str:
-        token = self._issued.get((purpose, subject))
+        salt = self._salt(subject) if purpose == "feed" else ""
+        token = self._issued.get((purpose, subject, salt))
         if token is None:
-            token = self._issued[purpose, subject] = self._issue(purpose, subject)
+            token = self._issued[purpose, subject, salt] = self._issue(purpose, subject, salt)
         return token
 
-    def _issue(self, purpose: Purpose, subject: str) -> str:
-        digest = hmac.digest(self._load_secret(), f"{purpose}\n{subject}".encode(), "sha256")
+    def renew(self, subject: str) -> str:
+        """The new token of the subject's feed; the one before opens nothing any more, in any process."""
+        salt = {"key": f"{_SALT} {subject}", "value": secrets.token_hex(16)}
+        with writing(self._engine) as connection:
+            connection.execute(delete(tokens).where(tokens.c.purpose == "feed", tokens.c.subject == subject))
+            connection.execute(delete(meta).where(meta.c.key == salt["key"]))
+            connection.execute(insert(connection, meta), salt)
+        return self.issue("feed", subject)
+
+    def _salt(self, subject: str) -> str:
+        """Empty until the feed's token is renewed. Read each time, because another process may renew it."""
+        with reading(self._engine) as connection:
+            query = select(meta.c.value).where(meta.c.key == f"{_SALT} {subject}")
+            return connection.execute(query).scalar() or ""
+
+    def _issue(self, purpose: Purpose, subject: str, salt: str) -> str:
+        content = f"{purpose}\n{subject}" + (f"\n{salt}" if salt else "")
+        digest = hmac.digest(self._load_secret(), content.encode(), "sha256")
         token = base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
         if self.subject(purpose, token) is None:
             row = {"hash": _hash(token), "purpose": purpose, "subject": subject}

@@ -11,7 +11,7 @@ from bot.adapters.store.sql import insert
 from bot.pipeline.ports import Update
 
 
-class StoredUpdates:
+class Updates:
     """The table of updates; a taken one keeps its id for good, so that it is never answered twice."""
 
     def __init__(self, engine: Engine) -> None:

@@ -24,7 +24,7 @@ from bot.adapters.telegram.commands import (
 )
 from bot.adapters.telegram.updates import KINDS, CommandMessage, Event, is_vote, parse_update
 from bot.domain.errors import ChannelDown, DeliveryError, NotSent, PaperboyError, TryLater
-from bot.pipeline.ports import Clock, Update, Updates
+from bot.pipeline.ports import Clock, Update, UpdateStore
 from bot.pipeline.ports.quizzes import QuizStore, Voter
 from bot.pipeline.vote_counter import VoteCounter
 
@@ -64,7 +64,7 @@ class ChatService:
     def __init__(
         self,
         bot: BotClient,
-        updates: Updates,
+        updates: UpdateStore,
         services: Services,
         clock: Clock,
         *,

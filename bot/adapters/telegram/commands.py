@@ -26,7 +26,8 @@ from bot.domain.schedule import schedule_text
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
 from bot.domain.text import cut, one_line
 from bot.pipeline.compose import MessageBuilder
-from bot.pipeline.ports import DeliveryStore, PaperStore
+from bot.pipeline.ports.outbox import DeliveryStore
+from bot.pipeline.ports.papers import PaperStore
 from bot.pipeline.quizzes import Board, NextQuestion, QuizScheduler, QuizStats, ScoreSheet
 from bot.pipeline.subscribers import SubscriberRegistry
 
@@ -382,11 +383,7 @@ COMMANDS: dict[str, Command] = {
             handler=stop,
             help={"en": "Send nothing more here", "zh": "不再向这里发送"},
         ),
-        Command(
-            name="help",
-            handler=help_,
-            help={"en": "What I understand", "zh": "我能听懂什么"},
-        ),
+        Command(name="help", handler=help_, help={"en": "What I understand", "zh": "我能听懂什么"}),
     )
 }
 ABOUT = {

@@ -196,7 +196,7 @@ class PreviewFolder:
     def __call__(self, preview: Preview) -> None:
         """Write both files; raises OSError."""
         folder = self._folder / f"telegram-{_NOT_IN_NAMES.sub('_', preview.address)}"
-        folder.mkdir(parents=True, exist_ok=True)
+        atomic_file.private_folder(folder)
         message_id = _NOT_IN_NAMES.sub("_", preview.message_id)
         name = f"{preview.created_at:%Y-%m-%dT%H%M%S}-{message_id}-{preview.kind}"
         page = html_preview(preview.content, preview.heading)

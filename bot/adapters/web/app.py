@@ -28,7 +28,9 @@ from bot.domain.errors import PaperboyError
 from bot.domain.feeds import Feed
 from bot.domain.papers import PaperId, parse_paper_id
 from bot.pipeline.feeds import FeedBuilder
-from bot.pipeline.ports import Clock, DeliveryStore, PaperStore, StoredPaper, Tokens
+from bot.pipeline.ports import Clock, TokenStore
+from bot.pipeline.ports.outbox import DeliveryStore
+from bot.pipeline.ports.papers import PaperStore, StoredPaper
 
 MAX_BODY_BYTES = 16_384
 """A one-click request is some hundred bytes."""
@@ -95,8 +97,8 @@ class Site:
         self._render_feed = render_feed
         self._clock = clock
         self._pages = pages
-        self._front = PerEdition(service.edition, self._made_front)
-        self._feed = PerEdition(service.edition, self._made_feed)
+        self._front = PerVersion(service.version, self._made_front)
+        self._feed = PerVersion(service.version, self._made_feed)
 
     async def front(self, request: Request) -> Response:
         return respond(request, await self._front.answer())
@@ -147,7 +149,7 @@ class Site:
         """`ok` where the state answers, 503 where it does not."""
         headers = {"Cache-Control": _NEVER}
         try:
-            await asyncio.to_thread(self._service.edition)
+            await asyncio.to_thread(self._service.version)
         except PaperboyError:
             return PlainTextResponse("the state does not answer\n", status_code=503, headers=headers)
         return PlainTextResponse("ok\n", headers=headers)
@@ -170,16 +172,16 @@ class WebService:
     """Everything that the web server reads and changes."""
 
     def __init__(
-        self, papers: PaperStore, deliveries: DeliveryStore, tokens: Tokens, feeds: FeedBuilder
+        self, papers: PaperStore, deliveries: DeliveryStore, tokens: TokenStore, feeds: FeedBuilder
     ) -> None:
         self._papers = papers
         self._deliveries = deliveries
         self._tokens = tokens
         self._feeds = feeds
 
-    def edition(self) -> str:
+    def version(self) -> str:
         """A short token that changes whenever any feed or page may have changed."""
-        return self._feeds.edition()
+        return self._feeds.version()
 
     def everything(self) -> Feed:
         """The feed of all papers, newest first, cut to the configured number of entries."""
@@ -206,22 +208,22 @@ class WebService:
         return target
 
 
-class PerEdition:
+class PerVersion:
     """Cache of one answer: made once per edition, by one thread while the others wait."""
 
-    def __init__(self, edition: Callable[[], str], made: "Callable[[], Answer]") -> None:
-        self._edition = edition
+    def __init__(self, version: Callable[[], str], made: "Callable[[], Answer]") -> None:
+        self._version = version
         self._made = made
         self._known: tuple[str, Answer] | None = None
         self._making = asyncio.Lock()
 
     async def answer(self) -> "Answer":
         # The edition is read first: what changes while the answer is made gives the next one another edition.
-        edition = await asyncio.to_thread(self._edition)
-        if self._known is None or self._known[0] != edition:
+        version = await asyncio.to_thread(self._version)
+        if self._known is None or self._known[0] != version:
             async with self._making:
-                if self._known is None or self._known[0] != edition:
-                    self._known = edition, await asyncio.to_thread(self._made)
+                if self._known is None or self._known[0] != version:
+                    self._known = version, await asyncio.to_thread(self._made)
         return self._known[1]
 
 

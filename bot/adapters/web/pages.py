@@ -19,7 +19,7 @@ from bot.domain.message import Item
 from bot.domain.papers import Edition, Paper, PaperId, Question
 from bot.domain.text import one_line
 from bot.domain.translations import ENGLISH
-from bot.pipeline.ports import StoredPaper
+from bot.pipeline.ports.papers import StoredPaper
 
 if TYPE_CHECKING:
     import jinja2

@@ -101,7 +101,10 @@ def examine(config: Path, environ: Mapping[str, str], *, explicit: bool = True) 
         return Checked(faults=error.faults, warnings=(), settings=None, subscribers=())
     subscribers, naming_faults = _examine_subscriptions(read)
     return Checked(
-        faults=(*_by_line(*read.faults, *naming_faults), *subscribers.faults),
+        faults=(
+            *_by_line(*read.faults, *naming_faults, *_sample_faults(read, subscribers)),
+            *subscribers.faults,
+        ),
         warnings=(*_by_line(*read.warnings, *_outside_warnings(read, subscribers)), *subscribers.warnings),
         settings=read.settings,
         subscribers=subscribers.subscribers,
@@ -131,6 +134,7 @@ def _examine_subscriptions(read: "ReadSettings") -> "tuple[ReadSubscribers, tupl
 
 def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> Iterator[Fault]:
     """Warnings about things outside paperboy.yaml: missing folders, unknown subscribers."""
+    from bot.app.config.cross_checks import mail_warnings, token_warning
     from bot.app.config.validation import nearest, shown_text
     from bot.domain.incidents import takes_alarms
 
@@ -140,6 +144,10 @@ def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> I
     def warning(message: str, *path: str | int) -> Fault:
         return read.document.fault_at(read.document.offset_of(path), message)
 
+    for key, message in mail_warnings(read.settings):
+        yield warning(message, *key)
+    if without_token := token_warning(read.settings, subscribers.subscribers):
+        yield warning(without_token, "telegram", "token")
     for index, folder in enumerate(read.settings.watch.folders):
         if not folder.is_dir():
             yield warning(f"the folder {folder} is not there (yet)", "watch", "folders", index)
@@ -152,6 +160,14 @@ def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> I
         elif name in by_id and not takes_alarms(by_id[name]):
             unreachable = f"{name} gets no alarms: they go by telegram or email, never into a feed"
             yield warning(unreachable, "source_alarm", "to", index)
+
+
+def _sample_faults(read: "ReadSettings", subscribers: "ReadSubscribers") -> Iterator[Fault]:
+    from bot.app.config.cross_checks import sample_fault
+
+    if read.settings is not None and (fault := sample_fault(read.settings, subscribers.subscribers)):
+        key = "token" if read.document.find(("telegram", "token")).known > 1 else "token_file"
+        yield read.document.fault_at(read.document.offset_of(("telegram", key)), fault)
 
 
 def _by_line(*faults: Fault) -> list[Fault]:

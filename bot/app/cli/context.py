@@ -35,6 +35,7 @@ class Common:
 
     config: Path | None = None
     verbose: int = 0
+    as_json: bool = False
 
 
 ConfigOption = Annotated[
@@ -44,7 +45,17 @@ ConfigOption = Annotated[
 VerboseOption = Annotated[
     int, typer.Option("-v", "--verbose", count=True, help="Say more; twice: everything.", show_default=False)
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+
+
+def _before_or_after(context: typer.Context, value: bool) -> bool:
+    """True if `--json` stands before the command or after it."""
+    return value or bool(context.obj and context.obj.as_json)
+
+
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="One JSON document instead of text.", callback=_before_or_after),
+]
 
 
 def config_path(context: typer.Context, config: Path | None) -> Path:
@@ -85,6 +96,15 @@ def load_only_subscribers(
     if not settings.subscriptions.exists() and not config_path(context, config).exists():
         return ()
     return load_subscribers(settings.subscriptions)
+
+
+def check_recipients(settings: "Settings", subscribers: "Sequence[Subscriber]") -> None:
+    """Before anything is sent: raises UsageError for sample people with a token; warns of chats without one."""
+    from bot.app.config.cross_checks import refuse_sample_people, token_warning
+
+    refuse_sample_people(settings, subscribers)
+    if warning := token_warning(settings, subscribers):
+        typer.echo(f"paperboy: warning: {warning}", err=True)
 
 
 @contextmanager
@@ -137,11 +157,6 @@ def parse_paper(text: str) -> "PaperId":
 def say_json(value: Any) -> None:
     """Prints one JSON document on one line."""
     typer.echo(json.dumps(value, ensure_ascii=False))
-
-
-def interactive() -> bool:
-    """True if stderr is a terminal, so that progress is useful."""
-    return sys.stderr.isatty()
 
 
 def start_logs(verbose: int, *, as_json: bool = False) -> None:

@@ -1,14 +1,15 @@
 """`paperboy demo`: a pass over the seeds for three made-up subscribers, without network, nothing left behind."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from bot.app.cli.context import JsonOption, say_json
 from bot.app.cli.once import DryRunMessage, dry_run_publishers, look_around, run_once
-from bot.domain.errors import UsageError
+from bot.app.cli.terminal import counted
+from bot.app.sample import seed_folder
 
 if TYPE_CHECKING:
     from bot.pipeline.ingest import Taken
@@ -29,17 +30,23 @@ subscribers:
     keywords: ["title:reasoning OR math*"]
     authors: [Bernard Ghanem]
 """
-_FEED_LINES = 24
+_FEED_ENTRIES = 3
 _MAIL_LINES = 40
+_ATOM = "{http://www.w3.org/2005/Atom}"
 _WIDEST = 110
 
 
-def demo() -> int:
+def demo(as_json: JsonOption = False) -> int:
     """Show alerts, a quiz, a mail and a feed made from the seeds.
 
     For three made-up subscribers, without network; nothing is left behind.
     """
-    show(typer.echo)
+    if as_json:
+        lines: list[str] = []
+        show(lambda text: lines.append(str(text)))
+        say_json({"text": "\n".join(lines)})
+    else:
+        show(typer.echo)
     return 0
 
 
@@ -47,7 +54,7 @@ def show(say: Callable[[str], object]) -> None:
     """Prints an alert, a quiz, a mail and a feed made from the seeds."""
     from tempfile import TemporaryDirectory
 
-    with _seeds() as seeds, TemporaryDirectory(prefix="paperboy-demo-") as folder:
+    with seed_folder() as seeds, TemporaryDirectory(prefix="paperboy-demo-") as folder:
         config = Path(folder) / "paperboy.yaml"
         config.write_text(_SETTINGS.replace("SEEDS", str(seeds)) + "subscriptions: subscriptions.yaml\n")
         (config.parent / "subscriptions.yaml").write_text(_SUBSCRIBERS)
@@ -57,13 +64,13 @@ def show(say: Callable[[str], object]) -> None:
 def _show_in(config: Path, say: Callable[[str], object]) -> None:
     import asyncio
 
-    from bot.app import wiring
     from bot.app.config.settings import load_settings
     from bot.app.config.subscriptions import load_subscribers
+    from bot.app.container import build_container
 
     settings = load_settings(config, {})
     messages: list[DryRunMessage] = []
-    house = wiring.build(
+    container = build_container(
         settings,
         load_subscribers(settings.subscriptions),
         publishers=dry_run_publishers(settings, messages.append),
@@ -71,9 +78,9 @@ def _show_in(config: Path, say: Callable[[str], object]) -> None:
 
     async def run_pass() -> "Taken":
         try:
-            return (await run_once(house, look_around(settings))).taken
+            return (await run_once(container, look_around(settings))).taken
         finally:
-            await house.close()
+            await container.close()
 
     taken = asyncio.run(run_pass())
     say(f"Read {taken.digests} digests with {taken.new} papers for alice, bob and carol.\n")
@@ -84,7 +91,7 @@ def _show_in(config: Path, say: Callable[[str], object]) -> None:
     _section(say, "alice gets this in Telegram", *alerts[:1])
     _section(say, f"… and {len(quizzes)} quiz polls as replies to it, such as", *quizzes[:1])
     _section(say, "bob gets this mail", *(_excerpt(text, _MAIL_LINES) for text in mails[:1]))
-    _section(say, "carol's feed reader fetches this", _feed(settings.atom.folder / "carol.atom"))
+    _section(say, "carol's feed reader shows this", *feed_lines(settings.atom.folder / "carol.atom"))
     say("Nothing was sent, and nothing is left behind. Your turn: paperboy init, then paperboy run.")
 
 
@@ -95,8 +102,41 @@ def _section(say: Callable[[str], object], title: str, *texts: str) -> None:
     say("")
 
 
-def _feed(path: Path) -> str:
-    return _excerpt(path.read_text(encoding="utf-8").replace("><", ">\n<"), _FEED_LINES)
+def feed_lines(path: Path, entries: int = _FEED_ENTRIES) -> list[str]:
+    """The feed as a reader shows it: its title, then each entry with date, authors, text and link."""
+    from lxml import etree
+
+    feed = etree.parse(path).getroot()
+    all_entries = feed.findall(f"{_ATOM}entry")
+    lines = [f"{feed.findtext(f'{_ATOM}title')}: {counted(len(all_entries), 'paper')}", ""]
+    for entry in all_entries[:entries]:
+        authors = [name.text or "" for name in entry.iterfind(f"{_ATOM}author/{_ATOM}name")]
+        link = entry.find(f"{_ATOM}link[@rel='alternate']")
+        published = (entry.findtext(f"{_ATOM}published") or "")[:10]
+        lines += [
+            f"● {entry.findtext(f'{_ATOM}title')}",
+            f"  {published}  {_cut(', '.join(authors), _WIDEST - 14)}",
+        ]
+        lines += [f"  {line}" for line in _paragraphs(entry.findtext(f"{_ATOM}content") or "", authors)]
+        lines += [f"  {link.get('href')}" if link is not None else "", ""]
+    more = len(all_entries) - entries
+    return [*lines, *([f"… and {counted(more, 'more paper', 'more papers')}"] if more > 0 else [])]
+
+
+def _paragraphs(html: str, authors: Sequence[str]) -> list[str]:
+    """The first two lines of an entry's text, without its authors and links."""
+    from lxml.html import fragments_fromstring
+
+    texts = [
+        " ".join(part.text_content().split())
+        for part in fragments_fromstring(html)
+        if not isinstance(part, str)
+    ]
+    return [_cut(text, _WIDEST - 2) for text in texts if text and text != ", ".join(authors)][:2]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1].rsplit(" ", 1)[0] + "…"
 
 
 def _excerpt(text: str, max_lines: int) -> str:
@@ -105,19 +145,3 @@ def _excerpt(text: str, max_lines: int) -> str:
         return text
     shown = [line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…" for line in lines[:max_lines]]
     return "\n".join([*shown, f"… and {len(lines) - max_lines} more lines"])
-
-
-@contextmanager
-def _seeds() -> Iterator[Path]:
-    """The folder of seeds: of the checkout, or of the installed package."""
-    from importlib.resources import as_file, files
-
-    checkout = Path(__file__).resolve().parents[3] / "seeds"
-    if checkout.is_dir():
-        yield checkout
-        return
-    packaged = files("bot") / "seeds"
-    if not packaged.is_dir():
-        raise UsageError("the seeds are missing from this installation; run the demo from a checkout")
-    with as_file(packaged) as folder:
-        yield folder

@@ -1,7 +1,6 @@
 """`paperboy doctor`: sources, subscriptions and channels, and what to do about them."""
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load, open_state, say_json
+from bot.app.cli.fetch import fetcher_of
 from bot.app.cli.terminal import Style, style_of
 from bot.domain.errors import DeliveryError
 from bot.domain.text import printable
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from bot.domain.incidents import Finding, Incident
     from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports import Counts, DeliveryRecord
+    from bot.pipeline.ports.outbox import Counts, DeliveryRecord
 
 NEEDS_A_LOOK = 1
 _AREAS = ("sources", "subscriptions", "channels")
-_TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
-"""A bot's number, a colon and its secret; as BotFather gives them (seen 2026-11)."""
 _PATIENCE_SECONDS = 10.0
 
 
@@ -58,18 +56,24 @@ def _examined(
     from bot.adapters.clock import SystemClock
     from bot.app.cli.status import failing_targets
     from bot.domain.matcher import SubscriptionMatcher
+    from bot.domain.sources import undigested_findings
     from bot.pipeline.doctor import Doctor
     from bot.pipeline.subscribers import SimilarityCache
 
     with open_state(settings) as store:
         now = SystemClock().now()
         matcher = SubscriptionMatcher(subscribers, SimilarityCache(store.papers))
-        look = Doctor(store.records, store.papers, matcher, now.date())
+        look = Doctor(store.digests, store.papers, matcher, now.date())
         counts = store.deliveries.counts(now)
         yield from reading_findings(counts)
         yield from look.sources()
+        fetcher = fetcher_of(settings, store)
+        yield from fetcher.findings()
+        yield from undigested_findings(
+            fetcher.states().values(), [digest.name for digest in store.digests.all()]
+        )
         yield from look.subscriptions()
-        yield from channel_findings(settings)
+        yield from channel_findings(settings, subscribers)
         yield from life_findings(counts)
         yield from failing_findings(failing_targets(store.deliveries))
         yield from incident_findings(store.incidents.open_incidents())
@@ -122,9 +126,9 @@ def _line(finding: "Finding", style: Style) -> str:
     return f"{mark} {subject}: {printable(finding.what)}"
 
 
-def channel_findings(settings: "Settings") -> "Iterator[Finding]":
+def channel_findings(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "Iterator[Finding]":
     """Findings that need no answer of a service: settings and folders."""
-    yield from _telegram(settings)
+    yield from _telegram(settings, subscribers)
     yield from _email(settings)
     yield from _folders(settings)
 
@@ -177,26 +181,34 @@ async def online_findings(settings: "Settings") -> "Iterator[Finding]":
     return iter([*await _bot_answers(settings), *await _server_answers(settings)])
 
 
-def _telegram(settings: "Settings") -> "Iterator[Finding]":
+def _telegram(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "Iterator[Finding]":
+    from bot.app.config.addresses import is_bot_token
+    from bot.app.config.cross_checks import sample_fault, token_warning
+
     token = settings.telegram.token.get_secret_value()
-    if not token:
+    if fault := sample_fault(settings, subscribers):
+        yield _finding("telegram", "sample people", fault)
+    if warning := token_warning(settings, subscribers):
+        yield _finding("telegram", "no token", warning, urgent=False)
+    elif not token:
         folder = settings.previews_folder
         yield _finding("telegram", "no token", f"messages are kept as previews in {folder}", urgent=False)
-    elif not _TOKEN.fullmatch(token):
-        yield _finding(
-            "telegram", "token", "this is no bot token; @BotFather gives finding like 123456789:AAE…"
-        )
+    elif not is_bot_token(token):
+        yield _finding("telegram", "token", "this is no bot token; @BotFather gives one like 123456789:AAE…")
     else:
         yield _fine("telegram", "a token is set; whether it is taken is not tried (--online)")
 
 
 def _email(settings: "Settings") -> "Iterator[Finding]":
     from bot.app.config.addresses import Maildir
+    from bot.app.config.cross_checks import mail_warnings
 
     way = settings.email.transport
     if isinstance(way, Maildir):
         yield from _writable("email", way.folder, "the Maildir")
         return
+    for key, warning in mail_warnings(settings):
+        yield _finding("email", ".".join(key), warning)
     server = f"{way.host}:{way.port}"
     if way.encryption == "none" and not _is_local(way.host):
         yield _finding("email", "no TLS", f"{server} is spoken to without TLS; use smtp:// or smtps://")
@@ -222,7 +234,7 @@ def _folders(settings: "Settings") -> "Iterator[Finding]":
 
 
 def _writable(subject: str, folder: Path, what: str) -> "Iterator[Finding]":
-    """Whether the folder may be written, or the nearest finding above it that exists."""
+    """Whether the folder may be written, or the nearest one above it that exists."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         yield _finding(subject, "rights", f"{existing} is no folder, so {what} cannot be there")

@@ -22,7 +22,7 @@ from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.pipeline.history import Story, Verdict
-    from bot.pipeline.ports import DeliveryRecord
+    from bot.pipeline.ports.outbox import DeliveryRecord
 
 
 _WHYS = 6
@@ -59,7 +59,7 @@ def explain(
             paper_id,
             person,
             papers=store.papers,
-            records=store.records,
+            digests=store.digests,
             deliveries=store.deliveries,
             stops=store.incidents,
             incidents=store.incidents.open_incidents(),
@@ -98,7 +98,7 @@ def story_json(told: "Story") -> dict[str, Any]:
         "rule": told.notice.rule if told.notice else None,
         "source": told.notice.source if told.notice else None,
         "noticed_for": list(told.notice.subscriptions) if told.notice else [],
-        "told": told.told,
+        "told": told.was_alerted,
         "why_not_queued": why_not_queued(told),
         "deliveries": [_delivery_json(row) for row in told.deliveries],
         "suspended": dict(told.suspended),

@@ -1,6 +1,5 @@
 """`paperboy import`: reads history of which nothing is sent."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +10,11 @@ from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
     VerboseOption,
-    interactive,
     load,
     say_json,
     start_logs,
 )
-from bot.app.cli.terminal import counted
+from bot.app.cli.terminal import counted, progress
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.app.config.settings import Settings
-    from bot.app.wiring import House
+    from bot.app.container import Container
     from bot.domain.files import FoundFile, Skipped
     from bot.pipeline.ingest import Taken
 
@@ -49,7 +47,7 @@ def import_(
     May be stopped and started again: files that were read are not read twice. Exit 1 when a file could not
     be used.
     """
-    from bot.app import wiring
+    from bot.app.container import build_container
     from bot.pipeline.ingest import Taken
 
     if not folder.is_dir():
@@ -59,15 +57,15 @@ def import_(
     settings, subscribers = load(context, config)
     start_logs(context.obj.verbose + verbose)
     files, skipped = _look(folder, settings)
-    house = wiring.build(settings, subscribers)
+    container = build_container(settings, subscribers)
     total = Taken()
     try:
-        _ingest(house, files, total)
+        _ingest(container, files, total)
     except KeyboardInterrupt:
         typer.echo("paperboy: stopped; the same command goes on from here", err=True)
         return INTERRUPTED
     finally:
-        house.store.close()
+        container.store.close()
     if as_json:
         say_json(_json(files, total, skipped))
     else:
@@ -91,18 +89,16 @@ def _look(folder: Path, settings: "Settings") -> "tuple[list[FoundFile], list[Sk
     return files, skipped
 
 
-def _ingest(house: "House", files: "Sequence[FoundFile]", total: "Taken") -> None:
-    newest_first = sorted(house.files(files), key=lambda file: file.name, reverse=True)
-    with typer.progressbar(
-        length=len(newest_first), label="reading", file=sys.stderr, hidden=not interactive()
-    ) as bar:
+def _ingest(container: "Container", files: "Sequence[FoundFile]", total: "Taken") -> None:
+    newest_first = sorted(container.files(files), key=lambda file: file.name, reverse=True)
+    with progress("reading", len(newest_first)) as advance:
         for start in range(0, len(newest_first), _FILES_A_STEP):
             step = newest_first[start : start + _FILES_A_STEP]
-            total.add(house.ingest.take_in_history(step, house.clock.now()))
-            total.add_planned(house.ingest.finish_planning(house.clock.now()))
-            bar.update(len(step))
+            total.add(container.ingest.take_in_history(step, container.clock.now()))
+            total.add_planned(container.ingest.finish_planning(container.clock.now()))
+            advance(len(step))
     if total.changed:
-        total.add_planned(house.ingest.finish_history(house.clock.now()))
+        total.add_planned(container.ingest.finish_history(container.clock.now()))
 
 
 def _unusable(taken: "Taken") -> list[tuple[str, str]]:

@@ -1,121 +1,315 @@
-"""`paperboy init`: the first two configuration files, commented and working as written."""
+"""`paperboy init`: asks for keywords, a source and a bot, writes the first configuration and sends a first paper."""
 
-from collections.abc import Callable, Mapping
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.context import DEFAULT_CONFIG, ConfigOption, config_path
+from bot.app.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, config_path, say_json
+from bot.app.cli.terminal import counted
 from bot.domain.errors import DeliveryError, TryLater, UsageError
+from bot.domain.text import printable
 
-SUBSCRIPTIONS_NAME = "subscriptions.yaml"
-_SUBSCRIPTIONS = f"{DEFAULT_CONFIG.parent}/{SUBSCRIPTIONS_NAME}"
+if TYPE_CHECKING:
+    from bot.app.config.known_sources import Source
+    from bot.app.config.new_files import FirstConfiguration
+    from bot.app.sample import SampleMessage
+
+NEEDS_A_LOOK = 1
 _POLL = timedelta(seconds=25)
 _PATIENCE = timedelta(minutes=5)
-_OTHER_CHANNELS = """\
-      #- email: me@example.org
-      #  deliver: weekdays at 08:00     # immediately | hourly | daily at HH:MM | mondays at HH:MM
-"""
-_WITH_CHAT = """\
-      - telegram: {chat_id}
-        quizzes: true                   # a poll per question; or 1: one a paper
-      #- atom: true                     # a private feed
-"""
-_WITHOUT_CHAT = """\
-      - atom: true                      # a private feed
-      #- telegram: 123456789            # your chat's id: the bot tells it when you send /start
-      #  quizzes: true                  # a poll per question; or 1: one a paper
-"""
+_DEFAULT_SOURCE = "1"
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartedChat:
+    """A chat that sent /start, and the name it shows."""
+
+    id: int
+    name: str
 
 
 def init(
     context: typer.Context,
+    keywords: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keywords", metavar="QUERIES", help="What to look for, with commas between; may come again."
+        ),
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            metavar="SOURCE",
+            help="Where digests come from: a known name (`--source list` shows them), a git or web address, or "
+            "./FOLDER; may come again.",
+        ),
+    ] = None,
     telegram: Annotated[
         str | None,
         typer.Option(
-            "--telegram", metavar="TOKEN", help="Wait for your /start to this bot and fill your chat's id in."
+            "--telegram",
+            metavar="FILE",
+            help="The file with your bot's token; - reads it from standard input. Never the token itself.",
         ),
     ] = None,
+    chat: Annotated[
+        str | None,
+        typer.Option("--chat", metavar="ID", help="Your chat's id, instead of waiting for your /start."),
+    ] = None,
+    api_url: Annotated[
+        str | None, typer.Option("--api-url", metavar="URL", help="A Bot API server of your own.")
+    ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option("--timezone", metavar="ZONE", help="Your time zone; this machine's by default."),
+    ] = None,
+    no_input: Annotated[
+        bool,
+        typer.Option("--no-input", help="Ask nothing: what no option names stays as the template has it."),
+    ] = False,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> int:
-    """Write both configuration files, commented; never overwrites."""
+    """Write both configuration files and send you a first paper.
+
+    On a terminal it asks for what no option names. It never overwrites a file; the token goes into a file of its
+    own (0600). Exit 1 when the first paper could not be sent.
+    """
+    from bot.app.config.new_files import FirstConfiguration, refuse_to_overwrite, write_first_configuration
+
+    if source == ["list"]:
+        return _list_sources()
+    say: Say = (lambda text: typer.echo(text, err=True)) if as_json else typer.echo
     path = config_path(context, config)
-    refuse_to_overwrite(path.parent, name=path.name)
-    chat_id = None if telegram is None else wait_for_start(telegram, say=typer.echo)
-    for written in write_templates(path.parent, chat_id=chat_id, name=path.name):
-        typer.echo(f"wrote {written}")
-    if telegram is not None:
-        typer.echo(
-            "next: export PAPERBOY_TELEGRAM_TOKEN=…, or name a file that holds it (telegram.token_file)"
-        )
-    typer.echo("next: edit your keywords, then `paperboy check` and `paperboy run`")
+    first = FirstConfiguration(folder=path.parent, name=path.name)
+    refuse_to_overwrite(first)
+    ask = sys.stdin.isatty() and not no_input
+    first = replace(
+        first,
+        timezone=_zone(timezone),
+        keywords=_keywords(keywords, ask=ask, say=say),
+        sources=_sources(source, first, ask=ask, say=say),
+        token=_token(telegram, ask=ask, say=say),
+        api_url=_checked_api_url(api_url),
+    )
+    first = replace(first, chat=_chat(chat, first, say=say))
+    files = write_first_configuration(first)
+    say(f"Wrote {', '.join(map(str, files))} ({'all ' if len(files) > 1 else ''}0600).")
+    sent = _send_first_paper(first, say)
+    say(_next_step(first, path))
+    if as_json:
+        say_json(_json(first, files, sent))
+    return NEEDS_A_LOOK if any(message.error for message in sent) else 0
+
+
+def _list_sources() -> int:
+    from bot.app.cli.terminal import print_table
+    from bot.app.config.known_sources import known_sources
+
+    rows = [(str(number), item.source.name, item.about) for number, item in enumerate(known_sources(), 1)]
+    print_table(("", "source", "brings"), rows)
     return 0
 
 
-def settings_template(*, subscriptions: str = _SUBSCRIPTIONS) -> str:
-    """The text of a new paperboy.yaml that names the other file as `subscriptions`.
+def _zone(name: str | None) -> str:
+    from bot.app.config.new_files import local_timezone
+    from bot.domain.schedule import parse_zone
 
-    It is config/paperboy.yaml, which the wheel carries beside the other template.
-    """
-    from importlib.resources import files
-
-    packaged = files("bot.app.config") / "templates" / DEFAULT_CONFIG.name
-    checkout = Path(__file__).resolve().parents[3] / DEFAULT_CONFIG
-    text = (packaged if packaged.is_file() else checkout).read_text(encoding="utf-8")
-    if subscriptions == _SUBSCRIPTIONS:
-        return text
-    return text.replace(f"#subscriptions: {_SUBSCRIPTIONS}", f"subscriptions: {subscriptions}")
-
-
-def subscriptions_template(*, chat_id: int | None = None) -> str:
-    """The text of a new subscriptions.yaml with one subscriber: the Telegram chat, or a private feed."""
-    from importlib.resources import files
-
-    channels = _WITHOUT_CHAT if chat_id is None else _WITH_CHAT.format(chat_id=chat_id)
-    template = files("bot.app.config") / "templates" / SUBSCRIPTIONS_NAME
-    return template.read_text(encoding="utf-8").replace("{channels}\n", channels + _OTHER_CHANNELS)
-
-
-def write_templates(
-    folder: Path, *, chat_id: int | None, name: str = DEFAULT_CONFIG.name
-) -> tuple[Path, Path]:
-    """Writes both files into the folder, which is made if it is missing; gives their paths, settings first.
-
-    Raises UsageError if either file exists or cannot be written; then neither is left behind.
-    """
-    in_config = folder.absolute().name == DEFAULT_CONFIG.parent.name
-    settings, subscriptions = folder / name, folder / SUBSCRIPTIONS_NAME
-    texts = {
-        settings: settings_template(subscriptions=_SUBSCRIPTIONS if in_config else SUBSCRIPTIONS_NAME),
-        subscriptions: subscriptions_template(chat_id=chat_id),
-    }
-    refuse_to_overwrite(folder, name=name)
-    written: list[Path] = []
+    if name is None:
+        return local_timezone()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
-            with path.open("x", encoding="utf-8") as file:
-                written.append(path)
-                file.write(text)
-    except OSError as error:
-        for path in written:
-            path.unlink(missing_ok=True)
-        reason = (error.strerror or "cannot be written").lower()
-        raise UsageError(f"{error.filename or folder}: {reason}; choose a folder you may write to") from error
-    return settings, subscriptions
+        return parse_zone(name).key
+    except ValueError as error:
+        raise UsageError(f"--timezone: {error}") from error
 
 
-def refuse_to_overwrite(folder: Path, *, name: str = DEFAULT_CONFIG.name) -> None:
-    """Raises UsageError if either file exists."""
-    for path in (folder / name, folder / SUBSCRIPTIONS_NAME):
-        if path.exists() or path.is_symlink():
-            raise UsageError(f"{path} exists already; init never overwrites: move it away, or edit it")
+def _keywords(given: Sequence[str] | None, *, ask: bool, say: Say) -> tuple[str, ...]:
+    if given is not None or not ask:
+        return parse_keywords(",".join(given or ()))
+    while True:
+        text = typer.prompt(
+            "What should it look for? (agents, rag, …; Enter: an example)", default="", show_default=False
+        )
+        try:
+            return parse_keywords(text)
+        except UsageError as error:
+            say(str(error))
 
 
-def wait_for_start(token: str, *, say: Callable[[str], object], api_url: str | None = None) -> int:
-    """The id of the first chat that sends /start; raises UsageError for a refused token or after 5 minutes.
+def parse_keywords(text: str) -> tuple[str, ...]:
+    """Queries with commas between (none inside quotes or parentheses); raises UsageError for one that is wrong."""
+    from bot.domain.errors import QuerySyntaxError
+    from bot.domain.query import parse
+
+    queries = [piece.strip() for piece in re.findall(r'(?:"[^"]*"|\([^)]*\)|[^,"(]|["(])+', text)]
+    for query in filter(None, queries):
+        try:
+            parse(query)
+        except QuerySyntaxError as error:
+            raise UsageError(f"the keyword {printable(query)!r}: {error}") from error
+    return tuple(dict.fromkeys(filter(None, queries)))
+
+
+def _sources(
+    given: Sequence[str] | None, first: "FirstConfiguration", *, ask: bool, say: Say
+) -> "tuple[Source, ...]":
+    if given is not None or not ask:
+        return tuple(_chosen(text, first) for text in given or ())
+    from bot.app.config.known_sources import known_sources
+
+    say("Where do digests come from?")
+    for number, item in enumerate(known_sources(), 1):
+        say(f"  {number:>2}  {item.source.name:<27} {item.about}")
+    say(
+        "      or ./FOLDER of your own, a git or web address; several with blanks between; arxiv:cs.CL for a category"
+    )
+    while True:
+        text = typer.prompt("Sources", default=_DEFAULT_SOURCE)
+        try:
+            return tuple(_chosen(word, first) for word in text.split())
+        except UsageError as error:
+            say(str(error))
+
+
+def _chosen(text: str, first: "FirstConfiguration") -> "Source":
+    """The source; a folder is written as the settings take it, whose relative paths start elsewhere."""
+    from bot.app.config.known_sources import choose_source
+
+    source = choose_source(text)
+    if not source.watched:
+        return source
+    folder = Path(source.watched).expanduser().absolute()
+    inside = folder.is_relative_to(first.base.absolute())
+    return replace(source, watched=str(folder.relative_to(first.base.absolute()) if inside else folder))
+
+
+def _token(given: str | None, *, ask: bool, say: Say) -> str:
+    if given is not None:
+        return checked_token(_read_token(given))
+    while ask:
+        text = typer.prompt(
+            "Telegram? Paste the bot's token from @BotFather (hidden; Enter: later)",
+            default="",
+            show_default=False,
+            hide_input=True,
+        )
+        if not text.strip():
+            break
+        try:
+            return checked_token(text)
+        except UsageError as error:
+            say(str(error))
+    return ""
+
+
+def _read_token(given: str) -> str:
+    from bot.app.config.addresses import is_bot_token
+
+    if given == "-":
+        return sys.stdin.readline()
+    if is_bot_token(given.strip()):
+        raise UsageError(
+            "a token on the command line is seen by everybody on this machine and stays in the shell's history; "
+            "give it on standard input (`--telegram -`), in a file (`--telegram FILE`), or when asked"
+        )
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (getattr(error, "strerror", None) or "is not text").lower()
+        raise UsageError(
+            f"--telegram {printable(given)}: {reason}; name the file with the token, or - for standard input"
+        ) from error
+
+
+def checked_token(text: str) -> str:
+    """The token without blanks around it; raises UsageError, which does not repeat it, for what cannot be one."""
+    from bot.app.config.addresses import is_bot_token
+
+    token = text.strip()
+    if not is_bot_token(token):
+        raise UsageError("this is no bot token; @BotFather gives one like 123456789:AAE…")
+    return token
+
+
+def _checked_api_url(url: str | None) -> str:
+    from bot.app.config.addresses import parse_web_address
+    from bot.app.config.validation import FieldFault
+
+    try:
+        return parse_web_address(url) if url else ""
+    except FieldFault as error:
+        raise UsageError(f"--api-url {error}") from error
+
+
+def _chat(given: str | None, first: "FirstConfiguration", *, say: Say) -> int | str | None:
+    """The chat that is given, else the first that sends /start; None without a bot."""
+    if given is not None:
+        if not re.fullmatch(r"-?[1-9]\d{0,15}|@[A-Za-z]\w{3,31}", given):
+            raise UsageError('--chat must be a chat id like 123456789 or "@channel"')
+        return given if given.startswith("@") else int(given)
+    if not first.token:
+        return None
+    started = wait_for_start(first.token, say=say, api_url=first.api_url or None)
+    say(f"found: {printable(started.name)} ({started.id})")
+    return started.id
+
+
+def _send_first_paper(first: "FirstConfiguration", say: Say) -> "list[SampleMessage]":
+    """One paper and one question to the chat; nothing without a bot."""
+    if not first.token or first.chat is None:
+        return []
+    import asyncio
+    import os
+
+    from bot.app.config.settings import load_settings
+    from bot.app.config.subscriptions import load_subscribers
+    from bot.app.sample import choose_paper, send_sample
+
+    settings = load_settings(first.settings, os.environ)
+    (subscriber,) = load_subscribers(first.subscriptions)
+    messages = asyncio.run(send_sample(settings, subscriber, choose_paper(subscriber, None)))
+    papers = sum(message.kind == "alert" and not message.error for message in messages)
+    questions = sum(message.kind == "quiz" and not message.error for message in messages)
+    if papers:
+        say(f"Sent you {counted(papers, 'paper')} and {counted(questions, 'question')}.")
+    for message in messages:
+        if message.error:
+            say(f"The {message.kind} was not sent: {printable(message.error)}")
+    return messages
+
+
+def _next_step(first: "FirstConfiguration", path: Path) -> str:
+    command = "paperboy run" if path == DEFAULT_CONFIG else f"paperboy --config {path} run"
+    if first.sources and not any(source.watched for source in first.sources):
+        return f"Next: {command}"
+    return f"Next: {command}   (digests are read from {', '.join(first.watched)}/)"
+
+
+def _json(
+    first: "FirstConfiguration", files: Sequence[Path], sent: "Sequence[SampleMessage]"
+) -> dict[str, Any]:
+    return {
+        "files": [str(file) for file in files],
+        "folders": first.watched,
+        "sources": [source.name for source in first.sources],
+        "timezone": first.timezone,
+        "chat": first.chat,
+        "sent": [
+            {"target": message.target, "kind": message.kind, "error": message.error} for message in sent
+        ],
+    }
+
+
+def wait_for_start(token: str, *, say: Say, api_url: str | None = None) -> StartedChat:
+    """The first chat that sends /start; raises UsageError for a refused token or after 5 minutes.
 
     The update is not confirmed, so that `run` answers it later.
     """
@@ -124,7 +318,7 @@ def wait_for_start(token: str, *, say: Callable[[str], object], api_url: str | N
     return asyncio.run(_wait_for_start(token, say, api_url))
 
 
-async def _wait_for_start(token: str, say: Callable[[str], object], api_url: str | None) -> int:
+async def _wait_for_start(token: str, say: Say, api_url: str | None) -> StartedChat:
     import asyncio
 
     from bot.adapters.telegram.client import DEFAULT_API_URL, BotClient
@@ -132,8 +326,8 @@ async def _wait_for_start(token: str, say: Callable[[str], object], api_url: str
     client = BotClient(token, api_url=api_url or DEFAULT_API_URL)
     try:
         async with asyncio.timeout(_PATIENCE.total_seconds()):
-            link = f"https://t.me/{await client.username()}"
-            say(f"Send /start to {link} (waiting up to five minutes; Ctrl-C ends it)")
+            name = await client.username()
+            say(f"Say /start to @{name}: https://t.me/{name} (waiting up to five minutes; Ctrl-C ends it) …")
             while True:
                 for update in await _new_messages(client):
                     chat = _started_chat(update)
@@ -141,9 +335,9 @@ async def _wait_for_start(token: str, say: Callable[[str], object], api_url: str
                         return chat
                 await asyncio.sleep(1)
     except TimeoutError as error:
-        raise UsageError("nobody sent /start to the bot; try again, or use `paperboy init` alone") from error
+        raise UsageError("nobody sent /start to the bot; try again, or name your chat with --chat") from error
     except DeliveryError as error:
-        raise UsageError(f"{error}; `paperboy init` alone needs no bot") from error
+        raise UsageError(f"{error}; without --telegram no bot is needed") from error
     finally:
         await client.close()
 
@@ -158,10 +352,12 @@ async def _new_messages(client: Any) -> tuple[Mapping[str, Any], ...]:
     return updates
 
 
-def _started_chat(update: Mapping[str, Any]) -> int | None:
-    """The id of the chat that sent /start; None for any other update."""
+def _started_chat(update: Mapping[str, Any]) -> StartedChat | None:
+    """The chat that sent /start; None for any other update."""
     message = update.get("message") or {}
     words = str(message.get("text", "")).split()
     if not words or words[0].partition("@")[0] != "/start":
         return None
-    return int(message["chat"]["id"])
+    chat = message["chat"]
+    name = chat.get("title") or chat.get("first_name") or chat.get("username") or "you"
+    return StartedChat(id=int(chat["id"]), name=str(name))

@@ -35,10 +35,10 @@ def ledger(
     settings, subscribers = load(context, config)
     person = find_subscriber(subscriber, subscribers)
     with open_state(settings) as store:
-        day = asked or store.records.newest_day()
+        day = asked or store.digests.newest_day()
         if day is None:
             raise UsageError("no digest has been read yet; `paperboy once` reads the watched folders")
-        found = kept(person, day, store.records, store.deliveries, store.papers)
+        found = kept(person, day, store.digests, store.deliveries, store.papers)
     if as_json:
         say_json(ledger_json(found))
         return
@@ -64,11 +64,11 @@ def ledger_json(found: "Ledger") -> dict[str, Any]:
         "asked_for_since": found.fates["asked for since"],
         "no_channel": found.fates["no channel"],
         "matched": found.fates["matched"],
-        "places": found.places,
+        "targets": found.targets,
         "queued": found.queued,
         "ends": found.ends,
         "balanced": sum(found.fates.values()) == len(found.lines)
-        and sum(found.ends.values()) == found.places,
+        and sum(found.ends.values()) == found.targets,
         "papers": [_line_json(line) for line in found.lines],
     }
 
@@ -81,14 +81,14 @@ def _line_json(line: "LedgerLine") -> dict[str, Any]:
         "subscriptions": list(line.subscriptions),
         "rule": line.rule,
         "source": line.source,
-        "places": [
+        "targets": [
             {
-                "target": place.target,
-                "end": place.end,
-                "key": place.delivery.key if place.delivery else None,
-                "error": place.delivery.error if place.delivery else None,
+                "target": target.target,
+                "end": target.end,
+                "key": target.delivery.key if target.delivery else None,
+                "error": target.delivery.error if target.delivery else None,
             }
-            for place in line.places
+            for target in line.targets
         ],
         "others": [{"key": row.key, "kind": row.kind, "state": row.state} for row in line.others],
     }
@@ -101,7 +101,7 @@ def ledger_lines(found: "Ledger", style: Style) -> list[str]:
     fates, seen = found.fates, len(found.lines)
     lines = [f"{found.subscriber}, papers of {found.day}", ""]
     for line in found.lines:
-        if line.places or line.fate == "no channel":
+        if line.targets or line.fate == "no channel":
             lines += _matched_lines(line, style)
     for fate in ("being planned", "asked for since", "not matched"):
         some = [line for line in found.lines if line.fate == fate]
@@ -113,8 +113,8 @@ def ledger_lines(found: "Ledger", style: Style) -> list[str]:
     papers = ", ".join(f"{count} {fate}" for fate, count in fates.items() if count)
     ends = ", ".join(f"{count} {end}" for end, count in found.ends.items())
     lines += ["", f"{seen} seen = {papers}"]
-    if found.places:
-        lines.append(f"{found.places} times meant for a place ({found.queued} queued) = {ends}")
+    if found.targets:
+        lines.append(f"{found.targets} times meant for a target ({found.queued} queued) = {ends}")
     return lines
 
 
@@ -126,11 +126,11 @@ def _matched_lines(line: "LedgerLine", style: Style) -> list[str]:
         f"{line.paper.id}  {style.strong(line.paper.title)}",
         f"  for {printable(', '.join(line.subscriptions))} ({rule})",
     ]
-    if not line.places:
+    if not line.targets:
         lines.append("  no channel takes what matched")
-    for place in line.places:
-        error = f": {printable(place.delivery.error)}" if place.delivery and place.delivery.error else ""
-        lines.append(f"  {place.end:<9}  {printable(place.target)}{error}")
+    for target in line.targets:
+        error = f": {printable(target.delivery.error)}" if target.delivery and target.delivery.error else ""
+        lines.append(f"  {target.end:<9}  {printable(target.target)}{error}")
     quizzes = [row.state for row in line.others if row.kind == "quiz"]
     if quizzes:
         states = ", ".join(f"{quizzes.count(state)} {state}" for state in dict.fromkeys(quizzes))

@@ -6,8 +6,10 @@ Commands import clients, the store and pydantic inside their functions, so `--he
 import logging
 import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -18,6 +20,8 @@ from bot.app.cli import (
     demo,
     doctor,
     explain,
+    feeds,
+    fetch,
     import_,
     init,
     ledger,
@@ -27,6 +31,7 @@ from bot.app.cli import (
     read,
     replay,
     run,
+    send_test,
     status,
 )
 from bot.app.cli.context import CONFIG_VARIABLE, Common, JsonOption, VerboseOption, say_json
@@ -38,40 +43,138 @@ WRONG_USAGE = 2
 STATE_UNUSABLE = 3
 _FAULTS_SHOWN = 10
 """Configuration faults that other commands print; `check` prints all."""
+_BEGIN, _DAILY, _LOOK, _KEEP = "To begin", "Every day", "To understand", "To operate"
+"""Groups of commands in the help."""
 
-app = typer.Typer(
-    name="paperboy",
-    help="From digests of new papers to the alerts, mails, feeds and quizzes that each person asked for.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+
+class CommandEntry(NamedTuple):
+    """A command of the program: `run` is a function, or an application of further commands."""
+
+    name: str
+    group: str
+    run: Callable[..., object] | typer.Typer
+    examples: tuple[str, ...]
+    """Command lines without `paperboy`; the help and the man page show them."""
+
+
+def version(as_json: JsonOption = False) -> None:
+    """Show the version."""
+    if as_json:
+        say_json({"version": __version__})
+    else:
+        typer.echo(f"paperboy {__version__}")
+
+
+def help_(
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[COMMAND]…", help="A command; of a group with its own.")
+    ] = None,
+) -> None:
+    """Show the help of a command."""
+    command_line()([*(command or ()), "--help"], standalone_mode=False, prog_name="paperboy")
+
+
+_WITHOUT_JSON = frozenset({"run", "schema", "help"})
+
+
+COMMANDS: tuple[CommandEntry, ...] = (
+    CommandEntry(
+        "init",
+        _BEGIN,
+        init.init,
+        (
+            "init",
+            "init --keywords 'agents, diffusion model' --source daily-paper --telegram token.txt",
+            "init --source list",
+        ),
+    ),
+    CommandEntry("demo", _BEGIN, demo.demo, ("demo",)),
+    CommandEntry("check", _BEGIN, check.check, ("check", "check --json")),
+    CommandEntry("test", _BEGIN, send_test.send_test, ("test me",)),
+    CommandEntry("run", _DAILY, run.run, ("run", "run --only ingest,deliver", "run --log-json")),
+    CommandEntry("once", _DAILY, once.once, ("once", "once --dry-run")),
+    CommandEntry("fetch", _DAILY, fetch.fetch, ("fetch", "fetch daily-paper")),
+    CommandEntry("status", _DAILY, status.status, ("status", "status --json", "status --alive")),
+    CommandEntry("feeds", _DAILY, feeds.feeds, ("feeds", "feeds --renew me")),
+    CommandEntry(
+        "preview",
+        _LOOK,
+        preview.preview,
+        ("preview 'language models'", "preview 'graph NEAR/5 neural' --days 30"),
+    ),
+    CommandEntry("explain", _LOOK, explain.explain, ("explain arxiv:2509.14008 me",)),
+    CommandEntry("ledger", _LOOK, ledger.ledger, ("ledger me", "ledger me --date 2025-10-01")),
+    CommandEntry("doctor", _LOOK, doctor.doctor, ("doctor", "doctor --online")),
+    CommandEntry(
+        "read", _LOOK, read.read, ("read seeds/*.txt", "read --json digest.md", "read --explain digest.md")
+    ),
+    CommandEntry("replay", _LOOK, replay.replay, ("replay archive/ --subscribers 200 --faults",)),
+    CommandEntry("import", _KEEP, import_.import_, ("import archive/",)),
+    CommandEntry("outbox", _KEEP, outbox.app, ("outbox list --state uncertain", "outbox retry --state dead")),
+    CommandEntry("backup", _KEEP, backup.backup, ("backup paperboy.backup",)),
+    CommandEntry("schema", _KEEP, check.schema, ("schema > paperboy.schema.json",)),
+    CommandEntry("version", _KEEP, version, ("version", "--version")),
+    CommandEntry("help", _KEEP, help_, ("help run", "help outbox retry")),
 )
 
-for command in (
-    run.run,
-    once.once,
-    demo.demo,
-    init.init,
-    check.check,
-    read.read,
-    preview.preview,
-    explain.explain,
-    ledger.ledger,
-    doctor.doctor,
-    import_.import_,
-    replay.replay,
-    status.status,
-    backup.backup,
-    check.schema,
-):
-    app.command(command.__name__.strip("_"))(command)
-app.add_typer(outbox.app, name="outbox")
+
+GROUP_EXAMPLES: dict[str, tuple[str, ...]] = {
+    "outbox list": ("outbox list --state dead --state uncertain",),
+    "outbox retry": ("outbox retry --state dead",),
+    "outbox drop": ("outbox drop --state dead",),
+    "outbox arrived": ("outbox arrived --state uncertain",),
+}
+"""Examples of the commands of a group, by both names."""
 
 
-@app.callback()
-def common(
+def command_line(*, colourful: bool | None = None) -> typer.Typer:
+    """The whole command line; its help is plain text, or drawn by rich where it is colourful (on a terminal)."""
+    if colourful is None:
+        colourful = sys.stdout is not None and sys.stdout.isatty()
+    line = typer.Typer(
+        name="paperboy",
+        help="From digests of new papers to the alerts, mails, feeds and quizzes that each person asked for.",
+        no_args_is_help=True,
+        rich_markup_mode="rich" if colourful else None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    line.callback()(_common)
+    for entry in COMMANDS:
+        about: dict[str, Any] = {
+            "name": entry.name,
+            "epilog": _epilog(entry.examples, colourful=colourful),
+            "rich_help_panel": entry.group,
+        }
+        if isinstance(entry.run, typer.Typer):
+            entry.run.rich_markup_mode = "rich" if colourful else None
+            for command in entry.run.registered_commands:
+                name = command.name or (command.callback.__name__.strip("_") if command.callback else "")
+                command.epilog = _epilog(GROUP_EXAMPLES.get(f"{entry.name} {name}", ()), colourful=colourful)
+            line.add_typer(entry.run, **about)
+        else:
+            line.command(**about)(entry.run)
+    return line
+
+
+def _epilog(examples: tuple[str, ...], *, colourful: bool) -> str:
+    """The examples as the help ends with them; empty without any."""
+    if not examples:
+        return ""
+    lines = [f"paperboy {example}" for example in examples]
+    if colourful:
+        escaped = [f"  [green]{text.replace('[', chr(92) + '[')}[/green]" for text in lines]
+        return "\n".join(["[bold]Examples[/bold]", *escaped])
+    return "\n".join(["\b", "Examples:", *(f"  {text}" for text in lines)])
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+def _common(
     context: typer.Context,
     config: Annotated[
         Path | None,
@@ -82,26 +185,28 @@ def common(
             help="The settings; config/paperboy.yaml by default.",
         ),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document instead of text, as after the command.")
+    ] = False,
     verbose: VerboseOption = 0,
+    _version: Annotated[
+        bool,
+        typer.Option("-V", "--version", help="Show the version.", is_eager=True, callback=_print_version),
+    ] = False,
 ) -> None:
     """Options before the command."""
-    context.obj = Common(config=config, verbose=verbose)
-
-
-@app.command()
-def version(as_json: JsonOption = False) -> None:
-    """Show the version."""
-    if as_json:
-        say_json({"version": __version__})
-    else:
-        typer.echo(f"paperboy {__version__}")
+    context.obj = Common(config=config, verbose=verbose, as_json=as_json)
+    if as_json and context.invoked_subcommand in _WITHOUT_JSON:
+        raise UsageError(f"`paperboy {context.invoked_subcommand}` has no --json")
 
 
 def main() -> None:
     """Runs the command line and ends the process: 0 done, 1 needs a look, 2 wrong usage, 3 state unusable."""
     logging.captureWarnings(capture=True)
+    _replace_closed_streams()
     try:
-        code = app(standalone_mode=False, prog_name="paperboy")
+        code = command_line()(standalone_mode=False, prog_name="paperboy")
+        sys.stdout.flush()
     except typer.TyperException as error:
         _print_error_of_usage(error)
         sys.exit(WRONG_USAGE)
@@ -109,7 +214,7 @@ def main() -> None:
         _print_error("interrupted")
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         sys.exit(0)
     except ConfigError as error:
         _print_error_of_faults(error)
@@ -123,7 +228,26 @@ def main() -> None:
     except PaperboyError as error:
         _print_error(str(error))
         sys.exit(1)
+    except OSError as error:
+        _discard_output()
+        what = printable(str(error.filename)) if error.filename else "the output cannot be written"
+        _print_error(f"{what}: {(error.strerror or str(error)).lower()}")
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _replace_closed_streams() -> None:
+    """Gives the streams that were closed before the start a place where nothing is kept."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+
+
+def _discard_output() -> None:
+    """Sends what is still buffered for stdout nowhere, so that the end of the process does not fail on it."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_error_of_usage(error: typer.TyperException) -> None:
@@ -146,5 +270,6 @@ def _print_error_of_faults(error: ConfigError) -> None:
 
 
 def _print_error(text: str) -> None:
-    for line in text.splitlines():
-        typer.echo(f"paperboy: {line}", err=True)
+    with suppress(OSError):  # stderr may be closed or full, too
+        for line in text.splitlines():
+            typer.echo(f"paperboy: {line}", err=True)

@@ -15,11 +15,13 @@ from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
     VerboseOption,
+    check_recipients,
     load_only_settings,
     load_only_subscribers,
     say_json,
     start_logs,
 )
+from bot.app.cli.fetch import fetch_sources, results_json, unreachable_line
 from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look
 from bot.app.cli.terminal import counted
 from bot.domain.errors import StateError, UsageError
@@ -27,12 +29,13 @@ from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
-    from bot.app.wiring import House
+    from bot.app.container import Container
     from bot.domain.channels import Capabilities, ChannelKind
     from bot.domain.feeds import Feed
     from bot.domain.files import FoundFile, Skipped
     from bot.domain.message import OutgoingMessage, Receipt
     from bot.domain.subscriptions import Subscriber
+    from bot.pipeline.fetch import FetchResult
     from bot.pipeline.ingest import Taken
     from bot.pipeline.ports import Publisher
 
@@ -54,25 +57,28 @@ def once(
 ) -> int:
     """Read what is in the folders now, send all that is due, stop.
 
+    Sources that are due are fetched first.
     Exit 1 when something needs a look: a dead letter, an uncertain delivery, an unreadable file.
     """
     verbose += context.obj.verbose
     settings = load_only_settings(context, config)
+    start_logs(verbose)
+    fetched = [] if dry_run else fetch_sources(settings, due=True)
     looked = look_around(settings)
     subscribers = load_only_subscribers(context, config, settings)
-    start_logs(verbose)
     if dry_run:
         return _dry_run(settings, subscribers, looked, as_json=as_json, verbose=verbose)
+    check_recipients(settings, subscribers)
 
     import asyncio
 
-    from bot.app import wiring
+    from bot.app.container import build_container
 
-    house = wiring.build(settings, subscribers)
-    done = asyncio.run(_run_and_close(house, looked))
-    code = NEEDS_A_LOOK if needs_a_look(house.store.deliveries.counts(house.clock.now())) else 0
-    house.store.close()
-    _say_done(done, settings, looked, as_json=as_json, verbose=verbose)
+    container = build_container(settings, subscribers)
+    done = asyncio.run(_run_and_close(container, looked))
+    code = NEEDS_A_LOOK if needs_a_look(container.store.deliveries.counts(container.clock.now())) else 0
+    container.store.close()
+    _say_done(done, settings, looked, fetched, as_json=as_json, verbose=verbose)
     if code and not as_json:
         typer.echo("something needs a look: `paperboy status` names it", err=True)
     return code
@@ -111,7 +117,7 @@ def look_around(settings: "Settings") -> Looked:
     give_up = clock.now() + _PATIENCE
     whole: dict[str, FoundFile] = {}
     while True:
-        entries = tuple(scan(settings.watch.folders, max_bytes=settings.max_bytes, base=settings.base))
+        entries = tuple(scan(settings.watched, max_bytes=settings.max_bytes, base=settings.base))
         result = stabilizer.see((entry for entry in entries if isinstance(entry, FoundFile)), clock.now())
         whole.update({file.name: file for file in result.files})
         if result.next_scan_at is None or clock.now() >= give_up:
@@ -120,38 +126,37 @@ def look_around(settings: "Settings") -> Looked:
         time.sleep(max((result.next_scan_at - clock.now()).total_seconds(), 0.01))
 
 
-async def run_once(house: "House", looked: Looked) -> Done:
+async def run_once(container: "Container", looked: Looked) -> Done:
     """Ingests the files and sends all that is due, within each channel's rate limit."""
     import asyncio
 
-    from bot.app.gone import forget_gone
-    from bot.app.service import take_in
+    from bot.app.service import forget_gone, take_in
     from bot.pipeline.feeds import remove_orphan_feeds
 
-    taken = await asyncio.to_thread(take_in, house, looked.whole)
-    taken.add_planned(await asyncio.to_thread(house.ingest.finish_planning, house.clock.now()))
-    await asyncio.to_thread(forget_gone, house)
-    await asyncio.to_thread(house.store.maintenance.clamp_delays, house.clock.now())
+    taken = await asyncio.to_thread(take_in, container, looked.whole)
+    taken.add_planned(await asyncio.to_thread(container.ingest.finish_planning, container.clock.now()))
+    await asyncio.to_thread(forget_gone, container)
+    await asyncio.to_thread(container.store.maintenance.clamp_delays, container.clock.now())
     await asyncio.to_thread(
-        remove_orphan_feeds, house.store.intake, house.registry.matcher, house.feed_writer
+        remove_orphan_feeds, container.store.digests, container.registry.matcher, container.feed_writer
     )
-    await asyncio.to_thread(house.quizzes.look_after, house.clock.now())
+    await asyncio.to_thread(container.quizzes.look_after, container.clock.now())
     ends: Counter[str] = Counter()
-    give_up = house.clock.now() + _LONGEST
+    give_up = container.clock.now() + _LONGEST
     while True:
-        ends.update(await house.dispatcher.flush())
-        due = await house.dispatcher.next_due()
-        now = house.clock.now()
+        ends.update(await container.dispatcher.flush())
+        due = await container.dispatcher.next_due()
+        now = container.clock.now()
         if due is None or due > min(now + _RATE_LIMITED, give_up):
             return Done(taken=taken, ends=ends)
         await asyncio.sleep(max((due - now).total_seconds(), 0.05))
 
 
-async def _run_and_close(house: "House", looked: Looked) -> Done:
+async def _run_and_close(container: "Container", looked: Looked) -> Done:
     try:
-        return await run_once(house, looked)
+        return await run_once(container, looked)
     finally:
-        await house.close()
+        await container.close()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,21 +180,21 @@ def dry_run_messages(
     import asyncio
     from tempfile import TemporaryDirectory
 
-    from bot.app import wiring
+    from bot.app.container import build_container
 
     if settings.sqlite_file is None:
         raise UsageError("--dry-run works on a copy of the state and can copy only SQLite states")
     with TemporaryDirectory(prefix="paperboy-") as folder:
         copy = Path(folder) / "state.sqlite3"
         _copy_state(settings.sqlite_file, copy)
-        house = wiring.build(
+        container = build_container(
             settings,
             subscribers,
             state_url=f"sqlite:///{copy}",
             publishers=dry_run_publishers(settings, show),
             feed_writer=DryRunFeedWriter(),
         )
-        return asyncio.run(_run_and_close(house, looked)).taken
+        return asyncio.run(_run_and_close(container, looked)).taken
 
 
 def _copy_state(state: Path, copy: Path) -> None:
@@ -300,10 +305,21 @@ def _dry_run(
     return 0
 
 
-def _say_done(done: Done, settings: "Settings", looked: Looked, *, as_json: bool, verbose: int) -> None:
+def _say_done(
+    done: Done,
+    settings: "Settings",
+    looked: Looked,
+    fetched: "Sequence[FetchResult]",
+    *,
+    as_json: bool,
+    verbose: int,
+) -> None:
     if as_json:
-        say_json(_done_json(done, looked))
+        say_json(_done_json(done, looked) | ({"sources": results_json(fetched)} if settings.sources else {}))
         return
+    for result in fetched:
+        if result.state.error:
+            typer.echo(unreachable_line(result), err=True)
     _say_skipped(settings, looked, verbose=verbose)
     for line in _done_lines(done, looked):
         typer.echo(line)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bot.adapters.store import Store
     from bot.domain.delivery import State
-    from bot.pipeline.ports import DeliveryRecord, DeliveryStore
+    from bot.pipeline.ports.outbox import DeliveryRecord, DeliveryStore
 
 app = typer.Typer(help="List, send again or give up deliveries.", no_args_is_help=True)
 

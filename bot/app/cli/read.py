@@ -11,10 +11,22 @@ from bot.domain.errors import DigestError, NotADigest, UsageError
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.adapters.readers import Attempt
     from bot.domain.digests import Digest
     from bot.domain.papers import Edition, Entry, Question
 
 LANGUAGES = ("en", "zh")
+CERTAINTIES = (
+    "no sign of its format",
+    "possible",
+    "likely",
+    "its format for certain",
+    "the source that it knows",
+)
+MAX_NEIGHBOUR = 65_536
+"""Bytes of a file beside the digest that are read to see which paper it is about."""
 WITH_PROBLEMS = 1
 NO_DIGEST = 2
 
@@ -23,6 +35,9 @@ def read(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Digest files, or folders of them.")],
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a file instead of text.")] = False,
     language: Annotated[str, typer.Option(help="`zh` for the Chinese half of a page.")] = "en",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Why the reader was chosen, and which lines were passed over.")
+    ] = False,
 ) -> int:
     """Show what the readers find in digest files.
 
@@ -34,7 +49,7 @@ def read(
         )
     worst = 0
     for path in _expanded(files):
-        worst = max(worst, _read_file(path, language, as_json=as_json))
+        worst = max(worst, _read_file(path, language, as_json=as_json, explain=explain))
     return worst
 
 
@@ -46,20 +61,45 @@ def _expanded(paths: list[Path]) -> list[Path]:
     return files
 
 
-def _read_file(path: Path, language: str, *, as_json: bool) -> int:
-    from bot.app.wiring import read as read_digest
+def _read_file(path: Path, language: str, *, as_json: bool, explain: bool) -> int:
+    from bot.adapters.readers import read_closely
 
+    attempts: tuple[Attempt, ...] = ()
+    digest, reason = None, ""
     try:
-        digest = read_digest(_content(path), path.name)
+        reading = read_closely(_content(path), name=path.name, neighbour=_neighbours(path))
+        digest, reason, attempts = reading.digest, reading.reason, reading.attempts
     except DigestError as error:
-        what = str(error).removeprefix(f"{path.name}: ")
-        typer.echo(f"paperboy: {printable(str(path))}: {printable(what)}", err=True)
-        return NO_DIGEST
+        reason = str(error).removeprefix(f"{path.name}: ")
     if as_json:
-        say_json(digest_json(digest, language))
-    else:
+        shown = digest_json(digest, language) if digest else _no_digest(reason)
+        say_json({"file": str(path), **shown})
+    elif digest:
         _show(path, digest, language)
+    else:
+        typer.echo(f"paperboy: {printable(str(path))}: {printable(reason)}", err=True)
+    if explain and not as_json:
+        _explain(digest, attempts)
+    if digest is None:
+        return NO_DIGEST
     return WITH_PROBLEMS if digest.problems else 0
+
+
+def _neighbours(path: Path) -> "Callable[[str], bytes | None]":
+    """Gives the content of a file beside the one that is read, by its bare name; None where there is none."""
+
+    def content(name: str) -> bytes | None:
+        beside = path.parent / name
+        if beside.name != name or beside.is_symlink() or not beside.is_file():
+            return None
+        with beside.open("rb") as file:
+            return file.read(MAX_NEIGHBOUR)
+
+    return content
+
+
+def _no_digest(reason: str) -> dict[str, Any]:
+    return {"date": None, "kind": None, "papers": [], "tips": None, "problems": [{"line": 1, "what": reason}]}
 
 
 def _content(path: Path) -> bytes:
@@ -88,15 +128,18 @@ def _entry_json(entry: "Entry", language: str) -> dict[str, Any]:
         "id": entry.id,
         "title": entry.title,
         "authors": list(entry.authors),
-        "summary": entry.summary,
+        "summary": edition.summary or entry.summary,
         "points": [{"label": point.label, "text": point.text} for point in edition.points],
         "flowchart": edition.flowchart,
         "flowchart_svg": safe_svg(edition.drawing) if edition.drawing else None,
         "published": entry.published.isoformat() if entry.published else None,
+        "categories": list(entry.categories),
         "links": {
             "abs": entry.links.abs,
             "pdf": entry.links.pdf,
             "huggingface": entry.links.huggingface,
+            "code": entry.links.code,
+            "other": list(entry.links.other),
         },
         "quiz": [_question_json(question) for question in _quiz(entry, edition)],
     }
@@ -128,7 +171,20 @@ def _show(path: Path, digest: "Digest", language: str) -> None:
         f"{printable(str(path))}: {digest.kind}, {day}, "
         f"{counted(len(digest.entries), 'paper')}, {counted(quizzes, 'question')}"
     )
-    for entry in digest.entries:
-        typer.echo(f"  {entry.id}  {printable(entry.title)}")
+    width = len(str(max(digest.lines, default=1)))
+    for entry, line in zip(digest.entries, digest.lines, strict=True):
+        typer.echo(f"  {line:{width}}  {entry.id}  {printable(entry.title)}")
     for problem in digest.problems:
         typer.echo(f"{printable(str(path))}:{problem.line}: {printable(problem.what)}", err=True)
+
+
+def _explain(digest: "Digest | None", attempts: "tuple[Attempt, ...]") -> None:
+    """Which readers tried, with what success, and what in the file names a paper and was not taken."""
+    for attempt in attempts:
+        chosen = " (chosen)" if digest is not None and attempt.chosen else ""
+        why = f": {printable(attempt.what)}" if attempt.what else ""
+        typer.echo(
+            f"  reader {attempt.kind}{chosen}: {CERTAINTIES[attempt.certainty]}, {counted(attempt.papers, 'paper')}{why}"
+        )
+    for problem in digest.passed_over if digest else ():
+        typer.echo(f"  passed over, line {problem.line}: {printable(problem.what)}")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.app.cli.context import JsonOption, interactive, say_json
-from bot.app.cli.terminal import counted, span_text
+from bot.app.cli.context import JsonOption, say_json
+from bot.app.cli.terminal import counted, progress, span_text
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
@@ -28,18 +28,15 @@ def replay(
     alert or poll was lost, repeated or not asked for.
     """
     import logging
-    import sys
 
     from bot.app.replay.scenario import prepare
     from bot.app.replay.scenario import replay as run_scenario
 
     logging.getLogger("bot").setLevel(logging.CRITICAL)  # faults here are intended
 
-    def progress(done: int, of: int) -> None:
-        if interactive():
-            print(f"\r{done} of {of} digests", end="" if done < of else "\n", file=sys.stderr)  # noqa: T201
-
-    card = run_scenario(prepare(folders, subscribers=subscribers, faults=faults), progress=progress)
+    scenario = prepare(folders, subscribers=subscribers, faults=faults)
+    with progress("replaying", len(scenario.digests)) as advance:
+        card = run_scenario(scenario, progress=lambda _done, _of: advance(1))
     if as_json:
         say_json(card.as_json())
     else:

@@ -1,22 +1,25 @@
 """`paperboy run`: the service, until SIGTERM."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot import __version__
-from bot.app.cli.context import ConfigOption, VerboseOption, load, start_logs
+from bot.app.cli.context import ConfigOption, VerboseOption, check_recipients, load, start_logs
+from bot.app.cli.feeds import feed_addresses, private_feed_lines
 from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
-    from bot.app.wiring import House
+    from bot.app.container import Container
     from bot.pipeline.ingest import Taken
-    from bot.pipeline.ports import Counts
+    from bot.pipeline.ports.outbox import Counts
 
+_FEEDS_NAMED = 3
 _ALL_ROLES = "ingest,deliver,chat,web"
 
 
@@ -35,27 +38,30 @@ def run(
     """
     import asyncio
 
-    from bot.app import service, wiring
+    from bot.app import service
     from bot.app.config.subscriptions import SubscriptionsReloader
+    from bot.app.container import build_container
 
     roles = _parse_roles(only, service.ROLES)
     settings, subscribers = load(context, config)
+    check_recipients(settings, subscribers)
     _refuse_idle_roles(roles, only, settings)
     start_logs(max(context.obj.verbose + verbose, 1), as_json=log_json)
-    house = wiring.build(settings, subscribers)
+    container = build_container(settings, subscribers)
     if "ingest" not in roles:  # otherwise the summary of the first look says it
         typer.echo(f"paperboy {__version__} is running: {', '.join(roles)}")
 
     async def announce(taken: "Taken") -> None:
-        for line in first_lines(house, taken):
-            typer.echo(line)
+        with suppress(OSError):  # nobody may be there to read it
+            for line in first_lines(container, taken):
+                typer.echo(line)
 
     async def work() -> None:
         reloader = SubscriptionsReloader(settings.subscriptions)
         try:
-            await service.Service(house, roles=roles, announce=announce, reloading=reloader).run()
+            await service.Service(container, roles=roles, announce=announce, reloading=reloader).run()
         finally:
-            await house.close()
+            await container.close()
 
     asyncio.run(work())
     return 0
@@ -82,11 +88,11 @@ def _refuse_idle_roles(roles: tuple[str, ...], only: str, settings: "Settings") 
         raise UsageError(f"--only {printable(only)} would do nothing: {reasons}")
 
 
-def first_lines(house: "House", taken: "Taken") -> list[str]:
+def first_lines(container: "Container", taken: "Taken") -> list[str]:
     """The summary after the first look at the folders: results, where they are, and next steps."""
-    settings = house.settings
-    counts = house.store.deliveries.counts(house.clock.now())
-    subscribers = house.registry.matcher.subscribers
+    settings = container.settings
+    counts = container.store.deliveries.counts(container.clock.now())
+    subscribers = container.registry.matcher.subscribers
     feeds = 1 + sum(subscriber.has_feed for subscriber in subscribers.values())
     served = f", and at {settings.site.url.rstrip('/')}/feed.atom" if settings.web.listen else ""
     return [
@@ -99,6 +105,8 @@ def first_lines(house: "House", taken: "Taken") -> list[str]:
         _email_line(settings, counts),
         f"  feeds     {counted(feeds, 'feed')} in {_relative(settings.atom.folder)}/{served}",
         f"  watching  {', '.join(map(_watched, settings.watch.folders))}: copy a digest there",
+        *([f"  fetching  {', '.join(form.name for form in settings.sources)}"] if settings.sources else []),
+        *_private_feeds(container),
         *_next_steps(settings),
         "  stop      Ctrl-C; `paperboy status` shows counts and problems",
     ]
@@ -120,13 +128,18 @@ def _email_line(settings: "Settings", counts: "Counts") -> str:
     return f"  email     {counted(mails, 'mail')}{folder}" + (f", {waiting} digest's time" if held else "")
 
 
+def _private_feeds(container: "Container") -> list[str]:
+    subscribers = tuple(container.registry.matcher.subscribers.values())
+    addresses = feed_addresses(container.settings, subscribers, container.store)
+    return [f"  {line}" for line in private_feed_lines(addresses, most=_FEEDS_NAMED, width=10)]
+
+
 def _next_steps(settings: "Settings") -> list[str]:
-    steps = []
+    steps = [f"your own keywords in {_relative(settings.subscriptions)} (read again when you save it)"]
     if not settings.sends_telegram:
         steps.append("telegram.token from @BotFather in config/paperboy.yaml")
     if settings.maildir:
         steps.append("email.transport: smtp://you@your.server:587")
-    steps.append(f"your own keywords in {_relative(settings.subscriptions)} (read again when you save it)")
     return [f"  {'next' if not number else '':<8}  {number + 1}. {step}" for number, step in enumerate(steps)]
 
 

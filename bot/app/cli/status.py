@@ -1,12 +1,15 @@
 """`paperboy status`: counts, and what needs a look."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load, load_only_settings, open_state, say_json
+from bot.app.cli.feeds import feed_addresses, private_feed_lines
+from bot.app.cli.fetch import fetcher_of, state_lines, states_json
 from bot.app.cli.terminal import counted, span_text
 from bot.domain.text import printable
 
@@ -15,7 +18,8 @@ if TYPE_CHECKING:
     from bot.domain.incidents import Incident
     from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ports import Counts, DeliveryRecord, DeliveryStore, PlanningRun
+    from bot.pipeline.ports.outbox import Counts, DeliveryRecord, DeliveryStore
+    from bot.pipeline.ports.papers import PlanningRun
 
 NEEDS_A_LOOK = 1
 _LOOKED_AT, _NAMED = 5_000, 10
@@ -49,23 +53,30 @@ def status(
         incidents = store.incidents.open_incidents()
         unsent = store.deliveries.unsent_alarms()
         failing = failing_targets(store.deliveries)
-        unreadable = store.records.unreadable()
-        runs = store.intake.open_runs()
+        unreadable = store.digests.unreadable()
+        sources = fetcher_of(settings, store).states()
+        runs = store.digests.open_runs()
+        known = settings.sqlite_file is None or settings.sqlite_file.exists()
+        addresses = feed_addresses(settings, subscribers, store if known else None)
     running = settings.heartbeat.is_alive(now)
     if as_json:
         more = {
             "running": running,
+            "sources": states_json(settings, sources),
             "unreadable": unreadable,
             "incidents": incidents_json(incidents),
             "alarms_not_sent": alarms_json(unsent),
             "failing": failing_json(failing),
             "planning": planning_json(runs, subscribers),
+            "feeds": [asdict(address) for address in addresses],
         }
         say_json(status_json(counts, subscribers) | more)
     else:
         for line in (
             "run          " + ("running" if running else "not seen running by this user on this machine"),
             *status_lines(counts, subscribers),
+            *state_lines(sources),
+            *private_feed_lines(addresses, most=_NAMED, width=13),
             *planning_lines(runs, subscribers),
             *unreadable_lines(unreadable),
             *failing_lines(failing),
@@ -138,7 +149,7 @@ def planning_json(runs: "Sequence[PlanningRun]", subscribers: "Sequence[Subscrib
         {
             "since": run.made_at.isoformat(),
             "papers": run.papers,
-            "told": run.told,
+            "sends": run.sends,
             "subscribers_left": _subscribers_left(run, subscribers),
         }
         for run in runs

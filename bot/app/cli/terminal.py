@@ -2,7 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -41,6 +43,40 @@ class Style:
 def style_of(stream: TextIO) -> Style:
     """The style for a stream: bold on a terminal, unless NO_COLOR is set (https://no-color.org)."""
     return Style(on=stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Prints rows below their titles; on a terminal by rich, cut to its width, in a pipe with tabs and without titles."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            sys.stdout.write("\t".join(map(printable, row)) + "\n")
+        sys.stdout.flush()
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    Console().print(table)
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr with the time left, if that is a terminal; gives the function that moves it on by so much."""
+    if not sys.stderr.isatty() or not total:
+        yield lambda _steps: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(label, total=total)
+        yield lambda steps: shown.advance(task, steps)
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from bot.app.config.validation import Context, FieldFault, resolved_path
 from bot.domain.mailbox import Mailbox
+from bot.domain.sources import MIN_INTERVAL
 
 Encryption = Literal["starttls", "tls", "none"]
 _SMTP: dict[str, tuple[Encryption, int]] = {
@@ -22,6 +23,9 @@ _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _AUTHORITY = re.compile(
     rf"(?P<authority>(?:{_ATOM}(?:\.{_ATOM})*@)?{_DOMAIN}),(?P<date>\d{{4}}(?:-\d\d){{0,2}})"
 )
+_INTERVAL = re.compile(r"(?P<number>\d{1,4})\s*(?P<unit>[mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_TOKEN = re.compile(r"\d{5,}:[A-Za-z0-9_-]{30,}")
 _NO_BLANKS = re.compile(r"[^\s\x00-\x1f\x7f]+")
 
 
@@ -49,6 +53,12 @@ class Listen:
     host: str
     port: int
 
+    @property
+    def url(self) -> str:
+        """The server's address for this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - all networks
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
 
 def parse_mailbox(text: str) -> Mailbox:
     """`a@b.c` or `Name <a@b.c>`, exactly one."""
@@ -58,6 +68,11 @@ def parse_mailbox(text: str) -> Mailbox:
         return Mailbox.parse(text)
     except ValueError as error:
         raise FieldFault("must be one mail address like alice@example.org") from error
+
+
+def is_bot_token(text: str) -> bool:
+    """True for a bot's number, a colon and its secret, as BotFather gives them (seen 2026-11)."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def parse_web_address(text: str) -> str:
@@ -152,3 +167,37 @@ def _is_date(text: str) -> bool:
         return dt.date.fromisoformat(text + "-01-01"[len(text) - 4 :]) is not None
     except ValueError:
         return False
+
+
+def parse_fetched_address(text: str) -> str:
+    """An http or https address of a document, with its query, without a fragment."""
+    expected = "must be an http or https address like https://rss.arxiv.org/rss/cs.CL"
+    parts = _split(text.strip(), expected)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise FieldFault(expected)
+    if parts.username is not None:
+        raise FieldFault("a user or a password in an address; write 'Authorization: …' into a headers_file")
+    return parts._replace(fragment="").geturl()
+
+
+def parse_git_address(text: str, context: Context) -> str:
+    """Any URL that git takes, `host:path`, or a path from the base folder; without a password."""
+    address = text.strip()
+    if not address or "\n" in address or address.startswith("-"):
+        raise FieldFault("must be a URL or a path of a git repository")
+    if "://" in address:
+        parts = _split(address, "must be a URL or a path of a git repository")
+        if parts.password is not None or (parts.username and parts.scheme in ("http", "https")):
+            raise FieldFault("a password or token in an address; leave it to git's credential helpers")
+        return address
+    is_remote = re.match(r"[^/]+:", address)
+    return address if is_remote else str(resolved_path(address, context))
+
+
+def parse_interval(text: str) -> dt.timedelta:
+    """A time like 30m, 6h or 1d, not under MIN_INTERVAL."""
+    found = _INTERVAL.fullmatch(text.strip())
+    interval = dt.timedelta(**{_UNITS[found["unit"]]: int(found["number"])}) if found else dt.timedelta(0)
+    if interval < MIN_INTERVAL:
+        raise FieldFault("must be a time like 30m, 6h or 1d, not under 10m")
+    return interval

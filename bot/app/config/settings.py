@@ -4,11 +4,20 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, PrivateAttr, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    model_validator,
+)
 from ruamel.yaml.nodes import ScalarNode
 
 from bot.adapters.heartbeat import Heartbeat
@@ -17,6 +26,9 @@ from bot.app.config.addresses import (
     Maildir,
     Smtp,
     parse_feed_authority,
+    parse_fetched_address,
+    parse_git_address,
+    parse_interval,
     parse_listen,
     parse_mailbox,
     parse_state,
@@ -42,13 +54,24 @@ from bot.app.config.validation import (
     Substitution,
     absolute,
     path_as_written,
+    resolved_path,
+    secret_in,
     setting,
+    shown_text,
     typed,
     validated,
 )
-from bot.app.config.yaml import Document, read_document, to_data
+from bot.app.config.yaml import Document, KeyPath, read_document, to_data
 from bot.domain.errors import ConfigError, Fault
 from bot.domain.mailbox import Mailbox
+from bot.domain.sources import Source
+
+_SOURCE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+_BRANCH = re.compile(r"([A-Za-z0-9_.][\w./+@#-]{0,199})?")
+_HEADER = re.compile(
+    r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):\s*(?P<value>[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)"
+)
+"""A header's name is a token (RFC 9110, section 5.1)."""
 
 
 def _first_run(value: object) -> int | Literal["all"]:
@@ -105,7 +128,8 @@ class Site(Section):
     title: Line = setting("Paperboy", description="Shown in feeds, mails and pages.")
     url: WebAddress = setting(
         "http://127.0.0.1:8080",
-        description="How readers reach the web server; no feed id is made from it.",
+        description="How readers reach the web server; follows web.listen where it is not set. "
+        "No feed id is made from it.",
     )
     feed_authority: FeedAuthority = setting(
         "paperboy.example,2026",
@@ -239,6 +263,128 @@ class Quiz(Section):
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeadersFile:
+    """Request headers from a file, which may hold tokens."""
+
+    path: Path
+    headers: Mapping[str, str] = field(repr=False)
+    is_open: bool
+    """True if everybody on this machine may read it."""
+
+
+def _headers_file(text: str, context: Context) -> HeadersFile | None:
+    if not text.strip():
+        return None
+    path = resolved_path(text, context)
+    content, is_open = secret_in(path)
+    headers: dict[str, str] = {}
+    for number, line in enumerate(content.splitlines(), start=1):
+        header = _HEADER.fullmatch(line.strip())
+        if header:
+            headers[header["name"]] = header["value"]
+        elif line.strip() and not line.startswith("#"):
+            raise FieldFault(f"{path}, line {number}: no header; write it like 'Authorization: Bearer …'")
+    return HeadersFile(path=path, headers=headers, is_open=is_open)
+
+
+def _source_name(text: str) -> str:
+    if not _SOURCE_NAME.fullmatch(text):
+        raise FieldFault(
+            "must be 1 to 64 letters, digits, dots, dashes or underscores (first no dot or dash)"
+        )
+    return text
+
+
+def _folder(text: str) -> str:
+    folder = text.strip().strip("/")
+    if "\n" in folder or any(part in ("", ".", "..", ".git") for part in folder.split("/") if folder):
+        raise FieldFault("must be a folder inside the repository like dailies/pages")
+    return folder
+
+
+def _branch(text: str) -> str:
+    if not _BRANCH.fullmatch(text.strip()):
+        raise FieldFault("must be the name of a branch like main")
+    return text.strip()
+
+
+class SourceForm(Section):
+    """A source: a git repository or a URL that is fetched every so often."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["git"]}, {"required": ["url"]}]})
+
+    name: Annotated[str, Parsed(_source_name, {"type": "string", "pattern": f"^{_SOURCE_NAME.pattern}$"})] = (
+        Field(
+            description="Names the source in `source:` queries, in status, doctor and alarms; name of its folder."
+        )
+    )
+    git: Annotated[
+        str | None, Parsed(parse_git_address, {"type": "string", "minLength": 1}, in_context=True)
+    ] = Field(None, validate_default=False, description="A git repository: any URL or path that git takes.")
+    url: Annotated[
+        str | None,
+        Parsed(parse_fetched_address, {"type": "string", "pattern": r"^\s*https?://[^/?#@\s]+\S*\s*$"}),
+    ] = Field(
+        None,
+        validate_default=False,
+        description="A document: Atom, RSS, JSON, Markdown, HTML, CSV and others.",
+    )
+    branch: Annotated[str, Parsed(_branch, {"type": "string", "pattern": rf"^\s*{_BRANCH.pattern}\s*$"})] = (
+        setting("", description="Of a git repository; the remote's default where it is empty.")
+    )
+    folder: Annotated[str, Parsed(_folder, {"type": "string"})] = setting(
+        "", description="Of a git repository: only files below it; all where it is empty."
+    )
+    every: Annotated[
+        timedelta, Parsed(parse_interval, {"type": "string", "pattern": r"^\s*\d{1,4}\s*[mhd]\s*$"})
+    ] = setting("6h", description="30m, 6h or 1d; not under 10m.")
+    headers_file: Annotated[
+        HeadersFile | None, Parsed(_headers_file, {"type": "string"}, in_context=True)
+    ] = setting("", description="Of a URL: a file of request headers (tokens), chmod 600.")
+
+    @model_validator(mode="after")
+    def _git_or_url(self) -> "SourceForm":
+        if (self.git is None) == (self.url is None):
+            raise FieldFault(
+                f"a source needs git or url{', not both' if self.git else f'; {self.name} has neither'}"
+            )
+        unused = [
+            key
+            for key, value in (("branch", self.branch), ("folder", self.folder))
+            if value and self.git is None
+        ]
+        unused += ["headers_file"] if self.headers_file and self.url is None else []
+        for key in unused:
+            other = "a url has none" if self.git is None else "git's credential helpers keep its tokens"
+            raise FieldFault(f"{key} does not belong here: {other}", key=key)
+        return self
+
+    @property
+    def source(self) -> Source:
+        return Source(
+            name=self.name,
+            kind="git" if self.git else "url",
+            address=self.git or self.url or "",
+            branch=self.branch,
+            folder=self.folder,
+            every=self.every,
+            headers=self.headers_file.headers if self.headers_file else {},
+        )
+
+
+def _different_names(sources: tuple[SourceForm, ...]) -> tuple[SourceForm, ...]:
+    seen: dict[str, str] = {}
+    for index, source in enumerate(sources):
+        if taken := seen.get(source.name.lower()):
+            raise FieldFault(
+                f"the name {shown_text(taken)} is taken already; names differ by more than case",
+                key=(index, "name"),
+            )
+        seen[source.name.lower()] = source.name
+    return sources
+
+
 class SourceAlarm(Section):
     """Recipients of alarms about sources."""
 
@@ -256,6 +402,9 @@ class Settings(Section):
     first_run: FirstRun = setting(
         3, description="What of a backlog is sent to each subscriber: the newest so many matches; or `all`."
     )
+    sources: Annotated[Many[SourceForm], AfterValidator(_different_names)] = setting(
+        (), description="Digests fetched by paperboy itself, beside the watched folders."
+    )
     state: StateUrl = setting(
         "sqlite:///state/paperboy.sqlite3",
         repr=False,
@@ -270,6 +419,13 @@ class Settings(Section):
     source_alarm: SourceAlarm = setting({})
     _warnings: tuple[Fault, ...] = PrivateAttr(default=())
     _base: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _url_follows_listen(self) -> "Settings":
+        if "url" not in self.site.model_fields_set and self.web.listen is not None:
+            site = self.site.model_copy(update={"url": self.web.listen.url})
+            self.__dict__["site"] = site  # frozen for everybody else
+        return self
 
     @property
     def warnings(self) -> tuple[Fault, ...]:
@@ -291,6 +447,17 @@ class Settings(Section):
         """The file of a SQLite state; None for PostgreSQL."""
         sqlite, _, file = self.state.partition("sqlite:///")
         return Path(file) if file and not sqlite else None
+
+    @property
+    def sources_folder(self) -> Path:
+        """Folder of what is fetched, with a folder for each source: beside a SQLite state, else `state/sources`."""
+        file = self.sqlite_file
+        return (file.parent if file else self.base / "state") / "sources"
+
+    @property
+    def watched(self) -> tuple[Path, ...]:
+        """The watched folders and, after them, those of the sources."""
+        return (*self.watch.folders, *(self.sources_folder / source.name for source in self.sources))
 
     @property
     def max_bytes(self) -> int:
@@ -396,7 +563,12 @@ def _subscriptions(data: object, context: Context) -> Path:
 
 
 def _warnings(settings: Settings, document: Document, context: Context, file: Path) -> tuple[Fault, ...]:
-    by_key = (*context.warnings, *_transport_warnings(settings), *_open_secrets(document, file))
+    by_key = (
+        *context.warnings,
+        *_transport_warnings(settings),
+        *_open_headers(settings),
+        *_open_secrets(document, file),
+    )
     by_offset = ((document.offset_of(key), message) for key, message in by_key)
     return tuple(document.fault_at(offset, message) for offset, message in sorted(by_offset))
 
@@ -409,6 +581,12 @@ def _transport_warnings(settings: Settings) -> Iterator[tuple[tuple[str, ...], s
         yield key, f"mails go to {transport.host} without encryption"
     if transport.user and not settings.email.password:
         yield key, f"a user but no password; set email.password where {transport.host} asks for one"
+
+
+def _open_headers(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
+    for index, source in enumerate(settings.sources):
+        if source.headers_file and source.headers_file.is_open:
+            yield ("sources", index, "headers_file"), f"{source.headers_file.path} {READABLE_BY_ALL}"
 
 
 def _open_secrets(document: Document, file: Path) -> Iterator[tuple[tuple[str, ...], str]]:

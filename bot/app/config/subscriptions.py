@@ -40,7 +40,7 @@ from bot.domain.schedule import (
     parse_zone,
 )
 from bot.domain.similarity import NEAR
-from bot.domain.subscriptions import Channel, Quizzes, Subscriber, Subscription
+from bot.domain.subscriptions import Channel, QuizMode, Subscriber, Subscription
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def _paper(text: str) -> PaperId:
     return paper_id
 
 
-def _quizzes(value: object) -> Quizzes:
+def _quizzes(value: object) -> QuizMode:
     if value is True or value is False:
         return "all" if value else "none"
     if type(value) is int and value == 1:
@@ -121,7 +121,7 @@ Delivery = Annotated[
 ]
 QueryText = Annotated[WrittenQuery, Parsed(_query, {"type": "string", "minLength": 1})]
 QuizChoice = Annotated[
-    Quizzes, Chosen(_quizzes, {"anyOf": [{"type": "boolean"}, {"type": "integer", "const": 1}]})
+    QuizMode, Chosen(_quizzes, {"anyOf": [{"type": "boolean"}, {"type": "integer", "const": 1}]})
 ]
 PaperName = Annotated[PaperId, Parsed(_paper, {"type": "string", "minLength": 1})]
 Nearness = Annotated[Number, Field(gt=0, le=1)]

@@ -57,10 +57,12 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 class FieldFault(ValueError):
     """An invalid value. A message that begins with "must" is shown behind the key's name.
 
-    `key` is a key inside the value and `position` a character of its text, where that is the exact place.
+    `key` is a key inside the value, or the path to one, and `position` a character of its text, where that is the exact place.
     """
 
-    def __init__(self, message: str, *, key: str | None = None, position: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, key: str | KeyPath | None = None, position: int | None = None
+    ) -> None:
         super().__init__(message)
         self.key = key
         self.position = position
@@ -241,23 +243,30 @@ class SecretFile:
         if self.instead_of and info.data.get(self.instead_of):
             name = self.key[-1]
             raise FieldFault(f"{name.removesuffix('_file')} and {name} exclude each other; keep one")
-        return self._read(resolved_path(text, info.context), info.context)
-
-    def _read(self, path: Path, context: Context) -> SecretStr:
-        try:
-            content = _content(path)
-            mode = path.stat().st_mode
-        except OSError as error:
-            raise FieldFault(f"{path}: {(error.strerror or 'not readable').lower()}") from error
-        except UnicodeDecodeError as error:
-            raise FieldFault(f"{path} is not text in UTF-8") from error
-        if not content:
-            raise FieldFault(f"{path} is empty; it must hold the secret")
+        path = resolved_path(text, info.context)
+        content, is_open = secret_in(path)
         if "\0" in content or (self.one_line and len(content.splitlines()) > 1):
             raise FieldFault(f"{path} must hold the secret on one line and nothing else")
-        if mode & stat.S_IROTH:
-            context.warnings.append((self.key, f"{path} {READABLE_BY_ALL}"))
+        if is_open:
+            info.context.warnings.append((self.key, f"{path} {READABLE_BY_ALL}"))
         return SecretStr(content)
+
+
+def secret_in(path: Path) -> tuple[str, bool]:
+    """The text of a secret's file, stripped of blanks, and whether everybody on this machine may read it.
+
+    Raises FieldFault where it cannot be used.
+    """
+    try:
+        content = _content(path)
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise FieldFault(f"{path}: {(error.strerror or 'not readable').lower()}") from error
+    except UnicodeDecodeError as error:
+        raise FieldFault(f"{path} is not text in UTF-8") from error
+    if not content:
+        raise FieldFault(f"{path} is empty; it must hold the secret")
+    return content, bool(mode & stat.S_IROTH)
 
 
 def _content(path: Path) -> str:
@@ -348,7 +357,7 @@ def _note_value(detail: dict[str, Any], document: Document, path: KeyPath) -> No
     context = detail.get("ctx", {})
     cause = context.get("error")
     if isinstance(cause, FieldFault) and cause.key is not None:
-        path = (*path, cause.key)
+        path = (*path, *((cause.key,) if isinstance(cause.key, str) else cause.key))
     lookup = document.find(path)
     if lookup.node and lookup.offset in document.spoiled:
         return

@@ -35,7 +35,7 @@ _MOVED = "-moved"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
+class InjectedFault:
     """An error instead of an answer."""
 
     error: DeliveryError
@@ -70,18 +70,18 @@ class Faults:
     def any(self) -> bool:
         return self._rate > 0
 
-    def fault(self, kind: ChannelKind, address: str, now: datetime) -> Fault | None:
+    def fault(self, kind: ChannelKind, address: str, now: datetime) -> InjectedFault | None:
         """The fault of a call now; None for success."""
         if not self._rate:
             return None
         if self.down(kind, now):
-            return Fault(error=TryLater("nobody answers there", scope="channel"))
+            return InjectedFault(error=TryLater("nobody answers there", scope="channel"))
         for spell in self.spells(kind, address):
             if spell.start <= now < spell.end:
-                return Fault(error=_spell_error(spell))
+                return InjectedFault(error=_spell_error(spell))
         return self._single()
 
-    def _single(self) -> Fault | None:
+    def _single(self) -> InjectedFault | None:
         drawn = self._rng.random() / self._rate
         for share, fault in _SINGLE:
             if drawn < share:
@@ -122,17 +122,19 @@ def _spell_error(spell: Spell) -> DeliveryError:
     return TargetGone("bot was blocked by the user, or no such mailbox")
 
 
-_SINGLE: tuple[tuple[float, Callable[[random.Random], Fault]], ...] = (
+_SINGLE: tuple[tuple[float, Callable[[random.Random], InjectedFault]], ...] = (
     (
         0.02,
-        lambda rng: Fault(error=TryLater("too many requests", wait=timedelta(seconds=rng.randint(1, 40)))),
+        lambda rng: InjectedFault(
+            error=TryLater("too many requests", wait=timedelta(seconds=rng.randint(1, 40)))
+        ),
     ),
-    (0.005, lambda _: Fault(error=TryLater("greylisted", wait=timedelta(minutes=5)))),
-    (0.01, lambda _: Fault(error=OutcomeUnknown("502 before it was taken"))),
-    (0.01, lambda _: Fault(error=OutcomeUnknown("502 after it was taken"), at="after")),
-    (0.002, lambda _: Fault(error=TryLater("connection refused", scope="channel"))),
-    (0.001, lambda _: Fault(error=Refused("can't parse entities"))),
-    (0.0003, lambda _: Fault(error=ChannelDown("5.7.1 come back later"))),
+    (0.005, lambda _: InjectedFault(error=TryLater("greylisted", wait=timedelta(minutes=5)))),
+    (0.01, lambda _: InjectedFault(error=OutcomeUnknown("502 before it was taken"))),
+    (0.01, lambda _: InjectedFault(error=OutcomeUnknown("502 after it was taken"), at="after")),
+    (0.002, lambda _: InjectedFault(error=TryLater("connection refused", scope="channel"))),
+    (0.001, lambda _: InjectedFault(error=Refused("can't parse entities"))),
+    (0.0003, lambda _: InjectedFault(error=ChannelDown("5.7.1 come back later"))),
 )
 
 

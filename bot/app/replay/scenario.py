@@ -15,9 +15,10 @@ from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from bot.adapters.folders import read_bytes, scan
-from bot.app import wiring
 from bot.app.config.publishers import CHANNELS
 from bot.app.config.settings import Settings, load_settings
+from bot.app.container import build_container
+from bot.app.container import read as read_file
 from bot.app.replay.fakes import (
     CountingFeeds,
     FakeService,
@@ -34,8 +35,9 @@ from bot.domain.errors import DigestError, QuerySyntaxError, UsageError
 from bot.domain.files import FoundFile
 from bot.domain.query import author_query, excluding, parse
 from bot.domain.schedule import At, Hourly, Immediately, QuietHours, Schedule
-from bot.domain.subscriptions import Channel, Quizzes, Subscriber, Subscription
-from bot.pipeline.ports import DeliveryRecord, Publisher
+from bot.domain.subscriptions import Channel, QuizMode, Subscriber, Subscription
+from bot.pipeline.ports import Publisher
+from bot.pipeline.ports.outbox import DeliveryRecord
 
 SEED = 20_261_120
 _MAX_BYTES = 20_000_000
@@ -122,7 +124,7 @@ def _schedule_digests(folders: Sequence[Path]) -> Iterator[ScheduledDigest]:
     for file in scan([folder.resolve() for folder in folders], max_bytes=_MAX_BYTES, base=Path.cwd()):
         if isinstance(file, FoundFile):
             with suppress(DigestError):
-                digest = wiring.read(read_bytes(file, max_bytes=_MAX_BYTES), file.name)
+                digest = read_file(read_bytes(file, max_bytes=_MAX_BYTES), file.name)
                 if digest.date:
                     dated.append((digest.date, file.name, digest, file))
     last = None
@@ -189,7 +191,7 @@ class _Replay:
             ),
         }
         self._feeds = CountingFeeds()
-        self._house = wiring.build(
+        self._container = build_container(
             self._settings,
             scenario.subscribers,
             publishers={kind: self._wrap(service) for kind, service in self._services.items()},
@@ -208,14 +210,14 @@ class _Replay:
         for number, scheduled in enumerate(scenario.digests):
             await self._run_until(scheduled.at)
             oracle.expect(scheduled.digest, scheduled.file.name, clock.now())
-            take_in(self._house, [scheduled.file])
-            self._house.ingest.finish_planning(clock.now())
-            await self._house.dispatcher.flush()
+            take_in(self._container, [scheduled.file])
+            self._container.ingest.finish_planning(clock.now())
+            await self._container.dispatcher.flush()
             self._progress(number + 1, len(scenario.digests))
         await self._run_until(scenario.end)
         await self._finish()
         card = self._score(oracle)
-        await self._house.close()
+        await self._container.close()
         return card
 
     async def _run_until(self, moment: datetime) -> None:
@@ -229,17 +231,17 @@ class _Replay:
 
     async def _send_until(self, moment: datetime) -> None:
         while True:
-            due = await self._house.dispatcher.next_due()
+            due = await self._container.dispatcher.next_due()
             now = self._clock.now()
             if due is None or due > moment:
                 await asyncio.sleep(max((moment - now).total_seconds(), 0))
                 return
             await asyncio.sleep(max(due - now, _MIN_PAUSE).total_seconds())
-            await self._house.dispatcher.flush()
+            await self._container.dispatcher.flush()
 
     def _repair(self, since: timedelta) -> None:
         """Acts for subscribers and operator: revives reachable targets, retries what did not arrive."""
-        now, deliveries = self._clock.now(), self._house.store.deliveries
+        now, deliveries = self._clock.now(), self._container.store.deliveries
         for target, ends in self._reachable_again.items():
             if any(now - since < end <= now for end in ends):
                 deliveries.revive(target, now)
@@ -263,14 +265,14 @@ class _Replay:
             self._repair(whole_time)
             await self._send_until(self._clock.now() + timedelta(days=1))
             if (
-                await self._house.dispatcher.next_due() is None
-                and not self._house.store.deliveries.counts(self._clock.now()).suspended
+                await self._container.dispatcher.next_due() is None
+                and not self._container.store.deliveries.counts(self._clock.now()).suspended
             ):
                 return
 
     def _score(self, oracle: Oracle) -> Scorecard:
         arrivals = [arrival for service in self._services.values() for arrival in service.arrivals]
-        counts = self._house.store.deliveries.counts(self._clock.now())
+        counts = self._container.store.deliveries.counts(self._clock.now())
         patience = timedelta(days=1) if not self._scenario.faults.any else timedelta(days=60)
         card = score(oracle, arrivals, self._feeds.papers, patience=patience)
         card.digests = len(self._scenario.digests)
@@ -379,7 +381,7 @@ def _without(subscription: Subscription, word: str) -> Subscription:
 
 
 def _draw_channels(number: int, name: str, rng: random.Random) -> tuple[Channel, ...]:
-    quizzes: Quizzes = rng.choice(("none", "one", "all"))
+    quizzes: QuizMode = rng.choice(("none", "one", "all"))
     is_group = rng.random() < 0.15  # noqa: PLR2004
     address = str(-100_000 - number) if is_group else str(100_000 + number)
     telegram = _channel("telegram", address, quizzes=quizzes, deliver=_draw_schedule(rng))
@@ -391,7 +393,7 @@ def _draw_channels(number: int, name: str, rng: random.Random) -> tuple[Channel,
 
 
 def _channel(
-    kind: ChannelKind, address: str, *, quizzes: Quizzes = "none", deliver: Schedule = _IMMEDIATELY
+    kind: ChannelKind, address: str, *, quizzes: QuizMode = "none", deliver: Schedule = _IMMEDIATELY
 ) -> Channel:
     return Channel(
         kind=kind,

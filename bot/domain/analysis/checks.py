@@ -8,7 +8,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise, permutations
+from itertools import combinations, groupby, pairwise, permutations
 from statistics import quantiles
 
 from bot.domain.incidents import Finding
@@ -26,6 +26,8 @@ MOSTLY = 0.5
 """From this share on a digest lacks something, and up to it a source usually has it."""
 BRIDGED = 3
 """So many good digests in between make no new incident of the next bad one."""
+RECURRING = 3
+"""A source whose digests are empty so many times apart has empty days."""
 STILL_NEWS = 14
 """Digests after which an incident that ended is no longer urgent."""
 NOISY = 0.25
@@ -150,7 +152,7 @@ def source_findings(source: str, days: Sequence[SourceDay], today: dt.date) -> I
     if not ordered:
         return
     yield from _silent(source, [one.day for one in ordered], today)
-    yield from _incidents(source, ordered, "empty", lambda one: not one.entries, _EMPTY)
+    yield from _empty(source, ordered)
     filled = [one for one in ordered if one.entries]
     if _usually(filled, lambda one: one.entries - one.without_authors, lambda one: one.entries):
         yield from _incidents(source, filled, "no authors", _lacks_authors, _NO_AUTHORS)
@@ -159,6 +161,39 @@ def source_findings(source: str, days: Sequence[SourceDay], today: dt.date) -> I
         yield from _incidents(source, asking, "no keys", lambda one: one.unkeyed > 0, _NO_KEYS)
     yield from _incidents(
         source, filled, "changed form", lambda one: one.problems > MOSTLY * one.entries, _CHANGED
+    )
+
+
+def unfruitful_findings(source: str, looks: Sequence[tuple[dt.date, int]]) -> Iterator[Finding]:
+    """That a source changes and brings nothing new; `looks` are, for each time that one of its files was read, the
+    day and the number of papers that the source had not named before.
+
+    How many such days in a row are usual for it, its past tells.
+    """
+    by_day: Counter[dt.date] = Counter()
+    for day, new in looks:
+        by_day[day] += new
+    days = sorted(by_day)
+    bare = [not by_day[day] for day in days]
+    *usual, last = [len(list(run)) for is_bare, run in groupby([False, *bare, True]) if is_bare] or [1]
+    missed = last - 1
+    if len(days) >= ENOUGH_DAYS and missed > max(usual, default=0) + PATIENCE:
+        since = days[-missed - 1] if missed < len(days) else days[0]
+        yield _source_finding(
+            source,
+            "nothing new",
+            f"changed on {missed} days since {since} and brought no paper that it had not named before",
+            figures={"since": since.isoformat(), "days": missed},
+        )
+
+
+def _empty(source: str, days: Sequence[SourceDay]) -> Iterator[Finding]:
+    """Runs of empty digests; where a source has several, as on weekends, only one that is longer than usual."""
+    found = list(_incidents(source, days, "empty", lambda one: not one.entries, _EMPTY))
+    lengths = sorted(int(finding.figures["digests"]) for finding in found)
+    usual = lengths[-2] if len(lengths) >= RECURRING else 0
+    yield from (
+        finding for finding in found if not usual or int(finding.figures["digests"]) > usual + PATIENCE
     )
 
 

@@ -49,14 +49,14 @@ class Previewer:
         self.needs_texts = not decided_by_folded_words(query.root)
         """False where documents of folded words alone are enough for `matches` and `lacks_one`."""
         self.need = need_of(query.root)
-        """What every match has."""
+        """The folded words that every match has; None where that may be any paper."""
         self.matches: Callable[[Document], bool] = test_of(query.root)
         self._tests = {atom: test_of(atom) for atom in _all_atoms(query)}
         self._presences = tuple(map(_presence, atoms(query.root)))
 
     @property
     def near_need(self) -> Need | None:
-        """What every near miss has."""
+        """The folded words that every near miss has."""
         needs = (need_but_for_one(self.query.root), need_of_something(self.query.root))
         known = tuple(need for need in needs if need is not None)
         return AllOf(known) if known else None

@@ -48,7 +48,7 @@ class Spelling:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Noise:
-    """What a looser reading of a term brings beside the word itself; `words` are the most frequent ones."""
+    """Papers that a looser reading of a term brings beside the word itself; `words` are the most frequent causes."""
 
     term: str
     found: int
@@ -92,9 +92,9 @@ class DocumentCounter:
                 known = [numbers for numbers in map(self._having, need.needs) if numbers is not None]
                 return set.intersection(*known) if known else None
             case _:
-                each = [self._having(part) for part in need.needs]
-                known = [numbers for numbers in each if numbers is not None]
-                return set().union(*known) if len(known) == len(each) else None
+                parts = [self._having(part) for part in need.needs]
+                known = [numbers for numbers in parts if numbers is not None]
+                return set().union(*known) if len(known) == len(parts) else None
 
     def _having_word(self, term: Term) -> set[int]:
         if not term.is_prefix:
@@ -112,7 +112,7 @@ class Speller:
         self._papers = DocumentCounter(documents)
 
     def better(self, query: Query) -> tuple[Spelling, ...]:
-        """Spellings that would find more, the one that finds most first."""
+        """Spellings that would find more papers, most first."""
         found = self._papers.count(query.root)
         tried: dict[str, Spelling] = {}
         for atom in atoms(query.root):
@@ -127,10 +127,10 @@ class Speller:
                             change=change, term=atom.written, query=text, found=found, would_find=would_find
                         ),
                     )
-        return tuple(sorted(tried.values(), key=lambda one: (-one.would_find, one.query)))
+        return tuple(sorted(tried.values(), key=lambda spelling: (-spelling.would_find, spelling.query)))
 
     def prefix_noise(self, query: Query) -> tuple[Noise, ...]:
-        """For each beginning in the query that is a word itself: what it brings beside that word."""
+        """For each beginning in the query that is a word itself: the papers that it brings beside that word."""
         tried = (
             self._noise(atom, last)
             for atom in atoms(query.root)
@@ -139,7 +139,7 @@ class Speller:
         return tuple(noise for noise in tried if noise.found >= _LIKELY)
 
     def inside_noise(self, query: Query) -> tuple[Noise, ...]:
-        """For each short word in the query what a search for its letters anywhere would bring beside it."""
+        """For each short word in the query: the papers that a search for its letters anywhere would bring beside it."""
         return tuple(
             self._inside(atom)
             for atom in atoms(query.root)
@@ -151,10 +151,12 @@ class Speller:
         return not others and first.mode != "prefix" and first.text.isascii() and len(first.text) <= _SHORT
 
     def _noise(self, phrase: Phrase, last: Word) -> Noise:
-        whole = _with_words(phrase, (*phrase.words[:-1], Word(text=folded_form(last.text), mode="folded")))
+        full_word = _with_words(
+            phrase, (*phrase.words[:-1], Word(text=folded_form(last.text), mode="folded"))
+        )
         return Noise(
             term=phrase.written,
-            found=self._papers.count(either((whole, _plain(phrase, last)))),
+            found=self._papers.count(either((full_word, _plain(phrase, last)))),
             looser=self._papers.count(phrase),
             words=self._frequent(lambda word: word.startswith(last.text), last.text),
         )
@@ -170,7 +172,7 @@ class Speller:
 
     def _frequent(self, wanted: Callable[[str], bool], itself: str) -> tuple[str, ...]:
         others = ((word, n) for word, n in self._papers.vocabulary.items() if word != itself and wanted(word))
-        return tuple(word for word, _ in sorted(others, key=lambda one: (-one[1], one[0]))[:4])
+        return tuple(word for word, _ in sorted(others, key=lambda entry: (-entry[1], entry[0]))[:4])
 
     def _variants(self, atom: Atom) -> Iterator[tuple[Change, Node]]:
         if isinstance(atom, Near) or atom.scope in UNFOLDED:
@@ -188,17 +190,17 @@ class Speller:
             yield from (("close to it", node) for node in self._close(atom))
 
     def _as_one(self, phrase: Phrase) -> Iterator[Node]:
-        for place, (left, right) in enumerate(pairwise(phrase.words)):
+        for index, (left, right) in enumerate(pairwise(phrase.words)):
             joined = folded_form(left.text + right.text)
             if self._papers.vocabulary[joined] >= _LIKELY:
-                yield _with_words(phrase, (*phrase.words[:place], _word(joined), *phrase.words[place + 2 :]))
+                yield _with_words(phrase, (*phrase.words[:index], _word(joined), *phrase.words[index + 2 :]))
 
     def _apart(self, phrase: Phrase) -> Iterator[Node]:
-        for place, word in enumerate(phrase.words):
+        for index, word in enumerate(phrase.words):
             for cut in range(3, len(word.text) - 2):
                 pair = (_word(word.text[:cut]), _word(word.text[cut:]))
-                if all(self._papers.vocabulary[one.text] >= _LIKELY for one in pair):
-                    apart = _with_words(phrase, (*phrase.words[:place], *pair, *phrase.words[place + 1 :]))
+                if all(self._papers.vocabulary[half.text] >= _LIKELY for half in pair):
+                    apart = _with_words(phrase, (*phrase.words[:index], *pair, *phrase.words[index + 1 :]))
                     if self._papers.count(_with_words(phrase, pair)) >= _LIKELY:
                         yield apart
 
@@ -212,12 +214,12 @@ class Speller:
             yield _with_words(phrase, (_word(initials),))
 
     def _close(self, phrase: Phrase) -> Iterator[Node]:
-        for place, word in enumerate(phrase.words):
+        for index, word in enumerate(phrase.words):
             if self._papers.vocabulary[word.text]:
                 continue
             likely = [known for known, count in self._papers.vocabulary.items() if count >= _LIKELY]
             for near in difflib.get_close_matches(word.text, likely, n=1, cutoff=_ALIKE):
-                yield _with_words(phrase, (*phrase.words[:place], _word(near), *phrase.words[place + 1 :]))
+                yield _with_words(phrase, (*phrase.words[:index], _word(near), *phrase.words[index + 1 :]))
 
 
 def replaced(node: Node, atom: Atom, by: Node) -> Node:

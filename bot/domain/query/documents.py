@@ -10,7 +10,7 @@ from bot.domain.query.folding import Layer, WordPositions, joined, without_posse
 Field = Literal["title", "authors", "summary", "points", "source"]
 
 Scope = Literal["", "title", "author", "summary", "source"]
-"""What stands before the colon in a query; empty where nothing does."""
+"""The field prefix of a query's term; empty for none."""
 
 SCOPES: dict[Scope, tuple[Field, ...]] = {
     "": ("title", "summary", "points"),
@@ -43,7 +43,7 @@ class Part:
 
 
 class Document:
-    """The parts of one paper in reading order, and a memory of their words.
+    """The parts of one paper in reading order, and a cache of their words.
 
     `words` are its folded words where they are known, which saves folding. Of a document that was made of `words`
     alone these are the parts' texts as well: it is enough for queries of folded words, but not to show anything.
@@ -111,7 +111,7 @@ class Document:
         line = self._lines.get((number, layer))
         if line is None and layer == "folded" and self._words is not None:
             lines = "\n".join(filter(None, self._words)).split("\n")
-            self._lines.update({(each, layer): text for each, text in enumerate(lines)})
+            self._lines.update({(index, layer): text for index, text in enumerate(lines)})
             line = lines[number]
         elif line is None:
             line = self._lines[number, layer] = joined(self.parts[number].text, layer)

@@ -1,4 +1,4 @@
-"""The one evaluation of queries: what a match is, the words that explain it, and the words that it needs.
+"""Evaluation of queries: whether one matches, the words that explain a match, and the words that a match needs.
 
 The index of many queries gives exactly what this gives; a database's full-text table gives at least as much.
 """
@@ -65,7 +65,7 @@ def missing(query: Query, document: Document) -> tuple[str, ...]:
 
 
 def missing_terms(query: Query, has: Callable[[Atom], bool]) -> tuple[str, ...]:
-    """What `missing` gives for a paper that has these atoms."""
+    """As `missing`, for a paper of which only is known whether it has an atom."""
     lacking = sorted(_lacking(query.root, has), key=lambda leaf: _atom(leaf).position)
     return tuple(
         dict.fromkeys(
@@ -89,7 +89,7 @@ class Matcher:
 
 
 def test_of(node: Node) -> Test:
-    """What tells whether a paper has what the node says; made once, fast for many papers."""
+    """A test whether a document matches the node; compiled once, fast for many documents."""
     match node:
         case Phrase():
             return _phrase_test(node)
@@ -101,8 +101,8 @@ def test_of(node: Node) -> Test:
         case And():
             return _every(tuple(map(test_of, node.children)))
         case _:
-            some = tuple(map(test_of, node.children))
-            return lambda document: any(test(document) for test in some)
+            tests = tuple(map(test_of, node.children))
+            return lambda document: any(test(document) for test in tests)
 
 
 def _every(tests: tuple[Test, ...]) -> Test:
@@ -128,7 +128,7 @@ def _any(occurrences: Iterator[Occurrence]) -> bool:
 
 
 def _guesses(scope: Scope, words: tuple[Word, ...]) -> Iterator[Test]:
-    """What must hold in the folded words where these words are found: a cheap look before a dear one."""
+    """Cheap tests on the folded words that every document with these words passes."""
     if scope not in UNFOLDED:
         for word in words:
             yield _line_test(scope, (_guess(word),))
@@ -190,7 +190,7 @@ def _near(near: Near, lefts: Iterable[int], rights: Sequence[int]) -> Iterator[t
 
 
 def _starts(words: tuple[Word, ...], document: Document, part: int) -> Iterator[int]:
-    """Where in the part the words stand side by side, as numbers of the first one."""
+    """Numbers of the words of the part at which the phrase begins."""
     layer = _only_layer(words)
     if layer:
         yield from _starts_in_line(_needle(words), document.part_line(part, layer))
@@ -283,7 +283,7 @@ class AnyOf(NamedTuple):
 
 
 Need = Term | AllOf | AnyOf
-"""What a paper must have among its folded words. A text index can tell which papers have it; the evaluation decides."""
+"""Folded words that a paper must have. A full-text index gives the papers that have them; the evaluation decides."""
 
 
 def decided_by_folded_words(node: Node) -> bool:
@@ -300,7 +300,7 @@ def words_of(atom: Atom) -> tuple[Word, ...]:
 
 
 def need_of(node: Node) -> Need | None:
-    """What every paper has that matches the node; None where that may be any paper."""
+    """The folded words that every paper matching the node has; None where that may be any paper."""
     match node:
         case Not():
             return None
@@ -313,14 +313,14 @@ def need_of(node: Node) -> Need | None:
 
 
 def need_but_for_one(node: Node) -> Need | None:
-    """What every paper has that matches the node or lacks one term for it; None where that may be any paper."""
+    """As `need_of`, for papers that match the node or lack one term for it."""
     match node:
         case And() if len(node.children) <= _MOST_SPARED:
-            whole = [need_of(child) for child in node.children]
+            needs = [need_of(child) for child in node.children]
             lacking = [need_but_for_one(child) for child in node.children]
             return _any_of(
-                _all_of((*whole[:number], lacking[number], *whole[number + 1 :]))
-                for number in range(len(whole))
+                _all_of((*needs[:number], lacking[number], *needs[number + 1 :]))
+                for number in range(len(needs))
             )
         case Or():
             return _any_of(map(need_but_for_one, node.children))
@@ -329,7 +329,7 @@ def need_but_for_one(node: Node) -> Need | None:
 
 
 def need_of_something(node: Node) -> Need | None:
-    """What every paper has that has a word of the node, or a longer one that begins like it."""
+    """As `need_of`, for papers that have any word of the node, or a longer one that begins like it."""
     return _any_of(
         _term(atom.scope, word, begins=word.mode != "exact")
         for atom in atoms(node)
@@ -351,5 +351,5 @@ def _any_of(needs: Iterable[Need | None]) -> Need | None:
     known = tuple(dict.fromkeys(needs))
     if None in known:
         return None
-    some = tuple(need for need in known if need is not None)
-    return AnyOf(some) if len(some) > 1 else some[0]
+    needed = tuple(need for need in known if need is not None)
+    return AnyOf(needed) if len(needed) > 1 else needed[0]

@@ -1,4 +1,4 @@
-"""Text to words: where words begin and end, and the forms in which two spellings of one word are equal.
+"""Folding: text to words, and words to the forms in which two spellings of one word are equal.
 
 A word is a run of letters and digits of any script; everything else (blank, hyphen, slash, bracket,
 full stop) only parts words. An apostrophe joins (`don't`), a possessive `'s` is left out, `C++` and
@@ -174,7 +174,7 @@ def without_possessive(word: str) -> str:
 def words(text: str, layer: Layer) -> list[str]:
     """The words of the text, in order, in the form of that layer. None holds a blank or is empty."""
     fold = _FOLDS[layer]
-    return [fold(found) for found in _TOKEN.findall(text)]
+    return [fold(word) for word in _TOKEN.findall(text)]
 
 
 def joined(text: str, layer: Layer) -> str:
@@ -200,7 +200,7 @@ def _gapped(text: str) -> str:
 
 
 class WordPositions:
-    """Where the words of a text stand: gives what `spans` gives, sooner for a few words of a long text."""
+    """Positions of a text's words by number: as `spans`, but faster for a few words of a long text."""
 
     def __init__(self, text: str) -> None:
         self._gapped = _gapped(text)
@@ -218,11 +218,11 @@ class WordPositions:
         return word.span()
 
     def _start(self, piece: int) -> int:
-        """Where that piece begins; looked for from the piece that was asked for last, where that is before it."""
+        """Start of that piece; the search goes on from the piece that was asked for last, where that is before it."""
         if piece < self._last_piece:
             self._last_piece, self._last_start = 0, 0
-        rest = self._gapped[self._last_start :].split(None, piece - self._last_piece)[-1]
-        self._last_piece, self._last_start = piece, len(self._gapped) - len(rest)
+        tail = self._gapped[self._last_start :].split(None, piece - self._last_piece)[-1]
+        self._last_piece, self._last_start = piece, len(self._gapped) - len(tail)
         return self._last_start
 
 
@@ -283,7 +283,7 @@ class _Cache(dict[str, str]):
 
 
 def common_beginning(beginning: str) -> str:
-    """What the singular of every word with that beginning begins with.
+    """The longest beginning that the singulars of all words with that beginning share.
 
     The rules only touch a tail of the letters i, c, e and s; the irregular nouns are looked at one by one.
     """

@@ -2,8 +2,8 @@
 
 query   = any
 any     = all ("OR" all)*
-all     = one (("AND" one) | ("NOT" one))*         `a NOT b` is `a AND NOT b`
-one     = "NOT"* (group | atom)
+all     = factor (("AND" factor) | ("NOT" factor))*    `a NOT b` is `a AND NOT b`
+factor  = "NOT"* (group | atom)
 group   = [field] "(" any ")"
 atom    = [field] phrase ["NEAR/n" [field] phrase]
 """
@@ -74,12 +74,13 @@ class Token:
 
 
 def parse(text: str) -> Query:
-    """The query that the text says; QuerySyntaxError tells what is wrong and where.
+    """The query of the text.
 
-    Wrong is also what could match nothing, and what only excludes.
+    Raises QuerySyntaxError with the fault and its position, also for a query that could match nothing or only
+    excludes.
     """
     parser = _Parser(text)
-    root = parser.whole()
+    root = parser.parse()
     excluding = matches_nothing_said(root)
     if excluding is not None:
         raise QuerySyntaxError(
@@ -94,8 +95,8 @@ def parse(text: str) -> Query:
 
 
 def tree_of(canonical: str) -> Node:
-    """The tree of a node's own spelling, however large it is."""
-    return _Parser(canonical, limited=False).whole()
+    """The tree of a node's canonical spelling, without limits of size."""
+    return _Parser(canonical, limited=False).parse()
 
 
 def author_query(name: str) -> Query:
@@ -131,7 +132,7 @@ class _Parser:
         self._depth = 0
         self._words = 0
 
-    def whole(self) -> Node:
+    def parse(self) -> Node:
         if self._at("end"):
             raise QuerySyntaxError("the query is empty", 0)
         root = self._any("")
@@ -154,16 +155,16 @@ class _Parser:
         return either(tuple(nodes))
 
     def _all(self, scope: Scope) -> Node:
-        nodes = [self._one(scope)]
+        nodes = [self._factor(scope)]
         while not self._at("OR", "close", "end"):
             if self._at("AND"):
                 self._take()
             elif not self._at("NOT"):
                 raise QuerySyntaxError(f"put AND or OR before {self._written(self._next)}", self._next.start)
-            nodes.append(self._one(scope))
+            nodes.append(self._factor(scope))
         return both(tuple(nodes))
 
-    def _one(self, scope: Scope) -> Node:
+    def _factor(self, scope: Scope) -> Node:
         turns = 0
         while self._at("NOT"):
             self._take()
@@ -186,15 +187,15 @@ class _Parser:
         return field.scope
 
     def _group(self, scope: Scope) -> Node:
-        opening = self._take()
+        bracket = self._take()
         self._depth += 1
         if self._depth > MAX_DEPTH and self._limited:
-            raise QuerySyntaxError(f"brackets may be nested {MAX_DEPTH} deep", opening.start)
+            raise QuerySyntaxError(f"brackets may be nested {MAX_DEPTH} deep", bracket.start)
         if self._at("close"):
-            raise QuerySyntaxError("there is nothing between these brackets", opening.start)
+            raise QuerySyntaxError("there is nothing between these brackets", bracket.start)
         node = self._any(scope)
         if not self._at("close"):
-            raise QuerySyntaxError("this bracket is never closed", opening.start)
+            raise QuerySyntaxError("this bracket is never closed", bracket.start)
         self._take()
         self._depth -= 1
         if self._at("NEAR"):
@@ -273,38 +274,38 @@ def tokens(text: str, *, limited: bool = True) -> Iterator[Token]:
         raise QuerySyntaxError(
             f"a query may have {MAX_CHARACTERS} characters; this one has {len(text)}", MAX_CHARACTERS
         )
-    for place, sign in enumerate(text):
+    for index, sign in enumerate(text):
         if not sign.isspace() and unicodedata.category(sign) in ("Cc", "Cs"):
-            raise QuerySyntaxError(f"the character U+{ord(sign):04X} cannot be searched for", place)
-    for found in _PIECE.finditer(text):
-        if found.lastgroup != "blank":
-            yield _token(found)
+            raise QuerySyntaxError(f"the character U+{ord(sign):04X} cannot be searched for", index)
+    for piece in _PIECE.finditer(text):
+        if piece.lastgroup != "blank":
+            yield _token(piece)
     yield Token(kind="end", start=len(text), end=len(text))
 
 
-def _token(found: re.Match[str]) -> Token:
-    start, end = found.span()
-    if found["open"] or found["close"]:
-        return Token(kind="open" if found["open"] else "close", start=start, end=end)
-    if found["near"]:
-        return Token(kind="NEAR", start=start, end=end, distance=_distance(found))
-    if found["operator"]:
+def _token(piece: re.Match[str]) -> Token:
+    start, end = piece.span()
+    if piece["open"] or piece["close"]:
+        return Token(kind="open" if piece["open"] else "close", start=start, end=end)
+    if piece["near"]:
+        return Token(kind="NEAR", start=start, end=end, distance=_distance(piece))
+    if piece["operator"]:
         kinds: dict[str, Kind] = {"AND": "AND", "OR": "OR", "NOT": "NOT"}
-        return Token(kind=kinds[found["operator"]], start=start, end=end)
-    if found["field"]:
-        return Token(kind="field", start=start, end=end, scope=_scope(found["field"], start))
-    if found["quoted"] is None:
-        return Token(kind="words", start=start, end=end, words=_bare(found["bare"], start))
-    return Token(kind="words", start=start, end=end, words=_quoted(found), quoted=True)
+        return Token(kind=kinds[piece["operator"]], start=start, end=end)
+    if piece["field"]:
+        return Token(kind="field", start=start, end=end, scope=_scope(piece["field"], start))
+    if piece["quoted"] is None:
+        return Token(kind="words", start=start, end=end, words=_bare(piece["bare"], start))
+    return Token(kind="words", start=start, end=end, words=_quoted(piece), quoted=True)
 
 
-def _distance(found: re.Match[str]) -> int:
-    digits = found["distance"]
+def _distance(piece: re.Match[str]) -> int:
+    digits = piece["distance"]
     if digits is None:
-        raise QuerySyntaxError("NEAR needs a number of words, like NEAR/5", found.start())
+        raise QuerySyntaxError("NEAR needs a number of words, like NEAR/5", piece.start())
     if not 1 <= int(digits[:9]) <= MAX_DISTANCE:
         raise QuerySyntaxError(
-            f"NEAR takes a distance from 1 to {MAX_DISTANCE} words", found.start("distance")
+            f"NEAR takes a distance from 1 to {MAX_DISTANCE} words", piece.start("distance")
         )
     return int(digits)
 
@@ -318,13 +319,13 @@ def _scope(name: str, position: int) -> Scope:
     raise QuerySyntaxError(f"{name}: is no field; {known} (a colon in a text goes into quotes)", position)
 
 
-def _quoted(found: re.Match[str]) -> tuple[Word, ...]:
-    opening = found.end("exact")
-    if not found["unquote"]:
-        raise QuerySyntaxError("this quotation mark is never closed", opening)
-    inside = as_words(found["quoted"], "exact" if found["exact"] else "plain")
+def _quoted(piece: re.Match[str]) -> tuple[Word, ...]:
+    mark = piece.end("exact")
+    if not piece["unquote"]:
+        raise QuerySyntaxError("this quotation mark is never closed", mark)
+    inside = as_words(piece["quoted"], "exact" if piece["exact"] else "plain")
     if not inside:
-        raise QuerySyntaxError("there is no word between these quotation marks", opening)
+        raise QuerySyntaxError("there is no word between these quotation marks", mark)
     return inside
 
 

@@ -1,4 +1,4 @@
-"""The syntax tree of a query, and what follows from what: atoms and queries that imply or contradict others.
+"""Syntax tree of a query, and its logic: which atoms and queries imply or contradict others.
 
     Query ── root: Node
     Node = Phrase    words side by side, in one scope
@@ -216,7 +216,7 @@ def _scoped(scope: Scope, text: str) -> str:
 
 
 def implies(first: Atom, second: Atom) -> bool:
-    """True where every paper with the first has the second; False also where that is not plain to see."""
+    """True where every paper with the first has the second. False is not certain: only simple cases are seen."""
     if not set(SCOPES[first.scope]) <= set(SCOPES[second.scope]):
         return False
     if isinstance(first, Near):
@@ -229,7 +229,7 @@ def implies(first: Atom, second: Atom) -> bool:
 
 
 def dead_end(node: Node) -> Not | None:
-    """An exclusion because of which the node could match nothing; None where none is plain to see."""
+    """An exclusion because of which the node could match nothing; None where none was seen."""
     budget = [MAX_COMPARED]
     return _dead_end(node, (), (), budget)
 
@@ -285,7 +285,7 @@ def _word_implies(first: Word, second: Word) -> bool:
 
 
 def contained(first: Query, second: Query) -> bool:
-    """True where the second query matches every paper that the first matches; False also where that is not plain to see."""
+    """True where the second query matches every paper that the first matches. False is not certain: only simple cases are seen."""
     return _node_implies(first.root, second.root, [MAX_CONTAINMENT_STEPS])
 
 

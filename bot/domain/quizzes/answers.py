@@ -28,7 +28,7 @@ _TRANSLATED = 0.99
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inferred:
-    """The best guess, and how probable it is that it is right."""
+    """The most probable option, and its probability."""
 
     answer: int
     confidence: float
@@ -36,18 +36,18 @@ class Inferred:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerModel:
-    """What was learnt from keyed questions; nothing in it knows the place of an option."""
+    """Weights trained on keyed questions; independent of the order of options."""
 
     weights: Mapping[str, float]
     plain_weights: Mapping[str, float]
     """For questions in a language that there was nothing to learn from."""
     columns: tuple[str, ...]
-    """The features that the trees ask for, by their places; `~` before those less their mean over the options."""
+    """The features that the trees use, by column; `~` marks those less their mean over the options."""
     trees: tuple[Tree, ...]
     odds: Mapping[str, float]
     """Of the marks of options, see `phrasing.marks`; logarithms."""
     rarity: Mapping[str, float]
-    """How much a stem tells."""
+    """Weight of a stem: rare ones weigh more."""
     unknown_rarity: float
     temperature: float
     """What scores are divided by: above 1 where questions to come are expected to be harder than those learnt from."""
@@ -61,33 +61,33 @@ class AnswerModel:
         if len(question.options) < 2 or text.empty:  # noqa: PLR2004 - a choice
             return None
         chances = self.probabilities(question, text)
-        answer = max(range(len(chances)), key=lambda place: chances[place])
+        answer = max(range(len(chances)), key=lambda index: chances[index])
         return Inferred(answer=answer, confidence=round(chances[answer], 4))
 
     def probabilities(self, question: Question, text: PaperText) -> list[float]:
         """How probable each of the (two or more) options is, in their order; they add up to 1."""
-        order = sorted(range(len(question.options)), key=lambda place: question.options[place])
-        sorted_options = tuple(question.options[place] for place in order)
+        order = sorted(range(len(question.options)), key=lambda index: question.options[index])
+        sorted_options = tuple(question.options[index] for index in order)
         shares = self._shares(Question(question=question.question, options=sorted_options), text)
-        by_place = dict(zip(order, shares, strict=True))
-        return [by_place[place] for place in range(len(order))]
+        by_index = dict(zip(order, shares, strict=True))
+        return [by_index[index] for index in range(len(order))]
 
     def _shares(self, question: Question, text: PaperText) -> list[float]:
-        found = option_features(question, reading(text), self._weigh, self.odds)
+        by_option = option_features(question, reading(text), self._weigh, self.odds)
         if _CHINESE.search(question.question):
             return _softmax(
-                [_sum(self.plain_weights, features) / self.plain_temperature for features in found]
+                [_sum(self.plain_weights, features) / self.plain_temperature for features in by_option]
             )
-        sums = [_sum(self.weights, features) for features in found]
-        leaves = [sum(_leaf(tree, row) for tree in self.trees) for row in self._rows(found)]
+        sums = [_sum(self.weights, features) for features in by_option]
+        leaves = [sum(_leaf(tree, row) for tree in self.trees) for row in self._rows(by_option)]
         return _softmax([(a + b) / 2 / self.temperature for a, b in zip(sums, leaves, strict=True)])
 
-    def _rows(self, found: Sequence[Features]) -> list[list[float]]:
-        """What the trees look at, for each option."""
+    def _rows(self, by_option: Sequence[Features]) -> list[list[float]]:
+        """The columns of the trees for each option."""
         means: dict[str, float] = {}
         for column in self.columns:
             if column.startswith("~"):
-                means[column] = sum(features.get(column[1:], 0.0) for features in found) / len(found)
+                means[column] = sum(features.get(column[1:], 0.0) for features in by_option) / len(by_option)
         return [
             [
                 features.get(column[1:], 0.0) - means[column]
@@ -95,7 +95,7 @@ class AnswerModel:
                 else features.get(column, 0.0)
                 for column in self.columns
             ]
-            for features in found
+            for features in by_option
         ]
 
     def _weigh(self, stem: str) -> float:
@@ -121,9 +121,9 @@ def parse_model(data: bytes) -> AnswerModel:
 def with_answers(
     quiz: tuple[Question, ...], paper: Paper, language: str, model: AnswerModel, min_confidence: float
 ) -> tuple[Question, ...]:
-    """The quiz with a best guess, marked as inferred, on each question that has no answer.
+    """The quiz with a worked-out answer, marked as inferred, on each question that has none.
 
-    A guess is usable from `min_confidence` on; this is the one place that decides it.
+    An answer is usable from `min_confidence` on; only this function decides it.
 
     Where the paper has the same quiz in another language, its key is taken over, or the guess on the English one.
     """
@@ -132,8 +132,8 @@ def with_answers(
     return tuple(
         question
         if question.answer is not None
-        else _marked(_answered(question, _twins(place, quiz, paper), (text, english), model), min_confidence)
-        for place, question in enumerate(quiz)
+        else _marked(_answered(question, _twins(index, quiz, paper), (text, english), model), min_confidence)
+        for index, question in enumerate(quiz)
     )
 
 
@@ -148,15 +148,15 @@ def _answered(
     keyed = next((twin.answer for twin in twins if twin.keyed), None)
     if keyed is not None:
         return replace(question, answer=keyed, answer_source="inferred", confidence=_TRANSLATED)
-    own, english = texts
+    text, english = texts
     translated = next(iter(twins), None) if _CHINESE.search(question.question) else None
-    guess = model.infer(translated, english) if translated else model.infer(question, own)
+    guess = model.infer(translated, english) if translated else model.infer(question, text)
     if guess is None:
         return question
     return replace(question, answer=guess.answer, answer_source="inferred", confidence=guess.confidence)
 
 
-def _twins(place: int, quiz: tuple[Question, ...], paper: Paper) -> list[Question]:
+def _twins(index: int, quiz: tuple[Question, ...], paper: Paper) -> list[Question]:
     """The same question in the paper's other editions, whose quizzes are translations, option by option."""
 
     def shape(questions: tuple[Question, ...]) -> list[int]:
@@ -166,7 +166,7 @@ def _twins(place: int, quiz: tuple[Question, ...], paper: Paper) -> list[Questio
         return [question.question for question in edition.quiz] != [question.question for question in quiz]
 
     return [
-        edition.quiz[place]
+        edition.quiz[index]
         for edition in paper.editions
         if other(edition) and shape(edition.quiz) == shape(quiz)
     ]
@@ -186,8 +186,8 @@ def _leaf(tree: Tree, row: list[float]) -> float:
 def _softmax(scores: list[float]) -> list[float]:
     most = max(scores)
     grown = [math.exp(score - most) for score in scores]
-    whole = sum(grown)
-    return [share / whole for share in grown]
+    total = sum(grown)
+    return [share / total for share in grown]
 
 
 _LONGEST_IS_RIGHT = 0.8
@@ -204,7 +204,7 @@ _GUESSER = {
     "turn.bad": -0.3,
     "lone number": 0.8,
 }
-"""What a person with a nose for such quizzes goes by, and how much."""
+"""Weights by which a practised guesser picks an option."""
 
 
 def pick_one(quiz: tuple[Question, ...]) -> Question | None:

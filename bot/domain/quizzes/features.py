@@ -17,7 +17,7 @@ from bot.domain.quizzes.paper_text import SECTIONS, STOP_WORDS, Reading, is_numb
 Features = dict[str, float]
 """The values by name; a missing one is 0."""
 Weigh = Callable[[str], float]
-"""How much a stem tells: rare ones more."""
+"""Weight of a stem: rare ones weigh more."""
 
 _NEGATED = re.compile(
     r"\bNOT\b|\bEXCEPT\b|\bNEVER\b|不(?:是|属于|包括|包含|正确|涉及)|未(?:被|提|包)|除.{0,20}外"
@@ -68,15 +68,15 @@ class Asked:
         self.cued = tuple(name for name, cues in _CUE_STEMS.items() if not cues.isdisjoint(stems))
         """The sections of the text in which the answer is to be looked for."""
         self.density = self._density(_NEIGHBOURHOOD)
-        """For each place in the text, how much of the question stands near it."""
+        """For each position in the text, how much of the question stands near it."""
         self.peak = max(self.density, default=0.0)
         self.closeness = self._density(_CLOSE)
         """The same for what stands closely around it."""
         self.closest = max(self.closeness, default=0.0)
-        self.likeness = self._likeness()
+        self.similarity = self._similarity()
         """For each segment of the text, how much of the question it holds, from 0 to 1."""
-        likeliest = _NEARLY * max(self.likeness, default=0.0)
-        self.likeliest = frozenset(at for at, like in enumerate(self.likeness) if like >= likeliest)
+        likeliest = _NEARLY * max(self.similarity, default=0.0)
+        self.likeliest = frozenset(at for at, like in enumerate(self.similarity) if like >= likeliest)
 
     def others(self, option: OptionWords) -> list[OptionWords]:
         return [other for other in self.options if other is not option]
@@ -85,36 +85,36 @@ class Asked:
         density = [0.0] * self.text.size
         for word in self.telling:
             weight = self.weigh(word) / self.text.commonness(word) / (reach + 1)
-            for place in self.text.places.get(word, ()):
-                first, last = max(0, place - reach), min(self.text.size - 1, place + reach)
+            for position in self.text.positions.get(word, ()):
+                first, last = max(0, position - reach), min(self.text.size - 1, position + reach)
                 for near in range(first, last + 1):
-                    density[near] += weight * (reach + 1 - abs(near - place))
+                    density[near] += weight * (reach + 1 - abs(near - position))
         return density
 
-    def _likeness(self) -> list[float]:
-        whole = sum(map(self.weigh, self.telling)) or 1.0
-        likeness = [0.0] * self.text.breadth
+    def _similarity(self) -> list[float]:
+        total = sum(map(self.weigh, self.telling)) or 1.0
+        similarity = [0.0] * self.text.breadth
         for word in self.telling:
-            share = self.weigh(word) / whole
+            share = self.weigh(word) / total
             for segment in self.text.segments.get(word, ()):
-                likeness[segment] += share
-        return likeness
+                similarity[segment] += share
+        return similarity
 
 
 def taken_apart(options: tuple[str, ...]) -> tuple[OptionWords, ...]:
     """The options with their words, and for each what only it says."""
-    found = [tuple(words(option)) for option in options]
-    cut = [tuple(map(stem, option)) for option in found]
+    by_option = [tuple(words(option)) for option in options]
+    cut = [tuple(map(stem, option)) for option in by_option]
     telling = [
         tuple(root for root, word in zip(roots, option, strict=True) if word not in STOP_WORDS)
-        for roots, option in zip(cut, found, strict=True)
+        for roots, option in zip(cut, by_option, strict=True)
     ]
     own = [
         tuple(sorted(set(telling[at]).difference(chain.from_iterable(telling[:at] + telling[at + 1 :]))))
         for at in range(len(options))
     ]
     return tuple(
-        OptionWords(text=options[at], words=found[at], stems=cut[at], telling=telling[at], own=own[at])
+        OptionWords(text=options[at], words=by_option[at], stems=cut[at], telling=telling[at], own=own[at])
         for at in range(len(options))
     )
 
@@ -182,12 +182,14 @@ def phrasing(question: str, options: tuple[OptionWords, ...]) -> list[Features]:
 
 def marks(options: tuple[OptionWords, ...]) -> list[list[str]]:
     """The stems and pairs of neighbouring stems (`^` before the first) that only this option has, sorted."""
-    found = [{*option.stems, *map(" ".join, pairwise((_START, *option.stems)))} for option in options]
-    return [sorted(mine.difference(*found[:at], *found[at + 1 :])) for at, mine in enumerate(found)]
+    by_option = [{*option.stems, *map(" ".join, pairwise((_START, *option.stems)))} for option in options]
+    return [
+        sorted(stems.difference(*by_option[:at], *by_option[at + 1 :])) for at, stems in enumerate(by_option)
+    ]
 
 
 def odds_features(marked: list[str], odds: Mapping[str, float]) -> Features:
-    """What the known marks of an option say of its being right; `odds` are logarithms, 0 for even."""
+    """Features of an option's known marks; `odds` are logarithms of how much oftener a mark is right, 0 for even."""
     single = [odds[mark] for mark in marked if " " not in mark and mark in odds]
     double = [odds[mark] for mark in marked if " " in mark and mark in odds]
     return {
@@ -219,31 +221,31 @@ def _lengths(option: OptionWords, others: list[OptionWords]) -> Features:
 
 
 def _value_features(question: str, options: list[str]) -> list[Features]:
-    """Where each option's number stands among the others', where all begin with one."""
+    """Rank of each option's number among the others', where all begin with one."""
     values = [_value(option) for option in options]
     known = [value for value in values if value is not None]
     if len(known) < len(options) or len(set(known)) == 1:
         return [{} for _ in options]
     high, low = bool(_HIGH.search(question)), bool(_LOW.search(question))
-    found = []
+    rows = []
     for value in known:
         rank = (sum(other < value for other in known) - sum(other > value for other in known)) / (
             len(known) - 1
         )
         features = {"val.rank": rank, "val.middle": float(rank == 0), "val.round": float(value % 10 == 0)}
-        found.append(features | ({"val.high": rank} if high else {}) | ({"val.low": rank} if low else {}))
-    return found
+        rows.append(features | ({"val.high": rank} if high else {}) | ({"val.low": rank} if low else {}))
+    return rows
 
 
 def _value(option: str) -> float | None:
-    found = _VALUE.search(option)
-    if not found:
+    matched = _VALUE.search(option)
+    if not matched:
         return None
     try:
-        value = float(found[0].replace(",", ""))
+        value = float(matched[0].replace(",", ""))
     except ValueError:  # 1.2.3
         return None
-    unit = option[found.end() : found.end() + 10].strip().lower()
+    unit = option[matched.end() : matched.end() + 10].strip().lower()
     return value * next((scale for name, scale in _SCALES if unit.startswith(name)), 1.0)
 
 
@@ -283,37 +285,37 @@ def overlap(option: OptionWords, asked: Asked) -> Features:
 def _coverage(own: tuple[str, ...], asked: Asked) -> Features:
     """How much of what only this option says is in the text."""
     weigh, text = asked.weigh, asked.text
-    whole = sum(map(weigh, own))
+    total = sum(map(weigh, own))
     hit = sum(weigh(word) for word in own if word in text.all)
     hinted = sum(weigh(word) for word in own if text.hints_at(word))
-    found = sum(word in text.all for word in own)
+    present = sum(word in text.all for word in own)
     return {
-        "ov.frac": (hit + 1.5) / (whole + 3),
+        "ov.frac": (hit + 1.5) / (total + 3),
         "ov.hit": math.sqrt(hit),
-        "ov.miss": math.sqrt(max(0.0, whole - hit)),
+        "ov.miss": math.sqrt(max(0.0, total - hit)),
         "ov.none": float(not own),
-        "ov.zero": float(bool(own) and not found),
-        "ov.full": float(bool(own) and found == len(own)),
-        "ov.hint": (hinted + 1.5) / (whole + 3),
+        "ov.zero": float(bool(own) and not present),
+        "ov.full": float(bool(own) and present == len(own)),
+        "ov.hint": (hinted + 1.5) / (total + 3),
         "ov.often": sum(weigh(word) * math.log1p(text.counts.get(word, 0)) for word in own) / 6,
     }
 
 
 def _sections(own: tuple[str, ...], asked: Asked) -> Features:
     """In which parts of the text the option's own words stand, and whether the question points there."""
-    found: Features = {}
-    whole = sum(map(asked.weigh, own))
+    features: Features = {}
+    total = sum(map(asked.weigh, own))
     for section in SECTIONS:
         words = asked.text.sections.get(section)
         if words is None:
             continue
         hit = sum(asked.weigh(word) for word in own if word in words)
-        found[f"sec.{section}"] = math.sqrt(hit)
+        features[f"sec.{section}"] = math.sqrt(hit)
         if section in asked.cued:
-            found[f"cue.{section}"] = math.sqrt(hit)
+            features[f"cue.{section}"] = math.sqrt(hit)
         if section == "flow":
-            found["flow.frac"] = (hit + 1) / (whole + 3)
-    return found
+            features["flow.frac"] = (hit + 1) / (total + 3)
+    return features
 
 
 def _word_pairs(option: OptionWords) -> set[tuple[str, str]]:
@@ -324,76 +326,80 @@ def _pairs(option: OptionWords, asked: Asked) -> Features:
     """Neighbouring words that only this option has and that are neighbours in the text too."""
     others = chain.from_iterable(map(_word_pairs, asked.others(option)))
     own = sorted(_word_pairs(option).difference(others))
-    found = [pair for pair in own if pair in asked.text.bigrams]
+    shared = [pair for pair in own if pair in asked.text.bigrams]
     weight = sum(
         asked.weigh(first) + asked.weigh(second)
-        for first, second in found
+        for first, second in shared
         if first not in STOP_WORDS or second not in STOP_WORDS
     )
     return {
         "bi.hit": math.sqrt(weight),
-        "bi.count": math.log1p(len(found)),
-        "bi.frac": (len(found) + 0.3) / (len(own) + 2),
+        "bi.count": math.log1p(len(shared)),
+        "bi.frac": (len(shared) + 0.3) / (len(own) + 2),
     }
 
 
 def _alignment(option: OptionWords, asked: Asked) -> Features:
     """How well single sentences hold the option's own words, above all those that hold the question's."""
-    held: dict[int, float] = {}
+    weights: dict[int, float] = {}
     for word in option.own:
         for segment in asked.text.segments.get(word, ()):
-            held[segment] = held.get(segment, 0.0) + asked.weigh(word)
-    held_all: dict[int, float] = {}
+            weights[segment] = weights.get(segment, 0.0) + asked.weigh(word)
+    all_weights: dict[int, float] = {}
     for word in sorted(set(option.telling)):
         for segment in asked.text.segments.get(word, ()):
-            held_all[segment] = held_all.get(segment, 0.0) + asked.weigh(word)
-    like = asked.likeness
-    best = max(held.values(), default=0.0)
+            all_weights[segment] = all_weights.get(segment, 0.0) + asked.weigh(word)
+    like = asked.similarity
+    best = max(weights.values(), default=0.0)
     return {
         "al.best": math.sqrt(best),
         "al.frac": best / (sum(map(asked.weigh, option.own)) + 3),
-        "al.asked": math.sqrt(max((hold * like[at] for at, hold in held.items()), default=0.0)),
-        "al.full": math.sqrt(max((hold * (0.3 + like[at]) for at, hold in held_all.items()), default=0.0)),
-        "al.sum": math.sqrt(sum(held[at] * like[at] ** 2 for at in sorted(held))),
-        "al.top": math.sqrt(max((hold for at, hold in held.items() if at in asked.likeliest), default=0.0)),
+        "al.asked": math.sqrt(max((weight * like[at] for at, weight in weights.items()), default=0.0)),
+        "al.full": math.sqrt(
+            max((weight * (0.3 + like[at]) for at, weight in all_weights.items()), default=0.0)
+        ),
+        "al.sum": math.sqrt(sum(weights[at] * like[at] ** 2 for at in sorted(weights))),
+        "al.top": math.sqrt(
+            max((weight for at, weight in weights.items() if at in asked.likeliest), default=0.0)
+        ),
     }
 
 
 def _proximity(unasked: tuple[str, ...], asked: Asked) -> Features:
     """How near to the question's words the option's own words stand."""
-    found = [(word, asked.text.places[word]) for word in unasked if word in asked.text.places]
-    whole = sum(map(asked.weigh, unasked)) + 2
-    near = sum(asked.weigh(word) * _most(asked.density, places) for word, places in found)
-    close = sum(asked.weigh(word) * _most(asked.closeness, places) for word, places in found)
-    closest = max((_most(asked.closeness, places) for _, places in found), default=0.0)
-    numbers = [places for word, places in found if is_number(word)]
+    present = [(word, asked.text.positions[word]) for word in unasked if word in asked.text.positions]
+    total = sum(map(asked.weigh, unasked)) + 2
+    near = sum(asked.weigh(word) * _most(asked.density, positions) for word, positions in present)
+    close = sum(asked.weigh(word) * _most(asked.closeness, positions) for word, positions in present)
+    closest = max((_most(asked.closeness, positions) for _, positions in present), default=0.0)
+    numbers = [positions for word, positions in present if is_number(word)]
     return {
-        "px.own": near / whole,
-        "px.rel": near / whole / (asked.peak + 1),
+        "px.own": near / total,
+        "px.rel": near / total / (asked.peak + 1),
         "px.sum": math.sqrt(near) / 3,
-        "px.close": close / whole,
+        "px.close": close / total,
         "px.closest": closest,
         "px.closest rel": closest / (asked.closest + 1),
-        "px.number": max((_most(asked.density, places) for places in numbers), default=0.0),
-        "px.number close": max((_most(asked.closeness, places) for places in numbers), default=0.0),
+        "px.number": max((_most(asked.density, positions) for positions in numbers), default=0.0),
+        "px.number close": max((_most(asked.closeness, positions) for positions in numbers), default=0.0),
     }
 
 
-def _most(density: list[float], places: list[int]) -> float:
-    return max(density[place] for place in places)
+def _most(density: list[float], positions: list[int]) -> float:
+    return max(density[position] for position in positions)
 
 
 def _context(unasked: tuple[str, ...], asked: Asked) -> Features:
     """Whether the text denies or claims what the option says ("unlike existing …", "we propose …")."""
     denied = claimed = 0.0
     for word in unasked:
-        places = asked.text.places.get(word)
-        if places:
-            weight = asked.weigh(word) / len(places)
-            denied += weight * sum(asked.text.denied[place] for place in places)
-            claimed += weight * sum(asked.text.claimed[place] for place in places)
-    whole = sum(map(asked.weigh, unasked)) + 2
-    return {"ctx.denied": denied / whole, "ctx.claimed": claimed / whole, "ctx.denials": math.sqrt(denied)}
+        positions = asked.text.positions.get(word)
+        if positions:
+            weight = asked.weigh(word) / len(positions)
+            denied += weight * sum(asked.text.denied[position] for position in positions)
+            claimed += weight * sum(asked.text.claimed[position] for position in positions)
+    total = sum(map(asked.weigh, unasked)) + 2
+    return {"ctx.denied": denied / total, "ctx.claimed": claimed / total, "ctx.denials": math.sqrt(denied)}
 
 
 def _numbers(option: OptionWords, asked: Asked) -> Features:
@@ -420,7 +426,7 @@ def _rarity(option: OptionWords, weigh: Weigh) -> Features:
 _AGAIN_WHEN_SHORT = (
     "al.asked", "len.longest", "len.ratio", "ov.frac", "ov.miss", "ov.zero", "px.own", "px.rel",
 )  # fmt: skip
-"""What means something else where the options are names and numbers rather than statements."""
+"""Features that mean something else where the options are names and numbers rather than statements."""
 _KEPT_WHEN_NEGATED = ("bi.frac", "flow.frac", "len.ratio", "ov.frac", "ov.miss", "ov.zero")
 
 
@@ -433,11 +439,11 @@ def option_features(
     """
     asked = Asked(question, text, weigh)
     phrased = phrasing(question.question, asked.options)
-    found = [overlap(option, asked) | phrases for option, phrases in zip(asked.options, phrased, strict=True)]
+    rows = [overlap(option, asked) | phrases for option, phrases in zip(asked.options, phrased, strict=True)]
     if asked.negated:
-        return [{f"neg.{name}": features.get(name, 0.0) for name in _KEPT_WHEN_NEGATED} for features in found]
-    for features, marked in zip(found, marks(asked.options), strict=True):
+        return [{f"neg.{name}": features.get(name, 0.0) for name in _KEPT_WHEN_NEGATED} for features in rows]
+    for features, marked in zip(rows, marks(asked.options), strict=True):
         features.update(odds_features(marked, odds))
         if asked.short:
             features.update({f"short.{name}": features[name] for name in _AGAIN_WHEN_SHORT})
-    return found
+    return rows

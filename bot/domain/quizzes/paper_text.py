@@ -30,20 +30,20 @@ STOP_WORDS = frozenset(_STOPPED.split())
 
 def words(text: str) -> list[str]:
     """The text's words in order, folded: numbers with their commas, `%` as `percent`, Chinese as pairs of signs."""
-    found: list[str] = []
+    folded: list[str] = []
     for token in _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold().translate(_SPELLED)):
         if token == "%":  # noqa: S105 - a sign, no secret
-            found.append("percent")
+            folded.append("percent")
         elif len(token) > 1 and _CJK.match(token):
-            found.extend(token[at : at + 2] for at in range(len(token) - 1))
+            folded.extend(token[at : at + 2] for at in range(len(token) - 1))
         else:
-            found.append(token)
-    return found
+            folded.append(token)
+    return folded
 
 
 @lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
-    """What the forms of a word have in common, roughly: meant for comparing, not for showing."""
+    """An approximate stem: equal for most forms of a word; for comparing, not for showing."""
     if word[0].isdigit():
         return word.replace(",", "")
     if len(word) > _LONG:
@@ -122,10 +122,10 @@ def paper_text(paper: Paper, language: str) -> PaperText:
 
 
 def _points(points: tuple[Point, ...]) -> Iterator[tuple[str, str]]:
-    by_place = SECTIONS[1:6]
-    for place, point in enumerate(points):
+    by_index = SECTIONS[1:6]
+    for index, point in enumerate(points):
         named = next((name for name, label in _LABELS if label.search(point.label)), None)
-        yield named or by_place[min(place, len(by_place) - 1)], point.text
+        yield named or by_index[min(index, len(by_index) - 1)], point.text
 
 
 class Reading:
@@ -138,7 +138,7 @@ class Reading:
         "claimed",
         "counts",
         "denied",
-        "places",
+        "positions",
         "prefixes",
         "sections",
         "segments",
@@ -150,11 +150,11 @@ class Reading:
         stream = [word for section, sentence in _sentences(text) for word in (*sentence, *[_BREAK] * 3)]
         self.size = len(stream)
         """Words in the stream, breaks counted."""
-        self.places: dict[str, list[int]] = {}
-        """Where each stem stands in the stream."""
+        self.positions: dict[str, list[int]] = {}
+        """Positions of each stem in the stream."""
         for at, word in enumerate(stream):
             if word != _BREAK:
-                self.places.setdefault(word, []).append(at)
+                self.positions.setdefault(word, []).append(at)
         self.denied = _shadows(stream, _DENYING, _DENIED_WORDS)
         self.claimed = _shadows(stream, _CLAIMING, _CLAIMED_WORDS)
         self.sections: dict[str, set[str]] = {}
@@ -162,10 +162,10 @@ class Reading:
         """Which segments (sentences, windows of the flowchart) hold each stem."""
         self.bigrams: set[tuple[str, str]] = set()
         self.counts: dict[str, int] = {}
-        for place, (section, segment) in enumerate(segments):
+        for number, (section, segment) in enumerate(segments):
             self.sections.setdefault(section, set()).update(segment)
             for word in set(segment):
-                self.segments.setdefault(word, []).append(place)
+                self.segments.setdefault(word, []).append(number)
             for word in segment:
                 self.counts[word] = self.counts.get(word, 0) + 1
             self.bigrams.update(pairwise(segment))
@@ -176,7 +176,7 @@ class Reading:
 
     def commonness(self, word: str) -> float:
         """1 for a word that the text does not hold, growing slowly with how often it does."""
-        return 1 + math.log1p(len(self.places.get(word, ())))
+        return 1 + math.log1p(len(self.positions.get(word, ())))
 
     def hints_at(self, word: str) -> bool:
         """True where the text holds the word, or another that begins like it."""
@@ -192,9 +192,9 @@ def reading(text: PaperText) -> Reading:
 def _sentences(text: PaperText) -> Iterator[tuple[str, list[str]]]:
     for section, said in text.parts:
         for sentence in [said] if section == "flow" else _SENTENCE.split(said):
-            found = stems(sentence)
-            if found:
-                yield section, found
+            folded = stems(sentence)
+            if folded:
+                yield section, folded
 
 
 def _segments(text: PaperText) -> Iterator[tuple[str, list[str]]]:
@@ -208,12 +208,12 @@ def _segments(text: PaperText) -> Iterator[tuple[str, list[str]]]:
 
 
 def _shadows(stream: list[str], casters: frozenset[str], reach: int) -> bytearray:
-    """1 for each place of the stream that one of the words stands closely before, in the same sentence."""
+    """1 for each position of the stream closely after one of the words, in the same sentence."""
     marks = bytearray(len(stream))
     for at, word in enumerate(stream):
         if word in casters:
-            for place in range(at + 1, min(len(stream), at + 1 + reach)):
-                if stream[place] == _BREAK:
+            for position in range(at + 1, min(len(stream), at + 1 + reach)):
+                if stream[position] == _BREAK:
                     break
-                marks[place] = 1
+                marks[position] = 1
     return marks

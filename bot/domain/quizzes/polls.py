@@ -24,7 +24,7 @@ PREFACE_UNITS = 4096
 
 _TITLE_UNITS = 160
 _WORTH_SAYING = 40
-"""An explanation's sentence shorter than this says nothing."""
+"""Least units of an explanation's sentence; a shorter one is left out."""
 _POINTS_AT_OTHERS = re.compile(
     r"\b(?:all|none|both|either|neither|any) of (?:the )?(?:above|these|those)\b|\bthe above\b|以上",
     re.IGNORECASE,
@@ -48,7 +48,7 @@ class Poll:
     explanation: str | None = None
     description: str | None = None
     preface: str | None = None
-    """What must stand in a message before the poll, because the poll itself has no room for it."""
+    """Text of a message before the poll, for which the poll itself has no room."""
     marked_inferred: bool = False
     """The answer was worked out, and the description says so."""
 
@@ -101,7 +101,7 @@ def clean(text: str) -> str:
 
 
 def _usable(question: Question, options: dict[int, str]) -> tuple[int, ...]:
-    """The options that say something, each once; of two equal ones the right one stays."""
+    """Indexes of the options that are not empty, each text once; of two equal ones the right one stays."""
     first: dict[str, int] = {}
     for index, text in options.items():
         if text and (text not in first or index == question.answer):
@@ -122,12 +122,12 @@ def _shuffled(usable: Sequence[int], options: dict[int, str], seed: str) -> tupl
     return (*_permutation(free, number % factorial(len(free))), *last)
 
 
-def _permutation(things: Sequence[int], number: int) -> Iterator[int]:
+def _permutation(items: Sequence[int], number: int) -> Iterator[int]:
     """Permutation number `number`, in the factorial number system."""
-    left = list(things)
+    left = list(items)
     for size in range(len(left), 0, -1):
-        place, number = divmod(number, factorial(size - 1))
-        yield left.pop(place)
+        index, number = divmod(number, factorial(size - 1))
+        yield left.pop(index)
 
 
 def _notes(
@@ -143,7 +143,7 @@ def _notes(
 def _laid_out(
     asked: str, options: list[str], notes: tuple[str, ...], title: str | None, words: Wording
 ) -> Poll | None:
-    """Everything in its place: in the poll where it fits, else in the description, else in a preface."""
+    """The poll with each text where it fits: in the poll itself, else in the description, else in a preface."""
     lettered = any(units(option) > OPTION_UNITS for option in options)
     moved = units(asked) > QUESTION_UNITS
     letters = tuple(ascii_uppercase[: len(options)])
@@ -187,13 +187,13 @@ _WORD = re.compile(r"[^\W_]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _TOKEN = re.compile(r"[\u2e80-\uffef]|[^\s\u2e80-\uffef]+\s*|\s+")
 _NEGATED = re.compile(r"\b(?:NOT|EXCEPT|LEAST)\b")
-"""What such a question asks for is what the text does not say."""
+"""Such a question asks for what the text does not say."""
 _COMMON = (
     " a an and are as at be but by can did do does for from had has have how in into is it its more of on or "
     "over than that the their they this to was were what when which while who why with would paper method "
     "model models approach using used use based new key main most "
 )
-_TOLD = 0.34
+_LEAST_SHARE = 0.34
 """A sentence must hold at least this share of the right option's own words."""
 _SHORTEST_STEM = 4
 
@@ -212,18 +212,18 @@ def deciding_sentence(question: Question, texts: Iterable[str]) -> str | None:
         return None
     asked = _words(question.question)
     right = _words(question.options[question.answer])
-    wrong = [_words(option) for place, option in enumerate(question.options) if place != question.answer]
-    own = right - asked - frozenset().union(*wrong) or right
-    if not own:
+    wrong = [_words(option) for index, option in enumerate(question.options) if index != question.answer]
+    telling = right - asked - frozenset().union(*wrong) or right
+    if not telling:
         return None
 
-    def told(sentence: str) -> float:
+    def relevance_of(sentence: str) -> float:
         words = _words(sentence)
-        share = len(own & words) / len(own)
-        return 0.0 if share < _TOLD else share + 0.3 * len(asked & words) / (len(asked) or 1)
+        share = len(telling & words) / len(telling)
+        return 0.0 if share < _LEAST_SHARE else share + 0.3 * len(asked & words) / (len(asked) or 1)
 
-    best = max((sentence for text in texts for sentence in _sentences(text)), key=told, default=None)
-    return best if best is not None and told(best) else None
+    best = max((sentence for text in texts for sentence in _sentences(text)), key=relevance_of, default=None)
+    return best if best is not None and relevance_of(best) else None
 
 
 def excerpt(sentence: str, about: str, limit: int) -> str:
@@ -236,8 +236,10 @@ def excerpt(sentence: str, about: str, limit: int) -> str:
     windows = list(_windows([units(token) for token in tokens], limit - 2))
     if not windows:
         return ""
-    found = [sum(hits[start:end]) for start, end in windows]
-    best = [window for window, told in zip(windows, found, strict=True) if told == max(found)]
+    counts = [sum(hits[start:end]) for start, end in windows]
+    best = [
+        window for window, relevance_of in zip(windows, counts, strict=True) if relevance_of == max(counts)
+    ]
     whole_end = best[-1][1] == len(tokens)
     start, end = best[0] if best[0][0] == 0 else best[-1] if whole_end else best[len(best) // 2]
     part = "".join(tokens[start:end]).strip(" ,;:，；")

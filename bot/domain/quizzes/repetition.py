@@ -1,4 +1,4 @@
-"""When a question that was answered wrong comes back.
+"""Repetition: when a question that was answered wrong comes back.
 
     wrong ──► in 1 day ──right──► in 3 ──right──► in 7 ──right──► in 21 ──right──► known, comes no more
                  ▲                  └───────────────┴──────────wrong──┴──► from the beginning
@@ -20,7 +20,7 @@ from bot.domain.schedule import At, QuietHours, Schedule, release_time
 STEPS = (1, 3, 7, 21)
 """Days until a question comes back, by how often it was answered right since it was last wrong."""
 _IN_THE_MORNING = time(9)
-"""When a question comes to somebody who named no time."""
+"""Time of day for people whose channel names none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +33,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
-    """A question on its way back to somebody, after `answers` answers, the last of them at `answered_at`."""
+    """Card (Leitner): a question that is to come back to a person, after `answers` answers, the last at `answered_at`."""
 
     step: int
     answers: int
@@ -45,7 +45,7 @@ class Card:
 
 
 def card_of(attempts: Sequence[Attempt]) -> Card | None:
-    """Where a question stands after these answers, oldest first; None where it need not come back."""
+    """The card of a question after these answers, oldest first; None where it need not come back."""
     step: int | None = None
     for attempt in attempts:
         if not attempt.right:

@@ -1,4 +1,4 @@
-"""Scores: what a person's answers come to, in all and by topic, computed from the votes on each request."""
+"""Scores of a person's answers, in all and by topic, computed from the votes on each request."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.domain.papers import PaperId
-from bot.domain.quizzes.votes import Answer, AskedPoll, PollState, chosen
+from bot.domain.quizzes.votes import AskedPoll, PollState, QuizAnswer, chosen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +36,7 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Totals:
-    """What anonymous polls tell: how many questions and votes, and of those with a known answer how many right."""
+    """Sums of anonymous polls: questions and votes; `judged` votes on questions with a known answer, `right` ones."""
 
     questions: int = 0
     votes: int = 0
@@ -44,25 +44,25 @@ class Totals:
     right: int = 0
 
 
-def first_answers(answers: Iterable[Answer]) -> tuple[Answer, ...]:
+def first_answers(answers: Iterable[QuizAnswer]) -> tuple[QuizAnswer, ...]:
     """Each person's first answer to each question, oldest first: asking again is practice, not a way to points."""
-    first: dict[tuple[int, str, str], Answer] = {}
+    first: dict[tuple[int, str, str], QuizAnswer] = {}
     for answer in sorted(answers, key=_when):
         first.setdefault((answer.person, answer.paper, answer.part), answer)
     return tuple(first.values())
 
 
-def score(answers: Sequence[Answer], *, now: datetime, zone: ZoneInfo) -> Score:
+def score(answers: Sequence[QuizAnswer], *, now: datetime, zone: ZoneInfo) -> Score:
     """The score of one person's answers; days are those of the person's calendar."""
     first = first_answers(answers)
-    last = {(one.paper, one.part): one for one in sorted(answers, key=_when)}
-    wrong = {(one.paper, one.part) for one in first if one.right is False}
+    last = {(answer.paper, answer.part): answer for answer in sorted(answers, key=_when)}
+    wrong = {(answer.paper, answer.part) for answer in first if answer.right is False}
     return Score(
-        right=sum(one.right is True for one in first),
-        judged=sum(one.right is not None for one in first),
-        waiting=sum(one.right is None for one in first),
+        right=sum(answer.right is True for answer in first),
+        judged=sum(answer.right is not None for answer in first),
+        waiting=sum(answer.right is None for answer in first),
         mended=sum(last[question].right is True for question in wrong),
-        streak=streak((one.at.astimezone(zone).date() for one in answers), now.astimezone(zone).date()),
+        streak=streak((answer.at.astimezone(zone).date() for answer in answers), now.astimezone(zone).date()),
     )
 
 
@@ -76,7 +76,7 @@ def streak(days: Iterable[date], today: date) -> int:
     return length
 
 
-def leaderboard(answers: Iterable[Answer], *, hidden: Collection[int] = ()) -> tuple[Standing, ...]:
+def leaderboard(answers: Iterable[QuizAnswer], *, hidden: Collection[int] = ()) -> tuple[Standing, ...]:
     """Everybody with a judged answer, most right ones first, of equals who needed fewer.
 
     Those who hide are left out as if they had not played.
@@ -87,15 +87,15 @@ def leaderboard(answers: Iterable[Answer], *, hidden: Collection[int] = ()) -> t
             judged[answer.person].append(answer.right)
     rows = sorted(((-sum(rights), len(rights), person) for person, rights in judged.items()))
     standings: list[Standing] = []
-    for place, (minus_right, total, person) in enumerate(rows, start=1):
+    for position, (minus_right, total, person) in enumerate(rows, start=1):
         same = bool(standings) and (standings[-1].right, standings[-1].judged) == (-minus_right, total)
-        rank = standings[-1].rank if same else place
+        rank = standings[-1].rank if same else position
         standings.append(Standing(rank=rank, person=person, right=-minus_right, judged=total))
     return tuple(standings)
 
 
 def totals(polls: Iterable[tuple[AskedPoll, PollState | None]]) -> Totals:
-    """What the polls of a chat came to, where nobody can know who voted."""
+    """The sums of a chat's polls, for chats in which voters are anonymous."""
     questions = votes = judged = right = 0
     for asked, state in polls:
         questions += 1
@@ -106,12 +106,12 @@ def totals(polls: Iterable[tuple[AskedPoll, PollState | None]]) -> Totals:
         if known is not None:
             judged += sum(state.counts)
             right += sum(
-                count for place, count in enumerate(state.counts) if chosen(asked, (place,)) == known
+                count for option, count in enumerate(state.counts) if chosen(asked, (option,)) == known
             )
     return Totals(questions=questions, votes=votes, judged=judged, right=right)
 
 
-def _when(answer: Answer) -> datetime:
+def _when(answer: QuizAnswer) -> datetime:
     return answer.at
 
 
@@ -140,7 +140,7 @@ class TopicScore:
         return self.judged >= _ENOUGH and self.right < _WEAK * self.judged
 
 
-def by_topic(answers: Iterable[Answer], topics: Topics) -> tuple[TopicScore, ...]:
+def by_topic(answers: Iterable[QuizAnswer], topics: Topics) -> tuple[TopicScore, ...]:
     """The topics, most answered first; a paper of several topics counts for each."""
     right: Counter[str] = Counter()
     judged: Counter[str] = Counter()
@@ -150,10 +150,10 @@ def by_topic(answers: Iterable[Answer], topics: Topics) -> tuple[TopicScore, ...
             judged.update(names)
             right.update(names if answer.right else ())
     scores = (TopicScore(name=name, right=right[name], judged=count) for name, count in judged.items())
-    return tuple(sorted(scores, key=lambda one: (not one.name, -one.judged, one.name)))
+    return tuple(sorted(scores, key=lambda topic: (not topic.name, -topic.judged, topic.name)))
 
 
 def weak_topics(topics: Iterable[TopicScore]) -> tuple[TopicScore, ...]:
     """The topics that need reading, the weakest first."""
     weak = (topic for topic in topics if topic.is_weak and topic.name != OTHER)
-    return tuple(sorted(weak, key=lambda one: (one.right / one.judged, -one.judged, one.name)))
+    return tuple(sorted(weak, key=lambda topic: (topic.right / topic.judged, -topic.judged, topic.name)))

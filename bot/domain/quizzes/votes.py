@@ -19,7 +19,7 @@ from bot.domain.quizzes.polls import Poll
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vote:
-    """What somebody chose, as the service tells it: places in the order shown; none for a vote taken back.
+    """A vote as the service reports it: indexes of options in the order shown; none for a vote taken back.
 
     A negative `person` is a chat that votes in its own name.
     """
@@ -32,7 +32,7 @@ class Vote:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PollState:
-    """How a poll stands, as the service tells it; options and their votes in the order shown."""
+    """State of a poll as the service reports it; options and their votes in the order shown."""
 
     poll: str
     question: str
@@ -61,7 +61,7 @@ class AskedPoll:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CastVote:
-    """A vote as it stands. A `late` one came after the poll was seen closed."""
+    """A stored vote. A `late` one came after the poll was seen closed."""
 
     poll: str
     person: int
@@ -71,7 +71,7 @@ class CastVote:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class QuizAnswer:
     """Somebody's answer to a question; `right` is None where nobody knows the right one (yet)."""
 
     person: int
@@ -84,7 +84,7 @@ class Answer:
 
 
 def home_of(target: str) -> str:
-    """The chat of a place's key or address, whatever its topic."""
+    """The chat of a target's key or address, without its topic."""
     return target.removeprefix("telegram:").partition("/")[0]
 
 
@@ -98,7 +98,7 @@ def is_private(home: str) -> bool:
 
 
 def belongs(home: str, person: int, members: Mapping[str, Iterable[int]]) -> bool:
-    """False for a stranger, to whom somebody forwarded the poll: who is not of the chat it was sent to."""
+    """True for members of the chat that the poll was sent to; False for strangers, to whom it was forwarded."""
     return is_own_chat(home, person) or (not is_private(home) and person in members.get(home, ()))
 
 
@@ -110,13 +110,13 @@ def chosen(asked: AskedPoll, shown: tuple[int, ...]) -> int | None:
     return order[shown[0]] if 0 <= shown[0] < len(order) else None
 
 
-def answer_of(asked: AskedPoll, vote: CastVote) -> Answer | None:
-    """What the vote says; None where it is late, taken back, or no option of this poll."""
+def answer_of(asked: AskedPoll, vote: CastVote) -> QuizAnswer | None:
+    """The answer that the vote gives; None where it is late, taken back, or no option of this poll."""
     option = None if vote.late else chosen(asked, vote.shown)
     if option is None:
         return None
     known = asked.question.usable_answer
-    return Answer(
+    return QuizAnswer(
         person=vote.person,
         home=asked.home,
         subscriber=asked.subscriber,
@@ -135,22 +135,22 @@ def corrected(recorded: Question, known: Iterable[Question]) -> Question:
     for question in known:
         if question.keyed and folded_title(question.question) == folded_title(recorded.question):
             assert question.answer is not None
-            place = _place_of(question.options[question.answer], recorded.options)
-            if place is not None:
-                return replace(recorded, answer=place, answer_source="key", confidence=None, confident=False)
+            index = _index_of(question.options[question.answer], recorded.options)
+            if index is not None:
+                return replace(recorded, answer=index, answer_source="key", confidence=None, confident=False)
     return recorded
 
 
-def _place_of(option: str, options: tuple[str, ...]) -> int | None:
+def _index_of(option: str, options: tuple[str, ...]) -> int | None:
     for same in (str, folded_title):
-        places = [place for place, text in enumerate(options) if same(text) == same(option)]
-        if len(places) == 1:
-            return places[0]
+        indexes = [index for index, text in enumerate(options) if same(text) == same(option)]
+        if len(indexes) == 1:
+            return indexes[0]
     return None
 
 
 def recognised(state: PollState, poll: Poll) -> tuple[int, ...] | None:
-    """The order of the options, where the poll that the service tells of is this one of ours; else None."""
+    """The order of the options, where the reported poll is this poll of ours; else None."""
     if state.question != poll.question or set(state.options) != set(poll.options):
         return None
     if state.options == poll.options:

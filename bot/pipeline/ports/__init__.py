@@ -1,78 +1,116 @@
-"""The ports: interfaces that the pipeline asks of the world.
+"""Ports: interfaces that the pipeline asks of the world.
 
-Each method says order, atomicity and errors; nothing else is abstract.
+Each method says order, atomicity and errors. Stores by topic are in `papers`, `outbox` and `quizzes`.
 """
 
-from bot.pipeline.ports.outbox import (
-    Alert,
-    Claim,
-    ClaimedRow,
-    Counts,
-    DeliveryRecord,
-    DeliveryStore,
-    IncidentChange,
-    IncidentStore,
-    OutboxStore,
-    Outcome,
-    Stop,
-    TargetStatus,
-)
-from bot.pipeline.ports.papers import NoticedPaper, PaperStore, StoredPaper
-from bot.pipeline.ports.records import (
-    DigestRecord,
-    NoticeRecord,
-    Records,
-)
-from bot.pipeline.ports.state import (
-    FileMark,
-    Intake,
-    Known,
-    PlanningRun,
-    TakenDigest,
-    Tokens,
-    Transaction,
-)
-from bot.pipeline.ports.world import (
-    Clock,
-    FeedWriter,
-    IndexFile,
-    Publisher,
-    Reader,
-    Update,
-    Updates,
-)
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
 
-__all__ = [
-    "Alert",
-    "Claim",
-    "ClaimedRow",
-    "Clock",
-    "Counts",
-    "DeliveryRecord",
-    "DeliveryStore",
-    "DigestRecord",
-    "FeedWriter",
-    "FileMark",
-    "IncidentChange",
-    "IncidentStore",
-    "IndexFile",
-    "Intake",
-    "Known",
-    "NoticeRecord",
-    "NoticedPaper",
-    "OutboxStore",
-    "Outcome",
-    "PaperStore",
-    "PlanningRun",
-    "Publisher",
-    "Reader",
-    "Records",
-    "Stop",
-    "StoredPaper",
-    "TakenDigest",
-    "TargetStatus",
-    "Tokens",
-    "Transaction",
-    "Update",
-    "Updates",
-]
+from bot.domain.channels import Capabilities, ChannelKind
+from bot.domain.digests import Digest
+from bot.domain.feeds import Feed
+from bot.domain.message import OutgoingMessage, Receipt
+
+Reader = Callable[[bytes, str], Digest]
+"""The bytes of a file and its name to a digest; raises NotADigest."""
+
+
+class Clock(Protocol):
+    """Clock: the only source of the present time."""
+
+    def now(self) -> datetime:
+        """This moment, aware, UTC."""
+        ...
+
+
+class Publisher(Protocol):
+    """Publisher of one channel: sends messages and states the channel's capabilities."""
+
+    kind: ChannelKind
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Capabilities of the channel; an attribute of the publisher's class, or of one publisher."""
+        ...
+
+    async def send(self, message: OutgoingMessage, /) -> Receipt:
+        """Send the message; gives the service's receipt.
+
+        Raises a DeliveryError and nothing else for what can go wrong outside; sending the same message
+        again gives the same bytes.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
+
+
+class FeedWriter(Protocol):
+    """Writer of feed files."""
+
+    def write(self, name: str, feed: Feed) -> bool:
+        """Replace the feed file of that name whole or not at all; False where its bytes were the same."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Forget the feed file of that name; silent where there is none."""
+        ...
+
+
+class IndexFile(Protocol):
+    """File of the index of all subscriptions; a cache that can always be built anew."""
+
+    def read(self) -> bytearray | None:
+        """All that was written last; None where nothing was. Raises IndexUnusable where it cannot be read."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Replace the whole, also where the power fails meanwhile. Raises IndexUnusable where that cannot be."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Update:
+    """One raw update of the chat service, as stored before it is confirmed."""
+
+    id: int
+    body: str
+    """JSON, as received."""
+
+
+class UpdateStore(Protocol):
+    """The stored updates: kept first, confirmed to the service after, answered at most once."""
+
+    def keep_updates(self, updates: Sequence[Update], now: datetime) -> None:
+        """Store them all in one transaction; those already known are left alone."""
+        ...
+
+    def unanswered_updates(self, limit: int) -> tuple[Update, ...]:
+        """The oldest updates that are not taken yet, in order."""
+        ...
+
+    def take_update(self, update_id: int, now: datetime) -> bool:
+        """Mark the update as handled; False where it is already."""
+        ...
+
+    def last_update(self) -> int | None:
+        """The id of the update received last: the service is asked for the ones after it.
+
+        Not the highest of all: after a quiet week the service begins anew anywhere.
+        """
+        ...
+
+
+class TokenStore(Protocol):
+    """Secret tokens, each for one purpose and subject; derived, and compared by their hash."""
+
+    def issue(self, purpose: Literal["feed", "unsubscribe"], subject: str) -> str:
+        """The token of that subject, the same each time until it is revoked: 128 bits, URL-safe."""
+        ...
+
+    def subject(self, purpose: Literal["feed", "unsubscribe"], token: str) -> str | None:
+        """The subject of the token; None for any other text."""
+        ...

@@ -1,4 +1,4 @@
-"""The outbox: deliveries to send, how their sends ended, and what is known of targets, channels and incidents."""
+"""Stores of the outbox: deliveries, claims and outcomes, targets, incidents and stopped channels."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -69,7 +69,7 @@ class Outcome:
     question: Question | None = None
     error: str | None = None
     wait_until: datetime | None = None
-    """No message to this target before; also used after a success, to keep the channel's rate limits."""
+    """No message goes to this target before then; set after a success too, to keep the channel's rate limits."""
     suspend: str | None = None
     """Why the target is to be suspended; it keeps its rows."""
     moved_to: str | None = None
@@ -117,7 +117,7 @@ class DeliveryRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stop:
-    """Why a channel is stopped, since when and until when."""
+    """Stop of a channel: why, since when and until when."""
 
     reason: str
     since: datetime
@@ -135,7 +135,7 @@ class TargetStatus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
-    """How things stand, for `status`."""
+    """Counts of a state, for `status`."""
 
     digests: int
     entries: int
@@ -145,7 +145,7 @@ class Counts:
     unreadable: int
     deliveries: Mapping[State, int]
     given_up: int
-    """So many of the dead ones were dropped by the operator, who need not look at them again."""
+    """Number of dead deliveries that the operator dropped."""
     channels: Mapping[ChannelKind, Mapping[State, int]]
     """Channels without deliveries are left out."""
     suspended: Mapping[str, str]
@@ -154,7 +154,7 @@ class Counts:
 
 
 class OutboxStore(Protocol):
-    """Deliveries on their way: claimed under a lease, then settled. Every method is one transaction."""
+    """Outbox: claims deliveries under a lease and settles them. Every method is one transaction."""
 
     def claim(
         self,
@@ -192,19 +192,19 @@ class OutboxStore(Protocol):
         ...
 
     def next_due(self, kinds: Sequence[ChannelKind]) -> datetime | None:
-        """When on these channels something can next be claimed, or a lease ends; None where nothing waits."""
+        """The moment at which a delivery on these channels can next be claimed, or a lease ends; None where nothing waits."""
         ...
 
 
 class DeliveryStore(Protocol):
-    """Deliveries and targets, to look up and to change by the operator's hand. Every method is one transaction."""
+    """Deliveries and targets: look-ups, and changes by the operator. Every method is one transaction."""
 
     def alerted_since(self, target: str, since: datetime) -> int:
         """How many papers this target was alerted to since then."""
         ...
 
     def sends_since(self, target: str, since: datetime) -> tuple[datetime, ...]:
-        """When messages to this target were settled since then that went out, or may have; oldest first."""
+        """Settling times of this target's messages since then that went out, or may have; oldest first."""
         ...
 
     def unnamed(self, target: str) -> tuple[tuple[str, PaperId], ...]:
@@ -269,7 +269,7 @@ class DeliveryStore(Protocol):
         ...
 
     def target(self, key: str) -> TargetStatus | None:
-        """What is known of one target."""
+        """The target with this key; None where nothing was ever planned for it."""
         ...
 
     def target_at(self, kind: ChannelKind, address: str) -> str | None:
@@ -281,12 +281,12 @@ class DeliveryStore(Protocol):
         ...
 
     def counts(self, now: datetime) -> Counts:
-        """How things stand."""
+        """The counts of the state."""
         ...
 
 
 class IncidentChange(Protocol):
-    """Everything in here is stored together or not at all; nobody else changes incidents meanwhile."""
+    """Transaction over the open incidents; nobody else changes incidents meanwhile."""
 
     def open_incidents(self) -> tuple[Incident, ...]:
         """All that are open, in the order in which they were kept."""
@@ -313,7 +313,7 @@ class IncidentStore(Protocol):
         ...
 
     def stop_channel(self, kind: ChannelKind, reason: str, until: datetime, now: datetime) -> None:
-        """Write down that nobody on this channel can be reached; tried again after `until`.
+        """Stop the channel until `until`, since nobody on it can be reached.
 
         One that is stopped already keeps when that began, and the later of the two ends.
         """

@@ -84,7 +84,7 @@ class QuizTransaction(Protocol):
         ...
 
     def expect_member(self, home: str, person: int) -> None:
-        """Ask later whether the person is a member there, unless that is known or already to be asked."""
+        """Mark the person's membership as to be asked for, unless it is known or marked already."""
         ...
 
     def votes_on(self, person: int, paper: PaperId) -> tuple[tuple[AskedPoll, CastVote], ...]:
@@ -151,7 +151,7 @@ class QuizTransaction(Protocol):
 
 
 class QuizStore(Protocol):
-    """Votes and what follows from them. Each reading method sees one moment."""
+    """Store of votes, names, members and scores. Each look-up sees one moment of the state."""
 
     def transaction(self) -> AbstractContextManager[QuizTransaction]: ...
 
@@ -168,7 +168,7 @@ class QuizStore(Protocol):
         ...
 
     def polls_in(self, homes: Sequence[str]) -> tuple[tuple[AskedPoll, PollState | None], ...]:
-        """The polls of these chats, and how they stand where that was told."""
+        """The polls of these chats, each with its state where the service reported one."""
         ...
 
     def names(self, people: Collection[int]) -> dict[int, str]: ...

@@ -17,13 +17,22 @@ def as_json(digest: Digest) -> dict[str, Any]:
 
 
 def _paper(entry: Entry) -> dict[str, Any]:
-    links = {"abs": entry.links.abs, "pdf": entry.links.pdf, "huggingface": entry.links.huggingface}
+    links = {
+        "abs": entry.links.abs,
+        "pdf": entry.links.pdf,
+        "huggingface": entry.links.huggingface,
+        "code": entry.links.code,
+        "other": list(entry.links.other),
+    }
     paper = {
         "id": entry.id,
         "title": entry.title,
         "authors": list(entry.authors),
         "summary": entry.summary,
         "published": str(entry.published) if entry.published else None,
+        "categories": list(entry.categories),
+        "comment": entry.comment,
+        "score": entry.score,
         "links": {name: link for name, link in links.items() if link},
         "editions": [_edition(edition) for edition in entry.editions],
     }
@@ -33,6 +42,8 @@ def _paper(entry: Entry) -> dict[str, Any]:
 def _edition(edition: Edition) -> dict[str, Any]:
     said = {
         "language": edition.language,
+        "title": edition.title,
+        "summary": edition.summary,
         "points": [f"{point.label}: {point.text}" for point in edition.points],
         "flowchart": edition.flowchart,
         "drawing": " ".join(edition.drawing.split()) if edition.drawing else None,

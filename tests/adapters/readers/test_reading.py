@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bot.adapters.readers import READERS, peek_date, read_digest
-from bot.adapters.readers.findings import MAX_PAPERS, MAX_PROBLEMS
+from bot.adapters.readers import peek_date, read_digest
+from bot.adapters.readers.document import MAX_PAPERS, MAX_PROBLEMS
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestTooLarge, NotADigest
 
@@ -53,10 +53,6 @@ def test_the_content_chooses_the_reader_and_the_name_does_not(name: str) -> None
 def test_what_no_reader_knows_is_no_digest(data: bytes) -> None:
     with pytest.raises(NotADigest, match=r"2031-02-03\.md"):
         read_digest(data, name="2031-02-03.md")
-
-
-def test_readers_are_a_list_with_one_kind_each() -> None:
-    assert [reader.kind for reader in READERS] == ["quiz_page", "table", "quiz_text"]
 
 
 def test_the_heading_tells_the_date_even_where_the_name_says_another() -> None:

@@ -14,7 +14,7 @@ from bot.adapters.store import Store
 from bot.domain.channels import ChannelKind
 from bot.domain.delivery import Delivery, State
 from bot.domain.papers import Paper
-from bot.pipeline.ports import Claim, DeliveryRecord, Outcome
+from bot.pipeline.ports.outbox import Claim, DeliveryRecord, Outcome
 from tests.builders import NOW, a_delivery, a_paper
 from tests.rigs.postgres import postgres_database, postgres_server
 from tests.rigs.publishers import receipt
@@ -80,12 +80,12 @@ class Hand:
     store: Store
 
     def keep(self, *papers: Paper, now: datetime = NOW) -> None:
-        with self.store.intake.transaction() as tx:
+        with self.store.digests.transaction() as tx:
             tx.save_papers(papers, now, changed=True)
 
     def plan(self, *rows: Delivery, now: datetime = NOW) -> int:
         """Plan rows; their papers are made up where they are not there."""
-        with self.store.intake.transaction() as tx:
+        with self.store.digests.transaction() as tx:
             known = tx.papers({row.paper for row in rows})
             missing = dict.fromkeys(row.paper for row in rows if row.paper not in known)
             tx.save_papers([a_paper(paper) for paper in missing], now, changed=True)

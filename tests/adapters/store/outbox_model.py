@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain.delivery import Kind, State
-from bot.pipeline.ports import Outcome
+from bot.pipeline.ports.outbox import Outcome
 
 DONE: frozenset[State] = frozenset({"sent", "merged", "limited"})
 

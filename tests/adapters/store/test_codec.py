@@ -42,11 +42,16 @@ PAPERS = st.builds(
     published=st.none() | st.dates(),
     date=st.none() | st.dates(),
     latest=st.none() | st.dates(),
-    links=st.builds(Links, abs=MAYBE, pdf=MAYBE, huggingface=MAYBE),
+    categories=several(TEXT),
+    comment=MAYBE,
+    score=MAYBE,
+    links=st.builds(Links, abs=MAYBE, pdf=MAYBE, huggingface=MAYBE, code=MAYBE, other=several(TEXT)),
     editions=several(
         st.builds(
             Edition,
             language=TEXT,
+            title=MAYBE,
+            summary=MAYBE,
             points=several(st.builds(Point, label=TEXT, text=TEXT)),
             flowchart=MAYBE,
             drawing=MAYBE,

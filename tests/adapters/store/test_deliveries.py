@@ -7,7 +7,8 @@ import pytest
 from bot.adapters.store import Store
 from bot.domain.channels import Target
 from bot.domain.delivery import STOPPED, UNSUBSCRIBED
-from bot.pipeline.ports import FileMark, Stop, TargetStatus
+from bot.pipeline.ports.outbox import Stop, TargetStatus
+from bot.pipeline.ports.papers import FileMark
 from tests.adapters.store.conftest import KINDS, LEASE, Hand
 from tests.builders import NOW, a_delivery, a_paper
 
@@ -64,7 +65,7 @@ def test_a_row_that_goes_again_by_hand_starts_anew_under_its_messages_name(hand:
     assert (again.message, again.attempts) == (first.message, 1)
 
 
-def test_trying_again_revives_a_place_the_service_gave_up_on(hand: Hand, store: Store):
+def test_trying_again_revives_a_target_the_service_gave_up_on(hand: Hand, store: Store):
     hand.alerts(1)
     hand.settle(hand.one(), "dead")
     store.deliveries.suspend("telegram:1001", "mailbox does not exist", NOW)
@@ -105,7 +106,7 @@ def test_what_is_being_sent_is_left_to_its_sender(hand: Hand, store: Store):
 # --- places -----------------------------------------------------------------------------------------------
 
 
-def test_what_is_known_of_a_place(hand: Hand, store: Store):
+def test_what_is_known_of_a_target(hand: Hand, store: Store):
     assert store.deliveries.target("telegram:1001") is None
     hand.alerts(1)
     hand.settle(hand.one(), "pending", wait_until=NOW + MINUTE)
@@ -117,7 +118,7 @@ def test_what_is_known_of_a_place(hand: Hand, store: Store):
     )
 
 
-def test_a_place_is_suspended_once_for_its_first_reason_and_revived_once(hand: Hand, store: Store):
+def test_a_target_is_suspended_once_for_its_first_reason_and_revived_once(hand: Hand, store: Store):
     hand.alerts(1)
     assert store.deliveries.suspend("telegram:1001", "first", NOW)
     assert not store.deliveries.suspend("telegram:1001", "second", NOW)
@@ -128,7 +129,7 @@ def test_a_place_is_suspended_once_for_its_first_reason_and_revived_once(hand: H
     assert hand.send() == [["1"]]
 
 
-def test_a_place_nothing_was_sent_to_yet_can_be_suspended(hand: Hand, store: Store):
+def test_a_target_nothing_was_sent_to_yet_can_be_suspended(hand: Hand, store: Store):
     assert store.deliveries.suspend("email:new@example.org", "unsubscribed", NOW)
     hand.alerts(1, target="email:new@example.org")
     assert hand.claim() == ()
@@ -214,14 +215,14 @@ def test_the_oldest_row_that_is_due_tells_how_far_behind_we_are(hand: Hand, stor
     assert store.deliveries.counts(NOW + 2 * MINUTE).oldest_pending == MINUTE
 
 
-def test_a_place_that_is_suspended_holds_nobody_up(hand: Hand, store: Store):
+def test_a_target_that_is_suspended_holds_nobody_up(hand: Hand, store: Store):
     hand.alerts(1)
     store.deliveries.suspend("telegram:1001", "blocked", NOW)
     assert store.deliveries.counts(NOW + MINUTE).oldest_pending is None
 
 
 def test_files_that_gave_no_digest_are_counted(store: Store):
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_files([FileMark(name="a", sha256="a", error="no"), FileMark(name="b", sha256="b")])
     assert store.deliveries.counts(NOW).unreadable == 1
 

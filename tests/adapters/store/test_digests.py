@@ -6,7 +6,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.digests import Problem
-from bot.pipeline.ports import FileMark, TakenDigest
+from bot.pipeline.ports.papers import FileMark, TakenDigest
 from tests.adapters.store.conftest import KINDS, Hand
 from tests.builders import NOW, a_delivery, a_digest, a_paper
 
@@ -22,34 +22,34 @@ def taken(name: str = "a.md", sha256: str = "aa", *numbers: int) -> TakenDigest:
 
 
 def test_what_was_taken_in_is_known_by_name_and_content(store: Store):
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_digests([taken("a.md", "aa", 1, 2), taken("b.md", "bb")], NOW)
         tx.save_files([FileMark(name="notes.txt", sha256="cc", error="no digest")])
         assert tx.digests_known(["aa", "bb", "cc", "dd"]) == {"aa", "bb"}
-    assert store.intake.known_files() == {"a.md": "aa", "b.md": "bb", "notes.txt": "cc"}
+    assert store.digests.known_files() == {"a.md": "aa", "b.md": "bb", "notes.txt": "cc"}
 
 
 def test_a_file_holds_what_it_held_last(store: Store):
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_files([FileMark(name="a.md", sha256="aa", error="no digest")])
         assert store.deliveries.counts(NOW).unreadable == 0  # not yet: the transaction is open
     assert store.deliveries.counts(NOW).unreadable == 1
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_digests([taken("a.md", "bb")], NOW)
-    assert store.intake.known_files() == {"a.md": "bb"}
+    assert store.digests.known_files() == {"a.md": "bb"}
     assert store.deliveries.counts(NOW).unreadable == 0
 
 
 def test_a_digest_stored_twice_is_stored_once(store: Store):
     for _ in range(2):
-        with store.intake.transaction() as tx:
+        with store.digests.transaction() as tx:
             tx.save_digests([taken("a.md", "aa", 1, 2), taken("copy.md", "aa", 1, 2)], NOW)
     counts = store.deliveries.counts(NOW)
     assert (counts.digests, counts.entries) == (1, 2)
 
 
 def test_nothing_is_stored_for_nothing(store: Store):
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_digests([], NOW)
         tx.save_files([])
         tx.register({}, None, NOW)
@@ -61,7 +61,7 @@ def test_nothing_is_stored_for_nothing(store: Store):
 
 
 def test_a_transaction_that_fails_leaves_nothing(hand: Hand, store: Store):
-    with pytest.raises(KeyError, match="14002"), store.intake.transaction() as tx:  # noqa: PT012
+    with pytest.raises(KeyError, match="14002"), store.digests.transaction() as tx:  # noqa: PT012
         tx.save_papers([a_paper(1)], NOW, changed=True)
         tx.save_digests([taken("a.md", "aa", 1)], NOW)
         tx.register({"alice": ""}, 3, NOW)
@@ -70,9 +70,9 @@ def test_a_transaction_that_fails_leaves_nothing(hand: Hand, store: Store):
         tx.plan([a_delivery(2)], run)  # its paper is not stored
     counts = store.deliveries.counts(NOW)
     assert (counts.digests, counts.papers, sum(counts.deliveries.values())) == (0, 0, 0)
-    assert store.intake.known_files() == {}
+    assert store.digests.known_files() == {}
     assert hand.claim() == ()
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         assert tx.registered() == frozenset()
 
 
@@ -80,37 +80,37 @@ def test_a_transaction_that_fails_leaves_nothing(hand: Hand, store: Store):
 
 
 def test_the_new_are_known_with_what_they_are_still_to_get(store: Store):
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.register({"alice": "", "dave": ""}, 3, NOW)
         tx.register({"bob": "", "carol": ""}, None, NOW)
         tx.onboarded({"carol"})
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         assert tx.registered() == {"alice", "bob", "carol", "dave"}
         assert tx.backlog() == {"alice": 3, "bob": None, "dave": 3}
         tx.onboarded({"alice", "bob"})
         assert tx.backlog() == {"dave": 3}
-    assert store.intake.backlog() == {"dave": 3}
+    assert store.digests.backlog() == {"dave": 3}
 
 
 def test_who_is_registered_stays_as_they_are(store: Store):
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.register({"alice": ""}, 3, NOW)
         tx.register({"alice": "", "bob": ""}, 0, NOW + timedelta(days=1))
         assert tx.backlog() == {"alice": 3, "bob": 0}
         tx.onboarded({"alice"})
         tx.register({"alice": ""}, 5, NOW)
         assert tx.backlog() == {"bob": 0}
-    assert store.records.registered_at("alice") == NOW
+    assert store.digests.registered_at("alice") == NOW
 
 
 def test_a_subscriber_who_was_only_written_to_is_still_registered(hand: Hand, store: Store):
     hand.alerts(1)
-    assert store.intake.registered() == frozenset()
-    assert store.intake.unregistered({"alice"}) == {"alice"}
-    with store.intake.transaction() as tx:
+    assert store.digests.registered() == frozenset()
+    assert store.digests.unregistered({"alice"}) == {"alice"}
+    with store.digests.transaction() as tx:
         tx.register({"alice": ""}, 2, NOW)
-    assert store.intake.unregistered({"alice", "bob"}) == {"bob"}
-    assert store.intake.backlog() == {"alice": 2}
+    assert store.digests.unregistered({"alice", "bob"}) == {"bob"}
+    assert store.digests.backlog() == {"alice": 2}
 
 
 # --- rows -------------------------------------------------------------------------------------------------
@@ -120,12 +120,12 @@ def test_rows_are_planned_once(hand: Hand, store: Store):
     assert hand.plan(a_delivery(1), a_delivery(2)) == 2
     assert hand.plan(a_delivery(2), a_delivery(3), a_delivery(3)) == 1
     assert [row.paper[-1] for row in hand.rows()] == ["1", "2", "3"]
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         keys = [a_delivery(n).key for n in (1, 2, 9)]
         assert tx.planned(keys) == {keys[0]: "pending", keys[1]: "pending"}
 
 
-def test_of_many_rows_those_that_are_new_are_counted_and_each_place_keeps_their_order(hand: Hand):
+def test_of_many_rows_those_that_are_new_are_counted_and_each_target_keeps_their_order(hand: Hand):
     places = [f"telegram:{number}" for number in range(9)]
     hand.plan(*(a_delivery(paper, place) for place in places for paper in range(5, 0, -1)))
     rows = [a_delivery(paper, place) for paper in range(40, 0, -1) for place in places]
@@ -135,7 +135,7 @@ def test_of_many_rows_those_that_are_new_are_counted_and_each_place_keeps_their_
         assert papers == [a_paper(one).id for one in (5, 4, 3, 2, 1, *range(40, 5, -1))]
 
 
-def test_places_become_ready_each_at_its_own_time(hand: Hand, store: Store):
+def test_targets_become_ready_each_at_its_own_time(hand: Hand, store: Store):
     hours = [timedelta(hours=number % 7 + 1) for number in range(100)]
     hand.plan(*(a_delivery(1, f"telegram:{n}", due_at=NOW + wait) for n, wait in enumerate(hours)))
     hand.plan(*(a_delivery(2, f"telegram:{n}", due_at=NOW + timedelta(hours=5)) for n in range(100)))
@@ -154,7 +154,7 @@ def test_a_row_that_was_planned_stays_as_it_was(hand: Hand):
     assert (row.state, row.due_at, row.created_at) == ("pending", NOW, NOW)
 
 
-def test_a_place_is_ready_when_its_first_row_is_due(hand: Hand, store: Store):
+def test_a_target_is_ready_when_its_first_row_is_due(hand: Hand, store: Store):
     hand.alerts(1, state="held", due_at=NOW + timedelta(hours=2))
     assert store.outbox.next_due(KINDS) == NOW + timedelta(hours=2)
     hand.alerts(2, state="held", due_at=NOW + timedelta(hours=1))
@@ -163,7 +163,7 @@ def test_a_place_is_ready_when_its_first_row_is_due(hand: Hand, store: Store):
     assert store.outbox.next_due(KINDS) == NOW + timedelta(hours=1)
 
 
-def test_new_rows_do_not_end_a_places_wait(hand: Hand, store: Store):
+def test_new_rows_do_not_end_a_targets_wait(hand: Hand, store: Store):
     hand.alerts(1)
     later = NOW + timedelta(minutes=30)
     hand.settle(hand.one(), "pending", wait_until=later)
@@ -173,7 +173,7 @@ def test_new_rows_do_not_end_a_places_wait(hand: Hand, store: Store):
     assert len(hand.claim(later)) == 1
 
 
-def test_rows_planned_while_their_place_is_being_sent_to_come_next(hand: Hand, store: Store):
+def test_rows_planned_while_their_target_is_being_sent_to_come_next(hand: Hand, store: Store):
     hand.alerts(1)
     claim = hand.one()
     hand.alerts(2)
@@ -184,7 +184,7 @@ def test_rows_planned_while_their_place_is_being_sent_to_come_next(hand: Hand, s
     assert [row.paper for row in hand.one().rows] == [a_paper(2).id]
 
 
-def test_the_address_of_a_place_that_moved_is_not_taken_back(hand: Hand, store: Store):
+def test_the_address_of_a_target_that_moved_is_not_taken_back(hand: Hand, store: Store):
     hand.alerts(1)
     hand.settle(hand.one(), "pending", moved_to="-1009")
     hand.alerts(2)

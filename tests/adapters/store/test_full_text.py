@@ -15,7 +15,7 @@ from bot.adapters.store.engine import writing
 from bot.domain.papers import Edition, Paper, PaperId, Point, Summary
 from bot.domain.query import Document, Query, document_of, match, parse
 from bot.domain.query.evaluation import need_of
-from bot.pipeline.ports import TakenDigest
+from bot.pipeline.ports.papers import TakenDigest
 from tests.adapters.store.conftest import Database, Hand
 from tests.builders import NOW, a_digest, a_paper
 from tests.domain.query.samples import ODD_TERMS, ODD_WORDS, VOCABULARY, odd_queries, queries
@@ -101,7 +101,7 @@ def test_a_changed_paper_is_found_by_its_new_words_alone(hand: Hand):
 
 
 def test_what_was_not_committed_is_not_found(hand: Hand):
-    with suppress(InterruptedError), hand.store.intake.transaction() as tx:
+    with suppress(InterruptedError), hand.store.digests.transaction() as tx:
         tx.save_papers([a_paper(1, title="Graphs")], NOW, changed=True)
         raise InterruptedError
     hand.keep(a_paper(2, title="Cats"))
@@ -138,7 +138,7 @@ def test_days_are_counted_back_from_the_newest_digest(hand: Hand):
     hand.keep(*dated(newest, newest - timedelta(days=5), None, newest - timedelta(days=90)))
     with hand.store.full_text.last_days(7) as window:
         assert (window.newest, window.oldest, len(window)) == (None, newest - timedelta(days=90), 4)
-    with hand.store.intake.transaction() as tx:
+    with hand.store.digests.transaction() as tx:
         tx.save_digests([a_taken(newest)], NOW)
     with hand.store.full_text.last_days(7) as window:
         assert (window.newest, window.oldest, len(window)) == (newest, newest - timedelta(days=5), 3)

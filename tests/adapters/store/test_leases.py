@@ -53,7 +53,7 @@ def test_a_late_success_is_believed_while_somebody_resends_and_their_end_changes
     assert one.send(NOW + LEASE) == [["2"]]
 
 
-def test_an_end_told_twice_does_not_shorten_what_the_place_was_told_to_wait(hand: Hand, store: Store):
+def test_an_end_told_twice_does_not_shorten_what_the_target_was_told_to_wait(hand: Hand, store: Store):
     hand.alerts(1)
     first = hand.one()
     hand.settle(first, "pending")

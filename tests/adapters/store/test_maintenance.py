@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from bot.adapters.store import Store
 from bot.adapters.store.maintenance import MESSAGES_KEPT, UPDATES_KEPT
-from bot.pipeline.ports import FileMark, Update
+from bot.pipeline.ports import Update
+from bot.pipeline.ports.papers import FileMark
 from tests.adapters.store.conftest import KINDS, Hand
 from tests.builders import NOW, a_delivery, a_paper
 
@@ -70,7 +71,7 @@ def test_old_updates_are_forgotten_but_not_that_they_were_answered(store: Store)
 
 
 def test_unreadable_files_are_forgotten_by_name_and_digests_never(store: Store):
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_files(
             [
                 FileMark(name="a.md", sha256="aa"),
@@ -79,8 +80,8 @@ def test_unreadable_files_are_forgotten_by_name_and_digests_never(store: Store):
             ]
         )
     store.maintenance.forget_unreadable(["a.md", "b.md", "nothing.md"])
-    assert store.intake.known_files() == {"a.md": "aa", "c.md": "cc"}
-    assert store.records.unreadable() == {"c.md": "no digest"}
+    assert store.digests.known_files() == {"a.md": "aa", "c.md": "cc"}
+    assert store.digests.unreadable() == {"c.md": "no digest"}
 
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.adapters.store import Store
 from bot.domain.notices import Rarity
 from bot.domain.papers import PaperId
-from bot.pipeline.ports import NoticeRecord
+from bot.pipeline.ports.papers import NoticeRecord
 from tests.adapters.store.conftest import Database, Hand
 from tests.builders import NOW, a_paper
 
@@ -32,7 +32,7 @@ Told = dict[PaperId, tuple[str, ...]]
 
 
 def notice(store: Store, noticed: dict[str, Told], now: datetime = NOW) -> None:
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         known = tx.noticed(IDS, noticed)
         new: dict[str, Told] = defaultdict(dict)
         extended: dict[str, Told] = defaultdict(dict)
@@ -48,11 +48,13 @@ def test_what_was_noticed_before_keeps_its_moment_and_gets_its_new_names(hand: H
     later = NOW + timedelta(days=1)
     notice(store, {"alice": {one: ("a",)}, "bob": {one: ("b",)}})
     notice(store, {"alice": {one: ("a", "c"), other: ("c",)}}, later)
-    assert store.records.notices_on("alice", IDS) == {
+    assert store.digests.notice_records("alice", IDS) == {
         one: NoticeRecord(subscriptions=("a", "c"), noticed_at=NOW),
         other: NoticeRecord(subscriptions=("c",), noticed_at=later),
     }
-    assert store.records.notices_on("bob", IDS) == {one: NoticeRecord(subscriptions=("b",), noticed_at=NOW)}
+    assert store.digests.notice_records("bob", IDS) == {
+        one: NoticeRecord(subscriptions=("b",), noticed_at=NOW)
+    }
     assert store.deliveries.counts(later).notices == 3
 
 
@@ -69,14 +71,14 @@ def test_one_digest_gives_everybody_one_row(hand: Hand, store: Store, database: 
 def test_whatever_is_noticed_when_is_found_as_a_dictionary_has_it(times: list[dict[str, Told]]):
     with TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{Path(folder, 'state.sqlite3')}")
-        with store.intake.transaction() as tx:
+        with store.digests.transaction() as tx:
             tx.save_papers(PAPERS, NOW, changed=True)
         known: defaultdict[str, Told] = defaultdict(dict)
         for noticed in times:
             notice(store, noticed)
             for name, theirs in noticed.items():
                 known[name].update(theirs)
-        with store.intake.transaction() as tx:
+        with store.digests.transaction() as tx:
             found = tx.noticed(IDS)
             some = tx.noticed(IDS[:2])
         assert found == {name: theirs for name, theirs in known.items() if theirs}

@@ -54,6 +54,58 @@ def change(path: Path, statement: str) -> None:
         connection.execute(statement)
 
 
+def modes(*paths: Path) -> list[str]:
+    return [f"{path.stat().st_mode & 0o777:o}" for path in paths]
+
+
+def test_a_new_state_and_its_folder_are_for_this_user_alone(tmp_path: Path):
+    folder = tmp_path / "new"
+    store = Store(f"sqlite:///{folder}/s.sqlite3")
+    store.tokens.issue("feed", "alice")
+    files = sorted(folder.iterdir())
+    assert [file.name for file in files] == ["s.sqlite3", "s.sqlite3-shm", "s.sqlite3-wal"]
+    assert modes(folder, *files) == ["700", "600", "600", "600"]
+    store.close()
+
+
+def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path):
+    (tmp_path / "there").mkdir(mode=0o755)
+    Store(f"sqlite:///{tmp_path}/there/s.sqlite3").close()
+    assert modes(tmp_path / "there") == ["755"]
+
+
+def test_an_empty_file_is_a_damaged_state_and_not_a_new_one(path: Path):
+    path.touch()
+    with pytest.raises(StateDamaged, match="is empty, so the state was lost; restore it from a backup"):
+        Store(f"sqlite:///{path}")
+    assert path.stat().st_size == 0
+
+
+def test_a_new_state_is_never_seen_empty(path: Path, monkeypatch: pytest.MonkeyPatch):
+    sizes: list[int] = []
+    link = os.link
+
+    def watched(source: Path, target: Path) -> None:
+        link(source, target)
+        sizes.append(target.stat().st_size)
+
+    monkeypatch.setattr(os, "link", watched)
+    Store(f"sqlite:///{path}").close()
+    assert sizes
+    assert all(sizes)
+
+
+def test_where_files_cannot_be_linked_a_state_is_made_nevertheless(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refused(_source: Path, _target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    Store(f"sqlite:///{path}").close()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
 def test_a_new_state_is_made_with_its_folder(tmp_path: Path):
     path = tmp_path / "new" / "folder" / "s.sqlite3"
     Store(f"sqlite:///{path}").close()
@@ -80,7 +132,7 @@ def test_every_connection_is_durable_and_keeps_its_word(store: Store):
 
 
 def test_a_write_is_all_or_nothing(store: Store):
-    with pytest.raises(ZeroDivisionError), store.intake.transaction() as tx:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), store.digests.transaction() as tx:  # noqa: PT012
         tx.save_papers([a_paper()], NOW, changed=True)
         _ = 1 / 0
     assert store.papers.newest(5) == ()
@@ -204,6 +256,7 @@ def test_a_writer_gives_up_on_a_state_that_is_held_too_long(made: Path):
 
 
 def test_a_new_state_that_somebody_else_is_making_is_locked(path: Path):
+    engine._make_file(path)
     with another_writer(path), pytest.raises(StateLocked, match="locked by another process"):
         Store(f"sqlite:///{path}", patience=SOON)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.adapters.store import Store
 from bot.domain.message import MOST_PAPERS
-from bot.pipeline.ports import Claim
+from bot.pipeline.ports.outbox import Claim
 from tests.adapters.store.conftest import KINDS, Database, Hand
 from tests.builders import NOW, a_delivery
 
@@ -24,7 +24,7 @@ def digits(claim: Claim) -> list[str]:
 # --- what a claim takes -----------------------------------------------------------------------------------
 
 
-def test_alerts_of_one_place_go_as_one_message_in_their_order(hand: Hand):
+def test_alerts_of_one_target_go_as_one_message_in_their_order(hand: Hand):
     hand.alerts(2, 1, 3)
     claim = hand.one()
     assert digits(claim) == ["2", "1", "3"]
@@ -39,7 +39,7 @@ def test_quizzes_and_edits_follow_one_by_one(hand: Hand):
     assert hand.send() == [["1", "2"], ["1"], ["2"]]
 
 
-def test_one_message_to_a_place_at_a_time(hand: Hand):
+def test_one_message_to_a_target_at_a_time(hand: Hand):
     hand.alerts(1)
     hand.plan(a_delivery(1, kind="quiz", part="q1"))
     first = hand.one()
@@ -48,7 +48,7 @@ def test_one_message_to_a_place_at_a_time(hand: Hand):
     assert hand.one().kind == "quiz"
 
 
-def test_each_place_gets_its_own_message_oldest_place_first(hand: Hand):
+def test_each_target_gets_its_own_message_oldest_target_first(hand: Hand):
     hand.alerts(1, target="telegram:3", due_at=NOW - MINUTE)
     hand.alerts(1, target="email:a@example.org", due_at=NOW - 2 * MINUTE)
     hand.alerts(1, target="telegram:1", due_at=NOW - 3 * MINUTE)
@@ -133,7 +133,7 @@ def test_a_tried_message_stays_whole_when_older_rows_become_due_meanwhile(hand: 
     assert hand.send(NOW + 2 * MINUTE) == [["1", "3"], ["2", "4"]]
 
 
-def test_a_place_that_waits_is_left_alone_until_then(hand: Hand, store: Store):
+def test_a_target_that_waits_is_left_alone_until_then(hand: Hand, store: Store):
     hand.alerts(1, target="telegram:1")
     hand.alerts(2, target="telegram:2")
     one, other = hand.claim()

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from bot.domain.delivery import OWN_WISH, STOPPED, Delivery
 from bot.domain.papers import Paper
-from bot.pipeline.ports import Claim, Outcome
+from bot.pipeline.ports.outbox import Claim, Outcome
 from tests.adapters.store.conftest import KINDS as CHANNELS
 from tests.adapters.store.conftest import LEASE, Database, Hand
 from tests.adapters.store.outbox_model import DONE, Line, Model, Taken
@@ -95,7 +95,7 @@ class Outboxes(RuleBasedStateMachine):
     def begin_run(self, planned, count):
         papers = [a_paper(100 + len(self.run_papers) + number) for number in range(count)]
         self.run_papers += papers
-        with self.stores[0].intake.transaction() as tx:
+        with self.stores[0].digests.transaction() as tx:
             tx.save_papers(papers, self.now, changed=True)
             tx.begin_run([a_change(paper) for paper in papers], self.now, rule="news")
         self.runs.append([alerts(place, papers, self.now, self.now + wait) for place, wait in planned])
@@ -105,7 +105,7 @@ class Outboxes(RuleBasedStateMachine):
     def plan_part(self, who):
         part = self.runs[0].pop(0)
         name = part[0].subscriber
-        with self.stores[who].intake.transaction() as tx:
+        with self.stores[who].digests.transaction() as tx:
             run = tx.open_run()
             assert tx.plan(part, run.number) == len(part)
             if self.runs[0]:
@@ -263,7 +263,7 @@ class Outboxes(RuleBasedStateMachine):
         assert {state: count for state, count in counted.items() if count} == Counter(
             line.state for line in self.model.lines.values()
         )
-        assert len(self.stores[1].intake.open_runs()) == len(self.runs)
+        assert len(self.stores[1].digests.open_runs()) == len(self.runs)
 
     @invariant()
     def what_was_told_is_counted(self):

@@ -22,7 +22,7 @@ def test_what_another_process_changes_is_seen_at_once(database: Database):
     found = ours.papers.stored(wanted)
     assert (found[wanted[0]].paper.title, found[wanted[0]].changed_at) == ("Corrected", LATER)
     assert found[wanted[1]].paper == a_paper(2)
-    with other.store.intake.transaction() as tx:  # one more source changes the paper and not its day
+    with other.store.digests.transaction() as tx:  # one more source changes the paper and not its day
         tx.save_papers([a_paper(2, sources=("a.md", "b.md"))], LATER, changed=False)
     assert ours.papers.newest(1)[0].paper.title == "Corrected"
     (again,) = ours.papers.stored([wanted[1]]).values()
@@ -35,7 +35,7 @@ def test_a_change_that_was_not_committed_is_not_remembered(database: Database):
     hand.keep(a_paper(1))
     store.papers.newest(1)
     try:
-        with store.intake.transaction() as tx:
+        with store.digests.transaction() as tx:
             tx.save_papers([a_paper(1, title="Never")], LATER, changed=True)
             raise InterruptedError
     except InterruptedError:
@@ -55,7 +55,7 @@ def test_a_paper_that_stays_the_same_is_decoded_once(database: Database):
 def test_papers_come_with_what_was_noticed_in_one_look(database: Database):
     store = database.open()
     Hand(store).keep(a_paper(1), a_paper(2))
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_notices({"alice": {a_paper(1).id: ("b", "a")}}, tx.new_run(NOW))
     wanted = [a_paper(2).id, a_paper(1).id, PaperId("arxiv:0000.00000")]
     found = store.papers.with_notices("alice", wanted)

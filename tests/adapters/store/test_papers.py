@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from bot.adapters.store import Store
 from bot.domain.papers import PaperId
-from bot.pipeline.ports import NoticedPaper, StoredPaper, TakenDigest
+from bot.pipeline.ports.papers import NoticedPaper, StoredPaper, TakenDigest
 from tests.adapters.store.conftest import Hand
 from tests.builders import NOW, a_digest, a_paper, a_quiz, an_edition
 
@@ -14,7 +14,7 @@ LATER = NOW + timedelta(hours=1)
 
 
 def notice(store: Store, *papers: int, subscriber: str = "alice", names: tuple[str, ...] = ("a",)) -> None:
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_notices({subscriber: {a_paper(one).id: names for one in papers}}, tx.new_run(NOW))
 
 
@@ -25,7 +25,7 @@ def test_papers_come_newest_day_first_and_then_in_the_digests_order(hand: Hand, 
     assert order == ["7", "3", "1", "2", "5", "9"]
     assert [paper.id[-1] for paper in store.papers.every_paper()] == order
     assert [stored.paper.id[-1] for stored in store.papers.newest(2)] == ["7", "3"]
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         assert [paper.id[-1] for paper in tx.every_paper()] == order
 
 
@@ -38,7 +38,7 @@ def test_a_paper_that_changes_keeps_its_place_and_its_first_day(hand: Hand, stor
 
 def test_a_paper_that_is_only_seen_again_did_not_change(hand: Hand, store: Store):
     hand.keep(a_paper(1))
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_papers([a_paper(1, sources=("a.md", "b.md"))], LATER, changed=False)
     (stored,) = store.papers.newest(1)
     assert (stored.changed_at, stored.paper.sources) == (NOW, ("a.md", "b.md"))
@@ -49,7 +49,7 @@ def test_papers_are_found_by_their_ids_however_many(hand: Hand, store: Store):
     hand.keep(*many)
     found = store.papers.stored([paper.id for paper in many] + [PaperId("arxiv:0000.00000")])
     assert {paper_id: stored.paper for paper_id, stored in found.items()} == {p.id: p for p in many}
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         assert tx.papers(paper.id for paper in many) == {paper.id: paper for paper in many}
     assert store.papers.stored([]) == {}
 
@@ -76,7 +76,7 @@ def test_a_notice_takes_the_newest_list_of_subscriptions(hand: Hand, store: Stor
     notice(store, 1, names=("a",))
     notice(store, 1, names=("a", "b"))
     assert store.papers.notices_on("alice", [a_paper(1).id, a_paper(2).id]) == {a_paper(1).id: ("a", "b")}
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         assert tx.noticed([a_paper(1).id]) == {"alice": {a_paper(1).id: ("a", "b")}}
 
 
@@ -99,7 +99,7 @@ def test_of_many_notices_each_has_the_names_it_was_given_last(hand: Hand, store:
     hand.keep(*map(a_paper, numbers))
     notice(store, *numbers)
     notice(store, *numbers[50:], names=("a", 'its "b"', "中文"))
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         found = tx.noticed(a_paper(one).id for one in numbers)
     assert [found["alice"][a_paper(one).id] for one in (1, 50)] == [("a",), ("a",)]
     assert {found["alice"][a_paper(one).id] for one in numbers[50:]} == {("a", 'its "b"', "中文")}
@@ -110,7 +110,7 @@ def test_the_edition_stays_while_nothing_changes(hand: Hand, store: Store):
     before = store.papers.version()
     hand.alerts(1)
     hand.send()
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.register({"alice": ""}, 3, NOW)
         tx.save_papers([], NOW, changed=True)
         tx.save_notices({}, tx.new_run(NOW))
@@ -118,7 +118,7 @@ def test_the_edition_stays_while_nothing_changes(hand: Hand, store: Store):
 
 
 def test_digests_papers_questions_and_files_are_counted(hand: Hand, store: Store):
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_papers(
             [a_paper(1, editions=(an_edition(quiz=a_quiz()), an_edition("zh", quiz=a_quiz())))],
             NOW,

@@ -92,7 +92,7 @@ def planned(url: str, subscribers: Sequence[Subscriber], days: Sequence[Digest],
                 go_on(machines[part.machine], part)
             left = left[len(by) // len(days) :]
         machines[1].ingest.finish_planning(first.clock.now())
-        assert first.store.intake.open_runs() == ()
+        assert first.store.digests.open_runs() == ()
         targets: defaultdict[str, list[Any]] = defaultdict(list)
         for row in first.rows():
             targets[row.target].append((row.key, row.subscriber, row.state, row.due_at, row.created_at))
@@ -109,7 +109,7 @@ def planned(url: str, subscribers: Sequence[Subscriber], days: Sequence[Digest],
 def go_on(machine: World, part: Part) -> None:
     machine.ingest._planner._size = part.size
     if part.cut_off:
-        machine.faults.at("intake.tx.save_notices done", StateError("the plug was pulled"))
+        machine.faults.at("digests.tx.save_notices done", StateError("the plug was pulled"))
     with suppress(StateError):
         machine.ingest.continue_planning(machine.clock.now())
     machine.faults._waiting.clear()

@@ -65,10 +65,10 @@ def test_a_digest_that_several_machines_see_is_stored_and_told_once(database: Da
     stores = [database.open() for _ in range(4)]
 
     def take_in(number: int) -> int:
-        intake = stores[number].intake
-        register(intake, registry.matcher, 0, NOW)
-        onboard(intake, registry.matcher, NOW)
-        ingest = Ingest(intake, registry, press.read, press.peek_date)
+        digests = stores[number].digests
+        register(digests, registry.matcher, 0, NOW)
+        onboard(digests, registry.matcher, NOW)
+        ingest = Ingest(digests, registry, press.read, press.peek_date)
         taken = ingest.take_in(files, NOW)
         ingest.finish_planning(NOW)
         return taken.digests
@@ -86,13 +86,13 @@ def test_a_newcomer_gets_first_matches_once_however_many_machines_onboard(databa
     matcher = SubscriptionMatcher([a_subscriber()])
 
     def opened(number: int) -> int:
-        register(stores[number].intake, matcher, 3, NOW)
-        return onboard(stores[number].intake, matcher, NOW) or 0
+        register(stores[number].digests, matcher, 3, NOW)
+        return onboard(stores[number].digests, matcher, NOW) or 0
 
     assert sorted(together(4, opened)) == [0, 0, 0, 3]
 
 
-def test_machines_never_claim_the_same_place_and_settle_all(database: Database):
+def test_machines_never_claim_the_same_target_and_settle_all(database: Database):
     stores = [database.open() for _ in range(4)]
     Hand(stores[0]).plan(
         *(a_delivery(n, f"telegram:{place}", subscriber=f"s{place}") for place in range(60) for n in (1, 2))
@@ -116,9 +116,9 @@ def test_who_takes_digests_in_waits_for_those_who_claim_and_they_for_it(database
     """Else an alert could be put together from a paper as it was, while its correction counts on the new one."""
     store, impatient = database.open(), database.open(patience=SOON)
     Hand(store).alerts(1)
-    with store.intake.transaction(), pytest.raises(StateLocked):
+    with store.digests.transaction(), pytest.raises(StateLocked):
         Hand(impatient).claim()
-    with writing(store._engine), pytest.raises(StateLocked), impatient.intake.transaction():
+    with writing(store._engine), pytest.raises(StateLocked), impatient.digests.transaction():
         pass
     assert len(Hand(impatient).claim()) == 1
 
@@ -148,7 +148,7 @@ def test_a_connection_lost_in_a_transaction_stores_nothing_and_is_told(database:
     store = database.open()
 
     def lose() -> None:
-        with store.intake.transaction() as tx:
+        with store.digests.transaction() as tx:
             tx.save_papers([a_paper()], NOW, changed=True)
             end_connections(database.url)
             tx.registered()

@@ -117,7 +117,7 @@ def test_a_claim_whose_connection_dies_took_nothing(database: Database):
     here, there = database.open(), database.open()
     hand = Hand(here)
     hand.alerts(1)
-    with ThreadPoolExecutor(1) as pool, there.intake.transaction():
+    with ThreadPoolExecutor(1) as pool, there.digests.transaction():
         claiming = pool.submit(hand.claim)
         until_somebody_waits(database.url)
         end_others(database.url)

@@ -9,7 +9,7 @@ from bot.adapters.store import Store
 from bot.domain.delivery import ONE_QUESTION, Delivery
 from bot.domain.papers import Question
 from bot.domain.schedule import parse_quiet_hours, parse_schedule
-from bot.pipeline.ports import Outcome
+from bot.pipeline.ports.outbox import Outcome
 from tests.adapters.store.conftest import Database
 from tests.builders import NOW, a_channel, a_question, a_quiz, a_subscriber
 from tests.rigs.quizzes import Classroom, a_learner, a_quizzed_paper
@@ -129,7 +129,7 @@ def test_a_poll_whose_answer_was_never_seen_is_recognised_by_its_question(room: 
     assert row.kind == "quiz"
 
 
-def test_of_two_places_with_the_same_uncertain_question_the_voter_tells_which(database: Database) -> None:
+def test_of_two_targets_with_the_same_uncertain_question_the_voter_tells_which(database: Database) -> None:
     room = Classroom(database.open(), a_learner(7), a_learner(8))
     question = a_question("Same for all?", *(name + "x" * 120 for name in "abc"), answer=0)
     long = replace(question, options=("yes", "no"))
@@ -246,7 +246,7 @@ def test_channels_have_honest_totals(database: Database) -> None:
 def test_topics_are_what_the_papers_were_noticed_for(room: Classroom) -> None:
     paper = a_quizzed_paper(1, *a_quiz(3))
     polls = room.ask(paper)
-    with room.store.intake.transaction() as tx:
+    with room.store.digests.transaction() as tx:
         tx.save_notices({"person-7": {paper.id: ("agents",)}}, tx.new_run(NOW))
     for poll in polls:
         room.answer(poll, 7, right=poll == polls[0])
@@ -336,7 +336,7 @@ def test_quiz_gives_what_is_due_first_then_new_then_any_then_nothing(room: Class
     room.answer(poll, 7, right=False)
     room.count()
     room.keep(matched, other)
-    with room.store.intake.transaction() as tx:
+    with room.store.digests.transaction() as tx:
         tx.save_notices({"person-7": {matched.id: ("x",)}}, tx.new_run(NOW))
     room.clock.advance(days=1)
     room.scheduler.plan_due(room.now - timedelta(hours=7))  # held until nine

@@ -18,7 +18,7 @@ from bot.adapters.store import Store
 from bot.adapters.store.engine import reading
 from bot.adapters.store.schema import HEAD, metadata
 from bot.adapters.store.sql import driver
-from bot.pipeline.ports import Outcome
+from bot.pipeline.ports.outbox import Outcome
 from tests.adapters.store.conftest import KINDS, LEASE, Database, Hand
 from tests.builders import NOW
 

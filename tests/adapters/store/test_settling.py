@@ -6,7 +6,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.message import MOST_PAPERS
-from bot.pipeline.ports import Claim, Outcome
+from bot.pipeline.ports.outbox import Claim, Outcome
 from tests.adapters.store.conftest import KINDS, LEASE, Hand
 from tests.builders import NOW, a_delivery, a_paper, an_alarm
 from tests.rigs.publishers import receipt
@@ -158,7 +158,7 @@ def test_the_alert_on_a_paper_is_found_with_its_receipt(hand: Hand, store: Store
     assert store.deliveries.alert_on("telegram:2", paper) is None
 
 
-def test_a_place_that_moved_is_sent_to_at_its_new_address_under_its_old_name(hand: Hand, store: Store):
+def test_a_target_that_moved_is_sent_to_at_its_new_address_under_its_old_name(hand: Hand, store: Store):
     hand.alerts(1, target="telegram:-5")
     hand.settle(hand.one(), "pending", moved_to="-1005")
     claim = hand.one()
@@ -167,14 +167,14 @@ def test_a_place_that_moved_is_sent_to_at_its_new_address_under_its_old_name(han
     assert store.deliveries.target_at("telegram", "-5") is None
 
 
-def test_where_two_places_are_at_one_address_its_own_name_comes_first(hand: Hand, store: Store):
+def test_where_two_targets_are_at_one_address_its_own_name_comes_first(hand: Hand, store: Store):
     hand.alerts(1, target="telegram:-5")
     hand.settle(hand.one(), "pending", moved_to="-1005")
     hand.alerts(2, target="telegram:-1005")
     assert store.deliveries.target_at("telegram", "-1005") == "telegram:-1005"
 
 
-def test_a_suspended_place_keeps_its_rows(hand: Hand, store: Store):
+def test_a_suspended_target_keeps_its_rows(hand: Hand, store: Store):
     hand.alerts(1)
     hand.settle(hand.one(), "pending", suspend="blocked by the user", error="blocked by the user")
     assert hand.claim() == ()
@@ -267,7 +267,7 @@ def test_anything_else_that_comes_late_changes_nothing(hand: Hand, store: Store,
     assert hand.states() == {"alert 1": "uncertain"}
 
 
-def test_a_late_end_does_not_free_a_place_that_somebody_else_has_by_now(hand: Hand, store: Store):
+def test_a_late_end_does_not_free_a_target_that_somebody_else_has_by_now(hand: Hand, store: Store):
     hand.alerts(1)
     late = hand.one()
     store.outbox.expire(NOW + LEASE)

@@ -77,3 +77,22 @@ def test_a_changed_letter_opens_nothing(store: Store):
     changed = ("B" if token[0] == "A" else "A") + token[1:]
     assert store.tokens.subject("feed", changed) is None
     assert store.tokens.subject("feed", token.swapcase()) is None
+
+
+def test_a_renewed_token_takes_the_place_of_the_one_before_in_every_process(database: Database):
+    here, there = database.open(), database.open()
+    before = here.tokens.issue("feed", "alice")
+    assert there.tokens.issue("feed", "alice") == before
+    after = there.tokens.renew("alice")
+    assert after != before
+    for store in (here, there):
+        assert store.tokens.issue("feed", "alice") == after
+        assert (store.tokens.subject("feed", before), store.tokens.subject("feed", after)) == (None, "alice")
+
+
+def test_renewing_a_feed_leaves_other_tokens_as_they_are(store: Store):
+    bob, leave = store.tokens.issue("feed", "bob"), store.tokens.issue("unsubscribe", "alice")
+    first, second = store.tokens.renew("alice"), store.tokens.renew("alice")
+    assert first != second
+    assert store.tokens.issue("feed", "bob") == bob
+    assert store.tokens.subject("unsubscribe", leave) == "alice"

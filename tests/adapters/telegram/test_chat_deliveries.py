@@ -17,7 +17,7 @@ def started(world: MakeWorld, *subscribers, **more) -> World:
 
 
 def chat_deliveries(made: World) -> ChatDeliveries:
-    return ChatDeliveries(made.store.papers, made.deliveries, made.builder, made.roster)
+    return ChatDeliveries(made.store.papers, made.deliveries, made.builder, made.registry)
 
 
 async def test_a_chat_knows_its_subscribers_before_anything_was_sent(world: MakeWorld):

@@ -13,7 +13,7 @@ from bot.domain.channels import Target
 from bot.domain.errors import StateLocked
 from bot.domain.feeds import Feed
 from bot.domain.papers import Paper, PaperId
-from bot.pipeline.ports import StoredPaper
+from bot.pipeline.ports.papers import StoredPaper
 from tests.builders import NOW, a_feed, a_feed_entry, a_reason
 from tests.pipeline.conftest import empty_state, state, world  # noqa: F401 - fixtures
 

@@ -20,9 +20,9 @@ def started(world: MakeWorld) -> tuple[World, WebService]:
 
 async def test_papers_and_feeds_can_be_read(world: MakeWorld):
     made, service = started(world)
-    before = service.edition()
+    before = service.version()
     made.read("a.md", a_digest(1))
-    assert service.edition() != before
+    assert service.version() != before
     stored = service.paper(an_entry(1).id)
     assert stored is not None
     assert stored.paper.title == an_entry(1).title

@@ -63,3 +63,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: Path) -> Path:
     (tmp_path / "config" / "subscriptions.yaml").write_text(SUBSCRIBERS)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def without_chats(home: Path) -> None:
+    """Leaves alice without Telegram, so that nobody misses a token."""
+    path = home / "config" / "subscriptions.yaml"
+    path.write_text(path.read_text().replace("      - {telegram: 123456789, quizzes: true}\n", ""))

@@ -10,7 +10,7 @@ from bot.adapters.clock import SystemClock
 from bot.adapters.store import Store
 from bot.app.config.settings import load_settings
 from bot.domain.incidents import Incident
-from bot.pipeline.ports import Outcome
+from bot.pipeline.ports.outbox import Outcome
 from tests.app.cli.conftest import Paperboy
 from tests.builders import a_delivery, a_paper, an_alarm
 
@@ -60,7 +60,7 @@ def test_incidents_of_sources_and_channels_are_told_apart(home: Path, paperboy: 
 
 def test_a_mailbox_that_is_full_is_seen_while_it_is_tried_again(home: Path, paperboy: Paperboy) -> None:
     store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_papers([a_paper(n) for n in range(12)], now, changed=True)
         tx.plan([a_delivery(n, f"email:{n}@example.org") for n in range(12)], tx.new_run(now))
     claims = store.outbox.claim(now, lease=timedelta(minutes=5), limit=20, kinds=("email",))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
-from tests.app.cli.conftest import Paperboy
+from tests.app.cli.conftest import Paperboy, without_chats
 
 BROKEN_SETTINGS = "watch:\n  folderz: [seeds]\nfirst_run: 3\nfirst_run: 4\n"
 BROKEN_SUBSCRIBERS = """\
@@ -35,6 +35,7 @@ def test_four_mistakes_have_four_places(home: Path, paperboy: Paperboy) -> None:
 
 
 def test_a_good_configuration_is_fine(home: Path, paperboy: Paperboy) -> None:
+    without_chats(home)
     checked = paperboy("check")
     assert (checked.code, checked.err) == (0, "")
     assert "1 subscriber with 1 subscription" in checked.out
@@ -119,13 +120,14 @@ def test_read_gives_the_contracts_form(paperboy: Paperboy, seeds: Path) -> None:
     ran = paperboy("read", seeds / "002_7448b9b0a17a3cd7.txt", "--json")
     assert ran.code == 0
     digest = ran.json
-    assert set(digest) == {"date", "kind", "papers", "tips", "problems"}
+    assert set(digest) == {"file", "date", "kind", "papers", "tips", "problems"}
     assert (digest["date"], digest["kind"]) == ("2025-09-18", "quiz_text")
     paper = digest["papers"][0]
     assert set(paper) == {
         *("id", "title", "authors", "summary", "points", "flowchart", "flowchart_svg"),
-        *("published", "links", "quiz"),
+        *("published", "categories", "links", "quiz"),
     }
+    assert set(paper["links"]) == {"abs", "pdf", "huggingface", "code", "other"}
     assert set(paper["quiz"][0]) == {"question", "options", "answer", "answer_source", "confidence"}
     assert [len(one["quiz"]) for one in digest["papers"]] == [3, 3, 3]
 
@@ -135,6 +137,51 @@ def test_reading_something_else_is_exit_2(paperboy: Paperboy, tmp_path: Path) ->
     ran = paperboy("read", tmp_path / "x.md")
     assert ran.code == 2
     assert "x.md" in ran.err
+
+
+def test_reading_something_else_with_json_is_a_line_without_a_kind(
+    paperboy: Paperboy, tmp_path: Path
+) -> None:
+    (tmp_path / "x.md").write_text("# Shopping\n\n- milk\n")
+    ran = paperboy("read", tmp_path / "x.md", tmp_path / "nowhere.md", "--json")
+    assert ran.code == 2
+    shopping, nowhere = map(json.loads, ran.out.splitlines())
+    assert (shopping["file"], shopping["kind"], shopping["papers"]) == (str(tmp_path / "x.md"), None, [])
+    assert shopping["problems"] == [{"line": 1, "what": "nothing in it links to a paper"}]
+    assert nowhere["problems"][0]["what"] == "cannot be read: No such file or directory"
+
+
+def test_read_shows_each_paper_with_its_line_and_explain_what_was_passed_over(
+    paperboy: Paperboy, tmp_path: Path
+) -> None:
+    (tmp_path / "x.md").write_text(
+        "# 2031-05-05\n\n## 1. Tame Tigers\n\n[arXiv](https://arxiv.org/abs/3105.01234)\n\n"
+        "### Background\n\nSee [Lions](https://arxiv.org/abs/3105.01235).\n\n## 2. Bears of Brno\n\n"
+        "[arXiv](https://arxiv.org/abs/3105.01236)\n"
+    )
+    ran = paperboy("read", tmp_path / "x.md")
+    assert ran.code == 0
+    assert ran.out.splitlines()[1:] == [
+        "   3  arxiv:3105.01234  Tame Tigers",
+        "  11  arxiv:3105.01236  Bears of Brno",
+    ]
+    explained = paperboy("read", "--explain", tmp_path / "x.md").out.splitlines()
+    assert explained[3:] == [
+        "  reader markdown (chosen): likely, 2 papers",
+        "  passed over, line 7: arxiv:3105.01235 is mentioned in the text on arxiv:3105.01234",
+    ]
+    (tmp_path / "y.md").write_text("# x\n\nSome arXiv news.\n")
+    unread = paperboy("read", "--explain", tmp_path / "y.md")
+    assert "reader markdown: possible, 0 papers" in unread.out
+
+
+def test_read_follows_links_to_the_files_beside_it(paperboy: Paperboy, tmp_path: Path) -> None:
+    (tmp_path / "index.md").write_text("# 2031-05-05\n\n### [Tame Tigers by Patience](tame.md)\n\nA text.\n")
+    (tmp_path / "tame.md").write_text(
+        "# Tame Tigers by Patience\n\n**arXiv**: [3105.01234](https://arxiv.org/abs/3105.01234)\n"
+    )
+    ran = paperboy("read", tmp_path / "index.md", "--json")
+    assert [paper["id"] for paper in ran.json["papers"]] == ["arxiv:3105.01234"]
 
 
 def test_reading_an_empty_table_is_exit_1_with_its_line(paperboy: Paperboy, tmp_path: Path) -> None:
@@ -226,7 +273,13 @@ def test_the_demo_shows_everything_and_leaves_nothing(
     monkeypatch.setattr("tempfile.tempdir", None)
     shown = paperboy("demo")
     assert shown.code == 0
-    for part in ("Telegram message", "Telegram quiz", "To: bob@example.org", "<feed", "Matched"):
+    for part in (
+        "Telegram message",
+        "Telegram quiz",
+        "To: bob@example.org",
+        "Paperboy demo: carol: 22 papers",
+        "Matched",
+    ):
         assert part in shown.out
     assert list(tmp_path.iterdir()) == []
 

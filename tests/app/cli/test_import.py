@@ -53,7 +53,7 @@ def test_files_that_are_no_digests_are_named_and_do_not_stay(
         (folder / f"notes{number}.txt").write_text(f"just notes {number}\n")
     done = paperboy("import", folder)
     assert done.code == 1
-    assert done.err.count("neither a table") == 5
+    assert done.err.count("nothing in it links to a paper") == 5
     assert "and 2 more files" in done.err
     assert paperboy("status").code == 0
     assert len(paperboy("import", folder, "--json").json["problems"]) == 7

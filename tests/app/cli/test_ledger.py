@@ -18,7 +18,7 @@ def test_the_sums_are_equal(home: Path, paperboy: Paperboy) -> None:
     assert found["date"] == "2025-09-18"
     assert found["balanced"]
     assert found["seen"] == found["matched"] + found["not_matched"] == len(found["papers"])
-    assert sum(found["ends"].values()) == found["places"] == found["queued"] == 3 * found["matched"]
+    assert sum(found["ends"].values()) == found["targets"] == found["queued"] == 3 * found["matched"]
 
 
 def test_people_see_each_matched_paper_and_the_sums(home: Path, paperboy: Paperboy) -> None:
@@ -34,7 +34,7 @@ def test_what_a_first_run_left_out_is_named(home: Path, paperboy: Paperboy) -> N
     first_run(home, "1")
     paperboy("once")
     found = paperboy("ledger", "alice", "--json").json
-    assert found["ends"]["backlog"] == found["places"] - found["queued"] > 0
+    assert found["ends"]["backlog"] == found["targets"] - found["queued"] > 0
 
 
 def test_a_day_without_digests_and_a_wrong_one(home: Path, paperboy: Paperboy) -> None:

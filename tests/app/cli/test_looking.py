@@ -7,7 +7,7 @@ import pytest
 from bot.adapters.clock import SystemClock
 from bot.app.cli.status import planning_json, planning_lines
 from bot.app.config.settings import load_settings
-from bot.pipeline.ports import PlanningRun
+from bot.pipeline.ports.papers import PlanningRun
 from tests.app.cli.conftest import Paperboy
 from tests.builders import NOW, a_subscriber
 
@@ -64,7 +64,7 @@ def test_a_file_that_is_no_digest_is_named_once(tmp_path: Path, paperboy: Paperb
     notes.write_text("just some notes\n")
     ran = paperboy("read", notes)
     assert ran.code == 2
-    assert ran.err.startswith(f"paperboy: {notes}: neither a table")
+    assert ran.err.startswith(f"paperboy: {notes}: nothing in it links to a paper")
 
 
 def test_a_half_that_no_page_has_is_wrong_usage(seeds: Path, paperboy: Paperboy) -> None:
@@ -80,7 +80,7 @@ def test_status_shows_what_is_still_being_planned() -> None:
         "planning     30 papers of 2026-09-18 08:00 UTC, 2 of 3 subscribers left"
     ]
     assert planning_json([run], people) == [
-        {"since": NOW.isoformat(), "papers": 30, "told": True, "subscribers_left": 2}
+        {"since": NOW.isoformat(), "papers": 30, "sends": True, "subscribers_left": 2}
     ]
     assert planning_lines([run] * 12, people)[-1] == "             and 2 more runs"
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from tests.app.cli.conftest import Paperboy
+from tests.app.cli.conftest import Paperboy, without_chats
 
 HALA = "Hala Technical Report"
 
@@ -84,7 +84,7 @@ def test_an_unreadable_file_needs_a_look(home: Path, paperboy: Paperboy) -> None
     assert "`paperboy status` names it" in first.err
     status = paperboy("status")
     assert status.code == 1
-    assert "unreadable   notes.txt: neither a table" in status.out
+    assert "unreadable   notes.txt: nothing in it links to a paper" in status.out
     assert list(paperboy("status", "--json").json["unreadable"]) == ["notes.txt"]
 
 
@@ -143,6 +143,7 @@ def test_a_dry_run_names_what_cannot_be_read(home: Path, paperboy: Paperboy) -> 
 
 
 def test_a_watched_folder_that_is_not_there_is_said(home: Path, paperboy: Paperboy) -> None:
+    without_chats(home)
     (home / "config/paperboy.yaml").write_text("watch: {folders: [digests]}\n")
     said = f"the watched folder {home / 'digests'} is not there\n"
     assert paperboy("once").err == said
@@ -159,6 +160,7 @@ def test_only_what_surprises_is_said_of_skipped_files(home: Path, paperboy: Pape
     (home / "digests").mkdir()
     (home / "digests" / ".gitkeep").write_text("x")
     (home / "digests" / "link.md").symlink_to("/nowhere")
+    without_chats(home)
     (home / "config/paperboy.yaml").write_text("watch: {folders: [digests], settle_seconds: 0}\n")
     assert paperboy("once").err == "skipped link.md: is a symbolic link\n"
     assert ".gitkeep" in paperboy("once", "-v").err

@@ -7,7 +7,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.delivery import State
-from bot.pipeline.ports import Outcome
+from bot.pipeline.ports.outbox import Outcome
 from tests.app.cli.conftest import Paperboy
 from tests.builders import NOW, a_delivery, a_paper
 
@@ -16,7 +16,7 @@ from tests.builders import NOW, a_delivery, a_paper
 def troubled(home: Path) -> Path:
     """A state with one dead letter and one delivery that nobody knows of."""
     store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
-    with store.intake.transaction() as tx:
+    with store.digests.transaction() as tx:
         tx.save_papers([a_paper(1), a_paper(2)], NOW, changed=True)
         tx.plan([a_delivery(1, "telegram:1"), a_delivery(2, "telegram:2")], tx.new_run(NOW))
     ends: dict[str, State] = {"telegram:1": "dead", "telegram:2": "uncertain"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.wiring import read
+from bot.app.container import read
 from tests.app.cli.conftest import Paperboy
 
 HALA = "arxiv:2509.14008"

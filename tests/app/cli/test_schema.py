@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from bot.app.cli.check import json_schema
-from bot.app.cli.init import settings_template, subscriptions_template
+from bot.app.config.new_files import FirstConfiguration, settings_text, subscriptions_text
 from bot.app.config.yaml import parse_document, to_data
 from tests.app.config.test_subscriptions import CONTRACT
 
@@ -31,9 +31,11 @@ def value(text: str) -> Any:
 @pytest.mark.parametrize(
     "text",
     [
-        settings_template(),
-        subscriptions_template(),
-        subscriptions_template(chat_id=-100123),
+        settings_text(FirstConfiguration(folder=Path("config"))),
+        subscriptions_text(FirstConfiguration(folder=Path("config"))),
+        subscriptions_text(
+            FirstConfiguration(folder=Path("config"), chat=-100123, keywords=("agents", "no"))
+        ),
         CONTRACT,
         "",
         "site:\nwatch:\n  folders:\n",
@@ -42,6 +44,8 @@ def value(text: str) -> Any:
         "email: {transport: 'smtp://me@x.org:587', from: P <p@x.org>, password_file: x}",
         "web: {listen: ''}",
         "state: postgresql://me@h/db",
+        "sources: [{name: a, git: 'git@x.org:y', branch: main, folder: a/b, every: 30m}]",
+        "sources: [{name: a.b, url: 'https://x.org/?a=b', every: 1d, headers_file: ''}]",
         "subscribers: [{id: a, channels: [{telegram: {chat: '@abcd', topic: 3}, quizzes: 1}], keywords: [rag]}]",
         "subscribers:",
     ],
@@ -67,6 +71,12 @@ def test_the_shipped_files_fit_their_own_schema(validator: Any, name: str) -> No
         "watch: {settle_seconds: -1}",
         "first_run: some",
         "state: mysql://x/y",
+        "sources: [{name: a}]",
+        "sources: [{url: 'https://x.org'}]",
+        "sources: [{name: a, url: 'https://x.org', git: x}]",
+        "sources: [{name: .a, git: x}]",
+        "sources: [{name: a, url: 'ftp://x.org'}]",
+        "sources: [{name: a, git: x, every: 6}]",
         "site: {url: ftp://x}",
         "site: {feed_authority: x.org}",
         "web: {listen: 8080}",
@@ -107,7 +117,7 @@ def test_the_schema_is_the_same_text_every_time_and_names_every_key_of_the_contr
     assert json.dumps(json_schema()) == json.dumps(json_schema())
     parts = json_schema()["$defs"]
     assert list(parts["paperboy.yaml"]["properties"]) == [
-        "site", "watch", "first_run", "state", "subscriptions", "atom", "web", "email", "telegram", "quiz",
+        "site", "watch", "first_run", "sources", "state", "subscriptions", "atom", "web", "email", "telegram", "quiz",
         "source_alarm",
     ]  # fmt: skip
     assert list(parts["Email"]["properties"]) == ["transport", "password", "password_file", "from", "dkim"]

@@ -70,6 +70,8 @@ def test_without_a_file_every_default_of_the_contract_holds(
     assert found.quiz.min_confidence == 0.9
     assert found.quiz.per_day == 5
     assert found.source_alarm.to == ()
+    assert found.sources == ()
+    assert found.watched == (tmp_path / "seeds",)
     assert (found.base, found.warnings) == (tmp_path, ())
 
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from bot.domain.analysis.checks import SourceDay, source_findings
+from bot.domain.analysis.checks import SourceDay, source_findings, unfruitful_findings
 from bot.domain.incidents import Finding
 
 MONDAY = date(2025, 9, 1)
@@ -95,3 +95,41 @@ def test_many_odd_rows_are_a_changed_form():
     days = [a_day(day, problems=9 if place >= 28 else 0) for place, day in enumerate(weekdays(30))]
     (found,) = findings(days)
     assert (found.kind, found.urgent) == ("changed form", True)
+
+
+def test_an_empty_day_is_normal_for_a_source_that_has_empty_days():
+    days = [MONDAY + timedelta(days=number) for number in range(42)]
+    weekends = [a_day(day, 0 if day.weekday() >= 5 else 10) for day in days]
+    assert findings(weekends) == []
+    empty_week = [a_day(days[-1] + timedelta(days=number), 0) for number in range(1, 6)]
+    (found,) = findings([*weekends, *empty_week])
+    assert (found.kind, found.figures["digests"]) == ("empty", 7)
+
+
+def looks(new: str) -> list[tuple[date, int]]:
+    """A look a day: `+` brought something new, `-` did not."""
+    return [(MONDAY + timedelta(days=number), int(sign == "+")) for number, sign in enumerate(new)]
+
+
+@pytest.mark.parametrize(
+    ("new", "days"),
+    [
+        ("", 0),
+        ("+", 0),
+        ("+---", 0),  # too young
+        ("++++++++", 0),
+        ("+++++--", 0),
+        ("+++++---", 3),
+        ("++--++--++----", 0),  # two days are usual, and two more are given
+        ("++--++--++-----", 5),
+        ("------", 6),
+    ],
+)
+def test_a_source_that_changes_and_brings_nothing_new_is_told_after_its_usual_pause(new: str, days: int):
+    found = list(unfruitful_findings("tables", looks(new)))
+    assert [(one.kind, one.figures["days"]) for one in found] == ([("nothing new", days)] if days else [])
+
+
+def test_what_a_source_last_brought_and_how_often_it_changed_since_is_said():
+    (found,) = unfruitful_findings("tables", [*looks("++++----"), *looks("++++----")])
+    assert found.what.startswith("changed on 4 days since 2025-09-04 and brought no paper")

@@ -90,7 +90,7 @@ def test_short_words_show_what_their_letters_would_bring():
 
 
 def test_the_loss_and_the_noise_on_real_digests(corpus: Path):
-    from bot.app.wiring import read
+    from bot.app.container import read
     from bot.domain.papers import merge
 
     papers: dict[str, Paper] = {}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.domain.papers import PaperId
 from bot.domain.quizzes.scores import Score, by_topic, leaderboard, score, streak, totals, weak_topics
-from bot.domain.quizzes.votes import Answer, AskedPoll, PollState
+from bot.domain.quizzes.votes import AskedPoll, PollState, QuizAnswer
 from tests.builders import NOW, a_question
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -16,8 +16,8 @@ UTC_ZONE = ZoneInfo("UTC")
 
 def an_answer(
     part: str = "a", *, right: bool | None = True, person: int = 1, at: datetime = NOW, paper: str = "p"
-) -> Answer:
-    return Answer(
+) -> QuizAnswer:
+    return QuizAnswer(
         person=person, home="-1", subscriber="lab", paper=PaperId(paper), part=part, right=right, at=at
     )
 

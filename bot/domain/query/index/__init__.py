@@ -34,9 +34,9 @@ from bot.domain.query.index.arrays import (
 )
 from bot.domain.query.index.atoms import COMPLEX_ROOT, Atoms, Clause, Complex, Key, clauses_of
 from bot.domain.query.index.occurrences import (
+    AtomVocabulary,
     BatchOccurrences,
     Pairs,
-    Vocabulary,
     find_occurrences,
     near_masks,
 )
@@ -80,7 +80,7 @@ class Index:
         self._free = np.flatnonzero(saved.first == _FREE).tolist()
         self._live = self._size - len(self._free)
         self._tests: dict[int, Test] = {}
-        self._vocabulary = Vocabulary(self._atoms)
+        self._vocabulary = AtomVocabulary(self._atoms)
         self._buffer = MaskBuffer()
         self._duplicates = DuplicateFinder()
         for query in queries:
@@ -211,8 +211,8 @@ class Index:
         near = self._distances.array[nodes] > 0
         others, other_masks = self._evaluated(documents, nodes[~near], masks[~near])
         nodes, masks = nodes[near], self._near(batch, nodes[near], self._guards.rests.array[positions[near]])
-        held = np.flatnonzero(masks != 0)
-        return np.concatenate((nodes[held], others)), np.concatenate((masks[held], other_masks))
+        holding = np.flatnonzero(masks != 0)
+        return np.concatenate((nodes[holding], others)), np.concatenate((masks[holding], other_masks))
 
     def _near(self, batch: BatchOccurrences, nodes: Longs, rests: Ints) -> Masks:
         """Masks of the papers in which these NEAR atoms hold; `rests` are those of their guards' rows.

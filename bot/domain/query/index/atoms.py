@@ -83,8 +83,12 @@ def guards_of(node: Node) -> tuple[tuple[Key, ...], ...]:
             sure = filter(None, map(guards_of, node.children))
             return min(sure, key=lambda guards: (len(guards), -sum(map(len, guards))), default=())
         case _:
-            each = tuple(map(guards_of, node.children))
-            return tuple(dict.fromkeys(guard for guards in each for guard in guards)) if all(each) else ()
+            alternatives = tuple(map(guards_of, node.children))
+            return (
+                tuple(dict.fromkeys(guard for guards in alternatives for guard in guards))
+                if all(alternatives)
+                else ()
+            )
 
 
 def _clauses(node: Node) -> list[_Leaves] | None:

@@ -24,7 +24,7 @@ _TEMPORARY = 1 << 40
 """Codes of pieces that are not cached begin at the complement of this."""
 
 
-class Vocabulary:
+class AtomVocabulary:
     """Words of papers by number; 0 is no word.
 
     A *piece* is a run of a text between blanks, which has usually one word: "graph" → 1. A piece of several words
@@ -279,7 +279,9 @@ class BatchOccurrences(NamedTuple):
     parts: Ints
 
 
-def find_occurrences(documents: Sequence[Document], atoms: Atoms, vocabulary: Vocabulary) -> BatchOccurrences:
+def find_occurrences(
+    documents: Sequence[Document], atoms: Atoms, vocabulary: AtomVocabulary
+) -> BatchOccurrences:
     """All occurrences of simple atoms in the papers: prefixes by the vocabulary, phrases by a walk down the tree."""
     vocabulary.refresh()
     used = {(scope, layer) for (scope, layer), root in ROOTS.items() if atoms.is_used(root)}

@@ -365,6 +365,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_votes_person", "votes", ["person"], unique=False)
     op.create_table(
+        "source_states",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.Column("checked_at", sa.BigInteger(), nullable=True),
+        sa.Column("changed_at", sa.BigInteger(), nullable=True),
+        sa.Column("failing_since", sa.BigInteger(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_source_states")),
+    )
+    op.create_table(
         "digest_papers",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),

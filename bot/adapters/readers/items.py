@@ -1,0 +1,507 @@
+"""Items: the pieces of an outline that are about one paper each, and the records that they make."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bot.adapters.readers.document import any_date
+from bot.adapters.readers.outline import Block, Run
+from bot.adapters.readers.record import Record, language_of_text, role_of, text_ids, text_urls
+from bot.adapters.readers.titles import (
+    LABELLED,
+    begins_bold,
+    is_chrome,
+    is_field,
+    leaf_titles,
+    looks_like_names,
+    own_titles,
+    plain_title,
+    tidy_title,
+    without_labels,
+)
+from bot.domain.papers import PaperId, folded_title, linked_id
+from bot.domain.text import one_line
+
+_CLASS_ROLES = (
+    (re.compile(r"author", re.IGNORECASE), "authors"),
+    (re.compile(r"abstract|summary(?!-)|(?:^|-)summary", re.IGNORECASE), "summary"),
+    (re.compile(r"(?:^|[\s_-])(?:date|published|pubdate)(?:\s|$)", re.IGNORECASE), "published"),
+    (re.compile(r"(?:^|[\s_-])(?:categor(?:y|ies)|subjects?|tags?)(?:\s|$)", re.IGNORECASE), "categories"),
+)
+_ET_AL = re.compile(r"(?:^|[,|]\s*|\*\*\s*)([^,|*\[\]:]{3,60})\s+et\.?\s?al\b")
+_PARTS = re.compile(r"\s+[|·•│]\s+|\u00a0+\||\t+")
+MAX_LABEL = 60
+MAX_RUNS = 2_000
+"""Of one paragraph that are looked at for links."""
+LONG = 120
+"""Characters from which a text without a label may be the paper's summary."""
+_ITEM_TAGS = frozenset({"li", "tr"})
+_LOOSE_TAGS = frozenset({"p", "text", "blockquote", "details", "ul", "ol"})
+"""Blocks that do not hold a whole paper: what belongs to it may stand before and after."""
+_CLOSED_TAGS = frozenset({"section", "li", "tr", "ul", "ol", "table", "group"})
+
+
+@dataclass(kw_only=True, slots=True)
+class Item:
+    """A piece of the outline about one paper."""
+
+    paper: PaperId
+    blocks: list[Block]
+    """What belongs to it, in reading order."""
+    line: int
+    heading: Block | None = None
+    """The heading that is this paper's, if one is."""
+    inner: Block | None = None
+    """The row or list item around its first link."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Items:
+    """Finds the items of an outline."""
+
+    found: list[Item] = field(default_factory=list)
+    passed_over: list[tuple[int, str]] = field(default_factory=list)
+
+    def collect(self, block: Block) -> None:
+        """Finds the items in the block: one where it names one paper, else those in its parts."""
+        if not block.papers:
+            return
+        if len(block.papers) == 1:
+            self._add(next(iter(block.papers)), [block], block.line)
+        elif block.tag == "section":
+            self._section(block)
+        elif block.runs:
+            self._line_items(block)
+        elif block.tag == "tr":
+            self._row(block)
+        else:
+            self._children(block)
+
+    def _section(self, section: Block) -> None:
+        heading = section.heading
+        own = [child for child in section.children if child.tag != "section"]
+        below = [child for child in section.children if child.tag == "section"]
+        named = next(iter(heading.papers), None) if heading else None
+        first = next(iter(next((child.papers for child in own if child.papers), ())), None)
+        if (
+            named is None
+            and first is not None
+            and heading is not None
+            and not is_chrome(heading)
+            and not self._titled(own, first)
+        ):
+            named = first
+        if named is None:
+            self._children(section)
+            return
+        rest = below
+        if heading and heading.papers:
+            rest = [child for child in below if not (child.heading and child.heading.papers)]
+        self._add(named, [*own, *(child for child in below if child in rest)], section.line, heading)
+        for child in below:
+            if child.heading is not None and child.heading.papers:
+                self.collect(child)
+            else:
+                self._mention(child, named)
+
+    def _titled(self, blocks: list[Block], paper: PaperId) -> bool:
+        """True where the paper has a title of its own beside its first link: in its row, list item or paragraph."""
+        for place, block in enumerate(blocks):
+            if paper in block.papers:
+                around = _outermost(block, paper)
+                inner = _innermost(around, paper)
+                if any(True for _ in own_titles(around, paper, plain=False)):
+                    return True
+                if inner.tag in _ITEM_TAGS and plain_title(inner):
+                    return True
+                if any(leaf.level and not is_chrome(leaf) for leaf in around.leaves()):
+                    return True
+                parted = block.tag in {"ul", "ol"} and sum(bool(each.papers) for each in blocks) > 2
+                return bool(parted and place and _title_distance(blocks[place - 1 : place]))
+        return False
+
+    def _row(self, row: Block) -> None:
+        for paper in row.papers:
+            titled = sum(1 for _ in own_titles(row, paper, plain=False, links_only=True))
+            if titled or paper == next(iter(row.papers)):
+                self._add(paper, [row], row.line)
+            else:
+                self.passed_over.append((row.line, f"{paper} is named in the row of another paper"))
+
+    def _line_items(self, block: Block) -> None:
+        """A paragraph that names several papers: one a line, else those whose links are titles, else the first."""
+        lines = list(_lines_of(block))
+        if len(lines) > 1 and sum(bool(line.papers) for line in lines) > 1:
+            grouped: list[Block] = []
+            for line in lines:
+                if line.papers or not grouped:
+                    grouped.append(line)
+                else:
+                    grouped[-1].runs = [*grouped[-1].runs, Run("\n"), *line.runs]
+            for line in grouped:
+                self.collect(line)
+            return
+        for place, paper in enumerate(block.papers):
+            if place == 0 or any(True for _ in own_titles(block, paper, plain=False, links_only=True)):
+                self._add(paper, [block], block.line)
+            else:
+                self.passed_over.append((block.line, f"{paper} is mentioned in the text on another paper"))
+
+    def _children(self, block: Block) -> None:
+        children = block.children
+        below = 0
+        for place, child in enumerate(children):
+            if not child.papers:
+                continue
+            if child.tag not in _LOOSE_TAGS or len(child.papers) > 1:
+                self.collect(child)
+                below = place + 1
+                continue
+            paper = next(iter(child.papers))
+            start, stop = place, place + 1
+            if not any(True for _ in own_titles(child, paper, plain=False)):
+                start -= _title_distance(children[below:place])
+            while (
+                stop < len(children) and not children[stop].papers and children[stop].tag not in _CLOSED_TAGS
+            ):
+                if start < place and begins_bold(children[stop]):
+                    break
+                stop += 1
+            self._add(paper, children[start:stop], children[start].line)
+            below = stop
+
+    def _mention(self, block: Block, owner: PaperId) -> None:
+        for paper in block.papers:
+            if paper != owner:
+                self.passed_over.append((block.line, f"{paper} is mentioned in the text on {owner}"))
+
+    def _add(self, paper: PaperId, blocks: list[Block], line: int, heading: Block | None = None) -> None:
+        inner = next((_innermost(block, paper) for block in blocks if paper in block.papers), None)
+        self.found.append(Item(paper=paper, blocks=blocks, line=line, heading=heading, inner=inner))
+
+
+def _title_distance(before: list[Block]) -> int:
+    """How many blocks before the link the paper's title stands; 0 where none of them is like a title."""
+    for distance, block in enumerate(reversed(before[-6:]), 1):
+        if block.tag == "section":
+            return 0
+        if begins_bold(block):
+            return distance
+    nearest = before[-1] if before else None
+    if nearest is None or nearest.tag == "section":
+        return 0
+    if nearest.tag in {"ul", "ol"}:
+        return int(bool(nearest.children) and bool(plain_title(nearest.children[-1])))
+    text = nearest.text
+    return int(nearest.tag in {"p", "text", "div"} and 8 < len(text) < 300 and not LABELLED.match(text))
+
+
+def _outermost(block: Block, paper: PaperId) -> Block:
+    """The largest block around the paper's first link that names no other paper."""
+    while len(block.papers) > 1:
+        child = next((child for child in block.children if paper in child.papers), None)
+        if child is None:
+            return block
+        block = child
+    return block
+
+
+def _innermost(block: Block, paper: PaperId) -> Block:
+    """The row or outermost list item, else the paragraph, around the paper's first link."""
+    while True:
+        if block.tag in _ITEM_TAGS or block.runs:
+            return block
+        child = next((child for child in block.children if paper in child.papers), None)
+        if child is None:
+            return block
+        block = child
+
+
+def _lines_of(block: Block) -> Iterator[Block]:
+    """The lines of a paragraph as blocks of their own."""
+    line = Block(tag="li" if block.tag == "li" else "text", line=block.line)
+    count = 0
+    for run in block.runs:
+        pieces = run.text.split("\n")
+        for place, piece in enumerate(pieces):
+            if place:
+                if line.runs:
+                    yield _named(line, block)
+                count += 1
+                line = Block(tag=line.tag, line=block.line + count)
+            if piece.strip() or run.href:
+                line.runs.append(run._replace(text=piece))
+    if line.runs:
+        yield _named(line, block)
+
+
+def _named(line: Block, block: Block) -> Block:
+    """The line with the papers of the block that stand in it."""
+    hrefs = {run.href for run in line.runs if run.href}
+    text = "".join(run.text for run in line.runs)
+    for paper in block.papers:
+        name = paper.partition(":")[2]
+        if any(name in href.lower() or linked_id(href) == paper for href in hrefs) or name in text.lower():
+            line.papers[paper] = None
+    return line
+
+
+def records(items: list[Item]) -> Iterator[tuple[Item, Record]]:
+    """What each item holds. Of several headings around a paper its own is of the level that most papers' are."""
+    levels = Counter(
+        level for item in items for level in ({item.heading.level} if item.heading else _heading_levels(item))
+    )
+    usual = max(levels, key=lambda level: (levels[level], level), default=0)
+    for item in items:
+        record = Record()
+        own = _own(item)
+        loose = _take_fields(item, record, [item.inner] if own and item.inner is not None else item.blocks)
+        title, translations = _title(item, record, own, usual, alone=len(items) == 1)
+        if title:
+            pairs = [(language_of_text(title), title), *translations, *record.titles]
+            known = {title}
+            record.titles = pairs[:1]
+            for language, text in pairs[1:]:
+                if text not in known and language != record.titles[0][0]:
+                    known.add(text)
+                    record.titles.append((language, text))
+        _take_loose(loose, record, title)
+        record.ids.insert(0, item.paper)
+        if own and item.inner is not None:
+            item.line = item.inner.line
+        yield item, record
+
+
+def _own(item: Item) -> list[tuple[int, str]]:
+    """The titles in the item's own row or list item; empty where it has none, and what is around it counts."""
+    inner = item.inner
+    if inner is None or inner.tag not in _ITEM_TAGS or item.heading is not None:
+        return []
+    return list(own_titles(inner, item.paper, plain=True))
+
+
+def _heading_levels(item: Item) -> set[int]:
+    return {heading.level for heading in _headings(item)}
+
+
+def _headings(item: Item) -> list[Block]:
+    return [leaf for block in item.blocks for leaf in block.leaves() if leaf.level]
+
+
+def _title(
+    item: Item, record: Record, own: list[tuple[int, str]], usual: int, *, alone: bool
+) -> tuple[str, list[tuple[str, str]]]:
+    """The item's title, and its translations as (language, title)."""
+    if any(language == "en" for language, _ in record.titles):
+        return record.title, []
+    candidates = [(1, title) for _, title in record.titles]
+    candidates += own or list(_around(item, usual, alone=alone))
+    if not candidates:
+        return "", []
+    ranked = sorted(candidates, key=lambda candidate: candidate[0])
+    best = ranked[0][1]
+    if language_of_text(best) == "en":
+        return best, []
+    original = next(
+        (
+            text
+            for rank, text in ranked
+            if rank <= 4 and language_of_text(text) == "en" and len(text.split()) > 1
+        ),
+        None,
+    )
+    return (original, [(language_of_text(best), best)]) if original else (best, [])
+
+
+def _around(item: Item, usual: int, *, alone: bool) -> Iterator[tuple[int, str]]:
+    """Titles in everything that belongs to the item."""
+    headings = [item.heading] if item.heading else _headings(item)
+    own = set(map(id, headings))
+    for leaf in (leaf for block in item.blocks for leaf in block.leaves()):
+        if not leaf.level:
+            yield from leaf_titles(leaf, item.paper)
+        elif id(leaf) in own:
+            yield from ((rank, text) for rank, text in leaf_titles(leaf, item.paper) if rank != 5)
+    fitting = [heading for heading in headings if not is_chrome(heading)]
+    best = None if alone else next((heading for heading in fitting if heading.level == usual), None)
+    best = best or next(iter(fitting), None)
+    if best is not None:
+        yield 4, tidy_title(without_labels(best))
+    if item.inner is not None and item.heading is None and (text := plain_title(item.inner)):
+        yield 7, text
+    if best is None and item.blocks[0] is not item.inner and (text := plain_title(item.blocks[0])):
+        yield 8, text
+
+
+def _take_fields(item: Item, record: Record, blocks: list[Block]) -> list[str]:
+    """Fills the record from labels, columns and classes; returns the texts that have none of these."""
+    pending = ""
+    loose: list[str] = []
+    for block in blocks:
+        if block.tag == "tr" and block is item.inner:
+            _take_row(block, record, item.paper)
+            continue
+        for leaf in block.leaves():
+            _take_links(leaf, record, item.paper)
+            if leaf is item.heading:
+                continue
+            if leaf.tag in {"td", "th"}:
+                pending = _take_property(leaf, record, pending)
+                continue
+            for line in _lines_of(leaf) if any("\n" in run.text for run in leaf.runs) else (leaf,):
+                pending = _take_line(line, leaf, record, pending, loose)
+    return loose
+
+
+def _take_links(leaf: Block, record: Record, paper: PaperId) -> None:
+    """Takes the leaf's links: the paper's own, and those to no paper."""
+    for run in leaf.runs[:MAX_RUNS]:
+        urls = text_urls(run.text) if not run.href else [run.href] if "://" in run.href else []
+        record.urls += [url for url in urls if url not in record.urls and linked_id(url) in {paper, None}]
+
+
+def _take_property(cell: Block, record: Record, pending: str) -> str:
+    """A cell of a table of properties inside an item: the label of the next cell, or what the last one labels."""
+    text = one_line("".join(run.text for run in cell.runs))
+    if pending:
+        record.add(pending, text, label=pending)
+        return ""
+    name = tidy_title(text) or text
+    return name.rstrip(":：") if role_of(name)[0] not in {"", "link"} else ""
+
+
+def _take_loose(loose: list[str], record: Record, title: str) -> None:
+    """Of the texts without labels the longest may be the summary, and one of the first the authors."""
+    texts = [text for text in loose if title not in text]
+    longest = max(texts, key=len, default="")
+    if not record.summaries and len(longest) >= LONG:
+        record.add_text("summary", longest)
+    if not record.authors and title:
+        behind = [text.partition(title)[2].strip(" ()（）,，.*_-–—|·") for text in loose if title in text]
+        names = next((text for text in [*behind, *texts[:6]] if text and looks_like_names(text)), None)
+        if names:
+            record.add_text("authors", names)
+    record.urls = record.urls[:30]
+
+
+def _take_row(row: Block, record: Record, paper: PaperId) -> None:
+    for place, cell in enumerate(row.children):
+        column = tidy_title(row.columns[place]) or row.columns[place] if place < len(row.columns) else ""
+        text = " ".join(
+            "".join(run.text for run in leaf.runs) for leaf in cell.leaves() if leaf.tag != "summary"
+        )
+        for leaf in cell.leaves():
+            record.urls += [
+                run.href for run in leaf.runs if "://" in run.href and linked_id(run.href) in {paper, None}
+            ]
+        role = role_of(column)[0] if column else ""
+        if role == "code":
+            code = next(
+                (
+                    run.href
+                    for leaf in cell.leaves()
+                    for run in leaf.runs
+                    if run.href and linked_id(run.href) is None
+                ),
+                None,
+            )
+            record.code = record.code or code
+        elif role and role not in {"title", "link", "id"}:
+            record.add(column, text, label=column)
+        elif not role and not column and record.published is None and len(text) < 30:
+            record.published = any_date(text)
+        if not role and not record.authors and "et" in text and len(text) < 120 and _ET_AL.search(text):
+            record.add_text("authors", text)
+        if not role and len(text) > LONG:
+            record.add_text("summary", text)
+
+
+def _take_line(line: Block, leaf: Block, record: Record, pending: str, loose: list[str]) -> str:
+    """Takes one line in; returns the label that waits for the next line's text."""
+    text = one_line("".join(run.text for run in line.runs))
+    if not text:
+        return pending
+    if len(text) <= MAX_LABEL and not LABELLED.match(text) and _stands_as_label(line, leaf):
+        name = tidy_title(text).rstrip(":：")
+        if role_of(name)[0]:
+            return name
+        if leaf.level:
+            return ""
+    waits = ""
+    for piece in _PARTS.split(text) if len(text) < 600 else (text,):
+        labelled = LABELLED.match(piece)
+        if labelled and _take_labelled(line, labelled, record):
+            waits = "" if labelled[2].strip() else labelled[1]
+        elif pending and record.add(pending, piece, label=pending):
+            pending = ""
+        else:
+            _take_piece(piece, leaf, record, loose)
+    return waits
+
+
+def _stands_as_label(line: Block, leaf: Block) -> bool:
+    """True for a heading, the summary of details, a term, or a line that is bold as a whole."""
+    return bool(leaf.level) or leaf.tag in {"summary", "dt"} or all(run.bold for run in line.runs)
+
+
+def _take_piece(piece: str, leaf: Block, record: Record, loose: list[str]) -> None:
+    """Takes in a text without a label: by its class, or as one of those that are told apart later."""
+    role = (
+        next((role for pattern, role in _CLASS_ROLES if pattern.search(leaf.name)), "") if leaf.name else ""
+    )
+    if role:
+        record.add_text(role, piece)
+        return
+    found = _ET_AL.search(piece) if not record.authors and len(piece) < 1500 else None
+    if found:
+        record.add_text("authors", found[1])
+    loose.append(piece)
+    if record.published is None and len(piece) < 400:
+        record.published = any_date(piece)
+
+
+def _take_labelled(line: Block, labelled: re.Match[str], record: Record) -> bool:
+    label, rest = labelled[1].strip(), labelled[2].strip()
+    role = role_of(label)[0]
+    if role and not is_field(role, rest) and rest:
+        return False
+    if role == "link" and not text_ids(rest):
+        return True
+    if role:
+        if rest:
+            if role == "code":
+                href = next((run.href for run in line.runs if run.href and linked_id(run.href) is None), rest)
+                rest = href
+            record.add(label, rest, label=label)
+        return True
+    first = next((run for run in line.runs if run.text.strip()), None)
+    if (
+        first is not None
+        and first.bold
+        and label
+        and label in one_line(first.text)
+        and 20 <= len(rest) <= 5000
+        and not first.href
+    ):
+        record.add_text_point(label, rest)
+        return True
+    return False
+
+
+def merged(pairs: Iterator[tuple[Item, Record]]) -> list[tuple[int, Record]]:
+    """One record a paper with its line: what stands in several places is put together, the better title wins."""
+    known: dict[PaperId, tuple[int, Record]] = {}
+    for item, record in pairs:
+        paper = item.paper
+        if paper in known:
+            line, first = known[paper]
+            if not first.titles or (
+                record.titles and len(folded_title(record.title)) > 2 * len(folded_title(first.title))
+            ):
+                first.titles = record.titles + first.titles
+                known[paper] = (line if first.titles else item.line, first)
+            first.fill(record)
+        else:
+            known[paper] = (item.line, record)
+    return list(known.values())

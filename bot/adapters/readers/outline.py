@@ -1,0 +1,382 @@
+"""Outline: a marked-up document as a tree of blocks, with the papers that each block names."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from bot.adapters.readers.document import Document
+from bot.adapters.readers.record import key_of, text_ids, text_urls
+from bot.domain.errors import DigestTooLarge
+from bot.domain.papers import PaperId, linked_id, title_id
+from bot.domain.text import one_line
+
+MAX_BLOCKS = 250_000
+MAX_LEVELS = 120
+"""Of blocks in blocks; what nests deeper is read as if it stood beside."""
+MIN_FILES = 3
+MAX_OCCURRENCES = 500
+"""Of papers in one paragraph."""
+NEAR = 40
+"""Runs around a link that tell whether it stands in a sentence."""
+_HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+_INLINE = frozenset(
+    "a abbr b bdi bdo big cite code data del dfn em font i ins kbd label mark math q s samp small span strike strong sub sup time tt u var "
+    "img nobr center picture".split()
+)
+_BOLD = frozenset({"b", "strong"})
+_ITALIC = frozenset({"em", "i"})
+_SKIPPED = frozenset(
+    "script style noscript template svg pre iframe select textarea canvas video audio object head button form".split()
+)
+_LOCAL_ID = re.compile(r"(?:^|/)(\d\d(?:0[1-9]|1[0-2])\.\d{4,5})(?:v\d+)?(?=[-_./ ]|$)")
+_SIGN = re.compile(
+    r"(?:\]\(|href=.)[^()\s\"']{0,200}\d{4}\.\d{4,5}|rxiv|10\.\d{4,9}/|openreview|aclanthology|pubmed|europepmc|nber\.org|ssrn|nature\.com/articles|\]\([^()\s:]{1,200}\.md\)",
+    re.IGNORECASE,
+)
+_FILE_NAME = re.compile(r"[^/\\\0:]{1,200}\.(?:md|markdown|html?|json|ya?ml|txt|org)", re.IGNORECASE)
+_BACK_MATTER = frozenset(
+    "references reference bibliography relatedwork relatedpapers relatedlinks citation citations citing cite acknowledgements acknowledgments "
+    "furtherreading furtherlinks 参考文献 相关论文 相关工作 関連論文 引用 相关链接 相关推荐 参考 참고문헌 license changelog contributing installation".split()
+)
+_LABELS = frozenset(
+    "pdf abs arxiv link links html paper papers code github project page website site web read more full text fulltext view here doi huggingface "
+    "hf abstract download source url slides slide video blog tweet demo model models dataset data openreview pubmed 论文 链接 原文 代码 查看 下载 阅读 "
+    "详情 リンク 論文 링크 논문 kimi alphaxiv scholar bibtex back top comments twitter discuss the on at to this in of original arxivorg open see 原文链接 "
+    "论文链接 论文地址 地址 全文 主页 项目 项目主页 项目页面 摘要 preprint tex version publisher supplement related semantic google icon badge dataset notes summary "
+    "article journal acl springer ieee nature science sciencedirect elsevier wiley x post thread poster talk colab space weights homepage 笔记 解读 "
+    "本地 arxiv链接 点击 查看论文 阅读全文 阅读原文 论文原文 pdf链接 english chinese show hide expand collapse toggle details 中文 英文 zh en v1 v2 v3 v4 v5 nan null none cool ar5iv papers cs 本文 상세 원문 보기 "
+    "ページ 詳細 全文を読む 元論文 プロジェクト".split()
+)
+_WORD = re.compile(r"[^\W_]+(?:[-.'’][^\W_]+)*")
+_IDENTIFIER = re.compile(
+    r"\d{4}\.\d{4,5}(?:v\d+)?|v?\d{1,4}|[a-z][a-z-]*\.[a-z]{2}|\d{4}-\d\d-\d\d|10\.\d{4,9}.*|[a-z0-9.-]+\.(?:org|com|net|io|gov)",
+    re.IGNORECASE,
+)
+
+
+class Run(NamedTuple):
+    """A stretch of text of one kind; `name` is the class of the element around it, `em` for plain italics."""
+
+    text: str
+    href: str = ""
+    bold: bool = False
+    name: str = ""
+
+
+class Occurrence(NamedTuple):
+    paper: PaperId
+    strong: bool
+    """False for a mention in the middle of prose, in code or among references."""
+    line: int
+    said: str
+    """The text of the link, empty where the paper is named by text."""
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """A block with inline content (`runs`) or with blocks in it (`children`), never both."""
+
+    tag: str
+    line: int
+    name: str = ""
+    """The element's class and id."""
+    runs: list[Run] = field(default_factory=list)
+    children: list["Block"] = field(default_factory=list)
+    level: int = 0
+    """Of a heading, or of the section that it opens."""
+    heading: "Block | None" = None
+    """Of a section."""
+    columns: tuple[str, ...] = ()
+    """Of a table's row: the names of its cells."""
+    found: list[Occurrence] = field(default_factory=list)
+    _leaves: "list[Block] | None" = None
+    papers: dict[PaperId, None] = field(default_factory=dict)
+    """The papers that strong occurrences in it name, in order."""
+
+    def leaves(self) -> list["Block"]:
+        """The blocks with inline content, in reading order; known once and for all, so only for whole outlines."""
+        if self._leaves is None:
+            if self.children:
+                self._leaves = [leaf for child in self.children for leaf in child.leaves()]
+            else:
+                self._leaves = [self] if self.runs else []
+        return self._leaves
+
+    @property
+    def text(self) -> str:
+        """Everything that is written in the block, on one line."""
+        return one_line(" ".join("".join(run.text for run in leaf.runs) for leaf in self.leaves()))
+
+
+@dataclass(kw_only=True, slots=True)
+class _Builder:
+    """Makes blocks from lxml's elements."""
+
+    line_of: Callable[[Any], int]
+    """An element's line, or 0."""
+    keep_lines: bool
+    """True where a line break in a text is one to a reader."""
+    blocks: int = 0
+    levels: int = 0
+
+    def fill(self, element: Any, block: Block, like: Run) -> None:
+        """Takes an element's content into the block; `like` tells link, weight and class of its text."""
+        self._say(block, element.text, like)
+        for child in element:
+            tag = child.tag
+            if not isinstance(tag, str) or tag in _SKIPPED:
+                pass
+            elif tag == "br":
+                _put(block, Run("\n"))
+            elif tag in _INLINE and not _holds_blocks(child):
+                self._inline(child, block, like)
+            elif self.levels > MAX_LEVELS:
+                self._say(block, "".join(child.itertext()), like)
+            else:
+                self.levels += 1
+                self._block(child, block, child.get("href") or like.href if tag == "a" else like.href)
+                self.levels -= 1
+            self._say(block, child.tail, like)
+
+    def _inline(self, element: Any, block: Block, like: Run) -> None:
+        tag = element.tag
+        name = element.get("class") or ("em" if tag in _ITALIC else like.name)
+        inner = Run("", element.get("href") or like.href, like.bold or tag in _BOLD, name)
+        if tag == "img" and like.href:
+            _put(block, Run(" ", like.href))
+        self.fill(element, block, inner)
+
+    def _block(self, element: Any, parent: Block, href: str) -> None:
+        self.blocks += 1
+        if self.blocks > MAX_BLOCKS:
+            raise DigestTooLarge(f"more than {MAX_BLOCKS:,} paragraphs, list items and cells; split the file")
+        tag = element.tag
+        name = f"{element.get('class') or ''} {element.get('id') or ''}".strip()
+        if not name and tag == "p":
+            name = parent.name
+        line = self.line_of(element) or parent.line
+        block = Block(tag=tag, line=line, name=name, level=_HEADINGS.get(tag, 0))
+        _place(parent).append(block)
+        self.fill(element, block, Run("", href))
+        if tag == "table":
+            _name_columns(block)
+        elif block.children:
+            block.children = sections(block.children)
+
+    def _say(self, block: Block, text: str | None, like: Run) -> None:
+        if text:
+            _put(block, like._replace(text=text if self.keep_lines else text.replace("\n", " ")))
+
+
+def _put(block: Block, run: Run) -> None:
+    """Adds a run to the block's inline content, or to what stands behind the last block in it."""
+    runs = block.runs
+    if block.children:
+        last = block.children[-1]
+        if last.tag != "text":
+            if run.text.isspace() and not run.href:
+                return
+            last = Block(tag="text", line=last.line)
+            block.children.append(last)
+        runs = last.runs
+    if runs and runs[-1].text == "\n" == run.text:
+        return
+    if runs or run.href or not run.text.isspace():
+        runs.append(run)
+
+
+def _holds_blocks(element: Any) -> bool:
+    return any(
+        child.tag in {"div", "p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "section", "article"}
+        for child in element
+    )
+
+
+def _place(parent: Block) -> list[Block]:
+    """The children of a block that may have begun as inline content."""
+    if parent.runs:
+        parent.children.append(Block(tag="text", line=parent.line, runs=parent.runs))
+        parent.runs = []
+    return parent.children
+
+
+def _name_columns(table: Block) -> None:
+    rows = [block for block in _inside(table) if block.tag == "tr"]
+    if not rows:
+        return
+    first = rows[0]
+    if len(rows) > 1 and len(first.children) > 1 and all(cell.tag == "th" for cell in first.children):
+        names = tuple(cell.text for cell in first.children)
+        for row in rows[1:]:
+            row.columns = names
+
+
+def _inside(block: Block) -> Iterator[Block]:
+    for child in block.children:
+        yield child
+        yield from _inside(child)
+
+
+def sections(blocks: list[Block]) -> list[Block]:
+    """The blocks with what follows each heading put into a section, and what rules part put into groups."""
+    if not any(block.level and block.tag in _HEADINGS for block in blocks):
+        return _groups(blocks)
+    nested: list[Block] = []
+    open_sections: list[Block] = []
+    loose: list[Block] = []
+
+    def close(level: int) -> None:
+        target = open_sections[-1].children if open_sections else nested
+        target += _groups(loose)
+        loose.clear()
+        while open_sections and open_sections[-1].level >= level:
+            open_sections.pop()
+
+    for block in blocks:
+        if block.tag in _HEADINGS:
+            close(block.level)
+            section = Block(
+                tag="section", line=block.line, level=block.level, heading=block, children=[block]
+            )
+            (open_sections[-1].children if open_sections else nested).append(section)
+            open_sections.append(section)
+        else:
+            loose.append(block)
+    close(0)
+    return nested
+
+
+def _groups(blocks: list[Block]) -> list[Block]:
+    if sum(block.tag == "hr" for block in blocks) < 2:
+        return [block for block in blocks if block.tag != "hr"]
+    groups: list[Block] = [Block(tag="group", line=blocks[0].line)]
+    for block in blocks:
+        if block.tag == "hr":
+            groups.append(Block(tag="group", line=block.line))
+        else:
+            groups[-1].children.append(block)
+    return [group for group in groups if group.children]
+
+
+def outline(
+    root: Any, *, line_of: Callable[[Any], int], keep_lines: bool, local: Callable[[str], PaperId | None]
+) -> Block:
+    """The tree of an lxml document; `local` tells the paper of a link to a neighbouring file."""
+    top = Block(tag="document", line=1)
+    builder = _Builder(line_of=line_of, keep_lines=keep_lines)
+    builder.fill(root, top, Run(""))
+    top.children = sections(_place(top))
+    _name_papers(top, local, in_prose=False)
+    titles = _titles_of_files(top)
+    if len(titles) >= MIN_FILES and all(
+        local(href) for leaf in top.leaves() for href in _hrefs_of_papers(leaf)
+    ):
+        _name_papers(top, lambda href: local(href) or titles.get(href), in_prose=False)
+    return top
+
+
+def _hrefs_of_papers(leaf: Block) -> list[str]:
+    return [run.href for run in leaf.runs if run.href and linked_id(run.href)]
+
+
+def _titles_of_files(top: Block) -> dict[str, PaperId]:
+    """Where headings link to files beside the document: the papers by their titles, which is all that is known."""
+    return {
+        run.href: title_id(one_line(run.text))
+        for leaf in top.leaves()
+        if leaf.level > 1
+        for run in leaf.runs
+        if _FILE_NAME.fullmatch(unquote(run.href).removeprefix("./")) and len(run.text.split()) > 2
+    }
+
+
+def _name_papers(block: Block, local: Callable[[str], PaperId | None], *, in_prose: bool) -> None:
+    if block.heading is not None and key_of(block.heading.text) in _BACK_MATTER:
+        in_prose = True
+    if block.runs:
+        block.found = _occurrences(block, local, in_prose=in_prose)
+        block.papers = dict.fromkeys(each.paper for each in block.found if each.strong)
+        return
+    for child in block.children:
+        _name_papers(child, local, in_prose=in_prose)
+        block.papers.update(child.papers)
+
+
+def _occurrences(block: Block, local: Callable[[str], PaperId | None], *, in_prose: bool) -> list[Occurrence]:
+    runs = block.runs
+    found: list[Occurrence] = []
+    for place, run in enumerate(runs):
+        if len(found) >= MAX_OCCURRENCES:
+            break
+        if run.href:
+            paper = linked_id(run.href) or (local(run.href) if "://" not in run.href else None)
+            papers = [paper] if paper else []
+        elif "://" in run.text:
+            papers = [paper for paper in map(linked_id, text_urls(run.text)) if paper]
+        else:
+            continue
+        for paper in papers:
+            strong = not in_prose and not _in_prose(block, place)
+            found.append(Occurrence(paper, strong, block.line, one_line(run.text) if run.href else ""))
+    text = "".join(run.text for run in runs)
+    if "rxiv" in text.lower():
+        named = {each.paper for each in found}
+        apart = (paper for run in runs[:MAX_OCCURRENCES] for paper in text_ids(run.text))
+        for paper in dict.fromkeys([*text_ids(text)[:MAX_OCCURRENCES], *apart]):
+            if paper not in named:
+                strong = not in_prose and not (
+                    len(text) > 300 and not one_line(text).lower().startswith("arxiv")
+                )
+                found.append(Occurrence(paper, strong, block.line, ""))
+    return found
+
+
+def _in_prose(block: Block, place: int) -> bool:
+    """True for a link inside a sentence: it goes on behind the link, or the link is the object of its last words."""
+    if block.tag in _HEADINGS or block.tag in {"td", "th"}:
+        return False
+    run = block.runs[place]
+    before = (
+        "".join(each.text for each in block.runs[max(0, place - NEAR) : place]).rpartition("\n")[2].split()
+    )
+    after = "".join(each.text for each in block.runs[place + 1 : place + NEAR]).partition("\n")[0].split()
+    goes_on = len(after) >= 5 and sum(len(word) for word in after) > 25
+    if not before or before[-1].endswith((":", "：", "|")) or (run.bold and not is_label(run.text)):
+        return False
+    if block.tag == "li" and not is_label(run.text) and len(run.text.split()) > 3:
+        return False
+    in_words = before[-1].isalpha() and not is_label(before[-1])
+    if len(before) < 8:
+        return goes_on and in_words and block.tag != "li" and len(run.text.split()) < 4
+    return goes_on or (in_words and before[-1].islower())
+
+
+def names_papers(text: str) -> bool:
+    """True where there is anything in the text that could name a paper: most other texts need no closer look."""
+    return bool(_SIGN.search(text))
+
+
+def local_papers(document: Document) -> Callable[[str], PaperId | None]:
+    """Tells the paper of a link without a host: by the file's name, or by what the file beside is about."""
+
+    def paper(href: str) -> PaperId | None:
+        if found := _LOCAL_ID.search(href):
+            return PaperId(f"arxiv:{found[1]}")
+        name = unquote(href.partition("#")[0].removeprefix("./"))
+        if document.paper_beside is None or not _FILE_NAME.fullmatch(name) or name == document.name:
+            return None
+        return document.paper_beside(name)
+
+    return paper
+
+
+@lru_cache(4096)
+def is_label(text: str) -> bool:
+    """True for the text of a link that names the kind of the page and not the paper: `PDF`, `arXiv:2101.00001`, `Read more`."""
+    if "://" in text or text.lstrip().startswith("www."):
+        return True
+    words = _WORD.findall(text)
+    return all(word.casefold() in _LABELS or _IDENTIFIER.fullmatch(word) for word in words)

@@ -1,0 +1,434 @@
+"""Reads data: JSON of any nesting, JSON and Python objects line by line, YAML, and tables of comma-separated values.
+
+Whatever the nesting, a paper is an object with a title and an id, authors or a summary; its fields are known by
+synonyms. Texts that are Markdown, in objects keyed by ids, are read as Markdown.
+"""
+
+import ast
+import csv
+import datetime as dt
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bot.adapters.readers.document import Document, Findings, NotThisKind, any_date
+from bot.adapters.readers.markdown import read_markdown
+from bot.adapters.readers.record import Record, key_of, role_of
+from bot.domain.digests import Digest
+from bot.domain.errors import NotADigest
+from bot.domain.papers import parse_paper_id
+from bot.domain.text import one_line
+
+MAX_DEPTH = 60
+MAX_CELL = 1_000_000
+_DATED = re.compile(
+    r'"(?:date|day|generated_at|updated|updated_at|last_updated|timestamp)"\s*:\s*"([^"]{8,40})"'
+)
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_JSON = re.compile(r"\s*(?:\{\s*[\"'}]|\[\s*[\[{\"\]\d-])")
+_PYTHON_LINE = re.compile(r"\s*\{\s*u?['\"]")
+_NESTED = frozenset(
+    "paper article entry metadata item ai data attributes externalids links analysis result details bibjson info node fields oaidc identifiers "
+    "summaries translations llm gpt".split()
+)
+"""Names under which an object holds fields of the same paper."""
+_YAML_KEY = re.compile(r"^(?:- )?[\w\"' -]{1,40}:(?:\s|$)", re.MULTILINE)
+_INDENTED_KEY = re.compile(r"^[ -]*(?=[\w'\"][^\n:]{0,60}:(?:\s|$))", re.MULTILINE)
+_YAML_SCALAR = re.compile(r"^(\s*(?:- )?[\w-]+:\s+)([^\s'\"\[{|>&*!#%@`][^\n]*?: [^\n]*?)\s*$", re.MULTILINE)
+_SEPARATORS = ",\t;|"
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------
+
+
+def recognises_json(document: Document) -> int:
+    """3 where the document begins as JSON does, and so do lines of Python objects."""
+    return 3 if _JSON.match(document.text) else 0
+
+
+def read_json(document: Document) -> Digest:
+    """The papers in JSON, in JSON lines, or in lines of Python's own notation."""
+    findings = Findings(document)
+    text = document.text
+    values = _values(text, findings)
+    walk = _Walk(findings, _Finder(text))
+    for value in values:
+        walk.down(value, "", 0)
+    walk.read_texts()
+    if not len(findings) and not _is_empty_list(values):
+        raise NotADigest("JSON without papers: no object has a title beside an id, authors or a summary")
+    return findings.loose_digest("json", date=_top_date(values))
+
+
+def heading_date(text: str) -> dt.date | None:
+    """The date that an object at the top tells in its first fields."""
+    found = _DATED.search(text[:400]) if text.lstrip()[:1] == "{" and "\n{" not in text[:4000] else None
+    return any_date(found[1]) if found else None
+
+
+def _is_empty_list(values: list[Any]) -> bool:
+    """True where the place of the papers is there and empty."""
+    top = values[0] if len(values) == 1 else None
+    if isinstance(top, Mapping):
+        return any(
+            isinstance(value, list) and not value and key_of(str(key)) in {"papers", "articles", "entries"}
+            for key, value in top.items()
+        )
+    return False
+
+
+def _values(text: str, findings: Findings) -> list[Any]:
+    """The one value of a JSON text, or those of its lines; of a text that is cut short what is whole."""
+    try:
+        return [json.loads(text)]
+    except RecursionError as error:
+        raise NotADigest("JSON of too many levels") from error
+    except ValueError as error:
+        whole_error = error
+    values = list(_lines(text, findings))
+    if values:
+        return values
+    cut = _without_torn_end(text)
+    try:
+        value = json.loads(cut) if cut else None
+    except (ValueError, RecursionError):
+        value = None
+    if value is None:
+        raise NotThisKind(f"JSON that cannot be read: {whole_error}")
+    findings.note(text.count("\n") + 1, "the JSON ends too early: it is cut short")
+    return [value]
+
+
+def _depth(text: str) -> int:
+    """How deep the brackets of a line nest, at most; counted only as far as it matters."""
+    depth = deepest = 0
+    for found in _BRACKETS.finditer(text):
+        sign = found[0]
+        if sign in "[{":
+            depth += 1
+            if depth > deepest:
+                deepest = depth
+                if deepest > MAX_DEPTH:
+                    return deepest
+        elif sign in "]}":
+            depth -= 1
+    return deepest
+
+
+def _lines(text: str, findings: Findings) -> Iterator[Any]:
+    """The objects of JSON lines or Python lines; a line that is neither is a problem, and ends it where the first is."""
+    good = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        said = line.strip().rstrip(",")
+        if not said or said in "[]":
+            continue
+        value = _line_value(said)
+        if value is None:
+            if not good:
+                return
+            findings.note(number, "a line that is no whole JSON object, left out")
+            continue
+        good += 1
+        yield value
+
+
+def _line_value(line: str) -> Any:
+    if line[:1] not in "{[":
+        return None
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        pass
+    if not _PYTHON_LINE.match(line) or len(line) > MAX_CELL or _depth(line) > MAX_DEPTH or "((((" in line:
+        return None
+    try:
+        value = ast.literal_eval(line)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return value if isinstance(value, (dict, list)) else None
+
+
+def _without_torn_end(text: str) -> str:
+    """JSON that is cut short, up to its last whole object, with the open brackets closed."""
+    stack: list[str] = []
+    end, closing = 0, ""
+    for found in _BRACKETS.finditer(text):
+        sign = found[0]
+        if sign in {"{", "["}:
+            stack.append("}" if sign == "{" else "]")
+        elif sign in "]}" and stack and stack[-1] == sign:
+            stack.pop()
+            if sign == "}":
+                end, closing = found.end(), "".join(reversed(stack))
+    return text[:end] + closing if end and closing else ""
+
+
+def _top_date(values: list[Any]) -> dt.date | None:
+    top = values[0] if len(values) == 1 else None
+    if isinstance(top, Mapping):
+        for key in ("date", "day", "generated_at", "updated", "updated_at", "last_updated", "timestamp"):
+            if isinstance(value := top.get(key), str) and (day := any_date(value[:40])):
+                return day
+    return None
+
+
+class _Finder:
+    """Tells the line of a text that comes next: fields stand in the file in the order in which they are read."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._line = 1
+
+    def line(self, record: Record) -> int:
+        for word in _words_of(record):
+            place = self._text.find(word, self._at)
+            if place >= 0:
+                self._line += self._text.count("\n", self._at, place)
+                self._at = place
+                return self._line
+        return self._line
+
+
+def _words_of(record: Record) -> Iterator[str]:
+    if record.id:
+        yield record.id.partition(":")[2]
+    yield json.dumps(record.title[:40])[1:-1]
+    yield record.title[:40]
+
+
+class _Walk:
+    """Goes through nested values and takes the papers out."""
+
+    def __init__(self, findings: Findings, finder: _Finder) -> None:
+        self._findings = findings
+        self._finder = finder
+        self._texts: list[str] = []
+
+    def down(self, value: Any, name: str, depth: int) -> int:
+        """Takes the papers in the value, and says how many; `name` is the key under which it stands."""
+        if depth > MAX_DEPTH:
+            return 0
+        if isinstance(value, list):
+            return sum(self.down(each, name, depth + 1) for each in value)
+        if isinstance(value, str):
+            if ("arxiv" in value or "](http" in value) and (
+                value.lstrip()[:1] in "|-*#" or "](http" in value
+            ):
+                self._texts.append(value)
+            return 0
+        return self._object(value, name, depth) if isinstance(value, Mapping) else 0
+
+    def _object(self, value: Mapping[Any, Any], name: str, depth: int) -> int:
+        record = record_of(value, name)
+        in_list = depth > 0
+        if record is not None and (record.id is not None or (in_list and not _holds_objects(value))):
+            return self._take(record)
+        if record is None and role_of(str(name))[0] == "ignored":
+            return 0
+        below = sum(self.down(each, str(key), depth + 1) for key, each in value.items())
+        if not below and record is not None and in_list and not self._texts:
+            return self._take(record)
+        return below
+
+    def _take(self, record: Record) -> int:
+        entry = record.entry()
+        if entry is None:
+            return 0
+        self._findings.take(entry, line=self._finder.line(record))
+        return 1
+
+    def read_texts(self) -> None:
+        """Reads the texts that are Markdown, where there are no objects with titles."""
+        if self._texts and not len(self._findings):
+            text = "\n".join(
+                each.strip("\n") if each.lstrip().startswith("|") else each.strip("\n") + "\n"
+                for each in self._texts
+            )
+            inner = Findings(Document(text=text, name=self._findings.document.name))
+            read_markdown(text, inner)
+            for entry in inner.entries:
+                probe = Record(titles=[("en", entry.title)], ids=[entry.id])
+                self._findings.take(entry, line=self._finder.line(probe))
+
+
+def _holds_objects(value: Mapping[Any, Any]) -> bool:
+    """True where a list of objects, or objects keyed by ids, stand in the object: it may hold papers."""
+    for key, each in value.items():
+        if role_of(str(key))[0] in {"authors", "ignored", "categories", "link"}:
+            continue
+        if isinstance(each, list) and any(isinstance(item, Mapping) for item in each[:5]):
+            return True
+        if (
+            isinstance(each, Mapping)
+            and sum(isinstance(item, (Mapping, list)) for item in each.values()) > 1
+            and key_of(str(key)) not in _NESTED
+        ):
+            return True
+    return False
+
+
+def record_of(value: Mapping[Any, Any], name: str = "") -> Record | None:
+    """The paper that an object describes; None where it has no title, or nothing beside it."""
+    record = Record()
+    for key, each in _fields(value, 0):
+        record.add(key, each)
+    if not record.titles:
+        return None
+    if not record.ids and (paper := parse_paper_id(name)) and not paper.startswith("title:"):
+        record.ids.append(paper)
+    if record.id is None:
+        _look_everywhere(value, record)
+    described = bool(record.authors) and bool(record.summaries or record.urls)
+    return record if record.id is not None or described or _has_abstract(value) else None
+
+
+def _has_abstract(value: Mapping[Any, Any]) -> bool:
+    """True where a field is called an abstract, which only papers have."""
+    return any(
+        "abstract" in str(key).lower() and isinstance(each, str) and len(each) > 100
+        for key, each in value.items()
+    )
+
+
+def _fields(value: Mapping[Any, Any], depth: int) -> Iterator[tuple[str, Any]]:
+    """The object's fields, then those of objects in it that are about the same paper."""
+    inner: list[Mapping[Any, Any]] = []
+    for key, each in value.items():
+        if isinstance(each, Mapping) and key_of(str(key)) in _NESTED and depth < 3:
+            inner.append(each)
+        else:
+            yield str(key), each
+    for each in inner:
+        yield from _fields(each, depth + 1)
+
+
+def _look_everywhere(value: Mapping[Any, Any], record: Record) -> None:
+    """Takes links from fields of unknown names, and a number after `arXiv:` from short texts."""
+    for key, each in value.items():
+        if (
+            isinstance(each, str)
+            and len(each) < 2_000
+            and role_of(str(key))[0] in {"", "link", "id", "comment"}
+        ):
+            record.add("link", each)
+    if record.id is None:
+        for key, each in value.items():
+            if (
+                isinstance(each, str)
+                and role_of(str(key))[0] == "summary"
+                and each[:200].lower().startswith("arxiv:")
+            ):
+                record.add("link", each[:60])
+
+
+# --- YAML -----------------------------------------------------------------------------------------------------
+
+
+def recognises_yaml(document: Document) -> int:
+    """2 where the lines of the beginning are keys with values."""
+    lines = [line for line in document.text[:4_000].split("\n") if line.strip()][:12]
+    keys = sum(bool(_YAML_KEY.match(line)) or line.startswith((" ", "- ", "#", "---")) for line in lines)
+    return 2 if lines and keys == len(lines) and any(_YAML_KEY.match(line) for line in lines) else 0
+
+
+def read_yaml(document: Document) -> Digest:
+    """The papers in YAML: one a file, a list, or any nesting."""
+    findings = Findings(document)
+    value = load_yaml(document.text)
+    if not isinstance(value, (Mapping, list)):
+        raise NotThisKind("no YAML that can be read")
+    walk = _Walk(findings, _Finder(document.text))
+    walk.down(value, "", 0)
+    if not len(findings):
+        raise NotThisKind("YAML without papers")
+    day = _top_date([value]) or any_date(document.name)
+    return findings.loose_digest("yaml", date=day)
+
+
+def load_yaml(text: str) -> Any:
+    """The value of a YAML text; titles with an unquoted colon are put right; None where it cannot be read.
+
+    Aliases are refused: they are how a few bytes become gigabytes.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    if re.search(r"(?:^|[\s\[,:])[&*][A-Za-z_][\w-]*\s*(?:$|[,\]\n\[{])", text, re.MULTILINE) and re.search(
+        r":\s+\*\w+\s*$|[\[,]\s*\*\w+", text, re.MULTILINE
+    ):
+        return None
+    if _indentation(text) > 2 * MAX_DEPTH or "[" * MAX_DEPTH in text or "{" * MAX_DEPTH in text:
+        return None
+    for candidate in (text, _YAML_SCALAR.sub(_quoted, text)):
+        loader = YAML(typ="safe", pure=False)
+        loader.allow_duplicate_keys = True
+        try:
+            return loader.load(candidate)
+        except (YAMLError, ValueError, RecursionError, TypeError, AttributeError):
+            continue
+    return None
+
+
+def _indentation(text: str) -> int:
+    """How far the keys of a YAML text are indented, at most."""
+    return max((len(found[0]) for found in _INDENTED_KEY.finditer(text)), default=0)
+
+
+def _quoted(found: re.Match[str]) -> str:
+    said = found[2].replace("'", "''")
+    return f"{found[1]}'{said}'"
+
+
+# --- comma-separated values -----------------------------------------------------------------------------------
+
+
+def recognises_csv(document: Document) -> int:
+    """3 where the first line names columns that papers have, 0 elsewhere."""
+    columns = _columns(document.text)[1]
+    roles = {role_of(column)[0] for column in columns}
+    return 3 if "title" in roles and len(columns) > 1 else 0
+
+
+def _columns(text: str) -> tuple[str, list[str]]:
+    """The separator and the columns that the first line names."""
+    first = text.lstrip("\n")[:4_000].partition("\n")[0]
+    if first.lstrip()[:1] in {"|", "#", "{", "[", "<", "-"}:
+        return ",", []
+    separator = max(_SEPARATORS, key=first.count)
+    return separator, [
+        one_line(column).strip("\"' ") for column in first.split(separator)
+    ] if separator in first else []
+
+
+def read_csv(document: Document) -> Digest:
+    """The papers in a table of comma-, tab- or semicolon-separated values."""
+    findings = Findings(document)
+    separator, columns = _columns(document.text)
+    limit = csv.field_size_limit(MAX_CELL)
+    rows = csv.reader(io.StringIO(document.text.lstrip("\n")), delimiter=separator)
+    try:
+        next(rows, None)
+        _take_rows(rows, columns, findings)
+    except csv.Error as error:
+        findings.note(rows.line_num, f"the rest cannot be read: {error}")
+    finally:
+        csv.field_size_limit(limit)
+    if not len(findings):
+        raise NotThisKind("a table without papers: no row has a title beside an id, authors or a summary")
+    return findings.loose_digest("csv", date=any_date(document.name))
+
+
+def _take_rows(rows: Any, columns: list[str], findings: Findings) -> None:
+    line = rows.line_num + 1
+    for row in rows:
+        fields = dict(zip(columns, row, strict=False))
+        record = record_of(fields)
+        entry = record.entry() if record else None
+        if entry is not None and record is not None:
+            findings.take(entry, line=line)
+        elif any(cell.strip() for cell in row):
+            findings.pass_over(line, "a row without a title beside an id, authors or a summary")
+        line = rows.line_num + 1

@@ -1,0 +1,234 @@
+"""Titles: what of a text near a paper's link is its title, and how good a title it makes."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from bot.adapters.readers.document import any_date
+from bot.adapters.readers.outline import Block, Run, is_label
+from bot.adapters.readers.record import clean_title, key_of, role_of, text_ids
+from bot.domain.papers import PaperId, linked_id
+from bot.domain.text import one_line
+
+_NUMBERING = re.compile(
+    r"^\s*(?:(?:[(\[]?(?:19|20|21)\d\d[-./]\d{1,2}[-./]\d{1,2}[)\]]?[\s:,|–-]+|\[\s*(?:new|updated?|cross|replace[d]?)?\s*#?\d{1,4}\s*\]|\(\d{1,4}\)|#\d{1,4}\b|(?:no|paper|论文|论文标题|第)\s*\.?\s*\d{1,4}\s*[篇]?\s*[.:：)、]?(?=\s)"
+    r"|\d{1,4}\s*[.)、:：](?=\s|[^\d\s]))\s*)+",
+    re.IGNORECASE,
+)
+_MAY_BE_NUMBERED = re.compile(r"[\s\d\[(#第]|no\b|paper|论文", re.IGNORECASE)
+_LEAD = re.compile(r"^[^\w\"“'‘«「『(\[<$\\{@¿¡/~]+")
+_SCORE = re.compile(
+    r"\s*[-–—|·•:：]?\s*[(（\[【]?\s*(?:⭐|★|🌟|🔥|👍|▲|score|rating|评分|得分|upvotes?|votes?)?\s*[:：]?\s*\d{1,3}(?:\.\d+)?\s*(?:/\s*\d{1,3}|分|★|⭐|👍|票|votes?|upvotes?|points?)\s*[)）\]】]?\s*$"
+    r"|\s*[(（\[]\s*(?:score|rating|评分|⭐|★|👍|🔥|▲)\s*[:：]?\s*\d{1,4}(?:\.\d+)?\s*[)）\]]\s*$|\s*[⭐★🌟🔥👍▲]+\s*\d{0,4}(?:\.\d+)?\s*$",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(
+    r"\s*[(\[（【]+\s*(?:arxiv\s*[:：]?\s*)?(?:\d{4}\.\d{4,5}(?:v\d+)?|back|pdf|paper|link|code|arxiv|new|html|↑|top|\d{4}-\d\d-\d\d)\s*[)\]）】]+\s*$|\s*\{#[\w-]+\}\s*$|\s*[|·•–—:：-]+\s*$|\s*🔗\s*$",
+    re.IGNORECASE,
+)
+LABELLED = re.compile(
+    r"^[^\w(\[$]*((?:[^\W\d]|[\d /&()（）._'’-]){1,40}?)\s*[*_]*[:：][*_]*\s*(.*)$", re.DOTALL
+)
+_NOT_A_TITLE = re.compile(
+    r"^(?:[\d\s./:,%+()-]+|\[[^\[\]]*\]|[a-z-]{2,8}\.[A-Z]{2}(?:[,;\s]+[a-z-]{2,8}(?:\.[A-Z]{2})?)*|https?://\S+|[\W_]+)$"
+)
+_TITLE_CLASS = re.compile(
+    r"(?:^|[\s_-])(?:title|headline)(?:[_-](?:en|zh|cn|ja|ko|text|link|original|main|h\d))?(?=\s|$)",
+    re.IGNORECASE,
+)
+_OTHER_TITLE = re.compile(
+    r"(?:sub|section|site|page|block|toc|nav|category|topic|group|header|doc|widget|card-group|day|date|list)[_-]?title",
+    re.IGNORECASE,
+)
+_CHROME_HEADINGS = frozenset(
+    "papers paper paperlist paperdetails contents tableofcontents index today todayspapers dailypapers overview introduction news latest latestpapers new newpapers updates "
+    "update highlights summary details metadata info information bibliographicinfo bibliographicinformation links resources notes others other "
+    "论文 论文列表 论文详情 目录 今日论文 最新论文 基本信息 论文信息 书志情报 書誌情報 目次 概要 要約 摘要 元信息 文献信息 详细信息 其他 链接 相关链接 최신논문 목차 论文概览 精读区 速读区 "
+    "abstract authors readme home archive publications results methods conclusion discussion 展开论文总结 show details more expand".split()
+)
+_NAME = re.compile(
+    r"^(?:[^\W\d_][\w.'’`-]*\s+){1,5}[^\W\d_][\w.'’`-]*\.?$|^[\u4e00-\u9fff\uac00-\ud7af]{2,5}$"
+)
+_QUOTED = re.compile(r"[\"“]([^\"“”]{12,300})[\"”]")
+MAX_RUNS = 1_000
+"""Of one paragraph in which titles are looked for."""
+LINK = 2
+"""The rank of the text of the paper's own link."""
+_END = 60
+"""Characters at a title's end in which its score and labels stand."""
+
+
+@lru_cache(4096)
+def tidy_title(text: str) -> str:
+    """A title without number, marks before it, score and labels after it."""
+    text = one_line(text).replace("🔗", " ").partition("｜")[0].strip()
+    for _ in range(3):
+        before = text
+        if not text[:1].isalpha():
+            text = _LEAD.sub("", text)
+        if _MAY_BE_NUMBERED.match(text):
+            text = _NUMBERING.sub("", text, count=1)
+        if not text[-1:].isalpha():
+            text = text[:-_END] + _SCORE.sub("", _TAIL.sub("", text[-_END:]))
+        text = text.strip().strip("*_").strip()
+        if text == before:
+            break
+    return clean_title(text)
+
+
+@lru_cache(4096)
+def _is_title(text: str, *, named: bool = False) -> bool:
+    """True for what can be a title; `named` where a column or class says that it is one."""
+    if not 3 <= len(text) <= 500 or _NOT_A_TITLE.match(text) or is_label(text):
+        return False
+    if named:
+        return True
+    if text.endswith((":", "：")) or role_of(text)[0] or key_of(text) in _CHROME_HEADINGS:
+        return False
+    labelled = LABELLED.match(text)
+    return not (labelled and is_field(role_of(labelled[1])[0], labelled[2]))
+
+
+def is_field(role: str, value: str) -> bool:
+    """True where a label of that role stands before a value that fits it: `Score: 9`, but not `SCORE: a method`."""
+    if role in {"score", "published", "updated", "id", "arxiv", "doi", "pmid", "ssrn", "nber"}:
+        return bool(re.search(r"\d", value[:12])) or len(value) < 4
+    if role in {"code", "link"}:
+        return is_label(value)
+    return bool(role)
+
+
+def is_chrome(heading: Block) -> bool:
+    text = tidy_title(heading.text)
+    return not _is_title(text) or bool(any_date(text) and len(text) < 40)
+
+
+def own_titles(
+    block: Block, paper: PaperId, *, plain: bool, links_only: bool = False
+) -> Iterator[tuple[int, str]]:
+    """Titles that stand in the block itself as (rank, text): the lower the rank the better."""
+    for leaf in block.leaves():
+        yield from leaf_titles(leaf, paper, links_only=links_only)
+    if links_only:
+        return
+    if block.tag == "tr":
+        yield from _cell_titles(block)
+    if plain:
+        text = plain_title(block)
+        if text:
+            yield 7, text
+
+
+def leaf_titles(leaf: Block, paper: PaperId, *, links_only: bool = False) -> Iterator[tuple[int, str]]:
+    """Titles in one stretch of text: of a title's class 1, of the paper's link 2, of bold words 5, of italics 6."""
+    for run in _joined(leaf.runs[:MAX_RUNS]):
+        rank = _link_rank(run, leaf, paper) if run.href else 0 if links_only else _rank(run)
+        if rank and not (links_only and rank != LINK):
+            yield rank, tidy_title(run.text)
+    if not links_only and _is_title_class(leaf.name):
+        text = tidy_title(without_labels(leaf))
+        if _is_title(text, named=True):
+            yield 1, text
+
+
+def _link_rank(run: Run, leaf: Block, paper: PaperId) -> int:
+    """How good a title the text of a link makes; 0 where it makes none."""
+    text = tidy_title(run.text)
+    if is_label(run.text) or not _is_title(text):
+        return 0
+    if _is_title_class(run.name):
+        return 1
+    named = linked_id(run.href)
+    if named == paper or any(each.paper == paper and each.said == one_line(run.text) for each in leaf.found):
+        return LINK
+    return 5 if named is None and (len(text.split()) > 2 or run.bold) else 0
+
+
+def _rank(run: Run) -> int:
+    """How good a title a stretch without a link makes; 0 where it makes none."""
+    if not (run.bold or run.name):
+        return 0
+    text = tidy_title(run.text)
+    if _is_title_class(run.name) and _is_title(text, named=True):
+        return 1
+    if not _is_title(text) or len(text) > 300:
+        return 0
+    if run.bold:
+        return 5
+    return 6 if run.name == "em" and len(text.split()) > 2 and not looks_like_names(text) else 0
+
+
+def _is_title_class(name: str) -> bool:
+    return bool(name) and bool(_TITLE_CLASS.search(name)) and not _OTHER_TITLE.search(name)
+
+
+def _joined(runs: list[Run]) -> Iterator[Run]:
+    """The runs, neighbours of one link or one bold stretch put together."""
+    last: Run | None = None
+    for run in runs:
+        if (
+            last is not None
+            and (run.href, run.bold) == (last.href, last.bold)
+            and (run.href or run.bold or run.name == last.name)
+        ):
+            last = Run(last.text + run.text, last.href, last.bold, last.name or run.name)
+            continue
+        if last is not None and last.text.strip():
+            yield last
+        last = run
+    if last is not None and last.text.strip():
+        yield last
+
+
+def _cell_titles(row: Block) -> Iterator[tuple[int, str]]:
+    for place, cell in enumerate(row.children):
+        column = row.columns[place] if place < len(row.columns) else ""
+        if column and role_of(tidy_title(column) or column)[0] == "title":
+            text = tidy_title(without_labels(cell))
+            if _is_title(text, named=True):
+                yield 3, text
+
+
+def without_labels(block: Block) -> str:
+    """The block's text without links that are labels."""
+    return " ".join(
+        "".join(run.text for run in leaf.runs if not (run.href and is_label(run.text)))
+        for leaf in block.leaves()
+    )
+
+
+def plain_title(block: Block) -> str:
+    """The beginning of a list item or row that has neither link nor bold words for a title."""
+    leaf = next(iter(block.leaves()), None)
+    if leaf is None:
+        return ""
+    if block.tag == "tr":
+        texts = [tidy_title(cell.text) for cell in block.children]
+        return max(
+            (text for text in texts if _is_title(text) and not any_date(text[:12])), key=len, default=""
+        )
+    if quoted := _QUOTED.search(one_line("".join(run.text for run in leaf.runs))):
+        return tidy_title(quoted[1])
+    text = ""
+    for run in leaf.runs[:MAX_RUNS]:
+        if run.href or "://" in run.text:
+            text += run.text.partition("http")[0] if not run.href else ""
+            break
+        text += run.text
+    text = re.split(r"\n|\s[-–—|·]\s|\s[(（\[]|(?<=[\w)][.;!?])\s(?=[A-Z])", text.strip(), maxsplit=1)[0]
+    tidy = tidy_title(re.sub(r"(?i)\barxiv:\s*\S+", "", text))
+    return tidy if _is_title(tidy) and len(tidy) > 7 else ""
+
+
+def begins_bold(block: Block) -> bool:
+    """True for a paragraph whose first words are bold and like a title."""
+    first = next((run for run in block.runs if run.text.strip()), None)
+    return bool(first and first.bold and _is_title(tidy_title(first.text)))
+
+
+def looks_like_names(text: str) -> bool:
+    if len(text) > 3000 or any(char.isdigit() for char in text[:200]) or text_ids(text) or is_label(text):
+        return False
+    parts = [part.strip(" *_.") for part in re.split(r"[,;，、]| and ", text) if part.strip(" *_.")]
+    named = sum(bool(_NAME.match(part)) and part[:1].upper() == part[:1] for part in parts)
+    return bool(parts) and named * 10 >= len(parts) * 8 and (len(parts) > 1 or len(text.split()) in {2, 3, 4})

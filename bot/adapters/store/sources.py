@@ -1,0 +1,28 @@
+"""Sources that paperboy fetches itself: their state over a database."""
+
+from dataclasses import asdict
+
+from sqlalchemy import Engine, select
+
+from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.schema import source_states
+from bot.adapters.store.sql import insert
+from bot.domain.sources import SourceState
+
+
+class Sources:
+    """`SourceStates` over a database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def source_states(self) -> dict[str, SourceState]:
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(source_states)).mappings()
+            return {row["name"]: SourceState(**row) for row in rows}
+
+    def save_source_state(self, state: SourceState) -> None:
+        values = asdict(state)
+        with writing(self._engine) as connection:
+            statement = insert(connection, source_states).values(values)
+            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))

@@ -1,0 +1,118 @@
+"""`paperboy feeds`: the addresses of all feeds; renews that of a private one."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.app.cli.context import ConfigOption, JsonOption, find_subscriber, load, say_json
+from bot.app.cli.terminal import print_table
+from bot.domain.errors import UsageError
+from bot.domain.text import printable
+
+if TYPE_CHECKING:
+    from bot.adapters.store import Store
+    from bot.app.config.settings import Settings
+    from bot.domain.subscriptions import Subscriber
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedAddress:
+    """Addresses of one feed: on the web server, and its file."""
+
+    subscriber: str | None
+    """None for the feed of all papers."""
+    url: str | None
+    """None where no web server is set, and for a private feed while there is no state."""
+    file: str
+
+
+def feeds(
+    context: typer.Context,
+    renew: Annotated[
+        str | None,
+        typer.Option(
+            "--renew",
+            metavar="SUBSCRIBER",
+            help="Give this person's feed a new address; the one before is invalid at once.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show the addresses of all feeds.
+
+    A private feed's address is a secret: whoever has it reads the feed.
+    """
+    from bot.adapters.store import Store
+
+    settings, subscribers = load(context, config)
+    state = settings.sqlite_file
+    store = None if state is not None and not state.exists() else Store(settings.state)
+    if renew is not None:
+        _renew(renew, settings, subscribers, store)
+    addresses = feed_addresses(settings, subscribers, store)
+    if store is not None:
+        store.close()
+    if as_json:
+        say_json({"feeds": [asdict(address) for address in addresses]})
+        return
+    print_table(
+        ("feed", "address", "file"),
+        [(address.subscriber or "all papers", address.url or "", address.file) for address in addresses],
+    )
+    if store is None and len(addresses) > 1:
+        typer.echo("private feeds get their addresses with the first `paperboy run`", err=True)
+
+
+def feed_addresses(
+    settings: "Settings", subscribers: "Sequence[Subscriber]", store: "Store | None"
+) -> list[FeedAddress]:
+    """The feed of all papers, then the private ones in the file's order."""
+    from bot.adapters.atom import FeedFolder
+    from bot.pipeline.feeds import EVERYTHING
+
+    folder, site = FeedFolder(settings.atom.folder), settings.site.url if settings.web.listen else None
+    everything = FeedAddress(
+        subscriber=None, url=f"{site}/feed.atom" if site else None, file=str(folder.path(EVERYTHING))
+    )
+    private = (
+        FeedAddress(
+            subscriber=subscriber.id,
+            url=f"{site}/feeds/{store.tokens.issue('feed', subscriber.id)}.atom" if site and store else None,
+            file=str(folder.path(subscriber.id)),
+        )
+        for subscriber in subscribers
+        if subscriber.has_feed
+    )
+    return [everything, *private]
+
+
+def private_feed_lines(addresses: Sequence[FeedAddress], *, most: int, width: int) -> list[str]:
+    """Lines that name the private feeds' addresses, at that column; `paperboy feeds` where there are more of them."""
+    private = [address for address in addresses if address.subscriber is not None]
+    lines = [
+        f"{'private' if not index else '':<{width}}{printable(address.subscriber or '')}: {address.url or address.file}"
+        for index, address in enumerate(private[:most])
+    ]
+    more = len(private) - len(lines)
+    return [*lines, *([f"{'':<{width}}and {more} more: `paperboy feeds`"] if more > 0 else [])]
+
+
+def _renew(
+    name: str, settings: "Settings", subscribers: "tuple[Subscriber, ...]", store: "Store | None"
+) -> None:
+    from bot.app.container import build_container
+
+    subscriber = find_subscriber(name, subscribers)
+    if not subscriber.has_feed:
+        raise UsageError(f"{subscriber.id} has no private feed; `- atom: true` among the channels makes one")
+    if store is None:
+        raise UsageError(f"{subscriber.id}'s feed has no address yet; the first `paperboy run` makes it")
+    store.tokens.renew(subscriber.id)
+    container = build_container(settings, subscribers, publishers={})
+    try:
+        container.feeds.write_for(container.feed_writer, subscriber.id)  # the file names its own address
+    finally:
+        container.store.close()

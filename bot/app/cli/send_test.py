@@ -1,0 +1,97 @@
+"""`paperboy test`: sends one real paper, with its quiz, to each channel of a subscriber."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.app.cli.context import (
+    ConfigOption,
+    JsonOption,
+    VerboseOption,
+    check_recipients,
+    find_subscriber,
+    load,
+    say_json,
+    start_logs,
+)
+from bot.app.cli.feeds import feed_addresses
+from bot.app.cli.terminal import print_table
+from bot.domain.text import printable
+
+if TYPE_CHECKING:
+    from bot.app.config.settings import Settings
+    from bot.app.sample import SampleMessage
+    from bot.domain.subscriptions import Subscriber
+
+NEEDS_A_LOOK = 1
+
+
+def send_test(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="SUBSCRIBER", help="Whose channels are tried.")],
+    as_json: JsonOption = False,
+    verbose: VerboseOption = 0,
+    config: ConfigOption = None,
+) -> int:
+    """Send one real paper to each channel of a subscriber.
+
+    It says what came of each message. At once, whatever their hours and limits are, and with a quiz where the channel takes quizzes. Nothing of it is
+    stored, so the paper may come again. Exit 1 when a message was not sent.
+    """
+    import asyncio
+
+    from bot.adapters.store import Store
+    from bot.app.sample import choose_paper, send_sample
+
+    settings, subscribers = load(context, config)
+    subscriber = find_subscriber(name, subscribers)
+    check_recipients(settings, [subscriber])
+    start_logs(context.obj.verbose + verbose)
+    store = Store(settings.state)
+    try:
+        paper = choose_paper(subscriber, store)
+        messages = asyncio.run(send_sample(settings, subscriber, paper, store=store))
+        feeds = [address for address in feed_addresses(settings, [subscriber], store) if address.subscriber]
+    finally:
+        store.close()
+    if as_json:
+        say_json(
+            {
+                "subscriber": subscriber.id,
+                "paper": paper.id,
+                "messages": [
+                    {"target": message.target, "kind": message.kind, "outcome": _outcome(message, settings)}
+                    | {"error": message.error}
+                    for message in messages
+                ],
+                "feed": feeds[0].url or feeds[0].file if feeds else None,
+            }
+        )
+    else:
+        typer.echo(f"{printable(paper.title)} ({paper.id})")
+        rows = [(message.target, str(message.kind), _outcome(message, settings)) for message in messages]
+        rows += [(f"atom:{subscriber.id}", "feed", f"is read at {feed.url or feed.file}") for feed in feeds]
+        print_table(("target", "message", "outcome"), rows)
+        if not rows:
+            typer.echo(f"{subscriber.id} has no channels", err=True)
+    return NEEDS_A_LOOK if not _complete(subscriber, messages) else 0
+
+
+def _outcome(message: "SampleMessage", settings: "Settings") -> str:
+    if message.error is not None:
+        return f"NOT SENT: {printable(message.error)}"
+    if message.target.startswith("telegram:") and not settings.sends_telegram:
+        return f"kept as a preview in {settings.previews_folder}, because no token is set"
+    if message.target.startswith("email:") and settings.maildir:
+        return f"written to {settings.maildir}, because no mail server is set"
+    return "sent"
+
+
+def _complete(subscriber: "Subscriber", messages: "Sequence[SampleMessage]") -> bool:
+    """True if each channel but the feed took its alert, and no message failed."""
+    expected = {channel.target for channel in subscriber.channels if channel.kind != "atom"}
+    alerted = {message.target for message in messages if message.kind == "alert"}
+    return (
+        bool(subscriber.channels) and expected <= alerted and not any(message.error for message in messages)
+    )

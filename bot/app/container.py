@@ -1,0 +1,300 @@
+"""Composition root: builds the application from settings."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bot.adapters.answer_model import answered
+from bot.adapters.atom import FeedFolder
+from bot.adapters.atomic_file import SavedIndex
+from bot.adapters.clock import SystemClock
+from bot.adapters.folders import FolderFile
+from bot.adapters.store import Store
+from bot.adapters.store.tokens import Tokens
+from bot.app.config import publishers as channels
+from bot.app.config.publishers import Parts
+from bot.app.config.settings import Settings
+from bot.domain.channels import FEED, ChannelKind
+from bot.domain.digests import Digest
+from bot.domain.files import FoundFile
+from bot.domain.quizzes.votes import PollState, Vote
+from bot.domain.sources import Source
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.alarms import IncidentLog
+from bot.pipeline.compose import AnswerQuiz, MessageBuilder
+from bot.pipeline.dispatch import Dispatcher
+from bot.pipeline.feeds import FeedBuilder, FeedSettings
+from bot.pipeline.fetch import Fetcher
+from bot.pipeline.ingest import Ingest
+from bot.pipeline.ports import Clock, FeedWriter, Publisher
+from bot.pipeline.quizzes import QuizScheduler, QuizStats
+from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
+from bot.pipeline.vote_counter import VoteCounter
+
+_DATE_WITHIN = 16_384
+"""Bytes from a digest's beginning that tell its date."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quizzes:
+    """Everything that happens after a question was sent."""
+
+    counter: VoteCounter
+    stats: QuizStats
+    scheduler: QuizScheduler
+
+    def look_after(self, now: datetime) -> int:
+        """Count what was received, correct what got a key, plan what comes back today; how many rows were planned."""
+        self.counter.count(now)
+        self.counter.correct()
+        self.counter.adopt(now)
+        return self.scheduler.plan_due(now)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Container:
+    """Everything that works on one state."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    registry: SubscriberRegistry
+    builder: MessageBuilder
+    ingest: Ingest
+    fetcher: Fetcher
+    feeds: FeedBuilder
+    feed_writer: FeedWriter
+    publishers: Mapping[ChannelKind, Publisher]
+    dispatcher: Dispatcher
+    incidents: IncidentLog
+    quizzes: Quizzes
+    answer_quiz: AnswerQuiz
+    """The quiz of a paper in a language, with answers worked out where the digest has none."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        for publisher in self.publishers.values():
+            await publisher.close()
+        self.registry.keep_index()
+        self.store.close()
+
+    def files(self, found: Sequence[FoundFile]) -> list[FolderFile]:
+        """Found files as the ingest takes them."""
+        return [FolderFile(found=one, max_bytes=self.settings.max_bytes) for one in found]
+
+
+def build_container(
+    settings: Settings,
+    subscribers: Sequence[Subscriber],
+    *,
+    state_url: str | None = None,
+    publishers: Mapping[ChannelKind, Publisher] | None = None,
+    feed_writer: FeedWriter | None = None,
+    clock: Clock | None = None,
+    rng: random.Random | None = None,
+    tokens: Tokens | None = None,
+    wrap: Callable[[Publisher], Publisher] = lambda publisher: publisher,
+) -> Container:
+    """The container that the settings describe; what is given by name stands in for the real thing.
+
+    `wrap` is called with each publisher and returns the one to use.
+
+    Raises StateError where the state cannot be used.
+    """
+    clock = clock or SystemClock()
+    store = Store(state_url or settings.state)
+    kept = IndexCache(_saved_index(settings, clock)) if state_url is None else None
+    registry = SubscriberRegistry(subscribers, SimilarityCache(store.papers), kept)
+    tokens = tokens or store.tokens
+    feeds = FeedBuilder(store.papers, tokens, registry, _site(settings))
+    answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
+    writer = feed_writer or _feed_folder(settings, clock)
+    parts = Parts(settings=settings, feeds=feeds, feed_writer=writer)
+    if publishers is None:
+        publishers = channels.publishers(parts)
+    else:  # stand-ins for those that speak to services; feeds are files
+        publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
+    publishers = {kind: wrap(publisher) for kind, publisher in publishers.items()}
+    capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
+    builder = MessageBuilder(store.deliveries, store.papers, tokens, registry, answer_quiz, capabilities)
+    incidents = IncidentLog(store.incidents, registry, capabilities, settings.source_alarm.to)
+    dispatcher = Dispatcher(
+        outbox=store.outbox,
+        deliveries=store.deliveries,
+        stops=store.incidents,
+        builder=builder,
+        publishers=publishers,
+        incidents=incidents,
+        clock=clock,
+        rng=rng or random.Random(),  # noqa: S311 - jitter, not secrets
+        rules=channels.send_rules(settings),
+    )
+    return Container(
+        settings=settings,
+        store=store,
+        clock=clock,
+        registry=registry,
+        builder=builder,
+        ingest=Ingest(store.digests, registry, read, peek_date, first_run=settings.first_run_limit),
+        fetcher=build_fetcher(settings, store, clock, rng),
+        feeds=feeds,
+        feed_writer=writer,
+        publishers=publishers,
+        dispatcher=dispatcher,
+        incidents=incidents,
+        quizzes=build_quizzes(settings, store, registry, answer_quiz),
+        answer_quiz=answer_quiz,
+    )
+
+
+def read(data: bytes, name: str) -> Digest:
+    """The digest in a file's bytes."""
+    from bot.adapters.readers import read_digest
+
+    return read_digest(data, name=name)
+
+
+def peek_date(data: bytes, name: str) -> date | None:
+    """The date of a digest, from its beginning."""
+    from bot.adapters.readers import peek_date as peek
+
+    return peek(data[:_DATE_WITHIN], name=name)
+
+
+def _saved_index(settings: Settings, clock: Clock) -> SavedIndex:
+    """Beside the state, or where a state of files would be."""
+    state = settings.sqlite_file or settings.base / "state" / "paperboy"
+    saved = SavedIndex(state.with_name(f"{state.stem}.index"))
+    saved.tidy(clock.now())
+    return saved
+
+
+def _feed_folder(settings: Settings, clock: Clock) -> FeedFolder:
+    folder = FeedFolder(settings.atom.folder)
+    folder.tidy(clock.now())
+    return folder
+
+
+def _site(settings: Settings) -> FeedSettings:
+    return FeedSettings(
+        title=settings.site.title,
+        url=settings.site.url,
+        authority=settings.site.feed_authority,
+        entries=settings.atom.entries,
+    )
+
+
+if TYPE_CHECKING:
+    from bot.adapters.store import Store
+
+
+def build_quizzes(
+    settings: Settings,
+    store: "Store",
+    registry: SubscriberRegistry,
+    answer_quiz: AnswerQuiz,
+) -> Quizzes:
+    """The parts over one state."""
+    return Quizzes(
+        counter=VoteCounter(
+            store.quizzes,
+            store.papers,
+            registry,
+            answer_quiz,
+            read_vote=_read_vote,
+        ),
+        stats=QuizStats(store.quizzes, store.deliveries, registry),
+        scheduler=QuizScheduler(
+            store.quizzes,
+            store.papers,
+            store.deliveries,
+            registry,
+            per_day=settings.quiz.per_day,
+        ),
+    )
+
+
+def _read_vote(body: str) -> Vote | PollState | None:
+    from bot.adapters.telegram.updates import read_vote
+
+    return read_vote(body)
+
+
+if TYPE_CHECKING:
+    from bot.adapters.telegram.chat import ChatService, OnPolling
+    from bot.adapters.web.server import WebServer
+
+
+async def start_web(container: Container) -> "WebServer":
+    """The running web server; UsageError where its address cannot be had."""
+    from bot.adapters.atom import render_atom
+    from bot.adapters.web.app import WebService, create_app
+    from bot.adapters.web.server import serve
+
+    settings = container.settings
+    app = create_app(
+        WebService(
+            container.store.papers, container.store.deliveries, container.store.tokens, container.feeds
+        ),
+        render_feed=render_atom,
+        clock=container.clock,
+        site_title=settings.site.title,
+        site_url=settings.site.url,
+        quiz=container.answer_quiz,
+    )
+    listen = settings.web.listen
+    assert listen is not None  # the caller asked
+    host = f"[{listen.host}]" if ":" in listen.host else listen.host
+    return await serve(app, f"{host}:{listen.port}")
+
+
+def chat_service(
+    container: Container,
+    *,
+    wake: Callable[[], None] = lambda: None,
+    on_polling: "OnPolling | None" = None,
+) -> "ChatService":
+    """The conversation over the bot of the settings.
+
+    It calls `wake` when there is something to send; `on_polling` see there.
+    """
+    from bot.adapters.telegram.chat import ChatService, VoteCollector
+    from bot.adapters.telegram.client import BotClient
+    from bot.adapters.telegram.commands import ChatDeliveries, Services
+
+    store, quizzes, telegram = container.store, container.quizzes, container.settings.telegram
+    return ChatService(
+        BotClient(telegram.token.get_secret_value(), api_url=telegram.api_url),
+        store.updates,
+        Services(
+            deliveries=ChatDeliveries(store.papers, store.deliveries, container.builder, container.registry),
+            scheduler=quizzes.scheduler,
+            stats=quizzes.stats,
+        ),
+        container.clock,
+        votes=VoteCollector(quizzes.counter, store.quizzes, container.clock),
+        wake=wake,
+        on_polling=on_polling,
+    )
+
+
+def build_fetcher(
+    settings: Settings, store: Store, clock: Clock, rng: random.Random | None = None
+) -> Fetcher:
+    """A fetcher into the folders of the sources, with its states in that store."""
+
+    async def fetch(source: Source) -> bool:
+        from bot.adapters.sources import fetch_into
+
+        return await fetch_into(settings.sources_folder, source, settings.max_bytes)
+
+    return Fetcher(
+        [form.source for form in settings.sources],
+        states=store.sources,
+        fetch=fetch,
+        clock=clock,
+        rng=rng or random.Random(),  # noqa: S311 - jitter, not secrets
+    )

@@ -1,0 +1,209 @@
+"""A sample: one real paper with its quiz, sent to a subscriber's channels outside the state, to show that they work."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bot.domain.errors import DeliveryError, UsageError
+
+if TYPE_CHECKING:
+    from bot.adapters.store import Store
+    from bot.app.config.settings import Settings
+    from bot.domain.digests import Digest
+    from bot.domain.message import OutgoingMessage, Receipt
+    from bot.domain.papers import Paper
+    from bot.domain.subscriptions import Subscriber, Subscription
+    from bot.pipeline.ports import Publisher
+
+_LOOKED_AT = 500
+"""Newest stored papers among which a sample is looked for."""
+_NAME = "a sample"
+"""The subscription that a sample names as its reason where none of the subscriber's own matches."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleMessage:
+    """One message of a sample and what came of it."""
+
+    target: str
+    kind: Literal["alert", "quiz"]
+    error: str | None
+    """None for a message that was sent."""
+
+
+@contextmanager
+def seed_folder() -> Iterator[Path]:
+    """The folder of seeds: of the checkout, or of the installed package."""
+    from importlib.resources import as_file, files
+
+    checkout = Path(__file__).resolve().parents[2] / "seeds"
+    if checkout.is_dir():
+        yield checkout
+        return
+    packaged = files("bot") / "seeds"
+    if not packaged.is_dir():
+        raise UsageError("the seeds are missing from this installation; install paperboy-bot again")
+    with as_file(packaged) as folder:
+        yield folder
+
+
+def choose_paper(subscriber: "Subscriber", store: "Store | None") -> "Paper":
+    """A stored paper, or else one of the seeds: with a quiz if there is one, and then one that the subscriber asks for."""
+    stored = [item.paper for item in store.papers.newest(_LOOKED_AT)] if store is not None else []
+    return max(
+        (*stored, *_seed_papers()),
+        key=lambda paper: (paper.has_quiz, _matching(subscriber, paper) is not None),
+    )
+
+
+async def send_sample(
+    settings: "Settings", subscriber: "Subscriber", paper: "Paper", *, store: "Store | None" = None
+) -> list[SampleMessage]:
+    """Sends the paper to the subscriber's channels but the feed; messages in the order in which they were sent.
+
+    It goes the way of every paper, through a state that is thrown away: so it is rendered, limited in its rate and
+    tried again as usual, and the real state knows nothing of it. Links in mails open what `store` knows.
+    """
+    from tempfile import TemporaryDirectory
+
+    from bot.adapters.folders import scan
+    from bot.app.cli.once import DryRunFeedWriter, Looked, run_once
+    from bot.app.container import build_container
+    from bot.domain.files import FoundFile
+    from bot.pipeline.ingest import Ingest
+
+    addressee = _addressee(subscriber, paper)
+    recorders: list[_Recorder] = []
+
+    def record(publisher: "Publisher") -> "Publisher":
+        recorders.append(_Recorder(publisher))
+        return recorders[-1]
+
+    with TemporaryDirectory(prefix="paperboy-") as folder:
+        digests = Path(folder) / "digests"
+        digests.mkdir()
+        (digests / "sample.txt").write_text(paper.id)
+        container = build_container(
+            settings,
+            [addressee],
+            state_url=f"sqlite:///{folder}/state/sample.sqlite3",
+            wrap=record,
+            feed_writer=DryRunFeedWriter(),
+            tokens=store.tokens if store is not None else None,
+        )
+        digest = _digest(paper)
+        ingest = Ingest(
+            container.store.digests,
+            container.registry,
+            lambda _data, _name: digest,
+            lambda *_: digest.date,
+            first_run=1,
+        )
+        container = replace(container, ingest=ingest)
+        files = scan([digests], max_bytes=settings.max_bytes, base=digests)
+        found = tuple(file for file in files if isinstance(file, FoundFile))
+        try:
+            await run_once(container, Looked(whole=found, skipped=(), still_written=0))
+        finally:
+            await container.close()
+    return [message for recorder in recorders for message in recorder.messages.values()]
+
+
+class _Recorder:
+    """A publisher around another one: writes down how its messages ended."""
+
+    def __init__(self, publisher: "Publisher") -> None:
+        self._publisher = publisher
+        self.kind = publisher.kind
+        self.capabilities = publisher.capabilities
+        self.messages: dict[tuple[str, str], SampleMessage] = {}
+
+    async def send(self, message: "OutgoingMessage") -> "Receipt":
+        try:
+            receipt = await self._publisher.send(message)
+        except DeliveryError as error:
+            self._record(message, str(error))
+            raise
+        self._record(message, None)
+        return receipt
+
+    async def close(self) -> None:
+        await self._publisher.close()
+
+    def _record(self, message: "OutgoingMessage", error: str | None) -> None:
+        kind: Literal["alert", "quiz"] = "quiz" if message.question is not None else "alert"
+        target = message.target.key
+        self.messages[target, kind] = SampleMessage(target=target, kind=kind, error=error)
+
+
+def _addressee(subscriber: "Subscriber", paper: "Paper") -> "Subscriber":
+    """The subscriber as the sample takes them: at once, at any hour, one question, for what matches or a made-up reason."""
+    from bot.domain.channels import FEED
+    from bot.domain.schedule import Immediately
+
+    channels = tuple(
+        replace(channel, deliver=Immediately(), quizzes="one" if channel.quizzes != "none" else "none")
+        for channel in subscriber.channels
+        if channel.kind != FEED
+    )
+    return replace(
+        subscriber,
+        quiet_hours=None,
+        daily_limit=None,
+        channels=channels,
+        subscriptions=(_matching(subscriber, paper) or _title_subscription(paper),),
+    )
+
+
+def _matching(subscriber: "Subscriber", paper: "Paper") -> "Subscription | None":
+    """The first of the subscriber's queries that matches the paper, for every channel."""
+    from bot.domain.query import document_of, match
+
+    document = document_of(paper)
+    for subscription in subscriber.subscriptions:
+        if subscription.query is not None and match(subscription.query, document) is not None:
+            return replace(subscription, only=frozenset())
+    return None
+
+
+def _title_subscription(paper: "Paper") -> "Subscription":
+    """A subscription that matches the paper by the longest word of its title."""
+    from bot.domain.query import parse
+    from bot.domain.subscriptions import Subscription
+
+    word = max(re.findall(r"[A-Za-z]+|[^\W\d_]+", paper.title), key=len)
+    text = f'title:"{word}"'
+    return Subscription(name=_NAME, text=text, query=parse(text))
+
+
+def _digest(paper: "Paper") -> "Digest":
+    """A digest of this paper alone."""
+    from bot.domain.digests import Digest
+    from bot.domain.papers import Entry
+
+    entry = Entry(
+        id=paper.id,
+        title=paper.title,
+        authors=paper.authors,
+        summary=paper.summary,
+        published=paper.published,
+        links=paper.links,
+        editions=paper.editions,
+    )
+    return Digest(kind="table", date=paper.latest, entries=(entry,))
+
+
+def _seed_papers() -> "Iterable[Paper]":
+    from bot.adapters.readers import read_digest
+    from bot.domain.papers import merge
+
+    papers: dict[str, Paper] = {}
+    with seed_folder() as folder:
+        for path in sorted(folder.iterdir()):
+            digest = read_digest(path.read_bytes(), name=path.name)
+            for entry in digest.entries:
+                papers[entry.id] = merge(papers.get(entry.id), entry, source=path.name, day=digest.date)
+    return papers.values()

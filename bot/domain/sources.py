@@ -1,0 +1,115 @@
+"""Sources that paperboy fetches itself: where they are, and when each is asked next."""
+
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from bot.domain.incidents import Finding
+
+MIN_INTERVAL = timedelta(minutes=10)
+"""The shortest `every` of a source."""
+FIRST_PAUSE = timedelta(minutes=5)
+LONGEST_PAUSE = timedelta(days=1)
+LONGEST_RETRY_AFTER = timedelta(days=7)
+"""A server that asks for more is asked once a week all the same."""
+UNREACHABLE_AFTER = timedelta(days=1)
+"""A source that cannot be reached for so long is worth an alarm; most failures pass by themselves before."""
+JITTER = 0.1
+"""Share of an interval by which it varies, so that sources are not all asked at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """A git repository or a URL that is fetched every so often."""
+
+    name: str
+    """Names it in `source:` queries, in `status`, `doctor` and alarms; the name of its folder."""
+    kind: str
+    """`git` or `url`: which fetcher takes it."""
+    address: str
+    branch: str = ""
+    """Of a git repository; empty for the remote's default."""
+    folder: str = ""
+    """Of a git repository: only files below it; empty for all."""
+    every: timedelta = timedelta(hours=6)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Request headers of a URL, tokens among them; never sent to another host."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceState:
+    """How a source stands; all moments are aware and UTC."""
+
+    name: str
+    next_at: datetime
+    checked_at: datetime | None = None
+    """When it was last asked, whatever came of it."""
+    changed_at: datetime | None = None
+    """When it last brought something."""
+    failing_since: datetime | None = None
+    """When the first of the attempts that failed in a row was made; None where the last one did not fail."""
+    failures: int = 0
+    """Attempts that failed in a row."""
+    error: str = ""
+    """Why the last attempt failed; empty where it did not."""
+
+    def succeeded(self, source: Source, *, changed: bool, now: datetime, rng: random.Random) -> "SourceState":
+        """The state after the source was reached: asked again after `every`, give or take a tenth."""
+        return SourceState(
+            name=self.name,
+            next_at=now + source.every * rng.uniform(1 - JITTER, 1 + JITTER),
+            checked_at=now,
+            changed_at=now if changed else self.changed_at,
+        )
+
+    def failed(
+        self, error: str, now: datetime, rng: random.Random, *, retry_after: timedelta | None = None
+    ) -> "SourceState":
+        """The state after a failure: pauses double from five minutes to a day; `retry_after` is obeyed."""
+        pause = min(FIRST_PAUSE * 2 ** min(self.failures, 20), LONGEST_PAUSE)
+        pause *= rng.uniform(1, 1 + 2 * JITTER)
+        if retry_after is not None:
+            pause = max(pause, min(retry_after, LONGEST_RETRY_AFTER))
+        return replace(
+            self,
+            next_at=now + pause,
+            checked_at=now,
+            failing_since=self.failing_since or now,
+            failures=self.failures + 1,
+            error=error,
+        )
+
+    def due_at(self, source: Source, now: datetime) -> datetime:
+        """When the source is asked next: at `next_at`, or sooner where `every` became shorter or the clock was set back."""
+        longest = LONGEST_RETRY_AFTER if self.error else source.every * (1 + JITTER)
+        return min(self.next_at, (self.checked_at or now) + longest, now + longest)
+
+
+def undigested_findings(states: Iterable[SourceState], digests: Iterable[str]) -> Iterator[Finding]:
+    """Sources that brought something of which nothing was read as a digest; `digests` are the names of all digests."""
+    folders = {folder for name in digests for folder in name.split("/")[:-1]}
+    for state in states:
+        if state.changed_at and state.name not in folders:
+            what = "was fetched, and no digest of it has been read so far; `paperboy read` tells why of each file"
+            yield Finding(
+                area="sources", kind="no digest", subject=state.name, what=what, urgent=False, figures={}
+            )
+
+
+def fetch_findings(
+    sources: Iterable[Source], states: Mapping[str, SourceState], now: datetime
+) -> Iterator[Finding]:
+    """Sources that cannot be reached; urgent after a day, or after twice their interval where that is longer."""
+    for source in sources:
+        state = states.get(source.name)
+        if state is None or state.failing_since is None:
+            continue
+        yield Finding(
+            area="sources",
+            kind="unreachable",
+            subject=source.name,
+            what=f"cannot be reached since {state.failing_since:%Y-%m-%d %H:%M} UTC: {state.error}",
+            urgent=now - state.failing_since >= max(UNREACHABLE_AFTER, 2 * source.every),
+            figures={"since": state.failing_since.isoformat(), "attempts": state.failures},
+        )

@@ -1,0 +1,190 @@
+"""The command line as a whole: help, examples, completion, version, JSON, and streams that are full or closed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from bot import __version__
+from bot.app.cli.main import _WITHOUT_JSON, COMMANDS, GROUP_EXAMPLES, command_line
+from tests.app.cli.conftest import Paperboy
+from tests.conftest import ROOT
+from tests.rigs.terminal import Terminal
+from tools import man
+
+ROOT_COMMAND: Any = get_command(command_line(colourful=False))
+
+
+def commands() -> dict[str, Any]:
+    """Every command by its name, with those of groups."""
+    everything: dict[str, Any] = {}
+    for name, command in ROOT_COMMAND.commands.items():
+        parts = getattr(command, "commands", {})
+        everything |= {f"{name} {part}": below for part, below in parts.items()} or {name: command}
+    return everything
+
+
+def shell(line: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The line in a shell, where `paperboy` is this program."""
+    return subprocess.run(
+        ["bash", "-c", f'paperboy() {{ "{sys.executable}" -m bot "$@"; }}; {line}'],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_an_option_too(paperboy: Paperboy, option: str) -> None:
+    ran = paperboy(option)
+    assert (ran.code, ran.out) == (0, f"paperboy {__version__}\n")
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_shows_examples_that_are_right(paperboy: Paperboy, name: str) -> None:
+    shown = paperboy(*name.split(), "--help").out
+    examples = [line.strip() for line in shown.partition("Examples:\n")[2].splitlines()]
+    assert examples
+    command = commands()[name]
+    known = {option for part in (*command.params, *ROOT_COMMAND.params) for option in part.opts}
+    for example in examples:
+        words = example.split(" > ")[0].split()
+        assert words[0] == "paperboy"
+        assert " ".join(words[1:]).startswith(name) or name == "version"
+        options = {word for word in words if word.startswith("--")}
+        assert options <= known, (example, options - known)
+
+
+def test_every_example_belongs_to_a_command() -> None:
+    assert set(GROUP_EXAMPLES) == {name for name in commands() if " " in name}
+    assert {entry.name for entry in COMMANDS} == set(ROOT_COMMAND.commands)
+
+
+@pytest.mark.parametrize("name", ["run", "outbox retry", "help"])
+def test_help_shows_what_the_option_shows(paperboy: Paperboy, name: str) -> None:
+    shown = paperboy("help", *name.split())
+    assert (shown.code, shown.out) == (0, paperboy(*name.split(), "--help").out)
+
+
+def test_help_alone_lists_the_commands_and_of_an_unknown_one_says_so(paperboy: Paperboy) -> None:
+    assert paperboy("help").out == paperboy("--help").out
+    unknown = paperboy("help", "rum")
+    assert (unknown.code, "Did you mean 'run'?" in unknown.err) == (2, True)
+
+
+def test_json_may_stand_before_or_after_the_command(home: Path, paperboy: Paperboy) -> None:
+    for command in (["status"], ["feeds"], ["version"], ["check"], ["outbox", "list"]):
+        assert paperboy("--json", *command).json == paperboy(*command, "--json").json
+
+
+def test_json_before_a_command_that_prints_none_is_wrong_usage(paperboy: Paperboy) -> None:
+    without = {
+        name.split()[0]
+        for name, command in commands().items()
+        if all("--json" not in part.opts for part in command.params)
+    }
+    assert without == _WITHOUT_JSON
+    ran = paperboy("--json", "run")
+    assert (ran.code, "`paperboy run` has no --json" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("words", ["paperboy st", "paperboy outbox re"])
+def test_a_shell_completes_commands(words: str) -> None:
+    ran = shell(
+        "paperboy", _PAPERBOY_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(words.count(" "))
+    )
+    assert ran.stdout.split() == [{"st": "status", "re": "retry"}[words.rsplit(maxsplit=1)[-1]]]
+
+
+@pytest.mark.parametrize("line", ["paperboy schema > /dev/full", "paperboy --help > /dev/full"])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_output_is_one_line(line: str) -> None:
+    ran = shell(line)
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        "paperboy: the output cannot be written: no space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("line", ["paperboy schema >&-", "paperboy schema 2>&-", "paperboy --help >&- 2>&-"])
+def test_a_closed_stream_is_no_fault(line: str) -> None:
+    ran = shell(line)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_a_reader_that_goes_away_is_no_fault() -> None:
+    ran = shell("set -o pipefail; paperboy schema | head -1")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "{\n", "")
+
+
+def test_on_a_terminal_the_help_is_in_colour_and_in_groups_with_the_same_words(
+    tmp_path: Path, paperboy: Paperboy
+) -> None:
+    for name in ("--help", "run --help", "outbox retry --help"):
+        with Terminal(name.split(), tmp_path, {"COLUMNS": "300", "NO_COLOR": ""}) as terminal:
+            assert terminal.end() == 0
+        assert "\x1b[" in terminal.shown
+        with Terminal(
+            name.split(), tmp_path, {"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"}
+        ) as terminal:
+            terminal.end()
+        plain = paperboy(*name.split()).out
+        wanted = {word for word in plain.split() if word.isalpha()} - {"Examples", "Commands", "Arguments"}
+        assert wanted <= set(terminal.shown.split()), name
+    assert all(
+        group in "To begin Every day To understand To operate"
+        for group in {entry.group for entry in COMMANDS}
+    )
+
+
+def test_progress_is_shown_on_a_terminal_and_not_in_a_pipe(
+    home: Path, paperboy: Paperboy, seeds: Path
+) -> None:
+    assert "reading" not in paperboy("import", seeds).err
+    with Terminal(["replay", str(seeds), "--subscribers", "2"], home) as terminal:
+        assert terminal.end() == 0
+    assert "replaying" in terminal.shown
+    assert "lost       0" in terminal.shown
+
+
+def test_tables_are_drawn_on_a_terminal(home: Path) -> None:
+    with Terminal(["init", "--source", "list"], home) as terminal:
+        assert terminal.end() == 0
+    assert "brings" in terminal.shown
+    assert "\t" not in terminal.shown
+
+
+def test_rich_and_other_heavy_libraries_are_not_loaded_for_the_plain_help_and_the_version() -> None:
+    program = (
+        "import sys\nsys.argv[1:] = ['{}']\nfrom bot.app.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(sorted({{'rich', 'pydantic', 'sqlalchemy', 'httpx', 'numpy', 'lxml'}} & set(sys.modules)))\n"
+    )
+    for option in ("--help", "--version"):
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(option)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_man_page_is_the_one_that_the_commands_make() -> None:
+    assert man.PAGE.read_text(encoding="utf-8") == man.man_page(), "run `make man`"
+
+
+def test_the_man_page_names_every_command_and_option() -> None:
+    page = man.man_page().replace("\\-", "-")
+    for name, command in commands().items():
+        section = page.partition(f".SS paperboy {name}")[2].partition(".SS ")[0]
+        assert section, name
+        for part in command.params:
+            if part.param_type_name == "option":
+                assert all(option in section for option in part.opts), (name, part.opts)

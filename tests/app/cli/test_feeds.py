@@ -1,0 +1,107 @@
+"""The addresses of feeds: told by `feeds`, `status` and `run`; renewed on request."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.store import Store
+from bot.app.cli.run import first_lines
+from bot.app.config.settings import load_settings
+from bot.app.config.subscriptions import load_subscribers
+from bot.app.container import build_container
+from bot.pipeline.ingest import Taken
+from tests.app.cli.conftest import Paperboy
+
+
+@pytest.fixture
+def served(home: Path, paperboy: Paperboy) -> Path:
+    """A home with a web server and a state."""
+    path = home / "config/paperboy.yaml"
+    path.write_text(path.read_text().replace("listen: ''", "listen: 127.0.0.1:18090"))
+    paperboy("once")
+    return home
+
+
+def alices(paperboy: Paperboy) -> str:
+    (_, private) = paperboy("feeds", "--json").json["feeds"]
+    assert private["subscriber"] == "alice"
+    return private["url"]
+
+
+def test_every_feed_has_its_address_and_file(served: Path, paperboy: Paperboy) -> None:
+    everything, private = paperboy("feeds", "--json").json["feeds"]
+    assert everything == {
+        "subscriber": None,
+        "url": "http://127.0.0.1:18090/feed.atom",
+        "file": str(served / "state/feeds/all.atom"),
+    }
+    assert private["url"].startswith("http://127.0.0.1:18090/feeds/")
+    assert private["url"] in Path(private["file"]).read_text()
+    lines = paperboy("feeds").out.splitlines()
+    assert lines[1] == f"alice\t{private['url']}\t{private['file']}"
+
+
+def test_status_names_the_private_feed(served: Path, paperboy: Paperboy) -> None:
+    assert f"private      alice: {alices(paperboy)}" in paperboy("status").out.splitlines()
+    assert paperboy("status", "--json").json["feeds"][1]["url"] == alices(paperboy)
+
+
+def test_run_names_the_private_feed(served: Path, paperboy: Paperboy) -> None:
+    url = alices(paperboy)
+    settings = load_settings(served / "config/paperboy.yaml", {})
+    container = build_container(settings, load_subscribers(settings.subscriptions))
+    lines = first_lines(container, Taken())
+    asyncio.run(container.close())
+    assert f"  private   alice: {url}" in lines
+    steps = [line for line in lines if line.startswith("  next")]
+    assert steps == [
+        "  next      1. your own keywords in config/subscriptions.yaml (read again when you save it)"
+    ]
+
+
+def test_a_renewed_address_takes_the_place_of_the_one_before(served: Path, paperboy: Paperboy) -> None:
+    before = alices(paperboy)
+    ran = paperboy("feeds", "--renew", "ALICE", "--json")
+    after = ran.json["feeds"][1]["url"]
+    assert ran.code == 0
+    assert before != after == alices(paperboy)
+    content = (served / "state/feeds/alice.atom").read_text()
+    assert after in content
+    assert before not in content
+    store = Store(f"sqlite:///{served}/state/paperboy.sqlite3")
+    tokens = [
+        url.removeprefix("http://127.0.0.1:18090/feeds/").removesuffix(".atom") for url in (before, after)
+    ]
+    assert [store.tokens.subject("feed", token) for token in tokens] == [None, "alice"]
+    store.close()
+
+
+def test_without_a_state_no_address_is_made_up(home: Path, paperboy: Paperboy) -> None:
+    path = home / "config/paperboy.yaml"
+    path.write_text(path.read_text().replace("listen: ''", "listen: 127.0.0.1:18090"))
+    assert alices(paperboy) is None
+    assert "private feeds get their addresses with the first `paperboy run`" in paperboy("feeds").err
+    assert paperboy("feeds", "--renew", "alice").code == 2
+    assert not (home / "state").exists()
+
+
+def test_without_a_web_server_the_file_is_named(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    assert alices(paperboy) is None
+    assert f"private      alice: {home}/state/feeds/alice.atom" in paperboy("status").out.splitlines()
+
+
+def test_somebody_without_a_feed_has_none_to_renew(served: Path, paperboy: Paperboy) -> None:
+    path = served / "config/subscriptions.yaml"
+    path.write_text(path.read_text().replace("      - atom: true\n", ""))
+    ran = paperboy("feeds", "--renew", "alice")
+    assert (ran.code, "alice has no private feed" in ran.err) == (2, True)
+
+
+def test_of_many_private_feeds_a_few_are_named(served: Path, paperboy: Paperboy) -> None:
+    people = "".join(f"  - {{id: s{n}, channels: [{{atom: true}}], keywords: [agents]}}\n" for n in range(12))
+    (served / "config/subscriptions.yaml").write_text(f"subscribers:\n{people}")
+    lines = paperboy("status").out.splitlines()
+    assert sum("/feeds/" in line for line in lines) == 10
+    assert "             and 2 more: `paperboy feeds`" in lines

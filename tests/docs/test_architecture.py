@@ -1,0 +1,72 @@
+"""docs/architecture.md: its walks lead through files and functions that exist, and its list of files is whole."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tools.rooms import BEGIN, END, rooms
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+LONGEST = {
+    "From a digest's file event to its outbox row": 17,
+    "From an outbox row to sent and settled": 16,
+    "From `/quiz` to a planned row": 12,
+    "From `quiz.per_day` in the YAML to its use": 7,
+}
+_STEP = re.compile(
+    r"^(?P<number>\d+)\. `(?P<file>[^:`]+)(?:: (?P<names>[^`]+))?` – (?P<adds>.+)", re.MULTILINE
+)
+
+
+def steps(title: str) -> list[re.Match[str]]:
+    return list(_STEP.finditer(PAGE.partition(f"### {title}\n")[2].partition("\n##")[0]))
+
+
+@cache
+def names_in(file: str) -> frozenset[str]:
+    """Everything that a module defines at its top, and methods as `Class.method`."""
+    names = set[str]()
+    for node in ast.parse((ROOT / file).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            functions = (
+                part for part in node.body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
+            )
+            names.update(f"{node.name}.{function.name}" for function in functions)
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names.update(target.id for target in targets if isinstance(target, ast.Name))
+    return frozenset(names)
+
+
+@pytest.mark.parametrize("title", LONGEST)
+def test_a_walk_leads_through_files_and_functions_that_exist(title: str) -> None:
+    missing = [
+        f"{step['file']}: {name}"
+        for step in steps(title)
+        for name in (step["names"] or "").split(", ")
+        if not (ROOT / step["file"]).is_file() or (name and name not in names_in(step["file"]))
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize(("title", "most"), LONGEST.items(), ids=LONGEST)
+def test_a_walk_is_short_and_its_steps_are_numbered(title: str, most: int) -> None:
+    walk = steps(title)
+    assert 5 <= len({step["file"] for step in walk}) <= most
+    assert [int(step["number"]) for step in walk] == list(range(1, len(walk) + 1))
+
+
+def test_the_walks_of_the_page_are_those_that_are_counted() -> None:
+    section = PAGE.partition("\n## Walks\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^### (.+)$", section, re.MULTILINE) == list(LONGEST)
+
+
+def test_every_file_stands_in_its_room_with_what_it_is() -> None:
+    """Where this fails: python -m tools.rooms."""
+    assert PAGE.partition(BEGIN)[2].partition(END)[0].strip() == rooms().strip()

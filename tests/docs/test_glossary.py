@@ -1,0 +1,188 @@
+"""The words of the container: docs/glossary.md is what a reader may rely on."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.store.schema import metadata
+
+ROOT = Path(__file__).parents[2]
+GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+MODULES = sorted((ROOT / "bot").rglob("*.py"))
+PAGES = [
+    page
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+    if page.exists() and page.name != "glossary.md"
+]
+FILLERS = {"one", "some", "theirs", "mine", "those", "found", "given", "held", "it", "thing"}
+"""Names that say nothing of what a loop is over."""
+DATA = {"bot/domain/query/folding.py": {"shelf"}}
+"""Replaced words that are no names there: the list of irregular plurals has them."""
+RIDDLES = ("What ", "Who ", "Whoever ", "Where ", "See the port")
+"""Beginnings of a docstring that describes instead of defining."""
+
+
+def section(title: str) -> str:
+    return GLOSSARY.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def replaced_words() -> set[str]:
+    rows = re.findall(r"^\| ([^|]+) \|", section("Words that were replaced"), re.MULTILINE)
+    words = {word.strip() for row in rows[1:] for word in row.split(",")}
+    return {word for word in words if word.isalpha()}
+
+
+REPLACED = replaced_words()
+
+
+def parts(name: str) -> set[str]:
+    """The words of an identifier, in the singular as well."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+    lower = {word.lower() for word in words} | {name.strip("_").lower()}
+    return lower | {word.removesuffix("s") for word in lower}
+
+
+def refused(text: str) -> set[str]:
+    """The replaced words that stand in a text."""
+    words = {word.lower() for word in re.findall(r"[A-Za-z]+", text)}
+    return (words | {word.removesuffix("s") for word in words}) & REPLACED
+
+
+def names_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """(line, identifier) of everything that a module names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.lineno, node.attr
+
+
+def targets_of_loops(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """(line, name) of each variable that a loop or a comprehension binds."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+            for target in ast.walk(node.target):
+                if isinstance(target, ast.Name):
+                    yield target.lineno, target.id
+
+
+@pytest.fixture(scope="module")
+def trees() -> dict[str, ast.Module]:
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+
+
+def test_every_term_has_one_definition() -> None:
+    terms = [
+        term.strip()
+        for title in (
+            "Digests and papers",
+            "Subscribers and matching",
+            "Channels and deliveries",
+            "Quizzes",
+            "The program",
+        )
+        for row in re.findall(r"^\| ([^|]+) \| [^|]+\.? ?\|", section(title), re.MULTILINE)
+        if row not in ("term", "---")
+        for term in row.split(",")
+    ]
+    assert len(terms) > 60
+    assert len(set(terms)) == len(terms)
+
+
+def test_the_list_of_replaced_words_is_read() -> None:
+    assert {"parcel", "herald", "registry", "crowd"} <= REPLACED
+    assert parts("OutgoingParcels") & REPLACED == {"parcel"}
+    assert parts("landed_at") & REPLACED == {"landed"}
+    assert refused("It is in the shelves of the courier.") == {"courier"}
+
+
+def test_no_module_is_called_by_a_replaced_word() -> None:
+    assert [str(path) for path in MODULES if parts(path.stem) & REPLACED] == []
+
+
+def test_no_class_function_or_variable_is_called_by_a_replaced_word(trees: dict[str, ast.Module]) -> None:
+    wrong = [
+        f"{file}:{line} {name}"
+        for file, tree in trees.items()
+        for line, name in names_in(tree)
+        if parts(name) & REPLACED
+    ]
+    assert wrong == []
+
+
+def test_no_table_or_column_is_called_by_a_replaced_word() -> None:
+    names = [
+        name
+        for table in metadata.tables.values()
+        for name in (table.name, *(f"{table.name}.{column.name}" for column in table.columns))
+    ]
+    assert [name for name in names if parts(name) & REPLACED] == []
+
+
+def test_no_text_of_the_program_holds_a_replaced_word(trees: dict[str, ast.Module]) -> None:
+    """Docstrings, log events, messages, help."""
+    wrong = [
+        f"{file}:{node.lineno} {sorted(refused(node.value))}"
+        for file, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and refused(node.value) - DATA.get(file, set())
+    ]
+    assert wrong == []
+
+
+def test_no_comment_holds_a_replaced_word() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number} {sorted(refused(comment))}"
+        for path in MODULES
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (comment := line.partition("#")[2]) and refused(comment)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_holds_a_replaced_word(page: Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert [
+        f"{number}: {sorted(refused(line))}" for number, line in enumerate(lines, 1) if refused(line)
+    ] == []
+
+
+def test_loop_variables_are_nouns(trees: dict[str, ast.Module]) -> None:
+    wrong = [
+        f"{file}:{line} {name}"
+        for file, tree in trees.items()
+        for line, name in targets_of_loops(tree)
+        if name in FILLERS
+    ]
+    assert wrong == []
+
+
+def test_a_class_name_means_one_thing(trees: dict[str, ast.Module]) -> None:
+    homes = defaultdict(list)
+    for file, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name.lstrip("_")].append(file)
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
+def test_docstrings_define(trees: dict[str, ast.Module]) -> None:
+    wrong = []
+    for file, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                text = ast.get_docstring(node) or ""
+                if text.startswith(RIDDLES):
+                    wrong.append(f"{file}:{getattr(node, 'lineno', 1)} {text.splitlines()[0]}")
+    assert wrong == []
