@@ -40,6 +40,7 @@ PAPERS, SEED, EACH = 30, 5, 4
 
 class File:
     name = "day.md"
+    source = "digests"
 
     def read(self) -> bytes:
         return b"read already"
@@ -122,9 +123,6 @@ def measure(people: list[Subscriber], day: list[Paper]) -> Measured:
     digest = Digest(kind="table", date=NOW.date(), entries=tuple(map(an_entry, day)))
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{folder}/state.sqlite3")
-        with store.digests.transaction() as tx:
-            tx.register(registry.matcher.subscribers, None, NOW)
-            tx.onboarded(registry.matcher.subscribers)
         ingest = Ingest(
             store.digests, registry, lambda _data, _name: digest, lambda _data, _name: digest.date
         )

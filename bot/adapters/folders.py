@@ -22,6 +22,7 @@ from bot.domain.files import (
     name_prefixes,
     skip_reason,
     source_name,
+    source_names,
 )
 
 MAX_DEPTH = 24
@@ -47,8 +48,8 @@ def scan(folders: Sequence[Path], *, max_bytes: int, base: Path) -> Iterator[Sca
     """
     taken: set[str] = set()
     roots = _roots([base / folder for folder in folders])
-    for root, prefix in zip(roots, name_prefixes(roots), strict=True):
-        for entry in _Walk(root=root, prefix=prefix, max_bytes=max_bytes).entries():
+    for root, prefix, source in zip(roots, name_prefixes(roots), source_names(roots), strict=True):
+        for entry in _Walk(root=root, prefix=prefix, source=source, max_bytes=max_bytes).entries():
             if isinstance(entry, FoundFile):
                 name = _free_name(entry.name, taken)
                 taken.add(name)
@@ -85,6 +86,10 @@ class FolderFile:
     def name(self) -> str:
         return self.found.name
 
+    @property
+    def source(self) -> str:
+        return self.found.source
+
     def read(self) -> bytes:
         """The content; raises as `read_bytes`."""
         return read_bytes(self.found, max_bytes=self.max_bytes)
@@ -113,6 +118,7 @@ class _Walk:
 
     root: Path
     prefix: str
+    source: str
     max_bytes: int
     above: list[tuple[int, int]] = field(default_factory=list)
 
@@ -167,6 +173,7 @@ class _Walk:
             relative=path,
             name=source_name(self.prefix + path),
             signature=_signature(status),
+            source=self.source,
         )
         if status.st_size > self.max_bytes:
             return self._skipped(path, "too_large", _too_large(status.st_size, self.max_bytes))

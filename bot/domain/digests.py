@@ -65,7 +65,7 @@ def diff(digest: Digest, known: Mapping[PaperId, Paper], *, source: str) -> Diff
     resighted: list[Paper] = []
     for entry in digest.entries:
         before = known.get(entry.id)
-        after = merge(before, entry, source=source, day=digest.date)
+        after = merge(before, entry, source=source, day=entry.date or digest.date)
         if before is None:
             changes.append(Change(paper=after))
         elif gains := gained(before, after):

@@ -57,6 +57,8 @@ class FoundFile:
     relative: str
     name: str
     signature: FileSignature
+    source: str = ""
+    """The name of the watched folder: what all its digests come from."""
 
     @property
     def path(self) -> Path:
@@ -210,6 +212,16 @@ def _visible(char: str) -> str:
     # Undecodable bytes come as U+DC80 to U+DCFF (PEP 383) and are turned back into bytes.
     errors = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
     return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", errors))
+
+
+def source_names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The name of each folder as a source: the shortest end of its path that no folder before it has."""
+    names: list[str] = []
+    for folder in folders:
+        parts = [part for part in folder.parts if part != folder.anchor]
+        tails = ("/".join(parts[-length:]) for length in range(1, len(parts) + 1))
+        names.append(next((name for tail in tails if (name := source_name(tail)) not in names), str(folder)))
+    return tuple(names)
 
 
 def name_prefixes(folders: Sequence[Path]) -> tuple[str, ...]:

@@ -109,14 +109,18 @@ class SubscriptionMatcher:
             )
             for subscriber in self.subscribers.values()
         }
-        return SubscriptionMatcher(
-            [
-                replace(subscriber, subscriptions=likes[subscriber.id])
-                for subscriber in self.subscribers.values()
-                if likes[subscriber.id]
-            ],
-            self._similarity,
-        )
+        return self.only_subscriptions({name: likes_ for name, likes_ in likes.items() if likes_})
+
+    def only_subscriptions(
+        self, subscriptions: Mapping[str, tuple[Subscription, ...]]
+    ) -> "SubscriptionMatcher":
+        """The matcher of these subscribers, with nothing but these subscriptions."""
+        chosen = [
+            replace(subscriber, subscriptions=subscriptions[subscriber.id])
+            for subscriber in self.subscribers.values()
+            if subscriber.id in subscriptions
+        ]
+        return SubscriptionMatcher(chosen, self._similarity)
 
     def without(self, ids: Collection[str]) -> "SubscriptionMatcher":
         """The matcher but for these ids; itself, with nothing built anew, where none of them is in it."""

@@ -58,8 +58,8 @@ def plan(
     """Notices and deliveries of these changes, subscriber by subscriber as they stand in `matches`.
 
     Each subscriber's deliveries keep the order of the changes, all alerts before the rest; so planning in parts gives
-    the same as planning at once. `backlog` names subscribers who are new, with how many first matches they are
-    still to get (None: all); what matches beyond that is noticed but not sent. No target gets a paper
+    the same as planning at once. `backlog` names the subscribers to whom these changes are backlog, with how many more
+    papers each is still to get (None: all); what matches beyond that is noticed but not sent. Nobody is told of a paper
     twice: a paper that was `noticed` before goes again only to a channel that its new matches reach for the
     first time. `planned` are the states of alerts that exist, by key.
     """
@@ -135,17 +135,16 @@ class _Planner:
                     *before,
                     *[subscription.name for subscription in fresh],
                 )
-            may_send = bool(fresh) and self._takes_from_backlog(name)
+            unsent: list[_Route] = []
             for route in routes:
                 key = delivery_key(route.target, "alert", paper) if self._planned else ""
                 state = self._planned.get(key)
-                if state is None and may_send and route.takes_any(fresh):
-                    self._deliveries.append(
-                        Delivery(route.target, name, "alert", paper, route.state, route.due_at)
-                    )
-                    self._ask(route, subscriber, paper)
-                elif state is not None and subscriptions and route.takes_any(subscriptions):
+                if state is None and fresh and route.takes_any(fresh):
+                    unsent.append(route)
+                elif state is not None and self._changes[paper].gains and route.takes_any(subscriptions):
                     self._follow_up(route, subscriber, paper, state)
+            if unsent and self._takes_from_backlog(name):
+                self._alert(unsent, subscriber, paper)
         if notices:
             self._notices[name] = notices
         if extended:
@@ -153,6 +152,12 @@ class _Planner:
         if self._followers:
             self._deliveries += self._followers
             self._followers.clear()
+
+    def _alert(self, routes: Sequence[_Route], subscriber: Subscriber, paper: PaperId) -> None:
+        for route in routes:
+            row = Delivery(route.target, subscriber.id, "alert", paper, route.state, route.due_at)
+            self._deliveries.append(row)
+            self._ask(route, subscriber, paper)
 
     def _takes_from_backlog(self, subscriber: str) -> bool:
         left = self._backlog.get(subscriber)

@@ -162,6 +162,8 @@ class MessageBuilder:
             return BuiltMessage(message=message, sent=(row.key,))
         if alert and alert.state == "limited":
             raise NothingToSend("its paper went over the daily limit", limited=(row.key,))
+        if alert and not alert.shown and not self._deliveries.is_asked(row.key):
+            raise NothingToSend("its paper stands behind “+N more”", limited=(row.key,))
         if alert and alert.state == "dead":
             raise NothingToSend("the alert that it belongs to is a dead letter", state="dead")
         message = self._message(

@@ -207,6 +207,7 @@ class Dispatcher:
             limit=room,
             kinds=[kind],
             documents=self._documents,
+            flood_guard=self._rules.flood_guard,
         )
         for claim in claims:
             log.debug(

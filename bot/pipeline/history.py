@@ -6,7 +6,9 @@ The ledger counts every paper of the day once, and every target of a matched pap
           ├─ being planned: it matches, and its deliveries are not made yet
           ├─ asked for since: what matches it now did not exist, or read otherwise, when it came
           └─ matched ─┬─ no channel: nothing that matched may go anywhere
-                      └─ for each target ─┬─ before you came: noticed, but not sent, on a first run or import
+                      └─ for each target ─┬─ backlog, before you came, before you asked: over `first_run`, not sent
+                                          ├─ imported: not sent
+                                          ├─ waits for the flood guard
                                           ├─ target added since
                                           └─ queued ── pending, held, sending, sent, merged, limited, …
 """
@@ -17,8 +19,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bot.domain.backlog import Rule
 from bot.domain.channels import ChannelKind
-from bot.domain.delivery import Kind, State
+from bot.domain.delivery import OPEN, Kind, State
+from bot.domain.flood_guard import WAITS
 from bot.domain.incidents import TOPIC_GONE, Incident
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Why, why_of
@@ -31,7 +35,14 @@ from bot.pipeline.ports.papers import DigestRecord, DigestStore, NoticeRecord, P
 from bot.pipeline.subscribers import SimilarityCache
 
 Fate = Literal["not matched", "being planned", "asked for since", "no channel", "matched"]
-Reason = Literal["before you came", "target added since"]
+Reason = Literal[
+    "backlog",
+    "imported",
+    "before you came",
+    "before you asked",
+    "target added since",
+    "waits for the flood guard",
+]
 FATES: tuple[Fate, ...] = ("not matched", "being planned", "asked for since", "no channel", "matched")
 
 
@@ -74,6 +85,13 @@ class Story:
 
 _OUT: frozenset[State] = frozenset({"sent", "merged"})
 _ALERT: Kind = "alert"
+_NOT_SENT: Mapping[Rule | None, Reason] = {
+    "backlog": "backlog",
+    "import": "imported",
+    "new subscriber": "before you came",
+    "new subscription": "before you asked",
+}
+"""Why a paper that was noticed by this rule was sent nowhere; by any other because its targets are newer."""
 
 
 def story(
@@ -167,7 +185,7 @@ def why_not_queued(story: Story) -> str | None:
         return None
     if story.being_planned:
         return "it is still being planned; `paperboy status` shows how far that is"
-    return _why_not_noticed(story) if story.notice is None else _why_not_sent(story)
+    return _why_not_noticed(story) if story.notice is None else _why_not_sent(story, story.notice)
 
 
 def _why_not_noticed(story: Story) -> str | None:
@@ -178,14 +196,40 @@ def _why_not_noticed(story: Story) -> str | None:
     return "it was not asked for when the paper came: the subscription is newer, or was changed since"
 
 
-def _why_not_sent(story: Story) -> str:
+def _why_not_sent(story: Story, notice: NoticeRecord) -> str:
     channels = story.subscriber.channels
     matched = [verdict.subscription for verdict in story.verdicts if verdict.noticed]
     if not channels:
         return "the subscriber has no channels"
     if matched and not any(channel.takes(subscription) for channel in channels for subscription in matched):
         return "what matched is limited by `only:` to channels that the subscriber has not"
-    return "it was here before: a first run sends only the newest matches, and an import none"
+    return f"{rule_text(notice.rule, notice.source)}: {_BEYOND[notice.rule]}"
+
+
+_BEYOND: Mapping[Rule | None, str] = {
+    **dict.fromkeys(_NOT_SENT, "only the newest `first_run` matches are sent"),
+    "import": "nothing of it is sent",
+    "news": "no channel was there then",
+    "asked": "no channel was there then",
+    None: "no channel was there then",
+}
+
+
+def rule_text(rule: Rule | None, source: str | None) -> str:
+    """Why something was noticed or planned, in words."""
+    match rule:
+        case "backlog":
+            return f"backlog of {source}"
+        case "import":
+            return "imported"
+        case "new subscriber":
+            return "it was here before you came"
+        case "new subscription":
+            return "it was here before the subscription"
+        case "asked":
+            return "asked for"
+        case _:
+            return "new"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,6 +255,9 @@ class LedgerLine:
     paper: Paper
     fate: Fate
     subscriptions: tuple[str, ...] = ()
+    rule: Rule | None = None
+    """Why it was noticed; of a `source` whose backlog it was in."""
+    source: str | None = None
     targets: tuple[TargetLine, ...] = ()
     others: tuple[DeliveryRecord, ...] = ()
 
@@ -294,27 +341,41 @@ def _line(
         return LedgerLine(paper=paper, fate=fate)
     names = notice.subscriptions if notice else ()
     alerts = {row.target: row for row in rows if row.kind == "alert"}
-    targets = _target_lines(subscriber, names, alerts)
+    rule = notice.rule if notice else None
+    targets = _target_lines(subscriber, names, alerts, "target added since" if alerts else _not_sent(rule))
     return LedgerLine(
         paper=paper,
         fate="matched" if targets else "no channel",
         subscriptions=names,
+        rule=rule,
+        source=notice.source if notice else None,
         targets=targets,
         others=tuple(row for row in rows if row.kind != "alert"),
     )
 
 
 def _target_lines(
-    subscriber: Subscriber, names: Sequence[str], alerts: Mapping[str, DeliveryRecord]
+    subscriber: Subscriber,
+    names: Sequence[str],
+    alerts: Mapping[str, DeliveryRecord],
+    nothing_sent: Reason,
 ) -> tuple[TargetLine, ...]:
     """The targets that the paper was meant for, or could have been by what matched."""
     matched = [subscription for subscription in subscriber.subscriptions if subscription.name in names]
     removed = any(name not in {subscription.name for subscription in matched} for name in names)
     meant = [channel.target for channel in subscriber.channels if removed or any(map(channel.takes, matched))]
-    nothing_sent: Reason = "target added since" if alerts else "before you came"
     return tuple(
-        TargetLine(target=target, end=alerts[target].state, delivery=alerts[target])
+        TargetLine(target=target, end=_end(alerts[target]), delivery=alerts[target])
         if target in alerts
         else TargetLine(target=target, end=nothing_sent)
         for target in dict.fromkeys((*meant, *alerts))
     )
+
+
+def _not_sent(rule: Rule | None) -> Reason:
+    return _NOT_SENT.get(rule, "target added since")
+
+
+def _end(row: DeliveryRecord) -> State | Reason:
+    waits = row.state in OPEN and row.error in WAITS.values()
+    return "waits for the flood guard" if waits else row.state

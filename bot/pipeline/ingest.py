@@ -2,14 +2,15 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from bot.domain.backlog import Look, Rule, SourceHistory, backlog_of, days_of, look_at
 from bot.domain.digests import Change, Gain, diff
 from bot.domain.errors import DigestError, StateError
 from bot.domain.matcher import SubscriptionMatcher
@@ -17,7 +18,7 @@ from bot.domain.papers import Paper, PaperId
 from bot.domain.planning import alert_keys, plan
 from bot.domain.query import Document, document_of
 from bot.domain.subscriptions import Subscription
-from bot.pipeline.onboarding import notice_alike, onboard, register
+from bot.pipeline.onboarding import notice_alike, onboard, onboard_subscriptions, register
 from bot.pipeline.ports import Reader
 from bot.pipeline.ports.papers import (
     DigestStore,
@@ -47,6 +48,11 @@ class DigestFile(Protocol):
     @property
     def name(self) -> str:
         """Its name below the watched folder: the same on every machine."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The name of the source that it comes from."""
         ...
 
     def read(self) -> bytes:
@@ -119,37 +125,40 @@ class Ingest:
         first_run: int | None = 0,
         elapsed: Callable[[], float] = perf_counter,
     ) -> None:
-        """`first_run` is how many matches of the backlog a new subscriber gets (None: all)."""
+        """`first_run` is how many matches of a backlog a subscriber gets (None: all)."""
         self._digests = digests
         self._registry = registry
         self._read_digest = read_digest
         self._peek_date = peek_date
         self._first_run = first_run
-        self._planner = _RunPlanner(digests, elapsed)
+        self._planner = _RunPlanner(digests, first_run, elapsed)
         self._registered: SubscriptionMatcher | None = None
-        """The matcher whose subscribers were registered last."""
+        """The matcher whose subscribers are certainly registered."""
+        self._onboarded: SubscriptionMatcher | None = None
+        """The matcher whose subscriptions are certainly onboarded."""
 
     def take_in(self, files: Sequence[DigestFile], now: datetime) -> Taken:
-        """Register new subscribers, store what is new in these files, newest digest first, and begin to plan it.
+        """Onboard who and what is new among the subscribers, store what is new in these files, newest digest first, and
+        begin to plan it.
 
-        New subscribers are onboarded when everything older is planned. A file that is no digest, or that we fail at,
+        A file that is no digest, or that we fail at,
         is named in the result and looked at again only when its content changes; one that
         cannot be read now is in `unread`. StateError ends it all; what was stored until then stays stored.
         """
-        matcher = self._registry.matcher
-        matcher.prepare()
-        self._register(now)
-        taken = self._take_in(files, now, sends=True)
-        while (onboarded := onboard(self._digests, matcher, now)) is None:
-            taken.add_planned(self.finish_planning(now))
-        taken.deliveries += onboarded
+        self._registry.matcher.prepare()
+        taken = Taken()
+        taken.add_planned(self._onboard(now))
+        taken.add(self._take_in(files, now, sends=True))
         return taken
 
     def take_in_history(self, files: Sequence[DigestFile], now: datetime) -> Taken:
-        """Store what is new in these files and notice its matches. Nothing is sent of it, not even when one of its papers
-        gains something later.
+        """Store what is new in these files and notice its matches. Nobody is told of it, not even when one of its papers
+        gains something later; who is in the configuration now was there before what comes next.
         """
-        return self._take_in(files, now, sends=False)
+        taken = Taken()
+        taken.add_planned(self._onboard(now))
+        taken.add(self._take_in(files, now, sends=False))
+        return taken
 
     def finish_history(self, now: datetime) -> Planned:
         """Plan all that is left, and notice papers like those that subscribers like."""
@@ -179,9 +188,24 @@ class Ingest:
             register(self._digests, self._registry.matcher, self._first_run, now)
             self._registered = self._registry.matcher
 
+    def _onboard(self, now: datetime) -> Planned:
+        """Register new subscribers, and plan for them and for new subscriptions what was there before."""
+        self._register(now)
+        matcher, planned = self._registry.matcher, Planned()
+        while (newcomers := onboard(self._digests, matcher, now)) is None:
+            planned += self.finish_planning(now)
+        planned += Planned(deliveries=newcomers)
+        if self._onboarded is matcher:
+            return planned
+        while (added := onboard_subscriptions(self._digests, matcher, self._first_run, now)) is None:
+            planned += self.finish_planning(now)
+        self._onboarded = matcher
+        return planned + Planned(deliveries=added)
+
     def _take_in(self, files: Sequence[DigestFile], now: datetime, *, sends: bool) -> Taken:
         taken = Taken()
         fresh = self._fresh(files, taken)
+        self._judge(fresh, now, imported=not sends)
         for start in range(0, len(fresh), _TOGETHER):
             self._take_batch(fresh[start : start + _TOGETHER], now, taken, sends=sends)
         return taken
@@ -193,12 +217,33 @@ class Ingest:
         room = _KEPT_BYTES
         for file in files:
             data = _read(file, taken)
-            if data is None or known.get(file.name) == hashlib.sha256(data).hexdigest():
+            if data is None or known.get(file.name) == (sha256 := hashlib.sha256(data).hexdigest()):
                 continue
             room -= len(data)
             day = self._day(data, file.name)
-            fresh.append(_Fresh(file=file, day=day, data=data if room >= 0 else None))
-        return sorted(fresh, key=lambda file: (-file.day.toordinal(), file.file.name))
+            kept = data if room >= 0 else None
+            seen_before = file.name in known
+            fresh.append(_Fresh(file=file, sha256=sha256, day=day, data=kept, seen_before=seen_before))
+        return sorted(fresh, key=lambda file: (-(file.day or date.min).toordinal(), file.file.name))
+
+    def _judge(self, fresh: Sequence["_Fresh"], now: datetime, *, imported: bool) -> None:
+        """Give each file the look of its source. Content that is known already counts as what the source brought."""
+        known = self._digests.digests_known(file.sha256 for file in fresh)
+        by_source: dict[str, list[_Fresh]] = {}
+        for file in fresh:
+            by_source.setdefault(file.file.source, []).append(file)
+        for source, files in by_source.items():
+            days: dict[bool, set[date]] = {True: set(), False: set()}
+            for file in files:
+                if file.day:
+                    days[file.sha256 in known].add(file.day)
+            history = self._digests.source_history(source)
+            if any(file.sha256 in known for file in files):
+                begun = history or SourceHistory(first_at=now, last_at=now)
+                history = replace(begun, newest=max(filter(None, (begun.newest, *days[True])), default=None))
+            look = look_at(history, days[False], now, imported=imported)
+            for file in files:
+                file.look = look
 
     def _take_batch(self, fresh: Sequence["_Fresh"], now: datetime, taken: Taken, *, sends: bool) -> None:
         read = list(self._read(fresh, taken))
@@ -232,18 +277,19 @@ class Ingest:
     def _store_once(self, read: Sequence[TakenDigest | FileMark], now: datetime, *, sends: bool) -> Taken:
         matcher = self._registry.matcher
         # Outside of the transaction, so that others can write while papers are matched.
-        look = _Look(self._digests, read, matcher, sends=sends)
+        look = _Comparison(self._digests, read, matcher, sends=sends)
         with self._planner.transaction() as tx:
             if tx.version() != look.version or tx.digests_known(look.hashes) != look.known:
-                look = _Look(tx, read, matcher, sends=sends)
+                look = _Comparison(tx, read, matcher, sends=sends)
             fresh, batch = look.fresh, look.batch
             if tx.is_being_planned(batch.updated):
                 raise _WouldOvertake
             tx.save_digests(fresh, now)
             marks = [_mark(file) for file in read if file not in fresh]
             tx.save_files([mark for mark in marks if sends or not mark.error])  # among history lies much else
+            _save_sources(tx, read, now)
             batch.save(tx, now)
-            planned = self._planner.begin(tx, batch.changes, look.work, now, sends=sends)
+            planned = self._planner.begin(tx, look.parts, now)
         return Taken(
             digests=len(fresh),
             entries=sum(len(file.digest.entries) for file in fresh),
@@ -256,12 +302,12 @@ class Ingest:
             ],
         )
 
-    def _day(self, data: bytes, name: str) -> date:
+    def _day(self, data: bytes, name: str) -> date | None:
         try:
-            return self._peek_date(data, name) or date.min
+            return self._peek_date(data, name)
         except Exception:  # the reader will say what is wrong with it
             log.debug("ingest.no_date", extra={"file": name}, exc_info=True)
-            return date.min
+            return None
 
     def _read(self, fresh: Sequence["_Fresh"], taken: Taken) -> Iterator[TakenDigest | FileMark]:
         for file in fresh:
@@ -278,7 +324,15 @@ class Ingest:
                 log.exception("ingest.reader_failed", extra={"file": name})
                 why = _our_fault(error)
             else:
-                yield TakenDigest(name=name, sha256=sha256, digest=digest)
+                backlog = backlog_of(digest, file.look, seen_before=file.seen_before)
+                yield TakenDigest(
+                    name=name,
+                    sha256=sha256,
+                    digest=digest,
+                    source=file.file.source,
+                    history=file.look.history,
+                    backlog=backlog,
+                )
                 continue
             taken.problems.append((name, 0, why))
             yield FileMark(name=name, sha256=sha256, error=why)
@@ -290,9 +344,16 @@ class _WouldOvertake(Exception):
 
 @dataclass(kw_only=True, slots=True)
 class _Fresh:
+    """A file with content that was not looked at yet under its name."""
+
     file: DigestFile
-    day: date
+    sha256: str
+    day: date | None
     data: bytes | None
+    seen_before: bool
+    """The file was taken in with other content."""
+    look: Look = field(init=False)
+    """The look of its source."""
 
 
 def _read(file: DigestFile, taken: Taken) -> bytes | None:
@@ -312,8 +373,28 @@ def _mark(file: TakenDigest | FileMark) -> FileMark:
     return file if isinstance(file, FileMark) else FileMark(name=file.name, sha256=file.sha256)
 
 
-class _Look:
-    """Files compared with the state and matched; valid while the state's version is the same."""
+def _save_sources(tx: IngestTransaction, read: Sequence[TakenDigest | FileMark], now: datetime) -> None:
+    """Write down what the sources of these files have brought."""
+    histories: dict[str, SourceHistory] = {}
+    for file in read:
+        if isinstance(file, TakenDigest) and file.history is not None:
+            days = filter(None, days_of(file.digest).values())
+            histories[file.source] = histories.get(file.source, file.history).with_days([*days], now)
+    for source, history in histories.items():
+        tx.save_source(source, history.after(tx.source_history(source)))
+
+
+class _NewRun(NamedTuple):
+    """Changes that one planning run plans, by which rule, and matched already; nobody is concerned where that is None."""
+
+    changes: Sequence[Change]
+    rule: Rule
+    source: str | None
+    work: "_Work | None"
+
+
+class _Comparison:
+    """Files compared with the state and matched; valid as long as the state's version is the same."""
 
     def __init__(
         self,
@@ -336,8 +417,16 @@ class _Look:
         for file in self.fresh:
             self.batch.add(file)
         newcomers = state.backlog().keys() if sends else set[str]()
-        concerned = bool(self.batch.changes) and not matcher.subscribers.keys() <= newcomers
-        self.work = _Work(state, matcher, self.batch.changes, self.batch.documents) if concerned else None
+        concerned = not matcher.subscribers.keys() <= newcomers
+        self.parts = [
+            _NewRun(
+                changes,
+                "import" if not sends else "news" if source is None else "backlog",
+                source,
+                _Work(state, matcher, changes, self.batch.documents) if concerned else None,
+            )
+            for source, changes in self.batch.parts(sends=sends)
+        ]
 
 
 class IngestBatch:
@@ -350,6 +439,8 @@ class IngestBatch:
         self._gains: dict[PaperId, frozenset[Gain]] = {}
         """By changed paper what it gained; nothing where it is new."""
         self._resighted: set[PaperId] = set()
+        self._backlog: dict[PaperId, str | None] = {}
+        """By changed paper the source whose backlog it is; None where one of the digests is news."""
         self.new = self.gained = 0
 
     @property
@@ -361,6 +452,14 @@ class IngestBatch:
     def changes(self) -> list[Change]:
         """Changes of all digests together, in their order: each paper once, as it is after the last of them."""
         return [Change(paper=self._papers[paper], gains=gains) for paper, gains in self._gains.items()]
+
+    def parts(self, *, sends: bool) -> list[tuple[str | None, list[Change]]]:
+        """The changes that are news (None), and those that are backlog, by source; of an import all together."""
+        parts: dict[str | None, list[Change]] = {}
+        for change in self.changes:
+            source = self._backlog[change.paper.id] if sends else None
+            parts.setdefault(source, []).append(change)
+        return sorted(parts.items(), key=lambda part: (part[0] is not None, part[0] or ""))
 
     @cached_property
     def documents(self) -> Mapping[PaperId, Document]:
@@ -378,6 +477,9 @@ class IngestBatch:
             before = self._gains.get(change.paper.id)
             is_new = change.is_new or before == frozenset()
             self._gains[change.paper.id] = frozenset() if is_new else change.gains | (before or frozenset())
+            is_news = change.paper.id not in file.backlog
+            if is_news or change.paper.id not in self._backlog:
+                self._backlog[change.paper.id] = None if is_news else file.source
             self.new += change.is_new
             self.gained += not change.is_new
 
@@ -398,8 +500,9 @@ class _RunPlanner:
     several machines may work on the same one.
     """
 
-    def __init__(self, digests: DigestStore, elapsed: Callable[[], float]) -> None:
+    def __init__(self, digests: DigestStore, first_run: int | None, elapsed: Callable[[], float]) -> None:
         self._digests = digests
+        self._first_run = first_run
         self._elapsed = elapsed
         self._work: _Work | None = None
         self._size = _FIRST_SIZE
@@ -414,28 +517,20 @@ class _RunPlanner:
             self._work = None
             raise
 
-    def begin(
-        self,
-        tx: IngestTransaction,
-        changes: Sequence[Change],
-        work: "_Work | None",
-        now: datetime,
-        *,
-        sends: bool,
-    ) -> Planned:
-        """Store a run of these changes, and plan its first part where no older run is open.
-
-        Without `work` there is nobody to plan it for.
+    def begin(self, tx: IngestTransaction, parts: Sequence[_NewRun], now: datetime) -> Planned:
+        """Store a run of each part that concerns anybody; where no older run is open, plan as much of the first as one
+        transaction takes.
         """
-        if work is None:
-            return Planned()
         older = tx.open_run()
-        run = tx.begin_run(changes, now, sends=sends)
-        if older is not None:
-            return Planned()
-        work.run = run.number
-        self._work = work
-        return self._plan_part(tx, run, work, now)
+        planned = Planned()
+        for part in parts:
+            if part.work is None:
+                continue
+            run = tx.begin_run(part.changes, now, rule=part.rule, source=part.source)
+            if older is None:
+                older, part.work.run, self._work = run, run.number, part.work
+                planned = self._plan_part(tx, run, part.work, now)
+        return planned
 
     def plan_part(self, matcher: SubscriptionMatcher, now: datetime) -> Planned | None:
         """Plan the next part; None where no run is open."""
@@ -469,9 +564,19 @@ class _RunPlanner:
         planned = (
             tx.planned(alert_keys(matches, subscribers, work.gained)) if run.sends and work.gained else {}
         )
+        shares = self._shares(tx, run, matches)
         result = plan(
-            work.changes, matches, subscribers, noticed=work.noticed, planned=planned, now=run.made_at
+            work.changes,
+            matches,
+            subscribers,
+            noticed=work.noticed,
+            planned=planned,
+            now=run.made_at,
+            backlog=shares,
         )
+        if run.source is not None:
+            spent = {name: left for name, left in result.backlog.items() if left is not None}
+            tx.save_shares(run.source, {name: left for name, left in spent.items() if left != shares[name]})
         tx.save_notices(result.notices, run.number, extended=result.extended)
         deliveries = tx.plan(result.deliveries, run.number) if run.sends else 0
         if cursor is None:
@@ -483,6 +588,14 @@ class _RunPlanner:
             len(papers) for noticed in (result.notices, result.extended) for papers in noticed.values()
         )
         return Planned(notices=notices, deliveries=deliveries)
+
+    def _shares(
+        self, tx: IngestTransaction, run: PlanningRun, names: Collection[str]
+    ) -> Mapping[str, int | None]:
+        """How many papers of this run each of these subscribers is still to get, where it plans a backlog."""
+        if run.source is None or self._first_run is None:
+            return {}
+        return tx.backlog_shares(run.source, names, self._first_run)
 
     def _adapt(self, seconds: float) -> None:
         """Choose the size of the next part so that its transaction takes about `_PART_TAKES`."""

@@ -1,11 +1,18 @@
-"""Onboarding: new subscribers are registered, and get the newest matches of what is stored already."""
+"""Onboarding: new subscribers and new subscriptions get the newest matches of what is stored already, once.
 
-from collections.abc import Sequence
+It comes before a look at the folders, so that what the look brings is news to everybody who is in the configuration.
+Which subscriptions of a subscriber were onboarded is kept as *marks*: a hash of each subscription's name and wording.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from zlib import crc32
 
+from bot.domain.backlog import Rule
 from bot.domain.digests import Change
 from bot.domain.matcher import SubscriptionMatcher
-from bot.domain.planning import plan
+from bot.domain.planning import alert_keys, plan
+from bot.domain.subscriptions import Subscriber, Subscription
 from bot.pipeline.ports.papers import DigestStore, IngestTransaction
 
 _AT_A_TIME = 200
@@ -18,32 +25,56 @@ def register(digests: DigestStore, matcher: SubscriptionMatcher, first_run: int 
         return 0
     with digests.transaction() as tx:
         new = matcher.subscribers.keys() - tx.registered()
-        tx.register(new, first_run, now)
+        tx.register({name: _marks(matcher.subscribers[name]) for name in new}, first_run, now)
     return len(new)
 
 
 def onboard(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> int | None:
     """Notice the whole backlog for new subscribers, plan their newest matches, and count the planned deliveries.
 
-    One transaction; afterwards they are onboarded. None, with nothing done, while a planning run is open, since its
-    papers come first. Call it after all folders were scanned, so that the newest matches are known.
+    One transaction: afterwards they are new no longer. None, with nothing done, while a planning run is open: what it
+    plans came before.
     """
     if matcher.subscribers.keys().isdisjoint(digests.backlog()):
         return 0
     with digests.transaction() as tx:
         backlog = tx.backlog()
         newcomers = matcher.only(backlog.keys())
-        if not newcomers.subscribers:
-            return 0
         if tx.open_run() is not None:
             return None
-        planned = _plan_stored(tx, newcomers, {name: backlog[name] for name in newcomers.subscribers}, now)
+        left = {name: backlog[name] for name in newcomers.subscribers}
+        planned = _plan_stored(tx, newcomers, left, now, "new subscriber")
         tx.onboarded(newcomers.subscribers.keys())
     return planned
 
 
+def onboard_subscriptions(
+    digests: DigestStore, matcher: SubscriptionMatcher, first_run: int | None, now: datetime
+) -> int | None:
+    """Notice for new subscriptions of known subscribers all that is stored, plan the newest `first_run` matches that
+    each of these subscribers was not told of (None: all), and count those.
+
+    One transaction. None, with nothing done, while a planning run is open.
+    """
+    if not _resubscribed(digests.subscriptions(), matcher):
+        return 0
+    with digests.transaction() as tx:
+        if tx.open_run() is not None:
+            return None
+        known = tx.subscriptions()
+        changed = _resubscribed(known, matcher)
+        added = {name: _added(matcher.subscribers[name], known[name]) for name in changed}
+        newer = matcher.only_subscriptions({name: each for name, each in added.items() if each})
+        planned = 0
+        if newer.subscribers:
+            left = dict.fromkeys(newer.subscribers, first_run)
+            planned = _plan_stored(tx, newer, left, now, "new subscription")
+        tx.resubscribed(changed)
+    return planned
+
+
 def notice_alike(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -> bool:
-    """Notice stored papers that are like those that subscribers like; nothing is sent of them.
+    """Notice, and send to nobody, what is stored and like the papers that people like.
 
     After an import, similar papers can only be found when all of it is stored. False, with nothing done, while a
     planning run is open.
@@ -54,37 +85,68 @@ def notice_alike(digests: DigestStore, matcher: SubscriptionMatcher, now: dateti
     with digests.transaction() as tx:
         if tx.open_run() is not None:
             return False
-        _plan_stored(tx, alike, dict.fromkeys(alike.subscribers, 0), now)
+        _plan_stored(tx, alike, dict.fromkeys(alike.subscribers, 0), now, "import")
     return True
 
 
+def _mark(subscription: Subscription) -> str:
+    wording = f"{subscription.name}\n{subscription.text}"
+    return f"{crc32(wording.encode(errors='replace')):08x}"
+
+
+def _marks(subscriber: Subscriber) -> str:
+    return " ".join(sorted({_mark(subscription) for subscription in subscriber.subscriptions}))
+
+
+def _added(subscriber: Subscriber, known: str) -> tuple[Subscription, ...]:
+    marks = frozenset(known.split())
+    return tuple(each for each in subscriber.subscriptions if _mark(each) not in marks)
+
+
+def _resubscribed(known: Mapping[str, str], matcher: SubscriptionMatcher) -> dict[str, str]:
+    """The marks of those known subscribers whose subscriptions are others than before."""
+    marks = {name: _marks(subscriber) for name, subscriber in matcher.subscribers.items() if name in known}
+    return {name: own for name, own in marks.items() if own != known[name]}
+
+
 def _plan_stored(
-    tx: IngestTransaction, newcomers: SubscriptionMatcher, backlog: dict[str, int | None], now: datetime
+    tx: IngestTransaction,
+    newcomers: SubscriptionMatcher,
+    left: Mapping[str, int | None],
+    now: datetime,
+    rule: Rule,
 ) -> int:
     planned = 0
+    left = dict(left)
     together: list[Change] = []
     for paper in tx.every_paper():
         together.append(Change(paper=paper))
         if len(together) == _AT_A_TIME:
-            planned += _plan_some(tx, newcomers, backlog, together, now)
+            planned += _plan_some(tx, newcomers, left, together, now, rule)
             together = []
-    return planned + _plan_some(tx, newcomers, backlog, together, now)
+    return planned + _plan_some(tx, newcomers, left, together, now, rule)
 
 
 def _plan_some(
     tx: IngestTransaction,
     newcomers: SubscriptionMatcher,
-    backlog: dict[str, int | None],
+    left: dict[str, int | None],
     changes: Sequence[Change],
     now: datetime,
+    rule: Rule,
 ) -> int:
+    if not changes:
+        return 0
+    papers = {change.paper.id for change in changes}
     matches = newcomers.matches([change.paper for change in changes])
-    # An import may have noticed papers for them before they were registered.
-    noticed = tx.noticed([change.paper.id for change in changes], newcomers.subscribers)
+    # Others may have noticed papers for them before: an import, or their older subscriptions.
+    noticed = tx.noticed(papers, newcomers.subscribers)
+    told_before = rule == "new subscription"
+    planned = tx.planned(alert_keys(matches, newcomers.subscribers, papers)) if told_before else {}
     result = plan(
-        changes, matches, newcomers.subscribers, noticed=noticed, planned={}, now=now, backlog=backlog
+        changes, matches, newcomers.subscribers, noticed=noticed, planned=planned, now=now, backlog=left
     )
-    backlog.update(result.backlog)
-    run = tx.new_run(now)
+    left.update(result.backlog)
+    run = tx.new_run(now, rule)
     tx.save_notices(result.notices, run, extended=result.extended)
     return tx.plan(result.deliveries, run)

@@ -120,7 +120,7 @@ class QuizScheduler:
         for card in due:
             key = _again_key(channel, card)
             if key not in known:
-                return tx.plan([_again(channel, subscriber, card, now, now)], now) > 0
+                return tx.plan([_again(channel, subscriber, card, now, now)], now, asked=True) > 0
             if known[key] == "held" and tx.release_now(key, now):
                 return True
         return False
@@ -138,17 +138,16 @@ class QuizScheduler:
             asked = tx.questions_asked(channel.target)
             states = tx.states_of({key for candidate in candidates for key in candidate.keys(channel)})
             for candidate in candidates:
-                alert, one_question, question = (states.get(key) for key in candidate.keys(channel))
-                if (
-                    (candidate.paper, candidate.part) in asked
-                    or question
-                    or one_question
-                    or alert in _NEVER_ASKED
-                ):
+                alert, whole, own = (states.get(key) for key in candidate.keys(channel))
+                if (candidate.paper, candidate.part) in asked or alert in _NEVER_ASKED:
                     continue
-                return (
-                    tx.plan([_quiz(channel, subscriber, candidate.paper, candidate.part, now, now)], now) > 0
-                )
+                for state, key in zip((whole, own), candidate.keys(channel)[1:], strict=True):
+                    if state == "limited" and tx.release_now(key, now):  # its paper was not shown
+                        return True
+                if own or whole:
+                    continue
+                row = _quiz(channel, subscriber, candidate.paper, candidate.part, now, now)
+                return tx.plan([row], now, asked=True) > 0
         return False
 
     def _candidates(self, paper: Paper, subscriber: Subscriber, channel: Channel) -> "Iterator[_Candidate]":

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.channels import ChannelKind
@@ -21,6 +21,7 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
+from bot.domain.flood_guard import FLOOD_GUARD, FloodGuard
 from bot.domain.message import OutgoingMessage, Receipt
 from bot.pipeline.compose import BuiltMessage, MessageBuilder, NothingToSend
 from bot.pipeline.ports import Publisher
@@ -45,6 +46,7 @@ class SendRules:
     """
 
     resend_uncertain: frozenset[ChannelKind] = frozenset()
+    flood_guard: FloodGuard = field(default_factory=lambda: FLOOD_GUARD)
     grace: timedelta = timedelta(seconds=4)
 
 

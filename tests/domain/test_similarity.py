@@ -42,7 +42,7 @@ def test_nearness_keeps_its_scale_as_thresholds_are_written_in_it():
 
 def test_words_of_three_letters_count_and_shorter_ones_do_not():
     liked = titled(70, "Two RAG kings at it")
-    likeness = Likeness([*STORED, liked], [liked])
+    likeness = Similarity([*STORED, liked], [liked])
     assert liked.id in likeness.nearness(document_of(titled(71, "RAG")))
     assert likeness.nearness(document_of(titled(72, "At it"))) == {}
 

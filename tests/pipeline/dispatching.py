@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from bot.domain.flood_guard import NO_GUARD
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.send import SendRules
 from tests.builders import a_channel, a_subscriber
@@ -10,7 +11,7 @@ from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
 
 MINUTE = timedelta(minutes=1)
-NO_GRACE = SendRules(grace=timedelta(0))
+NO_GRACE = SendRules(grace=timedelta(0), flood_guard=NO_GUARD)
 
 
 def people(count: int, kind: str = "telegram") -> list[Subscriber]:

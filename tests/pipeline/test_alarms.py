@@ -23,6 +23,7 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
+from bot.domain.flood_guard import NO_GUARD
 from bot.domain.schedule import parse_quiet_hours
 from bot.domain.sources import Source
 from bot.pipeline.alarms import IncidentLog, SourceWatch
@@ -164,7 +165,7 @@ async def test_a_channel_that_is_only_out_of_reach_for_a_while_alarms_nobody(wor
 
 
 async def test_an_alarm_whose_answer_is_never_seen_is_uncertain_and_never_goes_again(world: MakeWorld):
-    made = alarmed(world, rules=SendRules(resend_uncertain=frozenset({"telegram"})))
+    made = alarmed(world, rules=SendRules(resend_uncertain=frozenset({"telegram"}), flood_guard=NO_GUARD))
     made.telegram.answer(OutcomeUnknown("timeout"))
     made.telegram.taken_before_failing = True
     assert await made.send() == {"uncertain": 1}
@@ -261,7 +262,7 @@ async def test_channels_that_another_machine_has_are_let_be(world: MakeWorld):
 
 
 async def test_an_alarm_that_a_crash_left_behind_is_uncertain_when_its_lease_ends(world: MakeWorld):
-    made = alarmed(world, rules=SendRules(resend_uncertain=frozenset({"telegram"})))
+    made = alarmed(world, rules=SendRules(resend_uncertain=frozenset({"telegram"}), flood_guard=NO_GUARD))
     made.store.outbox.claim(NOW, lease=LEASE, limit=1, kinds=("telegram",))
     assert await made.dispatcher.next_due() == NOW + LEASE
     assert await made.send() == {}
@@ -269,7 +270,7 @@ async def test_an_alarm_that_a_crash_left_behind_is_uncertain_when_its_lease_end
     assert await made.send() == {"uncertain": 1}
 
 
-@pytest.mark.parametrize("rules", [NO_GRACE, SendRules(grace=timedelta(seconds=0.05))])
+@pytest.mark.parametrize("rules", [NO_GRACE, SendRules(grace=timedelta(seconds=0.05), flood_guard=NO_GUARD)])
 async def test_cut_off_while_nobody_knows_it_is_uncertain(world: MakeWorld, rules: SendRules):
     made = alarmed(world, rules=rules)
     made.telegram.answer(asyncio.Event())

@@ -10,6 +10,7 @@ from bot.domain.errors import (
     StateError,
     StateLocked,
 )
+from bot.domain.flood_guard import NO_GUARD
 from bot.pipeline.dispatch import LEASE
 from bot.pipeline.send import SendRules
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
@@ -200,7 +201,7 @@ async def test_what_another_machine_left_behind_is_uncertain_while_a_long_flush_
 
 
 async def test_a_clock_that_jumps_while_a_message_is_on_its_way_sends_it_no_second_time(world: MakeWorld):
-    made = started(world, rules=SendRules(resend_uncertain=frozenset({"telegram"})))
+    made = started(world, rules=SendRules(resend_uncertain=frozenset({"telegram"}), flood_guard=NO_GUARD))
     gate = asyncio.Event()
     made.telegram.answer(gate)
     made.read("a.md", a_digest(1))

@@ -15,6 +15,7 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
+from bot.domain.flood_guard import NO_GUARD
 from bot.domain.schedule import parse_quiet_hours, parse_schedule
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.dispatch import IN_FLIGHT
@@ -203,7 +204,7 @@ async def test_what_nobody_knows_is_uncertain_and_never_sent_again_by_itself(wor
 
 
 async def test_what_nobody_knows_goes_again_where_the_settings_say_so(world: MakeWorld):
-    made = started(world, rules=SendRules(resend_uncertain=frozenset({"telegram"})))
+    made = started(world, rules=SendRules(resend_uncertain=frozenset({"telegram"}), flood_guard=NO_GUARD))
     made.telegram.answer(OutcomeUnknown("ReadTimeout"))
     made.read("a.md", a_digest(1))
     assert await made.send_all() == {"pending": 1, "sent": 1}

@@ -1,8 +1,11 @@
 """The whole story of one paper and one person."""
 
+import pytest
+
+from bot.domain.backlog import Rule
 from bot.domain.papers import PaperId
 from bot.domain.schedule import parse_quiet_hours
-from bot.pipeline.history import Story, story, why_not_queued
+from bot.pipeline.history import Story, rule_text, story, why_not_queued
 from tests.builders import a_digest, a_paper, a_subscriber, a_subscription
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
@@ -71,9 +74,35 @@ def test_a_paper_that_does_not_match_needs_no_reason(world: MakeWorld):
 
 
 def test_what_a_first_run_left_out_is_said(world: MakeWorld):
-    made = world(a_subscriber(), first_run=0)
+    made = world(first_run=0)
     made.read("a.md", a_digest(1))
-    assert "was here before" in (why_not_queued(told(made)) or "")
+    made.subscribe(a_subscriber())
+    made.look()
+    assert why_not_queued(told(made)) == (
+        "it was here before you came: only the newest `first_run` matches are sent"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("news", "new"),
+        ("backlog", "backlog of seeds"),
+        ("import", "imported"),
+        ("new subscriber", "it was here before you came"),
+        ("new subscription", "it was here before the subscription"),
+        ("asked", "asked for"),
+        (None, "new"),
+    ],
+)
+def test_each_rule_has_its_words(rule: Rule | None, text: str):
+    assert rule_text(rule, "seeds") == text
+
+
+def test_what_an_import_brought_is_said(world: MakeWorld):
+    made = world(a_subscriber())
+    made.look(made.press.file("a.md", a_digest(1)), tell=False)
+    assert why_not_queued(told(made)) == "imported: nothing of it is sent"
 
 
 def test_a_newer_subscription_is_said(world: MakeWorld):

@@ -23,10 +23,8 @@ WEEK = timedelta(days=7)
 
 @pytest.fixture
 def alices(world: MakeWorld) -> World:
-    """Alice was registered long ago, so that whatever comes now is news to her."""
-    made = world(a_subscriber(), first_run=0)
-    made.look()
-    return made
+    """Alice is told of everything, news or backlog."""
+    return world(a_subscriber())
 
 
 def totals(taken: Taken) -> tuple[int, int, int, int]:
@@ -83,8 +81,7 @@ def test_a_paper_is_folded_once_to_be_matched_and_to_be_found(alices: World, mon
 
 def test_a_whole_folder_gives_the_same_in_any_order(world: MakeWorld, tmp_path: Path):
     def papers_after(order: int) -> list[object]:
-        made = World(f"sqlite:///{tmp_path}/{order}.sqlite3", a_subscriber(), first_run=0)
-        made.look()
+        made = World(f"sqlite:///{tmp_path}/{order}.sqlite3", a_subscriber())
         files = [made.press.file(f"{n}.md", a_digest(n, n + 1, day=DAY - n * WEEK)) for n in range(4)]
         made.look(*files[order:], *files[:order])
         found = [(stored.paper, stored.changed_at) for stored in made.store.papers.newest(10)]
@@ -161,8 +158,7 @@ def test_one_paper_in_two_digests_of_one_look_is_alerted_once(alices: World):
 
 
 def test_a_quiz_in_a_second_digest_of_the_same_look_is_planned(world: MakeWorld):
-    made = world(a_subscriber("alice", a_channel(quizzes="all")), first_run=0)
-    made.look()
+    made = world(a_subscriber("alice", a_channel(quizzes="all")))
     table = made.press.file("t.md", a_digest(1, day=DAY))
     page = made.press.file(
         "p.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()),)), day=DAY - timedelta(days=1))
@@ -343,6 +339,7 @@ def test_nobody_at_all_is_no_hindrance(world: MakeWorld):
 class Seed:
     def __init__(self, path: Path) -> None:
         self.name = path.name
+        self.source = "seeds"
         self._path = path
 
     def read(self) -> bytes:

@@ -45,9 +45,12 @@ async def test_what_was_sent_and_what_did_not_match(world: MakeWorld):
 
 
 async def test_what_was_there_before_somebody_came_is_named_so(world: MakeWorld):
-    made = world(a_subscriber(), first_run=1)
+    made = world(first_run=1)
     made.read("a.md", a_digest(1, 2, 3))
+    made.subscribe(a_subscriber())
+    made.look()
     assert ends(kept(made)) == {"1": ["pending"], "2": ["before you came"], "3": ["before you came"]}
+    assert {line.rule for line in kept(made).lines} == {"new subscriber"}
 
 
 async def test_the_daily_limit_is_named(world: MakeWorld):

@@ -10,6 +10,7 @@ from bot.pipeline.onboarding import onboard, register
 from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
+from tests.rigs.day import in_parts
 from tests.rigs.world import World
 
 DAY = date(2026, 9, 18)
@@ -46,7 +47,7 @@ def test_a_newcomer_gets_the_newest_matches_and_the_rest_is_noticed(
 def test_only_papers_that_match_count(world: MakeWorld):
     made = world(a_subscriber(), first_run=2)
     cats = an_entry(9, title="Cats", summary="Cats.")
-    made.look(made.press.file("a.md", a_digest(cats, 1, 2, 3)))
+    made.look(made.press.file("a.md", a_digest(cats, 1, day=DAY)), *folder(made)[1:])
     assert told(made) == ["1", "2"]
 
 
@@ -65,18 +66,22 @@ def test_an_empty_first_folder_onboards_too(world: MakeWorld):
     assert told(made) == list("12345")
 
 
-def test_a_crash_between_ingest_and_onboarding_onboards_later_and_once(world: MakeWorld):
-    made = world(a_subscriber(), first_run=3)
+def test_a_crash_in_onboarding_takes_nothing_in_and_onboards_later_and_once(world: MakeWorld):
+    made = world(first_run=3)
+    made.look(*folder(made))
+    made.subscribe(a_subscriber())
     made.faults.at("digests.tx.every_paper", StateError("the plug was pulled"))
+    new = made.press.file("new.md", a_digest(9, day=DAY))
     with pytest.raises(StateError):
-        made.look(*folder(made))
+        made.look(new)
     assert made.rows() == ()
     again = world(a_subscriber(), first_run=3)
-    again.look(again.press.file("new.md", a_digest(9, day=DAY)))
-    assert told(again) == ["9", "1", "2"]
+    again.clock.advance(hours=1)
+    again.look(new)
+    assert told(again) == ["1", "2", "3", "9"]
     third = world(a_subscriber(), first_run=3)
     third.look()
-    assert told(third) == ["9", "1", "2"]
+    assert told(third) == ["1", "2", "3", "9"]
 
 
 @pytest.mark.parametrize("step", ["save_notices", "plan", "onboarded"])
@@ -105,12 +110,12 @@ def test_somebody_who_comes_later_is_onboarded_alone(world: MakeWorld):
     assert told(made, "telegram:2002") == ["1", "7"]
 
 
-def test_somebody_who_comes_with_a_digest_does_not_get_it_twice(world: MakeWorld):
+def test_to_somebody_who_comes_with_a_digest_it_is_news(world: MakeWorld):
     made = world(a_subscriber(), first_run=0)
     made.look(*folder(made))
     made.subscribe(a_subscriber(), BOB)
     made.read("new.md", a_digest(7))
-    assert told(made, "telegram:2002") == []
+    assert told(made, "telegram:2002") == ["7"]
     assert told(made) == ["7"]
     assert "7" in noted(made, "bob")
 
@@ -165,10 +170,126 @@ def test_first_matches_bring_their_quizzes_behind_all_alerts(world: MakeWorld):
 
 
 def test_a_state_with_more_papers_than_fit_at_once_is_onboarded_whole(world: MakeWorld):
-    made = world(a_subscriber(), first_run=250)
+    made = world(first_run=250)
     made.look(made.press.file("a.md", a_digest(*range(1, 462))))
+    made.subscribe(a_subscriber())
+    made.look()
     assert len(made.rows()) == 250
     assert len(made.store.papers.noticed("alice", 1000)) == 461
+
+
+def asking(*asks: str) -> Subscriber:
+    return a_subscriber(asks=asks)
+
+
+def test_a_new_subscription_of_a_known_subscriber_gets_its_newest_matches_once(world: MakeWorld):
+    made = world(asking("cats"), first_run=2)
+    made.look(*folder(made))
+    made.subscribe(asking("cats", "language models"))
+    assert made.look().deliveries == 2
+    assert told(made) == ["1", "2"]
+    assert noted(made) == list("12345")
+    again = world(asking("cats", "language models"), first_run=2)
+    again.look()
+    assert told(again) == ["1", "2"]
+    assert {row.rule for row in again.rows()} == {"new subscription"}
+
+
+def test_a_new_subscription_passes_over_what_was_told_already(world: MakeWorld):
+    made = world(asking("language models"), first_run=2)
+    made.look(*folder(made))
+    made.subscribe(asking("language models", "family"))
+    made.look()
+    assert told(made) == ["1", "2", "3", "4"]
+
+
+def test_a_subscription_that_goes_or_only_changes_its_place_is_nothing_new(world: MakeWorld):
+    made = world(asking("cats", "language models"), first_run=1)
+    made.look(*folder(made))
+    made.subscribe(asking("language models", "cats"))
+    made.look()
+    made.subscribe(asking("language models"))
+    made.look()
+    assert told(made) == ["1"]
+
+
+def test_a_new_subscription_waits_for_what_is_planned_before_it(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+):
+    in_parts(monkeypatch)
+    others = [a_subscriber(f"p{number}", a_channel(address=str(number))) for number in range(5)]
+    made = world(*others, first_run=2)
+    made.look_only(made.press.file("a.md", a_digest(1, day=DAY)))
+    made.subscribe(
+        *others[:4], a_subscriber("p4", a_channel(address="4"), asks=("language models", "family"))
+    )
+    made.look()
+    assert told(made, "telegram:4") == ["1"]
+    assert [row.rule for row in made.rows()] == ["news"] * 5
+
+
+def test_of_a_backlog_each_subscriber_gets_a_share_of_each_source_once(world: MakeWorld):
+    made = world(a_subscriber(), first_run=2)
+    made.look(*folder(made, 3))
+    made.clock.advance(hours=1)
+    old = [made.press.file(f"old{n}.md", a_digest(n, day=DAY - timedelta(days=20 + n))) for n in (6, 7, 8)]
+    made.look(*old)
+    assert told(made) == ["1", "2"]
+    more = [
+        made.press.file(f"o{n}.md", a_digest(10 + n, day=DAY - timedelta(days=n)), "other") for n in (1, 2, 3)
+    ]
+    made.look(*more)
+    assert [row.paper[-2:] for row in made.rows()] == ["01", "02", "11", "12"]
+    assert [row.source for row in made.rows()] == ["digests"] * 2 + ["other"] * 2
+
+
+def test_a_share_that_is_left_over_is_given_from_the_next_backlog(world: MakeWorld):
+    made = world(a_subscriber(), first_run=3)
+    cats = an_entry(9, title="Cats", summary="Cats.")
+    made.look(made.press.file("a.md", a_digest(cats, day=DAY)), *folder(made, 2))
+    made.clock.advance(hours=1)
+    made.look(
+        *[made.press.file(f"old{n}.md", a_digest(n, day=DAY - timedelta(days=20 + n))) for n in (6, 7, 8)]
+    )
+    assert told(made) == ["1", "2", "6"]
+
+
+def test_who_came_after_a_source_got_theirs_when_they_came(world: MakeWorld):
+    made = world(a_subscriber(), first_run=2)
+    made.look(*folder(made, 3))
+    made.clock.advance(hours=1)
+    made.subscribe(a_subscriber(), BOB)
+    made.look(made.press.file("old.md", a_digest(6, 7, 8, day=DAY - timedelta(days=30))))
+    assert told(made, "telegram:2002") == ["1", "2"]
+
+
+def test_news_and_backlog_in_one_look_are_planned_each_by_its_rule(world: MakeWorld):
+    made = world(a_subscriber(), first_run=1)
+    made.read("first.md", a_digest(9, day=DAY))
+    made.clock.advance(hours=1)
+    old = a_digest(1, 2, 3, day=DAY - timedelta(days=30))
+    both = a_digest(3, 4, day=DAY + timedelta(days=1))
+    made.look(made.press.file("old.md", old), made.press.file("new.md", both))
+    assert {row.paper[-1]: row.rule for row in made.rows()} == {
+        "9": "news",
+        "3": "news",
+        "4": "news",
+        "1": "backlog",
+    }
+    assert sorted(noted(made)) == ["1", "2", "3", "4", "9"]
+
+
+def test_an_archive_that_was_imported_counts_as_what_its_copy_brought(world: MakeWorld):
+    made = world(a_subscriber(), first_run=1)
+    files = folder(made)
+    made.look(*[file.named(f"import/{file.name}") for file in files], tell=False)
+    copied = made.press.file("x.md", a_digest(8, day=DAY), "watched")
+    later = made.press.file("y.md", a_digest(9, day=DAY + timedelta(days=1)), "watched")
+    old = [file.named(f"copy/{file.name}") for file in files]
+    for file in old:
+        file.source = "watched"
+    made.look(*old, copied, later)
+    assert told(made) == ["9", "8"]
 
 
 def test_registering_says_how_many_are_new(world: MakeWorld):

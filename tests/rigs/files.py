@@ -11,8 +11,9 @@ from bot.domain.errors import DigestNotReady, NotADigest
 class FakeFile:
     """A file under a name. `data` may be changed; `reads` are used up first: bytes to read, errors to raise."""
 
-    def __init__(self, name: str, data: bytes) -> None:
+    def __init__(self, name: str, data: bytes, source: str = "digests") -> None:
         self.name = name
+        self.source = source
         self.data = data
         self.reads: list[bytes | Exception] = []
         self.times_read = 0
@@ -26,7 +27,7 @@ class FakeFile:
 
     def named(self, name: str) -> "FakeFile":
         """The same content under another name."""
-        return FakeFile(name, self.data)
+        return FakeFile(name, self.data, self.source)
 
     def unreadable_once(self) -> "FakeFile":
         self.reads.append(DigestNotReady(f"{self.name}: changed while it was read"))
@@ -42,8 +43,8 @@ class Press:
         """Raised by the reader for files of these names."""
         self.names_read: list[str] = []
 
-    def file(self, name: str, digest: Digest) -> FakeFile:
-        return FakeFile(name, self.printed(digest))
+    def file(self, name: str, digest: Digest, source: str = "digests") -> FakeFile:
+        return FakeFile(name, self.printed(digest), source)
 
     def printed(self, digest: Digest) -> bytes:
         """The bytes of that digest: equal for equal digests."""

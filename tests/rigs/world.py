@@ -10,6 +10,7 @@ from bot.adapters.store import Store
 from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
 from bot.domain.digests import Digest
+from bot.domain.flood_guard import NO_GUARD
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.compose import MessageBuilder
@@ -84,7 +85,7 @@ class World:
             incidents=self.incidents,
             clock=self.clock,
             rng=random.Random(7),
-            rules=rules or SendRules(),
+            rules=rules or SendRules(flood_guard=NO_GUARD),
         )
 
     # --- what happens -------------------------------------------------------------------------------------

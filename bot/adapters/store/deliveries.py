@@ -55,6 +55,8 @@ ROWS = (
         deliveries.c.rank,
         deliveries.c.error,
         planning_runs.c.made_at.label("created_at"),
+        planning_runs.c.rule,
+        planning_runs.c.source,
         deliveries.c.settled_at,
         messages.c.id.label("message"),
         messages.c.remote_id,
@@ -92,13 +94,21 @@ class Deliveries:
     def alert_on(self, target: str, paper: PaperId) -> Alert | None:
         with reading(self._engine) as connection:
             rows = _ALERT.rows(connection, target=target, paper=paper)
-        for code, message, remote_id in rows:
+        for code, message, remote_id, shown in rows:
             state = _STATES[code]
             went_out = remote_id and state in ("sent", "merged")
             return Alert(
-                state=state, message=message, receipt=Receipt(message=remote_id) if went_out else None
+                state=state,
+                message=message,
+                receipt=Receipt(message=remote_id) if went_out else None,
+                shown=bool(shown),
             )
         return None
+
+    def is_asked(self, key: str) -> bool:
+        with reading(self._engine) as connection:
+            seq = delivery_ids(connection, [key]).get(key)
+            return bool(_ASKED.rows(connection, seq=seq))
 
     def rows_of(self, message: str) -> tuple[Claim, Receipt | None] | None:
         query = (
@@ -397,6 +407,8 @@ def _record(row: Any) -> DeliveryRecord:
         remote_id=row.remote_id,
         created_at=row.created_at,
         settled_at=row.settled_at,
+        rule=row.rule,
+        source=row.source,
     )
 
 
@@ -411,8 +423,13 @@ _UNNAMED = Statement(
     f" AND kept_out.state = {STATES['limited']} AND kept_out.kind = {KINDS['alert']}"
     " AND messages.remote_id IS NULL ORDER BY kept_out.seq"
 )
+_ASKED = Statement(
+    "SELECT 1 FROM deliveries JOIN planning_runs ON planning_runs.number = deliveries.run"
+    " WHERE deliveries.seq = :seq AND planning_runs.rule = 'asked'"
+)
 _ALERT = Statement(
-    "SELECT alert.state, messages.id, messages.remote_id FROM deliveries AS alert"
+    "SELECT alert.state, messages.id, messages.remote_id,"
+    " CASE WHEN alert.rank >= messages.shown THEN 0 ELSE 1 END FROM deliveries AS alert"
     f" LEFT JOIN messages ON messages.number = alert.message WHERE alert.target = {_TARGET}"
     f" AND alert.paper = (SELECT position FROM papers WHERE id = :paper) AND alert.kind = {KINDS['alert']}"
 )

@@ -17,6 +17,7 @@ from bot.adapters.store.papers import next_version, paper_of, paper_text, versio
 from bot.adapters.store.planning import Planning, changes_of, open_runs
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
+    backlog_shares,
     deliveries,
     digest_papers,
     digests,
@@ -24,9 +25,11 @@ from bot.adapters.store.schema import (
     micros,
     moment_of,
     papers,
+    source_history,
     subscribers,
 )
-from bot.adapters.store.sql import Statement, chunks, insert, inserting
+from bot.adapters.store.sql import Statement, chunks, insert, inserting, updating
+from bot.domain.backlog import Rule, SourceHistory
 from bot.domain.delivery import Delivery, State
 from bot.domain.digests import Change
 from bot.domain.notices import Noticed
@@ -36,11 +39,22 @@ from bot.pipeline.ports.papers import DigestRecord, FileMark, NoticeRecord, Plan
 
 _REGISTER = inserting(
     "subscribers",
-    {"id": "text", "registered_at": "bigint", "backlog": "integer"},
-    on_conflict="(id) DO UPDATE SET registered_at = excluded.registered_at, backlog = excluded.backlog"
-    " WHERE subscribers.registered_at IS NULL",
+    {"id": "text", "registered_at": "bigint", "backlog": "integer", "subscriptions": "text"},
+    on_conflict="(id) DO UPDATE SET registered_at = excluded.registered_at, backlog = excluded.backlog,"
+    " subscriptions = excluded.subscriptions WHERE subscribers.registered_at IS NULL",
 )
 _BACKLOG = Statement("SELECT id, backlog FROM subscribers WHERE registered_at IS NOT NULL AND onboarded = 0")
+_SUBSCRIPTIONS = Statement("SELECT id, subscriptions FROM subscribers WHERE registered_at IS NOT NULL")
+_RESUBSCRIBED = updating(
+    "subscribers", "subscriptions = :marks", where="id = :name", columns={"name": "text", "marks": "text"}
+)
+_SHARES = Statement(
+    "SELECT subscribers.id, CASE WHEN backlog_shares.remaining IS NOT NULL THEN backlog_shares.remaining"
+    " WHEN subscribers.registered_at <= source_history.first_at THEN :share ELSE 0 END"
+    " FROM subscribers JOIN source_history ON source_history.source = :source"
+    " LEFT JOIN backlog_shares ON backlog_shares.subscriber = subscribers.number AND backlog_shares.source = :source"
+    " WHERE subscribers.id = ANY(:names)"
+)
 _ONBOARDED = Statement("UPDATE subscribers SET onboarded = 1 WHERE id = ANY(:names)")
 
 
@@ -89,6 +103,14 @@ class Digests:
     def backlog(self) -> dict[str, int | None]:
         with reading(self._engine) as connection:
             return SqlIngestTransaction(connection).backlog()
+
+    def subscriptions(self) -> dict[str, str]:
+        with reading(self._engine) as connection:
+            return SqlIngestTransaction(connection).subscriptions()
+
+    def source_history(self, source: str) -> SourceHistory | None:
+        with reading(self._engine) as connection:
+            return SqlIngestTransaction(connection).source_history(source)
 
     def known_files(self) -> Mapping[str, str]:
         """File name to SHA-256 of its content as last taken in."""
@@ -145,7 +167,12 @@ class Digests:
         with reading(self._engine) as connection:
             notices = of_subscriber_on(connection, subscriber, ids)
         return {
-            paper: NoticeRecord(subscriptions=notice.names, noticed_at=moment_of(notice.moment))
+            paper: NoticeRecord(
+                subscriptions=notice.names,
+                noticed_at=moment_of(notice.moment),
+                rule=notice.rule,
+                source=notice.source,
+            )
             for paper, notice in notices.items()
         }
 
@@ -258,8 +285,61 @@ class SqlIngestTransaction:
             ).scalars()
         )
 
-    def register(self, names: Collection[str], backlog: int | None, now: dt.datetime) -> None:
-        _REGISTER.run(self._connection, [(name, micros(now), backlog) for name in sorted(names)])
+    def register(self, subscriptions: Mapping[str, str], backlog: int | None, now: dt.datetime) -> None:
+        rows = [(name, micros(now), backlog, subscriptions[name]) for name in sorted(subscriptions)]
+        _REGISTER.run(self._connection, rows)
+
+    def subscriptions(self) -> dict[str, str]:
+        return dict(_SUBSCRIPTIONS.rows(self._connection))
+
+    def resubscribed(self, subscriptions: Mapping[str, str]) -> None:
+        _RESUBSCRIBED.run(self._connection, sorted(subscriptions.items()))
+
+    def source_history(self, source: str) -> SourceHistory | None:
+        query = select(source_history).where(source_history.c.source == source)
+        row = self._connection.execute(query).first()
+        if row is None:
+            return None
+        return SourceHistory(
+            first_at=row.first_at,
+            last_at=row.last_at,
+            newest=row.newest,
+            young=bool(row.young),
+            told=frozenset(map(dt.date.fromisoformat, json.loads(row.told))),
+        )
+
+    def save_source(self, source: str, history: SourceHistory) -> None:
+        values = {
+            "first_at": history.first_at,
+            "last_at": history.last_at,
+            "newest": history.newest,
+            "young": int(history.young),
+            "told": json.dumps(sorted(day.isoformat() for day in history.told)),
+        }
+        self._connection.execute(
+            insert(self._connection, source_history).on_conflict_do_update(
+                index_elements=["source"], set_=values
+            ),
+            {"source": source, **values},
+        )
+
+    def backlog_shares(self, source: str, names: Collection[str], share: int) -> dict[str, int]:
+        return dict(_SHARES.rows(self._connection, source=source, names=sorted(names), share=share))
+
+    def save_shares(self, source: str, left: Mapping[str, int]) -> None:
+        if not left:
+            return
+        numbers = self._planning.numbers.of_subscribers(left)
+        statement = insert(self._connection, backlog_shares)
+        self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["source", "subscriber"], set_={"remaining": statement.excluded.remaining}
+            ),
+            [
+                {"source": source, "subscriber": numbers[name], "remaining": count}
+                for name, count in sorted(left.items())
+            ],
+        )
 
     def backlog(self) -> dict[str, int | None]:
         return dict(_BACKLOG.rows(self._connection))
@@ -281,11 +361,13 @@ class SqlIngestTransaction:
     ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
         return on_papers(self._connection, self._planning.numbers, ids, subscribers_)
 
-    def new_run(self, now: dt.datetime) -> int:
-        return self._planning.new_run(now)
+    def new_run(self, now: dt.datetime, rule: Rule | None = None) -> int:
+        return self._planning.new_run(now, rule)
 
-    def begin_run(self, changes: Sequence[Change], now: dt.datetime, *, sends: bool) -> PlanningRun:
-        return self._planning.begin_run(changes, now, sends=sends)
+    def begin_run(
+        self, changes: Sequence[Change], now: dt.datetime, *, rule: Rule, source: str | None = None
+    ) -> PlanningRun:
+        return self._planning.begin_run(changes, now, rule=rule, source=source)
 
     def open_run(self) -> PlanningRun | None:
         return next(iter(open_runs(self._connection, 1)), None)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from bot.adapters.store.ids import Ids
 from bot.adapters.store.sql import Statement, inserting, updating
+from bot.domain.backlog import Rule
 from bot.domain.notices import Noticed
 from bot.domain.papers import PaperId
 
@@ -43,7 +44,7 @@ _OF_SUBSCRIBERS = Statement(
     f" WHERE notice.run IN ({_RUNS}) AND notice.subscriber = ANY(:people)"
 )
 _OF_SUBSCRIBER = (
-    "SELECT notice.papers, planning_runs.made_at FROM notices AS notice JOIN planning_runs ON planning_runs.number = notice.run"
+    "SELECT notice.papers, planning_runs.made_at, planning_runs.rule, planning_runs.source FROM notices AS notice JOIN planning_runs ON planning_runs.number = notice.run"
     " WHERE notice.subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
 )
 _ALL_OF_SUBSCRIBER = Statement(_OF_SUBSCRIBER)
@@ -56,10 +57,12 @@ _as_it_is, _escaped = json.JSONEncoder(ensure_ascii=False).encode, json.JSONEnco
 
 
 class NoticedAt(NamedTuple):
-    """The subscriptions that noticed a paper, and when it was noticed first, in microseconds."""
+    """The subscriptions that noticed a paper, and when it was noticed first, in microseconds, by which rule."""
 
     names: Names
     moment: int
+    rule: Rule | None
+    source: str | None
 
 
 def write(connection: Connection, numbers: Ids, noticed: Noticed, run: int) -> None:
@@ -122,11 +125,9 @@ def on_papers(
 
 
 def of_subscriber(connection: Connection, subscriber: str) -> dict[int, NoticedAt]:
-    """All notices of a subscriber, by the papers' numbers."""
+    """All that was noticed for a subscriber, by the papers' numbers."""
     rows = _ALL_OF_SUBSCRIBER.rows(connection, subscriber=subscriber)
-    return {
-        number: NoticedAt(names, moment) for text, moment in rows for number, names in _read(text).items()
-    }
+    return {number: NoticedAt(names, *run) for text, *run in rows for number, names in _read(text).items()}
 
 
 def counts_of(connection: Connection, subscriber: str) -> Counter[Names]:
@@ -150,8 +151,8 @@ def of_subscriber_on(
     ids = {number: paper for paper, number in Ids(connection).of_papers(set(papers)).items()}
     rows = _ON_PAPERS_OF_SUBSCRIBER.rows(connection, subscriber=subscriber, papers=list(ids)) if ids else ()
     return {
-        ids[number]: NoticedAt(names, moment)
-        for text, moment in rows
+        ids[number]: NoticedAt(names, *run)
+        for text, *run in rows
         for number, names in _read(text).items()
         if number in ids
     }

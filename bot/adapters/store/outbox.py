@@ -32,6 +32,7 @@ from bot.adapters.store.schema import (
 from bot.adapters.store.sql import Statement, chunks, insert, inserting, updating
 from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import Kind, delivery_key
+from bot.domain.flood_guard import NO_GUARD, WAITS, FloodGuard, full_until
 from bot.domain.message import next_message
 from bot.domain.papers import PaperId
 from bot.pipeline.ports.outbox import Claim, ClaimedRow, Outcome
@@ -59,28 +60,32 @@ class Outbox:
         limit: int,
         kinds: Sequence[ChannelKind],
         documents: Collection[ChannelKind] = (),
+        flood_guard: FloodGuard = NO_GUARD,
     ) -> tuple[Claim, ...]:
         with writing(self._engine) as connection:
             moment = micros(now)
-            ready = _READY.rows(connection, now=moment, kinds=list(kinds), most=limit)
-            ready_targets = {row[0]: _ReadyTarget._make(row) for row in ready}
-            if not ready_targets:
-                return ()
-            rows = _due_rows(connection, ready_targets, moment)
-            taken = [
-                (target, next_message(rows[number], is_document=target.kind in documents))
-                for number, target in ready_targets.items()
-                if rows[number]
-            ]
-            refresh_ready(
-                connection, [target.key for number, target in ready_targets.items() if not rows[number]]
-            )
-            tried = _tried(
-                connection, {message[0].message for _, message in taken if message[0].message is not None}
-            )
-            claims = [self._claim(target, message, tried, now) for target, message in taken]
-            _take(connection, taken, claims, micros(now + lease))
-            return tuple(claims)
+            while ready := _READY.rows(connection, now=moment, kinds=list(kinds), most=limit):
+                ready_targets = {row[0]: _ReadyTarget._make(row) for row in ready}
+                guarded = [number for number, target in ready_targets.items() if target.kind not in documents]
+                _put_off(connection, guarded, flood_guard, now)
+                rows = _due_rows(connection, ready_targets, moment)
+                taken = [
+                    (target, next_message(rows[number], is_document=target.kind in documents))
+                    for number, target in ready_targets.items()
+                    if rows[number]
+                ]
+                refresh_ready(
+                    connection, [target.key for number, target in ready_targets.items() if not rows[number]]
+                )
+                if not taken:  # all of them wait now: others may be behind them
+                    continue
+                tried = _tried(
+                    connection, {message[0].message for _, message in taken if message[0].message is not None}
+                )
+                claims = [self._claim(target, message, tried, now) for target, message in taken]
+                _take(connection, taken, claims, micros(now + lease))
+                return tuple(claims)
+        return ()
 
     def _claim(
         self,
@@ -326,8 +331,40 @@ _LEASE = updating(
 )
 
 
+_SENT_LATELY = Statement(
+    "SELECT messages.target, messages.kind, messages.settled_at FROM messages"
+    " JOIN deliveries AS head ON head.seq = messages.number"
+    " JOIN planning_runs ON planning_runs.number = head.run"
+    " WHERE messages.target = ANY(:targets) AND messages.settled_at IS NOT NULL AND messages.settled_at > :since"
+    " AND coalesce(planning_runs.rule, '') <> 'asked'"
+)
+_NOT_ASKED = (
+    "NOT EXISTS (SELECT 1 FROM planning_runs WHERE planning_runs.number = deliveries.run"
+    " AND planning_runs.rule = 'asked')"
+)
+_WAITS_WITH_ALERT = (
+    f"kind = {KINDS['quiz']} AND {_NOT_ASKED} AND EXISTS (SELECT 1 FROM deliveries AS alert"
+    " WHERE alert.target = deliveries.target AND alert.paper = deliveries.paper"
+    f" AND alert.kind = {KINDS['alert']} AND alert.settled_at IS NULL)"
+)
+_PUT_OFF = {
+    kind: updating(
+        "deliveries",
+        "due_at = :until, error = :why",
+        where="target = :waiting AND settled_at IS NULL AND message IS NULL AND due_at <= :moment"
+        f" AND ({condition})",
+        columns={"waiting": "bigint", "moment": "bigint", "until": "bigint", "why": "text"},
+    )
+    for kind, condition in {
+        "alert": f"kind = {KINDS['alert']} OR {_WAITS_WITH_ALERT}",
+        "quiz": f"kind = {KINDS['quiz']} AND {_NOT_ASKED}",
+    }.items()
+}
+"""What waits where a target got as many messages of a kind as it may for now; never a message that was tried already."""
+
+
 class _WaitingRow(NamedTuple):
-    """A row that waits, with the numbers that it holds, and the names of its paper and subscriber."""
+    """A row that waits, in the numbers of the state, and the names of its paper and subscriber."""
 
     seq: int
     target: int
@@ -349,6 +386,26 @@ class _ReadyTarget(NamedTuple):
     key: str
     kind: ChannelKind
     address: str
+
+
+def _put_off(connection: Connection, numbers: Sequence[int], guard: FloodGuard, now: datetime) -> None:
+    """Put off what is over the flood guard of these targets."""
+    if not numbers or not guard:
+        return
+    since = now - max(limit.span for limit in guard.values())
+    sent: dict[tuple[int, Kind], list[datetime]] = defaultdict(list)
+    for target, code, settled in _SENT_LATELY.rows(connection, targets=list(numbers), since=micros(since)):
+        sent[target, _KINDS[code]].append(moment_of(settled))
+    for kind, limit in guard.items():
+        full = {
+            number: until
+            for number in numbers
+            if (until := full_until(sent[number, kind], limit, now)) is not None
+        }
+        _PUT_OFF[kind].run(
+            connection,
+            [(number, micros(now), micros(until), WAITS[kind]) for number, until in full.items()],
+        )
 
 
 def _due_rows(connection: Connection, numbers: Iterable[int], now: int) -> dict[int, list[_WaitingRow]]:
@@ -451,9 +508,15 @@ _NAME = updating(
 )
 _WENT_OUT = updating(
     "messages",
-    "remote_id = coalesce(:receipt, remote_id), papers = :papers, settled_at = :settled",
+    "remote_id = coalesce(:receipt, remote_id), papers = :papers, shown = :shown, settled_at = :settled",
     where="number = :message_number",
-    columns={"message_number": "bigint", "receipt": "text", "papers": "integer", "settled": "bigint"},
+    columns={
+        "message_number": "bigint",
+        "receipt": "text",
+        "papers": "integer",
+        "shown": "integer",
+        "settled": "bigint",
+    },
 )
 
 
@@ -519,7 +582,8 @@ def _keep_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:
 def _went_out(outcome: Outcome, now: int) -> tuple[Any, ...]:
     papers = len(outcome.sent) if outcome.claim.kind == "alert" else 0
     remote_id = outcome.receipt.message if outcome.receipt else None
-    return outcome.claim.number, remote_id or None, papers, now
+    shown = outcome.receipt.shown if outcome.receipt else None
+    return outcome.claim.number, remote_id or None, papers, shown, now
 
 
 def _keep_polls(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:

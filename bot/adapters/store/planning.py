@@ -22,6 +22,7 @@ from bot.adapters.store.ids import Ids
 from bot.adapters.store.papers import paper_of
 from bot.adapters.store.schema import KINDS, STATES, micros, moment_of, planning_runs
 from bot.adapters.store.sql import Statement, chunks, insert, inserting
+from bot.domain.backlog import Rule
 from bot.domain.delivery import Delivery
 from bot.domain.digests import Change
 from bot.domain.notices import Noticed
@@ -30,7 +31,7 @@ from bot.pipeline.ports.papers import PlanningRun
 
 _MOST_RUNS = 1_000
 _OPEN_RUNS = Statement(
-    "SELECT number, made_at, sends, cursor, changes FROM planning_runs WHERE done_at IS NULL ORDER BY number LIMIT :most"
+    "SELECT number, made_at, rule, source, cursor, changes FROM planning_runs WHERE done_at IS NULL ORDER BY number LIMIT :most"
 )
 _OPEN_CHANGES = Statement("SELECT changes FROM planning_runs WHERE done_at IS NULL")
 _CHANGES = Statement("SELECT changes FROM planning_runs WHERE number = :run")
@@ -65,11 +66,12 @@ def open_runs(connection: Connection, most: int = _MOST_RUNS) -> tuple[PlanningR
         PlanningRun(
             number=number,
             made_at=moment_of(made_at),
-            sends=bool(sends),
+            rule=rule,
+            source=source,
             cursor=cursor,
             papers=len(json.loads(changes)),
         )
-        for number, made_at, sends, cursor, changes in _OPEN_RUNS.rows(connection, most=most)
+        for number, made_at, rule, source, cursor, changes in _OPEN_RUNS.rows(connection, most=most)
     )
 
 
@@ -89,16 +91,22 @@ class Planning:
         self._connection = connection
         self.numbers = Ids(connection)
 
-    def new_run(self, now: datetime) -> int:
-        """Insert a run that is done with this transaction; gives its number."""
-        return self._insert_run({"made_at": now, "done_at": now})
+    def new_run(self, now: datetime, rule: Rule | None = None) -> int:
+        """A run that is done with this transaction."""
+        return self._insert_run({"made_at": now, "rule": rule, "done_at": now})
 
-    def begin_run(self, changes: Sequence[Change], now: datetime, *, sends: bool) -> PlanningRun:
+    def begin_run(
+        self, changes: Sequence[Change], now: datetime, *, rule: Rule, source: str | None = None
+    ) -> PlanningRun:
         """A run over all subscribers."""
         numbers = self.numbers.of_papers({change.paper.id for change in changes})
         text = json.dumps([(numbers[change.paper.id], sorted(change.gains) or None) for change in changes])
-        number = self._insert_run({"made_at": now, "sends": int(sends), "cursor": "", "changes": text})
-        return PlanningRun(number=number, made_at=now, sends=sends, cursor="", papers=len(changes))
+        number = self._insert_run(
+            {"made_at": now, "rule": rule, "source": source, "cursor": "", "changes": text}
+        )
+        return PlanningRun(
+            number=number, made_at=now, rule=rule, source=source, cursor="", papers=len(changes)
+        )
 
     def is_open_for(self, papers: Collection[PaperId]) -> bool:
         """Whether one of these papers is in a run that is not done."""

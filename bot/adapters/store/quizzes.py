@@ -302,19 +302,29 @@ class SqlQuizTransaction:
         rows = self._connection.execute(ASKED.where(polls.c.target == target))
         return frozenset((asked.paper, asked.part) for asked in map(asked_of, rows))
 
-    def plan(self, planned: Sequence[Delivery], now: datetime) -> int:
-        return self._ingest.plan(planned, self._ingest.new_run(now)) if planned else 0
+    def plan(self, planned: Sequence[Delivery], now: datetime, *, asked: bool = False) -> int:
+        if not planned:
+            return 0
+        return self._ingest.plan(planned, self._ingest.new_run(now, "asked" if asked else None))
 
     def release_now(self, key: str, now: datetime) -> bool:
         seq = delivery_ids(self._connection, [key]).get(key)
-        is_held = (deliveries.c.seq == seq, deliveries.c.state == "held")
-        query = (
-            select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(*is_held)
-        )
+        held = (deliveries.c.seq == seq, deliveries.c.state.in_(("held", "limited")))
+        query = select(targets.c.key).join(deliveries, deliveries.c.target == targets.c.number).where(*held)
         target = self._connection.execute(query).scalar()
         if target is None:
             return False
-        self._connection.execute(update(deliveries).where(*is_held).values(state="pending", due_at=now))
+        self._connection.execute(
+            update(deliveries)
+            .where(*held)
+            .values(
+                state="pending",
+                due_at=now,
+                settled_at=None,
+                message=None,
+                run=self._ingest.new_run(now, "asked"),
+            )
+        )
         refresh_ready(self._connection, [target])
         return True
 

@@ -194,10 +194,12 @@ subscribers = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("registered_at", Moment),
     Column("backlog", Integer),
+    Column("subscriptions", Text),
     Column("onboarded", SmallInteger, nullable=False, server_default=text("0")),
 )
 """`registered_at` is empty for one that was only written to, as by an import. Until it is `onboarded`, a subscriber is still
-to get so many matches of the `backlog` (all where it is empty).
+to get so many matches of the `backlog` (all where it is empty). `subscriptions` are the marks of those that were
+onboarded, as `onboarding` makes them.
 """
 _TO_ONBOARD = text("registered_at IS NOT NULL AND onboarded = 0")
 Index(
@@ -213,13 +215,15 @@ planning_runs = Table(
     Column("number", RowNumber, primary_key=True),
     Column("made_at", Moment, nullable=False),
     Column("changes", Text),
-    Column("sends", SmallInteger),
+    Column("rule", Text),
+    Column("source", Text),
     Column("cursor", Text),
     Column("done_at", Moment),
     CheckConstraint("done_at IS NOT NULL OR changes IS NOT NULL", name="begun"),
 )
-"""Runs of planning; notices and deliveries refer to them for the time at which they were planned. A run that a
-digest begins holds its `changes`, whether anything is sent of them (`sends`), and its `cursor`, as `planning` writes them.
+"""Each time that something was noticed or planned, which names that time by a number of two bytes. A run that a
+digest begins holds its `changes` and its `cursor`, as `planning` writes them. `rule` is a `domain.backlog.Rule`, `source`
+that whose backlog it plans.
 """
 _RUN_OPEN = text("done_at IS NULL")
 Index(
@@ -228,6 +232,28 @@ Index(
     sqlite_where=_RUN_OPEN,
     postgresql_where=_RUN_OPEN,
 )
+
+source_history = Table(
+    "source_history",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("first_at", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Column("newest", Date),
+    Column("young", SmallInteger, nullable=False),
+    Column("told", Text, nullable=False),
+)
+"""What each source has brought, as `domain.backlog.SourceHistory` says; `told` is a JSON list of days."""
+
+backlog_shares = Table(
+    "backlog_shares",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("subscriber", RowNumber, primary_key=True, autoincrement=False),
+    Column("remaining", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many matches of a source's backlog a subscriber is still to get, once some were planned."""
 
 notices = Table(
     "notices",
@@ -356,10 +382,12 @@ messages = Table(
     Column("created_at", Moment, nullable=False),
     Column("remote_id", Text),
     Column("papers", Integer, nullable=False, server_default=text("0")),
+    Column("shown", Integer),
     Column("settled_at", Moment),
 )
 """Messages of one or more deliveries. A message has the number of the row that it began with; `settled_at` is when it went out,
-or may have, `remote_id` the service's name for it, and `papers` counts those it alerted to.
+or may have, `remote_id` the service's name for it, and `papers` counts those it alerted to, of which the
+first `shown` stand in it (empty: all) and the others behind a button.
 """
 Index(
     "ix_messages_went_out",

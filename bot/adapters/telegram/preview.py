@@ -225,8 +225,10 @@ class PreviewPublisher:
             is_reply=outgoing.reply_to is not None,
         )
         await self._keep(preview)
-        order = content.order if isinstance(content, Poll) else ()
-        return Receipt(message=f"preview-{outgoing.id}", option_order=order)
+        name = f"preview-{outgoing.id}"
+        if isinstance(content, Poll):
+            return Receipt(message=name, option_order=content.order)
+        return Receipt(message=name, shown=content.shown)
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -87,7 +87,7 @@ class TelegramPublisher:
             case "alert" | "alarm":
                 message = rendered_text(outgoing)
                 sent, astray = await self._in_topic(chat, lambda address: self._client.send(address, message))
-                return Receipt(message=str(sent), astray=astray)
+                return Receipt(message=str(sent), shown=message.shown, astray=astray)
             case "quiz":
                 return await self._ask(outgoing, chat)
             case "edit":

@@ -43,6 +43,8 @@ class Message:
 
     html: str
     buttons: tuple[Button, ...] = ()
+    shown: int | None = None
+    """How many of an alert's papers it shows, from the first on; None: all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,7 +207,7 @@ def render_alert(outgoing: OutgoingMessage, start: int = 0) -> Message | None:
     markup = page.markup
     if left and not buttons:
         markup = joined("\n\n", (markup, plain(words.more_heading.format(count=left))))
-    return Message(html=markup.html, buttons=buttons)
+    return Message(html=markup.html, buttons=buttons, shown=page.end)
 
 
 def render_alarm(alarm: AlarmText) -> Message:

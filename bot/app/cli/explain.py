@@ -95,6 +95,8 @@ def story_json(story: "Story") -> dict[str, Any]:
         "subscriptions": [_verdict_json(verdict) for verdict in story.verdicts],
         "registered_at": story.registered_at.isoformat() if story.registered_at else None,
         "noticed_at": story.notice.noticed_at.isoformat() if story.notice else None,
+        "rule": story.notice.rule if story.notice else None,
+        "source": story.notice.source if story.notice else None,
         "noticed_for": list(story.notice.subscriptions) if story.notice else [],
         "told": story.was_alerted,
         "why_not_queued": why_not_queued(story),
@@ -142,6 +144,8 @@ def _delivery_json(row: "DeliveryRecord") -> dict[str, Any]:
         "attempts": row.attempts,
         "message": row.remote_id,
         "error": row.error,
+        "rule": row.rule,
+        "source": row.source,
     }
 
 
@@ -201,12 +205,13 @@ def _lacking(verdict: "Verdict") -> str:
 
 
 def _delivery_lines(story: "Story", style: Style) -> list[str]:
-    from bot.pipeline.history import why_not_queued
+    from bot.pipeline.history import rule_text, why_not_queued
 
     lines = []
     if story.notice:
         names = ", ".join(map(printable, story.notice.subscriptions))
-        lines.append(f"  noticed {_moment(story.notice.noticed_at, story)} for {names}")
+        rule = printable(rule_text(story.notice.rule, story.notice.source))
+        lines.append(f"  noticed {_moment(story.notice.noticed_at, story)} for {names} ({rule})")
     reason = why_not_queued(story)
     if reason:
         lines.append(f"  nothing was planned: {reason}")

@@ -79,6 +79,8 @@ def _line_json(line: "LedgerLine") -> dict[str, Any]:
         "title": line.paper.title,
         "fate": line.fate,
         "subscriptions": list(line.subscriptions),
+        "rule": line.rule,
+        "source": line.source,
         "targets": [
             {
                 "target": target.target,
@@ -117,9 +119,12 @@ def ledger_lines(day_ledger: "Ledger", style: Style) -> list[str]:
 
 
 def _matched_lines(line: "LedgerLine", style: Style) -> list[str]:
+    from bot.pipeline.history import rule_text
+
+    rule = printable(rule_text(line.rule, line.source))
     lines = [
         f"{line.paper.id}  {style.strong(line.paper.title)}",
-        f"  for {printable(', '.join(line.subscriptions))}",
+        f"  for {printable(', '.join(line.subscriptions))} ({rule})",
     ]
     if not line.targets:
         lines.append("  no channel takes what matched")

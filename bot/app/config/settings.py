@@ -400,7 +400,7 @@ class Settings(Section):
     site: Site = setting({})
     watch: Watch = setting({})
     first_run: FirstRun = setting(
-        3, description="Per subscriber: newest matches sent when the state is new; or `all`."
+        3, description="What of a backlog is sent to each subscriber: the newest so many matches; or `all`."
     )
     sources: Annotated[Many[SourceForm], AfterValidator(_different_names)] = setting(
         (), description="Digests fetched by paperboy itself, beside the watched folders."

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 
+from bot.domain.backlog import Rule
 from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import Kind, State
+from bot.domain.flood_guard import NO_GUARD, FloodGuard
 from bot.domain.incidents import Alarm, Incident
 from bot.domain.message import AlarmText, Receipt
 from bot.domain.papers import PaperId, Question
@@ -82,6 +84,8 @@ class Alert:
     state: State
     message: str | None
     receipt: Receipt | None
+    shown: bool = True
+    """False where it stands behind the message's “+N more”."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +109,10 @@ class DeliveryRecord:
     remote_id: str | None
     created_at: datetime
     settled_at: datetime | None
+    rule: Rule | None = None
+    """Why it was planned."""
+    source: str | None = None
+    """The source whose backlog it is of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,12 +164,14 @@ class OutboxStore(Protocol):
         limit: int,
         kinds: Sequence[ChannelKind],
         documents: Collection[ChannelKind] = (),
+        flood_guard: FloodGuard = NO_GUARD,
     ) -> tuple[Claim, ...]:
         """At most one message for each of at most `limit` targets that may be sent to now.
 
         Targets come in the order in which they became ready; one target's messages keep the order of its
         rows, and a message that was tried before is claimed again with exactly its rows. On the channels in
-        `documents` a message takes all that is due. Rows are `sending` until settled, or `uncertain` when
+        `documents` a message takes all that is due; on the others what is over the `flood_guard` of its target is
+        put off until there is room again, and its quizzes with it. Rows are `sending` until settled, or `uncertain` when
         the lease ends first.
         """
         ...
@@ -203,6 +213,10 @@ class DeliveryStore(Protocol):
 
     def alert_on(self, target: str, paper: PaperId) -> Alert | None:
         """The alert on that paper to that target; None where none was ever planned."""
+        ...
+
+    def is_asked(self, key: str) -> bool:
+        """Whether a person asked for the delivery with this key."""
         ...
 
     def rows_of(self, message: str) -> tuple[Claim, Receipt | None] | None:

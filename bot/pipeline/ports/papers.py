@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
+from bot.domain.backlog import Rule, SourceHistory
 from bot.domain.delivery import Delivery, State
 from bot.domain.digests import Change, Digest, DigestKind
 from bot.domain.notices import Noticed, Rarity
@@ -88,6 +89,10 @@ class NoticeRecord:
 
     subscriptions: tuple[str, ...]
     noticed_at: datetime
+    rule: Rule | None = None
+    """Why it was noticed."""
+    source: str | None = None
+    """The source whose backlog it was in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +102,12 @@ class TakenDigest:
     name: str
     sha256: str
     digest: Digest
+    source: str = ""
+    """The source that brought it."""
+    history: SourceHistory | None = None
+    """The source's history after the look that brought it."""
+    backlog: frozenset[PaperId] = frozenset()
+    """Those of its papers that are backlog of the source."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,12 +125,18 @@ class PlanningRun:
 
     number: int
     made_at: datetime
-    sends: bool
-    """False where matches are only noticed and nothing is sent: an import."""
+    rule: Rule
     cursor: str
     """The last subscriber that it was planned for; empty for none yet."""
     papers: int
     """How many papers changed."""
+    source: str | None = None
+    """The source whose backlog it plans."""
+
+    @property
+    def sends(self) -> bool:
+        """False where matches are only noticed and nothing is sent: an import."""
+        return self.rule != "import"
 
 
 class StateView(Protocol):
@@ -143,6 +160,14 @@ class StateView(Protocol):
 
     def backlog(self) -> dict[str, int | None]:
         """Registered subscribers who are not onboarded, with how many matches of the backlog they are to get."""
+        ...
+
+    def subscriptions(self) -> dict[str, str]:
+        """By registered subscriber the marks of the subscriptions that were onboarded."""
+        ...
+
+    def source_history(self, source: str) -> SourceHistory | None:
+        """The past of the source; None for one that has brought nothing yet."""
         ...
 
     def noticed(
@@ -181,15 +206,38 @@ class IngestTransaction(StateView, Protocol):
         """
         ...
 
-    def register(self, names: Collection[str], backlog: int | None, now: datetime) -> None:
-        """Register subscribers; each is to get the newest `backlog` matches of what is stored (None: all)."""
+    def register(self, subscriptions: Mapping[str, str], backlog: int | None, now: datetime) -> None:
+        """Register subscribers, with the marks of their subscriptions; each is to get the newest `backlog` matches of
+        what is stored (None: all).
+        """
         ...
 
     def onboarded(self, names: Collection[str]) -> None:
         """Mark these subscribers as onboarded."""
         ...
 
-    def begin_run(self, changes: Sequence[Change], now: datetime, *, sends: bool) -> PlanningRun:
+    def resubscribed(self, subscriptions: Mapping[str, str]) -> None:
+        """Write down which subscriptions of these subscribers were onboarded."""
+        ...
+
+    def save_source(self, source: str, history: SourceHistory) -> None:
+        """Store what the source has brought."""
+        ...
+
+    def backlog_shares(self, source: str, subscribers: Collection[str], share: int) -> dict[str, int]:
+        """How many matches of the source's backlog each of these subscribers is still to get, of `share` each.
+
+        0 where they were registered after the source brought its first: they got theirs then.
+        """
+        ...
+
+    def save_shares(self, source: str, left: Mapping[str, int]) -> None:
+        """Write down how many matches of the source's backlog these subscribers are still to get."""
+        ...
+
+    def begin_run(
+        self, changes: Sequence[Change], now: datetime, *, rule: Rule, source: str | None = None
+    ) -> PlanningRun:
         """Store a planning run of these changes, whose papers are stored; it stays open until it is finished."""
         ...
 
@@ -209,7 +257,7 @@ class IngestTransaction(StateView, Protocol):
         """Close the run: it is planned for everybody."""
         ...
 
-    def new_run(self, now: datetime) -> int:
+    def new_run(self, now: datetime, rule: Rule | None = None) -> int:
         """The number of a run that is finished with this transaction."""
         ...
 

@@ -141,12 +141,12 @@ class QuizTransaction(Protocol):
         """(paper, part) of every poll that went to the target."""
         ...
 
-    def plan(self, deliveries: Sequence[Delivery], now: datetime) -> int:
-        """Insert the rows whose keys are new, and say how many those were."""
+    def plan(self, deliveries: Sequence[Delivery], now: datetime, *, asked: bool = False) -> int:
+        """Insert the rows whose keys are new, and say how many those were; `asked` where a person asked for them."""
         ...
 
     def release_now(self, key: str, now: datetime) -> bool:
-        """Make a held row pending; False where it is not held."""
+        """Make a held or limited row pending because a person asked for it; False where it is neither."""
         ...
 
 

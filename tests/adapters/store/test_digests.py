@@ -52,7 +52,7 @@ def test_nothing_is_stored_for_nothing(store: Store):
     with store.digests.transaction() as tx:
         tx.save_digests([], NOW)
         tx.save_files([])
-        tx.register([], None, NOW)
+        tx.register({}, None, NOW)
         tx.onboarded([])
         assert tx.plan([], 1) == 0
         assert tx.planned([]) == {}
@@ -64,7 +64,7 @@ def test_a_transaction_that_fails_leaves_nothing(hand: Hand, store: Store):
     with pytest.raises(KeyError, match="14002"), store.digests.transaction() as tx:  # noqa: PT012
         tx.save_papers([a_paper(1)], NOW, changed=True)
         tx.save_digests([taken("a.md", "aa", 1)], NOW)
-        tx.register(["alice"], 3, NOW)
+        tx.register({"alice": ""}, 3, NOW)
         run = tx.new_run(NOW)
         tx.plan([a_delivery(1)], run)
         tx.plan([a_delivery(2)], run)  # its paper is not stored
@@ -81,8 +81,8 @@ def test_a_transaction_that_fails_leaves_nothing(hand: Hand, store: Store):
 
 def test_the_new_are_known_with_what_they_are_still_to_get(store: Store):
     with store.digests.transaction() as tx:
-        tx.register({"alice", "dave"}, 3, NOW)
-        tx.register({"bob", "carol"}, None, NOW)
+        tx.register({"alice": "", "dave": ""}, 3, NOW)
+        tx.register({"bob": "", "carol": ""}, None, NOW)
         tx.onboarded({"carol"})
     with store.digests.transaction() as tx:
         assert tx.registered() == {"alice", "bob", "carol", "dave"}
@@ -94,11 +94,11 @@ def test_the_new_are_known_with_what_they_are_still_to_get(store: Store):
 
 def test_who_is_registered_stays_as_they_are(store: Store):
     with store.digests.transaction() as tx:
-        tx.register({"alice"}, 3, NOW)
-        tx.register({"alice", "bob"}, 0, NOW + timedelta(days=1))
+        tx.register({"alice": ""}, 3, NOW)
+        tx.register({"alice": "", "bob": ""}, 0, NOW + timedelta(days=1))
         assert tx.backlog() == {"alice": 3, "bob": 0}
         tx.onboarded({"alice"})
-        tx.register({"alice"}, 5, NOW)
+        tx.register({"alice": ""}, 5, NOW)
         assert tx.backlog() == {"bob": 0}
     assert store.digests.registered_at("alice") == NOW
 
@@ -108,7 +108,7 @@ def test_a_subscriber_who_was_only_written_to_is_still_registered(hand: Hand, st
     assert store.digests.registered() == frozenset()
     assert store.digests.unregistered({"alice"}) == {"alice"}
     with store.digests.transaction() as tx:
-        tx.register({"alice"}, 2, NOW)
+        tx.register({"alice": ""}, 2, NOW)
     assert store.digests.unregistered({"alice", "bob"}) == {"bob"}
     assert store.digests.backlog() == {"alice": 2}
 

@@ -97,7 +97,7 @@ class Outboxes(RuleBasedStateMachine):
         self.run_papers += papers
         with self.stores[0].digests.transaction() as tx:
             tx.save_papers(papers, self.now, changed=True)
-            tx.begin_run([a_change(paper) for paper in papers], self.now, told=True)
+            tx.begin_run([a_change(paper) for paper in papers], self.now, rule="news")
         self.runs.append([alerts(place, papers, self.now, self.now + wait) for place, wait in planned])
 
     @precondition(lambda self: self.runs)

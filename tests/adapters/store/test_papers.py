@@ -111,7 +111,7 @@ def test_the_edition_stays_while_nothing_changes(hand: Hand, store: Store):
     hand.alerts(1)
     hand.send()
     with store.digests.transaction() as tx:
-        tx.register(["alice"], 3, NOW)
+        tx.register({"alice": ""}, 3, NOW)
         tx.save_papers([], NOW, changed=True)
         tx.save_notices({}, tx.new_run(NOW))
     assert store.papers.version() == before

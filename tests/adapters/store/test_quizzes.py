@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from bot.adapters.store import Store
+from bot.domain.delivery import ONE_QUESTION, Delivery
 from bot.domain.papers import Question
 from bot.domain.schedule import parse_quiet_hours, parse_schedule
+from bot.pipeline.ports.outbox import Outcome
 from tests.adapters.store.conftest import Database
 from tests.builders import NOW, a_channel, a_question, a_quiz, a_subscriber
 from tests.rigs.quizzes import Classroom, a_learner, a_quizzed_paper
@@ -442,6 +444,24 @@ def test_only_who_has_something_due_and_a_chat_of_their_own_gets_it_back(databas
     assert {
         row.target for row in room.store.deliveries.list_rows(states=("held", "pending"), keys=(), limit=9)
     } == {"telegram:7"}
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_quiz_asks_what_was_kept_back_because_its_paper_was_not_shown(room: Classroom, whole: bool) -> None:
+    paper = a_quizzed_paper(1, ONE)
+    room.keep(paper)
+    part = ONE_QUESTION if whole else ONE.part
+    with room.store.quizzes.transaction() as tx:
+        tx.plan([Delivery("telegram:7", "person-7", "quiz", paper.id, "pending", room.now, part)], room.now)
+    (claim,) = room.store.outbox.claim(room.now, lease=timedelta(minutes=5), limit=1, kinds=("telegram",))
+    kept_back = Outcome(claim=claim, state="merged", limited=(claim.rows[0].key,))
+    room.store.outbox.settle([kept_back], room.now)
+    assert room.scheduler.next_question(("7",), 7, room.now) == "any"
+    assert [room.question(poll) for poll in room.deliver()] == [ONE.question]
+    assert room.scheduler.next_question(("7",), 7, room.now) == "none"
+    (row,) = room.store.deliveries.list_rows(states=("sent",), keys=(), limit=5)
+    assert (row.rule, room.store.deliveries.is_asked(row.key)) == ("asked", True)
+    assert not room.store.deliveries.is_asked("telegram:7|alert|arxiv:1")
 
 
 def test_quiz_tells_who_is_not_subscribed_or_said_stop(room: Classroom) -> None:

@@ -34,7 +34,7 @@ def test_what_a_first_run_left_out_is_named(home: Path, paperboy: Paperboy) -> N
     first_run(home, "1")
     paperboy("once")
     found = paperboy("ledger", "alice", "--json").json
-    assert found["ends"]["before you came"] == found["targets"] - found["queued"] > 0
+    assert found["ends"]["backlog"] == found["targets"] - found["queued"] > 0
 
 
 def test_a_day_without_digests_and_a_wrong_one(home: Path, paperboy: Paperboy) -> None:

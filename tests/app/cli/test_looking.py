@@ -75,7 +75,7 @@ def test_a_half_that_no_page_has_is_wrong_usage(seeds: Path, paperboy: Paperboy)
 
 def test_status_shows_what_is_still_being_planned() -> None:
     people = [a_subscriber(name) for name in ("alice", "bob", "carol")]
-    run = PlanningRun(number=1, made_at=NOW, sends=True, cursor="alice", papers=30)
+    run = PlanningRun(number=1, made_at=NOW, rule="news", cursor="alice", papers=30)
     assert planning_lines([run], people) == [
         "planning     30 papers of 2026-09-18 08:00 UTC, 2 of 3 subscribers left"
     ]

@@ -1,7 +1,7 @@
 """A replay finds no fault with a sound system, and every loss and repetition of a broken one."""
 
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Callable, Iterator
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from bot.app.replay.scenario import Scenario, prepare, replay
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import UsageError
-from bot.domain.matcher import SubscriptionMatcher
+from bot.domain.matcher import Hits, MatchesOfOne
 from bot.domain.message import OutgoingMessage, Receipt
 from bot.pipeline.ports import Publisher
 
@@ -81,13 +81,12 @@ async def _always_twice(inner: Publisher, message: OutgoingMessage) -> Receipt:
 
 
 def test_a_match_that_the_index_misses_is_lost(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = SubscriptionMatcher.matches
+    whole = Hits.after
 
-    def without_one(self: SubscriptionMatcher, papers: object) -> object:
-        found = whole(self, papers)
-        return dict(list(found.items())[1:])
+    def without_one(self: Hits, name: str) -> Iterator[MatchesOfOne]:
+        return islice(whole(self, name), 1, None)
 
-    monkeypatch.setattr(SubscriptionMatcher, "matches", without_one)
+    monkeypatch.setattr(Hits, "after", without_one)
     assert replay(scenario).lost > 0
 
 

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("remote_id", sa.Text(), nullable=True),
         sa.Column("papers", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("shown", sa.Integer(), nullable=True),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_messages")),
         sa.UniqueConstraint("id", name=op.f("uq_messages_id")),
@@ -211,7 +212,8 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.Column("changes", sa.Text(), nullable=True),
-        sa.Column("sends", sa.SmallInteger(), nullable=True),
+        sa.Column("rule", sa.Text(), nullable=True),
+        sa.Column("source", sa.Text(), nullable=True),
         sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column("done_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("done_at IS NOT NULL OR changes IS NOT NULL", name="begun"),
@@ -249,11 +251,35 @@ def upgrade() -> None:
     op.create_index("ix_polls_paper", "polls", ["paper"], unique=False)
     op.create_index("ix_polls_target", "polls", ["target"], unique=False)
     op.create_table(
+        "source_history",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("first_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.BigInteger(), nullable=False),
+        sa.Column("newest", sa.Date(), nullable=True),
+        sa.Column("young", sa.SmallInteger(), nullable=False),
+        sa.Column("told", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("source", name=op.f("pk_source_history")),
+    )
+    op.create_table(
+        "backlog_shares",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column(
+            "subscriber",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("remaining", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "subscriber", name=op.f("pk_backlog_shares")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "subscribers",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("registered_at", sa.BigInteger(), nullable=True),
         sa.Column("backlog", sa.Integer(), nullable=True),
+        sa.Column("subscriptions", sa.Text(), nullable=True),
         sa.Column("onboarded", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_subscribers")),
         sa.UniqueConstraint("id", name=op.f("uq_subscribers_id")),
