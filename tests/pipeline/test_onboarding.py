@@ -306,10 +306,10 @@ def test_who_was_onboarded_by_another_machine_meanwhile_is_not_again(
     made = world(a_subscriber(), first_run=3)
     made.look(*folder(made))
     before = told(made)
-    intake = made.store.intake
+    intake = made.store.digests
     assert intake.backlog() == {}
     monkeypatch.setattr(type(intake), "backlog", lambda _: {"alice": 3})  # as it was a moment ago
-    assert onboard(intake, made.roster.matcher, NOW) == 0
+    assert onboard(intake, made.registry.matcher, NOW) == 0
     assert told(made) == before == ["1", "2", "3"]
 
 
