@@ -65,7 +65,7 @@ def plan(store: Store, people: int, papers: Sequence[Paper], now: datetime = NOW
         tx.save_papers(papers, now, changed=True)
     start = time.perf_counter()
     with store.digests.transaction() as tx:
-        tx.plan(rows, tx.new_run(now))
+        tx.plan(rows, tx.new_run(now, "asked"))
     return time.perf_counter() - start
 
 
