@@ -220,11 +220,15 @@ _PRAGMAS = (
 
 def _set_up_sqlite(connection: Any, patience: timedelta) -> None:
     connection.isolation_level = None  # _begin says BEGIN, so that writers queue from the start
-    cursor = connection.cursor()
-    _write_ahead(cursor, patience)
-    for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    try:
+        cursor = connection.cursor()
+        _write_ahead(cursor, patience)
+        for pragma in _PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+    except BaseException:  # the pool does not know the connection yet, so nobody else would close it
+        connection.close()
+        raise
 
 
 def _write_ahead(cursor: sqlite3.Cursor, patience: timedelta) -> None:

@@ -81,6 +81,24 @@ def test_an_empty_file_is_a_damaged_state_and_not_a_new_one(path: Path):
     assert path.stat().st_size == 0
 
 
+def test_a_state_that_cannot_be_opened_leaves_no_connection_open(path: Path, monkeypatch: pytest.MonkeyPatch):
+    path.write_bytes(b"no database at all" * 100)
+    opened: list[sqlite3.Connection] = []
+    set_up = engine._set_up_sqlite
+
+    def watched(connection: sqlite3.Connection, patience: timedelta) -> None:
+        opened.append(connection)
+        set_up(connection, patience)
+
+    monkeypatch.setattr(engine, "_set_up_sqlite", watched)
+    with pytest.raises(StateDamaged):
+        Store(f"sqlite:///{path}")
+    assert opened
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+
+
 def test_a_new_state_is_never_seen_empty(path: Path, monkeypatch: pytest.MonkeyPatch):
     sizes: list[int] = []
     link = os.link
