@@ -45,6 +45,9 @@ class File:
     def read(self) -> bytes:
         return b"read already"
 
+    def beside(self, _name: str) -> bytes | None:
+        return None
+
 
 def subscribers(drawing: Draw, size: int) -> Iterator[Subscriber]:
     drawn = drawing.subscriptions(size)
@@ -124,7 +127,7 @@ def measure(people: list[Subscriber], day: list[Paper]) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{folder}/state.sqlite3")
         ingest = Ingest(
-            store.digests, registry, lambda _data, _name: digest, lambda _data, _name: digest.date
+            store.digests, registry, lambda _data, _name, _beside: digest, lambda _data, _name: digest.date
         )
         ingest.take_in([], NOW)  # as the first look at a start does
         writes = Writes()

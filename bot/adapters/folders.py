@@ -26,6 +26,8 @@ from bot.domain.files import (
 )
 
 MAX_DEPTH = 24
+BESIDE_BYTES = 65_536
+"""Bytes of a file beside a digest that are read to see which paper it is about."""
 _MEGABYTE = 1_000_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a FIFO that replaced a file would wait for a writer.
@@ -93,6 +95,19 @@ class FolderFile:
     def read(self) -> bytes:
         """The content; raises as `read_bytes`."""
         return read_bytes(self.found, max_bytes=self.max_bytes)
+
+    def beside(self, name: str) -> bytes | None:
+        """The first BESIDE_BYTES of the regular file of that name in the same folder; None where there is none."""
+        if "/" in name or skip_reason(name):
+            return None
+        folder, slash, _ = self.found.relative.rpartition("/")
+        try:
+            with _opened(replace(self.found, relative=folder + slash + name)) as handle:
+                if stat.S_ISREG(os.fstat(handle).st_mode):
+                    return _content(handle, BESIDE_BYTES - 1)
+        except (OSError, ValueError):  # ValueError: a name with a zero byte
+            pass
+        return None
 
 
 def fingerprint(content: bytes) -> str:

@@ -29,7 +29,7 @@ from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.feeds import FeedBuilder, FeedSettings
 from bot.pipeline.fetch import Fetcher
 from bot.pipeline.ingest import Ingest
-from bot.pipeline.ports import Clock, FeedWriter, Publisher
+from bot.pipeline.ports import Beside, Clock, FeedWriter, Publisher
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
 from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 from bot.pipeline.vote_counter import VoteCounter
@@ -150,11 +150,11 @@ def build_container(
     )
 
 
-def read(data: bytes, name: str) -> Digest:
+def read(data: bytes, name: str, beside: Beside) -> Digest:
     """The digest in a file's bytes."""
     from bot.adapters.readers import read_digest
 
-    return read_digest(data, name=name)
+    return read_digest(data, name=name, neighbour=beside)
 
 
 def peek_date(data: bytes, name: str) -> date | None:

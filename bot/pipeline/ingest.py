@@ -59,6 +59,10 @@ class DigestFile(Protocol):
         """Its bytes; DigestError where it cannot or must not be read."""
         ...
 
+    def beside(self, name: str) -> bytes | None:
+        """The first bytes of the file of that name in the same folder; None where there is none."""
+        ...
+
 
 PeekDate = Callable[[bytes, str], date | None]
 
@@ -317,7 +321,7 @@ class Ingest:
             name, sha256 = file.file.name, hashlib.sha256(data).hexdigest()
             file.data = None
             try:
-                digest = self._read_digest(data, name)
+                digest = self._read_digest(data, name, file.file.beside)
             except DigestError as error:
                 why = str(error)
             except Exception as error:  # whatever is in a file, the others go on

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.folders import MAX_DEPTH, fingerprint, read_bytes, scan
+from bot.adapters.folders import BESIDE_BYTES, MAX_DEPTH, FolderFile, fingerprint, read_bytes, scan
 from bot.domain.errors import DigestNotReady, DigestTooLarge
 from bot.domain.files import FoundFile, ScanEntry, Skipped
 
@@ -292,6 +292,28 @@ def test_a_link_in_the_place_of_a_file_or_its_folder_leads_nowhere(tmp_path, out
     path.parent.symlink_to(outside)
     with pytest.raises(DigestNotReady):
         read_bytes(file, max_bytes=LIMIT)
+
+
+def test_what_lies_beside_a_file_can_be_read_and_nothing_else(tmp_path, outside):
+    folder = tmp_path / "day"
+    folder.mkdir()
+    (folder / "index.md").write_bytes(b"x")
+    file = FolderFile(found=only(tmp_path), max_bytes=LIMIT)
+    (folder / "paper.md").write_bytes(b"y" * (BESIDE_BYTES + 1))
+    (folder / "inner").mkdir()
+    (folder / "link.md").symlink_to(outside / "secret.md")
+    (folder / ".hidden.md").write_bytes(b"z")
+    (tmp_path / "above.md").write_bytes(b"z")
+    assert file.beside("paper.md") == b"y" * BESIDE_BYTES
+    for name in ("absent.md", "inner", "link.md", ".hidden.md", "../above.md", "inner/../paper.md", "a\0b"):
+        assert file.beside(name) is None, name
+
+
+def test_what_lies_beside_a_file_of_the_watched_folder_itself_can_be_read(tmp_path):
+    (tmp_path / "index.md").write_bytes(b"x")
+    file = FolderFile(found=only(tmp_path), max_bytes=LIMIT)
+    (tmp_path / "paper.md").write_bytes(b"y")
+    assert file.beside("paper.md") == b"y"
 
 
 def test_a_file_that_goes_while_the_folder_is_looked_at_is_not_there(tmp_path):

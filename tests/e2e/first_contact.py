@@ -317,6 +317,9 @@ class SeedFile:
     def read(self) -> bytes:
         return self._path.read_bytes()
 
+    def beside(self, name: str) -> bytes | None:
+        return None
+
 
 def told_of_corpus(folder: Path, state: Path) -> tuple[int, int, int]:
     """An empty folder that is watched, then a real archive: files, papers and messages."""
@@ -325,7 +328,7 @@ def told_of_corpus(folder: Path, state: Path) -> tuple[int, int, int]:
         people = a_subscriber("ann", a_channel(quizzes="all"), asks=("language models", "diffusion", "agent"))
         trial = Trial(state, people)
         ingest = trial.world.ingest
-        ingest._read_digest = lambda data, name: read_digest(data, name=name)
+        ingest._read_digest = lambda data, name, _: read_digest(data, name=name)
         ingest._peek_date = lambda data, name: peek_date(data, name=name)
         await trial.look()
         files = [SeedFile(path) for path in sorted(folder.iterdir()) if path.is_file()]

@@ -107,6 +107,14 @@ def test_the_same_files_again_are_not_even_parsed(alices: World):
     assert alices.store.papers.version() == edition
 
 
+def test_the_reader_may_look_at_what_lies_beside_a_digest(alices: World):
+    file = alices.press.file("index.md", a_digest(1))
+    file.neighbours["paper.md"] = b"a paper"
+    alices.look(file)
+    assert alices.press.beside is not None
+    assert alices.press.beside("paper.md") == b"a paper"
+
+
 def test_a_renamed_file_is_nothing_new(alices: World):
     file = alices.press.file("a.md", a_digest(1))
     alices.look(file)
@@ -345,12 +353,15 @@ class Seed:
     def read(self) -> bytes:
         return self._path.read_bytes()
 
+    def beside(self, name: str) -> bytes | None:
+        return None
+
 
 def reading(world: World) -> Ingest:
     return Ingest(
         world.digests,
         world.registry,
-        lambda data, name: read_digest(data, name=name),
+        lambda data, name, _: read_digest(data, name=name),
         lambda data, name: peek_date(data, name=name),
     )
 

@@ -6,6 +6,7 @@ from datetime import date
 
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestNotReady, NotADigest
+from bot.pipeline.ports import Beside
 
 
 class FakeFile:
@@ -17,6 +18,7 @@ class FakeFile:
         self.data = data
         self.reads: list[bytes | Exception] = []
         self.times_read = 0
+        self.neighbours: dict[str, bytes] = {}
 
     def read(self) -> bytes:
         self.times_read += 1
@@ -24,6 +26,9 @@ class FakeFile:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def beside(self, name: str) -> bytes | None:
+        return self.neighbours.get(name)
 
     def named(self, name: str) -> "FakeFile":
         """The same content under another name."""
@@ -42,6 +47,8 @@ class Press:
         self.faults: dict[str, Exception] = {}
         """Raised by the reader for files of these names."""
         self.names_read: list[str] = []
+        self.beside: Beside | None = None
+        """What lay beside the file that was read last."""
 
     def file(self, name: str, digest: Digest, source: str = "digests") -> FakeFile:
         return FakeFile(name, self.printed(digest), source)
@@ -52,8 +59,9 @@ class Press:
         self._digests[data] = digest
         return data
 
-    def read(self, data: bytes, name: str) -> Digest:
+    def read(self, data: bytes, name: str, beside: Beside) -> Digest:
         self.names_read.append(name)
+        self.beside = beside
         if name in self.faults:
             raise self.faults[name]
         if data not in self._digests:

@@ -25,8 +25,6 @@ CERTAINTIES = (
     "its format for certain",
     "the source that it knows",
 )
-MAX_NEIGHBOUR = 65_536
-"""Bytes of a file beside the digest that are read to see which paper it is about."""
 WITH_PROBLEMS = 1
 NO_DIGEST = 2
 
@@ -87,13 +85,14 @@ def _read_file(path: Path, language: str, *, as_json: bool, explain: bool) -> in
 
 def _neighbours(path: Path) -> "Callable[[str], bytes | None]":
     """A function from a bare name to the content of that file in the path's folder; None if there is none."""
+    from bot.adapters.folders import BESIDE_BYTES
 
     def content(name: str) -> bytes | None:
         beside = path.parent / name
         if beside.name != name or beside.is_symlink() or not beside.is_file():
             return None
         with beside.open("rb") as file:
-            return file.read(MAX_NEIGHBOUR)
+            return file.read(BESIDE_BYTES)
 
     return content
 

@@ -13,8 +13,10 @@ from bot.domain.digests import Digest
 from bot.domain.feeds import Feed
 from bot.domain.message import OutgoingMessage, Receipt
 
-Reader = Callable[[bytes, str], Digest]
-"""The bytes of a file and its name to a digest; raises NotADigest."""
+Beside = Callable[[str], bytes | None]
+"""The name of a file in the same folder to how it begins; None where there is none."""
+Reader = Callable[[bytes, str, Beside], Digest]
+"""The bytes of a file, its name, and what lies beside it, to a digest; raises NotADigest."""
 
 
 class Clock(Protocol):

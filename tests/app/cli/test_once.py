@@ -165,3 +165,21 @@ def test_only_what_surprises_is_said_of_skipped_files(home: Path, paperboy: Pape
     assert paperboy("once").err == "skipped link.md: is a symbolic link\n"
     assert ".gitkeep" in paperboy("once", "-v").err
     assert len(paperboy("once", "--json").json["skipped"]) == 2
+
+
+def test_links_to_files_beside_a_digest_lead_to_their_papers(home: Path, paperboy: Paperboy) -> None:
+    folder = home / "digests"
+    folder.mkdir(exist_ok=True)
+    (home / "config/paperboy.yaml").write_text(
+        "watch: {folders: [digests], settle_seconds: 0}\nweb: {listen: ''}\n"
+    )
+    (folder / "index.md").write_text(
+        "# 2031-05-05\n\n### [Tame Tigers by Patience](tame.md)\n\nA text.\n\n### [Lions at Large](lions.md)\n\nA text.\n"
+    )
+    for name, title, number in (("tame", "Tame Tigers by Patience", 1234), ("lions", "Lions at Large", 1235)):
+        (folder / f"{name}.md").write_text(
+            f"# {title}\n\n**arXiv**: [3105.0{number}](https://arxiv.org/abs/3105.0{number})\n"
+        )
+    paperboy("once")
+    found = paperboy("preview", "tigers OR lions", "--days", "36500", "--json").json["matches"]
+    assert {match["id"] for match in found} == {"arxiv:3105.01234", "arxiv:3105.01235"}
