@@ -24,9 +24,16 @@ run: $(VENV)/.installed ## set up, read seeds/, deliver, and go on watching (Ctr
 demo: $(VENV)/.installed ## alerts, a mail, a quiz and the feed, with nothing left behind
 	@exec $(BIN)/paperboy demo
 
+# domain and pipeline are covered in full by the tests of the rooms; the rest starts processes and waits.
+ROOMS := tests/domain tests/pipeline tests/adapters
 TESTS ?=
 test: $(VENV)/.installed-dev ## the whole test suite, with coverage (TESTS="tests/domain -x": pytest's arguments)
-	$(BIN)/python -m pytest -n 2 $(or $(TESTS),--cov)
+ifeq ($(TESTS),)
+	$(BIN)/python -m pytest -n 4 $(ROOMS) --cov
+	$(BIN)/python -m pytest -n 4 tests $(ROOMS:%=--ignore=%)
+else
+	$(BIN)/python -m pytest -n 2 $(TESTS)
+endif
 
 MUTANTS ?=
 mutants: $(VENV)/.installed-dev ## a sample of 200 mutants of domain and pipeline (MUTANTS="--seed 2": others)

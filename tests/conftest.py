@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A busy machine is no failure, and the same examples are tried each time; PAPERBOY_RANDOM=1 looks for others.
-settings.register_profile("paperboy", deadline=None, derandomize=not os.environ.get("PAPERBOY_RANDOM"))
+# A busy machine is no failure, and the same examples are tried each time; PAPERBOY_RANDOM=1 looks for others,
+# PAPERBOY_EXAMPLES=1000 for more of them.
+settings.register_profile(
+    "paperboy",
+    deadline=None,
+    derandomize=not os.environ.get("PAPERBOY_RANDOM"),
+    max_examples=int(os.environ.get("PAPERBOY_EXAMPLES", "40")),
+)
 settings.load_profile("paperboy")
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -98,7 +98,7 @@ async def send_sample(
         ingest = Ingest(
             container.store.digests,
             container.registry,
-            lambda _data, _name: digest,
+            lambda *_: digest,
             lambda *_: digest.date,
             first_run=1,
         )

@@ -272,8 +272,8 @@ async def first_run_all(trial: Trial) -> None:
     """Everything is wanted: the guard alone stands between it and the telephone."""
     trial.first_run = None
     trial.restart()
-    await trial.look(*trial.digests(210, quiz=True))
-    await trial.pass_time(timedelta(hours=3))
+    await trial.look(*trial.digests(60, quiz=True))
+    await trial.pass_time(timedelta(hours=1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -302,7 +302,7 @@ CASES = (
     Case(name="a new keyword, and a digest", story=new_keyword, papers=8, messages=1),
     Case(name="README of 500 grows by 30", story=growing_readme, papers=33, messages=2),
     Case(name="a page of 3 papers with 9 questions", story=quiz_page, papers=3, messages=1, polls=9),
-    Case(name="`first_run: all`, 210 files, 3 hours", story=first_run_all, papers=840, messages=9, polls=171),
+    Case(name="`first_run: all`, 60 files, 1 hour", story=first_run_all, papers=240, messages=3, polls=63),
 )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
-from bot.adapters.folders import read_bytes, scan
+from bot.adapters.folders import FolderFile, scan
 from bot.app.config.publishers import CHANNELS
 from bot.app.config.settings import Settings, load_settings
 from bot.app.container import build_container
@@ -124,7 +124,8 @@ def _schedule_digests(folders: Sequence[Path]) -> Iterator[ScheduledDigest]:
     for file in scan([folder.resolve() for folder in folders], max_bytes=_MAX_BYTES, base=Path.cwd()):
         if isinstance(file, FoundFile):
             with suppress(DigestError):
-                digest = read_file(read_bytes(file, max_bytes=_MAX_BYTES), file.name)
+                document = FolderFile(found=file, max_bytes=_MAX_BYTES)
+                digest = read_file(document.read(), document.name, document.beside)
                 if digest.date:
                     dated.append((digest.date, file.name, digest, file))
     last = None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.container import read
+from bot.adapters.readers import read_digest
 from tests.app.cli.conftest import Paperboy
 
 HALA = "arxiv:2509.14008"
@@ -115,7 +115,7 @@ def test_rag_is_counted_as_whole_words_are(home: Path, paperboy: Paperboy, corpu
     word = re.compile(r"(?<![^\W_])rags?(?![^\W_])", re.IGNORECASE)
     expected = set()
     for path in (*(corpus / "tables").iterdir(), *(corpus / "pages").iterdir()):
-        for entry in read(path.read_bytes(), path.name).entries:
+        for entry in read_digest(path.read_bytes(), name=path.name).entries:
             points = [point.text for edition in entry.editions for point in edition.points]
             if any(word.search(text) for text in (entry.title, entry.summary or "", *points)):
                 expected.add(entry.id)

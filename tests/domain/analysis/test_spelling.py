@@ -90,12 +90,12 @@ def test_short_words_show_what_their_letters_would_bring():
 
 
 def test_the_loss_and_the_noise_on_real_digests(corpus: Path):
-    from bot.app.container import read
+    from bot.adapters.readers import read_digest
     from bot.domain.papers import merge
 
     papers: dict[str, Paper] = {}
     for path in sorted((corpus / "tables").iterdir()):
-        digest = read(path.read_bytes(), path.name)
+        digest = read_digest(path.read_bytes(), name=path.name)
         for entry in digest.entries:
             papers[entry.id] = merge(papers.get(entry.id), entry, source=path.name, day=digest.date)
     some = Speller([document_of(paper) for paper in papers.values()])

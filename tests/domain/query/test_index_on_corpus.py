@@ -12,7 +12,7 @@ from bot.domain.query import Document, Matcher, Query, document_of, excluding, p
 from bot.domain.query.folding import words
 from bot.domain.query.index import Index
 
-QUERIES = 3_000
+QUERIES = 1_500
 PAPERS = 90
 SEED = 20260811
 
