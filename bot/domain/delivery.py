@@ -40,6 +40,10 @@ FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=1)
 MAX_ATTEMPTS = 60
 """About two days of hourly tries: after that a delivery is a dead letter."""
+FIRST_REFUSAL_WAIT = timedelta(minutes=5)
+LONGEST_REFUSAL_WAIT = timedelta(hours=6)
+MAX_REFUSALS = 8
+"""About a day of refusals: after that the target is suspended and keeps what waits for it."""
 UNKNOWN_IN_A_ROW = 5
 """After so many unknown outcomes one after the other the channel is stopped for a while."""
 
@@ -88,6 +92,12 @@ def retry_wait(attempts: int, rng: random.Random) -> timedelta:
     """The wait before the attempt after `attempts` failed ones: doubling from 5 s to an hour, with jitter of ± 25 %."""
     wait = min(FIRST_WAIT * (1 << min(max(attempts - 1, 0), 20)), LONGEST_WAIT)
     return wait * rng.uniform(0.75, 1.25)
+
+
+def refusal_wait(attempts: int, rng: random.Random) -> timedelta:
+    """The wait of a target that refused `attempts` times: 5 min, then three times as long each, up to 6 h; up to a fifth more by chance."""
+    wait = min(FIRST_REFUSAL_WAIT * int(3 ** min(max(attempts - 1, 0), 10)), LONGEST_REFUSAL_WAIT)
+    return wait * rng.uniform(1.0, 1.2)
 
 
 def channel_wait(down_for: timedelta) -> timedelta:

@@ -18,9 +18,11 @@ PaperboyError
     ├── NotSent                certainly nothing went out
     │   ├── NotYet             its turn comes at `until`: not even tried
     │   ├── TryLater           come back after `wait` (the target alone, or its whole channel)
+    │   ├── TargetRefuses      refused there, maybe for good: growing waits, then suspend the target
     │   ├── TargetGone         refused for good: suspend the target, keep its data
     │   ├── TargetMoved        the target has a new address: rewrite it, send again
     │   ├── Refused            our own mistake: a dead letter for the operator
+    │   │   └── TooLarge       over the service's size: send it in smaller parts
     │   └── ChannelDown        nobody on this channel can be reached: stop it, alarm
     └── OutcomeUnknown         it may or may not have gone out: `uncertain`
 """
@@ -145,6 +147,10 @@ class TryLater(NotSent):
         self.scope = scope
 
 
+class TargetRefuses(NotSent):
+    """The service accepts us and refuses this target, by its policy or the target's: growing waits, then suspend it."""
+
+
 class TargetGone(NotSent):
     """The target refuses us for good (blocked, deleted, kicked, no such mailbox)."""
 
@@ -159,6 +165,10 @@ class TargetMoved(NotSent):
 
 class Refused(NotSent):
     """The service understood and said no to this very message: sending it again cannot help."""
+
+
+class TooLarge(Refused):
+    """The message is larger than the service takes; a smaller one may go out."""
 
 
 class ChannelDown(NotSent):

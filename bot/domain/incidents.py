@@ -22,6 +22,7 @@ Area = Literal["sources", "subscriptions", "channels"]
 STOPPED = "stopped"
 SECOND_POLLER = "second poller"
 TOPIC_GONE = "topic gone"
+REFUSED = "refused"
 """The kinds of trouble that channels and their targets have."""
 _NAMED = 8
 """So many incidents one alarm names; how many more there are, it says."""
@@ -52,7 +53,7 @@ class Incident:
     source: str
     kind: str
     """One word: `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`, `unreachable`, `nothing new`;
-    of a channel `stopped` or `second poller`, of a target `topic gone`.
+    of a channel `stopped` or `second poller`, of a target `topic gone` or `refused`.
     """
     what: str
     since: dt.datetime
@@ -118,9 +119,13 @@ def channel_fails(
     )
 
 
-def channel_works(channel: str, before: Sequence[Incident]) -> IncidentDiff:
-    """The incidents once a channel, or a target on it, has no trouble (any more)."""
-    over = tuple(incident for incident in before if (incident.area, incident.source) == ("channels", channel))
+def channel_works(channel: str, before: Sequence[Incident], *kinds: str) -> IncidentDiff:
+    """The incidents once a channel, or a target on it, has no trouble (of these kinds, or any) any more."""
+    over = tuple(
+        incident
+        for incident in before
+        if (incident.area, incident.source) == ("channels", channel) and (not kinds or incident.kind in kinds)
+    )
     return IncidentDiff(open=tuple(incident for incident in before if incident not in over), closed=over)
 
 
@@ -210,6 +215,11 @@ _SECOND_POLLER = _Words(
 _TOPIC = _Words(
     "{} is gone, so its messages go to the chat itself", "{} gets its messages again", "It had been gone."
 )
+_REFUSED = _Words(
+    "{} is refused, so nothing is sent there any more",
+    "{} is accepted again",
+    "It had been refused again and again.",
+)
 _ELSE = _Words("{} needs a look", "{} is well again", "It had needed a look.")
 
 
@@ -250,6 +260,8 @@ def _words(incident: Incident, capabilities: CapabilitiesOf) -> _Words:
         return _TOPIC
     if incident.kind == SECOND_POLLER:
         return _SECOND_POLLER
+    if incident.kind == REFUSED:
+        return _REFUSED
     if incident.area == "channels" and incident.kind == STOPPED and incident.source in capabilities:
         noun = capabilities[incident.source].noun
         return _Words(
@@ -264,7 +276,7 @@ def _words(incident: Incident, capabilities: CapabilitiesOf) -> _Words:
 
 def _headline(incident: Incident, words: str) -> str:
     name = " ".join(incident.source.split())
-    what = {"unreadable": "file", TOPIC_GONE: "topic"}.get(incident.kind, "source")
+    what = {"unreadable": "file", TOPIC_GONE: "topic", REFUSED: "target"}.get(incident.kind, "source")
     return words.format(f"The {what} “{name}”")
 
 

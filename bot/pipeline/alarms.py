@@ -74,11 +74,11 @@ class IncidentLog:
         """The channel refuses us as a whole, or that target on it has lost its topic."""
         return self.note(lambda before: channel_fails(channel, kind, why, before, now), now)
 
-    def channel_works(self, channel: str, now: datetime) -> None:
-        """The channel or target took a message over; its incidents are over."""
+    def channel_works(self, channel: str, now: datetime, *kinds: str) -> None:
+        """The channel or target took a message over; its incidents (of these kinds, or all) are over."""
 
         def change(before: Sequence[Incident]) -> IncidentDiff:
-            return channel_works(channel, before)
+            return channel_works(channel, before, *kinds)
 
         if change(self._incidents.open_incidents()):  # most often there is nothing to write
             self.note(change, now)

@@ -1,7 +1,10 @@
 """Circuit breaker: stops a channel after repeated failures and probes it with one message after a while.
 
-working ──failed as a whole, or too many unknown outcomes──► stopped ──pause over: probe──► working
-                                                                ▲────── probe failed ──────┘
+    working ──failed as a whole, several targets refused in a row,──► stopped ──any success──► working
+              or too many unknown outcomes                              ▲  └─pause over: probe─┐
+                                                                        └──── probe failed ────┘
+
+A refusal of one target is that target's trouble: it waits, and is suspended in the end, while the others go on.
 """
 
 import asyncio
@@ -13,17 +16,19 @@ from datetime import datetime, timedelta
 from bot.domain.channels import ChannelKind
 from bot.domain.delivery import UNKNOWN_IN_A_ROW, channel_wait
 from bot.domain.errors import ChannelDown, DeliveryError, OutcomeUnknown, TryLater
-from bot.domain.incidents import TOPIC_GONE
+from bot.domain.incidents import REFUSED, STOPPED, TOPIC_GONE
 from bot.domain.message import Receipt
 from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.ports.outbox import Claim, IncidentStore, Stop
 from bot.pipeline.rate_limiter import RateLimiter
-from bot.pipeline.send import SendResult
+from bot.pipeline.send import CHANNEL_PAUSE, SendResult
 
 log = logging.getLogger(__name__)
 
-CHANNEL_PAUSE = timedelta(minutes=5)
-"""Time until a probe of a channel whose service refuses us as a whole."""
+REFUSED_IN_A_ROW = 5
+"""After so many different targets refused one after the other, and nobody accepted, the channel is at fault."""
+_LONG_STOP = timedelta(hours=1)
+"""A stop that lasts as long as this is an incident, whoever asked for it."""
 
 
 class CircuitBreaker:
@@ -45,10 +50,18 @@ class CircuitBreaker:
         self._in_topic: dict[str, bool] = {}
         """By target: whether its last message reached its topic."""
         self._unknown: Counter[ChannelKind] = Counter()
+        self._refused: dict[ChannelKind, set[str]] = {}
+        """By channel: the targets that were refused since somebody was accepted."""
+        self._suspended: set[str] | None = None
+        """Targets with an open incident of being refused; None until they were read."""
+        self._stopped: dict[ChannelKind, bool] = {}
+        """The channels that are stopped as far as we know, and whether a send that is in flight can lift the stop."""
 
     async def stopped(self) -> Mapping[ChannelKind, Stop]:
         """The channels that are stopped, until when and why."""
-        return await asyncio.to_thread(self._store.stopped_channels)
+        stopped = await asyncio.to_thread(self._store.stopped_channels)
+        self._stopped = {kind: self._stopped.get(kind, True) for kind in stopped}
+        return stopped
 
     def is_probed(self, kind: ChannelKind) -> bool:
         """True while a probe of the channel is under way."""
@@ -69,13 +82,43 @@ class CircuitBreaker:
             del self._probes[kind]
         self._unknown[kind] = self._unknown[kind] + 1 if result.unknown else 0
         await self._record_topic(claim, result.outcome.receipt)
-        if result.trouble:
-            await self._stop(kind, result.trouble)
+        await self._record_suspension(result)
+        trouble = result.trouble or self._trouble_of_refusals(result)
+        went_out = result.outcome.state == "sent"
+        if trouble:
+            await self._stop(kind, trouble)
         elif result.unknown and (probing or self._unknown[kind] >= UNKNOWN_IN_A_ROW):
             self._unknown[kind] = 0
             await self._stop(kind, OutcomeUnknown(result.outcome.error or "no answer"))
-        elif result.answered and probing:
+        elif (result.answered and probing) or (went_out and self._stopped.get(kind)):
             await self._open(kind)
+
+    def _trouble_of_refusals(self, result: SendResult) -> ChannelDown | None:
+        """The channel's trouble where several targets in a row were refused, or a probe of the stopped channel was."""
+        claim = result.outcome.claim
+        kind, error = claim.target.kind, result.outcome.error
+        refused = self._refused.setdefault(kind, set())
+        if result.outcome.state == "sent":
+            refused.clear()
+        if not result.refused:
+            return None
+        refused.add(claim.key)
+        if len(refused) >= REFUSED_IN_A_ROW:
+            return ChannelDown(f"{len(refused)} targets in a row were refused, the last one with: {error}")
+        return ChannelDown(error or "refused") if kind in self._stopped else None
+
+    async def _record_suspension(self, result: SendResult) -> None:
+        """A target that is suspended because it was refused again and again is an incident until a message gets there."""
+        outcome, key = result.outcome, result.outcome.claim.key
+        if self._suspended is None:
+            incidents = await asyncio.to_thread(self._store.open_incidents)
+            self._suspended = {incident.source for incident in incidents if incident.kind == REFUSED}
+        if result.refused and outcome.suspend:
+            await asyncio.to_thread(self._incidents.channel_fails, key, outcome.suspend, self._now(), REFUSED)
+            self._suspended.add(key)
+        elif outcome.state == "sent" and (key in self._suspended or outcome.claim.attempts > 1):
+            await asyncio.to_thread(self._incidents.channel_works, key, self._now(), REFUSED)
+            self._suspended.discard(key)
 
     async def _record_topic(self, claim: Claim, receipt: Receipt | None) -> None:
         """A topic that is gone is an incident until a message gets there again."""
@@ -85,7 +128,7 @@ class CircuitBreaker:
         if self._in_topic.get(claim.key) == in_topic:
             return
         if receipt.astray is None:
-            await asyncio.to_thread(self._incidents.channel_works, claim.key, self._now())
+            await asyncio.to_thread(self._incidents.channel_works, claim.key, self._now(), TOPIC_GONE)
         else:
             await asyncio.to_thread(
                 self._incidents.channel_fails, claim.key, receipt.astray, self._now(), TOPIC_GONE
@@ -93,7 +136,7 @@ class CircuitBreaker:
         self._in_topic[claim.key] = in_topic
 
     async def _stop(self, kind: ChannelKind, error: DeliveryError) -> None:
-        """Stop the channel for a while; one whose service refuses us as a whole is an incident."""
+        """Stop the channel for a while; one whose service refuses us as a whole, or for long, is an incident."""
         now = self._now()
         wait = CHANNEL_PAUSE if isinstance(error, ChannelDown) else None
         if isinstance(error, TryLater):
@@ -104,10 +147,13 @@ class CircuitBreaker:
         log.error("channel.stopped", extra={"channel": kind, "error": str(error), "until": now + wait})
         await asyncio.to_thread(self._store.stop_channel, kind, str(error), now + wait, now)
         self._limiter.block(kind, now + wait)
-        if isinstance(error, ChannelDown):
+        self._stopped[kind] = not (isinstance(error, TryLater) and error.wait)
+        if isinstance(error, ChannelDown) or wait >= _LONG_STOP:
             await asyncio.to_thread(self._incidents.channel_fails, kind, str(error), now)
 
     async def _open(self, kind: ChannelKind) -> None:
         log.info("channel.open", extra={"channel": kind})
+        self._stopped.pop(kind, None)
+        self._refused.pop(kind, None)
         await asyncio.to_thread(self._store.open_channel, kind)
-        await asyncio.to_thread(self._incidents.channel_works, kind, self._now())
+        await asyncio.to_thread(self._incidents.channel_works, kind, self._now(), STOPPED)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.channels import ChannelKind
-from bot.domain.delivery import MAX_ATTEMPTS, retry_wait
+from bot.domain.delivery import FIRST_WAIT, MAX_ATTEMPTS, MAX_REFUSALS, refusal_wait, retry_wait
 from bot.domain.errors import (
     ChannelDown,
     DeliveryError,
@@ -19,6 +19,8 @@ from bot.domain.errors import (
     StateError,
     TargetGone,
     TargetMoved,
+    TargetRefuses,
+    TooLarge,
     TryLater,
 )
 from bot.domain.flood_guard import FLOOD_GUARD, FloodGuard
@@ -35,6 +37,8 @@ GIVE_UP = timedelta(minutes=4)
 _MOVES = 3
 """Times that a moved target is tried again at once; after that it waits as after any failure."""
 _LOGGED = 5
+CHANNEL_PAUSE = timedelta(minutes=5)
+"""Time until a probe of a channel whose service refuses us as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,12 +59,14 @@ class SendResult:
     """Result of one send: its outcome, and the health of the channel.
 
     `answered`: the service answered for this very message, so the channel works. `trouble`: the channel failed as
-    a whole. `unknown`: the answer was never seen.
+    a whole. `refused`: the service refused this target, which several in a row make the channel's trouble. `unknown`:
+    the answer was never seen.
     """
 
     outcome: Outcome
     answered: bool = False
     unknown: bool = False
+    refused: bool = False
     trouble: DeliveryError | None = None
 
 
@@ -158,8 +164,18 @@ class Sender:
         """The result of a failed send, by the error's class."""
         match error:
             case ChannelDown() | TryLater(scope="channel"):
-                outcome = Outcome(claim=claim, state="pending", error=str(error), counted=False)
+                # Ready no sooner than the probe, which so takes another target: this one may be what is wrong.
+                wait = (error.wait if isinstance(error, TryLater) else CHANNEL_PAUSE) or FIRST_WAIT
+                until = self._not_before(claim, self._now() + wait)
+                outcome = Outcome(
+                    claim=claim, state="pending", error=str(error), counted=False, wait_until=until
+                )
                 return SendResult(outcome=outcome, trouble=error)
+            case TargetRefuses():
+                return SendResult(outcome=self._refused(claim, error), refused=True)
+            case TooLarge() if len(claim.rows) > 1:
+                smaller = tuple(row.key for row in claim.rows[len(claim.rows) // 2 :])
+                outcome = Outcome(claim=claim, state="pending", error=str(error), released=smaller)
             case Refused():
                 outcome = Outcome(claim=claim, state="dead", error=str(error))
             case TargetGone():
@@ -192,6 +208,20 @@ class Sender:
         wait = max(asked_for, retry_wait(claim.attempts, self._rng))
         wait_until = self._not_before(claim, self._now() + wait)
         return Outcome(claim=claim, state="pending", error=str(error), wait_until=wait_until)
+
+    def _refused(self, claim: Claim, error: TargetRefuses) -> Outcome:
+        """Try the target again with growing waits, then suspend it. A probe is no attempt: the channel may be at fault."""
+        probing = self._is_probe(claim)
+        wait_until = self._not_before(claim, self._now() + refusal_wait(claim.attempts, self._rng))
+        suspended = claim.attempts >= MAX_REFUSALS and not probing
+        return Outcome(
+            claim=claim,
+            state="pending",
+            error=str(error),
+            wait_until=wait_until,
+            suspend=f"refused {claim.attempts} times: {error}" if suspended else None,
+            counted=not probing,
+        )
 
     def _not_before(self, claim: Claim, moment: datetime) -> datetime:
         return max(moment, self._limiter.next_for(claim.target) or moment)

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from bot.domain.channels import ChannelKind, Limit, Limits, Target
-from bot.domain.delivery import MAX_ATTEMPTS, Kind
+from bot.domain.delivery import (
+    FIRST_REFUSAL_WAIT,
+    FIRST_WAIT,
+    LONGEST_REFUSAL_WAIT,
+    MAX_ATTEMPTS,
+    MAX_REFUSALS,
+    Kind,
+)
 from bot.domain.errors import (
     ChannelDown,
     DeliveryError,
@@ -19,14 +26,17 @@ from bot.domain.errors import (
     StateLocked,
     TargetGone,
     TargetMoved,
+    TargetRefuses,
+    TooLarge,
     TryLater,
 )
 from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.papers import PaperId
 from bot.pipeline import send
 from bot.pipeline.compose import BuiltMessage, NothingToSend
 from bot.pipeline.ports.outbox import Claim, ClaimedRow
 from bot.pipeline.rate_limiter import RateLimiter
-from bot.pipeline.send import Sender, SendResult
+from bot.pipeline.send import CHANNEL_PAUSE, Sender, SendResult
 from tests.builders import NOW, a_paper, a_parcel, a_question
 from tests.pipeline.dispatching import turns
 from tests.rigs.publishers import receipt
@@ -35,7 +45,13 @@ MINUTE = timedelta(minutes=1)
 ONE_A_MINUTE = Limits(of=lambda _: Limit(most=1, span=MINUTE))
 
 
-def a_claim(*, channel: ChannelKind = "telegram", kind: Kind = "alert", attempts: int = 1) -> Claim:
+def a_claim(
+    *,
+    channel: ChannelKind = "telegram",
+    kind: Kind = "alert",
+    attempts: int = 1,
+    rows: tuple[ClaimedRow, ...] = (),
+) -> Claim:
     target = Target(kind=channel, address="1001")
     return Claim(
         number=1,
@@ -44,7 +60,7 @@ def a_claim(*, channel: ChannelKind = "telegram", kind: Kind = "alert", attempts
         target=target,
         subscriber="alice",
         kind=kind,
-        rows=(ClaimedRow(seq=1, key="k1", paper=a_paper().id, part=""),),
+        rows=rows or (ClaimedRow(seq=1, key="k1", paper=a_paper().id, part=""),),
         attempts=attempts,
         created_at=NOW,
     )
@@ -143,11 +159,19 @@ async def test_after_too_many_attempts_it_is_a_dead_letter():
     assert dead.outcome.error == f"given up after {MAX_ATTEMPTS} tries: still"
 
 
-@pytest.mark.parametrize("error", [ChannelDown("down"), TryLater("down", scope="channel", wait=MINUTE)])
-async def test_a_whole_channels_failure_is_no_attempt_of_this_message(error: DeliveryError):
+@pytest.mark.parametrize(
+    ("error", "wait"),
+    [
+        (ChannelDown("down"), CHANNEL_PAUSE),
+        (TryLater("down", scope="channel", wait=MINUTE), MINUTE),
+        (TryLater("down", scope="channel"), FIRST_WAIT),
+    ],
+)
+async def test_a_whole_channels_failure_is_no_attempt_of_this_message(error: DeliveryError, wait: timedelta):
+    """The target waits as long as its channel, so that the next probe takes another one."""
     result = await failed(error, attempts=MAX_ATTEMPTS)
     outcome = result.outcome
-    assert (outcome.state, outcome.counted, outcome.wait_until) == ("pending", False, None)
+    assert (outcome.state, outcome.counted, waits(result)) == ("pending", False, wait)
     assert result.trouble is error
     assert not result.answered
 
@@ -156,6 +180,35 @@ async def test_a_target_that_is_gone_is_suspended_with_the_reason():
     result = await failed(TargetGone("Forbidden: bot was blocked by the user"))
     assert result.outcome.suspend == "Forbidden: bot was blocked by the user"
     assert result.answered
+
+
+async def test_a_target_that_refuses_waits_longer_each_time_and_is_suspended_in_the_end():
+    first = await failed(TargetRefuses("554 5.7.1"))
+    later = await failed(TargetRefuses("554 5.7.1"), attempts=4)
+    last = await failed(TargetRefuses("554 5.7.1"), attempts=MAX_REFUSALS)
+    assert FIRST_REFUSAL_WAIT <= waits(first) < waits(later) / 10
+    assert waits(last) >= LONGEST_REFUSAL_WAIT
+    assert (first.outcome.suspend, later.outcome.suspend) == (None, None)
+    assert last.outcome.suspend == f"refused {MAX_REFUSALS} times: 554 5.7.1"
+    assert last.outcome.state == "pending"
+    assert all(result.refused and not result.answered for result in (first, later, last))
+
+
+async def test_a_target_that_refuses_a_probe_is_not_suspended_for_it():
+    parts = Parts(TargetRefuses("554 5.7.1"))
+    result = await parts.sender(is_probe=lambda _: True).send(a_claim(attempts=MAX_REFUSALS))
+    assert (result.outcome.suspend, result.outcome.counted) == (None, False)
+
+
+async def test_a_message_that_is_too_large_leaves_half_of_its_rows_to_a_later_one():
+    rows = tuple(ClaimedRow(n, f"k{n}", PaperId(f"arxiv:{n}"), "") for n in range(5))
+    result = await failed(TooLarge("552 5.3.4"), rows=rows)
+    assert (result.outcome.state, result.outcome.released) == ("pending", ("k2", "k3", "k4"))
+    assert result.outcome.wait_until is None
+
+
+async def test_one_paper_that_is_too_large_is_a_dead_letter():
+    assert (await failed(TooLarge("552 5.3.4"))).outcome.state == "dead"
 
 
 async def test_a_target_that_moved_is_tried_at_once_and_not_for_ever():

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
-Phase = Literal["connect", "starttls", "auth", "mail", "rcpt", "data", "content"]
+Phase = Literal["connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "content"]
 
 HANG_UP = "hang up"
 """Instead of a reply: close the connection. In `content` the mail was taken first."""
@@ -42,12 +42,15 @@ class SmtpRig:
         security: Literal["starttls", "tls", "none"] = "none",
         tls: ssl.SSLContext | None = None,
         password: str | None = None,
+        size: int | None = None,
     ) -> None:
+        """`size` is the largest mail that the server says it takes."""
         self.mails: list[TakenMail] = []
         self.counts: Counter[str] = Counter()
         self.security = security
         self._tls = tls
         self._password = password
+        self.size = size
         self._replies: dict[str, deque[str]] = defaultdict(deque)
         self._server: asyncio.Server | None = None
         self._sessions: list[_Session] = []
@@ -96,6 +99,7 @@ class _Session(SMTP):
             loop=asyncio.get_running_loop(),
             authenticator=self._authenticate,
             auth_require_tls=rig.security != "tls",
+            data_size_limit=rig.size,
         )
         self._rig = rig
         self._expected = password
@@ -134,6 +138,10 @@ class _Session(SMTP):
         elif played is not None and played != SILENCE:
             await self.push(played)
         return played is not None
+
+    async def smtp_EHLO(self, arg: str) -> None:
+        if not await self._intercepted("ehlo"):
+            await super().smtp_EHLO(arg)
 
     async def smtp_STARTTLS(self, arg: str) -> None:
         if not await self._intercepted("starttls"):

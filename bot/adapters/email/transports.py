@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from bot.adapters import atomic_file
-from bot.domain.errors import ChannelDown, NotSent, OutcomeUnknown, Refused, TargetGone, TryLater
+from bot.domain.errors import (
+    ChannelDown,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    TargetGone,
+    TargetRefuses,
+    TooLarge,
+    TryLater,
+)
 from bot.domain.text import one_line
 
 log = logging.getLogger(__name__)
@@ -41,32 +50,57 @@ Phase = Literal["connect", "login", "sender", "recipient", "data", "content"]
 
 GREYLIST_WAIT = timedelta(minutes=5)
 MAILBOX_FULL_WAIT = timedelta(hours=1)
+SENDING_LIMIT_WAIT = timedelta(hours=18)
+"""Accounts may send so many mails a day: until tomorrow, or so."""
 
 _ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})\b")
 _MAILBOX_FULL = {"4.2.2", "5.2.2"}
 _TOO_LARGE = {"5.3.4", "5.2.3"}
+_SENDING_LIMIT = {"5.4.5", "4.4.5", "5.1.90", "5.7.232", "5.7.233"}
+"""Of Gmail and Exchange Online: the account's own limit of a day, wherever in the session it is said (seen 2026-11)."""
+_SENDING_LIMIT_TEXT = re.compile(
+    r"(daily|24[ -]?hours?|hourly).{0,40}(limit|quota)|sending (limit|quota)|(mails|emails|messages) per (hour|day)",
+    re.IGNORECASE,
+)
+_BAD_SENDER = {"5.1.7", "5.1.8"}
+"""About our address, although it is the recipient that is answered: servers judge the sender there."""
 _BEFORE_RECIPIENT = {"connect", "login", "sender"}
-_OUR_TROUBLE = range(530, 540)
 _CLOSING = 421
 _OVER_QUOTA = 552
 
 
 def refusal(phase: Phase, code: int, text: str, *, server: str) -> NotSent:
-    """The error for an SMTP reply that refuses (RFC 5321 §4.2, RFC 3463); certainly nothing went out."""
+    """The error for an SMTP reply that refuses (RFC 5321 §4.2, RFC 3463); certainly nothing went out.
+
+    What is said before the recipient is known concerns everybody; what is said of a recipient or of a whole mail is
+    that target's trouble, until several in a row hear it.
+    """
     enhanced = _ENHANCED.match(text)
     status = enhanced.group(1) if enhanced else ""
     said = f"{server} said {code} {text}".rstrip()
+    if status in _SENDING_LIMIT or (
+        _SENDING_LIMIT_TEXT.search(text) and not _mailbox_is_full(phase, code, status)
+    ):
+        return TryLater(f"the sending limit of the account: {said}", wait=SENDING_LIMIT_WAIT, scope="channel")
     if _mailbox_is_full(phase, code, status):
         return TryLater(f"mailbox full: {said}", wait=MAILBOX_FULL_WAIT)
-    if 400 <= code < 500:  # noqa: PLR2004
-        everybody = phase in _BEFORE_RECIPIENT or code == _CLOSING
-        return TryLater(said, wait=GREYLIST_WAIT, scope="channel" if everybody else "target")
-    if status in _TOO_LARGE:
-        return Refused(f"too large for them: {said}")
-    if phase in _BEFORE_RECIPIENT or status.startswith("5.7.") or code in _OUR_TROUBLE:
-        return ChannelDown(f"{said}; nobody was unsubscribed, look at what the mail server wants of us")
-    # Without an enhanced status a missing mailbox looks like a policy: the address is not suspended.
-    return TargetGone(said) if status.startswith("5.1.") else Refused(said)
+    if status in _TOO_LARGE or (code == _OVER_QUOTA and phase in ("sender", "content")):
+        return TooLarge(f"too large for them: {said}")
+    if phase not in _BEFORE_RECIPIENT:
+        return _targets_refusal(code, status, said)
+    if code < 500:  # noqa: PLR2004
+        return TryLater(said, wait=GREYLIST_WAIT, scope="channel")
+    return ChannelDown(f"{said}; nobody was unsubscribed, look at what the mail server wants of us")
+
+
+def _targets_refusal(code: int, status: str, said: str) -> NotSent:
+    """What is said of a recipient or of a whole mail."""
+    if code < 500 and code != _CLOSING:  # noqa: PLR2004
+        return TryLater(said, wait=GREYLIST_WAIT)
+    if status.startswith("5.1.") and status not in _BAD_SENDER:
+        return TargetGone(said)
+    # Without an enhanced status a missing mailbox looks like a policy: the address is not suspended at once.
+    return Refused(said) if status.startswith("5.6.") else TargetRefuses(said)
 
 
 def _mailbox_is_full(phase: Phase, code: int, status: str) -> bool:
@@ -118,12 +152,23 @@ class SmtpSession:
         try:
             with self._nothing_sent("connect"):
                 await self._client.connect()
+                await self._greet()
             if self._server.user:
                 with self._nothing_sent("login"):
                     await self._client.login(self._server.user, self._password)
         except BaseException:
             self.drop()
             raise
+
+    async def _greet(self) -> None:
+        """Say EHLO, so that the server's limits are known before the first mail; HELO where it knows no other."""
+        from aiosmtplib import SMTPHeloError
+
+        if self._client.is_ehlo_or_helo_needed:
+            try:
+                await self._client.ehlo()
+            except SMTPHeloError:
+                await self._client.helo()
 
     async def prepare(self, message: bytes, *, sender: str, recipient: str) -> None:
         """All of the mail but its final dot; raises NotSent. When it is cancelled, the connection is given up."""
@@ -134,7 +179,7 @@ class SmtpSession:
             raise
 
     async def _prepare(self, message: bytes, *, sender: str, recipient: str) -> None:
-        size = [f"SIZE={len(message)}"] if self._client.supports_extension("size") else []
+        size = self._size(message)
         with self._nothing_sent("sender"):
             await self._client.mail(sender, options=size)
         with self._nothing_sent("recipient"):
@@ -145,6 +190,20 @@ class SmtpSession:
             raise self._refused("data", reply.code, reply.message)
         with self._nothing_sent("data"):
             await self._write(_LEADING_DOT.sub(b"..", message))
+
+    def _size(self, message: bytes) -> list[str]:
+        """The option of MAIL FROM that tells the size; TooLarge where the server has said that it takes less (RFC 1870)."""
+        if not self._client.supports_extension("size"):
+            return []
+        most = size_limit(self._client.esmtp_extensions.get("size", ""))
+        if most is not None and len(message) > most:
+            raise TooLarge(f"{self._server} takes mails of {most} bytes at most, this one has {len(message)}")
+        return [f"SIZE={len(message)}"]
+
+    @property
+    def size_limit(self) -> int | None:
+        """The largest mail that the server takes, in bytes; None where it does not say."""
+        return size_limit(self._client.esmtp_extensions.get("size", ""))
 
     async def finish(self) -> None:
         """The final dot and its answer; raises NotSent or OutcomeUnknown."""
@@ -218,22 +277,21 @@ class SmtpSession:
             # What a server says to a password may repeat it, so that cause is not kept.
             raise self._refused(phase, error.code, error.message) from (None if phase == "login" else error)
         except (OSError, SMTPException) as error:
-            raise self._broken(error) from error
+            raise self._broken(phase, error) from error
 
     def _refused(self, phase: Phase, code: int, text: str) -> NotSent:
         if not _FIRST_REFUSAL <= code < _FIRST_BEYOND:
             return ChannelDown(f"{self._server} does not speak SMTP as we know it: {code} {self._said(text)}")
         return refusal(phase, code, self._said(text), server=str(self._server))
 
-    def _broken(self, error: Exception) -> NotSent:
+    def _broken(self, phase: Phase, error: Exception) -> NotSent:
         reason = error if isinstance(error, ssl.SSLError) else error.__cause__
         if isinstance(reason, ssl.SSLCertVerificationError):
             return ChannelDown(f"{self._server}: its certificate is not trusted: {reason.verify_message}")
         torn = isinstance(reason, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
         if isinstance(error, OSError) and (torn or not isinstance(reason, ssl.SSLError)):
-            return TryLater(
-                f"{self._server}: {self._said(str(error)) or 'no answer in time'}", scope="channel"
-            )
+            scope: Literal["target", "channel"] = "channel" if phase in _BEFORE_RECIPIENT else "target"
+            return TryLater(f"{self._server}: {self._said(str(error)) or 'no answer in time'}", scope=scope)
         return ChannelDown(f"{self._server}: {self._said(str(error))}")
 
     def _said(self, text: str) -> str:
@@ -241,6 +299,12 @@ class SmtpSession:
         for secret in (self._password, base64.b64encode(self._password.encode()).decode()):
             text = text.replace(secret, "***") if secret else text
         return one_line(text, 300)
+
+
+def size_limit(said: str) -> int | None:
+    """The limit that a server says after SIZE; 0 and nothing mean none."""
+    first = said.split(maxsplit=1)
+    return int(first[0]) or None if first and first[0].isdecimal() else None
 
 
 MAILS_PER_CONNECTION = 100

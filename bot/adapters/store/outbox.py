@@ -130,6 +130,7 @@ class Outbox:
             ]
             applied, settled = [*leased, *late], micros(now)
             _end_rows(connection, applied, settled)
+            _release(connection, leased)
             _keep_named(connection, applied)
             _WENT_OUT.run(
                 connection,
@@ -506,6 +507,12 @@ _NAME = updating(
     where=f"seq = :row AND state = {STATES['limited']}",
     columns={"row": "bigint", "message_number": "bigint"},
 )
+_RELEASE = updating(
+    "deliveries",
+    "message = NULL",
+    where=f"seq = :row AND message = :message_number AND state = {STATES['pending']}",
+    columns={"row": "bigint", "message_number": "bigint"},
+)
 _WENT_OUT = updating(
     "messages",
     "remote_id = coalesce(:receipt, remote_id), papers = :papers, shown = :shown, settled_at = :settled",
@@ -577,6 +584,20 @@ def _keep_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     messages = {key: outcome.claim.number for outcome in outcomes for key in outcome.named}
     rows = delivery_ids(connection, messages)
     _NAME.run(connection, [(row, messages[key]) for key, row in rows.items()])
+
+
+def _release(connection: Connection, outcomes: Iterable[Outcome]) -> None:
+    """Let rows leave the message that was too large with them; it keeps its first row, whose number is its own."""
+    _RELEASE.run(
+        connection,
+        [
+            (row.seq, outcome.claim.number)
+            for outcome in outcomes
+            if outcome.released
+            for row in outcome.claim.rows[1:]
+            if row.key in outcome.released
+        ],
+    )
 
 
 def _went_out(outcome: Outcome, now: int) -> tuple[Any, ...]:

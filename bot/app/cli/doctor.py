@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NEEDS_A_LOOK = 1
 _AREAS = ("sources", "subscriptions", "channels")
 _PATIENCE_SECONDS = 10.0
+_USUAL_MAIL = 102_000
+"""Bytes that a long digest may have."""
 
 
 def doctor(
@@ -277,8 +279,12 @@ async def _server_answers(settings: "Settings") -> "list[Finding]":
         await session.open()
     except DeliveryError as error:
         return [_finding("email", "unreachable", f"{way.host}:{way.port}: {error}")]
+    limit = session.size_limit
     await session.quit()
-    return [_fine("email", f"{way.host}:{way.port} answers and lets us in")]
+    size = f" and takes mails of {limit / 1_000_000:g} MB at most" if limit else ""
+    small = limit is not None and limit < _USUAL_MAIL
+    more = "; larger ones are split" if small else ""
+    return [_fine("email", f"{way.host}:{way.port} answers and lets us in{size}{more}")]
 
 
 def _finding(subject: str, kind: str, what: str, *, urgent: bool = True) -> "Finding":

@@ -73,6 +73,8 @@ class Outcome:
     suspend: str | None = None
     """Why the target is to be suspended; it keeps its rows."""
     moved_to: str | None = None
+    released: tuple[str, ...] = ()
+    """Rows that leave their message, which was too large with them, for a later one."""
     counted: bool = True
     """False where the whole channel failed, which is no attempt of this message."""
 

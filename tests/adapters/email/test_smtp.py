@@ -10,7 +10,15 @@ from bot.adapters.email import transports
 from bot.adapters.email.content import EmailSettings
 from bot.adapters.email.publisher import EmailPublisher
 from bot.adapters.email.transports import SmtpServer, SmtpTransport
-from bot.domain.errors import ChannelDown, OutcomeUnknown, Refused, TargetGone, TryLater
+from bot.domain.errors import (
+    ChannelDown,
+    OutcomeUnknown,
+    Refused,
+    TargetGone,
+    TargetRefuses,
+    TooLarge,
+    TryLater,
+)
 from bot.domain.mailbox import Mailbox
 from bot.pipeline import send as sending
 from bot.pipeline.dispatch import LEASE
@@ -184,13 +192,40 @@ async def test_a_server_that_is_not_there_is_tried_later() -> None:
     assert later.value.scope == "channel"
 
 
-@pytest.mark.parametrize("phase", ["connect", "mail", "rcpt", "data"])
-async def test_a_connection_lost_before_the_final_dot_means_not_sent(phase) -> None:
+@pytest.mark.parametrize(
+    ("phase", "scope"),
+    [("connect", "channel"), ("mail", "channel"), ("rcpt", "target"), ("data", "target")],
+)
+async def test_a_connection_lost_before_the_final_dot_means_not_sent(phase, scope) -> None:
     async with SmtpRig() as rig:
         rig.answer(phase, HANG_UP)
-        with pytest.raises(TryLater):
+        with pytest.raises(TryLater) as later:
             await deliver(a_transport(rig))
+    assert later.value.scope == scope
     assert not rig.mails
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_mail_over_the_servers_size_is_not_even_begun(first) -> None:
+    async with SmtpRig(size=200) as rig:
+        transport = a_transport(rig)
+        if not first:
+            await deliver(transport)
+        with pytest.raises(TooLarge, match="takes mails of 200 bytes at most, this one has 2"):
+            await deliver(transport, b"Subject: long\r\n\r\n" + b"x" * 250 + b"\r\n")
+        await deliver(transport)
+        await transport.close()
+    assert len(rig.mails) == rig.counts["mail"] == (1 if first else 2)
+    assert rig.counts["connect"] == 1
+
+
+async def test_a_server_that_knows_no_ehlo_gets_its_mails_all_the_same() -> None:
+    async with SmtpRig() as rig:
+        rig.answer("ehlo", "502 5.5.1 unknown")
+        transport = a_transport(rig)
+        await deliver(transport)
+        await transport.close()
+    assert len(rig.mails) == 1
 
 
 async def test_a_connection_lost_within_a_long_mail_means_not_sent() -> None:
@@ -270,9 +305,9 @@ async def test_an_answer_that_never_comes_after_the_final_dot_is_uncertain() -> 
         ("mail", "550 5.7.1 not you", ChannelDown),
         ("rcpt", "450 4.2.0 greylisted", TryLater),
         ("rcpt", "452 4.2.2 mailbox full", TryLater),
-        ("rcpt", "554 5.7.1 blocked", ChannelDown),
+        ("rcpt", "554 5.7.1 blocked", TargetRefuses),
         ("data", "451 4.3.0 not now", TryLater),
-        ("content", "421 4.3.2 closing", TryLater),
+        ("content", "421 4.3.2 closing", TargetRefuses),
         ("content", "552 5.2.2 mailbox full", TryLater),
         ("content", "554 5.6.0 we do not like its form", Refused),
     ],

@@ -1,0 +1,168 @@
+"""Refusals of a target are its own trouble: the others go on, until several in a row say that it is the channel's."""
+
+import asyncio
+
+import pytest
+
+from bot.domain.delivery import MAX_REFUSALS
+from bot.domain.errors import ChannelDown, TargetRefuses, TooLarge, TryLater
+from bot.domain.incidents import REFUSED, STOPPED
+from bot.pipeline.circuit_breaker import CHANNEL_PAUSE, REFUSED_IN_A_ROW
+from tests.builders import a_channel, a_digest, a_subscriber
+from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.dispatching import people, started, until
+from tests.rigs.world import World
+
+RELAY = TargetRefuses("554 5.7.1 relay access denied")
+
+
+def refused_address(made: World, number: int = 3, times: int = 50) -> str:
+    made.email.answer(*[RELAY] * times, to=f"{number}@example.org")
+    return f"email:{number}@example.org"
+
+
+def incidents(made: World) -> list[tuple[str, str]]:
+    return [(incident.source, incident.kind) for incident in made.store.incidents.open_incidents()]
+
+
+async def test_one_refused_address_stops_nobody_else(world: MakeWorld):
+    made = started(world, *people(40, "email"))
+    refused_address(made)
+    for n in range(1, 4):
+        made.read(f"{n}.md", a_digest(n))
+        await made.send()
+    assert made.counts() == {"sent": 39 * 3, "pending": 3}
+    assert made.store.incidents.stopped_channels() == {}
+
+
+async def test_a_refused_address_is_tried_less_and_less_then_suspended_and_said(world: MakeWorld):
+    operator = a_subscriber("alice", a_channel("telegram"))
+    made = started(world, operator, *people(4, "email"), alarms_to=("alice",))
+    key = refused_address(made)
+    made.read("a.md", a_digest(1))
+    await made.send_all()
+    assert len([message for message in made.email.tried if message.target.key == key]) == MAX_REFUSALS
+    assert made.store.deliveries.suspended([key]) == {
+        key: f"refused {MAX_REFUSALS} times: 554 5.7.1 relay access denied"
+    }
+    assert made.counts()["pending"] == 1
+    assert incidents(made) == [(key, REFUSED)]
+    (alarm,) = made.telegram.of("alarm")
+    assert alarm.alarm is not None
+    assert alarm.alarm.subject == f"The target “{key}” is refused, so nothing is sent there any more"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_suspended_address_that_is_tried_again_by_hand_and_accepted_is_well_again(
+    world: MakeWorld, *, restarted: bool
+):
+    crowd = people(4, "email")
+    made = started(world, *crowd)
+    key = refused_address(made, times=MAX_REFUSALS)
+    made.read("a.md", a_digest(1))
+    await made.send_all()
+    again = world(*crowd, first_run=0, clock=made.clock) if restarted else made
+    assert again.store.deliveries.revive(key, again.clock.now())
+    await again.send_all()
+    assert again.counts() == {"sent": 4}
+    assert incidents(again) == []
+
+
+async def test_several_different_addresses_refused_in_a_row_stop_the_channel(world: MakeWorld):
+    made = started(world, *people(REFUSED_IN_A_ROW + 20, "email"), telegram={})
+    made.email.answer(*[RELAY] * 200)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    stop = made.store.incidents.stopped_channels()["email"]
+    assert "554 5.7.1 relay access denied" in stop.reason
+    assert ("email", STOPPED) in incidents(made)
+
+
+async def test_a_probe_never_takes_the_target_that_failed_and_its_success_lets_all_go(world: MakeWorld):
+    made = started(world, *people(12, "email"))
+    for n in range(1, 6):
+        refused_address(made, n)
+    made.email.capabilities = made.email.capabilities.__class__(at_once=1)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    assert "email" in made.store.incidents.stopped_channels()
+    made.email.tried.clear()
+    made.clock.advance(CHANNEL_PAUSE)
+    await made.send()
+    assert made.email.tried[0].target.address == "6@example.org"
+    assert made.counts() == {"sent": 7, "pending": 5}
+    assert made.store.incidents.stopped_channels() == {}
+
+
+async def test_a_probe_that_is_refused_leaves_the_next_to_somebody_else(world: MakeWorld):
+    made = started(world, *people(8, "email"))
+    made.email.capabilities = made.email.capabilities.__class__(at_once=1)
+    made.email.answer(*[RELAY] * 6)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.clock.advance(CHANNEL_PAUSE)
+    await made.send()
+    assert "email" in made.store.incidents.stopped_channels()
+    made.clock.advance(CHANNEL_PAUSE)
+    await made.send()
+    assert [message.target.address[0] for message in made.email.tried[:7]] == list("1234567")
+    assert made.store.incidents.stopped_channels() == {}
+    await made.send_all()
+    assert made.counts() == {"sent": 8}
+
+
+async def test_a_success_of_a_send_that_was_in_flight_lifts_a_stop(world: MakeWorld):
+    made = started(world, *people(2, "email"))
+    gate, other = asyncio.Event(), asyncio.Event()
+    made.email.answer(gate, ChannelDown("550 5.7.1 not you"), to="1@example.org")
+    made.email.answer(other, to="2@example.org")
+    made.read("a.md", a_digest(1))
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.email.at_once == 2)
+    gate.set()
+    await until(made.store.incidents.stopped_channels)
+    other.set()
+    await work
+    assert made.store.incidents.stopped_channels() == {}
+    assert incidents(made) == []
+
+
+async def test_the_wait_that_a_service_named_is_kept_whoever_is_still_accepted(world: MakeWorld):
+    made = started(world, *people(2))
+    gate, other = asyncio.Event(), asyncio.Event()
+    made.telegram.answer(gate, TryLater("flood", wait=CHANNEL_PAUSE, scope="channel"), to="1")
+    made.telegram.answer(other, to="2")
+    made.read("a.md", a_digest(1))
+    work = asyncio.create_task(made.send())
+    await until(lambda: made.telegram.at_once == 2)
+    gate.set()
+    await until(made.store.incidents.stopped_channels)
+    other.set()
+    await work
+    assert "telegram" in made.store.incidents.stopped_channels()
+
+
+async def test_a_channel_that_is_told_to_wait_for_hours_is_an_incident(world: MakeWorld):
+    made = started(world, *people(1, "email"))
+    made.email.answer(TryLater("550 5.4.5 daily limit", wait=20 * CHANNEL_PAUSE, scope="channel"))
+    made.read("a.md", a_digest(1))
+    await made.send()
+    assert incidents(made) == [("email", STOPPED)]
+    await made.send_all()
+    assert (made.counts(), incidents(made)) == ({"sent": 1}, [])
+
+
+async def test_a_message_that_is_too_large_goes_in_smaller_ones_and_loses_nothing(world: MakeWorld):
+    made = started(world, *people(1, "email"))
+
+    async def send(message):
+        if len(message.items) > 3:
+            raise TooLarge("552 5.3.4 too large")
+        return await takes(message)
+
+    takes, made.email.send = made.email.send, send  # type: ignore[method-assign]
+    made.read("a.md", a_digest(*range(1, 12)))
+    await made.send_all()
+    assert len(set(made.email.papers())) == len(made.email.papers()) == 11
+    assert set(made.counts()) == {"sent", "merged"}
+    assert max(len(message.items) for message in made.email.taken) == 3
