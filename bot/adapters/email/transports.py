@@ -94,7 +94,7 @@ def refusal(phase: Phase, code: int, text: str, *, server: str) -> NotSent:
 
 
 def _targets_refusal(code: int, status: str, said: str) -> NotSent:
-    """What is said of a recipient or of a whole mail."""
+    """The error for a refusal of a recipient or of a whole mail."""
     if code < 500 and code != _CLOSING:  # noqa: PLR2004
         return TryLater(said, wait=GREYLIST_WAIT)
     if status.startswith("5.1.") and status not in _BAD_SENDER:
