@@ -28,7 +28,6 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 import coverage
-import hypothesis
 import pytest
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
@@ -278,11 +277,15 @@ def start(mutant: Mutant | None, tests: dict[str, float]) -> int:
     if mutant is not None:
         sys.meta_path.insert(0, _Finder(mutant))
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(KEPT / "hypothesis")
+    import hypothesis  # not before `measure`, whose pytest wants to be the first
+
     phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)  # the first failure is enough
-    hypothesis.settings.register_profile("mutants", phases=phases, database=None)
-    hypothesis.settings.load_profile("mutants")
+    hypothesis.settings.register_profile(
+        "mutants", phases=phases, database=None, deadline=None, derandomize=True, max_examples=60
+    )
     files = sorted({test.partition("::")[0] for test in tests})
-    status = pytest.main(["-x", "--assert=plain", "-p", "no:xdist", *files], plugins=[_Selected(tests)])
+    options = ["-x", "--assert=plain", "-p", "no:xdist", "--hypothesis-profile=mutants"]
+    status = pytest.main([*options, *files], plugins=[_Selected(tests)])
     sys.stdout.flush()
     os._exit(status)
 
