@@ -30,6 +30,7 @@ from bot.pipeline.feeds import FeedBuilder, FeedSettings
 from bot.pipeline.fetch import Fetcher
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.ports import Beside, Clock, FeedWriter, Publisher
+from bot.pipeline.preferences import Preferences
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
 from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 from bot.pipeline.vote_counter import VoteCounter
@@ -73,6 +74,7 @@ class Container:
     quizzes: Quizzes
     answer_quiz: AnswerQuiz
     """The quiz of a paper in a language, with answers worked out where the digest has none."""
+    preferences: Preferences
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -107,7 +109,13 @@ def build_container(
     clock = clock or SystemClock()
     store = Store(state_url or settings.state)
     index_cache = IndexCache(_saved_index(settings, clock)) if state_url is None else None
-    registry = SubscriberRegistry(subscribers, SimilarityCache(store.papers), index_cache)
+    registry = SubscriberRegistry(
+        subscribers,
+        SimilarityCache(store.papers),
+        index_cache,
+        store.preferences,
+        channels.capabilities_of,
+    )
     tokens = tokens or store.tokens
     feeds = FeedBuilder(store.papers, tokens, registry, _site(settings))
     answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
@@ -147,6 +155,7 @@ def build_container(
         incidents=incidents,
         quizzes=build_quizzes(settings, store, registry, answer_quiz),
         answer_quiz=answer_quiz,
+        preferences=Preferences(store.preferences, registry, store.deliveries, store.papers),
     )
 
 

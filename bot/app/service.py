@@ -159,6 +159,7 @@ class Service:
             tasks = [asyncio.create_task(part) for part in self._parts()]
             stack.callback(self._heartbeat.end)
             self._scheduler.start(self._jobs())
+            self._container.preferences.on_change(partial(loop.call_soon_threadsafe, self._wake_reload))
             await self._until_stopped(tasks)
 
     def stop(self) -> None:
@@ -354,16 +355,21 @@ class Service:
             await asyncio.to_thread(store.maintenance.prune, now)
 
     async def _reload(self) -> None:
+        """Takes over an edited configuration, and what people set themselves on any machine."""
         subscribers = await asyncio.to_thread(self._reloading.changed)
-        if subscribers is None:
-            return
         container = self._container
         async with self._taking:
-            await asyncio.to_thread(container.registry.replace, subscribers)
+            if subscribers is not None:
+                await asyncio.to_thread(container.registry.replace, subscribers)
+            elif not await asyncio.to_thread(container.registry.refresh):
+                return
             await asyncio.to_thread(take_in, container, ())
         await self._remove_orphan_feeds()
         self._scheduler.wake("plan")
         self._wake_delivery()
+
+    def _wake_reload(self) -> None:
+        self._scheduler.wake("reload")
 
     async def _remove_orphan_feeds(self) -> None:
         container = self._container

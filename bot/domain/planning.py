@@ -212,8 +212,16 @@ def _release(
     """In which state something new is planned for the channel, and when it may go out. A document waits for nothing."""
     if channel.capabilities.is_document:
         return "pending", now
-    due = release_time(now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone)
+    due = due_time(channel, subscriber, now)
     return ("held" if due > now else "pending"), due
+
+
+def due_time(channel: Channel, subscriber: Subscriber, now: datetime) -> datetime:
+    """The first moment from now on at which something new may go out on the channel."""
+    awake = max(now, subscriber.snoozed_until or now)
+    return release_time(
+        awake, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone
+    )
 
 
 def _asked_parts(channel: Channel, parts: Sequence[str]) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """Subscribers, their subscriptions, and the channels on which they get messages."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -28,7 +29,9 @@ class Subscription:
     unless: tuple[Query, ...] = ()
     """The subscriber's exclusions, for papers like others."""
     only: frozenset[str] = frozenset()
-    """Channel kinds or channel names it is limited to; empty: all."""
+    """Channel kinds, channel names or targets it is limited to; empty: all."""
+    chosen: bool = field(default=False, compare=False)
+    """Made in a chat or on the web, not in the configuration."""
 
     def __post_init__(self) -> None:
         if (self.query is None) is not bool(self.like):
@@ -56,6 +59,8 @@ class Channel:
     quizzes: QuizMode = "none"
     capabilities: Capabilities = field(default_factory=Capabilities)
     """Those of the channel's publisher."""
+    fixed: frozenset[str] = field(default=frozenset(), compare=False)
+    """The keys that the configuration sets, which no chat changes."""
 
     @property
     def target(self) -> str:
@@ -64,7 +69,8 @@ class Channel:
 
     def takes(self, subscription: Subscription) -> bool:
         """True where the subscription is not limited to other channels."""
-        return not subscription.only or self.kind in subscription.only or self.name in subscription.only
+        only = subscription.only
+        return not only or self.kind in only or self.name in only or self.target in only
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +84,14 @@ class Subscriber:
     daily_limit: int | None = None
     channels: tuple[Channel, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
+    exclude: tuple[str, ...] = field(default=(), compare=False)
+    """The exclusions as written; each query holds them already."""
+    snoozed_until: datetime | None = None
+    """Nothing new goes out before then, but for documents."""
+    chosen: bool = field(default=False, compare=False)
+    """Came by a chat or the web, and is not in the configuration."""
+    fixed: frozenset[str] = field(default=frozenset(), compare=False)
+    """The keys that the configuration sets, which no chat changes."""
 
     @property
     def has_feed(self) -> bool:

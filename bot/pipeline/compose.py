@@ -95,7 +95,7 @@ class MessageBuilder:
         return next(
             (
                 subscriber
-                for subscriber in self._registry.matcher.subscribers.values()
+                for subscriber in self._registry.subscribers.values()
                 if _has_target(subscriber, claim) and self._papers.notices_on(subscriber.id, papers)
             ),
             None,

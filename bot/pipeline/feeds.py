@@ -72,7 +72,7 @@ class FeedBuilder:
     def write_all(self, writer: FeedWriter) -> int:
         """Write every feed file whose content changed; gives how many."""
         written = int(writer.write(EVERYTHING, self.everything()))
-        for subscriber in self._registry.matcher.subscribers.values():
+        for subscriber in self._registry.subscribers.values():
             if subscriber.has_feed:
                 written += writer.write(subscriber.id, self.of(subscriber))
         return written

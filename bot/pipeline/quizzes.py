@@ -158,7 +158,7 @@ class QuizScheduler:
     def _learners(self) -> Iterator[tuple[Subscriber, Channel, int]]:
         """Subscribers with a private chat that takes quizzes, each chat once, with the person's id."""
         chats: set[str] = set()
-        for subscriber in self._registry.matcher.subscribers.values():
+        for subscriber in self._registry.subscribers.values():
             for channel in subscriber.channels:
                 takes = channel.capabilities.polls and channel.quizzes != "none"
                 if takes and is_private(channel.address) and channel.address not in chats:

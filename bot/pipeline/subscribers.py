@@ -1,20 +1,24 @@
 """SubscriberRegistry: the current subscribers with their matcher, and its caches of the index and of similarities."""
 
 import logging
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
+from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import IndexUnusable
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason, reasons_for
 from bot.domain.papers import Paper, PaperId
+from bot.domain.preferences import CapabilitiesOfKind, Choices, chosen_subscriber, with_choices
 from bot.domain.query import Query
 from bot.domain.similarity import Similarity, SimilarityOf
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.pipeline.ports import IndexFile
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.papers import PaperStore
+from bot.pipeline.ports.preferences import PreferenceStore
 
 if TYPE_CHECKING:
     from bot.domain.query.index import PersistentIndex
@@ -29,21 +33,67 @@ _USES = 200
 log = logging.getLogger(__name__)
 
 
+def _no_capabilities(_: ChannelKind) -> Capabilities:
+    return Capabilities()
+
+
 class SubscriberRegistry:
-    """The current matcher. Reading it is safe from any thread: it is replaced, never changed."""
+    """The current subscribers, and their matcher: as configured, with what people set themselves.
+
+    Reading is safe from any thread: both are replaced, never changed. A person's change shows at once in
+    `subscribers`; the matcher follows with `refresh`, when nothing is being matched.
+    """
 
     def __init__(
         self,
         subscribers: Sequence[Subscriber] = (),
         similarity: SimilarityOf | None = None,
         indexes: "IndexCache | None" = None,
+        preferences: PreferenceStore | None = None,
+        capabilities: CapabilitiesOfKind = _no_capabilities,
     ) -> None:
         self._indexes = indexes
-        self.matcher = SubscriptionMatcher(subscribers, similarity, indexes)
+        self._preferences = preferences
+        self._capabilities = capabilities
+        self._lock = Lock()
+        self.configured: Mapping[str, Subscriber] = {subscriber.id: subscriber for subscriber in subscribers}
+        """As the configuration says, without what people set."""
+        self._revision, everybody = self._everybody()
+        self.matcher = SubscriptionMatcher(everybody, similarity, indexes)
+        self.subscribers: Mapping[str, Subscriber] = self.matcher.subscribers
 
     def replace(self, subscribers: Sequence[Subscriber]) -> None:
-        """Replace the subscribers; takes time for what changed, and waits for a matching under way to end."""
-        self.matcher = self.matcher.changed_to(subscribers)
+        """Replace the configured subscribers; takes time for what changed, and waits for a matching under way to end."""
+        self.configured = {subscriber.id: subscriber for subscriber in subscribers}
+        self._rebuild()
+
+    def refresh(self) -> bool:
+        """Let the matcher follow what people set meanwhile, on any machine; False where that is nothing."""
+        if self._preferences is None or self._preferences.revision() == self._revision:
+            return False
+        self._rebuild()
+        return True
+
+    def show(self, name: str, choices: Choices) -> Subscriber | None:
+        """Show what a person just set, before the matcher follows; gives the subscriber that came of it."""
+        subscriber = chosen_subscriber(name, self.configured.get(name), choices, self._capabilities)
+        with self._lock:
+            others = {key: other for key, other in self.subscribers.items() if key != name}
+            self.subscribers = others if subscriber is None else {**self.subscribers, name: subscriber}
+        return subscriber
+
+    def _rebuild(self) -> None:
+        with self._lock:
+            self._revision, everybody = self._everybody()
+            self.matcher = self.matcher.changed_to(everybody)
+            self.subscribers = self.matcher.subscribers
+
+    def _everybody(self) -> tuple[int, tuple[Subscriber, ...]]:
+        configured = tuple(self.configured.values())
+        if self._preferences is None:
+            return 0, configured
+        revision, choices = self._preferences.all_choices()
+        return revision, with_choices(configured, choices, self._capabilities)
 
     def keep_index(self) -> None:
         """Save the index of all subscriptions, where there is one that is worth it."""
@@ -59,7 +109,7 @@ class SubscriberRegistry:
         return reasons_for(subscriber, paper, names, self.matcher.similarity if likes else None)
 
     def subscriber(self, name: str) -> Subscriber | None:
-        return self.matcher.subscribers.get(name)
+        return self.subscribers.get(name)
 
     def at_chat(
         self, addresses: Sequence[str], deliveries: DeliveryStore
@@ -72,7 +122,7 @@ class SubscriberRegistry:
             deliveries.target_at("telegram", address) or f"telegram:{address}" for address in addresses
         )
         for target in dict.fromkeys(targets):
-            for subscriber in self.matcher.subscribers.values():
+            for subscriber in self.subscribers.values():
                 for channel in subscriber.channels:
                     if channel.target == target:
                         yield subscriber, channel

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.adapters.atom import AtomPublisher
 from bot.adapters.store import Store
+from bot.app.config.publishers import capabilities_of
 from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
 from bot.domain.digests import Digest
@@ -19,6 +20,7 @@ from bot.pipeline.feeds import FeedBuilder, FeedSettings
 from bot.pipeline.ingest import Ingest, Taken
 from bot.pipeline.ports import Publisher
 from bot.pipeline.ports.outbox import DeliveryRecord
+from bot.pipeline.preferences import Preferences
 from bot.pipeline.send import SendRules
 from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import AUTHORITY
@@ -50,7 +52,9 @@ class World:
         self.faults = faults or Faults()
         self.store = Store(url)
         self.press = Press()
-        self.registry = SubscriberRegistry(subscribers)
+        self.registry = SubscriberRegistry(
+            subscribers, preferences=self.store.preferences, capabilities=capabilities_of
+        )
         self.telegram, self.email = FakePublisher("telegram", **(telegram or {})), FakePublisher("email")
         self.feed_files = KeptFeeds()
         self.outbox: Any = Hooked(self.store.outbox, "outbox", self.faults)
@@ -75,6 +79,7 @@ class World:
         self.ingest = Ingest(
             self.digests, self.registry, self.press.read, self.press.peek_date, first_run=first_run
         )
+        self.preferences = Preferences(self.store.preferences, self.registry, deliveries, self.store.papers)
         self.incidents = IncidentLog(incidents, self.registry, capabilities, alarms_to)
         self.dispatcher = Dispatcher(
             outbox=self.outbox,

@@ -14,6 +14,7 @@ from bot.adapters.store.incidents import Incidents
 from bot.adapters.store.maintenance import Maintenance
 from bot.adapters.store.outbox import Outbox
 from bot.adapters.store.papers import Papers
+from bot.adapters.store.preferences import PreferenceTables
 from bot.adapters.store.quizzes import QuizTables
 from bot.adapters.store.sources import Sources
 from bot.adapters.store.tokens import Tokens
@@ -22,7 +23,7 @@ from bot.adapters.store.updates import Updates
 
 class Store:
     """One state, opened, with its parts: `digests`, `outbox`, `deliveries`, `papers`, `full_text`, `incidents`,
-    `quizzes`, `tokens`, `updates`, `sources`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
+    `quizzes`, `preferences`, `tokens`, `updates`, `sources`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
 
     Opening brings the schema up to date or raises StateError. All parts may be used from several
     threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
@@ -45,6 +46,7 @@ class Store:
         self.full_text = FullText(self._engine)
         self.incidents = Incidents(self._engine)
         self.quizzes = QuizTables(self._engine)
+        self.preferences = PreferenceTables(self._engine)
         self.tokens = Tokens(self._engine)
         self.updates = Updates(self._engine)
         self.maintenance = Maintenance(self._engine)

@@ -442,6 +442,46 @@ source_states = Table(
     Column("error", Text, nullable=False),
 )
 
+# --- preferences: what people set in chats and on the web
+
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("subscriber", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)
+"""`content` are a subscriber's `domain.preferences.Choices` in JSON."""
+
+saved_papers = Table(
+    "saved_papers",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("paper", Text, primary_key=True),
+    Column("saved_at", Moment, nullable=False),
+)
+"""`owner` is the target of a person's private chat, or a subscriber's id where there is none."""
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("home", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Index("ix_proposals_made_at", "made_at"),
+)
+"""Offers that wait for a button, which carries their `id`; `home` is the chat that may take them."""
+
+topics = Table(
+    "topics",
+    metadata,
+    Column("chat", BigInteger, primary_key=True, autoincrement=False),
+    Column("topic", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+)
+
 # --- quizzes: polls, and what people answer and learn
 
 polls = Table(

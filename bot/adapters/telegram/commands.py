@@ -135,9 +135,7 @@ class ChatDeliveries:
     def _failed_topics(self, address: str) -> Iterator[str]:
         """Targets of the chat's topics that are suspended because of errors."""
         channels = (
-            channel
-            for subscriber in self._registry.matcher.subscribers.values()
-            for channel in subscriber.channels
+            channel for subscriber in self._registry.subscribers.values() for channel in subscriber.channels
         )
         topics = dict.fromkeys(
             channel.address

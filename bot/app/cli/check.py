@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from bot.app.cli.context import ConfigOption, JsonOption, config_path, say_json
+from bot.app.cli.context import ConfigOption, JsonOption, config_path, everybody, say_json
 from bot.app.cli.terminal import people_counted
 from bot.domain.errors import ConfigError, Fault, UsageError
 from bot.domain.text import printable
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WRONG = 2
 SILENCE = timedelta(days=90)
 _WARNINGS_SHOWN = 10
+_IN_CHAT = Fault(file="set in a chat or on the web", line=0, column=0, message="")
 """Warnings of a kind that are printed; more would push the first ones off the screen."""
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _FROM_ENVIRONMENT = {"$ref": "#/$defs/Environment"}
@@ -64,7 +65,7 @@ def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOpt
 
 def _warn(warnings: Sequence[Fault], rest: str) -> None:
     for warning in warnings[:_WARNINGS_SHOWN]:
-        position = f"{warning.file}:{warning.line}:{warning.column}"
+        position = f"{warning.file}:{warning.line}:{warning.column}" if warning.line else warning.file
         typer.echo(printable(f"{position}: warning: {warning.message}"), err=True)
     if len(warnings) > _WARNINGS_SHOWN:
         typer.echo(f"… and {len(warnings) - _WARNINGS_SHOWN} {rest}", err=True)
@@ -193,6 +194,7 @@ def silent_subscriptions(
         return []
     store = Store(settings.state)
     try:
+        subscribers = everybody(store, subscribers)
         newest = store.papers.newest(1)
         if not newest:
             return []
@@ -213,13 +215,14 @@ def silent_subscriptions(
     }
     return [
         replace(
-            positions[subscriber.id, subscription.name],
+            positions.get((subscriber.id, subscription.name), _IN_CHAT),
             message=f"{subscription.name!r} of {subscriber.id} matched none of the {len(papers)} papers of the "
             f"last {SILENCE.days} days",
         )
         for subscriber in subscribers
         for subscription in subscriber.subscriptions
-        if (subscriber.id, subscription.name) not in alive and (subscriber.id, subscription.name) in positions
+        if (subscriber.id, subscription.name) not in alive
+        and (subscription.chosen or (subscriber.id, subscription.name) in positions)
     ]
 
 

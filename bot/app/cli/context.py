@@ -98,6 +98,15 @@ def load_only_subscribers(
     return load_subscribers(settings.subscriptions)
 
 
+def everybody(store: "Store", subscribers: "Sequence[Subscriber]") -> "tuple[Subscriber, ...]":
+    """The configured subscribers with what they set themselves, and those who came by a chat or the web."""
+    from bot.app.config.publishers import capabilities_of
+    from bot.domain.preferences import with_choices
+
+    _, choices = store.preferences.all_choices()
+    return with_choices(subscribers, choices, capabilities_of)
+
+
 def check_recipients(settings: "Settings", subscribers: "Sequence[Subscriber]") -> None:
     """Checks the recipients before anything is sent: UsageError for sample people with a token, a warning for chats without one."""
     from bot.app.config.cross_checks import refuse_sample_people, token_warning

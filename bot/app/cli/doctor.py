@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.context import ConfigOption, JsonOption, load, open_state, say_json
+from bot.app.cli.context import ConfigOption, JsonOption, everybody, load, open_state, say_json
 from bot.app.cli.fetch import fetcher_of
 from bot.app.cli.terminal import Style, style_of
 from bot.domain.errors import DeliveryError
@@ -64,6 +64,7 @@ def _examined(
 
     with open_state(settings) as store:
         now = SystemClock().now()
+        subscribers = everybody(store, subscribers)
         matcher = SubscriptionMatcher(subscribers, SimilarityCache(store.papers))
         look = Doctor(store.digests, store.papers, matcher, now.date())
         counts = store.deliveries.counts(now)

@@ -9,6 +9,7 @@ import typer
 from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
+    everybody,
     find_subscriber,
     load,
     open_state,
@@ -53,8 +54,8 @@ def explain(
 
     paper_id = parse_paper(paper)
     settings, subscribers = load(context, config)
-    person = find_subscriber(subscriber, subscribers)
     with open_state(settings) as store:
+        person = find_subscriber(subscriber, everybody(store, subscribers))
         story = read_story(
             paper_id,
             person,

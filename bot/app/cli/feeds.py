@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.app.cli.context import ConfigOption, JsonOption, find_subscriber, load, say_json
+from bot.app.cli.context import ConfigOption, JsonOption, everybody, find_subscriber, load, say_json
 from bot.app.cli.terminal import print_table
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
@@ -50,6 +50,8 @@ def feeds(
     settings, subscribers = load(context, config)
     state = settings.sqlite_file
     store = None if state is not None and not state.exists() else Store(settings.state)
+    if store is not None:
+        subscribers = everybody(store, subscribers)
     if renew is not None:
         _renew(renew, settings, subscribers, store)
     addresses = feed_addresses(settings, subscribers, store)

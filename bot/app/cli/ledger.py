@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.context import ConfigOption, JsonOption, find_subscriber, load, open_state, say_json
+from bot.app.cli.context import (
+    ConfigOption,
+    JsonOption,
+    everybody,
+    find_subscriber,
+    load,
+    open_state,
+    say_json,
+)
 from bot.app.cli.terminal import Style, style_of
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
@@ -33,8 +41,8 @@ def ledger(
 
     asked = _day(date)
     settings, subscribers = load(context, config)
-    person = find_subscriber(subscriber, subscribers)
     with open_state(settings) as store:
+        person = find_subscriber(subscriber, everybody(store, subscribers))
         day = asked or store.digests.newest_day()
         if day is None:
             raise UsageError("no digest has been read yet; `paperboy once` reads the watched folders")

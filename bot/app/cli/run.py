@@ -92,7 +92,7 @@ def first_lines(container: "Container", taken: "Taken") -> list[str]:
     """The summary after the first look at the folders: results, where they are, and next steps."""
     settings = container.settings
     counts = container.store.deliveries.counts(container.clock.now())
-    subscribers = container.registry.matcher.subscribers
+    subscribers = container.registry.subscribers
     feeds = 1 + sum(subscriber.has_feed for subscriber in subscribers.values())
     served = f", and at {settings.site.url.rstrip('/')}/feed.atom" if settings.web.listen else ""
     return [
@@ -129,7 +129,7 @@ def _email_line(settings: "Settings", counts: "Counts") -> str:
 
 
 def _private_feeds(container: "Container") -> list[str]:
-    subscribers = tuple(container.registry.matcher.subscribers.values())
+    subscribers = tuple(container.registry.subscribers.values())
     addresses = feed_addresses(container.settings, subscribers, container.store)
     return [f"  {line}" for line in private_feed_lines(addresses, most=_FEEDS_NAMED, width=10)]
 

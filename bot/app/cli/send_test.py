@@ -10,6 +10,7 @@ from bot.app.cli.context import (
     JsonOption,
     VerboseOption,
     check_recipients,
+    everybody,
     find_subscriber,
     load,
     say_json,
@@ -45,11 +46,11 @@ def send_test(
     from bot.app.sample import choose_paper, send_sample
 
     settings, subscribers = load(context, config)
-    subscriber = find_subscriber(name, subscribers)
-    check_recipients(settings, [subscriber])
     start_logs(context.obj.verbose + verbose)
     store = Store(settings.state)
     try:
+        subscriber = find_subscriber(name, everybody(store, subscribers))
+        check_recipients(settings, [subscriber])
         paper = choose_paper(subscriber, store)
         messages = asyncio.run(send_sample(settings, subscriber, paper, store=store))
         feeds = [address for address in feed_addresses(settings, [subscriber], store) if address.subscriber]

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.context import ConfigOption, JsonOption, load, load_only_settings, open_state, say_json
+from bot.app.cli.context import (
+    ConfigOption,
+    JsonOption,
+    everybody,
+    load,
+    load_only_settings,
+    open_state,
+    say_json,
+)
 from bot.app.cli.feeds import feed_addresses, private_feed_lines
 from bot.app.cli.fetch import fetcher_of, state_lines, states_json
 from bot.app.cli.terminal import counted, span_text
@@ -49,6 +57,7 @@ def status(
     settings, subscribers = load(context, config)
     now = SystemClock().now()
     with open_state(settings) as store:
+        subscribers = everybody(store, subscribers)
         counts = store.deliveries.counts(now)
         incidents = store.incidents.open_incidents()
         unsent = store.deliveries.unsent_alarms()

@@ -220,6 +220,11 @@ CHANNELS: Mapping[ChannelKind, ChannelType] = {
 """Every channel that there is, in the order in which they are named to people."""
 
 
+def capabilities_of(kind: ChannelKind) -> Capabilities:
+    """The capabilities of a channel, whose publisher's class is loaded for them."""
+    return CHANNELS[kind].capabilities
+
+
 def publishers(parts: Parts) -> "dict[ChannelKind, Publisher]":
     """The publisher of every channel."""
     return {

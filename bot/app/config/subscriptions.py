@@ -330,6 +330,8 @@ class _SubscriberReader:
             daily_limit=form.daily_limit,
             channels=channels,
             subscriptions=subscriptions,
+            exclude=tuple(exclusion.text for exclusion in form.exclude),
+            fixed=frozenset(form.model_fields_set),
         )
 
     def _check_id(self, data: object, at: PathTo) -> None:
@@ -436,6 +438,7 @@ def _channel(form: ChannelForm, subscriber: str) -> Channel:
         deliver=form.deliver,
         quizzes=form.quizzes,
         capabilities=form.capabilities,
+        fixed=frozenset(form.model_fields_set),
     )
 
 

@@ -365,6 +365,37 @@ def upgrade() -> None:
     )
     op.create_index("ix_votes_person", "votes", ["person"], unique=False)
     op.create_table(
+        "preferences",
+        sa.Column("subscriber", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("subscriber", name=op.f("pk_preferences")),
+    )
+    op.create_table(
+        "saved_papers",
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("paper", sa.Text(), nullable=False),
+        sa.Column("saved_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("owner", "paper", name=op.f("pk_saved_papers")),
+    )
+    op.create_table(
+        "proposals",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("home", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proposals")),
+    )
+    op.create_index("ix_proposals_made_at", "proposals", ["made_at"], unique=False)
+    op.create_table(
+        "topics",
+        sa.Column("chat", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("topic", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("chat", "topic", name=op.f("pk_topics")),
+    )
+    op.create_table(
         "source_states",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("next_at", sa.BigInteger(), nullable=False),

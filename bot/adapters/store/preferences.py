@@ -1,0 +1,345 @@
+"""Preferences: choices, saved papers, proposals and topics over a database; and how a person is forgotten."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, false, func, or_, select, update
+
+from bot.adapters.store.cluster import notify
+from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.ids import subscriber_id, target_id
+from bot.adapters.store.outbox import hold, refresh_ready
+from bot.adapters.store.quizzes import AGAIN
+from bot.adapters.store.schema import (
+    alarms,
+    backlog_shares,
+    cards,
+    deliveries,
+    members,
+    messages,
+    meta,
+    moment_of,
+    notices,
+    papers,
+    planning_runs,
+    poll_states,
+    polls,
+    preferences,
+    proposals,
+    saved_papers,
+    subscribers,
+    targets,
+    tokens,
+    topics,
+    updates,
+    voters,
+    votes,
+)
+from bot.adapters.store.schema import micros as micros_of
+from bot.adapters.store.sql import insert
+from bot.domain.papers import PaperId
+from bot.domain.planning import due_time
+from bot.domain.preferences import NOTHING, Choices, ChosenChannel, ChosenSubscription
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.ports.preferences import ChangeChoices, Proposal, SavedPaper
+
+_REVISION = "preferences revision"
+_PROPOSALS_KEPT_MICROS = 90 * 24 * 3600 * 1_000_000
+_FORGOTTEN = "the person deleted what it came from"
+
+
+class PreferenceTables:
+    """`PreferenceStore` over a database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    # --- choices
+
+    def revision(self) -> int:
+        with reading(self._engine) as connection:
+            return _revision(connection)
+
+    def choices(self, subscriber: str) -> Choices:
+        with reading(self._engine) as connection:
+            return _choices(connection, subscriber)
+
+    def all_choices(self) -> tuple[int, dict[str, Choices]]:
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(preferences.c.subscriber, preferences.c.content))
+            return _revision(connection), {row.subscriber: choices_of(row.content) for row in rows}
+
+    def change(self, subscriber: str, change: ChangeChoices, now: datetime) -> Choices:
+        with writing(self._engine, alone=True) as connection:
+            before = _choices(connection, subscriber)
+            after = change(before)
+            if after == before:
+                return after
+            connection.execute(delete(preferences).where(preferences.c.subscriber == subscriber))
+            if after != NOTHING:
+                row = {"subscriber": subscriber, "content": text_of(after), "changed_at": now}
+                connection.execute(insert(connection, preferences), row)
+            _count_up(connection)
+            return after
+
+    # --- saved papers
+
+    def save_paper(self, owner: str, paper: PaperId, now: datetime) -> bool:
+        row = {"owner": owner, "paper": paper, "saved_at": now}
+        with writing(self._engine) as connection:
+            if connection.execute(select(papers.c.id).where(papers.c.id == paper)).scalar() is None:
+                return False
+            statement = insert(connection, saved_papers).values(row).on_conflict_do_nothing()
+            return connection.execute(statement.returning(saved_papers.c.paper)).first() is not None
+
+    def unsave_paper(self, owner: str, paper: PaperId) -> bool:
+        its = (saved_papers.c.owner == owner, saved_papers.c.paper == paper)
+        with writing(self._engine) as connection:
+            return connection.execute(delete(saved_papers).where(*its)).rowcount > 0
+
+    def saved(self, owner: str) -> tuple[SavedPaper, ...]:
+        query = (
+            select(saved_papers.c.paper, saved_papers.c.saved_at)
+            .where(saved_papers.c.owner == owner)
+            .order_by(saved_papers.c.saved_at.desc(), saved_papers.c.paper)
+        )
+        with reading(self._engine) as connection:
+            return tuple(
+                SavedPaper(paper=PaperId(row.paper), saved_at=row.saved_at)
+                for row in connection.execute(query)
+            )
+
+    # --- proposals and topics
+
+    def propose(self, proposal: Proposal, now: datetime) -> None:
+        row = {
+            "id": proposal.id,
+            "kind": proposal.kind,
+            "home": proposal.home,
+            "content": json.dumps(dict(proposal.values), ensure_ascii=False),
+            "made_at": now,
+        }
+        old = proposals.c.made_at < moment_of(micros_of(now) - _PROPOSALS_KEPT_MICROS)
+        with writing(self._engine) as connection:
+            connection.execute(delete(proposals).where(old))
+            connection.execute(insert(connection, proposals).on_conflict_do_nothing(), row)
+
+    def proposal(self, proposal_id: str) -> Proposal | None:
+        with reading(self._engine) as connection:
+            row = connection.execute(select(proposals).where(proposals.c.id == proposal_id)).first()
+        if row is None:
+            return None
+        return Proposal(id=row.id, kind=row.kind, home=row.home, values=json.loads(row.content))
+
+    def name_topic(self, chat: int, topic: int, name: str) -> None:
+        with writing(self._engine) as connection:
+            statement = insert(connection, topics).values(chat=chat, topic=topic, name=name)
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["chat", "topic"], set_={"name": name})
+            )
+
+    def topics(self, chat: int) -> dict[int, str]:
+        query = select(topics.c.topic, topics.c.name).where(topics.c.chat == chat).order_by(topics.c.topic)
+        with reading(self._engine) as connection:
+            return {row.topic: row.name for row in connection.execute(query)}
+
+    # --- what waits
+
+    def reschedule(self, subscriber: Subscriber, now: datetime) -> int:
+        changed = 0
+        timed = [channel for channel in subscriber.channels if not channel.capabilities.is_document]
+        with writing(self._engine) as connection:
+            hold(connection, [channel.target for channel in timed])
+            for channel in timed:
+                due = due_time(channel, subscriber, now)
+                state = "held" if due > now else "pending"
+                waiting = _waiting(channel.target, subscriber.id)
+                fresh = waiting.where(deliveries.c.part.not_like(AGAIN), deliveries.c.due_at != due)
+                late = waiting.where(deliveries.c.part.like(AGAIN), deliveries.c.due_at < due)
+                for query in (fresh, late):
+                    rows = connection.execute(query).scalars().all()
+                    if rows:
+                        connection.execute(
+                            update(deliveries)
+                            .where(deliveries.c.seq.in_(rows))
+                            .values(state=state, due_at=due)
+                        )
+                    changed += len(rows)
+            refresh_ready(connection, [channel.target for channel in timed])
+            notify(connection)
+        return changed
+
+    # --- forgetting
+
+    def forget(self, subscriber: str, person: int | None, now: datetime, *, whole: bool) -> dict[str, int]:
+        with writing(self._engine, alone=True) as connection:
+            removed = {
+                name: connection.execute(delete(table).where(condition)).rowcount
+                for name, table, condition in _rows_about(subscriber, person, whole=whole)
+            }
+            if person is not None:
+                _end_repeats(connection, person, now)
+                removed["updates"] = _blank_updates(connection, person)
+            _count_up(connection)
+        return {name: count for name, count in removed.items() if count}
+
+    def remains(self, subscriber: str, person: int | None) -> dict[str, int]:
+        with reading(self._engine) as connection:
+            counts = {
+                name: connection.execute(
+                    select(func.count()).select_from(table).where(condition)
+                ).scalar_one()
+                for name, table, condition in _rows_about(subscriber, person, whole=True)
+            }
+            if person is not None:
+                counts["updates"] = len(_updates_of(connection, person))
+        return {name: count for name, count in counts.items() if count}
+
+
+# --- rows that are about a person
+
+_Rows = tuple[str, Table, ColumnElement[bool]]
+
+
+def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator[_Rows]:
+    """(name, table, condition) of what is stored about the person; each before the rows that it is found by."""
+    private = f"telegram:{person}"
+    yield "choices", preferences, preferences.c.subscriber == subscriber
+    yield "saved papers", saved_papers, saved_papers.c.owner.in_([private, subscriber])
+    if person is not None:
+        yield "proposals", proposals, proposals.c.home == str(person)
+        for name, table in (("votes", votes), ("names", voters), ("memberships", members), ("cards", cards)):
+            yield name, table, table.c.person == person
+    if not whole:
+        return
+    number = func.coalesce(subscriber_id(subscriber), -1)
+    own_targets = select(deliveries.c.target).where(deliveries.c.subscriber == number)
+    shared = select(deliveries.c.target).where(deliveries.c.subscriber != number)
+    keys = select(targets.c.key).where(
+        or_(targets.c.number.in_(own_targets), targets.c.key == private), targets.c.number.not_in(shared)
+    )
+    asked = (
+        polls.c.target.in_(keys)
+        if person is None
+        else or_(polls.c.target.in_(keys), polls.c.target == private)
+    )
+    yield "poll states", poll_states, poll_states.c.poll.in_(select(polls.c.poll).where(asked))
+    yield "polls", polls, asked
+    yield "tokens", tokens, or_(tokens.c.subject == subscriber, tokens.c.subject.in_(keys))
+    yield "feed addresses", meta, meta.c.key == f"feed salt {subscriber}"
+    yield "messages", messages, messages.c.subscriber == number
+    alone = targets.c.key.in_(keys)
+    yield "targets", targets, alone
+    yield "alarms", alarms, alarms.c.key.startswith(f"{private}|", autoescape=True) if person else false()
+    yield "deliveries", deliveries, deliveries.c.subscriber == number
+    yield "notices", notices, notices.c.subscriber == number
+    yield "backlog shares", backlog_shares, backlog_shares.c.subscriber == number
+    yield "registrations", subscribers, subscribers.c.id == subscriber
+
+
+def _end_repeats(connection: Connection, person: int, now: datetime) -> None:
+    """Questions that wait to come back to the person in chats that are not removed."""
+    connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.target == target_id(f"telegram:{person}"),
+            deliveries.c.state.in_(("pending", "held")),
+            deliveries.c.part.like(AGAIN),
+        )
+        .values(state="merged", error=_FORGOTTEN, settled_at=now)
+    )
+
+
+def _blank_updates(connection: Connection, person: int) -> int:
+    """Empty the raw updates that name the person; their ids stay, so that none is answered again."""
+    blanked = _updates_of(connection, person)
+    for number in blanked:
+        blank = json.dumps({"update_id": number}, separators=(",", ":"))
+        connection.execute(update(updates).where(updates.c.id == number).values(body=blank))
+    return len(blanked)
+
+
+def _updates_of(connection: Connection, person: int) -> list[int]:
+    query = select(updates.c.id, updates.c.body).where(updates.c.body.like(f'%"id":{person}%'))
+    return [row.id for row in connection.execute(query) if _names(json.loads(row.body), person)]
+
+
+def _names(value: object, person: int) -> bool:
+    """True where an `id` of that number stands anywhere in the value."""
+    if isinstance(value, dict):
+        return value.get("id") == person or any(_names(part, person) for part in value.values())
+    return isinstance(value, list) and any(_names(part, person) for part in value)
+
+
+def _waiting(target: str, subscriber: str) -> Any:
+    """The rows of the subscriber on a target that wait, were not tried and not asked for."""
+    return (
+        select(deliveries.c.seq)
+        .join(planning_runs, planning_runs.c.number == deliveries.c.run, isouter=True)
+        .where(
+            deliveries.c.target == target_id(target),
+            deliveries.c.subscriber == subscriber_id(subscriber),
+            deliveries.c.settled_at.is_(None),
+            deliveries.c.state.in_(("pending", "held")),
+            deliveries.c.kind.in_(("alert", "quiz")),
+            deliveries.c.message.is_(None),
+            func.coalesce(planning_runs.c.rule, "") != "asked",
+        )
+    )
+
+
+# --- choices as text
+
+
+def _choices(connection: Connection, subscriber: str) -> Choices:
+    query = select(preferences.c.content).where(preferences.c.subscriber == subscriber)
+    content = connection.execute(query).scalar()
+    return NOTHING if content is None else choices_of(content)
+
+
+def _revision(connection: Connection) -> int:
+    return int(connection.execute(select(meta.c.value).where(meta.c.key == _REVISION)).scalar() or 0)
+
+
+def _count_up(connection: Connection) -> None:
+    number = str(_revision(connection) + 1)
+    statement = insert(connection, meta).values(key=_REVISION, value=number)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": number}))
+    notify(connection)
+
+
+def text_of(choices: Choices) -> str:
+    """The choices as they are stored: what is as at the beginning is left out."""
+    values = {
+        field.name: getattr(choices, field.name)
+        for field in fields(Choices)
+        if getattr(choices, field.name) != getattr(NOTHING, field.name)
+    }
+    if choices.snoozed_until is not None:
+        values["snoozed_until"] = micros_of(choices.snoozed_until)
+    for name in ("channels", "subscriptions"):
+        if name in values:
+            values[name] = [asdict(part) for part in values[name]]
+    return json.dumps(values, ensure_ascii=True)
+
+
+def choices_of(text: str) -> Choices:
+    """The choices that were stored as this text."""
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
+    }
+    if "snoozed_until" in values:
+        values["snoozed_until"] = moment_of(values["snoozed_until"])
+    if "channels" in values:
+        values["channels"] = tuple(ChosenChannel(**part) for part in values["channels"])
+    if "subscriptions" in values:
+        values["subscriptions"] = tuple(_subscription(part) for part in values["subscriptions"])
+    return Choices(**values)
+
+
+def _subscription(values: Mapping[str, Any]) -> ChosenSubscription:
+    lists: dict[str, Sequence[str]] = {"like": values["like"], "only": values["only"]}
+    return ChosenSubscription(**{**values, **{name: tuple(value) for name, value in lists.items()}})

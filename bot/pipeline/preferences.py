@@ -1,0 +1,614 @@
+"""Preferences: the service for everything that a person sets in a chat or on the web, and for deleting it all."""
+
+import difflib
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import available_timezones
+
+from bot.domain.errors import UsageError
+from bot.domain.papers import Paper, PaperId
+from bot.domain.preferences import (
+    LONGEST_NAME,
+    LONGEST_QUERY,
+    MOST_EXCLUSIONS,
+    MOST_SAVED,
+    MOST_SUBSCRIPTIONS,
+    OFF,
+    Admission,
+    Choices,
+    ChosenChannel,
+    ChosenSubscription,
+    like_text,
+    names_in_both,
+    same_name,
+    subscriptions_yaml,
+)
+from bot.domain.query import Query, parse
+from bot.domain.quizzes.votes import is_private
+from bot.domain.schedule import parse_quiet_hours, parse_schedule, parse_zone, schedule_text
+from bot.domain.subscriptions import Subscriber, Subscription
+from bot.domain.text import cut, one_line
+from bot.pipeline.ports.outbox import DeliveryStore
+from bot.pipeline.ports.papers import PaperStore
+from bot.pipeline.ports.preferences import PreferenceStore, Proposal
+from bot.pipeline.subscribers import SubscriberRegistry
+
+LANGUAGES = ("en", "zh")
+LONGEST_SNOOZE = timedelta(days=366)
+_ID_BYTES = 9
+
+log = logging.getLogger(__name__)
+
+Refusal = Literal[
+    "configured",
+    "fixed",
+    "unknown",
+    "too many",
+    "too long",
+    "zone",
+    "hours",
+    "times",
+    "language",
+    "snooze",
+    "taken",
+    "channel",
+]
+
+
+class ChoiceRefused(UsageError):
+    """Something that a person may not, or cannot, set; `why` names the rule and `values` what it is about."""
+
+    def __init__(self, why: Refusal, text: str, **values: str | int) -> None:
+        super().__init__(text)
+        self.why = why
+        self.values: Mapping[str, str | int] = values
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Added:
+    """A subscription that was made. `is_new` is false for one that was there; `wins` where the configuration has one of that name."""
+
+    name: str
+    is_new: bool = True
+    wins: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedSubscription:
+    """A subscription as the person sees it, with what may be done with it."""
+
+    name: str
+    text: str
+    only: frozenset[str] = frozenset()
+    chosen: bool = False
+    """Made by the person, who may change and remove it; others can only be paused."""
+    paused: bool = False
+    wins: bool = False
+    """The person made one of the same name, which the configuration's replaces."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deleted:
+    """Rows that were removed and that remain, counted by what they are; `configured` where the configuration still names the person."""
+
+    removed: Mapping[str, int]
+    remains: Mapping[str, int] = field(default_factory=dict)
+    configured: bool = False
+
+
+class Preferences:
+    """Preferences of all subscribers: changes are stored, shown at once, and told to `on_change`.
+
+    Every change can be repeated without harm.
+    """
+
+    def __init__(
+        self,
+        store: PreferenceStore,
+        registry: SubscriberRegistry,
+        deliveries: DeliveryStore,
+        papers: PaperStore,
+        new_id: Callable[[], str] = lambda: secrets.token_urlsafe(_ID_BYTES),
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._deliveries = deliveries
+        self._papers = papers
+        self._new_id = new_id
+        self._on_change: Callable[[], object] = lambda: None
+
+    def on_change(self, call: Callable[[], object]) -> None:
+        """Call this, from any thread, after each change."""
+        self._on_change = call
+
+    # --- who it is
+
+    def subscriber_at(self, addresses: Sequence[str]) -> str:
+        """The id of the subscriber whose chat this is; where nobody is subscribed, the id that the chat would get.
+
+        `addresses` name the chat, the most exact first, as `Channel.address` may.
+        """
+        at_chat = self._registry.at_chat(addresses, self._deliveries)
+        found = next((subscriber.id for subscriber, _ in at_chat), None)
+        if found is not None:
+            return found
+        chat = addresses[0].partition("/")[0]
+        whole = self._registry.at_chat((chat,), self._deliveries)
+        return next((subscriber.id for subscriber, _ in whole if subscriber.chosen), f"chat{chat}")
+
+    def owner(self, name: str) -> str:
+        """The owner of a subscriber's saved papers: the target of the private chat, else the subscriber."""
+        subscriber = self._registry.subscriber(name)
+        for channel in subscriber.channels if subscriber else ():
+            if channel.kind == "telegram" and is_private(channel.address):
+                return channel.target
+        return name
+
+    def choices(self, name: str) -> Choices:
+        """Everything that the subscriber set."""
+        return self._store.choices(name)
+
+    def subscriber(self, name: str) -> Subscriber | None:
+        """The subscriber as it is now, with everything that was set."""
+        return self._registry.subscriber(name)
+
+    def is_configured(self, name: str) -> bool:
+        """True where the configuration names the subscriber."""
+        return name in self._registry.configured
+
+    def admission(self, name: str) -> Admission:
+        """Whether an operator lets the subscriber in; whom the configuration names is in."""
+        return "allowed" if self.is_configured(name) else self._store.choices(name).admission
+
+    def admit(self, name: str, admission: Admission, now: datetime) -> bool:
+        """Write down what became of a request; False where that is known already."""
+        before = self._store.choices(name).admission
+        self._change(name, lambda choices: replace(choices, admission=admission), now)
+        return before != admission
+
+    # --- subscriptions
+
+    def listed(self, name: str) -> tuple[ListedSubscription, ...]:
+        """All subscriptions of the subscriber, the configured ones first, paused ones included."""
+        configured, choices = self._registry.configured.get(name), self._store.choices(name)
+        both = {each.casefold() for each in names_in_both(configured, choices)} if configured else set()
+        own = [
+            ListedSubscription(
+                name=each.name,
+                text=each.text,
+                only=each.only,
+                paused=choices.is_paused(each.name),
+                wins=each.name.casefold() in both,
+            )
+            for each in (configured.subscriptions if configured else ())
+        ]
+        made = [
+            ListedSubscription(
+                name=each.name,
+                text=each.text or like_text(each.like),
+                only=frozenset(each.only),
+                chosen=True,
+                paused=choices.is_paused(each.name),
+            )
+            for each in choices.subscriptions
+            if each.name.casefold() not in both
+        ]
+        return (*own, *made)
+
+    def add(
+        self,
+        name: str,
+        query: str,
+        now: datetime,
+        *,
+        channel: ChosenChannel | None = None,
+        only: Sequence[str] = (),
+        called: str = "",
+    ) -> Added:
+        """Subscribe to a query; `channel` is opened for somebody who has none at that address.
+
+        Raises QuerySyntaxError, and ChoiceRefused where there are too many.
+        """
+        text = _checked(query).text
+        wish = ChosenSubscription(name=_name(called or text), text=text, only=tuple(only))
+        return self._add(name, wish, channel, now)
+
+    def add_like(
+        self,
+        name: str,
+        paper: PaperId,
+        now: datetime,
+        *,
+        channel: ChosenChannel | None = None,
+        only: Sequence[str] = (),
+    ) -> Added:
+        """Subscribe to papers like this one."""
+        stored = self._papers.stored([paper]).get(paper)
+        title = stored.paper.title.partition(":")[0] if stored else paper
+        wish = ChosenSubscription(name=_name(f"like {title}"), like=(paper,), only=tuple(only))
+        return self._add(name, wish, channel, now)
+
+    def _add(
+        self, name: str, wish: ChosenSubscription, channel: ChosenChannel | None, now: datetime
+    ) -> Added:
+        configured = self._registry.configured.get(name)
+        added = Added(name=wish.name)
+
+        def change(choices: Choices) -> Choices:
+            nonlocal added
+            wins = configured is not None and _find(configured.subscriptions, wish.name) is not None
+            known = choices.subscription(wish.name)
+            if known is not None and (known.text, known.like) == (wish.text, wish.like):
+                added = Added(name=known.name, is_new=False, wins=wins)
+                return choices
+            if len(choices.subscriptions) >= MOST_SUBSCRIPTIONS:
+                raise ChoiceRefused(
+                    "too many",
+                    f"there are {MOST_SUBSCRIPTIONS} subscriptions already; remove one first",
+                    most=MOST_SUBSCRIPTIONS,
+                )
+            new = replace(wish, name=_free_name(wish.name, choices))
+            added = Added(name=new.name, wins=wins)
+            return replace(
+                choices,
+                channels=_opened(choices.channels, channel),
+                subscriptions=(*choices.subscriptions, new),
+            )
+
+        self._change(name, change, now)
+        return added
+
+    def open_channel(self, name: str, channel: ChosenChannel, now: datetime) -> None:
+        """Open a channel for the subscriber; one that is open already stays as it is."""
+        self._change(name, lambda choices: replace(choices, channels=_opened(choices.channels, channel)), now)
+
+    def close_channel(self, name: str, target: str, now: datetime) -> bool:
+        """Close a channel that the person opened; False where there is none at that target."""
+        before = self._store.choices(name).channels
+        after = self._change(
+            name,
+            lambda choices: replace(
+                choices, channels=tuple(each for each in choices.channels if each.target != target)
+            ),
+            now,
+        )
+        return after.channels != before
+
+    def remove(self, name: str, subscription: str, now: datetime) -> bool:
+        """End a subscription that the person made; False where there is none of that name."""
+        known = self._store.choices(name).subscription(subscription)
+        if known is None:
+            self._refuse_configured(name, subscription)
+            return False
+        self._change(
+            name,
+            lambda choices: replace(
+                choices,
+                subscriptions=tuple(
+                    each for each in choices.subscriptions if not same_name(each.name, subscription)
+                ),
+                paused=_less(choices.paused, subscription),
+            ),
+            now,
+        )
+        return True
+
+    def pause(self, name: str, subscription: str, now: datetime, *, paused: bool = True) -> bool:
+        """Let a subscription find nothing, or find again; False where it is so already. Raises ChoiceRefused."""
+        known = next((each for each in self.listed(name) if same_name(each.name, subscription)), None)
+        if known is None:
+            raise _unknown(subscription)
+
+        def change(choices: Choices) -> Choices:
+            rest = _less(choices.paused, subscription)
+            return replace(choices, paused=(*rest, known.name) if paused else rest)
+
+        self._change(name, change, now)
+        return known.paused != paused
+
+    def rename(self, name: str, subscription: str, called: str, now: datetime) -> str:
+        """Give a subscription another name; gives it as it is then. Raises ChoiceRefused."""
+        new = _name(called)
+        listed = self.listed(name)
+        if not same_name(new, subscription) and any(same_name(each.name, new) for each in listed):
+            raise ChoiceRefused("taken", f"a subscription is called {new!r} already", name=new)
+        self._edit(name, subscription, now, lambda each: replace(each, name=new))
+        return new
+
+    def edit(self, name: str, subscription: str, query: str, now: datetime) -> str:
+        """Give a subscription another query; gives its name, which follows where it was the query itself.
+
+        Raises QuerySyntaxError, and ChoiceRefused.
+        """
+        text = _checked(query).text
+        known = self._store.choices(name).subscription(subscription)
+        called = known.name if known is not None and known.name != _name(known.text) else _name(text)
+        others = [each for each in self.listed(name) if not same_name(each.name, subscription)]
+        if any(same_name(each.name, called) for each in others):
+            raise ChoiceRefused("taken", f"a subscription is called {called!r} already", name=called)
+        self._edit(name, subscription, now, lambda each: replace(each, name=called, text=text, like=()))
+        return called
+
+    def route(self, name: str, subscription: str, channel: ChosenChannel | None, now: datetime) -> None:
+        """Limit a subscription to one target, which is opened where needed; None: all channels. Raises ChoiceRefused."""
+        only = () if channel is None else (channel.target,)
+        self._edit(name, subscription, now, lambda each: replace(each, only=only), channel)
+
+    def _edit(
+        self,
+        name: str,
+        subscription: str,
+        now: datetime,
+        edit: Callable[[ChosenSubscription], ChosenSubscription],
+        channel: ChosenChannel | None = None,
+    ) -> None:
+        if self._store.choices(name).subscription(subscription) is None:
+            self._refuse_configured(name, subscription)
+            raise _unknown(subscription)
+
+        def change(choices: Choices) -> Choices:
+            paused = choices.is_paused(subscription)
+            edited = tuple(
+                edit(each) if same_name(each.name, subscription) else each for each in choices.subscriptions
+            )
+            known = Choices(subscriptions=edited)
+            names = _less(choices.paused, subscription)
+            renamed = next(
+                (
+                    new.name
+                    for new, old in zip(edited, choices.subscriptions, strict=True)
+                    if new.name != old.name
+                ),
+                subscription,
+            )
+            return replace(
+                choices,
+                subscriptions=known.subscriptions,
+                paused=(*names, renamed) if paused else choices.paused,
+                channels=_opened(choices.channels, channel),
+            )
+
+        self._change(name, change, now)
+
+    def exclude(self, name: str, query: str, now: datetime) -> bool:
+        """Take what a query matches from every query of the subscriber; False where it was so already.
+
+        Raises QuerySyntaxError, and ChoiceRefused where there are too many.
+        """
+        text = _checked(query).text
+        if text in self._all_exclusions(name):
+            return False
+
+        def change(choices: Choices) -> Choices:
+            if len(choices.exclude) >= MOST_EXCLUSIONS:
+                raise ChoiceRefused(
+                    "too many",
+                    f"there are {MOST_EXCLUSIONS} exclusions already; remove one first",
+                    most=MOST_EXCLUSIONS,
+                )
+            return replace(choices, exclude=tuple(dict.fromkeys((*choices.exclude, text))))
+
+        self._change(name, change, now)
+        return True
+
+    def include(self, name: str, query: str, now: datetime) -> bool:
+        """Take an exclusion back; False where the person made none."""
+        text = " ".join(query.split())
+        known = text in self._store.choices(name).exclude
+        self._change(
+            name,
+            lambda choices: replace(choices, exclude=tuple(each for each in choices.exclude if each != text)),
+            now,
+        )
+        return known
+
+    def _all_exclusions(self, name: str) -> tuple[str, ...]:
+        configured = self._registry.configured.get(name)
+        return (*(configured.exclude if configured else ()), *self._store.choices(name).exclude)
+
+    # --- settings
+
+    def set_timezone(self, name: str, zone: str, now: datetime) -> str:
+        """Set the IANA time zone, in any case; gives its name. Raises ChoiceRefused with the nearest one."""
+        self._refuse_fixed(name, "timezone")
+        known = {each.casefold(): each for each in available_timezones()}
+        wanted = "_".join(zone.split())
+        found = known.get(wanted.casefold())
+        if found is None:
+            cities = {each.rpartition("/")[2].casefold(): each for each in sorted(known.values())}
+            near = difflib.get_close_matches(wanted.casefold(), [*known, *cities], n=1, cutoff=0.6)
+            nearest = (known.get(near[0]) or cities[near[0]]) if near else ""
+            hint = f"; did you mean {nearest}?" if nearest else ""
+            shown = one_line(zone, LONGEST_NAME)
+            raise ChoiceRefused("zone", f"{shown!r} is no time zone{hint}", zone=shown, near=nearest)
+        parse_zone(found)
+        self._set(name, now, timezone=found)
+        return found
+
+    def set_language(self, name: str, language: str, now: datetime) -> str:
+        """Set the language of texts. Raises ChoiceRefused."""
+        self._refuse_fixed(name, "language")
+        code = language.strip().lower()
+        if code not in LANGUAGES:
+            raise ChoiceRefused("language", f"languages are {', '.join(LANGUAGES)}")
+        self._set(name, now, language=code)
+        return code
+
+    def set_quiet_hours(self, name: str, hours: str, now: datetime) -> str:
+        """Set the quiet hours, `off` for none; gives them as they are stored. Raises ChoiceRefused."""
+        self._refuse_fixed(name, "quiet_hours")
+        text = hours.strip().lower()
+        if text != OFF:
+            try:
+                quiet = parse_quiet_hours(text)
+            except ValueError as error:
+                raise ChoiceRefused("hours", str(error)) from error
+            text = f"{quiet.start:%H:%M}-{quiet.end:%H:%M}"
+        self._set(name, now, quiet_hours=text)
+        return text
+
+    def set_delivery(self, name: str, times: str, now: datetime) -> str:
+        """Set when the channels deliver; gives it as it is stored. Raises ChoiceRefused."""
+        configured = self._registry.configured.get(name)
+        if configured is not None and all("deliver" in channel.fixed for channel in configured.channels):
+            self._refuse("deliver")
+        try:
+            text = schedule_text(parse_schedule(times))
+        except ValueError as error:
+            raise ChoiceRefused("times", str(error)) from error
+        self._set(name, now, deliver=text)
+        return text
+
+    def set_weekly(self, name: str, now: datetime, *, weekly: bool) -> None:
+        """Wish for a weekly look back, or for none."""
+        self._set(name, now, weekly=weekly)
+
+    def snooze(self, name: str, until: datetime | None, now: datetime) -> None:
+        """Send nothing new before then; None: go on now. Raises ChoiceRefused."""
+        if until is not None and not now < until <= now + LONGEST_SNOOZE:
+            raise ChoiceRefused("snooze", f"a snooze ends within {LONGEST_SNOOZE.days} days")
+        self._set(name, now, snoozed_until=until)
+
+    def _set(self, name: str, now: datetime, **values: object) -> None:
+        self._change(name, lambda choices: replace(choices, **values), now)  # type: ignore[arg-type]
+
+    # --- saved papers
+
+    def save(self, owner: str, paper: PaperId, now: datetime) -> bool:
+        """Save a paper; False where it was saved already. Raises ChoiceRefused where there are too many."""
+        if len(self._store.saved(owner)) >= MOST_SAVED:
+            raise ChoiceRefused("too many", f"{MOST_SAVED} papers are saved already", most=MOST_SAVED)
+        return self._store.save_paper(owner, paper, now)
+
+    def unsave(self, owner: str, paper: PaperId) -> bool:
+        """Take a paper from the saved ones; False where it was not."""
+        return self._store.unsave_paper(owner, paper)
+
+    def saved(self, owner: str) -> tuple[Paper, ...]:
+        """The saved papers as they are now, the last saved first."""
+        ids = [saved.paper for saved in self._store.saved(owner)]
+        stored = self._papers.stored(ids)
+        return tuple(stored[paper].paper for paper in ids if paper in stored)
+
+    # --- proposals and topics
+
+    def propose(self, kind: str, home: str, now: datetime, **values: str) -> str:
+        """Keep an offer for a button of the chat `home`; gives its id."""
+        proposal = Proposal(id=self._new_id(), kind=kind, home=home, values=values)
+        self._store.propose(proposal, now)
+        return proposal.id
+
+    def proposal(self, proposal_id: str, home: str) -> Proposal | None:
+        """The offer that was made to this chat; None for any other."""
+        proposal = self._store.proposal(proposal_id)
+        return proposal if proposal is not None and proposal.home == home else None
+
+    def name_topic(self, chat: int, topic: int, name: str) -> None:
+        """Remember the name of a topic."""
+        self._store.name_topic(chat, topic, one_line(name, LONGEST_NAME))
+
+    def topics(self, chat: int) -> Mapping[int, str]:
+        """The names of the chat's topics that were seen."""
+        return self._store.topics(chat)
+
+    # --- everything
+
+    def export(self, name: str) -> str:
+        """The subscriber as YAML that can be put into the configuration; paused subscriptions are left out."""
+        subscriber = self._registry.subscriber(name)
+        return subscriptions_yaml((subscriber,) if subscriber else ())
+
+    def stop(self, name: str, now: datetime) -> int:
+        """End everything that the person made: subscriptions, settings and channels; how many subscriptions those were."""
+        before = self._store.choices(name)
+        self._change(name, lambda choices: Choices(admission=choices.admission), now)
+        return len(before.subscriptions)
+
+    def delete(self, name: str, person: int | None, now: datetime) -> Deleted:
+        """Remove everything about a person for good, and count what was removed and what remains.
+
+        Of somebody whom the configuration names only what they did and set goes; who is not in it leaves no trace.
+        """
+        configured = self.is_configured(name)
+        removed = self._store.forget(name, person, now, whole=not configured)
+        remains = self._store.remains(name, person)
+        self._registry.show(name, Choices())
+        self._on_change()
+        log.info("person.deleted", extra={"rows": sum(removed.values()), "configured": configured})
+        return Deleted(removed=removed, remains=remains, configured=configured)
+
+    # --- inside
+
+    def _change(self, name: str, change: Callable[[Choices], Choices], now: datetime) -> Choices:
+        before = self._store.choices(name)
+        after = self._store.change(name, change, now)
+        subscriber = self._registry.show(name, after)
+        if subscriber is not None and _timing(before) != _timing(after):
+            self._store.reschedule(subscriber, now)
+        if after != before:
+            self._on_change()
+        return after
+
+    def _refuse_fixed(self, name: str, key: str) -> None:
+        configured = self._registry.configured.get(name)
+        if configured is not None and key in configured.fixed:
+            self._refuse(key)
+
+    def _refuse(self, key: str) -> None:
+        raise ChoiceRefused("fixed", f"the configuration sets {key}, and its owner changes it", key=key)
+
+    def _refuse_configured(self, name: str, subscription: str) -> None:
+        configured = self._registry.configured.get(name)
+        if configured is not None and _find(configured.subscriptions, subscription) is not None:
+            raise ChoiceRefused(
+                "configured",
+                f"{subscription!r} is in the configuration, whose owner changes it; it can be paused",
+                name=subscription,
+            )
+
+
+def _timing(choices: Choices) -> tuple[object, ...]:
+    return (choices.timezone, choices.quiet_hours, choices.deliver, choices.snoozed_until)
+
+
+def _checked(query: str) -> Query:
+    """The query on one line; QuerySyntaxError, or ChoiceRefused for one that is too long."""
+    text = " ".join(query.split())
+    if len(text) > LONGEST_QUERY:
+        raise ChoiceRefused("too long", f"a query has at most {LONGEST_QUERY} characters", most=LONGEST_QUERY)
+    return parse(text)
+
+
+def _name(text: str) -> str:
+    return cut(one_line(text), LONGEST_NAME)
+
+
+def _free_name(wanted: str, choices: Choices) -> str:
+    """The name, or with a number where another subscription has it."""
+    name, number = wanted, 2
+    while choices.subscription(name) is not None:
+        name, number = f"{cut(wanted, LONGEST_NAME - 4)} {number}", number + 1
+    return name
+
+
+def _opened(channels: tuple[ChosenChannel, ...], channel: ChosenChannel | None) -> tuple[ChosenChannel, ...]:
+    if channel is None or any(each.target == channel.target for each in channels):
+        return channels
+    return (*channels, channel)
+
+
+def _less(names: Sequence[str], name: str) -> tuple[str, ...]:
+    return tuple(each for each in names if not same_name(each, name))
+
+
+def _find(subscriptions: Sequence[Subscription], name: str) -> Subscription | None:
+    return next((each for each in subscriptions if same_name(each.name, name)), None)
+
+
+def _unknown(subscription: str) -> ChoiceRefused:
+    shown = one_line(subscription, LONGEST_NAME)
+    return ChoiceRefused("unknown", f"there is no subscription {shown!r}", name=shown)
