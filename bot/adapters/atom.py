@@ -247,7 +247,7 @@ class AtomPublisher:
     """The feed channel: each message has its subscriber's feed file rewritten whole, from the state as it is now."""
 
     kind: ChannelKind = FEED
-    capabilities: Capabilities = Capabilities(edits=True, harmless_twice=True, is_document=True)
+    capabilities: Capabilities = Capabilities(edits=True, harmless_twice=True, is_document=True, noun="feeds")
 
     def __init__(self, feeds: FeedBuilder, writer: FeedWriter) -> None:
         self._feeds = feeds

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bot.domain.errors import PaperboyError
+
 if TYPE_CHECKING:
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -33,6 +35,10 @@ class Job:
     at_start: bool = True
 
 
+OnEnd = Callable[[str, Exception | None], Awaitable[None]]
+"""Called with the name of a job and how its run failed, if it did; raises nothing."""
+
+
 def next_run(now: datetime, *, every: timedelta, wanted: datetime | None) -> datetime:
     """When a job that ends now runs again: at the `wanted` moment, kept between SHORTEST_GAP and `every` from now."""
     if wanted is None:
@@ -47,8 +53,10 @@ class Scheduler:
     are not affected. When the wall clock jumps, every job runs now. All methods belong to the event loop's thread.
     """
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], on_end: OnEnd | None = None) -> None:
+        """`on_end` is called after each run of a job."""
         self._now = now
+        self._on_end = on_end
         self.failures: dict[str, int] = {}
         self._jobs: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -111,12 +119,20 @@ class Scheduler:
             self._running[job.name] = asyncio.create_task(self._run(job), name=job.name)
 
     async def _run(self, job: Job) -> None:
-        wanted = None
+        wanted = failure = None
         try:
             wanted = await job.run()
-        except Exception:  # noqa: BLE001 -- a bug in one job must not stop the others
+        except Exception as error:  # noqa: BLE001 -- a bug in one job must not stop the others
+            failure = error
             self.failures[job.name] += 1
-            _log.exception("job.failed", extra={"job": job.name, "failures": self.failures[job.name]})
+            _log.error(
+                "job.failed",
+                extra={"job": job.name, "failures": self.failures[job.name], "error": str(error)},
+                exc_info=None if isinstance(error, PaperboyError) else error,
+            )
+        try:
+            if self._on_end:
+                await self._on_end(job.name, failure)
         finally:
             del self._running[job.name]
             woken = job.name in self._woken

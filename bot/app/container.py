@@ -26,7 +26,7 @@ from bot.domain.subscriptions import Subscriber
 from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.compose import AnswerQuiz, MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
-from bot.pipeline.feeds import FeedBuilder, FeedSettings
+from bot.pipeline.feeds import FeedBuilder, FeedFiles, FeedSettings
 from bot.pipeline.fetch import Fetcher
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.ports import Beside, Clock, FeedWriter, Publisher
@@ -68,6 +68,7 @@ class Container:
     fetcher: Fetcher
     feeds: FeedBuilder
     feed_writer: FeedWriter
+    feed_files: FeedFiles
     publishers: Mapping[ChannelKind, Publisher]
     dispatcher: Dispatcher
     incidents: IncidentLog
@@ -150,6 +151,7 @@ def build_container(
         fetcher=build_fetcher(settings, store, clock, rng),
         feeds=feeds,
         feed_writer=writer,
+        feed_files=FeedFiles(feeds, writer, incidents),
         publishers=publishers,
         dispatcher=dispatcher,
         incidents=incidents,

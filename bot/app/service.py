@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+from bot.adapters import systemd
 from bot.adapters.folders import scan
 from bot.adapters.heartbeat import EVERY
 from bot.adapters.scheduler import Job, Scheduler
@@ -16,9 +18,16 @@ from bot.adapters.watcher import Watcher, rounds
 from bot.app.config.subscriptions import SubscriptionsReloader
 from bot.app.container import Container, chat_service, start_web
 from bot.domain.channels import ChannelKind
-from bot.domain.errors import ChannelDown, StateError
+from bot.domain.errors import (
+    ChannelDown,
+    PaperboyError,
+    StateDamaged,
+    StateError,
+    StateTooNew,
+    StateUnavailable,
+)
 from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile
-from bot.domain.incidents import SECOND_POLLER, STOPPED
+from bot.domain.incidents import FAILING, SECOND_POLLER, STOPPED
 from bot.domain.sources import MIN_INTERVAL
 from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.feeds import remove_orphan_feeds
@@ -48,12 +57,16 @@ class Cluster:
         self.maintains = False
         """True while this process has the duty of the periodic jobs that run once per cluster."""
 
-    def delivery_parts(self, wake: Callable[[], None]) -> list[Coroutine[Any, Any, None]]:
-        """Coroutines that run beside the deliveries until the service stops."""
-        parts = [self._container.store.wake_up.listen(wake), self.lead("maintenance", self._hold_maintenance)]
+    def delivery_parts(self, wake: Callable[[], None]) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Parts that run beside the deliveries until the service stops, by name."""
+        parts: dict[str, Callable[[], Awaitable[None]]] = {
+            "wake-up": partial(self._container.store.wake_up.listen, wake),
+            "maintenance": partial(self.lead, "maintenance", self._hold_maintenance),
+        }
         for kind in self._paced:  # an overall limit holds for the whole cluster, so one process sends
             self._container.dispatcher.leave(kind)
-            parts.append(self.lead(f"{kind} rate limit", partial(self._send_on, kind, wake)))
+            duty = f"{kind} rate limit"
+            parts[duty] = partial(self.lead, duty, partial(self._send_on, kind, wake))
         return parts
 
     async def lead(self, duty: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -88,17 +101,45 @@ _RELOAD_EVERY = timedelta(seconds=2)
 _QUIZZES_EVERY = timedelta(minutes=1)
 _PRUNE_EVERY = timedelta(hours=1)
 _PLAN_EVERY = timedelta(seconds=30)
+_FEEDS_EVERY = timedelta(seconds=30)
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
+"""Of a part that failed before it begins again, doubled each time."""
+_STATE_EVERY, _SAY_EVERY = timedelta(seconds=2), timedelta(minutes=1)
+"""While the state is out of reach: how often it is tried, and how often that is said."""
 _PLANNING_PAUSE = 0.01
 """Seconds between two transactions of planning, in which other processes can write."""
 
 Announce = Callable[[Taken], Awaitable[None]]
+_Made = TypeVar("_Made")
+
+
+def wait_for_state(
+    build: Callable[[], _Made],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    elapsed: Callable[[], float] = time.monotonic,
+) -> _Made:
+    """The result of `build`, tried again for as long as the state is out of reach, which is said once a minute.
+
+    Raises StateError for what waiting does not help: a damaged, newer or foreign state, a wrong password.
+    """
+    said: float | None = None
+    while True:
+        try:
+            return build()
+        except StateUnavailable as error:
+            if said is None or elapsed() - said >= _SAY_EVERY.total_seconds():
+                said = elapsed()
+                log.warning("state.waiting", extra={"error": str(error)})
+                systemd.notify(STATUS=f"waiting for the state: {error}")
+        sleep(_STATE_EVERY.total_seconds())
 
 
 def take_in(container: Container, files: Sequence[FoundFile]) -> Taken:
     """Ingests the files, begins to plan the deliveries of their changes, and updates quizzes and feeds."""
     taken = container.ingest.take_in(container.files(files), container.clock.now())
     container.quizzes.counter.correct()
-    container.feeds.write_all(container.feed_writer)
+    container.feed_files.write(container.clock.now())
     return taken
 
 
@@ -117,6 +158,14 @@ def _log_result(taken: Taken) -> None:
         )
 
 
+class _Unusable(Exception):
+    """The first look found that the state cannot be used."""
+
+    def __init__(self, reason: StateError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 class Service:
     """Service of `paperboy run`, or some `roles` of it; calls `announce` once, after the first scan."""
 
@@ -132,7 +181,9 @@ class Service:
         self._roles = roles
         self._announce: Announce | None = announce
         self._reloading = reloading
-        self._scheduler = Scheduler(container.clock.now)
+        self._scheduler = Scheduler(container.clock.now, self._note_end)
+        self._failing: set[str] | None = None
+        """Parts with an open incident; None until they were read."""
         self._stop = asyncio.Event()
         self._sources = SourceWatch(
             container.store.digests, container.store.papers, container.incidents, container.fetcher
@@ -160,6 +211,8 @@ class Service:
             stack.callback(self._heartbeat.end)
             self._scheduler.start(self._jobs())
             self._container.preferences.on_change(partial(loop.call_soon_threadsafe, self._wake_reload))
+            if "ingest" not in self._roles:  # otherwise the first look says it
+                systemd.notify(READY="1", STATUS=f"running: {', '.join(self._roles)}")
             await self._until_stopped(tasks)
 
     def stop(self) -> None:
@@ -171,6 +224,7 @@ class Service:
         stopped = asyncio.create_task(self._stop.wait())
         done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         log.info("service.stopping")
+        systemd.notify(STOPPING="1")
         self.stop()
         await self._scheduler.stop(_FINISH)
         for task in (*tasks, stopped):
@@ -182,14 +236,66 @@ class Service:
     def _parts(self) -> list["asyncio._CoroutineLike[None]"]:
         parts: list[asyncio._CoroutineLike[None]] = []
         if "deliver" in self._roles:
-            parts += self._cluster.delivery_parts(self._wake_delivery)
+            for name, part in self._cluster.delivery_parts(self._wake_delivery).items():
+                parts.append(self._keep_going(name, part))
         if "ingest" in self._roles:
-            parts.append(self._ingest())
+            parts.append(self._keep_going("ingest", self._ingest))
         if self._has_sources:
-            parts.append(self._cluster.lead("sources", self._fetch_while_leading))
+            lead = partial(self._cluster.lead, "sources", self._fetch_while_leading)
+            parts.append(self._keep_going("sources", lead))
         if "chat" in self._roles and self._container.settings.sends_telegram:
-            parts.append(self._chat())
+            parts.append(self._keep_going("chat", self._chat))
         return parts
+
+    async def _keep_going(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
+        """Run the part to its end; one that fails begins again after a growing pause, and nothing else ends with it.
+
+        Raises StateError where the first look finds that the state cannot be used.
+        """
+        pause = _FIRST_PAUSE
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                await part()
+            except _Unusable as error:
+                raise error.reason from error
+            except Exception as error:  # noqa: BLE001 - a bug in one part must not stop the others
+                self._log_failure("part.failed", error, part=name, seconds=pause.total_seconds())
+                await self._note_end(name, error)
+            else:
+                return
+            if time.monotonic() - began > _LONGEST_PAUSE.total_seconds():
+                pause = _FIRST_PAUSE
+            await asyncio.sleep(pause.total_seconds())
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    @staticmethod
+    def _log_failure(event: str, error: Exception, **more: object) -> None:
+        """One line for what paperboy raises on purpose; a fault of ours with its traceback."""
+        log.error(
+            event,
+            extra={**more, "error": str(error)},
+            exc_info=None if isinstance(error, PaperboyError) else error,
+        )
+
+    async def _note_end(self, name: str, failure: Exception | None) -> None:
+        """A part or job that fails by a fault of ours is an incident until it works again."""
+        if failure is not None and isinstance(failure, PaperboyError):
+            return
+        incidents, now = self._container.incidents, self._container.clock.now()
+        try:
+            if self._failing is None:
+                opened = await asyncio.to_thread(self._container.store.incidents.open_incidents)
+                self._failing = {incident.source for incident in opened if incident.kind == FAILING}
+            if failure is not None and name not in self._failing:
+                what = f"{type(failure).__name__}: {failure}"
+                await asyncio.to_thread(incidents.channel_fails, name, what, now, FAILING)
+                self._failing.add(name)
+            elif failure is None and name in self._failing:
+                await asyncio.to_thread(incidents.channel_works, name, now, FAILING)
+                self._failing.discard(name)
+        except Exception as error:  # noqa: BLE001 - the state is away: the next end is recorded
+            self._log_failure("incident.not_recorded", error, part=name)
 
     def _jobs(self) -> list[Job]:
         jobs = [
@@ -198,6 +304,7 @@ class Service:
         ]
         if "ingest" in self._roles:
             jobs.append(Job(name="plan", every=_PLAN_EVERY, run=self._plan, at_start=False))
+            jobs.append(Job(name="feeds", every=_FEEDS_EVERY, run=self._retry_feeds, at_start=False))
         if "deliver" in self._roles:
             at_start = "ingest" not in self._roles
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
@@ -238,27 +345,42 @@ class Service:
             async with self._taking:
                 taken = await asyncio.to_thread(take_in, self._container, files)
             await asyncio.to_thread(forget_gone, self._container)
-        except StateError as error:
-            if self._announce:  # the first scan failed: end with the error
-                raise
-            log.error("ingest.interrupted", extra={"error": str(error), "files": len(files)})
+        except Exception as error:
+            if self._announce and isinstance(error, (StateDamaged, StateTooNew)):
+                raise _Unusable(error) from error
+            self._log_failure("ingest.interrupted", error, files=len(files))
+            await self._note_end("ingest", error)
             for file in files:
                 stabilizer.report_again(file)
             return
+        await self._note_end("ingest", None)
         _log_result(taken)
         for file in files:
             if file.name in taken.unread:
                 stabilizer.report_again(file)
         self._scheduler.wake("plan")
+        if self._container.feed_files.error:
+            self._scheduler.wake("feeds")
         self._wake_delivery()
         if taken.changed and not self._announce and "deliver" in self._roles:
             self._scheduler.wake("sources")
         if self._announce and not waiting:
-            announce, self._announce = self._announce, None
+            await self._end_first_look(taken, self._announce)
+
+    async def _end_first_look(self, taken: Taken, announce: Announce) -> None:
+        """Send what is due, then say what there is; where that fails the jobs try again and nobody is told twice."""
+        self._announce = None
+        try:
             await self._remove_orphan_feeds()
             if "deliver" in self._roles:
                 await self._container.dispatcher.flush()
             await announce(taken)
+        except Exception as error:  # noqa: BLE001 - the service has begun all the same
+            self._log_failure("first_look.interrupted", error)
+        systemd.notify(READY="1", STATUS=f"running: {', '.join(self._roles)}")
+
+    async def _retry_feeds(self) -> datetime | None:
+        return await asyncio.to_thread(self._container.feed_files.retry, self._container.clock.now())
 
     async def _fetch_while_leading(self) -> None:
         """Lets the job fetch while this process has the duty; a fetch under way is cancelled at the end."""
@@ -297,7 +419,8 @@ class Service:
             log.info("planning.done", extra={"notices": total.notices, "deliveries": total.deliveries})
 
     async def _beat(self) -> None:
-        """Writes the heartbeat if both this loop and the state respond."""
+        """Writes the heartbeat if both this loop and the state respond; systemd's watchdog asks for the loop alone."""
+        systemd.notify(WATCHDOG="1")
         container = self._container
         await asyncio.to_thread(container.store.incidents.stopped_channels)
         await asyncio.to_thread(self._heartbeat.beat, container.clock.now())

@@ -6,7 +6,8 @@ PaperboyError
 │   └── QuerySyntaxError       a query that cannot be read, or that nothing could match
 ├── StateError                 the state cannot be used (exit 3)
 │   ├── StateTooNew            written by a newer paperboy
-│   ├── StateLocked            another process holds it for too long
+│   ├── StateUnavailable       out of reach for now: a database that is not up, a full disk; `run` waits
+│   │   └── StateLocked        another process holds it for too long
 │   └── StateDamaged           not a paperboy state, or torn
 ├── IndexUnusable              a saved index that is damaged, old or of something else: build it anew
 ├── DigestError                one file cannot be used; the others go on
@@ -77,7 +78,11 @@ class StateTooNew(StateError):
     """The state was written by a newer paperboy."""
 
 
-class StateLocked(StateError):
+class StateUnavailable(StateError):
+    """The state cannot be used now; that passes by itself, or once somebody has made room or started the database."""
+
+
+class StateLocked(StateUnavailable):
     """Another process kept the state locked for longer than we wait."""
 
 

@@ -23,7 +23,9 @@ STOPPED = "stopped"
 SECOND_POLLER = "second poller"
 TOPIC_GONE = "topic gone"
 REFUSED = "refused"
-"""The kinds of trouble that channels and their targets have."""
+NO_POLLS = "no polls"
+FAILING = "failing"
+"""The kinds of trouble that channels and their targets have, and (the last) parts of the program."""
 _NAMED = 8
 """So many incidents one alarm names; how many more there are, it says."""
 _LONGEST = 300
@@ -53,7 +55,7 @@ class Incident:
     source: str
     kind: str
     """One word: `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`, `unreachable`, `nothing new`;
-    of a channel `stopped` or `second poller`, of a target `topic gone` or `refused`.
+    of a channel `stopped` or `second poller`, of a target `topic gone`, `refused` or `no polls`; of a part of the program `failing`.
     """
     what: str
     since: dt.datetime
@@ -220,6 +222,17 @@ _REFUSED = _Words(
     "{} is accepted again",
     "It had been refused again and again.",
 )
+_NO_POLLS = _Words(
+    "{} forbids polls, so no questions are sent there", "{} takes polls again", "It had forbidden polls."
+)
+_FAILING = _Words("{} fails", "{} works again", "It had failed.")
+_OWN_WORDS = {
+    TOPIC_GONE: _TOPIC,
+    SECOND_POLLER: _SECOND_POLLER,
+    REFUSED: _REFUSED,
+    NO_POLLS: _NO_POLLS,
+    FAILING: _FAILING,
+}
 _ELSE = _Words("{} needs a look", "{} is well again", "It had needed a look.")
 
 
@@ -256,12 +269,8 @@ def _listed(lines: Sequence[str]) -> str:
 
 
 def _words(incident: Incident, capabilities: CapabilitiesOf) -> _Words:
-    if incident.kind == TOPIC_GONE:
-        return _TOPIC
-    if incident.kind == SECOND_POLLER:
-        return _SECOND_POLLER
-    if incident.kind == REFUSED:
-        return _REFUSED
+    if incident.kind in _OWN_WORDS:
+        return _OWN_WORDS[incident.kind]
     if incident.area == "channels" and incident.kind == STOPPED and incident.source in capabilities:
         noun = capabilities[incident.source].noun
         return _Words(
@@ -276,7 +285,13 @@ def _words(incident: Incident, capabilities: CapabilitiesOf) -> _Words:
 
 def _headline(incident: Incident, words: str) -> str:
     name = " ".join(incident.source.split())
-    what = {"unreadable": "file", TOPIC_GONE: "topic", REFUSED: "target"}.get(incident.kind, "source")
+    what = {
+        "unreadable": "file",
+        TOPIC_GONE: "topic",
+        REFUSED: "target",
+        NO_POLLS: "chat",
+        FAILING: "part",
+    }.get(incident.kind, "source")
     return words.format(f"The {what} “{name}”")
 
 

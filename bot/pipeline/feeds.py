@@ -4,12 +4,16 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
+from bot.domain.channels import FEED
+from bot.domain.delivery import channel_wait
 from bot.domain.errors import DeliveryError
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
+from bot.domain.incidents import STOPPED
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
+from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.ports import FeedWriter, TokenStore
 from bot.pipeline.ports.papers import DigestStore, NoticedPaper, PaperStore, StoredPaper
 from bot.pipeline.subscribers import SubscriberRegistry
@@ -127,6 +131,45 @@ class FeedBuilder:
             updated=stored.changed_at,
             reasons=why,
         )
+
+
+class FeedFiles:
+    """The feed files of all feeds. Where they cannot be written, that is an incident, and they are tried again with
+    growing pauses; nothing else waits for them.
+    """
+
+    def __init__(self, feeds: FeedBuilder, writer: FeedWriter, incidents: IncidentLog) -> None:
+        self._feeds = feeds
+        self._writer = writer
+        self._incidents = incidents
+        self._failing_since: datetime | None = None
+        self._again_at: datetime | None = None
+        self.error: str | None = None
+        """Why the last writing failed."""
+
+    def write(self, now: datetime) -> int:
+        """Write every feed file whose content changed; gives how many. Raises StateError."""
+        try:
+            written = self._feeds.write_all(self._writer)
+        except DeliveryError as error:
+            self._fail(str(error), now)
+            return 0
+        self._failing_since = self._again_at = self.error = None
+        self._incidents.channel_works(FEED, now, STOPPED)
+        return written
+
+    def retry(self, now: datetime) -> datetime | None:
+        """Write them again where the last writing failed and its pause is over; gives when the next try is due."""
+        if self._again_at is not None and now >= self._again_at:
+            self.write(now)
+        return self._again_at
+
+    def _fail(self, why: str, now: datetime) -> None:
+        self._failing_since = self._failing_since or now
+        self._again_at = now + channel_wait(now - self._failing_since)
+        self.error = why
+        _log.error("feeds.not_written", extra={"error": why, "again_at": self._again_at})
+        self._incidents.channel_fails(FEED, why, now)
 
 
 def remove_orphan_feeds(

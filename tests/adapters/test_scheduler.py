@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bot.adapters import scheduler as module
 from bot.adapters.clock import SystemClock
 from bot.adapters.scheduler import SHORTEST_GAP, Job, Scheduler, next_run
+from bot.domain.errors import StateLocked
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NEVER = timedelta(days=1)
@@ -142,6 +143,28 @@ async def test_a_failing_job_is_counted_and_comes_round_and_the_others_go_on(sch
     assert scheduler.failures["good"] == 0
     assert caplog.records[0].getMessage() == "job.failed"
     assert caplog.records[0].job == "bad"
+
+
+async def test_the_end_of_each_run_is_told_and_what_we_raise_on_purpose_costs_one_line(caplog):
+    ends: list[tuple[str, str]] = []
+
+    async def note(name: str, failure: Exception | None) -> None:
+        ends.append((name, type(failure).__name__))
+
+    made, runs = Scheduler(SystemClock().now, note), Counted()
+
+    async def work() -> None:
+        await runs()
+        if runs.runs == 1:
+            raise StateLocked("held")
+
+    made.start([Job(name="work", every=SOON, run=work)])
+    await runs.until(3)
+    await made.stop()
+    assert ends[:2] == [("work", "StateLocked"), ("work", "NoneType")]
+    (failed,) = [record for record in caplog.records if record.getMessage() == "job.failed"]
+    assert failed.exc_info is None
+    assert failed.error == "held"
 
 
 async def test_stopping_waits_for_what_is_running(scheduler):

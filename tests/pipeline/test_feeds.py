@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.errors import ChannelDown
 from bot.domain.feeds import Feed
-from bot.pipeline.feeds import remove_orphan_feeds
+from bot.pipeline.feeds import FeedFiles, remove_orphan_feeds
 from tests.builders import AUTHORITY, NOW, a_channel, a_digest, a_subscriber, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.publishers import KeptFeeds
@@ -178,3 +178,31 @@ async def test_a_file_that_cannot_be_removed_is_said_and_the_others_go(
         assert forget(made, writer) == ("alice", "bob")
     assert set(writer.feeds) == {"all", "alice"}
     assert [record.msg for record in caplog.records] == ["feed.not_removed"]
+
+
+def test_feed_files_that_cannot_be_written_are_an_incident_and_tried_again_less_and_less(world: MakeWorld):
+    made = started(world, READER)
+    files = FeedFiles(made.feeds, made.feed_files, made.incidents)
+    made.feed_files.failures.extend([ChannelDown("No space left on device")] * 4)
+    assert files.write(NOW) == 0
+    assert files.error == "No space left on device"
+    (incident,) = made.store.incidents.open_incidents()
+    assert (incident.source, incident.kind, incident.what) == ("atom", "stopped", "No space left on device")
+    moments, now = [], NOW
+    while (again := files.retry(now)) is not None:
+        if again != now:
+            moments.append(again)
+        assert files.retry(again - timedelta(seconds=1)) == again
+        now = again
+    assert [moment - NOW for moment in moments] == [timedelta(seconds=seconds) for seconds in (5, 10, 20, 40)]
+    assert made.store.incidents.open_incidents() == ()
+    assert set(made.feed_files.feeds) == {"all", "alice"}
+    assert files.error is None
+
+
+def test_feed_files_that_are_written_after_a_restart_end_the_incident(world: MakeWorld):
+    made = started(world, READER)
+    made.feed_files.failures.append(ChannelDown("read-only"))
+    FeedFiles(made.feeds, made.feed_files, made.incidents).write(NOW)
+    assert FeedFiles(made.feeds, made.feed_files, made.incidents).write(NOW) == 2
+    assert made.store.incidents.open_incidents() == ()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine
 
 from bot.adapters.store.engine import LOCKS, foreign_errors, own_connection
-from bot.domain.errors import StateError
+from bot.domain.errors import StateUnavailable
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -88,7 +88,7 @@ def _opened(path: Path) -> Iterator[int]:
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StateError(f"{path} cannot be written: {error.strerror}") from error
+        raise StateUnavailable(f"{path} cannot be written: {error.strerror}") from error
     try:
         yield file
     finally:

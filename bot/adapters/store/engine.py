@@ -32,7 +32,7 @@ from sqlalchemy.pool import QueuePool
 from bot.adapters.atomic_file import draft_of, private_folder
 from bot.adapters.store.schema import HEAD, deliveries, meta, metadata
 from bot.adapters.store.sql import driver
-from bot.domain.errors import StateDamaged, StateError, StateLocked, StateTooNew
+from bot.domain.errors import StateDamaged, StateError, StateLocked, StateTooNew, StateUnavailable
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -179,7 +179,7 @@ def _prepare_file(state: Path) -> None:
     try:
         private_folder(state.parent)
     except OSError as error:
-        raise StateError(f"{state}: the folder cannot be made: {error.strerror}") from error
+        raise StateUnavailable(f"{state}: the folder cannot be made: {error.strerror}") from error
     try:
         if not state.exists():
             _make_file(state)
@@ -188,7 +188,9 @@ def _prepare_file(state: Path) -> None:
                 f"{state} is empty, so the state was lost; restore it from a backup, or remove the file to begin anew"
             )
     except OSError as error:
-        raise StateError(f"{state}: the state cannot be made or seen there: {error.strerror}") from error
+        raise StateUnavailable(
+            f"{state}: the state cannot be made or seen there: {error.strerror}"
+        ) from error
 
 
 def _make_file(state: Path) -> None:
@@ -368,6 +370,8 @@ def _set_up_postgresql(connection: Any, _record: object) -> None:
 
 _LOCKED = frozenset({"55P03", "40P01", "40001"})
 """PostgreSQL's lock_not_available, deadlock_detected and serialization_failure."""
+_TURNED_AWAY = frozenset({"28P01", "28000"})
+_TURNED_AWAY_TEXT = ("password authentication failed", "no password supplied", "no pg_hba.conf entry")
 _DAMAGED = frozenset({"XX001", "XX002"})
 _REMEDIES = {
     "3D000": "create the database, or name another one under `state:`",
@@ -416,8 +420,14 @@ def _state_error(what: str, error: DBAPIError | sqlite3.Error) -> StateError | N
         return StateDamaged(f"{what} is damaged ({text}); restore it from a backup")
     if isinstance(error, (*_OPERATIONAL, *_INTERFACE)) or code in _REMEDIES:
         remedy = _REMEDY_FOR_FILES.get(text, "") if is_file else f"; {_remedy(text, code)}"
-        return StateError(f"{what} cannot be used: {text}{remedy}")
+        kind = StateError if not is_file and _is_turned_away(text, code) else StateUnavailable
+        return kind(f"{what} cannot be used: {text}{remedy}")
     return None
+
+
+def _is_turned_away(text: str, code: str | None) -> bool:
+    """True where PostgreSQL does not let us in: waiting does not help. While connecting there is no SQLSTATE."""
+    return code in _TURNED_AWAY or any(words in text for words in _TURNED_AWAY_TEXT)
 
 
 def _is_busy(text: str) -> bool:

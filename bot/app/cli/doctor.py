@@ -1,8 +1,10 @@
 """`paperboy doctor`: sources, subscriptions and channels, and what to do about them."""
 
+import errno
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 NEEDS_A_LOOK = 1
 _AREAS = ("sources", "subscriptions", "channels")
 _PATIENCE_SECONDS = 10.0
+_TRIED_BYTES = 65_536
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _USUAL_MAIL = 102_000
 """Bytes that a long digest may have."""
 
@@ -237,14 +241,22 @@ def _folders(settings: "Settings") -> "Iterator[Finding]":
 
 
 def _writable(subject: str, folder: Path, what: str) -> "Iterator[Finding]":
-    """True if the folder, or the nearest existing folder above it, can be written."""
+    """Whether a file can be written in the folder, or in the nearest existing folder above it: one is, and removed."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         yield _finding(subject, "rights", f"{existing} is no folder, so {what} cannot be there")
-    elif not os.access(existing, os.W_OK | os.X_OK):
-        yield _finding(subject, "rights", f"{what}, {folder}, may not be written; chmod u+wx {existing}")
+        return
+    try:
+        with TemporaryFile(dir=existing, prefix=".paperboy-") as file:
+            file.write(bytes(_TRIED_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        remedy = "make room on that disk" if error.errno in _NO_ROOM else f"chmod u+wx {existing}"
+        yield _finding(subject, "rights", f"{what}, {folder}, cannot be written to ({why}); {remedy}")
     else:
-        yield _fine(subject, f"{what}, {folder}, is writable")
+        yield _fine(subject, f"{what}, {folder}, is writable (a file was written there)")
 
 
 async def _bot_answers(settings: "Settings") -> "list[Finding]":

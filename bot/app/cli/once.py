@@ -22,7 +22,7 @@ from bot.app.cli.context import (
     start_logs,
 )
 from bot.app.cli.fetch import fetch_sources, results_json, unreachable_line
-from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look
+from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look, unusable
 from bot.app.cli.terminal import counted
 from bot.domain.errors import StateError, UsageError
 from bot.domain.text import printable
@@ -76,8 +76,10 @@ def once(
 
     container = build_container(settings, subscribers)
     done = asyncio.run(_run_and_close(container, looked))
-    code = NEEDS_A_LOOK if needs_a_look(container.store.deliveries.counts(container.clock.now())) else 0
+    counts = container.store.deliveries.counts(container.clock.now())
     container.store.close()
+    unreadable = bool(unusable(looked.skipped))
+    code = NEEDS_A_LOOK if needs_a_look(counts) or unreadable or done.feeds_error else 0
     _say_done(done, settings, looked, fetched, as_json=as_json, verbose=verbose)
     if code and not as_json:
         typer.echo("something needs a look: `paperboy status` names it", err=True)
@@ -102,6 +104,8 @@ class Done:
     taken: "Taken"
     ends: Counter[str]
     """Number of deliveries by the state they ended in."""
+    feeds_error: str | None = None
+    """Why the feed files could not be written."""
 
 
 def look_around(settings: "Settings") -> Looked:
@@ -148,7 +152,7 @@ async def run_once(container: "Container", looked: Looked) -> Done:
         due = await container.dispatcher.next_due()
         now = container.clock.now()
         if due is None or due > min(now + _RATE_LIMITED, give_up):
-            return Done(taken=taken, ends=ends)
+            return Done(taken=taken, ends=ends, feeds_error=container.feed_files.error)
         await asyncio.sleep(max((due - now).total_seconds(), 0.05))
 
 
@@ -345,6 +349,7 @@ def _done_lines(done: Done, looked: Looked) -> list[str]:
         f"{counted(taken.entries, 'entry', 'entries')}, {counted(taken.new, 'new paper')}, "
         f"{taken.gained} gained something",
         *_problem_lines(taken),
+        *([printable(f"feeds: {done.feeds_error}")] if done.feeds_error else []),
         f"deliveries: {states}" if states else "nothing was due",
     ]
     if looked.still_written:
@@ -363,6 +368,7 @@ def _done_json(done: Done, looked: Looked) -> dict[str, Any]:
         "gained": taken.gained,
         "deliveries": dict(done.ends),
         "problems": _problems_json(taken),
+        "feeds_error": done.feeds_error,
         "skipped": [{"file": file.name, "why": file.what} for file in looked.skipped],
     }
 

@@ -47,7 +47,7 @@ def run(
     check_recipients(settings, subscribers)
     _refuse_idle_roles(roles, only, settings)
     start_logs(max(context.obj.verbose + verbose, 1), as_json=log_json)
-    container = build_container(settings, subscribers)
+    container = service.wait_for_state(lambda: build_container(settings, subscribers))
     if "ingest" not in roles:  # otherwise the summary of the first look says it
         typer.echo(f"paperboy {__version__} is running: {', '.join(roles)}")
 

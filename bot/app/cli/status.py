@@ -1,6 +1,6 @@
 """`paperboy status`: counts, and what needs a look."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +23,7 @@ from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
+    from bot.domain.files import Skipped
     from bot.domain.incidents import Incident
     from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
@@ -107,6 +108,11 @@ def _running(settings: "Settings") -> int:
 def needs_a_look(counts: "Counts") -> bool:
     """True if the operator should act."""
     return bool(_stuck(counts) or counts.stopped or counts.unreadable)
+
+
+def unusable(skipped: "Iterable[Skipped]") -> "list[Skipped]":
+    """Entries of the watched folders that are unreadable or missing, which the operator should know of."""
+    return [entry for entry in skipped if entry.reason in ("unreadable", "missing")]
 
 
 def _stuck(counts: "Counts") -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ProgrammingError
 from bot.adapters.store import Store, engine
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.sql import driver
-from bot.domain.errors import StateDamaged, StateError, StateLocked, StateTooNew
+from bot.domain.errors import StateDamaged, StateError, StateLocked, StateTooNew, StateUnavailable
 from tests.adapters.store.conftest import LEASE, Database, Hand
 from tests.builders import NOW, a_delivery, a_paper
 
@@ -132,7 +132,7 @@ def test_a_new_state_is_made_with_its_folder(tmp_path: Path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StateError, match=r"file/.*the folder cannot be made"):
+    with pytest.raises(StateUnavailable, match=r"file/.*the folder cannot be made"):
         Store(f"sqlite:///{tmp_path}/file/state.sqlite3")
 
 
@@ -227,7 +227,7 @@ def test_a_disk_without_room_is_said_so(store: Store):
     def capped(connection: sqlite3.Connection, _record: object, _proxy: object) -> None:
         connection.execute("PRAGMA max_page_count=1")  # as many as there are
 
-    with pytest.raises(StateError, match="disk is full; make room"):
+    with pytest.raises(StateUnavailable, match="disk is full; make room"):
         hand.claim(limit=300)
     assert {row.state for row in hand.rows()} == {"pending"}
 

@@ -9,10 +9,11 @@ from datetime import timedelta
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from bot.adapters.store import Store
-from bot.adapters.store.engine import writing
-from bot.domain.errors import StateError, StateLocked
+from bot.adapters.store.engine import _state_error, writing
+from bot.domain.errors import StateError, StateLocked, StateUnavailable
 from bot.domain.matcher import SubscriptionMatcher
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.onboarding import onboard, register
@@ -159,7 +160,7 @@ def test_a_connection_lost_in_a_transaction_stores_nothing_and_is_told(database:
 
 
 def test_a_server_that_is_not_there_is_named_with_the_remedy_and_without_the_password():
-    with pytest.raises(StateError) as told:
+    with pytest.raises(StateUnavailable) as told:
         Store("postgresql://me:hush@127.0.0.1:1/none")
     assert "postgresql://me:***@127.0.0.1:1/none" in str(told.value)
     assert "see that the server runs" in str(told.value)
@@ -171,6 +172,25 @@ def test_a_database_that_is_not_there_is_to_be_created(postgres: str):
     address = make_url(postgres).set(database="nowhere").render_as_string(hide_password=False)
     with pytest.raises(StateError, match=r'"nowhere" does not exist.*create the database'):
         Store(address)
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "waits"),
+    [
+        ('FATAL: password authentication failed for user "me"', None, False),
+        ("FATAL: no pg_hba.conf entry for host", None, False),
+        ("nobody is let in", "28000", False),
+        ("FATAL: the database system is starting up", "57P03", True),
+        ("terminating connection due to administrator command", "57P01", True),
+        ("could not extend file: No space left on device", "53100", True),
+    ],
+)
+def test_only_who_is_turned_away_need_not_wait(said: str, code: str | None, *, waits: bool):
+    class Said(Exception):
+        sqlstate = code
+
+    error = OperationalError("SELECT 1", None, Said(said))
+    assert type(_state_error("the state", error)) is (StateUnavailable if waits else StateError)
 
 
 async def test_a_plan_on_one_machine_wakes_the_others(database: Database):

@@ -146,8 +146,26 @@ def test_a_watched_folder_that_is_not_there_is_said(home: Path, paperboy: Paperb
     without_chats(home)
     (home / "config/paperboy.yaml").write_text("watch: {folders: [digests]}\n")
     said = f"the watched folder {home / 'digests'} is not there\n"
-    assert paperboy("once").err == said
-    assert paperboy("once").err == said
+    for _ in range(2):
+        done = paperboy("once")
+        assert done.err.startswith(said)
+        assert done.code == 1
+
+
+def test_a_feed_folder_that_cannot_be_written_costs_nobody_else_a_message(
+    home: Path, paperboy: Paperboy
+) -> None:
+    without_chats(home)
+    (home / "state").mkdir()
+    (home / "state" / "feeds").write_text("in the way")
+    done = paperboy("once")
+    assert done.code == 1
+    assert "make the folder writable or set atom.folder" in done.out
+    assert list((home / "state" / "mail" / "new").iterdir())
+    assert "CHANNEL      atom: stopped" in paperboy("status").out
+    (home / "state" / "feeds").unlink()
+    assert paperboy("once").code == 0
+    assert (home / "state" / "feeds" / "all.atom").exists()
 
 
 def test_a_warning_comes_once(home: Path, paperboy: Paperboy) -> None:

@@ -1,0 +1,235 @@
+"""The service outlives what fails in it: a part, a round, a feed folder, a state that is away for a while."""
+
+import asyncio
+import logging
+import shutil
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.adapters import systemd
+from bot.adapters.atom import FeedFolder
+from bot.app import service
+from bot.app.config.settings import load_settings
+from bot.app.config.subscriptions import SubscriptionsReloader, load_subscribers
+from bot.app.container import Container, build_container
+from bot.app.service import Service, wait_for_state
+from bot.domain.errors import ChannelDown, StateDamaged, StateError, StateUnavailable
+from bot.domain.feeds import Feed
+from bot.pipeline.ingest import Taken
+
+SEEDS = Path(__file__).resolve().parents[2] / "seeds"
+PEOPLE = """\
+subscribers:
+  - id: alice
+    channels: [{email: alice@example.org}, {atom: true}]
+    keywords: [language model]
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "digests").mkdir()
+    (tmp_path / "paperboy.yaml").write_text(
+        "watch: {folders: [digests], settle_seconds: 0, rescan_seconds: 1}\nweb: {listen: ''}\n"
+        "subscriptions: people.yaml\nfirst_run: all\nsource_alarm: {to: [alice]}\n"
+    )
+    (tmp_path / "people.yaml").write_text(PEOPLE)
+    shutil.copy(next(SEEDS.glob("*.txt")), tmp_path / "digests")
+    return tmp_path
+
+
+def container_of(home: Path) -> Container:
+    settings = load_settings(home / "paperboy.yaml", {})
+    return build_container(settings, load_subscribers(settings.subscriptions))
+
+
+@asynccontextmanager
+async def running(container: Container, announced: list[Taken]) -> AsyncIterator[asyncio.Task[None]]:
+    async def announce(taken: Taken) -> None:
+        announced.append(taken)
+
+    reloader = SubscriptionsReloader(container.settings.subscriptions)
+    made = Service(container, roles=("ingest", "deliver"), announce=announce, reloading=reloader)
+    task = asyncio.create_task(made.run())
+    try:
+        yield task
+    finally:
+        made.stop()
+        await asyncio.wait({task})
+        await container.close()
+
+
+async def until(is_so: Callable[[], object], patience: float = 20) -> None:
+    async with asyncio.timeout(patience):
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+
+class FullFolder:
+    """A feed folder on a disk without room, until it is emptied."""
+
+    def __init__(self, folder: object) -> None:
+        self.full = True
+        self._folder = folder
+
+    def write(self, name: str, feed: Feed) -> bool:
+        if self.full:
+            raise ChannelDown("feed all.atom: No space left on device")
+        return bool(self._folder.write(name, feed))  # type: ignore[attr-defined]
+
+    def remove(self, name: str) -> None:
+        self._folder.remove(name)  # type: ignore[attr-defined]
+
+
+async def test_a_feed_folder_that_is_full_holds_nothing_else_up_and_is_tried_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.pipeline.feeds.channel_wait", lambda _: timedelta(milliseconds=20))
+    settings = load_settings(home / "paperboy.yaml", {})
+    folder = FullFolder(FeedFolder(settings.atom.folder))
+    container = build_container(
+        settings,
+        load_subscribers(settings.subscriptions),
+        feed_writer=folder,  # type: ignore[arg-type]
+    )
+    announced: list[Taken] = []
+    async with running(container, announced) as task:
+        await until(lambda: announced)
+        assert list((home / "state" / "mail" / "new").iterdir())
+        (incident,) = container.store.incidents.open_incidents()
+        assert (incident.source, incident.kind) == ("atom", "stopped")
+        folder.full = False
+        await until((home / "state" / "feeds" / "all.atom").exists)
+        await until(lambda: not container.store.incidents.open_incidents())
+        assert not task.done()
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("ours"), StateUnavailable("away")])
+async def test_a_first_look_that_fails_is_looked_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    container, announced, whole = container_of(home), list[Taken](), service.take_in
+    failures = [error]
+
+    def failing(*given: object) -> Taken:
+        if failures:
+            raise failures.pop()
+        return whole(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(service, "take_in", failing)
+    async with running(container, announced) as task:
+        await until(lambda: announced)
+        assert not task.done()
+    assert announced[0].new
+
+
+async def test_a_first_look_at_a_damaged_state_ends_the_service(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> Taken:
+        raise StateDamaged("torn")
+
+    monkeypatch.setattr(service, "take_in", failing)
+    async with running(container_of(home), []) as task:
+        await asyncio.wait({task}, timeout=20)
+    with pytest.raises(StateDamaged, match="torn"):
+        task.result()
+
+
+async def test_a_part_that_breaks_is_an_incident_and_begins_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    container, announced = container_of(home), list[Taken]()
+    failures = [ZeroDivisionError("ours")]
+    scan = service.scan
+
+    def failing(*given: object, **more: object) -> object:
+        if failures:
+            raise failures.pop()
+        return scan(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(service, "scan", failing)
+    monkeypatch.setattr(service, "_FIRST_PAUSE", timedelta(milliseconds=10))
+    async with running(container, announced) as task:
+        await until(lambda: announced)
+        await until(lambda: not container.store.incidents.open_incidents())
+        assert not task.done()
+    assert "channel.alarm" in caplog.text
+    assert "part.failed" in caplog.text
+
+
+async def test_a_send_that_fails_after_the_first_look_ends_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container, announced = container_of(home), list[Taken]()
+    flush = container.dispatcher.flush
+    failures: list[Exception] = [ZeroDivisionError("ours"), StateUnavailable("away")]
+
+    async def failing() -> object:
+        if failures:
+            raise failures.pop()
+        return await flush()
+
+    monkeypatch.setattr(container.dispatcher, "flush", failing)
+    monkeypatch.setattr(service, "_DELIVER_AT_LEAST", timedelta(milliseconds=50))
+    async with running(container, announced) as task:
+        await until(lambda: container.store.deliveries.counts(container.clock.now()).deliveries["sent"])
+        assert not task.done()
+
+
+class Away:
+    """A state that is out of reach so many times."""
+
+    def __init__(self, times: int, error: StateError | None = None) -> None:
+        self.times, self.error = times, error or StateUnavailable("no connection")
+        self.slept = 0.0
+
+    def __call__(self) -> str:
+        if self.times:
+            self.times -= 1
+            raise self.error
+        return "made"
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+    def elapsed(self) -> float:
+        return self.slept
+
+
+def test_a_state_that_is_not_there_yet_is_waited_for_and_that_is_said_once_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    away = Away(61)
+    with caplog.at_level(logging.WARNING):
+        assert wait_for_state(away, sleep=away.sleep, elapsed=away.elapsed) == "made"
+    assert [record.getMessage() for record in caplog.records] == ["state.waiting"] * 3
+    assert away.slept == 122
+
+
+def test_a_state_that_cannot_be_used_is_not_waited_for() -> None:
+    away = Away(1, StateDamaged("torn"))
+    with pytest.raises(StateDamaged):
+        wait_for_state(away, sleep=away.sleep, elapsed=away.elapsed)
+    assert away.slept == 0
+
+
+def test_the_service_manager_is_told_where_it_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        systemd.notify(READY="1", STATUS="two\nlines")
+        assert manager.recv(1000) == b"READY=1\nSTATUS=two lines"
+
+
+@pytest.mark.parametrize("address", ["", "vsock:2:1", "/nowhere/at/all"])
+def test_without_a_service_manager_nobody_is_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    systemd.notify(READY="1")
