@@ -242,8 +242,9 @@ if TYPE_CHECKING:
 async def start_web(container: Container) -> "WebServer":
     """The running web server; UsageError where its address cannot be had."""
     from bot.adapters.atom import render_atom
-    from bot.adapters.web.app import WebService, create_app
+    from bot.adapters.web.app import create_app
     from bot.adapters.web.server import serve
+    from bot.adapters.web.service import WebService
 
     settings = container.settings
     app = create_app(

@@ -28,6 +28,7 @@ class Wording:
     months: tuple[str, ...]
     weekdays: tuple[str, ...]
     long_date: str
+    short_date: str
     page: str
     other_authors: str
     over_limit: str
@@ -75,6 +76,7 @@ ENGLISH = Wording(
     ),
     weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     long_date="{weekday}, {day} {month} {year}",
+    short_date="{day} {month} {year}",
     page="Papers {first}–{last} of {count}",
     other_authors=" and {count} more",
     over_limit="+{count} more, over the daily limit",
@@ -105,6 +107,7 @@ CHINESE = Wording(
     months=tuple(map(str, range(1, 13))),
     weekdays=("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"),
     long_date="{year} 年 {month} 月 {day} 日，{weekday}",
+    short_date="{year} 年 {month} 月 {day} 日",
     page="第 {first}–{last} 篇，共 {count} 篇",
     other_authors=" 等 {total} 人",
     over_limit="另有 {count} 篇超出每日上限",

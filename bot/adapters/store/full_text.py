@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine
 
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.papers import paper_of
+from bot.adapters.store.papers import day_of, paper_of
 from bot.adapters.store.schema import meta
 from bot.adapters.store.sql import Statement, chunks, driver, insert
 from bot.domain.papers import Paper
@@ -90,7 +90,7 @@ class PaperWindow:
 
     def __init__(self, connection: Connection, days: int) -> None:
         self._connection = connection
-        self.newest = _day(_NEWEST_DAY.rows(connection)[0][0])
+        self.newest = day_of(_NEWEST_DAY.rows(connection)[0][0])
         """The day of the newest digest; None while nothing was read."""
         rows = _RECENT.rows(connection, since=_first_day(self.newest, days).isoformat())
         self._days: dict[int, str | dt.date | None] = dict(rows)
@@ -102,11 +102,11 @@ class PaperWindow:
     @property
     def oldest(self) -> dt.date | None:
         """The day of the oldest paper that has one."""
-        return _day(next((day for day in reversed(self._days.values()) if day), None))
+        return day_of(next((day for day in reversed(self._days.values()) if day), None))
 
     def day(self, number: int) -> dt.date | None:
         """The date of a paper."""
-        return _day(self._days[number])
+        return day_of(self._days[number])
 
     def candidates(
         self, need: Need | None, *, with_texts: bool, without: Collection[int] = ()
@@ -209,10 +209,6 @@ def _lexemes(words: Words) -> str:
     }
     joined = " ".join(lexemes)
     return joined if len(joined.encode()) <= _MOST_BYTES else _ANY_QUERY
-
-
-def _day(value: str | dt.date | None) -> dt.date | None:
-    return dt.date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _first_day(newest: dt.date | None, days: int) -> dt.date:

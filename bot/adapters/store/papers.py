@@ -22,6 +22,19 @@ _NEWEST = Statement(f"SELECT id FROM papers ORDER BY {_NEWEST_FIRST} LIMIT :most
 _NEWEST_OF = Statement(
     f"SELECT id, position FROM papers WHERE position = ANY(:numbers) ORDER BY {_NEWEST_FIRST} LIMIT :most"
 )
+_ON_DAYS = (
+    "SELECT date AS day, id AS paper FROM papers UNION SELECT digests.date, digest_papers.paper FROM digest_papers"
+    " JOIN digests ON digests.sha256 = digest_papers.digest WHERE digests.date IS NOT NULL"
+)
+_DAYS = Statement(
+    f"SELECT day, count(*) FROM ({_ON_DAYS}) AS named GROUP BY day ORDER BY day DESC NULLS LAST"
+)
+_ON_DAY_IDS = (
+    "SELECT id FROM papers WHERE id IN (SELECT id FROM papers WHERE date = {0} UNION SELECT paper FROM digest_papers"
+    " JOIN digests ON digests.sha256 = digest_papers.digest WHERE digests.date = {0}) ORDER BY position"
+)
+_ON_DAY = Statement(_ON_DAY_IDS.format(":day"), postgresql=_ON_DAY_IDS.format(":day::date"))
+_UNDATED = Statement("SELECT id FROM papers WHERE date IS NULL ORDER BY position LIMIT :most")
 
 
 class Papers:
@@ -34,6 +47,22 @@ class Papers:
     def newest(self, limit: int) -> tuple[StoredPaper, ...]:
         with reading(self._engine) as connection:
             ids = [row[0] for row in _NEWEST.rows(connection, most=limit)]
+            known = self._cache.of(connection, version(connection), ids)
+        return tuple(known[paper] for paper in map(PaperId, ids))
+
+    def days(self) -> dict[dt.date | None, int]:
+        with reading(self._engine) as connection:
+            return {day_of(day): count for day, count in _DAYS.rows(connection)}
+
+    def on_day(self, day: dt.date) -> tuple[StoredPaper, ...]:
+        with reading(self._engine) as connection:
+            ids = [row[0] for row in _ON_DAY.rows(connection, day=day.isoformat())]
+            known = self._cache.of(connection, version(connection), ids)
+        return tuple(known[paper] for paper in map(PaperId, ids))
+
+    def undated(self, limit: int) -> tuple[StoredPaper, ...]:
+        with reading(self._engine) as connection:
+            ids = [row[0] for row in _UNDATED.rows(connection, most=limit)]
             known = self._cache.of(connection, version(connection), ids)
         return tuple(known[paper] for paper in map(PaperId, ids))
 
@@ -242,6 +271,11 @@ def _day_text(day: dt.date | None) -> str | None:
 
 def _day(text: str | None) -> dt.date | None:
     return dt.date.fromisoformat(text) if text else None
+
+
+def day_of(value: str | dt.date | None) -> dt.date | None:
+    """A day as either database gives it."""
+    return dt.date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _links_of(parts: list[Any]) -> Links:

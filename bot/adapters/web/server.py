@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _BACKLOG = 512
 _GRACE_SECONDS = 5
-_MAX_REQUEST_HEAD = 16_384
 _MAX_CONNECTIONS = 512
 
 
@@ -41,6 +40,8 @@ async def serve(app: "ASGIApp", listen: str) -> WebServer:
     """
     import uvicorn
 
+    from bot.adapters.web.protocol import Protocol
+
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self) -> Generator[None, None, None]:
@@ -55,7 +56,8 @@ async def serve(app: "ASGIApp", listen: str) -> WebServer:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        h11_max_incomplete_event_size=_MAX_REQUEST_HEAD,
+        http=Protocol,
+        ws="none",
         limit_concurrency=_MAX_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

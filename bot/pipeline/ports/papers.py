@@ -39,6 +39,21 @@ class PaperStore(Protocol):
         """The newest papers by digest date, then in the digest's order."""
         ...
 
+    def days(self) -> Mapping[date | None, int]:
+        """How many papers each day has, newest day first, then (None) how many have no day.
+
+        A paper has its own day, and the day of each digest that named it.
+        """
+        ...
+
+    def on_day(self, day: date) -> tuple[StoredPaper, ...]:
+        """The papers of that day, as `days` counts them, in the order in which they were first read."""
+        ...
+
+    def undated(self, limit: int) -> tuple[StoredPaper, ...]:
+        """The first papers without a day, in the order in which they were first read."""
+        ...
+
     def every_paper(self) -> Iterator[Paper]:
         """All papers, newest first, without holding them all."""
         ...

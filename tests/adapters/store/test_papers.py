@@ -29,6 +29,25 @@ def test_papers_come_newest_day_first_and_then_in_the_digests_order(hand: Hand, 
         assert [paper.id[-1] for paper in tx.every_paper()] == order
 
 
+def test_a_day_has_its_own_papers_and_those_that_its_digests_named(hand: Hand, store: Store):
+    hand.keep(a_paper(3), a_paper(1), a_paper(9, date=None), a_paper(5, date=DAY - timedelta(days=1)))
+    later = DAY + timedelta(days=1)
+    with store.digests.transaction() as tx:
+        for name, named, day in (("a.md", (1, 3), DAY), ("b.md", (3, 5), later), ("c.md", (5,), later)):
+            digest = a_digest(*named, day=day)
+            tx.save_digests([TakenDigest(name=name, sha256=name, digest=digest)], NOW)
+    assert list(store.papers.days().items()) == [
+        (later, 2),
+        (DAY, 2),
+        (DAY - timedelta(days=1), 1),
+        (None, 1),
+    ]
+    by_day = {day: [stored.paper.id[-1] for stored in store.papers.on_day(day)] for day in (DAY, later)}
+    assert by_day == {DAY: ["3", "1"], later: ["3", "5"]}
+    assert [stored.paper.id[-1] for stored in store.papers.undated(10)] == ["9"]
+    assert store.papers.on_day(later + timedelta(days=1)) == ()
+
+
 def test_a_paper_that_changes_keeps_its_place_and_its_first_day(hand: Hand, store: Store):
     hand.keep(a_paper(1), a_paper(2))
     hand.keep(a_paper(1, title="Corrected"), now=LATER)

@@ -1,14 +1,15 @@
 """A service that keeps its promises in memory, and the application over it."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import date, datetime
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
 from bot.adapters.atom import render_atom
 from bot.adapters.web.app import create_app
+from bot.adapters.web.pages import Relations
+from bot.adapters.web.shield import Shield
 from bot.domain.channels import Target
 from bot.domain.errors import StateLocked
 from bot.domain.feeds import Feed
@@ -38,6 +39,28 @@ class FakeService:
         if self.failure:
             raise self.failure
         return str(self.number)
+
+    def days(self):
+        days = sorted(
+            {entry.paper.latest for entry in self.feed.entries},
+            key=lambda day: day or date.min,
+            reverse=True,
+        )
+        return {day: len(self.on_day(day)) for day in days}
+
+    def on_day(self, day):
+        return tuple(
+            StoredPaper(paper=entry.paper, first_seen_at=NOW, changed_at=NOW)
+            for entry in self.feed.entries
+            if entry.paper.latest == day
+        )
+
+    def newest_days(self, days):
+        self.renders += 1
+        return {day: [stored.paper for stored in self.on_day(day)] for day in days}
+
+    def relations(self, paper: Paper) -> Relations:
+        return Relations()
 
     def everything(self) -> Feed:
         self.renders += 1
@@ -75,14 +98,17 @@ def service() -> FakeService:
 
 
 @pytest.fixture
-def app(service: FakeService) -> Starlette:
-    return create_app(
-        service, render_feed=render_atom, clock=StillClock(), site_title="Paperboy", site_url=SITE
-    )
+def app(service: FakeService) -> Shield:
+    return an_app(service)
+
+
+def an_app(service: FakeService, **parts) -> Shield:
+    given = {"site_title": "Paperboy", "site_url": SITE, "fresh_for": 0, **parts}
+    return create_app(service, render_feed=render_atom, clock=StillClock(), **given)
 
 
 @pytest.fixture
-async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: Shield) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url=SITE) as client:
         yield client

@@ -8,16 +8,16 @@ import socket
 import feedparser
 import httpx
 import pytest
-from starlette.applications import Starlette
 
 from bot.adapters.web.server import WebServer, serve
+from bot.adapters.web.shield import Shield
 from bot.domain.errors import UsageError
 from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, FakeService
 from tests.builders import a_feed, a_feed_entry, a_reason
 
 
 @pytest.fixture
-async def server(app: Starlette):
+async def server(app: Shield):
     server = await serve(app, "127.0.0.1:0")
     yield server
     await server.stop()
@@ -73,7 +73,7 @@ async def test_an_endless_request_head_is_refused(server: WebServer) -> None:
     await writer.wait_closed()
 
 
-async def test_signals_stay_with_whoever_runs_the_loop(app: Starlette) -> None:
+async def test_signals_stay_with_whoever_runs_the_loop(app: Shield) -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     server = await serve(app, "127.0.0.1:0")
     await asyncio.sleep(0)
@@ -81,7 +81,7 @@ async def test_signals_stay_with_whoever_runs_the_loop(app: Starlette) -> None:
     await server.stop()
 
 
-async def test_a_stopped_server_lets_go_of_its_address(app: Starlette) -> None:
+async def test_a_stopped_server_lets_go_of_its_address(app: Shield) -> None:
     first = await serve(app, "127.0.0.1:0")
     await first.stop()
     second = await serve(app, first.address)
@@ -89,7 +89,7 @@ async def test_a_stopped_server_lets_go_of_its_address(app: Starlette) -> None:
     await second.stop()
 
 
-async def test_a_taken_address_is_a_usage_error(app: Starlette) -> None:
+async def test_a_taken_address_is_a_usage_error(app: Shield) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(UsageError, match=f"web.listen {address}: Address already in use"):
@@ -97,7 +97,7 @@ async def test_a_taken_address_is_a_usage_error(app: Starlette) -> None:
 
 
 @pytest.mark.parametrize("listen", ["", "8080", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:99999"])
-async def test_an_odd_address_is_a_usage_error(app: Starlette, listen) -> None:
+async def test_an_odd_address_is_a_usage_error(app: Shield, listen) -> None:
     with pytest.raises(UsageError, match=r"web\.listen"):
         await serve(app, listen)
 

@@ -1,6 +1,6 @@
 """Reading, unsubscribing and feeds over a real state."""
 
-from bot.adapters.web.app import WebService
+from bot.adapters.web.service import WebService
 from bot.domain.channels import Target
 from bot.domain.delivery import UNSUBSCRIBED
 from bot.domain.papers import PaperId

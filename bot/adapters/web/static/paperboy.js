@@ -1,0 +1,62 @@
+// What pages do better with a script: every one of them works without.
+"use strict";
+
+// A quiz keeps its first answers and counts them.
+const play = document.getElementById("play");
+if (play) {
+  const score = play.querySelector(".score");
+  const keyed = play.querySelectorAll(".keyed");
+  const first = new Map();
+  play.addEventListener("change", (event) => {
+    const question = event.target.closest(".keyed");
+    if (!question) return;
+    const option = event.target.closest(".option");
+    if (!first.has(question)) first.set(question, option.classList.contains("correct"));
+    const explained = question.parentElement.querySelector("details");
+    if (explained) explained.open = true;
+    const right = [...first.values()].filter(Boolean).length;
+    score.hidden = false;
+    score.textContent = play.dataset.score.replace("{right}", right).replace("{asked}", first.size) +
+      (first.size < keyed.length ? " · " + (keyed.length - first.size) + " …" : "");
+  });
+  play.addEventListener("submit", (event) => event.preventDefault());
+}
+
+// A preview follows what is typed: the server's own page is asked for, and its part put in place.
+const live = document.getElementById("live");
+if (live) {
+  const form = document.querySelector("form.query");
+  const box = form.querySelector("[name=q]");
+  let waiting = 0, asked = null, shown = box.value;
+  const show = async () => {
+    if (box.value === shown) return;
+    shown = box.value;
+    if (asked) asked.abort();
+    asked = new AbortController();
+    const address = new URL(form.action);
+    for (const [name, value] of new FormData(form)) address.searchParams.set(name, value);
+    live.setAttribute("aria-busy", "true");
+    try {
+      const response = await fetch(address, { signal: asked.signal });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const part = page.getElementById("live");
+      if (part) live.replaceChildren(...part.childNodes);
+      history.replaceState(null, "", address);
+      live.removeAttribute("aria-busy");
+    } catch (error) {
+      if (error.name !== "AbortError") live.removeAttribute("aria-busy");
+    }
+  };
+  box.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(show, 250); });
+}
+
+// An address is copied by one press.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = button.dataset.done;
+  } catch { /* the address stands beside it, to be selected */ }
+});
+for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
