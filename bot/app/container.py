@@ -32,6 +32,7 @@ from bot.pipeline.ingest import Ingest
 from bot.pipeline.ports import Beside, Clock, FeedWriter, Publisher
 from bot.pipeline.preferences import Preferences
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
+from bot.pipeline.reports import ReportReader
 from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 from bot.pipeline.vote_counter import VoteCounter
 
@@ -73,6 +74,8 @@ class Container:
     dispatcher: Dispatcher
     incidents: IncidentLog
     quizzes: Quizzes
+    reports: ReportReader | None
+    """None where nobody told where delivery reports arrive."""
     answer_quiz: AnswerQuiz
     """The quiz of a paper in a language, with answers worked out where the digest has none."""
     preferences: Preferences
@@ -156,9 +159,18 @@ def build_container(
         dispatcher=dispatcher,
         incidents=incidents,
         quizzes=build_quizzes(settings, store, registry, answer_quiz),
+        reports=build_report_reader(settings, store, tokens, incidents),
         answer_quiz=answer_quiz,
         preferences=Preferences(store.preferences, registry, store.deliveries, store.papers),
     )
+
+
+def build_report_reader(
+    settings: Settings, store: Store, tokens: Tokens, incidents: IncidentLog
+) -> ReportReader | None:
+    """The reader of delivery reports, where they arrive somewhere."""
+    box = channels.report_box(settings)
+    return ReportReader(box, tokens, store.deliveries, incidents) if box else None
 
 
 def read(data: bytes, name: str, beside: Beside) -> Digest:

@@ -99,6 +99,7 @@ _SOURCES_EVERY = timedelta(hours=1)
 _CLOCK_EVERY = timedelta(minutes=1)
 _RELOAD_EVERY = timedelta(seconds=2)
 _QUIZZES_EVERY = timedelta(minutes=1)
+_REPORTS_EVERY = timedelta(minutes=2)
 _PRUNE_EVERY = timedelta(hours=1)
 _PLAN_EVERY = timedelta(seconds=30)
 _FEEDS_EVERY = timedelta(seconds=30)
@@ -310,6 +311,8 @@ class Service:
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
             jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._clamp_delays))
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
+            if self._container.reports:
+                jobs.append(Job(name="reports", every=_REPORTS_EVERY, run=self._read_reports, at_start=False))
             jobs.append(Job(name="prune", every=_PRUNE_EVERY, run=self._prune, at_start=False))
             jobs.append(
                 Job(name="quizzes", every=_QUIZZES_EVERY, run=self._look_after_quizzes, at_start=False)
@@ -471,6 +474,11 @@ class Service:
         container = self._container
         if await asyncio.to_thread(container.store.maintenance.clamp_delays, container.clock.now()):
             self._wake_delivery()
+
+    async def _read_reports(self) -> None:
+        reports = self._container.reports
+        if reports and self._cluster.maintains:
+            await asyncio.to_thread(reports.read, self._container.clock.now())
 
     async def _prune(self) -> None:
         if self._cluster.maintains:

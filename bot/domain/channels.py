@@ -62,6 +62,8 @@ class Capabilities:
     """The message itself holds the questions."""
     unsubscribes: bool = False
     """Each message carries a link that unsubscribes its target."""
+    reports: bool = False
+    """What cannot be delivered comes back to an address that names its target."""
     harmless_twice: bool = False
     """Sending the same again changes nothing."""
     is_document: bool = False

@@ -49,8 +49,11 @@ UNKNOWN_IN_A_ROW = 5
 
 UNSUBSCRIBED = "unsubscribed by the recipient"
 STOPPED = "stopped in the chat"
-OWN_WISH: frozenset[str] = frozenset({UNSUBSCRIBED, STOPPED})
+COMPLAINED = "called spam by the recipient"
+OWN_WISH: frozenset[str] = frozenset({UNSUBSCRIBED, STOPPED, COMPLAINED})
 """Suspensions that only the recipient takes back."""
+DEAD_ADDRESS = "no such address"
+"""How the reason begins where a delivery report says so."""
 
 
 def delivery_key(target: str, kind: Kind, paper: PaperId, part: str = "") -> str:

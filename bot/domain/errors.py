@@ -15,6 +15,7 @@ PaperboyError
 │   ├── DigestTooLarge         over a stated limit
 │   └── DigestNotReady         gone, changed or refused while it was read: a later look may do
 ├── SourceUnreachable          a source could not be fetched: it is asked again later, the others go on
+├── ReportsUnreadable          the box of delivery reports cannot be read now: a later look may do
 └── DeliveryError              one send did not end well
     ├── NotSent                certainly nothing went out
     │   ├── NotYet             its turn comes at `until`: not even tried
@@ -120,6 +121,10 @@ class SourceUnreachable(PaperboyError):
 
 class DeliveryError(PaperboyError):
     """A send that did not end in `sent`."""
+
+
+class ReportsUnreadable(PaperboyError):
+    """The folder or server with the delivery reports cannot be read; sending goes on."""
 
 
 class NotSent(DeliveryError):

@@ -24,6 +24,7 @@ SECOND_POLLER = "second poller"
 TOPIC_GONE = "topic gone"
 REFUSED = "refused"
 NO_POLLS = "no polls"
+REPORTS = "reports unreadable"
 FAILING = "failing"
 """The kinds of trouble that channels and their targets have, and (the last) parts of the program."""
 _NAMED = 8
@@ -55,7 +56,8 @@ class Incident:
     source: str
     kind: str
     """One word: `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`, `unreachable`, `nothing new`;
-    of a channel `stopped` or `second poller`, of a target `topic gone`, `refused` or `no polls`; of a part of the program `failing`.
+    of a channel `stopped`, `second poller` or `reports unreadable`, of a target `topic gone`, `refused` or `no polls`;
+    of a part of the program `failing`.
     """
     what: str
     since: dt.datetime
@@ -225,12 +227,18 @@ _REFUSED = _Words(
 _NO_POLLS = _Words(
     "{} forbids polls, so no questions are sent there", "{} takes polls again", "It had forbidden polls."
 )
+_REPORTS = _Words(
+    "Delivery reports cannot be read",
+    "Delivery reports can be read again",
+    "Mails that came back had gone unnoticed.",
+)
 _FAILING = _Words("{} fails", "{} works again", "It had failed.")
 _OWN_WORDS = {
     TOPIC_GONE: _TOPIC,
     SECOND_POLLER: _SECOND_POLLER,
     REFUSED: _REFUSED,
     NO_POLLS: _NO_POLLS,
+    REPORTS: _REPORTS,
     FAILING: _FAILING,
 }
 _ELSE = _Words("{} needs a look", "{} is well again", "It had needed a look.")

@@ -79,6 +79,8 @@ class OutgoingMessage:
     reply_to: Receipt | None = None
     replaces: Receipt | None = None
     unsubscribe_token: str | None = None
+    return_token: str | None = None
+    """Names the target in the address that this message comes back to where it cannot be delivered."""
 
 
 class OpenRow(Protocol):

@@ -42,6 +42,8 @@ class IncidentLog:
         self._capabilities = capabilities
         self._to = to
         self._on_planned: Callable[[], object] = lambda: None
+        self.changes = 0
+        """Grows whenever incidents of this process begin or end."""
 
     def on_planned(self, call: Callable[[], object]) -> None:
         """Call this whenever alarms were planned, from whichever thread that was."""
@@ -56,6 +58,7 @@ class IncidentLog:
             if diff.open != before:
                 tx.keep_incidents(diff.open)
             planned = tx.plan(alarms(diff, recipients, self._capabilities, now), now) if diff else 0
+        self.changes += bool(diff)
         for incident in diff.opened:
             log.error(
                 _event(incident, "alarm"),

@@ -54,6 +54,8 @@ class CircuitBreaker:
         """By channel: the targets that were refused since somebody was accepted."""
         self._suspended: set[str] | None = None
         """Targets with an open incident of being refused; None until they were read."""
+        self._as_of = 0
+        """The changes of the incidents when they were read."""
         self._stopped: dict[ChannelKind, bool] = {}
         """The channels that are stopped as far as we know, and whether a send that is in flight can lift the stop."""
 
@@ -110,7 +112,8 @@ class CircuitBreaker:
     async def _record_suspension(self, result: SendResult) -> None:
         """A target that is suspended because it was refused again and again is an incident until a message gets there."""
         outcome, key = result.outcome, result.outcome.claim.key
-        if self._suspended is None:
+        if self._suspended is None or self._as_of != self._incidents.changes:
+            self._as_of = self._incidents.changes
             incidents = await asyncio.to_thread(self._store.open_incidents)
             self._suspended = {incident.source for incident in incidents if incident.kind == REFUSED}
         if result.refused and outcome.suspend:

@@ -247,7 +247,7 @@ class MessageBuilder:
         name: str | None = None,
         **more: object,
     ) -> OutgoingMessage:
-        unsubscribes = self._capabilities[claim.target.kind].unsubscribes
+        can = self._capabilities[claim.target.kind]
         return OutgoingMessage(
             id=name or claim.message,
             kind=claim.kind,
@@ -259,7 +259,8 @@ class MessageBuilder:
             items=items,
             more=len(left_out),
             more_titles=tuple(paper.title for paper in left_out[:_NAMED]),
-            unsubscribe_token=self._tokens.issue("unsubscribe", claim.key) if unsubscribes else None,
+            unsubscribe_token=self._tokens.issue("unsubscribe", claim.key) if can.unsubscribes else None,
+            return_token=self._tokens.issue("return", claim.key) if can.reports else None,
             **more,  # type: ignore[arg-type]  # question, alarm, reply_to, replaces: checked at the callers
         )
 

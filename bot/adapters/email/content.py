@@ -31,6 +31,8 @@ class EmailSettings:
     site_title: str = "Paperboy"
     site_url: str = "http://127.0.0.1:8080"
     dkim: DkimSigner | None = None
+    bounces: Mailbox | None = None
+    """Where undeliverable mails come back to."""
 
     def __post_init__(self) -> None:
         if web_link(self.site_url) is None:

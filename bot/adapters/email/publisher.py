@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bot.adapters.email.content import EmailContent, EmailSettings, email_content, html_body, text_body
 from bot.adapters.email.mime import alternatives, header, mailbox_header
+from bot.adapters.email.reports import return_address
 from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
@@ -43,7 +44,9 @@ class EmailPublisher:
     capabilities: Capabilities = Capabilities(carries_quiz=True, unsubscribes=True, noun="mails")
 
     def __init__(self, settings: EmailSettings, transport: Transport) -> None:
-        self.capabilities = replace(self.capabilities, at_once=transport.at_once)
+        self.capabilities = replace(
+            self.capabilities, at_once=transport.at_once, reports=settings.bounces is not None
+        )
         self._settings = settings
         self._transport = transport
 
@@ -53,7 +56,7 @@ class EmailPublisher:
             raise Refused(f"a mail cannot carry a {outgoing.kind} ({outgoing.id})")
         await self._transport.deliver(
             compose(outgoing, self._settings),
-            sender=self._settings.sender.address,
+            sender=envelope_sender(outgoing, self._settings),
             recipient=recipient(outgoing).address,
             name=message_name(outgoing),
         )
@@ -123,6 +126,13 @@ def message_name(outgoing: OutgoingMessage) -> str:
     if _ID_SAFE.fullmatch(outgoing.id):
         return outgoing.id
     return hashlib.sha256(outgoing.id.encode()).hexdigest()[:32]
+
+
+def envelope_sender(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
+    """The address that the mail comes back to where it cannot be delivered: one for each target, where there can be."""
+    if settings.bounces is None or outgoing.return_token is None:
+        return settings.sender.address
+    return return_address(settings.bounces, outgoing.return_token)
 
 
 def recipient(outgoing: OutgoingMessage) -> Mailbox:

@@ -1,7 +1,7 @@
 """Deliveries and targets over a database: look-ups, changes by the operator, and the counts of `status`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Engine, case, func, literal, or_, select, update
@@ -35,6 +35,7 @@ from bot.domain.delivery import OWN_WISH, State, delivery_key
 from bot.domain.delivery import STATES as ALL_STATES
 from bot.domain.message import AlarmText, Receipt
 from bot.domain.papers import PaperId
+from bot.domain.reports import SoftBounces, with_bounce
 from bot.pipeline.ports.outbox import Alert, Claim, ClaimedRow, Counts, DeliveryRecord, TargetStatus
 
 _NOT_BY_OWN_WISH = (or_(targets.c.suspended.is_(None), targets.c.suspended.not_in(sorted(OWN_WISH))),)
@@ -259,7 +260,13 @@ class Deliveries:
                     connection.execute(
                         update(targets)
                         .where(targets.c.key.in_(keys_), *_NOT_BY_OWN_WISH)
-                        .values(suspended=None, suspended_at=None, wait_until=None)
+                        .values(
+                            suspended=None,
+                            suspended_at=None,
+                            wait_until=None,
+                            bounces=None,
+                            bounced_on=None,
+                        )
                     )
                 refresh_ready(connection, keys_)
             if count:
@@ -285,12 +292,25 @@ class Deliveries:
             result = connection.execute(
                 update(targets)
                 .where(targets.c.key == target, targets.c.suspended.is_not(None))
-                .values(suspended=None, suspended_at=None)
+                .values(suspended=None, suspended_at=None, bounces=None, bounced_on=None)
             )
             refresh_ready(connection, [target])
             if result.rowcount:
                 notify(connection)
             return result.rowcount > 0
+
+    def note_bounce(self, target: str, day: date) -> SoftBounces:
+        with writing(self._engine) as connection:
+            of_target = targets.c.key == target
+            row = connection.execute(
+                select(targets.c.bounces, targets.c.bounced_on).where(of_target).with_for_update()
+            ).first()
+            before = SoftBounces(days=row.bounces, last=row.bounced_on) if row and row.bounces else None
+            after = with_bounce(before, day)
+            connection.execute(
+                update(targets).where(of_target).values(bounces=after.days, bounced_on=after.last)
+            )
+            return after
 
     def target(self, key: str) -> TargetStatus | None:
         with reading(self._engine) as connection:

@@ -291,8 +291,10 @@ targets = Table(
     Column("sending", RowNumber),
     Column("suspended", Text),
     Column("suspended_at", Moment),
+    Column("bounces", Integer),
+    Column("bounced_on", Date),
 )
-"""`sending` is the lease that the target is under: each claim has one of its own."""
+"""`bounces` and `bounced_on` are a `domain.reports.SoftBounces`. `sending` is the lease that the target is under: each claim has one of its own."""
 Index(
     "ix_targets_ready",
     targets.c.ready_at,

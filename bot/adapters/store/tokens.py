@@ -9,15 +9,14 @@ import base64
 import hashlib
 import hmac
 import secrets
-from typing import Literal
 
 from sqlalchemy import Engine, delete, select
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import meta, tokens
 from bot.adapters.store.sql import insert
+from bot.pipeline.ports import TokenPurpose as Purpose
 
-Purpose = Literal["feed", "unsubscribe"]
 _SECRET = "token secret"  # noqa: S105 - the name of a row
 _SALT = "feed salt"
 _LONGEST = 64
@@ -56,7 +55,7 @@ class Tokens:
     def _issue(self, purpose: Purpose, subject: str, salt: str) -> str:
         content = f"{purpose}\n{subject}" + (f"\n{salt}" if salt else "")
         digest = hmac.digest(self._load_secret(), content.encode(), "sha256")
-        token = base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
+        token = _written(purpose, digest[:16])
         if self.subject(purpose, token) is None:
             row = {"hash": _hash(token), "purpose": purpose, "subject": subject}
             with writing(self._engine) as connection:
@@ -78,6 +77,13 @@ class Tokens:
                 stored = connection.execute(select(meta.c.value).where(meta.c.key == _SECRET)).scalar_one()
             self._secret = bytes.fromhex(stored)
         return self._secret
+
+
+def _written(purpose: Purpose, token: bytes) -> str:
+    """URL-safe; in an address lower case, which is all that some servers keep of it."""
+    if purpose == "return":
+        return base64.b32encode(token).rstrip(b"=").decode().lower()
+    return base64.urlsafe_b64encode(token).rstrip(b"=").decode()
 
 
 def _hash(token: str) -> str:

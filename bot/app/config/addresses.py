@@ -17,6 +17,7 @@ _SMTP: dict[str, tuple[Encryption, int]] = {
     "smtps": ("tls", 465),
     "smtp+plain": ("none", 25),
 }
+_IMAPS = 993
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
@@ -44,6 +45,16 @@ class Smtp:
     port: int
     user: str | None
     encryption: Encryption
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Imap:
+    """A folder on a mail server, for what is read."""
+
+    host: str
+    port: int
+    user: str
+    folder: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +137,25 @@ def parse_transport(text: str, context: Context) -> Maildir | Smtp:
         raise FieldFault("must have a port between 1 and 65535")
     user = unquote(parts.username) if parts.username else None
     return Smtp(host=parts.hostname, port=port or usual_port, user=user, encryption=encryption)
+
+
+def parse_reports(text: str, context: Context) -> Maildir | Imap | None:
+    """`maildir:PATH` or `imaps://user@host/FOLDER`; None for the empty text."""
+    if not text.strip():
+        return None
+    if text.startswith("maildir:"):
+        return Maildir(folder=resolved_path(text.removeprefix("maildir:"), context))
+    expected = "must be maildir:FOLDER or imaps://user@host/FOLDER"
+    parts = _split(text, expected)
+    folder = unquote(parts.path.strip("/")) or "INBOX"
+    if parts.scheme != "imaps" or not parts.hostname or not parts.username or parts.query:
+        raise FieldFault(expected)
+    if parts.password is not None:
+        raise FieldFault("must not hold the password; write it under email.reports_password_file")
+    port = _port(parts)
+    if (port is None and _has_port(parts)) or not folder.isascii() or not folder.isprintable():
+        raise FieldFault(expected)
+    return Imap(host=parts.hostname, port=port or _IMAPS, user=unquote(parts.username), folder=folder)
 
 
 def parse_state(text: str, context: Context) -> str:

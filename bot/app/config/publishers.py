@@ -24,7 +24,7 @@ from bot.pipeline.send import SendRules
 if TYPE_CHECKING:
     from bot.adapters.email.content import EmailSettings
     from bot.pipeline.feeds import FeedBuilder
-    from bot.pipeline.ports import FeedWriter, Publisher
+    from bot.pipeline.ports import FeedWriter, Publisher, ReportBox
 
 SMTP_CONNECTIONS = 3
 """As many as even the strictest of the large providers allow one sender."""
@@ -183,7 +183,21 @@ def email_settings(settings: Settings) -> "EmailSettings":
         site_title=settings.site.title,
         site_url=settings.site.url,
         dkim=signer,
+        bounces=settings.email.bounces,
     )
+
+
+def report_box(settings: Settings) -> "ReportBox | None":
+    """The box that delivery reports arrive in; None where nobody told."""
+    from bot.adapters.email.reports import ImapFolder, ImapReports, MaildirReports
+
+    place, bounces = settings.email.reports, settings.email.bounces
+    if place is None or bounces is None:
+        return None
+    if isinstance(place, Maildir):
+        return MaildirReports(place.folder, bounces)
+    folder = ImapFolder(host=place.host, port=place.port, user=place.user, folder=place.folder)
+    return ImapReports(folder, bounces, password=settings.email.reports_password.get_secret_value())
 
 
 def _feed(parts: Parts) -> "Publisher":

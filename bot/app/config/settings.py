@@ -22,6 +22,7 @@ from ruamel.yaml.nodes import ScalarNode
 
 from bot.adapters.heartbeat import Heartbeat
 from bot.app.config.addresses import (
+    Imap,
     Listen,
     Maildir,
     Smtp,
@@ -31,6 +32,7 @@ from bot.app.config.addresses import (
     parse_interval,
     parse_listen,
     parse_mailbox,
+    parse_reports,
     parse_state,
     parse_transport,
     parse_web_address,
@@ -66,6 +68,8 @@ from bot.domain.errors import ConfigError, Fault
 from bot.domain.mailbox import Mailbox
 from bot.domain.sources import Source
 
+_LONGEST_BOUNCES = 32
+"""Letters of a local part, which may have 64 with the token."""
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _BRANCH = re.compile(r"([A-Za-z0-9_.][\w./+@#-]{0,199})?")
 _HEADER = re.compile(
@@ -86,6 +90,17 @@ def _dns_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]*", text.strip()):
         raise FieldFault("must be a DNS name like papers.example.org")
     return text.strip()
+
+
+def _bounce_address(text: str) -> Mailbox | None:
+    """One bare address whose local part leaves room for a token."""
+    if not text.strip():
+        return None
+    mailbox = parse_mailbox(text)
+    local = mailbox.address.rpartition("@")[0]
+    if mailbox.name or "+" in local or len(local) > _LONGEST_BOUNCES:
+        raise FieldFault("must be a bare address like bounces@example.org, without a +")
+    return mailbox
 
 
 WebAddress = Annotated[
@@ -114,7 +129,18 @@ Transport = Annotated[
     ),
 ]
 DnsName = Annotated[str, Parsed(_dns_name, {"type": "string", "pattern": "^[A-Za-z0-9._-]*$"})]
+BounceAddress = Annotated[
+    Mailbox | None, Parsed(_bounce_address, {"type": "string", "pattern": "^([^@+]+@[^@]+)?$"})
+]
 Sender = Annotated[Mailbox, Parsed(parse_mailbox, {"type": "string", "pattern": "^[^@]+@[^@]+$"})]
+Reports = Annotated[
+    Maildir | Imap | None,
+    Parsed(
+        parse_reports,
+        {"type": "string", "pattern": r"^(maildir:.+|imaps://[^\s/@]+@[^\s/]+(/.*)?)?$"},
+        in_context=True,
+    ),
+]
 FirstRun = Annotated[
     int | Literal["all"],
     Chosen(_first_run, {"anyOf": [{"type": "integer", "minimum": 0}, {"const": "all"}]}),
@@ -210,11 +236,42 @@ class Email(Section):
         "Paperboy <paperboy@localhost>", alias="from", description="Name <address> of the sender."
     )
     dkim: Dkim = setting({}, description="Signatures.")
+    bounces: BounceAddress = setting(
+        "",
+        description="Where undeliverable mails come back to, like bounces@example.org: each mail's envelope has "
+        "bounces+TOKEN@example.org, which your mail server must deliver too.",
+    )
+    reports: Reports = setting(
+        "",
+        description="Where delivery reports and complaints arrive, maildir:FOLDER or imaps://user@host/FOLDER: "
+        "addresses that are gone get nothing more.",
+    )
+    inline_reports_password: Secret = setting(
+        "", alias="reports_password", description="For the user of imaps://."
+    )
+    reports_password_file: Annotated[
+        SecretStr, SecretFile(("email", "reports_password_file"), instead_of="inline_reports_password")
+    ] = setting("", description="A file with that password instead.")
 
     @property
     def password(self) -> SecretStr:
         """Of `password` or `password_file`; empty for none."""
         return self.password_file or self.inline_password
+
+    @property
+    def reports_password(self) -> SecretStr:
+        """Of `reports_password` or `reports_password_file`; empty for none."""
+        return self.reports_password_file or self.inline_reports_password
+
+    @model_validator(mode="after")
+    def _reports_can_be_believed(self) -> "Email":
+        if self.reports and not self.bounces:
+            raise FieldFault(
+                "reports need email.bounces, whose tokens tell true ones from forged ones", key="reports"
+            )
+        if isinstance(self.reports, Imap) and not self.reports_password:
+            raise FieldFault("imaps:// needs email.reports_password_file", key="reports")
+        return self
 
     @model_validator(mode="after")
     def _password_has_its_user(self) -> "Email":
@@ -591,7 +648,7 @@ def _open_headers(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
 
 def _open_secrets(document: YamlDocument, file: Path) -> Iterator[tuple[tuple[str, ...], str]]:
     """Warnings about secrets in a configuration file that everybody may read."""
-    for key in (("telegram", "token"), ("email", "password")):
+    for key in (("telegram", "token"), ("email", "password"), ("email", "reports_password")):
         node, _, known = document.find(key)
         written = node.value if known == len(key) and isinstance(node, ScalarNode) else ""
         if written and "${" not in written and file.stat().st_mode & stat.S_IROTH:

@@ -32,7 +32,9 @@ MAX_LINE = 300
 MAX_SECRET_BYTES = 65_536
 READABLE_BY_ALL = "can be read by everybody on this machine; chmod 600 it"
 _MAX_SHOWN = 60
-_SECRET_KEYS = frozenset({"token", "password", "state", "transport", "key_file"})
+_SECRET_KEYS = frozenset(
+    {"token", "password", "state", "transport", "key_file", "reports", "reports_password"}
+)
 """Keys whose values are never repeated in a message: they hold secrets, or might by mistake."""
 _TEXTS = {
     "int_type": "must be a whole number",

@@ -12,6 +12,7 @@ from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.digests import Digest
 from bot.domain.feeds import Feed
 from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.reports import DeliveryReport
 
 Beside = Callable[[str], bytes | None]
 """The name of a file in the same folder to how it begins; None where there is none."""
@@ -106,13 +107,28 @@ class UpdateStore(Protocol):
         ...
 
 
+class ReportBox(Protocol):
+    """Box of delivery reports: a folder or a mailbox that they arrive in."""
+
+    def read(self, take: Callable[[DeliveryReport], object]) -> None:
+        """Give each unread report to `take`, oldest first, and mark it as read when that returns.
+
+        What is no report stays as it is. Raises ReportsUnreadable.
+        """
+        ...
+
+
+TokenPurpose = Literal["feed", "unsubscribe", "return"]
+"""What a token opens; one of `return` names a target in the address that its undeliverable mails come back to."""
+
+
 class TokenStore(Protocol):
     """Secret tokens, each for one purpose and subject; derived, and compared by their hash."""
 
-    def issue(self, purpose: Literal["feed", "unsubscribe"], subject: str) -> str:
+    def issue(self, purpose: TokenPurpose, subject: str) -> str:
         """The token of that subject, the same each time until it is revoked: 128 bits, URL-safe."""
         ...
 
-    def subject(self, purpose: Literal["feed", "unsubscribe"], token: str) -> str | None:
+    def subject(self, purpose: TokenPurpose, token: str) -> str | None:
         """The subject of the token; None for any other text."""
         ...

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 
 from bot.domain.backlog import Rule
@@ -13,6 +13,7 @@ from bot.domain.flood_guard import NO_GUARD, FloodGuard
 from bot.domain.incidents import Alarm, Incident
 from bot.domain.message import AlarmText, Receipt
 from bot.domain.papers import PaperId, Question
+from bot.domain.reports import SoftBounces
 
 
 class ClaimedRow(NamedTuple):
@@ -268,6 +269,10 @@ class DeliveryStore(Protocol):
 
     def revive(self, target: str, now: datetime) -> bool:
         """False where the target was not suspended."""
+        ...
+
+    def note_bounce(self, target: str, day: date) -> SoftBounces:
+        """Note that the target could not be reached on that day; gives all such days. `revive` forgets them."""
         ...
 
     def target(self, key: str) -> TargetStatus | None:

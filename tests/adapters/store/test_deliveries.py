@@ -249,3 +249,12 @@ def test_what_arrived_all_the_same_counts_as_sent(hand: Hand, store: Store):
     assert alert is not None
     assert (alert.state, alert.receipt) == ("sent", None)
     assert store.deliveries.arrived(keys, NOW) == 0
+
+
+def test_days_on_which_a_target_was_not_reached_are_counted_until_it_is_revived(hand: Hand, store: Store):
+    store.deliveries.suspend("email:ann@example.org", "gone", NOW)
+    for day in range(3):
+        bounces = store.deliveries.note_bounce("email:ann@example.org", (NOW + timedelta(days=day)).date())
+    assert bounces.days == 3
+    store.deliveries.revive("email:ann@example.org", NOW)
+    assert store.deliveries.note_bounce("email:ann@example.org", NOW.date()).days == 1

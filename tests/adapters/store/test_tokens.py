@@ -96,3 +96,10 @@ def test_renewing_a_feed_leaves_other_tokens_as_they_are(store: Store):
     assert first != second
     assert store.tokens.issue("feed", "bob") == bob
     assert store.tokens.subject("unsubscribe", leave) == "alice"
+
+
+def test_a_token_in_an_address_is_lower_case_and_names_its_target(store: Store):
+    token = store.tokens.issue("return", "email:ann@example.org")
+    assert re.fullmatch(r"[a-z2-7]{26}", token)
+    assert store.tokens.subject("return", token) == "email:ann@example.org"
+    assert store.tokens.subject("unsubscribe", token) is None

@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from bot.app.config.addresses import (
+    Imap,
     Listen,
     Maildir,
     Smtp,
     parse_feed_authority,
     parse_listen,
     parse_mailbox,
+    parse_reports,
     parse_state,
     parse_transport,
     parse_web_address,
@@ -158,6 +160,30 @@ def test_other_transports_are_refused(text: str) -> None:
 def test_a_password_in_a_transport_is_refused_without_repeating_it() -> None:
     with pytest.raises(ValueError, match="must not hold the password") as caught:
         parse_transport("smtp://me:hunter2@x.org", CONTEXT)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None),
+        ("maildir:state/reports", Maildir(folder=Path("/srv/paperboy/state/reports"))),
+        ("imaps://b@x.org", Imap(host="x.org", port=993, user="b", folder="INBOX")),
+        ("imaps://b%40x.org@mx.org:994/Lists/Bounces%20a", Imap(host="mx.org", port=994, user="b@x.org", folder="Lists/Bounces a")),
+    ],
+)  # fmt: skip
+def test_reports_arrive_in_a_maildir_or_on_an_imap_server(text: str, expected: Maildir | Imap | None) -> None:
+    assert parse_reports(text, CONTEXT) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["maildir:", "imap://b@x.org/INBOX", "imaps://x.org/INBOX", "imaps://b@/INBOX", "imaps://b@x.org:0x1/",
+     "imaps://b@x.org/%0d%0aA1", "imaps://b@x.org/INBOX?x", "imaps://b:hunter2@x.org/INBOX"],
+)  # fmt: skip
+def test_other_places_of_reports_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="must") as caught:
+        parse_reports(text, CONTEXT)
     assert "hunter2" not in str(caught.value)
 
 

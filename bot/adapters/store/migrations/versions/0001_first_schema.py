@@ -304,6 +304,8 @@ def upgrade() -> None:
         sa.Column("sending", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("suspended", sa.Text(), nullable=True),
         sa.Column("suspended_at", sa.BigInteger(), nullable=True),
+        sa.Column("bounces", sa.Integer(), nullable=True),
+        sa.Column("bounced_on", sa.Date(), nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_targets")),
         sa.UniqueConstraint("key", name=op.f("uq_targets_key")),
     )

@@ -1,0 +1,72 @@
+"""Delivery reports: suspend the addresses that are gone, and those whose owners complain."""
+
+import logging
+from datetime import datetime
+
+from bot.domain.delivery import COMPLAINED, DEAD_ADDRESS
+from bot.domain.errors import ReportsUnreadable
+from bot.domain.incidents import REFUSED, REPORTS
+from bot.domain.reports import DeliveryReport
+from bot.pipeline.alarms import IncidentLog
+from bot.pipeline.ports import ReportBox, TokenStore
+from bot.pipeline.ports.outbox import DeliveryStore
+
+log = logging.getLogger(__name__)
+
+
+class ReportReader:
+    """Reads the box of reports. A report counts for the target whose token it brings, and for nobody without one."""
+
+    def __init__(
+        self, box: ReportBox, tokens: TokenStore, deliveries: DeliveryStore, incidents: IncidentLog
+    ) -> None:
+        self._box = box
+        self._tokens = tokens
+        self._deliveries = deliveries
+        self._incidents = incidents
+
+    def read(self, now: datetime) -> int:
+        """Take everything that came since the last look; how many targets were suspended.
+
+        Each report is marked as read after what follows from it is stored, so that none is lost. A box that cannot
+        be read is an incident, and stops nothing else.
+        """
+        suspended = 0
+
+        def take(report: DeliveryReport) -> None:
+            nonlocal suspended
+            suspended += self._take(report, now)
+
+        try:
+            self._box.read(take)
+        except ReportsUnreadable as error:
+            self._incidents.channel_fails("email", str(error), now, REPORTS)
+        else:
+            self._incidents.channel_works("email", now, REPORTS)
+        return suspended
+
+    def _take(self, report: DeliveryReport, now: datetime) -> bool:
+        """True where the target was suspended by this report."""
+        subjects = (self._tokens.subject("return", token) for token in report.tokens)
+        target = next(filter(None, subjects), None)
+        if target is None:
+            log.warning("report.of_nobody", extra={"verdict": report.verdict, "what": report.what})
+            return False
+        log.info("report.read", extra={"target": target, "verdict": report.verdict, "what": report.what})
+        reason = self._reason(target, report, now)
+        if reason is None or not self._deliveries.suspend(target, reason, now):
+            return False
+        if reason != COMPLAINED:  # a wish of the person is no trouble
+            self._incidents.channel_fails(target, reason, now, REFUSED)
+        return True
+
+    def _reason(self, target: str, report: DeliveryReport, now: datetime) -> str | None:
+        """Why the target is to be suspended; None where it is not."""
+        match report.verdict:
+            case "complaint":
+                return COMPLAINED
+            case "gone":
+                return f"{DEAD_ADDRESS}: {report.what}"
+            case _:
+                bounces = self._deliveries.note_bounce(target, now.date())
+                return f"not reached on {bounces.days} days: {report.what}" if bounces.are_too_many else None
