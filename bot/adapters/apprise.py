@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from bot.domain.card import shown_paper, web_link
+from bot.domain.card import card_of, text_of, web_link
 from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import DeliveryError, OutcomeUnknown, Refused, TargetGone, TryLater
 from bot.domain.message import OutgoingMessage, Receipt
@@ -34,8 +34,6 @@ _NOT_CONNECTED = re.compile(
 )
 _GONE = frozenset({401, 403, 404, 410})
 _TOO_MANY = 429
-_TEXT_LIMIT = 1_000
-"""Characters of a paper's summary."""
 
 
 def _parse_address(text: str) -> str:
@@ -99,13 +97,13 @@ def split(text: str, longest: int) -> Iterator[str]:
 
 
 def _paper(message: OutgoingMessage, number: int) -> str:
-    paper = shown_paper(message.items[number], language=message.language, text_limit=_TEXT_LIMIT)
+    card = card_of(message.items[number], language=message.language)
     lines = [
-        paper.title if len(message.items) == 1 else f"{number + 1}. {paper.title}",
-        "".join(piece.text for piece in paper.authors),
-        *("".join(piece.text for piece in summary) for summary in paper.summaries[:1]),
-        ", ".join(match.subscription for match in paper.matches),
-        web_link(paper.links.best) or "",
+        card.title_text if len(message.items) == 1 else f"{number + 1}. {card.title_text}",
+        text_of(card.author_line()),
+        card.gist_text,
+        ", ".join(match.subscription for match in card.matches),
+        web_link(card.links.best) or "",
     ]
     return "\n".join(line for line in lines if line)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bot.adapters import atomic_file
-from bot.domain.card import ShownPaper, paper_url, shown_paper, web_link
+from bot.domain.card import Card, card_of, paper_url, web_link
 from bot.domain.channels import FEED, Capabilities, ChannelKind
 from bot.domain.errors import ChannelDown, DeliveryError, StateError, TryLater
 from bot.domain.feeds import Feed, FeedEntry
@@ -41,10 +41,13 @@ _CONTENT = """{%- macro text(pieces) -%}
 {%- endfor %}</p>
 {% endif %}
 {% if paper.authors %}
-<p><em>{{ text(paper.authors) }}</em></p>
+<p><em>{{ text(paper.author_line()) }}</em></p>
 {% endif %}
-{% for summary in paper.summaries %}
-<p>{{ text(summary) }}</p>
+{% if paper.gist %}
+<p>{{ text(paper.gist) }}</p>
+{% endif %}
+{% for summary in paper.further_summaries %}
+<p>{{ text(summary.text) }}</p>
 {% endfor %}
 {% if paper.points %}
 <ul>
@@ -146,14 +149,14 @@ def _entry(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
     from feedgen.util import xml_elem
     from lxml import etree
 
-    paper = shown_paper(
+    paper = card_of(
         Item(paper=entry.paper, reasons=entry.reasons), language=feed.language, text_limit=_TEXT_LIMIT
     )
     site_url = web_link(feed.site_url)
     page = paper_url(site_url, paper.id) if site_url else None
     draft = Draft()
     draft.id(entry.id)
-    draft.title(paper.title)
+    draft.title(paper.title_text)
     draft.updated(updated)
     draft.published(entry.published.astimezone(UTC))
     for name in filter(None, map(one_line, entry.paper.authors)):
@@ -172,7 +175,7 @@ def _entry(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
     return fragment
 
 
-def _content(paper: ShownPaper, page: str | None, language: str) -> str:
+def _content(paper: Card, page: str | None, language: str) -> str:
     words = wording(language)
     named = (
         ("arXiv", paper.links.abs),

@@ -1,20 +1,41 @@
-"""Cards: papers made ready for any medium: cleaned, links checked, matched words marked, nothing escaped yet."""
+"""Card: one paper made ready for every medium: cleaned, links checked, matched words marked, nothing escaped yet.
 
+Mail, chat, web, feeds and previews show cards and nothing else; what is cleaned is cleaned here.
+"""
+
+import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+from bot.domain.gist import (
+    CleanSummary,
+    LabelledPart,
+    Role,
+    clean_summary,
+    gist_of,
+    label_words,
+    role_of,
+    without_opening,
+)
 from bot.domain.message import Item
 from bot.domain.notices import Reason
-from bot.domain.papers import Links, Paper, PaperId, Point
-from bot.domain.text import one_line
+from bot.domain.papers import Edition, Links, Paper, PaperId
+from bot.domain.query.folding import joined as folded_words
+from bot.domain.text import cut, one_line, plain_text
+from bot.domain.translations import Wording, wording
 
 _NOT_IN_LINKS = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]")
 
+TEXT_LIMIT = 4_000
+_TITLE = 400
+_NAME = 80
 _WORDS_NAMED = 4
 _AUTHORS_NAMED = 20
+_AROUND = 34
+"""Characters of an excerpt on either side of the matched word."""
 _FIRST_CJK = "\u2e80"
 """From here on scripts put no blanks between words, so a neighbouring letter does not disprove a match."""
 
@@ -29,33 +50,110 @@ class Piece(NamedTuple):
 Pieces = tuple[Piece, ...]
 
 
+def text_of(pieces: Pieces) -> str:
+    """The pieces as one text."""
+    return "".join(piece.text for piece in pieces)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ShownMatch:
+class CardMatch:
     """A subscription that matched, and the paper's words that made it so where they tell more than its name."""
 
     subscription: str
     words: tuple[str, ...] = ()
+    """No word twice, in whatever spelling."""
+    excerpt: Pieces = ()
+    """The words around the first of `words` in the body of the paper; empty where it stands in title or authors."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ShownPoint:
+class CardPoint:
+    """A part of what a digest says on the paper; `label` is in the reader's language, or as the digest words it."""
+
+    role: Role
     label: str
     text: Pieces
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ShownPaper:
-    """One paper, ready for a template. Texts are one line each and may be empty; links are http or https."""
+class CardSummary:
+    """One source's summary, whole and cleaned; with `is_points` it is told by the card's points already."""
+
+    text: Pieces
+    source: str
+    """Empty where the source has no name but its file's."""
+    is_points: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Card:
+    """Card: one paper, ready for a template. Texts are one line each and may be empty; links are http or https.
+
+    `gist` tells in at most 280 characters what the paper does and what came out. `points` are the digest's labelled
+    points, else the parts of the summary; `summaries` hold one text each once.
+    """
 
     id: PaperId
-    title: str
-    title_pieces: Pieces
-    authors: Pieces
-    matches: tuple[ShownMatch, ...]
-    summaries: tuple[Pieces, ...]
-    points: tuple[ShownPoint, ...]
+    language: str
+    title: Pieces
+    authors: tuple[Pieces, ...]
+    """One each; names of accounts stand after names of people."""
+    gist: Pieces
+    points: tuple[CardPoint, ...]
+    summaries: tuple[CardSummary, ...]
+    matches: tuple[CardMatch, ...]
+    sources: tuple[str, ...]
+    """Names of the sources that brought it, never a file's."""
+    source_count: int
+    """How many sources brought it, also those without a name."""
+    date: dt.date | None
     links: Links
     questions: int
+
+    @property
+    def title_text(self) -> str:
+        return text_of(self.title)
+
+    @property
+    def gist_text(self) -> str:
+        return text_of(self.gist)
+
+    def author_line(self, most: int = _AUTHORS_NAMED) -> Pieces:
+        """The first so many authors, and how many more there are; one more than `most` is named as well."""
+        left = len(self.authors) - most
+        named = self.authors if left <= 1 else self.authors[:most]
+        line = [
+            piece for index, name in enumerate(named) for piece in ((Piece(", "),) if index else ()) + name
+        ]
+        if left > 1:
+            line.append(
+                Piece(wording(self.language).other_authors.format(count=left, total=len(self.authors)))
+            )
+        return tuple(line)
+
+    @property
+    def further_summaries(self) -> tuple[CardSummary, ...]:
+        """The summaries that say more than gist and points do."""
+        return tuple(
+            summary
+            for summary in self.summaries
+            if not summary.is_points and text_of(summary.text) != self.gist_text
+        )
+
+
+def cut_pieces(pieces: Pieces, limit: int) -> Pieces:
+    """The pieces in at most `limit` characters, ended between words with `…` where something is left out."""
+    whole = text_of(pieces)
+    if len(whole) <= limit:
+        return pieces
+    short = cut(whole, limit).removesuffix("…")
+    kept: list[Piece] = []
+    room = len(short)
+    for piece in pieces:
+        if room > 0:
+            kept.append(Piece(piece.text[:room], piece.matched))
+        room -= len(piece.text)
+    return (*kept, Piece("…"))
 
 
 def web_link(url: str | None) -> str | None:
@@ -123,55 +221,200 @@ def _runs_on(left: str, right: str) -> bool:
     return left.isalnum() and right.isalnum() and left < _FIRST_CJK and right < _FIRST_CJK
 
 
-def shown_matches(reasons: Iterable[Reason]) -> tuple[ShownMatch, ...]:
-    """The matches to name as the reason, in the subscriptions' order."""
-    return tuple(
-        ShownMatch(subscription=one_line(reason.subscription, 80), words=_telling_words(reason))
-        for reason in reasons
-    )
+def card_of(item: Item, *, language: str, text_limit: int = TEXT_LIMIT) -> Card:
+    """The paper of `item` as a card in that language; English, or else what there is, where that is missing.
 
-
-def _telling_words(reason: Reason) -> tuple[str, ...]:
-    words = {(word := one_line(why.text, 80)).casefold(): word for why in reversed(reason.why)}
-    words.pop(reason.subscription.casefold(), None)
-    words.pop("", None)
-    return tuple(reversed(words.values()))[:_WORDS_NAMED]
-
-
-def _words_matched(reasons: tuple[Reason, ...], belongs: Callable[[str], bool]) -> tuple[str, ...]:
-    texts = (why.text for reason in reasons for why in reason.why if belongs(why.field))
-    return tuple(dict.fromkeys(filter(None, map(one_line, texts))))
-
-
-def shown_paper(item: Item, *, language: str, text_limit: int) -> ShownPaper:
-    """The paper of `item` in that language (English where there is none); each text at most `text_limit` long."""
+    Points and summaries are at most `text_limit` long each.
+    """
     paper, reasons = item.paper, item.reasons
-    title = one_line(paper.title, 400) or paper.id
-    in_body = _words_matched(reasons, lambda field: not field.startswith(("title", "author", "source")))
-    edition = paper.edition(language)
-    return ShownPaper(
+    edition = _edition(paper, language)
+    words = wording(language)
+    title = (edition.title if edition.language == language else None) or paper.title
+    cleaned = _summaries(paper, edition)
+    summaries = [summary for summary, _ in cleaned]
+    in_parts = next((summary for summary in summaries if summary.parts), None)
+    gist = gist_of(summaries, edition.points)
+    parts = _own_parts(edition) or [
+        part for part in (in_parts.parts if in_parts else ()) if not _is_told(part, gist)
+    ]
+    points = _labelled(parts, words)
+    in_title = _words_matched(reasons, "title")
+    in_authors = _words_matched(reasons, "authors")
+    in_body = _words_matched(reasons, "summary", "points")
+    return Card(
         id=paper.id,
-        title=title,
-        title_pieces=marked(title, _words_matched(reasons, lambda field: field.startswith("title"))),
-        authors=marked(
-            _author_line(paper), _words_matched(reasons, lambda field: field.startswith("author"))
+        language=words.language,
+        title=marked(plain_line(title, _TITLE) or paper.id, in_title),
+        authors=tuple(marked(name, in_authors) for name in _authors(paper)),
+        gist=marked(gist, (*in_body, *in_title)),
+        points=tuple(
+            CardPoint(role=role, label=label, text=marked(cut(text, text_limit), in_body))
+            for role, label, text in points
         ),
-        matches=shown_matches(reasons),
         summaries=tuple(
-            marked(text, in_body)
-            for text in (one_line(summary.text, text_limit) for summary in paper.summaries)
-            if text
+            CardSummary(
+                text=marked(cut(summary.text, text_limit), in_body),
+                source=source,
+                is_points=summary is in_parts and not edition.points,
+            )
+            for summary, source in cleaned
         ),
-        points=tuple(_shown_point(point, in_body, text_limit) for point in edition.points),
+        matches=_matches(
+            reasons, [*(text for _, _, text in points), *(summary.text for summary in summaries)]
+        ),
+        sources=source_names(paper.sources),
+        source_count=_source_count(paper),
+        date=paper.date or paper.published,
         links=web_links(paper.links),
         questions=len(edition.quiz),
     )
 
 
-def _shown_point(point: Point, words: tuple[str, ...], limit: int) -> ShownPoint:
-    return ShownPoint(label=one_line(point.label, 120), text=marked(one_line(point.text, limit), words))
+def plain_line(text: str, limit: int | None = None) -> str:
+    """The text as it is meant, on one line."""
+    return one_line(plain_text(text), limit)
 
 
-def _author_line(paper: Paper) -> str:
-    names = [name for name in map(one_line, paper.authors) if name]
-    return ", ".join(names[:_AUTHORS_NAMED]) + (" …" if len(names) > _AUTHORS_NAMED else "")
+def _edition(paper: Paper, language: str) -> Edition:
+    """The edition to show; of another language where the reader's and English say nothing."""
+    edition = paper.edition(language)
+    if edition.points or edition.quiz or paper.summaries:
+        return edition
+    return next((other for other in paper.editions if other.points or other.summary), edition)
+
+
+def _summaries(paper: Paper, edition: Edition) -> list[tuple[CleanSummary, str]]:
+    """The summaries cleaned, with their sources' names: a translated one first, no text twice."""
+    written = [(edition.summary, "")] if edition.summary else []
+    written += [
+        (summary.text, next(iter(source_names((summary.source,))), "")) for summary in paper.summaries
+    ]
+    found: dict[str, tuple[CleanSummary, str]] = {}
+    for text, source in written:
+        summary = clean_summary(text, paper.title)
+        found.setdefault(summary.text, (summary, source))
+    found.pop("", None)
+    return list(found.values())
+
+
+def _own_parts(edition: Edition) -> list[LabelledPart]:
+    parts = (
+        LabelledPart(role_of(point.label), label_words(point.label), plain_line(point.text))
+        for point in edition.points
+    )
+    return [part for part in parts if part.text]
+
+
+def _is_told(part: LabelledPart, gist: str) -> bool:
+    """True for the beginning of a summary that the gist tells whole."""
+    return part.role == "gist" and gist.startswith(without_opening(part.text).rstrip(" ."))
+
+
+def _labelled(parts: Iterable[LabelledPart], words: Wording) -> list[LabelledPart]:
+    """The parts with labels in the reader's language, each label once."""
+    labelled: list[LabelledPart] = []
+    for part in parts:
+        used = {other.label for other in labelled}
+        known = words.roles.get(part.role, part.label)
+        if known in used:
+            known = "" if part.label in used else part.label
+        labelled.append(part._replace(label=known))
+    return labelled
+
+
+_HANDLE = re.compile(r"(?=.*[a-z])[a-z0-9][\w.-]*|[A-Za-z][\w.-]*[\d_][\w.-]*|[A-Za-z]+-[a-z]+")
+
+
+def _authors(paper: Paper) -> list[str]:
+    names = [name for name in (plain_line(author, _NAME) for author in paper.authors) if name]
+    return sorted(names, key=lambda name: _HANDLE.fullmatch(name) is not None)
+
+
+_DATED = re.compile(r"[\d._-]*\d{4}[\d._-]*|\d{1,4}")
+_UNTELLING = frozenset(
+    {"state", "sources", "data", "out", "output", "archive", "history", "inbox", "digests", "papers"}
+)
+
+
+def source_names(sources: Iterable[str]) -> tuple[str, ...]:
+    """The names by which readers know the sources of these digests: the first folder that is no date, each once.
+
+    A digest that lies in no folder has none: its file's name says nothing to a reader.
+    """
+    names: dict[str, None] = {}
+    for source in sources:
+        folders = [plain_line(folder, 60) for folder in source.split("/")[:-1]]
+        telling = [folder for folder in folders if folder and not _DATED.fullmatch(folder)]
+        if telling:
+            names[next((folder for folder in telling if folder not in _UNTELLING), telling[0])] = None
+    return tuple(names)
+
+
+def _source_count(paper: Paper) -> int:
+    """How many sources brought the paper: files of one folder and one form are one source.
+
+    Where the folder holds files of all sources, a summary in one file and the points in another are two.
+    """
+    origins = {(source.rpartition("/")[0], source.rpartition(".")[2]) for source in paper.sources}
+    if len(origins) == 1 and any(edition.points for edition in paper.editions):
+        wrote = {summary.source for summary in paper.summaries}
+        return 2 if wrote and wrote < set(paper.sources) else 1
+    return len(origins)
+
+
+def _matches(reasons: Iterable[Reason], texts: Sequence[str]) -> tuple[CardMatch, ...]:
+    """The matches to name as the reason, in the subscriptions' order."""
+    matches: list[CardMatch] = []
+    for reason in reasons:
+        words = _telling_words(reason)
+        in_body = [plain_line(why.text, _NAME) for why in reason.why if why.field in ("points", "summary")]
+        in_head = any(why.field in ("title", "authors") for why in reason.why)
+        excerpt = () if in_head or not in_body else _excerpt(in_body[0], texts)
+        matches.append(
+            CardMatch(subscription=one_line(reason.subscription, _NAME), words=words, excerpt=excerpt)
+        )
+    return tuple(matches)
+
+
+_FIELD_PREFIX = re.compile(r"^(?:title|author|summary|source):\s*|[\"“”=*]", re.IGNORECASE)
+
+
+def _telling_words(reason: Reason) -> tuple[str, ...]:
+    """The words that tell more than the subscription's name, each in its first spelling."""
+    known = {_folded(_FIELD_PREFIX.sub("", reason.subscription)), ""}
+    words: list[str] = []
+    for why in reason.why:
+        word = plain_line(why.text, _NAME)
+        if (folded := _folded(word)) not in known:
+            known.add(folded)
+            words.append(word)
+    return tuple(words[:_WORDS_NAMED])
+
+
+def _folded(text: str) -> str:
+    return folded_words(text, "folded").replace(" ", "")
+
+
+def _excerpt(word: str, texts: Sequence[str]) -> Pieces:
+    """The first place of the word in the texts, with some words on either side."""
+    for text in texts:
+        place = next(_occurrences(text, word), None)
+        if place is None:
+            continue
+        start, end = place
+        left = max(text.rfind(" ", 0, max(start - _AROUND, 0)) + 1, 0) if start > _AROUND else 0
+        right = text.find(" ", end + _AROUND) if end + _AROUND < len(text) else len(text)
+        right = len(text) if right < 0 else right
+        before = ("…" if left else "") + text[left:start]
+        after = text[end:right].rstrip(" ,;:") + ("…" if right < len(text) else "")
+        return tuple(
+            piece
+            for piece in (Piece(before), Piece(text[start:end], matched=True), Piece(after))
+            if piece.text
+        )
+    return ()
+
+
+def _words_matched(reasons: tuple[Reason, ...], *fields: str) -> tuple[str, ...]:
+    texts = (why.text for reason in reasons for why in reason.why if why.field in fields)
+    return tuple(dict.fromkeys(filter(None, map(plain_line, texts))))

@@ -47,15 +47,134 @@ def _column(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in _WIDE else 1
 
 
+DANGLING = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "that",
+        "these",
+        "those",
+        "its",
+        "their",
+        "his",
+        "her",
+        "our",
+        "your",
+        "any",
+        "each",
+        "every",
+        "some",
+        "no",
+        "and",
+        "or",
+        "but",
+        "nor",
+        "so",
+        "yet",
+        "as",
+        "if",
+        "than",
+        "of",
+        "in",
+        "on",
+        "at",
+        "by",
+        "to",
+        "for",
+        "from",
+        "with",
+        "without",
+        "within",
+        "into",
+        "onto",
+        "over",
+        "under",
+        "between",
+        "among",
+        "across",
+        "through",
+        "via",
+        "per",
+        "about",
+        "against",
+        "during",
+        "before",
+        "after",
+        "beyond",
+        "toward",
+        "towards",
+        "upon",
+        "using",
+        "based",
+        "such",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "has",
+        "have",
+        "had",
+        "can",
+        "could",
+        "may",
+        "might",
+        "will",
+        "would",
+        "should",
+        "does",
+        "do",
+        "did",
+        "which",
+        "who",
+        "whose",
+        "where",
+        "when",
+        "while",
+        "whether",
+        "because",
+        "both",
+        "either",
+        "not",
+        "only",
+        "also",
+        "more",
+        "most",
+        "very",
+        "e.g",
+        "i.e",
+        "vs",
+        "cf",
+        "including",
+        "like",
+        "respectively",
+        "significantly",
+    ]
+)
+"""Words that lead on to another one: a cut text does not end on them."""
+_NO_END = ' ,;:.&–—-("“/'
+
+
 def cut(text: str, limit: int, measure: Callable[[str], int] = len) -> str:
-    """The text in at most `limit` of what `measure` counts, ended between words with `…` where something is left out."""
+    """The text in at most `limit` of what `measure` counts, ended between words with `…` where something is left out.
+
+    It ends on a word that can end, not on "of the".
+    """
     if measure(text) <= limit:
         return text
     head = text[: limit - 1]
     while measure(head) > limit - 1:
         head = head[:-1]
-    at_word = head.rsplit(" ", 1)[0] if " " in head[len(head) // 2 :] else head
-    return at_word.rstrip(" ,;:.&–—-") + "…"
+    if text[len(head)] != " " and " " in head[len(head) // 2 :]:
+        head = head.rsplit(" ", 1)[0]
+    head = head.rstrip(_NO_END)
+    while (word := head.rpartition(" ")[2]) != head and word.strip('("“').lower() in DANGLING:
+        head = head[: -len(word)].rstrip(_NO_END)
+    return head + "…"
 
 
 # LaTeX
@@ -273,38 +392,15 @@ def _shift(matched: re.Match[str]) -> str:
     return (raised if matched[1].lower() == "sup" else lowered)(matched[2])
 
 
-_CHATTER = re.compile(
-    r"(?:sure|okay|ok|certainly|here(?:'s|’s| is| are)|below is|the following is|based on|i've|this is a (?:concise )?summary)\b"
-    r"[^:]{0,300}?(?:\"[^\"]{0,300}\"[^:]{0,300}?)?:\s*",
-    re.IGNORECASE,
-)
-_MARK = re.compile(r"(?:\(?(?:i{1,3}|a|1)[).]|[-•])\s*", re.IGNORECASE)
-_LABEL = re.compile(
-    r"(?:(?:one|1)[- ](?:line|sentence) )?(?:brief |concise )?(?:summary|overview|tl;?dr)\s*(?:\([^()]*\))?\s*:\s*",
-    re.IGNORECASE,
-)
-_NEXT_PART = re.compile(r"\s+(?:\(?ii[).]|b\)|2[).]\s+[A-Z])\s*")
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?。！？])(?<!\b[A-Z]\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bet al\.)(?<!\bvs\.)\s+(?=[\"“(A-Z0-9])"
+    r"(?<=[.?])(?<!\b[A-Z]\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bet al\.)(?<!\bvs\.)(?<!\bcf\.)\s+(?=[\"“(A-Z0-9])"
+    r"|(?<=[。！？])\s*(?=[^\s。！？”’」』）)])"
 )
 
 
 def sentences(text: str) -> tuple[str, ...]:
-    """The sentences of a plain text, in order; joined by blanks they are the text."""
-    return tuple(filter(None, _SENTENCE_END.split(text)))
+    """The sentences of a plain text, in order; with the blanks between them they are the text.
 
-
-def gist(summary: str) -> str:
-    """The first sentence that says something of the paper, as plain text.
-
-    Chatter of the model that wrote the summary ("Here is a concise summary…:") and the label of the first
-    part (`i) **Summary:**`) are left out.
+    An exclamation mark ends none but in Chinese and Japanese: elsewhere it is part of a name.
     """
-    text = plain_text(summary)
-    said = text[matched.end() :] if (matched := _CHATTER.match(text)) else text
-    for pattern in (_MARK, _LABEL, _MARK):
-        if matched := pattern.match(said):
-            said = said[matched.end() :]
-    first_part = _NEXT_PART.split(said, maxsplit=1)[0]
-    first = next(iter(sentences(first_part)), "")
-    return first or text
+    return tuple(filter(None, _SENTENCE_END.split(text)))

@@ -1,5 +1,6 @@
 """Translations: the fixed texts around papers and quizzes in each language."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -36,6 +37,8 @@ class Wording:
     poll_without_key: str
     poll_worked_out: str
     poll_see_above: str
+    roles: Mapping[str, str]
+    """Labels of the parts of a summary, by what they tell."""
 
     def count(self, papers: int) -> str:
         return (self.papers_one if papers == 1 else self.papers_many).format(count=papers)
@@ -84,6 +87,10 @@ ENGLISH = Wording(
     poll_without_key="The digest gives no answer key: an ordinary poll.",
     poll_worked_out="Answer worked out, {sure} %.",
     poll_see_above="See above.",
+    roles={
+        "gist": "In short", "topic": "Topic", "idea": "Idea", "problem": "Problem",
+        "method": "Method", "result": "Result", "use": "So what",
+    },
 )  # fmt: skip
 
 CHINESE = Wording(
@@ -115,6 +122,15 @@ CHINESE = Wording(
     poll_without_key="原文未给出答案：普通投票。",
     poll_worked_out="答案为推断所得，{sure} %。",
     poll_see_above="见上文。",
+    roles={
+        "gist": "概要",
+        "topic": "主题",
+        "idea": "思路",
+        "problem": "问题",
+        "method": "方法",
+        "result": "结果",
+        "use": "意义",
+    },
 )
 
 

@@ -112,7 +112,11 @@ def test_an_entry_says_who_what_where_and_why() -> None:
     }
     assert entry.find(ATOM + "content").get("type") == "html"
     content = content_of(entry)
-    assert [mark.text() for mark in content.css("p mark")] == ["Language Models", "language models"]
+    assert [mark.text() for mark in content.css("p mark")] == [
+        "Language Models",
+        "language models",
+        "language models",
+    ]
     assert "Matched: language models; agents (Language Models)" in content.text()
     assert len(content.css("li")) == 5
     assert (

@@ -4,8 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.card import Piece, marked, paper_url, shown_matches, shown_paper, web_link
-from bot.domain.papers import PaperId
+from bot.domain.card import (
+    Card,
+    Piece,
+    card_of,
+    cut_pieces,
+    marked,
+    paper_url,
+    source_names,
+    text_of,
+    web_link,
+)
+from bot.domain.notices import Reason
+from bot.domain.papers import Edition, PaperId, Point, Summary
 from bot.domain.text import cut, one_line
 from tests.builders import a_reason, an_edition, an_item
 
@@ -88,28 +99,189 @@ def test_the_pieces_joined_are_the_text(text, words) -> None:
     assert "".join(piece.text for piece in marked(text, words)) == text
 
 
-def test_words_that_only_repeat_the_subscription_are_not_named_again() -> None:
-    reason = a_reason("language models", ("title", "Language Models"), ("summary", "language model"))
-    (match,) = shown_matches([reason])
-    assert match.words == ("language model",)
+def a_card(*reasons: Reason, language: str = "en", **parts: object) -> Card:
+    return card_of(an_item(1, *reasons, **parts), language=language)
+
+
+def a_summary(text: str, source: str = "a.md") -> Summary:
+    return Summary(text=text, source=source)
+
+
+def words_of(*why: tuple[str, str], subscription: str = "agents") -> tuple[str, ...]:
+    (match,) = a_card(a_reason(subscription, *why)).matches
+    return match.words
+
+
+def test_a_word_in_two_spellings_is_named_once() -> None:
+    assert words_of(("summary", "tool use"), ("points", "tool-use"), ("title", "Tool Use")) == ("tool use",)
+    assert words_of(("summary", "models"), ("summary", "model"), ("points", "Methods")) == (
+        "models",
+        "Methods",
+    )
+
+
+def test_words_that_only_repeat_the_subscription_are_not_named() -> None:
+    assert words_of(("title", "Language Models"), subscription="language model") == ()
+    assert words_of(("authors", "Bernard Ghanem"), subscription="author: Bernard Ghanem") == ()
 
 
 def test_words_are_marked_in_their_own_field_only() -> None:
-    item = an_item(
-        1,
-        a_reason("x", ("title", "Scale"), ("author", "Ghanem")),
+    card = a_card(
+        a_reason("x", ("title", "Scale"), ("authors", "Ghanem")),
         a_reason("y", ("points", "say")),
         title="Scale and family",
+        summaries=(a_summary("We present a method to Scale it."),),
         editions=(an_edition(points=1),),
     )
-    paper = shown_paper(item, language="en", text_limit=100)
-    assert [p.text for p in paper.title_pieces if p.matched] == ["Scale"]
-    assert [p.text for p in paper.authors if p.matched] == ["Ghanem"]
-    assert [p.text for p in paper.points[0].text if p.matched] == ["say"]
-    assert not [p for p in paper.summaries[0] if p.matched]
+    assert [piece.text for piece in card.title if piece.matched] == ["Scale"]
+    assert [piece.text for piece in card.author_line() if piece.matched] == ["Ghanem"]
+    assert [piece.text for piece in card.points[0].text if piece.matched] == ["say"]
+    assert not [piece for piece in card.summaries[0].text if piece.matched]
 
 
 def test_a_title_of_nothing_but_controls_is_replaced_by_the_id() -> None:
-    assert (
-        shown_paper(an_item(1, title="\x00\u202e"), language="en", text_limit=9).title == "arxiv:2509.14001"
+    assert a_card(title="\x00\u202e").title_text == "arxiv:2509.14001"
+
+
+def test_a_translated_title_and_summary_are_shown_to_those_who_read_the_language() -> None:
+    chinese = Edition(
+        language="zh", title="规模化语言模型", summary="本文提出了一种新的语言模型方法。效果提升了 5%。"
     )
+    card = a_card(language="zh", editions=(an_edition(), chinese))
+    assert card.title_text == "规模化语言模型"
+    assert card.gist_text == "提出了一种新的语言模型方法。效果提升了 5%。"
+    assert a_card(editions=(an_edition(), chinese)).title_text == "Paper 1: Language Models at Scale"
+
+
+def test_where_only_another_language_has_points_they_are_shown() -> None:
+    card = a_card(
+        summaries=(),
+        editions=(Edition(language="zh", points=(Point(label="结果", text="提升了百分之五十的准确率。"),)),),
+    )
+    assert [(point.label, text_of(point.text)) for point in card.points] == [
+        ("Result", "提升了百分之五十的准确率。")
+    ]
+
+
+def test_an_edition_that_says_nothing_in_any_language_leaves_the_card_empty() -> None:
+    card = a_card(summaries=(), editions=(Edition(language="zh"),))
+    assert (card.points, card.gist, card.summaries) == ((), (), ())
+
+
+def test_labels_are_in_the_reader_s_language_and_each_is_used_once() -> None:
+    points = (
+        Point(label="📊 Results and Evaluation", text="It wins."),
+        Point(label="Evidence", text="It wins again."),
+        Point(label="Key points", text="One."),
+        Point(label="Key points", text="Two."),
+        Point(label="🛠️ 方法", text="某种办法。"),
+        Point(label="Empty", text=" "),
+    )
+    editions = (Edition(language="en", points=points),)
+    assert [point.label for point in a_card(editions=editions).points] == [
+        "Result",
+        "Evidence",
+        "Key points",
+        "",
+        "Method",
+    ]
+    assert a_card(language="zh", editions=editions).points[0].label == "结果"
+
+
+LISTED = "i) The paper introduces X, a tool. ii) The goal is Y. iii) It uses Z. iv) It scores 5%. v) People can use it."
+
+
+def test_a_summary_in_parts_becomes_labelled_points() -> None:
+    card = a_card(summaries=(a_summary(LISTED),))
+    assert [point.label for point in card.points] == ["Problem", "Method", "Result", "So what"]
+    assert card.summaries[0].is_points
+    assert card.further_summaries == ()
+
+
+def test_a_first_part_that_the_gist_does_not_tell_whole_stays_a_point() -> None:
+    longer = LISTED.replace("a tool.", "a tool for all who read. It is new and it is small.")
+    assert a_card(summaries=(a_summary(longer),)).points[0].label == "In short"
+
+
+def test_summaries_of_two_sources_are_both_there_with_their_names_and_no_text_twice() -> None:
+    card = a_card(
+        summaries=(
+            a_summary("We present a thing that works in many ways. It is large.", "tables/2025-09-18.md"),
+            a_summary(
+                "Here is a summary of the paper: We present a thing that works in many ways. It is large.",
+                "b/x.md",
+            ),
+            a_summary("\x00"),
+            a_summary("We present another thing that works in few ways. It is small.", "pages/2025/x.html"),
+        )
+    )
+    assert [(text_of(summary.text)[11:16], summary.source) for summary in card.further_summaries] == [
+        ("a thi", "tables"),
+        ("anoth", "pages"),
+    ]
+
+
+def test_a_summary_that_is_the_gist_is_not_told_again() -> None:
+    card = a_card(summaries=(a_summary("Networks that learn to forget what they have learnt."),))
+    assert card.further_summaries == ()
+
+
+def test_accounts_stand_after_people_and_the_rest_is_counted() -> None:
+    card = a_card(authors=("hrz42", "Ann Poe", "yhshu", "Bo Li", "OpenAI", " ", "Z"))
+    assert [text_of(name) for name in card.authors] == ["Ann Poe", "Bo Li", "OpenAI", "Z", "hrz42", "yhshu"]
+    assert text_of(card.author_line(2)) == "Ann Poe, Bo Li and 4 more"
+    assert text_of(card.author_line(5)).endswith("hrz42, yhshu")
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("2025-09-18.md", ()),
+        ("000_a9c5d5985cb68500.txt", ()),
+        ("daily-paper/2026-08-11.html", ("daily-paper",)),
+        ("archive/2025/09/18.md", ("archive",)),
+        ("2025/09/tables/18.md", ("tables",)),
+        ("state/sources/arxiv-cl/feed.xml", ("arxiv-cl",)),
+    ],
+)
+def test_a_source_is_named_by_its_folder_never_by_a_file(source: str, names: tuple[str, ...]) -> None:
+    assert source_names((source, source)) == names
+
+
+def test_what_several_sources_bring_is_counted() -> None:
+    assert a_card(sources=("a/1.md", "a/2.md")).source_count == 1
+    assert a_card(sources=("1.md", "1.html")).source_count == 2
+    assert a_card(sources=("a.md", "b.md"), editions=(an_edition(),)).source_count == 2
+    assert a_card(sources=("a.md",), editions=(an_edition(),)).source_count == 1
+
+
+def test_the_words_around_a_match_in_the_body_are_shown() -> None:
+    text = "We present a family of models that were trained in many steps on very large graphs of tool-use traces by agents of several kinds and sizes."
+    (match,) = a_card(a_reason("agents", ("summary", "tool-use")), summaries=(a_summary(text),)).matches
+    assert (
+        text_of(match.excerpt)
+        == "…many steps on very large graphs of tool-use traces by agents of several kinds…"
+    )
+    assert [piece.text for piece in match.excerpt if piece.matched] == ["tool-use"]
+
+
+def test_a_match_that_title_or_authors_show_has_no_excerpt() -> None:
+    (match,) = a_card(a_reason("x", ("title", "Scale"), ("summary", "family"))).matches
+    assert match.excerpt == ()
+
+
+def test_an_excerpt_may_be_a_whole_text_or_missing() -> None:
+    (match,) = a_card(
+        a_reason("x", ("summary", "graph")), summaries=(a_summary("A graph of words."),)
+    ).matches
+    assert text_of(match.excerpt) == "A graph of words."
+    (match,) = a_card(a_reason("x", ("summary", "absent"))).matches
+    assert match.excerpt == ()
+
+
+@given(st.lists(st.text(st.sampled_from("ab "), min_size=1), min_size=1, max_size=5), st.integers(2, 20))
+def test_cut_pieces_are_short_enough_and_begin_as_the_whole(texts: list[str], limit: int) -> None:
+    pieces = tuple(Piece(text, bool(number % 2)) for number, text in enumerate(texts))
+    short = text_of(cut_pieces(pieces, limit))
+    assert len(short) <= limit or short == text_of(pieces)
+    assert text_of(pieces).startswith(short.removesuffix("…"))

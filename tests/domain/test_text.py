@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.text import columns, gist, one_line, plain_text, printable, sentences
+from bot.domain.gist import clean_summary
+from bot.domain.text import DANGLING, columns, cut, one_line, plain_text, printable, sentences
 
 
 @pytest.mark.parametrize(
@@ -91,35 +92,34 @@ def test_plain_words_are_left_alone(words: list[str]) -> None:
 )
 def test_hostile_texts_are_read_in_time(text: str) -> None:
     assert plain_text(text)
-    assert gist(text)
-
-
-@pytest.mark.parametrize(
-    ("summary", "said"),
-    [
-        ("This paper presents HALA. It does more.", "This paper presents HALA."),
-        ("i) The paper introduces X. ii) The question is Y.", "The paper introduces X."),
-        ("a) The research aims at X b) it uses Y", "The research aims at X"),
-        ("1. Summary: The paper introduces the G2PT model. 2. Key: Y.", "The paper introduces the G2PT model."),
-        (
-            'Here is a concise summary of the paper "APOLLO: SGD-like Memory": i) **Summary:** It saves memory. ii) Z',
-            "It saves memory.",
-        ),
-        ("Here's a summary following your strict guidelines: i) UniPose is a framework. ii) B", "UniPose is a framework."),
-        ("i) **One-line summary:** MONET decomposes. ii) B", "MONET decomposes."),
-        ("It beats SOTA (e.g. GPT-4o vs. Gemini) by J. Smith et al. in 3.5 days. Then", "It beats SOTA (e.g. GPT-4o vs. Gemini) by J. Smith et al. in 3.5 days."),
-        ("本文提出了一种方法。 然后", "本文提出了一种方法。 然后"),
-        ("", ""),
-    ],
-)  # fmt: skip
-def test_the_gist_is_the_first_sentence_on_the_paper(summary: str, said: str) -> None:
-    assert gist(summary) == said
+    assert clean_summary(text)
 
 
 @given(st.text())
 def test_sentences_are_the_text(text: str) -> None:
     plain = plain_text(text)
-    assert " ".join(sentences(plain)) == plain
+    assert "".join(sentences(plain)).replace(" ", "") == plain.replace(" ", "")
+
+
+def test_chinese_sentences_end_without_a_blank_and_an_exclamation_mark_belongs_to_a_name() -> None:
+    assert sentences("提出了方法。效果很好！见“附录。”之后。") == (
+        "提出了方法。",
+        "效果很好！",
+        "见“附录。”之后。",
+    )
+    assert sentences("Hogwild! Inference is a method. It works.") == (
+        "Hogwild! Inference is a method.",
+        "It works.",
+    )
+
+
+@given(
+    st.lists(st.sampled_from(["of", "the", "such", "as", "model", "(and", "graphs,"]), min_size=3),
+    st.integers(8, 60),
+)
+def test_a_cut_text_never_ends_on_a_dangling_word(words: list[str], limit: int) -> None:
+    text = cut("Model " + " ".join(words), limit)
+    assert not text.endswith("…") or text[:-1].split()[-1].lower().strip("(,") not in DANGLING
 
 
 def test_one_line_has_no_breaks_no_unsafe_characters_and_fits() -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from bot.adapters.email.dkim import DkimSigner
-from bot.domain.card import Pieces, ShownMatch, ShownPaper, ShownPoint, paper_url, shown_paper, web_link
+from bot.domain.card import Card, CardMatch, CardPoint, card_of, paper_url, plain_line, text_of, web_link
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import OutgoingMessage
 from bot.domain.papers import Question
@@ -88,7 +88,7 @@ _PREHEADER = 140
 class EmailEntry:
     """One paper of a mail and its page."""
 
-    paper: ShownPaper
+    paper: Card
     page: str
     links: tuple[tuple[str, str], ...]
     """(name, address), the paper's page last."""
@@ -129,7 +129,7 @@ class EmailContent:
 
     def shortened(self, entries: int) -> "EmailContent":
         """The content with only the first `entries`; the others are named among the rest."""
-        dropped = tuple(entry.paper.title for entry in self.entries[entries:])
+        dropped = tuple(entry.paper.title_text for entry in self.entries[entries:])
         return replace(
             self,
             entries=self.entries[:entries],
@@ -143,9 +143,9 @@ def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailCo
     words = wording(outgoing.language)
     site_url = settings.site_url.rstrip("/")
     papers = tuple(
-        shown_paper(item, language=outgoing.language, text_limit=_TEXT_LIMIT) for item in outgoing.items
+        card_of(item, language=outgoing.language, text_limit=_TEXT_LIMIT) for item in outgoing.items
     )
-    titles = [paper.title for paper in papers]
+    titles = [paper.title_text for paper in papers]
     count = len(papers) + outgoing.more
     subscriptions = dict.fromkeys(match.subscription for paper in papers for match in paper.matches)
     token = outgoing.unsubscribe_token
@@ -157,7 +157,7 @@ def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailCo
         day=words.day(outgoing.created_at.astimezone(ZoneInfo(outgoing.timezone)).date()),
         entries=_entries(outgoing, papers, site_url, words),
         rest=outgoing.more,
-        rest_titles=tuple(one_line(title, 200) for title in outgoing.more_titles[: outgoing.more]),
+        rest_titles=tuple(plain_line(title, 200) for title in outgoing.more_titles[: outgoing.more]),
         site_url=site_url + "/",
         why_you=words.why_you.format(
             address=one_line(outgoing.target.address, 120),
@@ -169,7 +169,7 @@ def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailCo
 
 
 def _entries(
-    outgoing: OutgoingMessage, papers: tuple[ShownPaper, ...], site_url: str, words: Wording
+    outgoing: OutgoingMessage, papers: tuple[Card, ...], site_url: str, words: Wording
 ) -> tuple[EmailEntry, ...]:
     entries: list[EmailEntry] = []
     number = 1
@@ -180,7 +180,7 @@ def _entries(
     return tuple(entries)
 
 
-def _entry(paper: ShownPaper, quiz: tuple[EmailQuestion, ...], site_url: str, words: Wording) -> EmailEntry:
+def _entry(paper: Card, quiz: tuple[EmailQuestion, ...], site_url: str, words: Wording) -> EmailEntry:
     page = paper_url(site_url, paper.id)
     named = (
         ("arXiv", paper.links.abs),
@@ -199,12 +199,11 @@ def _subject(words: Wording, titles: list[str], count: int) -> str:
     return words.subject_many.format(count=count, title=title, others=count - 1)
 
 
-def _preheader(papers: tuple[ShownPaper, ...], titles: list[str]) -> str:
+def _preheader(papers: tuple[Card, ...], titles: list[str]) -> str:
     """The line that an inbox shows beside the subject: what the subject leaves out."""
     if len(titles) > 1:
         return cut(" · ".join(titles[1:]), _PREHEADER)
-    first = papers[0].summaries[0] if papers[0].summaries else papers[0].authors
-    return cut("".join(piece.text for piece in first), _PREHEADER)
+    return cut(papers[0].gist_text or text_of(papers[0].author_line()), _PREHEADER)
 
 
 MAX_HTML_BYTES = 96_000
@@ -261,13 +260,14 @@ def text_body(content: EmailContent) -> str:
 
 def _entry_text(content: EmailContent, entry: EmailEntry, number: int) -> str:
     paper = entry.paper
-    parts = [_filled(paper.title, first=f"{number}. ".ljust(len(_INDENT)))]
+    parts = [_filled(paper.title_text, first=f"{number}. ".ljust(len(_INDENT)))]
     if paper.authors:
-        parts[0] += "\n" + _filled(_joined(paper.authors))
+        parts[0] += "\n" + _filled(text_of(paper.author_line()))
     if paper.matches:
         named = "; ".join(map(_match_text, paper.matches))
         parts.append(_filled(f"{content.words.matched}: {named}"))
-    parts.extend(_filled(_joined(summary)) for summary in paper.summaries[:1])
+    if paper.gist:
+        parts.append(_filled(paper.gist_text))
     if paper.points:
         parts.append("\n".join(map(_point_text, paper.points)))
     if paper.questions:
@@ -292,14 +292,14 @@ def _answers_text(content: EmailContent) -> str:
     return "\n".join((content.words.answers, *answers))
 
 
-def _match_text(match: ShownMatch) -> str:
+def _match_text(match: CardMatch) -> str:
     words = ", ".join(f"“{word}”" for word in match.words)
     return f"{match.subscription} ({words})" if words else match.subscription
 
 
-def _point_text(point: ShownPoint) -> str:
+def _point_text(point: CardPoint) -> str:
     label = f"{point.label}: " if point.label else ""
-    return _filled(label + _joined(point.text), first=_INDENT + "* ", rest=_INDENT + "  ")
+    return _filled(label + text_of(point.text), first=_INDENT + "* ", rest=_INDENT + "  ")
 
 
 def _link_lines(entry: EmailEntry) -> Iterator[str]:
@@ -322,10 +322,6 @@ def _footer_text(content: EmailContent) -> str:
     if content.unsubscribe_url:
         lines.append(f"{content.words.unsubscribe}: {content.unsubscribe_url}")
     return "\n".join(lines)
-
-
-def _joined(pieces: Pieces) -> str:
-    return "".join(piece.text for piece in pieces)
 
 
 def _filled(text: str, *, first: str = _INDENT, rest: str = _INDENT) -> str:

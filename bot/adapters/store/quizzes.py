@@ -35,7 +35,7 @@ from bot.adapters.store.schema import (
 from bot.adapters.store.sql import chunks, insert
 from bot.domain.delivery import Delivery, State, again_part
 from bot.domain.papers import Paper, PaperId, Question
-from bot.domain.quizzes.repetition import STEPS, Card
+from bot.domain.quizzes.repetition import STEPS, LeitnerCard
 from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, home_of
 from bot.pipeline.ports.quizzes import KeptCard, ReceivedUpdate, UncertainQuiz, Voter
 
@@ -186,7 +186,7 @@ class SqlQuizTransaction:
         query = select(votes.c.person).where(votes.c.poll == poll)
         return frozenset(self._connection.execute(query).scalars())
 
-    def save_card(self, person: int, paper: PaperId, part: str, card: Card | None) -> None:
+    def save_card(self, person: int, paper: PaperId, part: str, card: LeitnerCard | None) -> None:
         key = {"person": person, "paper": paper, "part": part}
         if card is None:
             card_row = (cards.c.person == person, cards.c.paper == paper, cards.c.part == part)
@@ -280,7 +280,7 @@ class SqlQuizTransaction:
             KeptCard(
                 paper=PaperId(row.paper),
                 part=row.part,
-                card=Card(step=row.step, answers=row.answers, answered_at=row.answered_at),
+                card=LeitnerCard(step=row.step, answers=row.answers, answered_at=row.answered_at),
             )
             for row in self._connection.execute(query)
         )

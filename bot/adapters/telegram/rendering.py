@@ -19,10 +19,9 @@ from bot.adapters.telegram.markup import (
     pieces,
     plain,
 )
-from bot.domain.card import Piece, Pieces, ShownMatch, marked, shown_matches, web_links
+from bot.domain.card import CardMatch, Piece, Pieces, card_of, cut_pieces, plain_line, source_names
 from bot.domain.message import AlarmText, Item, OutgoingMessage
-from bot.domain.papers import Paper, Point
-from bot.domain.text import cut, gist, one_line, plain_text
+from bot.domain.text import one_line
 from bot.domain.translations import Wording, wording
 
 _MORE = re.compile(r"more:(?P<message>[^\s:]{1,50}):(?P<start>\d{1,4})", re.ASCII)
@@ -69,31 +68,25 @@ def parse_more(data: str) -> MorePapers | None:
     return MorePapers(message=match["message"], start=int(match["start"])) if match else None
 
 
-_TITLE, _AUTHOR, _LABEL, _SOURCE = 300, 50, 60, 60
-_GIST, _SHORT_GIST = 400, 180
 _AUTHORS, _SHORT_AUTHORS = 6, 3
 _MATCHES, _WHY = 6, 700
 _MARKS = 12
 """Matched words in bold in one text at most: entities are counted, and more only shout."""
 _POINT_LENGTHS = (900, 600, 450, 300, 200, 120)
 _SOURCES = 2
-_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
 
 class ShownItem:
     """A paper with its reasons, about to be shown in one language."""
 
-    def __init__(self, item: Item, wording: Wording) -> None:
-        self.paper: Paper = item.paper
-        self._wording = wording
-        self._matches = shown_matches(item.reasons)[:_MATCHES]
-        matched = (said(why.text, _TITLE) for reason in item.reasons for why in reason.why)
-        self._words = tuple(dict.fromkeys(filter(None, matched)))
+    def __init__(self, item: Item, words: Wording) -> None:
+        self.card = card_of(item, language=words.language)
+        self._words = words
 
     def whole(self, room: int) -> Markup:
         """The paper as a message of its own, in at most `room` units, not below 3000: the points give way first."""
         head = joined("\n", (self.title(), self._authors(_AUTHORS)))
-        above = joined("\n\n", (head, self._gist(_GIST), self._why()))
+        above = joined("\n\n", (head, self._gist(), self._why()))
         below = self.provenance()
         for length, mark in product(_POINT_LENGTHS, (True, False)):
             points = joined("\n", self._points(length, mark=mark))
@@ -106,78 +99,54 @@ class ShownItem:
         """The paper as an entry of a list."""
         title = plain(f"{number}. ") + self.title()
         when = self.provenance() if dated else NOTHING
-        return joined(
-            "\n", (title, self._authors(_SHORT_AUTHORS), self._gist(_SHORT_GIST), self._why(), when)
-        )
+        return joined("\n", (title, self._authors(_SHORT_AUTHORS), self._gist(), self._why(), when))
 
     def title(self) -> Markup:
-        text = said(self.paper.title, _TITLE) or self.paper.id
-        return link(self._marked(text), web_links(self.paper.links).best)
+        return link(_marked(self.card.title), self.card.links.best)
 
     def provenance(self) -> Markup:
-        """The day and the digests that named the paper."""
-        day = self.paper.date or self.paper.published
-        return provenance(day, self.paper.sources, self._wording)
-
-    def _marked(self, text: str, *, mark: bool = True) -> Markup:
-        return pieces(_first_marks(marked(text, self._words)), mark=mark)
+        """The day and the sources that named the paper."""
+        return provenance(self.card.date, self.card.sources, self._words)
 
     def _authors(self, most: int) -> Markup:
-        names = [name for name in (said(author, _AUTHOR) for author in self.paper.authors) if name]
-        left = len(names) - most
-        if left <= 1:  # "and 1 more" takes the room of the name
-            return self._marked(", ".join(names))
-        return self._marked(", ".join(names[:most])) + plain(
-            self._wording.other_authors.format(count=left, total=len(names))
-        )
+        return _marked(self.card.author_line(most))
 
-    def _gist(self, limit: int) -> Markup:
-        points = self.paper.edition(self._wording.language).points
-        text = self.paper.summary or (points[0].text if points else "")
-        return self._marked(cut(one_line(gist(text)), limit))
+    def _gist(self) -> Markup:
+        return _marked(self.card.gist)
 
     def _why(self) -> Markup:
         reasons = NOTHING
-        for match in self._matches:
+        for match in self.card.matches[:_MATCHES]:
             longer = joined("; ", (reasons, _match(match)))
             if longer.units > _WHY:
                 break
             reasons = longer
-        return plain(f"🔎 {self._wording.matched}{self._wording.colon}") + reasons if reasons else NOTHING
+        return plain(f"🔎 {self._words.matched}{self._words.colon}") + reasons if reasons else NOTHING
 
     def _points(self, limit: int, *, mark: bool) -> Iterator[Markup]:
-        for point in self.paper.edition(self._wording.language).points:
-            yield joined(" ", (_label(point), self._marked(said(point.text, limit), mark=mark)))
+        for point in self.card.points:
+            label = bold(f"{point.label}{self._words.colon.rstrip()}") if point.label else NOTHING
+            yield joined(" ", (label, _marked(cut_pieces(point.text, limit), mark=mark)))
 
 
-def provenance(day: date | None, sources: Iterable[str], wording: Wording) -> Markup:
-    """The day and the names of the digests, small; a digest that is only called by its day is not named."""
-    names = [_EXTENSION.sub("", said(source, _SOURCE).rsplit("/", 1)[-1]) for source in sources]
-    named = [name for name in dict.fromkeys(names) if name and (day is None or name != day.isoformat())]
-    parts = ([wording.day(day)] if day else []) + named[:_SOURCES]
+def provenance(day: date | None, sources: Iterable[str], words: Wording) -> Markup:
+    """The day and the names of the sources, small."""
+    parts = ([words.day(day)] if day else []) + list(dict.fromkeys(sources))[:_SOURCES]
     return italic(" · ".join(parts)) if parts else NOTHING
 
 
-def said(text: str, limit: int) -> str:
-    """The text as it is meant, on one line, at most `limit` units long."""
-    return cut(one_line(plain_text(text)), limit)
-
-
-def _first_marks(parts: Pieces) -> Pieces:
+def _marked(parts: Pieces, *, mark: bool = True) -> Markup:
     unmarked = [index for index, part in enumerate(parts) if part.matched][_MARKS:]
-    return tuple(Piece(part.text) if index in unmarked else part for index, part in enumerate(parts))
+    return pieces(
+        tuple(Piece(part.text) if index in unmarked else part for index, part in enumerate(parts)), mark=mark
+    )
 
 
-def _match(match: ShownMatch) -> Markup:
+def _match(match: CardMatch) -> Markup:
     if not match.words:
         return bold(match.subscription)
     words = joined(", ", map(bold, match.words))
     return plain(f"{match.subscription} (") + words + plain(")")
-
-
-def _label(point: Point) -> Markup:
-    label = said(point.label, _LABEL)
-    return bold(f"{label}:") if label else NOTHING
 
 
 PAGE = 8
@@ -265,13 +234,13 @@ def _heading(outgoing: OutgoingMessage, start: int, end: int, words: Wording) ->
 
 def _common_provenance(outgoing: OutgoingMessage, words: Wording) -> Markup:
     sources = dict.fromkeys(source for item in outgoing.items for source in item.paper.sources)
-    return provenance(outgoing.items[0].paper.date, sources, words)
+    return provenance(outgoing.items[0].paper.date, source_names(sources), words)
 
 
 def _over_limit(outgoing: OutgoingMessage, words: Wording) -> Markup:
     if not outgoing.more:
         return NOTHING
     named = outgoing.more_titles[:_TITLES_NAMED]
-    lines = (plain(f"• {said(title, _NAMED_TITLE)}") for title in named)
+    lines = (plain(f"• {plain_line(title, _NAMED_TITLE)}") for title in named)
     colon = words.colon.rstrip() if named else ""
     return joined("\n", (plain(words.over_limit.format(count=outgoing.more) + colon), *lines))

@@ -16,13 +16,13 @@ from bot.adapters.svg import safe_svg
 from bot.adapters.web.charts import Bar, bars
 from bot.adapters.web.texts import LANGUAGES, Texts
 from bot.domain.bibtex import bibtex
-from bot.domain.card import Piece, Pieces, marked, paper_url, shown_paper, web_link
+from bot.domain.card import Piece, card_of, paper_url, plain_line, web_link
 from bot.domain.channels import FEED, Target
 from bot.domain.message import Item
 from bot.domain.notices import Reason
 from bot.domain.papers import Edition, Paper, PaperId, Question
 from bot.domain.quizzes.polls import clean, evidence_for, poll_of
-from bot.domain.text import cut, gist, one_line, plain_text
+from bot.domain.text import one_line
 from bot.domain.translations import Wording, wording
 from bot.pipeline.ports.papers import StoredPaper
 
@@ -33,7 +33,6 @@ STRIP_DAYS = 56
 FRONT_PAPERS = 40
 OLDER_DAYS = 18
 _TEXT_LIMIT = 20_000
-_GIST_LIMIT = 280
 _NAMED_AUTHORS = 3
 _SOURCES_NAMED = 6
 _ROOM = files("bot.adapters.web")
@@ -173,36 +172,32 @@ class Pages:
         paper, texts, words = stored.paper, Texts(view.language), wording(view.language)
         edition = paper.edition(view.language)
         drawing = edition.drawing or paper.edition("en").drawing
-        shown = shown_paper(Item(paper=paper), language=view.language, text_limit=_TEXT_LIMIT)
+        card = card_of(Item(paper=paper), language=view.language, text_limit=_TEXT_LIMIT)
         line = self._line(view, paper)
         named = (
-            ("arXiv" if paper.id.startswith("arxiv:") else texts.paper_page, shown.links.abs),
-            ("PDF", shown.links.pdf),
-            ("Hugging Face", shown.links.huggingface),
-            (texts.code, shown.links.code),
-            *((urlsplit(link).hostname or link, link) for link in shown.links.other[:3]),
+            ("arXiv" if paper.id.startswith("arxiv:") else texts.paper_page, card.links.abs),
+            ("PDF", card.links.pdf),
+            ("Hugging Face", card.links.huggingface),
+            (texts.code, card.links.code),
+            *((urlsplit(link).hostname or link, link) for link in card.links.other[:3]),
         )
         facts = (
             (texts.published, words.day(paper.published) if paper.published else ""),
             (texts.categories, ", ".join(map(one_line, paper.categories[:8]))),
-            (texts.sources, ", ".join(one_line(source, 80) for source in paper.sources[:_SOURCES_NAMED])),
+            (texts.sources, ", ".join(card.sources[:_SOURCES_NAMED])),
             ("ID", paper.id),
         )
         return self._page(
             "paper.html",
             view,
             f"/papers/{quote(paper.id, safe=':/')}",
-            one_line(plain_text(paper.title), 120) or paper.id,
+            plain_line(paper.title, 120) or paper.id,
             description=line["plain_gist"],
-            paper={**line, "authors": shown.authors},
+            paper={**line, "authors": card.author_line()},
             links=[(name, href) for name, href in named if href],
             content_language=edition.language if _says(edition) else view.language,
-            points=[
-                {"label": point.label, "text": _plain_pieces(point.text)}
-                for point in shown.points
-                if point.text
-            ],
-            summaries=_side_by_side(paper),
+            points=card.points,
+            summaries=card.summaries if len(card.summaries) != 1 else card.further_summaries,
             drawing=safe_svg(drawing) if drawing else None,
             flowchart=one_line(edition.flowchart or "", _TEXT_LIMIT),
             quiz=[
@@ -284,30 +279,24 @@ class Pages:
     def _line(self, view: View, paper: Paper, reasons: tuple[Reason, ...] = ()) -> dict[str, Any]:
         """A paper in a list."""
         texts = Texts(view.language)
-        shown = shown_paper(
-            Item(paper=paper, reasons=reasons), language=view.language, text_limit=_TEXT_LIMIT
-        )
-        said = cut(gist(paper.summary or ""), _GIST_LIMIT) if paper.summary else ""
-        if not said and shown.points:
-            said = cut(plain_text(_joined(shown.points[-1].text)), _GIST_LIMIT)
-        many = len(paper.sources)
+        card = card_of(Item(paper=paper, reasons=reasons), language=view.language, text_limit=_TEXT_LIMIT)
         return {
             "path": f"/papers/{quote(paper.id, safe=':/')}",
-            "plain_title": shown.title,
-            "title": marked(plain_text(shown.title), [piece.text for piece in shown.title_pieces if piece.matched]),
-            "gist": marked(said, [why.text for reason in reasons for why in reason.why]),
-            "plain_gist": said,
-            "authors": _short_authors(shown.authors),
+            "plain_title": card.title_text,
+            "title": card.title,
+            "gist": card.gist,
+            "plain_gist": card.gist_text,
+            "authors": card.author_line(_NAMED_AUTHORS),
             "day": "",
             "found": None,
-            "sources": texts("sources_many", count=many) if many > 1 else "",
-            "source_names": ", ".join(one_line(source, 60) for source in paper.sources),
-            "questions": shown.questions,
-        }  # fmt: skip
+            "sources": texts("sources_many", count=card.source_count) if card.source_count > 1 else "",
+            "source_names": ", ".join(card.sources),
+            "questions": card.questions,
+        }
 
     def _short(self, view: View, paper: Paper, note: str = "") -> dict[str, Any]:
         """A paper as one line."""
-        title = one_line(plain_text(paper.title), 200) or paper.id
+        title = plain_line(paper.title, 200) or paper.id
         return {
             "path": f"/papers/{quote(paper.id, safe=':/')}",
             "title": (Piece(title),),
@@ -378,30 +367,6 @@ def _short_day(words: Wording, day: date) -> str:
 
 def _says(edition: Edition) -> bool:
     return bool(edition.points or edition.quiz or edition.flowchart or edition.drawing)
-
-
-def _joined(pieces: Pieces) -> str:
-    return "".join(piece.text for piece in pieces)
-
-
-def _plain_pieces(pieces: Pieces) -> Pieces:
-    return marked(plain_text(_joined(pieces)), [piece.text for piece in pieces if piece.matched])
-
-
-def _short_authors(pieces: Pieces) -> Pieces:
-    """The first authors, as they are in a list."""
-    names = _joined(pieces).split(", ")
-    if len(names) <= _NAMED_AUTHORS + 1:
-        return pieces
-    return marked(", ".join(names[:_NAMED_AUTHORS]) + " …", [piece.text for piece in pieces if piece.matched])
-
-
-def _side_by_side(paper: Paper) -> list[dict[str, Any]]:
-    return [
-        {"source": one_line(summary.source, 80), "pieces": (Piece(plain_text(summary.text)),)}
-        for summary in paper.summaries
-        if one_line(summary.text)
-    ]
 
 
 def _played(question: Question, paper: Paper, language: str) -> PlayedQuestion | None:

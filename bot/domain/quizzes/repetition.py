@@ -32,7 +32,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Card:
+class LeitnerCard:
     """Card (Leitner): a question that is to come back to a person, after `answers` answers, the last at `answered_at`."""
 
     step: int
@@ -44,7 +44,7 @@ class Card:
         return self.answered_at.astimezone(zone).date() + timedelta(days=STEPS[self.step])
 
 
-def card_of(attempts: Sequence[Attempt]) -> Card | None:
+def card_of(attempts: Sequence[Attempt]) -> LeitnerCard | None:
     """The card of a question after these answers, oldest first; None where it need not come back."""
     step: int | None = None
     for attempt in attempts:
@@ -54,11 +54,11 @@ def card_of(attempts: Sequence[Attempt]) -> Card | None:
             step = step + 1 if step + 1 < len(STEPS) else None
     if step is None:
         return None
-    return Card(step=step, answers=len(attempts), answered_at=attempts[-1].at)
+    return LeitnerCard(step=step, answers=len(attempts), answered_at=attempts[-1].at)
 
 
 def comes_back_at(
-    card: Card, *, now: datetime, schedule: Schedule, quiet: QuietHours | None, zone: ZoneInfo
+    card: LeitnerCard, *, now: datetime, schedule: Schedule, quiet: QuietHours | None, zone: ZoneInfo
 ) -> datetime:
     """The moment (not before `now`) at which the question goes out: on its day (today where that is over),
     in the person's hours.

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.domain.delivery import Delivery, State
 from bot.domain.papers import Paper, PaperId, Question
-from bot.domain.quizzes.repetition import Card
+from bot.domain.quizzes.repetition import LeitnerCard
 from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState
 
 
@@ -40,7 +40,7 @@ class KeptCard:
 
     paper: PaperId
     part: str
-    card: Card
+    card: LeitnerCard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +95,7 @@ class QuizTransaction(Protocol):
         """People who voted in the poll, also those who took their vote back."""
         ...
 
-    def save_card(self, person: int, paper: PaperId, part: str, card: Card | None) -> None:
+    def save_card(self, person: int, paper: PaperId, part: str, card: LeitnerCard | None) -> None:
         """Insert or replace, or remove."""
         ...
 

@@ -15,7 +15,7 @@ from bot.adapters.email.content import MAX_HTML_BYTES, EmailSettings
 from bot.adapters.email.publisher import compose, compose_text
 from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
-from bot.domain.papers import Links, Point, Summary
+from bot.domain.papers import Edition, Links, Point, Summary
 from tests.builders import a_paper, a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
 
 SETTINGS = EmailSettings(
@@ -99,7 +99,7 @@ def test_the_subject_names_the_first_paper_and_counts_all() -> None:
 def test_a_subject_is_cut_between_words_and_stays_ascii() -> None:
     subject = a_mail(an_item(1, title="A " + "very " * 40 + "long title"))["Subject"]
     assert len(subject) < 90
-    assert subject.endswith("very...")
+    assert subject.endswith("...")
 
 
 def test_a_date_is_written_in_the_subscriber_s_zone() -> None:
@@ -216,10 +216,8 @@ def test_both_parts_say_the_same() -> None:
 
 def test_the_matched_words_stand_out() -> None:
     hits = [node.text() for node in LexborHTMLParser(html_of(a_mail(HALA))).css(".hit")]
-    assert hits == ["Translation Models"] + ["language model"] * 20
-    assert "Matched: language models (“Translation Models”, “language model”); agents" in words(
-        text_of(a_mail(HALA))
-    )
+    assert hits == ["Translation Models", "language model"]
+    assert "Matched: language models (“Translation Models”); agents" in words(text_of(a_mail(HALA)))
 
 
 def test_markup_in_papers_is_shown_and_never_works() -> None:
@@ -277,8 +275,8 @@ def test_lines_of_the_text_are_at_most_72_columns_but_for_addresses() -> None:
 
 
 def test_a_mail_that_would_be_clipped_names_the_rest_with_a_link() -> None:
-    long = (Summary(text="word " * 700, source="s"),)
-    items = [an_item(number, title=f"Title {number}", summaries=long) for number in range(1, 41)]
+    long = (Edition(language="en", points=(Point(label="Result", text="word " * 700),)),)
+    items = [an_item(number, title=f"Title {number}", editions=long) for number in range(1, 41)]
     mail = a_mail(*items, more=2, more_titles=("Over the limit",))
     html = html_of(mail)
     assert len(html.encode()) <= MAX_HTML_BYTES < 100_000

@@ -60,12 +60,12 @@ def test_the_text_preview_reads_like_the_message() -> None:
         "│ https://arxiv.org/abs/2509.14001",
         "│ Bernard Ghanem, Mohammad Zbeeb",
         "│",
-        "│ This paper presents a family of *language models*.",
+        "│ A family of *language models*.",
         "│",
         "│ 🔎 Matched: *language models*",
-        "│ ▎ *📘 Topic:* What there is to say on Topic.",
-        "│ ▎ *❓ Problem:* What there is to say on Problem.",
-        "│ Friday, 18 September 2026 · a",
+        "│ ▎ *Topic:* What there is to say on Topic.",
+        "│ ▎ *Problem:* What there is to say on Problem.",
+        "│ Friday, 18 September 2026",
         "╰─",
     ]
 

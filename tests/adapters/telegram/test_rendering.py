@@ -103,7 +103,7 @@ def test_a_paper_full_of_domains_costs_no_entity_of_ours() -> None:
     item = an_item(1, title=domains, authors=(domains,) * 6, summaries=(Summary(text=domains, source="s"),))
     message = render_alert(a_parcel(item, kind="telegram"))
     assert message is not None
-    assert judged(message).words("Italic") == ("Friday, 18 September 2026 · a",)
+    assert judged(message).words("Italic") == ("Friday, 18 September 2026",)
 
 
 def test_the_pages_of_a_message_show_every_paper_once_in_order() -> None:
@@ -149,14 +149,14 @@ def test_chatter_of_the_model_that_wrote_a_summary_is_left_out() -> None:
     item = an_item(1, summaries=(Summary(text=chatter + "We do this. More. ii) **Main** Y", source="s"),))
     message = render_alert(a_parcel(item, kind="telegram"))
     assert message is not None
-    assert "\n\nWe do this.\n\n" in judged(message).text
+    assert "\n\nWe do this. More.\n\n" in judged(message).text
 
 
-def test_a_paper_without_a_summary_shows_its_first_point() -> None:
+def test_a_paper_without_a_summary_tells_the_most_telling_point() -> None:
     item = an_item(1, summaries=(), editions=(an_edition(points=2),))
     message = render_alert(a_parcel(item, kind="telegram"))
     assert message is not None
-    assert "\n\nWhat there is to say on Topic.\n\n" in judged(message).text
+    assert "\n\nWhat there is to say on Problem.\n\n" in judged(message).text
 
 
 def test_long_author_lists_are_cut_and_counted() -> None:

@@ -29,7 +29,7 @@ HALA = a_paper(
     title="Hala: A <script>alert(1)</script> Report & More",
     summaries=(
         Summary(text="The newer one.", source="b.html"),
-        Summary(text="The older one.", source="a.md"),
+        Summary(text="The older one.", source="tables/a.md"),
     ),
     editions=(
         replace(
@@ -163,7 +163,7 @@ async def test_a_paper_page_shows_all_that_is_known(client: httpx.AsyncClient, s
         "Bernard Ghanem",
         "The newer one.",
         "The older one.",
-        "a.md",
+        "tables",
         "What there is to say on Topic.",
         "Teacher then student",
     ):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.domain.delivery import again_part, is_again, plain_part, question_of_part, repeats
 from bot.domain.quizzes.polls import shuffle_seed
-from bot.domain.quizzes.repetition import STEPS, Attempt, Card, card_of, comes_back_at
+from bot.domain.quizzes.repetition import STEPS, Attempt, LeitnerCard, card_of, comes_back_at
 from bot.domain.schedule import Immediately, QuietHours, parse_schedule
 from tests.builders import NOW, a_question
 
@@ -49,12 +49,12 @@ def test_a_card_counts_all_answers_and_starts_from_the_last(rights: list[bool]):
     assert (card is not None) or rights[-1:] != [WRONG]
 
 
-def a_card(at: datetime, step: int = 0) -> Card:
-    return Card(step=step, answers=1, answered_at=at)
+def a_card(at: datetime, step: int = 0) -> LeitnerCard:
+    return LeitnerCard(step=step, answers=1, answered_at=at)
 
 
 def back(
-    card: Card, now: datetime, schedule: str = "immediately", quiet: QuietHours | None = None
+    card: LeitnerCard, now: datetime, schedule: str = "immediately", quiet: QuietHours | None = None
 ) -> datetime:
     return comes_back_at(card, now=now, schedule=parse_schedule(schedule), quiet=quiet, zone=BERLIN)
 
