@@ -31,6 +31,7 @@ INSTALL = "Apprise is not installed; run: pip install 'paperboy-bot[apprise]'"
 _STATUS = re.compile(r"\berror=(?P<status>\d{3})\b")
 _NOT_CONNECTED = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeoutError|Failed to establish a new connection"
+    r"|Missing dependencies for SOCKS|Not supported proxy scheme|Please check proxy URL|Unable to connect to proxy"
 )
 _GONE = frozenset({401, 403, 404, 410})
 _TOO_MANY = 429

@@ -435,7 +435,7 @@ class Service:
             await asyncio.to_thread(self._sources.look, self._container.clock.now())
 
     async def _chat(self) -> None:
-        """Runs the chat; a refused token ends the chat and nothing else."""
+        """Runs the chat, where one process at a time asks for the bot's updates."""
         chat = chat_service(self._container, wake=self._wake_delivery, on_polling=self._note_polling)
         try:
             await self._cluster.lead("telegram updates", partial(chat.run, self._stop))

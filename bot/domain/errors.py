@@ -24,7 +24,8 @@ PaperboyError
     │   ├── TargetGone         refused for good: suspend the target, keep its data
     │   ├── TargetMoved        the target has a new address: rewrite it, send again
     │   ├── Refused            our own mistake: a dead letter for the operator
-    │   │   └── TooLarge       over the service's size: send it in smaller parts
+    │   │   ├── TooLarge       over the service's size: send it in smaller parts
+    │   │   └── KindForbidden  no messages of this kind there (polls) until that changes; the others go on
     │   └── ChannelDown        nobody on this channel can be reached: stop it, alarm
     └── OutcomeUnknown         it may or may not have gone out: `uncertain`
 """
@@ -179,6 +180,10 @@ class Refused(NotSent):
 
 class TooLarge(Refused):
     """The message is larger than the service takes; a smaller one may go out."""
+
+
+class KindForbidden(Refused):
+    """The target takes messages and none of this kind, such as polls, until its owner changes that."""
 
 
 class ChannelDown(NotSent):

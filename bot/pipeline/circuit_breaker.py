@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from bot.domain.channels import ChannelKind
 from bot.domain.delivery import UNKNOWN_IN_A_ROW, channel_wait
 from bot.domain.errors import ChannelDown, DeliveryError, OutcomeUnknown, TryLater
-from bot.domain.incidents import REFUSED, STOPPED, TOPIC_GONE
+from bot.domain.incidents import NO_POLLS, REFUSED, STOPPED, TOPIC_GONE
 from bot.domain.message import Receipt
 from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.ports.outbox import Claim, IncidentStore, Stop
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 REFUSED_IN_A_ROW = 5
 """After so many different targets refused one after the other, and nobody accepted, the channel is at fault."""
+_POLLS_AGAIN = timedelta(hours=6)
+"""So often one poll tries a chat that forbids them."""
+NO_POLLS_THERE = "polls are not allowed in this chat"
 _LONG_STOP = timedelta(hours=1)
 """A stop that lasts as long as this is an incident, whoever asked for it."""
 
@@ -52,18 +55,39 @@ class CircuitBreaker:
         self._unknown: Counter[ChannelKind] = Counter()
         self._refused: dict[ChannelKind, set[str]] = {}
         """By channel: the targets that were refused since somebody was accepted."""
-        self._suspended: set[str] | None = None
-        """Targets with an open incident of being refused; None until they were read."""
-        self._as_of = 0
+        self._as_of: int | None = None
         """The changes of the incidents when they were read."""
+        self._suspended: set[str] = set()
+        """Targets with an open incident of being refused."""
+        self._without_polls: dict[str, datetime] = {}
+        """Targets that forbid polls, and when one may try again."""
         self._stopped: dict[ChannelKind, bool] = {}
         """The channels that are stopped as far as we know, and whether a send that is in flight can lift the stop."""
 
     async def stopped(self) -> Mapping[ChannelKind, Stop]:
         """The channels that are stopped, until when and why."""
+        await self._load()
         stopped = await asyncio.to_thread(self._store.stopped_channels)
         self._stopped = {kind: self._stopped.get(kind, True) for kind in stopped}
         return stopped
+
+    async def _load(self) -> None:
+        """Read which targets are in trouble, where that changed since it was read."""
+        if self._as_of == self._incidents.changes:
+            return
+        self._as_of = self._incidents.changes
+        incidents = await asyncio.to_thread(self._store.open_incidents)
+        self._suspended = {incident.source for incident in incidents if incident.kind == REFUSED}
+        self._without_polls = {
+            incident.source: self._without_polls.get(incident.source, self._now())
+            for incident in incidents
+            if incident.kind == NO_POLLS
+        }
+
+    def forbidden(self, claim: Claim) -> str | None:
+        """Why the target takes no messages of the claim's kind; None where it may, or one may try."""
+        again_at = self._without_polls.get(claim.key) if claim.kind == "quiz" else None
+        return NO_POLLS_THERE if again_at is not None and self._now() < again_at else None
 
     def is_probed(self, kind: ChannelKind) -> bool:
         """True while a probe of the channel is under way."""
@@ -85,6 +109,7 @@ class CircuitBreaker:
         self._unknown[kind] = self._unknown[kind] + 1 if result.unknown else 0
         await self._record_topic(claim, result.outcome.receipt)
         await self._record_suspension(result)
+        await self._record_polls(result)
         trouble = result.trouble or self._trouble_of_refusals(result)
         went_out = result.outcome.state == "sent"
         if trouble:
@@ -112,16 +137,24 @@ class CircuitBreaker:
     async def _record_suspension(self, result: SendResult) -> None:
         """A target that is suspended because it was refused again and again is an incident until a message gets there."""
         outcome, key = result.outcome, result.outcome.claim.key
-        if self._suspended is None or self._as_of != self._incidents.changes:
-            self._as_of = self._incidents.changes
-            incidents = await asyncio.to_thread(self._store.open_incidents)
-            self._suspended = {incident.source for incident in incidents if incident.kind == REFUSED}
+        await self._load()
         if result.refused and outcome.suspend:
             await asyncio.to_thread(self._incidents.channel_fails, key, outcome.suspend, self._now(), REFUSED)
             self._suspended.add(key)
         elif outcome.state == "sent" and (key in self._suspended or outcome.claim.attempts > 1):
             await asyncio.to_thread(self._incidents.channel_works, key, self._now(), REFUSED)
             self._suspended.discard(key)
+
+    async def _record_polls(self, result: SendResult) -> None:
+        """A chat that forbids polls is an incident until a poll gets there; meanwhile one tries now and then."""
+        outcome, key = result.outcome, result.outcome.claim.key
+        if result.forbidden:
+            why = outcome.error or NO_POLLS_THERE
+            await asyncio.to_thread(self._incidents.channel_fails, key, why, self._now(), NO_POLLS)
+            self._without_polls[key] = self._now() + _POLLS_AGAIN
+        elif outcome.claim.kind == "quiz" and outcome.state == "sent" and key in self._without_polls:
+            await asyncio.to_thread(self._incidents.channel_works, key, self._now(), NO_POLLS)
+            self._without_polls.pop(key, None)
 
     async def _record_topic(self, claim: Claim, receipt: Receipt | None) -> None:
         """A topic that is gone is an incident until a message gets there again."""

@@ -90,6 +90,7 @@ class Dispatcher:
             limiter=self._limiter,
             may_repeat=self._may_repeat,
             is_probe=self._breaker.is_probe,
+            forbidden=self._breaker.forbidden,
             now=clock.now,
             rng=rng,
         )

@@ -12,6 +12,7 @@ from bot.domain.delivery import FIRST_WAIT, MAX_ATTEMPTS, MAX_REFUSALS, refusal_
 from bot.domain.errors import (
     ChannelDown,
     DeliveryError,
+    KindForbidden,
     NotSent,
     NotYet,
     OutcomeUnknown,
@@ -59,14 +60,15 @@ class SendResult:
     """Result of one send: its outcome, and the health of the channel.
 
     `answered`: the service answered for this very message, so the channel works. `trouble`: the channel failed as
-    a whole. `refused`: the service refused this target, which several in a row make the channel's trouble. `unknown`:
-    the answer was never seen.
+    a whole. `refused`: the service refused this target, which several in a row make the channel's trouble; `forbidden`: it takes
+    no messages of this kind. `unknown`: the answer was never seen.
     """
 
     outcome: Outcome
     answered: bool = False
     unknown: bool = False
     refused: bool = False
+    forbidden: bool = False
     trouble: DeliveryError | None = None
 
 
@@ -82,21 +84,27 @@ class Sender:
         limiter: RateLimiter,
         may_repeat: frozenset[ChannelKind],
         is_probe: Callable[[Claim], bool],
+        forbidden: Callable[[Claim], str | None],
         now: Callable[[], datetime],
         rng: random.Random,
     ) -> None:
-        """`may_repeat` are the channels on which a message with an unknown outcome goes again."""
+        """`may_repeat` are the channels on which a message with an unknown outcome goes again; `forbidden` says why a target
+        takes no messages of a claim's kind.
+        """
         self._builder = builder
         self._deliveries = deliveries
         self._publishers = publishers
         self._limiter = limiter
         self._may_repeat = may_repeat
         self._is_probe = is_probe
+        self._forbidden = forbidden
         self._now = now
         self._rng = rng
 
     async def send(self, claim: Claim) -> SendResult:
         """Send the claim. Every failure becomes a result; raises nothing."""
+        if why := self._forbidden(claim):
+            return SendResult(outcome=Outcome(claim=claim, state="merged", error=why))
         try:
             built = await asyncio.to_thread(self._builder.build, claim, self._now())
         except NothingToSend as nothing:
@@ -171,6 +179,9 @@ class Sender:
                     claim=claim, state="pending", error=str(error), counted=False, wait_until=until
                 )
                 return SendResult(outcome=outcome, trouble=error)
+            case KindForbidden():
+                outcome = Outcome(claim=claim, state="merged", error=str(error))
+                return SendResult(outcome=outcome, answered=True, forbidden=True)
             case TargetRefuses():
                 return SendResult(outcome=self._refused(claim, error), refused=True)
             case TooLarge() if len(claim.rows) > 1:

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from bot.domain.delivery import MAX_REFUSALS
-from bot.domain.errors import ChannelDown, TargetRefuses, TooLarge, TryLater
-from bot.domain.incidents import REFUSED, STOPPED
+from bot.domain.errors import ChannelDown, KindForbidden, TargetRefuses, TooLarge, TryLater
+from bot.domain.incidents import NO_POLLS, REFUSED, STOPPED
 from bot.pipeline.circuit_breaker import CHANNEL_PAUSE, REFUSED_IN_A_ROW
-from tests.builders import a_channel, a_digest, a_subscriber
+from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import people, started, until
 from tests.rigs.world import World
@@ -166,3 +166,51 @@ async def test_a_message_that_is_too_large_goes_in_smaller_ones_and_loses_nothin
     assert len(set(made.email.papers())) == len(made.email.papers()) == 11
     assert set(made.counts()) == {"sent", "merged"}
     assert max(len(message.items) for message in made.email.taken) == 3
+
+
+QUIZ = an_edition(quiz=a_quiz())
+NO_POLLS_HERE = KindForbidden("Bad Request: not enough rights to send polls to the chat")
+
+
+def quizzed(made: World, name: str, number: int) -> None:
+    made.read(name, a_digest(an_entry(number, editions=(QUIZ,))))
+
+
+async def test_a_chat_that_forbids_polls_is_said_once_and_gets_its_alerts(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(quizzes="all")))
+    alert = asyncio.Event()
+    alert.set()
+    made.telegram.answer(alert, to="1001")
+    send = made.telegram.send
+
+    async def without_polls(message):
+        if message.kind == "quiz":
+            made.telegram.tried.append(message)
+            raise NO_POLLS_HERE
+        return await send(message)
+
+    made.telegram.send = without_polls  # type: ignore[method-assign]
+    for number in (1, 2):
+        quizzed(made, f"{number}.html", number)
+        await made.send_all(days=0)
+    assert made.counts() == {"sent": 2, "merged": 2 * len(a_quiz())}
+    assert len([message for message in made.telegram.tried if message.kind == "quiz"]) == 1
+    (incident,) = made.store.incidents.open_incidents()
+    assert (incident.kind, incident.what) == (NO_POLLS, str(NO_POLLS_HERE))
+    made.telegram.send = send  # type: ignore[method-assign]
+    made.clock.advance(hours=6)
+    quizzed(made, "3.html", 3)
+    await made.send_all(days=1)
+    assert made.counts()["sent"] == 3 + len(a_quiz())
+    assert incidents(made) == []
+
+
+async def test_after_a_restart_one_poll_tries_a_chat_that_forbade_them(world: MakeWorld):
+    alice = a_subscriber("alice", a_channel(quizzes="all"))
+    made = started(world, alice)
+    made.incidents.channel_fails("telegram:1001", "no polls", NOW, NO_POLLS)
+    again = world(alice, first_run=0, clock=made.clock)
+    quizzed(again, "a.html", 1)
+    await again.send_all(days=1)
+    assert again.counts() == {"sent": 1 + len(a_quiz())}
+    assert incidents(again) == []

@@ -20,6 +20,7 @@ from bot.domain.delivery import (
 from bot.domain.errors import (
     ChannelDown,
     DeliveryError,
+    KindForbidden,
     NotSent,
     OutcomeUnknown,
     Refused,
@@ -105,6 +106,7 @@ class Parts:
             "limiter": self.limiter,
             "may_repeat": frozenset({"atom"}),
             "is_probe": lambda _: False,
+            "forbidden": lambda _: None,
             "now": lambda: NOW,
             "rng": random.Random(1),
             **parts,
@@ -198,6 +200,15 @@ async def test_a_target_that_refuses_a_probe_is_not_suspended_for_it():
     parts = Parts(TargetRefuses("554 5.7.1"))
     result = await parts.sender(is_probe=lambda _: True).send(a_claim(attempts=MAX_REFUSALS))
     assert (result.outcome.suspend, result.outcome.counted) == (None, False)
+
+
+async def test_a_kind_that_the_target_forbids_is_given_up_and_a_known_one_not_even_built():
+    result = await failed(KindForbidden("no polls"))
+    assert (result.outcome.state, result.outcome.error, result.forbidden) == ("merged", "no polls", True)
+    parts = Parts()
+    known = await parts.sender(forbidden=lambda _: "no polls").send(a_claim())
+    assert (known.outcome.state, known.outcome.error, known.forbidden) == ("merged", "no polls", False)
+    assert parts.handed == []
 
 
 async def test_a_message_that_is_too_large_leaves_half_of_its_rows_to_a_later_one():

@@ -51,6 +51,8 @@ class Waits:
     last_retry: timedelta = timedelta(minutes=1)
     second_poller: timedelta = timedelta(minutes=1)
     """After another program asked for our updates."""
+    refused_token: timedelta = timedelta(minutes=5)
+    """After the service did not take our token."""
     answer: timedelta = timedelta(seconds=15)
     """An answer that may go out within this time waits for it; a later one would surprise."""
 
@@ -87,27 +89,33 @@ class ChatService:
     async def run(self, stop: asyncio.Event) -> None:
         """Answer until `stop` is set; what is being answered then is finished.
 
-        Returns before that where the token is refused, which is logged.
+        A token that is refused is reported, and asked for again after a while.
         """
-        try:
-            self._username = await self._retrying(self._bot.username, stop) or ""
-            await self._introduce()
-            await self._catch_up(stop)
-            await self._count_votes()
-            last = await asyncio.to_thread(self._updates.last_update)
-            log.info("chat.started", extra={"bot": self._username})
-            while not stop.is_set():
-                received = await self._retrying(partial(self._receive, last), stop)
-                if received is not None:
-                    await self._report_polling(None)
-                for update in received or ():
-                    await self._handle(update, stop)
-                if received:
-                    await self._count_votes()
-                last = received[-1].id if received else last
-        except WrongToken as error:
-            log.error("chat.stopped", extra={"error": str(error)})
-            await self._report_polling(error)
+        while not stop.is_set():
+            try:
+                await self._converse(stop)
+            except WrongToken as error:
+                log.error("chat.token_refused", extra={"error": str(error)})
+                await self._report_polling(error)
+                await _stopped_within(self._waits.refused_token, stop)
+
+    async def _converse(self, stop: asyncio.Event) -> None:
+        """Answer until `stop` is set. Raises WrongToken."""
+        self._username = await self._retrying(self._bot.username, stop) or ""
+        await self._introduce()
+        await self._catch_up(stop)
+        await self._count_votes()
+        last = await asyncio.to_thread(self._updates.last_update)
+        log.info("chat.started", extra={"bot": self._username})
+        while not stop.is_set():
+            received = await self._retrying(partial(self._receive, last), stop)
+            if received is not None:
+                await self._report_polling(None)
+            for update in received or ():
+                await self._handle(update, stop)
+            if received:
+                await self._count_votes()
+            last = received[-1].id if received else last
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -119,8 +127,6 @@ class ChatService:
             await self._bot.introduce(menu("en"), about=ABOUT["en"])
             for language in ABOUT.keys() - {"en"}:
                 await self._bot.introduce(menu(language), about=ABOUT[language], language=language)
-        except WrongToken:
-            raise
         except DeliveryError as error:
             log.warning("chat.not_introduced", extra={"error": str(error)})
 

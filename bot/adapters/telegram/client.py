@@ -12,10 +12,12 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from bot.adapters.proxies import proxy_fault
 from bot.adapters.telegram.rendering import Message
 from bot.domain.errors import (
     ChannelDown,
     DeliveryError,
+    KindForbidden,
     OutcomeUnknown,
     Refused,
     TargetGone,
@@ -78,6 +80,14 @@ class NotModified(Refused):
     """The message is already as the edit wants it."""
 
 
+class NothingToEdit(Refused):
+    """The message was deleted, or is no longer ours to change."""
+
+
+class NoSuchMethod(Refused):
+    """The server is older than the call."""
+
+
 class NamesNeeded(Refused):
     """Channels take anonymous polls only."""
 
@@ -87,9 +97,21 @@ _GONE = re.compile(
     r"|not enough rights to send text|have no rights to send|need administrator rights|chat_admin_required"
     r"|chat_restricted|channel_private|topic_closed|not a member of the c|bot was kicked|channel is inaccessible"
 )
-_TOPIC_GONE = "message thread not found"
-_NOT_MODIFIED = "message is not modified"
-_NAMES_NEEDED = "non-anonymous polls can't be sent to channel"
+_TOPIC_GONE = re.compile(r"message thread not found|topic_deleted|topic_id_invalid|topic not found")
+_NO_POLLS = re.compile(r"not enough rights to send polls|no rights to send polls?|chat_send_polls?_forbidden")
+_NOTHING_TO_EDIT = re.compile(
+    r"message to edit not found|message can't be edited|message_id_invalid|message_edit_time_expired"
+)
+_NO_SUCH_METHOD = "method not found"
+_REFUSALS: tuple[tuple[re.Pattern[str], type[DeliveryError]], ...] = (
+    (_TOPIC_GONE, TopicGone),
+    (re.compile("message is not modified"), NotModified),
+    (_NOTHING_TO_EDIT, NothingToEdit),
+    (re.compile("non-anonymous polls can't be sent to channel"), NamesNeeded),
+    (_NO_POLLS, KindForbidden),
+    (_GONE, TargetGone),
+)
+"""What the server says to a bad request, lower-cased (seen 2026-11); the first that fits holds."""
 _FLOOD = re.compile(r"too many requests|flood control", re.IGNORECASE)
 _LONGEST_TEXT = 300
 
@@ -113,6 +135,8 @@ def translate_error(error: Exception, *, secret: str) -> DeliveryError:
             ours = TargetMoved(text, address=str(error.new_chat_id))
         case foreign.Forbidden():
             ours = TargetGone(text)
+        case foreign.EndPointNotFound() if _NO_SUCH_METHOD in text.lower():
+            ours = NoSuchMethod(f"the Bot API server is too old for this: {text}")
         case foreign.InvalidToken() | foreign.EndPointNotFound():
             ours = WrongToken("Telegram does not accept the token: check telegram.token")
         case foreign.Conflict():
@@ -136,13 +160,10 @@ def _error_text(error: BaseException, *, secret: str) -> str:
 
 def _refused(text: str) -> DeliveryError:
     low = text.lower()
-    if _TOPIC_GONE in low:
-        return TopicGone(text)
-    if _NOT_MODIFIED in low:
-        return NotModified(text)
-    if _NAMES_NEEDED in low:
-        return NamesNeeded(text)
-    return TargetGone(text) if _GONE.search(low) else Refused(text)
+    for pattern, kind in _REFUSALS:
+        if pattern.search(low):
+            return kind(text)
+    return Refused(text)
 
 
 def _unreached(error: Exception, text: str) -> DeliveryError | None:
@@ -231,9 +252,25 @@ class Connection:
         else:
             return _result.get()
         ours = translate_error(failed, secret=self._token)
+        if isinstance(ours, WrongToken) and await self._is_token_good():
+            # A gateway in between, or a server that does not know the method: the token is not what is wrong.
+            ours = TryLater(_error_text(failed, secret=self._token))
         if any(self._token in str(cause) for cause in (failed, *_chain(failed))):
             raise ours from None
         raise ours from failed
+
+    async def _is_token_good(self) -> bool:
+        """Whether getMe takes the token: it alone decides. True as well where it gives no answer, which proves nothing."""
+        from telegram.error import EndPointNotFound, InvalidToken, TelegramError
+
+        _, others = self._requests
+        try:
+            await others.post(f"{self.bot.base_url}/getMe")
+        except (InvalidToken, EndPointNotFound):
+            return False
+        except TelegramError:
+            return True
+        return True
 
     async def ask(
         self, method: str, asked: Mapping[str, object], *, wait: timedelta = timedelta(0)
@@ -247,6 +284,9 @@ class Connection:
 
     @cached_property
     def _requests(self) -> "tuple[HTTPXRequest, HTTPXRequest]":
+        """For the long poll, and for the rest. Raises ChannelDown where the environment names an unusable proxy."""
+        if fault := proxy_fault():
+            raise ChannelDown(f"Telegram cannot be reached: {fault}")
         return (self._request(1), self._request(self._connections))
 
     def _request(self, connections: int) -> "HTTPXRequest":
@@ -301,6 +341,34 @@ class SentPoll:
 
     message: int
     poll: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChatRights:
+    """What the bot may send in a chat."""
+
+    messages: bool
+    polls: bool
+
+
+def chat_rights(chat: object, member: object) -> ChatRights:
+    """The rights by what getChat and getChatMember answer: an administrator's own, else the chat's for everybody."""
+    status, kind = _string(member, "status"), _string(chat, "type")
+    if status in {"left", "kicked"}:
+        return ChatRights(messages=False, polls=False)
+    if kind == "channel":
+        posts = status == "creator" or _may(member, "can_post_messages", default=False)
+        return ChatRights(messages=posts, polls=posts)
+    if status in {"creator", "administrator"}:
+        return ChatRights(messages=True, polls=True)
+    rules = member if status == "restricted" else chat.get("permissions") if isinstance(chat, dict) else None
+    messages = _may(rules, "can_send_messages")
+    return ChatRights(messages=messages, polls=messages and _may(rules, "can_send_polls"))
+
+
+def _may(rights: object, name: str, *, default: bool = True) -> bool:
+    value = rights.get(name) if isinstance(rights, dict) else None
+    return value if isinstance(value, bool) else default
 
 
 class BotClient:
@@ -412,6 +480,16 @@ class BotClient:
     async def username(self) -> str:
         """The bot's own name, without `@`."""
         return _string(await self._api.ask("getMe", {}), "username")
+
+    async def rights(self, chat: int | str) -> "ChatRights":
+        """What the bot may do in that chat, as Telegram has it now."""
+        me = await self._api.ask("getMe", {})
+        described = await self._api.ask("getChat", {"chat_id": chat})
+        if _string(described, "type") == "private":
+            return ChatRights(messages=True, polls=True)
+        own = _integer(me, "id")
+        member = await self._api.ask("getChatMember", {"chat_id": chat, "user_id": own})
+        return chat_rights(described, member)
 
     async def is_administrator(self, chat: int, user: int) -> bool:
         """True where that person may change things for the chat."""

@@ -14,6 +14,7 @@ from bot.adapters.telegram.client import (
     BotClient,
     ChatAddress,
     NamesNeeded,
+    NothingToEdit,
     NotModified,
     SentPoll,
     TopicGone,
@@ -149,8 +150,8 @@ class TelegramPublisher:
             raise Refused(f"{outgoing.id}: there is no message to edit")
         try:
             await self._client.edit(chat, message_id, rendered_text(outgoing))
-        except NotModified:
-            pass
+        except (NotModified, NothingToEdit):
+            pass  # it is as it should be, or its reader deleted it: nothing is left to do
         except OutcomeUnknown as error:
             raise TryLater(f"editing again does no harm: {error}") from error
         return outgoing.replaces

@@ -12,12 +12,13 @@ import typer
 from bot.app.cli.context import ConfigOption, JsonOption, everybody, load, open_state, say_json
 from bot.app.cli.fetch import fetcher_of
 from bot.app.cli.terminal import Style, style_of
-from bot.domain.errors import DeliveryError
+from bot.domain.errors import DeliveryError, TryLater
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from bot.adapters.telegram.client import BotClient
     from bot.app.config.settings import Settings
     from bot.domain.incidents import Finding, Incident
     from bot.domain.message import AlarmText
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 NEEDS_A_LOOK = 1
 _AREAS = ("sources", "subscriptions", "channels")
 _PATIENCE_SECONDS = 10.0
+_CHATS_ASKED = 50
+"""Chats whose rights are asked for; more would take too long."""
 _TRIED_BYTES = 65_536
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _USUAL_MAIL = 102_000
@@ -88,7 +91,7 @@ def _examined(
     if online:
         import asyncio  # every other command starts without it
 
-        yield from asyncio.run(online_findings(settings))
+        yield from asyncio.run(online_findings(settings, subscribers))
 
 
 def doctor_json(findings: "Sequence[Finding]") -> dict[str, Any]:
@@ -134,7 +137,11 @@ def _line(finding: "Finding", style: Style) -> str:
 
 
 def channel_findings(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "Iterator[Finding]":
-    """Findings that need no answer of a service: settings and folders."""
+    """Findings that need no answer of a service: settings, proxies and folders."""
+    from bot.adapters.proxies import proxy_fault
+
+    if (settings.sends_telegram or settings.sources) and (fault := proxy_fault()):
+        yield _finding("proxy", "proxy", fault)
     yield from _telegram(settings, subscribers)
     yield from _email(settings)
     yield from _folders(settings)
@@ -183,9 +190,11 @@ def alarm_findings(unsent: "Iterable[tuple[DeliveryRecord, AlarmText]]") -> "Ite
             yield _finding(alarm.target, "alarm", f"{text.subject!r} is {alarm.state}: {alarm.error}")
 
 
-async def online_findings(settings: "Settings") -> "Iterator[Finding]":
+async def online_findings(
+    settings: "Settings", subscribers: "Sequence[Subscriber]" = ()
+) -> "Iterator[Finding]":
     """Answers of Telegram and the mail server."""
-    return iter([*await _bot_answers(settings), *await _server_answers(settings)])
+    return iter([*await _bot_answers(settings, subscribers), *await _server_answers(settings)])
 
 
 def _telegram(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "Iterator[Finding]":
@@ -259,18 +268,49 @@ def _writable(subject: str, folder: Path, what: str) -> "Iterator[Finding]":
         yield _fine(subject, f"{what}, {folder}, is writable (a file was written there)")
 
 
-async def _bot_answers(settings: "Settings") -> "list[Finding]":
+async def _bot_answers(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "list[Finding]":
     if not settings.sends_telegram:
         return []
     from bot.adapters.telegram.client import BotClient
 
     client = BotClient(settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url)
     try:
-        return [_fine("telegram", f"the service knows the bot as @{await client.username()}")]
+        known = _fine("telegram", f"the service knows the bot as @{await client.username()}")
+        return [known, *await _chat_rights(client, subscribers)]
     except DeliveryError as error:
         return [_finding("telegram", "refused", f"the service does not take the token: {error}")]
     finally:
         await client.close()
+
+
+async def _chat_rights(client: "BotClient", subscribers: "Sequence[Subscriber]") -> "list[Finding]":
+    """What each configured chat lets the bot send."""
+    from bot.adapters.telegram.client import parse_address
+
+    channels = {
+        channel.target: channel
+        for subscriber in subscribers
+        for channel in subscriber.channels
+        if channel.kind == "telegram"
+    }
+    findings: list[Finding] = []
+    for key, channel in list(channels.items())[:_CHATS_ASKED]:
+        try:
+            rights = await client.rights(parse_address(channel.address).id)
+        except TryLater as error:
+            return [
+                *findings,
+                _finding("telegram", "rights", f"not all chats were asked: {error}", urgent=False),
+            ]
+        except DeliveryError as error:
+            findings.append(_finding(key, "rights", f"the bot cannot write there: {error}"))
+            continue
+        if not rights.messages:
+            findings.append(_finding(key, "rights", "the bot may not write there; make it an administrator"))
+        elif channel.quizzes != "none" and not rights.polls:
+            what = "polls are not allowed in this chat; allow them there, or set `quizzes: false`"
+            findings.append(_finding(key, "rights", what))
+    return findings
 
 
 async def _server_answers(settings: "Settings") -> "list[Finding]":

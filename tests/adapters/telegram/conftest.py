@@ -47,6 +47,7 @@ async def publisher(api: BotApi) -> AsyncIterator[TelegramPublisher]:
 
 
 WAITS = Waits(
+    refused_token=timedelta(milliseconds=20),
     poll=timedelta(seconds=20),
     first_retry=timedelta(milliseconds=5),
     last_retry=timedelta(milliseconds=20),

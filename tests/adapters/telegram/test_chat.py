@@ -101,14 +101,39 @@ async def test_an_outage_is_waited_out(
         await until(lambda: api.messages)
 
 
-async def test_a_wrong_token_ends_the_conversation_and_says_why(
+async def test_a_wrong_token_is_said_and_asked_for_again(
     api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with running(api, deliveries, kept, token="123:wrong") as task:
-        await asyncio.wait_for(asyncio.shield(task), 5)
-    (record,) = (one for one in caplog.records if one.msg == "chat.stopped")
+    right, api.token = api.token, "123:another"
+    async with running(api, deliveries, kept, token=right):
+        await until(lambda: any(one.msg == "chat.token_refused" for one in caplog.records))
+        api.token = right
+        api.say(api.chat(1), "/help")
+        await until(lambda: api.messages)
+    (record, *_) = (one for one in caplog.records if one.msg == "chat.token_refused")
     assert record.levelno == logging.ERROR
     assert "telegram.token" in record.error
+
+
+@pytest.mark.parametrize("code", [401, 404])
+async def test_one_refused_poll_for_updates_does_not_end_the_conversation(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    api.fail(Fault(kind="error", code=code, methods=("getUpdates",)))
+    async with running(api, deliveries, kept):
+        api.say(api.chat(1), "/help")
+        await until(lambda: api.messages)
+    assert not any(one.msg == "chat.token_refused" for one in caplog.records)
+
+
+async def test_a_server_without_descriptions_gets_a_conversation(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.fail(*[Fault(kind="error", code=404, methods=("setMyDescription", "setMyCommands"))] * 9)
+    async with running(api, deliveries, kept):
+        api.say(api.chat(1), "/help")
+        await until(lambda: api.messages)
+    assert any(one.msg == "chat.not_introduced" for one in caplog.records)
 
 
 async def test_a_second_poller_is_named_and_the_conversation_goes_on_when_it_is_gone(
@@ -136,9 +161,10 @@ async def test_refused_polls_and_working_ones_are_reported(
         if len(told) == 1:
             raise StateLocked("busy")
 
-    async with running(api, deliveries, kept, token="123:wrong", on_polling=reported) as task:
-        await asyncio.wait_for(asyncio.shield(task), 5)
-    assert told == ["WrongToken"]
+    async with running(api, deliveries, kept, token="123:wrong", on_polling=reported):
+        await until(lambda: told)
+    assert set(told) == {"WrongToken"}
+    told[:] = ["WrongToken"]
     other = BotClient(api.token, api_url=api.url)
     chat = api.chat(1)
     async with running(api, deliveries, kept, on_polling=reported):

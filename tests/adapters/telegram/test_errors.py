@@ -7,14 +7,18 @@ import pytest
 from telegram import error as foreign
 
 from bot.adapters.telegram.client import (
+    ChatRights,
     NamesNeeded,
+    NoSuchMethod,
+    NothingToEdit,
     NotModified,
     SecondPoller,
     TopicGone,
     WrongToken,
+    chat_rights,
     translate_error,
 )
-from bot.domain.errors import OutcomeUnknown, Refused, TargetGone, TargetMoved, TryLater
+from bot.domain.errors import KindForbidden, OutcomeUnknown, Refused, TargetGone, TargetMoved, TryLater
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -30,8 +34,15 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (foreign.Forbidden("Forbidden: bot was kicked from the channel chat"), TargetGone),
         (foreign.BadRequest("Chat not found"), TargetGone),
         (foreign.BadRequest("Not enough rights to send text messages to the chat"), TargetGone),
-        (foreign.BadRequest("Not enough rights to send polls to the chat"), Refused),
+        (foreign.BadRequest("Not enough rights to send polls to the chat"), KindForbidden),
+        (foreign.BadRequest("CHAT_SEND_POLL_FORBIDDEN"), KindForbidden),
         (foreign.BadRequest("Message thread not found"), TopicGone),
+        (foreign.BadRequest("TOPIC_DELETED"), TopicGone),
+        (foreign.BadRequest("Message to edit not found"), NothingToEdit),
+        (foreign.BadRequest("Message can't be edited"), NothingToEdit),
+        (foreign.BadRequest("MESSAGE_ID_INVALID"), NothingToEdit),
+        (foreign.EndPointNotFound("Not Found: method not found"), NoSuchMethod),
+        (foreign.EndPointNotFound("Not Found"), WrongToken),
         (foreign.BadRequest("Message is not modified: specified new message content"), NotModified),
         (foreign.BadRequest("Non-anonymous polls can't be sent to channel chats"), NamesNeeded),
         (foreign.BadRequest("Can't parse entities: unsupported start tag"), Refused),
@@ -80,3 +91,35 @@ def test_the_secret_is_cut_from_the_text_and_the_text_is_one_short_line() -> Non
     assert "s3cret" not in str(ours)
     assert "\n" not in str(ours)
     assert len(str(ours)) <= 300
+
+
+GROUP = {"type": "supergroup", "permissions": {"can_send_messages": True, "can_send_polls": False}}
+OPEN_GROUP = {"type": "supergroup", "permissions": {"can_send_messages": True, "can_send_polls": True}}
+CHANNEL = {"type": "channel"}
+
+
+@pytest.mark.parametrize(
+    ("chat", "member", "messages", "polls"),
+    [
+        (OPEN_GROUP, {"status": "member"}, True, True),
+        (GROUP, {"status": "member"}, True, False),
+        (GROUP, {"status": "administrator"}, True, True),
+        (OPEN_GROUP, {"status": "left"}, False, False),
+        (OPEN_GROUP, {"status": "kicked"}, False, False),
+        (
+            OPEN_GROUP,
+            {"status": "restricted", "can_send_messages": True, "can_send_polls": False},
+            True,
+            False,
+        ),
+        (OPEN_GROUP, {"status": "restricted", "can_send_messages": False}, False, False),
+        (CHANNEL, {"status": "administrator", "can_post_messages": True}, True, True),
+        (CHANNEL, {"status": "administrator", "can_post_messages": False}, False, False),
+        (CHANNEL, {"status": "member"}, False, False),
+        ("nonsense", None, True, True),
+    ],
+)
+def test_what_the_bot_may_send_follows_from_the_chat_and_its_membership(
+    chat, member, messages, polls
+) -> None:
+    assert chat_rights(chat, member) == ChatRights(messages=messages, polls=polls)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.adapters.telegram.client import BotClient, ChatRights
 from bot.adapters.telegram.publisher import TelegramPublisher
 from bot.domain.errors import (
     ChannelDown,
@@ -220,13 +221,6 @@ async def test_an_edit_that_changes_nothing_is_a_success(publisher: TelegramPubl
     assert await publisher.send(to_kind("edit", replaces=alert)) == alert
 
 
-async def test_an_edit_of_a_deleted_message_is_refused(publisher: TelegramPublisher, api: BotApi) -> None:
-    alert = await publisher.send(to())
-    api.messages[0].deleted = True
-    with pytest.raises(Refused, match="essage to edit not found"):
-        await publisher.send(to_kind("edit", replaces=alert))
-
-
 async def test_an_edit_whose_answer_was_lost_is_simply_made_again(
     publisher: TelegramPublisher, api: BotApi
 ) -> None:
@@ -347,6 +341,48 @@ async def test_a_wrong_token_stops_the_channel(api: BotApi) -> None:
     with pytest.raises(ChannelDown, match=r"telegram\.token"):
         await publisher.send(to())
     await publisher.close()
+
+
+@pytest.mark.parametrize("code", [401, 404])
+async def test_one_refusal_of_the_token_that_getme_does_not_confirm_stops_no_channel(
+    publisher: TelegramPublisher, api: BotApi, code: int
+) -> None:
+    api.fail(Fault(kind="error", code=code))
+    with pytest.raises(TryLater) as later:
+        await publisher.send(to())
+    assert later.value.scope == "target"
+    assert api.calls["getMe"] == 1
+    await publisher.send(to())
+
+
+async def test_a_token_that_nobody_could_be_asked_about_is_not_called_wrong(
+    publisher: TelegramPublisher, api: BotApi
+) -> None:
+    api.fail(Fault(kind="error", code=401), Fault(kind="drop", methods=("getMe",)))
+    with pytest.raises(TryLater):
+        await publisher.send(to())
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_an_edit_of_a_message_that_its_reader_deleted_is_done(
+    publisher: TelegramPublisher, api: BotApi, gone: bool
+) -> None:
+    first = await publisher.send(to())
+    api.messages[0].deleted = gone
+    corrected = replace(to(), kind="edit", replaces=first)
+    assert await publisher.send(corrected) == first
+    assert len(api.messages) == (0 if gone else 1)
+
+
+async def test_the_rights_in_a_chat_are_asked_for(api: BotApi) -> None:
+    client = BotClient(api.token, api_url=api.url)
+    api.chat(1)
+    api.chat(-1001, kind="supergroup", condition="no_polls")
+    assert await client.rights(1) == ChatRights(messages=True, polls=True)
+    assert await client.rights(-1001) == ChatRights(messages=True, polls=False)
+    with pytest.raises(TargetGone):
+        await client.rights(-5)
+    await client.close()
 
 
 async def test_a_question_with_one_option_is_refused_before_it_is_sent(

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.cli.doctor import online_findings
+from bot.app.config.settings import load_settings
 from tests.app.cli.conftest import Paperboy
+from tests.builders import a_channel, a_subscriber
+from tests.rigs.botapi import BotApi
+from tests.rigs.smtp import SmtpRig
 
 
 def asks(home: Path, *queries: str) -> None:
@@ -77,6 +82,49 @@ def test_online_the_mail_server_is_asked(home: Path, paperboy: Paperboy) -> None
     looked = paperboy("doctor", "--online")
     assert looked.code == 1
     assert "! email: 127.0.0.1:1:" in looked.out
+
+
+async def test_online_each_chat_is_asked_what_it_lets_the_bot_send(home: Path) -> None:
+    async with BotApi() as api:
+        for number, condition in ((-1, "no_polls"), (-2, "open"), (-3, "no_rights"), (-4, "no_polls")):
+            api.chat(number, kind="group", condition=condition)
+        (home / "config/paperboy.yaml").write_text(
+            f"telegram: {{token: '{api.token}', api_url: '{api.url}'}}\n"
+        )
+        settings = load_settings(home / "config/paperboy.yaml", {})
+        subscribers = [
+            a_subscriber(f"p{number}", a_channel(address=f"-{number}", quizzes=quizzes))
+            for number, quizzes in ((1, "all"), (2, "all"), (3, "none"), (4, "none"), (5, "all"))
+        ]
+        found = list(await online_findings(settings, subscribers))
+    assert [(one.subject, one.what.partition(";")[0]) for one in found if one.kind == "rights"] == [
+        ("telegram:-1", "polls are not allowed in this chat"),
+        ("telegram:-3", "the bot may not write there"),
+        ("telegram:-5", "the bot cannot write there: Chat not found"),
+    ]
+
+
+async def test_online_the_size_that_the_mail_server_takes_is_said(home: Path) -> None:
+    async with SmtpRig(size=60_000) as rig:
+        (home / "config/paperboy.yaml").write_text(
+            f"email: {{transport: 'smtp+plain://127.0.0.1:{rig.port}'}}\n"
+        )
+        settings = load_settings(home / "config/paperboy.yaml", {})
+        (found,) = await online_findings(settings)
+    assert found.what.endswith("lets us in and takes mails of 0.06 MB at most; larger ones are split")
+
+
+def test_a_proxy_that_cannot_be_used_is_said_with_its_remedy(
+    home: Path, paperboy: Paperboy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = home / "config/paperboy.yaml"
+    config.write_text(
+        config.read_text() + "telegram: {token: '123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc'}\n"
+    )
+    monkeypatch.setenv("all_proxy", "socks4://127.0.0.1:1")
+    looked = paperboy("doctor")
+    assert looked.code == 1
+    assert "! proxy: the proxy in all_proxy cannot be used" in looked.out
 
 
 def test_the_loss_and_the_noise_of_real_digests_are_named(

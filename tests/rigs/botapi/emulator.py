@@ -187,7 +187,14 @@ class BotApi(People):
         return {"id": BOT_ID, "is_bot": True, "first_name": "Paperboy", "username": self.username}
 
     async def _get_chat(self, parameters: Parameters) -> Any:
-        described = self._chats.find(parameters.text("chat_id")).described()
+        chat = self._chats.find(parameters.text("chat_id"))
+        described = chat.described()
+        if chat.kind in ("group", "supergroup"):
+            speaks = chat.condition != "no_rights"
+            described["permissions"] = {
+                "can_send_messages": speaks,
+                "can_send_polls": speaks and chat.condition != "no_polls",
+            }
         return described | {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": {}}
 
     async def _get_chat_member(self, parameters: Parameters) -> Any:

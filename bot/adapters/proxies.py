@@ -1,0 +1,73 @@
+"""Proxies: the variables of the environment that name them, made usable for httpx, or said to be unusable in one line."""
+
+import os
+import re
+from collections.abc import MutableMapping
+from importlib.util import find_spec
+
+_NAMES = ("https_proxy", "http_proxy", "all_proxy")
+_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
+_SOCKS_REMEDY = "needs one more package: pip install 'paperboy-bot[socks]'"
+
+
+def proxy_fault(environment: MutableMapping[str, str] | None = None) -> str | None:
+    """Why the proxy that the environment names cannot be used; None where it can, or there is none.
+
+    On the way, `socks://` becomes `socks5://`, which it means, and entries of NO_PROXY that no client can read are left
+    out: with either httpx would refuse to work at all.
+    """
+    environment = os.environ if environment is None else environment
+    for name in list(environment):
+        if name.lower() == "no_proxy":
+            _set(environment, name, ",".join(_readable(environment[name])))
+        elif name.lower() in _NAMES:
+            _set(
+                environment,
+                name,
+                re.sub(r"^socks://", "socks5://", environment[name].strip(), flags=re.IGNORECASE),
+            )
+    faults = (_fault(name, environment[name]) for name in sorted(environment) if name.lower() in _NAMES)
+    return next(filter(None, faults), None)
+
+
+def _set(environment: MutableMapping[str, str], name: str, value: str) -> None:
+    if environment[name] != value:
+        environment[name] = value
+
+
+def _fault(name: str, value: str) -> str | None:
+    if not value:
+        return None
+    scheme = value.partition("://")[0].lower() if "://" in value else "http"
+    if scheme not in _SCHEMES:
+        return f"the proxy in {name} cannot be used: it must begin with http://, https:// or socks5://"
+    if scheme.startswith("socks") and find_spec("socksio") is None:
+        return f"the SOCKS proxy in {name} {_SOCKS_REMEDY}"
+    if not _is_address(value if "://" in value else f"http://{value}"):
+        return f"the proxy in {name} cannot be used: it is no address like http://host:port"
+    return None
+
+
+def _is_address(url: str) -> bool:
+    import httpx
+
+    try:
+        return bool(httpx.URL(url).host)
+    except httpx.InvalidURL:
+        return False
+
+
+def _readable(value: str) -> list[str]:
+    """The entries that httpx can read: hosts, domains, addresses; IPv6 without its brackets, and never a range of them."""
+    entries = (entry.strip() for entry in value.split(","))
+    plain = (entry[1:-1] if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", entry) else entry for entry in entries)
+    return [entry for entry in plain if entry and _is_pattern(entry)]
+
+
+def _is_pattern(entry: str) -> bool:
+    if entry == "*":
+        return True
+    if "://" in entry:
+        return _is_address(entry)
+    is_ipv6 = re.fullmatch(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?", entry) is not None
+    return _is_address(f"all://[{entry}]" if is_ipv6 else f"all://*{entry}")
