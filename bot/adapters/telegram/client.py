@@ -345,7 +345,7 @@ class SentPoll:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatRights:
-    """What the bot may send in a chat."""
+    """Rights of the bot in a chat."""
 
     messages: bool
     polls: bool
@@ -482,7 +482,7 @@ class BotClient:
         return _string(await self._api.ask("getMe", {}), "username")
 
     async def rights(self, chat: int | str) -> "ChatRights":
-        """What the bot may do in that chat, as Telegram has it now."""
+        """Rights of the bot in that chat, as Telegram has them now."""
         me = await self._api.ask("getMe", {})
         described = await self._api.ask("getChat", {"chat_id": chat})
         if _string(described, "type") == "private":

@@ -284,7 +284,7 @@ async def _bot_answers(settings: "Settings", subscribers: "Sequence[Subscriber]"
 
 
 async def _chat_rights(client: "BotClient", subscribers: "Sequence[Subscriber]") -> "list[Finding]":
-    """What each configured chat lets the bot send."""
+    """Findings on the rights of the bot in each configured chat."""
     from bot.adapters.telegram.client import parse_address
 
     channels = {
