@@ -52,11 +52,13 @@ def feeds(
     store = None if state is not None and not state.exists() else Store(settings.state)
     if store is not None:
         subscribers = everybody(store, subscribers)
-    if renew is not None:
-        _renew(renew, settings, subscribers, store)
-    addresses = feed_addresses(settings, subscribers, store)
-    if store is not None:
-        store.close()
+    try:
+        if renew is not None:
+            _renew(renew, settings, subscribers, store)
+        addresses = feed_addresses(settings, subscribers, store)
+    finally:
+        if store is not None:
+            store.close()
     if as_json:
         say_json({"feeds": [asdict(address) for address in addresses]})
         return

@@ -99,6 +99,21 @@ def test_somebody_without_a_feed_has_none_to_renew(served: Path, paperboy: Paper
     assert (ran.code, "alice has no private feed" in ran.err) == (2, True)
 
 
+def test_the_state_is_closed_where_there_is_nobody_of_that_name(
+    served: Path, paperboy: Paperboy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Store] = []
+    close = Store.close
+
+    def noted(store: Store) -> None:
+        closed.append(store)
+        close(store)
+
+    monkeypatch.setattr(Store, "close", noted)
+    assert paperboy("feeds", "--renew", "nobody").code == 2
+    assert len(closed) == 1
+
+
 def test_of_many_private_feeds_a_few_are_named(served: Path, paperboy: Paperboy) -> None:
     people = "".join(f"  - {{id: s{n}, channels: [{{atom: true}}], keywords: [agents]}}\n" for n in range(12))
     (served / "config/subscriptions.yaml").write_text(f"subscribers:\n{people}")
