@@ -299,7 +299,7 @@ def _summaries(paper: Paper, edition: Edition) -> list[tuple[CleanSummary, str]]
 
 def _own_parts(edition: Edition) -> list[LabelledPart]:
     parts = (
-        LabelledPart(role_of(point.label), label_words(point.label), plain_line(point.text))
+        LabelledPart(role_of(point.label), label_words(point.label), clean_summary(point.text).text)
         for point in edition.points
     )
     return [part for part in parts if part.text]

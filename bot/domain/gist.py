@@ -92,7 +92,11 @@ _LISTS = (
     tuple("abcdefgh"),
     tuple("12345678"),
 )
-_ITEM = re.compile(r"(?:^|\s)\s*\**\s*\(?(?P<mark>[ivx]{1,4}|[a-h]|[1-8])(?P<close>[).])\s*(?=\S)")
+_ITEM = re.compile(
+    r"(?:^|\s|(?<=[；。，]))\s*\**\s*\(?(?P<mark>[ivx]{1,4}|[a-h]|[1-8])(?P<close>[).])\s*(?=\S)"
+)
+_LONE_MARK = re.compile(r"^\W{0,3}(?:1[.)]|i\)|a\))\s+")
+_BLANK_AFTER_STOP = re.compile(r"(?<=[；。，]) ")
 _BEGINS = re.compile(r"(?:^|[.?!”\"*)])$")
 _GOES_ON = re.compile(r"(?:[,;:(]|\b(?:and|or|with|step|eq))$", re.IGNORECASE)
 _BOLD_LABEL = re.compile(
@@ -138,9 +142,9 @@ def clean_summary(written: str, title: str = "") -> CleanSummary:
     said = _HEAD.sub("", said, count=1)
     parts = _listed(said) or _ordered(said)
     if not parts:
-        _, text = _labelled(said)
+        _, text = _labelled(_LONE_MARK.sub("", said))
         return CleanSummary(one_line(plain_text(text)), ())
-    return CleanSummary(" ".join(part.text for part in parts), parts)
+    return CleanSummary(_BLANK_AFTER_STOP.sub("", " ".join(part.text for part in parts)), parts)
 
 
 def _listed(said: str) -> tuple[LabelledPart, ...]:
@@ -160,7 +164,10 @@ def _is_next(said: str, item: re.Match[str], run: Sequence[re.Match[str]]) -> bo
     """True where the mark begins a part: the first one after a sentence, another one not within an enumeration."""
     before = said[max(item.start() - 12, 0) : item.start()].rstrip()
     if run:
-        return item["close"] == run[0]["close"] and not _GOES_ON.search(before)
+        whole = not said[: run[0].start()].strip()
+        return item["close"] == run[0]["close"] and (
+            not _GOES_ON.search(before) or (whole and before.endswith((";", ",", "；", "，")))
+        )
     return _BEGINS.search(before) is not None
 
 
@@ -237,7 +244,7 @@ _REFERRING = (
 )
 _WHO = rf"(?:{_SUBJECT},? (?:we |the authors )?|we |authors |it )"
 _DROPPED = re.compile(
-    rf"{_REFERRING}{_WHO}{_ADVERB}(?:{_INTRODUCING}|{_FINDING})\s+(?!and\b|or\b|to\b|that\b|how\b|in\b|on\b|for\b|by\b|,)"
+    rf"{_REFERRING}{_WHO}{_ADVERB}(?:{_INTRODUCING}|{_FINDING})\s+(?!(?-i:and|or|to|that|how|in|on|for|by)\b|,)"
     r"(?:the (?:novel|new|key|core|main) (?:idea|concept|notion) (?:of|that)\s+)?(?=\S{2}|[A-Z])",
     re.IGNORECASE,
 )
@@ -246,10 +253,13 @@ _KEPT_VERB = re.compile(
 )
 _WE_VERB = re.compile(
     rf"{_REFERRING}(?:{_SUBJECT},? )?(?:we|the (?:authors?|researchers?)) {_ADVERB}"
-    r"(?P<verb>investigate|explore|study|evaluate|analy[sz]e|examine|demonstrate|show|address|survey|review|aim|seek|tackle|argue|revisit"
+    r"(?P<verb>propose|investigate|explore|study|evaluate|analy[sz]e|examine|demonstrate|show|address|survey|review|aim|seek|tackle|argue|revisit"
     r"|benchmark|conduct|compare|assess|identify|reveal|prove|derive|outline|discuss|formalize|extend|apply|improve|focus|leverage|employ"
     r"|adapt|design|build|construct|formulate|ask|advance|characterize|quantify|solve|consider|measure|establish|generalize|use)\b",
     re.IGNORECASE,
+)
+_IN_THIS_PAPER = re.compile(
+    r"in (?:this|the present) (?:paper|work|study|article|report|letter),\s*", re.IGNORECASE
 )
 _CHINESE_WHO = re.compile(
     r"(?:本(?:研究|論文|試験)は、|在?(?:本文|本研究|本论文|该论文|这篇论文|论文|该研究|该文章?|文章|研究者|作者|我们)(?:中)?[，,]?)(?=[^は]\S{4})"
@@ -277,6 +287,8 @@ def without_opening(sentence: str) -> str:
     if found := _WE_VERB.match(sentence):
         return _begun(_third_person(found["verb"].lower()) + sentence[found.end() :])
     if found := _KEPT_VERB.match(sentence):
+        return _begun(sentence[found.end() :])
+    if found := _IN_THIS_PAPER.match(sentence):
         return _begun(sentence[found.end() :])
     if found := _CHINESE_WHO.match(sentence):
         return sentence[found.end() :]

@@ -202,11 +202,18 @@ _OPERATORS = {
     "leftarrow": "←", "leftrightarrow": "↔", "Rightarrow": "⇒", "Leftarrow": "⇐", "Leftrightarrow": "⇔",
     "mapsto": "↦", "uparrow": "↑", "downarrow": "↓", "sum": "∑", "prod": "∏", "int": "∫", "mid": "|",
     "vert": "|", "Vert": "‖", "parallel": "∥", "langle": "⟨", "rangle": "⟩", "lfloor": "⌊", "rfloor": "⌋",
-    "lceil": "⌈", "rceil": "⌉", "dagger": "†", "checkmark": "✓", "prime": "′", "top": "⊤", "perp": "⊥",
+    "lceil": "⌈", "rceil": "⌉", "lesssim": "≲", "gtrsim": "≳", "lvert": "|", "rvert": "|", "lVert": "‖", "rVert": "‖",
+    "square": "□", "Subset": "⋐", "bot": "⊥", "triangle": "△", "sharp": "♯", "textdegree": "°", "degree": "°",
+    "cong": "≅", "prec": "≺", "succ": "≻", "hookrightarrow": "↪", "longrightarrow": "⟶", "mathbin": "", "dagger": "†", "checkmark": "✓", "prime": "′", "top": "⊤", "perp": "⊥",
 }  # fmt: skip
-_FUNCTIONS = _names("log ln exp min max arg argmin argmax sin cos tan tanh softmax Pr lim sup inf det")
 _SPACES = {"quad": " ", "qquad": " ", ",": " ", ";": " ", ":": " ", "!": "", " ": " ", "\\": " "}
-_SILENT = _names("left right big Big bigg Bigg displaystyle textstyle limits nolimits bf it rm")
+_SILENT = _names(
+    "left right big Big bigg Bigg displaystyle textstyle limits nolimits bf it rm em sl tt sc sf cal"
+)
+_LAST_OF_TWO = _names("textcolor colorbox href")
+"""Commands of which only the second argument is text."""
+_SAID = {**_LETTERS, **_OPERATORS, **_SPACES, **dict.fromkeys(_SILENT, "")}
+"""What a command without an argument says."""
 _STYLES = _names(
     "text textbf textit textsc texttt textrm textsf textnormal emph underline mathrm mathbf mathit mathsf mathtt "
     "mathcal mathbb mathfrak mathscr boldsymbol bm operatorname mbox hbox hat tilde bar vec overline widehat "
@@ -222,29 +229,36 @@ _TOKEN = re.compile(r"\\([A-Za-z]+)\*?|\\(.)|([{}^_~])|(.)", re.DOTALL)
 _DELIMITED = re.compile(
     r"\$\$(?P<display>[^$]{1,400})\$\$|\\\((?P<round>.{1,400}?)\\\)|\\\[(?P<square>.{1,400}?)\\\]"
     r"|(?<![\\$])\$(?P<inline>(?!\s)[^$]{0,400}[^$\s\\]|[^$\s\\])\$(?!\d)"
+    r"|(?<![\\$])\$(?P<loose>[^$]{0,200}\\[A-Za-z][^$]{0,200})\$(?!\d)"
 )
 _MATHS = re.compile(r"[\\^_{}=<>+~]|[^\x00-\x7f]|^[A-Za-z0-9]{1,2}$")
-_STYLED = re.compile(r"\\(?:" + "|".join(sorted(_STYLES, key=len, reverse=True)) + r")\s*\{([^{}$]*)\}")
-_SIGN = re.compile(
-    r"(?<![\\\w:])\\("
-    + "|".join(sorted({**_LETTERS, **_OPERATORS}, key=len, reverse=True))
-    + r")(?![A-Za-z\\])"
+_IN_TEXT = re.compile(
+    r"(?<!\\)\\(?P<name>[A-Za-z]{2,})\*?\s*\{(?P<first>[^{}$\\]*)\}(?:\{(?P<second>[^{}$\\]*)\})?"
+    r"|(?<![\\A-Za-z_:/])\\(?P<sign>[A-Za-z]{2,})(?![A-Za-z\\{])"
 )
-_ESCAPED = re.compile(r"\\([&%#_$])")
+_SHIFTED_ALONE = re.compile(r"\$\s?([\^_])(?:\{([^{}$]{1,20})\}|([^{}$\s\\]))\s?\$")
+"""A power or an index alone between dollars, which also stands in texts whose other dollars do not pair."""
+_SWITCHED = re.compile(r"\{\\(?:it|bf|em|sl|tt|sc|rm|sf)\s+([^{}$]*)\}")
+_DEEPEST_IN_TEXT = 4
+_ESCAPED = re.compile(r"\\([&%#_])")
 _POWER = re.compile(r"(?<=[\w)\]])\^(?:(-?\d+)(?![\d.]*\d)|\{(-?[\d+n]+)\})")
 
 
 def without_latex(text: str) -> str:
     r"""The text with its LaTeX said in plain signs: `$\pi_0$` is `π₀`, `Free$^2$Guide` is `Free²Guide`.
 
-    Dollars that are money stay. What has no plain form stays as it was written; nothing is dropped but
-    the markup itself.
+    Dollars that are money stay. A command without a plain form is its argument, or its name; nothing is dropped
+    but the markup itself. What are no commands (`C:\to\alpha`, braces that do not pair) stays as it was written.
     """
     if "$" in text or "\\" in text:
-        text = _DELIMITED.sub(_said, text)
-        text = _STYLED.sub(r"\1", text)
-        text = _SIGN.sub(lambda matched: _LETTERS.get(matched[1]) or _OPERATORS[matched[1]], text)
+        text = _DELIMITED.sub(_said, _SHIFTED_ALONE.sub(_shifted_alone, text))
         text = _ESCAPED.sub(r"\1", text)
+        for _ in range(_DEEPEST_IN_TEXT):
+            inner = _IN_TEXT.sub(_said_in_text, _SWITCHED.sub(r"\1", text))
+            if inner == text:
+                break
+            text = inner
+        text = text.replace(r"\$", "$")
     return _POWER.sub(lambda matched: raised(matched[1] or matched[2]), text) if "^" in text else text
 
 
@@ -268,7 +282,7 @@ def _shifted(text: str, mark: str, table: dict[int, int], possible: frozenset[st
 
 
 def _said(matched: re.Match[str]) -> str:
-    formula = matched["display"] or matched["round"] or matched["square"] or matched["inline"]
+    formula = next(filter(None, matched.group("display", "round", "square", "inline", "loose")))
     if matched["inline"] and not _MATHS.search(formula):
         return matched[0]
     try:
@@ -277,8 +291,26 @@ def _said(matched: re.Match[str]) -> str:
         return matched[0]
 
 
+def _said_in_text(matched: re.Match[str]) -> str:
+    """A command outside of a formula: its sign, its last argument, or its name."""
+    name, first, second, sign = matched.group("name", "first", "second", "sign")
+    if sign:
+        return _SAID.get(sign, sign)
+    if name in _LAST_OF_TWO and second is not None:
+        return second
+    after = "" if second is None else f"{{{second}}}"
+    if name in {"textsuperscript", "textsubscript"} and first:
+        return (raised if name == "textsuperscript" else lowered)(first) + after
+    known = _SAID.get(name, "")
+    return known + (first or ("" if known else name)) + after
+
+
+def _shifted_alone(matched: re.Match[str]) -> str:
+    return (raised if matched[1] == "^" else lowered)(matched[2] or matched[3])
+
+
 class _CannotSay(Exception):
-    """An unknown command, or braces that do not pair or nest too deeply: the formula stays as it was written."""
+    """Braces that do not pair or nest too deeply: the formula stays as it was written."""
 
 
 _DEEPEST = 20
@@ -316,10 +348,15 @@ class _Formula:
             return _SPACES.get(escaped, escaped)
         if command is not None:
             return self._command(command, depth + 1)
+        return self._sign(sign, depth)
+
+    def _sign(self, sign: str, depth: int) -> str:
         if sign == "{":
             return self._braced(depth)
         if sign == "~":
             return " "
+        if self._at == len(self._tokens) or self._tokens[self._at][3] == "}":
+            return ""  # its argument was lost on the way, as a star between two others is
         return (raised if sign == "^" else lowered)(self._argument(depth))
 
     def _braced(self, depth: int) -> str:
@@ -338,20 +375,20 @@ class _Formula:
         return self._item(depth + 1)
 
     def _command(self, name: str, depth: int) -> str:
-        if name in _STYLES:
-            return self._argument(depth)
         if name in {"frac", "dfrac", "tfrac"}:
             return f"{_bracketed(self._argument(depth))}/{_bracketed(self._argument(depth))}"
         if name == "sqrt":
             return "√" + _bracketed(self._argument(depth))
-        if name in _SILENT:
-            return ""
-        if name in _SPACES:
-            return _SPACES[name]
-        said = _LETTERS.get(name) or _OPERATORS.get(name) or (name if name in _FUNCTIONS else None)
-        if said is None:
-            raise _CannotSay
-        return said
+        if name in _LAST_OF_TWO:
+            self._argument(depth)
+        elif name in _SAID:
+            return _SAID[name]
+        elif name not in _STYLES and not self._is_braced():
+            return name
+        return self._argument(depth) or name
+
+    def _is_braced(self) -> bool:
+        return self._at < len(self._tokens) and self._tokens[self._at][3] == "{"
 
 
 def _bracketed(text: str) -> str:
@@ -379,13 +416,14 @@ def plain_text(text: str) -> str:
     """
     if "<" in text:
         text = _SHIFTED.sub(_shift, _PAIRED.sub(r"\2", _BREAK.sub(" ", text)))
+    text = without_latex(text)
     if "*" in text:
         text = _EMPHASIS.sub(r"\1", _STRONG.sub(r"\1", text))
     if "`" in text:
         text = _CODE.sub(r"\2", text)
     if "](" in text:
         text = _LINK.sub(r"\1", text)
-    return " ".join(without_latex(text).split())
+    return " ".join(text.split())
 
 
 def _shift(matched: re.Match[str]) -> str:

@@ -50,6 +50,9 @@ def roles(summary: str) -> list[str]:
         ),
         ("To enable search, we propose a tree.", "To enable search, we propose a tree."),
         ("The paper explores the novel idea of forgetting.", "Explores the novel idea of forgetting."),
+        ("In this paper, the X1 is introduced, a twin.", "The X1 is introduced, a twin."),
+        ("In this work, we propose to ask.", "Proposes to ask."),
+        ("In this work, we propose In-Context Learning.", "In-Context Learning."),
         ("PixWizard is an assistant.", "PixWizard is an assistant."),
         ("This paper is a survey.", "This paper is a survey."),
         ("本文提出了一种新的方法。", "提出了一种新的方法。"),
@@ -127,6 +130,11 @@ def test_parts_of_a_list_are_named_by_label_by_words_and_by_place() -> None:
         "problem",
     ]
     assert roles("i) Light. ii) Dark.") == ["gist", "other"]
+
+
+def test_a_numbered_list_in_chinese_or_of_one_item_loses_its_numbers() -> None:
+    assert clean_summary("1) 构建数据集；2) 提出方法；3. 不同").text == "构建数据集；提出方法；3. 不同"
+    assert clean_summary("1. Only one item of a list.").text == "Only one item of a list."
 
 
 def test_text_before_a_list_comes_first() -> None:
