@@ -28,6 +28,7 @@ from bot.pipeline.compose import AnswerQuiz, MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.feeds import FeedBuilder, FeedFiles, FeedSettings
 from bot.pipeline.fetch import Fetcher
+from bot.pipeline.finder import PaperFinder
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.ports import Beside, Clock, FeedWriter, Publisher
 from bot.pipeline.preferences import Preferences
@@ -248,6 +249,7 @@ def _read_vote(body: str) -> Vote | PollState | None:
 
 if TYPE_CHECKING:
     from bot.adapters.telegram.chat import ChatService, OnPolling
+    from bot.adapters.telegram.requests import ChatSite
     from bot.adapters.web.server import WebServer
 
 
@@ -287,7 +289,7 @@ def chat_service(
     """
     from bot.adapters.telegram.chat import ChatService, VoteCollector
     from bot.adapters.telegram.client import BotClient
-    from bot.adapters.telegram.commands import ChatDeliveries, Services
+    from bot.adapters.telegram.requests import ChatDeliveries, Services
 
     store, quizzes, telegram = container.store, container.quizzes, container.settings.telegram
     return ChatService(
@@ -297,11 +299,49 @@ def chat_service(
             deliveries=ChatDeliveries(store.papers, store.deliveries, container.builder, container.registry),
             scheduler=quizzes.scheduler,
             stats=quizzes.stats,
+            preferences=container.preferences,
+            finder=PaperFinder(store.full_text, store.papers),
+            site=_chat_site(container),
         ),
         container.clock,
         votes=VoteCollector(quizzes.counter, store.quizzes, container.clock),
         wake=wake,
         on_polling=on_polling,
+    )
+
+
+def _chat_site(container: Container) -> "ChatSite":
+    """The part of the settings that the chat tells of."""
+    from bot.adapters.telegram.requests import ChatSite, Status
+
+    settings, store = container.settings, container.store
+    base = settings.site.url.rstrip("/")
+
+    def renew_feed(name: str) -> None:
+        store.tokens.renew(name)
+        container.feeds.write_for(container.feed_writer, name)  # the file names its own address
+
+    def status(now: datetime) -> Status:
+        counts = store.deliveries.counts(now)
+        return Status(
+            papers=counts.papers,
+            subscribers=len(container.registry.subscribers),
+            pending=counts.deliveries["pending"],
+            held=counts.deliveries["held"],
+            uncertain=counts.deliveries["uncertain"],
+            dead=counts.deliveries["dead"],
+            incidents=tuple(incident.what for incident in store.incidents.open_incidents()),
+        )
+
+    return ChatSite(
+        title=settings.site.title,
+        feed_address=(lambda name: f"{base}/feeds/{store.tokens.issue('feed', name)}.atom")
+        if settings.web.listen
+        else None,
+        renew_feed=renew_feed,
+        is_open=settings.telegram.open,
+        operators=tuple(settings.telegram.operators),
+        status=status,
     )
 
 

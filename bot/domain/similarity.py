@@ -40,18 +40,31 @@ class Similarity:
     """Similarity to liked papers: their words, weighed by how rare each word is among many papers."""
 
     def __init__(self, papers: Iterable[Paper], liked: Iterable[Paper]) -> None:
-        counts: Counter[str] = Counter()
+        self._count(map(document_of, papers))
+        for paper in liked:
+            self._like(paper.id, paper.title, document_of(paper))
+
+    @classmethod
+    def to(cls, paper: Paper, among: Iterable[Document]) -> "Similarity":
+        """Similarity to this one paper; its words weigh by how rare they are among these documents."""
+        similarity = cls((), ())
+        similarity._count(among)
+        similarity._like(paper.id, paper.title, document_of(paper))
+        return similarity
+
+    def _count(self, documents: Iterable[Document]) -> None:
+        self._counts: Counter[str] = Counter()
         self._papers = 0
-        for paper in papers:
-            counts.update(_words(document_of(paper)).keys())
-            self._papers += 1
-        self._counts = counts
         self._titles: dict[PaperId, str] = {}
         self._weights: dict[str, list[tuple[PaperId, float]]] = defaultdict(list)
-        for paper in liked:
-            self._titles[paper.id] = paper.title
-            for word, weight in self._vector(document_of(paper)).items():
-                self._weights[word].append((paper.id, weight))
+        for document in documents:
+            self._counts.update(_words(document).keys())
+            self._papers += 1
+
+    def _like(self, paper: PaperId, title: str, document: Document) -> None:
+        self._titles[paper] = title
+        for word, weight in self._vector(document).items():
+            self._weights[word].append((paper, weight))
 
     def nearness(self, document: Document) -> dict[PaperId, float]:
         """Nearness (0 to 1) of the paper to each liked one that it shares a word with."""

@@ -507,6 +507,22 @@ class Preferences:
         proposal = self._store.proposal(proposal_id)
         return proposal if proposal is not None and proposal.home == home else None
 
+    def await_answer(
+        self, home: str, person: int | None, until: datetime, now: datetime, **values: str
+    ) -> None:
+        """Take the person's next text in this chat for an answer, until then; a question before it is forgotten."""
+        awaited = {**values, "until": until.isoformat()}
+        self._store.propose(
+            Proposal(id=_answer_id(home, person), kind="answer", home=home, values=awaited), now
+        )
+
+    def take_answer(self, home: str, person: int | None, now: datetime) -> Mapping[str, str] | None:
+        """The values of the question that waits for the person's answer, once; None where none does."""
+        question = self._store.withdraw(_answer_id(home, person))
+        if question is None or datetime.fromisoformat(question.values["until"]) < now:
+            return None
+        return question.values
+
     def name_topic(self, chat: int, topic: int, name: str) -> None:
         """Remember the name of a topic."""
         self._store.name_topic(chat, topic, one_line(name, LONGEST_NAME))
@@ -569,6 +585,10 @@ class Preferences:
                 f"{subscription!r} is in the configuration, whose owner changes it; it can be paused",
                 name=subscription,
             )
+
+
+def _answer_id(home: str, person: int | None) -> str:
+    return f"answer {home} {person}"
 
 
 def _timing(choices: Choices) -> tuple[object, ...]:

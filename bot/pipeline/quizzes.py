@@ -77,6 +77,16 @@ class QuizScheduler:
                 return "any"
         return "none"
 
+    def question_on(self, addresses: Sequence[str], paper: Paper, now: datetime) -> NextQuestion:
+        """Plan the next question on this paper that was never asked here; `none` where all were."""
+        subscribed = next(self._registry.at_chat(addresses, self._deliveries), None)
+        if subscribed is None:
+            return "unsubscribed"
+        subscriber, channel = subscribed
+        if self._is_suspended(channel):
+            return "stopped"
+        return "new" if self._plan_first((paper,), subscriber, channel, now) else "none"
+
     def plan_due(self, now: datetime) -> int:
         """Plan the questions that come back today, at most `per_day` a day and person; gives the number of new rows.
 
@@ -297,10 +307,6 @@ class QuizStats:
         for home in self._store.homes_at(addresses):
             if not is_private(home) and home not in known:
                 self._store.save_members(home, {person: True})
-
-    def forget(self, person: int, now: datetime) -> int:
-        """Remove everything that is known of a person's answers for good; how many votes those were."""
-        return self._store.forget(person, now)
 
     def _answers(
         self, cast: Iterable[tuple[AskedPoll, CastVote]], members: Mapping[str, Iterable[int]]

@@ -53,7 +53,7 @@ class Classroom:
         self.counter = VoteCounter(quizzes, papers, self.registry, answered, read_vote=read_vote)
         self.stats = QuizStats(quizzes, deliveries, self.registry)
         self.scheduler = QuizScheduler(quizzes, papers, deliveries, self.registry, per_day=per_day)
-        self._builder = MessageBuilder(deliveries, papers, store.tokens, self.registry, answered, CAN)
+        self.builder = MessageBuilder(deliveries, papers, store.tokens, self.registry, answered, CAN)
         self._updates = count(1_001)
         self._numbers = count(2**53 + 1)
         self.polls: dict[str, tuple[str, Poll]] = {}
@@ -94,7 +94,7 @@ class Classroom:
             self.now, lease=timedelta(minutes=5), limit=10, kinds=("telegram",)
         ):
             for claim in claims:
-                packed = self._builder.build(claim, self.now)
+                packed = self.builder.build(claim, self.now)
                 outcome = self._sent(claim, packed, sent, lost=lost)
                 self.store.outbox.settle([outcome], self.now)
         return sent

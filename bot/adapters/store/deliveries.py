@@ -287,6 +287,20 @@ class Deliveries:
             )
             return result.rowcount > 0
 
+    def move_target(self, target: str, address: str) -> bool:
+        kind, _, before = target.partition(":")
+        with writing(self._engine) as connection:
+            connection.execute(
+                insert(connection, targets).on_conflict_do_nothing(index_elements=["key"]),
+                {"key": target, "kind": kind, "address": before},
+            )
+            result = connection.execute(
+                update(targets)
+                .where(targets.c.key == target, targets.c.address != address)
+                .values(address=address)
+            )
+            return result.rowcount > 0
+
     def revive(self, target: str, now: datetime) -> bool:  # noqa: ARG002 - the port keeps room for a record
         with writing(self._engine) as connection:
             result = connection.execute(

@@ -125,7 +125,15 @@ class PreferenceTables:
         old = proposals.c.made_at < moment_of(micros_of(now) - _PROPOSALS_KEPT_MICROS)
         with writing(self._engine) as connection:
             connection.execute(delete(proposals).where(old))
-            connection.execute(insert(connection, proposals).on_conflict_do_nothing(), row)
+            statement = insert(connection, proposals).values(row)
+            replaced = {name: value for name, value in row.items() if name != "id"}
+            connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=replaced))
+
+    def withdraw(self, proposal_id: str) -> Proposal | None:
+        found = self.proposal(proposal_id)
+        with writing(self._engine) as connection:
+            done = connection.execute(delete(proposals).where(proposals.c.id == proposal_id))
+        return found if done.rowcount else None
 
     def proposal(self, proposal_id: str) -> Proposal | None:
         with reading(self._engine) as connection:

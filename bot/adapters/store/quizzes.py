@@ -451,29 +451,6 @@ class QuizTables:
         with reading(self._engine) as connection:
             return tuple(paper_of(row.id, row.content) for row in connection.execute(query))
 
-    def forget(self, person: int, now: datetime) -> int:
-        with writing(self._engine, alone=True) as connection:
-            deleted = connection.execute(delete(votes).where(votes.c.person == person)).rowcount
-            for table in (voters, members, cards):
-                connection.execute(delete(table).where(table.c.person == person))
-            connection.execute(
-                update(deliveries)
-                .where(
-                    deliveries.c.target == target_id(f"telegram:{person}"),
-                    deliveries.c.state.in_(("pending", "held")),
-                    deliveries.c.part.like(AGAIN),
-                )
-                .values(state="merged", error="the person deleted what it came from", settled_at=now)
-            )
-            query = select(updates.c.id, updates.c.body).where(
-                updates.c.body.like('%"poll_answer"%'), updates.c.body.like(f'%"id":{person}%')
-            )
-            for row in connection.execute(query).all():
-                if _voter_in(row.body) == person:
-                    blank = json.dumps({"update_id": row.id}, separators=(",", ":"))
-                    connection.execute(update(updates).where(updates.c.id == row.id).values(body=blank))
-        return deleted
-
     def _put_member(self, connection: Any, home: str, person: int, values: Mapping[str, int]) -> None:
         statement = insert(connection, members).values(home=home, person=person, **values)
         connection.execute(
@@ -485,10 +462,3 @@ def _in_homes(homes: Sequence[str]) -> Any:
     keys = [f"telegram:{home}" for home in homes]
     in_topics = (polls.c.target.startswith(f"{key}/", autoescape=True) for key in keys)
     return or_(polls.c.target.in_(keys), *in_topics)
-
-
-def _voter_in(body: str) -> int | None:
-    answer = json.loads(body).get("poll_answer")
-    voter = (answer.get("user") or answer.get("voter_chat")) if isinstance(answer, dict) else None
-    number = voter.get("id") if isinstance(voter, dict) else None
-    return number if isinstance(number, int) else None

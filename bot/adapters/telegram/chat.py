@@ -3,26 +3,29 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from bot.adapters.telegram.client import BotClient, SecondPoller, WrongToken
-from bot.adapters.telegram.commands import (
-    ABOUT,
-    COMMANDS,
+from bot.adapters.telegram.client import BotClient, MenuScope, NotModified, SecondPoller, WrongToken
+from bot.adapters.telegram.commands import Conversation, menu
+from bot.adapters.telegram.requests import (
     Acknowledge,
     Action,
-    Conversation,
+    AnswerInline,
     Deliver,
     DropButtons,
+    Edit,
     Say,
+    SendFile,
     Services,
-    menu,
 )
-from bot.adapters.telegram.updates import KINDS, CommandMessage, Event, is_vote, parse_update
+from bot.adapters.telegram.texts import LANGUAGES, TEXTS
+from bot.adapters.telegram.updates import KINDS, Event, InlineQuery, is_id, is_vote, parse_update, topic_seen
 from bot.domain.errors import ChannelDown, DeliveryError, NotSent, PaperboyError, TryLater
 from bot.pipeline.ports import Clock, Update, UpdateStore
 from bot.pipeline.ports.quizzes import QuizStore, Voter
@@ -39,6 +42,8 @@ _Result = TypeVar("_Result")
 OnPolling = Callable[[ChannelDown | None], Awaitable[None]]
 """Called with the refusal when the service refuses a poll for updates; with None once polling works (again)."""
 _ALL_KEPT = 100_000
+_INLINE_CACHE = timedelta(minutes=5)
+"""For so long the service may answer the same inline query by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +58,46 @@ class Waits:
     """After another program asked for our updates."""
     refused_token: timedelta = timedelta(minutes=5)
     """After the service did not take our token."""
+    look: timedelta = timedelta(seconds=1)
+    """Between two looks at the updates that a web server stored."""
     answer: timedelta = timedelta(seconds=15)
     """An answer that may go out within this time waits for it; a later one would surprise."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Webhook:
+    """The address to which the service brings updates, and the secret that it says with each."""
+
+    url: str
+    secret: str
+
+
+class Throttle:
+    """Limits how much one asks: so many requests a minute, of which the first beyond is answered with a word."""
+
+    def __init__(self, most: int = 30, span: timedelta = timedelta(minutes=1)) -> None:
+        self._most = most
+        self._span = span
+        self._asked: OrderedDict[object, deque[datetime]] = OrderedDict()
+
+    def admit(self, key: object, now: datetime) -> bool | None:
+        """True where the request is answered; False for the first that is too much, None for those after it."""
+        asked = self._asked.setdefault(key, deque())
+        self._asked.move_to_end(key)
+        while len(self._asked) > _REMEMBERED:
+            self._asked.popitem(last=False)
+        while asked and asked[0] <= now - self._span:
+            asked.popleft()
+        if len(asked) > self._most:
+            return None
+        asked.append(now)
+        return len(asked) <= self._most
+
+
+_REMEMBERED = 10_000
+"""People and chats whose requests are counted, the last ones."""
+_INLINE_ASKED = 60
+"""Inline queries a minute: each key that is pressed may be one."""
 
 
 class ChatService:
@@ -74,7 +117,16 @@ class ChatService:
         wake: Callable[[], None] = lambda: None,
         on_polling: OnPolling | None = None,
         waits: Waits | None = None,
+        webhook: Webhook | None = None,
     ) -> None:
+        """With a `webhook` updates are stored by the web server, in whichever process that is."""
+        self._webhook = webhook
+        self._arrived = asyncio.Event()
+        self._asked = Throttle()
+        self._typed = Throttle(_INLINE_ASKED)
+        self._topics: set[tuple[int, int, str]] = set()
+        self._preferences = services.preferences
+        self._site = services.site
         self._bot = bot
         self._updates = updates
         self._conversation = Conversation(services, clock.now)
@@ -103,10 +155,23 @@ class ChatService:
         """Answer until `stop` is set. Raises WrongToken."""
         self._username = await self._retrying(self._bot.username, stop) or ""
         await self._introduce()
+        await self._connect(stop)
         await self._catch_up(stop)
         await self._count_votes()
+        log.info("chat.started", extra={"bot": self._username, "webhook": self._webhook is not None})
+        await (self._poll(stop) if self._webhook is None else self._wait_for_updates(stop))
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._bot.close()
+
+    def notice_update(self) -> None:
+        """Look at the stored updates now: the web server stored one."""
+        self._arrived.set()
+
+    async def _poll(self, stop: asyncio.Event) -> None:
+        """Ask for updates, and answer them."""
         last = await asyncio.to_thread(self._updates.last_update)
-        log.info("chat.started", extra={"bot": self._username})
         while not stop.is_set():
             received = await self._retrying(partial(self._receive, last), stop)
             if received is not None:
@@ -117,18 +182,57 @@ class ChatService:
                 await self._count_votes()
             last = received[-1].id if received else last
 
-    async def close(self) -> None:
-        """Let go of every connection."""
-        await self._bot.close()
+    async def _wait_for_updates(self, stop: asyncio.Event) -> None:
+        """Answer what the web server stores."""
+        await self._report_polling(None)
+        while not stop.is_set():
+            self._arrived.clear()
+            await self._catch_up(stop)
+            await self._count_votes()
+            waiting = [asyncio.ensure_future(event.wait()) for event in (stop, self._arrived)]
+            await asyncio.wait(
+                waiting, timeout=self._waits.look.total_seconds(), return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _connect(self, stop: asyncio.Event) -> None:
+        """Tell the service where updates go: to the webhook, or to who asks."""
+        webhook = self._webhook
+        if webhook is not None:
+            await self._retrying(
+                partial(self._bot.set_webhook, webhook.url, secret=webhook.secret, kinds=KINDS), stop
+            )
+            return
+        try:
+            await self._bot.delete_webhook()
+        except DeliveryError as error:
+            log.warning("chat.webhook_kept", extra={"error": str(error)})
 
     async def _introduce(self) -> None:
-        """Set the menu of commands and the description, English by default; the bot works without."""
-        try:
-            await self._bot.introduce(menu("en"), about=ABOUT["en"])
-            for language in ABOUT.keys() - {"en"}:
-                await self._bot.introduce(menu(language), about=ABOUT[language], language=language)
-        except DeliveryError as error:
-            log.warning("chat.not_introduced", extra={"error": str(error)})
+        """Set the menus of commands and the description, English by default; the bot works without."""
+        scopes: tuple[MenuScope, ...] = (
+            "everywhere",
+            "private",
+            "groups",
+            "administrators",
+            *self._site.operators,
+        )
+        failed: list[str] = []
+        for language in LANGUAGES:
+            code = None if language == "en" else language
+            calls = [
+                partial(self._bot.set_menu, menu(language, scope), scope=scope, language=code)
+                for scope in scopes
+            ]
+            for call in (*calls, partial(self._bot.describe, TEXTS["about"][language], language=code)):
+                try:
+                    await call()
+                except DeliveryError as error:  # decoration: only `username` tells whether a token is good
+                    failed.append(str(error))
+        if failed:
+            log.warning("chat.not_introduced", extra={"calls": len(failed), "error": failed[0]})
 
     async def _catch_up(self, stop: asyncio.Event) -> None:
         """Answer what was stored before the last stop and not answered then."""
@@ -147,7 +251,7 @@ class ChatService:
         received = tuple(
             Update(id=update["update_id"], body=json.dumps(update, ensure_ascii=False, separators=(",", ":")))
             for update in raw
-            if isinstance(update.get("update_id"), int)
+            if is_id(update.get("update_id"))
         )
         if received:
             await asyncio.to_thread(self._updates.keep_updates, received, self._clock.now())
@@ -157,17 +261,25 @@ class ChatService:
         """State changes, then mark handled, then reply: after a crash changes repeat (idempotent) and replies are lost, not doubled."""
         try:
             body = json.loads(update.body)
-            if is_vote(body):
+            if not isinstance(body, dict) or is_vote(body):
                 return
-            actions = await self._decide(parse_update(body, self._username))
+            actions = await self._decide(body)
             if not await asyncio.to_thread(self._updates.take_update, update.id, self._clock.now()):
                 return
             for action in actions:
                 await self._perform(action, stop)
         except WrongToken:
             raise
+        except PaperboyError as error:  # as a state that is locked: it is answered after the next start
+            log.warning("chat.answer_waits", extra={"update": update.id, "error": str(error)})
         except Exception:
             log.exception("chat.answer_failed", extra={"update": update.id})
+            await self._give_up(update)
+
+    async def _give_up(self, update: Update) -> None:
+        """Mark an update that we fail at as handled, so that it does not come again with each start."""
+        with suppress(PaperboyError):
+            await asyncio.to_thread(self._updates.take_update, update.id, self._clock.now())
 
     async def _count_votes(self) -> None:
         """Count what came; a failure is logged, and the votes wait where they are stored."""
@@ -180,21 +292,50 @@ class ChatService:
         except Exception:
             log.exception("chat.votes_failed")
 
-    async def _decide(self, event: Event | None) -> tuple[Action, ...]:
+    async def _decide(self, body: Mapping[str, Any]) -> tuple[Action, ...]:
+        await self._name_topic(body)
+        event = parse_update(body, self._username)
         if event is None:
             return ()
+        admitted = self._admit(event)
+        if admitted is None:
+            return ()
+        if not admitted:
+            return await asyncio.to_thread(self._conversation.too_fast, event)
         may_change = await self._may_change(event)
         return await asyncio.to_thread(partial(self._conversation.decide, event, may_change=may_change))
 
-    async def _may_change(self, event: Event) -> bool:
-        """True in private chats, and in groups for administrators; asked only about commands that need it."""
-        if not isinstance(event, CommandMessage) or event.chat.is_private or event.speaks_as_chat:
+    def _admit(self, event: Event) -> bool | None:
+        """Whether the event is answered, see `Throttle`; what the service itself tells always is."""
+        if isinstance(event, InlineQuery):
+            return self._typed.admit(event.author.id, self._clock.now()) or None
+        author = getattr(event, "author", None)
+        if author is None:
             return True
-        command = COMMANDS.get(event.name)
-        if command is None or command.who == "everyone":
+        return self._asked.admit((event.chat.id, author.id), self._clock.now())
+
+    async def _name_topic(self, body: Mapping[str, Any]) -> None:
+        """Keep the name of the topic in which something was written, once."""
+        seen = topic_seen(body)
+        if seen is None or (known := (seen.chat.id, seen.topic, seen.name)) in self._topics:
+            return
+        await asyncio.to_thread(self._preferences.name_topic, *known)
+        self._topics.add(known)
+
+    async def _may_change(self, event: Event) -> bool:
+        """True in private chats, and in groups for administrators; asked only about what depends on it."""
+        if not self._conversation.asks_for_rights(event) or isinstance(event, InlineQuery):
             return False
+        speaks_as_chat = getattr(event, "speaks_as_chat", False) or event.chat.kind == "channel"
+        if event.chat.is_private or speaks_as_chat:
+            return True
+        author = getattr(event, "author", None)
         try:
-            return event.user is not None and await self._bot.is_administrator(event.chat.id, event.user)
+            return (
+                author is not None
+                and author.id is not None
+                and await self._bot.is_administrator(event.chat.id, author.id)
+            )
         except WrongToken:
             raise
         except DeliveryError as error:
@@ -223,6 +364,17 @@ class ChatService:
         match action:
             case Say():
                 await self._bot.send(action.chat, action.message, reply_to=action.reply_to)
+            case Edit():
+                with suppress(NotModified):  # pressed twice
+                    await self._bot.edit(action.chat, action.number, action.message)
+            case SendFile():
+                await self._bot.send_file(
+                    action.chat, action.name, action.content.encode(), reply_to=action.reply_to
+                )
+            case AnswerInline():
+                await self._bot.answer_inline(
+                    action.query, action.results, next_offset=action.next_offset, cache=_INLINE_CACHE
+                )
             case Acknowledge():
                 await self._bot.answer_callback(action.callback, action.note)
             case DropButtons():

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
 from bot.adapters.proxies import proxy_fault
@@ -27,7 +27,14 @@ from bot.domain.errors import (
 from bot.domain.quizzes.polls import Poll
 
 if TYPE_CHECKING:
-    from telegram import Bot, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
+    from telegram import (
+        Bot,
+        BotCommandScope,
+        ForceReply,
+        InlineKeyboardMarkup,
+        LinkPreviewOptions,
+        ReplyParameters,
+    )
     from telegram.request import HTTPXRequest
 
 GENERAL_TOPIC = 1
@@ -332,6 +339,8 @@ def _chain(error: BaseException) -> list[BaseException]:
     return chain
 
 
+MenuScope = Literal["private", "groups", "administrators", "everywhere"] | int
+"""Chats that a menu of commands is for; a number is one chat."""
 DEFAULT_API_URL = "https://api.telegram.org"
 
 
@@ -371,6 +380,17 @@ def _may(rights: object, name: str, *, default: bool = True) -> bool:
     return value if isinstance(value, bool) else default
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InlineResult:
+    """A result of an inline query: how it is listed, and the message that it sends."""
+
+    id: str
+    title: str
+    description: str
+    message: Message
+    url: str | None = None
+
+
 class BotClient:
     """One bot's client of the Bot API, one method a call. Nothing is sent or checked before the first call.
 
@@ -403,11 +423,51 @@ class BotClient:
                 parse_mode="HTML",
                 message_thread_id=chat.topic,
                 link_preview_options=_no_preview(),
-                reply_markup=_keyboard(message),
+                reply_markup=_markup(message),
                 reply_parameters=_reply(reply_to),
             )
         )
         return _integer(sent, "message_id")
+
+    async def send_file(
+        self, chat: ChatAddress, name: str, content: bytes, *, reply_to: int | None = None
+    ) -> int:
+        """The id of the message with the file, once sent."""
+        from telegram import InputFile
+
+        sent = await self._api.call(
+            self._api.bot.send_document(
+                chat.id,
+                InputFile(content, filename=name),
+                message_thread_id=chat.topic,
+                reply_parameters=_reply(reply_to),
+            )
+        )
+        return _integer(sent, "message_id")
+
+    async def answer_inline(
+        self, query_id: str, results: Sequence[InlineResult], *, next_offset: str, cache: timedelta
+    ) -> None:
+        """Show these results to who types an inline query; `next_offset` is empty at the end."""
+        from telegram import InlineQueryResultArticle, InputTextMessageContent
+
+        articles = [
+            InlineQueryResultArticle(
+                id=result.id,
+                title=result.title,
+                description=result.description,
+                url=result.url,
+                input_message_content=InputTextMessageContent(
+                    result.message.html, parse_mode="HTML", link_preview_options=_no_preview()
+                ),
+            )
+            for result in results
+        ]
+        await self._api.call(
+            self._api.bot.answer_inline_query(
+                query_id, articles, cache_time=cache, next_offset=next_offset, is_personal=False
+            )
+        )
 
     async def edit(self, chat: ChatAddress, message_id: int, message: Message) -> None:
         """Replace an earlier message; NotModified where it is the same already."""
@@ -505,12 +565,47 @@ class BotClient:
             is_restricted and stays
         )
 
-    async def introduce(
-        self, commands: Mapping[str, str], *, about: str, language: str | None = None
+    async def set_menu(
+        self, commands: Mapping[str, str], *, scope: MenuScope, language: str | None = None
     ) -> None:
-        """Set the menu of commands and what is shown to who opens the bot."""
-        await self._api.call(self._api.bot.set_my_commands(list(commands.items()), language_code=language))
+        """Set the menu of commands for some chats; `language` None: for every language without one of its own."""
+        await self._api.call(
+            self._api.bot.set_my_commands(list(commands.items()), scope=_scope(scope), language_code=language)
+        )
+
+    async def describe(self, about: str, *, language: str | None = None) -> None:
+        """Set what is shown to who opens the bot."""
         await self._api.call(self._api.bot.set_my_description(about, language_code=language))
+
+    async def set_webhook(self, url: str, *, secret: str, kinds: Sequence[str]) -> None:
+        """Let the service bring updates to that address, with the secret in a header."""
+        await self._api.call(self._api.bot.set_webhook(url, secret_token=secret, allowed_updates=list(kinds)))
+
+    async def delete_webhook(self) -> None:
+        """Take the webhook back, without which updates are not given to who asks; they stay where they are."""
+        await self._api.call(self._api.bot.delete_webhook())
+
+
+def _scope(scope: MenuScope) -> "BotCommandScope":
+    from telegram import (
+        BotCommandScopeAllChatAdministrators,
+        BotCommandScopeAllGroupChats,
+        BotCommandScopeAllPrivateChats,
+        BotCommandScopeChat,
+        BotCommandScopeDefault,
+    )
+
+    match scope:
+        case "private":
+            return BotCommandScopeAllPrivateChats()
+        case "groups":
+            return BotCommandScopeAllGroupChats()
+        case "administrators":
+            return BotCommandScopeAllChatAdministrators()
+        case "everywhere":
+            return BotCommandScopeDefault()
+        case int():
+            return BotCommandScopeChat(scope)
 
 
 def _integer(answer: object, name: str) -> int:
@@ -536,8 +631,18 @@ def _keyboard(message: Message) -> "InlineKeyboardMarkup | None":
 
     if not message.buttons:
         return None
-    row = [InlineKeyboardButton(button.text, callback_data=button.data) for button in message.buttons]
-    return InlineKeyboardMarkup([row])
+    rows: dict[int, list[InlineKeyboardButton]] = {}
+    for button in message.buttons:
+        rows.setdefault(button.row, []).append(InlineKeyboardButton(button.text, callback_data=button.data))
+    return InlineKeyboardMarkup([rows[number] for number in sorted(rows)])
+
+
+def _markup(message: Message) -> "InlineKeyboardMarkup | ForceReply | None":
+    from telegram import ForceReply
+
+    if message.asks is not None:
+        return ForceReply(selective=True, input_field_placeholder=message.asks)
+    return _keyboard(message)
 
 
 def _reply(message_id: int | None) -> "ReplyParameters | None":

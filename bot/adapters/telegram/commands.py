@@ -1,327 +1,162 @@
-"""Chat commands: the table of commands, their handlers and texts, and the answers to other events.
+"""Chat commands and buttons: the tables of both, what quizzes and scores answer, and who answers which event.
 
-A new command is one entry of `COMMANDS` and one handler.
+A new command is one entry of `COMMANDS` and one handler; a new button one entry of `BUTTONS`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any
 
-from bot.adapters.telegram.client import ChatAddress
-from bot.adapters.telegram.markup import Markup, block, bold, code, joined, ours, plain
-from bot.adapters.telegram.rendering import Message, parse_more, render_alert, render_list
+from bot.adapters.telegram import library, settings, subscribing
+from bot.adapters.telegram.client import MenuScope
+from bot.adapters.telegram.markup import Markup, bold, joined, ours, plain
+from bot.adapters.telegram.rendering import Message
+from bot.adapters.telegram.requests import (
+    Actions,
+    Deliver,
+    Request,
+    Services,
+    Who,
+    line,
+    message,
+    said,
+    shortened,
+)
+from bot.adapters.telegram.texts import TEXTS, language_of
 from bot.adapters.telegram.updates import (
+    NOBODY,
+    Author,
     ButtonPress,
     Chat,
+    ChatMove,
     CommandMessage,
     Event,
+    InlineQuery,
     MembershipChange,
     TextMessage,
+    TopicName,
 )
-from bot.domain.delivery import OWN_WISH, STOPPED
-from bot.domain.message import Item, OutgoingMessage
 from bot.domain.quizzes.scores import OTHER, Standing, TopicScore, Totals, weak_topics
-from bot.domain.schedule import schedule_text
-from bot.domain.subscriptions import Channel, Subscriber, Subscription
-from bot.domain.text import cut, one_line
-from bot.pipeline.compose import MessageBuilder
-from bot.pipeline.ports.outbox import DeliveryStore
-from bot.pipeline.ports.papers import PaperStore
-from bot.pipeline.quizzes import Board, NextQuestion, QuizScheduler, QuizStats, ScoreSheet
-from bot.pipeline.subscribers import SubscriberRegistry
+from bot.domain.text import one_line
+from bot.pipeline.quizzes import Board, NextQuestion, ScoreSheet
 
-# --- what handlers give: actions that the chat service performs, in order
+Handler = Callable[[Request], Actions]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Say:
-    """A message to send; in groups as a reply to the message that it answers."""
-
-    chat: ChatAddress
-    message: Message
-    reply_to: int | None = None
+# --- help, and what is refused
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Acknowledge:
-    """Ends the waiting sign of a pressed button, with a short note where there is something to say."""
-
-    callback: str
-    note: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DropButtons:
-    """Takes the buttons from a message of ours."""
-
-    chat: ChatAddress
-    message: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Deliver:
-    """Wakes the delivery: something may go out now."""
-
-
-Action = Say | Acknowledge | DropButtons | Deliver
-
-# --- what handlers use
-
-
-class ChatDeliveries:
-    """Deliveries to a chat: its subscribers, its stop and resume, its newest papers, a message once more.
-
-    `addresses` name the chat as `Channel.address` may, the most exact first.
-    """
-
-    def __init__(
-        self,
-        papers: PaperStore,
-        deliveries: DeliveryStore,
-        builder: MessageBuilder,
-        registry: SubscriberRegistry,
-    ) -> None:
-        self._papers = papers
-        self._deliveries = deliveries
-        self._builder = builder
-        self._registry = registry
-
-    def subscribers(self, addresses: Sequence[str]) -> tuple[Subscriber, ...]:
-        """Subscribers with this chat as a channel, in configuration order."""
-        at_chat = self._registry.at_chat(addresses, self._deliveries)
-        return tuple({subscriber.id: subscriber for subscriber, _ in at_chat}.values())
-
-    def latest(self, addresses: Sequence[str], limit: int) -> tuple[Item, ...]:
-        """The newest papers that matched for this chat, newest first; of a chat without subscriber the newest of all."""
-        subscriber = next(iter(self.subscribers(addresses)), None)
-        if subscriber is None:
-            return tuple(Item(paper=stored.paper) for stored in self._papers.newest(limit))
-        return tuple(
-            Item(
-                paper=noticed.stored.paper,
-                reasons=self._registry.reasons(subscriber, noticed.stored.paper, noticed.subscriptions),
-            )
-            for noticed in self._papers.noticed(subscriber.id, limit)
-        )
-
-    def stop(self, addresses: Sequence[str], now: datetime) -> bool:
-        """Suspend the chat until it says start again; False where it was unknown or stopped already."""
-        targets = {channel.target for _, channel in self._registry.at_chat(addresses, self._deliveries)}
-        suspended = [self._deliveries.suspend(target, STOPPED, now) for target in sorted(targets)]
-        return any(suspended)
-
-    def resume(self, addresses: Sequence[str], now: datetime) -> bool:
-        """Lift the chat's suspension, and those of its topics that errors caused; False where there was none.
-
-        Topics that a person stopped must be resumed in the topic.
-        """
-        targets = [self._target(address) for address in addresses]
-        targets += [target for address in addresses for target in self._failed_topics(address)]
-        revived = [self._deliveries.revive(target, now) for target in dict.fromkeys(targets)]
-        return any(revived)
-
-    def message(self, message_id: str, addresses: Sequence[str]) -> OutgoingMessage | None:
-        """The alert of that id as it would be sent now, if it went to this chat; None otherwise."""
-        sent = self._deliveries.rows_of(message_id)
-        if sent is None:
-            return None
-        claim, _ = sent
-        if claim.target.address not in addresses or claim.kind != "alert":
-            return None
-        subscriber = self._registry.subscriber(claim.subscriber)
-        return self._builder.shown_again(claim, subscriber) if subscriber else None
-
-    def _failed_topics(self, address: str) -> Iterator[str]:
-        """Targets of the chat's topics that are suspended because of errors."""
-        channels = (
-            channel for subscriber in self._registry.subscribers.values() for channel in subscriber.channels
-        )
-        topics = dict.fromkeys(
-            channel.address
-            for channel in channels
-            if channel.kind == "telegram" and channel.address.startswith(f"{address}/")
-        )
-        for target in map(self._target, topics):
-            status = self._deliveries.target(target)
-            if status is not None and status.suspended is not None and status.suspended not in OWN_WISH:
-                yield target
-
-    def _target(self, address: str) -> str:
-        return self._deliveries.target_at("telegram", address) or f"telegram:{address}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Services:
-    """Everything that commands ask and change. What they change can be done twice without harm, but for /quiz."""
-
-    deliveries: ChatDeliveries
-    scheduler: QuizScheduler
-    stats: QuizStats
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
-    """A command that was said, and what its handler may use."""
-
-    command: CommandMessage
-    services: Services
-    now: datetime
-
-    @property
-    def chat(self) -> Chat:
-        return self.command.chat
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        return self.command.chat.addresses
-
-    @property
-    def subscribers(self) -> tuple[Subscriber, ...]:
-        """The subscribers of the chat."""
-        return self.services.deliveries.subscribers(self.addresses)
-
-    def voter(self) -> int | None:
-        """The person who asks, kept as a member of the group; None for the voice of a whole chat."""
-        if self.command.speaks_as_chat or self.command.user is None:
-            return None
-        if not self.chat.is_private:
-            self.services.stats.add_member(self.addresses, self.command.user)
-        return self.command.user
-
-    def reply(self, message: Message) -> tuple[Action, ...]:
-        reply_to = None if self.chat.is_private else self.command.message
-        return (Say(chat=self.chat.reply_address, message=message, reply_to=reply_to),)
-
-
-Handler = Callable[[Request], tuple[Action, ...]]
-
-# --- handlers: subscriptions and papers
-
-_LATEST = 5
-
-
-def start(request: Request) -> tuple[Action, ...]:
-    """Let deliveries to the chat go on, and tell its id."""
-    if request.services.deliveries.resume(request.addresses, request.now):
-        return (*request.reply(start_text(request.chat, request.subscribers, resumed=True)), Deliver())
-    return greet(request)
-
-
-def greet(request: Request) -> tuple[Action, ...]:
-    """Tell the chat's id; changes nothing."""
-    return request.reply(start_text(request.chat, request.subscribers, resumed=False))
-
-
-def list_subscriptions(request: Request) -> tuple[Action, ...]:
-    return request.reply(list_text(request.chat, request.subscribers))
-
-
-def latest(request: Request) -> tuple[Action, ...]:
-    items = request.services.deliveries.latest(request.addresses, _LATEST)
-    return request.reply(latest_text(items, request.subscribers))
-
-
-def stop(request: Request) -> tuple[Action, ...]:
-    """Suspend deliveries to the chat."""
-    if request.services.deliveries.stop(request.addresses, request.now):
-        text = "Stopped: nothing more comes here. What matches meanwhile waits until you say /start."
-    else:
-        text = "Nothing is sent here as it is. /start takes that back."
-    return request.reply(_said(text))
-
-
-def refuse(request: Request) -> tuple[Action, ...]:
+def refuse(request: Request) -> Actions:
     """The answer to people who may not use a command of administrators."""
-    return request.reply(_said("Only administrators of this chat can do that."))
+    return request.tell("not allowed")
 
 
-def help_(request: Request) -> tuple[Action, ...]:
-    """List the commands, in the language of the chat's first subscriber."""
-    language = next((subscriber.language for subscriber in request.subscribers), "en")
-    return request.reply(help_text(language))
+def help_(request: Request) -> Actions:
+    """List the commands, in the language of the chat."""
+    return request.say(help_text(request.language, request.chat))
+
+
+def help_text(language: str, chat: Chat) -> Message:
+    """The answer to /help."""
+    scope: MenuScope = "private" if chat.is_private else "administrators"
+    lines = (ours(f"/{name} – {what}") for name, what in menu(language, scope).items())
+    notes = [ours(TEXTS["help.marks"][language])]
+    if not chat.is_private:
+        notes.append(ours(TEXTS["help.admins"][language]))
+    return message(ours(TEXTS["about"][language]), joined("\n", lines), *notes)
+
+
+def status(request: Request) -> Actions:
+    """Counts of the state, for operators."""
+    site = request.services.site
+    if request.author.id not in site.operators or site.status is None:
+        return request.tell("status.only")
+    now = site.status(request.now)
+    counts = request.t(
+        "status",
+        papers=now.papers,
+        subscribers=now.subscribers,
+        pending=now.pending,
+        held=now.held,
+        uncertain=now.uncertain,
+        dead=now.dead,
+    )
+    incidents = [plain(f"• {shortened(each, 200)}") for each in now.incidents[:10]]
+    what = bold(request.t("status.incidents")) if incidents else plain(request.t("status.fine"))
+    return request.say(message(plain(counts), joined("\n", (what, *incidents))))
 
 
 # --- handlers: quizzes
 
-_AS_CHAT = "You speak for the whole chat; ask as yourself."
 _NOT_PLANNED: dict[NextQuestion, str] = {
-    "none": "This chat has had every question I know. New ones come with new papers.",
-    "unsubscribed": "Nobody is subscribed here yet, so I cannot send questions. /start tells how to begin.",
-    "stopped": "I send nothing here since you said /stop. /start takes that back.",
+    "none": "quiz.none",
+    "unsubscribed": "quiz.unsubscribed",
+    "stopped": "quiz.stopped",
 }
 
 
-def quiz(request: Request) -> tuple[Action, ...]:
+def quiz(request: Request) -> Actions:
     """Plan one question for the chat; the delivery sends it."""
     planned = request.services.scheduler.next_question(request.addresses, request.voter(), request.now)
     if planned in _NOT_PLANNED:
-        return request.reply(_said(_NOT_PLANNED[planned]))
+        return request.tell(_NOT_PLANNED[planned])
     return (Deliver(),)
 
 
-def score(request: Request) -> tuple[Action, ...]:
+def score(request: Request) -> Actions:
     """Show the person's score; in channels, where votes have no names, the totals."""
     person = request.voter()
     if request.chat.kind == "channel":
-        return request.reply(totals_text(request.services.stats.totals(request.addresses)))
+        return request.say(totals_text(request, request.services.stats.totals(request.addresses)))
     if person is None:
-        return request.reply(_said(_AS_CHAT))
-    return request.reply(score_text(request.services.stats.score(request.addresses, person, request.now)))
+        return request.tell("as chat")
+    return request.say(
+        score_text(request, request.services.stats.score(request.addresses, person, request.now))
+    )
 
 
-def leaderboard(request: Request) -> tuple[Action, ...]:
+def leaderboard(request: Request) -> Actions:
     """Show the group's leaderboard, or leave the person off it (`hide`, `show`)."""
-    person, wish = request.voter(), request.command.arguments.lower()
+    person, wanted = request.voter(), request.arguments.lower()
     stats = request.services.stats
     if request.chat.kind == "channel":
-        return request.reply(totals_text(stats.totals(request.addresses)))
+        return request.say(totals_text(request, stats.totals(request.addresses)))
     if request.chat.is_private:
-        return request.reply(_said("A leaderboard needs a group. /score tells yours."))
-    if wish not in {"", "hide", "show"}:
-        return request.reply(_said("Say /leaderboard, /leaderboard hide or /leaderboard show."))
-    if not wish:
-        return request.reply(board_text(stats.leaderboard(request.addresses)))
+        return request.tell("board.private")
+    if wanted not in {"", "hide", "show"}:
+        return request.tell("board.usage")
+    if not wanted:
+        return request.say(board_text(request, stats.leaderboard(request.addresses)))
     if person is None:
-        return request.reply(_said(_AS_CHAT))
-    stats.hide(request.addresses, person, hidden=wish == "hide")
-    hidden = "You are not named here any more. /leaderboard show takes that back."
-    return request.reply(_said(hidden if wish == "hide" else "You are named here again."))
+        return request.tell("as chat")
+    stats.hide(request.addresses, person, hidden=wanted == "hide")
+    return request.tell("board.hidden" if wanted == "hide" else "board.shown")
 
 
-def delete_me(request: Request) -> tuple[Action, ...]:
-    """Delete everything that is known of the person's answers, once they said yes."""
-    person = request.voter()
-    if person is None:
-        return request.reply(_said(_AS_CHAT))
-    if request.command.arguments.lower() != "yes":
-        return request.reply(
-            _said(
-                "This deletes your votes, scores and coming questions in all chats, for good. "
-                "To do it, send:  /delete_me yes"
-            )
-        )
-    votes = request.services.stats.forget(person, request.now)
-    noun = "vote" if votes == 1 else "votes"
-    return request.reply(_said(f"Deleted: {votes} {noun} and all that followed from them."))
-
-
-# --- the table
+# --- the table of commands
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """A chat command: `/help` and the menu of Telegram clients are made from these values."""
+    """A chat command: `/help` and the menus of Telegram clients are made from these values."""
 
     name: str
     handler: Handler
     help: Mapping[str, str]
     """Language to what the command does, at most 256 characters."""
-    who: Literal["everyone", "administrators"] = "everyone"
+    who: Who = "everyone"
     """`administrators` counts in groups only; in private chats a person may do everything."""
     otherwise: Handler = refuse
     """Answers people who may not use the command."""
+    where: frozenset[str] = frozenset({"private", "groups"})
+    """Menus that list it."""
 
+
+_PRIVATE = frozenset({"private"})
+_GROUPS = frozenset({"groups"})
+_HIDDEN = frozenset[str]()
 
 COMMANDS: dict[str, Command] = {
     command.name: command
@@ -329,22 +164,47 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="start",
             who="administrators",
-            handler=start,
-            otherwise=greet,
+            handler=settings.start,
+            otherwise=settings.greet,
+            help={"en": "Begin here; goes on after /stop", "zh": "从这里开始；/stop 之后用它恢复"},
+        ),
+        Command(
+            name="add",
+            who="administrators",
+            handler=subscribing.add,
             help={
-                "en": "This chat's id and how to subscribe; goes on after /stop",
-                "zh": "本聊天的 ID 和订阅方法；/stop 之后用它恢复",
+                "en": "Subscribe: /add rag AND NOT survey shows what it brings",
+                "zh": "订阅：/add rag AND NOT survey 会先显示效果",
             },
         ),
         Command(
             name="list",
-            handler=list_subscriptions,
-            help={"en": "What this chat is subscribed to", "zh": "本聊天订阅了什么"},
+            handler=subscribing.list_subscriptions,
+            help={
+                "en": "What this chat is subscribed to: pause, edit, remove",
+                "zh": "本聊天的订阅：暂停、修改、删除",
+            },
+        ),
+        Command(
+            name="remove",
+            who="administrators",
+            handler=subscribing.remove,
+            help={"en": "End a subscription, by number or name", "zh": "删除订阅：编号或名称"},
+        ),
+        Command(
+            name="preview",
+            handler=subscribing.add,
+            help={"en": "What a query would have brought", "zh": "查询会带来什么"},
         ),
         Command(
             name="latest",
-            handler=latest,
+            handler=library.latest,
             help={"en": "The newest papers for this chat", "zh": "本聊天的最新论文"},
+        ),
+        Command(
+            name="search",
+            handler=subscribing.search,
+            help={"en": "Search all papers", "zh": "搜索全部论文"},
         ),
         Command(
             name="quiz",
@@ -365,36 +225,165 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="leaderboard",
             handler=leaderboard,
+            where=_GROUPS,
             help={
                 "en": "Who of this group knows most; add hide or show",
                 "zh": "本群谁答得最好；可加 hide 或 show",
             },
         ),
         Command(
-            name="delete_me",
-            handler=delete_me,
-            help={"en": "Delete your votes and scores", "zh": "删除你的投票和成绩"},
+            name="saved",
+            handler=library.saved,
+            where=_PRIVATE,
+            help={"en": "The papers that you saved", "zh": "你保存的论文"},
+        ),
+        Command(
+            name="digest",
+            who="administrators",
+            handler=settings.digest,
+            help={
+                "en": "When papers come: /digest daily at 08:00",
+                "zh": "何时发送：/digest daily at 08:00",
+            },
+        ),
+        Command(
+            name="quiet",
+            who="administrators",
+            handler=settings.quiet,
+            help={"en": "Quiet hours: /quiet 22:00-07:00", "zh": "免打扰时间：/quiet 22:00-07:00"},
+        ),
+        Command(
+            name="timezone",
+            who="administrators",
+            handler=settings.timezone,
+            help={"en": "Time zone: /timezone Europe/Berlin", "zh": "时区：/timezone Asia/Shanghai"},
+        ),
+        Command(
+            name="language",
+            who="administrators",
+            handler=settings.language,
+            help={"en": "English or Chinese", "zh": "中文或英文"},
+        ),
+        Command(
+            name="snooze",
+            who="administrators",
+            handler=settings.snooze,
+            help={"en": "Nothing for a while: /snooze 3d", "zh": "暂停一段时间：/snooze 3d"},
+        ),
+        Command(
+            name="feed",
+            handler=settings.feed,
+            where=_PRIVATE,
+            help={"en": "Your private feed", "zh": "你的私人订阅源"},
+        ),
+        Command(
+            name="export",
+            handler=library.export,
+            help={
+                "en": "Your subscriptions as YAML; /export bib: saved papers",
+                "zh": "订阅导出为 YAML；/export bib：已保存的论文",
+            },
         ),
         Command(
             name="stop",
             who="administrators",
-            handler=stop,
+            handler=settings.stop,
             help={"en": "Send nothing more here", "zh": "不再向这里发送"},
         ),
+        Command(
+            name="delete_me",
+            handler=library.delete_me,
+            help={"en": "Delete everything about you", "zh": "删除关于你的一切"},
+        ),
         Command(name="help", handler=help_, help={"en": "What I understand", "zh": "我能听懂什么"}),
+        Command(
+            name="status",
+            handler=status,
+            where=_HIDDEN,
+            help={"en": "Counts, for operators", "zh": "管理者的统计"},
+        ),
     )
 }
-ABOUT = {
-    "en": "I send new papers that match your keywords: what each is about, the words that matched, and quizzes to "
-    "test what you read.",
-    "zh": "我发送与你的关键词匹配的新论文：每篇讲什么、匹配了哪些词，以及检验阅读的测验。",
+
+
+def menu(language: str, scope: MenuScope) -> dict[str, str]:
+    """Command name to what it does, in that language, for the chats of a scope; a number is an operator's chat."""
+    listed = {}
+    for command in COMMANDS.values():
+        if scope in ("everywhere", "private") or isinstance(scope, int):
+            shown = "private" in command.where or (isinstance(scope, int) and command.where == _HIDDEN)
+        elif scope == "administrators":
+            shown = "groups" in command.where
+        else:
+            shown = "groups" in command.where and command.who == "everyone"
+        if shown:
+            listed[command.name] = command.help[language]
+    return listed
+
+
+# --- the table of buttons
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ButtonKind:
+    """A kind of button: `handler` takes the request and so many `parts` of its data."""
+
+    handler: Callable[..., Actions]
+    parts: int = 1
+    who: Who = "everyone"
+
+
+def _ours(handler: Callable[..., Actions], parts: int = 1) -> ButtonKind:
+    return ButtonKind(handler=handler, parts=parts, who="administrators")
+
+
+BUTTONS: dict[str, ButtonKind] = {
+    # below an offer or a search
+    "keep": _ours(subscribing.keep),
+    "both": _ours(subscribing.keep_both),
+    "edit": _ours(subscribing.ask_for_query),
+    "no": _ours(subscribing.cancel),
+    "sub": _ours(subscribing.subscribe),
+    "find": ButtonKind(handler=subscribing.more_found, parts=2),
+    "let": ButtonKind(handler=subscribing.admit, parts=2),
+    # in the list
+    "list": ButtonKind(handler=subscribing.page),
+    "ed": _ours(subscribing.edit_pressed),
+    "hold": _ours(subscribing.pause),
+    "go": _ours(subscribing.resume),
+    "del": _ours(subscribing.remove_pressed),
+    "route": _ours(subscribing.route_pressed),
+    "to": _ours(subscribing.route, parts=2),
+    # settings
+    "dig": _ours(settings.digest_pressed),
+    "quiet": _ours(settings.quiet_pressed),
+    "zone": _ours(settings.timezone_pressed),
+    "lang": _ours(settings.set_language),
+    "snooze": _ours(settings.set_snooze),
+    "feed": ButtonKind(handler=settings.feed_pressed),
+    # below alerts
+    "more": ButtonKind(handler=library.more, parts=2),
+    "save": ButtonKind(handler=library.save, parts=2),
+    "like": ButtonKind(handler=library.like, parts=2),
+    "not": _ours(library.not_for_me, parts=2),
+    "quiz": ButtonKind(handler=library.quiz_me, parts=2),
+    "ex": _ours(library.exclude),
+    "in": _ours(library.include),
+    # saved papers, and the end
+    "saved": ButtonKind(handler=library.saved_page),
+    "unsave": ButtonKind(handler=library.unsave, parts=2),
+    "forget": ButtonKind(handler=library.delete),
 }
-"""Language to the bot's description, at most 512 characters."""
+_DATA = re.compile(r"[a-z]{2,8}(?::[A-Za-z0-9_.-]{1,48}){1,2}", re.ASCII)
 
 
-def menu(language: str) -> dict[str, str]:
-    """Command name to what it does, in that language."""
-    return {name: command.help[language] for name, command in COMMANDS.items()}
+def parse_button(data: str) -> tuple[ButtonKind, list[str]] | None:
+    """The kind of a pressed button and the parts of its data; None for any other text: it comes from outside."""
+    if not _DATA.fullmatch(data):
+        return None
+    name, *parts = data.split(":")
+    kind = BUTTONS.get(name)
+    return (kind, parts) if kind is not None and kind.parts == len(parts) else None
 
 
 # --- events
@@ -407,7 +396,21 @@ class Conversation:
         self._services = services
         self._now = now
 
-    def decide(self, event: Event, *, may_change: bool) -> tuple[Action, ...]:
+    def asks_for_rights(self, event: Event) -> bool:
+        """True where it depends on who asks in a group what is answered."""
+        match event:
+            case CommandMessage():
+                command = COMMANDS.get(event.name)
+                return command is not None and command.who == "administrators"
+            case ButtonPress():
+                button = parse_button(event.data)
+                return button is not None and button[0].who == "administrators"
+            case TextMessage():
+                return True
+            case _:
+                return False
+
+    def decide(self, event: Event, *, may_change: bool) -> Actions:
         """The actions to perform, in order; changes to the state are made when this returns.
 
         `may_change`: the event comes from a private chat or from an administrator.
@@ -415,224 +418,178 @@ class Conversation:
         match event:
             case CommandMessage():
                 return self._command(event, may_change=may_change)
-            case TextMessage(chat=chat):
-                return (Say(chat=chat.reply_address, message=_said(_HINT)),)
+            case TextMessage():
+                request = self._request(
+                    event.chat,
+                    event.message,
+                    event.author,
+                    arguments=event.text,
+                    speaks_as_chat=event.speaks_as_chat,
+                    may_change=may_change,
+                )
+                return subscribing.answer(request)
             case ButtonPress():
-                return self._next_page(event)
-            case MembershipChange(chat=chat, is_member=True):
-                resumed = self._services.deliveries.resume(chat.addresses, self._now())
-                return (Deliver(),) if resumed else ()
-            case MembershipChange(chat=chat):
-                self._services.deliveries.stop(chat.addresses, self._now())
-                return ()
+                return self._press(event, may_change=may_change)
+            case InlineQuery(author=author):
+                return (library.inline(self._services.finder, event, language_of(author.language)),)
+            case _:
+                return self._note(event)
 
-    def _command(self, said: CommandMessage, *, may_change: bool) -> tuple[Action, ...]:
-        request = Request(command=said, services=self._services, now=self._now())
-        command = COMMANDS.get(said.name)
+    def _note(self, event: MembershipChange | ChatMove | TopicName) -> Actions:
+        """Write down what became of a chat; it is answered by nothing but what waited for it."""
+        deliveries, chat = self._services.deliveries, event.chat
+        match event:
+            case MembershipChange(is_member=True):
+                changed = deliveries.resume(chat.addresses, self._now())
+            case MembershipChange():
+                deliveries.stop(chat.addresses, self._now())
+                changed = False
+            case ChatMove(moved_to=moved_to):
+                changed = deliveries.move(chat.id, moved_to)
+            case TopicName(topic=topic, name=name):
+                self._services.preferences.name_topic(chat.id, topic, name)
+                changed = False
+        return (Deliver(),) if changed else ()
+
+    def _command(self, said_: CommandMessage, *, may_change: bool) -> Actions:
+        request = self._request(
+            said_.chat,
+            said_.message,
+            said_.author,
+            arguments=said_.arguments,
+            speaks_as_chat=said_.speaks_as_chat,
+            may_change=may_change,
+        )
+        command = COMMANDS.get(said_.name)
         if command is None:
-            return request.reply(unknown_text(said.name)) if said.chat.is_private else ()
+            return request.say(unknown_text(request, said_.name)) if said_.chat.is_private else ()
         allowed = command.who == "everyone" or may_change
         return command.handler(request) if allowed else command.otherwise(request)
 
-    def _next_page(self, press: ButtonPress) -> tuple[Action, ...]:
-        """The next page of a message, if it went to this chat: anybody may have made the button."""
-        wanted = parse_more(press.data)
-        if wanted is None:
-            return (Acknowledge(callback=press.callback),)
-        outgoing = self._services.deliveries.message(wanted.message, press.chat.addresses)
-        page = render_alert(outgoing, wanted.start) if outgoing else None
-        if page is None:
-            return (Acknowledge(callback=press.callback, note="These papers are no longer at hand."),)
-        return (
-            Acknowledge(callback=press.callback),
-            Say(chat=press.chat.reply_address, message=page, reply_to=press.message),
-            DropButtons(chat=press.chat.reply_address, message=press.message),
+    def _press(self, press: ButtonPress, *, may_change: bool) -> Actions:
+        request = self._request(
+            press.chat, press.message, press.author, callback=press.callback, may_change=may_change
+        )
+        button = parse_button(press.data)
+        if button is None:
+            return request.acknowledge(request.t("dead button"))
+        kind, parts = button
+        if kind.who == "administrators" and not may_change:
+            return request.acknowledge(request.t("not allowed"))
+        return kind.handler(request, *parts)
+
+    def too_fast(self, event: Event) -> Actions:
+        """The answer to somebody who asks for too much at once."""
+        if isinstance(event, CommandMessage | TextMessage):
+            return self._request(event.chat, event.message, event.author).tell("too fast")
+        if isinstance(event, ButtonPress):
+            request = self._request(event.chat, event.message, event.author, callback=event.callback)
+            return request.tell("too fast")
+        return ()
+
+    def _request(self, chat: Chat, number: int, author: Author = NOBODY, **parts: Any) -> Request:
+        name = self._services.preferences.subscriber_at(chat.addresses)
+        person = self._services.preferences.subscriber(name)
+        chosen = self._services.preferences.choices(name).language
+        language = person.language if person else chosen or language_of(author.language)
+        return Request(
+            services=self._services,
+            now=self._now(),
+            chat=chat,
+            message=number,
+            author=author,
+            subscriber=name,
+            language=language if language in TEXTS["about"] else "en",
+            **parts,
         )
 
 
 # --- texts
 
-_HINT = "I understand commands only: /help lists them."
-_NAME, _QUERY, _NAMES = 80, 200, 600
-_PERSON, _TOPICS, _RANKS = 40, 8, 20
+_TOPICS, _RANKS, _PERSON = 8, 20, 40
 _MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
 
-def start_text(chat: Chat, subscribers: Sequence[Subscriber], *, resumed: bool) -> Message:
-    """The answer to /start: who gets what here, or how to begin."""
-    if not subscribers:
-        return _message(
-            _line(bold("Hello!"), " " + ABOUT["en"]),
-            _how_to_subscribe(chat),
-            ours("/help lists what I understand."),
-        )
-    subscriptions = (subscription for who in subscribers for _, subscription in _here(who, chat.addresses))
-    names = ", ".join(dict.fromkeys(subscription.name for subscription in subscriptions))
-    welcome = (
-        "Welcome back. What waited in the meantime comes now." if resumed else "This chat is subscribed."
-    )
-    return _message(
-        ours(welcome),
-        _line("Its id is ", code(chat.addresses[0]), ". It gets papers for ", bold(_cut(names, _NAMES)), "."),
-        ours("/list tells more, /latest shows the newest, /stop stops them."),
-    )
-
-
-def help_text(language: str) -> Message:
-    """The answer to /help; in English where the language has no texts."""
-    spoken = language if language in ABOUT else "en"
-    lines = (ours(f"/{name} – {what}") for name, what in menu(spoken).items())
-    return _message(ours(ABOUT[spoken]), joined("\n", lines))
-
-
-def list_text(chat: Chat, subscribers: Sequence[Subscriber]) -> Message:
-    """The answer to /list; what one message cannot hold is counted."""
-    if not subscribers:
-        return _message(ours("Nobody is subscribed here yet."), _how_to_subscribe(chat))
-    lines = [line for subscriber in subscribers for line in _listed(subscriber, chat.addresses)]
-    whole = joined("\n", lines)
-    count = len(lines)
-    while not whole.fits:
-        count -= 1
-        whole = joined("\n", (*lines[:count], ours(f"… and {len(lines) - count} more")))
-    return _message(whole)
-
-
-def latest_text(items: Sequence[Item], subscribers: Sequence[Subscriber]) -> Message:
-    """The answer to /latest."""
-    if not items:
-        return _said("Nothing yet. I will write as soon as a paper matches.")
-    heading = "The latest papers for this chat" if subscribers else "The latest papers"
-    language = subscribers[0].language if subscribers else "en"
-    return render_list(heading, tuple(items), language)
-
-
-def unknown_text(name: str) -> Message:
+def unknown_text(request: Request, name: str) -> Message:
     """The answer to an unknown command."""
-    return _message(
-        _line("I do not know /", one_line(name, _NAME), ". ", ours("/help lists what I understand."))
-    )
+    return message(line(request.t("unknown"), one_line(name, 80), ". ", ours(request.t("unknown.rest"))))
 
 
-def score_text(sheet: ScoreSheet) -> Message:
+def score_text(request: Request, sheet: ScoreSheet) -> Message:
     """The answer to /score."""
-    score = sheet.score
-    if not score.judged and not score.waiting:
-        return _said("No answers yet. /quiz gives a question.")
-    lines = [_counted(score.right, score.judged)] if score.judged else []
-    if score.streak:
-        days = "day" if score.streak == 1 else "days"
-        lines.append(plain("🔥 ") + bold(f"{score.streak} {days}") + plain(" in a row"))
-    if score.mended:
-        lines.append(plain(f"🔁 {score.mended} wrong at first and right in the end"))
-    if score.waiting:
-        lines.append(plain(f"⏳ {score.waiting} without a known answer yet"))
+    own = sheet.score
+    if not own.judged and not own.waiting:
+        return said(request.t("score.none"))
+    lines = [_counted(request, own.right, own.judged)] if own.judged else []
+    if own.streak:
+        days = request.t("score.streak.one" if own.streak == 1 else "score.streak", days=own.streak)
+        row = plain(request.t("score.in a row"))
+        lines.append(plain("🔥 ") + (row + bold(days) if request.language == "zh" else bold(days) + row))
+    if own.mended:
+        lines.append(plain(request.t("score.mended", count=own.mended)))
+    if own.waiting:
+        lines.append(plain(request.t("score.waiting", count=own.waiting)))
     if sheet.due:
-        lines.append(ours(f"📬 {sheet.due} due today: /quiz"))
-    return _message(
+        lines.append(ours(request.t("score.due", count=sheet.due)))
+    return message(
         joined("\n", lines),
-        _topics("By topic", sheet.topics[:_TOPICS]),
-        _topics("Worth reading again", weak_topics(sheet.topics)[:_TOPICS]),
+        _topics(request, "score.topics", sheet.topics[:_TOPICS]),
+        _topics(request, "score.weak", weak_topics(sheet.topics)[:_TOPICS]),
     )
 
 
-def board_text(board: Board) -> Message:
+def board_text(request: Request, board: Board) -> Message:
     """The answer to /leaderboard in a group."""
     if not board.standings:
-        lines = [plain("Nobody here has answered a question with a known answer yet.")]
+        lines = [plain(request.t("board.none"))]
     else:
-        lines = [_standing(standing, board) for standing in board.standings[:_RANKS]]
+        lines = [_standing(request, standing, board) for standing in board.standings[:_RANKS]]
         if len(board.standings) > _RANKS:
-            lines.append(plain(f"… and {len(board.standings) - _RANKS} more"))
+            lines.append(plain(request.t("board.more", count=len(board.standings) - _RANKS)))
     notes = []
     if board.strangers:
-        notes.append(plain(f"Not counted: {_people(board.strangers)} who answered forwarded copies."))
+        notes.append(plain(request.t("board.strangers", count=_people(request, board.strangers))))
     if board.hidden:
-        notes.append(plain(f"Not named: {_people(board.hidden)}, by their own wish."))
-    return _message(joined("\n", lines), joined("\n", notes))
+        notes.append(plain(request.t("board.not named", count=_people(request, board.hidden))))
+    return message(joined("\n", lines), joined("\n", notes))
 
 
-def totals_text(totals: Totals) -> Message:
+def totals_text(request: Request, totals: Totals) -> Message:
     """The answer in a channel, where votes have no names."""
     if not totals.votes:
-        return _said("No votes here yet.")
-    lines = [plain(f"Questions: {totals.questions}, votes: {totals.votes}.")]
+        return said(request.t("totals.none"))
+    lines = [plain(request.t("totals", questions=totals.questions, votes=totals.votes))]
     if totals.judged:
-        lines.append(plain("Right: ") + _counted(totals.right, totals.judged))
-    lines.append(plain("Votes in channels have no names, so there are no scores of people here."))
-    return _message(joined("\n", lines))
+        lines.append(plain(request.t("totals.right")) + _counted(request, totals.right, totals.judged))
+    lines.append(plain(request.t("totals.note")))
+    return message(joined("\n", lines))
 
 
-def _how_to_subscribe(chat: Chat) -> Markup:
-    number = str(chat.id) if chat.topic is None else f"{{chat: {chat.id}, topic: {chat.topic}}}"
-    example = (
-        "subscribers:\n"
-        "  - id: me\n"
-        "    channels:\n"
-        f"      - telegram: {number}\n"
-        "        quizzes: true\n"
-        "    keywords:\n"
-        "      - diffusion model"
-    )
-    lead = _line("This chat's id is ", code(chat.addresses[0]), ". Whoever runs me subscribes it in ")
-    return lead + code("config/subscriptions.yaml") + ours(":\n") + block(example)
-
-
-def _listed(subscriber: Subscriber, addresses: Sequence[str]) -> Iterable[Markup]:
-    here = tuple(_here(subscriber, addresses))
-    when = ", ".join(dict.fromkeys(schedule_text(channel.deliver) for channel, _ in here)) or "nothing"
-    yield _line(bold(_cut(subscriber.id, _NAME)), f" gets here, {when}:")
-    for subscription in dict.fromkeys(subscription for _, subscription in here):
-        name, query = _cut(subscription.name, _NAME), _cut(subscription.text, _QUERY)
-        yield _line(f"• {name}") if name == query else _line(f"• {name} – ", code(query))
-
-
-def _here(subscriber: Subscriber, addresses: Sequence[str]) -> Iterator[tuple[Channel, Subscription]]:
-    """The subscriber's channels to this chat, each with every subscription that it takes."""
-    for channel in subscriber.channels:
-        if channel.kind == "telegram" and channel.address in addresses:
-            for subscription in subscriber.subscriptions:
-                if channel.takes(subscription):
-                    yield channel, subscription
-
-
-def _standing(standing: Standing, board: Board) -> Markup:
-    name = _cut(board.names.get(standing.person, ""), _PERSON) or "Somebody"
+def _standing(request: Request, standing: Standing, board: Board) -> Markup:
+    name = shortened(board.names.get(standing.person, ""), _PERSON) or request.t("board.somebody")
     rank = _MEDALS.get(standing.rank, f"{standing.rank}.")
-    return plain(f"{rank} ") + bold(name) + plain(f" – {standing.right} of {standing.judged}")
+    counts = request.t("board.line", right=standing.right, judged=standing.judged)
+    return plain(f"{rank} ") + bold(name) + plain(counts)
 
 
-def _topics(heading: str, topics: Iterable[TopicScore]) -> Markup:
-    judged = [topic for topic in topics if topic.judged]
+def _topics(request: Request, heading: str, topics: Iterable[TopicScore]) -> Markup:
+    judged: Sequence[TopicScore] = [topic for topic in topics if topic.judged]
     if not judged or [topic.name for topic in judged] == [OTHER]:
         return plain("")
     lines = (
-        plain(f"• {_cut(topic.name, _PERSON) or 'other papers'}: {topic.right} of {topic.judged}")
+        plain(f"• {shortened(topic.name, _PERSON) or request.t('score.other')}: ")
+        + plain(request.t("score.right", right=topic.right, judged=topic.judged))
         for topic in judged
     )
-    return joined("\n", (bold(heading), *lines))
+    return joined("\n", (bold(request.t(heading)), *lines))
 
 
-def _counted(right: int, judged: int) -> Markup:
-    return bold(f"{right} of {judged}") + plain(f" right ({round(100 * right / judged)} %)")
+def _counted(request: Request, right: int, judged: int) -> Markup:
+    share = round(100 * right / judged)
+    return bold(request.t("score.right", right=right, judged=judged)) + plain(
+        request.t("score.share", share=share)
+    )
 
 
-def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count} people"
-
-
-def _cut(text: str, limit: int) -> str:
-    return cut(one_line(text), limit)
-
-
-def _line(*parts: Markup | str) -> Markup:
-    return joined("", (plain(part) if isinstance(part, str) else part for part in parts))
-
-
-def _message(*parts: Markup) -> Message:
-    return Message(html=joined("\n\n", parts).html)
-
-
-def _said(text: str) -> Message:
-    """A message of our own words, in which commands are links."""
-    return _message(ours(text))
+def _people(request: Request, count: int) -> str:
+    return request.t("people.one" if count == 1 else "people.many", count=count)

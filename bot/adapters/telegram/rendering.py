@@ -34,14 +34,18 @@ class Button:
 
     text: str
     data: str
+    row: int = 0
+    """Buttons of one row stand side by side."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """A text in Telegram's HTML, within all limits, and its buttons, one row."""
+    """A text in Telegram's HTML, within all limits, and its buttons."""
 
     html: str
     buttons: tuple[Button, ...] = ()
+    asks: str | None = None
+    """What the person is asked to write in reply, shown in the empty field."""
     shown: int | None = None
     """How many of an alert's papers it shows, from the first on; None: all."""
 

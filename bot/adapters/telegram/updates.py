@@ -4,12 +4,20 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from bot.adapters.telegram.client import ChatAddress, addresses_of
 from bot.domain.quizzes.votes import PollState, Vote
 
-KINDS = ("message", "channel_post", "callback_query", "my_chat_member", "poll_answer", "poll")
+KINDS = (
+    "message",
+    "channel_post",
+    "callback_query",
+    "inline_query",
+    "my_chat_member",
+    "poll_answer",
+    "poll",
+)
 """The kinds of updates we ask for. The service remembers the list, so it is always passed whole."""
 _VOTE_KINDS = ("poll_answer", "poll")
 
@@ -26,6 +34,8 @@ class Chat:
     """`private`, `group`, `supergroup` or `channel`."""
     username: str | None = None
     topic: int | None = None
+    title: str = ""
+    is_forum: bool = False
 
     @property
     def is_private(self) -> bool:
@@ -43,6 +53,19 @@ class Chat:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Author:
+    """The person who wrote or pressed; `id` is None for the voice of a whole chat."""
+
+    id: int | None = None
+    name: str = ""
+    language: str | None = None
+    """The language of the person's Telegram, as a code."""
+
+
+NOBODY = Author()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CommandMessage:
     """`/name arguments`, said to the bot."""
 
@@ -50,17 +73,20 @@ class CommandMessage:
     name: str
     arguments: str
     message: int
-    user: int | None
-    speaks_as_chat: bool
+    author: Author = NOBODY
+    speaks_as_chat: bool = False
     """Said in the chat's own name, which only its administrators can."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextMessage:
-    """A text in a private chat that is no command."""
+    """A text that is no command: in a private chat, or in reply to the bot."""
 
     chat: Chat
     message: int
+    text: str
+    author: Author = NOBODY
+    speaks_as_chat: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +97,7 @@ class ButtonPress:
     data: str
     callback: str
     message: int
+    author: Author = NOBODY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +108,34 @@ class MembershipChange:
     is_member: bool
 
 
-Event = CommandMessage | TextMessage | ButtonPress | MembershipChange
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChatMove:
+    """A group became a supergroup and has another id."""
+
+    chat: Chat
+    moved_to: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopicName:
+    """The name of a forum's topic was seen."""
+
+    chat: Chat
+    topic: int
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InlineQuery:
+    """`@bot words`, typed in any chat."""
+
+    id: str
+    text: str
+    offset: str
+    author: Author = NOBODY
+
+
+Event = CommandMessage | TextMessage | ButtonPress | MembershipChange | ChatMove | TopicName | InlineQuery
 
 
 def is_vote(update: Mapping[str, Any]) -> bool:
@@ -93,34 +147,65 @@ def parse_update(update: Mapping[str, Any], username: str) -> Event | None:
     """The event in an update for the bot of that name; None where it is none for this bot."""
     message = _mapping(update.get("message")) or _mapping(update.get("channel_post"))
     if message:
-        return _message(message, username)
+        return _service_message(message) or _message(message, username)
     if pressed := _mapping(update.get("callback_query")):
         return _button_press(pressed)
+    if typed := _mapping(update.get("inline_query")):
+        return _inline_query(typed)
     if changed := _mapping(update.get("my_chat_member")):
         return _membership_change(changed)
     return None
 
 
+def topic_seen(update: Mapping[str, Any]) -> TopicName | None:
+    """The name of the topic that a message was written in, where the message tells it."""
+    message = _mapping(update.get("message"))
+    chat, began = _chat(message), _mapping(message.get("reply_to_message"))
+    name = _mapping(began.get("forum_topic_created")).get("name")
+    if chat is None or chat.topic is None or not isinstance(name, str):
+        return None
+    return TopicName(chat=chat, topic=chat.topic, name=name)
+
+
+def _service_message(message: Mapping[str, Any]) -> Event | None:
+    chat, moved_to = _chat(message), message.get("migrate_to_chat_id")
+    if chat is None:
+        return None
+    if is_id(moved_to):
+        return ChatMove(chat=chat, moved_to=moved_to)
+    for kind in ("forum_topic_created", "forum_topic_edited"):
+        name, topic = _mapping(message.get(kind)).get("name"), message.get("message_thread_id")
+        if isinstance(name, str) and is_id(topic):
+            return TopicName(chat=chat, topic=topic, name=name)
+    return None
+
+
 def _message(message: Mapping[str, Any], username: str) -> Event | None:
     chat, number, text = _chat(message), message.get("message_id"), message.get("text")
-    if chat is None or not isinstance(number, int) or not isinstance(text, str):
+    if chat is None or not is_id(number) or not isinstance(text, str):
         return None
     author = _mapping(message.get("from"))
     speaks_as_chat = _mapping(message.get("sender_chat")).get("id") == chat.id
     if author.get("is_bot") is True and not speaks_as_chat:  # else two bots may talk to each other for ever
         return None
     command = _COMMAND.fullmatch(text.strip())
+    who = NOBODY if speaks_as_chat else _author(author)
     if command is None:
-        return TextMessage(chat=chat, message=number) if chat.is_private else None
+        answered = _mapping(_mapping(message.get("reply_to_message")).get("from"))
+        is_to_us = (
+            str(answered.get("username", "")).lower() == username.lower() and answered.get("is_bot") is True
+        )
+        if not chat.is_private and not is_to_us:
+            return None
+        return TextMessage(chat=chat, message=number, text=text, author=who, speaks_as_chat=speaks_as_chat)
     if command[2] and command[2].lower() != username.lower():
         return None
-    user = author.get("id")
     return CommandMessage(
         chat=chat,
         name=command[1].lower(),
         arguments=(command[3] or "").strip(),
         message=number,
-        user=user if isinstance(user, int) else None,
+        author=who,
         speaks_as_chat=speaks_as_chat,
     )
 
@@ -129,11 +214,45 @@ def _button_press(query: Mapping[str, Any]) -> Event | None:
     message = _mapping(query.get("message"))
     chat, number = _chat(message), message.get("message_id")
     data, callback = query.get("data"), query.get("id")
-    if chat is None or not isinstance(number, int) or not isinstance(callback, str):
+    if chat is None or not is_id(number) or not isinstance(callback, str):
         return None
     return ButtonPress(
-        chat=chat, data=data if isinstance(data, str) else "", callback=callback, message=number
+        chat=chat,
+        data=data if isinstance(data, str) else "",
+        callback=callback,
+        message=number,
+        author=_author(_mapping(query.get("from"))),
     )
+
+
+def _inline_query(query: Mapping[str, Any]) -> Event | None:
+    number, text, offset = query.get("id"), query.get("query"), query.get("offset")
+    if not isinstance(number, str) or not isinstance(text, str):
+        return None
+    return InlineQuery(
+        id=number,
+        text=text,
+        offset=offset if isinstance(offset, str) else "",
+        author=_author(_mapping(query.get("from"))),
+    )
+
+
+def _author(person: Mapping[str, Any]) -> Author:
+    number, language = person.get("id"), person.get("language_code")
+    names = (person.get(part) for part in ("first_name", "last_name"))
+    return Author(
+        id=number if is_id(number) else None,
+        name=" ".join(name for name in names if isinstance(name, str)).strip()[:_NAME],
+        language=language if isinstance(language, str) else None,
+    )
+
+
+_HIGHEST = 2**63 - 1
+
+
+def is_id(value: object) -> TypeGuard[int]:
+    """True for a number that the state can hold; Telegram's have at most 52 bits."""
+    return type(value) is int and abs(value) <= _HIGHEST
 
 
 def _membership_change(changed: Mapping[str, Any]) -> Event | None:
@@ -148,14 +267,17 @@ def _membership_change(changed: Mapping[str, Any]) -> Event | None:
 def _chat(holder: Mapping[str, Any]) -> Chat | None:
     chat = _mapping(holder.get("chat"))
     number, kind, username = chat.get("id"), chat.get("type"), chat.get("username")
-    if not isinstance(number, int) or not isinstance(kind, str):
+    title = chat.get("title") or chat.get("first_name")
+    if not is_id(number) or not isinstance(kind, str):
         return None
     topic = holder.get("message_thread_id") if holder.get("is_topic_message") is True else None
     return Chat(
         id=number,
         kind=kind,
         username=username if isinstance(username, str) else None,
-        topic=topic if isinstance(topic, int) else None,
+        topic=topic if is_id(topic) else None,
+        title=title if isinstance(title, str) else "",
+        is_forum=chat.get("is_forum") is True,
     )
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, open_state, say_json
-from bot.app.cli.terminal import Style, bar, caret, excerpt, style_of
+from bot.app.cli.terminal import Style, bar, caret, style_of
 from bot.domain.errors import QuerySyntaxError, UsageError
+from bot.domain.excerpts import excerpt
 from bot.domain.text import printable
 
 if TYPE_CHECKING:

@@ -6,17 +6,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from textwrap import indent
 from typing import TYPE_CHECKING, TextIO
 
-from bot.domain.text import columns, printable
+from bot.domain.excerpts import caret as caret_below
+from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.domain.subscriptions import Subscriber
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_CONTEXT = 38
-_WINDOW = 100
-"""Characters of a query that are shown around an error."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,21 +104,6 @@ def bar(value: float, largest: float, cells: int) -> str:
     return "█" * whole + _EIGHTHS[rest].strip()
 
 
-def excerpt(text: str, words: str) -> str:
-    """The words with some text around them."""
-    at = text.find(words)
-    if at < 0:
-        return words
-    start, end = max(at - _CONTEXT, 0), at + len(words) + _CONTEXT
-    first = text.find(" ", start, at) + 1 if start else 0
-    last = text.rfind(" ", at + len(words), end) if end < len(text) else len(text)
-    first, last = max(first, start), last if last >= 0 else end
-    return f"{'…' if start else ''}{text[first:last]}{'…' if last < len(text) else ''}"
-
-
 def caret(text: str, position: int) -> str:
-    """The text on one line and a caret below that character; long text is cut around it."""
-    start = max(position - _WINDOW // 2, 0) if len(text) > _WINDOW else 0
-    shown = printable(text[start : start + _WINDOW])
-    before = ("… " if start else "") + shown[: position - start]
-    return f"  {'… ' if start else ''}{shown}\n  {' ' * columns(before)}^"
+    """The text on one line and a caret below that character, indented."""
+    return indent(caret_below(text, position), "  ")

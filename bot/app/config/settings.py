@@ -145,6 +145,7 @@ FirstRun = Annotated[
     int | Literal["all"],
     Chosen(_first_run, {"anyOf": [{"type": "integer", "minimum": 0}, {"const": "all"}]}),
 ]
+PersonId = Annotated[int, BeforeValidator(typed), Field(ge=1)]
 OnUncertain = Annotated[Literal["hold", "resend"], BeforeValidator(typed)]
 
 
@@ -295,6 +296,17 @@ class Telegram(Section):
     on_uncertain: OnUncertain = setting(
         "hold",
         description="A message whose answer was never seen: hold it for `paperboy outbox retry`, or resend it.",
+    )
+    open: Flag = setting(
+        default=False,
+        description="True: everybody may subscribe in the chat. False: the operators are asked with a button.",
+    )
+    operators: Many[PersonId] = setting(
+        (), description="Telegram user ids of those who are asked, and who may use /status."
+    )
+    webhook: Flag = setting(
+        default=False,
+        description="True: updates come through the web server at site.url, with a secret header.",
     )
 
     @property

@@ -275,6 +275,10 @@ class DeliveryStore(Protocol):
         """Note that the target could not be reached on that day; gives all such days. `revive` forgets them."""
         ...
 
+    def move_target(self, target: str, address: str) -> bool:
+        """Let what is planned for the target go to that address; False where it is there already."""
+        ...
+
     def target(self, key: str) -> TargetStatus | None:
         """The target with this key; None where nothing was ever planned for it."""
         ...

@@ -68,7 +68,11 @@ class PreferenceStore(Protocol):
         ...
 
     def propose(self, proposal: Proposal, now: datetime) -> None:
-        """Keep an offer until somebody takes it, or it is pruned."""
+        """Keep an offer until somebody takes it, or it is pruned; one with the same id is replaced."""
+        ...
+
+    def withdraw(self, proposal_id: str) -> Proposal | None:
+        """Forget the offer with this id, and give it; None where there is none."""
         ...
 
     def proposal(self, proposal_id: str) -> Proposal | None:

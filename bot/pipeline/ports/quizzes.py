@@ -202,9 +202,3 @@ class QuizStore(Protocol):
     def with_quiz(self, limit: int) -> tuple[Paper, ...]:
         """The newest papers that have a quiz."""
         ...
-
-    def forget(self, person: int, now: datetime) -> int:
-        """Remove everything of a person: votes, name, cards, memberships, raw updates, and the questions that were
-        to come back; how many votes those were.
-        """
-        ...

@@ -316,20 +316,24 @@ def test_topics_are_what_the_papers_were_noticed_for(room: Classroom) -> None:
     ]
 
 
+def forgotten(room: Classroom) -> dict[str, int]:
+    return room.store.preferences.forget("person-7", 7, room.now, whole=False)
+
+
 def test_a_person_is_forgotten_whole_and_nobody_else(room: Classroom) -> None:
     (poll,) = room.ask(a_quizzed_paper(1, ONE))
     for person in (7, 77):
         room.answer(poll, person, right=False)
     room.count()
     assert room.scheduler.plan_due(NOW + timedelta(days=1)) == 1
-    assert room.stats.forget(7, room.now) == 1
+    assert forgotten(room)["votes"] == 1
     assert room.store.deliveries.list_rows(states=("pending", "held"), keys=(), limit=9) == ()
     assert right_and_judged(room) == (0, 0)
     assert room.store.quizzes.names([7, 77]) == {77: "Person 77"}
     with room.store.quizzes.transaction() as tx:
         assert tx.people_due(NOW + timedelta(days=9)) == {77}
         assert tx.voters(poll) == {77}
-    assert room.stats.forget(7, room.now) == 0
+    assert "votes" not in forgotten(room)
 
 
 def test_wrong_answers_come_back_on_their_days_and_right_ones_end_it(room: Classroom) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,16 +10,20 @@ import pytest
 
 from bot.adapters.telegram.chat import ChatService, Waits
 from bot.adapters.telegram.client import BotClient, Timeouts
-from bot.adapters.telegram.commands import Services
 from bot.adapters.telegram.publisher import TelegramPublisher
+from bot.adapters.telegram.requests import Services
 from bot.domain.errors import StateLocked
 from bot.domain.message import Item, OutgoingMessage
 from bot.domain.query import parse
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
+from bot.pipeline.finder import PaperFinder
 from bot.pipeline.ports import Update
-from tests.pipeline.conftest import empty_state, state, world  # noqa: F401 - fixtures
+from tests.pipeline.conftest import MakeWorld, empty_state, state, world  # noqa: F401 - fixtures
 from tests.rigs.botapi import BotApi
 from tests.rigs.clock import VirtualClock
+from tests.rigs.talk import Talk as WholeTalk
+from tests.rigs.talk import talking
+from tests.rigs.world import World
 
 QUICK = Timeouts(
     connect=timedelta(seconds=2),
@@ -64,9 +68,13 @@ def a_subscriber(name: str, *channels: Channel, queries: Sequence[str] = ("langu
 
 
 class FakeDeliveries:
-    """Stands in for ChatDeliveries: answers from what a test gives it, and remembers which chats are stopped."""
+    """Stands in for ChatDeliveries: answers from what a test gives it, and remembers which chats are stopped.
 
-    def __init__(self) -> None:
+    `made` is the world of everything else.
+    """
+
+    def __init__(self, made: World) -> None:
+        self.made = made
         self.subscribed: list[Subscriber] = []
         self.items: list[Item] = []
         self.sent: dict[tuple[str, str], OutgoingMessage] = {}
@@ -93,6 +101,9 @@ class FakeDeliveries:
         stopped = self.stopped.intersection(addresses)
         self.stopped -= stopped
         return bool(stopped)
+
+    def is_stopped(self, addresses: Sequence[str]) -> bool:
+        return bool(self.stopped.intersection(addresses))
 
     def message(self, message_id: str, addresses: Sequence[str]) -> OutgoingMessage | None:
         return next(
@@ -130,8 +141,8 @@ class MemoryUpdates:
 
 
 @pytest.fixture
-def deliveries() -> FakeDeliveries:
-    return FakeDeliveries()
+def deliveries(world: MakeWorld) -> FakeDeliveries:  # noqa: F811 - the fixture of that name
+    return FakeDeliveries(world())
 
 
 @pytest.fixture
@@ -149,7 +160,13 @@ async def running(
     service = ChatService(
         BotClient(token, api_url=api.url),
         kept,
-        Services(deliveries=deliveries, scheduler=None, stats=None),  # type: ignore[arg-type]
+        Services(
+            deliveries=deliveries,  # type: ignore[arg-type]
+            scheduler=None,  # type: ignore[arg-type]
+            stats=None,  # type: ignore[arg-type]
+            preferences=deliveries.made.preferences,
+            finder=PaperFinder(deliveries.made.store.full_text, deliveries.made.store.papers),
+        ),
         VirtualClock(),
         **{"waits": WAITS, **parts},
     )
@@ -172,18 +189,15 @@ async def until(condition: Callable[[], object], *, seconds: float = 5) -> None:
     await asyncio.wait_for(watch(), seconds)
 
 
-Talk = Callable[..., Awaitable[str]]
+MakeTalk = Callable[..., Awaitable[WholeTalk]]
 
 
 @pytest.fixture
-async def talk(api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates) -> AsyncIterator[Talk]:
-    """Says something in a chat of the emulator and gives the text of the bot's answer."""
-    async with running(api, deliveries, kept):
+async def talk_with(api: BotApi, state: str) -> AsyncIterator[MakeTalk]:  # noqa: F811 - the fixture of that name
+    """Makes talks with the bot, whose subscribers and settings are given."""
+    async with AsyncExitStack() as stack:
 
-        async def say(chat: Any, text: str, **parts: Any) -> str:
-            before = len(api.messages)
-            api.say(chat, text, **parts)
-            await until(lambda: len(api.messages) > before)
-            return api.messages[-1].text
+        async def make(*subscribers: Subscriber, **parts: Any) -> WholeTalk:
+            return await stack.enter_async_context(talking(api, state, *subscribers, **parts))
 
-        yield say
+        yield make

@@ -246,13 +246,30 @@ async def test_a_stop_is_kept_even_if_the_answer_cannot_be_sent(
     assert deliveries.stopped == {"1"}
 
 
-async def test_the_menu_of_commands_is_set_in_each_language(
+async def test_the_menus_are_set_by_scope_and_language(
     api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
 ) -> None:
     async with running(api, deliveries, kept):
         await until(lambda: api.calls["getUpdates"])
-    assert {language: list(menu) for language, menu in api.menus.items()} == {
-        "": list(COMMANDS),
-        "zh": list(COMMANDS),
+    assert api.scopes.keys() == {
+        (scope, language)
+        for scope in ("default", "all_private_chats", "all_group_chats", "all_chat_administrators")
+        for language in ("", "zh")
     }
-    assert api.menus["zh"]["latest"] == "本聊天的最新论文"
+    private, groups = api.scopes["all_private_chats", "zh"], api.scopes["all_group_chats", ""]
+    assert private["latest"] == "本聊天的最新论文"
+    assert "saved" in private
+    assert {"saved", "feed", "stop", "status"}.isdisjoint(groups)
+    assert {"stop", "add", "leaderboard"} <= api.scopes["all_chat_administrators", ""].keys()
+    assert {name for menu in api.scopes.values() for name in menu} == COMMANDS.keys() - {"status"}
+
+
+@pytest.mark.parametrize("code", [404, 500])
+async def test_a_menu_that_cannot_be_set_hinders_nothing(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.fail(*[Fault(kind="error", code=code, methods=("setMyCommands", "setMyDescription"))] * 10)
+    async with running(api, deliveries, kept):
+        api.say(api.chat(1), "/help")
+        await until(lambda: api.messages)
+    assert [record.calls for record in caplog.records if record.msg == "chat.not_introduced"] == [10]

@@ -1,6 +1,6 @@
 """What goes to a chat, over a real state."""
 
-from bot.adapters.telegram.commands import ChatDeliveries
+from bot.adapters.telegram.requests import ChatDeliveries
 from bot.domain.delivery import STOPPED
 from bot.domain.errors import TargetGone, TargetMoved
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry

@@ -1,280 +1,478 @@
-"""What the bot answers, in each kind of chat."""
+"""What the bot answers to commands and texts, in each kind of chat."""
 
 import re
-from dataclasses import replace
-from datetime import time
 
 import pytest
 
-from bot.adapters.telegram.commands import ABOUT, COMMANDS, Action, Command, Request
-from bot.adapters.telegram.publisher import TelegramPublisher
-from bot.adapters.telegram.rendering import Message
-from bot.domain.message import Item
-from bot.domain.schedule import At
-from bot.domain.subscriptions import Channel
-from tests.adapters.telegram.conftest import FakeDeliveries, MemoryUpdates, Talk, a_subscriber, running, until
-from tests.builders import a_paper, a_parcel, a_reason, an_item
-from tests.rigs.botapi import BotApi, SentMessage
+from bot.adapters.telegram.commands import COMMANDS, Command, menu
+from bot.adapters.telegram.requests import Actions, Request, message, plain
+from bot.adapters.telegram.texts import LANGUAGES, TEXTS, language_of, text
+from bot.domain.delivery import STOPPED
+from bot.domain.preferences import start_payload
+from bot.domain.schedule import parse_schedule
+from tests.adapters.telegram.conftest import MakeTalk
+from tests.builders import a_channel, a_digest, a_subscriber, an_entry
+from tests.rigs.botapi import BotApi
+from tests.rigs.talk import labels, until
+
+ALICE = a_subscriber("alice", a_channel(address="1"), asks=("language models", "=RAG"))
+GROUP = a_subscriber("club", a_channel(address="-5"))
 
 
-async def test_start_tells_a_stranger_the_chats_id_and_how_to_subscribe(talk: Talk, api: BotApi) -> None:
-    text = await talk(api.chat(4711), "/start")
-    assert "This chat's id is 4711." in text
-    assert "      - telegram: 4711\n        quizzes: true\n" in text
-    assert api.messages[-1].content.words("Code") == ("4711", "config/subscriptions.yaml")
+# --- the texts and the table
 
 
-async def test_start_in_a_topic_tells_chat_and_topic(talk: Talk, api: BotApi) -> None:
-    text = await talk(api.chat(-1001, kind="supergroup", topics={7}), "/start", topic=7)
-    assert "- telegram: {chat: -1001, topic: 7}\n" in text
-    assert api.messages[-1].thread == 7
+@pytest.mark.parametrize("key", TEXTS)
+def test_every_text_is_there_in_every_language_with_the_same_blanks_to_fill(key: str) -> None:
+    blanks = [sorted(set(re.findall(r"\{(\w+)\}", TEXTS[key][language]))) for language in LANGUAGES]
+    assert all(each == blanks[0] for each in blanks), key
+    assert TEXTS[key].keys() == set(LANGUAGES)
+    assert "!" not in TEXTS[key]["en"].removesuffix("Hello!")
 
 
-async def test_start_in_a_channel_is_answered_there(talk: Talk, api: BotApi) -> None:
-    text = await talk(api.chat(-1002, kind="channel", username="papers"), "/start")
-    assert "This chat's id is -1002." in text
-
-
-async def test_start_tells_a_subscriber_what_comes_here(
-    talk: Talk, api: BotApi, deliveries: FakeDeliveries
-) -> None:
-    deliveries.subscribed = [
-        a_subscriber("alice", Channel(kind="telegram", address="1"), queries=("agents", "rag"))
-    ]
-    assert "It gets papers for agents, rag." in await talk(api.chat(1), "/start")
-
-
-async def test_start_revives_a_stopped_chat_under_any_of_its_names(
-    talk: Talk, api: BotApi, deliveries: FakeDeliveries
-) -> None:
-    deliveries.subscribed = [a_subscriber("alice", Channel(kind="telegram", address="@papers"))]
-    deliveries.stopped = {"@papers"}
-    chat = api.chat(-1002, kind="channel", username="papers")
-    assert (await talk(chat, "/start")).startswith("Welcome back.")
-    assert deliveries.stopped == set()
-
-
-async def test_help_lists_the_commands_as_commands(talk: Talk, api: BotApi) -> None:
-    await talk(api.chat(1), "/help")
-    commands = api.messages[-1].content.words("BotCommand", auto=True)
-    assert set(commands) == {f"/{name}" for name in COMMANDS}
-    assert {"/start", "/list", "/latest", "/stop", "/help", "/quiz", "/score"} < set(commands)
-
-
-async def test_help_speaks_the_language_of_the_subscriber(
-    talk: Talk, api: BotApi, deliveries: FakeDeliveries
-) -> None:
-    chinese = replace(a_subscriber("alice", Channel(kind="telegram", address="1")), language="zh")
-    deliveries.subscribed = [chinese]
-    assert "/latest – 本聊天的最新论文" in await talk(api.chat(1), "/help")
-    deliveries.subscribed = [replace(chinese, language="fr")]
-    assert "/latest – The newest papers" in await talk(api.chat(1), "/help")
+def test_a_language_that_there_is_not_is_english() -> None:
+    assert text("hello", "fr") == "Hello!"
+    assert [language_of(code) for code in ("zh-hans", "zh", "de", None)] == ["zh", "zh", "en", "en"]
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_every_command_fits_the_menu_in_every_language(command: Command) -> None:
     assert re.fullmatch("[a-z0-9_]{1,32}", command.name)
-    assert command.help.keys() == ABOUT.keys() == {"en", "zh"}
-    assert all(1 <= len(text) <= 256 for text in command.help.values())
+    assert command.help.keys() == set(LANGUAGES)
+    assert all(1 <= len(about) <= 256 for about in command.help.values())
+
+
+def test_the_commands_of_the_contract_are_there() -> None:
+    promised = (
+        "start help add list remove preview latest search quiz score leaderboard saved digest quiet timezone language "
+        "snooze feed export stop delete_me"
+    )
+    assert set(promised.split()) == COMMANDS.keys() - {"status"}
+    assert "status" in menu("en", 77)
 
 
 async def test_a_new_command_is_one_entry_and_one_handler(
-    talk: Talk, api: BotApi, monkeypatch: pytest.MonkeyPatch
+    talk_with: MakeTalk, api: BotApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def shout(request: Request) -> tuple[Action, ...]:
-        return request.reply(Message(html=request.command.arguments.upper()))
+    def shout(request: Request) -> Actions:
+        return request.say(message(plain(request.arguments.upper())))
 
-    monkeypatch.setitem(
-        COMMANDS,
-        "shout",
-        Command(
-            name="shout", who="administrators", handler=shout, help={"en": "Say it louder", "zh": "大声说"}
-        ),
+    command = Command(
+        name="shout", who="administrators", handler=shout, help={"en": "Say it louder", "zh": "大声说"}
     )
-    assert await talk(api.chat(1), "/shout papers") == "PAPERS"
-    assert "/shout – Say it louder" in await talk(api.chat(1), "/help")
+    monkeypatch.setitem(COMMANDS, "shout", command)
+    talk = await talk_with()
+    assert (await talk.say(api.chat(1), "/shout papers")).text == "PAPERS"
+    assert "/shout – Say it louder" in (await talk.say(api.chat(1), "/help")).text
     group = api.chat(-5, kind="group", administrators={77})
-    assert "Only administrators" in await talk(group, "/shout papers", user=78)
-    assert await talk(group, "/shout papers", user=77) == "PAPERS"
+    assert "Only administrators" in (await talk.say(group, "/shout papers", user=78)).text
+    assert (await talk.say(group, "/shout papers", user=77)).text == "PAPERS"
 
 
-async def test_list_shows_subscriptions_with_their_queries_and_times(
-    talk: Talk, api: BotApi, deliveries: FakeDeliveries
+# --- hello, help, stop
+
+
+async def test_start_tells_a_stranger_how_to_begin_in_their_language(
+    talk_with: MakeTalk, api: BotApi
 ) -> None:
-    channel = Channel(kind="telegram", address="1", deliver=At(days=frozenset({0, 1, 2, 3, 4}), at=time(8)))
-    deliveries.subscribed = [a_subscriber("alice", channel, queries=("language models", "=RAG"))]
-    text = await talk(api.chat(1), "/list")
-    assert text == "alice gets here, weekdays at 08:00:\n• language models\n• =RAG"
+    talk = await talk_with()
+    assert "/add retrieval" in (await talk.say(api.chat(4711), "/start")).text
+    assert "你好" in (await talk.say(api.chat(4712), "/start", language="zh-hans")).text
 
 
-async def test_list_leaves_out_what_goes_elsewhere(
-    talk: Talk, api: BotApi, deliveries: FakeDeliveries
+async def test_start_tells_a_subscriber_what_comes_here(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with(ALICE)
+    assert "subscribed to language models, =RAG" in (await talk.say(api.chat(1), "/start")).text
+
+
+async def test_start_revives_a_stopped_chat_under_any_of_its_names(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with(a_subscriber("alice", a_channel(address="@papers")))
+    chat = api.chat(-1002, kind="channel", username="papers")
+    assert "until you say /start" in (await talk.say(chat, "/stop")).text
+    assert talk.made.store.deliveries.suspended(["telegram:@papers"]) == {"telegram:@papers": STOPPED}
+    assert (await talk.say(chat, "/start")).text.startswith("Welcome back.")
+    assert talk.woken == 1
+    assert talk.made.store.deliveries.suspended(["telegram:@papers"]) == {}
+
+
+async def test_help_lists_the_commands_of_the_chat_as_commands(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with()
+    answer = await talk.say(api.chat(1), "/help")
+    commands = answer.message.content.words("BotCommand", auto=True)
+    assert {f"/{name}" for name in menu("en", "private")} <= set(commands)
+    assert "◆2" in answer.text
+    group = await talk.say(api.chat(-5, kind="group"), "/help")
+    assert "/leaderboard" in group.text
+    assert "/saved" not in group.text
+    assert "only administrators" in group.text
+
+
+async def test_help_speaks_the_language_of_the_subscriber(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with(a_subscriber("alice", a_channel(address="1"), language="zh"))
+    assert "/latest – 本聊天的最新论文" in (await talk.say(api.chat(1), "/help")).text
+
+
+async def test_stop_stops_and_says_how_to_come_back(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with(ALICE)
+    chat = api.chat(1)
+    assert "until you say /start" in (await talk.say(chat, "/stop")).text
+    assert "Nothing is sent here" in (await talk.say(chat, "/stop")).text
+    assert "since /stop" in (await talk.say(chat, "/list")).text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/stop",
+        "/add rag",
+        "/remove 1",
+        "/digest hourly",
+        "/quiet off",
+        "/timezone UTC",
+        "/language zh",
+        "/snooze 1d",
+    ],
+)
+async def test_only_administrators_change_a_group(talk_with: MakeTalk, api: BotApi, command: str) -> None:
+    talk = await talk_with(GROUP)
+    group = api.chat(-5, kind="group", administrators={77})
+    assert "Only administrators" in (await talk.say(group, command, user=78)).text
+    assert talk.made.store.preferences.all_choices()[1] == {}
+    assert talk.made.store.deliveries.suspended(["telegram:-5"]) == {}
+    assert "Only administrators" not in (await talk.say(group, command, user=77)).text
+
+
+async def test_an_anonymous_administrator_and_the_voice_of_a_channel_may_change_it(
+    talk_with: MakeTalk, api: BotApi
 ) -> None:
-    deliveries.subscribed = [
-        a_subscriber("alice", Channel(kind="telegram", address="2"), Channel(kind="email", address="a@b.c"))
+    talk = await talk_with(GROUP, a_subscriber("news", a_channel(address="-1009")))
+    await talk.say(api.chat(-5, kind="supergroup"), "/stop", as_chat=True)
+    await talk.say(api.chat(-1009, kind="channel"), "/stop")
+    assert talk.made.store.deliveries.suspended(["telegram:-5", "telegram:-1009"]).keys() == {
+        "telegram:-5",
+        "telegram:-1009",
+    }
+
+
+async def test_nobody_changes_a_group_while_its_administrators_are_unknown(
+    talk_with: MakeTalk, api: BotApi
+) -> None:
+    from tests.rigs.botapi import Fault
+
+    talk = await talk_with(GROUP)
+    api.fail(Fault(kind="error", methods=("getChatMember",)))
+    group = api.chat(-5, kind="group", administrators={77})
+    assert "Only administrators" in (await talk.say(group, "/stop", user=77)).text
+
+
+async def test_anybody_in_a_group_may_ask_but_not_revive_it(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with(GROUP)
+    group = api.chat(-5, kind="group", administrators={77})
+    await talk.say(group, "/stop", user=77)
+    answer = await talk.say(group, "/start", user=78)
+    assert "subscribed to language models" in answer.text
+    assert answer.message.reply_to is not None
+    assert talk.made.store.deliveries.suspended(["telegram:-5"])
+
+
+@pytest.mark.parametrize("written", ["/help@other_bot", "/unknown", "hello there"])
+async def test_groups_are_not_disturbed(talk_with: MakeTalk, api: BotApi, written: str) -> None:
+    talk = await talk_with()
+    assert (await talk.say(api.chat(-5, kind="group"), written)).sent == []
+
+
+@pytest.mark.parametrize("written", ["/help@paperboy_bot", "/HELP", "/help   please"])
+async def test_commands_are_known_in_every_spelling(talk_with: MakeTalk, api: BotApi, written: str) -> None:
+    talk = await talk_with()
+    assert "/latest" in (await talk.say(api.chat(1), written)).text
+
+
+async def test_an_unknown_command_is_named(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with()
+    answer = await talk.say(api.chat(1), "/teleport now")
+    assert answer.text.endswith("teleport. /help lists what I understand.")
+
+
+async def test_other_bots_are_not_talked_to(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with()
+    chat = api.chat(1)
+    author = {"id": 9, "is_bot": True, "first_name": "Echo"}
+    api.updates.add(
+        "message", {"message_id": 1, "date": 1, "chat": chat.described(), "from": author, "text": "/help"}
+    )
+    await talk.settled()
+    assert api.messages == []
+
+
+async def test_blocking_stops_and_coming_back_revives_what_waited(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with(ALICE)
+    chat = api.chat(1)
+    api.block(chat)
+    await talk.settled()
+    assert talk.made.store.deliveries.suspended(["telegram:1"])
+    api.unblock(chat)
+    await talk.settled()
+    assert talk.made.store.deliveries.suspended(["telegram:1"]) == {}
+    assert talk.woken == 1
+    assert api.messages == []
+
+
+# --- what a query would have brought
+
+
+def papers(talk, count: int = 3) -> None:  # type: ignore[no-untyped-def]
+    rag = an_entry(90, title="RAG Is Not All You Need", summary="On retrieval.")
+    inside = an_entry(91, title="Grounded Answers", summary="We study RAG systems for medicine.")
+    talk.made.read("a.md", a_digest(*range(1, count + 1), rag, inside))
+
+
+async def test_add_shows_what_a_query_would_have_brought_with_its_words_in_bold(
+    talk_with: MakeTalk, api: BotApi
+) -> None:
+    talk = await talk_with()
+    papers(talk)
+    answer = await talk.say(api.chat(7), "/add rag")
+    assert answer.text.splitlines() == [
+        "rag would have brought 2 papers in 30 days, about 2 a month:",
+        "• 18 Sep  RAG Is Not All You Need",
+        "• 18 Sep  Grounded Answers – “We study RAG systems for medicine.”",
     ]
-    assert "Nobody is subscribed here yet." in await talk(api.chat(1), "/list")
+    assert answer.message.content.words("Bold") == ("rag", "RAG", "RAG")
+    assert labels(answer.message) == [["Keep"], ["Edit", "Cancel"]]
 
 
-async def test_a_very_long_list_fits_into_one_message(
-    talk: Talk, api: BotApi, deliveries: FakeDeliveries
+async def test_a_query_that_brings_nearly_everything_or_nothing_is_told(
+    talk_with: MakeTalk, api: BotApi
 ) -> None:
-    queries = [f"keyword number {number} of very many" for number in range(400)]
-    deliveries.subscribed = [a_subscriber("alice", Channel(kind="telegram", address="1"), queries=queries)]
-    text = await talk(api.chat(1), "/list")
-    assert "… and " in text
+    talk = await talk_with()
+    assert "No papers are here yet" in (await talk.say(api.chat(7), "/add rag")).text
+    papers(talk, 9)
+    flood = await talk.say(api.chat(7), "/add language")
+    assert "9 papers in 30 days" in flood.text
+    assert "82 % of everything" in flood.text
+    dead = await talk.say(api.chat(7), "/preview grounded AND zebra")
+    assert "would have brought nothing in 30 days, among 11 papers" in dead.text
+    assert "Barely missed:\n• 18 Sep  Grounded Answers – without zebra" in dead.text
+    out = await talk.say(api.chat(7), "/add rag AND grounded AND NOT medicine")
+    assert "Grounded Answers – left out by NOT medicine" in out.text
 
 
-async def test_latest_shows_the_newest_papers(talk: Talk, api: BotApi, deliveries: FakeDeliveries) -> None:
-    deliveries.items = [Item(paper=a_paper(number), reasons=(a_reason(),)) for number in range(1, 9)]
-    text = await talk(api.chat(1), "/latest")
-    assert text.startswith("The latest papers\n\n1. Paper 1: ")
-    assert "5. Paper 5: " in text
-    assert "6. Paper" not in text
+async def test_a_better_spelling_is_offered_and_both_are_kept(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with()
+    talk.made.read("a.md", a_digest(*range(1, 8), an_entry(90, title="A Language Model", summary="One.")))
+    chat = api.chat(7)
+    answer = await talk.say(chat, '/add "language model"')
+    assert "Also try language model: 8 papers." in answer.text
+    assert labels(answer.message) == [["Keep", "Keep both spellings"], ["Edit", "Cancel"]]
+    kept = await talk.press(answer.message, "both", user=7)
+    assert kept.sent == []
+    assert answer.message.text.startswith('Kept: ("language model") OR (language model)')
+    assert answer.message.buttons == ()
 
 
-async def test_latest_says_when_there_is_nothing(talk: Talk, api: BotApi) -> None:
-    assert "Nothing yet." in await talk(api.chat(1), "/latest")
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [("(agent OR tool use", 0), ("rag AND", 7), ("a" * 60 + " (b", 61)],
+)
+async def test_a_wrong_query_gets_its_caret(talk_with: MakeTalk, api: BotApi, query: str, place: int) -> None:
+    talk = await talk_with()
+    for command in ("/add ", "/search ", ""):
+        answer = await talk.say(api.chat(7), command + query)
+        assert "cannot be read" in answer.text
+        shown, caret = answer.text.splitlines()[-2:]
+        assert caret.strip() == "^"
+        assert shown[len(caret) - 1 :][:1] == query[place : place + 1]
 
 
-async def test_stop_stops_and_says_how_to_come_back(
-    talk: Talk, api: BotApi, deliveries: FakeDeliveries
+async def test_without_a_query_add_search_and_remove_say_how(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with()
+    chat = api.chat(7)
+    assert "/add rag AND NOT survey" in (await talk.say(chat, "/add")).text
+    assert "/search diffusion" in (await talk.say(chat, "/search")).text
+    assert "Nothing is subscribed" in (await talk.say(chat, "/remove")).text
+
+
+# --- searching
+
+
+async def test_a_text_is_a_search_that_can_be_subscribed_to(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with()
+    papers(talk, 7)
+    chat = api.chat(7)
+    answer = await talk.say(chat, "language models")
+    assert answer.text.startswith("That is no command, so I searched:\n\nlanguage models · 1–5 of 7")
+    more = await talk.press(answer.message, "More", user=7)
+    assert more.sent == []
+    assert answer.message.text.startswith("language models · 6–7 of 7")
+    assert labels(answer.message) == [["Subscribe to this"]]
+    offered = await talk.press(answer.message, "Subscribe", user=7)
+    assert "would have brought 7 papers" in offered.text
+    await talk.press(offered.message, "Keep", user=7)
+    assert [each.name for each in talk.made.preferences.listed("chat7")] == ["language models"]
+
+
+async def test_search_says_when_nothing_is_found(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with()
+    assert "Nothing found." in (await talk.say(api.chat(7), "/search quantum chess")).text
+
+
+async def test_the_latest_of_the_chat_and_of_all(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with(ALICE, first_run=0)
+    assert "Nothing yet." in (await talk.say(api.chat(1), "/latest")).text
+    talk.made.look()
+    papers(talk, 8)
+    own = (await talk.say(api.chat(1), "/latest")).text
+    assert own.startswith("The latest papers for this chat\n\n1. Paper 1: ")
+    assert "6. " not in own
+    assert (await talk.say(api.chat(9), "/latest")).text.startswith("The latest papers\n\n1. ")
+
+
+async def test_inline_queries_search_all_papers_page_by_page(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with()
+    papers(talk, 13)
+    first = await talk.type("language models")
+    assert [one["title"] for one in first][:2] == [f"Paper {n}: Language Models at Scale" for n in (1, 2)]
+    assert len(first) == 10
+    assert first[0]["description"].startswith("18 Sep · Paper 1 presents")
+    assert "https://arxiv.org/abs/2509.14001" in first[0]["input_message_content"]["message_text"]
+    rest = await talk.type("language models", offset="10")
+    assert len(rest) == 3
+    assert list(api.inline_offsets.values()) == ["10", ""]
+    assert len(await talk.type("")) == 10
+    assert await talk.type("(half a query") == []
+    assert await talk.type("rag", offset="x") != []
+
+
+# --- links
+
+
+async def test_a_link_offers_what_it_says_and_subscribes_after_a_yes(
+    talk_with: MakeTalk, api: BotApi
 ) -> None:
-    deliveries.subscribed = [a_subscriber("alice", Channel(kind="telegram", address="1"))]
+    talk = await talk_with()
+    papers(talk)
+    chat = api.chat(7)
+    answer = await talk.say(chat, f"/start {start_payload('rag OR retrieval')}")
+    assert answer.text.startswith("The link offers this subscription:\n\nrag OR retrieval would")
+    assert talk.made.preferences.listed("chat7") == ()
+    await talk.press(answer.message, "Keep", user=7)
+    assert [each.text for each in talk.made.preferences.listed("chat7")] == ["rag OR retrieval"]
+    assert "names nothing" in (await talk.say(chat, "/start ref")).text
+    wrong = start_payload("(rag")
+    assert "cannot be read" in (await talk.say(chat, f"/start {wrong}")).text
+
+
+# --- settings
+
+
+async def test_settings_are_shown_with_buttons_and_set_by_either(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with(a_subscriber("alice", a_channel(address="7")))
+    chat, prefs = api.chat(7), talk.made.preferences
+
+    async def pressed(command: str, label: str) -> str:
+        answer = await talk.say(chat, command)
+        await talk.press(answer.message, label, user=7)
+        return answer.message.text
+
+    assert "weekdays at 08:00 from now on" in await pressed("/digest", "Weekdays")
+    assert "A look back" in await pressed("/digest", "Weekly look back")
+    assert "No weekly" in await pressed("/digest", "No weekly")
+    assert "Quiet from 23:00-08:00" in await pressed("/quiet", "23:00")
+    assert "No quiet hours" in await pressed("/quiet", "Off")
+    assert "Asia/Shanghai: it is 16:00 there" in await pressed("/timezone", "Shanghai")
+    assert "until 2026-09-19 16:00" in await pressed("/snooze", "1 day")
+    assert "I go on." in await pressed("/snooze", "Go on now")
+    assert "今后我在这里写中文。" in await pressed("/language", "中文")
+    assert "From now on I write English" in await pressed("/language", "English")
+    person = prefs.subscriber("alice")
+    assert person is not None
+    assert person.channels[0].deliver == parse_schedule("weekdays at 08:00")
+    assert (person.timezone.key, person.language, person.quiet_hours) == ("Asia/Shanghai", "en", None)
+    assert "weekdays at 08:00" in (await talk.say(chat, "/digest")).text
+    await talk.say(chat, "/quiet 22:00-07:00")
+    assert "Quiet hours: 22:00-07:00 (Asia/Shanghai)" in (await talk.say(chat, "/quiet")).text
+
+
+@pytest.mark.parametrize(
+    ("written", "answer"),
+    [
+        ("/digest sometimes", "no time I know"),
+        ("/quiet nights", "like 22:00-07:00"),
+        ("/timezone Berlin", "Did you mean Europe/Berlin?"),
+        ("/timezone qqqqq", "I know no time zone qqqqq."),
+        ("/language fr", "English (en) and Chinese (zh)"),
+        ("/snooze never", "A snooze is 12h"),
+        ("/snooze 999w", "A snooze is 12h"),
+        ("/snooze 2020-01-01", "A snooze is 12h"),
+        ("/snooze 0d", "A snooze is 12h"),
+        ("/export csv", "/export bib"),
+        ("/leaderboard", "needs a group"),
+        ("/status", "Only operators"),
+        ("/export", "nothing to export"),
+        ("/export bib", "nothing to export"),
+        ("/saved", "Nothing saved yet"),
+        ("/feed", "no web server"),
+    ],
+)
+async def test_what_cannot_be_set_or_shown_says_why(
+    talk_with: MakeTalk, api: BotApi, written: str, answer: str
+) -> None:
+    talk = await talk_with()
+    assert answer in (await talk.say(api.chat(7), written)).text
+
+
+async def test_what_the_configuration_fixes_is_said(talk_with: MakeTalk, api: BotApi) -> None:
+    fixed = a_subscriber("alice", a_channel(address="1"), fixed=frozenset({"timezone"}))
+    talk = await talk_with(fixed)
     chat = api.chat(1)
-    assert "until you say /start" in await talk(chat, "/stop")
-    assert deliveries.stopped == {"1"}
-    assert "Nothing is sent here" in await talk(chat, "/stop")
+    assert "configuration file sets this" in (await talk.say(chat, "/timezone UTC")).text
+    shown = await talk.say(chat, "/timezone")
+    note = (await talk.press(shown.message, "UTC", user=1)).note
+    assert note is not None
+    assert "configuration file sets this" in note
 
 
-async def test_only_administrators_stop_a_group(talk: Talk, api: BotApi, deliveries: FakeDeliveries) -> None:
-    deliveries.subscribed = [a_subscriber("alice", Channel(kind="telegram", address="-5"))]
-    group = api.chat(-5, kind="group", administrators={77})
-    assert "Only administrators" in await talk(group, "/stop", user=78)
-    assert deliveries.stopped == set()
-    await talk(group, "/stop", user=77)
-    assert deliveries.stopped == {"-5"}
-
-
-async def test_an_anonymous_administrator_is_one(talk: Talk, api: BotApi, deliveries: FakeDeliveries) -> None:
-    deliveries.subscribed = [a_subscriber("alice", Channel(kind="telegram", address="-5"))]
-    await talk(api.chat(-5, kind="supergroup"), "/stop", as_chat=True)
-    assert deliveries.stopped == {"-5"}
-
-
-async def test_anybody_in_a_group_may_ask_but_not_revive_it(
-    talk: Talk, api: BotApi, deliveries: FakeDeliveries
-) -> None:
-    deliveries.subscribed = [a_subscriber("alice", Channel(kind="telegram", address="-5"))]
-    deliveries.stopped = {"-5"}
-    await talk(api.chat(-5, kind="group"), "/start", user=78)
-    assert deliveries.stopped == {"-5"}
-
-
-async def test_answers_in_groups_are_replies(talk: Talk, api: BotApi) -> None:
-    await talk(api.chat(-5, kind="group"), "/help")
-    assert api.messages[-1].reply_to is not None
-
-
-@pytest.mark.parametrize("text", ["/help@other_bot", "/unknown", "hello there"])
-async def test_groups_are_not_disturbed(
-    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, text: str
-) -> None:
-    async with running(api, deliveries, kept):
-        api.say(api.chat(-5, kind="group"), text)
-        await until(lambda: kept.taken)
-    assert api.messages == []
-
-
-@pytest.mark.parametrize("text", ["/help@paperboy_bot", "/HELP", "/help   please"])
-async def test_commands_are_known_in_every_spelling(talk: Talk, api: BotApi, text: str) -> None:
-    assert "/latest" in await talk(api.chat(1), text)
-
-
-async def test_a_person_gets_a_hint_for_an_unknown_command_and_for_words(talk: Talk, api: BotApi) -> None:
+async def test_a_snooze_until_a_day_ends_at_eight_there(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with(a_subscriber("alice", a_channel(address="1")))
     chat = api.chat(1)
-    assert (await talk(chat, "/teleport now")).endswith("teleport. /help lists what I understand.")
-    assert "/help lists them" in await talk(chat, "hello there")
+    await talk.say(chat, "/timezone Europe/Berlin")
+    assert "until 2026-10-01 08:00" in (await talk.say(chat, "/snooze 2026-10-01")).text
+    assert "Snoozed until 2026-10-01 08:00" in (await talk.say(chat, "/list")).text
 
 
-async def test_other_bots_are_not_talked_to(
-    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+# --- too much, and what is private
+
+
+async def test_a_storm_of_commands_is_answered_with_one_word_and_then_nothing(
+    talk_with: MakeTalk, api: BotApi
 ) -> None:
-    chat = api.chat(1)
-    async with running(api, deliveries, kept):
-        author = {"id": 9, "is_bot": True, "first_name": "Echo"}
-        body = {"message_id": 1, "date": 1, "chat": chat.described(), "from": author, "text": "/help"}
-        api.updates.add("message", body)
-        await until(lambda: kept.taken)
-    assert api.messages == []
+    talk = await talk_with()
+    chat = api.chat(7)
+    for number in range(60):
+        api.say(chat, f"/add n{number}")
+    await talk.settled()
+    assert len(api.messages) == 31
+    assert "a lot at once" in api.messages[-1].text
+    assert "a lot at once" not in (await talk.say(api.chat(8), "/help")).text
+    talk.made.clock.advance(minutes=1)
+    assert "a lot at once" not in (await talk.say(chat, "/help")).text
 
 
-async def alert(api: BotApi, papers: int = 20) -> SentMessage:
-    """An alert of ours in chat 1, as the publisher sent it."""
-    publisher = TelegramPublisher(api.token, api_url=api.url)
-    await publisher.send(a_parcel(*map(an_item, range(1, papers + 1)), kind="telegram", address="1"))
-    await publisher.close()
-    return api.messages[-1]
-
-
-async def test_the_button_brings_the_next_page_and_then_the_next(
-    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+@pytest.mark.parametrize("command", ["/feed", "/saved", "/export bib"])
+async def test_private_things_are_not_shown_in_a_group(
+    talk_with: MakeTalk, api: BotApi, command: str
 ) -> None:
-    api.chat(1)
-    first = await alert(api)
-    deliveries.sent["b5f1c0de", "1"] = a_parcel(*map(an_item, range(1, 21)), kind="telegram", address="1")
-    async with running(api, deliveries, kept):
-        query = api.press(first)
-        await until(lambda: first.buttons == ())
-        second = api.messages[-1]
-        api.press(second)
-        await until(lambda: second.buttons == ())
-    assert api.answered[query] is None
-    assert second.text.startswith("Papers 9–16 of 20\n\n9. Paper 9: ")
-    assert second.reply_to == first.id
-    assert api.messages[-1].text.startswith("Papers 17–20 of 20\n\n17. Paper 17: ")
+    talk = await talk_with()
+    answer = await talk.say(api.chat(-5, kind="group"), command, user=7)
+    assert "ask me in our own chat" in answer.text
 
 
-@pytest.mark.parametrize("data", ["more:b5f1c0de:8", "more:b5f1c0de:99", "more:", "save:1", ""])
-async def test_a_button_for_what_this_chat_never_got_brings_nothing(
-    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, data: str
-) -> None:
-    api.chat(1)
-    first = await alert(api)
-    deliveries.sent["b5f1c0de", "2"] = a_parcel(*map(an_item, range(1, 21)), kind="telegram", address="2")
-    async with running(api, deliveries, kept):
-        query = api.press(first, data=data)
-        await until(lambda: query in api.answered)
-    assert len(api.messages) == 1
-
-
-async def test_blocking_stops_and_coming_back_revives(
-    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
-) -> None:
-    deliveries.subscribed = [a_subscriber("alice", Channel(kind="telegram", address="1"))]
-    chat = api.chat(1)
-    async with running(api, deliveries, kept):
-        api.block(chat)
-        await until(lambda: deliveries.stopped == {"1"})
-        api.unblock(chat)
-        await until(lambda: deliveries.stopped == set())
-    assert api.messages == []
-
-
-async def test_what_waited_for_a_chat_that_is_back_goes_out_at_once(
-    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
-) -> None:
-    deliveries.subscribed = [a_subscriber("alice", Channel(kind="telegram", address="1"))]
-    chat = api.chat(1)
-    rung: list[bool] = []
-    async with running(api, deliveries, kept, wake=lambda: rung.append(True)):
-        api.block(chat)
-        await until(lambda: deliveries.stopped == {"1"})
-        api.unblock(chat)
-        await until(lambda: rung == [True])
-        deliveries.stopped = {"1"}
-        api.say(chat, "/start")
-        await until(lambda: rung == [True, True])
-        api.say(chat, "/start")
-        await until(lambda: len(api.messages) == 2)
-    assert rung == [True, True]
+async def test_names_with_markup_and_unsafe_signs_stay_text(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with()
+    chat = api.chat(7)
+    answer = await talk.say(chat, "/add title:<b>rag \u202e@bob")
+    await talk.press(answer.message, "Keep", user=7)
+    shown = await talk.say(chat, "/list")
+    assert "\u202e" not in shown.text
+    assert api.complaints == []
+    await until(lambda: True)

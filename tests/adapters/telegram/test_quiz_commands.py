@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,33 @@ import pytest
 from bot.adapters.store import Store
 from bot.adapters.telegram.chat import ChatService, VoteCollector
 from bot.adapters.telegram.client import BotClient
-from bot.adapters.telegram.commands import Services, board_text, score_text
-from bot.adapters.telegram.updates import read_vote
+from bot.adapters.telegram.commands import board_text, score_text
+from bot.adapters.telegram.requests import ChatDeliveries, Request, Services
+from bot.adapters.telegram.updates import Chat, read_vote
 from bot.domain.errors import DeliveryError, OutcomeUnknown, Refused, TargetGone
 from bot.domain.quizzes.scores import Score, Standing, TopicScore
 from bot.domain.quizzes.votes import PollState, Vote
+from bot.pipeline.finder import PaperFinder
+from bot.pipeline.preferences import Preferences
 from bot.pipeline.quizzes import Board, ScoreSheet
-from tests.adapters.telegram.conftest import WAITS, FakeDeliveries, Talk, until
-from tests.builders import a_channel, a_question, a_quiz, a_subscriber
+from tests.adapters.telegram.conftest import WAITS, until
+from tests.builders import NOW, a_channel, a_question, a_quiz, a_subscriber
 from tests.rigs.botapi import BotApi
 from tests.rigs.quizzes import Classroom, a_learner, a_quizzed_paper
 
 GROUP = "telegram:-100"
+Talk = Callable[..., Awaitable[str]]
+
+
+def a_request() -> Request:
+    """A request that only gives its texts."""
+    return Request(
+        services=None,  # type: ignore[arg-type]
+        now=NOW,
+        chat=Chat(id=7, kind="private"),
+        message=1,
+        subscriber="chat7",
+    )
 
 
 @pytest.fixture
@@ -49,11 +64,17 @@ def wakes() -> Wakes:
 @pytest.fixture
 async def talk(api: BotApi, room: Classroom, wakes: Wakes) -> AsyncIterator[Talk]:
     """Says something and gives the bot's answer; the whole service works on the room's store."""
-    stop = asyncio.Event()
+    stop, store = asyncio.Event(), room.store
     service = ChatService(
         BotClient(api.token, api_url=api.url),
         room.store.updates,
-        Services(deliveries=FakeDeliveries(), scheduler=room.scheduler, stats=room.stats),
+        Services(
+            deliveries=ChatDeliveries(store.papers, store.deliveries, room.builder, room.registry),
+            scheduler=room.scheduler,
+            stats=room.stats,
+            preferences=Preferences(store.preferences, room.registry, store.deliveries, store.papers),
+            finder=PaperFinder(store.full_text, store.papers),
+        ),
         room.clock,
         votes=VoteCollector(room.counter, room.store.quizzes, room.clock),
         wake=wakes,
@@ -152,9 +173,11 @@ async def test_delete_me_asks_first_and_then_deletes(talk: Talk, api: BotApi, ro
     (poll,) = room.ask(a_quizzed_paper(1, a_question("One?", "a", "b")))
     room.answer(poll, 7, right=True)
     room.count()
-    assert "/delete_me yes" in await talk(chat, "/delete_me")
+    assert "deletes everything about you" in await talk(chat, "/delete_me")
     assert "1 of 1" in await talk(chat, "/score")
-    assert "Deleted: 1 vote " in await talk(chat, "/delete_me yes")
+    gone = await talk(chat, "/delete_me yes")
+    assert "1 votes, 1 names" in gone
+    assert "configuration file still names this chat" in gone
     assert "No answers yet" in await talk(chat, "/score")
 
 
@@ -227,14 +250,14 @@ def test_votes_are_read_with_whatever_is_in_them() -> None:
 def test_names_and_topics_are_shown_as_text() -> None:
     evil = "<b>x</b>\u202e\n@all"
     board = Board(standings=(Standing(rank=4, person=1, right=1, judged=2),), names={1: evil})
-    assert "&lt;b&gt;x&lt;/b&gt;" in board_text(board).html
-    assert "\u202e" not in board_text(board).html
+    assert "&lt;b&gt;x&lt;/b&gt;" in board_text(a_request(), board).html
+    assert "\u202e" not in board_text(a_request(), board).html
     sheet = ScoreSheet(
         score=Score(right=0, judged=3, waiting=1, mended=1, streak=2),
         topics=(TopicScore(name=evil, right=0, judged=3), TopicScore(name="", right=0, judged=1)),
         due=2,
     )
-    text = score_text(sheet).html
+    text = score_text(a_request(), sheet).html
     assert "Worth reading again" in text
     assert "other papers: 0 of 1" in text
     assert "2 due today: /quiz" in text

@@ -7,6 +7,6 @@ judged by Telegram's own parser.
 from tests.rigs.botapi.chats import Chat
 from tests.rigs.botapi.emulator import BotApi
 from tests.rigs.botapi.faults import Fault
-from tests.rigs.botapi.messages import SentMessage, SentPoll
+from tests.rigs.botapi.messages import SentFile, SentMessage, SentPoll
 
-__all__ = ["BotApi", "Chat", "Fault", "SentMessage", "SentPoll"]
+__all__ = ["BotApi", "Chat", "Fault", "SentFile", "SentMessage", "SentPoll"]

@@ -13,7 +13,17 @@ from tests.rigs.botapi.chats import Chat, Chats
 from tests.rigs.botapi.errors import ApiError, bad_request, flood
 from tests.rigs.botapi.faults import Fault, Faults
 from tests.rigs.botapi.http import Answer, HttpServer
-from tests.rigs.botapi.messages import Sent, SentMessage, SentPoll, buttons_of, poll_of, same, text_of
+from tests.rigs.botapi.messages import (
+    Sent,
+    SentFile,
+    SentMessage,
+    SentPoll,
+    asks_of,
+    buttons_of,
+    poll_of,
+    same,
+    text_of,
+)
 from tests.rigs.botapi.pace import Pace
 from tests.rigs.botapi.parameters import Parameters
 from tests.rigs.botapi.people import People
@@ -22,6 +32,8 @@ from tests.rigs.botapi.updates import UpdateQueue
 TOKEN = "123456789:AAE-emulated_token_for_tests_0123456789"
 BOT_ID = 123456789
 
+_INLINE_RESULTS, _RESULT_ID = 50, 64
+_WEBHOOK_ACTIVE = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 _UNDERSTOOD = frozenset({"link_preview_options", "language_code", "disable_notification", "scope"})
 
 
@@ -41,7 +53,13 @@ class BotApi(People):
         self.complaints: list[str] = []
         self.menus: dict[str, dict[str, str]] = {}
         """Language code, empty for the default, to (command, description)."""
+        self.scopes: dict[tuple[str, str], dict[str, str]] = {}
+        """The same by scope (type, or `chat:ID`) and language code."""
         self.answered: dict[str, str | None] = {}
+        self.inline: dict[str, list[dict[str, Any]]] = {}
+        """Inline query to the results that were shown."""
+        self.inline_offsets: dict[str, str] = {}
+        self.webhook: dict[str, Any] | None = None
         self.pace = Pace(clock) if paced else None
         self.unknown_fields: frozenset[str] = frozenset()
         """What a server of an older version does not tell of a poll."""
@@ -95,6 +113,10 @@ class BotApi(People):
         return [one for one in self.sent if isinstance(one, SentMessage) and not one.deleted]
 
     @property
+    def files(self) -> list[SentFile]:
+        return [one for one in self.sent if isinstance(one, SentFile)]
+
+    @property
     def polls(self) -> list[SentPoll]:
         return [one for one in self.sent if isinstance(one, SentPoll) and not one.deleted]
 
@@ -140,6 +162,7 @@ class BotApi(People):
             chat=chat,
             content=content,
             buttons=buttons,
+            asks=asks_of(parameters),
             reply_to=reply_to,
             thread=thread,
         )
@@ -180,6 +203,8 @@ class BotApi(People):
         return True
 
     async def _get_updates(self, parameters: Parameters) -> Any:
+        if self.webhook is not None:
+            raise ApiError(409, _WEBHOOK_ACTIVE)
         offset, timeout = parameters.integer("offset"), parameters.integer("timeout") or 0
         return await self._updates.ask(offset, timeout, parameters.data("allowed_updates"))
 
@@ -204,7 +229,14 @@ class BotApi(People):
         return {"status": status, "user": person} | ({"is_anonymous": False} if status == "creator" else {})
 
     async def _set_commands(self, parameters: Parameters) -> Any:
-        menu = self.menus.setdefault(parameters.text("language_code"), {})
+        scope = parameters.data("scope", {"type": "default"})
+        kind = f"chat:{scope['chat_id']}" if scope["type"] == "chat" else scope["type"]
+        if scope["type"] == "chat":
+            self._chats.find(str(scope["chat_id"]))
+        language = parameters.text("language_code")
+        menu = self.scopes[kind, language] = {}
+        if kind == "default":
+            self.menus[language] = menu
         for command in parameters.data("commands", []):
             name, about = command["command"], command["description"]
             if not (1 <= len(name) <= 32 and set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_")):
@@ -212,6 +244,58 @@ class BotApi(People):
             if not 1 <= len(about) <= 256:
                 raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
             menu[name] = about
+        return True
+
+    async def _send_document(self, parameters: Parameters) -> Any:
+        chat, thread = self._where(parameters)
+        reply_to = self._reply(parameters, chat)
+        name, content = parameters.file("document")
+        self._admit(chat)
+        document = SentFile(
+            id=next(self._message_ids),
+            chat=chat,
+            name=name,
+            content=content,
+            reply_to=reply_to,
+            thread=thread,
+        )
+        return self._keep(document)
+
+    async def _answer_inline(self, parameters: Parameters) -> Any:
+        query = parameters.text("inline_query_id")
+        if query not in self.typed:
+            raise bad_request("query is too old and response timeout expired or query ID is invalid")
+        results = parameters.data("results", [])
+        if len(results) > _INLINE_RESULTS or len({one["id"] for one in results}) < len(results):
+            raise bad_request(
+                "RESULT_ID_DUPLICATE" if len(results) <= _INLINE_RESULTS else "too many results"
+            )
+        for result in results:
+            if not 1 <= len(result["id"].encode()) <= _RESULT_ID or not result.get("title"):
+                raise bad_request("RESULT_ID_INVALID")
+            content = result["input_message_content"]
+            text_of(
+                Parameters({"text": content["message_text"], "parse_mode": content.get("parse_mode", "")})
+            )
+        parameters.text("cache_time"), parameters.text("is_personal")
+        self.inline[query] = results
+        self.inline_offsets[query] = parameters.text("next_offset")
+        return True
+
+    async def _set_webhook(self, parameters: Parameters) -> Any:
+        url = parameters.text("url")
+        if not url.startswith("https://"):
+            raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
+        self.webhook = {
+            "url": url,
+            "secret": parameters.text("secret_token"),
+            "allowed": parameters.data("allowed_updates", []),
+        }
+        return True
+
+    async def _delete_webhook(self, parameters: Parameters) -> Any:
+        parameters.optional("drop_pending_updates")
+        self.webhook = None
         return True
 
     async def _set_description(self, parameters: Parameters) -> Any:
@@ -283,6 +367,10 @@ _METHODS: dict[str, Callable[[BotApi, Parameters], Awaitable[Any]]] = {
     "getchatmember": BotApi._get_chat_member,
     "setmycommands": BotApi._set_commands,
     "setmydescription": BotApi._set_description,
+    "senddocument": BotApi._send_document,
+    "answerinlinequery": BotApi._answer_inline,
+    "setwebhook": BotApi._set_webhook,
+    "deletewebhook": BotApi._delete_webhook,
 }
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.parser import BytesParser
+from email.policy import HTTP
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -90,7 +91,24 @@ def _values(body: bytes, content_type: str) -> dict[str, str]:
     if content_type.startswith("application/json"):
         given = json.loads(body or b"{}")
         return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+    if content_type.startswith("multipart/form-data"):
+        return _parts(body, content_type)
     return dict(parse_qsl(body.decode(), keep_blank_values=True))
+
+
+def _parts(body: bytes, content_type: str) -> dict[str, str]:
+    """The fields of a form; a file as its name and text with a NUL between, under the field that refers to it."""
+    whole = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
+    values: dict[str, str] = {}
+    files: dict[str, str] = {}
+    for part in whole.iter_parts():
+        name = str(part.get_param("name", header="content-disposition"))
+        text = part.get_payload(decode=True).decode()
+        if (file_name := part.get_filename()) is not None:
+            files[name] = f"{file_name}\0{text}"
+        else:
+            values[name] = text
+    return files | {name: files.get(text.removeprefix("attach://"), text) for name, text in values.items()}
 
 
 def _written(answer: Answer) -> bytes:

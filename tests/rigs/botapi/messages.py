@@ -12,7 +12,7 @@ from tests.rigs.botapi.parameters import Parameters
 
 _TEXT, _RAW = 4096, 32_768
 _QUESTION, _OPTION, _OPTIONS, _EXPLANATION, _DESCRIPTION, _LINE_FEEDS = 300, 100, 12, 200, 1024, 2
-_BUTTONS, _ROW, _DATA = 100, 8, 64
+_BUTTONS, _ROW, _DATA, _PLACEHOLDER = 100, 8, 64, 64
 _DATE = 1_790_000_000
 
 Buttons = tuple[tuple[dict[str, Any], ...], ...]
@@ -28,6 +28,8 @@ class SentMessage:
     buttons: Buttons = ()
     reply_to: int | None = None
     thread: int | None = None
+    asks: str | None = None
+    """The placeholder of a reply that is asked for."""
     deleted: bool = False
     edits: list[Formatted] = field(default_factory=list)
 
@@ -99,7 +101,32 @@ class SentPoll:
         return sum(place in chosen for chosen in self.votes.values())
 
 
-Sent = SentMessage | SentPoll
+@dataclass(kw_only=True, slots=True)
+class SentFile:
+    """A document that was taken over."""
+
+    id: int
+    chat: Chat
+    name: str
+    content: str
+    reply_to: int | None = None
+    thread: int | None = None
+    deleted: bool = False
+
+    @property
+    def text(self) -> str:
+        return self.content
+
+    def described(self) -> dict[str, Any]:
+        told = {"message_id": self.id, "date": _DATE, "chat": self.chat.described()}
+        return (
+            told
+            | {"document": {"file_id": "1", "file_unique_id": "1", "file_name": self.name}}
+            | _place(self)
+        )
+
+
+Sent = SentMessage | SentPoll | SentFile
 _poll_ids = itertools.count(2**53 + 5_210_000_000_000_001, 7_919)
 
 
@@ -115,6 +142,17 @@ def text_of(parameters: Parameters) -> Formatted:
     if not isinstance(options, dict):
         raise bad_request("can't parse link preview options")
     return content
+
+
+def asks_of(parameters: Parameters) -> str | None:
+    """The placeholder of a forced reply, checked."""
+    markup = parameters.data("reply_markup", {})
+    if not markup.get("force_reply"):
+        return None
+    placeholder = str(markup.get("input_field_placeholder", ""))
+    if not 1 <= len(placeholder) <= _PLACEHOLDER:
+        raise bad_request("placeholder text length must be between 1 and 64")
+    return placeholder
 
 
 def buttons_of(parameters: Parameters) -> Buttons:

@@ -34,6 +34,15 @@ class Parameters:
             raise bad_request(f"invalid {name} specified")
         return int(value)
 
+    def file(self, name: str) -> tuple[str, str]:
+        """Name and text of an uploaded file."""
+        self._read.add(name)
+        found = self._values.get(name, "")
+        if "\0" not in found:
+            raise bad_request("there is no document in the request")
+        file_name, _, content = found.partition("\0")
+        return file_name, content
+
     def boolean(self, name: str, *, default: bool) -> bool:
         value = self.optional(name)
         return default if value is None else value.lower() in {"true", "1", "yes"}

@@ -22,6 +22,7 @@ class People:
         self._presses = itertools.count(1)
         self.said: dict[tuple[int, int], SentMessage] = {}
         self.pressed: dict[str, str] = {}
+        self.typed: set[str] = set()
 
     @property
     def updates(self) -> UpdateQueue:
@@ -39,6 +40,9 @@ class People:
         user: int | None = None,
         topic: int | None = None,
         as_chat: bool = False,
+        language: str = "en",
+        reply_to: SentMessage | None = None,
+        topic_name: str | None = None,
     ) -> int:
         """Somebody writes into the chat; the number of the message."""
         number = next(self._said_ids)
@@ -46,7 +50,17 @@ class People:
         body: dict[str, Any] = {"message_id": number, "date": _DATE, "chat": chat.described(), "text": text}
         if chat.kind != "channel":
             author = _ANONYMOUS_ADMINISTRATOR if as_chat else user or chat.id
-            body["from"] = _person(author, is_bot=as_chat)
+            body["from"] = _person(author, is_bot=as_chat) | {"language_code": language}
+        if reply_to is not None:
+            bot = _person(123456789, is_bot=True) | {"username": "paperboy_bot"}
+            body["reply_to_message"] = reply_to.described() | {"from": bot}
+        elif topic_name is not None:
+            body["reply_to_message"] = {
+                "message_id": topic,
+                "date": _DATE,
+                "chat": chat.described(),
+                "forum_topic_created": {"name": topic_name, "icon_color": 7322096},
+            }
         if chat.kind == "channel" or as_chat:
             body["sender_chat"] = chat.described()
         if topic is not None:
@@ -71,6 +85,23 @@ class People:
         }
         self._updates.add("callback_query", body)
         return query
+
+    def type(self, text: str, *, user: int = 1, offset: str = "") -> str:
+        """Somebody types an inline query; its number."""
+        query = str(5_500_000_000_000_000_000 + next(self._presses))
+        self.typed.add(query)
+        self._updates.add(
+            "inline_query", {"id": query, "from": _person(user), "query": text, "offset": offset}
+        )
+        return query
+
+    def upgrade(self, chat: Chat, number: int) -> Chat:
+        """A group becomes a supergroup of that id, which is a chat of its own from now on."""
+        chat.condition, chat.moved_to = "migrated", number
+        new = self.chat(number, kind="supergroup", administrators=chat.administrators)
+        body = {"message_id": next(self._said_ids), "date": _DATE, "chat": chat.described()}
+        self._updates.add("message", body | {"migrate_to_chat_id": number})
+        return new
 
     def vote(self, poll: SentPoll, user: int, *options: int) -> None:
         """Somebody votes, or takes the vote back with no options; also where the poll was forwarded to."""

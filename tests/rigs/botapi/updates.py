@@ -10,7 +10,7 @@ _CONFLICT = (
     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 )
 _BY_DEFAULT = frozenset(
-    {"message", "channel_post", "callback_query", "my_chat_member", "poll", "poll_answer"}
+    {"message", "channel_post", "callback_query", "inline_query", "my_chat_member", "poll", "poll_answer"}
 )
 _BATCH = 100
 

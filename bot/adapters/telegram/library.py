@@ -1,0 +1,327 @@
+"""Papers in the chat: the latest, more of a message, the buttons below alerts, what is saved, exported and deleted."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from bot.adapters.telegram.client import InlineResult
+from bot.adapters.telegram.markup import TEXT_UNITS, Markup, block, bold, joined, link, ours, pieces, plain
+from bot.adapters.telegram.rendering import Button, Message, render_alert, render_list
+from bot.adapters.telegram.requests import (
+    Actions,
+    AnswerInline,
+    Deliver,
+    DropButtons,
+    Request,
+    Say,
+    item_of,
+    items_of,
+    key_of,
+    line,
+    message,
+    number_in,
+    said,
+    shortened,
+)
+from bot.adapters.telegram.subscribing import short_day
+from bot.adapters.telegram.updates import InlineQuery
+from bot.domain.analysis.exclusion import exclusions
+from bot.domain.bibliography import bibtex, ris
+from bot.domain.card import card_of, cut_pieces, plain_line
+from bot.domain.errors import QuerySyntaxError
+from bot.domain.message import Item
+from bot.domain.papers import Paper
+from bot.domain.query import parse
+from bot.domain.text import cut
+from bot.pipeline.finder import PaperFinder
+from bot.pipeline.preferences import ChoiceRefused
+
+_LATEST, _LIKE, _PER_PAGE = 5, 5, 5
+_TITLE, _NAME = 160, 80
+_INLINE = 10
+_RECENT = 300
+"""Noticed papers that are asked what an exclusion would cost."""
+_INLINE_GIST = 200
+
+
+def latest(request: Request) -> Actions:
+    """Show the newest papers that matched for this chat."""
+    items = request.services.deliveries.latest(request.addresses, _LATEST)
+    if not items:
+        return request.tell("latest.none")
+    heading = request.t("latest" if request.subscribers else "latest.all")
+    return request.say(render_list(heading, tuple(items), request.language))
+
+
+def more(request: Request, message_id: str, start: str) -> Actions:
+    """Show the next page of a message, if it went to this chat: anybody may have made the button."""
+    outgoing = request.services.deliveries.message(message_id, request.addresses)
+    first = number_in(start)
+    shown = render_alert(outgoing, first) if outgoing and first is not None else None
+    if shown is None:
+        return request.acknowledge(request.t("dead button"))
+    return (
+        *request.acknowledge(),
+        Say(chat=request.chat.reply_address, message=shown, reply_to=request.message),
+        DropButtons(chat=request.chat.reply_address, message=request.message),
+    )
+
+
+# --- buttons below an alert
+
+
+def save(request: Request, message_id: str, number: str) -> Actions:
+    """Save a paper for the person who pressed."""
+    item = item_of(request, message_id, number)
+    if item is None or request.owner is None:
+        return request.acknowledge(request.t("dead button"))
+    try:
+        is_new = request.preferences.save(request.owner, item.paper.id, request.now)
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    return request.acknowledge(request.t("saved.done" if is_new else "saved.already"))
+
+
+def like(request: Request, message_id: str, number: str) -> Actions:
+    """Show papers like one, and offer to follow such."""
+    item = item_of(request, message_id, number)
+    if item is None:
+        return request.acknowledge(request.t("dead button"))
+    near = request.services.finder.like(item.paper, _LIKE)
+    proposal = request.preferences.propose("like", request.home, request.now, paper=item.paper.id)
+    button = Button(text=request.t("button.follow"), data=f"keep:{proposal}")
+    heading = request.t("like.heading", title=plain_line(item.paper.title, _TITLE))
+    if not near:
+        return request.say(message(bold(heading), plain(request.t("like.none")), rows=[[button]]))
+    shown = render_list(
+        heading, tuple(Item(paper=paper, reasons=(why,)) for paper, why in near), request.language
+    )
+    return request.say(Message(html=shown.html, buttons=(button,)))
+
+
+def not_for_me(request: Request, message_id: str, number: str) -> Actions:
+    """Tell which subscription brought a paper, and offer the words that would have kept it away."""
+    item = item_of(request, message_id, number)
+    if item is None:
+        return request.acknowledge(request.t("dead button"))
+    names = [reason.subscription for reason in item.reasons]
+    person = request.preferences.subscriber(request.subscriber)
+    if not names or person is None:
+        return request.say(said(request.t("not.gone")))
+    queries = [each.query for each in person.subscriptions if each.name in names and each.query]
+    finder = request.services.finder
+    noticed = request.services.deliveries.noticed(person.id, _RECENT)
+    saved = request.preferences.saved(request.owner) if request.owner else ()
+    words = exclusions(
+        item.paper,
+        queries,
+        finder.documents([paper for paper in noticed if paper != item.paper.id]),
+        finder.documents([paper.id for paper in saved]),
+    )
+    brought = line(request.t("not.brought"), bold(", ".join(shortened(name, _NAME) for name in names)), ".")
+    rows = []
+    for each in words:
+        proposal = request.preferences.propose("exclude", request.home, request.now, query=each.word)
+        rows.append([Button(text=f"NOT {each.word} (−{each.noticed})", data=f"ex:{proposal}")])
+    rows += [[Button(text=f"⏸ {shortened(name, 40)}", data=f"hold:{key_of(name)}")] for name in names[:2]]
+    note = request.t("not.offer", count=len(noticed)) if words else request.t("not.nothing")
+    return request.say(message(brought, ours(note), rows=rows))
+
+
+def exclude(request: Request, proposal_id: str) -> Actions:
+    """Leave out what an offered word matches."""
+    proposal = request.preferences.proposal(proposal_id, request.home)
+    if proposal is None or proposal.kind != "exclude":
+        return request.acknowledge(request.t("dead button"))
+    word = proposal.values["query"]
+    try:
+        is_new = request.preferences.exclude(request.subscriber, word, request.now)
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    if not is_new:
+        return request.acknowledge(request.t("excluded.already"))
+    button = Button(text=request.t("button.undo"), data=f"in:{proposal.id}")
+    return request.show(message(line(request.t("excluded"), bold(word)), rows=[[button]]))
+
+
+def include(request: Request, proposal_id: str) -> Actions:
+    """Take an exclusion back."""
+    proposal = request.preferences.proposal(proposal_id, request.home)
+    if proposal is None or proposal.kind != "exclude":
+        return request.acknowledge(request.t("dead button"))
+    word = proposal.values["query"]
+    request.preferences.include(request.subscriber, word, request.now)
+    return request.show(message(line(request.t("included"), bold(word))))
+
+
+def quiz_me(request: Request, message_id: str, number: str) -> Actions:
+    """Ask a question on the paper."""
+    item = item_of(request, message_id, number)
+    if item is None:
+        return request.acknowledge(request.t("dead button"))
+    planned = request.services.scheduler.question_on(request.addresses, item.paper, request.now)
+    notes = {"none": "quiz.paper", "unsubscribed": "quiz.unsubscribed", "stopped": "quiz.stopped"}
+    if planned in notes:
+        key = (
+            "quiz.no quiz"
+            if planned == "none" and not item.paper.edition(request.language).quiz
+            else notes[planned]
+        )
+        return request.acknowledge(request.t(key))
+    return (*request.acknowledge(request.t("quiz.comes")), Deliver())
+
+
+# --- saved papers
+
+
+def saved(request: Request) -> Actions:
+    """Show the papers that the person saved."""
+    if not request.chat.is_private:
+        return request.tell("private only")
+    return request.say(_saved(request, 0))
+
+
+def saved_page(request: Request, number: str) -> Actions:
+    """Show another page of the saved papers."""
+    if not request.chat.is_private:
+        return request.acknowledge(request.t("private only"))
+    return request.show(_saved(request, number_in(number) or 0))
+
+
+def unsave(request: Request, key: str, number: str) -> Actions:
+    """Take a paper from the saved ones."""
+    if request.owner is None or not request.chat.is_private:
+        return request.acknowledge(request.t("dead button"))
+    papers = request.preferences.saved(request.owner)
+    paper = next((each for each in papers if key_of(each.id) == key), None)
+    if paper is None:
+        return request.acknowledge(request.t("gone"))
+    request.preferences.unsave(request.owner, paper.id)
+    return request.show(_saved(request, number_in(number) or 0))
+
+
+def _saved(request: Request, number: int) -> Message:
+    papers = request.preferences.saved(request.owner) if request.owner else ()
+    if not papers:
+        return said(request.t("saved.none"))
+    number = min(number, (len(papers) - 1) // _PER_PAGE)
+    first = number * _PER_PAGE
+    shown = papers[first : first + _PER_PAGE]
+    heading = request.t("saved.page", first=first + 1, last=first + len(shown), count=len(papers))
+    lines = [
+        line(f"{place}. ", _linked(paper, request.language))
+        for place, paper in enumerate(shown, start=first + 1)
+    ]
+    removes = [
+        Button(text=f"{place} ✕", data=f"unsave:{key_of(paper.id)}:{number}")
+        for place, paper in enumerate(shown, start=first + 1)
+    ]
+    turn = [Button(text="‹", data=f"saved:{number - 1}")] * (number > 0)
+    turn += [Button(text="›", data=f"saved:{number + 1}")] * (first + len(shown) < len(papers))
+    rows = [removes, turn] if turn else [removes]
+    return message(bold(heading), joined("\n\n", lines), rows=rows)
+
+
+def _linked(paper: Paper, language: str) -> Markup:
+    """Title and gist of a paper."""
+    card = card_of(Item(paper=paper), language=language)
+    title = link(bold(pieces(cut_pieces(card.title, _TITLE))), card.links.best)
+    return joined("\n", (title, plain(card.gist_text)))
+
+
+# --- export
+
+
+def export(request: Request) -> Actions:
+    """Give the subscriptions as YAML, or the saved papers as BibTeX or RIS."""
+    wanted = request.arguments.lower()
+    if wanted in ("bib", "bibtex", "ris"):
+        if request.owner is None or not request.chat.is_private:
+            return request.tell("private only")
+        write = ris if wanted == "ris" else bibtex
+        content = write(request.preferences.saved(request.owner))
+        return _given(request, f"papers.{'ris' if wanted == 'ris' else 'bib'}", content, "")
+    if wanted not in ("", "yaml", "subscriptions"):
+        return request.tell("export.usage")
+    if request.preferences.subscriber(request.subscriber) is None:
+        return request.tell("export.empty")
+    content = request.preferences.export(request.subscriber)
+    return _given(request, "subscriptions.yaml", content, request.t("export.yaml"))
+
+
+def _given(request: Request, name: str, content: str, lead: str) -> Actions:
+    """The content as text to copy where one message takes it, else as a file."""
+    if not content:
+        return request.tell("export.empty")
+    shown = block(content)
+    if shown.units < TEXT_UNITS - 200 and shown.fits:
+        return request.say(message(*([ours(lead)] if lead else []), shown))
+    return request.file(name, content)
+
+
+# --- delete everything
+
+
+def delete_me(request: Request) -> Actions:
+    """Delete everything about the person, once they said yes."""
+    if request.voter() is None:
+        return request.tell("as chat")
+    if request.arguments.lower() == "yes":
+        return delete(request, "yes")
+    rows = [
+        [
+            Button(text=request.t("button.delete"), data=f"forget:{request.author.id}"),
+            Button(text=request.t("button.keep me"), data="forget:no"),
+        ]
+    ]
+    return request.say(message(plain(request.t("delete.ask")), rows=rows))
+
+
+def delete(request: Request, answer: str) -> Actions:
+    """Delete everything about the one who says so; a button works for the one whom it was shown to."""
+    person = request.author.id
+    if answer == "no":
+        return request.show(said(request.t("cancelled")))
+    if person is None or answer not in ("yes", str(person)):
+        return request.acknowledge(request.t("dead button"))
+    name = request.preferences.subscriber_at((str(person),))
+    deleted = request.preferences.delete(name, person, request.now)
+    what = ", ".join(f"{count} {kind}" for kind, count in deleted.removed.items())
+    parts = [plain(request.t("deleted", what=what) if what else request.t("deleted.nothing"))]
+    if deleted.configured:
+        parts.append(plain(request.t("deleted.configured", rows=sum(deleted.remains.values()))))
+    elif not deleted.remains:
+        parts.append(plain(request.t("deleted.proof")))
+    return request.show(message(*parts))
+
+
+# --- inline queries
+
+
+def inline(finder: PaperFinder, query: InlineQuery, language: str) -> AnswerInline:
+    """Papers for what is typed; the newest for nothing, none for what is no query yet."""
+    start = number_in(query.offset) or 0
+    typed = " ".join(query.text.split())
+    papers: Iterable[Paper]
+    if not typed:
+        papers = finder.newest(start=start, limit=_INLINE)
+    else:
+        try:
+            papers = (match.paper for match in finder.search(parse(typed), start=start, limit=_INLINE)[1])
+        except QuerySyntaxError:
+            papers = ()
+    results = tuple(_inline_result(paper, language) for paper in islice(papers, _INLINE))
+    return AnswerInline(
+        query=query.id, results=results, next_offset=str(start + _INLINE) if len(results) == _INLINE else ""
+    )
+
+
+def _inline_result(paper: Paper, language: str) -> InlineResult:
+    card = card_of(Item(paper=paper), language=language)
+    day = short_day(card.date, language) if card.date else ""
+    return InlineResult(
+        id=key_of(paper.id),
+        title=cut(card.title_text, _TITLE),
+        description=cut(" · ".join(filter(None, (day, card.gist_text))), _INLINE_GIST),
+        message=render_list("", items_of([paper]), language),
+        url=card.links.best,
+    )

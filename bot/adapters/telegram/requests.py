@@ -1,0 +1,428 @@
+"""Requests: what a person asked of the bot, everything that an answer may use, and the actions that answers are made of."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Literal
+
+from bot.adapters.telegram.client import ChatAddress, InlineResult
+from bot.adapters.telegram.markup import Markup, block, joined, ours, plain
+from bot.adapters.telegram.rendering import Button, Message
+from bot.adapters.telegram.texts import text
+from bot.adapters.telegram.updates import NOBODY, Author, Chat
+from bot.domain.delivery import OWN_WISH, STOPPED
+from bot.domain.errors import QuerySyntaxError
+from bot.domain.excerpts import caret
+from bot.domain.message import Item, OutgoingMessage
+from bot.domain.papers import Paper, PaperId
+from bot.domain.preferences import ChosenChannel
+from bot.domain.subscriptions import Subscriber
+from bot.domain.text import cut, one_line
+from bot.pipeline.compose import MessageBuilder
+from bot.pipeline.finder import PaperFinder
+from bot.pipeline.ports.outbox import DeliveryStore
+from bot.pipeline.ports.papers import PaperStore
+from bot.pipeline.preferences import ChoiceRefused, Preferences
+from bot.pipeline.quizzes import QuizScheduler, QuizStats
+from bot.pipeline.subscribers import SubscriberRegistry
+
+# --- actions, which the chat service performs in order
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Say:
+    """A message to send; in groups as a reply to the message that it answers."""
+
+    chat: ChatAddress
+    message: Message
+    reply_to: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edit:
+    """A message of ours to replace."""
+
+    chat: ChatAddress
+    number: int
+    message: Message
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SendFile:
+    """A file to send."""
+
+    chat: ChatAddress
+    name: str
+    content: str
+    reply_to: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Acknowledge:
+    """Ends the waiting sign of a pressed button, with a short note where there is something to say."""
+
+    callback: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DropButtons:
+    """Takes the buttons from a message of ours."""
+
+    chat: ChatAddress
+    message: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deliver:
+    """Wakes the delivery: something may go out now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerInline:
+    """Results of an inline query."""
+
+    query: str
+    results: tuple[InlineResult, ...]
+    next_offset: str = ""
+
+
+Action = Say | Edit | SendFile | Acknowledge | DropButtons | Deliver | AnswerInline
+Actions = tuple[Action, ...]
+
+# --- what answers use
+
+
+class ChatDeliveries:
+    """Deliveries to a chat: its subscribers, its stop and resume, its newest papers, a message once more.
+
+    `addresses` name the chat as `Channel.address` may, the most exact first.
+    """
+
+    def __init__(
+        self,
+        papers: PaperStore,
+        deliveries: DeliveryStore,
+        builder: MessageBuilder,
+        registry: SubscriberRegistry,
+    ) -> None:
+        self._papers = papers
+        self._deliveries = deliveries
+        self._builder = builder
+        self._registry = registry
+
+    def subscribers(self, addresses: Sequence[str]) -> tuple[Subscriber, ...]:
+        """Subscribers with this chat as a channel, in configuration order."""
+        at_chat = self._registry.at_chat(addresses, self._deliveries)
+        return tuple({subscriber.id: subscriber for subscriber, _ in at_chat}.values())
+
+    def latest(self, addresses: Sequence[str], limit: int) -> tuple[Item, ...]:
+        """The newest papers that matched for this chat, newest first; of a chat without subscriber the newest of all."""
+        subscriber = next(iter(self.subscribers(addresses)), None)
+        if subscriber is None:
+            return tuple(Item(paper=stored.paper) for stored in self._papers.newest(limit))
+        return tuple(
+            Item(
+                paper=noticed.stored.paper,
+                reasons=self._registry.reasons(subscriber, noticed.stored.paper, noticed.subscriptions),
+            )
+            for noticed in self._papers.noticed(subscriber.id, limit)
+        )
+
+    def noticed(self, subscriber: str, limit: int) -> tuple[PaperId, ...]:
+        """The newest papers that were noticed for the subscriber."""
+        return tuple(noticed.stored.paper.id for noticed in self._papers.noticed(subscriber, limit))
+
+    def is_stopped(self, addresses: Sequence[str]) -> bool:
+        """True where the chat itself said stop."""
+        targets = {self._target(address) for address in addresses}
+        return STOPPED in self._deliveries.suspended(targets).values()
+
+    def stop(self, addresses: Sequence[str], now: datetime) -> bool:
+        """Suspend the chat until it says start again; False where it was unknown or stopped already."""
+        targets = {channel.target for _, channel in self._registry.at_chat(addresses, self._deliveries)}
+        suspended = [self._deliveries.suspend(target, STOPPED, now) for target in sorted(targets)]
+        return any(suspended)
+
+    def resume(self, addresses: Sequence[str], now: datetime) -> bool:
+        """Lift the chat's suspension, and those of its topics that errors caused; False where there was none.
+
+        Topics that a person stopped must be resumed in the topic.
+        """
+        targets = [self._target(address) for address in addresses]
+        targets += [target for address in addresses for target in self._failed_topics(address)]
+        revived = [self._deliveries.revive(target, now) for target in dict.fromkeys(targets)]
+        return any(revived)
+
+    def message(self, message_id: str, addresses: Sequence[str]) -> OutgoingMessage | None:
+        """The alert of that id as it would be sent now, if it went to this chat; None otherwise."""
+        sent = self._deliveries.rows_of(message_id)
+        if sent is None:
+            return None
+        claim, _ = sent
+        if claim.target.address not in addresses or claim.kind != "alert":
+            return None
+        subscriber = self._registry.subscriber(claim.subscriber)
+        return self._builder.shown_again(claim, subscriber) if subscriber else None
+
+    def move(self, chat: int, moved_to: int) -> bool:
+        """Let what goes to a group, or to a topic of it, go to the supergroup that it became."""
+        addresses = {
+            channel.address
+            for subscriber in self._registry.subscribers.values()
+            for channel in subscriber.channels
+            if channel.kind == "telegram" and channel.address.partition("/")[0] == str(chat)
+        }
+        moved = [
+            self._deliveries.move_target(self._target(address), address.replace(str(chat), str(moved_to), 1))
+            for address in sorted(addresses)
+        ]
+        return any(moved)
+
+    def _failed_topics(self, address: str) -> Iterator[str]:
+        """Targets of the chat's topics that are suspended because of errors."""
+        channels = (
+            channel for subscriber in self._registry.subscribers.values() for channel in subscriber.channels
+        )
+        topics = dict.fromkeys(
+            channel.address
+            for channel in channels
+            if channel.kind == "telegram" and channel.address.startswith(f"{address}/")
+        )
+        for target in map(self._target, topics):
+            status = self._deliveries.target(target)
+            if status is not None and status.suspended is not None and status.suspended not in OWN_WISH:
+                yield target
+
+    def _target(self, address: str) -> str:
+        return self._deliveries.target_at("telegram", address) or f"telegram:{address}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChatSite:
+    """The part of the settings that answers tell of."""
+
+    title: str = "Paperboy"
+    feed_address: Callable[[str], str] | None = None
+    """The address of a subscriber's feed; None without a web server."""
+    renew_feed: Callable[[str], object] = lambda _: None
+    is_open: bool = False
+    """Everybody may subscribe; else the operators are asked."""
+    operators: tuple[int, ...] = ()
+    status: Callable[[datetime], "Status"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """Counts of the state, and the open incidents, for an operator."""
+
+    papers: int
+    subscribers: int
+    pending: int
+    held: int
+    uncertain: int
+    dead: int
+    incidents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """Everything that answers ask and change. What they change can be done twice without harm, but for /quiz."""
+
+    deliveries: ChatDeliveries
+    scheduler: QuizScheduler
+    stats: QuizStats
+    preferences: Preferences
+    finder: PaperFinder
+    site: ChatSite = ChatSite()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """A command, a pressed button or a text, and what its answer may use."""
+
+    services: Services
+    now: datetime
+    chat: Chat
+    message: int
+    """The message that asks, or whose button was pressed."""
+    subscriber: str
+    """The id of the chat's subscriber; where nobody is subscribed the one that it would get."""
+    language: str = "en"
+    author: Author = NOBODY
+    speaks_as_chat: bool = False
+    may_change: bool = True
+    """The chat is private, or an administrator asks."""
+    arguments: str = ""
+    callback: str | None = None
+    """The pressed button's query; None for a message."""
+
+    @property
+    def preferences(self) -> Preferences:
+        return self.services.preferences
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return self.chat.addresses
+
+    @property
+    def home(self) -> str:
+        """The chat as proposals name it, with the topic."""
+        return self.chat.addresses[0]
+
+    @property
+    def channel(self) -> ChosenChannel:
+        """The chat, or its topic, as a channel."""
+        return ChosenChannel(kind="telegram", address=self.chat.addresses[0])
+
+    @property
+    def only(self) -> tuple[str, ...]:
+        """Targets that a subscription made here is limited to: in groups this very place."""
+        return () if self.chat.is_private else (self.channel.target,)
+
+    @property
+    def owner(self) -> str | None:
+        """The owner of the papers that the author saves; None for the voice of a whole chat."""
+        return None if self.author.id is None else f"telegram:{self.author.id}"
+
+    @property
+    def subscribers(self) -> tuple[Subscriber, ...]:
+        """The subscribers of the chat."""
+        return self.services.deliveries.subscribers(self.addresses)
+
+    def t(self, key: str, /, **values: object) -> str:
+        """The text of that key in the language of the chat."""
+        return text(key, self.language, **values)
+
+    def voter(self) -> int | None:
+        """The person who asks, kept as a member of the group; None for the voice of a whole chat."""
+        if self.author.id is None:
+            return None
+        if not self.chat.is_private:
+            self.services.stats.add_member(self.addresses, self.author.id)
+        return self.author.id
+
+    def say(self, message: Message) -> Actions:
+        """Answer with a message of its own."""
+        reply_to = None if self.chat.is_private else self.message
+        return (*self.acknowledge(), Say(chat=self.chat.reply_address, message=message, reply_to=reply_to))
+
+    def show(self, message: Message) -> Actions:
+        """Answer in the message whose button was pressed; a message of its own where none was."""
+        if self.callback is None:
+            return self.say(message)
+        return (
+            *self.acknowledge(),
+            Edit(chat=self.chat.reply_address, number=self.message, message=message),
+        )
+
+    def tell(self, key: str, **values: object) -> Actions:
+        """Answer with one of our texts: as a note where a button was pressed."""
+        if self.callback is not None:
+            return self.acknowledge(self.t(key, **values))
+        return self.say(said(self.t(key, **values)))
+
+    def acknowledge(self, note: str | None = None) -> Actions:
+        """End the waiting sign of a pressed button."""
+        if self.callback is None:
+            return ()
+        return (Acknowledge(callback=self.callback, note=note and cut(note, _NOTE)),)
+
+    def file(self, name: str, content: str) -> Actions:
+        """Answer with a file."""
+        reply_to = None if self.chat.is_private else self.message
+        return (
+            *self.acknowledge(),
+            SendFile(chat=self.chat.reply_address, name=name, content=content, reply_to=reply_to),
+        )
+
+    def refuse(self, refusal: ChoiceRefused) -> Actions:
+        """Answer that something may not or cannot be set."""
+        key = _REFUSALS.get(refusal.why, refusal.why)
+        answer = self.t(key, **refusal.values)
+        if near := refusal.values.get("near"):
+            answer += " " + self.t("zone.near", near=near)
+        if self.callback is not None:
+            return self.acknowledge(answer)
+        return self.say(message(ours(answer)))
+
+    def wrong_query(self, query: str, error: QuerySyntaxError) -> Actions:
+        """Answer that a query cannot be read, with a caret below the place."""
+        return self.say(
+            message(
+                ours(self.t("query.wrong", why=one_line(str(error), _WHY))),
+                block(caret(query, error.position, _WINDOW)),
+            )
+        )
+
+
+_REFUSALS = {"unknown": "gone"}
+_NOTE, _WHY = 190, 300
+_WINDOW = 34
+"""Characters of a query shown around a fault: a caret must stand below its place on a telephone, too."""
+
+
+def message(*parts: Markup, rows: Sequence[Sequence[Button]] = (), asks: str | None = None) -> Message:
+    """A message of these paragraphs with rows of buttons; what does not fit one message is left out at the end."""
+    kept = list(parts)
+    while len(kept) > 1 and not joined("\n\n", kept).fits:
+        del kept[-1]
+    return Message(html=joined("\n\n", kept).html, buttons=keyboard(rows), asks=asks)
+
+
+def said(words: str) -> Message:
+    """A message of our own words, in which commands are links."""
+    return message(ours(words))
+
+
+def keyboard(rows: Sequence[Sequence[Button]]) -> tuple[Button, ...]:
+    """The buttons of these rows."""
+    return tuple(replace(button, row=number) for number, row in enumerate(rows) for button in row)
+
+
+def line(*parts: Markup | str) -> Markup:
+    """The parts on one line; text from outside is escaped."""
+    return joined("", (plain(part) if isinstance(part, str) else part for part in parts))
+
+
+def shortened(written: str, limit: int) -> str:
+    """A text from outside, on one line and cut."""
+    return cut(one_line(written), limit)
+
+
+# --- callback data, 64 bytes at most
+
+_KEY_SIGNS = 12
+
+
+def key_of(name: str) -> str:
+    """A short name for a long one: found again among what the chat has, whatever a button says."""
+    return sha256(name.casefold().encode("utf-8", "replace")).hexdigest()[:_KEY_SIGNS]
+
+
+def item_of(request: Request, message_id: str, number: str) -> Item | None:
+    """A paper of a message that went to this chat; None for any other: anybody may have made the button."""
+    outgoing = request.services.deliveries.message(message_id, request.addresses)
+    index = number_in(number)
+    if outgoing is None or index is None or index >= len(outgoing.items):
+        return None
+    return outgoing.items[index]
+
+
+def number_in(written: str) -> int | None:
+    """The number in a part of a button's data; None for anything else, or one that counts nothing of ours."""
+    return int(written) if _NUMBER.fullmatch(written) else None
+
+
+_NUMBER = re.compile(r"\d{1,12}", re.ASCII)
+
+
+def items_of(papers: Sequence[Paper]) -> tuple[Item, ...]:
+    """Papers as a list shows them, without reasons."""
+    return tuple(Item(paper=paper) for paper in papers)
+
+
+Who = Literal["everyone", "administrators"]
+"""Who may do something in a group; in private chats a person may do everything."""

@@ -1,0 +1,312 @@
+"""Settings in the chat: start and stop, digest times, quiet hours, time zone, language, snooze and the private feed."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.adapters.telegram.markup import bold, code, ours, plain
+from bot.adapters.telegram.rendering import Button, Message
+from bot.adapters.telegram.requests import Actions, Deliver, Request, line, message, said, shortened
+from bot.adapters.telegram.subscribing import follow_link
+from bot.domain.channels import FEED
+from bot.domain.preferences import OFF, ChosenChannel
+from bot.domain.schedule import QuietHours, schedule_text
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.preferences import ChoiceRefused
+
+_NAMES = 600
+_ZONES = ("Europe/Berlin", "America/New_York", "America/Los_Angeles", "Asia/Shanghai", "Asia/Kolkata", "UTC")
+_HOURS = ("22:00-07:00", "23:00-08:00")
+_TIMES = {
+    "immediately": "immediately",
+    "daily": "daily at 08:00",
+    "weekdays": "weekdays at 08:00",
+    "mondays": "mondays at 08:00",
+}
+_SPAN = re.compile(r"(\d{1,3})\s*(h|d|w)", re.IGNORECASE | re.ASCII)
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_WAKES_AT = time(8)
+
+
+def start(request: Request) -> Actions:
+    """Let deliveries go on, or say hello; with a link's payload offer what it says."""
+    resumed = request.services.deliveries.resume(request.addresses, request.now)
+    if request.arguments:
+        return follow_link(request)
+    return (*request.say(start_text(request, resumed=resumed)), *((Deliver(),) if resumed else ()))
+
+
+def greet(request: Request) -> Actions:
+    """Say hello to people who may change nothing."""
+    return request.say(start_text(request, resumed=False))
+
+
+def start_text(request: Request, *, resumed: bool) -> Message:
+    """Hello: what comes here, or how to begin."""
+    listed = request.preferences.listed(request.subscriber)
+    if not listed:
+        return message(
+            line(bold(request.t("hello")), " " + request.t("about")),
+            ours(request.t("begin")),
+            ours(request.t("begin.search")),
+        )
+    names = shortened(", ".join(each.name for each in listed), _NAMES)
+    return message(
+        plain(request.t("welcome back") if resumed else ""),
+        line(request.t("subscribed"), bold(names)),
+        ours(request.t("subscribed.rest")),
+    )
+
+
+def stop(request: Request) -> Actions:
+    """Suspend deliveries to the chat."""
+    stopped = request.services.deliveries.stop(request.addresses, request.now)
+    return request.tell("stopped" if stopped else "stopped.already")
+
+
+# --- when
+
+
+def digest(request: Request) -> Actions:
+    """Set when papers come, or show it with buttons."""
+    wanted = " ".join(request.arguments.lower().split())
+    if not wanted:
+        return request.say(_digest_text(request))
+    return set_digest(request, wanted)
+
+
+def set_digest(request: Request, wanted: str) -> Actions:
+    """Set when papers come: a time, the name of a button, or whether a weekly look back comes."""
+    name = request.subscriber
+    if wanted in ("weekly", "weekly on", "weekly off"):
+        weekly = wanted != "weekly off"
+        request.preferences.set_weekly(name, request.now, weekly=weekly)
+        return request.show(said(request.t(f"digest.weekly {'on' if weekly else 'off'}")))
+    try:
+        when = request.preferences.set_delivery(name, _TIMES.get(wanted, wanted), request.now)
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    return (*request.show(said(request.t("digest.set", when=when))), Deliver())
+
+
+def _digest_text(request: Request) -> Message:
+    here = [
+        schedule_text(channel.deliver)
+        for subscriber in request.subscribers
+        for channel in subscriber.channels
+        if channel.address in request.addresses
+    ]
+    weekly = request.preferences.choices(request.subscriber).weekly
+    look_back = "weekly off" if weekly else "weekly on"
+    rows = [
+        [Button(text=request.t(f"button.{key}"), data=f"dig:{key}") for key in ("immediately", "daily")],
+        [Button(text=request.t(f"button.{key}"), data=f"dig:{key}") for key in ("weekdays", "mondays")],
+        [Button(text=request.t(f"button.{look_back}"), data=f"dig:{look_back.replace(' ', '_')}")],
+    ]
+    now = line(request.t("digest.now"), bold(", ".join(dict.fromkeys(here)) or "immediately"))
+    return message(now, ours(request.t("digest.how")), rows=rows)
+
+
+def digest_pressed(request: Request, key: str) -> Actions:
+    """Set the time that a button names."""
+    wanted = key.replace("_", " ")
+    if wanted not in (*_TIMES, "weekly on", "weekly off"):
+        return request.acknowledge(request.t("dead button"))
+    return set_digest(request, wanted)
+
+
+def quiet(request: Request) -> Actions:
+    """Set the quiet hours, or show them with buttons."""
+    if not request.arguments:
+        buttons = [Button(text=hours, data=f"quiet:{hours.replace(':', '')}") for hours in _HOURS]
+        buttons.append(Button(text=request.t("button.off"), data=f"quiet:{OFF}"))
+        return request.say(message(plain(_quiet_now(request)), ours(request.t("quiet.how")), rows=[buttons]))
+    return set_quiet(request, request.arguments)
+
+
+def set_quiet(request: Request, hours: str) -> Actions:
+    """Set the quiet hours."""
+    try:
+        text = request.preferences.set_quiet_hours(request.subscriber, hours, request.now)
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    if text == OFF:
+        return (*request.show(said(request.t("quiet.none"))), Deliver())
+    return request.show(said(request.t("quiet.set", hours=text, zone=_zone(request).key)))
+
+
+def quiet_pressed(request: Request, key: str) -> Actions:
+    """Set the quiet hours that a button names."""
+    hours = next((each for each in _HOURS if each.replace(":", "") == key), OFF if key == OFF else None)
+    return set_quiet(request, hours) if hours else request.acknowledge(request.t("dead button"))
+
+
+def _quiet_now(request: Request) -> str:
+    person = request.preferences.subscriber(request.subscriber)
+    hours = person.quiet_hours if person else None
+    if hours is None:
+        return request.t("quiet.none")
+    return request.t("quiet.now", hours=_hours_text(hours), zone=_zone(request).key)
+
+
+def _hours_text(hours: QuietHours) -> str:
+    return f"{hours.start:%H:%M}-{hours.end:%H:%M}"
+
+
+def timezone(request: Request) -> Actions:
+    """Set the time zone, or show it with buttons."""
+    if request.arguments:
+        return set_timezone(request, request.arguments)
+    buttons = [Button(text=zone, data=f"zone:{number}") for number, zone in enumerate(_ZONES)]
+    rows = [buttons[start : start + 2] for start in range(0, len(buttons), 2)]
+    return request.say(message(plain(_zone_now(request)), ours(request.t("zone.how")), rows=rows))
+
+
+def set_timezone(request: Request, zone: str) -> Actions:
+    """Set the time zone."""
+    try:
+        request.preferences.set_timezone(request.subscriber, zone, request.now)
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    return (*request.show(message(plain(_zone_now(request)))), Deliver())
+
+
+def timezone_pressed(request: Request, number: str) -> Actions:
+    """Set the time zone that a button names."""
+    if not number.isdecimal() or int(number) >= len(_ZONES):
+        return request.acknowledge(request.t("dead button"))
+    return set_timezone(request, _ZONES[int(number)])
+
+
+def _zone_now(request: Request) -> str:
+    zone = _zone(request)
+    return request.t("zone.now", zone=zone.key, time=f"{request.now.astimezone(zone):%H:%M}")
+
+
+def _zone(request: Request) -> ZoneInfo:
+    """The zone of the chat; somebody who is no subscriber yet has only set it."""
+    person = request.preferences.subscriber(request.subscriber)
+    if person is not None:
+        return person.timezone
+    return ZoneInfo(request.preferences.choices(request.subscriber).timezone or "UTC")
+
+
+def language(request: Request) -> Actions:
+    """Set the language, or show it with buttons."""
+    if request.arguments:
+        return set_language(request, request.arguments)
+    buttons = [Button(text="English", data="lang:en"), Button(text="中文", data="lang:zh")]
+    return request.say(message(plain(request.t("language.now")), rows=[buttons]))
+
+
+def set_language(request: Request, code: str) -> Actions:
+    """Set the language; the answer is in the new one."""
+    from bot.adapters.telegram.texts import text
+
+    try:
+        new = request.preferences.set_language(request.subscriber, code, request.now)
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    return request.show(said(text("language.set", new)))
+
+
+# --- snooze
+
+
+def snooze(request: Request) -> Actions:
+    """Send nothing new for a while, or ask how long."""
+    if not request.arguments:
+        person = request.preferences.subscriber(request.subscriber)
+        buttons = [
+            Button(text=request.t(f"button.{name}"), data=f"snooze:{span}")
+            for name, span in (("day", "1d"), ("week", "1w"), ("two weeks", "2w"))
+        ]
+        if person is not None and person.snoozed_until and person.snoozed_until > request.now:
+            buttons.append(Button(text=request.t("button.end"), data=f"snooze:{OFF}"))
+        return request.say(message(ours(request.t("snooze.how")), rows=[buttons]))
+    return set_snooze(request, request.arguments)
+
+
+def set_snooze(request: Request, wanted: str) -> Actions:
+    """Send nothing new until the moment that is written so."""
+    text = wanted.strip().lower()
+    until = None if text == OFF else _until(text, request.now, _zone(request))
+    if until is None and text != OFF:
+        return request.tell("snooze")
+    try:
+        request.preferences.snooze(request.subscriber, until, request.now)
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    if until is None:
+        return (*request.show(said(request.t("snooze.off"))), Deliver())
+    local = until.astimezone(_zone(request))
+    return request.show(said(request.t("snooze.set", until=f"{local:%Y-%m-%d %H:%M}")))
+
+
+def _until(text: str, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The moment that a span or a day means: a day begins at eight in the person's zone."""
+    if span := _SPAN.fullmatch(text):
+        return now + int(span[1]) * _UNITS[span[2].lower()]
+    try:
+        day = date.fromisoformat(text)
+        return datetime.combine(day, _WAKES_AT, tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+# --- the private feed
+
+
+def feed(request: Request) -> Actions:
+    """Tell the address of the person's own feed, or offer to make one."""
+    if not request.chat.is_private:
+        return request.tell("private only")
+    if request.services.site.feed_address is None:
+        return request.tell("feed.none")
+    person = request.preferences.subscriber(request.subscriber)
+    if person is None or not person.has_feed:
+        button = Button(text=request.t("button.make feed"), data="feed:make")
+        return request.say(message(plain(request.t("feed.ask")), rows=[[button]]))
+    return request.say(_feed_text(request, person, "feed"))
+
+
+def feed_pressed(request: Request, wanted: str) -> Actions:
+    """Make a feed, give it another address, or end it."""
+    site, name = request.services.site, request.subscriber
+    if not request.chat.is_private or site.feed_address is None or wanted not in ("make", "new", "end"):
+        return request.acknowledge(request.t("dead button"))
+    channel = ChosenChannel(kind=FEED, address=name, quizzes="none")
+    if wanted == "end":
+        closed = request.preferences.close_channel(name, channel.target, request.now)
+        return request.show(said(request.t("feed.ended" if closed else "configured")))
+    if wanted == "make" and not (site.is_open or request.subscribers or _may_subscribe(request)):
+        return request.acknowledge(request.t("add.usage"))
+    if wanted == "make":
+        request.preferences.open_channel(name, channel, request.now)
+    else:
+        site.renew_feed(name)
+    person = request.preferences.subscriber(name)
+    if person is None or not person.has_feed:
+        return request.acknowledge(request.t("dead button"))
+    return (
+        *request.show(_feed_text(request, person, "feed" if wanted == "make" else "feed.renewed")),
+        Deliver(),
+    )
+
+
+def _may_subscribe(request: Request) -> bool:
+    is_operator = request.author.id in request.services.site.operators
+    return is_operator or request.preferences.admission(request.subscriber) == "allowed"
+
+
+def _feed_text(request: Request, person: Subscriber, key: str) -> Message:
+    address = request.services.site.feed_address
+    assert address is not None  # the callers asked
+    rows: Sequence[Sequence[Button]] = [
+        [
+            Button(text=request.t("button.renew feed"), data="feed:new"),
+            Button(text=request.t("button.end feed"), data="feed:end"),
+        ]
+    ]
+    return message(plain(request.t(key)), code(address(person.id)), rows=rows)

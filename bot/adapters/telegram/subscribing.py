@@ -1,0 +1,598 @@
+"""Subscribing in the chat: what a query would have brought, keeping it, searching, and the list with its buttons."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+
+from bot.adapters.telegram.client import ChatAddress
+from bot.adapters.telegram.markup import (
+    NOTHING,
+    Markup,
+    bold,
+    code,
+    joined,
+    link,
+    ours,
+    pieces,
+    plain,
+)
+from bot.adapters.telegram.rendering import Button, Message
+from bot.adapters.telegram.requests import (
+    Actions,
+    Deliver,
+    DropButtons,
+    Request,
+    Say,
+    key_of,
+    line,
+    message,
+    number_in,
+    said,
+    shortened,
+)
+from bot.adapters.telegram.texts import text
+from bot.domain.analysis.preview import Match
+from bot.domain.card import Card, card_of, cut_pieces
+from bot.domain.errors import QuerySyntaxError
+from bot.domain.message import Item
+from bot.domain.notices import Reason
+from bot.domain.papers import PaperId
+from bot.domain.preferences import ChosenChannel, query_of_payload, same_name
+from bot.domain.query import Query, parse
+from bot.domain.text import cut
+from bot.domain.translations import wording
+from bot.pipeline.finder import QueryPreview
+from bot.pipeline.ports.preferences import Proposal
+from bot.pipeline.preferences import Added, ChoiceRefused, ListedSubscription
+
+_NAME, _QUERY, _TITLE = 80, 200, 160
+_PER_PAGE = 8
+"""Subscriptions on one page of the list: each has a row of buttons."""
+_FOUND = 5
+_ANSWER_WITHIN = timedelta(minutes=30)
+"""For so long the next text is taken for the answer to a question of ours."""
+_LONGEST_TEXT = 300
+"""A longer text that is no command is hardly a search."""
+
+# --- what a query would have brought
+
+
+def add(request: Request) -> Actions:
+    """Show what a query would have brought, with buttons to keep it."""
+    if not request.arguments:
+        return request.say(said(request.t("add.usage")))
+    return offer(request, request.arguments)
+
+
+def offer(request: Request, written: str, *, lead: str = "", replaces: str = "") -> Actions:
+    """Show what the query would have brought, and offer to keep it (in place of another, where one is named)."""
+    try:
+        query = parse(" ".join(written.split()))
+    except QuerySyntaxError as error:
+        return request.wrong_query(" ".join(written.split()), error)
+    preview = request.services.finder.preview(query)
+    values = {"query": query.text, "replaces": replaces}
+    if preview.better:
+        values["better"] = preview.better.query
+    proposal = request.preferences.propose("add", request.home, request.now, **values)
+    buttons = [Button(text=request.t("button.keep"), data=f"keep:{proposal}")]
+    if preview.better:
+        buttons.append(Button(text=request.t("button.both"), data=f"both:{proposal}"))
+    rows = [
+        buttons,
+        [
+            Button(text=request.t("button.edit"), data=f"edit:{proposal}"),
+            Button(text=request.t("button.cancel"), data=f"no:{proposal}"),
+        ],
+    ]
+    return request.say(message(ours(lead) if lead else NOTHING, *_preview(request, preview), rows=rows))
+
+
+def _preview(request: Request, preview: QueryPreview) -> Sequence[Markup]:
+    shown = [joined("\n", (_counted(request, preview), *(_match(request, each) for each in preview.matches)))]
+    if preview.verdict == "flood":
+        share = round(100 * preview.found / preview.papers)
+        shown.append(plain(request.t("preview.flood", share=share)))
+    if preview.near_misses:
+        lines = [bold(request.t("preview.near"))]
+        for miss in preview.near_misses:
+            key = "preview.excluded" if miss.missing.startswith("NOT ") else "preview.without"
+            lacking = line(" – ", request.t(key), bold(shortened(miss.missing.removeprefix("NOT "), _NAME)))
+            card = card_of(Item(paper=miss.paper), language=request.language)
+            lines.append(plain("• ") + _titled(card) + lacking)
+        shown.append(joined("\n", lines))
+    if better := preview.better:
+        shown.append(
+            line(
+                request.t("preview.better"),
+                code(cut(better.query, _QUERY)),
+                request.t("preview.better.count", count=better.would_find),
+            )
+        )
+    shown += [plain(hint) for hint in preview.query.hints]
+    return shown
+
+
+def _counted(request: Request, preview: QueryPreview) -> Markup:
+    query = bold(cut(preview.query.text, _QUERY))
+    if not preview.papers:
+        return query + plain("\n" + request.t("preview.no papers"))
+    if not preview.found:
+        return query + plain(request.t("preview.none", days=preview.days, papers=preview.papers))
+    if preview.found == 1:
+        return query + plain(request.t("preview.one", days=preview.days))
+    pace = _pace(request, preview.found / preview.days)
+    return query + plain(request.t("preview.many", count=preview.found, days=preview.days, pace=pace))
+
+
+def _pace(request: Request, per_day: float) -> str:
+    for unit, days in (("day", 1), ("week", 7)):
+        if per_day * days >= 1:
+            return request.t(f"pace.{unit}", count=round(per_day * days))
+    return request.t("pace.month", count=round(per_day * 30))
+
+
+def _match(request: Request, match: Match) -> Markup:
+    """One match on a line: day, title, and the words that matched where the title does not show them."""
+    reason = Reason(subscription="", why=match.why)
+    card = card_of(Item(paper=match.paper, reasons=(reason,)), language=request.language)
+    shown = plain("• ") + _titled(card)
+    excerpt = next((each.excerpt for each in card.matches if each.excerpt), ())
+    if any(piece.matched for piece in card.title) or not excerpt:
+        return shown
+    return shown + plain(" – “") + pieces(excerpt) + plain("”")
+
+
+def _titled(card: Card) -> Markup:
+    """The day and the linked title."""
+    day = plain(f"{short_day(card.date, card.language)}  ") if card.date else NOTHING
+    return day + link(pieces(cut_pieces(card.title, _TITLE)), card.links.best)
+
+
+def short_day(day: date, language: str) -> str:
+    """The day without its year: `14 Sep`, `9月14日`."""
+    if language == "zh":
+        return f"{day.month}月{day.day}日"
+    return f"{day.day} {wording(language).months[day.month - 1][:3]}"
+
+
+# --- keeping it
+
+
+def keep(request: Request, proposal_id: str) -> Actions:
+    """Keep what was offered."""
+    return _keep(request, proposal_id, lambda proposal: proposal.values["query"])
+
+
+def keep_both(request: Request, proposal_id: str) -> Actions:
+    """Keep what was offered together with the better spelling."""
+    return _keep(request, proposal_id, _both)
+
+
+def _both(proposal: Proposal) -> str:
+    query, better = proposal.values["query"], proposal.values.get("better", "")
+    return f"({query}) OR ({better})" if better else query
+
+
+def _keep(request: Request, proposal_id: str, query_of: Callable[[Proposal], str]) -> Actions:
+    proposal = request.preferences.proposal(proposal_id, request.home)
+    if proposal is None or proposal.kind not in ("add", "like"):
+        return request.acknowledge(request.t("dead button"))
+    refusal = _admitted(request, proposal)
+    if refusal is not None:
+        return refusal
+    try:
+        if proposal.kind == "like":
+            added = _add_like(request, proposal)
+        elif replaced := proposal.values.get("replaces"):
+            name = request.preferences.edit(request.subscriber, replaced, query_of(proposal), request.now)
+            return (*request.show(message(line(request.t("edited"), bold(name)))), Deliver())
+        else:
+            added = request.preferences.add(
+                request.subscriber,
+                query_of(proposal),
+                request.now,
+                channel=request.channel,
+                only=request.only,
+            )
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    request.services.deliveries.resume(request.addresses, request.now)
+    return (*request.show(_kept(request, added)), Deliver())
+
+
+def _add_like(request: Request, proposal: Proposal) -> Added:
+    return request.preferences.add_like(
+        request.subscriber,
+        PaperId(proposal.values["paper"]),
+        request.now,
+        channel=request.channel,
+        only=request.only,
+    )
+
+
+def _kept(request: Request, added: Added) -> Message:
+    name = bold(shortened(added.name, _NAME))
+    if added.wins:
+        return message(line(request.t("kept.already"), name), plain(request.t("kept.wins")))
+    if not added.is_new:
+        return message(line(request.t("kept.already"), name))
+    return message(line(request.t("kept"), name), ours(request.t("kept.rest")))
+
+
+def cancel(request: Request, proposal_id: str) -> Actions:
+    """Leave everything as it was."""
+    if request.preferences.proposal(proposal_id, request.home) is None:
+        return request.acknowledge(request.t("dead button"))
+    return request.show(said(request.t("cancelled")))
+
+
+# --- who may
+
+
+def _admitted(request: Request, proposal: Proposal) -> Actions | None:
+    """None for those who may subscribe; for others an operator is asked, once, and they are told so."""
+    site, name = request.services.site, request.subscriber
+    admission = request.preferences.admission(name)
+    is_operator = request.author.id in site.operators
+    if site.is_open or is_operator or admission == "allowed" or request.subscribers:
+        return None
+    if not site.operators:
+        return request.show(_not_open(request))
+    if admission != "unknown":
+        key = "not open.refused" if admission == "refused" else "not open.waiting"
+        return request.show(said(request.t(key)))
+    request.preferences.admit(name, "asked", request.now)
+    who = shortened(request.author.name or request.chat.title or name, _NAME)
+    if not request.chat.is_private:
+        who += f" ({shortened(request.chat.title, _NAME)})"
+    asks: list[Say] = []
+    for operator in site.operators:
+        wish = request.preferences.propose(
+            "admit",
+            str(operator),
+            request.now,
+            subscriber=name,
+            chat=request.home,
+            proposal=proposal.id,
+            language=request.language,
+        )
+        rows = [
+            [
+                Button(text=text("button.allow", "en"), data=f"let:{wish}:y"),
+                Button(text=text("button.refuse", "en"), data=f"let:{wish}:n"),
+            ]
+        ]
+        question = line(text("ask.operator", "en", who=who), code(cut(_wish(proposal), _QUERY)))
+        asks.append(Say(chat=ChatAddress(id=operator), message=message(question, rows=rows)))
+    return (*request.show(said(request.t("not open"))), *asks)
+
+
+def _wish(proposal: Proposal) -> str:
+    return proposal.values.get("query") or f"like {proposal.values.get('paper', '')}"
+
+
+def _not_open(request: Request) -> Message:
+    return message(line(request.t("not open.nobody"), code(request.home), "."))
+
+
+def admit(request: Request, wish_id: str, answer: str) -> Actions:
+    """An operator's answer: carries out what was asked for, and tells the one who asked."""
+    wish = request.preferences.proposal(wish_id, request.home)
+    if wish is None or wish.kind != "admit" or request.author.id not in request.services.site.operators:
+        return request.acknowledge(request.t("dead button"))
+    name, home, language = wish.values["subscriber"], wish.values["chat"], wish.values["language"]
+    allowed = answer == "y"
+    request.preferences.admit(name, "allowed" if allowed else "refused", request.now)
+    chat, _, topic = home.partition("/")
+    address = ChatAddress(id=int(chat), topic=int(topic) if topic else None)
+    if not allowed:
+        return (
+            *request.show(said(request.t("ask.refused"))),
+            Say(chat=address, message=said(text("not open.refused", language))),
+        )
+    parts = [ours(text("admitted", language))]
+    proposal = request.preferences.proposal(wish.values["proposal"], home)
+    if proposal is not None and proposal.kind == "add":
+        channel = ChosenChannel(kind="telegram", address=home)
+        only = () if not home.startswith("-") else (channel.target,)
+        added = request.preferences.add(
+            name, proposal.values["query"], request.now, channel=channel, only=only
+        )
+        parts.append(line(text("kept", language), bold(shortened(added.name, _NAME))))
+    parts.append(ours(text("begin", language)))
+    return (
+        *request.show(said(request.t("ask.allowed"))),
+        Say(chat=address, message=message(*parts)),
+        Deliver(),
+    )
+
+
+# --- questions of ours that the next text answers
+
+
+def ask_for_query(request: Request, proposal_id: str) -> Actions:
+    """Ask for another query in place of the one that was offered."""
+    proposal = request.preferences.proposal(proposal_id, request.home)
+    if proposal is None or proposal.kind != "add":
+        return request.acknowledge(request.t("dead button"))
+    return _ask(request, proposal.values["query"], proposal.values.get("replaces", ""))
+
+
+def _ask(request: Request, shown: str, replaces: str) -> Actions:
+    request.preferences.await_answer(
+        request.home, request.author.id, request.now + _ANSWER_WITHIN, request.now, replaces=replaces
+    )
+    question = line(request.t("edit.ask"), code(cut(shown, _QUERY)))
+    return request.say(message(question, asks=request.t("edit.placeholder")))
+
+
+def answer(request: Request) -> Actions:
+    """A text that is no command: the answer to a question of ours, or else a search."""
+    awaited = request.preferences.take_answer(request.home, request.author.id, request.now)
+    if awaited is not None and request.may_change:
+        return offer(request, request.arguments, replaces=awaited.get("replaces", ""))
+    if not request.chat.is_private:
+        return ()
+    return _search(request, request.arguments[:_LONGEST_TEXT], lead=request.t("search.text"))
+
+
+# --- searching
+
+
+def search(request: Request) -> Actions:
+    """Show the newest papers that a query finds."""
+    if not request.arguments:
+        return request.say(said(request.t("search.usage")))
+    return _search(request, request.arguments)
+
+
+def _search(request: Request, written: str, *, lead: str = "") -> Actions:
+    try:
+        query = parse(" ".join(written.split()))
+    except QuerySyntaxError as error:
+        return request.wrong_query(" ".join(written.split()), error)
+    proposal = request.preferences.propose("add", request.home, request.now, query=query.text)
+    return request.say(_found(request, query, proposal, 0, lead))
+
+
+def more_found(request: Request, proposal_id: str, start: str) -> Actions:
+    """Show the next papers of a search, in its message."""
+    proposal = request.preferences.proposal(proposal_id, request.home)
+    first = number_in(start)
+    if proposal is None or first is None:
+        return request.acknowledge(request.t("dead button"))
+    try:
+        query = parse(proposal.values.get("query", ""))
+    except QuerySyntaxError:
+        return request.acknowledge(request.t("dead button"))
+    return request.show(_found(request, query, proposal_id, first, ""))
+
+
+def _found(request: Request, query: Query, proposal: str, start: int, lead: str) -> Message:
+    count, matches = request.services.finder.search(query, start=start, limit=_FOUND)
+    heading = bold(cut(query.text, _QUERY))
+    if count:
+        place = request.t("search.found", first=start + 1, last=start + len(matches), count=count)
+        heading += plain(f" · {place}")
+    lines = [_match(request, each) for each in matches] or [plain(request.t("search.none"))]
+    buttons = [Button(text=request.t("button.subscribe"), data=f"sub:{proposal}")]
+    if start + len(matches) < count:
+        buttons.append(Button(text=request.t("button.more"), data=f"find:{proposal}:{start + len(matches)}"))
+    above = ours(lead) if lead else NOTHING
+    return message(above, joined("\n\n", (heading, *lines)), rows=[buttons])
+
+
+def subscribe(request: Request, proposal_id: str) -> Actions:
+    """Show what the searched query would bring as a subscription."""
+    proposal = request.preferences.proposal(proposal_id, request.home)
+    if proposal is None or "query" not in proposal.values:
+        return request.acknowledge(request.t("dead button"))
+    return (
+        DropButtons(chat=request.chat.reply_address, message=request.message),
+        *offer(request, proposal.values["query"]),
+    )
+
+
+def follow_link(request: Request) -> Actions:
+    """`/start PAYLOAD`: offer what a link says."""
+    query = query_of_payload(request.arguments)
+    if query is None:
+        return request.say(said(request.t("link.wrong")))
+    return offer(request, query, lead=request.t("link.question"))
+
+
+# --- the list
+
+
+def list_subscriptions(request: Request) -> Actions:
+    """Show what the chat is subscribed to, with buttons to change it."""
+    return request.say(_list(request, 0))
+
+
+def page(request: Request, number: str) -> Actions:
+    """Show another page of the list."""
+    return request.show(_list(request, number_in(number) or 0))
+
+
+def _list(request: Request, number: int, note: str = "") -> Message:
+    listed = request.preferences.listed(request.subscriber)
+    if not listed:
+        return message(ours(request.t("list.none")), ours(request.t("begin")))
+    pages = -(-len(listed) // _PER_PAGE)
+    number = min(max(number, 0), pages - 1)
+    first = number * _PER_PAGE
+    shown = listed[first : first + _PER_PAGE]
+    lines = [_listed(request, first + place, each) for place, each in enumerate(shown, start=1)]
+    rows = [_list_buttons(request, first + place, each) for place, each in enumerate(shown, start=1)]
+    turn = [("‹", number - 1)] * (number > 0) + [("›", number + 1)] * (number < pages - 1)
+    rows.append([Button(text=sign, data=f"list:{to}") for sign, to in turn])
+    place_shown = (
+        plain(request.t("list.page", first=first + 1, last=first + len(shown), count=len(listed)))
+        if pages > 1
+        else NOTHING
+    )
+    above = plain(note) if note else NOTHING
+    return message(
+        above, joined("\n", lines), place_shown, *_list_notes(request), rows=[row for row in rows if row]
+    )
+
+
+def _listed(request: Request, number: int, each: ListedSubscription) -> Markup:
+    shown = line(f"{number}. ", bold(shortened(each.name, _NAME)))
+    if not same_name(each.name, each.text):
+        shown += line(" — ", code(shortened(each.text, _QUERY)))
+    if each.paused:
+        shown += plain(request.t("list.paused"))
+    if where := _where(request, each):
+        shown += plain(f" · {where}")
+    if not each.chosen:
+        shown += plain(request.t("list.configured"))
+    if each.wins:
+        shown += plain(request.t("list.wins"))
+    return shown
+
+
+def _where(request: Request, each: ListedSubscription) -> str:
+    """The place that a subscription goes to, where that is not everywhere."""
+    prefix = f"telegram:{request.chat.id}"
+    places = [target.removeprefix(prefix) for target in each.only if target.startswith(prefix)]
+    if not each.only or (not request.chat.is_forum and places):
+        return ""
+    if not places:
+        return request.t("list.elsewhere")
+    names = request.preferences.topics(request.chat.id)
+    return ", ".join(_topic_name(request, place.lstrip("/"), names) for place in sorted(places))
+
+
+def _topic_name(request: Request, topic: str, names: Mapping[int, str]) -> str:
+    if not topic:
+        return request.t("list.general")
+    return request.t("list.topic", name=names.get(int(topic), topic))
+
+
+def _list_buttons(request: Request, number: int, each: ListedSubscription) -> list[Button]:
+    key = key_of(each.name)
+    pause = ("▶", "go") if each.paused else ("⏸", "hold")
+    buttons = [Button(text=f"{number} {pause[0]}", data=f"{pause[1]}:{key}")]
+    if each.chosen:
+        buttons = [
+            Button(text=f"{number} ✎", data=f"ed:{key}"),
+            *buttons,
+            *([Button(text=f"{number} ⇄", data=f"route:{key}")] if request.chat.is_forum else []),
+            Button(text=f"{number} ✕", data=f"del:{key}"),
+        ]
+    return buttons
+
+
+def _list_notes(request: Request) -> list[Markup]:
+    notes: list[Markup] = []
+    subscriber = request.preferences.subscriber(request.subscriber)
+    if subscriber is not None and subscriber.exclude:
+        left_out = ", ".join(shortened(each, _NAME) for each in subscriber.exclude)
+        notes.append(plain(request.t("list.excluded") + cut(left_out, 600)))
+    if subscriber is not None and subscriber.snoozed_until and subscriber.snoozed_until > request.now:
+        until = subscriber.snoozed_until.astimezone(subscriber.timezone)
+        notes.append(plain(request.t("list.snoozed", until=f"{until:%Y-%m-%d %H:%M}")))
+    if request.services.deliveries.is_stopped(request.addresses):
+        notes.append(ours(request.t("list.stopped")))
+    return notes
+
+
+def _chosen(request: Request, key: str) -> ListedSubscription | None:
+    """The subscription of the chat that a button means; None where it is gone or never was the chat's."""
+    listed = request.preferences.listed(request.subscriber)
+    return next((each for each in listed if key_of(each.name) == key), None)
+
+
+def _page_of(request: Request, key: str) -> int:
+    listed = request.preferences.listed(request.subscriber)
+    return next((place // _PER_PAGE for place, each in enumerate(listed) if key_of(each.name) == key), 0)
+
+
+def pause(request: Request, key: str) -> Actions:
+    """Let a subscription of the list find nothing for now."""
+    return _set_paused(request, key, paused=True)
+
+
+def resume(request: Request, key: str) -> Actions:
+    """Let a paused subscription find again."""
+    return _set_paused(request, key, paused=False)
+
+
+def _set_paused(request: Request, key: str, *, paused: bool) -> Actions:
+    each = _chosen(request, key)
+    if each is None:
+        return request.acknowledge(request.t("gone"))
+    request.preferences.pause(request.subscriber, each.name, request.now, paused=paused)
+    return (*request.show(_list(request, _page_of(request, key))), Deliver())
+
+
+def remove_pressed(request: Request, key: str) -> Actions:
+    """End a subscription of the list."""
+    each = _chosen(request, key)
+    if each is None:
+        return request.acknowledge(request.t("gone"))
+    number = _page_of(request, key)
+    try:
+        request.preferences.remove(request.subscriber, each.name, request.now)
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    return request.show(_list(request, number, request.t("removed") + shortened(each.name, _NAME)))
+
+
+def edit_pressed(request: Request, key: str) -> Actions:
+    """Ask for another query for a subscription of the list."""
+    each = _chosen(request, key)
+    if each is None or not each.chosen:
+        return request.acknowledge(request.t("gone"))
+    return _ask(request, each.text, each.name)
+
+
+def route_pressed(request: Request, key: str) -> Actions:
+    """Show the topics to which a subscription of the list may go."""
+    each = _chosen(request, key)
+    if each is None or not each.chosen:
+        return request.acknowledge(request.t("gone"))
+    topics = {0: request.t("list.general"), **request.preferences.topics(request.chat.id)}
+    if request.chat.topic is not None:
+        topics.setdefault(request.chat.topic, request.t("list.topic", name=request.chat.topic))
+    buttons = [
+        Button(text=shortened(name, 40), data=f"to:{key}:{topic}")
+        for topic, name in list(topics.items())[:60]
+    ]
+    rows = [buttons[start : start + 2] for start in range(0, len(buttons), 2)]
+    question = line(request.t("route.where"), bold(shortened(each.name, _NAME)))
+    back = [Button(text="‹", data=f"list:{_page_of(request, key)}")]
+    return request.show(message(question, rows=[*rows, back]))
+
+
+def route(request: Request, key: str, topic: str) -> Actions:
+    """Let a subscription of the list go to a topic; 0 is the general one."""
+    each = _chosen(request, key)
+    thread = number_in(topic)
+    if each is None or thread is None:
+        return request.acknowledge(request.t("gone"))
+    address = str(request.chat.id) if thread == 0 else f"{request.chat.id}/{thread}"
+    channel = ChosenChannel(kind="telegram", address=address)
+    try:
+        request.preferences.route(request.subscriber, each.name, channel, request.now)
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    return request.show(_list(request, _page_of(request, key), request.t("routed")))
+
+
+def remove(request: Request) -> Actions:
+    """End a subscription by its number or name; without one, show the list."""
+    listed = request.preferences.listed(request.subscriber)
+    wanted = request.arguments
+    if not wanted:
+        return request.say(_list(request, 0, request.t("remove.which") if listed else ""))
+    if wanted.isdecimal() and 0 < int(wanted[:6]) <= len(listed):
+        wanted = listed[int(wanted[:6]) - 1].name
+    try:
+        gone = request.preferences.remove(request.subscriber, wanted, request.now)
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    if not gone:
+        return request.say(_list(request, 0, request.t("gone")))
+    return request.say(message(line(request.t("removed"), bold(shortened(wanted, _NAME)))))

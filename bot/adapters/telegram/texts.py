@@ -1,0 +1,447 @@
+"""Texts: everything that the chat says of itself, in each language."""
+
+from collections.abc import Mapping
+
+LANGUAGES = ("en", "zh")
+
+TEXTS: Mapping[str, Mapping[str, str]] = {
+    # --- hello
+    "about": {
+        "en": "I send new papers that match your keywords: what each is about, the words that matched, and quizzes to "
+        "test what you read.",
+        "zh": "我发送与你的关键词匹配的新论文：每篇讲什么、匹配了哪些词，以及检验阅读的测验。",
+    },
+    "hello": {"en": "Hello!", "zh": "你好！"},
+    "begin": {
+        "en": "Write what you look for, like:  /add retrieval augmented generation",
+        "zh": "写下你要找的内容，例如：/add retrieval augmented generation",
+    },
+    "begin.search": {
+        "en": "Any other text is a search. /help lists what I understand.",
+        "zh": "其他文字都是搜索。/help 列出我能听懂的命令。",
+    },
+    "welcome back": {
+        "en": "Welcome back. What waited in the meantime comes now.",
+        "zh": "欢迎回来。期间积压的内容现在发来。",
+    },
+    "subscribed": {"en": "This chat is subscribed to ", "zh": "本聊天已订阅："},
+    "subscribed.rest": {
+        "en": "/list tells more, /latest shows the newest, /stop stops them.",
+        "zh": "/list 查看详情，/latest 查看最新，/stop 停止发送。",
+    },
+    "link.wrong": {
+        "en": "This link names nothing that I know.",
+        "zh": "这个链接没有指向我知道的内容。",
+    },
+    "link.question": {"en": "The link offers this subscription:", "zh": "链接提供这个订阅："},
+    "help.marks": {
+        "en": "Marks: ◆2 two sources bring it · ❔ it has a quiz · 🔎 what matched · ⏸ paused",
+        "zh": "标记：◆2 两个来源都有 · ❔ 有测验 · 🔎 匹配之处 · ⏸ 已暂停",
+    },
+    "help.admins": {
+        "en": "In groups only administrators change things.",
+        "zh": "在群组中，只有管理员可以更改。",
+    },
+    "unknown": {"en": "I do not know /", "zh": "我不认识 /"},
+    "unknown.rest": {"en": "/help lists what I understand.", "zh": "/help 列出我能听懂的命令。"},
+    "not allowed": {
+        "en": "Only administrators of this chat can do that.",
+        "zh": "只有本聊天的管理员可以这样做。",
+    },
+    "too fast": {
+        "en": "That is a lot at once. I go on in a minute.",
+        "zh": "一次太多了。一分钟后我再继续。",
+    },
+    "dead button": {
+        "en": "This button is too old: what it was about is gone.",
+        "zh": "这个按钮已失效：它所指的内容不在了。",
+    },
+    "as chat": {
+        "en": "You speak for the whole chat; ask as yourself.",
+        "zh": "你现在以整个聊天的身份发言；请以你自己的身份来问。",
+    },
+    "private only": {
+        "en": "That is private: ask me in our own chat.",
+        "zh": "这是私密内容：请在我们的私聊中问我。",
+    },
+    "failed": {"en": "That did not work; try again.", "zh": "没有成功，请再试一次。"},
+    # --- subscribing
+    "add.usage": {
+        "en": 'Write what to look for, like:\n/add rag AND NOT survey\n/add "tool use" OR agents\n/add author: Ghanem',
+        "zh": '写下要找的内容，例如：\n/add rag AND NOT survey\n/add "tool use" OR agents\n/add author: Ghanem',
+    },
+    "preview.one": {
+        "en": " would have brought 1 paper in {days} days:",
+        "zh": " 在 {days} 天里会带来 1 篇论文：",
+    },
+    "preview.many": {
+        "en": " would have brought {count} papers in {days} days, {pace}:",
+        "zh": " 在 {days} 天里会带来 {count} 篇论文，{pace}：",
+    },
+    "preview.none": {
+        "en": " would have brought nothing in {days} days, among {papers} papers.",
+        "zh": " 在 {days} 天里什么也不会带来（共 {papers} 篇论文）。",
+    },
+    "preview.flood": {
+        "en": "⚠ That is {share} % of everything: narrow it with AND, or leave things out with NOT.",
+        "zh": "⚠ 这占全部的 {share} %：用 AND 收窄，或用 NOT 排除。",
+    },
+    "preview.no papers": {
+        "en": "No papers are here yet, so nobody knows what it will bring.",
+        "zh": "这里还没有论文，所以还不知道会带来什么。",
+    },
+    "preview.better": {"en": "Also try ", "zh": "也可以试试 "},
+    "preview.better.count": {"en": ": {count} papers.", "zh": "：{count} 篇。"},
+    "preview.near": {"en": "Barely missed:", "zh": "差一点："},
+    "preview.without": {"en": "without ", "zh": "缺少 "},
+    "preview.excluded": {"en": "left out by NOT ", "zh": "被 NOT 排除："},
+    "pace.day": {"en": "about {count} a day", "zh": "每天约 {count} 篇"},
+    "pace.week": {"en": "about {count} a week", "zh": "每周约 {count} 篇"},
+    "pace.month": {"en": "about {count} a month", "zh": "每月约 {count} 篇"},
+    "query.wrong": {"en": "This query cannot be read: {why}", "zh": "无法读懂这个查询：{why}"},
+    "button.keep": {"en": "Keep", "zh": "保留"},
+    "button.both": {"en": "Keep both spellings", "zh": "两种写法都保留"},
+    "button.edit": {"en": "Edit", "zh": "修改"},
+    "button.cancel": {"en": "Cancel", "zh": "取消"},
+    "button.subscribe": {"en": "Subscribe to this", "zh": "订阅这个"},
+    "button.more": {"en": "More", "zh": "更多"},
+    "kept": {"en": "Kept: ", "zh": "已保留："},
+    "kept.rest": {
+        "en": "The newest of what is here already comes soon, then what is new. /list shows all.",
+        "zh": "已有论文中最新的几篇很快发来，之后是新论文。/list 查看全部。",
+    },
+    "kept.already": {"en": "It is there already: ", "zh": "已经有了："},
+    "kept.wins": {
+        "en": "The configuration file has a subscription of this name, and that one holds.",
+        "zh": "配置文件中有同名订阅，以配置文件为准。",
+    },
+    "cancelled": {"en": "Left as it was.", "zh": "保持不变。"},
+    "edit.ask": {
+        "en": "Send me the new query for ",
+        "zh": "请发来新的查询，替换 ",
+    },
+    "edit.placeholder": {"en": "new query", "zh": "新的查询"},
+    "edited": {"en": "Changed: ", "zh": "已修改："},
+    "not open": {
+        "en": "Not everybody may subscribe here. I asked the operator, and write when there is an answer.",
+        "zh": "这里并非人人可以订阅。我已询问管理者，有答复就写给你。",
+    },
+    "not open.waiting": {"en": "The operator was asked already.", "zh": "已经询问过管理者了。"},
+    "not open.refused": {
+        "en": "The operator does not take subscriptions from here.",
+        "zh": "管理者不接受来自这里的订阅。",
+    },
+    "not open.nobody": {
+        "en": "Subscriptions are made by whoever runs me. This chat's id is ",
+        "zh": "订阅由运行我的人添加。本聊天的 ID 是 ",
+    },
+    "ask.operator": {"en": "{who} would like to subscribe to ", "zh": "{who} 想订阅 "},
+    "button.allow": {"en": "Allow", "zh": "允许"},
+    "button.refuse": {"en": "Refuse", "zh": "拒绝"},
+    "ask.allowed": {"en": "Allowed.", "zh": "已允许。"},
+    "ask.refused": {"en": "Refused.", "zh": "已拒绝。"},
+    "admitted": {"en": "You are in.", "zh": "你已获准。"},
+    # --- list
+    "list.none": {"en": "Nothing is subscribed here yet.", "zh": "这里还没有订阅。"},
+    "list.configured": {
+        "en": " · from the configuration file (its owner changes it)",
+        "zh": " · 来自配置文件（由其所有者修改）",
+    },
+    "list.wins": {
+        "en": " · made here as well: the configuration file's holds",
+        "zh": " · 这里也建过同名的：以配置文件为准",
+    },
+    "list.paused": {"en": " ⏸ paused", "zh": " ⏸ 已暂停"},
+    "list.here": {"en": "here", "zh": "发到这里"},
+    "list.general": {"en": "General", "zh": "常规"},
+    "list.topic": {"en": "topic {name}", "zh": "话题 {name}"},
+    "list.elsewhere": {"en": "elsewhere", "zh": "发到别处"},
+    "list.page": {"en": "{first}–{last} of {count}", "zh": "第 {first}–{last} 个，共 {count} 个"},
+    "list.excluded": {"en": "Left out everywhere: ", "zh": "全部排除："},
+    "list.snoozed": {"en": "😴 Snoozed until {until}.", "zh": "😴 暂停到 {until}。"},
+    "list.stopped": {
+        "en": "Nothing is sent here since /stop; /start takes that back.",
+        "zh": "自 /stop 起不再发送；/start 可恢复。",
+    },
+    "remove.which": {
+        "en": "Which one? Press ✕, or write /remove with its number or name.",
+        "zh": "删除哪个？按 ✕，或写 /remove 加编号或名称。",
+    },
+    "removed": {"en": "Removed: ", "zh": "已删除："},
+    "gone": {"en": "It is not there any more.", "zh": "它已经不在了。"},
+    "paused": {"en": "Paused.", "zh": "已暂停。"},
+    "resumed": {"en": "Goes on.", "zh": "已恢复。"},
+    "configured": {
+        "en": "It is in the configuration file, whose owner changes it. It can be paused.",
+        "zh": "它在配置文件中，由其所有者修改。可以暂停。",
+    },
+    "route.where": {"en": "Where shall it go? ", "zh": "发到哪里？"},
+    "routed": {"en": "It goes there from now on.", "zh": "今后发到那里。"},
+    "too many": {
+        "en": "There are {most} already; remove some first.",
+        "zh": "已有 {most} 个，请先删除一些。",
+    },
+    "too long": {"en": "A query has at most {most} characters.", "zh": "查询最多 {most} 个字符。"},
+    "taken": {"en": "Another one is called so already.", "zh": "已有同名的订阅。"},
+    # --- search
+    "search.usage": {
+        "en": "Write what to search for, like:  /search diffusion",
+        "zh": "写下要搜索的内容，例如：/search diffusion",
+    },
+    "search.text": {"en": "That is no command, so I searched:", "zh": "这不是命令，我搜索了："},
+    "search.none": {"en": "Nothing found.", "zh": "没有找到。"},
+    "search.found": {"en": "{first}–{last} of {count}", "zh": "第 {first}–{last} 篇，共 {count} 篇"},
+    "latest": {"en": "The latest papers for this chat", "zh": "本聊天的最新论文"},
+    "latest.all": {"en": "The latest papers", "zh": "最新论文"},
+    "latest.none": {
+        "en": "Nothing yet. I will write as soon as a paper matches.",
+        "zh": "还没有。有论文匹配时我会马上写来。",
+    },
+    # --- settings
+    "fixed": {
+        "en": "The configuration file sets this, and its owner changes it.",
+        "zh": "配置文件设定了这一项，由其所有者修改。",
+    },
+    "digest.now": {"en": "Papers come here ", "zh": "论文发送时间："},
+    "digest.how": {
+        "en": "Write /digest with: immediately, hourly, daily at 08:00, weekdays at 08:00, mondays at 08:00; "
+        "or weekly on, weekly off for a weekly look back.",
+        "zh": "写 /digest 加：immediately、hourly、daily at 08:00、weekdays at 08:00、mondays at 08:00；"
+        "或 weekly on、weekly off 开关每周回顾。",
+    },
+    "digest.set": {"en": "Papers come here {when} from now on.", "zh": "今后论文发送时间：{when}。"},
+    "digest.weekly on": {"en": "A look back comes every week.", "zh": "每周会有一次回顾。"},
+    "digest.weekly off": {"en": "No weekly look back.", "zh": "没有每周回顾。"},
+    "times": {
+        "en": "That is no time I know. /digest daily at 08:00 is one.",
+        "zh": "我不认识这个时间。例如：/digest daily at 08:00",
+    },
+    "quiet.now": {"en": "Quiet hours: {hours} ({zone}).", "zh": "免打扰时间：{hours}（{zone}）。"},
+    "quiet.none": {"en": "No quiet hours.", "zh": "没有免打扰时间。"},
+    "quiet.how": {
+        "en": "Write /quiet 22:00-07:00 or /quiet off.",
+        "zh": "写 /quiet 22:00-07:00 或 /quiet off。",
+    },
+    "quiet.set": {
+        "en": "Quiet from {hours} ({zone}): what comes then waits, and comes as one message when they end.",
+        "zh": "免打扰 {hours}（{zone}）：期间的内容会等到结束后合为一条发来。",
+    },
+    "hours": {
+        "en": "Quiet hours are written like 22:00-07:00.",
+        "zh": "免打扰时间写作 22:00-07:00。",
+    },
+    "zone.now": {
+        "en": "Your time zone is {zone}: it is {time} there.",
+        "zh": "你的时区是 {zone}：那里现在是 {time}。",
+    },
+    "zone.how": {
+        "en": "Write /timezone Europe/Berlin, or press one.",
+        "zh": "写 /timezone Asia/Shanghai，或按一个。",
+    },
+    "zone": {"en": "I know no time zone {zone}.", "zh": "我不认识时区 {zone}。"},
+    "zone.near": {"en": "Did you mean {near}?", "zh": "你是指 {near} 吗？"},
+    "language.now": {"en": "I write English here. Choose:", "zh": "我在这里写中文。请选择："},
+    "language.set": {"en": "From now on I write English here.", "zh": "今后我在这里写中文。"},
+    "language": {"en": "I write English (en) and Chinese (zh).", "zh": "我会写英文（en）和中文（zh）。"},
+    "snooze.how": {
+        "en": "How long shall I send nothing? Write /snooze 3d, 12h, 2w, 2026-10-01, or off.",
+        "zh": "要暂停多久？写 /snooze 3d、12h、2w、2026-10-01 或 off。",
+    },
+    "snooze.set": {
+        "en": "Nothing comes until {until}. Nothing is lost: the best comes then, and the rest is counted.",
+        "zh": "{until} 之前不发送。不会丢失：到时先发最好的，其余计数列出。",
+    },
+    "snooze.off": {"en": "I go on.", "zh": "我继续发送。"},
+    "snooze": {
+        "en": "I cannot read that. A snooze is 12h, 3d, 2w or a day like 2026-10-01, a year at most.",
+        "zh": "我读不懂。暂停写作 12h、3d、2w 或日期 2026-10-01，最长一年。",
+    },
+    "button.day": {"en": "1 day", "zh": "1 天"},
+    "button.week": {"en": "1 week", "zh": "1 周"},
+    "button.two weeks": {"en": "2 weeks", "zh": "2 周"},
+    "button.end": {"en": "Go on now", "zh": "现在继续"},
+    "button.off": {"en": "Off", "zh": "关闭"},
+    "button.immediately": {"en": "At once", "zh": "立即"},
+    "button.daily": {"en": "Daily 08:00", "zh": "每天 08:00"},
+    "button.weekdays": {"en": "Weekdays 08:00", "zh": "工作日 08:00"},
+    "button.mondays": {"en": "Mondays 08:00", "zh": "周一 08:00"},
+    "button.weekly on": {"en": "Weekly look back", "zh": "每周回顾"},
+    "button.weekly off": {"en": "No weekly look back", "zh": "不要每周回顾"},
+    "feed": {
+        "en": "Your private feed. Whoever has this address reads it:",
+        "zh": "你的私人订阅源。谁有这个地址谁就能读：",
+    },
+    "feed.none": {
+        "en": "There is no web server here, so there are no feeds.",
+        "zh": "这里没有网页服务器，所以没有订阅源。",
+    },
+    "feed.ask": {"en": "You have no private feed yet.", "zh": "你还没有私人订阅源。"},
+    "button.make feed": {"en": "Make one", "zh": "创建"},
+    "button.renew feed": {"en": "New address", "zh": "换地址"},
+    "button.end feed": {"en": "End it", "zh": "停用"},
+    "feed.renewed": {
+        "en": "The address before reads nothing any more. The new one:",
+        "zh": "旧地址已失效。新地址：",
+    },
+    "feed.ended": {"en": "The feed is ended.", "zh": "订阅源已停用。"},
+    "stopped": {
+        "en": "Stopped: nothing more comes here. What matches meanwhile waits until you say /start.",
+        "zh": "已停止：不再向这里发送。期间匹配的内容会等到你说 /start。",
+    },
+    "stopped.already": {
+        "en": "Nothing is sent here as it is. /start takes that back.",
+        "zh": "本来就没有向这里发送。/start 可恢复。",
+    },
+    # --- saved, export, delete
+    "saved": {"en": "Saved papers", "zh": "已保存的论文"},
+    "saved.none": {
+        "en": "Nothing saved yet: press Save under a paper.",
+        "zh": "还没有保存：在论文下按“保存”。",
+    },
+    "saved.page": {
+        "en": "Saved papers {first}–{last} of {count}",
+        "zh": "已保存第 {first}–{last} 篇，共 {count} 篇",
+    },
+    "saved.done": {
+        "en": "Saved. /saved in our own chat shows all.",
+        "zh": "已保存。在我们的私聊中用 /saved 查看全部。",
+    },
+    "saved.already": {"en": "It was saved already.", "zh": "之前已保存。"},
+    "unsaved": {"en": "No longer saved.", "zh": "已取消保存。"},
+    "export.empty": {"en": "There is nothing to export.", "zh": "没有可导出的内容。"},
+    "export.usage": {
+        "en": "Write /export for the subscriptions, /export bib or /export ris for the saved papers.",
+        "zh": "/export 导出订阅；/export bib 或 /export ris 导出已保存的论文。",
+    },
+    "export.yaml": {"en": "As it would stand in the configuration file:", "zh": "在配置文件中的写法："},
+    "delete.ask": {
+        "en": "This deletes everything about you, for good: what you subscribed to and set here, your saved papers, your "
+        "votes, scores and coming questions in all chats, and what you wrote to me.",
+        "zh": "这会永久删除关于你的一切：你在这里的订阅和设置、保存的论文、你在所有聊天中的投票、成绩和待答的题，以及你写给我的内容。",
+    },
+    "button.delete": {"en": "Delete everything", "zh": "全部删除"},
+    "button.keep me": {"en": "Keep it", "zh": "保留"},
+    "deleted": {"en": "Deleted: {what}.", "zh": "已删除：{what}。"},
+    "deleted.nothing": {"en": "There was nothing to delete.", "zh": "没有可删除的内容。"},
+    "deleted.proof": {
+        "en": "I looked again: nothing in the state names you any more.",
+        "zh": "我又查了一遍：状态中已没有任何关于你的内容。",
+    },
+    "deleted.configured": {
+        "en": "The configuration file still names this chat, and {rows} rows tell what was sent here. Its owner removes that.",
+        "zh": "配置文件仍列有本聊天，另有 {rows} 行记录了发到这里的内容。由其所有者删除。",
+    },
+    # --- buttons under alerts
+    "like.none": {"en": "Nothing else is much like it.", "zh": "没有与它很像的论文。"},
+    "like.heading": {"en": "Like “{title}”", "zh": "与“{title}”相似"},
+    "button.follow": {"en": "Follow papers like this", "zh": "关注相似论文"},
+    "not.brought": {"en": "It came by ", "zh": "带来它的订阅："},
+    "not.offer": {
+        "en": "One of these words would have kept it away; the number is how many of your last {count} papers it costs as well:",
+        "zh": "排除下面某个词就不会有它；数字是在你最近的 {count} 篇中会一并失去的篇数：",
+    },
+    "not.nothing": {
+        "en": "No single word tells it from what you want. The subscription can be changed: /list",
+        "zh": "没有一个词能把它和你想要的区分开。可以修改订阅：/list",
+    },
+    "not.gone": {"en": "It came by a subscription that is gone.", "zh": "带来它的订阅已不在了。"},
+    "excluded": {"en": "Left out from now on: ", "zh": "今后排除："},
+    "excluded.already": {"en": "It is left out already.", "zh": "已经排除了。"},
+    "button.undo": {"en": "Take it back", "zh": "撤销"},
+    "included": {"en": "No longer left out: ", "zh": "不再排除："},
+    "quiz.none": {
+        "en": "This chat has had every question I know. New ones come with new papers.",
+        "zh": "我知道的题都在这里出过了。新论文会带来新题。",
+    },
+    "quiz.paper": {
+        "en": "All questions on this paper were asked here.",
+        "zh": "这篇论文的题都在这里出过了。",
+    },
+    "quiz.no quiz": {"en": "This paper has no quiz.", "zh": "这篇论文没有测验。"},
+    "quiz.unsubscribed": {
+        "en": "Nobody is subscribed here yet, so I cannot send questions. /start tells how to begin.",
+        "zh": "这里还没有订阅，所以不能出题。/start 告诉你怎么开始。",
+    },
+    "quiz.stopped": {
+        "en": "I send nothing here since you said /stop. /start takes that back.",
+        "zh": "自 /stop 起我不再向这里发送。/start 可恢复。",
+    },
+    "quiz.comes": {"en": "The question comes.", "zh": "题目这就来。"},
+    # --- scores
+    "score.none": {"en": "No answers yet. /quiz gives a question.", "zh": "还没有回答。/quiz 出一道题。"},
+    "score.right": {"en": "{right} of {judged}", "zh": "{right}/{judged}"},
+    "score.share": {"en": " right ({share} %)", "zh": " 答对（{share} %）"},
+    "score.streak": {"en": "{days} days", "zh": "{days} 天"},
+    "score.streak.one": {"en": "1 day", "zh": "1 天"},
+    "score.in a row": {"en": " in a row", "zh": "连续答题"},
+    "score.mended": {
+        "en": "🔁 {count} wrong at first and right in the end",
+        "zh": "🔁 {count} 道先错后对",
+    },
+    "score.waiting": {"en": "⏳ {count} without a known answer yet", "zh": "⏳ {count} 道还没有已知答案"},
+    "score.due": {"en": "📬 {count} due today: /quiz", "zh": "📬 今天有 {count} 道到期：/quiz"},
+    "score.topics": {"en": "By topic", "zh": "按主题"},
+    "score.weak": {"en": "Worth reading again", "zh": "值得重读"},
+    "score.other": {"en": "other papers", "zh": "其他论文"},
+    "board.private": {
+        "en": "A leaderboard needs a group. /score tells yours.",
+        "zh": "排行榜需要群组。/score 查看你的成绩。",
+    },
+    "board.usage": {
+        "en": "Say /leaderboard, /leaderboard hide or /leaderboard show.",
+        "zh": "写 /leaderboard、/leaderboard hide 或 /leaderboard show。",
+    },
+    "board.hidden": {
+        "en": "You are not named here any more. /leaderboard show takes that back.",
+        "zh": "这里不再显示你的名字。/leaderboard show 可恢复。",
+    },
+    "board.shown": {"en": "You are named here again.", "zh": "这里重新显示你的名字。"},
+    "board.none": {
+        "en": "Nobody here has answered a question with a known answer yet.",
+        "zh": "这里还没有人回答过有已知答案的题。",
+    },
+    "board.line": {"en": " – {right} of {judged}", "zh": " – {right}/{judged}"},
+    "board.somebody": {"en": "Somebody", "zh": "某人"},
+    "board.more": {"en": "… and {count} more", "zh": "……另有 {count} 人"},
+    "board.strangers": {
+        "en": "Not counted: {count} who answered forwarded copies.",
+        "zh": "未计入：{count} 回答的是转发的题。",
+    },
+    "board.not named": {
+        "en": "Not named: {count}, by their own wish.",
+        "zh": "未列名：{count}，按其本人意愿。",
+    },
+    "people.one": {"en": "1 person", "zh": "1 人"},
+    "people.many": {"en": "{count} people", "zh": "{count} 人"},
+    "totals.none": {"en": "No votes here yet.", "zh": "这里还没有投票。"},
+    "totals": {"en": "Questions: {questions}, votes: {votes}.", "zh": "题目：{questions}，投票：{votes}。"},
+    "totals.right": {"en": "Right: ", "zh": "答对："},
+    "totals.note": {
+        "en": "Votes in channels have no names, so there are no scores of people here.",
+        "zh": "频道中的投票不记名，所以这里没有个人成绩。",
+    },
+    # --- operators, inline
+    "status.only": {"en": "Only operators see that.", "zh": "只有管理者可以查看。"},
+    "status": {
+        "en": "{papers} papers, {subscribers} subscribers, {pending} waiting, {held} held, {uncertain} uncertain, {dead} dead.",
+        "zh": "{papers} 篇论文，{subscribers} 个订阅者，{pending} 待发，{held} 暂存，{uncertain} 不确定，{dead} 失败。",
+    },
+    "status.fine": {"en": "Nothing needs a look.", "zh": "没有需要处理的。"},
+    "status.incidents": {"en": "Open incidents:", "zh": "未解决的问题："},
+    "untitled": {"en": "a paper", "zh": "一篇论文"},
+}
+
+
+def text(key: str, language: str, /, **values: object) -> str:
+    """The text of that key, filled in; English where the language has none."""
+    written = TEXTS[key]
+    return (
+        written.get(language, written["en"]).format(**values)
+        if values
+        else written.get(language, written["en"])
+    )
+
+
+def language_of(code: str | None) -> str:
+    """The language of ours that is nearest to a Telegram user's language code."""
+    return "zh" if (code or "").lower().startswith("zh") else "en"
