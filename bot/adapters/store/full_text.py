@@ -7,20 +7,20 @@ alone, and a `tsvector` is made of lexemes, each with its field's letter before 
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
 
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.papers import day_of, paper_of
+from bot.adapters.store.papers import day_of, paper_of, parts_in
 from bot.adapters.store.schema import meta
 from bot.adapters.store.sql import Statement, chunks, driver, insert
-from bot.domain.papers import Paper
+from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, document_of
 from bot.domain.query.documents import FIELDS, Field, Words
-from bot.domain.query.evaluation import AllOf, Need, Term
 from bot.domain.query.folding import RULES
+from bot.domain.query.needs import LONGEST_WORD, AllOf, Bounds, ButNot, Need, Term
 
 _COLUMNS = ", ".join(FIELDS)
 _VALUES = ", ".join(f":{field}" for field in FIELDS)
@@ -53,12 +53,12 @@ _INDEX_POSTGRESQL = (
 _FIND_POSTGRESQL = "SELECT paper FROM full_text WHERE lexemes @@ %s::tsquery"
 
 _LETTERS: dict[Field, str] = {"title": "t", "authors": "a", "summary": "s", "points": "p", "source": "o"}
-_LONGEST = 100
-"""Signs of a word in a `tsvector`, which takes lexemes of 2,046 bytes: the evaluation distinguishes longer words."""
 _MOST_BYTES = 500_000
 """Of all lexemes of a paper: a `tsvector` takes a megabyte. A paper with more is a candidate for every query."""
 _ANY_QUERY = "*"
 """The lexeme of such a paper; no word is written so."""
+
+_MOST_MAPPED = 1 << 34
 
 _RULES_KEY = "folding_rules"
 """The row of `meta` that holds by which rules the words were folded."""
@@ -81,7 +81,7 @@ class FullText:
     @contextmanager
     def last_days(self, days: int) -> Iterator["PaperWindow"]:
         """The papers of so many days back from the newest digest, and those without a date; one moment of the state."""
-        with reading(self._engine) as connection:
+        with reading(self._engine) as connection, _mapped(connection):
             yield PaperWindow(connection, days)
 
 
@@ -108,21 +108,31 @@ class PaperWindow:
         """The date of a paper."""
         return day_of(self._days[number])
 
-    def candidates(
-        self, need: Need | None, *, with_texts: bool, without: Collection[int] = ()
-    ) -> Iterator[tuple[int, Document]]:
-        """Number and document of each paper that may have what is needed (None: of every paper), newest first.
+    def matching(self, bounds: Bounds, matches: Callable[[Document], bool], *, with_texts: bool) -> list[int]:
+        """The numbers of the papers that match, newest first; asks only of those that the bounds do not decide."""
+        matching = self.certain(bounds)
+        if not (self._is_exact and bounds.certain == bounds.possible):
+            undecided = self.documents(
+                self.candidates(bounds.possible, without=matching), with_texts=with_texts
+            )
+            matching |= {number for number, document in undecided if matches(document)}
+        return [number for number in self._days if number in matching]
 
-        Without texts the documents are made of their folded words alone.
-        """
-        numbers: Iterable[int] = self._days
-        if need is not None:
-            having = self._having(need)
-            numbers = [number for number in self._days if number in having]
-        if without:
-            numbers = [number for number in numbers if number not in without]
+    def certain(self, bounds: Bounds) -> set[int]:
+        """The papers that certainly match."""
+        return self._having(bounds.certain, or_unknown=False) if bounds.certain else set()
+
+    def candidates(self, need: Need | None, *, without: Container[int] = ()) -> list[int]:
+        """The papers that may have what is needed (None: every paper), by number, newest first."""
+        if need is None:
+            return [number for number in self._days if number not in without]
+        having = self._having(need, or_unknown=True)
+        return [number for number in self._days if number in having and number not in without]
+
+    def documents(self, numbers: Iterable[int], *, with_texts: bool) -> Iterator[tuple[int, Document]]:
+        """The papers with these numbers, in that order; without texts as documents of their folded words alone."""
         if with_texts:
-            for number, _, document in self._texts(numbers):
+            for number, _, document in self.texts(numbers):
                 yield number, document
             return
         for chunk in chunks(numbers):
@@ -130,25 +140,49 @@ class PaperWindow:
             for number in chunk:
                 yield number, Document(words=words[number])
 
+    def texts(self, numbers: Iterable[int]) -> Iterator[tuple[int, PaperId, Document]]:
+        """Number, id and document of these papers, in that order."""
+        for chunk in chunks(numbers):
+            rows = {row[0]: row[1:] for row in _TEXTS.rows(self._connection, numbers=chunk)}
+            for number in chunk:
+                paper_id, content, *words = rows[number]
+                yield number, PaperId(paper_id), Document(parts=parts_in(content), words=tuple(words))
+
     def papers(self, numbers: Iterable[int]) -> Iterator[tuple[Paper, Document]]:
         """The papers with these numbers, in that order, with their documents."""
-        for _, paper, document in self._texts(numbers):
-            yield paper, document
-
-    def _texts(self, numbers: Iterable[int]) -> Iterator[tuple[int, Paper, Document]]:
         for chunk in chunks(numbers):
             rows = {row[0]: row[1:] for row in _TEXTS.rows(self._connection, numbers=chunk)}
             for number in chunk:
                 paper_id, content, *words = rows[number]
                 paper = paper_of(paper_id, content)
-                yield number, paper, document_of(paper, tuple(words))
+                yield paper, document_of(paper, tuple(words))
 
-    def _having(self, need: Need) -> set[int]:
-        if self._connection.dialect.name == "sqlite":
+    @property
+    def _is_exact(self) -> bool:
+        """Whether the index knows all words of all papers."""
+        return self._connection.dialect.name == "sqlite"
+
+    def _having(self, need: Need, *, or_unknown: bool) -> set[int]:
+        if self._is_exact:
             rows = driver(self._connection).execute(_FIND_SQLITE, (_fts5(need),))
             return {row[0] for row in rows}
-        result = self._connection.exec_driver_sql(_FIND_POSTGRESQL, (f"'{_ANY_QUERY}' | {_tsquery(need)}",))
+        query = f"'{_ANY_QUERY}' | {_tsquery(need)}" if or_unknown else _tsquery(need)
+        result = self._connection.exec_driver_sql(_FIND_POSTGRESQL, (query,))
         return set(result.scalars())
+
+
+@contextmanager
+def _mapped(connection: Connection) -> Iterator[None]:
+    """Read a SQLite file as mapped memory: over most of the papers that takes a third less time."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    own = driver(connection)
+    own.execute(f"PRAGMA mmap_size={_MOST_MAPPED}").close()
+    try:
+        yield
+    finally:
+        own.execute("PRAGMA mmap_size=0").close()
 
 
 def save_words(connection: Connection, documents: Sequence[tuple[int, Document]]) -> None:
@@ -189,21 +223,25 @@ def _fts5(need: Need) -> str:
     """The need in the query language of FTS5."""
     if isinstance(need, Term):
         return f'{{{" ".join(need.fields)}}} : "{need.text}"{"*" if need.is_prefix else ""}'
+    if isinstance(need, ButNot):
+        return f"({_fts5(need.need)} NOT {_fts5(need.barred)})"
     return f"({(' AND ' if isinstance(need, AllOf) else ' OR ').join(map(_fts5, need.needs))})"
 
 
 def _tsquery(need: Need) -> str:
     """The need as the text of a `tsquery`."""
     if isinstance(need, Term):
-        end = f"{need.text[:_LONGEST]}'{':*' if need.is_prefix else ''}"
+        end = f"{need.text[:LONGEST_WORD]}'{':*' if need.is_prefix else ''}"
         return "(" + " | ".join(["'" + _LETTERS[field] + end for field in need.fields]) + ")"
+    if isinstance(need, ButNot):
+        return f"({_tsquery(need.need)} & !{_tsquery(need.barred)})"
     return f"({(' & ' if isinstance(need, AllOf) else ' | ').join(map(_tsquery, need.needs))})"
 
 
 def _lexemes(words: Words) -> str:
     """The different words of a paper with their fields' letters, between blanks."""
     lexemes = {
-        _LETTERS[field] + word[:_LONGEST]
+        _LETTERS[field] + word[:LONGEST_WORD]
         for field, text in zip(FIELDS, words, strict=True)
         for word in text.split()
     }

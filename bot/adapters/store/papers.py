@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import Connection, Engine, select
 
 from bot.adapters.store.engine import reading
@@ -15,6 +16,7 @@ from bot.adapters.store.schema import NEWEST_FIRST, meta, moment_of, papers
 from bot.adapters.store.sql import Statement, chunks, insert
 from bot.domain.notices import Rarity
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, Summary
+from bot.domain.query.documents import Part, parts_of
 from bot.pipeline.ports.papers import NoticedPaper, StoredPaper
 
 _NEWEST_FIRST = "papers.date DESC NULLS LAST, papers.position"
@@ -235,9 +237,33 @@ def paper_text(paper: Paper) -> str:
     )
 
 
+def loaded(content: str) -> Any:
+    """The values of a stored text, by pydantic's reader, which takes half the time of Python's."""
+    try:
+        return from_json(content, cache_strings="keys")
+    except ValueError:  # a lone surrogate, which only Python's reader takes
+        return json.loads(content)
+
+
+def parts_in(content: str) -> tuple[Part, ...]:
+    """The parts that the paper's document has, without making the paper."""
+    parts = loaded(content)
+    editions = parts["editions"]
+    return parts_of(
+        title=(parts["title"], *[edition["title"] for edition in editions if edition["title"]]),
+        authors=parts["authors"],
+        summary=(
+            *[text for text, _ in parts["summaries"]],
+            *[edition["summary"] for edition in editions if edition["summary"]],
+        ),
+        points=[point for edition in editions for point in edition["points"]],
+        source=parts["sources"],
+    )
+
+
 def paper_of(paper_id: str, content: str) -> Paper:
     """The paper that `paper_text` wrote."""
-    parts = json.loads(content)
+    parts = loaded(content)
     return Paper(
         id=PaperId(paper_id),
         title=parts["title"],
@@ -262,7 +288,7 @@ def question_text(question: Question) -> str:
 
 def question_of(text: str) -> Question:
     """The question that `question_text` wrote."""
-    return _question_of(json.loads(text))
+    return _question_of(loaded(text))
 
 
 def _day_text(day: dt.date | None) -> str | None:

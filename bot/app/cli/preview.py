@@ -14,10 +14,10 @@ from bot.domain.excerpts import excerpt
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from bot.adapters.store.full_text import PaperWindow
-    from bot.domain.analysis.preview import Match, NearMiss, Previewer
+    from bot.domain.analysis.preview import NearMiss, Previewer
     from bot.domain.notices import Why
     from bot.domain.papers import Paper
     from bot.domain.query import Query
@@ -48,11 +48,10 @@ def preview(
     settings = load_only_settings(context, config)
     previewer = Previewer(parsed)
     with open_state(settings) as store, store.full_text.last_days(days) as papers:
-        matching, near = search(previewer, papers)
         if as_json:
-            say_json(preview_json(previewer, days, papers, matching, near))
+            say_json(preview_json(previewer, days, papers))
             return
-        for line in preview_lines(previewer, days, papers, matching, near, limit, style_of(sys.stdout)):
+        for line in preview_lines(previewer, days, papers, limit, style_of(sys.stdout)):
             typer.echo(line)
 
 
@@ -66,18 +65,15 @@ def parsed_query(text: str) -> "Query":
         raise UsageError(f"{error}\n{caret(text, error.position)}") from error
 
 
-def search(previewer: "Previewer", papers: "PaperWindow") -> "tuple[list[int], tuple[NearMiss, ...]]":
-    """The numbers of the papers that match, newest first, and the near misses."""
-    with_texts = previewer.needs_texts
-    candidates = papers.candidates(previewer.need, with_texts=with_texts)
-    matching = [number for number, document in candidates if previewer.matches(document)]
-    others = papers.candidates(previewer.near_need, with_texts=with_texts, without=frozenset(matching))
-    near = (number for number, document in others if previewer.lacks_one(document))
-    return matching, previewer.near_misses(papers.papers(near))
-
-
-def _matches(previewer: "Previewer", papers: "PaperWindow", numbers: "Iterable[int]") -> "Iterator[Match]":
-    return (previewer.match(paper, document) for paper, document in papers.papers(numbers))
+def near_misses(
+    previewer: "Previewer", papers: "PaperWindow", matching: "Iterable[int]"
+) -> "tuple[NearMiss, ...]":
+    """The papers that barely do not match."""
+    candidates = papers.candidates(previewer.near_need, without=frozenset(matching))
+    others = papers.documents(candidates, with_texts=previewer.needs_texts)
+    return previewer.near_misses(
+        papers.papers(number for number, document in others if previewer.lacks_one(document))
+    )
 
 
 def per_day(days: int, papers: "PaperWindow", matches: int) -> float:
@@ -88,30 +84,31 @@ def per_day(days: int, papers: "PaperWindow", matches: int) -> float:
     return round(matches / min(days, covered), 3)
 
 
-def preview_json(
-    previewer: "Previewer",
-    days: int,
-    papers: "PaperWindow",
-    matching: "Sequence[int]",
-    near_misses: "Iterable[NearMiss]",
-) -> dict[str, Any]:
+def preview_json(previewer: "Previewer", days: int, papers: "PaperWindow") -> dict[str, Any]:
     """The JSON of `preview --json`; its names are fixed."""
+    certain = papers.certain(previewer.bounds)
+    matches: dict[int, dict[str, Any]] = {}
+    for number, paper_id, document in papers.texts(papers.candidates(previewer.bounds.possible)):
+        if number in certain or previewer.matches(document):
+            day = papers.day(number)
+            matches[number] = {
+                "id": paper_id,
+                "title": document.parts[0].text,
+                "date": day.isoformat() if day else None,
+                "why": [
+                    {"term": term, "field": field, "text": text}
+                    for term, field, text in previewer.reasons(document)
+                ],
+            }
     return {
         "query": previewer.query.text,
         "days": days,
         "papers_searched": len(papers),
-        "matches": [
-            {
-                "id": match.paper.id,
-                "title": match.paper.title,
-                "date": match.paper.date.isoformat() if match.paper.date else None,
-                "why": [{"term": why.term, "field": why.field, "text": why.text} for why in match.why],
-            }
-            for match in _matches(previewer, papers, matching)
-        ],
-        "per_day": per_day(days, papers, len(matching)),
+        "matches": list(matches.values()),
+        "per_day": per_day(days, papers, len(matches)),
         "near_misses": [
-            {"id": miss.paper.id, "title": miss.paper.title, "missing": miss.missing} for miss in near_misses
+            {"id": miss.paper.id, "title": miss.paper.title, "missing": miss.missing}
+            for miss in near_misses(previewer, papers, matches)
         ],
     }
 
@@ -120,13 +117,13 @@ def preview_lines(
     previewer: "Previewer",
     days: int,
     papers: "PaperWindow",
-    matching: "Sequence[int]",
-    near_misses: "Sequence[NearMiss]",
     limit: int,
     style: Style,
 ) -> list[str]:
     """Lines of the preview, with at most `limit` of the matches."""
-    query, many = previewer.query, len(matching)
+    query = previewer.query
+    matching = papers.matching(previewer.bounds, previewer.matches, with_texts=previewer.needs_texts)
+    many = len(matching)
     if not papers:
         return [
             "no papers are stored yet: `paperboy once` reads the watched folders, `paperboy import` history"
@@ -138,13 +135,14 @@ def preview_lines(
         *(f"hint: {printable(hint)}" for hint in query.hints),
         *_bars(dates, style),
     ]
-    for match in _matches(previewer, papers, matching[:limit]):
-        lines += ["", *_match_lines(match, style)]
+    for paper, document in papers.papers(matching[:limit]):
+        lines += ["", *_match_lines(paper, previewer.why(document), style)]
     if many > limit:
         lines += ["", style.faint(f"… and {many - limit} more: --limit {many} shows them all")]
-    if near_misses:
+    missed = near_misses(previewer, papers, matching)
+    if missed:
         lines += ["", "Barely missed"]
-    for miss in near_misses:
+    for miss in missed:
         lines.append(f"  {_day(miss.paper)}  {printable(miss.paper.title)}")
         lines.append(f"              {_lack(miss.missing)} {style.strong(miss.missing.removeprefix('NOT '))}")
     return lines
@@ -192,15 +190,15 @@ def _bar_line(name: str, count: int, top: int, style: Style) -> str:
     return f"  {name}  {style.faint(bar(count, top, _CELLS))} {count or ''}".rstrip()
 
 
-def _match_lines(match: "Match", style: Style) -> list[str]:
-    in_title = [why.text for why in match.why if why.field == "title"]
-    lines = [f"{_day(match.paper)}  {style.marked(match.paper.title, in_title)}"]
-    shown = [why for why in match.why if why.field != "title"][: _WHYS if not in_title else 1]
-    lines += [f"            {style.faint(why.field)}: {_around(match.paper, why, style)}" for why in shown]
-    rest = len(match.why) - len(in_title) - len(shown)
+def _match_lines(paper: "Paper", whys: "Sequence[Why]", style: Style) -> list[str]:
+    in_title = [why.text for why in whys if why.field == "title"]
+    lines = [f"{_day(paper)}  {style.marked(paper.title, in_title)}"]
+    shown = [why for why in whys if why.field != "title"][: _WHYS if not in_title else 1]
+    lines += [f"            {style.faint(why.field)}: {_around(paper, why, style)}" for why in shown]
+    rest = len(whys) - len(in_title) - len(shown)
     if rest > 0:
         lines[-1] += style.faint(f" (+{rest})")
-    lines.append(f"            {style.faint(match.paper.links.best or match.paper.id)}")
+    lines.append(f"            {style.faint(paper.links.best or paper.id)}")
     return lines
 
 

@@ -67,7 +67,7 @@ class Oracle:
                 query = subscription.query
                 if query is None:
                     continue
-                _, recipients = by_query.setdefault(query.canonical, (test_of(query.root), []))
+                _, recipients = by_query.setdefault(query.canonical, (test_of(query.root, many=False), []))
                 channels = tuple(channel for channel in subscriber.channels if channel.takes(subscription))
                 recipients.append(_Recipient(subscriber=subscriber, channels=channels))
         self._queries = list(by_query.values())

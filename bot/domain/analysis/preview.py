@@ -6,31 +6,20 @@ from dataclasses import dataclass, replace
 from bot.domain.notices import Why
 from bot.domain.papers import Paper
 from bot.domain.query import Document, Query
-from bot.domain.query.evaluation import (
+from bot.domain.query.documents import Field
+from bot.domain.query.evaluation import HitFinder, decided_by_folded_words, missing_terms, test_of
+from bot.domain.query.needs import (
     AllOf,
     Need,
-    decided_by_folded_words,
-    match,
-    missing_terms,
+    bounds_of,
     need_but_for_one,
-    need_of,
     need_of_something,
-    test_of,
-    words_of,
 )
-from bot.domain.query.syntax import Atom, Not, Phrase, Word, atoms, leaves
+from bot.domain.query.syntax import Atom, Not, Phrase, Word, atoms, leaves, words_of
 
 NEAR_MISSES = 3
 MOST_NEAR = 150
 """Papers that lack one term, newest first, of which the nearest are chosen."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Match:
-    """A paper that the query finds, with what made it match, in reading order."""
-
-    paper: Paper
-    why: tuple[Why, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,16 +31,17 @@ class NearMiss:
 
 
 class Previewer:
-    """One query's preview. The caller brings the papers: those that the needs let through, newest first."""
+    """One query's preview. The caller brings the papers: those that bounds and needs let through, newest first."""
 
     def __init__(self, query: Query) -> None:
         self.query = query
         self.needs_texts = not decided_by_folded_words(query.root)
         """False where documents of folded words alone are enough for `matches` and `lacks_one`."""
-        self.need = need_of(query.root)
-        """The folded words that every match has; None where that may be any paper."""
-        self.matches: Callable[[Document], bool] = test_of(query.root)
-        self._tests = {atom: test_of(atom) for atom in _all_atoms(query)}
+        self.bounds = bounds_of(query.root)
+        """Needs that suffice for a match, and needs of every match."""
+        self._hits = HitFinder(query, many=True)
+        self.matches: Callable[[Document], bool] = self._hits.matches
+        self._tests = {atom: test_of(atom, many=True) for atom in _all_atoms(query)}
         self._presences = tuple(map(_presence, atoms(query.root)))
 
     @property
@@ -61,14 +51,18 @@ class Previewer:
         known = tuple(need for need in needs if need is not None)
         return AllOf(known) if known else None
 
-    def match(self, paper: Paper, document: Document) -> Match:
-        """A paper that matches, with what made it match."""
-        hits = match(self.query, document) or ()
-        why = dict.fromkeys(Why(term=hit.term, field=hit.field, text=hit.text) for hit in hits)
-        return Match(paper=paper, why=tuple(why))
+    def why(self, document: Document) -> tuple[Why, ...]:
+        """The reasons why a paper matches, in reading order."""
+        return tuple(Why(term=term, field=field, text=text) for term, field, text in self.reasons(document))
+
+    def reasons(self, document: Document) -> list[tuple[str, Field, str]]:
+        """The same as tuples, which take less time: term, field and text."""
+        return self._hits.reasons(document)
 
     def lacks_one(self, document: Document) -> bool:
-        """True where exactly one term keeps the paper from matching."""
+        """True where exactly one term keeps a paper from matching that does not match."""
+        if len(self._tests) == 1:
+            return True
         return len(self._missing(document)) == 1
 
     def near_misses(self, papers: Iterable[tuple[Paper, Document]]) -> tuple[NearMiss, ...]:
@@ -93,7 +87,7 @@ def _all_atoms(query: Query) -> Iterator[Atom]:
 
 def _presence(atom: Atom) -> Callable[[Document], float]:
     """1 where the atom is found, else the share of its words that are, beginnings of longer words at half."""
-    is_in = test_of(atom)
+    is_in = test_of(atom, many=True)
     words = words_of(atom)
     presences = [_word_presence(atom, word) for word in words]
     return lambda document: (
@@ -103,8 +97,8 @@ def _presence(atom: Atom) -> Callable[[Document], float]:
 
 def _word_presence(atom: Atom, word: Word) -> Callable[[Document], float]:
     alone = Phrase(scope=atom.scope, words=(word,), written=atom.written, position=atom.position)
-    is_in = test_of(alone)
+    is_in = test_of(alone, many=True)
     if word.mode == "exact":
         return lambda document: 1.0 if is_in(document) else 0.0
-    begins = test_of(replace(alone, words=(replace(word, mode="prefix"),)))
+    begins = test_of(replace(alone, words=(replace(word, mode="prefix"),)), many=True)
     return lambda document: 1.0 if is_in(document) else 0.5 if begins(document) else 0.0

@@ -14,8 +14,9 @@ from typing import Literal
 
 from bot.domain.query import Document, Query
 from bot.domain.query.documents import SCOPES, UNFOLDED
-from bot.domain.query.evaluation import AllOf, Need, Term, need_of, test_of
+from bot.domain.query.evaluation import test_of
 from bot.domain.query.folding import folded_form
+from bot.domain.query.needs import AllOf, ButNot, Need, Term, need_of
 from bot.domain.query.syntax import And, Atom, Near, Node, Not, Or, Phrase, Word, atoms, both, either
 
 Change = Literal[
@@ -77,7 +78,7 @@ class DocumentCounter:
 
     def count(self, node: Node) -> int:
         """How many papers the query finds."""
-        test = test_of(node)
+        test = test_of(node, many=False)
         need = need_of(node)
         numbers = None if need is None else self._having(need)
         candidates = self.documents if numbers is None else [self.documents[number] for number in numbers]
@@ -91,6 +92,8 @@ class DocumentCounter:
             case AllOf():
                 known = [numbers for numbers in map(self._having, need.needs) if numbers is not None]
                 return set.intersection(*known) if known else None
+            case ButNot():
+                return self._having(need.need)
             case _:
                 parts = [self._having(part) for part in need.needs]
                 known = [numbers for numbers in parts if numbers is not None]

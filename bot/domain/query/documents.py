@@ -1,10 +1,9 @@
 """Document: a paper as its searchable parts, whose words are folded once and may be stored."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
 
-from bot.domain.papers import Edition, Paper
+from bot.domain.papers import Paper
 from bot.domain.query.folding import Layer, WordPositions, joined, without_possessive
 
 Field = Literal["title", "authors", "summary", "points", "source"]
@@ -33,12 +32,11 @@ between two parts; empty where the field has no part.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A text that phrases never cross; `index` counts the parts of the same field from 0."""
+class Part(NamedTuple):
+    """A text that phrases never cross; `number` counts the parts of the same field from 0."""
 
     field: Field
-    index: int
+    number: int
     text: str
 
 
@@ -129,22 +127,34 @@ class Document:
 
 
 def document_of(paper: Paper, words: Words | None = None) -> Document:
-    """The paper's title, authors, summaries, points of all editions (label and text), and digests' names."""
-    return Document(
-        parts=(
-            Part("title", 0, paper.title),
-            *_parts("authors", paper.authors),
-            *_parts("summary", (summary.text for summary in paper.summaries)),
-            *_parts("points", (text for edition in paper.editions for text in _points(edition))),
-            *_parts("source", paper.sources),
+    """The paper's titles, authors, summaries, points (label and text), and digests' names; translations among them."""
+    editions = paper.editions
+    parts = parts_of(
+        title=(paper.title, *(edition.title for edition in editions if edition.title)),
+        authors=paper.authors,
+        summary=(
+            *(summary.text for summary in paper.summaries),
+            *(edition.summary for edition in editions if edition.summary),
         ),
-        words=words,
+        points=((point.label, point.text) for edition in editions for point in edition.points),
+        source=paper.sources,
     )
+    return Document(parts=parts, words=words)
 
 
-def _parts(field: Field, texts: Iterator[str] | tuple[str, ...]) -> Iterator[Part]:
-    return (Part(field, index, text) for index, text in enumerate(texts))
-
-
-def _points(edition: Edition) -> Iterator[str]:
-    return (f"{point.label}: {point.text}" if point.label else point.text for point in edition.points)
+def parts_of(
+    *,
+    title: Iterable[str],
+    authors: Iterable[str],
+    summary: Iterable[str],
+    points: Iterable[tuple[str, str]],
+    source: Iterable[str],
+) -> tuple[Part, ...]:
+    """Parts of these texts in reading order; points are label and text. Only one of several equal titles counts."""
+    parts = [Part("title", number, text) for number, text in enumerate(dict.fromkeys(title))]
+    parts += [Part("authors", number, text) for number, text in enumerate(authors)]
+    parts += [Part("summary", number, text) for number, text in enumerate(summary)]
+    texts = [f"{label}: {text}" if label else text for label, text in points]
+    parts += [Part("points", number, text) for number, text in enumerate(texts)]
+    parts += [Part("source", number, text) for number, text in enumerate(source)]
+    return tuple(parts)

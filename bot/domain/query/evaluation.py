@@ -1,21 +1,33 @@
-"""Evaluation of queries: whether one matches, the words that explain a match, and the words that a match needs.
+"""Evaluation of queries: whether one matches, and the words that explain a match.
 
-The index of many queries gives exactly what this gives; a database's full-text table gives at least as much.
+The index of many queries gives exactly what this gives; a database's full-text table gives bounds of it (`needs`).
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
-from bot.domain.query.documents import SCOPES, UNFOLDED, Document, Field, Scope
-from bot.domain.query.folding import Layer, common_beginning, folded_form
-from bot.domain.query.syntax import LAYER_OF_MODE, And, Atom, Near, Node, Not, Or, Phrase, Query, Word, atoms
+from bot.domain.query.documents import UNFOLDED, Document, Field, Scope
+from bot.domain.query.folding import Layer, begins_alike, common_beginning, folded_form
+from bot.domain.query.patterns import Search, Span, is_plain, search_of
+from bot.domain.query.syntax import (
+    LAYER_OF_MODE,
+    And,
+    Atom,
+    Near,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Query,
+    Word,
+    words_of,
+)
 
 MAX_HITS = 40
-_MOST_SPARED = 16
-"""Of so many terms each is left out in turn; with more, any paper may lack but one."""
 
 Test = Callable[[Document], bool]
 Occurrence = tuple[int, int, int]
@@ -37,23 +49,78 @@ class Hit(NamedTuple):
     text: str
 
 
-def match(query: Query, document: Document, limit: int = MAX_HITS) -> tuple[Hit, ...] | None:
-    """The hits of a paper that the query matches, in reading order without repeats; None where it does not.
+class HitFinder:
+    """Finds the hits of one query in papers; with `many` papers to come, by patterns where texts are plain."""
 
-    Where there are more than `limit`, the first ones of each term go before the second ones of any.
-    """
-    if not test_of(query.root)(document):
-        return None
-    ranked = [
-        (turn, occurrence, atom)
-        for atom in dict.fromkeys(_contributing(query.root, document))
-        for turn, occurrence in enumerate(islice(_occurrences(atom, document), limit))
-    ]
-    chosen = sorted(ranked, key=lambda entry: entry[:2])[:limit]
-    hits = [
-        _hit(atom, occurrence, document) for _, occurrence, atom in sorted(chosen, key=lambda entry: entry[1])
-    ]
-    return tuple(dict.fromkeys(hits))
+    def __init__(self, query: Query, *, many: bool, limit: int = MAX_HITS) -> None:
+        """`limit` is the most hits: the first ones of each term go before the second ones of any."""
+        self._query, self._many, self._limit = query, many, limit
+        self.matches = test_of(query.root, many=many)
+        self._atoms = _contributing(query.root, many=many)
+        self._searches: dict[int, Search | None] = {}
+
+    def hits(self, document: Document) -> tuple[Hit, ...]:
+        """The hits of a paper that matches, in reading order without repeats."""
+        parts = document.parts
+        hits = [
+            Hit(
+                atom.written,
+                parts[number].field,
+                parts[number].number,
+                start,
+                end,
+                parts[number].text[start:end],
+            )
+            for number, start, end, atom in self._located(document)
+        ]
+        return tuple(dict.fromkeys(hits))
+
+    def reasons(self, document: Document) -> list[tuple[str, Field, str]]:
+        """Term, field and words of the hits, in the same order, without repeats."""
+        parts = document.parts
+        reasons = [
+            (atom.written, parts[number].field, parts[number].text[start:end])
+            for number, start, end, atom in self._located(document)
+        ]
+        return list(dict.fromkeys(reasons))
+
+    def _located(self, document: Document) -> list[tuple[int, int, int, Atom]]:
+        """Number of the part, start, end and atom of each hit."""
+        atoms = list(dict.fromkeys(self._atoms(document)))
+        found: list[tuple[int, int, int, int, int]] = []
+        for rank, atom in enumerate(atoms):
+            turn = 0
+            for number in document.numbers(atom.scope):
+                spans = self._spans(atom, document, number)
+                found += [(number, start, end, place, rank) for place, (start, end) in enumerate(spans, turn)]
+                turn += len(spans)
+                if turn >= self._limit:
+                    break
+        if len(found) > self._limit:
+            found.sort(key=lambda place: (place[3], *place[:3]))
+            del found[self._limit :]
+        if len(atoms) > 1 or turn >= self._limit:
+            found.sort()
+        return [(number, start, end, atoms[rank]) for number, start, end, _, rank in found]
+
+    def _spans(self, atom: Atom, document: Document, number: int) -> Sequence[Span]:
+        """Start and end of each occurrence in a part, as many as could be shown, in reading order."""
+        search = self._search(atom) if self._many else None
+        if search is not None and is_plain(text := document.parts[number].text):
+            return search(text)
+        places = islice(_in_part(atom, document, number), self._limit)
+        return [document.span(number, first, last) for first, last in places]
+
+    def _search(self, atom: Atom) -> Search | None:
+        if id(atom) not in self._searches:
+            self._searches[id(atom)] = search_of(atom)
+        return self._searches[id(atom)]
+
+
+def match(query: Query, document: Document, limit: int = MAX_HITS) -> tuple[Hit, ...] | None:
+    """The hits of a paper that the query matches; None where it does not."""
+    finder = HitFinder(query, many=False, limit=limit)
+    return finder.hits(document) if finder.matches(document) else None
 
 
 def missing(query: Query, document: Document) -> tuple[str, ...]:
@@ -61,7 +128,7 @@ def missing(query: Query, document: Document) -> tuple[str, ...]:
 
     A term that must not be there, but is, stands as `NOT term`.
     """
-    return missing_terms(query, lambda atom: test_of(atom)(document))
+    return missing_terms(query, lambda atom: test_of(atom, many=False)(document))
 
 
 def missing_terms(query: Query, has: Callable[[Atom], bool]) -> tuple[str, ...]:
@@ -78,7 +145,7 @@ class Matcher:
     """Many queries against many papers, one after the other."""
 
     def __init__(self, queries: Sequence[Query]) -> None:
-        self._tests = tuple(test_of(query.root) for query in queries)
+        self._tests = tuple(test_of(query.root, many=False) for query in queries)
 
     def matches(self, documents: Sequence[Document]) -> Iterator[tuple[int, int]]:
         """(index of the query, index of the document) of each match, by document, then by query."""
@@ -88,20 +155,21 @@ class Matcher:
                     yield index, number
 
 
-def test_of(node: Node) -> Test:
-    """A test whether a document matches the node; compiled once, fast for many documents."""
+def test_of(node: Node, *, many: bool) -> Test:
+    """A test whether a document matches the node; compiled once, fast for many documents.
+
+    Where many are to come, with patterns, which cost more to make and less to use.
+    """
     match node:
-        case Phrase():
-            return _phrase_test(node)
-        case Near():
-            return _near_test(node)
+        case Phrase() | Near():
+            return _atom_test(node, many=many)
         case Not():
-            inner = test_of(node.atom)
+            inner = test_of(node.atom, many=many)
             return lambda document: not inner(document)
         case And():
-            return _every(tuple(map(test_of, node.children)))
+            return _every(tuple(test_of(child, many=many) for child in node.children))
         case _:
-            tests = tuple(map(test_of, node.children))
+            tests = tuple(test_of(child, many=many) for child in node.children)
             return lambda document: any(test(document) for test in tests)
 
 
@@ -109,21 +177,50 @@ def _every(tests: tuple[Test, ...]) -> Test:
     return lambda document: all(test(document) for test in tests)
 
 
-def _phrase_test(phrase: Phrase) -> Test:
+def _atom_test(atom: Atom, *, many: bool) -> Test:
     """A search in the line of all words where the words allow it, else a look at each part."""
-    words = phrase.words
-    layer = _only_layer(words)
-    if layer == "folded":
-        return _line_test(phrase.scope, words)
-    return _every((*_guesses(phrase.scope, words), lambda document: _any(_occurrences(phrase, document))))
+    words = words_of(atom)
+    is_folded = all(_layer(word) == "folded" for word in words)
+    if isinstance(atom, Phrase) and is_folded and _only_layer(words):
+        return _line_test(atom.scope, words)
+    guesses = tuple(_guesses(atom.scope, words))
+    if isinstance(atom, Near) and is_folded and many:
+        return _every((*guesses, _near_in_line(atom)))
+    search = search_of(atom) if many else None
+    if search is None:
+        return _every((*guesses, lambda document: _any(_occurrences(atom, document))))
+    return _every((*guesses, _texts_test(atom, search)))
 
 
-def _near_test(near: Near) -> Test:
-    guesses = _guesses(near.scope, near.left + near.right)
-    return _every((*guesses, lambda document: _any(_occurrences(near, document))))
+def _texts_test(atom: Atom, search: Search) -> Test:
+    """The pattern in plain texts, the words of the others."""
+
+    def test(document: Document) -> bool:
+        parts, others = document.parts, []
+        for number in document.numbers(atom.scope):
+            text = parts[number].text
+            if not is_plain(text):
+                others.append(number)
+            elif search(text):
+                return True
+        return any(_any(_in_part(atom, document, number)) for number in others)
+
+    return test
 
 
-def _any(occurrences: Iterator[Occurrence]) -> bool:
+def _near_in_line(near: Near) -> Test:
+    """A NEAR of folded words as a pattern in the line of all words, in which a line feed ends each part."""
+    left, right = (" ".join(map(_expression, words)) for words in (near.left, near.right))
+    between = f"(?:[^ \\n]+ ){{0,{near.distance - 1}}}?"
+    find = re.compile(f" {left} {between}{right} | {right} {between}{left} ").search
+    return lambda document: find(document.line(near.scope, "folded")) is not None
+
+
+def _expression(word: Word) -> str:
+    return re.escape(word.text) + ("[^ \\n]*" if word.mode == "prefix" else "")
+
+
+def _any(occurrences: Iterator[object]) -> bool:
     return next(occurrences, None) is not None
 
 
@@ -135,9 +232,9 @@ def _guesses(scope: Scope, words: tuple[Word, ...]) -> Iterator[Test]:
 
 
 def _guess(word: Word) -> Word:
-    if word.mode == "prefix":
-        return Word(text=common_beginning(word.text), mode="prefix")
-    return Word(text=folded_form(word.text), mode="folded")
+    if word.mode != "prefix":
+        return Word(text=folded_form(word.text), mode="folded")
+    return word if begins_alike(word.text) else Word(text=common_beginning(word.text), mode="prefix")
 
 
 def _line_test(scope: Scope, words: tuple[Word, ...]) -> Test:
@@ -148,8 +245,13 @@ def _line_test(scope: Scope, words: tuple[Word, ...]) -> Test:
 
 def _only_layer(words: tuple[Word, ...]) -> Layer | None:
     """The layer of all the words, where a search in a line can find them; None where it cannot."""
-    layers = {LAYER_OF_MODE[word.mode] for word in words}
+    layers = set(map(_layer, words))
     return None if len(layers) > 1 or any(word.mode == "prefix" for word in words[:-1]) else layers.pop()
+
+
+def _layer(word: Word) -> Layer:
+    """The layer in which a word is looked for: the folded one where it gives the same."""
+    return "folded" if word.mode == "prefix" and begins_alike(word.text) else LAYER_OF_MODE[word.mode]
 
 
 def _needle(words: tuple[Word, ...]) -> str:
@@ -195,8 +297,8 @@ def _starts(words: tuple[Word, ...], document: Document, part: int) -> Iterator[
     if layer:
         yield from _starts_in_line(_needle(words), document.part_line(part, layer))
         return
-    columns = {layer: document.words(part, layer) for layer in {LAYER_OF_MODE[word.mode] for word in words}}
-    first, *others = [(word.text, word.mode == "prefix", columns[LAYER_OF_MODE[word.mode]]) for word in words]
+    columns = {layer: document.words(part, layer) for layer in set(map(_layer, words))}
+    first, *others = [(word.text, word.mode == "prefix", columns[_layer(word)]) for word in words]
     for start in _equals(*first):
         ends = start + len(words) <= len(first[2])
         if ends and all(
@@ -227,22 +329,18 @@ def _equals(text: str, prefix: bool, column: list[str]) -> Iterator[int]:
             yield index
 
 
-def _contributing(node: Node, document: Document) -> Iterator[Atom]:
-    """The atoms that make a matching node match."""
+def _contributing(node: Node, *, many: bool) -> Callable[[Document], Iterator[Atom]]:
+    """Gives the atoms that make a matching document match."""
     if isinstance(node, Phrase | Near):
-        yield node
-    elif isinstance(node, And | Or):
-        for child in node.children:
-            if isinstance(node, And) or test_of(child)(document):
-                yield from _contributing(child, document)
-
-
-def _hit(atom: Atom, occurrence: Occurrence, document: Document) -> Hit:
-    number, first, last = occurrence
-    part = document.parts[number]
-    start, end = document.span(number, first, last)
-    return Hit(
-        term=atom.written, field=part.field, part=part.index, start=start, end=end, text=part.text[start:end]
+        return lambda _document: iter((node,))
+    if isinstance(node, Not):
+        return lambda _document: iter(())
+    inner = [_contributing(child, many=many) for child in node.children]
+    if isinstance(node, And):
+        return lambda document: (atom for atoms in inner for atom in atoms(document))
+    tests = [test_of(child, many=many) for child in node.children]
+    return lambda document: (
+        atom for test, atoms in zip(tests, inner, strict=True) if test(document) for atom in atoms(document)
     )
 
 
@@ -262,94 +360,9 @@ def _atom(leaf: Phrase | Near | Not) -> Atom:
     return leaf.atom if isinstance(leaf, Not) else leaf
 
 
-class Term(NamedTuple):
-    """A folded word, or the beginning of one, in any of these fields."""
-
-    fields: tuple[Field, ...]
-    text: str
-    is_prefix: bool
-
-
-class AllOf(NamedTuple):
-    """Every one of these is needed."""
-
-    needs: tuple["Need", ...]
-
-
-class AnyOf(NamedTuple):
-    """One of these is needed."""
-
-    needs: tuple["Need", ...]
-
-
-Need = Term | AllOf | AnyOf
-"""Folded words that a paper must have. A full-text index gives the papers that have them; the evaluation decides."""
-
-
 def decided_by_folded_words(node: Node) -> bool:
     """True where the folded words of a paper alone tell whether it matches."""
     if isinstance(node, And | Or):
         return all(map(decided_by_folded_words, node.children))
     atom = node.atom if isinstance(node, Not) else node
-    return atom.scope not in UNFOLDED and all(word.mode == "folded" for word in words_of(atom))
-
-
-def words_of(atom: Atom) -> tuple[Word, ...]:
-    """The words of an atom, of a NEAR those of both sides."""
-    return atom.words if isinstance(atom, Phrase) else atom.left + atom.right
-
-
-def need_of(node: Node) -> Need | None:
-    """The folded words that every paper matching the node has; None where that may be any paper."""
-    match node:
-        case Not():
-            return None
-        case And():
-            return _all_of(map(need_of, node.children))
-        case Or():
-            return _any_of(map(need_of, node.children))
-        case _:
-            return _all_of(_term(node.scope, word, begins=word.mode == "prefix") for word in words_of(node))
-
-
-def need_but_for_one(node: Node) -> Need | None:
-    """As `need_of`, for papers that match the node or lack one term for it."""
-    match node:
-        case And() if len(node.children) <= _MOST_SPARED:
-            needs = [need_of(child) for child in node.children]
-            lacking = [need_but_for_one(child) for child in node.children]
-            return _any_of(
-                _all_of((*needs[:number], lacking[number], *needs[number + 1 :]))
-                for number in range(len(needs))
-            )
-        case Or():
-            return _any_of(map(need_but_for_one, node.children))
-        case _:
-            return None
-
-
-def need_of_something(node: Node) -> Need | None:
-    """As `need_of`, for papers that have any word of the node, or a longer one that begins like it."""
-    return _any_of(
-        _term(atom.scope, word, begins=word.mode != "exact")
-        for atom in atoms(node)
-        for word in words_of(atom)
-    )
-
-
-def _term(scope: Scope, word: Word, *, begins: bool) -> Need | None:
-    text = common_beginning(word.text) if begins else folded_form(word.text)
-    return Term(SCOPES[scope], text, begins) if text else None
-
-
-def _all_of(needs: Iterable[Need | None]) -> Need | None:
-    known = tuple(dict.fromkeys(need for need in needs if need is not None))
-    return AllOf(known) if len(known) > 1 else known[0] if known else None
-
-
-def _any_of(needs: Iterable[Need | None]) -> Need | None:
-    known = tuple(dict.fromkeys(needs))
-    if None in known:
-        return None
-    needed = tuple(need for need in known if need is not None)
-    return AnyOf(needed) if len(needed) > 1 else needed[0]
+    return all(_layer(word) == "folded" for word in words_of(atom))

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import accumulate, islice
 from typing import Literal
 
@@ -51,17 +52,17 @@ _LETTERS = str.maketrans(
 )
 """Latin letters with a stroke or a ligature, which Unicode does not take apart."""
 
-_APOSTROPHES = "'\u2019\u02bc\uff07"
-_WORD = f"[^\\W_{_APOSTROPHES}{UNSPACED}]"
-_TOKEN = re.compile(f"(?:{_WORD}+(?:[{MARKS}{_APOSTROPHES}]+{_WORD}+)*(?:\\+\\+|#)?|[{UNSPACED}])[{MARKS}]*")
+APOSTROPHES = "'\u2019\u02bc\uff07"
+_WORD = f"[^\\W_{APOSTROPHES}{UNSPACED}]"
+_TOKEN = re.compile(f"(?:{_WORD}+(?:[{MARKS}{APOSTROPHES}]+{_WORD}+)*(?:\\+\\+|#)?|[{UNSPACED}])[{MARKS}]*")
 _ASCII_TOKEN = re.compile(r"[a-zA-Z0-9]+(?:'+[a-zA-Z0-9]+)*(?:\+\+|#)?")
 """What `_TOKEN` finds in ASCII text."""
 _UNSPACED_SIGN = re.compile(f"[{UNSPACED}]")
-_POSSESSIVE = re.compile(f"(?<=.)[{_APOSTROPHES}][sS]$", re.DOTALL)
-_JOINERS = re.compile(f"[{_APOSTROPHES}]+")
+_POSSESSIVE = re.compile(f"(?<=.)[{APOSTROPHES}][sS]$", re.DOTALL)
+_JOINERS = re.compile(f"[{APOSTROPHES}]+")
 _NO_SIGN = re.compile("[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]+")
 _SIGNED = frozenset({"c++", "g++", "c#", "f#", "j#"})
-_NOT_WORD = re.compile(f"(?:(?![{MARKS}])[\\W_{_APOSTROPHES}])+")
+_NOT_WORD = re.compile(f"(?:(?![{MARKS}])[\\W_{APOSTROPHES}])+")
 _ASCII_GAPS = str.maketrans(
     {chr(code): " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "'+#"}
 )
@@ -151,6 +152,15 @@ _ENDINGS: tuple[tuple[str, str], ...] = (
     ("ies", "y"),
 )
 """Tried in this order; a word of four letters (`ties`) only loses its s."""
+
+_CHANGED_BEGINNINGS = tuple(
+    ending[:length]
+    for pair in _ENDINGS
+    for ending in pair
+    for length in range(1, len(ending) + 1)
+    if not all(other.startswith(ending[:length]) for other in pair)
+)
+"""How a beginning ends that reaches into the part of an ending that the plural changes."""
 
 PLURAL_RULES = (
     sorted(_IRREGULAR.items()),
@@ -292,6 +302,29 @@ def common_beginning(beginning: str) -> str:
     while not all(new.startswith(kept) for new in singulars):
         kept = kept[:-1]
     return kept
+
+
+@lru_cache(maxsize=1_000)
+def begins_alike(beginning: str) -> bool:
+    """True where exactly the words with this beginning have singulars with it: `quantiz`, but not `studi` or `peop`."""
+    if beginning.endswith("s"):
+        return False
+    listed = all(old.startswith(beginning) == new.startswith(beginning) for old, new in _IRREGULAR.items())
+    return listed and not beginning.endswith(_CHANGED_BEGINNINGS)
+
+
+@lru_cache(maxsize=10_000)
+def plurals(word: str) -> tuple[str, ...]:
+    """A singular and every other word of which it is the singular, shortest first; only itself where it has none."""
+    forms, unseen = {word}, [word]
+    while unseen:
+        form = unseen.pop()
+        endings = [form[: -len(new)] + old for old, new in _ENDINGS if form.endswith(new)]
+        listed = [old for old, new in _IRREGULAR.items() if new == form]
+        found = {other for other in (f"{form}s", *endings, *listed) if _step(other) == form} - forms
+        forms |= found
+        unseen += found
+    return tuple(sorted(forms, key=len))
 
 
 def singular(word: str) -> str:

@@ -79,6 +79,11 @@ class Near:
 Atom = Phrase | Near
 
 
+def words_of(atom: Atom) -> tuple[Word, ...]:
+    """The words of an atom, of a NEAR those of both sides."""
+    return atom.words if isinstance(atom, Phrase) else atom.left + atom.right
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Not:
     """True where the atom is not found."""

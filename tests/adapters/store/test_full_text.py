@@ -12,9 +12,10 @@ from sqlalchemy import text
 from bot.adapters.store import Store
 from bot.adapters.store import full_text as module
 from bot.adapters.store.engine import writing
+from bot.domain.analysis.preview import Previewer
 from bot.domain.papers import Edition, Paper, PaperId, Point, Summary
 from bot.domain.query import Document, Query, document_of, match, parse
-from bot.domain.query.evaluation import need_of
+from bot.domain.query.needs import need_of
 from bot.pipeline.ports.papers import TakenDigest
 from tests.adapters.store.conftest import Database, Hand
 from tests.builders import NOW, a_digest, a_paper
@@ -49,7 +50,7 @@ def filled(hand: Hand) -> Store:
 
 def found(store: Store, query: Query, *, with_texts: bool = True) -> dict[int, Document]:
     with store.full_text.last_days(EVER) as window:
-        return dict(window.candidates(need_of(query.root), with_texts=with_texts))
+        return dict(window.documents(window.candidates(need_of(query.root)), with_texts=with_texts))
 
 
 def titles(store: Store, query: str) -> set[str]:
@@ -59,6 +60,11 @@ def titles(store: Store, query: str) -> set[str]:
 def every_match_is_a_candidate(store: Store, query: Query) -> None:
     candidates = found(store, query).values()
     matches = [paper.title for paper in papers() if match(query, document_of(paper)) is not None]
+    previewer = Previewer(query)
+    with store.full_text.last_days(EVER) as window:
+        numbers = window.matching(previewer.bounds, previewer.matches, with_texts=previewer.needs_texts)
+        assert sorted(matches) == sorted(paper.title for paper, _ in window.papers(numbers))
+        assert window.certain(previewer.bounds) <= set(numbers)
     assert set(matches) <= {document.parts[0].text for document in candidates}
     assert sorted(matches) == sorted(
         document.parts[0].text for document in candidates if match(query, document) is not None
@@ -118,6 +124,29 @@ def test_documents_bring_the_words_that_were_stored(filled: Store):
         assert Document(parts=document.parts).folded_words() == document.folded_words()
 
 
+def test_a_translated_title_and_summary_are_found(hand: Hand):
+    edition = Edition(language="zh", title="扩散模型的综述", summary="我们研究图。")
+    hand.keep(a_paper(1, title="A survey", summaries=(), editions=(edition,)), a_paper(2, title="Cats"))
+    assert titles(hand.store, "title:扩散模型") == {"A survey"}
+    assert titles(hand.store, "研究图") == {"A survey"}
+    (document,) = found(hand.store, parse("综述")).values()
+    assert [(hit.field, hit.part, hit.text) for hit in match(parse("综述"), document) or ()] == [
+        ("title", 1, "综述")
+    ]
+
+
+def test_documents_are_those_of_the_papers(filled: Store):
+    for folded, whole in zip(
+        found(filled, parse("graph OR model")).values(), papers_of(filled, "graph OR model"), strict=True
+    ):
+        assert folded.parts == document_of(whole).parts
+
+
+def papers_of(store: Store, query: str) -> list[Paper]:
+    with store.full_text.last_days(EVER) as window:
+        return [paper for paper, _ in window.papers(window.candidates(need_of(parse(query).root)))]
+
+
 def test_a_paper_of_too_many_words_is_a_candidate_for_every_query(
     hand: Hand, monkeypatch: pytest.MonkeyPatch
 ):
@@ -125,7 +154,7 @@ def test_a_paper_of_too_many_words_is_a_candidate_for_every_query(
     hand.keep(a_paper(1, title=" ".join(f"word{number}" for number in range(100))), a_paper(2, title="Cats"))
     assert len(titles(hand.store, "word7")) == 1
     with hand.store.full_text.last_days(EVER) as window:
-        candidates = dict(window.candidates(need_of(parse("zebra").root), with_texts=False))
+        candidates = window.candidates(need_of(parse("zebra").root))
     assert len(candidates) <= 1
 
 
@@ -142,16 +171,14 @@ def test_days_are_counted_back_from_the_newest_digest(hand: Hand):
         tx.save_digests([a_taken(newest)], NOW)
     with hand.store.full_text.last_days(7) as window:
         assert (window.newest, window.oldest, len(window)) == (newest, newest - timedelta(days=5), 3)
-        numbers = [number for number, _ in window.candidates(None, with_texts=False)]
+        numbers = window.candidates(None)
         assert [window.day(number) for number in numbers] == [newest, newest - timedelta(days=5), None]
         assert [paper.date for paper, _ in window.papers(reversed(numbers))] == [
             None,
             newest - timedelta(days=5),
             newest,
         ]
-        assert [
-            number for number, _ in window.candidates(None, with_texts=False, without=numbers[:1])
-        ] == numbers[1:]
+        assert window.candidates(None, without=numbers[:1]) == numbers[1:]
 
 
 def test_papers_are_folded_again_where_the_rules_have_changed(

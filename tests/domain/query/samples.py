@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.query import Document, Part, Query, parse
 from bot.domain.query.documents import FIELDS
-from bot.domain.query.evaluation import AllOf, Need, Term
+from bot.domain.query.needs import AllOf, ButNot, Need, Term
 
 VOCABULARY = (
     "graph",
@@ -223,6 +223,16 @@ def odd_documents() -> st.SearchStrategy[Document]:
     return st.builds(document, odd_texts(), authors=some, summaries=some, points=some)
 
 
+def plain_documents() -> st.SearchStrategy[Document]:
+    """Documents of letters, digits and signs that only part words."""
+    words = st.sampled_from([word for word in (*VOCABULARY, *ODD_WORDS) if word.isascii() and word.isalnum()])
+    signs = st.sampled_from((" ", " ", "-", "_", ", ", ".", '"', "/"))
+    pieces = st.lists(st.tuples(words, signs), max_size=12)
+    text = pieces.map(lambda pairs: "".join(word + sign for word, sign in pairs))
+    some = st.lists(text, max_size=2).map(tuple)
+    return st.builds(document, text, authors=some, summaries=some, points=some)
+
+
 def odd_queries() -> st.SearchStrategy[Query]:
     terms = st.lists(st.sampled_from(ODD_TERMS), min_size=1, max_size=4, unique=True)
     signs = st.lists(st.sampled_from((" OR ", " OR ", " AND ", " AND NOT ")), min_size=3, max_size=3)
@@ -249,5 +259,7 @@ def has(need: Need, document: Document) -> bool:
         lines = zip(FIELDS, document.folded_words(), strict=True)
         words = [word for field, line in lines if field in need.fields for word in line.split()]
         return any(word.startswith(need.text) if need.is_prefix else word == need.text for word in words)
+    if isinstance(need, ButNot):
+        return has(need.need, document) and not has(need.barred, document)
     together = all if isinstance(need, AllOf) else any
     return together(has(part, document) for part in need.needs)

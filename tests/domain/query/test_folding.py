@@ -11,10 +11,12 @@ from bot.domain.query.folding import (
     _CACHES,
     PLURAL_RULES,
     WordPositions,
+    begins_alike,
     common_beginning,
     folded_form,
     joined,
     plain_form,
+    plurals,
     singular,
     spans,
     without_possessive,
@@ -277,3 +279,45 @@ def test_words_are_counted_rightly_however_long_and_however_many_there_are(monke
     spans = WordPositions(text)
     words = re.findall(r"[a-z]+", text)
     assert [text[slice(*spans[number])] for number in range(len(words))] == words
+
+
+@given(st.text("iesxyachtrmndzbplu", max_size=7), st.integers(1, 8))
+def test_a_beginning_is_kept_where_it_is_said_to_be(word: str, end: int):
+    for form in (word, *plurals(singular(word))):
+        beginning = form[:end]
+        if beginning and begins_alike(beginning):
+            assert form.startswith(beginning) == singular(form).startswith(beginning)
+            assert word.startswith(beginning) == singular(word).startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    "beginning", ["peop", "perso", "studi", "study", "class", "indi", "matrix", "geese", "che"]
+)
+def test_a_beginning_that_a_plural_changes_is_not_kept(beginning: str):
+    assert not begins_alike(beginning)
+
+
+@pytest.mark.parametrize("beginning", ["quantiz", "graph", "rag", "扩", "studyo", "class1"])
+def test_a_beginning_that_no_plural_changes_is_kept(beginning: str):
+    assert begins_alike(beginning)
+
+
+@pytest.mark.parametrize(
+    ("word", "forms"),
+    [
+        ("agent", {"agent", "agents"}),
+        ("policy", {"policy", "policys", "policies"}),
+        ("person", {"person", "persons", "people", "peoples"}),
+        ("analysis", {"analysis", "analyses"}),
+        ("bias", {"bias", "biases"}),
+        ("扩", {"扩"}),
+    ],
+)
+def test_all_words_of_one_singular_are_known(word: str, forms: set[str]):
+    assert set(plurals(word)) == forms
+
+
+@given(st.text("iesxyachtrmndzbplu", max_size=8))
+def test_every_word_is_among_the_plurals_of_its_singular(word: str):
+    assert word in plurals(singular(word))
+    assert {singular(form) for form in plurals(singular(word))} == {singular(word)}

@@ -247,7 +247,7 @@ class Index:
         if test is None:
             if len(self._tests) >= _MOST_TESTS:
                 self._tests.clear()
-            test = self._tests[node] = test_of(tree_of(self._atoms.text(node)))
+            test = self._tests[node] = test_of(tree_of(self._atoms.text(node)), many=False)
         return test
 
     def _file(self, rows: Rows, target: int, clauses: Sequence[Clause]) -> int:
