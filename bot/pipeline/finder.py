@@ -1,7 +1,7 @@
 """PaperFinder: stored papers by query or similarity to another, as a chat shows them: at once, the newest first."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -11,7 +11,7 @@ from bot.domain.analysis.spelling import Speller, Spelling
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query
-from bot.domain.query.evaluation import Need
+from bot.domain.query.needs import Bounds, Need
 from bot.domain.similarity import NEAR, Similarity, written_words
 from bot.pipeline.ports.papers import PaperStore
 
@@ -37,10 +37,16 @@ class SearchWindow(Protocol):
         """The date of a paper."""
         ...
 
-    def candidates(
-        self, need: Need | None, *, with_texts: bool, without: Collection[int] = ()
-    ) -> Iterator[tuple[int, Document]]:
-        """Number and document of each paper that may have what is needed, newest first."""
+    def matching(self, bounds: Bounds, matches: Callable[[Document], bool], *, with_texts: bool) -> list[int]:
+        """The numbers of the papers that match, newest first; asks only of those that the bounds do not decide."""
+        ...
+
+    def candidates(self, need: Need | None, *, without: Container[int] = ()) -> list[int]:
+        """The papers that may have what is needed (None: every paper), by number, newest first."""
+        ...
+
+    def documents(self, numbers: Iterable[int], *, with_texts: bool) -> Iterator[tuple[int, Document]]:
+        """The papers with these numbers, in that order; without texts as documents of their folded words alone."""
         ...
 
     def papers(self, numbers: Iterable[int]) -> Iterator[tuple[Paper, Document]]:
@@ -88,11 +94,13 @@ class PaperFinder:
         """The outcome of the query on these days, with a better spelling where there is one."""
         previewer = Previewer(query)
         with self._full_text.last_days(days) as window:
-            numbers = list(_matching(previewer, window))
+            numbers = _matching(previewer, window)
             matches = _matches(previewer, window, numbers[:limit])
             near: tuple[NearMiss, ...] = ()
             if not numbers:
-                others = window.candidates(previewer.near_need, with_texts=previewer.needs_texts)
+                others = window.documents(
+                    window.candidates(previewer.near_need), with_texts=previewer.needs_texts
+                )
                 lacking = (number for number, document in others if previewer.lacks_one(document))
                 near = previewer.near_misses(window.papers(lacking))
             return QueryPreview(
@@ -109,7 +117,7 @@ class PaperFinder:
         """How many of all papers match, and those from number `start` on, newest first."""
         previewer = Previewer(query)
         with self._full_text.last_days(EVERYTHING) as window:
-            numbers = list(_matching(previewer, window))
+            numbers = _matching(previewer, window)
             return len(numbers), _matches(previewer, window, numbers[start : start + limit])
 
     def newest(self, *, start: int = 0, limit: int = 5) -> tuple[Paper, ...]:
@@ -119,7 +127,7 @@ class PaperFinder:
     def like(self, paper: Paper, limit: int = 5) -> tuple[tuple[Paper, Reason], ...]:
         """The stored papers most like this one, the nearest first, with the words that they share."""
         with self._full_text.last_days(_NEIGHBOURHOOD) as window:
-            documents = dict(window.candidates(None, with_texts=False))
+            documents = dict(window.documents(window.candidates(None), with_texts=False))
             similarity = Similarity.to(paper, documents.values())
             near = sorted(
                 (
@@ -142,15 +150,16 @@ class PaperFinder:
         """The spelling that finds most; None where none finds much more."""
         key = (window.newest, len(window), days)
         if self._speller is None or self._speller[0] != key:
-            documents = [document for _, document in window.candidates(None, with_texts=True)]
+            documents = [
+                document for _, document in window.documents(window.candidates(None), with_texts=True)
+            ]
             self._speller = key, Speller(documents)
         better = self._speller[1].better(query)
         return next((each for each in better[:1] if each.would_find >= max(GAIN * found, found + 1)), None)
 
 
-def _matching(previewer: Previewer, window: SearchWindow) -> Iterator[int]:
-    candidates = window.candidates(previewer.need, with_texts=previewer.needs_texts)
-    return (number for number, document in candidates if previewer.matches(document))
+def _matching(previewer: Previewer, window: SearchWindow) -> list[int]:
+    return window.matching(previewer.bounds, previewer.matches, with_texts=previewer.needs_texts)
 
 
 def _matches(previewer: Previewer, window: SearchWindow, numbers: Sequence[int]) -> tuple[Match, ...]:

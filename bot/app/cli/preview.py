@@ -136,7 +136,7 @@ def preview_lines(
         *_bars(dates, style),
     ]
     for paper, document in papers.papers(matching[:limit]):
-        lines += ["", *_match_lines(paper, previewer.why(document), style)]
+        lines += ["", *_match_lines(paper, previewer.match(paper, document).why, style)]
     if many > limit:
         lines += ["", style.faint(f"… and {many - limit} more: --limit {many} shows them all")]
     missed = near_misses(previewer, papers, matching)

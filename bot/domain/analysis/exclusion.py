@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from bot.domain.papers import Paper
 from bot.domain.query import Document, Query, document_of
-from bot.domain.query.evaluation import words_of
 from bot.domain.query.folding import words
-from bot.domain.query.syntax import atoms
+from bot.domain.query.syntax import atoms, words_of
 
 _SHORTEST = 4
 _WORD = re.compile(r"[a-z][a-z0-9-]*")

@@ -23,6 +23,14 @@ MOST_NEAR = 150
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Match:
+    """A paper that the query finds, with the reasons, in reading order."""
+
+    paper: Paper
+    why: tuple[Why, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NearMiss:
     """A paper that the query would find, were it not for one term; `NOT term` where that is there, but must not be."""
 
@@ -51,12 +59,13 @@ class Previewer:
         known = tuple(need for need in needs if need is not None)
         return AllOf(known) if known else None
 
-    def why(self, document: Document) -> tuple[Why, ...]:
-        """The reasons why a paper matches, in reading order."""
-        return tuple(Why(term=term, field=field, text=text) for term, field, text in self.reasons(document))
+    def match(self, paper: Paper, document: Document) -> Match:
+        """A paper that matches, with the reasons."""
+        why = tuple(Why(term=term, field=field, text=text) for term, field, text in self.reasons(document))
+        return Match(paper=paper, why=why)
 
     def reasons(self, document: Document) -> list[tuple[str, Field, str]]:
-        """The same as tuples, which take less time: term, field and text."""
+        """The reasons why a paper matches as tuples, which take less time: term, field and text."""
         return self._hits.reasons(document)
 
     def lacks_one(self, document: Document) -> bool:

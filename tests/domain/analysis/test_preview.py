@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from hypothesis import given
 
-from bot.domain.analysis.preview import MOST_NEAR, NearMiss, Previewer
-from bot.domain.notices import Why
-from bot.domain.papers import Paper
+from bot.domain.analysis.preview import MOST_NEAR, Match, NearMiss, Previewer
 from bot.domain.query import Document, Query, document_of, parse
 from tests.builders import a_paper
 from tests.domain.query.samples import documents, has, odd_documents, odd_queries, queries
@@ -14,7 +12,7 @@ from tests.domain.query.samples import documents, has, odd_documents, odd_querie
 
 @dataclass
 class Preview:
-    matches: list[tuple[Paper, tuple[Why, ...]]]
+    matches: list[Match]
     near_misses: tuple[NearMiss, ...]
 
 
@@ -23,9 +21,7 @@ def preview(query: str, *titles: str) -> Preview:
     papers = [a_paper(number, title=title, summaries=(), authors=()) for number, title in enumerate(titles)]
     pairs = [(paper, document_of(paper)) for paper in papers]
     return Preview(
-        matches=[
-            (paper, previewer.why(document)) for paper, document in pairs if previewer.matches(document)
-        ],
+        matches=[previewer.match(*pair) for pair in pairs if previewer.matches(pair[1])],
         near_misses=previewer.near_misses(
             pair for pair in pairs if not previewer.matches(pair[1]) and previewer.lacks_one(pair[1])
         ),
@@ -38,8 +34,8 @@ def missed(found: Preview) -> list[tuple[str, str]]:
 
 def test_matches_keep_their_order_and_tell_why():
     found = preview("graph*", "Graphs", "Cats", "A graphical model of graphs")
-    assert [paper.title for paper, _ in found.matches] == ["Graphs", "A graphical model of graphs"]
-    assert [(why.term, why.field, why.text) for why in found.matches[1][1]] == [
+    assert [match.paper.title for match in found.matches] == ["Graphs", "A graphical model of graphs"]
+    assert [(why.term, why.field, why.text) for why in found.matches[1].why] == [
         ("graph*", "title", "graphical"),
         ("graph*", "title", "graphs"),
     ]
