@@ -16,6 +16,7 @@ from bot.domain.delivery import NO_PAPER, Delivery
 from bot.domain.message import AlarmText
 from bot.domain.schedule import Immediately, release_time
 from bot.domain.subscriptions import Subscriber
+from bot.domain.text import mask_addresses
 
 Area = Literal["sources", "subscriptions", "channels"]
 
@@ -292,7 +293,7 @@ def _words(incident: Incident, capabilities: CapabilitiesOf) -> _Words:
 
 
 def _headline(incident: Incident, words: str) -> str:
-    name = " ".join(incident.source.split())
+    name = mask_addresses(" ".join(incident.source.split()), [incident.source.partition(":")[0]])
     what = {
         "unreadable": "file",
         TOPIC_GONE: "topic",

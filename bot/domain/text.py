@@ -1,8 +1,9 @@
 """Text made plain and safe to show: Markdown and LaTeX as words, unsafe characters, cutting, width, length."""
 
+import hashlib
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 _UNSAFE = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls, which terminals obey
@@ -442,3 +443,26 @@ def sentences(text: str) -> tuple[str, ...]:
     An exclamation mark ends none but in Chinese and Japanese: elsewhere it is part of a name.
     """
     return tuple(filter(None, _SENTENCE_END.split(text)))
+
+
+_URL_TARGET = re.compile(r"""\b([a-z_]\w*):([a-z][a-z0-9+.-]*)://(?!…)([^\s|"'<>\\]+)""", re.IGNORECASE)
+
+
+def names_url_targets(text: str) -> bool:
+    """Whether the text may hold the key of a target whose address is a URL."""
+    return "://" in text and _URL_TARGET.search(text) is not None
+
+
+def mask_addresses(text: str, kinds: Collection[str]) -> str:
+    """The text with the keys of targets on channels of these kinds, whose addresses hold tokens, cut to scheme and hash.
+
+    `apprise:discord://4174/aToken` → `apprise:discord://…3b5f1c09`
+    """
+
+    def masked(match: re.Match[str]) -> str:
+        kind, scheme, rest = match.groups()
+        if kind not in kinds:
+            return match[0]
+        return f"{kind}:{scheme}://…{hashlib.sha256(rest.encode(errors='replace')).hexdigest()[:8]}"
+
+    return _URL_TARGET.sub(masked, text)

@@ -1,11 +1,23 @@
 """Markdown, LaTeX and stray tags as the plain text they mean."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.gist import clean_summary
-from bot.domain.text import DANGLING, columns, cut, one_line, plain_text, printable, sentences
+from bot.domain.text import (
+    DANGLING,
+    columns,
+    cut,
+    mask_addresses,
+    names_url_targets,
+    one_line,
+    plain_text,
+    printable,
+    sentences,
+)
 
 
 @pytest.mark.parametrize(
@@ -153,3 +165,16 @@ def test_a_terminal_gives_east_asian_signs_two_columns_and_marks_none() -> None:
     assert columns("abc") == 3
     assert columns("模型a") == 5
     assert columns("e\u0301\u200b") == 1
+
+
+def test_addresses_that_hold_tokens_are_masked_and_nothing_else() -> None:
+    text = "apprise:discord://1/token|alert|arxiv:1 and code:https://example.org/x apprise:ntfy://h/topic"
+    masked = mask_addresses(text, ["apprise"])
+    assert "token" not in masked
+    assert "topic" not in masked
+    assert re.fullmatch(
+        r"apprise:discord://…[0-9a-f]{8}\|alert\|arxiv:1 and code:https://example.org/x apprise:ntfy://…[0-9a-f]{8}",
+        masked,
+    )
+    assert mask_addresses(masked, ["apprise"]) == masked
+    assert (names_url_targets(text), names_url_targets("see https://example.org")) == (True, False)

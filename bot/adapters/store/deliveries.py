@@ -10,6 +10,7 @@ from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import delivery_ids, subscriber_id
 from bot.adapters.store.incidents import stops
+from bot.adapters.store.operator import chosen_messages
 from bot.adapters.store.outbox import hold, refresh_ready
 from bot.adapters.store.schema import (
     DROPPED,
@@ -36,7 +37,16 @@ from bot.domain.delivery import STATES as ALL_STATES
 from bot.domain.message import AlarmText, Receipt
 from bot.domain.papers import PaperId
 from bot.domain.reports import SoftBounces, with_bounce
-from bot.pipeline.ports.outbox import Alert, Claim, ClaimedRow, Counts, DeliveryRecord, TargetStatus
+from bot.pipeline.ports.outbox import (
+    Alert,
+    Claim,
+    ClaimedRow,
+    Counts,
+    DeliveryRecord,
+    MessageRecord,
+    Selection,
+    TargetStatus,
+)
 
 _NOT_BY_OWN_WISH = (or_(targets.c.suspended.is_(None), targets.c.suspended.not_in(sorted(OWN_WISH))),)
 
@@ -185,6 +195,18 @@ class Deliveries:
             ]
         return tuple(map(_record, sorted(rows, key=lambda row: row.seq)[:limit]))
 
+    def list_messages(
+        self, selection: Selection, limit: int | None = None
+    ) -> tuple[int, tuple[MessageRecord, ...]]:
+        with reading(self._engine) as connection:
+            total, chosen = chosen_messages(connection, selection, limit, ROWS)
+        return total, tuple(MessageRecord(rows=tuple(map(_record, rows))) for rows in chosen)
+
+    def url_targets(self) -> tuple[str, ...]:
+        with reading(self._engine) as connection:
+            query = select(targets.c.key).where(targets.c.address.like("%://%"))
+            return tuple(connection.execute(query).scalars())
+
     def deliveries_on(self, subscriber: str, ids: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
         own = ROWS.where(deliveries.c.subscriber == subscriber_id(subscriber))
         with reading(self._engine) as connection:
@@ -200,6 +222,9 @@ class Deliveries:
             values={"state": "pending", "due_at": now, "settled_at": None, "attempts": 0},
             revive=True,
         )
+
+    def try_now(self, keys: Sequence[str], now: datetime) -> int:
+        return self._by_hand(keys, states=("pending",), values={"due_at": now, "attempts": 0}, revive=True)
 
     def drop(self, keys: Sequence[str], now: datetime) -> int:
         return self._by_hand(

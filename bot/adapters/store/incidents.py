@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, delete, select
 
+from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.planning import Planning
 from bot.adapters.store.schema import alarms, meta
@@ -50,6 +51,7 @@ class Incidents:
     def open_channel(self, kind: ChannelKind) -> None:
         with writing(self._engine) as connection:
             connection.execute(delete(meta).where(meta.c.key == _STOP + kind))
+            notify(connection)
 
     def stopped_channels(self) -> dict[ChannelKind, Stop]:
         with reading(self._engine) as connection:

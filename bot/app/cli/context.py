@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.domain.errors import UsageError
-from bot.domain.text import printable
+from bot.domain.text import mask_addresses, names_url_targets, printable
 
 if TYPE_CHECKING:
     from bot.adapters.store import Store
@@ -166,9 +166,23 @@ def parse_paper(text: str) -> "PaperId":
     return paper_id
 
 
+def masked(text: str) -> str:
+    """The text with every address masked that holds a token."""
+    if not names_url_targets(text):
+        return text
+    from bot.app.config.publishers import CHANNELS
+
+    return mask_addresses(text, [kind for kind, channel in CHANNELS.items() if channel.secret])
+
+
 def say_json(value: Any) -> None:
-    """Prints one JSON document on one line."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    """Prints one JSON document on one line, in which addresses that may hold secrets are masked."""
+    typer.echo(masked(json.dumps(value, ensure_ascii=False)))
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Prints a line, in which addresses that may hold secrets are masked."""
+    typer.echo(masked(line), err=err)
 
 
 def start_logs(verbose: int, *, as_json: bool = False) -> None:
@@ -188,7 +202,7 @@ class TextFormat(logging.Formatter):
         fields = "".join(f" {name}={printable(str(value))}" for name, value in _fields(record).items())
         level = "" if record.levelno <= logging.INFO else f"{record.levelname} "
         text = f"{moment:%H:%M:%S} {level}{printable(record.getMessage())}{fields}"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+        return masked(f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text)
 
 
 class JsonFormat(logging.Formatter):
@@ -206,7 +220,7 @@ class JsonFormat(logging.Formatter):
         }
         if record.exc_info:
             parts["exception"] = self.formatException(record.exc_info)
-        return json.dumps(parts, ensure_ascii=False)
+        return masked(json.dumps(parts, ensure_ascii=False))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

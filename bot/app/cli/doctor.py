@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.context import ConfigOption, JsonOption, everybody, load, open_state, say_json
+from bot.app.cli.context import ConfigOption, JsonOption, everybody, load, open_state, say, say_json
 from bot.app.cli.fetch import fetcher_of
 from bot.app.cli.terminal import Style, style_of
 from bot.domain.errors import DeliveryError, TryLater
@@ -55,7 +55,7 @@ def doctor(
         say_json(doctor_json(findings))
     else:
         for line in doctor_lines(findings, style_of(sys.stdout)):
-            typer.echo(line)
+            say(line)
     return NEEDS_A_LOOK if any(finding.urgent for finding in findings) else 0
 
 

@@ -14,6 +14,7 @@ from bot.app.cli.context import (
     load,
     open_state,
     parse_paper,
+    say,
     say_json,
 )
 from bot.app.cli.terminal import Style, style_of
@@ -73,7 +74,7 @@ def explain(
         say_json(story_json(story))
         return
     for line in story_lines(story, style_of(sys.stdout)):
-        typer.echo(line)
+        say(line)
 
 
 def story_json(story: "Story") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from bot.app.cli.context import (
     find_subscriber,
     load,
     open_state,
+    say,
     say_json,
 )
 from bot.app.cli.terminal import Style, style_of
@@ -51,7 +52,7 @@ def ledger(
         say_json(ledger_json(day_ledger))
         return
     for line in ledger_lines(day_ledger, style_of(sys.stdout)):
-        typer.echo(line)
+        say(line)
 
 
 def _day(text: str | None) -> dt.date | None:

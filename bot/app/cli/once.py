@@ -18,6 +18,7 @@ from bot.app.cli.context import (
     check_recipients,
     load_only_settings,
     load_only_subscribers,
+    say,
     say_json,
     start_logs,
 )
@@ -288,7 +289,7 @@ def _dry_run(
     def show(message: DryRunMessage) -> None:
         messages.append(message)
         if not as_json:
-            typer.echo(f"── {message.kind} to {message.target} ({message.subscriber})\n{message.text}\n")
+            say(f"── {message.kind} to {message.target} ({message.subscriber})\n{message.text}\n")
 
     taken = dry_run_messages(settings, subscribers, looked, show=show)
     if as_json:

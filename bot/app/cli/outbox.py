@@ -1,190 +1,370 @@
-"""`paperboy outbox`: the operator lists, repeats and ends deliveries."""
+"""`paperboy outbox`: the operator lists, repeats and ends messages, and lifts the stop of a channel."""
 
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, open_state, say_json
+from bot.app.cli.context import (
+    ConfigOption,
+    JsonOption,
+    load_only_settings,
+    masked,
+    open_state,
+    say_json,
+)
 from bot.app.cli.terminal import counted
+from bot.domain.delivery import OWN_WISH, Kind, State
 from bot.domain.errors import UsageError
-from bot.domain.text import printable
+from bot.domain.text import one_line, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
     from bot.adapters.store import Store
-    from bot.domain.delivery import State
-    from bot.pipeline.ports.outbox import DeliveryRecord, DeliveryStore
+    from bot.pipeline.ports.outbox import DeliveryRecord, MessageRecord, Selection
 
-app = typer.Typer(help="List, send again or give up deliveries.", no_args_is_help=True)
+app = typer.Typer(help="List, send again or give up messages; lift a channel's stop.", no_args_is_help=True)
 
+KeysArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY…]", help="Keys, as `outbox list --json` shows them; each names its message."
+    ),
+]
 StateOption = Annotated[
     list[str] | None, typer.Option("--state", metavar="STATE", help="Only these states; may be repeated.")
 ]
-KeysArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY…]", help="Keys, as `outbox list` shows them.")
+KindOption = Annotated[
+    list[str] | None,
+    typer.Option("--kind", metavar="KIND", help="Only alert, quiz, edit or alarm; may be repeated."),
 ]
-_MAX_ROWS = 1_000_000
-_ROWS_SHOWN = 200
+TargetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target", metavar="TARGET", help="Only to this target, address, or channel; may be repeated."
+    ),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="WHEN", help="Only what is so since then: 2h, 3d, or a date (and time) in UTC."
+    ),
+]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many messages, oldest first.")]
+MostOption = Annotated[
+    int | None, typer.Option("--limit", min=1, help="At most so many messages, oldest first; all by default.")
+]
+_MESSAGES_SHOWN = 50
+_TITLES_SHOWN = 3
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @app.command("list")
 def list_(
     context: typer.Context,
     keys: KeysArgument = None,
+    target: TargetOption = None,
+    since: SinceOption = None,
+    kind: KindOption = None,
     state: StateOption = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, oldest first.")] = _ROWS_SHOWN,
+    limit: LimitOption = _MESSAGES_SHOWN,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show deliveries, oldest first."""
+    """Show messages, oldest first."""
     with open_state(load_only_settings(context, config)) as store:
-        rows = _rows(store, keys, state, limit=limit)
+        selection = _selection(store, keys, target, since, kind, state)
+        total, messages = store.deliveries.list_messages(selection, limit)
+        _refuse_unknown_keys(store, selection, keys)
+        titles = _titles(store, messages)
     if as_json:
-        say_json([_row_json(row) for row in rows])
+        say_json({"total": total, "messages": [_message_json(message, titles) for message in messages]})
         return
-    for row in rows:
-        note = f"  {printable(row.error)}" if row.error else ""
-        typer.echo(f"{row.state:<9}  {row.due_at:%Y-%m-%d %H:%M} UTC  {printable(row.key)}{note}")
-    if not rows:
-        typer.echo("no deliveries" + (f" that are {' or '.join(state)}" if state else ""), err=True)
-    elif len(rows) == limit:
-        typer.echo(f"only the first {limit}; --limit shows more", err=True)
+    for message in messages:
+        for line in _message_lines(message, titles):
+            typer.echo(line)
+    if not messages:
+        typer.echo("no messages" + (f" that are {' or '.join(state)}" if state else ""), err=True)
+    elif total > len(messages):
+        typer.echo(
+            f"{total - len(messages)} more of {counted(total, 'message')}; --limit shows them", err=True
+        )
 
 
 @app.command()
 def retry(
     context: typer.Context,
     keys: KeysArgument = None,
+    target: TargetOption = None,
+    since: SinceOption = None,
+    kind: KindOption = None,
     state: StateOption = None,
+    limit: MostOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send dead or uncertain deliveries again.
+    """Send dead or uncertain messages again, and pending ones now.
 
-    By key, or all of a --state.
-
-    A target that is suspended because its service refused it is tried again too, with all that waits for it.
-    An uncertain delivery may have arrived already; sending it again may show it twice.
+    A target that is suspended because its service refused it is tried again too, with all that waits for it, and a stop
+    of its channel is lifted. An uncertain message may have arrived already; sending it again may show it twice.
     """
-    _act(context, config, keys, state, "retry", as_json=as_json)
+    _act(context, config, "retry", (keys, target, since, kind, state), limit, as_json=as_json)
 
 
 @app.command()
 def drop(
     context: typer.Context,
     keys: KeysArgument = None,
+    target: TargetOption = None,
+    since: SinceOption = None,
+    kind: KindOption = None,
     state: StateOption = None,
+    limit: MostOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Give deliveries up for good: by key, or all of a --state."""
-    _act(context, config, keys, state, "drop", as_json=as_json)
+    """Give messages up for good."""
+    _act(context, config, "drop", (keys, target, since, kind, state), limit, as_json=as_json)
 
 
 @app.command()
 def arrived(
     context: typer.Context,
     keys: KeysArgument = None,
+    target: TargetOption = None,
+    since: SinceOption = None,
+    kind: KindOption = None,
     state: StateOption = None,
+    limit: MostOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Say that uncertain deliveries did arrive.
+    """Say that uncertain messages did arrive, after a look at the chat or mailbox."""
+    _act(context, config, "arrived", (keys, target, since, kind, state), limit, as_json=as_json)
 
-    By key, or all of --state uncertain, after a look at the chat or mailbox.
-    """
-    _act(context, config, keys, state, "arrived", as_json=as_json)
+
+@app.command("open")
+def open_(
+    context: typer.Context,
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="telegram, email, …")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Lift the stop of a channel: what waits there goes out at once."""
+    from bot.app.config.publishers import CHANNELS
+
+    if channel not in CHANNELS:
+        raise UsageError(f"there is no channel {printable(channel)!r}; one of {', '.join(CHANNELS)}")
+    with open_state(load_only_settings(context, config)) as store:
+        opened = _open_channels(store, [channel])
+    if as_json:
+        say_json({"channel": channel, "opened": bool(opened)})
+    else:
+        typer.echo(f"{channel} is open again" if opened else f"{channel} was not stopped")
 
 
 _DONE = {"retry": "will be sent again", "drop": "given up", "arrived": "marked as sent"}
 _ONLY = {
-    "retry": "only dead and uncertain deliveries are sent again",
+    "retry": "only pending, dead and uncertain deliveries are sent again",
     "drop": "only pending, held, uncertain and dead deliveries are given up",
     "arrived": "only uncertain deliveries are marked as sent",
 }
+_ACTS_ON: dict[str, tuple[State, ...]] = {
+    "retry": ("pending", "uncertain", "dead"),
+    "drop": ("pending", "held", "uncertain", "dead"),
+    "arrived": ("uncertain",),
+}
+_Chosen = tuple[list[str] | None, list[str] | None, str | None, list[str] | None, list[str] | None]
+"""Keys, targets, since, kinds and states, as they were typed."""
 
 
 def _act(
-    context: typer.Context,
-    config: Any,
-    keys: list[str] | None,
-    state: list[str] | None,
-    action: str,
-    *,
-    as_json: bool,
+    context: typer.Context, config: Any, action: str, chosen: _Chosen, limit: int | None, *, as_json: bool
 ) -> None:
     from bot.adapters.clock import SystemClock
 
-    if not keys and not state:
-        raise UsageError(f"outbox {action} needs keys or a --state; `paperboy outbox list` shows them")
+    if not any(chosen):
+        raise UsageError(
+            f"outbox {action} needs keys, a --state, a --target, a --kind or --since; `paperboy outbox list` shows them"
+        )
     now = SystemClock().now()
     with open_state(load_only_settings(context, config)) as store:
-        rows = _rows(store, keys, state, limit=_MAX_ROWS)
-        actions = {
-            "retry": store.deliveries.retry,
-            "drop": store.deliveries.drop,
-            "arrived": store.deliveries.arrived,
-        }
-        count = actions[action]([row.key for row in rows], now)
-        revived = _revive_targets(store.deliveries, rows, now) if action == "retry" else 0
+        selection = _selection(store, *chosen)
+        if not selection.states and not selection.keys:
+            selection = replace(selection, states=_ACTS_ON[action])
+        _, messages = store.deliveries.list_messages(selection, limit)
+        _refuse_unknown_keys(store, selection, chosen[0])
+        rows = [
+            row
+            for message in messages
+            for row in message.rows
+            if row.state in (selection.states or (row.state,))
+        ]
+        revived = _revive_targets(store, rows, now) if action == "retry" else 0
+        count = _done(store, action, rows, now)
+        opened = (
+            _open_channels(store, [row.target.partition(":")[0] for row in rows]) if action == "retry" else []
+        )
     if as_json:
-        say_json({"asked": len(rows), "done": count, "targets_revived": revived})
+        say_json(
+            {
+                "messages": len(messages),
+                "asked": len(rows),
+                "done": count,
+                "targets_revived": revived,
+                "channels_opened": opened,
+            }
+        )
         return
-    typer.echo(f"{count} of {len(rows)} deliveries {_DONE[action]}")
+    typer.echo(
+        f"{counted(len(messages), 'message')}: {count} of {counted(len(rows), 'delivery', 'deliveries')} {_DONE[action]}"
+    )
+    for channel in opened:
+        typer.echo(f"{channel} is open again")
     if revived:
         typer.echo(f"{counted(revived, 'suspended target')} tried again with all that waits for it")
     elif count < len(rows):
         typer.echo(_ONLY[action], err=True)
 
 
-def _rows(
-    store: "Store", keys: list[str] | None, state: list[str] | None, *, limit: int
-) -> "Sequence[DeliveryRecord]":
-    """The rows with these keys and states; raises UsageError for a key without a row."""
-    rows = store.deliveries.list_rows(states=_states(state), keys=keys or (), limit=limit)
-    missing = sorted(set(keys or ()) - {row.key for row in rows}) if len(rows) < limit else []
-    if missing:
-        among = f" that is {' or '.join(map(printable, state))}" if state else ""
+def _done(store: "Store", action: str, rows: "Sequence[DeliveryRecord]", now: datetime) -> int:
+    """Does it to the deliveries; gives the number of those that it changed."""
+    deliveries, keys = store.deliveries, [row.key for row in rows]
+    if action == "drop":
+        return deliveries.drop(keys, now)
+    if action == "arrived":
+        return deliveries.arrived(keys, now)
+    waiting = [row.key for row in rows if row.state == "pending"]
+    return deliveries.retry(keys, now) + deliveries.try_now(waiting, now)
+
+
+def _selection(
+    store: "Store",
+    keys: list[str] | None,
+    target: list[str] | None,
+    since: str | None,
+    kind: list[str] | None,
+    state: list[str] | None,
+) -> "Selection":
+    from bot.pipeline.ports.outbox import Selection
+
+    real = {masked(key): key for key in store.deliveries.url_targets()}
+    return Selection(
+        states=_known(state, "state", get_args(State)),
+        kinds=_known(kind, "kind", get_args(Kind)),
+        targets=[real.get(name, name) for name in target or ()],
+        keys=[_unmasked(key, real) for key in keys or ()],
+        since=_moment(since) if since else None,
+    )
+
+
+def _known(names: list[str] | None, what: str, known: tuple[str, ...]) -> Any:
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"there is no {what} {printable(name)!r}; one of {', '.join(known)}")
+    return tuple(names or ())
+
+
+def _unmasked(key: str, real: "Mapping[str, str]") -> str:
+    """The key of a delivery whose target is shown masked."""
+    target, bar, rest = key.partition("|")
+    return f"{real.get(target, target)}{bar}{rest}"
+
+
+def _moment(text: str) -> datetime:
+    """The moment that somebody typed: so long ago, or a date, with a time where it matters, in UTC."""
+    from bot.adapters.clock import SystemClock
+
+    if match := re.fullmatch(r"(\d{1,6}) ?([mhdw])", text.strip()):
+        return SystemClock().now() - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
         raise UsageError(
-            f"no such delivery{among}: {printable(missing[0])}; `paperboy outbox list` shows the keys"
-        )
-    return rows
+            f"--since {printable(text)}: use 30m, 2h, 3d, 1w, or a date like 2026-11-28 or 2026-11-28T14:00"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _revive_targets(deliveries: "DeliveryStore", rows: "Sequence[DeliveryRecord]", now: "datetime") -> int:
+def _refuse_unknown_keys(store: "Store", selection: "Selection", typed: list[str] | None) -> None:
+    """Raises UsageError for a key without a delivery, of the states that were asked for."""
+    if not selection.keys:
+        return
+    rows = store.deliveries.list_rows(states=selection.states, keys=selection.keys, limit=len(selection.keys))
+    missing = set(selection.keys) - {row.key for row in rows}
+    for key, shown in zip(selection.keys, typed or (), strict=True):
+        if key in missing:
+            among = f" that is {' or '.join(selection.states)}" if selection.states else ""
+            raise UsageError(
+                f"no such delivery{among}: {printable(shown)}; `paperboy outbox list --json` shows the keys"
+            )
+
+
+def _revive_targets(store: "Store", rows: "Sequence[DeliveryRecord]", now: datetime) -> int:
     """Ends the suspension of the rows' targets, except of recipients who unsubscribed; gives their number."""
-    from bot.domain.delivery import OWN_WISH
-
     count = 0
     for target in dict.fromkeys(row.target for row in rows if row.state in ("pending", "held")):
-        status = deliveries.target(target)
+        status = store.deliveries.target(target)
         if status and status.suspended is not None and status.suspended not in OWN_WISH:
-            count += deliveries.revive(target, now)
+            count += store.deliveries.revive(target, now)
     return count
 
 
-def _states(names: list[str] | None) -> "tuple[State, ...]":
-    from bot.domain.delivery import State as States
+def _open_channels(store: "Store", kinds: "Sequence[str]") -> list[str]:
+    """Lifts the stops of these channels, with the incidents of it; gives those that were stopped."""
+    from bot.domain.incidents import STOPPED, channel_works
 
-    for state in names or ():
-        if state not in get_args(States):
-            raise UsageError(f"there is no state {printable(state)!r}; one of {', '.join(get_args(States))}")
-    return tuple(names or ())  # type: ignore[arg-type]  # checked above
+    stopped = [kind for kind in dict.fromkeys(kinds) if kind in store.incidents.stopped_channels()]
+    for kind in stopped:
+        store.incidents.open_channel(kind)
+        with store.incidents.change() as tx:
+            tx.keep_incidents(channel_works(kind, tx.open_incidents(), STOPPED).open)
+    return stopped
 
 
-def _row_json(row: "DeliveryRecord") -> dict[str, Any]:
+def _titles(store: "Store", messages: "Sequence[MessageRecord]") -> "Mapping[str, str]":
+    """The subject of each delivery by its key: the paper's title, or what an alarm says."""
+    rows = [row for message in messages for row in message.rows]
+    papers = store.papers.stored({row.paper for row in rows if row.paper})
     return {
-        "key": row.key,
-        "target": row.target,
-        "subscriber": row.subscriber,
-        "kind": row.kind,
-        "paper": row.paper,
-        "state": row.state,
-        "due_at": row.due_at.isoformat(),
-        "attempts": row.attempts,
-        "error": row.error,
-        "created_at": row.created_at.isoformat(),
-        "settled_at": row.settled_at.isoformat() if row.settled_at else None,
+        row.key: papers[row.paper].paper.title if row.paper in papers else row.paper
+        for row in rows
+        if row.paper
+    } | {row.key: store.deliveries.alarm_text(row.key).subject for row in rows if row.kind == "alarm"}
+
+
+def _message_json(message: "MessageRecord", titles: "Mapping[str, str]") -> dict[str, Any]:
+    head = message.head
+    return {
+        "target": head.target,
+        "subscriber": head.subscriber,
+        "kind": head.kind,
+        "state": head.state,
+        "titles": list(dict.fromkeys(titles[row.key] for row in message.rows if row.key in titles)),
+        "since": message.since.isoformat(),
+        "attempts": head.attempts,
+        "error": message.error,
+        "keys": [row.key for row in message.rows],
     }
+
+
+def _message_lines(message: "MessageRecord", titles: "Mapping[str, str]") -> list[str]:
+    head = message.head
+    names = list(dict.fromkeys(titles[row.key] for row in message.rows if row.key in titles))
+    more = len(names) - _TITLES_SHOWN
+    about = "; ".join(one_line(name, 60) for name in names[:_TITLES_SHOWN]) + (
+        f" +{more}" if more > 0 else ""
+    )
+    note = f" ({message.error})" if message.error else ""
+    tries = f", {counted(head.attempts, 'try', 'tries')}" if head.attempts else ""
+    return [
+        masked(
+            printable(
+                f"{head.state:<9}  {message.since:%Y-%m-%d %H:%M} UTC  {head.kind:<5}  {head.target}{tries}{note}"
+            )
+        ),
+        f"           {printable(about)}",
+    ]

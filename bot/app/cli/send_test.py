@@ -13,6 +13,7 @@ from bot.app.cli.context import (
     everybody,
     find_subscriber,
     load,
+    masked,
     say_json,
     start_logs,
 )
@@ -71,7 +72,9 @@ def send_test(
         )
     else:
         typer.echo(f"{printable(paper.title)} ({paper.id})")
-        rows = [(message.target, str(message.kind), _outcome(message, settings)) for message in messages]
+        rows = [
+            (masked(message.target), str(message.kind), _outcome(message, settings)) for message in messages
+        ]
         rows += [(f"atom:{subscriber.id}", "feed", f"is read at {feed.url or feed.file}") for feed in feeds]
         print_table(("target", "message", "outcome"), rows)
         if not rows:

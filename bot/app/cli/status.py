@@ -14,6 +14,7 @@ from bot.app.cli.context import (
     load,
     load_only_settings,
     open_state,
+    say,
     say_json,
 )
 from bot.app.cli.feeds import feed_addresses, private_feed_lines
@@ -93,7 +94,7 @@ def status(
             *incident_lines(incidents),
             *alarm_lines(unsent),
         ):
-            typer.echo(line)
+            say(line)
     return NEEDS_A_LOOK if needs_a_look(counts) or incidents else 0
 
 

@@ -58,6 +58,9 @@ class ChannelType:
     show: Callable[[OutgoingMessage, Settings], Awaitable[str]] | None = None
     """A message as people will see it, for a terminal; None: as the class's `text` gives it."""
 
+    secret: bool = False
+    """An address holds a token: it is shown masked."""
+
     @cached_property
     def publisher_class(self) -> Any:
         module, _, name = self.publisher.partition(":")
@@ -229,7 +232,7 @@ CHANNELS: Mapping[ChannelKind, ChannelType] = {
         form=Flag,
         address=lambda _, subscriber: subscriber,
     ),
-    "apprise": ChannelType("bot.adapters.apprise:ApprisePublisher", "An Apprise URL (needs the extra)."),
+    "apprise": ChannelType("bot.adapters.apprise:ApprisePublisher", "An Apprise URL (extra).", secret=True),
 }
 """Every channel that there is, in the order in which they are named to people."""
 

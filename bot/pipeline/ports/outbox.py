@@ -119,6 +119,53 @@ class DeliveryRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """The operator's choice of messages: those with a delivery that fits each part; an empty part fits all."""
+
+    states: Sequence[State] = ()
+    kinds: Sequence[Kind] = ()
+    targets: Sequence[str] = ()
+    """Keys or addresses of targets, or whole channels by their kind."""
+    keys: Sequence[str] = ()
+    since: datetime | None = None
+    """Nothing that is as it is for longer."""
+
+
+_TELLING: tuple[State, ...] = (
+    "uncertain", "dead", "sending", "pending", "held", "sent", "merged", "limited"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MessageRecord:
+    """A message as the operator sees it: deliveries that were, or would be, sent together."""
+
+    rows: tuple[DeliveryRecord, ...]
+    """Oldest first; never empty."""
+
+    @property
+    def head(self) -> DeliveryRecord:
+        """The delivery whose state tells most."""
+        return min(self.rows, key=lambda row: _TELLING.index(row.state))
+
+    @property
+    def since(self) -> datetime:
+        """Since when it is in its state: since it was settled, or since it was planned."""
+        head = self.head
+        return head.settled_at or head.created_at
+
+    @property
+    def error(self) -> str | None:
+        """Its trouble: that its answer was not seen, that it was never begun, or why it failed last."""
+        head = self.head
+        if head.state == "uncertain":
+            return f"answer not seen: {head.error}" if head.error else "answer not seen"
+        if head.error is None and head.state in ("pending", "held") and not head.attempts:
+            return "never begun"
+        return head.error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stop:
     """Stop of a channel: why, since when and until when."""
 
@@ -240,6 +287,16 @@ class DeliveryStore(Protocol):
         """Deliveries for the operator, oldest first; empty `states` or `keys` mean any."""
         ...
 
+    def list_messages(
+        self, selection: Selection, limit: int | None = None
+    ) -> tuple[int, tuple[MessageRecord, ...]]:
+        """How many messages are chosen, and the oldest `limit` of them (None: all), whole."""
+        ...
+
+    def url_targets(self) -> tuple[str, ...]:
+        """The keys of targets whose addresses are URLs, and so may hold secrets."""
+        ...
+
     def deliveries_on(self, subscriber: str, papers: Iterable[PaperId]) -> tuple[DeliveryRecord, ...]:
         """Everything planned for the subscriber on these papers, in the order in which it was planned."""
         ...
@@ -249,6 +306,10 @@ class DeliveryStore(Protocol):
 
         Their targets are revived, but for those whose recipient wished to hear no more.
         """
+        ...
+
+    def try_now(self, keys: Sequence[str], now: datetime) -> int:
+        """Pending rows of these keys, which wait after failures, and their targets wait no longer; how many those were."""
         ...
 
     def drop(self, keys: Sequence[str], now: datetime) -> int:

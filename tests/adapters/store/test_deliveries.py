@@ -1,13 +1,14 @@
 """The operator's hand on rows, places and channels, and the counts that tell how things stand."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bot.adapters.store import Store
 from bot.domain.channels import Target
 from bot.domain.delivery import STOPPED, UNSUBSCRIBED
-from bot.pipeline.ports.outbox import Stop, TargetStatus
+from bot.pipeline.ports.outbox import Selection, Stop, TargetStatus
 from bot.pipeline.ports.papers import FileMark
 from tests.adapters.store.conftest import KINDS, LEASE, Hand
 from tests.builders import NOW, a_delivery, a_paper
@@ -258,3 +259,53 @@ def test_days_on_which_a_target_was_not_reached_are_counted_until_it_is_revived(
     assert bounces.days == 3
     store.deliveries.revive("email:ann@example.org", NOW)
     assert store.deliveries.note_bounce("email:ann@example.org", NOW.date()).days == 1
+
+
+# --- messages for the operator -----------------------------------------------------------------------------
+
+
+def chosen(store: Store, limit: int | None = None, **selection: Any) -> list[list[str]]:
+    """The last digits of the papers of each chosen message."""
+    _, messages = store.deliveries.list_messages(Selection(**selection), limit)
+    return [[row.paper[-1] for row in message.rows] for message in messages]
+
+
+def test_deliveries_are_listed_by_the_messages_that_they_were_or_would_be(hand: Hand, store: Store):
+    hand.alerts(1, 2, 3)
+    hand.settle(hand.one(), "uncertain", error="no answer")
+    hand.alerts(4, 5)
+    hand.alerts(6, target="telegram:7")
+    hand.alerts(7, 8, state="held", due_at=NOW + MINUTE)
+    assert chosen(store) == [["1", "2", "3"], ["4", "5"], ["6"], ["7", "8"]]
+    assert store.deliveries.list_messages(Selection(), 2)[0] == 4
+    assert chosen(store, 2) == [["1", "2", "3"], ["4", "5"]]
+    assert chosen(store, states=("uncertain",)) == [["1", "2", "3"]]
+    assert chosen(store, states=("pending",)) == [["4", "5"], ["6"]]
+    assert chosen(store, keys=keys(2)) == [["1", "2", "3"]]
+    assert chosen(store, keys=keys(5)) == [["5"]]
+    assert chosen(store, kinds=("quiz",)) == []
+    assert chosen(store, targets=("telegram:7",)) == chosen(store, targets=("7",)) == [["6"]]
+    assert len(chosen(store, targets=("telegram",))) == 4
+    assert chosen(store, since=NOW + MINUTE) == []
+    assert len(chosen(store, since=NOW)) == 4
+
+
+def test_a_message_that_went_out_is_listed_whole_whatever_state_was_asked_for(hand: Hand, store: Store):
+    hand.alerts(1, 2)
+    hand.settle(hand.one(), "sent")
+    assert chosen(store, states=("merged",)) == chosen(store, states=("sent",)) == [["1", "2"]]
+
+
+def test_what_waits_after_failures_is_tried_now_by_hand(hand: Hand, store: Store):
+    hand.alerts(1)
+    hand.settle(hand.one(), "pending", error="refused", suspend="refused 8 times", wait_until=NOW + MINUTE)
+    assert hand.send() == []
+    assert store.deliveries.try_now(keys(1), NOW) == 1
+    assert hand.send() == [["1"]]
+    assert store.deliveries.try_now(keys(1), NOW) == 0
+
+
+def test_targets_whose_addresses_are_urls_are_named(hand: Hand, store: Store):
+    hand.alerts(1)
+    hand.alerts(2, target="apprise:ntfy://host/topic")
+    assert store.deliveries.url_targets() == ("apprise:ntfy://host/topic",)
