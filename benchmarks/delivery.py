@@ -71,16 +71,18 @@ def plan(store: Store, people: int, papers: Sequence[Paper], now: datetime = NOW
 
 def sent(claim: Claim) -> Outcome:
     receipt = Receipt(message=claim.message[-7:])
-    return Outcome(claim=claim, state="sent", sent=tuple(row.key for row in claim.rows), receipt=receipt)
+    rows = tuple(row.key for row in claim.rows)
+    return Outcome(claim=claim, state="sent", sent=rows, receipt=receipt, begun=True)
 
 
 def work(store: Store, messages: int, now: datetime = NOW, most: int = sys.maxsize) -> int:
-    """Claim and settle until nothing is due, so many messages in one transaction; the rows."""
+    """Claim, begin and settle until nothing is due, so many messages in one transaction; the rows."""
     rows = 0
     while rows < most:
         claims = store.outbox.claim(now, lease=LEASE, limit=messages, kinds=("telegram",))
         if not claims:
             break
+        store.outbox.begin(claims, now)
         store.outbox.settle([sent(claim) for claim in claims], now)
         rows += sum(len(claim.rows) for claim in claims)
     return rows
@@ -108,7 +110,7 @@ def sqlite(folder: Path) -> None:
         best = max(best, *speeds)
         cost = min(costs)
         print(
-            f"SQLite   claim + settle, {papers:>3} rows a message {max(speeds):>9,.0f} rows/s"
+            f"SQLite   claim, begin, settle, {papers:>3} rows a message {max(speeds):>9,.0f} rows/s"
             f" ({cost:.0f} µs of processor a row: {1e6 / cost:,.0f} rows/s where writing costs nothing)"
         )
     floor = synced_pairs(folder)
@@ -196,11 +198,11 @@ def dbos_workflows(folder: Path) -> float | None:
 
 
 def postgresql(_folder: Path) -> None:
-    from tests.rigs.postgres import postgres_database, postgres_server
+    from tests.rigs.postgres import durable_server, postgres_database
 
-    with postgres_server(durable=True) as server:
+    with durable_server() as server:
         for papers, workers in product((PAPERS_A_DAY, BATCH), WORKERS):
-            with postgres_database(server) as url:
+            with postgres_database(server.url) as url:
                 store = Store(url)
                 people = 39_200 // papers
                 took = plan(store, people, [a_paper(number) for number in range(papers)])
@@ -221,7 +223,7 @@ def postgresql(_folder: Path) -> None:
                 speed = sum(counts) / (time.perf_counter() - start)
                 store.close()
             print(
-                f"PostgreSQL {workers} workers: claim + settle, {papers:>3} rows a message {speed:>10,.0f} rows/s,"
+                f"PostgreSQL {workers} workers: claim, begin, settle, {papers:>3} rows a message {speed:>10,.0f} rows/s,"
                 f" shares {counts}; planned {people * papers / took:,.0f} rows/s"
             )
 

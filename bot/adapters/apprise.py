@@ -23,7 +23,7 @@ from typing import Any
 from bot.domain.card import card_of, text_of, web_link
 from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import DeliveryError, OutcomeUnknown, Refused, TargetGone, TryLater
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.text import one_line
 from bot.domain.translations import wording
 
@@ -57,12 +57,13 @@ class ApprisePublisher:
         noun="Apprise messages", at_once=4, parse_address=_parse_address
     )
 
-    async def send(self, message: OutgoingMessage) -> Receipt:
+    async def send(self, message: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """A receipt without a name, once every part is taken over; raises a DeliveryError."""
         if message.kind not in ("alert", "alarm"):
             raise Refused(f"this channel cannot carry a {message.kind} ({message.id})")
         service = _service(message.target.address)
         parts = list(split(self.text(message), service.body_maxlen))
+        await begin()
         for number, part in enumerate(parts, start=1):
             error = await asyncio.to_thread(_notify, service, part)
             if error is not None and number > 1:

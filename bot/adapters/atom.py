@@ -16,7 +16,7 @@ from bot.domain.card import Card, card_of, paper_url, web_link
 from bot.domain.channels import FEED, Capabilities, ChannelKind
 from bot.domain.errors import ChannelDown, DeliveryError, StateError, TryLater
 from bot.domain.feeds import Feed, FeedEntry
-from bot.domain.message import Item, OutgoingMessage, Receipt
+from bot.domain.message import Begin, Item, OutgoingMessage, Receipt, unrecorded
 from bot.domain.text import one_line
 from bot.domain.translations import wording
 from bot.pipeline.feeds import EVERYTHING, FeedBuilder
@@ -256,8 +256,9 @@ class AtomPublisher:
         self._feeds = feeds
         self._writer = writer
 
-    async def send(self, message: OutgoingMessage) -> Receipt:
+    async def send(self, message: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """A receipt without a name, once the file is in place; TryLater where it cannot be written."""
+        await begin()
         try:
             await asyncio.to_thread(self._feeds.write_for, self._writer, message.subscriber)
         except (DeliveryError, StateError) as error:

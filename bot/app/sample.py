@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bot.domain.errors import DeliveryError, UsageError
+from bot.domain.message import unrecorded
 
 if TYPE_CHECKING:
     from bot.adapters.store import Store
     from bot.app.config.settings import Settings
     from bot.domain.digests import Digest
-    from bot.domain.message import OutgoingMessage, Receipt
+    from bot.domain.message import Begin, OutgoingMessage, Receipt
     from bot.domain.papers import Paper
     from bot.domain.subscriptions import Subscriber, Subscription
     from bot.pipeline.ports import Publisher
@@ -121,9 +122,9 @@ class _Recorder:
         self.capabilities = publisher.capabilities
         self.messages: dict[tuple[str, str], SampleMessage] = {}
 
-    async def send(self, message: "OutgoingMessage") -> "Receipt":
+    async def send(self, message: "OutgoingMessage", begin: "Begin" = unrecorded) -> "Receipt":
         try:
-            receipt = await self._publisher.send(message)
+            receipt = await self._publisher.send(message, begin)
         except DeliveryError as error:
             self._record(message, str(error))
             raise

@@ -1,13 +1,13 @@
 """Delivery: one thing to send to one target once; its states, its key, and how long a retry waits.
 
-    pending ──claimed──► sending ──accepted──► sent         (the first row of a message)
+    pending ──begun────► sending ──accepted──► sent         (the first row of a message)
        ▲  ▲                 │  └───────────────► merged       (the others that went out inside it)
        │  └─ certainly not ─┤
        │     sent: later    ├── refused for good ──► dead
        │                    └── answer never seen, or lease ended ──► uncertain
       held (quiet hours, a digest's time)          pending ──over the daily limit──► limited
 
-`held` becomes `pending` when its time comes. `uncertain` and `dead` become `pending` only by the
+A row is `sending` from just before its request goes out. `held` becomes `pending` when its time comes. `uncertain` and `dead` become `pending` only by the
 operator's hand (or `on_uncertain: resend`).
 """
 

@@ -140,6 +140,10 @@ class NotYet(NotSent):
         self.until = until
 
 
+class Withdrawn(NotSent):
+    """A claim that must not be sent any more: somebody dropped it, the target is suspended, or the lease has ended."""
+
+
 class TryLater(NotSent):
     """Send the same again; no sooner than `wait` where the service named one.
 

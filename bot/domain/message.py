@@ -1,6 +1,6 @@
 """A message: what a publisher is asked to send, and what the service answers."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -81,6 +81,14 @@ class OutgoingMessage:
     unsubscribe_token: str | None = None
     return_token: str | None = None
     """Names the target in the address that this message comes back to where it cannot be delivered."""
+
+
+Begin = Callable[[], Awaitable[None]]
+"""Writes down that a request goes out now; raises NotSent or StateError where it must not."""
+
+
+async def unrecorded() -> None:
+    """The `Begin` of a message that stands in no outbox."""
 
 
 class OpenRow(Protocol):

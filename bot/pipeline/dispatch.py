@@ -1,17 +1,21 @@
-"""Dispatch: the loop that claims due deliveries, sends them, and settles the outcomes."""
+"""Dispatch: the loop that claims due deliveries, sends them, and settles the outcomes.
+
+A claim only reserves a target. When its slot has come and its request is about to go out, its rows become `sending`:
+the only ones of which nobody knows the outcome when the process dies.
+"""
 
 import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
-from bot.domain.errors import StateError
+from bot.domain.errors import StateError, Withdrawn
 from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.circuit_breaker import CircuitBreaker
 from bot.pipeline.compose import MessageBuilder
@@ -28,8 +32,12 @@ IN_FLIGHT = 64
 """Sends in flight on one channel at most, so that a slow channel does not delay another."""
 _BREATH = 0.05
 """Least seconds between two claims while a delivery is due that cannot be claimed."""
-_LOOK_EVERY = timedelta(seconds=30)
-"""Interval at which a long flush looks for expired leases of other processes."""
+LOOK_EVERY = timedelta(seconds=2)
+"""Interval at which leases that ended are looked for while another process has one: it may have died."""
+_BEGUN_TOGETHER = 4
+"""Claims begun in one transaction at most. Until the last of their requests has left, a death leaves doubt without a cause;
+where sending twice is harmless there is no doubt, and all go together.
+"""
 
 
 class _InFlight(NamedTuple):
@@ -52,6 +60,35 @@ class _Run:
     late: timedelta = timedelta(0)
     ending: bool = False
     cut_off: bool = False
+
+
+class BeginQueue:
+    """Queue of claims whose request is about to go out: those that come together are written down in one transaction."""
+
+    def __init__(self, outbox: OutboxStore, *, together: int, now: Callable[[], datetime]) -> None:
+        """At most so many `together`."""
+        self._outbox = outbox
+        self._together = together
+        self._now = now
+        self._turn = asyncio.Lock()
+        self._open: list[Claim] | None = None
+        self._written: asyncio.Task[frozenset[int]]
+
+    async def begin(self, claim: Claim) -> None:
+        """Return once the claim's rows are `sending`; raises Withdrawn where it must not be sent, or StateError."""
+        batch = self._open
+        if batch is None or len(batch) == self._together or self._written.done():
+            batch = self._open = []
+            self._written = asyncio.create_task(self._write_down(batch))
+        batch.append(claim)
+        if claim.lease not in await asyncio.shield(self._written):
+            raise Withdrawn("dropped, suspended or claimed by another process meanwhile")
+
+    async def _write_down(self, batch: list[Claim]) -> frozenset[int]:
+        async with self._turn:
+            if self._open is batch:
+                self._open = None
+            return await asyncio.to_thread(self._outbox.begin, batch, self._now())
 
 
 class Dispatcher:
@@ -77,18 +114,25 @@ class Dispatcher:
         self._kinds = tuple(publishers)
         can = {kind: publisher.capabilities for kind, publisher in publishers.items()}
         self._documents = frozenset(kind for kind, capabilities in can.items() if capabilities.is_document)
-        harmless = frozenset(kind for kind, capabilities in can.items() if capabilities.harmless_twice)
-        self._may_repeat = harmless | rules.resend_uncertain
+        self._harmless = frozenset(kind for kind, capabilities in can.items() if capabilities.harmless_twice)
         self._limiter = RateLimiter(
             {kind: capabilities.limits for kind, capabilities in can.items()}, now=clock.now
         )
         self._breaker = CircuitBreaker(store=stops, limiter=self._limiter, incidents=incidents, now=clock.now)
+        queues = {
+            kind: BeginQueue(
+                outbox, together=IN_FLIGHT if kind in self._harmless else _BEGUN_TOGETHER, now=clock.now
+            )
+            for kind in publishers
+        }
         self._sender = Sender(
             builder=builder,
             deliveries=deliveries,
             publishers=publishers,
             limiter=self._limiter,
-            may_repeat=self._may_repeat,
+            harmless=self._harmless,
+            resend=rules.resend_uncertain,
+            begin=lambda claim: queues[claim.target.kind].begin(claim),
             is_probe=self._breaker.is_probe,
             forbidden=self._breaker.forbidden,
             now=clock.now,
@@ -137,7 +181,7 @@ class Dispatcher:
 
     async def next_due(self) -> datetime | None:
         """The moment at which a delivery is next due."""
-        return await asyncio.to_thread(self._outbox.next_due, self._kinds)
+        return await asyncio.to_thread(self._outbox.next_due, self._kinds, self._clock.now() + LOOK_EVERY)
 
     async def _end(self, run: _Run, work: "asyncio.Task[Counter[State]]") -> None:
         run.ending = True
@@ -155,7 +199,7 @@ class Dispatcher:
         try:
             while True:
                 self._awake.clear()
-                if self._clock.now() - run.looked_at >= _LOOK_EVERY:
+                if self._clock.now() - run.looked_at >= LOOK_EVERY:
                     await self._expire(run)
                 await self._take_off(run)
                 if not run.flight:
@@ -170,14 +214,16 @@ class Dispatcher:
                 await self._settle(run)
 
     async def _expire(self, run: _Run) -> None:
-        """Expire leases of other processes: their rows become uncertain, or go again.
+        """End the leases of processes that died or hang: their claims come free, and what they were sending is uncertain.
 
         Skipped while a lease of ours has ended too (the clock jumped): what we are sending must not go again.
         """
         now = run.looked_at = self._clock.now()
         if any(in_flight.until <= now for in_flight in run.flight.values()):
             return
-        run.tally["uncertain"] += await asyncio.to_thread(self._outbox.expire, now, again=self._may_repeat)
+        run.tally["uncertain"] += await asyncio.to_thread(
+            self._outbox.expire, now, again=self._rules.resend_uncertain, harmless=self._harmless
+        )
 
     async def _take_off(self, run: _Run) -> None:
         """Claim what is due and start sending it; on a channel that was stopped, one message to probe it."""
@@ -249,7 +295,7 @@ class Dispatcher:
         return max((due - self._clock.now()).total_seconds(), _BREATH) if due else None
 
     async def _next_due(self, run: _Run, kinds: Sequence[ChannelKind]) -> datetime | None:
-        due = await asyncio.to_thread(self._outbox.next_due, kinds)
+        due = await asyncio.to_thread(self._outbox.next_due, kinds, self._clock.now() + LOOK_EVERY)
         run.late = max(run.late, self._clock.now() - due) if due else run.late
         return due
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -23,6 +23,7 @@ from bot.domain.errors import (
     TargetRefuses,
     TooLarge,
     TryLater,
+    Withdrawn,
 )
 from bot.domain.flood_guard import FLOOD_GUARD, FloodGuard
 from bot.domain.message import OutgoingMessage, Receipt
@@ -32,6 +33,9 @@ from bot.pipeline.ports.outbox import Claim, DeliveryStore, Outcome
 from bot.pipeline.rate_limiter import RateLimiter, Slot
 
 log = logging.getLogger(__name__)
+
+BeginClaim = Callable[[Claim], Awaitable[None]]
+"""Writes down that the request of this claim goes out now; raises Withdrawn where it must not, or StateError."""
 
 GIVE_UP = timedelta(minutes=4)
 """Timeout of a send; shorter than its lease, so that its outcome is always settled in time."""
@@ -82,20 +86,25 @@ class Sender:
         deliveries: DeliveryStore,
         publishers: Mapping[ChannelKind, Publisher],
         limiter: RateLimiter,
-        may_repeat: frozenset[ChannelKind],
+        harmless: frozenset[ChannelKind],
+        resend: frozenset[ChannelKind],
+        begin: BeginClaim,
         is_probe: Callable[[Claim], bool],
         forbidden: Callable[[Claim], str | None],
         now: Callable[[], datetime],
         rng: random.Random,
     ) -> None:
-        """`may_repeat` are the channels on which a message with an unknown outcome goes again; `forbidden` says why a target
-        takes no messages of a claim's kind.
+        """A message with an unknown outcome goes again on `harmless` channels, and on those of `resend` unless it is an alarm.
+
+        `forbidden` says why a target takes no messages of a claim's kind.
         """
         self._builder = builder
         self._deliveries = deliveries
         self._publishers = publishers
         self._limiter = limiter
-        self._may_repeat = may_repeat
+        self._harmless = harmless
+        self._resend = resend
+        self._begin = begin
         self._is_probe = is_probe
         self._forbidden = forbidden
         self._now = now
@@ -113,46 +122,56 @@ class Sender:
             )
         except asyncio.CancelledError:
             return untried(claim)
-        except StateError as error:  # no attempt of this message
-            return SendResult(outcome=replace(self._later(claim, TryLater(str(error))), counted=False))
+        except StateError as error:
+            return self._state_away(claim, error)
         except Exception as error:
             log.exception("delivery.build_failed", extra={"message_id": claim.message, "target": claim.key})
             outcome = Outcome(claim=claim, state="dead", error=f"could not be put together: {error!r}")
             return SendResult(outcome=outcome)
-        return await self._send(claim, built)
+        request = _SendRequest(claim, self._begin)
+        result = await self._send(claim, built, request)
+        return replace(result, outcome=replace(result.outcome, begun=request.begun))
 
-    async def _send(self, claim: Claim, built: BuiltMessage) -> SendResult:
+    async def _send(self, claim: Claim, built: BuiltMessage, request: "_SendRequest") -> SendResult:
         about = {"message_id": claim.message, "target": claim.key, "keys": named(claim)}
-        begun = False
         try:
             await self._recall(claim)
             async with self._limiter.slot(claim.target, probe=self._is_probe(claim)) as slot:
-                begun = True
-                receipt = await _in_slot(slot, self._publishers[claim.target.kind], built.message)
-        except NotYet as error:
-            log.debug("delivery.put_back", extra={**about, "until": error.until})
-            outcome = Outcome(claim=claim, state="pending", wait_until=error.until, counted=False)
-            return SendResult(outcome=outcome)
+                receipt = await _in_slot(slot, self._publishers[claim.target.kind], built.message, request)
+        except (NotYet, Withdrawn) as error:
+            log.debug("delivery.put_back", extra={**about, "why": str(error)})
+            until = error.until if isinstance(error, NotYet) else None
+            return SendResult(outcome=Outcome(claim=claim, state="pending", wait_until=until, counted=False))
         except DeliveryError as error:
             log.warning("delivery.failed", extra={**about, "error": str(error), "is": type(error).__name__})
             return self._failed(claim, error)
         except asyncio.CancelledError:
             log.warning("delivery.cut_off", extra=about)
-            return self._unknown(claim, "cut off while paperboy stopped") if begun else untried(claim)
-        except Exception as error:  # a fault of ours in the middle of a send: nobody knows what went out
+            return self._unknown(claim, "cut off while paperboy stopped") if request.begun else untried(claim)
+        except Exception as error:
+            if isinstance(error, StateError) and not request.begun:
+                return self._state_away(claim, error)
             log.exception("delivery.send_failed", extra=about)
-            return self._unknown(claim, f"unexpected: {type(error).__name__}")
+            return self._unexpected(claim, error, begun=request.begun)
+        if not request.begun:
+            log.error("delivery.never_begun", extra=about)
         log.debug("delivery.sent", extra={**about, "papers": len(built.sent)})
         return self._sent(claim, built, receipt)
+
+    def _unexpected(self, claim: Claim, error: Exception, *, begun: bool) -> SendResult:
+        """A fault of ours in the middle of a send: once it was begun, nobody knows what went out."""
+        why = f"unexpected: {type(error).__name__}"
+        return self._unknown(claim, why) if begun else SendResult(outcome=self._later(claim, TryLater(why)))
+
+    def _state_away(self, claim: Claim, error: StateError) -> SendResult:
+        """The state could not be asked, and nothing went out: no attempt of this message."""
+        return SendResult(outcome=replace(self._later(claim, TryLater(str(error))), counted=False))
 
     async def _recall(self, claim: Claim) -> None:
         """Give the rate limiter the sends to a target from before this process."""
         if not self._limiter.knows(claim.target):
             since = self._limiter.since(claim.target)
-            try:
-                moments = await asyncio.to_thread(self._deliveries.sends_since, claim.key, since)
-            except StateError as error:
-                raise TryLater(str(error)) from error
+            moments = await asyncio.to_thread(self._deliveries.sends_since, claim.key, since)
             self._limiter.remember(claim.target, moments)
 
     def _sent(self, claim: Claim, built: BuiltMessage, receipt: Receipt) -> SendResult:
@@ -202,9 +221,10 @@ class Sender:
     def _unknown(self, claim: Claim, why: str) -> SendResult:
         """Outcome unknown: retry edits; other deliveries become `uncertain` unless their channel may repeat.
 
-        An alarm never goes out twice.
+        An alarm goes out twice only where that changes nothing.
         """
-        repeats = claim.target.kind in self._may_repeat and claim.kind != "alarm"
+        kind = claim.target.kind
+        repeats = kind in self._harmless or (kind in self._resend and claim.kind != "alarm")
         if claim.kind == "edit" or repeats:
             return SendResult(outcome=self._later(claim, TryLater(why)), unknown=True)
         wait_until = self._not_before(claim, self._now() + retry_wait(claim.attempts, self._rng))
@@ -242,17 +262,33 @@ class Sender:
         return outcome if claim.attempts > _MOVES else replace(outcome, wait_until=None)
 
 
-async def _in_slot(slot: Slot, publisher: Publisher, message: OutgoingMessage) -> Receipt:
+class _SendRequest:
+    """Request of one claim: `begun` once it is written down that it goes out."""
+
+    def __init__(self, claim: Claim, begin: BeginClaim) -> None:
+        self._claim = claim
+        self._begin = begin
+        self.begun = False
+
+    async def begin(self) -> None:
+        await self._begin(self._claim)
+        self.begun = True
+
+
+async def _in_slot(
+    slot: Slot, publisher: Publisher, message: OutgoingMessage, request: _SendRequest
+) -> Receipt:
     try:
         async with asyncio.timeout(GIVE_UP.total_seconds()) as patience:
-            receipt = await publisher.send(message)
+            receipt = await publisher.send(message, request.begin)
     except NotSent:
         slot.took(0)
         raise
     except TimeoutError as error:
         if not patience.expired():
             raise
-        raise OutcomeUnknown(f"no end of it within {GIVE_UP}") from error
+        why = f"no end of it within {GIVE_UP}"
+        raise (OutcomeUnknown(why) if request.begun else TryLater(why)) from error
     slot.took(receipt.messages)
     return receipt
 

@@ -17,7 +17,7 @@ from bot.adapters.readers import peek_date, read_digest
 from bot.adapters.telegram.preview import PreviewPublisher
 from bot.domain.channels import ChannelKind
 from bot.domain.digests import Digest
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.send import SendRules
 from tests.builders import (
@@ -60,8 +60,8 @@ class Recorder(PreviewPublisher):
         self._clock = clock
         self.sent: list[Sent] = []
 
-    async def send(self, outgoing: OutgoingMessage) -> Receipt:
-        receipt = await super().send(outgoing)
+    async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+        receipt = await super().send(outgoing, begin)
         papers = tuple(item.paper.id for item in outgoing.items)
         self.sent.append(
             Sent(

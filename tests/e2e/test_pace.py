@@ -146,10 +146,10 @@ def test_one_dead_chat_delays_nobody_else(tmp_path: Path) -> None:
         telegram = StrictTelegram(seconds)
         answer = telegram.send
 
-        async def send(message):
+        async def send(message, begin):
             if message.target.address == chats[0]:
                 await asyncio.sleep(100_000)
-            return await answer(message)
+            return await answer(message, begin)
 
         telegram.send = send
         chats = many_chats.private_chats(100)

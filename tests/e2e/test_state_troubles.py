@@ -12,13 +12,12 @@ from sqlalchemy import event
 
 from bot.domain.errors import StateError, StateLocked
 from bot.domain.subscriptions import Subscriber
-from tests.e2e.test_kills import judge
-from tests.rigs.day import PEOPLE, Ledger, a_crowd, a_day, morning, noon, quiet, the_rest, the_world
+from tests.rigs.day import PEOPLE, Ledger, a_crowd, a_day, judge, morning, noon, quiet, the_rest, the_world
 from tests.rigs.world import World
 
 STEP = 4
 """Pages from one disk to the next."""
-WRITES = ("digests.transaction", "outbox.claim", "outbox.settle", "outbox.expire")
+WRITES = ("digests.transaction", "outbox.claim", "outbox.begin", "outbox.settle")
 
 
 async def a_stubborn_day(world: World) -> list[StateError]:

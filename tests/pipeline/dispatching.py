@@ -1,10 +1,14 @@
 """Words that the tests of sending share."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
+from bot.adapters.store import Store
 from bot.domain.flood_guard import NO_GUARD
 from bot.domain.subscriptions import Subscriber
+from bot.pipeline.dispatch import LEASE
 from bot.pipeline.send import SendRules
 from tests.builders import a_channel, a_subscriber
 from tests.pipeline.conftest import MakeWorld
@@ -26,6 +30,23 @@ def started(world: MakeWorld, *subscribers: Subscriber, **more) -> World:
     made = world(*(subscribers or (a_subscriber(),)), first_run=0, **more)
     made.look()
     return made
+
+
+@contextmanager
+def another_process(world: World, *, begins: bool = True) -> Iterator[None]:
+    """Another process on that state, which hangs while it sends one message, or once it has only claimed it.
+
+    It lives as long as the block.
+    """
+    store = Store(world.url)
+    try:
+        claims = store.outbox.claim(world.clock.now(), lease=LEASE, limit=1, kinds=("telegram",))
+        assert len(claims) == 1
+        if begins:
+            assert store.outbox.begin(claims, world.clock.now()) == {claims[0].lease}
+        yield
+    finally:
+        store.close()
 
 
 async def turns(count: int = 50) -> None:

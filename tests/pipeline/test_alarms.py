@@ -28,13 +28,12 @@ from bot.domain.schedule import parse_quiet_hours
 from bot.domain.sources import Source
 from bot.pipeline.alarms import IncidentLog, SourceWatch
 from bot.pipeline.circuit_breaker import CHANNEL_PAUSE
-from bot.pipeline.dispatch import LEASE
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.send import SendRules
 from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.dispatching import MINUTE, NO_GRACE, until
+from tests.pipeline.dispatching import MINUTE, NO_GRACE, another_process, until
 from tests.pipeline.test_fetch import Memory, fetcher, unchanged
 from tests.rigs.clock import VirtualClock
 from tests.rigs.files import Press
@@ -261,12 +260,10 @@ async def test_channels_that_another_machine_has_are_let_be(world: MakeWorld):
     assert await made.send() == {"sent": 1}
 
 
-async def test_an_alarm_that_a_crash_left_behind_is_uncertain_when_its_lease_ends(world: MakeWorld):
+async def test_an_alarm_that_a_crash_left_behind_is_uncertain(world: MakeWorld):
     made = alarmed(world, rules=SendRules(resend_uncertain=frozenset({"telegram"}), flood_guard=NO_GUARD))
-    made.store.outbox.claim(NOW, lease=LEASE, limit=1, kinds=("telegram",))
-    assert await made.dispatcher.next_due() == NOW + LEASE
-    assert await made.send() == {}
-    made.clock.advance(LEASE)
+    with another_process(made):
+        assert await made.send() == {}
     assert await made.send() == {"uncertain": 1}
 
 

@@ -11,25 +11,70 @@ from bot.domain.errors import (
     StateLocked,
 )
 from bot.domain.flood_guard import NO_GUARD
-from bot.pipeline.dispatch import LEASE
+from bot.pipeline.dispatch import LEASE, LOOK_EVERY
 from bot.pipeline.send import SendRules
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
-from tests.pipeline.dispatching import MINUTE, NO_GRACE, people, started, turns, until
+from tests.pipeline.dispatching import MINUTE, NO_GRACE, another_process, people, started, turns, until
 
 # --- crashes, stops and cancellations ---------------------------------------------------------------------
 
 
-async def test_what_a_crash_left_behind_is_uncertain_when_its_lease_ends(world: MakeWorld):
+async def test_what_a_process_that_hangs_was_sending_is_uncertain_when_its_lease_ends(world: MakeWorld):
     made = started(world)
     made.read("a.md", a_digest(1))
-    made.store.outbox.claim(NOW, lease=LEASE, limit=5, kinds=("telegram",))
-    again = world(a_subscriber(), first_run=0, clock=made.clock)
-    assert await again.send() == {}
-    assert await again.dispatcher.next_due() == NOW + LEASE
-    made.clock.advance(LEASE)
-    assert await again.send() == {"uncertain": 1}
-    assert again.telegram.tried == []
+    with another_process(made):
+        assert await made.send() == {}
+        assert await made.dispatcher.next_due() == NOW + LOOK_EVERY
+        made.clock.advance(LEASE)
+        assert await made.send() == {"uncertain": 1}
+    assert made.telegram.tried == []
+
+
+async def test_what_a_process_that_died_was_sending_is_uncertain_at_once(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    with another_process(made):
+        pass
+    assert await made.send() == {"uncertain": 1}
+    assert made.telegram.tried == []
+
+
+async def test_what_a_process_that_died_had_only_claimed_is_simply_sent(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    with another_process(made, begins=False):
+        assert await made.send() == {}
+    assert await made.send() == {"sent": 1}
+
+
+async def test_a_claim_that_was_lost_before_its_request_is_not_sent(world: MakeWorld):
+    """This process was so slow that its lease ended, and another one took the message over."""
+    made = started(world)
+    made.read("a.md", a_digest(1))
+
+    def overtaken(step: str) -> None:
+        if step == "outbox.begin" and made.clock.now() == NOW:
+            made.store.outbox.expire(made.clock.advance(LEASE))
+
+    made.outbox._hook = overtaken
+    assert await made.send() == {"pending": 1, "sent": 1}
+    assert len(made.telegram.taken) == 1
+
+
+async def test_what_is_dropped_between_claim_and_request_is_not_sent(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    (row,) = made.rows()
+
+    def drop(step: str) -> None:
+        if step == "outbox.begin":
+            assert made.store.deliveries.drop([row.key], made.clock.now()) == 1
+
+    made.outbox._hook = drop
+    assert await made.send() == {"pending": 1}
+    assert made.counts() == {"dead": 1}
+    assert made.telegram.taken == []
 
 
 async def test_after_a_stop_what_is_in_flight_is_finished_and_nothing_more_begins(world: MakeWorld):
@@ -74,16 +119,16 @@ async def test_what_has_no_answer_when_the_grace_is_over_is_uncertain(world: Mak
     assert made.rows("uncertain")[0].error == "cut off while paperboy stopped"
 
 
-@pytest.mark.parametrize("step", ["outbox.claim done", "deliveries.unnamed", "feed"])
+@pytest.mark.parametrize("step", ["outbox.claim done", "deliveries.unnamed", "outbox.begin done", "feed"])
 async def test_what_was_claimed_but_not_sent_when_the_grace_is_over_waits_on(world: MakeWorld, step: str):
-    """The flush is cancelled while rows are claimed, while a message is packed, while a feed is written."""
+    """The flush is cancelled while rows are claimed, while a message is built, while it is begun, while a feed is written."""
     kind = "atom" if step == "feed" else "telegram"
     made = started(world, a_subscriber("alice", a_channel(kind)), rules=NO_GRACE)  # type: ignore[arg-type]
     made.read("a.md", a_digest(1))
     reached, go_on = threading.Event(), threading.Event()
 
     def hold(here: str) -> None:
-        if here == step and made.rows("sending"):
+        if here == step and not reached.is_set():
             reached.set()
             go_on.wait(30)
 
@@ -188,11 +233,10 @@ async def test_what_another_machine_left_behind_is_uncertain_while_a_long_flush_
     gate = asyncio.Event()
     made.telegram.answer(gate)
     made.read("a.md", a_digest(1))
-    assert len(made.store.outbox.claim(NOW, lease=LEASE, limit=1, kinds=("telegram",))) == 1
-    made.clock.advance(LEASE / 2)
-    work = asyncio.create_task(made.send())
-    await until(lambda: made.telegram.at_once == 1)
-    made.clock.advance(LEASE / 2)
+    with another_process(made):
+        work = asyncio.create_task(made.send())
+        await until(lambda: made.telegram.at_once == 1)
+    made.clock.advance(LOOK_EVERY)
     made.dispatcher.wake()
     await until(lambda: made.counts()["uncertain"] == 1)
     assert not work.done()

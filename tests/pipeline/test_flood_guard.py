@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.delivery import Delivery
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.papers import PaperId
 from bot.pipeline.history import ledger
 from bot.pipeline.send import SendRules
@@ -130,8 +130,8 @@ async def test_the_ledger_says_what_waits(guarded: World):
 class ShowsOne(FakePublisher):
     """Shows the best paper of a message; the others stand behind a button."""
 
-    async def send(self, parcel: OutgoingMessage) -> Receipt:
-        receipt = await super().send(parcel)
+    async def send(self, parcel: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+        receipt = await super().send(parcel, begin)
         return Receipt(message=receipt.message, poll=receipt.poll, option_order=receipt.option_order, shown=1)
 
 

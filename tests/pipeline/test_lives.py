@@ -6,7 +6,7 @@ from bot.adapters.store.maintenance import LONGEST_DELAY
 from bot.app.config.publishers import CHANNELS
 from bot.domain.channels import ChannelKind, Limit, Limits
 from bot.domain.errors import TargetGone, TryLater
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import started
@@ -51,7 +51,8 @@ class Forum:
     def __init__(self) -> None:
         self.gone: str | None = None
 
-    async def send(self, parcel: OutgoingMessage) -> Receipt:
+    async def send(self, parcel: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+        await begin()
         return Receipt(message="1", astray=self.gone)
 
     async def close(self) -> None: ...

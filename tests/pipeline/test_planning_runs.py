@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.errors import StateError
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.history import ledger, story, why_not_queued
 from bot.pipeline.ingest import Ingest, Planned
@@ -218,9 +218,9 @@ async def test_the_dispatcher_sends_what_is_planned_and_asks_for_no_more(seven: 
     planned: list[int] = []
     send = seven.telegram.send
 
-    async def noting(parcel: OutgoingMessage) -> Receipt:
+    async def noting(parcel: OutgoingMessage, begin: Begin) -> Receipt:
         planned.append(len(seven.rows()))
-        return await send(parcel)
+        return await send(parcel, begin)
 
     seven.telegram.send = noting  # type: ignore[method-assign]
     read_only(seven, 1)

@@ -155,10 +155,10 @@ async def test_a_channel_that_is_told_to_wait_for_hours_is_an_incident(world: Ma
 async def test_a_message_that_is_too_large_goes_in_smaller_ones_and_loses_nothing(world: MakeWorld):
     made = started(world, *people(1, "email"))
 
-    async def send(message):
+    async def send(message, begin):
         if len(message.items) > 3:
             raise TooLarge("552 5.3.4 too large")
-        return await takes(message)
+        return await takes(message, begin)
 
     takes, made.email.send = made.email.send, send  # type: ignore[method-assign]
     made.read("a.md", a_digest(*range(1, 12)))
@@ -183,11 +183,11 @@ async def test_a_chat_that_forbids_polls_is_said_once_and_gets_its_alerts(world:
     made.telegram.answer(alert, to="1001")
     send = made.telegram.send
 
-    async def without_polls(message):
+    async def without_polls(message, begin):
         if message.kind == "quiz":
             made.telegram.tried.append(message)
             raise NO_POLLS_HERE
-        return await send(message)
+        return await send(message, begin)
 
     made.telegram.send = without_polls  # type: ignore[method-assign]
     for number in (1, 2):

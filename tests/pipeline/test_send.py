@@ -30,8 +30,9 @@ from bot.domain.errors import (
     TargetRefuses,
     TooLarge,
     TryLater,
+    Withdrawn,
 )
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.papers import PaperId
 from bot.pipeline import send
 from bot.pipeline.compose import BuiltMessage, NothingToSend
@@ -77,16 +78,26 @@ class Parts:
         self.built = BuiltMessage(**{"message": a_parcel(kind="telegram"), "sent": ("k1",), **built})
         self.build_error: Exception | None = None
         self.past_error: Exception | None = None
+        self.begin_error: Exception | None = None
+        self.begun: list[Claim] = []
+        self.begins = True
         self.limiter = RateLimiter({}, now=lambda: NOW)
         self.handed: list[OutgoingMessage] = []
 
-    async def send(self, message: OutgoingMessage) -> Receipt:
+    async def send(self, message: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+        if self.begins:
+            await begin()
         self.handed.append(message)
         if isinstance(self.answer, asyncio.Event):
             await self.answer.wait()
         elif self.answer is not None:
             raise self.answer
         return receipt("m9")
+
+    async def begin(self, claim: Claim) -> None:
+        if self.begin_error:
+            raise self.begin_error
+        self.begun.append(claim)
 
     def build(self, _claim: Claim, _now: object) -> BuiltMessage:
         if self.build_error:
@@ -104,7 +115,9 @@ class Parts:
             "deliveries": self,
             "publishers": {"telegram": self, "email": self, "atom": self},
             "limiter": self.limiter,
-            "may_repeat": frozenset({"atom"}),
+            "harmless": frozenset({"atom"}),
+            "resend": frozenset(),
+            "begin": self.begin,
             "is_probe": lambda _: False,
             "forbidden": lambda _: None,
             "now": lambda: NOW,
@@ -114,8 +127,8 @@ class Parts:
         return Sender(**given)
 
 
-async def failed(error: BaseException, may_repeat: frozenset[str] = frozenset(), **claim: Any) -> SendResult:
-    return await Parts(error).sender(may_repeat=may_repeat).send(a_claim(**claim))
+async def failed(error: BaseException, resend: frozenset[str] = frozenset(), **claim: Any) -> SendResult:
+    return await Parts(error).sender(harmless=frozenset(), resend=resend).send(a_claim(**claim))
 
 
 def waits(result: SendResult) -> timedelta:
@@ -249,6 +262,12 @@ async def test_an_unknown_outcome_goes_again_on_a_channel_that_may_repeat_but_ne
     assert (await failed(OutcomeUnknown("?"), telegram, kind="alarm")).outcome.state == "uncertain"
 
 
+async def test_an_unknown_outcome_goes_again_where_twice_changes_nothing_alarms_too():
+    parts = Parts(OutcomeUnknown("?"))
+    sender = parts.sender(harmless=frozenset({"email"}))
+    assert (await sender.send(a_claim(channel="email", kind="alarm"))).outcome.state == "pending"
+
+
 async def test_a_success_says_what_went_out_and_what_did_not():
     result = await Parts(limited=("k2",), named=("k3",)).sender().send(a_claim())
     outcome = result.outcome
@@ -282,6 +301,47 @@ async def test_without_a_slot_it_is_put_back_and_was_not_tried():
     outcome = (await parts.sender().send(a_claim())).outcome
     assert (outcome.state, outcome.counted, outcome.wait_until) == ("pending", False, NOW + MINUTE)
     assert parts.handed == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(Withdrawn("dropped"), None), (StateLocked("busy"), "busy")],
+    ids=["withdrawn", "busy"],
+)
+async def test_what_cannot_be_begun_is_not_sent_and_counts_for_nothing(error: Exception, said: str | None):
+    parts = Parts()
+    parts.begin_error = error
+    outcome = (await parts.sender().send(a_claim())).outcome
+    assert (outcome.state, outcome.counted, outcome.begun, outcome.error) == ("pending", False, False, said)
+
+
+async def test_a_fault_of_ours_before_the_request_is_tried_again(caplog: pytest.LogCaptureFixture):
+    parts = Parts()
+    parts.begin_error = ZeroDivisionError("ours")
+    outcome = (await parts.sender().send(a_claim())).outcome
+    assert (outcome.state, outcome.counted, outcome.error) == (
+        "pending",
+        True,
+        "unexpected: ZeroDivisionError",
+    )
+    assert "delivery.send_failed" in caplog.text
+
+
+async def test_a_publisher_that_never_says_that_it_begins_is_named(caplog: pytest.LogCaptureFixture):
+    parts = Parts()
+    parts.begins = False
+    result = await parts.sender().send(a_claim())
+    assert (result.outcome.state, result.outcome.begun) == ("sent", False)
+    assert "delivery.never_begun" in caplog.text
+
+
+async def test_what_takes_too_long_before_its_request_is_tried_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(send, "GIVE_UP", timedelta(seconds=0.01))
+    parts = Parts(asyncio.Event())
+    parts.begins = False
+    outcome = (await parts.sender().send(a_claim())).outcome
+    assert outcome.state == "pending"
+    assert "no end of it" in (outcome.error or "")
 
 
 async def test_nothing_to_send_settles_the_rows_with_the_reason():

@@ -20,10 +20,11 @@ from sqlalchemy import Connection, event
 
 from bot.app.config.publishers import CHANNELS
 from bot.domain.channels import ChannelKind, Limits
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.schedule import parse_quiet_hours
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline import ingest
+from bot.pipeline.ports.outbox import DeliveryRecord
 from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.rigs.clock import VirtualClock
 from tests.rigs.files import FakeFile, Press
@@ -41,15 +42,28 @@ class Ledger:
     path: Path
 
     def write(self, parcel: OutgoingMessage) -> int:
-        """Write it down for good; which number it has."""
-        line = json.dumps([list(one) for one in _things(parcel)]) + "\n"
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        """Write down for good that it was taken over; which number it has."""
+        self._append(self.path, json.dumps([list(one) for one in _things(parcel)]))
+        return self.path.read_text().count("\n")
+
+    def ask(self, parcel: OutgoingMessage) -> None:
+        """Write down that its request came: from here on nobody but the service knows."""
+        self._append(self._asked, parcel.id)
+
+    def asked(self) -> set[str]:
+        """The messages whose requests came."""
+        return set(self._asked.read_text().split()) if self._asked.exists() else set()
+
+    @property
+    def _asked(self) -> Path:
+        return self.path.with_suffix(".asked")
+
+    def _append(self, path: Path, line: str) -> None:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
-            os.write(handle, line.encode())
-            os.fsync(handle)
+            os.write(handle, f"{line}\n".encode())
         finally:
             os.close(handle)
-        return self.path.read_text().count("\n")
 
     def things(self) -> Counter[Taken]:
         """How often each thing was taken over; edits, which do no harm twice, left out."""
@@ -67,8 +81,36 @@ def _things(parcel: OutgoingMessage) -> list[Taken]:
     return [(parcel.target.key, parcel.kind, item.paper.id, part) for item in parcel.items]
 
 
+def thing_of(row: DeliveryRecord) -> Taken:
+    *_, kind, paper = row.key.split("|")[:3]
+    part = row.key.split("|")[3] if row.key.count("|") > 2 else ""
+    return row.target, kind, paper, part
+
+
+def judge(rows: tuple[DeliveryRecord, ...], ledger: Ledger, expected: set[str]) -> Counter[str]:
+    """Nothing lost, nothing twice, all doubt listed; the states that rows ended in."""
+    taken = ledger.things()
+    assert {thing: times for thing, times in taken.items() if times > 1} == {}
+    assert {row.key for row in rows if row.kind != "edit"} == expected
+    for row in rows:
+        if row.kind == "edit" or row.target.startswith("atom:"):
+            continue
+        target, kind, paper, part = thing_of(row)
+        arrived = any(one[:3] == (target, kind, paper) and (one[3] == part or part == "one") for one in taken)
+        if row.state in ("sent", "merged"):
+            assert arrived, f"{row.key} is said to have gone out"
+        elif row.state == "limited":
+            assert not arrived, row.key
+        else:
+            assert row.state == "uncertain", f"{row.key} is {row.state}"
+            assert row.error == "the answer was never seen"
+    states = Counter(row.state for row in rows)
+    assert set(states) <= {"sent", "merged", "limited", "uncertain"}
+    return states
+
+
 class LoggedPublisher:
-    """Takes everything over, writes it down first, and tells the hook before and after."""
+    """Takes everything over, writes it down first, and tells the hook before its request, and before and after it is taken."""
 
     def __init__(self, kind: ChannelKind, ledger: Ledger, hook: Hook) -> None:
         self.capabilities = replace(CHANNELS[kind].capabilities, limits=Limits())
@@ -76,8 +118,10 @@ class LoggedPublisher:
         self._ledger = ledger
         self._hook = hook
 
-    async def send(self, parcel: OutgoingMessage) -> Receipt:
+    async def send(self, parcel: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+        await begin()
         self._hook(f"{self.kind}.send")
+        self._ledger.ask(parcel)
         await asyncio.sleep(0)
         number = self._ledger.write(parcel)
         self._hook(f"{self.kind}.send taken")

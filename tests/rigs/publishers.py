@@ -9,7 +9,7 @@ from typing import Any
 from bot.app.config.publishers import CHANNELS
 from bot.domain.channels import ChannelKind, Limits
 from bot.domain.feeds import Feed
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 
 
 def receipt(message: str = "m-1", **parts: Any) -> Receipt:
@@ -39,7 +39,8 @@ class FakePublisher:
         """What the next messages (to that address) get."""
         self.answers[to].extend(answers)
 
-    async def send(self, parcel: OutgoingMessage) -> Receipt:
+    async def send(self, parcel: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+        await begin()
         self.tried.append(parcel)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

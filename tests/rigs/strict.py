@@ -9,7 +9,7 @@ from datetime import timedelta
 from bot.app.config.publishers import CHANNELS
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import OutcomeUnknown, TryLater
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from tests.rigs.botapi import Chat
 from tests.rigs.botapi.errors import ApiError
 from tests.rigs.botapi.pace import Pace
@@ -38,7 +38,8 @@ class StrictTelegram:
         self._fault = fault
         self._chats: dict[str, Chat] = {}
 
-    async def send(self, parcel: OutgoingMessage) -> Receipt:
+    async def send(self, parcel: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+        await begin()
         await asyncio.sleep(self._latency())
         self.calls["all"] += 1
         fault = self._fault()

@@ -48,6 +48,7 @@ class World:
         alarms_to: Sequence[str] = (),
         telegram: dict[str, Any] | None = None,
     ) -> None:
+        self.url = url
         self.clock = clock or VirtualClock()
         self.faults = faults or Faults()
         self.store = Store(url)

@@ -13,7 +13,7 @@ from bot.adapters.email.reports import return_address
 from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
-from bot.domain.message import AlarmText, OutgoingMessage, Receipt
+from bot.domain.message import AlarmText, Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.text import one_line
 
 
@@ -25,8 +25,18 @@ class Transport(Protocol):
         """The number of mails that it takes at a time at most; None for any number."""
         ...
 
-    async def deliver(self, message: bytes, *, sender: str, recipient: str, name: str) -> None:
-        """Take the mail over for good; raises a DeliveryError. The same `name` is always the same mail."""
+    @property
+    def harmless_twice(self) -> bool:
+        """Whether the same mail again changes nothing."""
+        ...
+
+    async def deliver(
+        self, message: bytes, *, sender: str, recipient: str, name: str, begin: Begin = unrecorded
+    ) -> None:
+        """Take the mail over for good; raises a DeliveryError. The same `name` is always the same mail.
+
+        Awaits `begin` right before that by which the mail may arrive.
+        """
         ...
 
     async def close(self) -> None:
@@ -45,12 +55,15 @@ class EmailPublisher:
 
     def __init__(self, settings: EmailSettings, transport: Transport) -> None:
         self.capabilities = replace(
-            self.capabilities, at_once=transport.at_once, reports=settings.bounces is not None
+            self.capabilities,
+            at_once=transport.at_once,
+            reports=settings.bounces is not None,
+            harmless_twice=transport.harmless_twice,
         )
         self._settings = settings
         self._transport = transport
 
-    async def send(self, outgoing: OutgoingMessage) -> Receipt:
+    async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """The Message-ID, once the transport has the mail; raises a DeliveryError."""
         if outgoing.kind not in ("alert", "alarm"):
             raise Refused(f"a mail cannot carry a {outgoing.kind} ({outgoing.id})")
@@ -59,6 +72,7 @@ class EmailPublisher:
             sender=envelope_sender(outgoing, self._settings),
             recipient=recipient(outgoing).address,
             name=message_name(outgoing),
+            begin=begin,
         )
         return Receipt(message=message_id(outgoing, self._settings))
 

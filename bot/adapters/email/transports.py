@@ -25,6 +25,7 @@ from bot.domain.errors import (
     TooLarge,
     TryLater,
 )
+from bot.domain.message import Begin, unrecorded
 from bot.domain.text import one_line
 
 log = logging.getLogger(__name__)
@@ -339,6 +340,7 @@ class SmtpTransport:
         self._timeout = timeout.total_seconds()
         self._give_up = give_up.total_seconds()
         self.at_once: int | None = connections
+        self.harmless_twice = False
         self._slots = asyncio.Semaphore(connections)
         self._idle: list[tuple[SmtpSession, float]] = []
         self._said_plain = False
@@ -346,7 +348,15 @@ class SmtpTransport:
     def __repr__(self) -> str:
         return f"SmtpTransport({self._server})"
 
-    async def deliver(self, message: bytes, *, sender: str, recipient: str, name: str) -> None:  # noqa: ARG002
+    async def deliver(
+        self,
+        message: bytes,
+        *,
+        sender: str,
+        recipient: str,
+        name: str,  # noqa: ARG002
+        begin: Begin = unrecorded,
+    ) -> None:
         """Hand the mail over; raises a DeliveryError, and OutcomeUnknown only after the final dot."""
         deadline = asyncio.get_running_loop().time() + self._give_up
         await self._by(deadline, self._slots.acquire(), scope="channel")
@@ -354,6 +364,7 @@ class SmtpTransport:
             session = await self._by(deadline, self._connection(), scope="channel")
             try:
                 await self._by(deadline, session.prepare(message, sender=sender, recipient=recipient))
+                await _begun(session, begin)
                 await session.finish()
             except NotSent:
                 await self._keep(session)
@@ -418,6 +429,15 @@ class SmtpTransport:
         return session
 
 
+async def _begun(session: SmtpSession, begin: Begin) -> None:
+    """Begin; where that fails the server never gets the final dot, and the mail is nothing."""
+    try:
+        await begin()
+    except BaseException:
+        session.drop()
+        raise
+
+
 _MAY_PASS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 
@@ -425,12 +445,22 @@ class MaildirTransport:
     """Delivers into `new/` of a Maildir; a mail of the same name replaces the one before."""
 
     at_once: int | None = None
+    harmless_twice = True
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def deliver(self, message: bytes, *, sender: str, recipient: str, name: str) -> None:  # noqa: ARG002
+    async def deliver(
+        self,
+        message: bytes,
+        *,
+        sender: str,  # noqa: ARG002
+        recipient: str,  # noqa: ARG002
+        name: str,
+        begin: Begin = unrecorded,
+    ) -> None:
         """Put the mail on disk for good; raises TryLater where the disk is full, else ChannelDown."""
+        await begin()
         try:
             await asyncio.to_thread(self._store, message, name)
         except OSError as error:

@@ -13,6 +13,7 @@ from bot.adapters.store.full_text import FullText
 from bot.adapters.store.incidents import Incidents
 from bot.adapters.store.maintenance import Maintenance
 from bot.adapters.store.outbox import Outbox
+from bot.adapters.store.owners import owner_of
 from bot.adapters.store.papers import Papers
 from bot.adapters.store.preferences import PreferenceTables
 from bot.adapters.store.quizzes import QuizTables
@@ -40,7 +41,8 @@ class Store:
         self.wake_up = WakeUp(self._engine)
         self.leader_election = LeaderElection(self._engine)
         self.digests = Digests(self._engine)
-        self.outbox = Outbox(self._engine, new_message_name or _names_in_a_row())
+        self._owner = owner_of(self._engine)
+        self.outbox = Outbox(self._engine, new_message_name or _names_in_a_row(), self._owner)
         self.deliveries = Deliveries(self._engine)
         self.papers = Papers(self._engine)
         self.full_text = FullText(self._engine)
@@ -53,7 +55,8 @@ class Store:
         self.sources = Sources(self._engine)
 
     def close(self) -> None:
-        """Close every connection, at the latest when the thread that uses it is done with it."""
+        """Close every connection, at the latest when the thread that uses it is done with it; claims come free."""
+        self._owner.close()
         close_engine(self._engine)
 
 

@@ -11,7 +11,7 @@ from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import delivery_ids, subscriber_id
 from bot.adapters.store.incidents import stops
 from bot.adapters.store.operator import chosen_messages
-from bot.adapters.store.outbox import hold, refresh_ready
+from bot.adapters.store.outbox import hold, refresh_ready, revoke
 from bot.adapters.store.schema import (
     DROPPED,
     KINDS,
@@ -293,6 +293,7 @@ class Deliveries:
                             bounced_on=None,
                         )
                     )
+                revoke(connection, keys_)
                 refresh_ready(connection, keys_)
             if count:
                 notify(connection)

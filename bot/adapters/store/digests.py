@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy import Connection, Engine, Select, and_, case, func, literal, select
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.full_text import save_words
@@ -27,6 +27,7 @@ from bot.adapters.store.schema import (
     papers,
     source_history,
     subscribers,
+    targets,
 )
 from bot.adapters.store.sql import Statement, chunks, insert, inserting, updating
 from bot.domain.backlog import Rule, SourceHistory
@@ -57,7 +58,14 @@ _SHARES = Statement(
 )
 _ONBOARDED = Statement("UPDATE subscribers SET onboarded = 1 WHERE id = ANY(:names)")
 
-
+_STATE = case(
+    (
+        and_(deliveries.c.state.in_(("pending", "held")), targets.c.lease_until.is_not(None)),
+        literal("sending", deliveries.c.state.type),
+    ),
+    else_=deliveries.c.state,
+)
+"""What was claimed may have been built already, from the paper as it was."""
 _OLDEST_DAY_FIRST = (digests.c.date.is_(None), digests.c.date, digests.c.name)
 
 
@@ -352,8 +360,9 @@ class SqlIngestTransaction:
         numbers = delivery_ids(self._connection, keys)
         named = {seq: key for key, seq in numbers.items()}
         for chunk in chunks(named):
-            query = select(deliveries.c.seq, deliveries.c.state).where(deliveries.c.seq.in_(chunk))
-            states.update({named[seq]: state for seq, state in self._connection.execute(query)})
+            query = select(deliveries.c.seq, _STATE).join(targets, targets.c.number == deliveries.c.target)
+            rows = self._connection.execute(query.where(deliveries.c.seq.in_(chunk)))
+            states.update({named[seq]: state for seq, state in rows})
         return states
 
     def noticed(

@@ -36,6 +36,7 @@ from bot.domain.errors import StateDamaged, StateError, StateLocked, StateTooNew
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
+    from psycopg import Connection as PsycopgConnection
 
 PATIENCE = timedelta(seconds=10)
 """How long another process may hold the state before StateLocked."""
@@ -311,14 +312,23 @@ async def own_connection(engine: Engine) -> "AsyncConnection":
     """A connection beside the pool that may stay open; each statement commits at once."""
     from psycopg import AsyncConnection
 
+    return await AsyncConnection.connect(autocommit=True, **_own_arguments(engine))
+
+
+def own_session(engine: Engine) -> "PsycopgConnection[Any]":
+    """The same for a thread."""
+    from psycopg import Connection as PsycopgConnection
+
+    return PsycopgConnection.connect(autocommit=True, **_own_arguments(engine))
+
+
+def _own_arguments(engine: Engine) -> dict[str, Any]:
     _, arguments = engine.dialect.create_connect_args(engine.url)
-    return await AsyncConnection.connect(
-        autocommit=True, **{**arguments, **_arguments(engine.url, _SERVER_KEEPALIVES)}
-    )
+    return {**arguments, **_arguments(engine.url, _SERVER_KEEPALIVES)}
 
 
 def foreign_errors() -> type[Exception]:
-    """The base class of what `own_connection` raises when the other side is gone."""
+    """The base class of what `own_connection` and `own_session` raise when the other side is gone."""
     from psycopg import Error
 
     return Error

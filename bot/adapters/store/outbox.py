@@ -1,7 +1,8 @@
-"""Outbox over a database: claims under a lease, and the outcomes of sends.
+"""Outbox over a database: claims under a lease, the beginnings of sends, and their outcomes.
 
 A target is what is claimed: while it is leased nobody else sends to it, which keeps the order of its rows.
-`ready_at` says when it next has something to send, so that a claim costs what it takes and not what waits.
+`ready_at` says when it next has something to send, so that a claim costs what it takes and not what waits. A claim
+touches no row: they become `sending` when their request is about to go out.
 """
 
 import secrets
@@ -17,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, upd
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.incidents import stops
+from bot.adapters.store.owners import Owner
 from bot.adapters.store.papers import question_text
 from bot.adapters.store.schema import (
     KINDS,
@@ -29,7 +31,7 @@ from bot.adapters.store.schema import (
     polls,
     targets,
 )
-from bot.adapters.store.sql import Statement, chunks, insert, inserting, updating
+from bot.adapters.store.sql import ForEach, Statement, chunks, insert, updating
 from bot.domain.channels import ChannelKind, Target
 from bot.domain.delivery import Kind, delivery_key
 from bot.domain.flood_guard import NO_GUARD, WAITS, FloodGuard, full_until
@@ -46,10 +48,15 @@ class Outbox:
     """`OutboxStore` over a database. `new_name` names a message, `new_lease` a claim; never the same twice."""
 
     def __init__(
-        self, engine: Engine, new_name: Callable[[], str], new_lease: Callable[[], int] | None = None
+        self,
+        engine: Engine,
+        new_name: Callable[[], str],
+        owner: Owner,
+        new_lease: Callable[[], int] | None = None,
     ) -> None:
         self._engine = engine
         self._new_name = new_name
+        self._owner = owner
         self._new_lease = new_lease or count(secrets.randbits(_RANDOM_BITS)).__next__
 
     def claim(
@@ -62,6 +69,7 @@ class Outbox:
         documents: Collection[ChannelKind] = (),
         flood_guard: FloodGuard = NO_GUARD,
     ) -> tuple[Claim, ...]:
+        owner = self._owner.hold()
         with writing(self._engine) as connection:
             moment = micros(now)
             while ready := _READY.rows(connection, now=moment, kinds=list(kinds), most=limit):
@@ -83,7 +91,14 @@ class Outbox:
                     connection, {message[0].message for _, message in taken if message[0].message is not None}
                 )
                 claims = [self._claim(target, message, tried, now) for target, message in taken]
-                _take(connection, taken, claims, micros(now + lease))
+                until = micros(now + lease)
+                _LEASE.run(
+                    connection,
+                    [
+                        (target.number, until, claim.lease, owner)
+                        for (target, _), claim in zip(taken, claims, strict=True)
+                    ],
+                )
                 return tuple(claims)
         return ()
 
@@ -116,6 +131,17 @@ class Outbox:
             lease=self._new_lease(),
         )
 
+    def begin(self, claims: Sequence[Claim], now: datetime) -> frozenset[int]:  # noqa: ARG002 - the port keeps it
+        with writing(self._engine) as connection:
+            held_targets = hold(connection, [claim.key for claim in claims])
+            begun = [
+                claim
+                for claim in claims
+                if _holds_its_lease(claim, held_targets) and not held_targets[claim.key].is_suspended
+            ]
+            _begin(connection, begun)
+        return frozenset(claim.lease for claim in begun)
+
     def settle(self, outcomes: Sequence[Outcome], now: datetime) -> None:
         """A `sent` outcome also corrects rows that were taken for uncertain, or are to go again, since their
         lease ended. Without the lease no other is applied: another process may be sending the same message.
@@ -128,8 +154,10 @@ class Outbox:
                 for outcome in outcomes
                 if outcome.state == "sent" and not _holds_its_lease(outcome.claim, held_targets)
             ]
+            _begin(connection, [outcome.claim for outcome in leased if _began_unrecorded(outcome)])
             applied, settled = [*leased, *late], micros(now)
             _end_rows(connection, applied, settled)
+            _NOTE.run(connection, [note for outcome in leased for note in _notes(outcome)])
             _release(connection, leased)
             _keep_named(connection, applied)
             _WENT_OUT.run(
@@ -146,44 +174,66 @@ class Outbox:
             )
             refresh_ready(connection, [outcome.claim.key for outcome in late])
 
-    def expire(self, now: datetime, *, again: Collection[ChannelKind] = ()) -> int:
+    def expire(
+        self,
+        now: datetime,
+        *,
+        again: Collection[ChannelKind] = (),
+        harmless: Collection[ChannelKind] = (),
+    ) -> int:
+        dead = self._dead_owners(now)
+        if dead is None:
+            return 0
         with writing(self._engine) as connection:
             ended = connection.execute(
                 select(targets.c.number, targets.c.key, targets.c.kind)
-                .where(targets.c.lease_until <= now)
+                .where(
+                    targets.c.lease_until.is_not(None),
+                    or_(targets.c.lease_until <= now, targets.c.owner.in_(sorted(dead))),
+                )
                 .with_for_update(skip_locked=True, key_share=True)
             ).all()
             uncertain = 0
             for chunk in chunks(ended):
                 numbers = [row.number for row in chunk]
                 repeating = [row.number for row in chunk if row.kind in again]
-                harmless = or_(
+                idempotent = [row.number for row in chunk if row.kind in harmless]
+                goes_again = or_(
                     deliveries.c.kind == "edit",
+                    deliveries.c.target.in_(idempotent),
                     and_(deliveries.c.target.in_(repeating), deliveries.c.kind != "alarm"),
                 )
                 on_their_way = connection.execute(
-                    select(deliveries.c.message).where(*_sending(numbers), ~harmless).distinct()
+                    select(deliveries.c.message).where(*_sending(numbers), ~goes_again).distinct()
                 ).scalars()
                 names = on_their_way.all()
                 uncertain += _end(
-                    connection, numbers, ~harmless, state="uncertain", error=NEVER_SEEN, settled_at=now
+                    connection, numbers, ~goes_again, state="uncertain", error=NEVER_SEEN, settled_at=now
                 )
-                _end(connection, numbers, harmless, state="pending", error=NEVER_SEEN)
+                _end(connection, numbers, goes_again, state="pending", error=NEVER_SEEN)
                 connection.execute(
                     update(messages).where(messages.c.number.in_(names)).values(settled_at=now)
                 )
                 connection.execute(
                     update(targets)
                     .where(targets.c.number.in_(numbers))
-                    .values(lease_until=None, sending=None)
+                    .values(lease_until=None, lease=None, owner=None)
                 )
             refresh_ready(connection, [row.key for row in ended])
         return uncertain
 
-    def next_due(self, kinds: Sequence[ChannelKind]) -> datetime | None:
+    def _dead_owners(self, now: datetime) -> frozenset[int] | None:
+        """Processes that died with a lease; None where no lease has ended in any way, so that nothing is to be written."""
+        with reading(self._engine) as connection:
+            leases = _LEASES.rows(connection)
+        dead = self._owner.dead({owner for owner, _ in leases})
+        has_ended = any(until <= micros(now) for _, until in leases)
+        return dead if dead or has_ended else None
+
+    def next_due(self, kinds: Sequence[ChannelKind], look_at: datetime | None = None) -> datetime | None:
         with reading(self._engine) as connection:
             stopped = stops(connection)
-            ((*ready, lease),) = _next(tuple(kinds)).rows(connection)
+            ((*ready, lease, is_foreign),) = _next(tuple(kinds)).rows(connection, own=self._owner.number)
         moments = [
             max(moment_of(moment), stopped[kind].until) if kind in stopped else moment_of(moment)
             for kind, moment in zip(kinds, ready, strict=True)
@@ -191,16 +241,19 @@ class Outbox:
         ]
         if lease is not None:
             moments.append(moment_of(lease))
+        if is_foreign and look_at is not None:
+            moments.append(look_at)
         return min(moments, default=None)
 
 
 @lru_cache
 def _next(kinds: tuple[ChannelKind, ...]) -> Statement:
-    """When each of these channels next has something ready, and when the first lease ends."""
+    """When each of these channels next has something ready, when the first lease ends, and whether another process has one."""
     return Statement(
         "SELECT "
         + "".join(f"{_NEXT_READY.format(kind=kind)}, " for kind in kinds)
-        + "(SELECT min(lease_until) FROM targets WHERE lease_until IS NOT NULL)"
+        + "(SELECT min(lease_until) FROM targets WHERE lease_until IS NOT NULL),"
+        " EXISTS (SELECT 1 FROM targets WHERE lease_until IS NOT NULL AND owner <> :own)"
     )
 
 
@@ -213,10 +266,12 @@ _NEXT_READY = (
 
 # --- targets ----------------------------------------------------------------------------------------------
 
-_HOLD = Statement(
-    "SELECT key, number, sending FROM targets WHERE key = ANY(:targets)",
-    postgresql="SELECT key, number, sending FROM targets WHERE key = ANY(:targets) ORDER BY key FOR NO KEY UPDATE",
+_HELD = (
+    "SELECT key, number, lease, CASE WHEN suspended IS NULL THEN 0 ELSE 1 END FROM targets"
+    " WHERE key = ANY(:targets)"
 )
+_HOLD = Statement(_HELD, postgresql=f"{_HELD} ORDER BY key FOR NO KEY UPDATE")
+_LEASES = Statement("SELECT owner, lease_until FROM targets WHERE lease_until IS NOT NULL")
 
 _READY_AT = (
     "(SELECT CASE WHEN min(own.due_at) < {until} THEN {until} ELSE min(own.due_at) END"
@@ -228,7 +283,7 @@ lease ends.
 
 _FREE = updating(
     "targets",
-    "lease_until = NULL, sending = NULL, wait_until = :until,"
+    "lease_until = NULL, lease = NULL, owner = NULL, wait_until = :until,"
     f" ready_at = {_READY_AT.format(until='CAST(:until AS bigint)')}",
     where="number = :target",
     columns={"target": "bigint", "until": "bigint"},
@@ -242,10 +297,11 @@ _REFRESH = updating(
 
 
 class _HeldTarget(NamedTuple):
-    """A locked target: its number and its lease."""
+    """A locked target: its number, its lease, and whether it is suspended."""
 
     number: int
     lease: int | None
+    is_suspended: int
 
 
 def hold(connection: Connection, targets: Iterable[str]) -> dict[str, _HeldTarget]:
@@ -279,7 +335,7 @@ _ROW = "waiting.seq, waiting.target, waiting.subscriber, waiting.kind, waiting.p
 _WAITING = "waiting.target = {target} AND waiting.settled_at IS NULL"
 """A target that nobody has leased has nothing on its way: all its open rows wait."""
 _NAMED = (
-    "SELECT waiting.seq, waiting.target, waiting.subscriber, waiting.kind, waiting.part, waiting.message, waiting.attempts,"
+    "SELECT waiting.seq, waiting.target, waiting.kind, waiting.part, waiting.message, waiting.attempts,"
     " coalesce(papers.id, ''), subscribers.id FROM ({rows}) AS waiting LEFT JOIN papers ON papers.position = waiting.paper"
     " JOIN subscribers ON subscribers.number = waiting.subscriber"
 )
@@ -302,34 +358,22 @@ _AGAIN = Statement(
     )
 )
 _TRIED = Statement("SELECT number, id, created_at FROM messages WHERE number = ANY(:messages)")
-_BEGIN_MESSAGE = inserting(
-    "messages",
-    {
-        "number": "bigint",
-        "id": "text",
-        "target": "bigint",
-        "subscriber": "bigint",
-        "kind": "smallint",
-        "created_at": "bigint",
-    },
-    on_conflict="(number) DO NOTHING",
-)
-_SENDING = f"state = {STATES['sending']}, message = :message_number, attempts = attempts + 1"
-_SEND = updating(
-    "deliveries", _SENDING, where="seq = :row", columns={"row": "bigint", "message_number": "bigint"}
-)
-_SEND_RUN = updating(
-    "deliveries",
-    _SENDING,
-    where="seq BETWEEN :first AND :last",
-    columns={"first": "bigint", "last": "bigint", "message_number": "bigint"},
-)
 _LEASE = updating(
     "targets",
-    "lease_until = :until, sending = :lease, ready_at = NULL",
+    "lease_until = :until, lease = :lease, owner = :owner, ready_at = NULL",
     where="number = :target",
-    columns={"target": "bigint", "until": "bigint", "lease": "bigint"},
+    columns={"target": "bigint", "until": "bigint", "lease": "bigint", "owner": "bigint"},
 )
+_REVOKE = Statement(
+    "UPDATE targets SET lease_until = NULL, lease = NULL, owner = NULL WHERE key = ANY(:targets)"
+    " AND lease_until IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries AS own WHERE own.target = targets.number"
+    f" AND own.settled_at IS NULL AND own.state = {STATES['sending']})"
+)
+
+
+def revoke(connection: Connection, targets: Iterable[str]) -> None:
+    """End the leases under which nothing was begun: what was only claimed is no longer sent as it was."""
+    _REVOKE.run(connection, targets=list(targets))
 
 
 _SENT_LATELY = Statement(
@@ -369,7 +413,6 @@ class _WaitingRow(NamedTuple):
 
     seq: int
     target: int
-    subscriber_id: int
     code: int
     part: str
     message: int | None
@@ -436,32 +479,41 @@ def _tried(connection: Connection, numbers: Collection[int]) -> dict[int, tuple[
     }
 
 
-def _take(
-    connection: Connection,
-    taken: Sequence[tuple[_ReadyTarget, Sequence[_WaitingRow]]],
-    claims: Sequence[Claim],
-    until: int,
-) -> None:
-    both = list(zip(taken, claims, strict=True))
+# --- beginning --------------------------------------------------------------------------------------------
+
+_MESSAGE = "number, id, target, subscriber, kind, created_at"
+_BEGIN_MESSAGE = ForEach(
+    sqlite=f"INSERT INTO messages ({_MESSAGE}) SELECT seq, :name, target, subscriber, kind, :created_at"
+    " FROM deliveries WHERE seq = :head ON CONFLICT (number) DO NOTHING",
+    postgresql=f"INSERT INTO messages ({_MESSAGE}) SELECT seq, given.name, target, subscriber, kind, given.created_at"
+    " FROM {given} JOIN deliveries ON seq = given.head ON CONFLICT (number) DO NOTHING",
+    columns={"name": "text", "created_at": "bigint", "head": "bigint"},
+)
+"""A message is like the row that it begins with; one that was tried before is there already."""
+_SENDING = f"state = {STATES['sending']}, message = :message_number, attempts = attempts + 1"
+_WAITS = f"state < {STATES['sending']}"
+_SEND = updating(
+    "deliveries",
+    _SENDING,
+    where=f"seq = :row AND {_WAITS}",
+    columns={"row": "bigint", "message_number": "bigint"},
+)
+_SEND_RUN = updating(
+    "deliveries",
+    _SENDING,
+    where=f"seq BETWEEN :first AND :last AND {_WAITS}",
+    columns={"first": "bigint", "last": "bigint", "message_number": "bigint"},
+)
+
+
+def _begin(connection: Connection, claims: Sequence[Claim]) -> None:
+    """Make the rows of these claims `sending`, where they are not."""
     _BEGIN_MESSAGE.run(
-        connection,
-        [
-            (
-                claim.number,
-                claim.message,
-                target.number,
-                rows[0].subscriber_id,
-                rows[0].code,
-                micros(claim.created_at),
-            )
-            for (target, rows), claim in both
-            if rows[0].message is None
-        ],
+        connection, [(claim.message, micros(claim.created_at), claim.number) for claim in claims]
     )
     runs, single = _in_runs(connection, [(claim.number, claim.rows) for claim in claims])
     _SEND_RUN.run(connection, [(rows[0].seq, rows[-1].seq, message) for message, rows in runs])
     _SEND.run(connection, [(row.seq, message) for message, row in single])
-    _LEASE.run(connection, [(target.number, until, claim.lease) for (target, _), claim in both])
 
 
 # --- settling ---------------------------------------------------------------------------------------------
@@ -507,6 +559,12 @@ _NAME = updating(
     where=f"seq = :row AND state = {STATES['limited']}",
     columns={"row": "bigint", "message_number": "bigint"},
 )
+_NOTE = updating(
+    "deliveries",
+    "error = :why",
+    where=f"seq = :row AND {_WAITS}",
+    columns={"row": "bigint", "why": "text"},
+)
 _RELEASE = updating(
     "deliveries",
     "message = NULL",
@@ -530,6 +588,11 @@ _WENT_OUT = updating(
 def _holds_its_lease(claim: Claim, held_targets: Mapping[str, _HeldTarget]) -> bool:
     target = held_targets.get(claim.key)
     return target is not None and target.lease == claim.lease
+
+
+def _began_unrecorded(outcome: Outcome) -> bool:
+    """True where the rows are still as they were claimed, although they ended or were tried."""
+    return not outcome.begun and (outcome.state != "pending" or outcome.counted)
 
 
 class _Shown(NamedTuple):
@@ -584,6 +647,13 @@ def _keep_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     messages = {key: outcome.claim.number for outcome in outcomes for key in outcome.named}
     rows = delivery_ids(connection, messages)
     _NAME.run(connection, [(row, messages[key]) for key, row in rows.items()])
+
+
+def _notes(outcome: Outcome) -> list[tuple[int, str]]:
+    """Why the rows of a claim wait that was put back without a request."""
+    if outcome.state != "pending" or outcome.begun or outcome.error is None:
+        return []
+    return [(row.seq, outcome.error) for row in outcome.claim.rows]
 
 
 def _release(connection: Connection, outcomes: Iterable[Outcome]) -> None:

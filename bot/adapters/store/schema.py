@@ -288,13 +288,16 @@ targets = Table(
     Column("ready_at", Moment),
     Column("wait_until", Moment),
     Column("lease_until", Moment),
-    Column("sending", RowNumber),
+    Column("lease", RowNumber),
+    Column("owner", RowNumber),
     Column("suspended", Text),
     Column("suspended_at", Moment),
     Column("bounces", Integer),
     Column("bounced_on", Date),
 )
-"""`bounces` and `bounced_on` are a `domain.reports.SoftBounces`. `sending` is the lease that the target is under: each claim has one of its own."""
+"""`lease` is what the target is under: each claim has one of its own. `owner` is the process that holds it, as `owners`
+numbers it. `bounces` and `bounced_on` are a `domain.reports.SoftBounces`.
+"""
 Index(
     "ix_targets_ready",
     targets.c.ready_at,

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,9 +25,11 @@ from bot.domain.errors import (
     TargetMoved,
     TryLater,
 )
+from bot.domain.message import Begin
 from bot.domain.quizzes.polls import Poll
 
 if TYPE_CHECKING:
+    import httpx
     from telegram import (
         Bot,
         BotCommandScope,
@@ -247,7 +250,7 @@ class Connection:
             await request.shutdown()
 
     async def call(self, answer: Awaitable[object]) -> object:
-        """The service's raw answer; raises DeliveryErrors only."""
+        """The service's raw answer; raises DeliveryErrors only, and what `beginning` could not write down."""
         from telegram.error import TelegramError
 
         _result.set(None)
@@ -258,6 +261,9 @@ class Connection:
             failed = error
         else:
             return _result.get()
+        first = _beginning.get()
+        if first is not None and first.error is not None:  # no request went out
+            raise first.error
         ours = translate_error(failed, secret=self._token)
         if isinstance(ours, WrongToken) and await self._is_token_good():
             # A gateway in between, or a server that does not know the method: the token is not what is wrong.
@@ -303,6 +309,7 @@ class Connection:
             read_timeout=self._timeouts.read.total_seconds(),
             write_timeout=self._timeouts.write.total_seconds(),
             pool_timeout=self._timeouts.pool.total_seconds(),
+            httpx_kwargs={"event_hooks": {"request": [_begin_with_request]}},
         )
 
 
@@ -328,6 +335,45 @@ def _request_class() -> "type[HTTPXRequest]":
             return {"ok": True, "result": True}
 
     return KeepingRequest
+
+
+class _Beginning:
+    """Beginning of a message: written down once, when the first of its requests leaves us."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+        self._is_due = True
+        self.error: Exception | None = None
+        """Why it must not go out."""
+
+    async def on_trace(self, event: str, _info: object) -> None:
+        """The connection stands, and the first bytes of a request are about to be written (httpcore, "trace")."""
+        if self._is_due and event.endswith("send_request_headers.started"):
+            try:
+                await self._begin()
+            except Exception as error:
+                self.error = error
+                raise
+            self._is_due = False
+
+
+_beginning: ContextVar[_Beginning | None] = ContextVar("_beginning", default=None)
+
+
+@contextmanager
+def beginning(begin: Begin) -> Iterator[None]:
+    """Await `begin` when the first request of the block is about to leave us."""
+    token = _beginning.set(_Beginning(begin))
+    try:
+        yield
+    finally:
+        _beginning.reset(token)
+
+
+async def _begin_with_request(request: "httpx.Request") -> None:
+    first = _beginning.get()
+    if first is not None:
+        request.extensions["trace"] = first.on_trace
 
 
 def _chain(error: BaseException) -> list[BaseException]:

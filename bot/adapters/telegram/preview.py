@@ -15,7 +15,7 @@ from bot.adapters.telegram.rendering import Message
 from bot.domain.channels import Capabilities, ChannelKind, Limits
 from bot.domain.delivery import Kind
 from bot.domain.errors import TryLater
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.quizzes.polls import Poll
 from bot.domain.text import columns
 
@@ -208,12 +208,12 @@ class PreviewPublisher:
     """The Telegram channel without a token: renders messages and gives them to a folder, or to `show`; sends nothing."""
 
     kind: ChannelKind = "telegram"
-    capabilities: Capabilities = replace(TelegramPublisher.capabilities, limits=Limits())
+    capabilities: Capabilities = replace(TelegramPublisher.capabilities, limits=Limits(), harmless_twice=True)
 
     def __init__(self, folder: Path | None = None, *, show: Sink | None = None) -> None:
         self._sinks = tuple(sink for sink in (PreviewFolder(folder) if folder else None, show) if sink)
 
-    async def send(self, outgoing: OutgoingMessage) -> Receipt:
+    async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """The receipt of a preview, which edits and replies recognise; TryLater where it cannot be kept."""
         content = quiz_poll(outgoing) if outgoing.kind == "quiz" else rendered_text(outgoing)
         preview = Preview(
@@ -224,6 +224,7 @@ class PreviewPublisher:
             content=content,
             is_reply=outgoing.reply_to is not None,
         )
+        await begin()
         await self._keep(preview)
         name = f"preview-{outgoing.id}"
         if isinstance(content, Poll):

@@ -18,13 +18,14 @@ from bot.adapters.telegram.client import (
     NotModified,
     SentPoll,
     TopicGone,
+    beginning,
     parse_address,
 )
 from bot.adapters.telegram.rendering import Message, render_alarm, render_alert
 from bot.domain.card import web_link
 from bot.domain.channels import Capabilities, ChannelKind, Limit, Limits
 from bot.domain.errors import DeliveryError, NotSent, OutcomeUnknown, Refused, TryLater
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.quizzes.polls import Poll, evidence_for, poll_of, shuffle_seed
 
 log = logging.getLogger(__name__)
@@ -70,11 +71,12 @@ class TelegramPublisher:
         self._anonymous_only: set[int | str] = set()
         self._flooded: set[str] = set()
 
-    async def send(self, outgoing: OutgoingMessage) -> Receipt:
+    async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """The message's id (and the poll's, with the order of its options), once Telegram has it; raises a DeliveryError."""
         chat = parse_address(outgoing.target.address)
         try:
-            receipt = await self._sent(outgoing, chat)
+            with beginning(begin):
+                receipt = await self._sent(outgoing, chat)
         except TryLater as error:
             raise self._paused(outgoing, error) from error
         self._flooded.clear()

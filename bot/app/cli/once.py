@@ -26,6 +26,7 @@ from bot.app.cli.fetch import fetch_sources, results_json, unreachable_line
 from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look, unusable
 from bot.app.cli.terminal import counted
 from bot.domain.errors import StateError, UsageError
+from bot.domain.message import unrecorded
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from bot.domain.channels import Capabilities, ChannelKind
     from bot.domain.feeds import Feed
     from bot.domain.files import FoundFile, Skipped
-    from bot.domain.message import OutgoingMessage, Receipt
+    from bot.domain.message import Begin, OutgoingMessage, Receipt
     from bot.domain.subscriptions import Subscriber
     from bot.pipeline.fetch import FetchResult
     from bot.pipeline.ingest import Taken
@@ -249,11 +250,12 @@ class DryRunPublisher:
         self._settings = settings
         self._show = show
 
-    async def send(self, message: "OutgoingMessage", /) -> "Receipt":
+    async def send(self, message: "OutgoingMessage", begin: "Begin" = unrecorded, /) -> "Receipt":
         from bot.app.config.publishers import shown
         from bot.domain.message import Receipt
 
         self._sent += 1
+        await begin()
         text = await shown(message, self._settings)
         self._show(
             DryRunMessage(

@@ -22,7 +22,7 @@ from bot.domain.errors import (
     UsageError,
 )
 from bot.domain.feeds import Feed
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.papers import PaperId
 from bot.pipeline.rate_limiter import Window
 
@@ -166,7 +166,8 @@ class FakeService:
         self._moves = moves
         self._windows: dict[str, Window] = {}
 
-    async def send(self, message: OutgoingMessage, /) -> Receipt:
+    async def send(self, message: OutgoingMessage, begin: Begin = unrecorded, /) -> Receipt:
+        await begin()
         await asyncio.sleep(_LATENCY)
         address, now = self._first_address(message.target.address), self._now()
         fault = self._faults.fault(self.kind, address, now)

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.digests import Digest
 from bot.domain.feeds import Feed
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.reports import DeliveryReport
 
 Beside = Callable[[str], bytes | None]
@@ -38,11 +38,12 @@ class Publisher(Protocol):
         """Capabilities of the channel; an attribute of the publisher's class, or of one publisher."""
         ...
 
-    async def send(self, message: OutgoingMessage, /) -> Receipt:
+    async def send(self, message: OutgoingMessage, begin: Begin = unrecorded, /) -> Receipt:
         """Send the message; gives the service's receipt.
 
-        Raises a DeliveryError and nothing else for what can go wrong outside; sending the same message
-        again gives the same bytes.
+        Awaits `begin` once, right before the request by which the message may arrive: when the process dies after
+        that, nobody knows whether it did. Raises a DeliveryError and nothing else for what can go wrong
+        outside; sending the same message again gives the same bytes.
         """
         ...
 

@@ -78,6 +78,8 @@ class Outcome:
     """Rows that leave their message, which was too large with them, for a later one."""
     counted: bool = True
     """False where the whole channel failed, which is no attempt of this message."""
+    begun: bool = False
+    """Whether `OutboxStore.begin` was called for it; what ends without gets the same rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,7 +206,7 @@ class Counts:
 
 
 class OutboxStore(Protocol):
-    """Outbox: claims deliveries under a lease and settles them. Every method is one transaction."""
+    """Outbox: claims deliveries under a lease, begins to send them and settles them. Every method is one transaction."""
 
     def claim(
         self,
@@ -221,8 +223,16 @@ class OutboxStore(Protocol):
         Targets come in the order in which they became ready; one target's messages keep the order of its
         rows, and a message that was tried before is claimed again with exactly its rows. On the channels in
         `documents` a message takes all that is due; on the others what is over the `flood_guard` of its target is
-        put off until there is room again, and its quizzes with it. Rows are `sending` until settled, or `uncertain` when
-        the lease ends first.
+        put off until there is room again, and its quizzes with it. The rows stay as they are: who dies with a claim
+        leaves nothing behind.
+        """
+        ...
+
+    def begin(self, claims: Sequence[Claim], now: datetime) -> frozenset[int]:
+        """Make the rows of these claims `sending`, since their requests go out now; gives the leases of those that may.
+
+        The others must not be sent: their lease has ended, their target was suspended, or their rows were dropped. Rows
+        are `sending` until settled, or `uncertain` when the lease ends first.
         """
         ...
 
@@ -233,16 +243,25 @@ class OutboxStore(Protocol):
         """
         ...
 
-    def expire(self, now: datetime, *, again: Collection[ChannelKind] = ()) -> int:
-        """Turn rows whose lease has ended `uncertain`, and say how many.
+    def expire(
+        self,
+        now: datetime,
+        *,
+        again: Collection[ChannelKind] = (),
+        harmless: Collection[ChannelKind] = (),
+    ) -> int:
+        """End the leases whose time is over or whose process died; gives the number of rows that are `uncertain` now.
 
-        Edits, which do no harm twice, become pending again, and so does all but the alarms on the channels
-        in `again`.
+        Those are the ones that were `sending`. Edits, which do no harm twice, become pending again, and so does
+        everything on the `harmless` channels, and all but the alarms on those in `again`.
         """
         ...
 
-    def next_due(self, kinds: Sequence[ChannelKind]) -> datetime | None:
-        """The moment at which a delivery on these channels can next be claimed, or a lease ends; None where nothing waits."""
+    def next_due(self, kinds: Sequence[ChannelKind], look_at: datetime | None = None) -> datetime | None:
+        """The moment at which a delivery on these channels can next be claimed, or a lease ends; None where nothing waits.
+
+        While another process holds a lease it is `look_at` at the latest: it may die.
+        """
         ...
 
 

@@ -95,9 +95,16 @@ class Hand:
         """Plan one alert on the paper of each number."""
         self.plan(*(a_delivery(number, target, **parts) for number in numbers))
 
-    def claim(
+    def claim(self, now: datetime = NOW, **more: Any) -> tuple[Claim, ...]:
+        """Claim what is due, and begin to send it."""
+        claims = self.reserve(now, **more)
+        self.store.outbox.begin(claims, now)
+        return claims
+
+    def reserve(
         self, now: datetime = NOW, *, limit: int = 10, kinds: tuple[ChannelKind, ...] = KINDS
     ) -> tuple[Claim, ...]:
+        """Claim what is due, and begin nothing."""
         return self.store.outbox.claim(now, lease=LEASE, limit=limit, kinds=kinds, documents=["atom"])
 
     def one(self, now: datetime = NOW) -> Claim:

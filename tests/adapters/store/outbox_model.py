@@ -52,6 +52,7 @@ class Taken:
     lines: tuple[Line, ...]
     message: Message
     lease_until: datetime
+    begun: bool = False
 
 
 @dataclass
@@ -123,21 +124,33 @@ class Model:
         return self.lines.setdefault(line.key, line) is line
 
     def take(self, place: str, lines: tuple[Line, ...], now: datetime, until: datetime) -> Taken:
-        message = lines[0].message
-        if message is None:
-            message = Message(place, now)
-            self.messages.append(message)
-        for line in lines:
-            line.state, line.message, line.attempts = "sending", message, line.attempts + 1
-        taken = Taken(place, lines, message, until)
+        taken = Taken(place, lines, lines[0].message or Message(place, now), until)
         self.spots[place].taken = taken
         return taken
+
+    def begin(self, taken: Taken) -> bool:
+        """False where it must not be sent."""
+        spot = self.spots[taken.place]
+        if spot.taken is not taken or spot.suspended:
+            return False
+        self._begin(taken)
+        return True
+
+    def _begin(self, taken: Taken) -> None:
+        taken.begun = True
+        if taken.message not in self.messages:
+            self.messages.append(taken.message)
+        for line in taken.lines:
+            if line.state in ("pending", "held"):
+                line.state, line.message, line.attempts = "sending", taken.message, line.attempts + 1
 
     def settle(self, taken: Taken, outcome: Outcome, now: datetime) -> None:
         spot, known = self.spots[taken.place], outcome.state == "sent"
         ours = spot.taken is taken
         if not ours and not known:
             return
+        if ours and not taken.begun and (outcome.state != "pending" or outcome.counted):
+            self._begin(taken)
         believed = {"sending"} if ours else {"sending", "uncertain", "pending"}
         for line in taken.lines:
             if line.state in believed and line.message is taken.message:
@@ -179,13 +192,21 @@ class Model:
             spot = self.spots[line.place]
             if spot.suspended not in own_wish:
                 spot.suspended = spot.wait_until = None
+        self._revoke(lines)
         return len(lines)
 
     def drop(self, keys: Sequence[str], now: datetime) -> int:
         lines = self.by_hand(keys, ("pending", "held", "uncertain", "dead"))
         for line in lines:
             line.end("dead", now)
+        self._revoke(lines)
         return len(lines)
+
+    def _revoke(self, lines: Iterable[Line]) -> None:
+        """End the claims of these places of which nothing is being sent."""
+        for place in {line.place for line in lines}:
+            if not any(line.state == "sending" for line in self.of(place)):
+                self.spots[place].taken = None
 
     def arrived(self, keys: Sequence[str]) -> int:
         lines = self.by_hand(keys, ("uncertain",))

@@ -269,7 +269,7 @@ def test_a_state_held_by_another_process_can_be_opened_and_read(made: Path):
 def test_a_writer_gives_up_on_a_state_that_is_held_too_long(made: Path):
     store = Store(f"sqlite:///{made}", patience=SOON)
     with another_writer(made), pytest.raises(StateLocked, match="locked by another process"):
-        store.outbox.expire(NOW)
+        store.deliveries.suspend("telegram:1", "blocked", NOW)
     store.close()
 
 

@@ -16,6 +16,7 @@ from bot.domain.errors import (
     TargetGone,
     TargetMoved,
     TryLater,
+    Withdrawn,
 )
 from bot.domain.message import Item, OutgoingMessage, Receipt
 from tests.builders import a_paper, a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
@@ -398,3 +399,43 @@ async def test_a_paper_in_chinese_shows_its_chinese_points(publisher: TelegramPu
     await publisher.send(to("1", items=(Item(paper=paper),), language="zh"))
     assert "问题：" in api.messages[0].text
     assert "2026 年 9 月 18 日" in api.messages[0].text
+
+
+# --- when it begins ---------------------------------------------------------------------------------------
+
+
+async def test_a_message_begins_when_its_first_request_leaves(
+    publisher: TelegramPublisher, api: BotApi
+) -> None:
+    begun: list[int] = []
+
+    async def begin() -> None:
+        begun.append(len(api.sent))
+
+    await publisher.send(quiz(question=a_question("Which?", *(letter * 500 for letter in "xyz"))), begin)
+    assert (begun, len(api.sent)) == ([0], 2)
+
+
+async def test_what_cannot_be_begun_is_not_sent_and_leaves_the_next_alone(
+    publisher: TelegramPublisher, api: BotApi
+) -> None:
+    async def refuse() -> None:
+        raise Withdrawn("dropped")
+
+    with pytest.raises(Withdrawn):
+        await publisher.send(to(), refuse)
+    assert api.sent == []
+    await publisher.send(to())
+    assert len(api.sent) == 1
+
+
+async def test_without_a_connection_nothing_begins() -> None:
+    publisher, begun = TelegramPublisher("1:x", api_url="http://127.0.0.1:9"), []
+
+    async def begin() -> None:
+        begun.append(1)
+
+    with pytest.raises(NotSent):
+        await publisher.send(to(), begin)
+    assert begun == []
+    await publisher.close()

@@ -10,7 +10,7 @@ from bot.app.replay.scenario import Scenario, prepare, replay
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import UsageError
 from bot.domain.matcher import Hits, MatchesOfOne
-from bot.domain.message import OutgoingMessage, Receipt
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.pipeline.ports import Publisher
 
 SUBSCRIBERS = 25
@@ -25,7 +25,8 @@ class BrokenPublisher:
         self._inner = inner
         self._send = send
 
-    async def send(self, message: OutgoingMessage, /) -> Receipt:
+    async def send(self, message: OutgoingMessage, begin: Begin = unrecorded, /) -> Receipt:
+        await begin()
         return await self._send(self._inner, message)
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from tests.rigs.botapi.chats import Chat, Chats
@@ -37,6 +38,14 @@ _WEBHOOK_ACTIVE = "Conflict: can't use getUpdates method while webhook is active
 _UNDERSTOOD = frozenset({"link_preview_options", "language_code", "disable_notification", "scope"})
 
 
+@dataclass(eq=False, slots=True)
+class Exchange:
+    """When a request that sends something came, and when its answer left, on `time.monotonic`."""
+
+    came: float = field(default_factory=time.monotonic)
+    answered: float | None = None
+
+
 class BotApi(People):
     """Use as `async with BotApi() as api`, or from another thread's program with `BotApi.in_thread()`.
 
@@ -44,8 +53,13 @@ class BotApi(People):
     real service would swallow silently and a careful client never sends.
     """
 
-    def __init__(self, *, paced: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, paced: bool = False, clock: Callable[[], float] = time.monotonic, latency: float = 0
+    ) -> None:
+        """`latency` are the seconds from when a message is taken over to the answer."""
         super().__init__(Chats(), UpdateQueue())
+        self.exchanges: list[Exchange] = []
+        self._latency = latency
         self.token = TOKEN
         self.username = "paperboy_bot"
         self.sent: list[Sent] = []
@@ -135,7 +149,13 @@ class BotApi(People):
             await asyncio.sleep(fault.seconds)
         elif fault is not None and not fault.after:
             return _broken(fault)
+        exchange = Exchange()
+        if method.startswith("send"):
+            self.exchanges.append(exchange)
         answer = await self._answered(method, values)
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        exchange.answered = time.monotonic()
         return _broken(fault) if fault is not None and fault.after else answer
 
     async def _answered(self, method: str, values: dict[str, str]) -> Answer:

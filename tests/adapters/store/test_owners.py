@@ -1,0 +1,283 @@
+"""Claims and who holds them: a claim only reserves, and what a dead process had claimed comes free at once."""
+
+import errno
+import fcntl
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from bot.adapters.store import Store, owners
+from bot.adapters.store.owners import SessionOwner
+from tests.adapters.store.conftest import KINDS, LEASE, Database, Hand
+from tests.builders import NOW, an_alarm
+
+MINUTE = timedelta(minutes=1)
+
+
+def impatient(store: Store) -> Store:
+    """Takes an owner without its lock for dead at once."""
+    if isinstance(store._owner, SessionOwner):
+        store._owner.patience = timedelta(0)
+    return store
+
+
+@pytest.fixture
+def one(database: Database) -> Hand:
+    return Hand(database.open())
+
+
+@pytest.fixture
+def other(database: Database) -> Hand:
+    return Hand(impatient(database.open()))
+
+
+# --- a claim reserves -------------------------------------------------------------------------------------
+
+
+def test_a_claim_changes_no_row(one: Hand):
+    one.alerts(1, state="held", due_at=NOW + MINUTE)
+    one.alerts(2)
+    (claim,) = one.reserve(NOW + MINUTE)
+    assert len(claim.rows) == 2
+    assert [(row.state, row.attempts, row.message) for row in one.rows()] == [
+        ("held", 0, None),
+        ("pending", 0, None),
+    ]
+
+
+def test_what_is_begun_is_sending_under_its_message(one: Hand):
+    one.alerts(1, state="held", due_at=NOW)
+    one.alerts(2)
+    (claim,) = one.reserve()
+    assert one.store.outbox.begin([claim], NOW) == {claim.lease}
+    assert [(row.state, row.attempts, row.message) for row in one.rows()] == [
+        ("sending", 1, claim.message),
+        ("sending", 1, claim.message),
+    ]
+
+
+def test_a_claim_that_is_put_back_leaves_no_trace(one: Hand):
+    one.alerts(1)
+    (claim,) = one.reserve()
+    one.settle(claim, "pending", counted=False)
+    one.alerts(2)
+    (again,) = one.reserve()
+    assert (again.attempts, len(again.rows)) == (1, 2)
+    assert again.message != claim.message
+
+
+def test_a_try_that_failed_before_its_request_is_counted_and_keeps_its_rows(one: Hand):
+    one.alerts(1)
+    (claim,) = one.reserve()
+    one.settle(claim, "pending", error="no such server")
+    one.alerts(2)
+    (again,) = one.reserve()
+    assert (again.attempts, again.message, len(again.rows)) == (2, claim.message, 1)
+
+
+@pytest.mark.parametrize("state", ["dead", "merged", "uncertain", "sent"])
+def test_what_ends_without_a_request_ends_all_the_same(one: Hand, state: str):
+    one.alerts(1, 2)
+    (claim,) = one.reserve()
+    one.settle(claim, state)
+    assert {row.settled_at for row in one.rows()} == {NOW}
+    assert one.rows()[1].state == ("merged" if state == "sent" else state)
+
+
+def test_a_begin_that_was_written_down_unseen_is_taken_back(one: Hand):
+    """The connection died in its commit, so nothing was sent."""
+    one.alerts(1)
+    (claim,) = one.claim()
+    one.settle(claim, "pending", counted=False)
+    assert [(row.state, row.attempts) for row in one.rows()] == [("pending", 0)]
+
+
+def test_nobody_begins_what_was_dropped_or_suspended_or_is_no_longer_theirs(one: Hand):
+    for chat in "1234":
+        one.alerts(1, target=f"telegram:{chat}")
+    claims = one.reserve()
+    one.store.deliveries.drop([claims[0].rows[0].key], NOW)
+    one.store.deliveries.suspend("telegram:2", "blocked", NOW)
+    one.settle(claims[2], "pending", counted=False)
+    assert one.store.outbox.begin(claims, NOW) == {claims[3].lease}
+    assert [row.state for row in one.rows()] == ["dead", "pending", "pending", "sending"]
+
+
+def test_a_drop_frees_what_was_only_claimed_and_nothing_that_is_being_sent(one: Hand):
+    one.alerts(1, target="telegram:1")
+    one.alerts(1, target="telegram:2")
+    reserved, begun = one.reserve()
+    one.store.outbox.begin([begun], NOW)
+    one.alerts(2, target="telegram:1")
+    one.alerts(2, target="telegram:2")
+    keys = [row.key for row in one.rows() if row.state == "pending"]
+    assert one.store.deliveries.drop([keys[0], keys[2]], NOW) == 2
+    assert [claim.key for claim in one.claim()] == [reserved.key]
+
+
+def test_for_planning_an_alert_that_is_claimed_is_being_sent(one: Hand):
+    """Its message may be built already, from the paper as it was: a correction must be an edit."""
+    one.alerts(1)
+    (row,) = one.rows()
+    one.reserve()
+    with one.store.digests.transaction() as tx:
+        assert tx.planned([row.key]) == {row.key: "sending"}
+
+
+# --- whose process died -----------------------------------------------------------------------------------
+
+
+def test_what_a_process_that_died_had_only_claimed_is_claimed_by_the_next(one: Hand, other: Hand):
+    one.alerts(1)
+    one.reserve()
+    assert other.store.outbox.expire(NOW) == 0
+    assert other.reserve() == ()
+    one.store.close()
+    assert other.store.outbox.expire(NOW) == 0
+    assert len(other.reserve()) == 1
+
+
+def test_only_what_a_process_that_died_was_sending_is_uncertain(one: Hand, other: Hand):
+    one.alerts(1, target="telegram:1")
+    one.alerts(1, target="telegram:2")
+    begun, _ = one.reserve()
+    one.store.outbox.begin([begun], NOW)
+    one.store.close()
+    assert other.store.outbox.expire(NOW) == 1
+    assert [row.state for row in other.rows()] == ["uncertain", "pending"]
+
+
+def test_what_does_no_harm_twice_simply_goes_again_alarms_too(one: Hand, other: Hand):
+    one.alerts(1, target="email:a@example.org")
+    with one.store.incidents.change() as tx:
+        tx.plan([an_alarm("email:b@example.org")], NOW)
+    one.claim()
+    one.store.close()
+    assert other.store.outbox.expire(NOW, harmless={"email"}) == 0
+    assert {row.state for row in other.rows()} == {"pending"}
+
+
+def test_while_another_process_has_a_lease_somebody_looks_whether_it_lives(one: Hand, other: Hand):
+    one.alerts(1)
+    soon = NOW + timedelta(seconds=2)
+    one.reserve()
+    assert one.store.outbox.next_due(KINDS, soon) == NOW + LEASE
+    assert other.store.outbox.next_due(KINDS, soon) == soon
+    assert other.store.outbox.next_due(KINDS) == NOW + LEASE
+
+
+def test_a_backup_that_is_opened_elsewhere_waits_for_nobody(tmp_path: Path):
+    store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
+    hand = Hand(store)
+    hand.alerts(1)
+    hand.reserve()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    from bot.adapters.store.maintenance import back_up
+
+    back_up(tmp_path / "state.sqlite3", elsewhere / "state.sqlite3")
+    copy = Store(f"sqlite:///{elsewhere}/state.sqlite3")
+    copy.outbox.expire(NOW)
+    assert len(Hand(copy).reserve()) == 1
+    copy.close()
+    store.close()
+
+
+# --- the locked file --------------------------------------------------------------------------------------
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.owner"))
+
+
+def test_an_owner_leaves_no_file_and_removes_those_of_the_dead(sqlite_only: Database, tmp_path: Path):
+    (tmp_path / "state.sqlite3.00ff.owner").touch()
+    store = sqlite_only.open()
+    assert files(tmp_path) == ["state.sqlite3.00ff.owner"]  # who only looks holds nothing
+    Hand(store).claim()
+    assert files(tmp_path) == [f"state.sqlite3.{store._owner.number:016x}.owner"]
+    store.close()
+    assert files(tmp_path) == []
+
+
+def test_an_owner_whose_file_was_removed_makes_it_anew(sqlite_only: Database, tmp_path: Path):
+    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
+    one.alerts(1, target="telegram:1")
+    one.reserve()
+    for name in files(tmp_path):
+        (tmp_path / name).unlink()
+    one.alerts(1, target="telegram:2")
+    one.reserve()
+    other.store.outbox.expire(NOW)
+    assert other.reserve() == ()
+
+
+def test_where_files_cannot_be_locked_the_time_of_the_lease_decides(
+    sqlite_only: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def unlockable(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unlockable)
+    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
+    one.alerts(1)
+    one.reserve()
+    assert "owner.no_locks" in caplog.text
+    other.store.outbox.expire(NOW)
+    assert other.reserve() == ()
+    other.store.outbox.expire(NOW + LEASE)
+    assert len(other.reserve(NOW + LEASE)) == 1
+
+
+# --- the session ------------------------------------------------------------------------------------------
+
+
+def sessions(url: str, number: int) -> list[int]:
+    """The server's processes that hold the lock of that owner."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+            " AND (classid::bigint << 32) + objid::bigint = %s",
+            (number,),
+        ).fetchall()
+    return [pid for (pid,) in rows]
+
+
+def end(url: str, pid: int) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s, 2000)", (pid,))
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_owner_whose_session_ended_takes_its_lock_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(owners, "_PULSE", timedelta(milliseconds=10))
+    one, other = Hand(database.open()), Hand(database.open())
+    one.alerts(1)
+    one.reserve()
+    number = one.store._owner.number
+    (first,) = sessions(database.url, number)
+    end(database.url, first)
+    other.store.outbox.expire(NOW)  # seen without its lock, perhaps, but not for long
+    while not (again := sessions(database.url, number)):
+        pass
+    assert again != [first]
+    impatient(other.store).outbox.expire(NOW)
+    assert other.reserve() == ()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_owner_without_its_lock_is_dead_after_a_while(database: Database, monkeypatch: pytest.MonkeyPatch):
+    clock = [100.0]
+    monkeypatch.setattr(owners.time, "monotonic", lambda: clock[0])
+    one, other = Hand(database.open()), Hand(database.open())
+    one.alerts(1)
+    one.reserve()
+    one.store.close()
+    for since, free in [(0.0, 0), (2.9, 0), (3.1, 1)]:
+        clock[0] = 100.0 + since
+        other.store.outbox.expire(NOW)
+        assert len(other.reserve()) == free
