@@ -76,7 +76,8 @@ def an_item(number: int | str = 1, *reasons: Reason, **parts: object) -> Item:
 def a_parcel(
     *items: Item, kind: str = "email", address: str = "alice@example.org", **parts: object
 ) -> OutgoingMessage:
-    """An alert; `kind` is the channel's."""
+    """An alert; `kind` is the channel's, `more_titles` name papers over the daily limit."""
+    titles = parts.pop("more_titles", ())
     given = {
         "id": "b5f1c0de",
         "kind": "alert",
@@ -86,6 +87,7 @@ def a_parcel(
         "timezone": "Europe/Berlin",
         "created_at": NOW,
         "items": items or (an_item(1),),
+        "more_papers": tuple(a_paper(700 + at, title=title) for at, title in enumerate(titles)),  # type: ignore[arg-type]
         **parts,
     }
     return OutgoingMessage(**given)  # type: ignore[arg-type]

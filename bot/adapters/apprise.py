@@ -35,6 +35,7 @@ _NOT_CONNECTED = re.compile(
 )
 _GONE = frozenset({401, 403, 404, 410})
 _TOO_MANY = 429
+_TITLES_NAMED = 10
 
 
 def _parse_address(text: str) -> str:
@@ -83,7 +84,7 @@ class ApprisePublisher:
         words = wording(message.language)
         papers = [_paper(message, number) for number in range(len(message.items))]
         more = [words.more_heading.format(count=message.more)] if message.more else []
-        titles = [f"• {one_line(title, 200)}" for title in message.more_titles]
+        titles = [f"• {one_line(title, 200)}" for title in message.more_titles[:_TITLES_NAMED]]
         return "\n\n".join([*papers, "\n".join([*more, *titles])]).strip()
 
 

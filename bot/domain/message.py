@@ -10,6 +10,8 @@ from bot.domain.delivery import Kind
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, Question
 
+MOST_NAMED = 50
+"""A message names at most this many of the papers that the daily limit kept out."""
 MOST_PAPERS = 100
 """A message covers at most this many papers; what is left goes into the next one."""
 
@@ -58,7 +60,7 @@ class OutgoingMessage:
     `items` are the papers, best first: of an alert those of the message, of a quiz the one paper with its
     `question`, of an edit those of the message that it `replaces`, as they are now; of an alarm none. A
     document (see `Capabilities`) gets none either. `more` counts the papers that the daily limit kept out
-    (with `more_titles`, best first, at most ten).
+    (with `more_papers`, best first, at most MOST_NAMED).
     """
 
     id: str
@@ -71,7 +73,7 @@ class OutgoingMessage:
     created_at: datetime
     items: tuple[Item, ...] = ()
     more: int = 0
-    more_titles: tuple[str, ...] = ()
+    more_papers: tuple[Paper, ...] = ()
     question: Question | None = None
     repeat: int = 0
     """How often the question was answered there before; 0 for one that is asked for the first time."""
@@ -81,6 +83,11 @@ class OutgoingMessage:
     unsubscribe_token: str | None = None
     return_token: str | None = None
     """Names the target in the address that this message comes back to where it cannot be delivered."""
+
+    @property
+    def more_titles(self) -> tuple[str, ...]:
+        """The titles of the papers that the daily limit kept out, as far as they are named."""
+        return tuple(paper.title for paper in self.more_papers)
 
 
 Begin = Callable[[], Awaitable[None]]

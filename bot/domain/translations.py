@@ -1,6 +1,6 @@
 """Translations: the fixed texts around papers and quizzes in each language."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,26 +10,39 @@ class Wording:
     """The fixed texts of one language; names in braces are filled in."""
 
     language: str
-    subject_one: str
-    subject_many: str
+    subject_topic: str
+    subject_author: str
+    subject_more: str
+    subject_day: str
+    comma: str
+    listed_last: str
+    listed_others: str
     papers_one: str
     papers_many: str
     matched: str
+    why: str
+    in_this_mail: str
+    sources_many: str
+    code: str
     more_heading: str
     more_unnamed: str
     all_papers: str
     quiz_one: str
     quiz_many: str
+    questions: str
     answers: str
     worked_out: str
     no_key: str
     paper_page: str
     why_you: str
     unsubscribe: str
+    numbers: tuple[str, ...]
+    """0, 1, 2 … in words."""
     months: tuple[str, ...]
     weekdays: tuple[str, ...]
     long_date: str
     short_date: str
+    brief_date: str
     page: str
     other_authors: str
     over_limit: str
@@ -46,6 +59,23 @@ class Wording:
     def quiz(self, questions: int) -> str:
         return (self.quiz_one if questions == 1 else self.quiz_many).format(count=questions)
 
+    def listed(self, names: Sequence[str]) -> str:
+        """The names as one list: `a, b and c`."""
+        if len(names) == 1:
+            return names[0]
+        return self.listed_last.format(first=self.comma.join(names[:-1]), last=names[-1])
+
+    def listed_more(self, names: Sequence[str], others: int) -> str:
+        """The names, and how many others there are."""
+        number = self.numbers[others] if others < len(self.numbers) else str(others)
+        return self.listed_others.format(
+            first=self.comma.join(names), others=number, count=len(names) + others
+        )
+
+    def brief_day(self, day: date) -> str:
+        """The day without its year, as short as can be."""
+        return self.brief_date.format(day=day.day, month=self.months[day.month - 1][:3], number=day.month)
+
     def day(self, day: date) -> str:
         return self.long_date.format(
             weekday=self.weekdays[day.weekday()],
@@ -57,22 +87,33 @@ class Wording:
 
 ENGLISH = Wording(
     language="en",
-    subject_one="New paper: {title}",
-    subject_many="{count} new papers: {title} +{others}",
+    subject_topic="{count} on {topic}",
+    subject_author="{count} by {topic}",
+    subject_more="{count} more",
+    subject_day="{said} · {day}",
+    comma=", ",
+    listed_last="{first} and {last}",
+    listed_others="{first} and {others} more",
     papers_one="{count} new paper",
     papers_many="{count} new papers",
     matched="Matched",
+    why="Why",
+    in_this_mail="In this mail",
+    sources_many="{count} sources",
+    code="Code",
     more_heading="+{count} more",
     more_unnamed="and {count} more",
     all_papers="All papers",
     quiz_one="Quiz: {count} question",
     quiz_many="Quiz: {count} questions",
+    questions="questions, answers at the end",
     answers="Answers",
     worked_out="worked out, {sure} %",
     no_key="The digest gives no answer.",
     paper_page="Paper page",
     why_you="{address} gets this for: {subscriptions}.",
     unsubscribe="Unsubscribe",
+    numbers=("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     months=(
         "January", "February", "March", "April", "May", "June",
         "July", "August", "September", "October", "November", "December",
@@ -80,6 +121,7 @@ ENGLISH = Wording(
     weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     long_date="{weekday}, {day} {month} {year}",
     short_date="{day} {month} {year}",
+    brief_date="{day} {month}",
     page="Papers {first}–{last} of {count}",
     other_authors=" and {count} more",
     over_limit="+{count} more, over the daily limit",
@@ -95,26 +137,38 @@ ENGLISH = Wording(
 
 CHINESE = Wording(
     language="zh",
-    subject_one="新论文：{title}",
-    subject_many="{count} 篇新论文：{title} +{others}",
+    subject_topic="{topic} {count} 篇",
+    subject_author="{topic} {count} 篇",
+    subject_more="其他 {count} 篇",
+    subject_day="{said} · {day}",
+    comma="、",
+    listed_last="{first}、{last}",
+    listed_others="{first} 等 {count} 篇",
     papers_one="{count} 篇新论文",
     papers_many="{count} 篇新论文",
     matched="匹配",
+    why="原因",
+    in_this_mail="本期内容",
+    sources_many="{count} 个来源",
+    code="代码",
     more_heading="另有 {count} 篇",
     more_unnamed="以及其他 {count} 篇",
     all_papers="全部论文",
     quiz_one="测验：{count} 题",
     quiz_many="测验：{count} 题",
+    questions="道测验题，答案在末尾",
     answers="答案",
     worked_out="推断所得，{sure} %",
     no_key="原文未给出答案。",
     paper_page="论文页面",
     why_you="{address} 订阅了：{subscriptions}。",
     unsubscribe="退订",
+    numbers=(),
     months=tuple(map(str, range(1, 13))),
     weekdays=("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"),
     long_date="{year} 年 {month} 月 {day} 日，{weekday}",
     short_date="{year} 年 {month} 月 {day} 日",
+    brief_date="{number}月{day}日",
     page="第 {first}–{last} 篇，共 {count} 篇",
     other_authors=" 等 {total} 人",
     over_limit="另有 {count} 篇超出每日上限",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bot.domain.channels import CapabilitiesOf
 from bot.domain.delivery import ONE_QUESTION, is_again, question_of_part, repeats
-from bot.domain.message import Item, OutgoingMessage
+from bot.domain.message import MOST_NAMED, Item, OutgoingMessage
 from bot.domain.notices import relevance
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.answers import pick_one
@@ -16,9 +16,6 @@ from bot.pipeline.ports import TokenStore
 from bot.pipeline.ports.outbox import Claim, ClaimedRow, DeliveryStore
 from bot.pipeline.ports.papers import PaperStore
 from bot.pipeline.subscribers import SubscriberRegistry
-
-_NAMED = 10
-"""Number of titles that a message names of papers over the daily limit."""
 
 AnswerQuiz = Callable[[Paper, str], tuple[Question, ...]]
 """A paper's quiz in a language, with answers worked out where the digest gives none."""
@@ -258,7 +255,7 @@ class MessageBuilder:
             created_at=claim.created_at,
             items=items,
             more=len(left_out),
-            more_titles=tuple(paper.title for paper in left_out[:_NAMED]),
+            more_papers=left_out[:MOST_NAMED],
             unsubscribe_token=self._tokens.issue("unsubscribe", claim.key) if can.unsubscribes else None,
             return_token=self._tokens.issue("return", claim.key) if can.reports else None,
             **more,  # type: ignore[arg-type]  # question, alarm, reply_to, replaces: checked at the callers

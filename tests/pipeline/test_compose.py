@@ -7,6 +7,7 @@ import pytest
 
 from bot.domain.delivery import again_part
 from bot.domain.errors import OutcomeUnknown, Refused, TargetMoved
+from bot.domain.message import MOST_NAMED
 from bot.domain.subscriptions import QuizMode, Subscriber
 from tests.builders import (
     NOW,
@@ -117,11 +118,12 @@ async def test_the_best_go_out_and_the_rest_is_named(world: MakeWorld):
     assert ends == {"sent": 1, "merged": 1, "limited": 2}
 
 
-async def test_at_most_ten_titles_are_named_however_many_are_left_out(world: MakeWorld):
+async def test_only_so_many_papers_are_named_however_many_are_left_out(world: MakeWorld):
     made = started(world, limited(1))
-    made.read("a.md", a_digest(*range(1, 30)))
+    made.read("a.md", a_digest(*range(1, MOST_NAMED + 10)))
     await made.send()
-    assert (made.telegram.taken[0].more, len(made.telegram.taken[0].more_titles)) == (28, 10)
+    (message,) = made.telegram.taken
+    assert (message.more, len(message.more_papers)) == (MOST_NAMED + 8, MOST_NAMED)
 
 
 async def test_what_no_message_of_the_day_named_the_next_one_names(world: MakeWorld):

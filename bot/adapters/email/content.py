@@ -1,26 +1,33 @@
-"""An email's content: one value, as plain text and as HTML."""
+"""An email's content: one value, from which plain text and HTML are made."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.resources import files
 from string import ascii_uppercase
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from bot.adapters.email.dkim import DkimSigner
-from bot.domain.card import Card, CardMatch, CardPoint, card_of, paper_url, plain_line, text_of, web_link
+from bot.domain.card import (
+    Card,
+    CardMatch,
+    CardPoint,
+    Piece,
+    Pieces,
+    card_of,
+    cut_pieces,
+    paper_url,
+    text_of,
+    web_link,
+)
+from bot.domain.gist import Role
 from bot.domain.mailbox import Mailbox
-from bot.domain.message import OutgoingMessage
+from bot.domain.message import Item, OutgoingMessage
 from bot.domain.papers import Question
 from bot.domain.quizzes.polls import clean, poll_of, shuffle_seed
-from bot.domain.text import columns, cut, one_line
+from bot.domain.text import cut, one_line, sentences
 from bot.domain.translations import Wording, wording
-
-if TYPE_CHECKING:
-    import jinja2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +45,8 @@ class EmailSettings:
         if web_link(self.site_url) is None:
             raise ValueError(f"site.url is no http or https address: {one_line(self.site_url, 80)!r}")
 
+
+# --- questions
 
 _QUESTION_LIMIT, _OPTION_LIMIT = 1_000, 400
 
@@ -79,39 +88,102 @@ def _askable(
         yield one_line(clean(question.question), _QUESTION_LIMIT), options, answer
 
 
-_TEXT_LIMIT = 4_000
-_SUBJECT_TITLE = 72
-_PREHEADER = 140
+# --- papers
+
+_AUTHORS = 4
+_MATCHES = 6
+_TOPICS = 12
+_POINTS = 3
+_POINT_LENGTH = 200
+_TOLD: tuple[Role, ...] = ("problem", "method", "result", "idea", "use", "topic")
+"""What a point is about, the most telling first."""
+_SAME = 48
+"""Letters in a row that gist and point share where they say the same."""
+_PUBLISHERS = {
+    "arxiv.org": "arXiv",
+    "doi.org": "DOI",
+    "openreview.net": "OpenReview",
+    "aclanthology.org": "ACL Anthology",
+    "huggingface.co": "Hugging Face",
+    "biorxiv.org": "bioRxiv",
+    "medrxiv.org": "medRxiv",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmailEntry:
-    """One paper of a mail and its page."""
+    """One paper of a mail; a short one is a title and its link."""
 
-    paper: Card
-    page: str
-    links: tuple[tuple[str, str], ...]
-    """(name, address), the paper's page last."""
+    number: int
+    title: Pieces
+    link: str
+    topic: str
+    """The subscription that it is counted under; empty where it has none."""
+    authors: Pieces = ()
+    date: str = ""
+    sources: int = 1
+    gist: Pieces = ()
+    points: tuple[CardPoint, ...] = ()
+    why: tuple[CardMatch, ...] = ()
+    """Subscriptions with the words that made them match, where those stand nowhere in the entry."""
+    questions: int = 0
+    page: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    """(name, address)"""
     quiz: tuple[EmailQuestion, ...] = ()
     """Empty where the channel takes no quizzes."""
 
     @property
-    def main_link(self) -> str:
-        return self.links[0][1]
+    def title_text(self) -> str:
+        return text_of(self.title)
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """Which of `authors`, `date`, `sources` and `questions` there are to tell."""
+        told = {
+            "authors": self.authors,
+            "date": self.date,
+            "sources": self.sources > 1,
+            "questions": self.questions,
+        }
+        return tuple(name for name, value in told.items() if value)
+
+    @property
+    def short(self) -> "EmailEntry":
+        """Only its title and link, without a place in the mail to go to."""
+        title = cut_pieces(self.title, 160)
+        return EmailEntry(number=self.number, title=title, link=self.link, topic=self.topic)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmailTopic:
+    """A subscription, and the papers of the mail that are counted under it: how many, and the numbers of those shown."""
+
+    name: str
+    count: int
+    numbers: tuple[int, ...] = ()
+
+
+MOST_ENTRIES = 20
+"""Papers told in full; more of them make a mail that nobody reads to its end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmailContent:
-    """Everything one mail says: its entries best first, then the titles of what there was no room for."""
+    """Everything one mail says: its papers best first, those told in full, then those named with a link.
+
+    `unnamed` counts the papers that are not even named.
+    """
 
     subject: str
     preheader: str
     site_title: str
     heading: str
     day: str
+    topics: tuple[EmailTopic, ...]
     entries: tuple[EmailEntry, ...]
-    rest: int
-    rest_titles: tuple[str, ...]
+    rest: tuple[EmailEntry, ...]
+    unnamed: int
     site_url: str
     why_you: str
     unsubscribe_url: str | None
@@ -123,41 +195,69 @@ class EmailContent:
         return tuple(question for entry in self.entries for question in entry.quiz)
 
     @property
-    def unnamed(self) -> int:
-        """The number of papers of the rest without a title here."""
-        return self.rest - len(self.rest_titles)
+    def asking(self) -> tuple[int, ...]:
+        """The numbers of the papers with questions."""
+        return tuple(entry.number for entry in self.entries if entry.quiz)
 
-    def shortened(self, entries: int) -> "EmailContent":
-        """The content with only the first `entries`; the others are named among the rest."""
-        dropped = tuple(entry.paper.title_text for entry in self.entries[entries:])
+    @property
+    def more(self) -> int:
+        """The number of papers that are not told in full."""
+        return len(self.rest) + self.unnamed
+
+    @property
+    def shown_topics(self) -> tuple[EmailTopic, ...]:
+        """The topics, with the numbers of the papers that are told in full."""
+        numbers: dict[str, list[int]] = {topic.name: [] for topic in self.topics}
+        for entry in self.entries:
+            if entry.topic in numbers:
+                numbers[entry.topic].append(entry.number)
+        return tuple(replace(topic, numbers=tuple(numbers[topic.name])) for topic in self.topics)
+
+    @property
+    def smaller(self) -> "EmailContent | None":
+        """The content with fewer papers in full, or fewer named, or no questions; None where nothing can be left out."""
+        entries, named = len(self.entries), len(self.rest)
+        if entries > 1:
+            kept = entries - max(1, entries // 8)
+            return self.shortened(kept, named + entries - kept)
+        if named:
+            return self.shortened(entries, named - max(1, named // 8))
+        if self.answers:
+            return replace(self, entries=tuple(replace(entry, quiz=()) for entry in self.entries))
+        return None
+
+    def shortened(self, entries: int, rest: int) -> "EmailContent":
+        """The content with only the first `entries` in full and at most `rest` of the others named."""
+        named = (*(entry.short for entry in self.entries[entries:]), *self.rest)
         return replace(
             self,
             entries=self.entries[:entries],
-            rest=self.rest + len(dropped),
-            rest_titles=(*dropped, *self.rest_titles),
+            rest=named[:rest],
+            unnamed=self.unnamed + len(named[rest:]),
         )
 
 
 def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailContent:
-    """The content of the mail for that message, every paper as an entry."""
+    """The content of the mail for that message: the best papers in full, the others named."""
     words = wording(outgoing.language)
     site_url = settings.site_url.rstrip("/")
-    papers = tuple(
-        card_of(item, language=outgoing.language, text_limit=_TEXT_LIMIT) for item in outgoing.items
-    )
-    titles = [paper.title_text for paper in papers]
-    count = len(papers) + outgoing.more
-    subscriptions = dict.fromkeys(match.subscription for paper in papers for match in paper.matches)
+    cards = [card_of(item, language=outgoing.language) for item in outgoing.items]
+    topics = _topics(cards)
+    counted = Counter(topics)
+    day = outgoing.created_at.astimezone(ZoneInfo(outgoing.timezone)).date()
+    count = len(cards) + outgoing.more
+    subscriptions = dict.fromkeys(match.subscription for card in cards for match in card.matches)
     token = outgoing.unsubscribe_token
-    return EmailContent(
-        subject=_subject(words, titles, count),
-        preheader=_preheader(papers, titles),
+    content = EmailContent(
+        subject=_subject(words, cards, counted, count, words.brief_day(day)),
+        preheader=_preheader(words, cards, count),
         site_title=one_line(settings.site_title, 80),
         heading=words.count(count),
-        day=words.day(outgoing.created_at.astimezone(ZoneInfo(outgoing.timezone)).date()),
-        entries=_entries(outgoing, papers, site_url, words),
-        rest=outgoing.more,
-        rest_titles=tuple(plain_line(title, 200) for title in outgoing.more_titles[: outgoing.more]),
+        day=words.day(day),
+        topics=tuple(EmailTopic(name=name, count=number) for name, number in counted.most_common() if name),
+        entries=tuple(_entries(outgoing, cards, topics, site_url, words)),
+        rest=tuple(_left_out(outgoing, site_url)),
+        unnamed=outgoing.more - len(outgoing.more_papers),
         site_url=site_url + "/",
         why_you=words.why_you.format(
             address=one_line(outgoing.target.address, 120),
@@ -166,173 +266,185 @@ def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailCo
         unsubscribe_url=f"{site_url}/unsubscribe/{quote(token, safe='')}" if token else None,
         words=words,
     )
+    return content.shortened(MOST_ENTRIES, len(cards) + len(content.rest))
+
+
+def _topics(cards: Sequence[Card]) -> list[str]:
+    """For each paper the one of its subscriptions that tells most of it: the one that brought the fewest papers."""
+    brought = Counter(match.subscription for card in cards for match in card.matches)
+    names = ([match.subscription for match in card.matches] for card in cards)
+    return [min(named, key=lambda name: brought[name], default="") for named in names]
 
 
 def _entries(
-    outgoing: OutgoingMessage, papers: tuple[Card, ...], site_url: str, words: Wording
-) -> tuple[EmailEntry, ...]:
-    entries: list[EmailEntry] = []
-    number = 1
-    for item, paper in zip(outgoing.items, papers, strict=True):
-        quiz = shown_questions(item.quiz, first=number, target=outgoing.target.key, words=words)
-        entries.append(_entry(paper, quiz, site_url, words))
-        number += len(quiz)
-    return tuple(entries)
+    outgoing: OutgoingMessage, cards: Sequence[Card], topics: Sequence[str], site_url: str, words: Wording
+) -> Iterator[EmailEntry]:
+    question = 1
+    for number, (item, card, topic) in enumerate(zip(outgoing.items, cards, topics, strict=True), start=1):
+        quiz: tuple[EmailQuestion, ...] = ()
+        if number <= MOST_ENTRIES:
+            quiz = shown_questions(item.quiz, first=question, target=outgoing.target.key, words=words)
+            question += len(quiz)
+        yield _entry(number, card, topic, quiz, site_url, words)
 
 
-def _entry(paper: Card, quiz: tuple[EmailQuestion, ...], site_url: str, words: Wording) -> EmailEntry:
-    page = paper_url(site_url, paper.id)
-    named = (
-        ("arXiv", paper.links.abs),
-        ("PDF", paper.links.pdf),
-        ("Hugging Face", paper.links.huggingface),
-        (words.paper_page, page),
+def _entry(
+    number: int, card: Card, topic: str, quiz: tuple[EmailQuestion, ...], site_url: str, words: Wording
+) -> EmailEntry:
+    page = paper_url(site_url, card.id)
+    links = tuple(_links(card, page, words))
+    points = tuple(_points(card))
+    shown = (card.title, card.gist, *card.authors[:_AUTHORS], *(point.text for point in points))
+    return EmailEntry(
+        number=number,
+        title=card.title,
+        link=links[0][1],
+        topic=topic,
+        authors=card.author_line(_AUTHORS),
+        date=words.brief_day(card.date) if card.date else "",
+        sources=card.source_count,
+        gist=card.gist,
+        points=points,
+        why=tuple(_why(card.matches[:_MATCHES], shown)),
+        questions=card.questions,
+        page=page,
+        links=links,
+        quiz=quiz,
     )
-    links = tuple((name, url) for name, url in named if url)
-    return EmailEntry(paper=paper, page=page, links=links, quiz=quiz)
 
 
-def _subject(words: Wording, titles: list[str], count: int) -> str:
-    title = cut(titles[0], _SUBJECT_TITLE).replace("…", "...")  # keeps most subjects plain ASCII
+def _points(card: Card) -> Iterator[CardPoint]:
+    """The most telling points that the gist does not tell already, in their own order."""
+    gist = card.gist_text
+    others = [point for point in card.points if not _says_the_same(text_of(point.text), gist)]
+    best = sorted(
+        (point for point in others if point.role in _TOLD), key=lambda point: _TOLD.index(point.role)
+    )
+    kept = best[:_POINTS]
+    for point in others:
+        if any(point is other for other in kept):
+            yield replace(point, text=_in_short(point.text))
+
+
+_STOCK = re.compile(
+    r"(?:the|this|its|their|our) (?:(?:primary|main|key|core|central|principal|overall|quantitative|experimental"
+    r"|most significant|research|paper's|study's|proposed) )*(?:objective|goal|aim|question|problem|methodology|method|approach"
+    r"|result|finding|implication|contribution|takeaway)s?(?: (?:for|of) (?:ai practitioners|this \w+|the (?:paper|study|work)))?"
+    r" (?:is|are|was|were) (?:that )?(?:(?=to )|)|for ai practitioners, (?:it is |this means )?",
+    re.IGNORECASE,
+)
+"""Words that every model begins such a point with, and that the label says already."""
+
+
+def _in_short(text: Pieces) -> Pieces:
+    """As many of the first sentences as fit into a line or two, without the stock words before them."""
+    text = _without_stock(text)
+    length = 0
+    for sentence in sentences(text_of(text)):
+        if length + len(sentence) + 1 > _POINT_LENGTH:
+            break
+        length += len(sentence) + 1
+    return cut_pieces(text, _POINT_LENGTH) if not length else _first(text, length - 1)
+
+
+def _without_stock(text: Pieces) -> Pieces:
+    stock = _STOCK.match(text_of(text))
+    if stock is None or stock.end() > len(text[0].text):
+        return text
+    first = text[0].text[stock.end() :]
+    rest = (Piece(first, text[0].matched), *text[1:]) if first else text[1:]
+    return (rest[0]._replace(text=rest[0].text[:1].upper() + rest[0].text[1:]), *rest[1:]) if rest else text
+
+
+def _first(text: Pieces, length: int) -> Pieces:
+    pieces: list[Piece] = []
+    for piece in text:
+        if length > 0:
+            pieces.append(piece._replace(text=piece.text[:length]))
+        length -= len(piece.text)
+    return tuple(pieces)
+
+
+def _says_the_same(text: str, gist: str) -> bool:
+    return text in gist or gist[:_SAME] in text or text[:_SAME] in gist
+
+
+def _why(matches: Sequence[CardMatch], shown: Sequence[Pieces]) -> Iterator[CardMatch]:
+    """Each match, with its words only where they cannot be seen anyway."""
+    seen = {piece.text.casefold() for pieces in shown for piece in pieces if piece.matched}
+    for match in matches:
+        told = [*match.words, *(piece.text for piece in match.excerpt if piece.matched)]
+        is_seen = any(word.casefold() in seen for word in told)
+        words = tuple(word for word in match.words if word.casefold() not in seen)
+        yield replace(match, words=words, excerpt=() if is_seen else match.excerpt)
+
+
+def _links(card: Card, page: str, words: Wording) -> Iterator[tuple[str, str]]:
+    if card.links.abs:
+        yield _publisher(card.links.abs), card.links.abs
+    if card.links.pdf:
+        yield "PDF", card.links.pdf
+    if card.links.code:
+        yield words.code, card.links.code
+    yield words.paper_page, page
+
+
+def _publisher(url: str) -> str:
+    host = (urlsplit(url).hostname or "").removeprefix("www.")
+    return _PUBLISHERS.get(host, host)
+
+
+def _left_out(outgoing: OutgoingMessage, site_url: str) -> Iterator[EmailEntry]:
+    """The papers that the daily limit kept out."""
+    for number, paper in enumerate(outgoing.more_papers, start=len(outgoing.items) + 1):
+        card = card_of(Item(paper=paper), language=outgoing.language)
+        link = card.links.abs or paper_url(site_url, card.id)
+        yield EmailEntry(number=number, title=card.title, link=link, topic="").short
+
+
+# --- subject and preheader
+
+_SUBJECT_TITLE = 78
+_TOPICS_NAMED = 3
+_TOPIC_LENGTH = 28
+_AUTHOR = "author: "
+_NAMED = 3
+_SHORT_TITLE = 36
+_PREHEADER = 140
+
+
+def _subject(words: Wording, cards: Sequence[Card], counted: Mapping[str, int], count: int, day: str) -> str:
+    """Subject: what brought how many: `3 on agents, 2 on diffusion · 18 Sep`; of a single paper its title."""
     if count == 1:
-        return words.subject_one.format(title=title)
-    return words.subject_many.format(count=count, title=title, others=count - 1)
+        return cut(cards[0].title_text, _SUBJECT_TITLE).replace("…", "...")  # keeps most of them plain ASCII
+    named = sorted((name for name in counted if name), key=lambda name: -counted[name])[:_TOPICS_NAMED]
+    said = [topic_text(words, name, counted[name]) for name in named]
+    if left := count - sum(counted[name] for name in named):
+        said.append(words.subject_more.format(count=left) if said else words.count(left))
+    return words.subject_day.format(said=words.comma.join(said), day=day)
 
 
-def _preheader(papers: tuple[Card, ...], titles: list[str]) -> str:
-    """The line that an inbox shows beside the subject: what the subject leaves out."""
-    if len(titles) > 1:
-        return cut(" · ".join(titles[1:]), _PREHEADER)
-    return cut(papers[0].gist_text or text_of(papers[0].author_line()), _PREHEADER)
-
-
-MAX_HTML_BYTES = 96_000
-"""Gmail hides what comes after some 102 kB."""
-
-
-def html_body(content: EmailContent) -> tuple[EmailContent, str]:
-    """The HTML with every style inline, and the content as it fits: entries over the limit are only named, the last ones first."""
-    html = _render(content)
-    while (size := len(html.encode())) > MAX_HTML_BYTES and len(content.entries) > 1:
-        fitting = len(content.entries) * MAX_HTML_BYTES // size
-        content = content.shortened(max(1, min(fitting, len(content.entries) - 1)))
-        html = _render(content)
-    return content, html
-
-
-def _render(content: EmailContent) -> str:
-    return _html_template().render(content=content)
-
-
-@cache
-def _html_template() -> "jinja2.Template":
-    import css_inline
-    import jinja2
-
-    source = files("bot.adapters.email").joinpath("templates", "mail.html").read_text("utf-8")
-    inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(inliner.inline(source))
-
-
-_WIDTH = 72
-_INDENT = "   "
-_RULE = "-" * _WIDTH
-
-_WIDE_LETTER = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003fffd"
-_CLOSING = "\u2019\u201d\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff1a\uff1b\uff1f"
-_STRETCH = re.compile(f"([{_WIDE_LETTER}][{_CLOSING}]*|[^ {_WIDE_LETTER}]+)( ?)")
-"""Text that stays on one line, and the blank after it; Chinese and Japanese break at any letter but not before `，`."""
-
-
-def text_body(content: EmailContent) -> str:
-    """The content as plain text set for 72 columns, with line feeds, in the order of the HTML."""
-    blocks = [f"{content.site_title} · {content.heading}\n{content.day}", _RULE]
-    for number, entry in enumerate(content.entries, start=1):
-        blocks.extend((_entry_text(content, entry, number), _RULE))
-    if content.answers:
-        blocks.extend((_answers_text(content), _RULE))
-    if content.rest:
-        blocks.extend((_rest_text(content), _RULE))
-    blocks.append(_footer_text(content))
-    return "\n\n".join(blocks) + "\n"
-
-
-def _entry_text(content: EmailContent, entry: EmailEntry, number: int) -> str:
-    paper = entry.paper
-    parts = [_filled(paper.title_text, first=f"{number}. ".ljust(len(_INDENT)))]
-    if paper.authors:
-        parts[0] += "\n" + _filled(text_of(paper.author_line()))
-    if paper.matches:
-        named = "; ".join(map(_match_text, paper.matches))
-        parts.append(_filled(f"{content.words.matched}: {named}"))
-    if paper.gist:
-        parts.append(_filled(paper.gist_text))
-    if paper.points:
-        parts.append("\n".join(map(_point_text, paper.points)))
-    if paper.questions:
-        parts.append(_filled(content.words.quiz(paper.questions)))
-    parts.extend(map(_question_text, entry.quiz))
-    parts.append("\n".join(_link_lines(entry)))
-    return "\n\n".join(parts)
-
-
-def _question_text(question: EmailQuestion) -> str:
-    asked = _filled(f"{question.number}. {question.text}", rest=_INDENT + "   ")
-    options = (
-        _filled(f"{letter}. {text}", first=_INDENT * 2, rest=_INDENT * 3) for letter, text in question.options
+def topic_text(words: Wording, name: str, count: int) -> str:
+    """How many papers a subscription brought: `3 on agents`."""
+    is_author = name.startswith(_AUTHOR)
+    form = words.subject_author if is_author else words.subject_topic
+    return form.format(
+        count=count, topic=cut(name.removeprefix(_AUTHOR) if is_author else name, _TOPIC_LENGTH)
     )
-    return "\n".join((asked, *options))
 
 
-def _answers_text(content: EmailContent) -> str:
-    answers = (
-        _filled(f"{question.number}. {question.answer}", rest=_INDENT + "   ") for question in content.answers
-    )
-    return "\n".join((content.words.answers, *answers))
+def _preheader(words: Wording, cards: Sequence[Card], count: int) -> str:
+    """The line that an inbox shows beside the subject: which papers; of a single one its gist."""
+    if count == 1:
+        return cut(cards[0].gist_text or text_of(cards[0].author_line()), _PREHEADER)
+    titles = [short_title(card.title_text) for card in cards[:_NAMED]]
+    left = count - len(titles)
+    if not left:
+        return words.listed(titles)
+    return words.listed_more(titles, left)
 
 
-def _match_text(match: CardMatch) -> str:
-    words = ", ".join(f"“{word}”" for word in match.words)
-    return f"{match.subscription} ({words})" if words else match.subscription
-
-
-def _point_text(point: CardPoint) -> str:
-    label = f"{point.label}: " if point.label else ""
-    return _filled(label + text_of(point.text), first=_INDENT + "* ", rest=_INDENT + "  ")
-
-
-def _link_lines(entry: EmailEntry) -> Iterator[str]:
-    width = max(columns(name) for name, _ in entry.links) + 2
-    for name, url in entry.links:
-        yield _INDENT + name + " " * (width - columns(name)) + url
-
-
-def _rest_text(content: EmailContent) -> str:
-    lines = [content.words.more_heading.format(count=content.rest)]
-    lines.extend(_filled(title, first=_INDENT + "* ", rest=_INDENT + "  ") for title in content.rest_titles)
-    if content.rest_titles and content.unnamed:
-        lines.append(_filled(content.words.more_unnamed.format(count=content.unnamed)))
-    lines.append(f"{_INDENT}{content.words.all_papers}: {content.site_url}")
-    return "\n".join(lines)
-
-
-def _footer_text(content: EmailContent) -> str:
-    lines = [_filled(content.why_you, first="", rest="")]
-    if content.unsubscribe_url:
-        lines.append(f"{content.words.unsubscribe}: {content.unsubscribe_url}")
-    return "\n".join(lines)
-
-
-def _filled(text: str, *, first: str = _INDENT, rest: str = _INDENT) -> str:
-    """The one-line text in lines of at most 72 columns; only what has no place to break is longer."""
-    lines: list[str] = []
-    line, width, bare = first, columns(first), True
-    for stretch, blank in _STRETCH.findall(text):
-        if width + columns(stretch) > _WIDTH and not bare:
-            lines.append(line.rstrip(" "))
-            line, width = rest, len(rest)
-        line += stretch + blank
-        width += columns(stretch) + len(blank)
-        bare = False
-    return "\n".join((*lines, line.rstrip(" ")))
+def short_title(title: str) -> str:
+    """A paper's name in short: the name before the colon, or its first words."""
+    name = title.partition(":")[0].strip()
+    return name if 1 < len(name) <= _SHORT_TITLE else cut(title, _SHORT_TITLE)

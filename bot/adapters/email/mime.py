@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterable
 from email.header import Header
 
@@ -10,6 +11,10 @@ from bot.domain.mailbox import Mailbox
 
 _HEADER_LINE = 76
 _LONGEST_PLAIN_LINE = 200
+_LONGEST_LINE = 998
+"""RFC 5322 §2.1.1."""
+_TO_FOLD = re.compile(r"(?P<line>[^\n]{120,180}) ")
+"""A blank in HTML may be a line feed: between words, and within a tag."""
 _BASE64_LINE = 57
 """Bytes that make a line of 76 signs."""
 
@@ -51,14 +56,23 @@ def alternatives(headers: Iterable[str], *, text: str, html: str, name: str) -> 
         f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"',
     )
     head = "\r\n".join(lines).encode("ascii")
-    parts = (_part("plain", text), _part("html", html))
+    parts = (_part("plain", text), _part("html", _written_plainly(html)))
     border = f"\r\n--{boundary}".encode()
     body = b"".join(border + b"\r\n" + part for part in parts)
     return head + b"\r\n" + body + border + b"--\r\n"
 
 
+def _written_plainly(html: str) -> str:
+    """The HTML in ASCII with short lines, which no transfer encoding makes longer; as it is where it is mostly not ASCII."""
+    plain = html.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    if len(plain) * 3 > len(html.encode()) * 4:
+        return html
+    folded = _TO_FOLD.sub(r"\g<line>\n", plain)
+    return folded if max(map(len, folded.split("\n"))) <= _LONGEST_LINE else html
+
+
 def _part(subtype: str, text: str) -> bytes:
-    encoding, body = _transfer(text)
+    encoding, body = _transfer(text, subtype)
     charset = "us-ascii" if text.isascii() else "utf-8"
     head = (
         f'Content-Type: text/{subtype}; charset="{charset}"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
@@ -66,10 +80,11 @@ def _part(subtype: str, text: str) -> bytes:
     return head.encode("ascii") + body
 
 
-def _transfer(text: str) -> tuple[str, bytes]:
+def _transfer(text: str, subtype: str) -> tuple[str, bytes]:
     """The part as it is where it is short-lined ASCII, else quoted-printable, or base64 where that is much shorter."""
     data = text.replace("\n", "\r\n").encode()
-    if text.isascii() and max(map(len, text.split("\n"))) <= _LONGEST_PLAIN_LINE:
+    longest = _LONGEST_LINE if subtype == "html" else _LONGEST_PLAIN_LINE
+    if text.isascii() and max(map(len, text.split("\n"))) <= longest:
         return "7bit", data
     quoted = binascii.b2a_qp(data, istext=True)
     if len(quoted) * 2 < len(data) * 3:

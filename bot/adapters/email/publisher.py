@@ -7,9 +7,11 @@ from dataclasses import replace
 from email.utils import format_datetime
 from typing import Protocol
 
-from bot.adapters.email.content import EmailContent, EmailSettings, email_content, html_body, text_body
+from bot.adapters.email.content import EmailContent, EmailSettings, email_content
+from bot.adapters.email.html import html_body
 from bot.adapters.email.mime import alternatives, header, mailbox_header
 from bot.adapters.email.reports import return_address
+from bot.adapters.email.text import text_body
 from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
@@ -94,9 +96,23 @@ def compose(outgoing: OutgoingMessage, settings: EmailSettings) -> bytes:
 
 
 def _alert(outgoing: OutgoingMessage, settings: EmailSettings) -> bytes:
-    content, page = html_body(email_content(outgoing, settings))
-    headers = _list_headers(outgoing, content, settings)
-    return alternatives(headers, text=text_body(content), html=page, name=outgoing.id)
+    return _fitted(outgoing, settings)[1]
+
+
+MAX_MAIL_BYTES = 98_000
+"""Gmail hides what comes after some 102 kB; so much less is left for the signature."""
+
+
+def _fitted(outgoing: OutgoingMessage, settings: EmailSettings) -> tuple[EmailContent, bytes]:
+    """The content as it fits, and its mail: papers over the limit are only named, the last ones first."""
+    content: EmailContent | None = email_content(outgoing, settings)
+    while content is not None:
+        headers = _list_headers(outgoing, content, settings)
+        mail = alternatives(headers, text=text_body(content), html=html_body(content), name=outgoing.id)
+        if len(mail) <= MAX_MAIL_BYTES:
+            return content, mail
+        content = content.smaller
+    raise Refused(f"a mail of one paper has more than {MAX_MAIL_BYTES} bytes ({outgoing.id})")
 
 
 def _alarm(outgoing: OutgoingMessage, alarm: AlarmText, settings: EmailSettings) -> bytes:
@@ -126,7 +142,7 @@ def compose_text(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
     if outgoing.alarm:
         subject = _alarm_subject(outgoing.alarm, settings)
         return f"To: {recipient(outgoing).address}\nSubject: {subject}\n\n{outgoing.alarm.body}\n"
-    content, _ = html_body(email_content(outgoing, settings))
+    content, _ = _fitted(outgoing, settings)
     return f"To: {recipient(outgoing).address}\nSubject: {content.subject}\n\n{text_body(content)}"
 
 

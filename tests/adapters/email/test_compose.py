@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from bot.adapters.email.content import MAX_HTML_BYTES, EmailSettings
-from bot.adapters.email.publisher import compose, compose_text
+from bot.adapters.email.content import MOST_ENTRIES, EmailSettings
+from bot.adapters.email.publisher import MAX_MAIL_BYTES, compose, compose_text
 from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
-from bot.domain.papers import Edition, Links, Point, Summary
+from bot.domain.papers import Links, Point, Question, Summary
 from tests.builders import a_paper, a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
 
 SETTINGS = EmailSettings(
@@ -64,7 +64,7 @@ def test_the_headers_are_all_there_in_order() -> None:
     assert mail.keys() == EXPECTED_HEADERS
     assert mail["From"] == "Paperboy <paperboy@example.org>"
     assert mail["To"] == "alice@example.org"
-    assert mail["Subject"] == "New paper: Hala"
+    assert mail["Subject"] == "Hala"
     assert mail["Date"] == "Fri, 18 Sep 2026 08:00:00 +0000"
     assert mail["Message-ID"] == "<b5f1c0de@example.org>"
     assert mail["List-Id"] == "Paperboy <digest.example.org>"
@@ -90,10 +90,47 @@ def test_without_a_token_nothing_is_said_of_unsubscribing() -> None:
     assert "nsubscribe" not in text_of(mail) + html_of(mail)
 
 
-def test_the_subject_names_the_first_paper_and_counts_all() -> None:
-    items = (an_item(1, title="Hala Technical Report"), an_item(2), an_item(3))
-    assert a_mail(*items)["Subject"] == "3 new papers: Hala Technical Report +2"
-    assert a_mail(*items, more=4)["Subject"] == "7 new papers: Hala Technical Report +6"
+def subject(*names: str, more: int = 0, language: str = "en") -> str:
+    """The subject of a mail of papers that each one subscription brought."""
+    items = [an_item(number, a_reason(name)) for number, name in enumerate(names, start=1)]
+    return a_mail(*items, more=more, language=language)["Subject"]
+
+
+def test_the_subject_says_what_brought_how_many_and_the_day() -> None:
+    assert (
+        subject("diffusion", "agents", "diffusion", "agents", "agents")
+        == "3 on agents, 2 on diffusion · 18 Sep"
+    )
+    assert subject("a", "a", "author: Bernard Ghanem") == "2 on a, 1 by Bernard Ghanem · 18 Sep"
+    assert subject("a", "b", "c", "d", "e", more=4) == "1 on a, 1 on b, 1 on c, 6 more · 18 Sep"
+    assert subject("智能体", "智能体", language="zh") == "智能体 2 篇 · 9月18日"
+
+
+def test_a_paper_is_counted_under_the_subscription_that_tells_most() -> None:
+    both = an_item(3, a_reason("everything"), a_reason("agents"))
+    mail = a_mail(an_item(1, a_reason("everything")), an_item(2, a_reason("everything")), both)
+    assert mail["Subject"] == "2 on everything, 1 on agents · 18 Sep"
+
+
+def test_papers_without_a_reason_are_counted() -> None:
+    items = [replace(an_item(number), reasons=()) for number in (1, 2)]
+    assert a_mail(*items)["Subject"] == "2 new papers · 18 Sep"
+
+
+def preheader(mail: EmailMessage) -> str:
+    return words(LexborHTMLParser(html_of(mail)).css_first(".preheader").text())
+
+
+def test_the_preheader_names_the_papers() -> None:
+    items = [an_item(number, title=f"Name{number}: what it is") for number in range(1, 6)]
+    assert preheader(a_mail(*items)) == "Name1, Name2, Name3 and two more"
+    assert preheader(a_mail(*items[:2])) == "Name1 and Name2"
+    assert preheader(a_mail(*items, more=20)) == "Name1, Name2, Name3 and 22 more"
+    assert preheader(a_mail(*items, language="zh")) == "Name1、Name2、Name3 等 5 篇"
+
+
+def test_the_preheader_of_one_paper_tells_what_it_is() -> None:
+    assert preheader(a_mail(an_item(1))) == "A family of language models."
 
 
 def test_a_subject_is_cut_between_words_and_stays_ascii() -> None:
@@ -133,7 +170,7 @@ def test_a_title_cannot_become_a_header(title) -> None:
     assert mail.keys() == EXPECTED_HEADERS
     assert "\n" not in mail["Subject"]
     assert "\x00" not in mail["Subject"]
-    assert mail["Subject"].replace("= ?", "=?") == "New paper: " + words(title.replace("\x00", ""))
+    assert mail["Subject"].replace("= ?", "=?") == words(title.replace("\x00", ""))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -199,25 +236,86 @@ HALA = an_item(
 def test_both_parts_say_the_same() -> None:
     mail = a_mail(HALA, an_item(2, authors=()), more=12, more_titles=("Third", "Fourth"))
     tree = LexborHTMLParser(html_of(mail)).body
-    for hidden in tree.css(".preheader"):
+    for hidden in tree.css(".preheader, .mark, .number, .index"):
         hidden.decompose()
-    text = words(text_of(mail).replace("* ", "").replace("(“", "").replace("”)", ""))
-    blocks = tree.css(".title, .authors, .summary, .point, .rest-title, .rest-heading")
+    text = words(text_of(mail).replace("* ", ""))
+    blocks = tree.css(".paper, .gist, .point, .why, .more, .part-head")
     assert len(blocks) > 10
     for block in blocks:
         assert words(block.text()) in text, block.text()
-    for link in tree.css("a"):
-        if "Quiz" not in link.text():
-            assert link.attributes["href"] in text_of(mail)
+    for link in tree.css("a[href^=https]"):
+        assert link.attributes["href"] in text_of(mail)
     for reason in ("language models", "agents", "Quiz: 2 questions", "12 more", "and 10 more"):
         assert reason in text
-        assert reason in words(tree.text())
+    assert "12 more" in words(tree.text())
 
 
 def test_the_matched_words_stand_out() -> None:
     hits = [node.text() for node in LexborHTMLParser(html_of(a_mail(HALA))).css(".hit")]
     assert hits == ["Translation Models", "language model"]
-    assert "Matched: language models (“Translation Models”); agents" in words(text_of(a_mail(HALA)))
+    assert "Why: language models · agents" in words(text_of(a_mail(HALA)))
+
+
+def test_words_that_cannot_be_seen_are_quoted_with_what_stands_around_them() -> None:
+    hidden = "The gist of it is told. " + "A word that nobody sees here is RAG, of which it is said."
+    reasons = (a_reason("rag", ("summary", "RAG")), a_reason("alien", ("summary", "gone")))
+    paper = an_item(1, *reasons, summaries=(Summary(text="We present a thing. " * 20 + hidden, source="a"),))
+    mail = a_mail(paper)
+    assert (
+        "Why: rag – “…told. A word that nobody sees here is *RAG*, of which it is said.” · alien (gone)"
+        in words(text_of(mail))
+    )
+    assert LexborHTMLParser(html_of(mail)).css_first(".why .hit").text() == "RAG"
+
+
+def test_an_index_leads_to_the_papers_of_each_subscription() -> None:
+    items = [an_item(1, a_reason("a")), an_item(2, a_reason("b")), an_item(3, a_reason("a"))]
+    quizzed = replace(items[1], quiz=(a_question(), a_question()))
+    mail = a_mail(items[0], quizzed, items[2])
+    tree = LexborHTMLParser(html_of(mail))
+    rows = [words(row.text(separator=" ")) for row in tree.css(".index tr")]
+    assert rows == ["2 a 1 3", "1 b 2", "2 questions, answers at the end 2"]
+    for jump in tree.css(".jump"):
+        (place,) = tree.css(jump.attributes["href"])
+        assert place.parent.css_first(".number").text() == jump.text()
+    assert "In this mail\n  2 on a: 1, 3\n  1 on b: 2\n  2 questions, answers at the end: 2\n" in text_of(
+        mail
+    )
+    assert not LexborHTMLParser(html_of(a_mail(items[0], items[2]))).css(".index")
+
+
+def test_at_most_three_parts_are_told_and_none_that_the_gist_tells() -> None:
+    texts = {
+        "Topic": "Arabic language models of several sizes.",
+        "Problem": "The primary objective is to close the gap of Arabic models.",
+        "Method": "Our method is a teacher that is compressed. " + "It goes on and on about details. " * 9,
+        "Results": "We reach 51.4 % on average.",
+        "Takeaway": "For AI practitioners, small models are enough.",
+    }
+    points = tuple(Point(label=label, text=text) for label, text in texts.items())
+    item = an_item(1, summaries=(), editions=(replace(an_edition(), points=points),))
+    tree = LexborHTMLParser(html_of(a_mail(item)))
+    gist = tree.css_first(".gist").text()
+    told = [point.text() for point in tree.css(".point")]
+    assert len(told) == 3
+    assert told[0] == "Problem: To close the gap of Arabic models."
+    assert all(words(point.partition(": ")[2]) not in gist for point in told)
+    assert all(len(point) < 220 for point in told)
+
+
+def test_marks_tell_of_several_sources_and_of_a_quiz() -> None:
+    mail = a_mail(replace(HALA, paper=replace(HALA.paper, sources=("table/a.md", "pages/b.html"))))
+    tree = LexborHTMLParser(html_of(mail))
+    assert [words(mark.text()) for mark in tree.css(".mark")] == ["◆ 2 sources", "Quiz: 2 questions"]
+    assert "Bernard Ghanem, Mohammad Zbeeb · 18 Sep · 2 sources · Quiz: 2 questions" in words(text_of(mail))
+
+
+def test_links_are_named_by_where_they_lead() -> None:
+    links = Links(abs="https://www.biorxiv.org/x", pdf="https://a.org/x.pdf", code="https://github.com/x/y")
+    tree = LexborHTMLParser(html_of(a_mail(an_item(1, links=links))))
+    assert [link.text() for link in tree.css(".links a")] == ["bioRxiv", "PDF", "Code", "Paper page"]
+    other = LexborHTMLParser(html_of(a_mail(an_item(1, links=Links(abs="https://www.nature.com/x")))))
+    assert other.css_first(".links a").text() == "nature.com"
 
 
 def test_markup_in_papers_is_shown_and_never_works() -> None:
@@ -236,7 +334,7 @@ def test_markup_in_papers_is_shown_and_never_works() -> None:
     assert not tree.css("script, img, iframe, object, link, form, svg")
     assert not [node for node in tree.css("*") if any(name.startswith("on") for name in node.attributes)]
     assert {link.attributes["href"].partition(":")[0] for link in tree.css("a")} == {"https"}
-    assert words(tree.css_first("h2").text()) == evil
+    assert words(tree.css_first("h2 a").text()) == evil
     assert evil in words(text_of(mail))
 
 
@@ -253,7 +351,7 @@ def test_styles_are_inline_and_there_is_a_dark_side() -> None:
     assert "prefers-color-scheme: dark" in html
     assert '<meta name="color-scheme" content="light dark">' in html
     tree = LexborHTMLParser(html)
-    assert all(node.attributes.get("style") for node in tree.css("p, h2, h2 a"))
+    assert all(node.attributes.get("style") for node in tree.css("p, h1, h2, h2 a"))
     assert tree.css_first("html").attributes["lang"] == "en"
 
 
@@ -262,9 +360,9 @@ def test_a_chinese_reader_gets_chinese() -> None:
         1, title="大型语言模型的研究", editions=(an_edition("en"), replace(an_edition("zh"), points=(Point(label="📘 主题", text="研究" * 100),)))
     )  # fmt: skip
     mail = a_mail(item, language="zh")
-    assert mail["Subject"] == "新论文：大型语言模型的研究"
+    assert mail["Subject"] == "大型语言模型的研究"
     assert "2026 年 9 月 18 日" in text_of(mail)
-    assert "研究" * 100 in text_of(mail).replace("\n", "").replace(" ", "")
+    assert "研究" * 60 in text_of(mail).replace("\n", "").replace(" ", "")
     assert max(map(len, text_of(mail).splitlines())) <= 72
     assert 'lang="zh"' in html_of(mail)
 
@@ -274,23 +372,49 @@ def test_lines_of_the_text_are_at_most_72_columns_but_for_addresses() -> None:
     assert all("http" in line for line in long)
 
 
-def test_a_mail_that_would_be_clipped_names_the_rest_with_a_link() -> None:
-    long = (Edition(language="en", points=(Point(label="Result", text="word " * 700),)),)
-    items = [an_item(number, title=f"Title {number}", editions=long) for number in range(1, 41)]
+def test_a_mail_tells_the_best_papers_and_names_the_rest_with_links() -> None:
+    items = [an_item(number, title=f"Title {number}") for number in range(1, 41)]
     mail = a_mail(*items, more=2, more_titles=("Over the limit",))
-    html = html_of(mail)
-    assert len(html.encode()) <= MAX_HTML_BYTES < 100_000
-    shown = len(LexborHTMLParser(html).css(".entry"))
-    assert 10 < shown < 40
-    assert text_of(mail).count("arXiv  ") == shown
-    for part in (html, text_of(mail)):
-        assert f"+{42 - shown} more" in part
-        for number in range(1, 41):
-            assert re.search(rf"\bTitle {number}\b", part)
-        assert "Over the limit" in part
+    html = LexborHTMLParser(html_of(mail))
+    assert len(html.css(".entry")) == MOST_ENTRIES
+    lines = {words(node.text()): node.attributes["href"] for node in html.css(".more")}
+    assert list(lines) == [*(f"Title {number}" for number in range(21, 41)), "Over the limit"]
+    assert lines["Title 40"] == "https://arxiv.org/abs/2509.14040"
+    for part in (words(html.body.text()), words(text_of(mail))):
+        assert f"+{42 - MOST_ENTRIES} more" in part
         assert "and 1 more" in part
-        assert "https://papers.example.org/" in part
-    assert mail["Subject"].startswith("42 new papers: Title 1 ")
+    for address in lines.values():
+        assert address in text_of(mail)
+
+
+def long_questions(count: int) -> tuple[Question, ...]:
+    return tuple(
+        a_question(f"{at} " + "Why? " * 40, *(f"{one} " + "word " * 17 for one in range(8)))
+        for at in range(count)
+    )
+
+
+def test_no_mail_is_so_large_that_it_is_clipped() -> None:
+    quiz = long_questions(6)
+    items = [
+        replace(an_item(number, title=f"Title {number} " + "x" * 380), quiz=quiz) for number in range(1, 101)
+    ]
+    raw = compose(a_parcel(*items, unsubscribe_token="t"), SETTINGS)
+    assert 60_000 < len(raw) <= MAX_MAIL_BYTES < 100_000
+    mail = parsed(raw)
+    shown = len(LexborHTMLParser(html_of(mail)).css(".entry"))
+    assert 1 < shown < MOST_ENTRIES
+    assert text_of(mail).count("arXiv  ") == shown
+    assert f"+{100 - shown} more" in html_of(mail)
+
+
+def test_even_one_paper_with_hundreds_of_questions_and_reasons_fits() -> None:
+    reasons = [a_reason(f"{at} " + "name " * 20) for at in range(500)]
+    named = [f"{at} " + "title " * 60 for at in range(50)]
+    item = replace(an_item(1, *reasons), quiz=long_questions(300))
+    raw = compose(a_parcel(item, more=50, more_titles=named), SETTINGS)
+    assert len(raw) <= MAX_MAIL_BYTES
+    assert not LexborHTMLParser(html_of(parsed(raw))).css(".question")
 
 
 def test_a_single_paper_without_anything_but_a_title_is_a_whole_mail() -> None:
@@ -302,7 +426,7 @@ def test_a_single_paper_without_anything_but_a_title_is_a_whole_mail() -> None:
 
 def test_a_mail_can_be_read_in_a_terminal() -> None:
     text = compose_text(a_parcel(an_item(1, title="Hala \x1b[31m")), SETTINGS)
-    assert text.startswith("To: alice@example.org\nSubject: New paper: Hala [31m\n\nPaperboy · 1 new paper\n")
+    assert text.startswith("To: alice@example.org\nSubject: Hala [31m\n\nPaperboy · 1 new paper\n")
     assert "\x1b" not in text
 
 
