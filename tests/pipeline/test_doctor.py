@@ -103,6 +103,18 @@ def test_noise_of_a_beginning_and_of_letters_is_named(world: MakeWorld):
     assert (found["rag*"].urgent, found["rag"].urgent) == (True, False)
 
 
+def test_noise_of_letters_is_named_from_one_half_on(world: MakeWorld):
+    made = world(a_subscriber(asks=("rag",)))
+    many(made, 30, title="RAGEN", summary="x")
+    files = [
+        made.press.file(f"u{n}.md", a_digest(an_entry(100 + n, title="RAG", summary="x"), day=FIRST))
+        for n in range(30)
+    ]
+    made.look(*files)
+    noise = [finding for finding in doctor(made, FIRST).subscriptions() if finding.kind == "noise"]
+    assert [finding.figures["noise"] for finding in noise] == [0.5]
+
+
 def test_a_small_loss_by_quotes_is_not_named(world: MakeWorld):
     made = world(a_subscriber(asks=('"language model"',)))
     many(made, 45, title="Language model", summary="x")

@@ -79,6 +79,17 @@ def test_a_paper_is_not_published_after_we_saw_it(world: MakeWorld):
     assert {entry.published for entry in made.feeds.everything().entries} == {NOW}
 
 
+def test_entries_of_a_feed_that_did_not_change_are_not_made_again(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1, 2))
+    before = {entry.id: entry for entry in made.feeds.of(READER).entries}
+    made.read("b.md", a_digest(an_entry(2, summary="Another summary."), day=DAY + timedelta(days=1)))
+    after = {entry.id: entry for entry in made.feeds.of(READER).entries}
+    kept, changed = (f"tag:{AUTHORITY}:paper/{an_entry(n).id}" for n in (1, 2))
+    assert after[kept] is before[kept]
+    assert after[changed] != before[changed]
+
+
 def test_a_feed_without_entries_stays_as_it_is_from_day_to_day(world: MakeWorld):
     made = started(world)
     before = made.feeds.everything()

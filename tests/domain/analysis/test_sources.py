@@ -102,6 +102,8 @@ def test_an_empty_day_is_normal_for_a_source_that_has_empty_days():
     days = [MONDAY + timedelta(days=number) for number in range(42)]
     weekends = [a_day(day, 0 if day.weekday() >= 5 else 10) for day in days]
     assert findings(weekends) == []
+    as_usual = [a_day(days[-1] + timedelta(days=number), 0) for number in range(1, 3)]
+    assert findings([*weekends, *as_usual]) == []  # four in a row: two are usual, and two more are given
     empty_week = [a_day(days[-1] + timedelta(days=number), 0) for number in range(1, 6)]
     (found,) = findings([*weekends, *empty_week])
     assert (found.kind, found.figures["digests"]) == ("empty", 7)
