@@ -20,6 +20,7 @@ from bot.app.cli import (
     demo,
     doctor,
     explain,
+    export,
     feeds,
     fetch,
     import_,
@@ -111,6 +112,12 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("replay", _LOOK, replay.replay, ("replay archive/ --subscribers 200 --faults",)),
     CommandEntry("import", _KEEP, import_.import_, ("import archive/",)),
     CommandEntry("outbox", _KEEP, outbox.app, ("outbox list --state uncertain", "outbox retry --state dead")),
+    CommandEntry(
+        "export",
+        _KEEP,
+        export.app,
+        ("export subscriptions > config/subscriptions.yaml", "export bibtex me > papers.bib"),
+    ),
     CommandEntry("backup", _KEEP, backup.backup, ("backup paperboy.backup",)),
     CommandEntry("schema", _KEEP, check.schema, ("schema > paperboy.schema.json",)),
     CommandEntry("version", _KEEP, version, ("version", "--version")),
@@ -119,11 +126,21 @@ COMMANDS: tuple[CommandEntry, ...] = (
 
 
 GROUP_EXAMPLES: dict[str, tuple[str, ...]] = {
+<<<<<<< HEAD
     "outbox list": ("outbox list --state uncertain --since 2h", "outbox list --target email --limit 10"),
     "outbox retry": ("outbox retry --state dead", "outbox retry --target email:ann@example.org"),
     "outbox drop": ("outbox drop --state dead --kind quiz",),
     "outbox arrived": ("outbox arrived --state uncertain --target telegram:123456789",),
     "outbox open": ("outbox open email",),
+=======
+    "export subscriptions": ("export subscriptions", "export subscriptions chat123456789"),
+    "export bibtex": ("export bibtex me", "export bibtex --format ris"),
+    "export papers": ("export papers > papers.jsonl",),
+    "outbox list": ("outbox list --state dead --state uncertain",),
+    "outbox retry": ("outbox retry --state dead",),
+    "outbox drop": ("outbox drop --state dead",),
+    "outbox arrived": ("outbox arrived --state uncertain",),
+>>>>>>> ee8f7ab (feat(cli): export subscriptions and papers)
 }
 """Examples of the commands of a group, by both names."""
 

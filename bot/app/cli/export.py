@@ -1,0 +1,135 @@
+"""`paperboy export`: subscriptions as YAML, papers as BibTeX, RIS or JSON lines; all to standard output."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from bot.app.cli.context import (
+    ConfigOption,
+    JsonOption,
+    everybody,
+    find_subscriber,
+    load,
+    open_state,
+    say_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bot.adapters.store import Store
+    from bot.domain.papers import Paper
+    from bot.domain.subscriptions import Subscriber
+
+app = typer.Typer(help="Write subscriptions or papers to standard output.", no_args_is_help=True)
+
+SubscriberArgument = Annotated[
+    str | None, typer.Argument(metavar="[SUBSCRIBER]", help="Only of this subscriber; of everybody without.")
+]
+
+
+@app.command("subscriptions")
+def subscriptions(
+    context: typer.Context,
+    subscriber: SubscriberArgument = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Write everybody as they stand in `subscriptions.yaml`, with what they set in the chat or on the web."""
+    from bot.domain.preferences import subscriptions_yaml
+
+    settings, configured = load(context, config)
+    with open_state(settings) as store:
+        people: Sequence[Subscriber] = everybody(store, configured)
+        if subscriber is not None:
+            people = (find_subscriber(subscriber, people),)
+        text = subscriptions_yaml(people)
+    if as_json:
+        say_json({"subscribers": len(people), "yaml": text})
+    else:
+        sys.stdout.write(text)
+
+
+@app.command("bibtex")
+def bibtex(
+    context: typer.Context,
+    subscriber: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SUBSCRIBER]", help="The papers that this subscriber saved; all papers without."
+        ),
+    ] = None,
+    form: Annotated[
+        Literal["bibtex", "ris"], typer.Option("--format", help="bibtex, or ris for reference managers.")
+    ] = "bibtex",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Write papers as BibTeX or RIS."""
+    from bot.domain import bibliography
+
+    settings, configured = load(context, config)
+    with open_state(settings) as store:
+        papers = _papers(store, configured, subscriber)
+        text = bibliography.ris(papers) if form == "ris" else bibliography.bibtex(papers)
+    if as_json:
+        say_json({"format": form, "text": text})
+    else:
+        sys.stdout.write(text)
+
+
+@app.command("papers")
+def papers(
+    context: typer.Context,
+    subscriber: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SUBSCRIBER]", help="The papers that this subscriber saved; all papers without."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Write papers as JSON, one on each line; with --json as one document."""
+    settings, configured = load(context, config)
+    with open_state(settings) as store:
+        found = map(paper_json, _papers(store, configured, subscriber))
+        if as_json:
+            say_json({"papers": list(found)})
+            return
+        for paper in found:
+            sys.stdout.write(json.dumps(paper, ensure_ascii=False) + "\n")
+
+
+def _papers(store: "Store", configured: "Sequence[Subscriber]", subscriber: str | None) -> "Iterable[Paper]":
+    """All papers, newest first, or those that the subscriber saved, the last saved first."""
+    if subscriber is None:
+        return store.papers.every_paper()
+    person = find_subscriber(subscriber, everybody(store, configured))
+    owners = [channel.target for channel in person.channels if channel.kind == "telegram"] + [person.id]
+    saved = {each.paper: None for owner in owners for each in store.preferences.saved(owner)}
+    stored = store.papers.stored(saved)
+    return [stored[paper].paper for paper in saved if paper in stored]
+
+
+def paper_json(paper: "Paper") -> dict[str, Any]:
+    """A paper by the names that `read --json` uses."""
+    return {
+        "id": paper.id,
+        "title": paper.title,
+        "authors": list(paper.authors),
+        "summary": paper.summary,
+        "date": paper.date.isoformat() if paper.date else None,
+        "published": paper.published.isoformat() if paper.published else None,
+        "categories": list(paper.categories),
+        "links": {
+            "abs": paper.links.abs,
+            "pdf": paper.links.pdf,
+            "huggingface": paper.links.huggingface,
+            "code": paper.links.code,
+            "other": list(paper.links.other),
+        },
+        "sources": list(paper.sources),
+    }
