@@ -126,21 +126,14 @@ COMMANDS: tuple[CommandEntry, ...] = (
 
 
 GROUP_EXAMPLES: dict[str, tuple[str, ...]] = {
-<<<<<<< HEAD
     "outbox list": ("outbox list --state uncertain --since 2h", "outbox list --target email --limit 10"),
     "outbox retry": ("outbox retry --state dead", "outbox retry --target email:ann@example.org"),
     "outbox drop": ("outbox drop --state dead --kind quiz",),
     "outbox arrived": ("outbox arrived --state uncertain --target telegram:123456789",),
     "outbox open": ("outbox open email",),
-=======
     "export subscriptions": ("export subscriptions", "export subscriptions chat123456789"),
     "export bibtex": ("export bibtex me", "export bibtex --format ris"),
     "export papers": ("export papers > papers.jsonl",),
-    "outbox list": ("outbox list --state dead --state uncertain",),
-    "outbox retry": ("outbox retry --state dead",),
-    "outbox drop": ("outbox drop --state dead",),
-    "outbox arrived": ("outbox arrived --state uncertain",),
->>>>>>> ee8f7ab (feat(cli): export subscriptions and papers)
 }
 """Examples of the commands of a group, by both names."""
 
