@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from bot.adapters import atom
-from bot.adapters.atom import render_atom
+from bot.adapters.feeds.atom import render_atom
 from bot.adapters.web.app import create_app
 from bot.adapters.web.server import serve
 from bot.domain.channels import Target

@@ -2,15 +2,16 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.adapters.answer_model import answered
-from bot.adapters.atom import FeedFolder
 from bot.adapters.atomic_file import SavedIndex
 from bot.adapters.clock import SystemClock
+from bot.adapters.feeds.folder import FeedFolder
 from bot.adapters.folders import FolderFile
 from bot.adapters.store import Store
 from bot.adapters.store.tokens import Tokens
@@ -36,6 +37,9 @@ from bot.pipeline.quizzes import QuizScheduler, QuizStats
 from bot.pipeline.reports import ReportReader
 from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 from bot.pipeline.vote_counter import VoteCounter
+
+if TYPE_CHECKING:
+    from bot.adapters.metrics import Metrics, StateFigures
 
 _DATE_WITHIN = 16_384
 """Bytes from a digest's beginning that tell its date."""
@@ -79,6 +83,12 @@ class Container:
     """None where nobody told where delivery reports arrive."""
     answer_quiz: AnswerQuiz
     """The quiz of a paper in a language, with answers worked out where the digest has none."""
+    metrics: "Metrics | None" = None
+
+    def measured(self, step: str) -> AbstractContextManager[None]:
+        """Measures the time of a round, where there are metrics."""
+        return self.metrics.work(step) if self.metrics else nullcontext()
+
     preferences: Preferences
 
     async def close(self) -> None:
@@ -104,10 +114,11 @@ def build_container(
     rng: random.Random | None = None,
     tokens: Tokens | None = None,
     wrap: Callable[[Publisher], Publisher] = lambda publisher: publisher,
+    metrics: "Metrics | None" = None,
 ) -> Container:
     """The container that the settings describe; keyword arguments replace its parts.
 
-    `wrap` is called with each publisher and returns the one to use.
+    `wrap` is called with each publisher and returns the one to use; with `metrics` their sends are measured.
 
     Raises StateError where the state cannot be used.
     """
@@ -131,6 +142,8 @@ def build_container(
     else:  # stand-ins for those that speak to services; feeds are files
         publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
     publishers = {kind: wrap(publisher) for kind, publisher in publishers.items()}
+    if metrics is not None:
+        publishers = {kind: metrics.timed(publisher) for kind, publisher in publishers.items()}
     capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
     builder = MessageBuilder(store.deliveries, store.papers, tokens, registry, answer_quiz, capabilities)
     incidents = IncidentLog(store.incidents, registry, capabilities, settings.source_alarm.to)
@@ -255,17 +268,35 @@ if TYPE_CHECKING:
 
 async def start_web(container: Container) -> "WebServer":
     """The running web server; UsageError where its address cannot be had."""
-    from bot.adapters.atom import render_atom
+    from bot.adapters.feeds.atom import render_atom
+    from bot.adapters.feeds.jsonfeed import render_json
+    from bot.adapters.feeds.opml import Outline, render_opml
     from bot.adapters.web.app import create_app
+    from bot.adapters.web.feeds import FeedFormats
+    from bot.adapters.web.search import Search
     from bot.adapters.web.server import serve
     from bot.adapters.web.service import WebService
 
     settings = container.settings
+    formats = FeedFormats(
+        atom=render_atom,
+        json=render_json,
+        opml=lambda title, feeds: render_opml(
+            title, [Outline(title=name, feed_url=url, page_url=settings.site.url) for name, url in feeds]
+        ),
+        archived=FeedFolder(settings.atom.folder).archived,
+    )
     app = create_app(
         WebService(
-            container.store.papers, container.store.deliveries, container.store.tokens, container.feeds
+            papers=container.store.papers,
+            deliveries=container.store.deliveries,
+            tokens=container.store.tokens,
+            feeds=container.feeds,
+            search=Search(container.store.full_text),
+            stopped=container.store.incidents.stopped_channels,
+            metrics=container.metrics.exposition if container.metrics else bytes,
         ),
-        render_feed=render_atom,
+        formats=formats,
         clock=container.clock,
         site_title=settings.site.title,
         site_url=settings.site.url,
@@ -275,6 +306,20 @@ async def start_web(container: Container) -> "WebServer":
     assert listen is not None  # the caller asked
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
     return await serve(app, f"{host}:{listen.port}")
+
+
+def state_figures(container: Container) -> "StateFigures":
+    """Figures of the state now, for metrics."""
+    from bot.adapters.metrics import StateFigures
+
+    store, now = container.store, container.clock.now()
+    return StateFigures(
+        counts=store.deliveries.counts(now),
+        sources=container.fetcher.states(),
+        incidents=store.incidents.open_incidents(),
+        subscribers=len(container.registry.subscribers),
+        now=now,
+    )
 
 
 def chat_service(

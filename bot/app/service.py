@@ -138,7 +138,8 @@ def wait_for_state(
 
 def take_in(container: Container, files: Sequence[FoundFile]) -> Taken:
     """Ingests the files, begins to plan the deliveries of their changes, and updates quizzes and feeds."""
-    taken = container.ingest.take_in(container.files(files), container.clock.now())
+    with container.measured("ingest"):
+        taken = container.ingest.take_in(container.files(files), container.clock.now())
     container.quizzes.counter.correct()
     container.feed_files.write(container.clock.now())
     return taken
@@ -412,7 +413,8 @@ class Service:
         container, total = self._container, Planned()
         while not self._stop.is_set():
             async with self._taking:
-                part = await asyncio.to_thread(container.ingest.continue_planning, container.clock.now())
+                with container.measured("match"):
+                    part = await asyncio.to_thread(container.ingest.continue_planning, container.clock.now())
             if part is None:
                 break
             total += part

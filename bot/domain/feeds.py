@@ -1,7 +1,7 @@
-"""Feeds as values, which a writer turns into documents."""
+"""Feeds as values, which a writer turns into documents; and the months of the archive."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
 from bot.domain.notices import Reason
@@ -21,7 +21,11 @@ class FeedEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Feed:
-    """Entries newest first. `self_url` is None where nobody serves the feed."""
+    """Entries newest first. `self_url` is None where nobody serves the feed.
+
+    `previous` is the newest document of the archive, or the one before (RFC 5005 §4); a document of the archive
+    itself names the `current` feed. `hub` is told of changes (WebSub).
+    """
 
     id: str
     title: str
@@ -30,6 +34,28 @@ class Feed:
     self_url: str | None = None
     site_url: str | None = None
     language: str = "en"
+    previous: str | None = None
+    current: str | None = None
+    hub: str | None = None
+
+
+_SETTLING = timedelta(days=7)
+
+
+def archive_month(day: date | None, first_seen: datetime, installed: datetime) -> date:
+    """The first day of the month in whose document of the archive a paper stands.
+
+    That is the month of its own day for what an installation reads in its first week, which is history, and for
+    everything later the month in which it was first seen, so that nothing is added to a month that is over.
+    """
+    seen = first_seen.date()
+    chosen = day if day and day < seen and first_seen <= installed + _SETTLING else seen
+    return chosen.replace(day=1)
+
+
+def is_closed(month: date, now: datetime, installed: datetime) -> bool:
+    """True where no paper can come into the document of that month any more."""
+    return month < now.date().replace(day=1) and now > installed + _SETTLING
 
 
 def entry_id(authority: str, paper: PaperId) -> str:

@@ -126,3 +126,8 @@ def _words(document: Document) -> Counter[str]:
     return Counter(
         {word: times for word, times in counts.items() if len(word) >= _SHORTEST and _WORD.fullmatch(word)}
     )
+
+
+def telling_words(document: Document) -> Counter[str]:
+    """How often each word stands in the paper, those of its title counted more often."""
+    return _words(document)

@@ -1,13 +1,15 @@
 """Feeds: all papers, and each subscriber's own, built from the state."""
 
+import hashlib
 import logging
-from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
 
 from bot.domain.channels import FEED
 from bot.domain.delivery import channel_wait
 from bot.domain.errors import DeliveryError
-from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
+from bot.domain.feeds import Feed, FeedEntry, archive_month, entry_id, feed_id, is_closed
 from bot.domain.incidents import STOPPED
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason
@@ -36,6 +38,15 @@ class FeedSettings:
     url: str
     authority: str
     entries: int
+    hub: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Archive:
+    """The papers of each month of the archive, in the order in which they were first read; and when reading began."""
+
+    installed: datetime | None
+    months: Mapping[date, Sequence[PaperId]]
 
 
 class FeedBuilder:
@@ -50,11 +61,51 @@ class FeedBuilder:
         self._site = site
         self._cache: dict[tuple[str, PaperId], _CachedEntry] = {}
         self._cache_matcher: SubscriptionMatcher | None = None
+        self._months: tuple[str, _Archive] | None = None
+
+    @property
+    def entries(self) -> int:
+        """The most entries that a feed holds."""
+        return self._site.entries
 
     def everything(self) -> Feed:
         """The feed of all papers."""
         entries = tuple(self._entry(stored, ()) for stored in self._papers.newest(self._site.entries))
-        return self._feed(EVERYTHING, self._site.title, entries, "/feed.atom")
+        feed = self._feed(EVERYTHING, self._site.title, entries, "/feed.atom")
+        newest = max((entry.updated.date().replace(day=1) for entry in entries), default=date.max)
+        return replace(feed, previous=self._archive_url(self._before(newest)))
+
+    def month(self, month: date) -> Feed | None:
+        """The archive's document of that month (its first day); None where no paper stands in it."""
+        ids = self._archive().months.get(month)
+        if not ids:
+            return None
+        stored = self._papers.stored(ids)
+        entries = tuple(self._entry(stored[paper], ()) for paper in reversed(ids) if paper in stored)
+        title = f"{self._site.title}: {month:%Y-%m}"
+        feed = self._feed(f"archive/{month:%Y-%m}", title, entries, f"/archive/{month:%Y-%m}.atom")
+        return replace(
+            feed,
+            previous=self._archive_url(self._before(month)),
+            current=self._site.url.rstrip("/") + "/feed.atom",
+        )
+
+    def is_closed(self, month: date, now: datetime) -> bool:
+        """True where the archive's document of that month stays as it is."""
+        archive = self._archive()
+        return archive.installed is not None and is_closed(month, now, archive.installed)
+
+    def months(self) -> tuple[date, ...]:
+        """The first days of the months that the archive has, oldest first."""
+        return tuple(sorted(self._archive().months))
+
+    def of_query(
+        self, query: str, matches: Iterable[tuple[StoredPaper, tuple[Reason, ...]]], path: str
+    ) -> Feed:
+        """The feed of a query: the papers that match it, newest first, with what made them match."""
+        entries = tuple(self._entry(stored, why) for stored, why in matches)
+        name = f"query/{hashlib.sha256(query.encode()).hexdigest()[:32]}"
+        return self._feed(name, f"{self._site.title}: {query}", entries, path)
 
     def of(self, subscriber: Subscriber) -> Feed:
         """A subscriber's own feed: their notices, with the reasons."""
@@ -93,6 +144,26 @@ class FeedBuilder:
         """Version of all feeds: changes with the stored papers and with the subscriptions."""
         return f"{self._papers.version()}-{self._registry.matcher.fingerprint}"
 
+    def _archive(self) -> "_Archive":
+        """The months of the archive, from the cache where no paper has changed since."""
+        version = self._papers.version()
+        if self._months is None or self._months[0] != version:
+            seen = self._papers.first_seen()
+            installed = min((moment for _, _, moment in seen), default=None)
+            months: dict[date, list[PaperId]] = {}
+            for paper, day, moment in seen:
+                assert installed is not None  # there is this paper
+                months.setdefault(archive_month(day, moment, installed), []).append(paper)
+            self._months = version, _Archive(installed=installed, months=months)
+        return self._months[1]
+
+    def _before(self, month: date) -> date | None:
+        """The month of the archive before that one."""
+        return max((other for other in self._archive().months if other < month), default=None)
+
+    def _archive_url(self, month: date | None) -> str | None:
+        return f"{self._site.url.rstrip('/')}/archive/{month:%Y-%m}.atom" if month else None
+
     def _cached(self, subscriber: Subscriber, notice: NoticedPaper) -> FeedEntry:
         """The entry from the cache: most entries of a feed stay the same from one writing to the next."""
         matcher = self._registry.matcher
@@ -118,6 +189,7 @@ class FeedBuilder:
             entries=entries,
             self_url=self._site.url.rstrip("/") + path,
             site_url=self._site.url,
+            hub=self._site.hub,
         )
 
     def _entry(self, stored: StoredPaper, why: tuple[Reason, ...]) -> FeedEntry:

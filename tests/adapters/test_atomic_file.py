@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.atom import FeedFolder
 from bot.adapters.atomic_file import ABANDONED, PUBLIC, SavedIndex, draft_of, private_folder, sweep, write
+from bot.adapters.feeds.folder import FeedFolder
 from bot.domain.errors import IndexUnusable
 from tests.builders import NOW
 

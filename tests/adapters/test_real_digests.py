@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bot.adapters.atom import MAX_FEED_BYTES, render_atom
 from bot.adapters.email.content import EmailSettings
 from bot.adapters.email.publisher import compose
+from bot.adapters.feeds.atom import MAX_FEED_BYTES, render_atom
 from bot.adapters.readers import read_digest
 from bot.domain.feeds import FeedEntry, entry_id
 from bot.domain.mailbox import Mailbox

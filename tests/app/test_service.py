@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters import systemd
-from bot.adapters.atom import FeedFolder
+from bot.adapters.feeds.folder import FeedFolder
 from bot.app import service
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import SubscriptionsReloader, load_subscribers

@@ -1,12 +1,13 @@
-"""Names of feeds and entries, which never change."""
+"""Names of feeds and entries, which never change; and the months of the archive."""
 
 import re
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.feeds import entry_id, feed_id
+from bot.domain.feeds import archive_month, entry_id, feed_id, is_closed
 from bot.domain.papers import PaperId
 
 AUTHORITY = "paperboy.example,2026"
@@ -43,3 +44,26 @@ def test_different_names_give_different_feeds(one: str, other: str):
         return text.lower().encode(errors="replace").decode()
 
     assert (feed_id(AUTHORITY, one) == feed_id(AUTHORITY, other)) == (printable(one) == printable(other))
+
+
+INSTALLED = datetime(2026, 9, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "seen", "month"),
+    [
+        (date(2025, 3, 9), INSTALLED, date(2025, 3, 1)),
+        (date(2025, 3, 9), INSTALLED + timedelta(days=30), date(2026, 10, 1)),
+        (None, INSTALLED, date(2026, 9, 1)),
+        (date(2027, 1, 1), INSTALLED, date(2026, 9, 1)),
+    ],
+    ids=["history", "late", "undated", "from the future"],
+)
+def test_history_is_archived_by_its_day_and_all_else_by_when_it_came(day, seen, month) -> None:
+    assert archive_month(day, seen, INSTALLED) == month
+
+
+def test_a_month_is_closed_once_nothing_can_come_into_it() -> None:
+    assert not is_closed(date(2026, 9, 1), INSTALLED + timedelta(days=20), INSTALLED)
+    assert is_closed(date(2026, 9, 1), INSTALLED + timedelta(days=40), INSTALLED)
+    assert not is_closed(date(2025, 3, 1), INSTALLED + timedelta(days=6), INSTALLED)

@@ -8,7 +8,7 @@ import pytest
 from bot.domain.errors import ChannelDown
 from bot.domain.feeds import Feed
 from bot.pipeline.feeds import FeedFiles, remove_orphan_feeds
-from tests.builders import AUTHORITY, NOW, a_channel, a_digest, a_subscriber, an_entry
+from tests.builders import AUTHORITY, NOW, a_channel, a_digest, a_reason, a_subscriber, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.publishers import KeptFeeds
 from tests.rigs.world import World
@@ -96,6 +96,57 @@ def test_a_feed_without_entries_stays_as_it_is_from_day_to_day(world: MakeWorld)
     made.clock.advance(days=3)
     assert before.entries == ()
     assert made.feeds.everything() == before
+
+
+SITE = "https://papers.example.org"
+
+
+def test_the_archive_has_a_document_a_month_each_with_the_way_to_the_one_before(world: MakeWorld):
+    made = started(world)
+    assert (made.feeds.months(), made.feeds.everything().previous) == ((), None)
+    assert not made.feeds.is_closed(date(2026, 9, 1), NOW)
+    made.read("old.md", a_digest(1, 2, day=date(2026, 7, 30)))
+    made.read("less-old.md", a_digest(3, day=date(2026, 8, 3)))
+    made.read("new.md", a_digest(4))
+    assert made.feeds.months() == (date(2026, 7, 1), date(2026, 8, 1), date(2026, 9, 1))
+    assert made.feeds.everything().previous == f"{SITE}/archive/2026-08.atom"
+    august = made.feeds.month(date(2026, 8, 1))
+    assert august is not None
+    assert (august.self_url, august.current, august.previous) == (
+        f"{SITE}/archive/2026-08.atom",
+        f"{SITE}/feed.atom",
+        f"{SITE}/archive/2026-07.atom",
+    )
+    assert (august.id, digits(august)) == (f"tag:{AUTHORITY}:feed/archive/2026-08", ["3"])
+    july = made.feeds.month(date(2026, 7, 1))
+    assert july is not None
+    assert (july.previous, digits(july)) == (None, ["2", "1"])
+    assert made.feeds.month(date(2026, 6, 1)) is None
+    assert not made.feeds.is_closed(date(2026, 7, 1), NOW)
+    assert made.feeds.is_closed(date(2026, 7, 1), NOW + timedelta(days=8))
+
+
+def test_what_comes_later_of_a_closed_month_stands_in_the_month_it_came(world: MakeWorld):
+    made = started(world)
+    made.read("old.md", a_digest(1, day=date(2026, 7, 30)))
+    before = made.feeds.month(date(2026, 7, 1))
+    made.clock.advance(days=30)
+    made.read("late.md", a_digest(2, day=date(2026, 7, 31)))
+    assert made.feeds.month(date(2026, 7, 1)) == before
+    october = made.feeds.month(date(2026, 10, 1))
+    assert october is not None
+    assert digits(october) == ["2"]
+
+
+def test_a_querys_feed_has_a_name_of_its_own_and_says_why(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    stored = made.store.papers.newest(1)[0]
+    feed = made.feeds.of_query("cats", [(stored, (a_reason("cats"),))], "/feed.atom?q=cats")
+    assert (feed.title, feed.self_url) == ("Paperboy: cats", f"{SITE}/feed.atom?q=cats")
+    assert feed.id != made.feeds.of_query("dogs", [], "/feed.atom?q=dogs").id
+    assert [reason.subscription for reason in feed.entries[0].reasons] == ["cats"]
+    assert made.feeds.entries == 100
 
 
 def test_a_token_opens_the_feed_of_whoever_still_has_one(world: MakeWorld):

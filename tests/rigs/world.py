@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from bot.adapters.atom import AtomPublisher
+from bot.adapters.feeds.folder import AtomPublisher
 from bot.adapters.store import Store
 from bot.app.config.publishers import capabilities_of
 from bot.domain.channels import ChannelKind

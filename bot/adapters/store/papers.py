@@ -36,6 +36,7 @@ _ON_DAY_IDS = (
     " JOIN digests ON digests.sha256 = digest_papers.digest WHERE digests.date = {0}) ORDER BY position"
 )
 _ON_DAY = Statement(_ON_DAY_IDS.format(":day"), postgresql=_ON_DAY_IDS.format(":day::date"))
+_FIRST_SEEN = Statement("SELECT id, date, first_seen_at FROM papers ORDER BY position")
 _UNDATED = Statement("SELECT id FROM papers WHERE date IS NULL ORDER BY position LIMIT :most")
 
 
@@ -67,6 +68,11 @@ class Papers:
             ids = [row[0] for row in _UNDATED.rows(connection, most=limit)]
             known = self._cache.of(connection, version(connection), ids)
         return tuple(known[paper] for paper in map(PaperId, ids))
+
+    def first_seen(self) -> tuple[tuple[PaperId, dt.date | None, dt.datetime], ...]:
+        with reading(self._engine) as connection:
+            rows = _FIRST_SEEN.rows(connection)
+        return tuple((PaperId(paper), day_of(day), moment_of(moment)) for paper, day, moment in rows)
 
     def every_paper(self) -> Iterator[Paper]:
         query = select(papers.c.id, papers.c.content).order_by(*NEWEST_FIRST)

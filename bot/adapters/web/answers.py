@@ -16,6 +16,10 @@ from starlette.types import Receive, Scope, Send
 HTML = "text/html; charset=utf-8"
 ATOM = "application/atom+xml; charset=utf-8"
 JSON = "application/json; charset=utf-8"
+FEED_JSON = "application/feed+json; charset=utf-8"
+OPML = "text/x-opml; charset=utf-8"
+
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 PUBLIC = "public, no-cache"
 PRIVATE = "private, no-cache"

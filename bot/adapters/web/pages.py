@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from markupsafe import Markup, escape
 
 from bot.adapters.svg import safe_svg
-from bot.adapters.web.charts import Bar, bars
+from bot.adapters.web.charts import Bar, Series, bars, lines
 from bot.adapters.web.texts import LANGUAGES, Texts
 from bot.domain.bibtex import bibtex
 from bot.domain.card import Piece, card_of, paper_url, plain_line, web_link
@@ -22,19 +22,35 @@ from bot.domain.message import Item
 from bot.domain.notices import Reason
 from bot.domain.papers import Edition, Paper, PaperId, Question
 from bot.domain.quizzes.polls import clean, evidence_for, poll_of
-from bot.domain.text import one_line
+from bot.domain.text import columns, cut, one_line
 from bot.domain.translations import Wording, wording
 from bot.pipeline.ports.papers import StoredPaper
 
 if TYPE_CHECKING:
     import jinja2
 
+    from bot.adapters.web.search import Found, PreviewResult, Trends
+
 STRIP_DAYS = 56
 FRONT_PAPERS = 40
+PAGE_OF = 25
+"""Papers on a page of search results."""
 OLDER_DAYS = 18
 _TEXT_LIMIT = 20_000
 _NAMED_AUTHORS = 3
 _SOURCES_NAMED = 6
+_MOST_BARS = 100
+_PACES = (("day", 1.0), ("week", 7.0), ("month", 30.4), ("year", 365.0))
+_EXAMPLES = (
+    "diffusion model AND NOT survey",
+    "(agent OR tool use) AND benchmark",
+    'title:"retrieval-augmented generation"',
+    "author:Bengio",
+    "quantiz*",
+    "graph NEAR/5 neural",
+    "=RAG",
+)
+"""Queries that show the language."""
 _ROOM = files("bot.adapters.web")
 
 Days = Mapping[date | None, int]
@@ -91,6 +107,15 @@ class Relations:
     related: tuple[Paper, ...] = ()
     builds_on: tuple[Paper, ...] = ()
     short_name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueryTrouble:
+    """Why a query cannot be used, and at which character."""
+
+    text: str
+    message: str
+    position: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,6 +237,128 @@ class Pages:
             bibtex=bibtex(paper),
         )
 
+    def search(self, view: View, text: str, result: "Found | QueryTrouble | None", *, page: int) -> str:
+        """The papers that a query finds, some on each page; or why it cannot be used; or how to write one."""
+        texts = Texts(view.language)
+        parts: dict[str, Any] = {"papers": [], "summary": "", "trouble": None, "newer": None, "older": None}
+        title = texts.search
+        if isinstance(result, QueryTrouble):
+            parts["trouble"] = _trouble(result)
+        elif result is not None:
+            kind = "none" if not result.total else "one" if result.total == 1 else "many"
+            parts["summary"] = texts(f"results_{kind}", count=f"{result.total:,}", query=text)
+            parts["papers"] = [self._found(view, paper, reason) for paper, reason in result.papers]
+            parts["hints"] = result.query.hints
+            pages = -(-result.total // PAGE_OF)
+            parts["newer"] = search_path("/search", q=text, page=page - 1) if page > 1 else None
+            parts["older"] = search_path("/search", q=text, page=page + 1) if page < pages else None
+            parts["where"] = texts("page_of", page=page, pages=pages) if pages > 1 else ""
+            title = f"{text} · {texts.search}"
+        return self._page(
+            "search.html",
+            view,
+            search_path("/search", q=text or None, page=page if page > 1 else None),
+            cut(title, 120),
+            query=text,
+            follow=search_path("/preview", q=text),
+            feed=search_path(f"{self.base}/feed.atom", q=text),
+            examples=_EXAMPLES,
+            **{"hints": (), "where": "", **parts},
+        )
+
+    def preview(
+        self, view: View, text: str, result: "PreviewResult | QueryTrouble | None", *, days: int
+    ) -> str:
+        """The matches that a query would have brought, and the ways to subscribe to it."""
+        texts, words = Texts(view.language), wording(view.language)
+        parts: dict[str, Any] = {"preview": None, "trouble": None}
+        if isinstance(result, QueryTrouble):
+            parts["trouble"] = _trouble(result)
+        elif result is not None:
+            shown = self._hit_days(result.newest, result.hits, days)
+            parts |= {
+                "preview": result,
+                "pace": self._pace(texts, result)
+                if result.found
+                else texts("preview_nothing", days=result.days),
+                "hits": bars(
+                    [
+                        Bar(value=count, label=f"{words.day(day)}: {texts.count('paper', count)}")
+                        for day, count in shown
+                    ],
+                    title=texts.hits_a_day,
+                )
+                if shown and result.found
+                else None,
+                "first_day": _short_day(words, shown[0][0]) if shown else "",
+                "last_day": _short_day(words, shown[-1][0]) if shown else "",
+                "samples": [self._found(view, paper, reason) for paper, reason in result.samples],
+                "near": [
+                    self._short(view, miss.paper, _lack(texts, miss.missing)) for miss in result.near_misses
+                ],
+                "better": [
+                    {
+                        "query": spelling.query,
+                        "path": search_path("/preview", q=spelling.query),
+                        "text": texts("better_would", count=spelling.would_find),
+                    }
+                    for spelling in result.better
+                ],
+            }
+        feed = search_path("/feed.atom", q=text)
+        return self._page(
+            "preview.html",
+            view,
+            search_path("/preview", q=text or None),
+            cut(f"{text} · {texts.preview_title}", 120) if text else texts.preview_title,
+            query=text,
+            days=days,
+            feed=(self.url or self.base) + feed,
+            feed_path=self.base + feed,
+            add=f"/add {text}",
+            found=search_path("/search", q=text),
+            examples=_EXAMPLES,
+            **parts,
+        )
+
+    def trends(self, view: View, text: str, result: "Trends | QueryTrouble") -> str:
+        """Papers a week for some queries as a plot and as a table, and what rises."""
+        texts, words = Texts(view.language), wording(view.language)
+        parts: dict[str, Any] = {"trouble": None, "plot": None, "table": [], "risers": [], "series": []}
+        if isinstance(result, QueryTrouble):
+            parts["trouble"] = _trouble(result)
+        else:
+            series = [Series(name=query.text, values=values) for query, values in result.counts]
+            if series and result.weeks:
+                parts["plot"] = lines(series, title=texts.trends_title)
+                parts["top"] = max((value for each in series for value in each.values), default=0)
+                parts["first_day"] = _short_day(words, result.weeks[0])
+                parts["last_day"] = _short_day(words, result.weeks[-1])
+                parts["table"] = [
+                    (_short_day(words, week), [each.values[number] for each in series])
+                    for number, week in reversed(list(enumerate(result.weeks)))
+                ]
+            parts["series"] = [
+                {"name": each.name, "path": search_path("/search", q=each.name), "total": sum(each.values)}
+                for each in series
+            ]
+            parts["risers"] = [
+                {
+                    "term": term,
+                    "path": search_path("/search", q=f"title:({term})"),
+                    "text": texts("riser_line", now=now, before=f"{before:g}"),
+                }
+                for term, now, before in result.risers
+            ]
+        return self._page(
+            "trends.html",
+            view,
+            search_path("/trends", q=text or None),
+            texts.trends_title,
+            query=text,
+            **{"top": 0, "first_day": "", "last_day": "", **parts},
+        )
+
     def paper_path(self, paper: PaperId) -> str:
         """The path of the paper's page on this server."""
         return paper_url(self.base, paper)
@@ -294,6 +441,41 @@ class Pages:
             "questions": card.questions,
         }
 
+    def _found(self, view: View, paper: Paper, reason: Reason) -> dict[str, Any]:
+        """A paper that a query found, with its day and the words around the match where the gist does not show them."""
+        line = self._line(view, paper, (reason,))
+        card = card_of(Item(paper=paper, reasons=(reason,)), language=view.language, text_limit=_TEXT_LIMIT)
+        excerpt = next((match.excerpt for match in card.matches if match.excerpt), ())
+        if excerpt and not any(piece.matched for piece in (*card.title, *card.gist, *line["authors"])):
+            line["found"] = excerpt
+        line["day"] = _short_day(wording(view.language), paper.date) if paper.date else ""
+        return line
+
+    @staticmethod
+    def _hit_days(newest: date | None, hits: Mapping[date, int], days: int) -> list[tuple[date, int]]:
+        """Hits by day, or by week where the days are too many for bars."""
+        if newest is None:
+            return []
+        step = 1 if days <= _MOST_BARS else 7
+        last = max([newest, *hits])
+        count = -(-days // step)
+        starts = [
+            last - timedelta(days=step * (number + 1) - 1)
+            for number in reversed(range(min(count, _MOST_BARS)))
+        ]
+        return [
+            (start, sum(hits.get(start + timedelta(days=more), 0) for more in range(step)))
+            for start in starts
+        ]
+
+    @staticmethod
+    def _pace(texts: Texts, result: "PreviewResult") -> str:
+        unit, size = next(((unit, size) for unit, size in _PACES if result.per_day * size >= 1), _PACES[-1])
+        pace = texts(f"pace_{unit}", count=f"{result.per_day * size:.0f}")
+        return texts(
+            "preview_pace", count=result.found, searched=f"{result.searched:,}", days=result.days, pace=pace
+        )
+
     def _short(self, view: View, paper: Paper, note: str = "") -> dict[str, Any]:
         """A paper as one line."""
         title = plain_line(paper.title, 200) or paper.id
@@ -333,6 +515,20 @@ class Pages:
             private=path is None,
             **{"description": "", **parts},
         )  # fmt: skip
+
+
+def _trouble(trouble: QueryTrouble) -> dict[str, str]:
+    """The message, and the query with a caret below the place."""
+    return {
+        "message": trouble.message,
+        "pointed": f"{trouble.text}\n{' ' * columns(trouble.text[: trouble.position])}^",
+    }
+
+
+def _lack(texts: Texts, missing: str) -> str:
+    if missing.startswith("NOT "):
+        return f"{texts.left_out_by} {missing.removeprefix('NOT ')}"
+    return f"{texts.without} {missing}"
 
 
 def best_first(papers: Iterable[Paper]) -> list[Paper]:
@@ -423,6 +619,8 @@ def _environment() -> "jinja2.Environment":
         auto_reload=False,
     )
     environment.filters["filled"] = _filled
+    environment.globals["search_for"] = lambda query: search_path("/search", q=query)
+    environment.globals["preview_of"] = lambda query: search_path("/preview", q=query)
     environment.globals["code"] = _code
     environment.globals["link"] = _link
     return environment

@@ -1,16 +1,18 @@
 """WebService: everything that the web server reads and changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
-from bot.adapters.web.pages import FRONT_PAPERS, Days, Relations
+from bot.adapters.web.pages import FRONT_PAPERS, Days, Relations, search_path
+from bot.adapters.web.search import Search
 from bot.domain.channels import Target
 from bot.domain.delivery import UNSUBSCRIBED
 from bot.domain.feeds import Feed
 from bot.domain.papers import Paper, PaperId
+from bot.domain.query import Query
 from bot.pipeline.feeds import FeedBuilder
 from bot.pipeline.ports import TokenStore
-from bot.pipeline.ports.outbox import DeliveryStore
+from bot.pipeline.ports.outbox import DeliveryStore, Stop
 from bot.pipeline.ports.papers import PaperStore, StoredPaper
 
 _UNDATED = 500
@@ -20,16 +22,32 @@ class WebService:
     """Everything that the web server reads and changes, over the stores and the pipeline."""
 
     def __init__(
-        self, papers: PaperStore, deliveries: DeliveryStore, tokens: TokenStore, feeds: FeedBuilder
+        self,
+        *,
+        papers: PaperStore,
+        deliveries: DeliveryStore,
+        tokens: TokenStore,
+        feeds: FeedBuilder,
+        search: Search,
+        stopped: Callable[[], Mapping[str, Stop]],
+        metrics: Callable[[], bytes],
     ) -> None:
         self._papers = papers
         self._deliveries = deliveries
         self._tokens = tokens
-        self._feeds = feeds
+        self.feeds = feeds
+        self.search = search
+        self._stopped = stopped
+        self.metrics = metrics
+        """The metrics of this process in Prometheus' text format."""
+
+    def troubles(self) -> tuple[str, ...]:
+        """Why this installation is not ready; raises StateError where the state does not answer."""
+        return tuple(f"the channel {channel} is stopped" for channel in sorted(self._stopped()))
 
     def version(self) -> str:
         """A short token that changes whenever any feed or page may have changed."""
-        return self._feeds.version()
+        return self.feeds.version()
 
     def days(self) -> Days:
         """How many papers each day has."""
@@ -49,20 +67,22 @@ class WebService:
             newest[day] = papers if day else papers[:FRONT_PAPERS]
         return newest
 
-    def everything(self) -> Feed:
-        """The feed of all papers, newest first, cut to the configured number of entries."""
-        return self._feeds.everything()
-
-    def feed_behind(self, token: str) -> Feed | None:
-        """The private feed that the token opens; None for any other text."""
-        return self._feeds.behind(token)
+    def feed_of(self, query: Query, file: str) -> Feed:
+        """The feed of a query; `file` is the name under which it is served."""
+        found = self.search.find(query, limit=self.feeds.entries)
+        stored = self._papers.stored([paper.id for paper, _ in found.papers])
+        matches = [(stored[paper.id], (reason,)) for paper, reason in found.papers if paper.id in stored]
+        return self.feeds.of_query(query.text, matches, search_path(f"/{file}", q=query.text))
 
     def paper(self, paper_id: PaperId) -> StoredPaper | None:
         return self._papers.stored([paper_id]).get(paper_id)
 
-    def relations(self, _paper: Paper) -> Relations:
+    def relations(self, paper: Paper) -> Relations:
         """The papers around a paper."""
-        return Relations()
+        name, later = self.search.building_on(paper)
+        named = {other.id for other in later}
+        related = tuple(other for other in self.search.related(paper) if other.id not in named)
+        return Relations(related=related, builds_on=later, short_name=name)
 
     def unsubscribable(self, token: str) -> Target | None:
         """The target that the token may unsubscribe, also one that it already has; None for any other text."""

@@ -11,9 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bot.adapters.web.answers import SECURITY_HEADERS, Answer, AnswerCache
 from bot.adapters.web.negotiation import cache_key
 
-MAX_BODY_BYTES = 16_384
-"""A form is some hundred bytes."""
-
 log = logging.getLogger(__name__)
 
 

@@ -28,7 +28,6 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "older_day": "Older: {day}",
     "newer_day": "Newer: {day}",
     "no_papers_day": "No digest brought papers on this day.",
-    "month_total": "{month}: {count}",
     "empty_title": "Nothing has been read yet",
     "empty_1": "Copy a digest of papers (Markdown, JSON, HTML, a feed, CSV or BibTeX) into one of the watched folders. It appears here within a second or two.",
     "empty_2": "Or let paperboy fetch digests by itself: add a git address or a URL under {sources} in {file}, and run {command}.",
@@ -48,7 +47,6 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "decides": "What decides it:",
     "quiz_title": "Quiz",
     "score": "{right} of {asked} right",
-    "again": "Start again",
     "related": "Related papers",
     "builds_on": "Papers that build on it",
     "builds_on_note": "Later papers that name {name}.",
@@ -70,9 +68,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "next_page": "Older",
     "previous_page": "Newer",
     "search_empty": "What are you looking for?",
-    "error_place": "Here:",
     "error_title": "This query cannot be read",
-    "try_instead": "Try instead:",
     "preview_title": "What would it bring?",
     "preview_lead": "Type a query. Below it you see what it would have brought in the last {days} days.",
     "preview_pace": "{count} of {searched} papers in {days} days: about {pace}.",
@@ -93,9 +89,6 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "by_feed_text": "Copy this address into a feed reader:",
     "by_telegram": "By Telegram",
     "by_telegram_text": "Send this to the bot:",
-    "by_mail": "By mail",
-    "mail_address": "Mail address",
-    "mail_confirm": "You get one mail with a link to confirm. Nothing else is sent before that.",
     "show_preview": "Show",
     "trends_title": "Papers a week",
     "trends_lead": "Queries, separated by commas",
@@ -122,7 +115,16 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "failed": "Something went wrong",
     "failed_text": "The server could not answer. The error has been logged; please try again later.",
     "to_front": "To the newest papers",
-    "open_paper": "Open {paper}",
+    "copy": "Copy",
+    "copied": "Copied",
+    "results_all": "All matches",
+    "example_1": "both must hold; NOT leaves out",
+    "example_2": "parentheses group, OR takes either",
+    "example_3": "only in titles, in exactly this form",
+    "example_4": "by author",
+    "example_5": "words that begin so",
+    "example_6": "at most five words apart",
+    "example_7": "exact to the letter",
 }
 
 _CHINESE: Final[Mapping[str, str]] = {
@@ -147,7 +149,6 @@ _CHINESE: Final[Mapping[str, str]] = {
     "older_day": "更早：{day}",
     "newer_day": "更新：{day}",
     "no_papers_day": "这一天没有论文摘要。",
-    "month_total": "{month}：{count}",
     "empty_title": "还没有读到任何内容",
     "empty_1": "把论文摘要文件（Markdown、JSON、HTML、订阅源、CSV 或 BibTeX）复制到受监视的文件夹，一两秒后就会显示在这里。",
     "empty_2": "也可以让 paperboy 自己获取：在 {file} 的 {sources} 下添加 git 地址或网址，然后运行 {command}。",
@@ -167,7 +168,6 @@ _CHINESE: Final[Mapping[str, str]] = {
     "decides": "依据：",
     "quiz_title": "测验",
     "score": "答对 {right} / {asked} 题",
-    "again": "重新开始",
     "related": "相关论文",
     "builds_on": "后续论文",
     "builds_on_note": "之后提到 {name} 的论文。",
@@ -189,9 +189,7 @@ _CHINESE: Final[Mapping[str, str]] = {
     "next_page": "更早",
     "previous_page": "更新",
     "search_empty": "想找什么？",
-    "error_place": "位置：",
     "error_title": "无法读取此查询",
-    "try_instead": "可以试试：",
     "preview_title": "它会带来什么？",
     "preview_lead": "输入查询，下面会显示它在最近 {days} 天会带来的论文。",
     "preview_pace": "{days} 天内 {searched} 篇论文中的 {count} 篇：约{pace}。",
@@ -212,9 +210,6 @@ _CHINESE: Final[Mapping[str, str]] = {
     "by_feed_text": "把这个地址复制到阅读器：",
     "by_telegram": "Telegram",
     "by_telegram_text": "发送给机器人：",
-    "by_mail": "邮件",
-    "mail_address": "邮件地址",
-    "mail_confirm": "你会收到一封带确认链接的邮件。在确认之前不会再发送任何邮件。",
     "show_preview": "显示",
     "trends_title": "每周论文数",
     "trends_lead": "查询，用逗号分隔",
@@ -241,7 +236,16 @@ _CHINESE: Final[Mapping[str, str]] = {
     "failed": "出错了",
     "failed_text": "服务器无法回答。错误已记录，请稍后再试。",
     "to_front": "查看最新论文",
-    "open_paper": "打开 {paper}",
+    "copy": "复制",
+    "copied": "已复制",
+    "results_all": "全部匹配",
+    "example_1": "两者都要满足；NOT 排除",
+    "example_2": "括号分组，OR 表示任一",
+    "example_3": "仅在标题中，且形式完全一致",
+    "example_4": "按作者",
+    "example_5": "以此开头的词",
+    "example_6": "相距至多五个词",
+    "example_7": "逐字精确",
 }
 
 
@@ -258,10 +262,15 @@ class Texts:
         except KeyError:
             raise AttributeError(name) from None
 
-    def __call__(self, name: str, **parts: object) -> str:
+    def __call__(self, name: str, /, **parts: object) -> str:
         return self._texts[name].format(**parts)
 
-    def count(self, name: str, count: int, **parts: object) -> str:
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """The meaning of each example query."""
+        return tuple(self._texts[f"example_{number}"] for number in range(1, 8))
+
+    def count(self, name: str, count: int, /, **parts: object) -> str:
         """The text `name_one` or `name_many` with that count in it."""
         return self(f"{name}_{'one' if count == 1 else 'many'}", count=f"{count:,}", **parts)
 

@@ -74,7 +74,7 @@ def feed_addresses(
     settings: "Settings", subscribers: "Sequence[Subscriber]", store: "Store | None"
 ) -> list[FeedAddress]:
     """The feed of all papers, then the private ones in the file's order."""
-    from bot.adapters.atom import FeedFolder
+    from bot.adapters.feeds.folder import FeedFolder
     from bot.pipeline.feeds import EVERYTHING
 
     folder, site = FeedFolder(settings.atom.folder), settings.site.url if settings.web.listen else None

@@ -38,16 +38,19 @@ def run(
     """
     import asyncio
 
+    from bot.adapters.metrics import Metrics
     from bot.app import service
     from bot.app.config.subscriptions import SubscriptionsReloader
-    from bot.app.container import build_container
+    from bot.app.container import build_container, state_figures
 
     roles = _parse_roles(only, service.ROLES)
     settings, subscribers = load(context, config)
     check_recipients(settings, subscribers)
     _refuse_idle_roles(roles, only, settings)
     start_logs(max(context.obj.verbose + verbose, 1), as_json=log_json)
-    container = service.wait_for_state(lambda: build_container(settings, subscribers))
+    metrics = Metrics()
+    container = service.wait_for_state(lambda: build_container(settings, subscribers, metrics=metrics))
+    metrics.observe_state(lambda: state_figures(container))
     if "ingest" not in roles:  # otherwise the summary of the first look says it
         typer.echo(f"paperboy {__version__} is running: {', '.join(roles)}")
 

@@ -204,7 +204,7 @@ def report_box(settings: Settings) -> "ReportBox | None":
 
 
 def _feed(parts: Parts) -> "Publisher":
-    from bot.adapters.atom import AtomPublisher
+    from bot.adapters.feeds.folder import AtomPublisher
 
     return AtomPublisher(parts.feeds, parts.feed_writer)
 
@@ -226,7 +226,7 @@ CHANNELS: Mapping[ChannelKind, ChannelType] = {
         show=_show_email,
     ),
     FEED: ChannelType(
-        "bot.adapters.atom:AtomPublisher",
+        "bot.adapters.feeds.folder:AtomPublisher",
         "True for a private feed.",
         build=_feed,
         form=Flag,

@@ -54,6 +54,10 @@ class PaperStore(Protocol):
         """The first papers without a day, in the order in which they were first read."""
         ...
 
+    def first_seen(self) -> Sequence[tuple[PaperId, date | None, datetime]]:
+        """Each paper's id and day, and when it was first seen; in the order in which they were first read."""
+        ...
+
     def every_paper(self) -> Iterator[Paper]:
         """All papers, newest first, without holding them all."""
         ...

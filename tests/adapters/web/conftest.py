@@ -6,8 +6,11 @@ from datetime import date, datetime
 import httpx
 import pytest
 
-from bot.adapters.atom import render_atom
+from bot.adapters.feeds.atom import render_atom
+from bot.adapters.feeds.jsonfeed import render_json
+from bot.adapters.feeds.opml import Outline, render_opml
 from bot.adapters.web.app import create_app
+from bot.adapters.web.feeds import FeedFormats
 from bot.adapters.web.pages import Relations
 from bot.adapters.web.shield import Shield
 from bot.domain.channels import Target
@@ -23,17 +26,49 @@ MAIL_TOKEN = "mail-token-0123456789abcdef"
 SITE = "https://papers.example.org"
 
 
+FORMATS = FeedFormats(
+    atom=render_atom,
+    json=render_json,
+    opml=lambda title, feeds: render_opml(title, [Outline(title=name, feed_url=url) for name, url in feeds]),
+    archived=lambda _month, make: make(),
+)
+
+
+class FakeFeeds:
+    def __init__(self, service: "FakeService") -> None:
+        self.service = service
+
+    def everything(self) -> Feed:
+        self.service.renders += 1
+        return self.service.feed
+
+    def behind(self, token: str) -> Feed | None:
+        if token != FEED_TOKEN:
+            return None
+        return a_feed(a_feed_entry(1, a_reason("agents")), self_url=f"{SITE}/feeds/{FEED_TOKEN}.atom")
+
+
 class FakeService:
     def __init__(self) -> None:
+        self.feeds = FakeFeeds(self)
         self.number = 1
         self.feed = a_feed(*[a_feed_entry(number) for number in range(1, 9)])
         self.stored: dict[PaperId, Paper] = {}
         self.unsubscribed: list[tuple[Target, datetime]] = []
         self.renders = 0
+        self.stopped: tuple[str, ...] = ()
         self.failure: Exception | None = None
 
     def put(self, paper: Paper) -> None:
         self.stored[paper.id] = paper
+
+    def troubles(self) -> tuple[str, ...]:
+        if self.failure:
+            raise self.failure
+        return self.stopped
+
+    def metrics(self) -> bytes:
+        return b"paperboy_papers 8.0\n"
 
     def version(self) -> str:
         if self.failure:
@@ -61,15 +96,6 @@ class FakeService:
 
     def relations(self, paper: Paper) -> Relations:
         return Relations()
-
-    def everything(self) -> Feed:
-        self.renders += 1
-        return self.feed
-
-    def feed_behind(self, token: str) -> Feed | None:
-        if token != FEED_TOKEN:
-            return None
-        return a_feed(a_feed_entry(1, a_reason("agents")), self_url=f"{SITE}/feeds/{FEED_TOKEN}.atom")
 
     def paper(self, paper_id: PaperId) -> StoredPaper | None:
         paper = self.stored.get(paper_id)
@@ -104,7 +130,7 @@ def app(service: FakeService) -> Shield:
 
 def an_app(service: FakeService, **parts) -> Shield:
     given = {"site_title": "Paperboy", "site_url": SITE, "fresh_for": 0, **parts}
-    return create_app(service, render_feed=render_atom, clock=StillClock(), **given)
+    return create_app(service, formats=FORMATS, clock=StillClock(), **given)
 
 
 @pytest.fixture

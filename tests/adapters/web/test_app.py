@@ -10,7 +10,7 @@ import httpx
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from bot.adapters.atom import render_atom
+from bot.adapters.feeds.atom import render_atom
 from bot.domain.papers import Links, Point, Question, Summary
 from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, SITE, FakeService, an_app
 from tests.builders import NOW, a_feed, a_feed_entry, a_paper, a_question, an_edition

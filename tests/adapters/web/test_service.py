@@ -1,5 +1,6 @@
 """Reading, unsubscribing and feeds over a real state."""
 
+from bot.adapters.web.search import Search
 from bot.adapters.web.service import WebService
 from bot.domain.channels import Target
 from bot.domain.delivery import UNSUBSCRIBED
@@ -15,7 +16,16 @@ READER = a_subscriber("alice", a_channel(), a_channel("email"), a_channel("atom"
 def started(world: MakeWorld) -> tuple[World, WebService]:
     made = world(READER, first_run=0)
     made.look()
-    return made, WebService(made.store.papers, made.deliveries, made.store.tokens, made.feeds)
+    service = WebService(
+        papers=made.store.papers,
+        deliveries=made.deliveries,
+        tokens=made.store.tokens,
+        feeds=made.feeds,
+        search=Search(made.store.full_text),
+        stopped=made.store.incidents.stopped_channels,
+        metrics=bytes,
+    )
+    return made, service
 
 
 async def test_papers_and_feeds_can_be_read(world: MakeWorld):
@@ -27,10 +37,10 @@ async def test_papers_and_feeds_can_be_read(world: MakeWorld):
     assert stored is not None
     assert stored.paper.title == an_entry(1).title
     assert service.paper(PaperId("arxiv:0000.00000")) is None
-    assert service.everything() == made.feeds.everything()
+    assert service.feeds.everything() == made.feeds.everything()
     token = made.store.tokens.issue("feed", "alice")
-    assert service.feed_behind(token) == made.feeds.of(READER)
-    assert service.feed_behind("nothing") is None
+    assert service.feeds.behind(token) == made.feeds.of(READER)
+    assert service.feeds.behind("nothing") is None
 
 
 async def test_whoever_got_a_mail_can_unsubscribe_with_it_as_often_as_they_like(world: MakeWorld):

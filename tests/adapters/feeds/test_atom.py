@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from lxml import etree
 from selectolax.lexbor import LexborHTMLParser
 
-from bot.adapters.atom import MAX_FEED_BYTES, FeedFolder, render_atom
+from bot.adapters.feeds.atom import MAX_FEED_BYTES, render_atom
+from bot.adapters.feeds.folder import FeedFolder
 from bot.domain.errors import ChannelDown
 from bot.domain.papers import Links, Summary
 from tests.builders import NOW, a_feed, a_feed_entry, a_question, a_reason, an_edition
@@ -202,6 +203,49 @@ def test_no_text_breaks_a_feed(title, summary, name) -> None:
         summaries=(Summary(text=summary, source=name),),
     )
     assert faults(a_feed(entry, title=name)) == []
+
+
+HISTORY = "{http://purl.org/syndication/history/1.0}"
+
+
+def test_a_feed_leads_to_its_archive_and_to_its_hub() -> None:
+    hub, before = "https://hub.example.org/", "https://papers.example.org/archive/2026-08.atom"
+    root = parsed(replace(A_FEED, hub=hub, previous=before))
+    links = {link.get("rel"): link.get("href") for link in root.findall(ATOM + "link")}
+    assert (links["hub"], links["prev-archive"]) == (hub, before)
+    assert root.find(HISTORY + "archive") is None
+    assert "hub" not in {link.get("rel") for link in parsed(A_FEED).findall(ATOM + "link")}
+
+
+def test_a_document_of_the_archive_says_so_and_keeps_every_entry() -> None:
+    long = [a_feed_entry(number, summaries=(Summary(text="x " * 2900, source="a"),)) for number in range(300)]
+    root = parsed(a_feed(*long, current="https://papers.example.org/feed.atom"))
+    assert root.find(HISTORY + "archive") is not None
+    assert [link.get("href") for link in root.findall(ATOM + "link") if link.get("rel") == "current"] == [
+        "https://papers.example.org/feed.atom"
+    ]
+    assert len(root.findall(ATOM + "entry")) == 300
+
+
+def test_a_browser_is_told_how_to_show_a_feed_that_is_served() -> None:
+    served = render_atom(replace(A_FEED, site_url="https://papers.example.org/below"))
+    declaration, style = served.split(b"\n")[:2]
+    assert declaration.startswith(b"<?xml version=")
+    assert style == b'<?xml-stylesheet type="text/css" href="/below/feed.css"?>'
+    assert b"xml-stylesheet" not in render_atom(replace(A_FEED, site_url=None))
+
+
+def test_an_entry_has_the_gist_as_its_summary() -> None:
+    entry = parsed(A_FEED).find(ATOM + "entry")
+    assert entry.find(ATOM + "summary").get("type") == "text"
+    assert entry.findtext(ATOM + "summary").startswith("A family of language models")
+
+
+def test_a_month_that_is_over_is_kept_as_it_was_made_first(tmp_path: Path) -> None:
+    folder = FeedFolder(tmp_path / "feeds")
+    assert folder.archived("2026-08", lambda: b"first") == b"first"
+    assert folder.archived("2026-08", lambda: b"second") == b"first"
+    assert (tmp_path / "feeds/archive/2026-08.atom").read_bytes() == b"first"
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -1,0 +1,143 @@
+"""Atom documents (RFC 4287), with the links of archives (RFC 5005) and hubs (WebSub)."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from urllib.parse import urlsplit
+
+from bot.adapters.feeds.entries import entry_parts
+from bot.domain.card import web_link
+from bot.domain.feeds import Feed, FeedEntry
+from bot.domain.text import one_line
+
+MAX_FEED_BYTES = 1_000_000
+"""The oldest entries of a larger feed are left out: readers give up on documents over a megabyte."""
+
+MAX_ARCHIVE_BYTES = 20_000_000
+"""Documents of the archive are read by programs that want all of a month."""
+_ARCHIVE_MARK = b'<fh:archive xmlns:fh="http://purl.org/syndication/history/1.0"/>\n'
+_FRAGMENTS_KEPT = 512
+_END = b"</feed>"
+
+
+def render_atom(feed: Feed) -> bytes:
+    """The feed as UTF-8 XML under `MAX_FEED_BYTES`, entries in the feed's order, the last ones left out where it is too long."""
+    moments = _moments(feed.entries)
+    shell = _shell(feed, max(moments, default=feed.updated))
+    room = (MAX_ARCHIVE_BYTES if feed.current else MAX_FEED_BYTES) - len(shell)
+    fragments: list[bytes] = []
+    for entry, updated in zip(feed.entries, moments, strict=True):
+        fragment = _FRAGMENTS.of(entry, updated, feed)
+        room -= len(fragment)
+        if room < 0:
+            break
+        fragments.append(fragment)
+    before, end, after = shell.rpartition(_END)
+    mark = _ARCHIVE_MARK if feed.current else b""
+    return b"".join((*_styled(before, feed), mark, *fragments, end, after))
+
+
+def _styled(before: bytes, feed: Feed) -> tuple[bytes, ...]:
+    """The beginning of the document, with the style sheet by which browsers show it where somebody serves it."""
+    site_url = web_link(feed.site_url)
+    declaration, line, rest = before.partition(b"\n")
+    if not site_url:
+        return (before,)
+    path = f"{urlsplit(site_url).path.rstrip('/')}/feed.css"
+    return declaration, line, f'<?xml-stylesheet type="text/css" href="{path}"?>\n'.encode(), rest
+
+
+def _moments(entries: Iterable[FeedEntry]) -> list[datetime]:
+    """When each entry was updated, no two alike: the W3C validator warns of entries that readers cannot put in order.
+
+    Papers of one digest are stored at one moment, so each is moved by less than a second, always by the same.
+    """
+    moments: dict[datetime, None] = {}
+    for entry in entries:
+        digest = hashlib.sha256(entry.id.encode()).digest()
+        at = entry.updated.astimezone(UTC) + timedelta(microseconds=int.from_bytes(digest[:4]) % 1_000_000)
+        while at in moments:
+            at += timedelta(microseconds=1)
+        moments[at] = None
+    return list(moments)
+
+
+class _Fragments:
+    """Cache of rendered entries: rendering one costs as much as joining fifty."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._lock = Lock()  # the web server renders in threads
+
+    def of(self, entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
+        # The paper's hash stands for the paper: keeping the paper itself would keep its drawings in memory.
+        key = (
+            entry.id, updated, entry.published, entry.reasons, hash(entry.paper),
+            feed.language, feed.site_url,
+        )  # fmt: skip
+        with self._lock:
+            fragment = self._kept.pop(key, None)
+        fragment = fragment or _entry(entry, updated, feed)
+        with self._lock:
+            self._kept[key] = fragment
+            while len(self._kept) > _FRAGMENTS_KEPT:
+                self._kept.popitem(last=False)
+        return fragment
+
+
+_FRAGMENTS = _Fragments()
+
+
+def _shell(feed: Feed, newest: datetime) -> bytes:
+    """The document without its entries."""
+    from feedgen.feed import FeedGenerator
+
+    title = one_line(feed.title, 200) or "Paperboy"
+    made = FeedGenerator()
+    made.id(feed.id)
+    made.title(title)
+    made.updated(max(feed.updated.astimezone(UTC), newest))
+    made.language(feed.language)
+    made.author(name=title)  # for the papers whose digest names no authors (RFC 4287 §4.1.1)
+    made.generator("Paperboy", version=None, uri=None)
+    if self_url := web_link(feed.self_url):
+        made.link(href=self_url, rel="self", type="application/atom+xml")
+    if site_url := web_link(feed.site_url):
+        made.link(href=site_url, rel="alternate", type="text/html")
+    for rel, url in (("hub", feed.hub), ("prev-archive", feed.previous), ("current", feed.current)):
+        if href := web_link(url):
+            made.link(href=href, rel=rel)
+    document: bytes = made.atom_str(pretty=True)
+    return document
+
+
+def _entry(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
+    """The `<entry>` element alone."""
+    from feedgen.entry import FeedEntry as Draft
+    from feedgen.util import xml_elem
+    from lxml import etree
+
+    parts = entry_parts(entry, feed)
+    draft = Draft()
+    draft.id(entry.id)
+    draft.title(parts.title)
+    draft.updated(updated)
+    draft.published(entry.published.astimezone(UTC))
+    for name in parts.authors:
+        draft.author(name=name)
+    for tag in parts.tags:
+        draft.category(term=tag)
+    draft.content(parts.content, type="html")
+    element = draft.atom_entry()
+    element.find("title").set("type", "text")
+    if parts.summary:
+        xml_elem("summary", element, type="text").text = parts.summary
+    # feedgen 1.0.0 forgets `rel` and `type` of an entry's links, so they are written here.
+    if alternate := parts.links.abs or parts.links.huggingface or parts.page:
+        xml_elem("link", element, href=alternate, rel="alternate", type="text/html")
+    if parts.links.pdf:
+        xml_elem("link", element, href=parts.links.pdf, rel="related", type="application/pdf")
+    fragment: bytes = etree.tostring(element, encoding="utf-8", pretty_print=True)
+    return fragment

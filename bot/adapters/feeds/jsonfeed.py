@@ -1,0 +1,52 @@
+"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/): the same feeds as the Atom documents, for readers in JSON."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.adapters.feeds.entries import EntryParts, entry_parts
+from bot.domain.card import web_link
+from bot.domain.feeds import Feed, FeedEntry
+from bot.domain.text import one_line
+
+VERSION = "https://jsonfeed.org/version/1.1"
+
+
+def render_json(feed: Feed) -> bytes:
+    """The feed as UTF-8 JSON; the same feed always gives the same bytes."""
+    site_url, self_url = web_link(feed.site_url), web_link(feed.self_url)
+    hub = web_link(feed.hub)
+    document: dict[str, Any] = {
+        "version": VERSION,
+        "title": one_line(feed.title, 200) or "Paperboy",
+        **({"home_page_url": site_url} if site_url else {}),
+        **({"feed_url": self_url} if self_url else {}),
+        **({"hubs": [{"type": "WebSub", "url": hub}]} if hub else {}),
+        "language": feed.language,
+        "items": [_item(entry, entry_parts(entry, feed)) for entry in feed.entries],
+    }
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _item(entry: FeedEntry, parts: EntryParts) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        **({"url": parts.page} if parts.page else {}),
+        **({"external_url": parts.links.abs} if parts.links.abs else {}),
+        "title": parts.title,
+        "content_html": parts.content,
+        **({"summary": parts.summary} if parts.summary else {}),
+        "date_published": _moment(entry.published),
+        "date_modified": _moment(entry.updated),
+        **({"authors": [{"name": name} for name in parts.authors]} if parts.authors else {}),
+        **({"tags": list(parts.tags)} if parts.tags else {}),
+        **(
+            {"attachments": [{"url": parts.links.pdf, "mime_type": "application/pdf"}]}
+            if parts.links.pdf
+            else {}
+        ),
+    }
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")

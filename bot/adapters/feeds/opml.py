@@ -1,0 +1,44 @@
+"""OPML 2.0: a list of feeds, as feed readers import and export it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import quoteattr
+
+from bot.domain.text import one_line
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outline:
+    """One feed of the list."""
+
+    title: str
+    feed_url: str
+    page_url: str | None = None
+
+
+def render_opml(title: str, outlines: Sequence[Outline]) -> bytes:
+    """The list as UTF-8 XML."""
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        '<opml version="2.0">',
+        f"<head><title>{_text(title)}</title></head>",
+        "<body>",
+        *(
+            f'<outline type="rss" text={_attribute(outline.title)} title={_attribute(outline.title)}'
+            f" xmlUrl={_attribute(outline.feed_url)}"
+            + (f" htmlUrl={_attribute(outline.page_url)}" if outline.page_url else "")
+            + "/>"
+            for outline in outlines
+        ),
+        "</body>",
+        "</opml>\n",
+    ]
+    return "\n".join(lines).encode()
+
+
+def _attribute(text: str) -> str:
+    return quoteattr(one_line(text))
+
+
+def _text(text: str) -> str:
+    return one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,184 @@
+"""Metrics for Prometheus: counts of the state as they are when asked, and times of what this process does."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bot.domain.channels import Capabilities, ChannelKind
+from bot.domain.errors import NotSent, OutcomeUnknown, TryLater
+from bot.domain.incidents import Incident
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
+from bot.domain.sources import SourceState
+from bot.pipeline.ports import Publisher
+from bot.pipeline.ports.outbox import Counts
+
+_SEND_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_WORK_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StateFigures:
+    """Figures of the state at one moment."""
+
+    counts: Counts
+    sources: Mapping[str, SourceState]
+    incidents: tuple[Incident, ...]
+    subscribers: int
+    now: datetime
+
+
+class Metrics:
+    """The metrics of one process."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._sends = Histogram(
+            "paperboy_send_seconds",
+            "Time of one message's way to its service.",
+            ["channel", "outcome"],
+            registry=self._registry,
+            buckets=_SEND_SECONDS,
+        )
+        self._waits = Counter(
+            "paperboy_told_to_wait",
+            "Messages that a service told to wait, as by HTTP 429.",
+            ["channel"],
+            registry=self._registry,
+        )
+        self._work = Histogram(
+            "paperboy_work_seconds",
+            "Time of one round: `ingest` reads and stores digests, `match` matches and plans them.",
+            ["step"],
+            registry=self._registry,
+            buckets=_WORK_SECONDS,
+        )
+
+    def observe_state(self, figures: Callable[[], StateFigures]) -> None:
+        """Ask `figures` for the state's counts whenever the metrics are read."""
+        self._registry.register(StateCollector(figures))
+
+    def timed(self, publisher: Publisher) -> Publisher:
+        """The publisher, with the time of each send measured."""
+        return TimedPublisher(publisher, self)
+
+    @contextmanager
+    def work(self, step: str) -> Iterator[None]:
+        """Measure one round of that step."""
+        with self._work.labels(step).time():
+            yield
+
+    def sent(self, channel: ChannelKind, outcome: str, seconds: float) -> None:
+        """Write down one send."""
+        self._sends.labels(channel, outcome).observe(seconds)
+        if outcome == "wait":
+            self._waits.labels(channel).inc()
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class TimedPublisher:
+    """A publisher whose sends are measured."""
+
+    def __init__(self, publisher: Publisher, metrics: Metrics) -> None:
+        self._publisher = publisher
+        self._metrics = metrics
+        self.kind = publisher.kind
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._publisher.capabilities
+
+    async def send(self, message: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+        begun, outcome = time.perf_counter(), "failed"
+        try:
+            receipt = await self._publisher.send(message, begin)
+            outcome = "sent"
+        except TryLater:
+            outcome = "wait"
+            raise
+        except OutcomeUnknown:
+            outcome = "uncertain"
+            raise
+        except NotSent:
+            outcome = "not sent"
+            raise
+        finally:
+            self._metrics.sent(self.kind, outcome, time.perf_counter() - begun)
+        return receipt
+
+    async def close(self) -> None:
+        await self._publisher.close()
+
+
+class StateCollector(Collector):
+    """Collector of what the state says."""
+
+    def __init__(self, figures: Callable[[], StateFigures]) -> None:
+        self._figures = figures
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: registering must not ask the state."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        figures = self._figures()
+        counts = figures.counts
+        totals = {
+            "digests": (counts.digests, "Digests that were read."),
+            "papers": (counts.papers, "Papers that are known."),
+            "quiz_questions": (counts.quizzes, "Questions of all papers' quizzes."),
+            "matches": (counts.notices, "Papers that were noticed for somebody."),
+            "unreadable_files": (counts.unreadable, "Files of the folders that gave no digest."),
+            "subscribers": (figures.subscribers, "Subscribers with a channel."),
+            "targets_suspended": (len(counts.suspended), "Targets to which nothing is sent any more."),
+        }
+        for name, (value, help_text) in totals.items():
+            yield GaugeMetricFamily(f"paperboy_{name}", help_text, value=value)
+        oldest = counts.oldest_pending.total_seconds() if counts.oldest_pending else 0.0
+        yield GaugeMetricFamily(
+            "paperboy_oldest_pending_seconds", "Age of the oldest delivery that is due.", value=oldest
+        )
+        deliveries = GaugeMetricFamily(
+            "paperboy_deliveries", "Deliveries by channel and state.", labels=["channel", "state"]
+        )
+        for channel, states in counts.channels.items():
+            for state, count in states.items():
+                deliveries.add_metric([channel, state], count)
+        yield deliveries
+        stopped = GaugeMetricFamily(
+            "paperboy_channel_stopped", "1 for a channel that is stopped.", labels=["channel"]
+        )
+        for channel in counts.channels.keys() | counts.stopped.keys():
+            stopped.add_metric([channel], float(channel in counts.stopped))
+        yield stopped
+        yield from _sources(figures)
+        incidents = GaugeMetricFamily(
+            "paperboy_incidents_open", "Incidents that are open.", labels=["area", "kind"]
+        )
+        for area, kind in sorted({(incident.area, incident.kind) for incident in figures.incidents}):
+            same = sum(1 for incident in figures.incidents if (incident.area, incident.kind) == (area, kind))
+            incidents.add_metric([area, kind], same)
+        yield incidents
+
+
+def _sources(figures: StateFigures) -> Iterator[Metric]:
+    failures = GaugeMetricFamily(
+        "paperboy_source_failures", "Attempts in a row at which a source was not reached.", labels=["source"]
+    )
+    silence = GaugeMetricFamily(
+        "paperboy_source_silence_seconds", "Time since a source last brought something.", labels=["source"]
+    )
+    for name, state in sorted(figures.sources.items()):
+        failures.add_metric([name], state.failures)
+        if state.changed_at is not None:
+            silence.add_metric([name], (figures.now - state.changed_at).total_seconds())
+    yield failures
+    yield silence

@@ -1,0 +1,136 @@
+"""Feeds over HTTP: of all papers, of a query, of a subscriber; the archive by month; and the list of them."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from bot.adapters.web.answers import (
+    ATOM,
+    FEED_JSON,
+    NEVER,
+    OPML,
+    PRIVATE,
+    PUBLIC,
+    Answer,
+    AnswerResponse,
+    answer,
+)
+from bot.adapters.web.negotiation import capability
+from bot.adapters.web.papers import query_text
+from bot.adapters.web.site import WebSite
+from bot.domain.errors import QuerySyntaxError
+from bot.domain.feeds import Feed
+from bot.domain.query import parse
+
+Render = Callable[[Feed], bytes]
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedFormats:
+    """The writers of feeds: as Atom, as JSON, and (title, then (title, address) of each feed) as OPML.
+
+    `archived` gives the document of a month that is over, made by the function only where there is none yet.
+    """
+
+    atom: Render
+    json: Render
+    opml: Callable[[str, list[tuple[str, str]]], bytes]
+    archived: Callable[[str, Callable[[], bytes]], bytes]
+
+
+class FeedEndpoints:
+    """Endpoints of the feeds."""
+
+    def __init__(self, site: WebSite, formats: FeedFormats) -> None:
+        self._site = site
+        self._service = site.service
+        self._formats = formats
+
+    async def atom(self, request: Request) -> Response:
+        return await self._public(request, self._formats.atom, ATOM)
+
+    async def json(self, request: Request) -> Response:
+        return await self._public(request, self._formats.json, FEED_JSON)
+
+    async def private_atom(self, request: Request) -> Response:
+        return await self._private(request, self._formats.atom, ATOM)
+
+    async def private_json(self, request: Request) -> Response:
+        return await self._private(request, self._formats.json, FEED_JSON)
+
+    async def archive(self, request: Request) -> Response:
+        """The document of one month; one that is over is for good as it was served first."""
+        matched = _MONTH.fullmatch(request.path_params["month"])
+        if matched is None:
+            raise HTTPException(404)
+        month = date(int(matched[1]), int(matched[2]), 1)
+        now = self._site.clock.now()
+
+        def made() -> Answer:
+            feed = self._service.feeds.month(month)
+            if feed is None:
+                raise HTTPException(404)
+            if self._service.feeds.is_closed(month, now):
+                document = self._formats.archived(f"{month:%Y-%m}", lambda: self._formats.atom(feed))
+                return answer(document, ATOM, cache="public, max-age=86400")
+            return answer(self._formats.atom(feed), ATOM, cache=PUBLIC, modified=feed.updated)
+
+        return await self._site.kept(request, made)
+
+    async def opml(self, request: Request) -> Response:
+        """The public feeds as a list that feed readers import."""
+
+        def made() -> Answer:
+            pages = self._site.pages
+            feeds = [(pages.title, f"{pages.url}/feed.atom")]
+            return answer(self._formats.opml(pages.title, feeds), OPML, cache=PUBLIC)
+
+        return await self._site.kept(request, made)
+
+    async def _public(self, request: Request, render: Render, media_type: str) -> Response:
+        text = query_text(request)
+        if text:
+            try:
+                query = parse(text)
+            except QuerySyntaxError as error:
+                return _refusal(text, error)
+
+        def made() -> Answer:
+            if not text:
+                feed = self._service.feeds.everything()
+            else:
+                feed = self._service.feed_of(query, request.url.path.rpartition("/")[2])
+            return _document(render(feed), media_type, PUBLIC, feed.updated)
+
+        return await self._site.kept(request, made)
+
+    async def _private(self, request: Request, render: Render, media_type: str) -> Response:
+        token = capability(request)
+
+        def made() -> Answer:
+            feed = self._service.feeds.behind(token)
+            if feed is None:
+                raise HTTPException(404)
+            return _document(render(feed), media_type, PRIVATE, feed.updated, hidden=True)
+
+        return AnswerResponse(await asyncio.to_thread(made))
+
+
+def _document(
+    body: bytes, media_type: str, cache: str, modified: datetime, *, hidden: bool = False
+) -> Answer:
+    headers = {"X-Robots-Tag": "noindex"} if hidden else {}
+    return answer(body, media_type, cache=cache, modified=modified, headers=headers)
+
+
+def _refusal(text: str, error: QuerySyntaxError) -> Response:
+    """Why a query gives no feed, with a caret below the place."""
+    lines = [str(error), text, f"{' ' * error.position}^", ""]
+    return PlainTextResponse("\n".join(lines), status_code=400, headers={"Cache-Control": NEVER})

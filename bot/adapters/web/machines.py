@@ -1,0 +1,58 @@
+"""Endpoints for machines: health, readiness, metrics, robots, and the files that pages refer to."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from bot.adapters.web.answers import FOREVER, METRICS, NEVER, PUBLIC, answer
+from bot.adapters.web.pages import static_files
+from bot.adapters.web.site import WebSite
+from bot.domain.errors import PaperboyError
+
+_CLOSED = ("/feeds/", "/preferences/", "/unsubscribe/", "/search", "/preview", "/trends", "/api/", "/metrics")
+"""Paths that crawlers are asked to leave alone: they are private, or worked out for each request."""
+
+
+class MachineEndpoints:
+    """Endpoints for machines."""
+
+    def __init__(self, site: WebSite) -> None:
+        self._site = site
+        self._service = site.service
+
+    async def health(self, _request: Request) -> Response:
+        """`ok` where the state answers, 503 where it does not."""
+        try:
+            await asyncio.to_thread(self._service.version)
+        except PaperboyError:
+            return _text("the state does not answer", 503)
+        return _text("ok")
+
+    async def ready(self, _request: Request) -> Response:
+        """`ready` where the state answers and no channel is stopped; else 503 and why."""
+        try:
+            troubles = await asyncio.to_thread(self._service.troubles)
+        except PaperboyError:
+            troubles = ("the state does not answer",)
+        return _text("\n".join(troubles), 503) if troubles else _text("ready")
+
+    async def metrics(self, _request: Request) -> Response:
+        text = await asyncio.to_thread(self._service.metrics)
+        return Response(text, media_type=METRICS, headers={"Cache-Control": NEVER})
+
+    async def robots(self, request: Request) -> Response:
+        lines = ["User-agent: *", *(f"Disallow: {self._site.pages.base}{path}" for path in _CLOSED)]
+        text = "\n".join(lines) + "\n"
+        return await self._site.kept(request, lambda: answer(text, "text/plain; charset=utf-8", cache=PUBLIC))
+
+    async def static(self, request: Request, name: str) -> Response:
+        file = static_files()[name]
+        current = request.query_params.get("v") == file.version
+        return await self._site.kept(
+            request, lambda: answer(file.body, file.media_type, cache=FOREVER if current else PUBLIC)
+        )
+
+
+def _text(text: str, status: int = 200) -> Response:
+    return PlainTextResponse(f"{text}\n", status_code=status, headers={"Cache-Control": NEVER})

@@ -1,0 +1,153 @@
+"""Pages of papers: the front page, days, one paper, search, preview and trends."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bot.adapters.web.answers import Answer
+from bot.adapters.web.negotiation import view_of
+from bot.adapters.web.pages import PAGE_OF, QueryTrouble
+from bot.adapters.web.site import WebSite, html_answer
+from bot.domain.errors import QuerySyntaxError
+from bot.domain.papers import parse_paper_id
+from bot.domain.query import Query, parse
+
+PREVIEW_DAYS = 90
+MOST_QUERIES = 4
+TREND_WEEKS = 26
+_LONGEST_QUERY = 1_000
+_LAST_PAGE = 10_000
+
+
+class PaperEndpoints:
+    """Endpoints of the pages of papers."""
+
+    def __init__(self, site: WebSite) -> None:
+        self._site = site
+        self._service = site.service
+        self._pages = site.pages
+
+    async def front(self, request: Request) -> Response:
+        view = view_of(request.scope)
+
+        def made() -> Answer:
+            days = self._service.days()
+            return html_answer(self._pages.front(view, days, self._service.newest_days(days)))
+
+        return await self._site.kept(request, made)
+
+    async def days(self, request: Request) -> Response:
+        view = view_of(request.scope)
+        return await self._site.kept(
+            request, lambda: html_answer(self._pages.days(view, self._service.days()))
+        )
+
+    async def day(self, request: Request) -> Response:
+        view, asked = view_of(request.scope), request.path_params["day"]
+        day = None
+        if asked != "undated":
+            try:
+                day = date.fromisoformat(asked)
+            except ValueError:
+                raise HTTPException(404) from None
+            if str(day) != asked:
+                return RedirectResponse(f"{self._pages.base}/digests/{day}", status_code=301)
+
+        def made() -> Answer:
+            papers = [stored.paper for stored in self._service.on_day(day)]
+            page = self._pages.day(view, day, self._service.days(), papers)
+            return html_answer(page, status=200 if papers else 404)
+
+        return await self._site.kept(request, made)
+
+    async def paper(self, request: Request) -> Response:
+        view, asked = view_of(request.scope), request.path_params["paper"]
+        paper_id = parse_paper_id(asked)
+        if paper_id is None:
+            raise HTTPException(404)
+        if paper_id != asked:
+            return RedirectResponse(self._pages.paper_path(paper_id), status_code=301)
+
+        def made() -> Answer:
+            stored = self._service.paper(paper_id)
+            if stored is None:
+                raise HTTPException(404)
+            relations = self._service.relations(stored.paper)
+            return html_answer(self._pages.paper(view, stored, relations))
+
+        return await self._site.kept(request, made)
+
+    async def search(self, request: Request) -> Response:
+        view, text = view_of(request.scope), query_text(request)
+        if (paper := parse_paper_id(text)) is not None and " " not in text:
+            return RedirectResponse(self._pages.paper_path(paper), status_code=302)
+        page = _number(request.query_params.get("page"), 1, _LAST_PAGE)
+
+        def made() -> Answer:
+            if not text:
+                return html_answer(self._pages.search(view, "", None, page=1))
+            try:
+                found = self._service.search.find(parse(text), start=(page - 1) * PAGE_OF, limit=PAGE_OF)
+            except QuerySyntaxError as error:
+                trouble = QueryTrouble(text=text, message=str(error), position=error.position)
+                return html_answer(self._pages.search(view, text, trouble, page=1), status=400)
+            return html_answer(self._pages.search(view, text, found, page=page))
+
+        return await self._site.kept(request, made)
+
+    async def preview(self, request: Request) -> Response:
+        view, text = view_of(request.scope), query_text(request)
+        days = _number(request.query_params.get("days"), PREVIEW_DAYS, 3_650)
+
+        def made() -> Answer:
+            if not text:
+                return html_answer(self._pages.preview(view, "", None, days=days))
+            try:
+                preview = self._service.search.preview(parse(text), days=days)
+            except QuerySyntaxError as error:
+                trouble = QueryTrouble(text=text, message=str(error), position=error.position)
+                return html_answer(self._pages.preview(view, text, trouble, days=days), status=400)
+            return html_answer(self._pages.preview(view, text, preview, days=days))
+
+        return await self._site.kept(request, made)
+
+    async def trends(self, request: Request) -> Response:
+        view, text = view_of(request.scope), query_text(request)
+
+        def made() -> Answer:
+            try:
+                queries = parsed_queries(text)
+            except QuerySyntaxError as error:
+                trouble = QueryTrouble(text=text, message=str(error), position=error.position)
+                return html_answer(self._pages.trends(view, text, trouble), status=400)
+            trends = self._service.search.trends(queries, weeks=TREND_WEEKS)
+            return html_answer(self._pages.trends(view, text, trends))
+
+        return await self._site.kept(request, made)
+
+
+def query_text(request: Request) -> str:
+    """The query of the address, on one line and not longer than a query may be."""
+    return " ".join(request.query_params.get("q", "").split())[:_LONGEST_QUERY]
+
+
+def parsed_queries(text: str) -> Sequence[Query]:
+    """The queries of a text in which commas part them; positions of errors are those in the whole text."""
+    queries: list[Query] = []
+    start = 0
+    for part in text.split(",")[:MOST_QUERIES]:
+        if part.strip():
+            try:
+                queries.append(parse(part.strip()))
+            except QuerySyntaxError as error:
+                before = start + len(part) - len(part.lstrip())
+                raise QuerySyntaxError(str(error), before + error.position) from error
+        start += len(part) + 1
+    return queries
+
+
+def _number(text: str | None, default: int, most: int) -> int:
+    return min(max(int(text), 1), most) if text and text.isascii() and text.isdigit() else default

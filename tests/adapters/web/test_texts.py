@@ -1,0 +1,38 @@
+"""The fixed texts: the same in every language, and each of them used."""
+
+import re
+from importlib.resources import files
+from string import Formatter
+
+from bot.adapters.web.texts import Texts, languages_of
+
+ROOM = files("bot.adapters.web")
+ENGLISH, CHINESE = languages_of()
+
+
+def test_every_language_has_the_same_texts_with_the_same_parts() -> None:
+    assert ENGLISH.keys() == CHINESE.keys()
+    for name, text in ENGLISH.items():
+        in_both = [
+            {part for _, part, _, _ in Formatter().parse(each) if part} for each in (text, CHINESE[name])
+        ]
+        assert in_both[0] == in_both[1], name
+
+
+def test_no_text_is_left_that_nothing_shows() -> None:
+    sources = [
+        path.read_text("utf-8")
+        for folder in (ROOM, ROOM.joinpath("templates"))
+        for path in folder.iterdir()
+        if path.is_file() and path.name != "texts.py"
+    ]
+    words = set(re.findall(r"\w+", " ".join(sources)))
+    endings = ("_one", "_many", "_none", "_text", "_day", "_week", "_month", "_year")
+    for name in ENGLISH:
+        base = next((name.removesuffix(end) for end in endings if name.endswith(end)), name)
+        assert {name, base} & words or re.fullmatch(r"example_\d", name), name
+
+
+def test_an_unknown_language_is_english() -> None:
+    assert Texts("fr").language == "en"
+    assert Texts("zh").skip != Texts("en").skip
