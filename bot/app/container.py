@@ -32,9 +32,11 @@ from bot.pipeline.fetch import Fetcher
 from bot.pipeline.finder import PaperFinder
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.ports import Beside, Clock, FeedWriter, Publisher
+from bot.pipeline.ports.sign_ups import Confirmations
 from bot.pipeline.preferences import Preferences
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
 from bot.pipeline.reports import ReportReader
+from bot.pipeline.sign_ups import SignUps
 from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 from bot.pipeline.vote_counter import VoteCounter
 
@@ -79,6 +81,8 @@ class Container:
     dispatcher: Dispatcher
     incidents: IncidentLog
     quizzes: Quizzes
+    sign_ups: SignUps | None
+    """None where not everybody may subscribe by mail on the web."""
     reports: ReportReader | None
     """None where nobody told where delivery reports arrive."""
     answer_quiz: AnswerQuiz
@@ -146,6 +150,7 @@ def build_container(
         publishers = {kind: metrics.timed(publisher) for kind, publisher in publishers.items()}
     capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
     builder = MessageBuilder(store.deliveries, store.papers, tokens, registry, answer_quiz, capabilities)
+    preferences = Preferences(store.preferences, registry, store.deliveries, store.papers)
     incidents = IncidentLog(store.incidents, registry, capabilities, settings.source_alarm.to)
     dispatcher = Dispatcher(
         outbox=store.outbox,
@@ -173,10 +178,20 @@ def build_container(
         dispatcher=dispatcher,
         incidents=incidents,
         quizzes=build_quizzes(settings, store, registry, answer_quiz),
+        sign_ups=build_sign_ups(settings, store, tokens, preferences, publishers.get("email")),
         reports=build_report_reader(settings, store, tokens, incidents),
         answer_quiz=answer_quiz,
-        preferences=Preferences(store.preferences, registry, store.deliveries, store.papers),
+        preferences=preferences,
     )
+
+
+def build_sign_ups(
+    settings: Settings, store: Store, tokens: Tokens, preferences: Preferences, mail: Publisher | None
+) -> SignUps | None:
+    """The sign-ups by mail address, where everybody may subscribe and mails go out."""
+    if not settings.email.open or not isinstance(mail, Confirmations):
+        return None
+    return SignUps(store.sign_ups, tokens, preferences, store.deliveries, mail)
 
 
 def build_report_reader(

@@ -156,6 +156,18 @@ class Preferences:
         """The subscriber as it is now, with everything that was set."""
         return self._registry.subscriber(name)
 
+    def subscriber_with(self, target: str) -> str | None:
+        """The id of the subscriber who has a channel at that target, in any case; the configured one first."""
+        wanted = target.casefold()
+        return next(
+            (
+                subscriber.id
+                for subscriber in self._registry.subscribers.values()
+                if any(channel.target.casefold() == wanted for channel in subscriber.channels)
+            ),
+            None,
+        )
+
     def is_configured(self, name: str) -> bool:
         """True where the configuration names the subscriber."""
         return name in self._registry.configured

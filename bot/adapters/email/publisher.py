@@ -7,6 +7,7 @@ from dataclasses import replace
 from email.utils import format_datetime
 from typing import Protocol
 
+from bot.adapters.email.confirmation import confirmation_mail
 from bot.adapters.email.content import EmailContent, EmailSettings, email_content
 from bot.adapters.email.html import html_body
 from bot.adapters.email.mime import alternatives, header, mailbox_header
@@ -16,6 +17,7 @@ from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import AlarmText, Begin, OutgoingMessage, Receipt, unrecorded
+from bot.domain.sign_ups import ConfirmationRequest
 from bot.domain.text import one_line
 
 
@@ -77,6 +79,15 @@ class EmailPublisher:
             begin=begin,
         )
         return Receipt(message=message_id(outgoing, self._settings))
+
+    async def ask(self, request: ConfirmationRequest) -> None:
+        """Send the mail that asks the owner of an address; raises a DeliveryError."""
+        await self._transport.deliver(
+            confirmation_mail(request, self._settings),
+            sender=self._settings.sender.address,
+            recipient=request.sign_up.address,
+            name=message_name_of(request.sign_up.id),
+        )
 
     async def close(self) -> None:
         await self._transport.close()
@@ -153,9 +164,12 @@ def message_id(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
 
 def message_name(outgoing: OutgoingMessage) -> str:
     """The message's id as headers and file systems take it."""
-    if _ID_SAFE.fullmatch(outgoing.id):
-        return outgoing.id
-    return hashlib.sha256(outgoing.id.encode()).hexdigest()[:32]
+    return message_name_of(outgoing.id)
+
+
+def message_name_of(name: str) -> str:
+    """The name as headers and file systems take it."""
+    return name if _ID_SAFE.fullmatch(name) else hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def envelope_sender(outgoing: OutgoingMessage, settings: EmailSettings) -> str:

@@ -17,6 +17,7 @@ from bot.adapters.store.owners import owner_of
 from bot.adapters.store.papers import Papers
 from bot.adapters.store.preferences import PreferenceTables
 from bot.adapters.store.quizzes import QuizTables
+from bot.adapters.store.sign_ups import SignUpTable
 from bot.adapters.store.sources import Sources
 from bot.adapters.store.tokens import Tokens
 from bot.adapters.store.updates import Updates
@@ -24,7 +25,7 @@ from bot.adapters.store.updates import Updates
 
 class Store:
     """One state, opened, with its parts: `digests`, `outbox`, `deliveries`, `papers`, `full_text`, `incidents`,
-    `quizzes`, `preferences`, `tokens`, `updates`, `sources`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
+    `quizzes`, `preferences`, `sign_ups`, `tokens`, `updates`, `sources`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
 
     Opening brings the schema up to date or raises StateError. All parts may be used from several
     threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
@@ -49,6 +50,7 @@ class Store:
         self.incidents = Incidents(self._engine)
         self.quizzes = QuizTables(self._engine)
         self.preferences = PreferenceTables(self._engine)
+        self.sign_ups = SignUpTable(self._engine)
         self.tokens = Tokens(self._engine)
         self.updates = Updates(self._engine)
         self.maintenance = Maintenance(self._engine)

@@ -6,7 +6,19 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, false, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    delete,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
@@ -30,6 +42,7 @@ from bot.adapters.store.schema import (
     preferences,
     proposals,
     saved_papers,
+    sign_ups,
     subscribers,
     targets,
     tokens,
@@ -237,6 +250,8 @@ def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator
     yield "poll states", poll_states, poll_states.c.poll.in_(select(polls.c.poll).where(asked))
     yield "polls", polls, asked
     yield "tokens", tokens, or_(tokens.c.subject == subscriber, tokens.c.subject.in_(keys))
+    by_mail = literal("email:") + sign_ups.c.address
+    yield "sign-ups", sign_ups, by_mail.in_(keys)
     yield "feed addresses", meta, meta.c.key == f"feed salt {subscriber}"
     yield "messages", messages, messages.c.subscriber == number
     alone = targets.c.key.in_(keys)

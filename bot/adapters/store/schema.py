@@ -487,6 +487,22 @@ topics = Table(
     Column("name", Text, nullable=False),
 )
 
+sign_ups = Table(
+    "sign_ups",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("deliver", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("confirmed_at", Moment),
+    Index("ix_sign_ups_address", "address"),
+    Index("ix_sign_ups_asked_at", "asked_at"),
+)
+"""`domain.sign_ups.SignUp`s of the last days."""
+
 # --- quizzes: polls, and what people answer and learn
 
 polls = Table(

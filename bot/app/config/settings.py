@@ -237,6 +237,10 @@ class Email(Section):
         "Paperboy <paperboy@localhost>", alias="from", description="Name <address> of the sender."
     )
     dkim: Dkim = setting({}, description="Signatures.")
+    open: Flag = setting(
+        default=False,
+        description="True: everybody may subscribe by mail on the web, after saying yes to one mail that asks.",
+    )
     bounces: BounceAddress = setting(
         "",
         description="Where undeliverable mails come back to, like bounces@example.org: each mail's envelope has "

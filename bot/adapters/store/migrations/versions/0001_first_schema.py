@@ -19,7 +19,7 @@ revision = "0001"
 down_revision = None
 
 
-def upgrade() -> None:
+def upgrade() -> None:  # noqa: PLR0915 - a table each
     op.create_table(
         "messages",
         sa.Column(
@@ -292,6 +292,20 @@ def upgrade() -> None:
         sqlite_where=sa.text("registered_at IS NOT NULL AND onboarded = 0"),
         postgresql_where=sa.text("registered_at IS NOT NULL AND onboarded = 0"),
     )
+    op.create_table(
+        "sign_ups",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("deliver", sa.Text(), nullable=False),
+        sa.Column("timezone", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_ups")),
+    )
+    op.create_index("ix_sign_ups_address", "sign_ups", ["address"], unique=False)
+    op.create_index("ix_sign_ups_asked_at", "sign_ups", ["asked_at"], unique=False)
     op.create_table(
         "targets",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

@@ -1,0 +1,67 @@
+"""The mail that asks the owner of an address whether it was they who typed it into the web form."""
+
+from email.utils import format_datetime
+
+from bot.adapters.email.content import EmailSettings
+from bot.adapters.email.html import template
+from bot.adapters.email.mime import alternatives, header, mailbox_header
+from bot.domain.errors import Refused
+from bot.domain.mailbox import Mailbox
+from bot.domain.sign_ups import ConfirmationRequest, is_harmless
+from bot.domain.translations import wording
+
+_TEXTS = {
+    "en": {
+        "subject": "Please confirm: new papers from {site}",
+        "asked": "Somebody, hopefully you, asked {site} to send new papers on “{query}” to this address.",
+        "asked_something": "Somebody, hopefully you, asked {site} to send new papers on a search to this address.",
+        "button": "Yes, send them to me",
+        "until": "The link works until {day}. It shows what you subscribe to; nothing happens before you press the button there.",
+        "otherwise": "If it was not you, do nothing: you will get nothing more.",
+    },
+    "zh": {
+        "subject": "请确认：来自 {site} 的新论文",
+        "asked": "有人（希望是您）请 {site} 将“{query}”的新论文发送到此地址。",
+        "asked_something": "有人（希望是您）请 {site} 将某个检索的新论文发送到此地址。",
+        "button": "是的，请发给我",
+        "until": "链接在 {day} 之前有效。打开后会显示订阅内容；按下页面上的按钮之前不会发生任何事。",
+        "otherwise": "如果不是您本人，请忽略此邮件：您不会再收到任何邮件。",
+    },
+}
+
+
+def confirmation_mail(request: ConfirmationRequest, settings: EmailSettings) -> bytes:
+    """The mail's bytes: what is asked for, a button, until when it holds. It is on no list yet.
+
+    A query that could be an advertisement or a link is not repeated. Raises Refused where the address is none.
+    """
+    sign_up = request.sign_up
+    words = wording(sign_up.language)
+    texts = _TEXTS[words.language]
+    try:
+        recipient = Mailbox.parse(sign_up.address)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    asked = texts["asked" if is_harmless(sign_up.query) else "asked_something"]
+    said = {
+        "asked": asked.format(site=settings.site_title, query=sign_up.query),
+        "button": texts["button"],
+        "until": texts["until"].format(day=words.day(sign_up.valid_until.date())),
+        "otherwise": texts["otherwise"],
+    }
+    subject = texts["subject"].format(site=settings.site_title)
+    url = f"{settings.site_url.rstrip('/')}/confirm/{request.token}"
+    html = template("confirm.html").render(
+        said=said, subject=subject, url=url, words=words, site=settings.site_title
+    )
+    text = f"{said['asked']}\n\n{said['button']}{words.colon.rstrip()}\n{url}\n\n{said['until']}\n\n{said['otherwise']}\n"
+    headers = [
+        mailbox_header("From", settings.sender),
+        mailbox_header("To", recipient),
+        header("Subject", subject),
+        f"Date: {format_datetime(sign_up.asked_at)}",
+        f"Message-ID: <{sign_up.id}@{settings.sender.domain}>",
+        "Auto-Submitted: auto-generated",
+    ]
+    mail = alternatives(headers, text=text, html=html, name=sign_up.id)
+    return settings.dkim.sign(mail, sign_up.asked_at) if settings.dkim else mail

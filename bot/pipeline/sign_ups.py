@@ -1,0 +1,137 @@
+"""Sign-ups: who types an address into the web form gets one mail that asks, and nothing else before saying yes."""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+
+from bot.domain.errors import UsageError
+from bot.domain.mailbox import Mailbox
+from bot.domain.preferences import LONGEST_QUERY, ChosenChannel
+from bot.domain.query import parse
+from bot.domain.schedule import parse_schedule, parse_zone, schedule_text
+from bot.domain.sign_ups import ConfirmationRequest, SignUp
+from bot.pipeline.ports import TokenStore
+from bot.pipeline.ports.outbox import DeliveryStore
+from bot.pipeline.ports.sign_ups import Confirmations, SignUpStore
+from bot.pipeline.preferences import LANGUAGES, Added, Preferences
+
+DELIVER = "daily at 08:00"
+_ID_BYTES = 12
+
+log = logging.getLogger(__name__)
+
+
+class SignUps:
+    """Sign-ups by mail address (double opt-in).
+
+    For a web form: `ask` on its POST, with the same answer whatever came of it; `pending` on the GET of the link, which
+    shows a button and changes nothing, since scanners fetch links; `confirm` on the button's POST.
+    """
+
+    def __init__(
+        self,
+        store: SignUpStore,
+        tokens: TokenStore,
+        preferences: Preferences,
+        deliveries: DeliveryStore,
+        confirmations: Confirmations,
+        new_id: Callable[[], str] = lambda: secrets.token_urlsafe(_ID_BYTES),
+    ) -> None:
+        self._store = store
+        self._tokens = tokens
+        self._preferences = preferences
+        self._deliveries = deliveries
+        self._confirmations = confirmations
+        self._new_id = new_id
+
+    async def ask(
+        self,
+        address: str,
+        query: str,
+        now: datetime,
+        *,
+        language: str = "en",
+        deliver: str = DELIVER,
+        timezone: str = "UTC",
+    ) -> bool:
+        """Send the mail that asks; False where none goes out, since the address or everybody was asked enough.
+
+        A visitor is to be told the same in both cases. Raises UsageError (QuerySyntaxError among them) for what
+        cannot be meant, and DeliveryError where the mail server does not take the mail.
+        """
+        sign_up = SignUp(
+            id=self._new_id(),
+            address=_mail_address(address),
+            query=_query(query),
+            language=language if language in LANGUAGES else "en",
+            deliver=_times(deliver),
+            timezone=_zone(timezone),
+            asked_at=now,
+        )
+        if not self._store.keep_sign_up(sign_up):
+            log.info("sign_up.too_often")
+            return False
+        token = self._tokens.issue("confirm", sign_up.id)
+        await self._confirmations.ask(ConfirmationRequest(sign_up=sign_up, token=token))
+        return True
+
+    def pending(self, token: str, now: datetime) -> SignUp | None:
+        """The sign-up that the link of a mail is about, confirmed or not; None for one that is too old, or no link of ours."""
+        sign_up_id = self._tokens.subject("confirm", token)
+        sign_up = self._store.sign_up(sign_up_id) if sign_up_id else None
+        return sign_up if sign_up is not None and now < sign_up.valid_until else None
+
+    def confirm(self, token: str, now: datetime) -> Added | None:
+        """Subscribe the owner of the address, who said yes; None as of `pending`. The second time changes nothing.
+
+        An address that was suspended, for whatever reason, is sent to again.
+        """
+        sign_up = self.pending(token, now)
+        if sign_up is None:
+            return None
+        channel = ChosenChannel(kind="email", address=sign_up.address)
+        name = self.subscriber_of(sign_up.address)
+        is_new = self._preferences.subscriber(name) is None
+        added = self._preferences.add(name, sign_up.query, now, channel=channel, only=(channel.target,))
+        if is_new:
+            self._preferences.set_delivery(name, sign_up.deliver, now)
+            self._preferences.set_language(name, sign_up.language, now)
+            self._preferences.set_timezone(name, sign_up.timezone, now)
+        if self._store.confirm_sign_up(sign_up.id, now):
+            self._deliveries.revive(channel.target, now)
+        return added
+
+    def subscriber_of(self, address: str) -> str:
+        """The id of the subscriber whose address it is; where nobody is, the one that its owner would get."""
+        known = self._preferences.subscriber_with(f"email:{address}")
+        return known or f"mail-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+
+
+def _mail_address(text: str) -> str:
+    try:
+        return Mailbox.parse(text).address.lower()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _query(text: str) -> str:
+    text = " ".join(text.split())
+    if len(text) > LONGEST_QUERY:
+        raise UsageError(f"a query has at most {LONGEST_QUERY} characters")
+    return parse(text).text
+
+
+def _times(text: str) -> str:
+    try:
+        return schedule_text(parse_schedule(text))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _zone(text: str) -> str:
+    try:
+        return parse_zone(text).key
+    except ValueError as error:
+        raise UsageError(str(error)) from error
