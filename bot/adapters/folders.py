@@ -1,7 +1,8 @@
 """Watched folders: a scan of their files, and the bytes of one file.
 
 Only regular files are opened. Folders and files are opened by their bare name relative to the open folder above
-them and never through a link, so that a writer to a watched folder cannot lead a scan out of it.
+them and never through a link, so that a writer to a watched folder cannot lead a scan out of it. A link that stays
+inside (a Kubernetes ConfigMap's `..data`) is followed by opening what it leads to, again by bare names from the top.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from bot.domain.files import (
     ScanEntry,
     Skipped,
     SkipReason,
+    is_ignored,
     name_prefixes,
     skip_reason,
     source_name,
@@ -36,22 +38,27 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WORDS: dict[SkipReason, str] = {
     "hidden": "is hidden",
     "temporary": "has a temporary file's name",
-    "link": "is a symbolic link",
+    "ignored": "is ignored by watch.ignore",
+    "copy": "has the name of a copy that an editor or a synchronisation makes",
+    "link": "is a symbolic link that leads out of the watched folder, or nowhere",
     "special": "is no regular file",
     "empty": "is empty",
 }
 
 
-def scan(folders: Sequence[Path], *, max_bytes: int, base: Path) -> Iterator[ScanEntry]:
+def scan(
+    folders: Sequence[Path], *, max_bytes: int, base: Path, ignore: Sequence[str] = ()
+) -> Iterator[ScanEntry]:
     """All entries of the folders and their subfolders, folder by folder, each in the order of names.
 
-    Relative folders start at `base`. Source names are unique within one scan. An entry that cannot be used is a
+    Relative folders start at `base`; what matches a pattern of `ignore` is skipped. Source names are unique within one scan. An entry that cannot be used is a
     `Skipped` with its reason, and so is a missing folder; nothing is raised.
     """
     taken: set[str] = set()
     roots = _roots([base / folder for folder in folders])
     for root, prefix, source in zip(roots, name_prefixes(roots), source_names(roots), strict=True):
-        for entry in _Walk(root=root, prefix=prefix, source=source, max_bytes=max_bytes).entries():
+        walk = _Walk(root=root, prefix=prefix, source=source, max_bytes=max_bytes, ignore=tuple(ignore))
+        for entry in walk.entries():
             if isinstance(entry, FoundFile):
                 name = _free_name(entry.name, taken)
                 taken.add(name)
@@ -135,6 +142,7 @@ class _Walk:
     prefix: str
     source: str
     max_bytes: int
+    ignore: tuple[str, ...] = ()
     above: list[tuple[int, int]] = field(default_factory=list)
 
     def entries(self) -> Iterator[ScanEntry]:
@@ -145,10 +153,12 @@ class _Walk:
         except OSError as error:
             yield self._unreadable("", error)
         else:
-            yield from self._inside(handle, "")
+            yield from self._inside(handle, "", "")
 
-    def _inside(self, handle: int, path: str) -> Iterator[ScanEntry]:
-        """Entries of an open folder, which is closed afterwards; `path` ends in a slash or is empty."""
+    def _inside(self, handle: int, path: str, real: str) -> Iterator[ScanEntry]:
+        """Entries of an open folder, which is closed afterwards; `path` ends in a slash or is empty, `real` is the same
+        without links.
+        """
         try:
             identity = _identity(handle)
             if identity in self.above or len(self.above) > MAX_DEPTH:
@@ -158,34 +168,62 @@ class _Walk:
                 ordered = sorted(listing, key=lambda entry: entry.name)
             self.above.append(identity)
             for entry in ordered:
-                yield from self._entry(handle, path + entry.name, entry)
+                yield from self._entry(handle, path + entry.name, real + entry.name, entry)
             self.above.pop()
         except OSError as error:
             yield self._unreadable(path, error)
         finally:
             os.close(handle)
 
-    def _entry(self, handle: int, path: str, entry: "os.DirEntry[str]") -> Iterator[ScanEntry]:
+    def _entry(self, handle: int, path: str, real: str, entry: "os.DirEntry[str]") -> Iterator[ScanEntry]:
         try:
-            reason = skip_reason(entry.name) or ("link" if entry.is_symlink() else None)
+            reason = skip_reason(entry.name) or ("ignored" if is_ignored(path, self.ignore) else None)
             if reason:
                 yield self._skipped(path, reason)
+            elif entry.is_symlink():
+                yield from self._linked(path, real)
             elif entry.is_dir(follow_symlinks=False):
                 inner = os.open(entry.name, _FOLDER | os.O_NOFOLLOW, dir_fd=handle)
-                yield from self._inside(inner, path + "/")
+                yield from self._inside(inner, path + "/", real + "/")
             else:
-                yield self._file(path, entry.stat(follow_symlinks=False))
+                yield self._file(path, real, entry.stat(follow_symlinks=False))
         except FileNotFoundError:
             return  # deleted after the listing
         except OSError as error:
             yield self._unreadable(path, error)
 
-    def _file(self, path: str, status: os.stat_result) -> ScanEntry:
+    def _linked(self, path: str, real: str) -> Iterator[ScanEntry]:
+        """Entries that a link leads to within the watched folder, by the link's name; none that are found without it."""
+        target = Path(os.path.realpath(self.root / real))
+        if self.root not in target.parents or not target.exists():
+            yield self._skipped(path, "link")
+            return
+        relative = os.fspath(target.relative_to(self.root))
+        if self._is_found_anyway(relative):
+            return
+        with _opened_at(self.root, relative) as (folder, name):
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode):
+                inner = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            else:
+                inner = None
+        if inner is None:
+            yield self._file(path, relative, status)
+        else:
+            yield from self._inside(inner, path + "/", relative + "/")
+
+    def _is_found_anyway(self, relative: str) -> bool:
+        """Whether the scan comes to that path by itself: nothing on the way there is skipped."""
+        names = relative.split("/")
+        paths = ("/".join(names[: length + 1]) for length in range(len(names)))
+        return not any(map(skip_reason, names)) and not any(is_ignored(path, self.ignore) for path in paths)
+
+    def _file(self, path: str, real: str, status: os.stat_result) -> ScanEntry:
         if not stat.S_ISREG(status.st_mode):
             return self._skipped(path, "special")
         file = FoundFile(
             folder=self.root,
-            relative=path,
+            relative=real,
             name=source_name(self.prefix + path),
             signature=_signature(status),
             source=self.source,
@@ -194,6 +232,8 @@ class _Walk:
             return self._skipped(path, "too_large", _too_large(status.st_size, self.max_bytes))
         if not status.st_size:
             return replace(self._skipped(path, "empty"), changed_at=file.changed_at)
+        if not os.access(self.root / real, os.R_OK):
+            return self._skipped(path, "unreadable", "may not be read; chmod u+r it")
         return file
 
     def _unreadable(self, path: str, error: OSError) -> Skipped:
@@ -227,20 +267,27 @@ def _signature(status: os.stat_result) -> FileSignature:
 @contextmanager
 def _opened(file: FoundFile) -> Iterator[int]:
     """A handle of the file, opened folder by folder from the watched one down."""
-    *folders, name = file.relative.split("/")
-    handle = os.open(file.folder, _FOLDER)
+    with _opened_at(file.folder, file.relative) as (folder, name):
+        opened = os.open(name, _FILE, dir_fd=folder)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
+
+
+@contextmanager
+def _opened_at(root: Path, relative: str) -> Iterator[tuple[int, str]]:
+    """A handle of the folder that holds it, opened folder by folder and never through a link, and its bare name."""
+    *folders, name = relative.split("/")
+    handle = os.open(root, _FOLDER)
     try:
         for folder in folders:
             inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=handle)
             os.close(handle)
             handle = inner
-        opened = os.open(name, _FILE, dir_fd=handle)
+        yield handle, name
     finally:
         os.close(handle)
-    try:
-        yield opened
-    finally:
-        os.close(opened)
 
 
 def _expect_unchanged(handle: int, file: FoundFile) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from bot.adapters.folders import scan
 from bot.adapters.heartbeat import EVERY
 from bot.adapters.scheduler import Job, Scheduler
 from bot.adapters.watcher import Watcher, rounds
+from bot.app.config.settings import Settings
 from bot.app.config.subscriptions import SubscriptionsReloader
 from bot.app.container import Container, chat_service, start_web
 from bot.domain.channels import ChannelKind
@@ -26,7 +27,7 @@ from bot.domain.errors import (
     StateTooNew,
     StateUnavailable,
 )
-from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile
+from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile, ScanEntry, Skipped
 from bot.domain.incidents import FAILING, SECOND_POLLER, STOPPED
 from bot.domain.sources import MIN_INTERVAL
 from bot.pipeline.alarms import SourceWatch
@@ -34,14 +35,24 @@ from bot.pipeline.feeds import remove_orphan_feeds
 from bot.pipeline.ingest import Planned, Taken
 
 
+def scan_watched(settings: Settings) -> Iterator[ScanEntry]:
+    """All entries of the watched folders, as the settings say."""
+    return scan(
+        settings.watched, max_bytes=settings.max_bytes, base=settings.base, ignore=settings.watch.ignore
+    )
+
+
 def forget_gone(container: Container) -> None:
     """Forgets unreadable files that no longer exist; none while a watched folder is missing here."""
-    unreadable = container.store.digests.unreadable()
+    digests = container.store.digests
+    unreadable = digests.unreadable() | digests.no_digests()
     folders = container.settings.watched
     if not unreadable or not all(folder.is_dir() for folder in folders):
         return
-    entries = scan(folders, max_bytes=container.settings.max_bytes, base=container.settings.base)
-    present = {entry.name for entry in entries}
+    entries = scan_watched(container.settings)
+    present = {
+        entry.name for entry in entries if not (isinstance(entry, Skipped) and entry.reason == "ignored")
+    }
     container.store.maintenance.forget_unreadable([name for name in unreadable if name not in present])
 
 
@@ -328,7 +339,7 @@ class Service:
         folders = container.settings.watched
         async with Watcher(folders, polling=watch.polling) as watcher:
             async for scanned in rounds(
-                lambda: scan(folders, max_bytes=container.settings.max_bytes, base=container.settings.base),
+                lambda: scan_watched(container.settings),
                 watcher=watcher,
                 stabilizer=stabilizer,
                 now=container.clock.now,

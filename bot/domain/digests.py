@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bot.domain.papers import Edition, Entry, Paper, PaperId, merge
@@ -34,6 +34,43 @@ class Digest:
     """For each entry the line, from 1, where it stands in the file."""
     passed_over: tuple[Problem, ...] = field(default=(), compare=False)
     """Places that name a paper and are none of the entries, with why."""
+
+
+FARTHEST_AHEAD = dt.timedelta(days=7)
+"""A day that lies farther ahead is a mistake: digests speak of days that were, in whatever time zone."""
+
+
+def plausible_day(day: dt.date | None, today: dt.date) -> dt.date | None:
+    """The day, or today, on which it arrived, where it lies well ahead."""
+    return today if day is not None and day > today + FARTHEST_AHEAD else day
+
+
+def with_plausible_days(digest: Digest, today: dt.date) -> Digest:
+    """The digest with plausible days, and a problem for each day that lies well ahead."""
+    problems: list[Problem] = []
+    if plausible_day(digest.date, today) != digest.date:
+        problems.append(_ahead(1, digest.date))
+    entries = list(digest.entries)
+    for number, entry in enumerate(digest.entries):
+        if plausible_day(entry.date, today) != entry.date:
+            if entry.date != digest.date:
+                line = digest.lines[number] if number < len(digest.lines) else 1
+                problems.append(_ahead(line, entry.date))
+            entries[number] = replace(entry, date=plausible_day(entry.date, today))
+    if not problems:
+        return digest
+    return replace(
+        digest,
+        date=plausible_day(digest.date, today),
+        entries=tuple(entries),
+        problems=(*digest.problems, *problems),
+    )
+
+
+def _ahead(line: int, day: dt.date | None) -> Problem:
+    return Problem(
+        line=line, what=f"the day {day} lies ahead: the day of arrival counts until it is corrected"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,21 +12,39 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
 SkipReason = Literal[
-    "hidden", "temporary", "link", "special", "empty", "too_large", "unreadable", "too_deep", "missing"
+    "hidden",
+    "temporary",
+    "ignored",
+    "copy",
+    "link",
+    "special",
+    "empty",
+    "too_large",
+    "unreadable",
+    "too_deep",
+    "missing",
 ]
-EXPECTED_SKIPS: frozenset[SkipReason] = frozenset({"hidden", "temporary"})
+EXPECTED_SKIPS: frozenset[SkipReason] = frozenset({"hidden", "temporary", "ignored"})
 """Reasons that are normal in any folder and not worth a warning."""
 
 LONGEST_NAME = 200
 EMPTY_REPORTED_AFTER = timedelta(minutes=1)
 _TEMPORARY = re.compile(
-    r".*(~|\.(tmp|temp|part|partial|filepart|crdownload|download|swp|swo|swx))|#.*#|~\$.*",
+    r".*(\.(tmp|temp|part|partial|filepart|crdownload|download|swp|swo|swx))|#.*#|~\$.*",
     re.IGNORECASE | re.DOTALL,
 )
+_COPY = re.compile(
+    r"~$|\.(orig|bak|rej|old)$"  # editors, patch, git mergetool
+    r"|\.sync-conflict-|\bconflicted copy\b|\(case conflict|\[conflict(ed)?\]|\(SFConflict "  # Syncthing, Dropbox, Seafile …
+    r"|[._ -]conflict-?\d{6,}|_conflict-|\.conflict\b",
+    re.IGNORECASE,
+)
+"""Names of copies that programs make beside a file: an older text, or one of two that could not be merged."""
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -189,7 +207,15 @@ def skip_reason(name: str) -> SkipReason | None:
     """Why a file or folder of that bare name is ignored; None for ordinary names."""
     if name.startswith("."):
         return "hidden"
-    return "temporary" if _TEMPORARY.fullmatch(name) else None
+    if _TEMPORARY.fullmatch(name):
+        return "temporary"
+    return "copy" if _COPY.search(name) else None
+
+
+def is_ignored(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a path below a watched folder, or its bare name, matches one of the patterns (`*`, `?`, `[abc]`)."""
+    name = path.rpartition("/")[2]
+    return any(fnmatchcase(path, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def source_name(relative: str) -> str:

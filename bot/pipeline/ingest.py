@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,8 +12,8 @@ from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from bot.domain.backlog import Look, Rule, SourceHistory, backlog_of, days_of, look_at
-from bot.domain.digests import Change, Gain, diff
-from bot.domain.errors import DigestError, StateError
+from bot.domain.digests import Change, Gain, diff, plausible_day, with_plausible_days
+from bot.domain.errors import DigestError, NotADigest, StateError
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
 from bot.domain.planning import alert_keys, plan
@@ -40,6 +41,9 @@ _PART_TAKES = 0.05
 """Seconds that a transaction of planning should take: while it does, nobody else can write."""
 _FIRST_SIZE, _SMALLEST, _LARGEST = 1_000, 250, 20_000
 """Matches, one for each channel, that are planned in a transaction."""
+
+
+_DAY_IN_NAME = re.compile(r"(?<!\d)(19|20)\d\d[-_.]?(0[1-9]|1[0-2])[-_.]?([0-2]\d|3[01])(?!\d)")
 
 
 class DigestFile(Protocol):
@@ -208,13 +212,13 @@ class Ingest:
 
     def _take_in(self, files: Sequence[DigestFile], now: datetime, *, sends: bool) -> Taken:
         taken = Taken()
-        fresh = self._fresh(files, taken)
+        fresh = self._fresh(files, taken, now.date())
         self._judge(fresh, now, imported=not sends)
         for start in range(0, len(fresh), _TOGETHER):
             self._take_batch(fresh[start : start + _TOGETHER], now, taken, sends=sends)
         return taken
 
-    def _fresh(self, files: Sequence[DigestFile], taken: Taken) -> list["_Fresh"]:
+    def _fresh(self, files: Sequence[DigestFile], taken: Taken, today: date) -> list["_Fresh"]:
         """The files whose content is not the one last looked at, newest date first."""
         known = self._digests.known_files()
         fresh: list[_Fresh] = []
@@ -224,7 +228,7 @@ class Ingest:
             if data is None or known.get(file.name) == (sha256 := hashlib.sha256(data).hexdigest()):
                 continue
             room -= len(data)
-            day = self._day(data, file.name)
+            day = plausible_day(self._day(data, file.name), today)
             kept = data if room >= 0 else None
             seen_before = file.name in known
             fresh.append(_Fresh(file=file, sha256=sha256, day=day, data=kept, seen_before=seen_before))
@@ -250,7 +254,7 @@ class Ingest:
                 file.look = look
 
     def _take_batch(self, fresh: Sequence["_Fresh"], now: datetime, taken: Taken, *, sends: bool) -> None:
-        read = list(self._read(fresh, taken))
+        read = list(self._read(fresh, taken, now.date()))
         try:
             taken.add(self._store(read, now, sends=sends))
         except StateError:
@@ -313,17 +317,19 @@ class Ingest:
             log.debug("ingest.no_date", extra={"file": name}, exc_info=True)
             return None
 
-    def _read(self, fresh: Sequence["_Fresh"], taken: Taken) -> Iterator[TakenDigest | FileMark]:
+    def _read(self, fresh: Sequence["_Fresh"], taken: Taken, today: date) -> Iterator[TakenDigest | FileMark]:
         for file in fresh:
             data = file.data if file.data is not None else _read(file.file, taken)
             if data is None:
                 continue
             name, sha256 = file.file.name, hashlib.sha256(data).hexdigest()
             file.data = None
+            plainly_none = False
             try:
-                digest = self._read_digest(data, name, file.file.beside)
+                digest = with_plausible_days(self._read_digest(data, name, file.file.beside), today)
             except DigestError as error:
                 why = str(error)
+                plainly_none = isinstance(error, NotADigest) and not self._should_be_one(file)
             except Exception as error:  # whatever is in a file, the others go on
                 log.exception("ingest.reader_failed", extra={"file": name})
                 why = _our_fault(error)
@@ -338,8 +344,15 @@ class Ingest:
                     backlog=backlog,
                 )
                 continue
-            taken.problems.append((name, 0, why))
-            yield FileMark(name=name, sha256=sha256, error=why)
+            if not plainly_none:
+                taken.problems.append((name, 0, why))
+            yield FileMark(name=name, sha256=sha256, error=why, is_no_digest=plainly_none)
+
+    def _should_be_one(self, file: "_Fresh") -> bool:
+        """Whether a file that no reader knows is missed as a digest: it has a day in its name, or was one before."""
+        name = file.file.name
+        was_one = file.seen_before and name not in self._digests.no_digests()
+        return was_one or _DAY_IN_NAME.search(name.rpartition("/")[2]) is not None
 
 
 class _WouldOvertake(Exception):

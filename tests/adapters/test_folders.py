@@ -170,7 +170,7 @@ def test_a_folder_that_may_not_be_read_is_said_and_the_others_go_on(public):
     assert done.stdout.splitlines() == [
         "closed unreadable",
         "open.md b'x'",
-        "shut.md: cannot be read: Permission denied",
+        "shut.md unreadable",
     ]
 
 
@@ -334,3 +334,49 @@ def test_a_look_that_is_broken_off_leaves_nothing_open(tmp_path):
     next(walk)
     walk.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_links_that_stay_inside_are_followed_and_others_are_said(tmp_path: Path) -> None:
+    """As Kubernetes mounts a ConfigMap: `a.md` → `..data/a.md`, and `..data` → a hidden folder with a date."""
+    folder, outside = tmp_path / "digests", tmp_path / "outside"
+    (folder / "..2026_09_18").mkdir(parents=True)
+    (outside / "deep").mkdir(parents=True)
+    (folder / "..2026_09_18" / "a.md").write_bytes(b"inside")
+    (folder / "..2026_09_18" / "sub").mkdir()
+    (folder / "..2026_09_18" / "sub" / "b.md").write_bytes(b"too")
+    (outside / "deep" / "c.md").write_bytes(b"outside")
+    (folder / "..data").symlink_to("..2026_09_18")
+    (folder / "a.md").symlink_to("..data/a.md")
+    (folder / "sub").symlink_to("..data/sub")
+    (folder / "c.md").symlink_to("../outside/deep/c.md")
+    (folder / "d").symlink_to(outside)
+    (folder / "e.md").symlink_to("nowhere.md")
+    (folder / "loop").symlink_to(folder)
+    found = entries(folder)
+    files = [entry for entry in found if isinstance(entry, FoundFile)]
+    assert [(file.name, read_bytes(file, max_bytes=LIMIT)) for file in files] == [
+        ("a.md", b"inside"),
+        ("sub/b.md", b"too"),
+    ]
+    said = [entry.name for entry in found if isinstance(entry, Skipped) and entry.reason == "link"]
+    assert said == ["c.md", "d", "e.md", "loop"]
+
+
+def test_a_link_to_what_is_found_anyway_is_no_second_file(tmp_path: Path) -> None:
+    (tmp_path / "2026-09-18.md").write_bytes(b"x")
+    (tmp_path / "latest.md").symlink_to("2026-09-18.md")
+    (entry,) = entries(tmp_path)
+    assert entry.name == "2026-09-18.md"
+
+
+def test_a_link_that_is_turned_outside_after_the_scan_is_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "digests"
+    (folder / "..1").mkdir(parents=True)
+    (folder / "..1" / "a.md").write_bytes(b"inside")
+    (folder / "a.md").symlink_to("..1/a.md")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (file,) = (entry for entry in entries(folder) if isinstance(entry, FoundFile))
+    (folder / "..1" / "a.md").unlink()
+    (folder / "..1" / "a.md").symlink_to(tmp_path / "secret")
+    with pytest.raises(DigestNotReady):
+        read_bytes(file, max_bytes=LIMIT)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.files import (
+    EXPECTED_SKIPS,
     LONGEST_NAME,
     FileSignature,
     FileStabilizer,
@@ -16,6 +17,7 @@ from bot.domain.files import (
     SkipLog,
     Skipped,
     SkipReason,
+    is_ignored,
     name_prefixes,
     skip_reason,
     source_name,
@@ -176,6 +178,51 @@ def test_an_empty_file_is_news_only_when_it_stays_empty():
     assert skip_log.new([skipped("b", "empty")], NOW) != ()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.md~",
+        "a.md.~1~",
+        "a.md.orig",
+        "a.md.bak",
+        "a.sync-conflict-20260918-080000-ABCDEFG.md",
+        "a (conflicted copy 2026-09-18 080000).md",
+        "a (Ann's conflicted copy 2026-09-18).md",
+        "a (Case Conflict).md",
+        "a [Conflict].md",
+        "a (SFConflict ann 2026-09-18-08-00-00).md",
+        "a_conflict-20260918-080000.md",
+        "a-conflict-20260918.md",
+    ],
+)
+def test_names_of_copies_that_programs_make_are_no_digests(name):
+    assert skip_reason(name) == "copy"
+    assert "copy" not in EXPECTED_SKIPS
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["2026-09-18.md", "conflict.md", "conflict-resolution.md", "original.md", "a.original.md", "a copy.md"],
+)
+def test_ordinary_names_are_read(name):
+    assert skip_reason(name) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "is_so"),
+    [
+        ("a.draft.md", True),
+        ("deep/down/a.draft.md", True),
+        ("old", True),
+        ("notes/2025/a.md", True),
+        ("a.md", False),
+        ("older/a.md", False),
+    ],
+)
+def test_patterns_match_names_and_paths(path, is_so):
+    assert is_ignored(path, ["*.draft.md", "old", "notes/*"]) is is_so
+
+
 @pytest.mark.parametrize("name", [".hidden", ".", ".2025-09-18.md.swp", ".rsync-part.Xy12"])
 def test_dot_names_are_hidden(name):
     assert skip_reason(name) == "hidden"
@@ -183,7 +230,7 @@ def test_dot_names_are_hidden(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["a.md~", "a.tmp", "a.md.part", "A.CRDOWNLOAD", "x.swp", "#a.md#", "~$a.docx", "a.filepart", "a\n.tmp"],
+    ["a.tmp", "a.md.part", "A.CRDOWNLOAD", "x.swp", "#a.md#", "~$a.docx", "a.filepart", "a\n.tmp"],
 )
 def test_names_that_writers_use_for_half_a_file_are_temporary(name):
     assert skip_reason(name) == "temporary"

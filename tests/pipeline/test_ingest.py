@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bot.domain.query import documents, folding
 from bot.pipeline.ingest import Ingest, Taken
 from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
+from tests.pipeline.dispatching import started
 from tests.rigs.files import FakeFile
 from tests.rigs.world import World
 
@@ -58,7 +60,7 @@ def test_a_digest_without_a_paper_is_taken_in_once(alices: World):
 
 def test_many_files_are_taken_in_newest_first(alices: World):
     files = [
-        alices.press.file(f"{n:02}.md", a_digest(n, day=DAY + timedelta(days=n))) for n in range(1, 60)
+        alices.press.file(f"{n:02}.md", a_digest(n, day=DAY - timedelta(days=60 - n))) for n in range(1, 60)
     ] + [alices.press.file("undated.md", a_digest(60, day=None))]
     taken = alices.look(*files)
     assert totals(taken) == (60, 60, 60, 0)
@@ -179,10 +181,10 @@ def test_a_quiz_in_a_second_digest_of_the_same_look_is_planned(world: MakeWorld)
 
 
 def test_a_file_that_is_no_digest_is_named_once_and_looked_at_again_when_it_changes(alices: World):
-    notes = FakeFile("notes.txt", b"buy milk")
+    notes = FakeFile("2026-09-18.txt", b"buy milk")
     taken = alices.look(notes, alices.press.file("a.md", a_digest(1)))
     assert taken.problems == [
-        ("notes.txt", 0, "notes.txt: neither a table of papers nor a quiz page nor its text")
+        ("2026-09-18.txt", 0, "2026-09-18.txt: neither a table of papers nor a quiz page nor its text")
     ]
     assert totals(taken) == (1, 1, 1, 0)
     assert alices.look(notes).problems == []
@@ -382,3 +384,34 @@ def test_the_whole_corpus_is_taken_in_once(world: MakeWorld, corpus: Path):
     taken = reading(made).take_in(files, NOW)
     assert (taken.digests, taken.new) == (377, 3581)
     assert totals(reading(made).take_in(files, NOW)) == (0, 0, 0, 0)
+
+
+def test_a_heading_of_the_far_future_is_named_and_counts_as_the_day_of_arrival(world: MakeWorld):
+    made = started(world)
+    typo = replace(a_digest(1), date=date(2062, 9, 17))
+    taken = made.look(made.press.file("a.md", typo))
+    assert [(file, what.partition(":")[0]) for file, _, what in taken.problems] == [
+        ("a.md", "the day 2062-09-17 lies ahead")
+    ]
+    assert made.store.digests.newest_day() == NOW.date()
+    corrected = made.look(made.press.file("a.md", replace(a_digest(1), date=date(2026, 9, 17))))
+    assert corrected.problems == []
+    (stored,) = made.store.papers.newest(5)
+    assert stored.paper.date == date(2026, 9, 17)
+    later = made.look(made.press.file("b.md", replace(a_digest(2), date=date(2026, 9, 18))))
+    assert (later.new, later.deliveries) == (1, 1)
+
+
+def test_a_file_that_is_plainly_no_digest_is_no_problem_and_one_that_should_be_is(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    names = ("README.md", "2026-09-18.md", "a.md")
+    taken = made.look(*(FakeFile(name, b"no papers in " + name.encode()) for name in names))
+    assert sorted(name for name, _, _ in taken.problems) == ["2026-09-18.md", "a.md"]
+    assert set(made.store.digests.no_digests()) == {"README.md"}
+    assert set(made.store.digests.unreadable()) == {"2026-09-18.md", "a.md"}
+    again = made.look(FakeFile("README.md", b"still none"))
+    assert again.problems == []
+    assert made.store.deliveries.counts(NOW).unreadable == 2
+    made.store.maintenance.forget_unreadable(["README.md", "a.md"])
+    assert made.store.digests.no_digests() == {}

@@ -412,7 +412,9 @@ class Deliveries:
                 quizzes=connection.execute(select(func.sum(papers.c.quizzes))).scalar() or 0,
                 notices=connection.execute(select(func.sum(notices.c["count"]))).scalar() or 0,
                 unreadable=connection.execute(
-                    select(func.count()).select_from(files).where(files.c.error.is_not(None))
+                    select(func.count())
+                    .select_from(files)
+                    .where(files.c.error.is_not(None), ~files.c.no_digest)
                 ).scalar_one(),
                 deliveries=states,
                 given_up=connection.execute(

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, case, func, literal, select
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.full_text import save_words
@@ -167,7 +167,13 @@ class Digests:
             return tuple(dict.fromkeys(map(PaperId, connection.execute(query).scalars())))
 
     def unreadable(self) -> dict[str, str]:
-        query = select(files.c.name, files.c.error).where(files.c.error.is_not(None)).order_by(files.c.name)
+        return self._without_digest(files.c.error.is_not(None), ~files.c.no_digest)
+
+    def no_digests(self) -> dict[str, str]:
+        return self._without_digest(files.c.error.is_not(None), files.c.no_digest)
+
+    def _without_digest(self, *conditions: ColumnElement[bool]) -> dict[str, str]:
+        query = select(files.c.name, files.c.error).where(*conditions).order_by(files.c.name)
         with reading(self._engine) as connection:
             return dict(connection.execute(query).all())
 
@@ -253,9 +259,17 @@ class SqlIngestTransaction:
         self._connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["name"],
-                set_={"sha256": statement.excluded.sha256, "error": statement.excluded.error},
+                set_={name: statement.excluded[name] for name in ("sha256", "error", "no_digest")},
             ),
-            [{"name": mark.name, "sha256": mark.sha256, "error": mark.error} for mark in marks],
+            [
+                {
+                    "name": mark.name,
+                    "sha256": mark.sha256,
+                    "error": mark.error,
+                    "no_digest": mark.is_no_digest,
+                }
+                for mark in marks
+            ],
         )
 
     def save_papers(

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     DDL,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -132,7 +133,9 @@ files = Table(
     Column("name", Text, primary_key=True),
     Column("sha256", Text, nullable=False),
     Column("error", Text),
+    Column("no_digest", Boolean, nullable=False, server_default=text("false")),
 )
+"""`no_digest`: the error says that it is plainly none, such as a README beside the digests."""
 
 papers = Table(
     "papers",

@@ -238,6 +238,8 @@ def _is_local(host: str) -> bool:
 
 
 def _folders(settings: "Settings") -> "Iterator[Finding]":
+    from bot.app.cli.status import unusable_entries
+
     yield from _writable("atom", settings.atom.folder, "the folder of the feeds")
     state = settings.sqlite_file
     if state is not None:
@@ -247,6 +249,10 @@ def _folders(settings: "Settings") -> "Iterator[Finding]":
             yield _finding("watch", "missing", f"the watched folder {folder} is not there")
         elif not os.access(folder, os.R_OK | os.X_OK):
             yield _finding("watch", "rights", f"the watched folder {folder} may not be read; chmod u+rx it")
+    missing = {str(folder) for folder in settings.watched}
+    for name, what in unusable_entries(settings).items():
+        if name not in missing:
+            yield _finding("watch", "unreadable", f"{name}: {what}")
 
 
 def _writable(subject: str, folder: Path, what: str) -> "Iterator[Finding]":

@@ -81,7 +81,8 @@ def once(
     counts = container.store.deliveries.counts(container.clock.now())
     container.store.close()
     unreadable = bool(unusable(looked.skipped))
-    code = NEEDS_A_LOOK if needs_a_look(counts) or unreadable or done.feeds_error else 0
+    stuck = needs_a_look(counts) or unreadable or done.taken.unread or done.feeds_error
+    code = NEEDS_A_LOOK if stuck else 0
     _say_done(done, settings, looked, fetched, as_json=as_json, verbose=verbose)
     if code and not as_json:
         typer.echo("something needs a look: `paperboy status` names it", err=True)
@@ -113,7 +114,7 @@ class Done:
 def look_around(settings: "Settings") -> Looked:
     """The files in the watched folders; blocks up to 10 seconds for files that are still being written."""
     from bot.adapters.clock import SystemClock
-    from bot.adapters.folders import scan
+    from bot.app.service import scan_watched
     from bot.domain.files import FileStabilizer, FoundFile, Skipped
 
     clock = SystemClock()
@@ -123,7 +124,7 @@ def look_around(settings: "Settings") -> Looked:
     give_up = clock.now() + _PATIENCE
     whole: dict[str, FoundFile] = {}
     while True:
-        entries = tuple(scan(settings.watched, max_bytes=settings.max_bytes, base=settings.base))
+        entries = tuple(scan_watched(settings))
         result = stabilizer.see((entry for entry in entries if isinstance(entry, FoundFile)), clock.now())
         whole.update({file.name: file for file in result.files})
         if result.next_scan_at is None or clock.now() >= give_up:

@@ -64,7 +64,8 @@ def status(
         incidents = store.incidents.open_incidents()
         unsent = store.deliveries.unsent_alarms()
         failing = failing_targets(store.deliveries)
-        unreadable = store.digests.unreadable()
+        unreadable = store.digests.unreadable() | unusable_entries(settings)
+        no_digests = store.digests.no_digests()
         sources = fetcher_of(settings, store).states()
         runs = store.digests.open_runs()
         known = settings.sqlite_file is None or settings.sqlite_file.exists()
@@ -75,6 +76,7 @@ def status(
             "running": running,
             "sources": states_json(settings, sources),
             "unreadable": unreadable,
+            "no_digests": no_digests,
             "incidents": incidents_json(incidents),
             "alarms_not_sent": alarms_json(unsent),
             "failing": failing_json(failing),
@@ -89,13 +91,14 @@ def status(
             *state_lines(sources),
             *private_feed_lines(addresses, most=_NAMED, width=13),
             *planning_lines(runs, subscribers),
-            *unreadable_lines(unreadable),
+            *unreadable_lines("unreadable", unreadable),
+            *unreadable_lines("no digest", no_digests),
             *failing_lines(failing),
             *incident_lines(incidents),
             *alarm_lines(unsent),
         ):
             say(line)
-    return NEEDS_A_LOOK if needs_a_look(counts) or incidents else 0
+    return NEEDS_A_LOOK if needs_a_look(counts) or unreadable or incidents else 0
 
 
 def _running(settings: "Settings") -> int:
@@ -114,6 +117,15 @@ def needs_a_look(counts: "Counts") -> bool:
 def unusable(skipped: "Iterable[Skipped]") -> "list[Skipped]":
     """Entries of the watched folders that are unreadable or missing, which the operator should know of."""
     return [entry for entry in skipped if entry.reason in ("unreadable", "missing")]
+
+
+def unusable_entries(settings: "Settings") -> dict[str, str]:
+    """Unreadable and missing entries of the watched folders, by name with the reason."""
+    from bot.app.service import scan_watched
+    from bot.domain.files import Skipped
+
+    skipped = (entry for entry in scan_watched(settings) if isinstance(entry, Skipped))
+    return {entry.name: entry.what for entry in unusable(skipped)}
 
 
 def _stuck(counts: "Counts") -> int:
@@ -187,10 +199,10 @@ def _subscribers_left(run: "PlanningRun", subscribers: "Sequence[Subscriber]") -
     return sum(subscriber.id > run.cursor for subscriber in subscribers)
 
 
-def unreadable_lines(unreadable: "Mapping[str, str]") -> list[str]:
-    """Lines about files in the watched folders that gave no digest: name and reason."""
+def unreadable_lines(what: str, unreadable: "Mapping[str, str]") -> list[str]:
+    """Lines about entries of the watched folders that gave no digest: name and reason."""
     lines = [
-        f"unreadable   {printable(name)}: {printable(reason.removeprefix(f'{name}: '))}"
+        f"{what:<11}  {printable(name)}: {printable(reason.removeprefix(f'{name}: '))}"
         for name, reason in list(unreadable.items())[:_NAMED]
     ]
     more = len(unreadable) - _NAMED

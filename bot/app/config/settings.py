@@ -180,6 +180,9 @@ class Watch(Section):
         default=False, description="True where events do not work (network file systems)."
     )
     max_file_mb: Number = setting(20, gt=0, le=1024, description="Larger files are refused.")
+    ignore: Many[str] = setting(
+        (), description="Patterns of file names, or of paths below a folder, that are no digests."
+    )
 
 
 class Atom(Section):

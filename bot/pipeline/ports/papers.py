@@ -131,11 +131,15 @@ class TakenDigest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileMark:
-    """A file and the hash of its content; `error` says why it gives no digest."""
+    """A file and the hash of its content; `error` says why it gives no digest.
+
+    `is_no_digest`: it is plainly none, so that nobody need look at it.
+    """
 
     name: str
     sha256: str
     error: str | None = None
+    is_no_digest: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -334,6 +338,10 @@ class DigestStore(StateView, Protocol):
 
     def unreadable(self) -> dict[str, str]:
         """Files that gave no digest, with why."""
+        ...
+
+    def no_digests(self) -> dict[str, str]:
+        """Files that are plainly no digests, such as a README beside them, by name with the reason."""
         ...
 
     def notice_records(self, subscriber: str, papers: Iterable[PaperId]) -> dict[PaperId, NoticeRecord]:

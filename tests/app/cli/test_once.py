@@ -6,6 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.app.cli.conftest import Paperboy, without_chats
 
 HALA = "Hala Technical Report"
@@ -74,22 +76,111 @@ def test_a_dry_run_shows_and_stores_nothing(home: Path, paperboy: Paperboy) -> N
     assert not (home / "state").exists()
 
 
-def test_an_unreadable_file_needs_a_look(home: Path, paperboy: Paperboy) -> None:
-    (home / "digests").mkdir()
-    (home / "digests" / "notes.txt").write_text("just some notes\n")
+def a_folder(home: Path) -> Path:
+    """An empty watched folder."""
+    folder = home / "digests"
+    folder.mkdir()
     (home / "config/paperboy.yaml").write_text("watch: {folders: [digests], settle_seconds: 0}\n")
+    without_chats(home)
+    return folder
+
+
+def test_a_digest_that_cannot_be_read_needs_a_look(home: Path, paperboy: Paperboy) -> None:
+    a_folder(home)
+    (home / "digests" / "2026-09-18.txt").write_text("just some notes\n")
     first = paperboy("once")
     assert first.code == 1
-    assert "notes.txt" in first.out
+    assert "2026-09-18.txt" in first.out
     assert "`paperboy status` names it" in first.err
     status = paperboy("status")
     assert status.code == 1
-    assert "unreadable   notes.txt: nothing in it links to a paper" in status.out
-    assert list(paperboy("status", "--json").json["unreadable"]) == ["notes.txt"]
+    assert "unreadable   2026-09-18.txt: nothing in it links to a paper" in status.out
+    assert list(paperboy("status", "--json").json["unreadable"]) == ["2026-09-18.txt"]
+
+
+def test_what_is_plainly_no_digest_is_passed_over_in_silence(home: Path, paperboy: Paperboy) -> None:
+    folder = a_folder(home)
+    (folder / "README.md").write_text("# Digests\n\nOne file a day.\n")
+    (folder / "LICENSE").write_text("MIT License\n\nPermission is hereby granted\n")
+    (folder / "desktop.ini").write_text("[.ShellClassInfo]\nIconResource=x.dll,1\n")
+    (folder / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(range(256)) * 8)
+    for _ in range(2):
+        done = paperboy("once")
+        assert (done.code, done.err) == (0, "")
+        assert "README" not in done.out
+    status = paperboy("status")
+    assert status.code == 0
+    assert "no digest    README.md: nothing in it links to a paper" in status.out
+    assert set(paperboy("status", "--json").json["no_digests"]) == {
+        "LICENSE", "README.md", "Thumbs.db", "desktop.ini"
+    }  # fmt: skip
+    assert paperboy("doctor").code == 0
+    assert paperboy("read", folder / "README.md").code == 2
+    (folder / "README.md").unlink()
+    paperboy("once")
+    assert "README.md" not in paperboy("status", "--json").json["no_digests"]
+
+
+def test_a_digest_that_becomes_none_needs_a_look(home: Path, paperboy: Paperboy, seeds: Path) -> None:
+    folder = a_folder(home)
+    digest = folder / "today.md"
+    digest.write_bytes(next(seeds.glob("*.txt")).read_bytes())
+    assert paperboy("once").code == 0
+    for text in ("gone", "gone again"):
+        digest.write_text(text)
+        assert paperboy("once").code == 1
+
+
+def test_patterns_of_names_are_ignored(home: Path, paperboy: Paperboy) -> None:
+    folder = a_folder(home)
+    (folder / "2026-09-18.draft.md").write_text("not yet")
+    (folder / "old").mkdir()
+    (folder / "old" / "2025-01-01.md").write_text("gone")
+    assert paperboy("once").code == 1
+    (home / "config/paperboy.yaml").write_text(
+        "watch: {folders: [digests], settle_seconds: 0, ignore: ['*.draft.md', old]}\n"
+    )
+    done = paperboy("once")
+    assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_file_without_leave_to_read_it_needs_a_look(home: Path, paperboy: Paperboy) -> None:
+    folder = a_folder(home)
+    (folder / "a.md").write_text("x")
+    (folder / "a.md").chmod(0)
+    refused(home, paperboy)
+
+
+def test_a_file_that_may_not_be_read_is_named_until_it_may(
+    home: Path, paperboy: Paperboy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = a_folder(home)
+    (folder / "a.md").write_text("x")
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: not str(path).endswith("a.md") and access(path, mode)
+    )
+    refused(home, paperboy)
+    monkeypatch.undo()
+    monkeypatch.chdir(home)
+    assert "may not be read" not in paperboy("status").out
+
+
+def refused(home: Path, paperboy: Paperboy) -> None:
+    done = paperboy("once")
+    assert done.code == 1
+    assert "skipped a.md: may not be read; chmod u+r it" in done.err
+    status = paperboy("status")
+    assert status.code == 1
+    assert "unreadable   a.md: may not be read" in status.out
+    looked = paperboy("doctor")
+    assert looked.code == 1
+    assert "! watch: a.md: may not be read" in looked.out
 
 
 def test_an_unreadable_file_that_is_gone_needs_no_look(home: Path, paperboy: Paperboy) -> None:
-    notes = home / "digests" / "notes.txt"
+    notes = home / "digests" / "2026-09-18.txt"
     notes.parent.mkdir()
     notes.write_text("just some notes\n")
     (home / "config/paperboy.yaml").write_text("watch: {folders: [digests], settle_seconds: 0}\n")
@@ -137,9 +228,9 @@ def test_a_dry_run_speaks_json(home: Path, paperboy: Paperboy) -> None:
 
 def test_a_dry_run_names_what_cannot_be_read(home: Path, paperboy: Paperboy) -> None:
     (home / "digests").mkdir()
-    (home / "digests" / "notes.txt").write_text("just some notes\n")
+    (home / "digests" / "2026-09-18.txt").write_text("just some notes\n")
     (home / "config/paperboy.yaml").write_text("watch: {folders: [digests], settle_seconds: 0}\n")
-    assert "notes.txt" in paperboy("once", "--dry-run").out
+    assert "2026-09-18.txt" in paperboy("once", "--dry-run").out
 
 
 def test_a_watched_folder_that_is_not_there_is_said(home: Path, paperboy: Paperboy) -> None:
@@ -180,7 +271,10 @@ def test_only_what_surprises_is_said_of_skipped_files(home: Path, paperboy: Pape
     (home / "digests" / "link.md").symlink_to("/nowhere")
     without_chats(home)
     (home / "config/paperboy.yaml").write_text("watch: {folders: [digests], settle_seconds: 0}\n")
-    assert paperboy("once").err == "skipped link.md: is a symbolic link\n"
+    assert (
+        paperboy("once").err
+        == "skipped link.md: is a symbolic link that leads out of the watched folder, or nowhere\n"
+    )
     assert ".gitkeep" in paperboy("once", "-v").err
     assert len(paperboy("once", "--json").json["skipped"]) == 2
 

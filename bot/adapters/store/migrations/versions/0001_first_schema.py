@@ -136,6 +136,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("no_digest", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_files")),
     )
     op.create_table(
