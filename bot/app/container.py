@@ -276,13 +276,16 @@ def _read_vote(body: str) -> Vote | PollState | None:
 
 
 if TYPE_CHECKING:
-    from bot.adapters.telegram.chat import ChatService, OnPolling
+    from bot.adapters.telegram.chat import ChatService, OnPolling, Webhook
     from bot.adapters.telegram.requests import ChatSite
     from bot.adapters.web.server import WebServer
 
 
-async def start_web(container: Container) -> "WebServer":
-    """The running web server; UsageError where its address cannot be had."""
+async def start_web(container: Container, on_update: Callable[[], object] = lambda: None) -> "WebServer":
+    """The running web server; UsageError where its address cannot be had.
+
+    It calls `on_update` when Telegram brought an update, where the settings name a webhook.
+    """
     from bot.adapters.feeds.atom import render_atom
     from bot.adapters.feeds.jsonfeed import render_json
     from bot.adapters.feeds.opml import Outline, render_opml
@@ -320,7 +323,25 @@ async def start_web(container: Container) -> "WebServer":
     listen = settings.web.listen
     assert listen is not None  # the caller asked
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
-    return await serve(app, f"{host}:{listen.port}")
+    if (webhook := _webhook(settings)) is None:
+        return await serve(app, f"{host}:{listen.port}")
+    from bot.adapters.telegram.webhook import WebhookDoor
+
+    door = WebhookDoor(app, webhook.secret, container.store.updates, container.clock, on_update)
+    return await serve(door, f"{host}:{listen.port}")
+
+
+def _webhook(settings: Settings) -> "Webhook | None":
+    """The webhook of the settings; None where the bot asks for its updates."""
+    from bot.adapters.telegram.chat import Webhook
+    from bot.adapters.telegram.webhook import PATH, webhook_secret
+
+    telegram = settings.telegram
+    if not (telegram.webhook and settings.sends_telegram):
+        return None
+    return Webhook(
+        url=settings.site.url.rstrip("/") + PATH, secret=webhook_secret(telegram.token.get_secret_value())
+    )
 
 
 def state_figures(container: Container) -> "StateFigures":
@@ -367,6 +388,7 @@ def chat_service(
         votes=VoteCollector(quizzes.counter, store.quizzes, container.clock),
         wake=wake,
         on_polling=on_polling,
+        webhook=_webhook(container.settings),
     )
 
 

@@ -207,6 +207,7 @@ class Service:
         self._fetching: asyncio.Task[Any] | None = None
         self._heartbeat = container.settings.heartbeat
         self._cluster = Cluster(container, self._stop)
+        self._notices_update: Callable[[], None] = lambda: None
         self._taking = asyncio.Lock()
         """Held while papers are matched, planned and stored, and while the subscribers change."""
 
@@ -450,11 +451,16 @@ class Service:
     async def _chat(self) -> None:
         """Runs the chat, where one process at a time asks for the bot's updates."""
         chat = chat_service(self._container, wake=self._wake_delivery, on_polling=self._note_polling)
+        self._notices_update = chat.notice_update
         try:
             await self._cluster.lead("telegram updates", partial(chat.run, self._stop))
             await self._stop.wait()
         finally:
             await chat.close()
+
+    def _notice_update(self) -> None:
+        """Lets the chat answer an update that came by the webhook; in another process it looks every second."""
+        self._notices_update()
 
     def _wake_delivery(self) -> None:
         if "deliver" in self._roles:
@@ -523,6 +529,6 @@ class Service:
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         if self._container.settings.web.listen:
-            server = await start_web(self._container)
+            server = await start_web(self._container, self._notice_update)
             stack.push_async_callback(server.stop)
             log.info("web.listening", extra={"address": server.address})

@@ -25,7 +25,15 @@ from bot.adapters.telegram.requests import (
     Services,
 )
 from bot.adapters.telegram.texts import LANGUAGES, TEXTS
-from bot.adapters.telegram.updates import KINDS, Event, InlineQuery, is_id, is_vote, parse_update, topic_seen
+from bot.adapters.telegram.updates import (
+    KINDS,
+    Event,
+    InlineQuery,
+    is_vote,
+    parse_update,
+    stored_update,
+    topic_seen,
+)
 from bot.domain.errors import ChannelDown, DeliveryError, NotSent, PaperboyError, TryLater
 from bot.pipeline.ports import Clock, Update, UpdateStore
 from bot.pipeline.ports.quizzes import QuizStore, Voter
@@ -248,11 +256,7 @@ class ChatService:
         """
         offset = None if last is None else last + 1
         raw = await self._bot.updates(offset=offset, wait=self._waits.poll, kinds=KINDS)
-        received = tuple(
-            Update(id=update["update_id"], body=json.dumps(update, ensure_ascii=False, separators=(",", ":")))
-            for update in raw
-            if is_id(update.get("update_id"))
-        )
+        received = tuple(filter(None, map(stored_update, raw)))
         if received:
             await asyncio.to_thread(self._updates.keep_updates, received, self._clock.now())
         return received

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 
 from bot.adapters.telegram.client import ChatAddress, addresses_of
 from bot.domain.quizzes.votes import PollState, Vote
+from bot.pipeline.ports import Update
 
 KINDS = (
     "message",
@@ -136,6 +137,14 @@ class InlineQuery:
 
 
 Event = CommandMessage | TextMessage | ButtonPress | MembershipChange | ChatMove | TopicName | InlineQuery
+
+
+def stored_update(update: object) -> Update | None:
+    """A raw update as it is stored: halves of characters, which no database takes, are replaced. None for anything else."""
+    if not isinstance(update, dict) or not is_id(number := update.get("update_id")):
+        return None
+    body = json.dumps(update, ensure_ascii=False, separators=(",", ":"))
+    return Update(id=number, body=body.encode("utf-8", "replace").decode())
 
 
 def is_vote(update: Mapping[str, Any]) -> bool:

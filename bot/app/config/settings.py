@@ -503,6 +503,15 @@ class Settings(Section):
             self.__dict__["site"] = site  # frozen for everybody else
         return self
 
+    @model_validator(mode="after")
+    def _a_webhook_can_be_reached(self) -> "Settings":
+        if self.telegram.webhook and not (self.web.listen and self.site.url.startswith("https://")):
+            raise FieldFault(
+                "a webhook needs web.listen, and site.url with https:// by which Telegram reaches it",
+                key=("telegram", "webhook"),
+            )
+        return self
+
     @property
     def warnings(self) -> tuple[Fault, ...]:
         """Valid settings that somebody should look at, each with its line and column."""
