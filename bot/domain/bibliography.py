@@ -16,7 +16,7 @@ _SPECIAL = {
 _ESCAPED = str.maketrans(_SPECIAL)
 _WORD = re.compile(r"[a-z0-9]+")
 _FILLERS = frozenset(["a", "an", "the", "on", "of", "in", "towards", "toward", "is", "are", "for"])
-_CAPITALS = re.compile(r"\b(?=\w*[A-Z]\w*[A-Z]|\w*\d)[\w-]+")
+_CAPITALS = re.compile(r"\b(?=\w*[A-Z]\w*[A-Z\d]|\d+[A-Z])[\w-]+")
 """Words whose capitals a bibliography style must not change."""
 
 
@@ -45,11 +45,11 @@ def _bibtex_entry(paper: Paper, key: str) -> str:
         "author": " and ".join(one_line(author).translate(_ESCAPED) for author in paper.authors),
         "year": str(day.year) if day else "",
         "month": str(day.month) if day else "",
-        "eprint": name.translate(_ESCAPED) if is_arxiv else "",
+        "eprint": _verbatim(name) if is_arxiv else "",
         "archivePrefix": "arXiv" if is_arxiv else "",
         "primaryClass": paper.categories[0].translate(_ESCAPED) if is_arxiv and paper.categories else "",
-        "doi": name.translate(_ESCAPED) if kind == "doi" else "",
-        "url": _url(paper).replace("{", "%7B").replace("}", "%7D"),
+        "doi": _verbatim(name) if kind == "doi" else "",
+        "url": _verbatim(_url(paper)),
     }
     lines = [f"  {field} = {{{value}}}," for field, value in fields.items() if value]
     return "\n".join([f"@misc{{{key},", *lines, "}\n"])
@@ -70,6 +70,11 @@ def _ris_entry(paper: Paper) -> str:
         ("UR", _url(paper)),
     ]
     return "\n".join([*(f"{tag}  - {value}" for tag, value in tags if value), "ER  - \n"])
+
+
+def _verbatim(text: str) -> str:
+    """A value of a field that is not typeset; without braces, which would end it."""
+    return text.replace("{", "%7B").replace("}", "%7D")
 
 
 def _title(paper: Paper) -> str:

@@ -5,7 +5,7 @@ from datetime import date
 
 import bibtexparser
 
-from bot.domain.bibtex import bibtex
+from bot.domain.bibliography import bibtex
 from bot.domain.papers import Links, PaperId
 from tests.builders import a_paper
 
@@ -25,7 +25,7 @@ def test_an_arxiv_paper_has_its_number_its_class_and_a_key_that_people_recognise
         published=date(2025, 9, 17),
         categories=("cs.CL", "cs.AI"),
     )
-    assert fields(bibtex(paper)) == {
+    assert fields(bibtex([paper])) == {
         "key": "alhammoud2025rag",
         "title": "Towards {RAG-free} {BERT}: the model",
         "author": "Hasan Al-Hammoud and Mohammad Zbeeb",
@@ -42,7 +42,7 @@ def test_a_doi_is_named_and_an_inverted_author_sorts_by_surname() -> None:
     paper = replace(
         a_paper(title="It", authors=("Müller, A.",)), id=PaperId("doi:10.1101/2024.01"), date=date(2024, 1, 2)
     )
-    found = fields(bibtex(paper))
+    found = fields(bibtex([paper]))
     assert (found["doi"], found["year"], found["key"]) == ("10.1101/2024.01", "2024", "mller2024it")
 
 
@@ -50,15 +50,15 @@ def test_what_is_not_known_is_left_out() -> None:
     paper = replace(
         a_paper(title="", authors=(), links=Links()), id=PaperId("title:0123456789abcdef"), date=None, published=None
     )  # fmt: skip
-    assert fields(bibtex(paper)) == {"key": "title", "title": "title:0123456789abcdef"}
+    assert fields(bibtex([paper])) == {"key": "title", "title": "title:0123456789abcdef"}
     signs = replace(paper, title="—")
-    assert fields(bibtex(signs))["key"] == "paper"
+    assert fields(bibtex([signs]))["key"] == "paper"
 
 
 def test_no_text_ends_its_field() -> None:
     evil = "A }, note = {x} \\input{/etc/passwd} 100% & $5 #1 a_b ~ ^"
-    found = fields(bibtex(a_paper(title=evil, authors=("Eve } Mallory",))))
+    found = fields(bibtex([a_paper(title=evil, authors=("Eve } Mallory",))]))
     assert "note" not in found
-    assert r"\textbackslash" in found["title"]
+    assert r"\input" not in found["title"]
     assert r"100\% \& \$5 \#1" in found["title"]
     assert found["author"] == r"Eve \} Mallory"

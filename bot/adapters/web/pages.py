@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from bot.adapters.svg import safe_svg
 from bot.adapters.web.charts import Bar, Series, bars, lines
 from bot.adapters.web.texts import LANGUAGES, Texts
-from bot.domain.bibtex import bibtex
+from bot.domain.bibliography import bibtex
 from bot.domain.card import Piece, card_of, paper_url, plain_line, web_link
 from bot.domain.channels import FEED, Target
 from bot.domain.message import Item
@@ -234,7 +234,7 @@ class Pages:
             builds_on=[self._short(view, other) for other in relations.builds_on],
             short_name=relations.short_name,
             facts=[(label, value) for label, value in facts if value],
-            bibtex=bibtex(paper),
+            bibtex=bibtex([paper]),
         )
 
     def search(self, view: View, text: str, result: "Found | QueryTrouble | None", *, page: int) -> str:

@@ -1,4 +1,4 @@
-"""`paperboy export`: subscriptions as YAML, papers as BibTeX, RIS or JSON lines; all to standard output."""
+"""`paperboy export`: subscriptions as YAML, feeds as OPML, papers as BibTeX, RIS or JSON lines; all to standard output."""
 
 import json
 import sys
@@ -12,9 +12,11 @@ from bot.app.cli.context import (
     everybody,
     find_subscriber,
     load,
+    load_only_settings,
     open_state,
     say_json,
 )
+from bot.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from bot.domain.papers import Paper
     from bot.domain.subscriptions import Subscriber
 
-app = typer.Typer(help="Write subscriptions or papers to standard output.", no_args_is_help=True)
+app = typer.Typer(help="Write subscriptions, feeds or papers to standard output.", no_args_is_help=True)
 
 SubscriberArgument = Annotated[
     str | None, typer.Argument(metavar="[SUBSCRIBER]", help="Only of this subscriber; of everybody without.")
@@ -48,6 +50,23 @@ def subscriptions(
         text = subscriptions_yaml(people)
     if as_json:
         say_json({"subscribers": len(people), "yaml": text})
+    else:
+        sys.stdout.write(text)
+
+
+@app.command("opml")
+def opml(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Write the public feeds as OPML, which feed readers import."""
+    settings = load_only_settings(context, config)
+    if not settings.web.listen:
+        raise UsageError("there is no web server (web.listen is empty), so no feed has an address")
+    from bot.adapters.feeds.opml import Outline, render_opml
+
+    title, url = settings.site.title, settings.site.url.rstrip("/")
+    outline = Outline(title=title, feed_url=f"{url}/feed.atom", page_url=url)
+    text = render_opml(title, [outline]).decode()
+    if as_json:
+        say_json({"opml": text})
     else:
         sys.stdout.write(text)
 

@@ -132,6 +132,7 @@ GROUP_EXAMPLES: dict[str, tuple[str, ...]] = {
     "outbox arrived": ("outbox arrived --state uncertain --target telegram:123456789",),
     "outbox open": ("outbox open email",),
     "export subscriptions": ("export subscriptions", "export subscriptions chat123456789"),
+    "export opml": ("export opml > feeds.opml",),
     "export bibtex": ("export bibtex me", "export bibtex --format ris"),
     "export papers": ("export papers > papers.jsonl",),
 }

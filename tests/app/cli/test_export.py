@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import bibtexparser
 import pytest
@@ -64,6 +65,16 @@ def test_papers_are_written_line_by_line(home: Path, paperboy: Paperboy) -> None
     (saved,) = paperboy("export", "papers", "alice", "--json").json["papers"]
     assert saved["id"] == a_paper(2).id
     assert paperboy("export", "papers", "chat7").out == ""
+
+
+def test_the_public_feeds_are_written_as_opml(home: Path, paperboy: Paperboy) -> None:
+    assert "no feed has an address" in paperboy("export", "opml").err
+    settings = home / "config" / "paperboy.yaml"
+    settings.write_text(settings.read_text().replace("listen: ''", "listen: 127.0.0.1:8123"))
+    outline = ET.fromstring(paperboy("export", "opml").out).find("body/outline")
+    assert outline is not None
+    assert outline.attrib["xmlUrl"] == "http://127.0.0.1:8123/feed.atom"
+    assert "<opml" in paperboy("export", "opml", "--json").json["opml"]
 
 
 def test_somebody_who_is_not_there_is_named(home: Path, paperboy: Paperboy) -> None:
