@@ -311,6 +311,7 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
             tokens=container.store.tokens,
             feeds=container.feeds,
             search=Search(container.store.full_text),
+            preferences=container.preferences,
             stopped=container.store.incidents.stopped_channels,
             metrics=container.metrics.exposition if container.metrics else bytes,
         ),

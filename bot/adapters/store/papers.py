@@ -20,7 +20,7 @@ from bot.domain.query.documents import Part, parts_of
 from bot.pipeline.ports.papers import NoticedPaper, StoredPaper
 
 _NEWEST_FIRST = "papers.date DESC NULLS LAST, papers.position"
-_NEWEST = Statement(f"SELECT id FROM papers ORDER BY {_NEWEST_FIRST} LIMIT :most")
+_NEWEST = Statement(f"SELECT id FROM papers ORDER BY {_NEWEST_FIRST} LIMIT :most OFFSET :start")
 _NEWEST_OF = Statement(
     f"SELECT id, position FROM papers WHERE position = ANY(:numbers) ORDER BY {_NEWEST_FIRST} LIMIT :most"
 )
@@ -47,9 +47,9 @@ class Papers:
         self._engine = engine
         self._cache = PaperCache()
 
-    def newest(self, limit: int) -> tuple[StoredPaper, ...]:
+    def newest(self, limit: int, start: int = 0) -> tuple[StoredPaper, ...]:
         with reading(self._engine) as connection:
-            ids = [row[0] for row in _NEWEST.rows(connection, most=limit)]
+            ids = [row[0] for row in _NEWEST.rows(connection, most=limit, start=start)]
             known = self._cache.of(connection, version(connection), ids)
         return tuple(known[paper] for paper in map(PaperId, ids))
 

@@ -19,6 +19,7 @@ from bot.pipeline.ports import TokenPurpose as Purpose
 
 _SECRET = "token secret"  # noqa: S105 - the name of a row
 _SALT = "feed salt"
+_RENEWED: tuple[Purpose, ...] = ("feed", "preferences")
 _LONGEST = 64
 
 
@@ -31,17 +32,22 @@ class Tokens:
         self._issued: dict[tuple[Purpose, str, str], str] = {}
 
     def issue(self, purpose: Purpose, subject: str) -> str:
-        salt = self._salt(subject) if purpose == "feed" else ""
+        salt = self._salt(subject) if purpose in _RENEWED else ""
         token = self._issued.get((purpose, subject, salt))
         if token is None:
             token = self._issued[purpose, subject, salt] = self._issue(purpose, subject, salt)
         return token
 
     def renew(self, subject: str) -> str:
-        """The new token of the subject's feed; the one before opens nothing any more, in any process."""
+        """The new token of the subject's feed; the one before opens nothing any more, in any process.
+
+        The link to the person's preferences is renewed with it: who has the one may have the other.
+        """
         salt = {"key": f"{_SALT} {subject}", "value": secrets.token_hex(16)}
         with writing(self._engine) as connection:
-            connection.execute(delete(tokens).where(tokens.c.purpose == "feed", tokens.c.subject == subject))
+            connection.execute(
+                delete(tokens).where(tokens.c.purpose.in_(_RENEWED), tokens.c.subject == subject)
+            )
             connection.execute(delete(meta).where(meta.c.key == salt["key"]))
             connection.execute(insert(connection, meta), salt)
         return self.issue("feed", subject)

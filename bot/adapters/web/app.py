@@ -7,6 +7,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route, Router
 
 from bot.adapters.web.answers import FRESH_FOR, AnswerCache
+from bot.adapters.web.api import ApiEndpoints
 from bot.adapters.web.feeds import FeedEndpoints, FeedFormats
 from bot.adapters.web.forms import FormEndpoints
 from bot.adapters.web.machines import MachineEndpoints
@@ -40,6 +41,7 @@ def create_app(
         clock=clock,
     )
     papers, feeds = PaperEndpoints(site), FeedEndpoints(site, formats)
+    api = ApiEndpoints(site)
     forms, machines = FormEndpoints(site), MachineEndpoints(site)
     router = Router(
         [
@@ -56,8 +58,20 @@ def create_app(
             Route("/feeds/{token}.json", feeds.private_json),
             Route("/archive/{month}.atom", feeds.archive),
             Route("/opml", feeds.opml),
+            Route("/api/papers", api.papers),
+            Route("/api/papers/{paper:path}", api.paper),
+            Route("/api/preview", api.preview),
+            Route("/api/openapi.json", api.description),
             Route("/unsubscribe/{token}", forms.ask_unsubscribe, methods=["GET"]),
             Route("/unsubscribe/{token}", forms.unsubscribe, methods=["POST"], max_body_size=MAX_BODY_BYTES),
+            Route("/preferences/{token}", forms.preferences, methods=["GET"]),
+            Route(
+                "/preferences/{token}",
+                forms.change_preferences,
+                methods=["POST"],
+                max_body_size=MAX_BODY_BYTES,
+            ),
+            Route("/preferences/{token}/export", forms.export),
             Route("/healthz", machines.health),
             Route("/readyz", machines.ready),
             Route("/metrics", machines.metrics),

@@ -1,13 +1,56 @@
-"""Forms: unsubscribing by a capability in the address."""
+"""Forms: preferences and unsubscribing, both by a capability in the address."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from bot.adapters.web.answers import NEVER
+from bot.adapters.web.limits import FormLimit, client_of, form_key, refuse_foreign, refuse_keyless
 from bot.adapters.web.negotiation import capability, view_of
+from bot.adapters.web.pages import ShownPreferences, View
 from bot.adapters.web.site import WebSite, private_page, read_body
+from bot.domain.errors import QuerySyntaxError
+from bot.pipeline.preferences import ChoiceRefused, Preferences
+
+_MOST_FIELDS = 20
+Change = Callable[[Preferences, str, dict[str, str], datetime], object]
+
+
+def _settings(preferences: Preferences, name: str, form: dict[str, str], now: datetime) -> None:
+    """Set what differs from what is shown."""
+    setters: dict[str, Callable[[str, str, datetime], object]] = {
+        "timezone": preferences.set_timezone,
+        "language": preferences.set_language,
+        "quiet_hours": preferences.set_quiet_hours,
+        "deliver": preferences.set_delivery,
+    }
+    for field, set_value in setters.items():
+        value = form.get(field, "").strip()
+        if value and value != form.get(f"{field}_before", ""):
+            set_value(name, value, now)
+
+
+_CHANGES: dict[str, Change] = {
+    "add": lambda preferences, name, form, now: preferences.add(
+        name, form.get("query", ""), now, called=form.get("name", "")
+    ),
+    "edit": lambda preferences, name, form, now: preferences.edit(
+        name, form.get("subscription", ""), form.get("query", ""), now
+    ),
+    "remove": lambda preferences, name, form, now: preferences.remove(
+        name, form.get("subscription", ""), now
+    ),
+    "pause": lambda preferences, name, form, now: preferences.pause(name, form.get("subscription", ""), now),
+    "resume": lambda preferences, name, form, now: preferences.pause(
+        name, form.get("subscription", ""), now, paused=False
+    ),
+    "settings": _settings,
+}
 
 
 class FormEndpoints:
@@ -17,6 +60,54 @@ class FormEndpoints:
         self._site = site
         self._service = site.service
         self._pages = site.pages
+        self._limit = FormLimit()
+
+    async def preferences(self, request: Request) -> Response:
+        """The person's subscriptions, settings and channels."""
+        token = capability(request)
+        shown = await asyncio.to_thread(self._shown, token)
+        done = request.query_params.get("done") == "1"
+        return private_page(
+            self._pages.preferences(
+                view_of(request.scope), shown, token=token, key=form_key(token), done=done
+            )
+        )
+
+    async def change_preferences(self, request: Request) -> Response:
+        """One change, then the page again; what cannot be set is said on it, with what was typed kept."""
+        token, form = await self._form(request)
+        shown = await asyncio.to_thread(self._shown, token)
+        refuse_keyless(form, token)
+        view, action, now = view_of(request.scope), form.get("action", ""), self._site.clock.now()
+        if action == "delete":
+            if form.get("sure") != "yes":
+                return self._back(token, view)
+            deleted = await asyncio.to_thread(
+                self._service.preferences.delete, shown.subscriber.id, None, now
+            )
+            return private_page(self._pages.deleted(view, configured=deleted.configured))
+        change = _CHANGES.get(action)
+        if change is None:
+            raise HTTPException(400)
+        try:
+            await asyncio.to_thread(change, self._service.preferences, shown.subscriber.id, form, now)
+        except (QuerySyntaxError, ChoiceRefused) as error:
+            page = self._pages.preferences(
+                view, shown, token=token, key=form_key(token), done=False, refused=error, typed=form
+            )
+            return private_page(page, 400)
+        return self._back(token, view, done=1)
+
+    async def export(self, request: Request) -> Response:
+        """Everything that is set, as YAML that a configuration takes."""
+        shown = await asyncio.to_thread(self._shown, capability(request))
+        text = await asyncio.to_thread(self._service.preferences.export, shown.subscriber.id)
+        headers = {
+            "Cache-Control": "no-store",
+            "X-Robots-Tag": "noindex",
+            "Content-Disposition": 'attachment; filename="paperboy.yaml"',
+        }
+        return Response(text, media_type="application/yaml; charset=utf-8", headers=headers)
 
     async def ask_unsubscribe(self, request: Request) -> Response:
         """The page with the button; mail scanners fetch it unasked, so it changes nothing."""
@@ -33,3 +124,28 @@ class FormEndpoints:
         if target is None:
             raise HTTPException(404)
         return private_page(self._pages.unsubscribe(view_of(request.scope), target, done=True))
+
+    async def _form(self, request: Request) -> tuple[str, dict[str, str]]:
+        """Token and fields of a form that came from this site, not too often."""
+        token = capability(request)
+        refuse_foreign(request, self._pages.url)
+        self._limit.take(client_of(request), asyncio.get_running_loop().time())
+        body = await read_body(request)
+        try:
+            fields = parse_qsl(
+                body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"
+            )
+        except ValueError:
+            raise HTTPException(400) from None
+        return token, dict(fields)
+
+    def _shown(self, token: str) -> ShownPreferences:
+        shown = self._service.preferences_behind(token)
+        if shown is None:
+            raise HTTPException(404)
+        return shown
+
+    def _back(self, token: str, view: View, done: int | None = None) -> Response:
+        """To the page again, so that loading it anew sends no form."""
+        path = self._pages.preferences_path(token, view.language if view.explicit else None, done)
+        return RedirectResponse(path, status_code=303, headers={"Cache-Control": NEVER})

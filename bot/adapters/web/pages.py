@@ -1,6 +1,7 @@
 """The pages, filled in from their templates; every text is escaped there."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -18,13 +19,18 @@ from bot.adapters.web.texts import LANGUAGES, Texts
 from bot.domain.bibliography import bibtex
 from bot.domain.card import Piece, card_of, paper_url, plain_line, web_link
 from bot.domain.channels import FEED, Target
+from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item
 from bot.domain.notices import Reason
 from bot.domain.papers import Edition, Paper, PaperId, Question
+from bot.domain.preferences import Choices
 from bot.domain.quizzes.polls import clean, evidence_for, poll_of
+from bot.domain.schedule import schedule_text
+from bot.domain.subscriptions import Subscriber
 from bot.domain.text import columns, cut, one_line
 from bot.domain.translations import Wording, wording
 from bot.pipeline.ports.papers import StoredPaper
+from bot.pipeline.preferences import ListedSubscription
 
 if TYPE_CHECKING:
     import jinja2
@@ -116,6 +122,16 @@ class QueryTrouble:
     text: str
     message: str
     position: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownPreferences:
+    """A person's preferences as the page shows them; `feed` is the path of their private feed, if they have one."""
+
+    subscriber: Subscriber
+    listed: tuple[ListedSubscription, ...]
+    choices: Choices
+    feed: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -368,6 +384,80 @@ class Pages:
         texts = Texts(view.language)
         title = texts.unsubscribed if done else texts.unsubscribe
         return self._page("unsubscribe.html", view, None, title, done=done, target=_masked(target))
+
+    def preferences(
+        self,
+        view: View,
+        shown: ShownPreferences,
+        *,
+        token: str,
+        key: str,
+        done: bool,
+        refused: Exception | None = None,
+        typed: Mapping[str, str] | None = None,
+    ) -> str:
+        """A person's subscriptions, settings and channels, each with its form; `refused` is why a change was not made."""
+        texts, person, typed = Texts(view.language), shown.subscriber, typed or {}
+        trouble = None
+        if isinstance(refused, QuerySyntaxError):
+            query = " ".join(typed.get("query", "").split())
+            trouble = _trouble(QueryTrouble(text=query, message=str(refused), position=refused.position))
+        elif refused is not None:
+            trouble = {"message": str(refused), "pointed": ""}
+        quiet = (
+            f"{person.quiet_hours.start:%H:%M}-{person.quiet_hours.end:%H:%M}"
+            if person.quiet_hours
+            else "off"
+        )
+        settings = {
+            "timezone": str(person.timezone),
+            "language": person.language,
+            "quiet_hours": quiet,
+            "deliver": shown.choices.deliver
+            or next((schedule_text(each.deliver) for each in person.channels if each.kind != FEED), ""),
+        }
+        return self._page(
+            "preferences.html",
+            view,
+            None,
+            texts.preferences,
+            key=key,
+            export=f"{self.base}/preferences/{token}/export",
+            done=done,
+            trouble=trouble,
+            typed=defaultdict(str, typed if refused is not None else {}),
+            listed=[
+                {
+                    "name": each.name,
+                    "text": each.text,
+                    "chosen": each.chosen,
+                    "paused": each.paused,
+                    "preview": search_path("/preview", q=each.text),
+                }
+                for each in shown.listed
+            ],
+            exclude=person.exclude,
+            settings=settings,
+            channels=[
+                {
+                    "kind": channel.kind,
+                    "address": _masked(Target(kind=channel.kind, address=channel.address)),
+                    "deliver": schedule_text(channel.deliver),
+                }
+                for channel in person.channels
+            ],
+            feed=(self.url or self.base) + shown.feed if shown.feed else None,
+        )
+
+    def deleted(self, view: View, *, configured: bool) -> str:
+        """The page after everything about a person was deleted."""
+        texts = Texts(view.language)
+        text = texts.deleted_configured if configured else texts.deleted_text
+        return self._page("message.html", view, None, texts.deleted, text=text, searching=False, searched="")
+
+    def preferences_path(self, token: str, language: str | None, done: int | None) -> str:
+        """The path of a person's preferences on this server."""
+        return self.base + search_path(f"/preferences/{token}", lang=language, done=done)
 
     def message(self, view: View, name: str, *, searched: str | None = None) -> str:
         """A page that only says something: the texts `name` and `name_text`. With `searched` it offers a search."""

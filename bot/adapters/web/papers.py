@@ -84,7 +84,7 @@ class PaperEndpoints:
         view, text = view_of(request.scope), query_text(request)
         if (paper := parse_paper_id(text)) is not None and " " not in text:
             return RedirectResponse(self._pages.paper_path(paper), status_code=302)
-        page = _number(request.query_params.get("page"), 1, _LAST_PAGE)
+        page = number_of(request.query_params.get("page"), 1, _LAST_PAGE)
 
         def made() -> Answer:
             if not text:
@@ -100,7 +100,7 @@ class PaperEndpoints:
 
     async def preview(self, request: Request) -> Response:
         view, text = view_of(request.scope), query_text(request)
-        days = _number(request.query_params.get("days"), PREVIEW_DAYS, 3_650)
+        days = number_of(request.query_params.get("days"), PREVIEW_DAYS, 3_650)
 
         def made() -> Answer:
             if not text:
@@ -149,5 +149,6 @@ def parsed_queries(text: str) -> Sequence[Query]:
     return queries
 
 
-def _number(text: str | None, default: int, most: int) -> int:
+def number_of(text: str | None, default: int, most: int) -> int:
+    """A whole number of the address from 1 to `most`; the default where it is none."""
     return min(max(int(text), 1), most) if text and text.isascii() and text.isdigit() else default

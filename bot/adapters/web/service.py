@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
-from bot.adapters.web.pages import FRONT_PAPERS, Days, Relations, search_path
+from bot.adapters.web.pages import FRONT_PAPERS, Days, Relations, ShownPreferences, search_path
 from bot.adapters.web.search import Search
 from bot.domain.channels import Target
 from bot.domain.delivery import UNSUBSCRIBED
@@ -14,6 +14,7 @@ from bot.pipeline.feeds import FeedBuilder
 from bot.pipeline.ports import TokenStore
 from bot.pipeline.ports.outbox import DeliveryStore, Stop
 from bot.pipeline.ports.papers import PaperStore, StoredPaper
+from bot.pipeline.preferences import Preferences
 
 _UNDATED = 500
 
@@ -29,6 +30,7 @@ class WebService:
         tokens: TokenStore,
         feeds: FeedBuilder,
         search: Search,
+        preferences: Preferences,
         stopped: Callable[[], Mapping[str, Stop]],
         metrics: Callable[[], bytes],
     ) -> None:
@@ -37,6 +39,7 @@ class WebService:
         self._tokens = tokens
         self.feeds = feeds
         self.search = search
+        self.preferences = preferences
         self._stopped = stopped
         self.metrics = metrics
         """The metrics of this process in Prometheus' text format."""
@@ -67,6 +70,11 @@ class WebService:
             newest[day] = papers if day else papers[:FRONT_PAPERS]
         return newest
 
+    def newest(self, start: int, limit: int) -> tuple[tuple[Paper, ...], int]:
+        """The newest papers of all from number `start` on, and how many there are."""
+        papers = tuple(stored.paper for stored in self._papers.newest(limit, start))
+        return papers, len(self._papers.first_seen())
+
     def feed_of(self, query: Query, file: str) -> Feed:
         """The feed of a query; `file` is the name under which it is served."""
         found = self.search.find(query, limit=self.feeds.entries)
@@ -83,6 +91,20 @@ class WebService:
         named = {other.id for other in later}
         related = tuple(other for other in self.search.related(paper) if other.id not in named)
         return Relations(related=related, builds_on=later, short_name=name)
+
+    def preferences_behind(self, token: str) -> ShownPreferences | None:
+        """The preferences that the token opens; None for any other text, and for somebody who is no subscriber now."""
+        name = self._tokens.subject("preferences", token)
+        subscriber = self.preferences.subscriber(name) if name else None
+        if name is None or subscriber is None:
+            return None
+        feed = f"/feeds/{self._tokens.issue('feed', name)}.atom" if subscriber.has_feed else None
+        return ShownPreferences(
+            subscriber=subscriber,
+            listed=self.preferences.listed(name),
+            choices=self.preferences.choices(name),
+            feed=feed,
+        )
 
     def unsubscribable(self, token: str) -> Target | None:
         """The target that the token may unsubscribe, also one that it already has; None for any other text."""

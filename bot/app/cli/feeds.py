@@ -26,6 +26,8 @@ class FeedAddress:
     url: str | None
     """None where no web server is set, and for a private feed while there is no state."""
     file: str
+    preferences: str | None = None
+    """The page of a subscriber's own settings; as secret as the feed."""
 
 
 def feeds(
@@ -35,7 +37,7 @@ def feeds(
         typer.Option(
             "--renew",
             metavar="SUBSCRIBER",
-            help="Give this person's feed a new address; the one before is invalid at once.",
+            help="Give this person's feed and preferences new addresses; the ones before are invalid at once.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -63,8 +65,11 @@ def feeds(
         say_json({"feeds": [asdict(address) for address in addresses]})
         return
     print_table(
-        ("feed", "address", "file"),
-        [(address.subscriber or "all papers", address.url or "", address.file) for address in addresses],
+        ("feed", "address", "file", "preferences"),
+        [
+            (address.subscriber or "all papers", address.url or "", address.file, address.preferences or "")
+            for address in addresses
+        ],
     )
     if store is None and len(addresses) > 1:
         typer.echo("private feeds get their addresses with the first `paperboy run`", err=True)
@@ -86,6 +91,9 @@ def feed_addresses(
             subscriber=subscriber.id,
             url=f"{site}/feeds/{store.tokens.issue('feed', subscriber.id)}.atom" if site and store else None,
             file=str(folder.path(subscriber.id)),
+            preferences=f"{site}/preferences/{store.tokens.issue('preferences', subscriber.id)}"
+            if site and store
+            else None,
         )
         for subscriber in subscribers
         if subscriber.has_feed

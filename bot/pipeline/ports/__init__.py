@@ -119,7 +119,7 @@ class ReportBox(Protocol):
         ...
 
 
-TokenPurpose = Literal["feed", "unsubscribe", "return", "confirm"]
+TokenPurpose = Literal["feed", "preferences", "unsubscribe", "return", "confirm"]
 """What a token opens; one of `return` names a target in the address that its undeliverable mails come back to."""
 
 

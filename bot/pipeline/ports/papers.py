@@ -35,8 +35,8 @@ class NoticedPaper:
 class PaperStore(Protocol):
     """Store of papers, and of a subscriber's notices on them."""
 
-    def newest(self, limit: int) -> tuple[StoredPaper, ...]:
-        """The newest papers by digest date, then in the digest's order."""
+    def newest(self, limit: int, start: int = 0) -> tuple[StoredPaper, ...]:
+        """The newest papers by digest date, then in the digest's order; from number `start` on."""
         ...
 
     def days(self) -> Mapping[date | None, int]:

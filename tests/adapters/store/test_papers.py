@@ -25,6 +25,7 @@ def test_papers_come_newest_day_first_and_then_in_the_digests_order(hand: Hand, 
     assert order == ["7", "3", "1", "2", "5", "9"]
     assert [paper.id[-1] for paper in store.papers.every_paper()] == order
     assert [stored.paper.id[-1] for stored in store.papers.newest(2)] == ["7", "3"]
+    assert [stored.paper.id[-1] for stored in store.papers.newest(2, 3)] == ["2", "5"]
     with store.digests.transaction() as tx:
         assert [paper.id[-1] for paper in tx.every_paper()] == order
 

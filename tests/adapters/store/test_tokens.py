@@ -90,6 +90,14 @@ def test_a_renewed_token_takes_the_place_of_the_one_before_in_every_process(data
         assert (store.tokens.subject("feed", before), store.tokens.subject("feed", after)) == (None, "alice")
 
 
+def test_the_link_to_preferences_is_renewed_with_the_feed(store: Store):
+    before, other = store.tokens.issue("preferences", "alice"), store.tokens.issue("preferences", "bob")
+    store.tokens.renew("alice")
+    assert store.tokens.subject("preferences", before) is None
+    assert store.tokens.subject("preferences", store.tokens.issue("preferences", "alice")) == "alice"
+    assert store.tokens.subject("preferences", other) == "bob"
+
+
 def test_renewing_a_feed_leaves_other_tokens_as_they_are(store: Store):
     bob, leave = store.tokens.issue("feed", "bob"), store.tokens.issue("unsubscribe", "alice")
     first, second = store.tokens.renew("alice"), store.tokens.renew("alice")

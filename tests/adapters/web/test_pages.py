@@ -10,9 +10,8 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from bot.adapters.web.app import create_app
-from bot.adapters.web.search import Search
-from bot.adapters.web.service import WebService
 from tests.adapters.web.conftest import FORMATS, SITE
+from tests.adapters.web.test_service import a_service
 from tests.builders import a_digest, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
@@ -39,17 +38,8 @@ def made(world: MakeWorld) -> World:
 
 @pytest.fixture
 async def client(made: World) -> AsyncIterator[httpx.AsyncClient]:
-    service = WebService(
-        papers=made.store.papers,
-        deliveries=made.deliveries,
-        tokens=made.store.tokens,
-        feeds=made.feeds,
-        search=Search(made.store.full_text),
-        stopped=made.store.incidents.stopped_channels,
-        metrics=lambda: b"paperboy_papers 4.0\n",
-    )
     app = create_app(
-        service, formats=FORMATS, clock=made.clock, site_title="Paperboy", site_url=SITE, fresh_for=0
+        a_service(made), formats=FORMATS, clock=made.clock, site_title="Paperboy", site_url=SITE, fresh_for=0
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
         yield client

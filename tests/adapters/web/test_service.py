@@ -5,6 +5,7 @@ from bot.adapters.web.service import WebService
 from bot.domain.channels import Target
 from bot.domain.delivery import UNSUBSCRIBED
 from bot.domain.papers import PaperId
+from bot.pipeline.preferences import Preferences
 from tests.builders import NOW, a_channel, a_digest, a_subscriber, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
@@ -13,19 +14,25 @@ MAIL = Target(kind="email", address="alice@example.org")
 READER = a_subscriber("alice", a_channel(), a_channel("email"), a_channel("atom"))
 
 
-def started(world: MakeWorld) -> tuple[World, WebService]:
-    made = world(READER, first_run=0)
-    made.look()
-    service = WebService(
+def a_service(made: World) -> WebService:
+    return WebService(
         papers=made.store.papers,
         deliveries=made.deliveries,
         tokens=made.store.tokens,
         feeds=made.feeds,
         search=Search(made.store.full_text),
+        preferences=Preferences(
+            made.store.preferences, made.registry, made.store.deliveries, made.store.papers
+        ),
         stopped=made.store.incidents.stopped_channels,
-        metrics=bytes,
+        metrics=lambda: b"paperboy_papers 4.0\n",
     )
-    return made, service
+
+
+def started(world: MakeWorld) -> tuple[World, WebService]:
+    made = world(READER, first_run=0)
+    made.look()
+    return made, a_service(made)
 
 
 async def test_papers_and_feeds_can_be_read(world: MakeWorld):

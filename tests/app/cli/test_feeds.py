@@ -35,11 +35,13 @@ def test_every_feed_has_its_address_and_file(served: Path, paperboy: Paperboy) -
         "subscriber": None,
         "url": "http://127.0.0.1:18090/feed.atom",
         "file": str(served / "state/feeds/all.atom"),
+        "preferences": None,
     }
+    assert private["preferences"].startswith("http://127.0.0.1:18090/preferences/")
     assert private["url"].startswith("http://127.0.0.1:18090/feeds/")
     assert private["url"] in Path(private["file"]).read_text()
     lines = paperboy("feeds").out.splitlines()
-    assert lines[1] == f"alice\t{private['url']}\t{private['file']}"
+    assert lines[1] == f"alice\t{private['url']}\t{private['file']}\t{private['preferences']}"
 
 
 def test_status_names_the_private_feed(served: Path, paperboy: Paperboy) -> None:

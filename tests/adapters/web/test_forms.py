@@ -1,0 +1,186 @@
+"""Preferences behind a capability: what can be set, and who cannot."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+from starlette.exceptions import HTTPException
+
+from bot.adapters.web.app import create_app
+from bot.adapters.web.limits import FormLimit
+from tests.adapters.web.conftest import FORMATS, SITE
+from tests.adapters.web.test_service import a_service
+from tests.builders import a_channel, a_digest, a_subscriber
+from tests.pipeline.conftest import MakeWorld
+from tests.rigs.world import World
+
+READER = a_subscriber("alice", a_channel("email", "alice@example.org"), a_channel("atom"))
+
+
+@pytest.fixture
+def made(world: MakeWorld) -> World:
+    made = world(READER, first_run=0)
+    made.look()
+    made.read("a.md", a_digest(1))
+    return made
+
+
+@pytest.fixture
+async def client(made: World) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(
+        a_service(made), formats=FORMATS, clock=made.clock, site_title="P", site_url=SITE, fresh_for=0
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
+        yield client
+
+
+@pytest.fixture
+def path(made: World) -> str:
+    return f"/preferences/{made.store.tokens.issue('preferences', 'alice')}"
+
+
+async def tree_of(client: httpx.AsyncClient, path: str) -> LexborHTMLParser:
+    response = await client.get(path)
+    assert response.status_code == 200
+    return LexborHTMLParser(response.text)
+
+
+async def sent(client: httpx.AsyncClient, path: str, headers=None, **fields: str) -> httpx.Response:
+    key = (await tree_of(client, path)).css_first("[name=key]").attributes["value"]
+    return await client.post(path, data={"key": key, **fields}, headers=headers)
+
+
+def text(tree: LexborHTMLParser) -> str:
+    return tree.css_first("main").text()
+
+
+async def test_the_page_shows_what_is_set_and_keeps_it_to_itself(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    response = await client.get(path)
+    shown = text(LexborHTMLParser(response.text))
+    for part in ("language models", "a…@example.org", f"{SITE}/feeds/"):
+        assert part in shown
+    assert 'value="UTC"' in response.text
+    assert "alice@example.org" not in response.text
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["x-robots-tag"] == "noindex"
+
+
+async def test_a_query_is_added_changed_paused_and_removed(client, made: World, path: str) -> None:
+    response = await sent(client, path, action="add", query="graph network")
+    assert (response.status_code, response.headers["location"]) == (303, f"{path}?done=1")
+    done = await tree_of(client, response.headers["location"])
+    assert done.css_first("[role=status]").text() == "Saved."
+    assert "graph network" in {each.name for each in made.registry.subscriber("alice").subscriptions}
+    await sent(client, path, action="edit", subscription="graph network", query="graph NEAR/3 network")
+    await sent(client, path, action="pause", subscription="graph NEAR/3 network")
+    assert "paused" in text(await tree_of(client, path))
+    await sent(client, path, action="resume", subscription="graph NEAR/3 network")
+    assert "paused" not in text(await tree_of(client, path))
+    await sent(client, path, action="remove", subscription="graph NEAR/3 network")
+    assert {each.name for each in made.registry.subscriber("alice").subscriptions} == {"language models"}
+
+
+async def test_a_wrong_query_is_shown_with_its_place_and_nothing_changes(client, made: World, path) -> None:
+    response = await sent(client, path, action="add", query="(graph")
+    tree = LexborHTMLParser(response.text)
+    assert response.status_code == 400
+    assert tree.css_first(".trouble pre").text().splitlines() == ["(graph", "^"]
+    assert tree.css_first("[name=query]").attributes["value"] == "(graph"
+    assert len(made.registry.subscriber("alice").subscriptions) == 1
+
+
+async def test_settings_are_saved_and_wrong_ones_say_why(client, made: World, path: str) -> None:
+    await sent(
+        client, path, action="settings", timezone="europe/berlin", quiet_hours="22:00-07:00", language="zh"
+    )
+    person = made.registry.subscriber("alice")
+    assert (str(person.timezone), person.language) == ("Europe/Berlin", "zh")
+    assert f"{person.quiet_hours.start:%H:%M}" == "22:00"
+    response = await sent(client, path, action="settings", timezone="Europe/Berlim")
+    assert response.status_code == 400
+    assert "Europe/Berlin" in LexborHTMLParser(response.text).css_first(".trouble").text()
+
+
+async def test_what_is_shown_unchanged_is_not_set(client, made: World, path: str) -> None:
+    await sent(
+        client,
+        path,
+        action="settings",
+        timezone="UTC",
+        timezone_before="UTC",
+        language="en",
+        language_before="en",
+    )
+    assert made.store.preferences.choices("alice").timezone is None
+
+
+async def test_everything_can_be_taken_along(client, path: str) -> None:
+    response = await client.get(f"{path}/export")
+    assert "alice" in response.text
+    assert "language models" in response.text
+    assert response.headers["content-disposition"].startswith("attachment")
+
+
+async def test_deleting_needs_a_yes(client, made: World, path: str) -> None:
+    await sent(client, path, action="add", query="graph network")
+    assert (await sent(client, path, action="delete")).status_code == 303
+    assert len(made.registry.subscriber("alice").subscriptions) == 2
+    response = await sent(client, path, action="delete", sure="yes")
+    assert "deleted" in text(LexborHTMLParser(response.text))
+    assert len(made.registry.subscriber("alice").subscriptions) == 1
+
+
+@pytest.mark.parametrize("token", ["x" * 22, "short"])
+async def test_other_tokens_open_nothing(client, token: str) -> None:
+    for path in (f"/preferences/{token}", f"/preferences/{token}/export"):
+        assert (await client.get(path)).status_code == 404
+    assert (await client.post(f"/preferences/{token}", data={"action": "add"})).status_code == 404
+
+
+async def test_a_token_for_something_else_opens_no_preferences(client, made: World) -> None:
+    feed = made.store.tokens.issue("feed", "alice")
+    assert (await client.get(f"/preferences/{feed}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}],
+)
+async def test_a_form_from_another_site_is_refused(client, made: World, path: str, headers) -> None:
+    response = await sent(client, path, headers=headers, action="add", query="graph")
+    assert response.status_code == 403
+    assert len(made.registry.subscriber("alice").subscriptions) == 1
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "null"}, {"Origin": SITE, "Sec-Fetch-Site": "same-origin"}])
+async def test_a_form_of_this_site_is_taken(client, path: str, headers) -> None:
+    assert (await sent(client, path, headers=headers, action="add", query="graph")).status_code == 303
+
+
+async def test_a_form_without_its_key_or_with_an_unknown_action_is_refused(client, path: str) -> None:
+    assert (await client.post(path, data={"action": "add", "query": "graph"})).status_code == 403
+    assert (await sent(client, path, action="explode")).status_code == 400
+    assert (await client.post(path, content=b"\xff=\xfe&a=%ff")).status_code == 400
+
+
+async def test_many_forms_are_told_to_wait(client, path: str) -> None:
+    answers = [(await client.post(path, data={})).status_code for _ in range(22)]
+    assert answers[:20] == [403] * 20
+    assert answers[-1] == 429
+    other = await client.post(path, data={}, headers={"X-Forwarded-For": "1.2.3.4, 203.0.113.9"})
+    assert other.status_code == 403
+
+
+def test_a_bucket_fills_again_and_each_client_has_one() -> None:
+    limit = FormLimit()
+    for _ in range(20):
+        limit.take("a", 0.0)
+    with pytest.raises(HTTPException) as refused:
+        limit.take("a", 0.0)
+    assert refused.value.headers == {"Retry-After": "6"}
+    limit.take("b", 0.0)
+    limit.take("a", 5.0)
