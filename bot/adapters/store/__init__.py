@@ -1,26 +1,33 @@
-"""Store: the state in SQLite or PostgreSQL, by SQLAlchemy Core."""
+"""Store: the state in SQLite or PostgreSQL, by SQLAlchemy Core.
+
+Each part is imported when it is first asked for: most commands need two or three of them.
+"""
 
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 from itertools import count
+from typing import TYPE_CHECKING
 
-from bot.adapters.store.cluster import LeaderElection, WakeUp
-from bot.adapters.store.deliveries import Deliveries
-from bot.adapters.store.digests import Digests
 from bot.adapters.store.engine import PATIENCE, close_engine, open_engine
 from bot.adapters.store.full_text import FullText
-from bot.adapters.store.incidents import Incidents
-from bot.adapters.store.maintenance import Maintenance
-from bot.adapters.store.outbox import Outbox
 from bot.adapters.store.owners import owner_of
-from bot.adapters.store.papers import Papers
-from bot.adapters.store.preferences import PreferenceTables
-from bot.adapters.store.quizzes import QuizTables
-from bot.adapters.store.sign_ups import SignUpTable
-from bot.adapters.store.sources import Sources
-from bot.adapters.store.tokens import Tokens
-from bot.adapters.store.updates import Updates
+
+if TYPE_CHECKING:
+    from bot.adapters.store.cluster import LeaderElection, WakeUp
+    from bot.adapters.store.deliveries import Deliveries
+    from bot.adapters.store.digests import Digests
+    from bot.adapters.store.incidents import Incidents
+    from bot.adapters.store.maintenance import Maintenance
+    from bot.adapters.store.outbox import Outbox
+    from bot.adapters.store.papers import Papers
+    from bot.adapters.store.preferences import PreferenceTables
+    from bot.adapters.store.quizzes import QuizTables
+    from bot.adapters.store.sign_ups import SignUpTable
+    from bot.adapters.store.sources import Sources
+    from bot.adapters.store.tokens import Tokens
+    from bot.adapters.store.updates import Updates
 
 
 class Store:
@@ -39,22 +46,93 @@ class Store:
         patience: timedelta = PATIENCE,
     ) -> None:
         self._engine = open_engine(url, patience)
-        self.wake_up = WakeUp(self._engine)
-        self.leader_election = LeaderElection(self._engine)
-        self.digests = Digests(self._engine)
         self._owner = owner_of(self._engine)
-        self.outbox = Outbox(self._engine, new_message_name or _names_in_a_row(), self._owner)
-        self.deliveries = Deliveries(self._engine)
-        self.papers = Papers(self._engine)
+        self._new_message_name = new_message_name or _names_in_a_row()
         self.full_text = FullText(self._engine)
-        self.incidents = Incidents(self._engine)
-        self.quizzes = QuizTables(self._engine)
-        self.preferences = PreferenceTables(self._engine)
-        self.sign_ups = SignUpTable(self._engine)
-        self.tokens = Tokens(self._engine)
-        self.updates = Updates(self._engine)
-        self.maintenance = Maintenance(self._engine)
-        self.sources = Sources(self._engine)
+
+    @cached_property
+    def wake_up(self) -> "WakeUp":
+        from bot.adapters.store.cluster import WakeUp
+
+        return WakeUp(self._engine)
+
+    @cached_property
+    def leader_election(self) -> "LeaderElection":
+        from bot.adapters.store.cluster import LeaderElection
+
+        return LeaderElection(self._engine)
+
+    @cached_property
+    def digests(self) -> "Digests":
+        from bot.adapters.store.digests import Digests
+
+        return Digests(self._engine)
+
+    @cached_property
+    def outbox(self) -> "Outbox":
+        from bot.adapters.store.outbox import Outbox
+
+        return Outbox(self._engine, self._new_message_name, self._owner)
+
+    @cached_property
+    def deliveries(self) -> "Deliveries":
+        from bot.adapters.store.deliveries import Deliveries
+
+        return Deliveries(self._engine)
+
+    @cached_property
+    def papers(self) -> "Papers":
+        from bot.adapters.store.papers import Papers
+
+        return Papers(self._engine)
+
+    @cached_property
+    def incidents(self) -> "Incidents":
+        from bot.adapters.store.incidents import Incidents
+
+        return Incidents(self._engine)
+
+    @cached_property
+    def quizzes(self) -> "QuizTables":
+        from bot.adapters.store.quizzes import QuizTables
+
+        return QuizTables(self._engine)
+
+    @cached_property
+    def preferences(self) -> "PreferenceTables":
+        from bot.adapters.store.preferences import PreferenceTables
+
+        return PreferenceTables(self._engine)
+
+    @cached_property
+    def sign_ups(self) -> "SignUpTable":
+        from bot.adapters.store.sign_ups import SignUpTable
+
+        return SignUpTable(self._engine)
+
+    @cached_property
+    def tokens(self) -> "Tokens":
+        from bot.adapters.store.tokens import Tokens
+
+        return Tokens(self._engine)
+
+    @cached_property
+    def updates(self) -> "Updates":
+        from bot.adapters.store.updates import Updates
+
+        return Updates(self._engine)
+
+    @cached_property
+    def maintenance(self) -> "Maintenance":
+        from bot.adapters.store.maintenance import Maintenance
+
+        return Maintenance(self._engine)
+
+    @cached_property
+    def sources(self) -> "Sources":
+        from bot.adapters.store.sources import Sources
+
+        return Sources(self._engine)
 
     def close(self) -> None:
         """Close every connection, at the latest when the thread that uses it is done with it; claims come free."""

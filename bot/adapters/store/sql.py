@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 _T = TypeVar("_T")
 _CHUNK = 500
@@ -21,8 +21,11 @@ _ANY = re.compile(r"= ANY\(:(\w+)\)")
 
 def insert(connection: Connection, table: Table) -> Any:
     """An INSERT that can say what happens on conflict."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 def chunks(values: Iterable[_T]) -> Iterator[list[_T]]:

@@ -52,17 +52,17 @@ _LETTERS = str.maketrans(
 )
 """Latin letters with a stroke or a ligature, which Unicode does not take apart."""
 
-APOSTROPHES = "'\u2019\u02bc\uff07"
-_WORD = f"[^\\W_{APOSTROPHES}{UNSPACED}]"
-_TOKEN = re.compile(f"(?:{_WORD}+(?:[{MARKS}{APOSTROPHES}]+{_WORD}+)*(?:\\+\\+|#)?|[{UNSPACED}])[{MARKS}]*")
+_APOSTROPHES = "'\u2019\u02bc\uff07"
+_WORD = f"[^\\W_{_APOSTROPHES}{UNSPACED}]"
+_TOKEN = re.compile(f"(?:{_WORD}+(?:[{MARKS}{_APOSTROPHES}]+{_WORD}+)*(?:\\+\\+|#)?|[{UNSPACED}])[{MARKS}]*")
 _ASCII_TOKEN = re.compile(r"[a-zA-Z0-9]+(?:'+[a-zA-Z0-9]+)*(?:\+\+|#)?")
 """What `_TOKEN` finds in ASCII text."""
 _UNSPACED_SIGN = re.compile(f"[{UNSPACED}]")
-_POSSESSIVE = re.compile(f"(?<=.)[{APOSTROPHES}][sS]$", re.DOTALL)
-_JOINERS = re.compile(f"[{APOSTROPHES}]+")
+_POSSESSIVE = re.compile(f"(?<=.)[{_APOSTROPHES}][sS]$", re.DOTALL)
+_JOINERS = re.compile(f"[{_APOSTROPHES}]+")
 _NO_SIGN = re.compile("[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]+")
 _SIGNED = frozenset({"c++", "g++", "c#", "f#", "j#"})
-_NOT_WORD = re.compile(f"(?:(?![{MARKS}])[\\W_{APOSTROPHES}])+")
+_NOT_WORD = re.compile(f"(?:(?![{MARKS}])[\\W_{_APOSTROPHES}])+")
 _ASCII_GAPS = str.maketrans(
     {chr(code): " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "'+#"}
 )

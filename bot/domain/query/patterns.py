@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
-from bot.domain.query.folding import APOSTROPHES, MARKS, UNSPACED, plurals
+from bot.domain.query.folding import plurals, spans
 from bot.domain.query.syntax import Atom, Near, Phrase, Word
 
 Span = tuple[int, int]
@@ -21,7 +21,6 @@ _WORD = re.compile("[A-Za-z0-9]+")
 
 
 _NOT_ASCII = re.compile("[^\\x00-\\x7f]")
-_JOINING = re.compile(f"[\\w{APOSTROPHES}{MARKS}{UNSPACED}]")
 
 
 def is_plain(text: str) -> bool:
@@ -34,7 +33,7 @@ def is_plain(text: str) -> bool:
 @lru_cache(maxsize=1_000)
 def _only_parts(sign: str) -> bool:
     """True where a sign that is not ASCII belongs to no word."""
-    return not _JOINING.match(sign)
+    return spans(f"a{sign}a") == [(0, 1), (2, 3)]
 
 
 def search_of(atom: Atom) -> Search | None:
@@ -56,8 +55,8 @@ def _phrase_search(words: Sequence[Word]) -> Search | None:
 
     def search(text: str) -> list[Span]:
         letters = text if keeps_case else text.lower()
-        spans = [occurrence.span() for occurrence in occurrences(letters)]
-        return [span for span in spans if not span[0] or not letters[span[0] - 1].isalnum()]
+        found = [occurrence.span() for occurrence in occurrences(letters)]
+        return [span for span in found if not span[0] or not letters[span[0] - 1].isalnum()]
 
     def overlapping(letters: str) -> Iterator[re.Match[str]]:
         found = pattern.search(letters)
