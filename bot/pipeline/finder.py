@@ -64,7 +64,7 @@ class SearchableText(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueryPreview:
-    """Outcome of a query on the papers of some days: counts, the newest matches, and where it finds little, what it barely missed."""
+    """Outcome of a query on the papers of some days: counts, the newest matches, and where it finds little, its near misses."""
 
     query: Query
     days: int

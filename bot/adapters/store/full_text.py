@@ -7,6 +7,7 @@ alone, and a `tsvector` is made of lexemes, each with its field's letter before 
 """
 
 import datetime as dt
+import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -40,6 +41,10 @@ _SAVE_SQLITE = f"INSERT INTO paper_words (paper, {_COLUMNS}) VALUES (?, ?, ?, ?,
 _INDEX_SQLITE = f"INSERT INTO full_text (rowid, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 _UNINDEX_SQLITE = f"INSERT INTO full_text (full_text, rowid, {_COLUMNS}) VALUES ('delete', ?, ?, ?, ?, ?, ?)"
 _FIND_SQLITE = "SELECT rowid FROM full_text WHERE full_text MATCH ?"
+_VOCABULARY_SQLITE = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab(main, full_text, row)"
+)
+_WORDS_SQLITE = "SELECT term FROM temp.vocabulary WHERE term >= ? AND term < ?"
 _ARRAYS = ", ".join(("%s::bigint[]", *("%s::text[]" for _ in FIELDS)))
 _SAVE_POSTGRESQL = (
     f"INSERT INTO paper_words (paper, {_COLUMNS}) SELECT * FROM unnest({_ARRAYS})"
@@ -51,6 +56,11 @@ _INDEX_POSTGRESQL = (
     " ON CONFLICT (paper) DO UPDATE SET lexemes = excluded.lexemes"
 )
 _FIND_POSTGRESQL = "SELECT paper FROM full_text WHERE lexemes @@ %s::tsquery"
+
+_WORDS_POSTGRESQL = (
+    "SELECT DISTINCT substr(word, 2) FROM ts_stat('SELECT lexemes FROM full_text ORDER BY paper DESC LIMIT 5000')"
+    " WHERE word LIKE %s"
+)
 
 _LETTERS: dict[Field, str] = {"title": "t", "authors": "a", "summary": "s", "points": "p", "source": "o"}
 _MOST_BYTES = 500_000
@@ -147,6 +157,28 @@ class PaperWindow:
             for number in chunk:
                 paper_id, content, *words = rows[number]
                 yield number, PaperId(paper_id), Document(parts=parts_in(content), words=tuple(words))
+
+    def count(self, need: Need) -> int:
+        """How many papers have what is needed."""
+        return len(self._days.keys() & self._having(need, or_unknown=False))
+
+    def has(self, need: Need) -> bool:
+        """Whether any paper has what is needed, of whichever day."""
+        if self._is_exact:
+            rows = driver(self._connection).execute(f"{_FIND_SQLITE} LIMIT 1", (_fts5(need),))
+            return rows.fetchone() is not None
+        result = self._connection.exec_driver_sql(f"{_FIND_POSTGRESQL} LIMIT 1", (_tsquery(need),))
+        return result.first() is not None
+
+    def words_from(self, beginning: str) -> list[str]:
+        """The folded words with that beginning in all papers, on PostgreSQL in some thousand of the newest."""
+        if not self._is_exact:
+            rows = self._connection.exec_driver_sql(_WORDS_POSTGRESQL, (f"_{beginning}%",))
+            return list(rows.scalars())
+        own = driver(self._connection)
+        own.execute(_VOCABULARY_SQLITE)
+        rows_ = own.execute(_WORDS_SQLITE, (beginning, beginning + chr(sys.maxunicode)))
+        return [row[0] for row in rows_]
 
     def papers(self, numbers: Iterable[int]) -> Iterator[tuple[Paper, Document]]:
         """The papers with these numbers, in that order, with their documents."""

@@ -92,7 +92,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "preview.better": {"en": "Also try ", "zh": "也可以试试 "},
     "preview.better.count": {"en": ": {count} papers.", "zh": "：{count} 篇。"},
-    "preview.near": {"en": "Barely missed:", "zh": "差一点："},
+    "preview.near": {"en": "Near misses, each for want of one term:", "zh": "只差一个词："},
     "preview.without": {"en": "without ", "zh": "缺少 "},
     "preview.excluded": {"en": "left out by NOT ", "zh": "被 NOT 排除："},
     "pace.day": {"en": "about {count} a day", "zh": "每天约 {count} 篇"},

@@ -79,7 +79,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "pace_year": "{count} a year",
     "hits_a_day": "Hits a day",
     "samples": "The newest matches",
-    "near_misses": "Barely missed",
+    "near_misses": "Near misses, each for want of one term",
     "without": "without",
     "left_out_by": "left out by",
     "better": "A better spelling",

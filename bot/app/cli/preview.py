@@ -14,7 +14,7 @@ from bot.domain.excerpts import excerpt
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bot.adapters.store.full_text import PaperWindow
     from bot.domain.analysis.preview import NearMiss, Previewer
@@ -40,7 +40,7 @@ def preview(
 ) -> None:
     """Show what a query would have brought.
 
-    Among the stored papers: how often, why each matched, and what it barely missed.
+    Among the stored papers: how often, why each matched, and its near misses.
     """
     from bot.domain.analysis.preview import Previewer
 
@@ -74,6 +74,39 @@ def near_misses(
     return previewer.near_misses(
         papers.papers(number for number, document in others if previewer.lacks_one(document))
     )
+
+
+def spelling_hints(query: "Query", papers: "PaperWindow") -> "Iterator[str]":
+    """A remark on each word of the query that no paper has, where there is a word like it that some have."""
+    from bot.domain.analysis.spelling import closest
+    from bot.domain.query.documents import SCOPES
+    from bot.domain.query.folding import folded_form, singular
+    from bot.domain.query.needs import Term
+    from bot.domain.query.syntax import atoms, words_of
+
+    for atom in atoms(query.root):
+        for word in words_of(atom):
+            fields, text = SCOPES[atom.scope], folded_form(word.text)
+            if word.mode == "prefix" or papers.has(Term(fields, text, is_prefix=False)):
+                continue
+            for near in closest(text, papers.words_from(text[:1])):
+                if count := papers.count(Term(fields, near, is_prefix=False)):
+                    written = _as_written(atom.written, text) or text
+                    meant = f"{near}s" if written.endswith("s") and singular(f"{near}s") == near else near
+                    yield f"no stored paper has {written!r}; did you mean {meant!r}, which {_papers(count)}?"
+                    break
+
+
+def _as_written(term: str, folded: str) -> str | None:
+    """The word as it stands in a term of the query."""
+    from bot.domain.query.folding import folded_form, spans
+
+    words = (term[start:end] for start, end in spans(term))
+    return next((word for word in words if folded_form(word) == folded), None)
+
+
+def _papers(count: int) -> str:
+    return f"{count} of them has" if count == 1 else f"{count} have"
 
 
 def per_day(days: int, papers: "PaperWindow", matches: int) -> float:
@@ -132,7 +165,7 @@ def preview_lines(
     lines = [
         f"{style.strong(query.text)} matches {style.strong(str(many))} of the {len(papers)} papers "
         f"of {_span(days, papers)}{_often(per_day(days, papers, many))}",
-        *(f"hint: {printable(hint)}" for hint in query.hints),
+        *(f"hint: {printable(hint)}" for hint in (*query.hints, *spelling_hints(query, papers))),
         *_bars(dates, style),
     ]
     for paper, document in papers.papers(matching[:limit]):
@@ -141,7 +174,7 @@ def preview_lines(
         lines += ["", style.faint(f"… and {many - limit} more: --limit {many} shows them all")]
     missed = near_misses(previewer, papers, matching)
     if missed:
-        lines += ["", "Barely missed"]
+        lines += ["", "Near misses, each for want of one term"]
     for miss in missed:
         lines.append(f"  {_day(miss.paper)}  {printable(miss.paper.title)}")
         lines.append(f"              {_lack(miss.missing)} {style.strong(miss.missing.removeprefix('NOT '))}")
@@ -149,7 +182,7 @@ def preview_lines(
 
 
 def _lack(missing: str) -> str:
-    return "left out by NOT" if missing.startswith("NOT ") else "without"
+    return "kept out by NOT" if missing.startswith("NOT ") else "without"
 
 
 def _span(days: int, papers: "PaperWindow") -> str:
@@ -175,7 +208,9 @@ def _bars(days: "Sequence[dt.date]", style: Style) -> list[str]:
         return []
     first, last = min(days), max(days)
     steps = next((form for form in _BAR_FORMATS if len(_run(first, last, form)) <= _MOST_BARS), "%Y")
-    counts = Counter(day.strftime(steps) for day in days)
+    counts: Counter[str] = Counter()
+    for day, count in Counter(days).items():
+        counts[day.strftime(steps)] += count
     names = _run(first, last, steps)
     top = max(counts.values())
     return ["", *(_bar_line(name, counts[name], top, style) for name in names)]
@@ -191,11 +226,12 @@ def _bar_line(name: str, count: int, top: int, style: Style) -> str:
 
 
 def _match_lines(paper: "Paper", whys: "Sequence[Why]", style: Style) -> list[str]:
-    in_title = [why.text for why in whys if why.field == "title"]
+    in_title = [why.text for why in whys if why.field == "title" and why.text in paper.title]
     lines = [f"{_day(paper)}  {style.marked(paper.title, in_title)}"]
-    shown = [why for why in whys if why.field != "title"][: _WHYS if not in_title else 1]
+    others = [why for why in whys if why.field != "title" or why.text not in paper.title]
+    shown = others[: _WHYS if not in_title else 1]
     lines += [f"            {style.faint(why.field)}: {_around(paper, why, style)}" for why in shown]
-    rest = len(whys) - len(in_title) - len(shown)
+    rest = len(others) - len(shown)
     if rest > 0:
         lines[-1] += style.faint(f" (+{rest})")
     lines.append(f"            {style.faint(paper.links.best or paper.id)}")
@@ -209,8 +245,11 @@ def _around(paper: "Paper", why: "Why", style: Style) -> str:
 
 def _texts(paper: "Paper", field: str) -> list[str]:
     match field:
+        case "title":
+            return [edition.title for edition in paper.editions if edition.title]
         case "summary":
-            return [summary.text for summary in paper.summaries]
+            translated = [edition.summary for edition in paper.editions if edition.summary]
+            return [*(summary.text for summary in paper.summaries), *translated]
         case "points":
             return [point.text for edition in paper.editions for point in edition.points]
         case "authors":

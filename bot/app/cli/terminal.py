@@ -31,12 +31,20 @@ class Style:
         return f"\x1b[2m{printable(text)}\x1b[0m" if self.on else printable(text)
 
     def marked(self, text: str, words: Iterable[str]) -> str:
-        """The text with every occurrence of these words in bold."""
-        wanted = [re.escape(printable(word)) for word in sorted(words, key=len, reverse=True)]
+        """The text with every occurrence of these words in bold, but not inside of longer words."""
+        wanted = [_alone(printable(word)) for word in sorted(words, key=len, reverse=True)]
         if not wanted:
             return printable(text)
         pieces = re.split(f"({'|'.join(wanted)})", printable(text))
         return "".join(self.strong(piece) if index % 2 else piece for index, piece in enumerate(pieces))
+
+
+def _alone(word: str) -> str:
+    """The pattern of a word that is no part of a longer one, where its script parts words."""
+    before, after = (
+        "[A-Za-z0-9]" if sign.isascii() and sign.isalnum() else "" for sign in (word[:1], word[-1:])
+    )
+    return (f"(?<!{before})" if before else "") + re.escape(word) + (f"(?!{after})" if after else "")
 
 
 def style_of(stream: TextIO) -> Style:

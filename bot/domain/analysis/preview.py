@@ -1,4 +1,4 @@
-"""Preview: what a query would have brought in stored papers, and what it barely missed."""
+"""Preview: what a query would have brought in stored papers, and its near misses."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace

@@ -7,7 +7,7 @@ in full misses its initials. Each is tried on the papers at hand; only what they
 
 import difflib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -27,6 +27,8 @@ _SHORTEST_INITIALS = 3
 _LIKELY = 5
 """A word or phrase that fewer papers have is no better spelling."""
 _ALIKE = 0.8
+_SHORTEST_MISSPELT, _ODD_LETTERS = 4, 2
+"""Shorter words are like too many others; so many letters more or fewer may a misspelt word have."""
 _SHORT = 4
 """Words up to this length are mostly inside of other words, where letters are searched for."""
 
@@ -223,6 +225,17 @@ class Speller:
             likely = [known for known, count in self._papers.vocabulary.items() if count >= _LIKELY]
             for near in difflib.get_close_matches(word.text, likely, n=1, cutoff=_ALIKE):
                 yield _with_words(phrase, (*phrase.words[:index], _word(near), *phrase.words[index + 1 :]))
+
+
+def closest(word: str, known: Iterable[str], limit: int = 5) -> list[str]:
+    """The known words that are likely meant by a misspelt one, the likeliest first."""
+    if len(word) < _SHORTEST_MISSPELT:
+        return []
+    near = (other for other in known if abs(len(other) - len(word)) <= _ODD_LETTERS)
+    likely = difflib.get_close_matches(word, near, n=4 * limit, cutoff=_ALIKE)
+    return sorted(likely, key=lambda other: sorted(other) != sorted(word))[
+        :limit
+    ]  # `modle` is `model`, not `module`
 
 
 def replaced(node: Node, atom: Atom, by: Node) -> Node:

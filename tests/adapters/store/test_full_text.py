@@ -15,7 +15,7 @@ from bot.adapters.store.engine import writing
 from bot.domain.analysis.preview import Previewer
 from bot.domain.papers import Edition, Paper, PaperId, Point, Summary
 from bot.domain.query import Document, Query, document_of, match, parse
-from bot.domain.query.needs import need_of
+from bot.domain.query.needs import Term, need_of
 from bot.pipeline.ports.papers import TakenDigest
 from tests.adapters.store.conftest import Database, Hand
 from tests.builders import NOW, a_digest, a_paper
@@ -203,6 +203,18 @@ def test_words_that_no_rule_folds_alike_are_kept_apart(hand: Hand):
     hand.keep(a_paper(1, title="C++"), a_paper(2, title="C#"), a_paper(3, title="C", summaries=()))
     assert titles(hand.store, "C++") == {"C++"}
     assert titles(hand.store, '"c#"') == {"C#"}
+
+
+def test_words_are_known_by_their_beginning(hand: Hand):
+    hand.keep(a_paper(1, title="Agents agree"), a_paper(2, title="Agents", authors=("Ada",)))
+    fields = ("title", "summary", "points")
+    with hand.store.full_text.last_days(EVER) as window:
+        assert sorted(window.words_from("ag")) == ["agent", "agree"]
+        assert window.words_from("zz") == []
+        assert window.count(Term(fields, "agent", is_prefix=False)) == 2
+        assert window.count(Term(fields, "ada", is_prefix=False)) == 0
+        assert window.has(Term(fields, "agr", is_prefix=True))
+        assert not window.has(Term(fields, "ada", is_prefix=False))
 
 
 def a_taken(day: date) -> TakenDigest:

@@ -252,7 +252,7 @@ async def test_a_query_that_brings_nearly_everything_or_nothing_is_told(
     assert "82 % of everything" in flood.text
     dead = await talk.say(api.chat(7), "/preview grounded AND zebra")
     assert "would have brought nothing in 30 days, among 11 papers" in dead.text
-    assert "Barely missed:\n• 18 Sep  Grounded Answers – without zebra" in dead.text
+    assert "Near misses, each for want of one term:\n• 18 Sep  Grounded Answers – without zebra" in dead.text
     out = await talk.say(api.chat(7), "/add rag AND grounded AND NOT medicine")
     assert "Grounded Answers – left out by NOT medicine" in out.text
 

@@ -48,7 +48,7 @@ def test_people_see_how_many_why_and_what_is_near(home: Path, paperboy: Paperboy
     shown = paperboy("preview", "language models AND robot")
     assert shown.code == 0
     assert "language models AND robot matches" in shown.out
-    assert "Barely missed" in shown.out
+    assert "Near misses, each for want of one term" in shown.out
     assert "\x1b" not in shown.out
     many = paperboy("preview", "model", "--limit", "2").out
     assert "… and" in many
@@ -79,6 +79,21 @@ def test_a_long_bad_query_is_cut_around_its_mistake(home: Path, paperboy: Paperb
     _, shown, mark = paperboy("preview", query).err.splitlines()
     assert len(shown) < 140
     assert shown[: mark.index("^")].endswith("OR ( ")
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("agnets", "no stored paper has 'agnets'; did you mean 'agents', which "),
+        ("arabic AND author:ghanen", "no stored paper has 'ghanen'; did you mean 'ghanem', which "),
+        ('"Modle"', "no stored paper has 'Modle'; did you mean 'model', which "),
+    ],
+)
+def test_a_misspelt_word_gets_a_hint(home: Path, paperboy: Paperboy, query: str, hint: str) -> None:
+    paperboy("once")
+    assert f"hint: {hint}" in paperboy("preview", query).out
+    for sound in ("arabic", "zymurgy", "agnet*"):
+        assert "hint" not in paperboy("preview", sound).out
 
 
 def test_an_empty_state_is_no_fault(home: Path, paperboy: Paperboy) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.analysis.spelling import DocumentCounter, Speller
+from bot.domain.analysis.spelling import DocumentCounter, Speller, closest
 from bot.domain.papers import Paper
 from bot.domain.query import Document, Query, document_of, match, parse
 from tests.builders import a_paper
@@ -160,3 +160,10 @@ def test_a_beginning_that_hardly_any_paper_has_as_a_word_makes_no_noise():
 def test_only_words_of_up_to_four_letters_are_looked_for_inside_of_others():
     some = speller("swarm", "swarms", "warm", "warmth")
     assert [noise.term for noise in some.inside_noise(parse("warm OR swarm OR warm*"))] == ["warm"]
+
+
+def test_a_misspelt_word_is_close_to_known_ones():
+    known = ["agent", "agency", "agnostic", "model", "agentic framework"]
+    assert closest("agnet", known) == ["agent"]
+    assert closest("modle", ["module", "mode", "model"])[0] == "model"
+    assert closest("agt", ["agt1", "agts"]) == []
