@@ -19,6 +19,7 @@ from bot.domain.gist import (
     label_words,
     role_of,
     without_opening,
+    without_part_opening,
 )
 from bot.domain.message import Item
 from bot.domain.notices import Reason
@@ -263,7 +264,7 @@ def card_of(item: Item, *, language: str, text_limit: int = TEXT_LIMIT) -> Card:
             reasons, [*(text for _, _, text in points), *(summary.text for summary in summaries)]
         ),
         sources=source_names(paper.sources),
-        source_count=_source_count(paper),
+        source_count=paper.source_count,
         date=paper.date or paper.published,
         links=web_links(paper.links),
         questions=len(edition.quiz),
@@ -318,7 +319,12 @@ def _labelled(parts: Iterable[LabelledPart], words: Wording) -> list[LabelledPar
         known = words.roles.get(part.role, part.label)
         if known in used:
             known = "" if part.label in used else part.label
-        labelled.append(part._replace(label=known))
+        text = (
+            without_part_opening(part.text)
+            if part.role in ("problem", "method", "result", "use")
+            else part.text
+        )
+        labelled.append(part._replace(label=known, text=text))
     return labelled
 
 
@@ -348,18 +354,6 @@ def source_names(sources: Iterable[str]) -> tuple[str, ...]:
         if telling:
             names[next((folder for folder in telling if folder not in _UNTELLING), telling[0])] = None
     return tuple(names)
-
-
-def _source_count(paper: Paper) -> int:
-    """How many sources brought the paper: files of one folder and one form are one source.
-
-    Where the folder holds files of all sources, a summary in one file and the points in another are two.
-    """
-    origins = {(source.rpartition("/")[0], source.rpartition(".")[2]) for source in paper.sources}
-    if len(origins) == 1 and any(edition.points for edition in paper.editions):
-        wrote = {summary.source for summary in paper.summaries}
-        return 2 if wrote and wrote < set(paper.sources) else 1
-    return len(origins)
 
 
 def _matches(reasons: Iterable[Reason], texts: Sequence[str]) -> tuple[CardMatch, ...]:

@@ -14,7 +14,7 @@ operator's hand (or `on_uncertain: resend`).
 import random
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple, cast, get_args
 
 from bot.domain.papers import PaperId, Question
@@ -106,6 +106,16 @@ def refusal_wait(attempts: int, rng: random.Random) -> timedelta:
 def channel_wait(down_for: timedelta) -> timedelta:
     """The pause of a channel that has been down for so long: as long again, 5 s to an hour."""
     return min(max(down_for, FIRST_WAIT), LONGEST_WAIT)
+
+
+def edit_part(moment: datetime, fingerprint: str, gains: Iterable[str]) -> str:
+    """The part of the edit that shows what a paper gained at that moment; `fingerprint` tells its content."""
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S%f}-{fingerprint}-{'+'.join(sorted(gains))}"
+
+
+def edit_gains(part: str) -> frozenset[str]:
+    """Gains of the paper that an edit shows anew."""
+    return frozenset(filter(None, part.rpartition("-")[2].split("+")))
 
 
 def again_part(number: int, part: str) -> str:

@@ -318,6 +318,13 @@ _RESULT_OPENING = re.compile(
     r"|suggest|suggests|find|finds|found|is|include|are|include that)(?: that)?[:,]?\s+)(?=\S{2})",
     re.IGNORECASE,
 )
+_PART_OPENING = re.compile(
+    r"(?:the|its|their|a|this)?\s*(?:(?:main|primary|core|central|key|overall|research|principal|paper'?s?|study'?s?|authors'?|proposed) )*"
+    r"(?:(?:questions?|objectives?|goals?|aims?|methodolog(?:y|ies)|methods?|approach|implications?)"
+    r"(?: (?:for|of) (?:ai )?practitioners| used)?) (?:(?:is|was|are|involves|includes?|employs|uses|consists of)(?: that| to)?[:,]?|that)\s+"
+    r"|for (?:ai )?practitioners, (?:this|the (?:principal |main |key )?(?:implication|takeaway)) (?:implies|is|means|suggests)(?: that)?\s+",
+    re.IGNORECASE,
+)  # fmt: skip
 _TELLS_RESULT = re.compile(
     r"\b(?:achiev|outperform|surpass|exceed|improv|reduc|state-of-the-art|sota\b|speedup|faster|gain|accura|attain|reach|boost|better than|competitive)"
     r"|\d\s?%|优于|超过|达到|提升|提高|降低|超越|最先进",
@@ -413,6 +420,15 @@ def _results(summaries: Sequence[CleanSummary], parts: Sequence[LabelledPart]) -
 def _result(sentence: str) -> str:
     found = _RESULT_OPENING.match(sentence)
     return _begun(sentence[found.end() :]) if found else without_opening(sentence)
+
+
+def without_part_opening(text: str) -> str:
+    """The text of a labelled part without the words that its label says: `The main objective is to see` is `See`."""
+    for pattern in (_PART_OPENING, _RESULT_OPENING):
+        found = pattern.match(text)
+        if found and text[found.end() :][:1].isalnum():
+            return _begun(text[found.end() :])
+    return text
 
 
 def _fitted(sentence: str, room: int) -> str:

@@ -9,6 +9,7 @@ from bot.domain.channels import Target
 from bot.domain.delivery import Kind
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, Question
+from bot.domain.translations import Wording
 
 MOST_NAMED = 50
 """A message names at most this many of the papers that the daily limit kept out."""
@@ -43,6 +44,23 @@ class Item:
     reasons: tuple[Reason, ...] = ()
     quiz: tuple[Question, ...] = ()
     """The questions that the message itself carries, where its channel has no polls."""
+    updated: frozenset[str] = frozenset()
+    """What the paper gained since the message that tells of it went out: title, authors, summary, points, quiz."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Occasion:
+    """Why a message rolls up what came over a while: quiet hours that ended, or an absence of some days."""
+
+    quiet_hours: str = ""
+    """As `22:00–07:00`; empty where none ended."""
+    away_days: int = 0
+
+    def heading(self, words: Wording, papers: str) -> str:
+        """The first line of the message; `papers` says how many there are."""
+        if self.away_days:
+            return words.away.format(days=self.away_days, papers=papers)
+        return words.slept.format(hours=self.quiet_hours, papers=papers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +92,13 @@ class OutgoingMessage:
     items: tuple[Item, ...] = ()
     more: int = 0
     more_papers: tuple[Paper, ...] = ()
+    occasion: Occasion | None = None
+    limited: int = 0
+    """So many of the last items were kept out by the daily limit: they are shown when somebody asks for them."""
+    offers_quiz: bool = False
+    """Questions come when a person asks for one."""
+    silent: bool = False
+    """It is to make no sound."""
     question: Question | None = None
     repeat: int = 0
     """How often the question was answered there before; 0 for one that is asked for the first time."""

@@ -56,23 +56,25 @@ class Rarity:
 NOTHING_KNOWN = Rarity()
 _FIELD_WEIGHT = {"authors": 4.0, "title": 3.0, "points": 1.0, "summary": 1.0, "source": 0.5}
 _EACH = 0.1
-_QUIZ_BONUS = 0.25
+_QUIZ_BONUS, _SOURCES_BONUS = 2.0, 4.0
 
 
 def relevance(reasons: tuple[Reason, ...], paper: Paper, rarity: Rarity = NOTHING_KNOWN) -> float:
     """Relevance of a paper for a subscriber: a message shows the most relevant paper first.
 
         for each subscription that matched:  field x rarity + 0.1 for each thing (there are 8 at most)
-        where the paper has a quiz:          + 0.25
+        where the paper has a quiz:          + 2
+        where several sources brought it:    + 4
 
     *field*: the weightiest that matched: a followed author 4, the title 3, points or summary 1, the source's
     name 0.5; 1 where the words are gone. *rarity*: 2 less the share of the person's notices that the
     subscription had a part in: what matches everything tells least. So two subscriptions count more than
-    one, and a rare word in the summary less than any in the title. Ties keep the
+    one, and a rare word in the summary less than any in the title. That several sources chose a paper, or an editor wrote
+    questions on it, says more than one word in the title, and less than a followed author with another match. Ties keep the
     digest's order, which is the source's own ranking, so that the same state gives the same order.
     """
     total = math.fsum(_weight(reason, rarity.of(reason.subscription)) for reason in reasons)
-    return total + _QUIZ_BONUS * paper.has_quiz
+    return total + _QUIZ_BONUS * paper.has_quiz + _SOURCES_BONUS * (paper.source_count > 1)
 
 
 def _weight(reason: Reason, rarity: float) -> float:

@@ -344,6 +344,18 @@ class Paper:
     def has_quiz(self) -> bool:
         return any(edition.quiz for edition in self.editions)
 
+    @property
+    def source_count(self) -> int:
+        """How many sources brought the paper: files of one folder and one form are one source.
+
+        Where one folder holds the files of all sources, a summary in one file and the points in another are two.
+        """
+        origins = {(source.rpartition("/")[0], source.rpartition(".")[2]) for source in self.sources}
+        if len(origins) == 1 and any(edition.points for edition in self.editions):
+            wrote = {summary.source for summary in self.summaries}
+            return 2 if wrote and wrote < set(self.sources) else 1
+        return len(origins)
+
     def edition(self, language: str) -> Edition:
         """The edition in that language, else the English one, else an empty one."""
         return _edition(self.editions, language)

@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, NamedTuple
 
-from bot.domain.delivery import ONE_QUESTION, Delivery, State, delivery_key
+from bot.domain.delivery import ONE_QUESTION, Delivery, State, delivery_key, edit_part
 from bot.domain.digests import Change, Gain
 from bot.domain.notices import Matches, Noticed
 from bot.domain.papers import Paper, PaperId
@@ -193,10 +193,11 @@ class _Planner:
     def _edit(self, route: _Route, subscriber: Subscriber, paper: PaperId) -> None:
         """An edit is silent, so neither quiet hours nor a digest's time hold it.
 
-        Its part holds the moment as well as the content: a title that is changed back is edited back.
+        Its part holds the moment as well as the content: a title that is changed back is edited back. It ends
+        with what was gained, which the message then names.
         """
         fingerprint = _fingerprint(self._changes[paper].paper)
-        part = f"{self._now.astimezone(UTC):%Y%m%dT%H%M%S%f}-{fingerprint}"
+        part = edit_part(self._now, fingerprint, self._changes[paper].gains & _EDITED)
         row = Delivery(route.target, subscriber.id, "edit", paper, "pending", self._now, part)
         self._followers.append(row)
 
@@ -226,6 +227,6 @@ def due_time(channel: Channel, subscriber: Subscriber, now: datetime) -> datetim
 
 def _asked_parts(channel: Channel, parts: Sequence[str]) -> Sequence[str]:
     """Those of a quiz's questions that are polls of their own on the channel, where it has polls."""
-    if not channel.capabilities.polls or channel.quizzes == "none":
+    if not channel.capabilities.polls or channel.quizzes in ("none", "on_request"):
         return ()
     return [ONE_QUESTION] if parts and channel.quizzes == "one" else parts

@@ -11,7 +11,8 @@ from bot.domain.query import Query
 from bot.domain.schedule import Immediately, QuietHours, Schedule
 from bot.domain.similarity import NEAR
 
-QuizMode = Literal["none", "one", "all"]
+QuizMode = Literal["none", "one", "all", "on_request"]
+"""Which questions of a paper come as polls: none, the most telling, all, or one for each press of a button."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +58,8 @@ class Channel:
     name: str | None = None
     deliver: Schedule = field(default_factory=Immediately)
     quizzes: QuizMode = "none"
+    silent: bool = False
+    """Its messages make no sound, where the service knows such."""
     capabilities: Capabilities = field(default_factory=Capabilities)
     """Those of the channel's publisher."""
     fixed: frozenset[str] = field(default=frozenset(), compare=False)

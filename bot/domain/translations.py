@@ -50,6 +50,17 @@ class Wording:
     poll_without_key: str
     poll_worked_out: str
     poll_see_above: str
+    poll_place: str
+    new_for_you: str
+    slept: str
+    away: str
+    best_of: str
+    all_of_it: str
+    with_quiz: str
+    updated: str
+    gains: Mapping[str, str]
+    buttons: Mapping[str, str]
+    """Below an alert."""
     roles: Mapping[str, str]
     """Labels of the parts of a summary, by what they tell."""
 
@@ -75,6 +86,12 @@ class Wording:
     def brief_day(self, day: date) -> str:
         """The day without its year, as short as can be."""
         return self.brief_date.format(day=day.day, month=self.months[day.month - 1][:3], number=day.month)
+
+    def short_day(self, day: date, today: date | None = None) -> str:
+        """The day without its weekday, and without its year in the same year as `today`."""
+        if today is not None and day.year == today.year:
+            return self.brief_day(day)
+        return self.short_date.format(day=day.day, month=self.months[day.month - 1][:3], year=day.year)
 
     def day(self, day: date) -> str:
         return self.long_date.format(
@@ -124,11 +141,26 @@ ENGLISH = Wording(
     brief_date="{day} {month}",
     page="Papers {first}–{last} of {count}",
     other_authors=" and {count} more",
-    over_limit="+{count} more, over the daily limit",
+    over_limit="+{count} more, over your daily limit",
     colon=": ",
-    poll_without_key="The digest gives no answer key: an ordinary poll.",
-    poll_worked_out="Answer worked out, {sure} %.",
+    poll_without_key="No official key, and no guess that is sure enough: an ordinary poll.",
+    poll_worked_out="No official key: our guess, {sure} % sure.",
     poll_see_above="See above.",
+    poll_place="Question {number} of {count}",
+    new_for_you="{count} new for you",
+    slept="While you slept ({hours}): {papers}",
+    away="While you were away ({days} days): {papers}",
+    best_of="the {count} best of {all}",
+    all_of_it="All of it",
+    with_quiz="{count} with a quiz",
+    updated="Updated: {gains}",
+    gains={
+        "quiz": "quiz added", "summary": "summary added", "points": "points added",
+        "title": "title corrected", "authors": "authors corrected",
+    },
+    buttons={
+        "save": "Save", "like": "More like this", "not": "Not for me", "quiz": "Quiz me", "back": "‹ Back",
+    },
     roles={
         "gist": "In short", "topic": "Topic", "idea": "Idea", "problem": "Problem",
         "method": "Method", "result": "Result", "use": "So what",
@@ -173,9 +205,25 @@ CHINESE = Wording(
     other_authors=" 等 {total} 人",
     over_limit="另有 {count} 篇超出每日上限",
     colon="：",
-    poll_without_key="原文未给出答案：普通投票。",
-    poll_worked_out="答案为推断所得，{sure} %。",
+    poll_without_key="没有官方答案，也没有足够可靠的推断：普通投票。",
+    poll_worked_out="没有官方答案：我们的推断，把握 {sure} %。",
     poll_see_above="见上文。",
+    poll_place="第 {number} 题，共 {count} 题",
+    new_for_you="{count} 篇新论文",
+    slept="您休息期间（{hours}）：{papers}",
+    away="您离开的 {days} 天里：{papers}",
+    best_of="{all} 篇中最好的 {count} 篇",
+    all_of_it="全部",
+    with_quiz="{count} 篇带测验",
+    updated="已更新：{gains}",
+    gains={
+        "quiz": "新增测验",
+        "summary": "新增摘要",
+        "points": "新增要点",
+        "title": "标题已更正",
+        "authors": "作者已更正",
+    },
+    buttons={"save": "保存", "like": "更多类似", "not": "不感兴趣", "quiz": "考考我", "back": "‹ 返回"},
     roles={
         "gist": "概要",
         "topic": "主题",

@@ -1,21 +1,26 @@
 """Compose: builds the message of claimed deliveries from the state as it is now."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Literal
 
 from bot.domain.channels import CapabilitiesOf
-from bot.domain.delivery import ONE_QUESTION, is_again, question_of_part, repeats
-from bot.domain.message import MOST_NAMED, Item, OutgoingMessage
+from bot.domain.delivery import ONE_QUESTION, edit_gains, is_again, question_of_part, repeats
+from bot.domain.message import MOST_NAMED, Item, Occasion, OutgoingMessage
 from bot.domain.notices import relevance
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.answers import pick_one
-from bot.domain.subscriptions import QuizMode, Subscriber
+from bot.domain.schedule import Immediately
+from bot.domain.subscriptions import Channel, QuizMode, Subscriber
 from bot.pipeline.ports import TokenStore
 from bot.pipeline.ports.outbox import Claim, ClaimedRow, DeliveryStore
 from bot.pipeline.ports.papers import PaperStore
 from bot.pipeline.subscribers import SubscriberRegistry
+
+_FEWEST = 2
+_AWAY = timedelta(days=2)
+"""Who waited for so long was away."""
 
 AnswerQuiz = Callable[[Paper, str], tuple[Question, ...]]
 """A paper's quiz in a language, with answers worked out where the digest gives none."""
@@ -99,8 +104,13 @@ class MessageBuilder:
         )
 
     def shown_again(self, claim: Claim, subscriber: Subscriber) -> OutgoingMessage:
-        """The message of a claim that went out, with its papers as they are now, in the order shown."""
-        return self._message(claim, subscriber, self._items(claim.rows, claim, subscriber))
+        """The message of a claim that went out, with its papers as they are now, in the order shown.
+
+        What the daily limit kept out stands at the end: here somebody asks for it.
+        """
+        items = self._items(claim.rows, claim, subscriber, updated=True)
+        limited = sum(not row.shown for row in claim.rows)
+        return self._message(claim, subscriber, items, limited=limited)
 
     def _alert(self, claim: Claim, subscriber: Subscriber, now: datetime) -> BuiltMessage:
         items = self._items(claim.rows, claim, subscriber)
@@ -116,6 +126,7 @@ class MessageBuilder:
             claim,
             subscriber,
             tuple(item for _, item in shown),
+            occasion=self._occasion(claim, subscriber, now),
             left_out=(
                 *(item.paper for _, item in kept_out),
                 *(known[paper].paper for _, paper in earlier),
@@ -127,6 +138,24 @@ class MessageBuilder:
             limited=limited,
             named=tuple(key for key, _ in earlier),
         )
+
+    def _occasion(self, claim: Claim, subscriber: Subscriber, now: datetime) -> Occasion | None:
+        """Why so much comes at once: somebody slept, or was away; None for what comes as it is found."""
+        channel = _channel_of(subscriber, claim)
+        if len(claim.rows) < _FEWEST or channel is None or not isinstance(channel.deliver, Immediately):
+            return None
+        if subscriber.quiet_hours is None and subscriber.snoozed_until is None:
+            return None
+        records = self._deliveries.deliveries_on(subscriber.id, [row.paper for row in claim.rows])
+        keys = {row.key for row in claim.rows}
+        held = [record for record in records if record.key in keys and record.due_at > record.created_at]
+        if not held:
+            return None
+        waited = now - min(record.created_at for record in held)
+        if waited >= _AWAY:
+            return Occasion(away_days=waited.days)
+        quiet = subscriber.quiet_hours
+        return Occasion(quiet_hours=f"{quiet.start:%H:%M}–{quiet.end:%H:%M}") if quiet else None
 
     def _ranked(
         self, rows: Sequence[ClaimedRow], items: Sequence[Item], subscriber: Subscriber
@@ -191,20 +220,25 @@ class MessageBuilder:
         shown = self._deliveries.rows_of(alert.message) if alert and alert.message and alert.receipt else None
         if not alert or not shown:
             raise NothingToSend("there is no message to edit")
+        if not alert.shown:
+            raise NothingToSend("its paper stands behind “+N more”")
         original, _ = shown
         left_out = [other.paper for other in original.rows if not other.shown]
         known = self._papers.stored(left_out)
         message = self._message(
             claim,
             subscriber,
-            self._items([other for other in original.rows if other.shown], claim, subscriber),
+            self._items([other for other in original.rows if other.shown], claim, subscriber, updated=True),
             left_out=tuple(known[paper].paper for paper in left_out),
             replaces=alert.receipt,
             name=original.message,
         )
         return BuiltMessage(message=message, sent=(row.key,))
 
-    def _items(self, rows: Sequence[ClaimedRow], claim: Claim, subscriber: Subscriber) -> tuple[Item, ...]:
+    def _items(
+        self, rows: Sequence[ClaimedRow], claim: Claim, subscriber: Subscriber, *, updated: bool = False
+    ) -> tuple[Item, ...]:
+        """The papers of the rows as they are now, with what each gained since if they are to show it."""
         ids = [row.paper for row in rows]
         noticed = self._papers.with_notices(subscriber.id, ids)
         channels = [
@@ -216,15 +250,32 @@ class MessageBuilder:
             if any(channel.takes(subscription) for channel in channels)
         )
 
+        gains = self._gains(claim, subscriber, ids) if updated else {}
+
         def item(paper_id: PaperId) -> Item:
             paper = noticed[paper_id].stored.paper
             names = allowed.intersection(noticed[paper_id].subscriptions)
             quiz = self._carried(paper, subscriber.language, quizzes)
-            return Item(paper=paper, reasons=self._registry.reasons(subscriber, paper, names), quiz=quiz)
+            return Item(
+                paper=paper,
+                reasons=self._registry.reasons(subscriber, paper, names),
+                quiz=quiz,
+                updated=gains.get(paper_id, frozenset()),
+            )
 
         carried = self._capabilities[claim.target.kind].carries_quiz and channels
         quizzes = channels[0].quizzes if carried else "none"
         return tuple(map(item, ids))
+
+    def _gains(
+        self, claim: Claim, subscriber: Subscriber, papers: Sequence[PaperId]
+    ) -> Mapping[PaperId, frozenset[str]]:
+        """Gains of each paper since the target was told of it, by the edits that were planned."""
+        gains: dict[PaperId, frozenset[str]] = {}
+        for row in self._deliveries.deliveries_on(subscriber.id, papers):
+            if row.kind == "edit" and row.target == claim.key:
+                gains[row.paper] = gains.get(row.paper, frozenset()) | edit_gains(row.part)
+        return gains
 
     def _carried(self, paper: Paper, language: str, quizzes: QuizMode) -> tuple[Question, ...]:
         """The questions that the message itself carries."""
@@ -245,6 +296,7 @@ class MessageBuilder:
         **more: object,
     ) -> OutgoingMessage:
         can = self._capabilities[claim.target.kind]
+        channel = _channel_of(subscriber, claim)
         return OutgoingMessage(
             id=name or claim.message,
             kind=claim.kind,
@@ -256,10 +308,17 @@ class MessageBuilder:
             items=items,
             more=len(left_out),
             more_papers=left_out[:MOST_NAMED],
+            offers_quiz=channel is not None and channel.quizzes == "on_request",
+            silent=channel is not None and channel.silent,
             unsubscribe_token=self._tokens.issue("unsubscribe", claim.key) if can.unsubscribes else None,
             return_token=self._tokens.issue("return", claim.key) if can.reports else None,
             **more,  # type: ignore[arg-type]  # question, alarm, reply_to, replaces: checked at the callers
         )
+
+
+def _channel_of(subscriber: Subscriber, claim: Claim) -> Channel | None:
+    targets = (claim.key, claim.target.key)
+    return next((channel for channel in subscriber.channels if channel.target in targets), None)
 
 
 def _has_target(subscriber: Subscriber, claim: Claim) -> bool:

@@ -36,9 +36,15 @@ def test_the_weightiest_field_counts_whatever_the_order():
     assert relevance((one,), PAPER) == relevance((other,), PAPER)
 
 
-def test_a_quiz_breaks_a_tie():
+def test_what_an_editor_picked_survives_a_small_limit():
+    picked = a_paper(editions=(an_edition(quiz=a_quiz()),), sources=("t/a.md", "p/a.html"))
+    plain_match, in_title = a_reason("x", ("summary", "x")), a_reason("y", ("title", "y"))
+    assert relevance((plain_match,), picked) > relevance((in_title, plain_match), PAPER)
+
+
+def test_a_quiz_weighs_two():
     with_quiz = a_paper(editions=(an_edition(quiz=a_quiz()),))
-    assert relevance((a_reason(),), with_quiz) == pytest.approx(relevance((a_reason(),), PAPER) + 0.25)
+    assert relevance((a_reason(),), with_quiz) == pytest.approx(relevance((a_reason(),), PAPER) + 2)
 
 
 def test_a_match_without_words_still_counts():

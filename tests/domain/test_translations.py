@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from bot.domain.translations import wording
+from bot.domain.message import Occasion
+from bot.domain.translations import CHINESE, ENGLISH, wording
 
 
 def test_one_paper_and_one_question_are_named_in_the_singular() -> None:
@@ -16,3 +17,16 @@ def test_one_paper_and_one_question_are_named_in_the_singular() -> None:
 def test_a_day_is_written_out_in_the_readers_language() -> None:
     assert wording("en").day(date(2026, 9, 18)) == "Friday, 18 September 2026"
     assert "9月18日" in wording("zh").day(date(2026, 9, 18)).replace(" ", "")
+
+
+def test_a_roll_up_says_why_so_much_comes_at_once() -> None:
+    slept, away = Occasion(quiet_hours="22:00–07:00"), Occasion(away_days=12)
+    assert slept.heading(ENGLISH, "7 new papers") == "While you slept (22:00–07:00): 7 new papers"
+    assert away.heading(ENGLISH, "7 new papers") == "While you were away (12 days): 7 new papers"
+
+
+def test_a_day_of_this_year_is_written_without_its_year() -> None:
+    day = date(2026, 9, 18)
+    assert ENGLISH.short_day(day) == "18 Sep 2026"
+    assert ENGLISH.short_day(day, date(2026, 12, 1)) == "18 Sep"
+    assert CHINESE.short_day(day, date(2027, 1, 1)) == "2026 年 9 月 18 日"

@@ -1,13 +1,15 @@
 """Claimed rows become messages: what is shown, what the limit keeps out, what replies to what."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.domain.delivery import again_part
 from bot.domain.errors import OutcomeUnknown, Refused, TargetMoved
-from bot.domain.message import MOST_NAMED
+from bot.domain.message import MOST_NAMED, Occasion
+from bot.domain.schedule import QuietHours
 from bot.domain.subscriptions import QuizMode, Subscriber
 from tests.builders import (
     NOW,
@@ -63,6 +65,53 @@ async def test_an_alert_holds_all_papers_of_one_person_best_first(world: MakeWor
         "alert telegram 2": "sent",
         "alert telegram 3": "merged",
     }
+
+
+@pytest.mark.parametrize(("mode", "offered"), [("on_request", True), ("all", False)])
+async def test_questions_on_request_are_offered_and_not_asked(
+    world: MakeWorld, mode: QuizMode, offered: bool
+):
+    made = started(world, a_subscriber("alice", a_channel(quizzes=mode, silent=True)))
+    made.read("a.html", a_digest(page(1)))
+    await made.send()
+    alert, *polls = made.telegram.taken
+    assert (alert.offers_quiz, alert.silent, bool(polls)) == (offered, True, not offered)
+
+
+NIGHT = QuietHours(start=time(22), end=time(7))
+
+
+async def test_what_came_in_quiet_hours_says_so_once_they_end(world: MakeWorld):
+    made = started(world, replace(a_subscriber(), quiet_hours=NIGHT))
+    made.clock.go_to(NOW.replace(hour=23))
+    made.read("a.md", a_digest(1, 2))
+    made.read("b.md", a_digest(3))
+    await made.send_all()
+    (roll_up,) = made.telegram.taken
+    assert len(roll_up.items) == 3
+    assert roll_up.occasion == Occasion(quiet_hours="22:00–07:00")
+
+
+async def test_what_came_by_day_is_no_roll_up(world: MakeWorld):
+    made = started(world, replace(a_subscriber(), quiet_hours=NIGHT))
+    made.read("a.md", a_digest(1, 2))
+    await made.send()
+    assert made.telegram.taken[0].occasion is None
+
+
+async def test_after_a_long_snooze_the_message_says_how_long(world: MakeWorld):
+    awake = NOW + 12 * DAY
+    made = started(world, replace(a_subscriber(), snoozed_until=awake))
+    made.read("a.md", a_digest(1, 2))
+    await made.send_all(days=13)
+    assert made.telegram.taken[0].occasion == Occasion(away_days=12)
+
+
+async def test_after_a_short_snooze_nothing_is_said(world: MakeWorld):
+    made = started(world, replace(a_subscriber(), snoozed_until=NOW + DAY))
+    made.read("a.md", a_digest(1, 2))
+    await made.send_all()
+    assert made.telegram.taken[0].occasion is None
 
 
 async def test_equal_papers_keep_the_digests_order(world: MakeWorld):
@@ -313,6 +362,28 @@ async def test_an_edit_shows_the_whole_message_as_it_is_now(world: MakeWorld):
     assert [item.paper.id for item in edit.items] == [item.paper.id for item in alert.items]
     assert edit.items[0].paper.title == "Corrected Language Models"
     assert (edit.more, edit.more_titles) == (alert.more, alert.more_titles) == (1, (an_entry(3).title,))
+
+
+async def test_an_edit_says_what_each_paper_gained_since(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1, 2, 3))
+    await made.send()
+    made.read("b.html", a_digest(page(1, title=an_entry(1).title), an_entry(2, title="Corrected Models")))
+    await made.send()
+    _, *edits = made.telegram.taken
+    said = [{item.paper.id[-1]: set(item.updated) for item in edit.items} for edit in edits]
+    assert said == [{"1": {"quiz", "points"}, "2": {"title"}, "3": set()}] * 2
+
+
+async def test_a_paper_that_stands_behind_a_button_is_not_edited(world: MakeWorld):
+    made = started(world)
+    made.telegram.shown = 1
+    made.read("a.md", a_digest(1, 2))
+    await made.send()
+    made.read("b.md", a_digest(an_entry(2, title="Corrected Models")))
+    await made.send()
+    assert [message.kind for message in made.telegram.taken] == ["alert"]
+    assert made.rows("merged")[-1].error == "its paper stands behind “+N more”"
 
 
 async def test_where_nothing_went_out_there_is_nothing_to_edit(world: MakeWorld):

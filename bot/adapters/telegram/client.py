@@ -460,7 +460,9 @@ class BotClient:
         """Close every connection."""
         await self._api.close()
 
-    async def send(self, chat: ChatAddress, message: Message, *, reply_to: int | None = None) -> int:
+    async def send(
+        self, chat: ChatAddress, message: Message, *, reply_to: int | None = None, silent: bool = False
+    ) -> int:
         """The id of the message, once sent; a message to reply to that is gone is no hindrance."""
         sent = await self._api.call(
             self._api.bot.send_message(
@@ -471,6 +473,7 @@ class BotClient:
                 link_preview_options=_no_preview(),
                 reply_markup=_markup(message),
                 reply_parameters=_reply(reply_to),
+                disable_notification=silent or None,
             )
         )
         return _integer(sent, "message_id")
@@ -539,7 +542,7 @@ class BotClient:
     async def send_poll(
         self, chat: ChatAddress, poll: Poll, *, anonymous: bool, reply_to: int | None
     ) -> SentPoll:
-        """The poll's ids, once sent; NamesNeeded where the chat takes anonymous ones only."""
+        """The poll's ids, once sent, without a sound; NamesNeeded where the chat takes anonymous ones only."""
         sent = await self._api.call(
             self._api.bot.send_poll(
                 chat.id,
@@ -552,6 +555,7 @@ class BotClient:
                 is_anonymous=anonymous,
                 message_thread_id=chat.topic,
                 reply_parameters=_reply(reply_to),
+                disable_notification=True,
             )
         )
         poll_id = _string(sent.get("poll") if isinstance(sent, dict) else None, "id")

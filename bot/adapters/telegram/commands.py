@@ -363,6 +363,8 @@ BUTTONS: dict[str, ButtonKind] = {
     "feed": ButtonKind(handler=settings.feed_pressed),
     # below alerts
     "more": ButtonKind(handler=library.more, parts=2),
+    "page": ButtonKind(handler=library.page, parts=2),
+    "open": ButtonKind(handler=library.open_card, parts=2),
     "save": ButtonKind(handler=library.save, parts=2),
     "like": ButtonKind(handler=library.like, parts=2),
     "not": _ours(library.not_for_me, parts=2),

@@ -5,7 +5,7 @@ from itertools import islice
 
 from bot.adapters.telegram.client import InlineResult
 from bot.adapters.telegram.markup import TEXT_UNITS, Markup, block, bold, joined, link, ours, pieces, plain
-from bot.adapters.telegram.rendering import Button, Message, render_alert, render_list
+from bot.adapters.telegram.rendering import Button, Message, render_alert, render_card, render_list
 from bot.adapters.telegram.requests import (
     Actions,
     AnswerInline,
@@ -64,6 +64,22 @@ def more(request: Request, message_id: str, start: str) -> Actions:
         Say(chat=request.chat.reply_address, message=shown, reply_to=request.message),
         DropButtons(chat=request.chat.reply_address, message=request.message),
     )
+
+
+def page(request: Request, message_id: str, start: str) -> Actions:
+    """Turn the message to the page that begins with a paper."""
+    outgoing = request.services.deliveries.message(message_id, request.addresses)
+    first = number_in(start)
+    shown = render_alert(outgoing, first) if outgoing and first is not None else None
+    return request.show(shown) if shown else request.acknowledge(request.t("dead button"))
+
+
+def open_card(request: Request, message_id: str, number: str) -> Actions:
+    """Turn the message to the card of one of its papers."""
+    outgoing = request.services.deliveries.message(message_id, request.addresses)
+    index = number_in(number)
+    shown = render_card(outgoing, index) if outgoing and index is not None else None
+    return request.show(shown) if shown else request.acknowledge(request.t("dead button"))
 
 
 # --- buttons below an alert

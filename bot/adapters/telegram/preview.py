@@ -3,15 +3,16 @@
 import asyncio
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from html.parser import HTMLParser
+from itertools import groupby
 from pathlib import Path
 
 from bot.adapters import atomic_file
 from bot.adapters.telegram.publisher import TelegramPublisher, quiz_poll, rendered_text
-from bot.adapters.telegram.rendering import Message
+from bot.adapters.telegram.rendering import Button, Message
 from bot.domain.channels import Capabilities, ChannelKind, Limits
 from bot.domain.delivery import Kind
 from bot.domain.errors import TryLater
@@ -33,7 +34,8 @@ a {{ color: light-dark(#2678b6, #6ab3f3); text-decoration: none; }}
 blockquote {{ margin: .3rem 0; padding: .3rem .7rem; border-left: 3px solid #3390ec; border-radius: .3rem;
   background: light-dark(#eef5fc, #1f3345); }}
 header, .button {{ color: light-dark(#56697a, #8aa0b4); font-size: .85rem; }}
-.button {{ text-align: center; background: light-dark(#c8d8e4, #223546); border-radius: .5rem; padding: .4rem; margin-top: .3rem; }}
+.row {{ display: flex; gap: .3rem; }}
+.button {{ flex: 1; text-align: center; background: light-dark(#c8d8e4, #223546); border-radius: .5rem; padding: .4rem; margin-top: .3rem; }}
 ol {{ list-style: none; padding: 0; margin: .5rem 0; }}
 </style>
 <main><header>{title}</header>
@@ -46,7 +48,8 @@ def plain_preview(content: Message | Poll, heading: str = "Telegram", width: int
     """The message or poll for a terminal: matched words between stars, addresses below what they link."""
     lines = _poll_lines(content) if isinstance(content, Poll) else _message_lines(content)
     framed = [f"│ {part}".rstrip() for line in lines for part in _wrapped(line, width - 2)]
-    below = [] if isinstance(content, Poll) else [f"  [ {button.text} ]" for button in content.buttons]
+    rows = () if isinstance(content, Poll) else _rows(content.buttons)
+    below = ["".join(f"  [ {button.text} ]" for button in row) for row in rows]
     return "\n".join([f"╭─ {heading}", *framed, "╰─", *below])
 
 
@@ -56,10 +59,17 @@ def html_preview(content: Message | Poll, heading: str) -> str:
         body, buttons = _poll_html(content), ""
     else:
         body = content.html.replace("</blockquote>\n", "</blockquote>")  # a block ends its line by itself
-        buttons = "".join(
-            f'<div class="button">{html.escape(button.text)}</div>' for button in content.buttons
+        rows = (
+            "".join(f'<div class="button">{html.escape(button.text)}</div>' for button in row)
+            for row in _rows(content.buttons)
         )
+        buttons = "".join(f'<div class="row">{row}</div>' for row in rows)
     return _PAGE.format(title=html.escape(heading), body=body, buttons=buttons)
+
+
+def _rows(buttons: Iterable[Button]) -> list[list[Button]]:
+    """The buttons as they stand side by side."""
+    return [list(row) for _, row in groupby(buttons, key=lambda button: button.row)]
 
 
 def _message_lines(message: Message) -> list[str]:

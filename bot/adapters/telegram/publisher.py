@@ -3,6 +3,7 @@
 import asyncio
 import html
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -22,7 +23,7 @@ from bot.adapters.telegram.client import (
     parse_address,
 )
 from bot.adapters.telegram.rendering import Message, render_alarm, render_alert
-from bot.domain.card import web_link
+from bot.domain.card import card_of, web_link
 from bot.domain.channels import Capabilities, ChannelKind, Limit, Limits
 from bot.domain.errors import DeliveryError, NotSent, OutcomeUnknown, Refused, TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
@@ -31,6 +32,7 @@ from bot.domain.quizzes.polls import Poll, evidence_for, poll_of, shuffle_seed
 log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
+_REMEMBERED = 5_000
 _BETWEEN = timedelta(seconds=1, milliseconds=2)
 """Pause between a preface and its poll: one chat takes one message a second."""
 _MARGIN = timedelta(milliseconds=2)
@@ -70,13 +72,15 @@ class TelegramPublisher:
         self._client = client or BotClient(token, api_url=api_url)
         self._anonymous_only: set[int | str] = set()
         self._flooded: set[str] = set()
+        self._shown: OrderedDict[tuple[int | str, int], int] = OrderedDict()
+        """What the latest messages show, so that an edit that changes nothing is not asked for."""
 
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """The message's id (and the poll's, with the order of its options), once Telegram has it; raises a DeliveryError."""
         chat = parse_address(outgoing.target.address)
         try:
             with beginning(begin):
-                receipt = await self._sent(outgoing, chat)
+                receipt = await self._sent(outgoing, chat, begin)
         except TryLater as error:
             raise self._paused(outgoing, error) from error
         self._flooded.clear()
@@ -85,16 +89,19 @@ class TelegramPublisher:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _sent(self, outgoing: OutgoingMessage, chat: ChatAddress) -> Receipt:
+    async def _sent(self, outgoing: OutgoingMessage, chat: ChatAddress, begin: Begin) -> Receipt:
         match outgoing.kind:
             case "alert" | "alarm":
                 message = rendered_text(outgoing)
-                sent, astray = await self._in_topic(chat, lambda address: self._client.send(address, message))
+                sent, astray = await self._in_topic(
+                    chat, lambda address: self._client.send(address, message, silent=outgoing.silent)
+                )
+                self._remember(chat, sent, message)
                 return Receipt(message=str(sent), shown=message.shown, astray=astray)
             case "quiz":
                 return await self._ask(outgoing, chat)
             case "edit":
-                return await self._edit(outgoing, chat)
+                return await self._edit(outgoing, chat, begin)
 
     async def _ask(self, outgoing: OutgoingMessage, chat: ChatAddress) -> Receipt:
         poll = quiz_poll(outgoing)
@@ -121,7 +128,7 @@ class TelegramPublisher:
         """
         text = Message(html=html.escape(preface, quote=False))
         before, _ = await self._in_topic(
-            chat, lambda address: self._client.send(address, text, reply_to=reply_to)
+            chat, lambda address: self._client.send(address, text, reply_to=reply_to, silent=True)
         )
         await asyncio.sleep(_BETWEEN.total_seconds())
         try:
@@ -146,17 +153,27 @@ class TelegramPublisher:
             self._anonymous_only.add(chat.id)
         return await self._in_topic(chat, send)
 
-    async def _edit(self, outgoing: OutgoingMessage, chat: ChatAddress) -> Receipt:
+    async def _edit(self, outgoing: OutgoingMessage, chat: ChatAddress, begin: Begin) -> Receipt:
         message_id = _message_id(outgoing.replaces)
         if outgoing.replaces is None or message_id is None:
             raise Refused(f"{outgoing.id}: there is no message to edit")
+        message = rendered_text(outgoing)
+        if self._shown.get((chat.id, message_id)) == hash(message):
+            await begin()  # nothing goes out, and it is settled like what did
+            return outgoing.replaces
         try:
-            await self._client.edit(chat, message_id, rendered_text(outgoing))
+            await self._client.edit(chat, message_id, message)
         except (NotModified, NothingToEdit):
             pass  # it is as it should be, or its reader deleted it: nothing is left to do
         except OutcomeUnknown as error:
             raise TryLater(f"editing again does no harm: {error}") from error
+        self._remember(chat, message_id, message)
         return outgoing.replaces
+
+    def _remember(self, chat: ChatAddress, message_id: int, message: Message) -> None:
+        self._shown[chat.id, message_id] = hash(message)
+        while len(self._shown) > _REMEMBERED:
+            self._shown.popitem(last=False)
 
     async def _in_topic(
         self, chat: ChatAddress, send: Callable[[ChatAddress], Awaitable[_Result]]
@@ -202,13 +219,18 @@ def quiz_poll(outgoing: OutgoingMessage) -> Poll:
     """
     if outgoing.question is None:
         raise Refused(f"{outgoing.id}: a quiz without a question")
+    card = card_of(outgoing.items[0], language=outgoing.language)
     paper = outgoing.items[0].paper
+    parts = [question.part for question in paper.edition(outgoing.language).quiz]
+    part = outgoing.question.part
     poll = poll_of(
         outgoing.question,
         seed=shuffle_seed(outgoing.question, outgoing.target.key, outgoing.repeat),
         link=web_link(paper.links.best),
         evidence=evidence_for(outgoing.question, paper, outgoing.language),
-        title=paper.title,
+        gist=card.gist_text,
+        title=card.title_text,
+        place=(parts.index(part) + 1, len(parts)) if part in parts else None,
         language=outgoing.language,
     )
     if poll is None:

@@ -1,10 +1,12 @@
 """Messages: alerts, alarms and lists of papers in Telegram's markup, with their buttons."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import product
+from zoneinfo import ZoneInfo
 
 from bot.adapters.telegram.markup import (
     ENTITIES,
@@ -19,12 +21,12 @@ from bot.adapters.telegram.markup import (
     pieces,
     plain,
 )
-from bot.domain.card import CardMatch, Piece, Pieces, card_of, cut_pieces, plain_line, source_names
+from bot.domain.card import CardMatch, Piece, Pieces, card_of, cut_pieces, source_names
 from bot.domain.message import AlarmText, Item, OutgoingMessage
 from bot.domain.text import one_line
 from bot.domain.translations import Wording, wording
 
-_MORE = re.compile(r"more:(?P<message>[^\s:]{1,50}):(?P<start>\d{1,4})", re.ASCII)
+_PRESS = re.compile(r"(?P<name>[a-z]{2,8}):(?P<message>[^\s:]{1,50}):(?P<number>\d{1,4})", re.ASCII)
 _CALLBACK_BYTES = 64
 
 
@@ -50,82 +52,82 @@ class Message:
     """How many of an alert's papers it shows, from the first on; None: all."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MorePapers:
-    """A request for the papers of a message from number `start` on, counted from 0."""
-
-    message: str
-    """The message's id."""
-    start: int
-
-
-def more_button(text: str, message: str, start: int) -> tuple[Button, ...]:
-    """The button that asks for the rest of that message; none where its id leaves it no room."""
-    data = f"more:{message}:{start}"
-    fits = _MORE.fullmatch(data) and len(data.encode()) <= _CALLBACK_BYTES
-    return (Button(text=text, data=data),) if fits else ()
-
-
-def parse_more(data: str) -> MorePapers | None:
-    """The request in a pressed button's data; None for any other text: it comes from outside and may be anything."""
-    match = _MORE.fullmatch(data)
-    return MorePapers(message=match["message"], start=int(match["start"])) if match else None
-
-
 _AUTHORS, _SHORT_AUTHORS = 6, 3
 _MATCHES, _WHY = 6, 700
 _MARKS = 12
 """Matched words in bold in one text at most: entities are counted, and more only shout."""
 _POINT_LENGTHS = (900, 600, 450, 300, 200, 120)
+_SHORT_POINT_LENGTHS = (300, 200, 140, 100)
 _SOURCES = 2
 
 
 class ShownItem:
-    """A paper with its reasons, about to be shown in one language."""
+    """A paper with its reasons, about to be shown in one language on some day."""
 
-    def __init__(self, item: Item, words: Wording) -> None:
+    def __init__(self, item: Item, words: Wording, today: date | None = None) -> None:
         self.card = card_of(item, language=words.language)
         self._words = words
+        self._today = today
+        self._updated = [words.gains[gain] for gain in sorted(item.updated) if gain in words.gains]
 
     def whole(self, room: int) -> Markup:
         """The paper as a message of its own, in at most `room` units, not below 3000: the points give way first."""
-        head = joined("\n", (self.title(), self._authors(_AUTHORS)))
-        above = joined("\n\n", (head, self._gist(), self._why()))
-        below = self.provenance()
+        card = self.card
+        head = joined("\n", (self.title(), _marked(card.author_line(_AUTHORS)), self._news()))
+        above = joined("\n\n", (head, _marked(card.gist)))
+        below = joined("\n", (self._why(), self.provenance()))
         for length, mark in product(_POINT_LENGTHS, (True, False)):
-            points = joined("\n", self._points(length, mark=mark))
-            whole = joined("\n", (above, folded(points), below))
+            points = folded(joined("\n", self._points(length, mark=mark)))
+            whole = joined("\n\n", (above, joined("\n", (points, below))))
             if whole.units <= room and whole.entities <= ENTITIES:
                 return whole
-        return joined("\n", (above, below))
+        return joined("\n\n", (above, below))
 
-    def short(self, number: int, *, dated: bool) -> Markup:
-        """The paper as an entry of a list."""
-        title = plain(f"{number}. ") + self.title()
-        when = self.provenance() if dated else NOTHING
-        return joined("\n", (title, self._authors(_SHORT_AUTHORS), self._gist(), self._why(), when))
+    def short(self, number: int, *, dated: bool, named: bool = True, points: int = 0) -> Markup:
+        """The paper as an entry of a list; `named`: with the subscriptions, `points`: with its points so long each."""
+        card = self.card
+        title = joined(" ", (plain(f"{number}.") + plain(" ") + self.title(), plain(self.marks())))
+        authors = card.author_line(_SHORT_AUTHORS)
+        lines = (
+            title,
+            _marked(authors) if any(piece.matched for piece in authors) else NOTHING,
+            self._news(),
+            _marked(card.gist)
+            or (_marked(authors) if not any(piece.matched for piece in authors) else NOTHING),
+            folded(joined("\n", self._points(points, mark=False))) if points else NOTHING,
+            self._why(named=named),
+            self.provenance() if dated else NOTHING,
+        )
+        return joined("\n", lines)
 
     def title(self) -> Markup:
         return link(_marked(self.card.title), self.card.links.best)
 
+    def marks(self) -> str:
+        """◆ and the number of sources where several brought it, ❔ where there is a quiz."""
+        several = f"◆{self.card.source_count}" if self.card.source_count > 1 else ""
+        return " ".join(filter(None, (several, "❔" if self.card.questions else "")))
+
     def provenance(self) -> Markup:
-        """The day and the sources that named the paper."""
-        return provenance(self.card.date, self.card.sources, self._words)
+        """The day, the sources that named the paper, and how many questions there are on it."""
+        quiz = (self._words.quiz(self.card.questions),) if self.card.questions else ()
+        return provenance(self.card.date, self.card.sources, self._words, today=self._today, more=quiz)
 
-    def _authors(self, most: int) -> Markup:
-        return _marked(self.card.author_line(most))
+    def _news(self) -> Markup:
+        if not self._updated:
+            return NOTHING
+        return italic(f"🔄 {self._words.updated.format(gains=', '.join(self._updated))}")
 
-    def _gist(self) -> Markup:
-        return _marked(self.card.gist)
-
-    def _why(self) -> Markup:
+    def _why(self, *, named: bool = True) -> Markup:
+        shown = (*self.card.title, *self.card.gist, *self.card.author_line(_AUTHORS))
+        told = any(piece.matched for piece in shown)
         reasons = NOTHING
         for match in self.card.matches[:_MATCHES]:
-            longer = joined("; ", (reasons, _match(match)))
+            longer = joined(" · ", (reasons, _match(match, named=named, told=told, colon=self._words.colon)))
             if longer.units > _WHY:
                 break
             reasons = longer
-        return plain(f"🔎 {self._words.matched}{self._words.colon}") + reasons if reasons else NOTHING
+        return plain("🔎 ") + reasons if reasons else NOTHING
 
     def _points(self, limit: int, *, mark: bool) -> Iterator[Markup]:
         for point in self.card.points:
@@ -133,10 +135,18 @@ class ShownItem:
             yield joined(" ", (label, _marked(cut_pieces(point.text, limit), mark=mark)))
 
 
-def provenance(day: date | None, sources: Iterable[str], words: Wording) -> Markup:
-    """The day and the names of the sources, small."""
-    parts = ([words.day(day)] if day else []) + list(dict.fromkeys(sources))[:_SOURCES]
-    return italic(" · ".join(parts)) if parts else NOTHING
+def provenance(
+    day: date | None,
+    sources: Iterable[str],
+    words: Wording,
+    *,
+    today: date | None = None,
+    more: Iterable[str] = (),
+) -> Markup:
+    """The day and the names of the sources, small; the year only where it is not this one."""
+    named = " + ".join(list(dict.fromkeys(sources))[:_SOURCES])
+    parts = (words.short_day(day, today) if day else "", named, *more)
+    return italic(" · ".join(filter(None, parts)))
 
 
 def _marked(parts: Pieces, *, mark: bool = True) -> Markup:
@@ -146,41 +156,109 @@ def _marked(parts: Pieces, *, mark: bool = True) -> Markup:
     )
 
 
-def _match(match: CardMatch) -> Markup:
-    if not match.words:
-        return bold(match.subscription)
-    words = joined(", ", map(bold, match.words))
-    return plain(f"{match.subscription} (") + words + plain(")")
+def _match(match: CardMatch, *, named: bool, told: bool, colon: str) -> Markup:
+    """The subscription, and where nothing else on the card shows it the words that matched."""
+    found = NOTHING
+    if not told and match.excerpt:
+        found = plain("“") + _marked(match.excerpt) + plain("”")
+    elif not told and match.words:
+        found = joined(", ", map(bold, match.words))
+    return joined(colon, (italic(match.subscription) if named else NOTHING, found))
 
 
-PAGE = 8
-"""Papers a page at most: what still can be read on a telephone without getting lost."""
-_TITLES_NAMED = 5
-_NAMED_TITLE = 90
+_MOST_ENTRIES = 24
+"""Entries of a page at most: each has a button, and Telegram takes eight in a row."""
+_IN_A_ROW = 8
+_BEST = 10
+"""Entries of the first page of what came while somebody was away."""
+_COUNTS = 4
 _ALARM_LINE = 400
 
 
 def render_alert(outgoing: OutgoingMessage, start: int = 0) -> Message | None:
     """The message's papers from number `start` on, as many as one message takes; None where there are none.
 
-    A single paper is shown in full. What does not fit is behind the button "+N more", which asks for the
-    page that begins where this one ends; what the daily limit kept out is named on the first page.
+    A single paper is shown in full. What does not fit, and what the daily limit kept out, is behind the button
+    "+N more", which opens the page that begins where this one ends.
     """
-    if not 0 <= start < len(outgoing.items):
+    items = outgoing.items
+    if not 0 <= start < len(items):
         return None
     words = wording(outgoing.language)
-    limited = _over_limit(outgoing, words) if start == 0 else NOTHING
-    if len(outgoing.items) == 1:
-        room = TEXT_UNITS - limited.units - 2
-        whole = ShownItem(outgoing.items[0], words).whole(room)
-        return Message(html=joined("\n\n", (whole, limited)).html)
-    page = _page(outgoing, start, limited, words)
-    left = len(outgoing.items) - page.end
-    buttons = more_button(words.more_heading.format(count=left), outgoing.id, page.end) if left else ()
+    if len(items) - outgoing.limited == 1 and not start:
+        return _single(outgoing, words)
+    page = _page(outgoing, start, words)
+    buttons = list(_number_buttons(outgoing, start, page.end))
+    row = buttons[-1].row + 1 if buttons else 0
+    if start:
+        buttons += alert_button(words.buttons["back"], "page", outgoing, 0, row=row)
+    left = len(items) + outgoing.more - page.end
     markup = page.markup
-    if left and not buttons:
-        markup = joined("\n\n", (markup, plain(words.more_heading.format(count=left))))
-    return Message(html=markup.html, buttons=buttons, shown=page.end)
+    if left:
+        text = (
+            words.all_of_it
+            if outgoing.occasion and outgoing.occasion.away_days
+            else words.more_heading.format(count=left)
+        )
+        more = alert_button(text, "page", outgoing, page.end, row=row)
+        buttons += more
+        if not more:
+            markup = joined("\n\n", (markup, plain(words.more_heading.format(count=left))))
+    return Message(html=markup.html, buttons=tuple(buttons), shown=page.end)
+
+
+def render_card(outgoing: OutgoingMessage, index: int) -> Message | None:
+    """The paper with that index in full, with a way back to its page; None where there is none."""
+    if not 0 <= index < len(outgoing.items):
+        return None
+    words = wording(outgoing.language)
+    whole = ShownItem(outgoing.items[index], words, _today(outgoing)).whole(TEXT_UNITS)
+    buttons = list(alert_buttons(outgoing, index))
+    start = 0
+    while (end := _page(outgoing, start, words).end) <= index:
+        start = end
+    buttons += alert_button(words.buttons["back"], "page", outgoing, start, row=2)
+    return Message(html=whole.html, buttons=tuple(buttons))
+
+
+def alert_buttons(outgoing: OutgoingMessage, index: int) -> Iterator[Button]:
+    """Save · More like this · Not for me, and Quiz me where there are questions."""
+    words = wording(outgoing.language)
+    names = [("save", 0), ("like", 0), ("not", 1)]
+    if outgoing.items[index].paper.edition(outgoing.language).quiz:
+        names.append(("quiz", 1))
+    for name, row in names:
+        yield from alert_button(words.buttons[name], name, outgoing, index, row=row)
+
+
+def alert_button(
+    text: str, name: str, outgoing: OutgoingMessage, number: int, *, row: int = 0
+) -> tuple[Button, ...]:
+    """A button that names the message and one of its papers; none where the message's id leaves it no room."""
+    data = f"{name}:{outgoing.id}:{number}"
+    fits = _PRESS.fullmatch(data) and len(data.encode()) <= _CALLBACK_BYTES
+    return (Button(text=text, data=data, row=row),) if fits else ()
+
+
+def _single(outgoing: OutgoingMessage, words: Wording) -> Message:
+    limited, left = _over_limit(outgoing, words), outgoing.more or outgoing.limited
+    whole = ShownItem(outgoing.items[0], words, _today(outgoing)).whole(TEXT_UNITS - limited.units - 2)
+    more = words.more_heading.format(count=left)
+    buttons = [
+        *alert_buttons(outgoing, 0),
+        *(alert_button(more, "page", outgoing, 1, row=2) if left else ()),
+    ]
+    return Message(html=joined("\n\n", (whole, limited)).html, buttons=tuple(buttons))
+
+
+def _number_buttons(outgoing: OutgoingMessage, start: int, end: int) -> Iterator[Button]:
+    """A button for each entry, which opens its card."""
+    for index in range(start, end):
+        yield from alert_button(str(index + 1), "open", outgoing, index, row=(index - start) // _IN_A_ROW)
+
+
+def _today(outgoing: OutgoingMessage) -> date:
+    return outgoing.created_at.astimezone(ZoneInfo(outgoing.timezone)).date()
 
 
 def render_alarm(alarm: AlarmText) -> Message:
@@ -198,10 +276,9 @@ def render_alarm(alarm: AlarmText) -> Message:
 def render_list(heading: str, items: tuple[Item, ...], language: str) -> Message:
     """As many of the papers as one message takes below a heading of our own."""
     words = wording(language)
-    shown = joined("\n\n", (bold(heading), *_entries(items, words, 0, dated=True)))
-    while not shown.fits:
-        items = items[:-1]
-        shown = joined("\n\n", (bold(heading), *_entries(items, words, 0, dated=True)))
+    entries = [ShownItem(item, words).short(number, dated=True) for number, item in enumerate(items, 1)]
+    while not (shown := joined("\n\n", (bold(heading), *entries))).fits:
+        entries.pop()
     return Message(html=shown.html)
 
 
@@ -211,40 +288,71 @@ class _Page:
     end: int
 
 
-def _page(outgoing: OutgoingMessage, start: int, limited: Markup, words: Wording) -> _Page:
-    """The longest page that fits; at least one paper always does."""
-    one_day = len({item.paper.date for item in outgoing.items}) == 1
-    entries = _entries(outgoing.items[start : start + PAGE], words, start, dated=not one_day)
+def _page(outgoing: OutgoingMessage, start: int, words: Wording) -> _Page:
+    """The longest page that fits, at least one paper always does; then with the points, as long as they fit."""
+    items = outgoing.items
+    within = len(items) - outgoing.limited
+    last = within if start < within else len(items)
+    away = start == 0 and outgoing.occasion is not None and outgoing.occasion.away_days
+    most = _BEST if away else _MOST_ENTRIES
+    shown = [ShownItem(item, words, _today(outgoing)) for item in items[start : min(start + most, last)]]
+    names = {match.subscription for entry in shown for match in entry.card.matches}
+    one_day = len({item.paper.date for item in items}) == 1
     foot = _common_provenance(outgoing, words) if one_day else NOTHING
-    while True:
-        end = start + len(entries)
-        heading = _heading(outgoing, start, end, words)
-        markup = joined("\n\n", (heading, *entries, limited, foot))
-        if (markup.fits and markup.units <= TEXT_UNITS - 20) or len(entries) == 1:
-            return _Page(markup, end)
-        entries = entries[:-1]
+    limited = _over_limit(outgoing, words) if start == 0 else NOTHING
+
+    def page_of(many: int, points: int) -> Markup:
+        entries = [
+            entry.short(number, dated=not one_day, named=len(names) > 1, points=points)
+            for number, entry in enumerate(shown[:many], start + 1)
+        ]
+        heading = _heading(outgoing, start, start + many, words)
+        return joined("\n\n", (heading, *entries, joined("\n", (limited, foot))))
+
+    many = len(shown)
+    while many > 1 and not _has_room(page_of(many, 0)):
+        many -= 1
+    pages = (page_of(many, length) for length in _SHORT_POINT_LENGTHS)
+    whole = next((page for page in pages if _has_room(page)), None)
+    return _Page(whole or page_of(many, 0), start + many)
 
 
-def _entries(items: tuple[Item, ...], words: Wording, start: int, *, dated: bool) -> list[Markup]:
-    return [ShownItem(item, words).short(number, dated=dated) for number, item in enumerate(items, start + 1)]
+def _has_room(page: Markup) -> bool:
+    return page.fits and page.units <= TEXT_UNITS - 20
 
 
 def _heading(outgoing: OutgoingMessage, start: int, end: int, words: Wording) -> Markup:
-    count = len(outgoing.items)
-    if start == 0:
-        return bold(words.count(count))
-    return bold(words.page.format(first=start + 1, last=end, count=count))
+    if start:
+        return bold(words.page.format(first=start + 1, last=end, count=len(outgoing.items)))
+    items = outgoing.items[: len(outgoing.items) - outgoing.limited]
+    count = len(items)
+    if outgoing.occasion is None:
+        head = words.new_for_you.format(count=count)
+    else:
+        quizzes = sum(bool(item.paper.edition(outgoing.language).quiz) for item in items)
+        papers = (
+            words.count(count)
+            if end == count
+            else words.best_of.format(count=end, all=count + outgoing.more + outgoing.limited)
+        )
+        told = " · ".join(filter(None, (papers, words.with_quiz.format(count=quizzes) if quizzes else "")))
+        head = outgoing.occasion.heading(words, told)
+    return joined(" · ", (bold(head), plain(_counts(items))))
+
+
+def _counts(items: Iterable[Item]) -> str:
+    """The subscriptions that brought the papers, with how many where there are several."""
+    counts = Counter(one_line(reason.subscription, 40) for item in items for reason in item.reasons)
+    if len(counts) == 1:
+        return next(iter(counts))
+    return " · ".join(f"{name} {many}" for name, many in counts.most_common(_COUNTS))
 
 
 def _common_provenance(outgoing: OutgoingMessage, words: Wording) -> Markup:
     sources = dict.fromkeys(source for item in outgoing.items for source in item.paper.sources)
-    return provenance(outgoing.items[0].paper.date, source_names(sources), words)
+    return provenance(outgoing.items[0].paper.date, source_names(sources), words, today=_today(outgoing))
 
 
 def _over_limit(outgoing: OutgoingMessage, words: Wording) -> Markup:
-    if not outgoing.more:
-        return NOTHING
-    named = outgoing.more_titles[:_TITLES_NAMED]
-    lines = (plain(f"• {plain_line(title, _NAMED_TITLE)}") for title in named)
-    colon = words.colon.rstrip() if named else ""
-    return joined("\n", (plain(words.over_limit.format(count=outgoing.more) + colon), *lines))
+    count = outgoing.more or outgoing.limited
+    return plain(words.over_limit.format(count=count)) if count else NOTHING

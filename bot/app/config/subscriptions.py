@@ -104,7 +104,9 @@ def _quizzes(value: object) -> QuizMode:
         return "all" if value else "none"
     if type(value) is int and value == 1:
         return "one"
-    raise FieldFault("must be true (all), false, or 1 (one a paper)")
+    if value == "on_request":
+        return "on_request"
+    raise FieldFault("must be true (all), false, 1 (one a paper), or on_request (a button)")
 
 
 SubscriberId = Annotated[str, Parsed(_subscriber_id, {"type": "string", "pattern": f"^{_ID.pattern}$"})]
@@ -121,7 +123,10 @@ Delivery = Annotated[
 ]
 QueryText = Annotated[WrittenQuery, Parsed(_query, {"type": "string", "minLength": 1})]
 QuizChoice = Annotated[
-    QuizMode, Chosen(_quizzes, {"anyOf": [{"type": "boolean"}, {"type": "integer", "const": 1}]})
+    QuizMode,
+    Chosen(
+        _quizzes, {"anyOf": [{"type": "boolean"}, {"type": "integer", "const": 1}, {"const": "on_request"}]}
+    ),
 ]
 PaperName = Annotated[PaperId, Parsed(_paper, {"type": "string", "minLength": 1})]
 Nearness = Annotated[Number, Field(gt=0, le=1)]
@@ -140,8 +145,9 @@ class ChannelForm(Section):
     )
     quizzes: QuizChoice = setting(
         default=False,
-        description="True: a poll per question, as a reply to the paper's alert; 1: one a paper.",
+        description="True: a poll per question, as a reply to the paper's alert; 1: one a paper; on_request: a button.",
     )
+    silent: bool = setting(default=False, description="True: messages make no sound. Polls never make one.")
 
     @model_validator(mode="after")
     def _one_kind(self) -> "ChannelForm":
@@ -154,6 +160,8 @@ class ChannelForm(Section):
             raise FieldFault("must not be the name of a kind of channel", key="name")
         if self.quizzes != "none" and not (self.capabilities.polls or self.capabilities.carries_quiz):
             raise FieldFault(f"{self.kind} has no quizzes; remove the key", key="quizzes")
+        if self.quizzes == "on_request" and not self.capabilities.polls:
+            raise FieldFault(f"{self.kind} has no buttons; use true, false or 1", key="quizzes")
         return self
 
     @property
@@ -437,6 +445,7 @@ def _channel(form: ChannelForm, subscriber: str) -> Channel:
         name=form.name,
         deliver=form.deliver,
         quizzes=form.quizzes,
+        silent=form.silent,
         capabilities=form.capabilities,
         fixed=frozenset(form.model_fields_set),
     )

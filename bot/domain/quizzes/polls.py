@@ -59,12 +59,15 @@ def poll_of(
     seed: str,
     link: str | None = None,
     evidence: str | None = None,
+    gist: str | None = None,
     title: str | None = None,
+    place: tuple[int, int] | None = None,
     language: str = "en",
 ) -> Poll | None:
     """The question as a poll; None where fewer than two options can be used, or the right one cannot.
 
-    The same `seed` gives the same order of options. `title` names the paper; `evidence` is the sentence that decides the question.
+    The same `seed` gives the same order of options. `title` names the paper, `place` tells which of how many questions on it
+    this is. `evidence` is the sentence that decides the question; where there is none, the paper's `gist` explains it.
     """
     words = wording(language)
     options = {index: clean(option) for index, option in enumerate(question.options)}
@@ -78,14 +81,15 @@ def poll_of(
     order = _shuffled(usable, options, seed)
     inferred = answer is not None and not question.keyed
     notes = _notes(question, words, keyed=answer is not None, inferred=inferred, link=link)
-    poll = _laid_out(asked, [options[index] for index in order], notes, title, words)
+    heading = _heading(title, place, words)
+    poll = _laid_out(asked, [options[index] for index in order], notes, heading, words)
     if poll is None:
         return None
     return replace(
         poll,
         order=order,
         correct=None if answer is None else order.index(answer),
-        explanation=None if answer is None else _explanation(options[answer], evidence, link),
+        explanation=None if answer is None else _explanation(options[answer], evidence, gist, link),
         marked_inferred=inferred,
     )
 
@@ -141,7 +145,7 @@ def _notes(
 
 
 def _laid_out(
-    asked: str, options: list[str], notes: tuple[str, ...], title: str | None, words: Wording
+    asked: str, options: list[str], notes: tuple[str, ...], heading: str, words: Wording
 ) -> Poll | None:
     """The poll with each text where it fits: in the poll itself, else in the description, else in a preface."""
     lettered = any(units(option) > OPTION_UNITS for option in options)
@@ -149,7 +153,6 @@ def _laid_out(
     letters = tuple(ascii_uppercase[: len(options)])
     listed = "\n".join(f"{letter}. {option}" for letter, option in zip(letters, options, strict=True))
     long_texts = tuple(text for text, is_long in ((asked, moved), (listed, lettered)) if is_long)
-    heading = f"📄 {cut(clean(title), _TITLE_UNITS, units)}" if title else ""
     poll = Poll(
         question=_short(asked) if moved else asked,
         options=letters if lettered else tuple(options),
@@ -164,6 +167,13 @@ def _laid_out(
     return replace(poll, preface=preface, description=_described(heading, words.poll_see_above, *notes))
 
 
+def _heading(title: str | None, place: tuple[int, int] | None, words: Wording) -> str:
+    number, count = place or (1, 1)
+    which = words.poll_place.format(number=number, count=count) if count > 1 else ""
+    said = " · ".join(filter(None, (which, cut(clean(title), _TITLE_UNITS, units) if title else "")))
+    return f"❔ {said}" if said else ""
+
+
 def _described(*parts: str) -> str:
     return "\n\n".join(filter(None, parts))
 
@@ -174,12 +184,16 @@ def _short(asked: str) -> str:
     return cut(last if last.endswith(("?", "？")) else asked, QUESTION_UNITS, units)
 
 
-def _explanation(right: str, evidence: str | None, link: str | None) -> str | None:
-    """The sentence that decides it and the link: at most 200 units on two lines."""
+def _explanation(right: str, evidence: str | None, gist: str | None, link: str | None) -> str | None:
+    """The sentence that decides it in quotation marks, else the gist, and the link: at most 200 units on two lines."""
     if link is not None and units(link) > EXPLANATION_UNITS:
         link = None
     room = EXPLANATION_UNITS - (units(link) + 1 if link else 0)
-    said = excerpt(clean(evidence), right, room) if evidence and room >= _WORTH_SAYING else ""
+    said = ""
+    if room >= _WORTH_SAYING and evidence and (part := excerpt(clean(evidence), right, room - 2)):
+        said = f"“{part}”"
+    elif room >= _WORTH_SAYING and gist:
+        said = cut(clean(gist), room, units)
     return "\n".join(filter(None, (said, link))) or None
 
 
@@ -196,6 +210,8 @@ _COMMON = (
 _LEAST_SHARE = 0.34
 """A sentence must hold at least this share of the right option's own words."""
 _SHORTEST_STEM = 4
+_FIGURE = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:([KMB])\b)?")
+_MANY = {"K": 1e3, "M": 1e6, "B": 1e9}
 
 
 def evidence_for(question: Question, paper: Paper, language: str) -> str | None:
@@ -206,7 +222,8 @@ def evidence_for(question: Question, paper: Paper, language: str) -> str | None:
 def deciding_sentence(question: Question, texts: Iterable[str]) -> str | None:
     """The sentence that shares most with the right option, beyond what the wrong ones share with it; else None.
 
-    Of equal ones the first, so texts stand in the order of trust.
+    Of equal ones the first, so texts stand in the order of trust. Where only the right option has a number, the sentence must
+    have it too: one with another number would explain it wrongly.
     """
     if question.answer is None or _NEGATED.search(question.question):
         return None
@@ -216,9 +233,14 @@ def deciding_sentence(question: Question, texts: Iterable[str]) -> str | None:
     telling = right - asked - frozenset().union(*wrong) or right
     if not telling:
         return None
+    figures = _figures(question.options[question.answer])
+    for index, option in enumerate(question.options):
+        figures -= _figures(option) if index != question.answer else frozenset()
 
     def relevance_of(sentence: str) -> float:
         words = _words(sentence)
+        if figures and not figures & _figures(sentence):
+            return 0.0
         share = len(telling & words) / len(telling)
         return 0.0 if share < _LEAST_SHARE else share + 0.3 * len(asked & words) / (len(asked) or 1)
 
@@ -278,6 +300,14 @@ def _words(text: str) -> frozenset[str]:
     runs = (word for word in words if _CJK.search(word))
     pairs = {run[at : at + 2] for run in runs for at in range(len(run) - 1)}
     return frozenset({word for word in words if not _CJK.search(word)} | pairs)
+
+
+def _figures(text: str) -> frozenset[float]:
+    """The numbers in the text, `2.3K` as 2300."""
+    return frozenset(
+        round(float(figure[1].replace(",", "")) * _MANY.get(figure[2], 1), 6)
+        for figure in _FIGURE.finditer(text)
+    )
 
 
 def _stem(word: str) -> str:

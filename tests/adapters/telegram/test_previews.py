@@ -62,11 +62,13 @@ def test_the_text_preview_reads_like_the_message() -> None:
         "│",
         "│ A family of *language models*.",
         "│",
-        "│ 🔎 Matched: *language models*",
         "│ ▎ *Topic:* What there is to say on Topic.",
         "│ ▎ *Problem:* What there is to say on Problem.",
-        "│ Friday, 18 September 2026",
+        "│ 🔎 language models",
+        "│ 18 Sep",
         "╰─",
+        "  [ Save ]  [ More like this ]",
+        "  [ Not for me ]",
     ]
 
 

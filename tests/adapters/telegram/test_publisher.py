@@ -46,13 +46,13 @@ async def test_an_alert_shows_its_parts_in_order(publisher: TelegramPublisher, a
         "",
         "A family of language models. What there is to say on Results.",
         "",
-        "🔎 Matched: language models",
         "Topic: What there is to say on Topic.",
         "Problem: What there is to say on Problem.",
         "Method: What there is to say on Method.",
         "Result: What there is to say on Results.",
         "So what: What there is to say on Takeaway.",
-        "Friday, 18 September 2026",
+        "🔎 language models",
+        "18 Sep",
     ]
 
 
@@ -66,7 +66,7 @@ async def test_title_is_linked_matches_are_bold_and_points_are_folded(
         "Paper 1: Language Models at Scale",
         "https://arxiv.org/abs/2509.14001",
     )
-    assert content.words("Bold")[:3] == ("Language Models", "language models", "language models")
+    assert content.words("Bold")[:3] == ("Language Models", "language models", "Topic:")
     (fold,) = content.words("ExpandableBlockQuote")
     assert fold.startswith("Topic:")
     assert fold.endswith("on Takeaway.")
@@ -82,16 +82,55 @@ async def test_several_papers_go_as_one_message_with_the_rest_behind_a_button(
 ) -> None:
     await publisher.send(to("1", items=tuple(an_item(number) for number in range(1, 31))))
     (message,) = api.messages
-    ((button,),) = message.buttons
-    assert message.text.startswith("30 new papers\n\n1. Paper 1: ")
-    assert "\n8. Paper 8: " in message.text
-    assert "Paper 9" not in message.text
-    assert (button["text"], button["callback_data"]) == ("+22 more", "more:b5f1c0de:8")
+    *numbers, (button,) = message.buttons
+    assert message.text.startswith("30 new for you · language models\n\n1. Paper 1: ")
+    assert "\n24. Paper 24: " in message.text
+    assert "Paper 25" not in message.text
+    assert [len(row) for row in numbers] == [8, 8, 8]
+    assert (button["text"], button["callback_data"]) == ("+6 more", "page:b5f1c0de:24")
+
+
+async def test_polls_make_no_sound_and_messages_where_they_are_to_make_one(
+    publisher: TelegramPublisher, api: BotApi
+) -> None:
+    await publisher.send(to())
+    await publisher.send(to(silent=True))
+    await publisher.send(quiz())
+    assert [message.silent for message in api.messages] == [False, True]
+    assert api.polls[0].silent
+
+
+async def test_an_edit_that_changes_nothing_is_not_asked_for(
+    publisher: TelegramPublisher, api: BotApi
+) -> None:
+    receipt = await publisher.send(to())
+    changed = replace(an_item(1), updated=frozenset({"quiz"}))
+    begun: list[int] = []
+
+    async def begin() -> None:
+        begun.append(1)
+
+    for items in ((an_item(1),), (changed,), (changed,)):
+        await publisher.send(to_kind("edit", items=items, replaces=receipt), begin)
+    assert len(begun) == 3
+    assert len(api.messages[0].edits) == 1
+    assert "Updated: quiz added" in api.messages[0].text
+
+
+async def test_only_what_the_latest_messages_show_is_remembered(
+    publisher: TelegramPublisher, api: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.chat(2)
+    monkeypatch.setattr("bot.adapters.telegram.publisher._REMEMBERED", 1)
+    first = await publisher.send(to())
+    await publisher.send(to("2"))
+    await publisher.send(to_kind("edit", replaces=first))
+    assert api.messages[0].edits == []
 
 
 async def test_what_the_daily_limit_kept_out_is_named(publisher: TelegramPublisher, api: BotApi) -> None:
     await publisher.send(to("1", more=12, more_titles=("First of them", "Second of them")))
-    assert api.messages[0].text.endswith("+12 more, over the daily limit:\n• First of them\n• Second of them")
+    assert api.messages[0].text.endswith("+12 more, over your daily limit")
 
 
 async def test_a_question_is_a_quiz_that_replies_to_its_alert(
@@ -106,7 +145,7 @@ async def test_a_question_is_a_quiz_that_replies_to_its_alert(
     assert poll.options[poll.correct[0]] == "three"
     assert receipt.poll == poll.poll
     assert int(poll.poll) > 2**53
-    assert poll.explanation == "https://arxiv.org/abs/2509.14001"
+    assert poll.explanation == "A family of language models.\nhttps://arxiv.org/abs/2509.14001"
 
 
 async def test_a_server_older_than_the_library_still_gives_its_receipt(
@@ -123,7 +162,7 @@ async def test_a_question_nobody_knows_the_answer_to_is_an_ordinary_poll(
     await publisher.send(quiz(question=a_question(answer=None)))
     (poll,) = api.polls
     assert (poll.kind, poll.correct) == ("regular", ())
-    assert "no answer key" in poll.description
+    assert "No official key" in poll.description
 
 
 async def test_a_second_try_asks_in_the_same_order(publisher: TelegramPublisher, api: BotApi) -> None:
@@ -398,7 +437,7 @@ async def test_a_paper_in_chinese_shows_its_chinese_points(publisher: TelegramPu
     paper = a_paper(1, editions=(an_edition("en", points=1), an_edition("zh", points=2)))
     await publisher.send(to("1", items=(Item(paper=paper),), language="zh"))
     assert "问题：" in api.messages[0].text
-    assert "2026 年 9 月 18 日" in api.messages[0].text
+    assert "9月18日" in api.messages[0].text
 
 
 # --- when it begins ---------------------------------------------------------------------------------------

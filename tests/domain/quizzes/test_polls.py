@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.papers import Point, Question, Summary
-from bot.domain.quizzes.polls import Poll, evidence_for, excerpt, poll_of
+from bot.domain.quizzes.polls import Poll, deciding_sentence, evidence_for, excerpt, poll_of
 from bot.domain.text import cut, units
 from tests.builders import a_paper, an_edition
 
@@ -67,7 +67,7 @@ def test_an_unkeyed_question_is_an_ordinary_poll_that_says_so() -> None:
     poll = asked(unkeyed("one", "two"))
     assert (poll.correct, poll.explanation) == (None, None)
     assert poll.description == (
-        "The digest gives no answer key: an ordinary poll. https://arxiv.org/abs/2509.14008"
+        "No official key, and no guess that is sure enough: an ordinary poll. https://arxiv.org/abs/2509.14008"
     )
 
 
@@ -75,7 +75,7 @@ def test_an_answer_worked_out_is_used_when_sure_enough_and_says_how_sure() -> No
     poll = asked(inferred(0.974))
     assert poll.correct is not None
     assert poll.marked_inferred
-    assert poll.description == "Answer worked out, 97 %."
+    assert poll.description == "No official key: our guess, 97 % sure."
 
 
 def test_an_answer_that_is_not_sure_enough_is_not_used() -> None:
@@ -85,11 +85,11 @@ def test_an_answer_that_is_not_sure_enough_is_not_used() -> None:
 
 
 def test_the_notes_are_in_the_readers_language() -> None:
-    assert asked(inferred(0.97), language="zh").description == "答案为推断所得，97 %。"
+    assert asked(inferred(0.97), language="zh").description == "没有官方答案：我们的推断，把握 97 %。"
 
 
 def test_the_paper_is_named() -> None:
-    assert asked(keyed("one", "two"), title="Hala: **Report**").description == "📄 Hala: Report"
+    assert asked(keyed("one", "two"), title="Hala: **Report**").description == "❔ Hala: Report"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_what_has_no_room_in_the_description_stands_before_the_poll() -> None:
     options = tuple(letter * 500 for letter in "xyz")
     poll = asked(keyed(*options), title="Hala")
     assert all(option in (poll.preface or "") for option in options)
-    assert poll.description == "📄 Hala\n\nSee above."
+    assert poll.description == "❔ Hala\n\nSee above."
     assert ask(keyed(*(letter * 2000 for letter in "xyz"))) is None
 
 
@@ -165,7 +165,7 @@ def test_markup_is_shown_as_meant() -> None:
 
 def test_the_explanation_is_the_sentence_and_the_link() -> None:
     poll = asked(keyed("one", "two"), evidence="It is one, as Table 2 shows.")
-    assert poll.explanation == "It is one, as Table 2 shows.\nhttps://arxiv.org/abs/2509.14008"
+    assert poll.explanation == "“It is one, as Table 2 shows.”\nhttps://arxiv.org/abs/2509.14008"
 
 
 def test_a_long_sentence_is_cut_around_what_decides() -> None:
@@ -178,14 +178,46 @@ def test_a_long_sentence_is_cut_around_what_decides() -> None:
     poll = asked(keyed("spherical interpolation", "two"), evidence=evidence)
     sentence, link = (poll.explanation or "").split("\n")
     assert "spherical interpolation" in sentence
-    assert sentence.startswith("…")
-    assert sentence.endswith("…")
+    assert sentence.startswith("“…")
+    assert sentence.endswith("…”")
     assert link == "https://arxiv.org/abs/2509.14008"
+
+
+def test_where_no_sentence_decides_the_gist_explains() -> None:
+    poll = asked(keyed("one", "two"), gist="A method " + "of some kind " * 30)
+    said, link = (poll.explanation or "").split("\n")
+    assert said.startswith("A method of some kind")
+    assert said.endswith("kind…")
+    assert link == "https://arxiv.org/abs/2509.14008"
+
+
+def test_the_place_among_the_questions_on_a_paper_is_told_where_there_are_several() -> None:
+    first = asked(keyed("one", "two"), title="Hala", place=(2, 3)).description or ""
+    assert first.startswith("❔ Question 2 of 3 · Hala")
+    assert asked(keyed("one", "two"), title="Hala", place=(1, 1)).description == "❔ Hala"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "decides"),
+    [
+        ("It is 1.35x faster at the same quality.", True),
+        ("It is 1.48x faster at the same quality.", False),
+        ("It is faster at the same quality.", False),
+    ],
+)
+def test_a_sentence_with_another_number_explains_nothing(sentence: str, decides: bool) -> None:
+    question = keyed("1.35x faster at the same quality", "2x faster at the same quality")
+    assert (deciding_sentence(question, [sentence]) is not None) is decides
+
+
+def test_a_number_may_be_written_in_thousands() -> None:
+    question = keyed("2,300 trajectories", "5,000 trajectories")
+    assert deciding_sentence(question, ["It used 2.3K trajectories for training."])
 
 
 def test_a_link_too_long_to_explain_is_left_out() -> None:
     assert (
-        asked(keyed("one", "two"), link="https://e.org/" + "a" * 200, evidence="One.").explanation == "One."
+        asked(keyed("one", "two"), link="https://e.org/" + "a" * 200, evidence="One.").explanation == "“One.”"
     )
 
 

@@ -183,6 +183,7 @@ class BotApi(People):
             content=content,
             buttons=buttons,
             asks=asks_of(parameters),
+            silent=parameters.boolean("disable_notification", default=False),
             reply_to=reply_to,
             thread=thread,
         )

@@ -28,6 +28,7 @@ class SentMessage:
     buttons: Buttons = ()
     reply_to: int | None = None
     thread: int | None = None
+    silent: bool = False
     asks: str | None = None
     """The placeholder of a reply that is asked for."""
     deleted: bool = False
@@ -59,6 +60,7 @@ class SentPoll:
     reply_to: int | None = None
     thread: int | None = None
     revoting: bool = False
+    silent: bool = False
     closed: bool = False
     deleted: bool = False
     votes: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -204,6 +206,7 @@ def poll_of(
         reply_to=reply_to,
         thread=thread,
         revoting=parameters.boolean("allows_revoting", default=kind != "quiz"),
+        silent=parameters.boolean("disable_notification", default=False),
     )
 
 
