@@ -146,6 +146,7 @@ def build_container(
     else:  # stand-ins for those that speak to services; feeds are files
         publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
     publishers = {kind: wrap(publisher) for kind, publisher in publishers.items()}
+    mail = publishers.get("email")
     if metrics is not None:
         publishers = {kind: metrics.timed(publisher) for kind, publisher in publishers.items()}
     capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
@@ -178,10 +179,11 @@ def build_container(
         dispatcher=dispatcher,
         incidents=incidents,
         quizzes=build_quizzes(settings, store, registry, answer_quiz),
-        sign_ups=build_sign_ups(settings, store, tokens, preferences, publishers.get("email")),
+        sign_ups=build_sign_ups(settings, store, tokens, preferences, mail),
         reports=build_report_reader(settings, store, tokens, incidents),
         answer_quiz=answer_quiz,
         preferences=preferences,
+        metrics=metrics,
     )
 
 
@@ -312,6 +314,7 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
             feeds=container.feeds,
             search=Search(container.store.full_text),
             preferences=container.preferences,
+            sign_ups=container.sign_ups,
             stopped=container.store.incidents.stopped_channels,
             metrics=container.metrics.exposition if container.metrics else bytes,
         ),

@@ -13,10 +13,11 @@ import pytest
 
 from bot.adapters import systemd
 from bot.adapters.feeds.folder import FeedFolder
+from bot.adapters.metrics import Metrics, TimedPublisher
 from bot.app import service
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import SubscriptionsReloader, load_subscribers
-from bot.app.container import Container, build_container
+from bot.app.container import Container, build_container, state_figures
 from bot.app.service import Service, wait_for_state
 from bot.domain.errors import ChannelDown, StateDamaged, StateError, StateUnavailable
 from bot.domain.feeds import Feed
@@ -46,6 +47,26 @@ def home(tmp_path: Path) -> Path:
 def container_of(home: Path) -> Container:
     settings = load_settings(home / "paperboy.yaml", {})
     return build_container(settings, load_subscribers(settings.subscriptions))
+
+
+async def test_metrics_measure_every_channel_and_hide_none_of_what_it_can(home: Path) -> None:
+    """Sign-ups need the mail channel itself, not only its sends."""
+    text = (home / "paperboy.yaml").read_text() + "email: {open: true}\n"
+    (home / "paperboy.yaml").write_text(text)
+    settings = load_settings(home / "paperboy.yaml", {})
+    metrics = Metrics()
+    container = build_container(settings, load_subscribers(settings.subscriptions), metrics=metrics)
+    metrics.observe_state(lambda: state_figures(container))
+    try:
+        assert container.sign_ups is not None
+        assert all(isinstance(each, TimedPublisher) for each in container.publishers.values())
+        with container.measured("match"):
+            pass
+        assert container.metrics is metrics
+        assert b'paperboy_work_seconds_count{step="match"} 1.0' in metrics.exposition()
+        assert b"paperboy_subscribers 1.0" in metrics.exposition()
+    finally:
+        await container.close()
 
 
 @asynccontextmanager

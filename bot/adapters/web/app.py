@@ -36,7 +36,7 @@ def create_app(
     """
     site = WebSite(
         service=service,
-        pages=Pages(title=site_title, url=site_url, quiz=quiz),
+        pages=Pages(title=site_title, url=site_url, quiz=quiz, mail=service.sign_ups is not None),
         cache=AnswerCache(service.version, fresh_for=fresh_for),
         clock=clock,
     )
@@ -64,6 +64,9 @@ def create_app(
             Route("/api/openapi.json", api.description),
             Route("/unsubscribe/{token}", forms.ask_unsubscribe, methods=["GET"]),
             Route("/unsubscribe/{token}", forms.unsubscribe, methods=["POST"], max_body_size=MAX_BODY_BYTES),
+            Route("/subscribe", forms.subscribe, methods=["POST"], max_body_size=MAX_BODY_BYTES),
+            Route("/confirm/{token}", forms.ask_confirmation, methods=["GET"]),
+            Route("/confirm/{token}", forms.confirm, methods=["POST"], max_body_size=MAX_BODY_BYTES),
             Route("/preferences/{token}", forms.preferences, methods=["GET"]),
             Route(
                 "/preferences/{token}",

@@ -1,4 +1,4 @@
-"""Forms: preferences and unsubscribing, both by a capability in the address."""
+"""Forms: preferences and unsubscribing by a capability in the address, and sign-ups by mail."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,8 +14,10 @@ from bot.adapters.web.limits import FormLimit, client_of, form_key, refuse_forei
 from bot.adapters.web.negotiation import capability, view_of
 from bot.adapters.web.pages import ShownPreferences, View
 from bot.adapters.web.site import WebSite, private_page, read_body
-from bot.domain.errors import QuerySyntaxError
+from bot.domain.channels import Target
+from bot.domain.errors import DeliveryError, QuerySyntaxError, UsageError
 from bot.pipeline.preferences import ChoiceRefused, Preferences
+from bot.pipeline.sign_ups import SignUps
 
 _MOST_FIELDS = 20
 Change = Callable[[Preferences, str, dict[str, str], datetime], object]
@@ -109,6 +111,48 @@ class FormEndpoints:
         }
         return Response(text, media_type="application/yaml; charset=utf-8", headers=headers)
 
+    async def subscribe(self, request: Request) -> Response:
+        """Asks the owner of an address by mail; the answer is the same whatever came of it."""
+        sign_ups = self._sign_ups()
+        form = await self._fields(request)
+        view, query = view_of(request.scope), form.get("q", "")
+        zone = form.get("timezone") or "UTC"
+        try:
+            await sign_ups.ask(
+                form.get("address", ""), query, self._site.clock.now(), language=view.language, timezone=zone
+            )
+        except UsageError as error:
+            return private_page(self._pages.said(view, "not_subscribed", str(error), query), 400)
+        except DeliveryError:
+            return private_page(self._pages.said(view, "mail_failed", "", query), 503)
+        return private_page(self._pages.said(view, "mail_asked", "", query))
+
+    async def ask_confirmation(self, request: Request) -> Response:
+        """The page with the button; mail scanners fetch it unasked, so it changes nothing."""
+        token, sign_ups = capability(request), self._sign_ups()
+        sign_up = await asyncio.to_thread(sign_ups.pending, token, self._site.clock.now())
+        if sign_up is None:
+            raise HTTPException(404)
+        target = Target(kind="email", address=sign_up.address)
+        return private_page(self._pages.confirmation(view_of(request.scope), target, sign_up.query))
+
+    async def confirm(self, request: Request) -> Response:
+        """Subscribes the owner of the address, who said yes, and leads to their preferences."""
+        token, sign_ups = capability(request), self._sign_ups()
+        await self._fields(request)
+        now = self._site.clock.now()
+        sign_up = await asyncio.to_thread(sign_ups.pending, token, now)
+        if sign_up is None or await asyncio.to_thread(sign_ups.confirm, token, now) is None:
+            raise HTTPException(404)
+        name = await asyncio.to_thread(sign_ups.subscriber_of, sign_up.address)
+        preferences = await asyncio.to_thread(self._service.preferences_token, name)
+        return self._back(preferences, view_of(request.scope), done=1)
+
+    def _sign_ups(self) -> SignUps:
+        if self._service.sign_ups is None:
+            raise HTTPException(404)
+        return self._service.sign_ups
+
     async def ask_unsubscribe(self, request: Request) -> Response:
         """The page with the button; mail scanners fetch it unasked, so it changes nothing."""
         target = await asyncio.to_thread(self._service.unsubscribable, capability(request))
@@ -126,8 +170,11 @@ class FormEndpoints:
         return private_page(self._pages.unsubscribe(view_of(request.scope), target, done=True))
 
     async def _form(self, request: Request) -> tuple[str, dict[str, str]]:
-        """Token and fields of a form that came from this site, not too often."""
-        token = capability(request)
+        """Token and fields of a form."""
+        return capability(request), await self._fields(request)
+
+    async def _fields(self, request: Request) -> dict[str, str]:
+        """The fields of a form that came from this site, not too often."""
         refuse_foreign(request, self._pages.url)
         self._limit.take(client_of(request), asyncio.get_running_loop().time())
         body = await read_body(request)
@@ -137,7 +184,7 @@ class FormEndpoints:
             )
         except ValueError:
             raise HTTPException(400) from None
-        return token, dict(fields)
+        return dict(fields)
 
     def _shown(self, token: str) -> ShownPreferences:
         shown = self._service.preferences_behind(token)

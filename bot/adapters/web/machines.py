@@ -10,7 +10,17 @@ from bot.adapters.web.pages import static_files
 from bot.adapters.web.site import WebSite
 from bot.domain.errors import PaperboyError
 
-_CLOSED = ("/feeds/", "/preferences/", "/unsubscribe/", "/search", "/preview", "/trends", "/api/", "/metrics")
+_CLOSED = (
+    "/feeds/",
+    "/preferences/",
+    "/confirm/",
+    "/unsubscribe/",
+    "/search",
+    "/preview",
+    "/trends",
+    "/api/",
+    "/metrics",
+)
 """Paths that crawlers are asked to leave alone: they are private, or worked out for each request."""
 
 

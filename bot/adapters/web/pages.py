@@ -147,8 +147,10 @@ class Day:
 class Pages:
     """Writes the pages of one site."""
 
-    def __init__(self, *, title: str, url: str, quiz: ShownQuiz = as_read) -> None:
+    def __init__(self, *, title: str, url: str, quiz: ShownQuiz = as_read, mail: bool = False) -> None:
+        """With `mail` people can sign up by their mail address."""
         self._quiz = quiz
+        self._mail = mail
         self.title = one_line(title, 80) or "Paperboy"
         self.url = url.rstrip("/") if web_link(url) else ""
         self.base = urlsplit(self.url).path
@@ -331,6 +333,7 @@ class Pages:
             days=days,
             feed=(self.url or self.base) + feed,
             feed_path=self.base + feed,
+            mail=self._mail,
             add=f"/add {text}",
             found=search_path("/search", q=text),
             examples=_EXAMPLES,
@@ -448,6 +451,23 @@ class Pages:
             ],
             feed=(self.url or self.base) + shown.feed if shown.feed else None,
         )
+
+    def said(self, view: View, name: str, detail: str, query: str) -> str:
+        """The outcome of a sign-up: the texts `name` and `name_text`, and the way back to the preview."""
+        texts = Texts(view.language)
+        return self._page(
+            "said.html",
+            view,
+            None,
+            texts(name),
+            text=detail or texts(f"{name}_text"),
+            back=search_path("/preview", q=query),
+        )
+
+    def confirmation(self, view: View, target: Target, query: str) -> str:
+        """The page that asks the owner of an address."""
+        title = Texts(view.language).confirm
+        return self._page("confirm.html", view, None, title, target=_masked(target), query=query)
 
     def deleted(self, view: View, *, configured: bool) -> str:
         """The page after everything about a person was deleted."""

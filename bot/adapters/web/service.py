@@ -15,6 +15,7 @@ from bot.pipeline.ports import TokenStore
 from bot.pipeline.ports.outbox import DeliveryStore, Stop
 from bot.pipeline.ports.papers import PaperStore, StoredPaper
 from bot.pipeline.preferences import Preferences
+from bot.pipeline.sign_ups import SignUps
 
 _UNDATED = 500
 
@@ -31,6 +32,7 @@ class WebService:
         feeds: FeedBuilder,
         search: Search,
         preferences: Preferences,
+        sign_ups: SignUps | None = None,
         stopped: Callable[[], Mapping[str, Stop]],
         metrics: Callable[[], bytes],
     ) -> None:
@@ -40,6 +42,8 @@ class WebService:
         self.feeds = feeds
         self.search = search
         self.preferences = preferences
+        self.sign_ups = sign_ups
+        """Sign-ups by mail; None where nobody can subscribe so."""
         self._stopped = stopped
         self.metrics = metrics
         """The metrics of this process in Prometheus' text format."""
@@ -105,6 +109,10 @@ class WebService:
             choices=self.preferences.choices(name),
             feed=feed,
         )
+
+    def preferences_token(self, name: str) -> str:
+        """The token of a subscriber's preferences."""
+        return self._tokens.issue("preferences", name)
 
     def unsubscribable(self, token: str) -> Target | None:
         """The target that the token may unsubscribe, also one that it already has; None for any other text."""

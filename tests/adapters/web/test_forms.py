@@ -1,6 +1,7 @@
 """Preferences behind a capability: what can be set, and who cannot."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -9,6 +10,8 @@ from starlette.exceptions import HTTPException
 
 from bot.adapters.web.app import create_app
 from bot.adapters.web.limits import FormLimit
+from bot.domain.errors import TryLater
+from bot.pipeline.sign_ups import SignUps
 from tests.adapters.web.conftest import FORMATS, SITE
 from tests.adapters.web.test_service import a_service
 from tests.builders import a_channel, a_digest, a_subscriber
@@ -184,3 +187,91 @@ def test_a_bucket_fills_again_and_each_client_has_one() -> None:
     assert refused.value.headers == {"Retry-After": "6"}
     limit.take("b", 0.0)
     limit.take("a", 5.0)
+
+
+# --- sign-ups by mail -------------------------------------------------------------------------------
+
+
+class Asked:
+    """A mail server that remembers what it was to ask."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+        self.failure: Exception | None = None
+
+    async def ask(self, request) -> None:
+        if self.failure:
+            raise self.failure
+        self.tokens.append(request.token)
+
+
+@pytest.fixture
+def asked() -> Asked:
+    return Asked()
+
+
+@pytest.fixture
+async def open_client(made: World, asked: Asked) -> AsyncIterator[httpx.AsyncClient]:
+    service = a_service(made)
+    service.sign_ups = SignUps(
+        made.store.sign_ups, made.store.tokens, service.preferences, made.store.deliveries, asked
+    )
+    app = create_app(service, formats=FORMATS, clock=made.clock, site_title="P", site_url=SITE, fresh_for=0)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
+        yield client
+
+
+async def test_an_address_is_asked_before_anything_is_sent_to_it(
+    open_client, made: World, asked: Asked
+) -> None:
+    form = (await tree_of(open_client, "/preview?q=language")).css_first("form[action='/subscribe']")
+    fields = {node.attributes["name"]: node.attributes.get("value") or "" for node in form.css("input")}
+    response = await open_client.post("/subscribe", data={**fields, "address": "bob@example.org"})
+    assert response.status_code == 200
+    assert not made.registry.subscriber("mail-x")
+    (token,) = asked.tokens
+    page = await tree_of(open_client, f"/confirm/{token}")
+    assert "b…@example.org" in text(page)
+    assert "bob@" not in text(page)
+    people = set(made.registry.subscribers)
+    await open_client.get(f"/confirm/{token}")
+    assert set(made.registry.subscribers) == people
+    confirmed = await open_client.post(f"/confirm/{token}")
+    assert confirmed.status_code == 303
+    shown = text(await tree_of(open_client, confirmed.headers["location"]))
+    assert "language" in shown
+    (new,) = set(made.registry.subscribers) - people
+    assert made.registry.subscriber(new).channels[0].address == "bob@example.org"
+
+
+async def test_a_visitor_is_told_the_same_whether_a_mail_went_out_or_not(open_client, asked: Asked) -> None:
+    fields = {"address": "bob@example.org", "q": "cats"}
+    first = await open_client.post("/subscribe", data=fields)
+    second = await open_client.post("/subscribe", data=fields)
+    assert (first.status_code, first.text) == (second.status_code, second.text)
+    assert len(asked.tokens) == 1
+
+
+@pytest.mark.parametrize(
+    "fields", [{"address": "nobody", "q": "cats"}, {"address": "a@example.org", "q": "(cats"}]
+)
+async def test_what_cannot_be_subscribed_to_is_said(open_client, asked: Asked, fields) -> None:
+    response = await open_client.post("/subscribe", data=fields)
+    assert response.status_code == 400
+    assert not asked.tokens
+
+
+async def test_a_mail_server_that_does_not_answer_is_said(open_client, asked: Asked) -> None:
+    asked.failure = TryLater("421", wait=timedelta(minutes=1))
+    response = await open_client.post("/subscribe", data={"address": "bob@example.org", "q": "cats"})
+    assert response.status_code == 503
+    assert "421" not in response.text
+
+
+async def test_other_links_confirm_nothing_and_a_closed_site_has_no_form(client, open_client) -> None:
+    assert (await open_client.get(f"/confirm/{'x' * 22}")).status_code == 404
+    assert (await open_client.post(f"/confirm/{'x' * 22}")).status_code == 404
+    assert (
+        await client.post("/subscribe", data={"address": "bob@example.org", "q": "cats"})
+    ).status_code == 404
+    assert (await tree_of(client, "/preview?q=cats")).css_first("form[action='/subscribe']") is None

@@ -41,6 +41,7 @@ if (live) {
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const part = page.getElementById("live");
       if (part) live.replaceChildren(...part.childNodes);
+      for (const button of live.querySelectorAll("[data-copy]")) button.hidden = false;
       history.replaceState(null, "", address);
       live.removeAttribute("aria-busy");
     } catch (error) {
@@ -49,6 +50,12 @@ if (live) {
   };
   box.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(show, 250); });
 }
+
+// A sign-up brings the reader's time zone.
+document.addEventListener("submit", (event) => {
+  const zone = event.target.querySelector("[name=timezone]");
+  if (zone && !zone.value) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+});
 
 // An address is copied by one press.
 document.addEventListener("click", async (event) => {
