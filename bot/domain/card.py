@@ -7,6 +7,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -33,6 +34,8 @@ _NOT_IN_LINKS = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]")
 TEXT_LIMIT = 4_000
 _TITLE = 400
 _NAME = 80
+_PAPERS, _CARDS = 512, 4_096
+"""Papers and cards that are kept: a day's papers, for everybody."""
 _WORDS_NAMED = 4
 _AUTHORS_NAMED = 20
 _AROUND = 34
@@ -225,11 +228,58 @@ def _runs_on(left: str, right: str) -> bool:
 def card_of(item: Item, *, language: str, text_limit: int = TEXT_LIMIT) -> Card:
     """The paper of `item` as a card in that language; English, or else what there is, where that is missing.
 
-    Points and summaries are at most `text_limit` long each.
+    Points and summaries are at most `text_limit` long each. Cards are cached: a day's papers go to many people, and a
+    message is made for each.
     """
-    paper, reasons = item.paper, item.reasons
+    return _card(item.paper, item.reasons, language, text_limit)
+
+
+class _Told(NamedTuple):
+    """The texts of a paper in one language, cleaned: all of a card that nobody's reasons change."""
+
+    title: str
+    authors: tuple[str, ...]
+    gist: str
+    points: tuple[tuple[Role, str, str], ...]
+    summaries: tuple[tuple[str, str, bool], ...]
+    """(text, source, whether the points tell it already)"""
+    questions: int
+
+
+@lru_cache(maxsize=_CARDS)
+def _card(paper: Paper, reasons: tuple[Reason, ...], language: str, text_limit: int) -> Card:
+    told = _told(paper, language)
+    in_title = _words_matched(reasons, "title")
+    in_authors = _words_matched(reasons, "authors")
+    in_body = _words_matched(reasons, "summary", "points")
+    return Card(
+        id=paper.id,
+        language=wording(language).language,
+        title=marked(told.title, in_title),
+        authors=tuple(marked(name, in_authors) for name in told.authors),
+        gist=marked(told.gist, (*in_body, *in_title)),
+        points=tuple(
+            CardPoint(role=role, label=label, text=marked(cut(text, text_limit), in_body))
+            for role, label, text in told.points
+        ),
+        summaries=tuple(
+            CardSummary(text=marked(cut(text, text_limit), in_body), source=source, is_points=is_points)
+            for text, source, is_points in told.summaries
+        ),
+        matches=_matches(
+            reasons, [*(text for _, _, text in told.points), *(text for text, _, _ in told.summaries)]
+        ),
+        sources=source_names(paper.sources),
+        source_count=paper.source_count,
+        date=paper.date or paper.published,
+        links=web_links(paper.links),
+        questions=told.questions,
+    )
+
+
+@lru_cache(maxsize=_PAPERS)
+def _told(paper: Paper, language: str) -> _Told:
     edition = _edition(paper, language)
-    words = wording(language)
     title = (edition.title if edition.language == language else None) or paper.title
     cleaned = _summaries(paper, edition)
     summaries = [summary for summary, _ in cleaned]
@@ -238,35 +288,14 @@ def card_of(item: Item, *, language: str, text_limit: int = TEXT_LIMIT) -> Card:
     parts = _own_parts(edition) or [
         part for part in (in_parts.parts if in_parts else ()) if not _is_told(part, gist)
     ]
-    points = _labelled(parts, words)
-    in_title = _words_matched(reasons, "title")
-    in_authors = _words_matched(reasons, "authors")
-    in_body = _words_matched(reasons, "summary", "points")
-    return Card(
-        id=paper.id,
-        language=words.language,
-        title=marked(plain_line(title, _TITLE) or paper.id, in_title),
-        authors=tuple(marked(name, in_authors) for name in _authors(paper)),
-        gist=marked(gist, (*in_body, *in_title)),
-        points=tuple(
-            CardPoint(role=role, label=label, text=marked(cut(text, text_limit), in_body))
-            for role, label, text in points
-        ),
+    return _Told(
+        title=plain_line(title, _TITLE) or paper.id,
+        authors=tuple(_authors(paper)),
+        gist=gist,
+        points=tuple(_labelled(parts, wording(language))),
         summaries=tuple(
-            CardSummary(
-                text=marked(cut(summary.text, text_limit), in_body),
-                source=source,
-                is_points=summary is in_parts and not edition.points,
-            )
-            for summary, source in cleaned
+            (summary.text, source, summary is in_parts and not edition.points) for summary, source in cleaned
         ),
-        matches=_matches(
-            reasons, [*(text for _, _, text in points), *(summary.text for summary in summaries)]
-        ),
-        sources=source_names(paper.sources),
-        source_count=paper.source_count,
-        date=paper.date or paper.published,
-        links=web_links(paper.links),
         questions=len(edition.quiz),
     )
 

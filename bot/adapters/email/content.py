@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from string import ascii_uppercase
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
@@ -24,7 +25,8 @@ from bot.domain.card import (
 from bot.domain.gist import Role
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item, OutgoingMessage
-from bot.domain.papers import Question
+from bot.domain.notices import Reason
+from bot.domain.papers import Paper, Question
 from bot.domain.quizzes.polls import clean, poll_of, shuffle_seed
 from bot.domain.text import cut, one_line, sentences
 from bot.domain.translations import Wording, wording
@@ -93,6 +95,8 @@ def _askable(
 _AUTHORS = 4
 _MATCHES = 6
 _TOPICS = 12
+_ENTRIES = 1_024
+"""Papers that are kept as they are told: the same ones go to many people."""
 _POINTS = 3
 _POINT_LENGTH = 200
 _TOLD: tuple[Role, ...] = ("problem", "method", "result", "idea", "use", "topic")
@@ -147,6 +151,11 @@ class EmailEntry:
             "questions": self.questions,
         }
         return tuple(name for name, value in told.items() if value)
+
+    @property
+    def details(self) -> "EmailEntry":
+        """The paper without its place in the mail: equal in every mail that tells the same of it."""
+        return replace(self, number=0, topic="")
 
     @property
     def short(self) -> "EmailEntry":
@@ -255,7 +264,7 @@ def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailCo
         heading=words.count(count),
         day=words.day(day),
         topics=tuple(EmailTopic(name=name, count=number) for name, number in counted.most_common() if name),
-        entries=tuple(_entries(outgoing, cards, topics, site_url, words)),
+        entries=tuple(_entries(outgoing, topics, site_url, words)),
         rest=tuple(_left_out(outgoing, site_url)),
         unnamed=outgoing.more - len(outgoing.more_papers),
         site_url=site_url + "/",
@@ -277,29 +286,32 @@ def _topics(cards: Sequence[Card]) -> list[str]:
 
 
 def _entries(
-    outgoing: OutgoingMessage, cards: Sequence[Card], topics: Sequence[str], site_url: str, words: Wording
+    outgoing: OutgoingMessage, topics: Sequence[str], site_url: str, words: Wording
 ) -> Iterator[EmailEntry]:
     question = 1
-    for number, (item, card, topic) in enumerate(zip(outgoing.items, cards, topics, strict=True), start=1):
+    for number, (item, topic) in enumerate(zip(outgoing.items, topics, strict=True), start=1):
         quiz: tuple[EmailQuestion, ...] = ()
-        if number <= MOST_ENTRIES:
+        if item.quiz and number <= MOST_ENTRIES:
             quiz = shown_questions(item.quiz, first=question, target=outgoing.target.key, words=words)
             question += len(quiz)
-        yield _entry(number, card, topic, quiz, site_url, words)
+        told = _told(item.paper, item.reasons, outgoing.language, site_url)
+        yield replace(told, number=number, topic=topic, quiz=quiz)
 
 
-def _entry(
-    number: int, card: Card, topic: str, quiz: tuple[EmailQuestion, ...], site_url: str, words: Wording
-) -> EmailEntry:
+@lru_cache(maxsize=_ENTRIES)
+def _told(paper: Paper, reasons: tuple[Reason, ...], language: str, site_url: str) -> EmailEntry:
+    """The paper as it is told in every mail for these reasons."""
+    words = wording(language)
+    card = card_of(Item(paper=paper, reasons=reasons), language=language)
     page = paper_url(site_url, card.id)
     links = tuple(_links(card, page, words))
     points = tuple(_points(card))
     shown = (card.title, card.gist, *card.authors[:_AUTHORS], *(point.text for point in points))
     return EmailEntry(
-        number=number,
+        number=0,
         title=card.title,
         link=links[0][1],
-        topic=topic,
+        topic="",
         authors=card.author_line(_AUTHORS),
         date=words.brief_day(card.date) if card.date else "",
         sources=card.source_count,
@@ -309,7 +321,6 @@ def _entry(
         questions=card.questions,
         page=page,
         links=links,
-        quiz=quiz,
     )
 
 

@@ -1,22 +1,39 @@
-"""A mail as HTML, with every style inline and nothing remote."""
+"""A mail as HTML, with what it needs in its elements' styles, and nothing remote."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from bot.adapters.email.content import EmailContent
+from bot.adapters.email.content import EmailContent, EmailEntry
+from bot.domain.translations import Wording, wording
 
 if TYPE_CHECKING:
     import jinja2
 
 _BLOCK = re.compile(r"\{%.*?%\}")
 _COMMENT = re.compile(r"<!--(\{%.*?%\})-->")
+_ENTRIES = 1_024
+"""Papers of which the HTML is kept: the same ones go to many people."""
 
 
 def html_body(content: EmailContent) -> str:
     """The content as HTML."""
-    return template("mail.html").render(content=content, words=content.words)
+    words = content.words
+
+    def details(entry: EmailEntry) -> str:
+        return _details(entry.details, words.language)
+
+    return template("mail.html").render(content=content, words=words, details=details)
+
+
+@lru_cache(maxsize=_ENTRIES)
+def _details(entry: EmailEntry, language: str) -> str:
+    """What stands below the title of a paper."""
+    from markupsafe import Markup
+
+    words: Wording = wording(language)
+    return Markup(template("details.html").render(entry=entry, words=words))  # noqa: S704 - rendered with its texts escaped
 
 
 @cache
@@ -33,6 +50,7 @@ def template(name: str) -> "jinja2.Template":
     )
     # As comments, which may stand in a table, and are left as they are.
     commented = _BLOCK.sub(r"<!--\g<0>-->", source).replace("/* mail.css */", style)
-    inlined = _COMMENT.sub(r"\1", inliner.inline(commented))
-    made: Any = environment.from_string(inlined)
+    whole = commented.startswith("<!doctype")
+    inlined = inliner.inline(commented) if whole else inliner.inline_fragment(commented, style)
+    made: Any = environment.from_string(_COMMENT.sub(r"\1", inlined))
     return made  # type: ignore[no-any-return]

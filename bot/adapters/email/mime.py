@@ -3,27 +3,30 @@
 import base64
 import binascii
 import hashlib
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from email.header import Header
+from functools import lru_cache
 
 from bot.domain.mailbox import Mailbox
 
 _HEADER_LINE = 76
+_HEADERS = 512
+"""Headers that are kept: most mails of a day have the same ones."""
 _LONGEST_PLAIN_LINE = 200
 _LONGEST_LINE = 998
 """RFC 5322 §2.1.1."""
-_TO_FOLD = re.compile(r"(?P<line>[^\n]{120,180}) ")
-"""A blank in HTML may be a line feed: between words, and within a tag."""
+_HTML_LINE = 180
 _BASE64_LINE = 57
 """Bytes that make a line of 76 signs."""
 
 
+@lru_cache(maxsize=_HEADERS)
 def header(name: str, text: str) -> str:
     """The header with free text in it: folded, encoded where it is not ASCII, never to be read as an encoded word."""
     return f"{name}: {_encoded(name, text)}"
 
 
+@lru_cache(maxsize=_HEADERS)
 def mailbox_header(name: str, mailbox: Mailbox) -> str:
     """The header that names one mailbox."""
     if not mailbox.name:
@@ -67,8 +70,21 @@ def _written_plainly(html: str) -> str:
     plain = html.encode("ascii", "xmlcharrefreplace").decode("ascii")
     if len(plain) * 3 > len(html.encode()) * 4:
         return html
-    folded = _TO_FOLD.sub(r"\g<line>\n", plain)
-    return folded if max(map(len, folded.split("\n"))) <= _LONGEST_LINE else html
+    lines = [part for line in plain.split("\n") for part in _folded(line)]
+    return "\n".join(lines) if max(map(len, lines)) <= _LONGEST_LINE else html
+
+
+def _folded(line: str) -> Iterator[str]:
+    """The line in parts of some 180 letters; a blank in HTML may be a line feed, between words and within a tag."""
+    at = 0
+    while len(line) - at > _HTML_LINE:
+        end = line.rfind(" ", at, at + _HTML_LINE)
+        end = end if end > at else line.find(" ", at + _HTML_LINE)
+        if end < 0:
+            break
+        yield line[at:end]
+        at = end + 1
+    yield line[at:]
 
 
 def _part(subtype: str, text: str) -> bytes:

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from bot.adapters.email.content import EmailContent, EmailEntry, EmailQuestion, topic_text
 from bot.domain.card import CardMatch, CardPoint, Pieces, text_of
 from bot.domain.text import columns
-from bot.domain.translations import Wording
+from bot.domain.translations import Wording, wording
 
 _WIDTH = 72
 _INDENT = "    "
 _RULE = "-" * _WIDTH
+_ENTRIES = 1_024
+"""Papers of which the text is kept: the same ones go to many people."""
 
 _WIDE_LETTER = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003fffd"
 _CLOSING = "\u2019\u201d\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff1a\uff1b\uff1f"
@@ -49,9 +52,16 @@ def _index_line(what: str, numbers: Sequence[int], words: Wording) -> str:
 
 
 def _entry_text(entry: EmailEntry, words: Wording) -> str:
-    parts = [_filled(entry.title_text, first=f"{entry.number}. ".ljust(len(_INDENT)))]
-    if entry.facts:
-        parts[0] += "\n" + _filled(" · ".join(_fact(entry, fact, words) for fact in entry.facts))
+    title = _filled(entry.title_text, first=f"{entry.number}. ".ljust(len(_INDENT)))
+    return title + _details(entry.details, words.language)
+
+
+@lru_cache(maxsize=_ENTRIES)
+def _details(entry: EmailEntry, language: str) -> str:
+    """The text below the title of a paper."""
+    words = wording(language)
+    facts = " · ".join(_fact(entry, fact, words) for fact in entry.facts)
+    parts = ["\n" + _filled(facts) if facts else ""]
     if entry.gist:
         parts.append(_filled(text_of(entry.gist)))
     if entry.points:

@@ -114,7 +114,8 @@ _START_INPUT = 354
 _FIRST_REFUSAL, _FIRST_BEYOND = 400, 600
 _QUIT_SECONDS = 5.0
 _DRAIN_STEP_SECONDS = 0.01
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
+_FRESH_SECONDS = 1.0
+"""So soon after a mail a connection is taken as it is: no round trip to see whether it is still there."""
 
 
 class SmtpSession:
@@ -135,6 +136,8 @@ class SmtpSession:
         from aiosmtplib import SMTP
 
         self.mails = 0
+        self._is_done = False
+        """True from the server's yes to a mail to the beginning of the next one."""
         self._server = server
         self._password = password
         self._timeout = timeout
@@ -180,6 +183,7 @@ class SmtpSession:
             raise
 
     async def _prepare(self, message: bytes, *, sender: str, recipient: str) -> None:
+        self._is_done = False
         size = self._size(message)
         with self._nothing_sent("sender"):
             await self._client.mail(sender, options=size)
@@ -190,7 +194,7 @@ class SmtpSession:
         if reply.code != _START_INPUT:
             raise self._refused("data", reply.code, reply.message)
         with self._nothing_sent("data"):
-            await self._write(_LEADING_DOT.sub(b"..", message))
+            await self._write(_with_dots(message))
 
     def _size(self, message: bytes) -> list[str]:
         """The option of MAIL FROM that tells the size; TooLarge where the server has said that it takes less (RFC 1870)."""
@@ -212,11 +216,14 @@ class SmtpSession:
         if not code < _FIRST_REFUSAL:
             raise self._refused("content", code, text)
         self.mails += 1
+        self._is_done = True
 
-    async def ready(self) -> bool:
-        """True where the server is still there and has forgotten what came before."""
+    async def ready(self, idle: float) -> bool:
+        """True where the server is still there, after so many seconds, and has forgotten what came before."""
         from aiosmtplib import SMTPException
 
+        if self._is_done and idle < _FRESH_SECONDS and self._client.is_connected:
+            return True
         with suppress(OSError, SMTPException):
             await self._client.rset()
             return True
@@ -300,6 +307,12 @@ class SmtpSession:
         for secret in (self._password, base64.b64encode(self._password.encode()).decode()):
             text = text.replace(secret, "***") if secret else text
         return one_line(text, 300)
+
+
+def _with_dots(message: bytes) -> bytes:
+    """The mail with a dot before each line that begins with one (RFC 5321 §4.5.2)."""
+    dotted = message.replace(b"\r\n.", b"\r\n..")
+    return b"." + dotted if dotted.startswith(b".") else dotted
 
 
 def size_limit(said: str) -> int | None:
@@ -402,9 +415,10 @@ class SmtpTransport:
         """An idle connection that still answers."""
         while self._idle:
             session, since = self._idle.pop()
-            if asyncio.get_running_loop().time() - since > IDLE_LIMIT.total_seconds():
+            idle = asyncio.get_running_loop().time() - since
+            if idle > IDLE_LIMIT.total_seconds():
                 await session.quit()
-            elif await session.ready():
+            elif await session.ready(idle):
                 return session
         return None
 
