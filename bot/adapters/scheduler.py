@@ -68,8 +68,8 @@ class Scheduler:
         """Begin; call it once, inside a running event loop."""
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-        # APScheduler logs every single run.
-        logging.getLogger("apscheduler").setLevel(logging.WARNING)
+        # APScheduler logs every single run, and warns where a job was woken twice.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )

@@ -124,7 +124,8 @@ class Watcher:
         if self.polling:
             longest = min(longest, POLL_EVERY)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._hinted.wait(), longest.total_seconds())
+            async with asyncio.timeout(longest.total_seconds()):
+                await self._hinted.wait()
         hinted = self._hinted.is_set()
         self._hinted.clear()
         # A folder that came back is watched before it is scanned, so that no event falls in between.

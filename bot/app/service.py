@@ -26,6 +26,7 @@ from bot.domain.errors import (
     StateError,
     StateTooNew,
     StateUnavailable,
+    UsageError,
 )
 from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile, ScanEntry, Skipped
 from bot.domain.incidents import FAILING, SECOND_POLLER, STOPPED
@@ -189,11 +190,17 @@ class Service:
         roles: Collection[str] = ROLES,
         announce: Announce,
         reloading: SubscriptionsReloader,
+        check: Callable[[], object] = lambda: None,
     ) -> None:
+        """`check` reads the configuration as it is now; raises UsageError where it is wrong."""
         self._container = container
         self._roles = roles
         self._announce: Announce | None = announce
         self._reloading = reloading
+        self._check = check
+        self._checking: asyncio.Task[None] | None = None
+        self.begins_anew = False
+        """True where the service ended to begin anew with an edited configuration."""
         self._scheduler = Scheduler(container.clock.now, self._note_end)
         self._failing: set[str] | None = None
         """Parts with an open incident; None until they were read."""
@@ -212,10 +219,11 @@ class Service:
         """Held while papers are matched, planned and stored, and while the subscribers change."""
 
     async def run(self) -> None:
-        """Runs until SIGTERM or SIGINT; finishes the deliveries that are then in flight."""
+        """Runs until SIGTERM or SIGINT, or SIGHUP with a good configuration; finishes the deliveries that are then in flight."""
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._begin_anew)
         if "deliver" in self._roles:
             self._container.incidents.on_planned(partial(loop.call_soon_threadsafe, self._wake_delivery))
         async with AsyncExitStack() as stack:
@@ -234,11 +242,26 @@ class Service:
         self._container.dispatcher.stop()
         self._stop.set()
 
+    def _begin_anew(self) -> None:
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._check_and_stop())
+
+    async def _check_and_stop(self) -> None:
+        """Ends the service where the configuration is good; a bad one is logged, and the service goes on with its own."""
+        try:
+            await asyncio.to_thread(self._check)
+        except UsageError as error:
+            for fault in str(error).splitlines():
+                log.error("configuration.bad_edit", extra={"fault": fault, "keeping": "the one before"})
+        else:
+            self.begins_anew = True
+            self.stop()
+
     async def _until_stopped(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         stopped = asyncio.create_task(self._stop.wait())
         done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        log.info("service.stopping")
-        systemd.notify(STOPPING="1")
+        log.info("service.reloading" if self.begins_anew else "service.stopping")
+        systemd.notify(**{"RELOADING" if self.begins_anew else "STOPPING": "1"})
         self.stop()
         await self._scheduler.stop(_FINISH)
         for task in (*tasks, stopped):

@@ -9,6 +9,7 @@ PaperboyError
 │   ├── StateUnavailable       out of reach for now: a database that is not up, a full disk; `run` waits
 │   │   └── StateLocked        another process holds it for too long
 │   └── StateDamaged           not a paperboy state, or torn
+│       └── RecordDamaged      one record of it, such as a paper: the others may be whole
 ├── IndexUnusable              a saved index that is damaged, old or of something else: build it anew
 ├── DigestError                one file cannot be used; the others go on
 │   ├── NotADigest             no reader recognises it
@@ -90,6 +91,10 @@ class StateLocked(StateUnavailable):
 
 class StateDamaged(StateError):
     """The state is not ours or not whole."""
+
+
+class RecordDamaged(StateDamaged):
+    """One record of the state cannot be read; the message names it and shows nothing of its content."""
 
 
 class IndexUnusable(PaperboyError):

@@ -22,7 +22,7 @@ from bot.pipeline.compose import MessageBuilder
 from bot.pipeline.ports import Clock, Publisher
 from bot.pipeline.ports.outbox import Claim, DeliveryStore, IncidentStore, OutboxStore, Outcome
 from bot.pipeline.rate_limiter import RateLimiter
-from bot.pipeline.send import Sender, SendResult, SendRules, named, untried
+from bot.pipeline.send import Sender, SendResult, SendRules, untried
 
 log = logging.getLogger(__name__)
 
@@ -259,7 +259,7 @@ class Dispatcher:
         for claim in claims:
             log.debug(
                 "delivery.claimed",
-                extra={"message_id": claim.message, "target": claim.key, "keys": named(claim)},
+                extra={"message_id": claim.message, "target": claim.key, "rows": len(claim.rows)},
             )
             run.flight[asyncio.create_task(self._deliver(claim, run))] = _InFlight(claim, now + LEASE)
         return claims

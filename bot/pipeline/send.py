@@ -16,6 +16,7 @@ from bot.domain.errors import (
     NotSent,
     NotYet,
     OutcomeUnknown,
+    RecordDamaged,
     Refused,
     StateError,
     TargetGone,
@@ -41,7 +42,6 @@ GIVE_UP = timedelta(minutes=4)
 """Timeout of a send; shorter than its lease, so that its outcome is always settled in time."""
 _MOVES = 3
 """Times that a moved target is tried again at once; after that it waits as after any failure."""
-_LOGGED = 5
 CHANNEL_PAUSE = timedelta(minutes=5)
 """Time until a probe of a channel whose service refuses us as a whole."""
 
@@ -122,9 +122,9 @@ class Sender:
             )
         except asyncio.CancelledError:
             return untried(claim)
-        except StateError as error:
-            return self._state_away(claim, error)
         except Exception as error:
+            if isinstance(error, StateError) and not isinstance(error, RecordDamaged):
+                return self._state_away(claim, error)
             log.exception("delivery.build_failed", extra={"message_id": claim.message, "target": claim.key})
             outcome = Outcome(claim=claim, state="dead", error=f"could not be put together: {error!r}")
             return SendResult(outcome=outcome)
@@ -133,7 +133,7 @@ class Sender:
         return replace(result, outcome=replace(result.outcome, begun=request.begun))
 
     async def _send(self, claim: Claim, built: BuiltMessage, request: "_SendRequest") -> SendResult:
-        about = {"message_id": claim.message, "target": claim.key, "keys": named(claim)}
+        about = {"message_id": claim.message, "target": claim.key, "rows": len(claim.rows)}
         try:
             await self._recall(claim)
             async with self._limiter.slot(claim.target, probe=self._is_probe(claim)) as slot:
@@ -296,10 +296,3 @@ async def _in_slot(
 def untried(claim: Claim) -> SendResult:
     """The result of a claim that was not tried: its rows become pending, and no attempt is counted."""
     return SendResult(outcome=Outcome(claim=claim, state="pending", counted=False))
-
-
-def named(claim: Claim) -> str:
-    """The keys of the claim's deliveries for a log line: the first few, and the number of the others."""
-    names = [row.key for row in claim.rows[:_LOGGED]]
-    more = len(claim.rows) - len(names)
-    return " ".join(names) + (f" +{more}" if more > 0 else "")

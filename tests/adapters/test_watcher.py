@@ -343,3 +343,15 @@ async def test_what_happens_in_hidden_folders_wakes_nobody(folder: Path) -> None
         (folder / ".index.lock").rename(folder / "seen.md")
         async with asyncio.timeout(PATIENCE):
             assert await watcher.hint(NEVER)
+
+
+async def test_a_cancellation_in_the_same_turn_as_a_hint_is_not_lost(folder):
+    """As `asyncio.wait_for` does on Python 3.11, so that a SIGTERM was waited out (cpython#86296)."""
+    async with Watcher([folder]) as watcher:
+        task = asyncio.create_task(watcher.hint(timedelta(seconds=PATIENCE)))
+        await asyncio.sleep(0)
+        watcher._hinted.set()
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task

@@ -3,6 +3,8 @@
 import asyncio
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -190,3 +192,27 @@ def test_two_processes_on_one_sqlite_state_share_it(tmp_path: Path) -> None:
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(work())
+
+
+def test_sighup_begins_anew_with_a_good_configuration_and_keeps_the_old_one_before_a_bad_one(
+    home: Path, bot_api: BotApi
+) -> None:
+    config = home / "config/paperboy.yaml"
+    good = config.read_text()
+    log = (home / "log").open("w+")
+
+    def said(text: str) -> int:
+        return (home / "log").read_text().count(text)
+
+    command = [sys.executable, "-m", "bot", "run", "--only", "ingest,deliver"]
+    with log, subprocess.Popen(command, cwd=home, stdout=log, stderr=log) as process:
+        until("it does not run", lambda: said("is running"))
+        config.write_text(f"{good}watsh: 1\n")
+        process.send_signal(signal.SIGHUP)
+        until("nothing was said", lambda: said("configuration.bad_edit"))
+        config.write_text(f"{good}site: {{title: Another}}\n")
+        process.send_signal(signal.SIGHUP)
+        until("it did not begin anew", lambda: said("is running") == 2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    assert said("service.reloading") == 1

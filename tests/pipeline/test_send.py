@@ -23,6 +23,7 @@ from bot.domain.errors import (
     KindForbidden,
     NotSent,
     OutcomeUnknown,
+    RecordDamaged,
     Refused,
     StateLocked,
     TargetGone,
@@ -360,6 +361,16 @@ async def test_a_busy_state_only_delays(where: str):
     outcome = (await parts.sender().send(a_claim())).outcome
     assert (outcome.state, outcome.error) == ("pending", "busy")
     assert parts.handed == []
+
+
+async def test_a_message_with_a_damaged_paper_is_a_dead_letter():
+    parts = Parts()
+    parts.build_error = RecordDamaged("arxiv:1 cannot be read")
+    outcome = (await parts.sender().send(a_claim())).outcome
+    assert (outcome.state, outcome.error) == (
+        "dead",
+        "could not be put together: RecordDamaged('arxiv:1 cannot be read')",
+    )
 
 
 async def test_a_message_that_cannot_be_built_is_a_dead_letter():

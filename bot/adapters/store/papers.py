@@ -14,6 +14,7 @@ from bot.adapters.store.engine import reading
 from bot.adapters.store.notices import counts_of, of_subscriber, of_subscriber_on
 from bot.adapters.store.schema import NEWEST_FIRST, meta, moment_of, papers
 from bot.adapters.store.sql import Statement, chunks, insert
+from bot.domain.errors import RecordDamaged
 from bot.domain.notices import Rarity
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, Summary
 from bot.domain.query.documents import Part, parts_of
@@ -268,8 +269,17 @@ def parts_in(content: str) -> tuple[Part, ...]:
 
 
 def paper_of(paper_id: str, content: str) -> Paper:
-    """The paper that `paper_text` wrote."""
-    parts = loaded(content)
+    """The paper that `paper_text` wrote; raises RecordDamaged, which names it and shows nothing of its text."""
+    try:
+        return _paper(paper_id, loaded(content))
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise RecordDamaged(
+            f"the state is damaged: what it keeps of {paper_id} cannot be read ({type(error).__name__});"
+            " restore it from a backup"
+        ) from None
+
+
+def _paper(paper_id: str, parts: dict[str, Any]) -> Paper:
     return Paper(
         id=PaperId(paper_id),
         title=parts["title"],

@@ -477,7 +477,8 @@ async def _unless(stop: asyncio.Event, answer: Awaitable[_Result]) -> _Result | 
 async def _stopped_within(wait: timedelta, stop: asyncio.Event) -> bool:
     """Wait that long; True where `stop` was set meanwhile."""
     try:
-        await asyncio.wait_for(stop.wait(), wait.total_seconds())
+        async with asyncio.timeout(wait.total_seconds()):
+            await stop.wait()
     except TimeoutError:
         return False
     return True

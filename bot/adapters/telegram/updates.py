@@ -314,7 +314,8 @@ def _vote(answer: dict[str, Any]) -> Vote | None:
         return None
     if not isinstance(person := voter.get("id"), int):
         return None
-    indexes = tuple(index for index in shown if isinstance(index, int))
+    # Telegram Web names an option twice now and then (seen 2024-09): it is one vote.
+    indexes = tuple(dict.fromkeys(index for index in shown if isinstance(index, int)))
     name = " ".join(str(voter.get(part) or "") for part in ("first_name", "last_name")).strip()
     return Vote(poll=poll, person=person, shown=indexes, name=name[:_NAME] or None)
 

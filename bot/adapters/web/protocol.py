@@ -1,6 +1,7 @@
 """Protocol of a connection: uvicorn's HTTP/1.1, with limits on request heads and a short way for answers that are kept."""
 
 from asyncio import BaseTransport, TimerHandle, Transport
+from collections import Counter
 from typing import Any, cast
 
 from starlette.types import Scope
@@ -13,7 +14,13 @@ from bot.adapters.web.shield import Shield
 MAX_HEAD_BYTES = 16_384
 HEAD_SECONDS = 10
 """A request's head arrives within this time, or its connection is closed: slow ones must not fill up the server."""
+HEADS_PER_ADDRESS = 64
+"""So many connections of one address may wait for a request's head: more are closed, since nobody else's place is theirs. A
+proxy in front of us connects when it has a whole request.
+"""
 _IN_ONE_WRITE = 65_536
+_waiting: Counter[str] = Counter()
+"""By address: connections whose request's head has not come yet."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -63,12 +70,23 @@ class Protocol(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._in_head = True
+        if _waiting[self._address] >= HEADS_PER_ADDRESS:
+            self.transport.close()
+            return
+        _waiting[self._address] += 1
         self._deadline = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
 
     def _end_wait(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+            _waiting.subtract([self._address])
+            if not _waiting[self._address]:
+                del _waiting[self._address]
+
+    @property
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
 
     def _refuse(self) -> None:
         if not self.transport.is_closing():

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -189,9 +190,50 @@ def start_logs(verbose: int, *, as_json: bool = False) -> None:
     """Sends logs to stderr; `verbose` 0 shows warnings, 1 also events, 2 everything."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormat() if as_json else TextFormat())
+    if verbose < len(_LEVELS) - 1:
+        handler.addFilter(RepeatFilter())
     logging.basicConfig(level=_LEVELS[min(verbose, 2)], handlers=[handler], force=True)
-    for name in ("httpx", "httpcore", "telegram", "apscheduler", "watchdog", "uvicorn.access"):
+    for name in ("httpx", "httpcore", "watchdog", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)  # their INFO shows tokens in URLs, or each poll
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    logging.getLogger("telegram").setLevel(
+        logging.CRITICAL
+    )  # with a traceback what is an error of ours already
+
+
+class RepeatFilter(logging.Filter):
+    """Log filter: an error that comes again and again is said once a minute, with how often it came in between.
+
+    The same error is one with the same event and the same fields, whatever its text. So a database that is away for a
+    night is a few lines an hour.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[object, ...], float] = {}
+        self._unsaid: Counter[tuple[object, ...]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        fields = _fields(record)
+        if record.levelno < logging.WARNING or "error" not in fields:
+            return True
+        about = tuple((name, str(value)) for name, value in fields.items() if name not in _OF_ONE_ERROR)
+        same = (record.name, record.msg, *about)
+        if record.created - self._said.get(same, -_REPEATS_SECONDS) < _REPEATS_SECONDS:
+            self._unsaid[same] += 1
+            return False
+        self._forget(record.created)
+        self._said[same] = record.created
+        if unsaid := self._unsaid.pop(same, 0):
+            record.repeated = unsaid
+        return True
+
+    def _forget(self, now: float) -> None:
+        """Keep nothing of what is over; what was left unsaid is said where it comes again within an hour."""
+        over = [same for same, moment in self._said.items() if now - moment > _REPEATS_SECONDS * 60]
+        for same in over:
+            del self._said[same]
+            self._unsaid.pop(same, None)
 
 
 class TextFormat(logging.Formatter):
@@ -199,7 +241,7 @@ class TextFormat(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC)
-        fields = "".join(f" {name}={printable(str(value))}" for name, value in _fields(record).items())
+        fields = "".join(f" {name}={printable(_cut(value))}" for name, value in _fields(record).items())
         level = "" if record.levelno <= logging.INFO else f"{record.levelname} "
         text = f"{moment:%H:%M:%S} {level}{printable(record.getMessage())}{fields}"
         return masked(f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text)
@@ -214,13 +256,25 @@ class JsonFormat(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             **{
-                name: value if isinstance(value, int | float | bool) else str(value)
+                name: value if isinstance(value, int | float | bool) else _cut(value)
                 for name, value in _fields(record).items()
             },
         }
         if record.exc_info:
             parts["exception"] = self.formatException(record.exc_info)
         return masked(json.dumps(parts, ensure_ascii=False))
+
+
+_OF_ONE_ERROR = frozenset({"error", "failures", "until", "retry_in", "seconds"})
+"""Fields that differ from one time to the next."""
+_REPEATS_SECONDS = 60.0
+_LONGEST_FIELD = 300
+
+
+def _cut(value: object) -> str:
+    """The field's text, masked before it is cut, short enough for a line."""
+    text = masked(str(value))
+    return text if len(text) <= _LONGEST_FIELD else f"{text[: _LONGEST_FIELD - 1]}…"
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

@@ -1,5 +1,6 @@
-"""`paperboy run`: the service, until SIGTERM."""
+"""`paperboy run`: the service, until SIGTERM; SIGHUP has it begin anew with an edited configuration."""
 
+import signal
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,10 +15,15 @@ from bot.domain.errors import UsageError
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.app.config.settings import Settings
     from bot.app.container import Container
+    from bot.domain.subscriptions import Subscriber
     from bot.pipeline.ingest import Taken
     from bot.pipeline.ports.outbox import Counts
+
+    Configuration = tuple[Settings, tuple[Subscriber, ...]]
 
 _FEEDS_NAMED = 3
 _ALL_ROLES = "ingest,deliver,chat,web"
@@ -34,8 +40,30 @@ def run(
 ) -> int:
     """Watch, deliver, schedule and serve until SIGTERM or Ctrl-C.
 
-    Sends that are in flight then are finished.
+    Sends that are in flight then are finished. After SIGHUP it begins anew with both files as they are now, if they are good.
     """
+    from bot.app.service import ROLES
+
+    roles = _parse_roles(only, ROLES)
+
+    def read() -> "Configuration":
+        settings, subscribers = load(context, config)
+        check_recipients(settings, subscribers)
+        _refuse_idle_roles(roles, only, settings)
+        return settings, subscribers
+
+    configuration: Configuration | None = read()
+    start_logs(max(context.obj.verbose + verbose, 1), as_json=log_json)
+    while configuration is not None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the service hears it
+        configuration = _serve(configuration, roles, read)
+    return 0
+
+
+def _serve(
+    configuration: "Configuration", roles: tuple[str, ...], read: "Callable[[], Configuration]"
+) -> "Configuration | None":
+    """Run the service with this configuration; gives the one to begin anew with, None after a stop."""
     import asyncio
 
     from bot.adapters.metrics import Metrics
@@ -43,11 +71,8 @@ def run(
     from bot.app.config.subscriptions import SubscriptionsReloader
     from bot.app.container import build_container, state_figures
 
-    roles = _parse_roles(only, service.ROLES)
-    settings, subscribers = load(context, config)
-    check_recipients(settings, subscribers)
-    _refuse_idle_roles(roles, only, settings)
-    start_logs(max(context.obj.verbose + verbose, 1), as_json=log_json)
+    settings, subscribers = configuration
+    edited: Configuration | None = None
     metrics = Metrics()
     container = service.wait_for_state(lambda: build_container(settings, subscribers, metrics=metrics))
     metrics.observe_state(lambda: state_figures(container))
@@ -59,15 +84,20 @@ def run(
             for line in first_lines(container, taken):
                 typer.echo(line)
 
-    async def work() -> None:
+    def check() -> None:
+        nonlocal edited
+        edited = read()
+
+    async def work() -> bool:
         reloader = SubscriptionsReloader(settings.subscriptions)
+        running = service.Service(container, roles=roles, announce=announce, reloading=reloader, check=check)
         try:
-            await service.Service(container, roles=roles, announce=announce, reloading=reloader).run()
+            await running.run()
         finally:
             await container.close()
+        return running.begins_anew
 
-    asyncio.run(work())
-    return 0
+    return edited if asyncio.run(work()) else None
 
 
 def _parse_roles(only: str, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,7 +3,11 @@
 import itertools
 from datetime import date, timedelta
 
+import pytest
+
 from bot.adapters.store import Store
+from bot.adapters.store.papers import paper_of
+from bot.domain.errors import RecordDamaged
 from bot.domain.papers import PaperId
 from bot.pipeline.ports.papers import NoticedPaper, StoredPaper, TakenDigest
 from tests.adapters.store.conftest import Hand
@@ -147,3 +151,13 @@ def test_digests_papers_questions_and_files_are_counted(hand: Hand, store: Store
         tx.save_digests([TakenDigest(name="a.md", sha256="aa", digest=a_digest(1, 2))], NOW)
     counts = store.deliveries.counts(NOW)
     assert (counts.digests, counts.entries, counts.papers, counts.quizzes) == (1, 2, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "content", ["", '{"title": "Secret words"', '{"title": "Secret words"}', '["Secret"]']
+)
+def test_a_paper_that_cannot_be_read_is_named_without_its_text(content: str):
+    with pytest.raises(RecordDamaged, match=r"arxiv:2509\.00001.*backup") as raised:
+        paper_of("arxiv:2509.00001", content)
+    assert "Secret" not in str(raised.value)
+    assert raised.value.__suppress_context__

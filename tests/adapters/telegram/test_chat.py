@@ -11,8 +11,9 @@ import pytest
 from bot.adapters.telegram.client import BotClient
 from bot.adapters.telegram.commands import COMMANDS
 from bot.adapters.telegram.publisher import TelegramPublisher
-from bot.adapters.telegram.updates import KINDS
+from bot.adapters.telegram.updates import KINDS, read_vote
 from bot.domain.errors import ChannelDown, StateLocked
+from bot.domain.quizzes.votes import Vote
 from bot.domain.subscriptions import Channel
 from tests.adapters.telegram.conftest import FakeDeliveries, MemoryUpdates, a_subscriber, running, until
 from tests.builders import a_parcel, a_question
@@ -273,3 +274,12 @@ async def test_a_menu_that_cannot_be_set_hinders_nothing(
         api.say(api.chat(1), "/help")
         await until(lambda: api.messages)
     assert [record.calls for record in caplog.records if record.msg == "chat.not_introduced"] == [10]
+
+
+@pytest.mark.parametrize(("given", "shown"), [([1, 1], (1,)), ([2, 0, 2], (2, 0)), ([], ())])
+def test_an_option_that_is_named_twice_is_one_vote(given: list[int], shown: tuple[int, ...]) -> None:
+    """As Telegram Web does now and then (aiogram#1573)."""
+    answer = {"poll_id": "9", "user": {"id": 8, "first_name": "Ada"}, "option_ids": given}
+    vote = read_vote(json.dumps({"update_id": 1, "poll_answer": answer}))
+    assert isinstance(vote, Vote)
+    assert vote.shown == shown

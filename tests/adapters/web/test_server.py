@@ -9,6 +9,7 @@ import feedparser
 import httpx
 import pytest
 
+from bot.adapters.web import protocol
 from bot.adapters.web.server import WebServer, serve
 from bot.adapters.web.shield import Shield
 from bot.domain.errors import UsageError
@@ -71,6 +72,43 @@ async def test_an_endless_request_head_is_refused(server: WebServer) -> None:
     assert b" 400 " in await reader.readline()
     writer.close()
     await writer.wait_closed()
+
+
+async def _is_closed(reader: asyncio.StreamReader) -> bool:
+    async with asyncio.timeout(5):
+        return not await reader.read()
+
+
+async def test_a_request_head_that_does_not_come_whole_is_waited_for_only_so_long(
+    app: Shield, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
+    server = await serve(app, "127.0.0.1:0")
+    host, _, port = server.address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n")
+    assert await _is_closed(reader)
+    writer.close()
+    await server.stop()
+
+
+async def test_one_address_cannot_take_all_connections_with_heads_that_do_not_come(
+    app: Shield, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEADS_PER_ADDRESS", 3)
+    server = await serve(app, "127.0.0.1:0")
+    host, _, port = server.address.rpartition(":")
+    waiting = [await asyncio.open_connection(host, int(port)) for _ in range(3)]
+    for _, writer in waiting:
+        writer.write(b"GET / HTTP/1.1\r\n")
+    reader, late = await asyncio.open_connection(host, int(port))
+    assert await _is_closed(reader)
+    for _, writer in (*waiting, (reader, late)):
+        writer.close()
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(retries=3)) as client:
+        assert (await client.get(url(server, "/healthz"))).status_code == 200
+    await server.stop()
+    assert not protocol._waiting
 
 
 async def test_signals_stay_with_whoever_runs_the_loop(app: Shield) -> None:

@@ -51,6 +51,48 @@ def test_an_exception_is_told_in_both_forms() -> None:
     assert "broken pipe" in json.loads(context.JsonFormat().format(failed))["exception"]
 
 
+def test_a_field_is_cut_so_that_a_line_stays_a_line() -> None:
+    for formatted in (context.TextFormat(), context.JsonFormat()):
+        assert len(formatted.format(record("delivery.failed", error="x" * 5_000))) < 500
+
+
+def seen(repeats: context.RepeatFilter, at: float, event: str, **fields: object) -> int | None:
+    """None where the line is left out, else how often it was left out before."""
+    made = record(event, **fields)
+    made.created = at
+    return getattr(made, "repeated", 0) if repeats.filter(made) else None
+
+
+def test_an_error_that_comes_again_and_again_is_said_once_a_minute_with_how_often() -> None:
+    repeats = context.RepeatFilter()
+    times = [
+        seen(repeats, float(at), "job.failed", job="reload", error=f"away: {at}", failures=at)
+        for at in range(0, 180, 2)
+    ]
+    assert [time for time in times if time is not None] == [0, 29, 29]
+
+
+def test_what_differs_in_more_than_its_text_is_said_each_time() -> None:
+    repeats = context.RepeatFilter()
+    assert seen(repeats, 0, "delivery.failed", target="telegram:1", error="blocked") == 0
+    assert seen(repeats, 1, "delivery.failed", target="telegram:2", error="blocked") == 0
+    assert (
+        seen(repeats, 1, "digest.problem", file="a.md")
+        == seen(repeats, 1, "digest.problem", file="a.md")
+        == 0
+    )
+    assert seen(repeats, 2, "delivery.failed", target="telegram:1", error="blocked") is None
+
+
+def test_errors_of_an_hour_ago_are_forgotten() -> None:
+    repeats = context.RepeatFilter()
+    seen(repeats, 0, "job.failed", job="a", error="x")
+    seen(repeats, 1, "job.failed", job="a", error="x")
+    seen(repeats, 4_000, "job.failed", job="b", error="x")
+    assert seen(repeats, 4_001, "job.failed", job="a", error="x") == 0
+    assert len(repeats._said) == 2
+
+
 def test_libraries_that_name_tokens_in_addresses_stay_quiet() -> None:
     before = {name: logging.getLogger(name).level for name in ("httpx", "telegram", "")}
     handlers = logging.getLogger().handlers[:]
