@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from bot.domain.delivery import ONE_QUESTION, Delivery, State, again_part, delivery_key
+from bot.domain.delivery import ONE_QUESTION, OPEN, Delivery, State, again_part, delivery_key
 from bot.domain.papers import Paper, PaperId
 from bot.domain.quizzes.polls import poll_of
 from bot.domain.quizzes.repetition import comes_back_at
@@ -85,7 +85,8 @@ class QuizScheduler:
         subscriber, channel = subscribed
         if self._is_suspended(channel):
             return "stopped"
-        return "new" if self._plan_first((paper,), subscriber, channel, now) else "none"
+        planned = self._plan_first((paper,), subscriber, channel, now, beyond_one=True)
+        return "new" if planned else "none"
 
     def plan_due(self, now: datetime) -> int:
         """Plan the questions that come back today, at most `per_day` a day and person; gives the number of new rows.
@@ -136,9 +137,18 @@ class QuizScheduler:
         return False
 
     def _plan_first(
-        self, papers: Iterable[Paper], subscriber: Subscriber, channel: Channel, now: datetime
+        self,
+        papers: Iterable[Paper],
+        subscriber: Subscriber,
+        channel: Channel,
+        now: datetime,
+        *,
+        beyond_one: bool = False,
     ) -> bool:
-        """Plan the first question of these papers that was never asked here; False where there is none."""
+        """Plan the first question of these papers that was never asked here; False where there is none.
+
+        `beyond_one`: also of a paper whose one question, where a channel takes one a paper, was sent.
+        """
         candidates = [
             candidate for paper in papers for candidate in self._candidates(paper, subscriber, channel)
         ]
@@ -154,7 +164,7 @@ class QuizScheduler:
                 for state, key in zip((whole, own), candidate.keys(channel)[1:], strict=True):
                     if state == "limited" and tx.release_now(key, now):  # its paper was not shown
                         return True
-                if own or whole:
+                if own or (whole and not (beyond_one and whole not in OPEN)):
                     continue
                 row = _quiz(channel, subscriber, candidate.paper, candidate.part, now, now)
                 return tx.plan([row], now, asked=True) > 0

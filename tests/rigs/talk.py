@@ -20,6 +20,7 @@ from bot.pipeline.vote_counter import VoteCounter
 from tests.rigs.botapi import BotApi, Chat, SentMessage
 from tests.rigs.botapi.messages import Sent
 from tests.rigs.clock import VirtualClock
+from tests.rigs.files import Press
 from tests.rigs.publishers import FakePublisher
 from tests.rigs.world import World
 
@@ -80,6 +81,8 @@ class Talk:
         self.made = made
         self.service = service
         self.woken = 0
+        self.pressed: list[str] = []
+        """Data of the buttons that were pressed."""
 
     async def say(self, chat: Chat, text: str, **parts: Any) -> Answer:
         """Somebody writes, and the bot answers."""
@@ -98,6 +101,7 @@ class Talk:
         if data is None and label and not any(label in text for text in shown):
             raise AssertionError(f"no button {label!r} among {shown}")
         query = self.api.press(message, user=user, button=index, data=data)
+        self.pressed.append(self.api.pressed[query])
         await self.settled()
         return Answer(sent=self.api.sent[before:], note=self.api.answered.get(query))
 
@@ -158,11 +162,18 @@ async def talking(
     site: ChatSite | None = None,
     clock: VirtualClock | None = None,
     webhook: Webhook | None = None,
+    press: Press | None = None,
     **world: Any,
 ) -> AsyncIterator[Talk]:
-    """The bot at work over the state at `url`; stopped at the end as `run` stops it."""
+    """The bot at work over the state at `url`; stopped at the end as `run` stops it.
+
+    `press` holds the digests of a talk before it, over the same state.
+    """
     publisher = a_publisher(api)
     made = World(url, *subscribers, clock=clock, publishers=[publisher, FakePublisher("email")], **world)
+    if press is not None:
+        made.press = press
+        made.ingest._read_digest, made.ingest._peek_date = press.read, press.peek_date
     store = made.store
     services = services_of(made, site or ChatSite(is_open=True))
     counter = VoteCounter(
