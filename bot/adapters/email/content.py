@@ -1,6 +1,5 @@
 """An email's content: one value, from which plain text and HTML are made."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -337,34 +336,14 @@ def _points(card: Card) -> Iterator[CardPoint]:
             yield replace(point, text=_in_short(point.text))
 
 
-_STOCK = re.compile(
-    r"(?:the|this|its|their|our) (?:(?:primary|main|key|core|central|principal|overall|quantitative|experimental"
-    r"|most significant|research|paper's|study's|proposed) )*(?:objective|goal|aim|question|problem|methodology|method|approach"
-    r"|result|finding|implication|contribution|takeaway)s?(?: (?:for|of) (?:ai practitioners|this \w+|the (?:paper|study|work)))?"
-    r" (?:is|are|was|were) (?:that )?(?:(?=to )|)|for ai practitioners, (?:it is |this means )?",
-    re.IGNORECASE,
-)
-"""Words that every model begins such a point with, and that the label says already."""
-
-
 def _in_short(text: Pieces) -> Pieces:
-    """As many of the first sentences as fit into a line or two, without the stock words before them."""
-    text = _without_stock(text)
+    """As many of the first sentences as fit into a line or two."""
     length = 0
     for sentence in sentences(text_of(text)):
         if length + len(sentence) + 1 > _POINT_LENGTH:
             break
         length += len(sentence) + 1
     return cut_pieces(text, _POINT_LENGTH) if not length else _first(text, length - 1)
-
-
-def _without_stock(text: Pieces) -> Pieces:
-    stock = _STOCK.match(text_of(text))
-    if stock is None or stock.end() > len(text[0].text):
-        return text
-    first = text[0].text[stock.end() :]
-    rest = (Piece(first, text[0].matched), *text[1:]) if first else text[1:]
-    return (rest[0]._replace(text=rest[0].text[:1].upper() + rest[0].text[1:]), *rest[1:]) if rest else text
 
 
 def _first(text: Pieces, length: int) -> Pieces:

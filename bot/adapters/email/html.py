@@ -29,7 +29,7 @@ def html_body(content: EmailContent) -> str:
 
 @lru_cache(maxsize=_ENTRIES)
 def _details(entry: EmailEntry, language: str) -> str:
-    """What stands below the title of a paper."""
+    """HTML below the title of a paper."""
     from markupsafe import Markup
 
     words: Wording = wording(language)

@@ -298,7 +298,7 @@ def test_at_most_three_parts_are_told_and_none_that_the_gist_tells() -> None:
     gist = tree.css_first(".gist").text()
     told = [point.text() for point in tree.css(".point")]
     assert len(told) == 3
-    assert told[0] == "Problem: To close the gap of Arabic models."
+    assert told[0] == "Problem: Close the gap of Arabic models."
     assert all(words(point.partition(": ")[2]) not in gist for point in told)
     assert all(len(point) < 220 for point in told)
 
