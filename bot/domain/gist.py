@@ -333,6 +333,7 @@ _TELLS_RESULT = re.compile(
 _CLAUSE = re.compile(
     r";\s|\s(?=and (?:improv|achiev|reduc|outperform|surpass|increas|exceed|enabl|maintain)\w+ )|[,，—]\s?(?=(?:and |while|whereas|with|which|but|[a-z]+ing)\b)|；|——"
 )
+_LEFT_OVER = re.compile(r",? (?:for example|for instance|specifically|notably|namely|e\.g\.?|i\.e\.?)$")
 _SHORTEST, _SHORTEST_CLAUSE = 30, 20
 _FULL_STOPS = ".?!。！？…"
 
@@ -440,7 +441,7 @@ def _fitted(sentence: str, room: int) -> str:
         clause.start() for clause in _CLAUSE.finditer(sentence) if _SHORTEST_CLAUSE <= clause.start() < room
     ]
     for end in reversed(ends):
-        clause = sentence[:end].rstrip(" ,;:，；")
+        clause = _LEFT_OVER.sub("", sentence[:end].rstrip(" ,;:，；"))
         if _TELLS_RESULT.search(clause) and clause.count("(") == clause.count(")"):
             return _ended(clause)
     return ""

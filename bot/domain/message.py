@@ -13,7 +13,7 @@ from bot.domain.translations import Wording
 
 MOST_NAMED = 50
 """A message names at most this many of the papers that the daily limit kept out."""
-MOST_PAPERS = 100
+MOST_PAPERS = 300
 """A message covers at most this many papers; what is left goes into the next one."""
 
 

@@ -233,6 +233,11 @@ def test_a_long_result_is_told_up_to_a_clause() -> None:
     assert gist(WHAT, ("Results", "Halo is, " + "being " * 60 + "good.")) == "Halo, a model of light."
 
 
+def test_what_leads_on_is_not_left_at_the_end_of_a_clause() -> None:
+    result = "Halo outperforms all lamps, for example, showing that light is " + "very " * 50 + "good."
+    assert gist(WHAT, ("Results", result)) == "Halo, a model of light. Halo outperforms all lamps."
+
+
 def test_a_clause_without_a_result_or_with_an_open_bracket_is_no_result() -> None:
     result = "Halo sees light (improving by 12%, showing " + "very " * 60 + "much)."
     assert gist(WHAT, ("Results", result)) == "Halo, a model of light."

@@ -95,8 +95,7 @@ class ShownItem:
             _marked(card.gist)
             or (_marked(authors) if not any(piece.matched for piece in authors) else NOTHING),
             folded(joined("\n", self._points(points, mark=False))) if points else NOTHING,
-            self._why(named=named),
-            self.provenance() if dated else NOTHING,
+            joined(" · ", (self._why(named=named), self._when() if dated else NOTHING)),
         )
         return joined("\n", lines)
 
@@ -112,6 +111,9 @@ class ShownItem:
         """The day, the sources that named the paper, and how many questions there are on it."""
         quiz = (self._words.quiz(self.card.questions),) if self.card.questions else ()
         return provenance(self.card.date, self.card.sources, self._words, today=self._today, more=quiz)
+
+    def _when(self) -> Markup:
+        return provenance(self.card.date, self.card.sources, self._words, today=self._today)
 
     def _news(self) -> Markup:
         if not self._updated:
@@ -332,7 +334,7 @@ def _heading(outgoing: OutgoingMessage, start: int, end: int, words: Wording) ->
         quizzes = sum(bool(item.paper.edition(outgoing.language).quiz) for item in items)
         papers = (
             words.count(count)
-            if end == count
+            if end == count or not outgoing.occasion.away_days
             else words.best_of.format(count=end, all=count + outgoing.more + outgoing.limited)
         )
         told = " · ".join(filter(None, (papers, words.with_quiz.format(count=quizzes) if quizzes else "")))

@@ -211,6 +211,7 @@ _LEAST_SHARE = 0.34
 """A sentence must hold at least this share of the right option's own words."""
 _SHORTEST_STEM = 4
 _FIGURE = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:([KMB])\b)?")
+_NAMED_BY_DIGITS = re.compile(r"\b[A-Za-z]+-?\d[\w.]*\b")
 _MANY = {"K": 1e3, "M": 1e6, "B": 1e9}
 
 
@@ -302,12 +303,13 @@ def _words(text: str) -> frozenset[str]:
     return frozenset({word for word in words if not _CJK.search(word)} | pairs)
 
 
-def _figures(text: str) -> frozenset[float]:
-    """The numbers in the text, `2.3K` as 2300."""
-    return frozenset(
-        round(float(figure[1].replace(",", "")) * _MANY.get(figure[2], 1), 6)
+def _figures(text: str) -> frozenset[str]:
+    """The numbers in the text, `2.3K` as 2300, and the names that hold digits, as `fp8`."""
+    numbers = {
+        f"{float(figure[1].replace(',', '')) * _MANY.get(figure[2], 1):g}"
         for figure in _FIGURE.finditer(text)
-    )
+    }
+    return frozenset(numbers | {name.casefold() for name in _NAMED_BY_DIGITS.findall(text)})
 
 
 def _stem(word: str) -> str:

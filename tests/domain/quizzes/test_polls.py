@@ -210,6 +210,11 @@ def test_a_sentence_with_another_number_explains_nothing(sentence: str, decides:
     assert (deciding_sentence(question, [sentence]) is not None) is decides
 
 
+def test_a_name_with_digits_is_as_good_as_a_number() -> None:
+    question = keyed("8-bit floating point (FP8)", "binary quantization")
+    assert deciding_sentence(question, ["The teacher is quantized to FP8, a floating point of few bits."])
+
+
 def test_a_number_may_be_written_in_thousands() -> None:
     question = keyed("2,300 trajectories", "5,000 trajectories")
     assert deciding_sentence(question, ["It used 2.3K trajectories for training."])

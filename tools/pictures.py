@@ -1,0 +1,201 @@
+"""Pages that look as a Telegram chat does, 390 pixels wide, in light and dark: an alert, a roll-up, a quiz, a conversation.
+
+    python -m tools.pictures FOLDER [--screenshots]
+
+The papers are those of `seeds/`, rendered by the same code that writes to Telegram. With `--screenshots` the pages are
+photographed by Chromium, which must be installed.
+"""
+
+import argparse
+import html
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+
+from bot.adapters.readers import read_digest
+from bot.adapters.telegram.publisher import quiz_poll
+from bot.adapters.telegram.rendering import Button, Message, render_alert, render_list
+from bot.domain.channels import Target
+from bot.domain.message import Item, Occasion, OutgoingMessage
+from bot.domain.notices import reasons_for, relevance
+from bot.domain.papers import Paper, PaperId, merge
+from bot.domain.query import parse
+from bot.domain.quizzes.polls import Poll
+from bot.domain.subscriptions import Subscriber, Subscription
+
+ROOT = Path(__file__).parents[1]
+WIDTH, HEIGHT = 390, 844
+QUERIES = {"agents": "agent", "multimodal": "multimodal OR vision", "arabic": "Arabic"}
+STYLE = """
+:root { color-scheme: light dark; --paper: light-dark(#fff, #212d3b); --text: light-dark(#000, #fff);
+  --soft: light-dark(#8293a0, #7f91a4); --link: light-dark(#168acd, #6ab3f3); --mine: light-dark(#effdde, #2b5278);
+  --quote: light-dark(#eef6fc, #26384a); --button: light-dark(#7c9a6f80, #2d3f5180); }
+* { box-sizing: border-box; }
+body { margin: 0; font: 15px/1.32 -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; color: var(--text);
+  background: light-dark(linear-gradient(160deg, #d7e3b5, #9fc6a4), #0e1621); background-color: light-dark(#bcd5ac, #0e1621); }
+header { display: flex; gap: 10px; align-items: center; padding: 10px 14px; background: var(--paper); position: sticky; top: 0;
+  border-bottom: 1px solid light-dark(#0001, #0004); }
+header i { width: 38px; height: 38px; border-radius: 50%; background: linear-gradient(#6fb1ef, #3d83d1); color: #fff; font: 600 17px/38px sans-serif; text-align: center; }
+header b { display: block; font-size: 16px; } header span { color: var(--soft); font-size: 13px; }
+main { padding: 10px 8px 18px; display: flex; flex-direction: column; gap: 8px; }
+.bubble { background: var(--paper); border-radius: 14px 14px 14px 4px; padding: 7px 11px 6px; max-width: 362px; box-shadow: 0 1px 1px light-dark(#0002, #0005);
+  overflow-wrap: anywhere; white-space: pre-wrap; }
+.mine { align-self: flex-end; background: var(--mine); border-radius: 14px 14px 4px 14px; }
+a { color: var(--link); text-decoration: none; }
+b { font-weight: 600; }
+blockquote { margin: 4px 0; padding: 3px 22px 4px 9px; border-left: 3px solid var(--link); border-radius: 4px; background: var(--quote); position: relative;
+  font-size: 14px; max-height: calc(3.96em + 7px); overflow: hidden; }
+blockquote::after { content: "⌄"; position: absolute; right: 7px; bottom: 1px; color: var(--link); background: var(--quote); padding-left: 6px; }
+.time { float: right; color: var(--soft); font-size: 11px; margin: 7px 0 0 10px; }
+.rows { display: flex; flex-direction: column; gap: 4px; margin-top: 4px; max-width: 362px; }
+.row { display: flex; gap: 4px; }
+.button { flex: 1; background: var(--button); color: light-dark(#fff, #fff); text-align: center; border-radius: 8px; padding: 8px 4px; font-size: 14px; font-weight: 500; }
+.reply { border-left: 3px solid var(--link); border-radius: 4px; background: var(--quote); padding: 2px 8px; margin-bottom: 5px; font-size: 13px; color: var(--link);
+  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.poll .kind { color: var(--soft); font-size: 13px; } .poll p { margin: 6px 0 0; display: flex; gap: 9px; align-items: flex-start; }
+.poll p::before { content: ""; flex: none; width: 18px; height: 18px; border: 1.5px solid var(--soft); border-radius: 50%; margin-top: 1px; }
+.poll p.right::before { content: "✓"; background: #4fae4e; border-color: #4fae4e; color: #fff; font: 700 13px/16px sans-serif; text-align: center; }
+.hint { background: var(--quote); border-radius: 8px; padding: 6px 9px; margin-top: 9px; font-size: 14px; }
+"""
+PAGE = """<!doctype html><html lang="en" style="color-scheme: {scheme}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title><style>{style}</style>
+<header><i>P</i><div><b>Paperboy</b><span>bot</span></div></header><main>
+{bubbles}
+</main></html>
+"""
+
+
+def papers() -> list[Paper]:
+    """The papers of the seeds, merged."""
+    known: dict[PaperId, Paper] = {}
+    for path in sorted((ROOT / "seeds").glob("*.txt")):
+        digest = read_digest(path.read_bytes(), name=path.name)
+        for entry in digest.entries:
+            source = f"{'daily-paper' if digest.kind == 'quiz_text' else 'daily-ai-papers'}/{path.name}"
+            known[entry.id] = merge(known.get(entry.id), entry, source=source, day=digest.date or entry.date)
+    return list(known.values())
+
+
+def an_alert(found: Iterable[Paper], *, most: int, occasion: Occasion | None = None) -> OutgoingMessage:
+    """The best of the papers that somebody with QUERIES is told of."""
+    subscriptions = tuple(
+        Subscription(name=name, text=text, query=parse(text)) for name, text in QUERIES.items()
+    )
+    person = Subscriber(id="ann", subscriptions=subscriptions)
+    items = [
+        Item(
+            paper=paper, reasons=tuple(reason for reason in reasons_for(person, paper, QUERIES) if reason.why)
+        )
+        for paper in found
+    ]
+    best = sorted(
+        (item for item in items if item.reasons), key=lambda item: -relevance(item.reasons, item.paper)
+    )
+    return OutgoingMessage(
+        id="b5f1c0de", kind="alert", target=Target(kind="telegram", address="1"), subscriber="ann", language="en", timezone="Europe/Berlin",
+        created_at=datetime(2025, 9, 18, 8, 0, tzinfo=UTC), items=tuple(best[:most]), more=max(len(best) - most, 0), occasion=occasion,
+    )  # fmt: skip
+
+
+def message_bubble(message: Message) -> str:
+    """A message of the bot with the buttons below it."""
+    body = re.sub(r"</blockquote>\n", "</blockquote>", message.html)
+    body = re.sub(r"\n<blockquote", "<blockquote", body)
+    return f'<div class="bubble">{body}<span class="time">08:00</span></div>{_buttons(message.buttons)}'
+
+
+def said(text: str) -> str:
+    """A message of the person."""
+    return f'<div class="bubble mine">{html.escape(text)}<span class="time">08:01 ✓✓</span></div>'
+
+
+def poll_bubble(poll: Poll, reply_to: str) -> str:
+    """A quiz after it was answered."""
+    options = "".join(
+        f"<p{' class=right' if index == poll.correct else ''}><span>{html.escape(option)}</span></p>"
+        for index, option in enumerate(poll.options)
+    )
+    hint = f'<div class="hint">💡 {html.escape(poll.explanation)}</div>' if poll.explanation else ""
+    kind = "Quiz" if poll.correct is not None else "Poll"
+    description = f"{html.escape(poll.description)}\n\n" if poll.description else ""
+    return (
+        f'<div class="bubble poll"><div class="reply">{html.escape(reply_to)}</div>{description}<b>{html.escape(poll.question)}</b>'
+        f'<div class="kind">{kind}</div>{options}{hint}<span class="time">08:00</span></div>'
+    )
+
+
+def _buttons(buttons: Iterable[Button]) -> str:
+    rows = (
+        "".join(f'<div class="button">{html.escape(button.text)}</div>' for button in row)
+        for _, row in groupby(buttons, key=lambda button: button.row)
+    )
+    lines = "".join(f'<div class="row">{row}</div>' for row in rows)
+    return f'<div class="rows">{lines}</div>' if lines else ""
+
+
+def pictures() -> dict[str, str]:
+    """Name of each picture to its bubbles."""
+    found = papers()
+    with_quiz = [paper for paper in found if paper.edition("en").quiz]
+    single = an_alert(with_quiz, most=1)
+    item = single.items[0]
+    question = item.paper.edition("en").quiz[0]
+    answered = question if question.answer is not None else replace(question, answer=0, answer_source="key")
+    quiz = quiz_poll(replace(single, kind="quiz", question=answered))
+    several = an_alert(found, most=6)
+    slept = an_alert(found, most=20, occasion=Occasion(quiet_hours="22:00–07:00"))
+    listed = render_list("Search: arabic OR multimodal", several.items[:3], "en")
+    alert, roll_up, more = render_alert(single), render_alert(slept), render_alert(several)
+    if alert is None or roll_up is None or more is None:
+        raise SystemExit("pictures: the seeds hold no paper that matches")
+    return {
+        "alert": message_bubble(alert),
+        "roll-up": message_bubble(roll_up),
+        "several": message_bubble(more),
+        "quiz": message_bubble(alert) + poll_bubble(quiz, item.paper.title),
+        "conversation": said("/search arabic OR multimodal") + message_bubble(listed),
+    }
+
+
+def photograph(page: Path, picture: Path, height: int) -> None:
+    """A picture of the page by Chromium."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        raise SystemExit("pictures: Chromium is not installed")
+    arguments = [
+        *("--headless", "--no-sandbox", "--hide-scrollbars", "--force-device-scale-factor=2"),
+        f"--window-size={WIDTH},{height}",
+        f"--screenshot={picture}",
+        page.resolve().as_uri(),
+    ]
+    subprocess.run([chromium, *arguments], check=True, capture_output=True, timeout=60)  # noqa: S603 - our own arguments
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--screenshots", action="store_true")
+    parser.add_argument("--height", type=int, default=HEIGHT, help="of the screenshots, in pixels")
+    options = parser.parse_args(arguments)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name, bubbles in pictures().items():
+        for scheme in ("light", "dark"):
+            page = options.folder / f"{name}-{scheme}.html"
+            page.write_text(
+                PAGE.format(scheme=scheme, title=name, style=STYLE, bubbles=bubbles), encoding="utf-8"
+            )
+            if options.screenshots:
+                photograph(page, page.with_suffix(".png"), options.height)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
