@@ -42,6 +42,24 @@ _TAG = re.compile(
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]]{0,500})\]\((?:[^()\s]|\([^()\s]*\)){0,500}\)")
 _STRONG_WORDS = re.compile(r"(\*\*|__)(?=\S)([^*_]{1,600}?)(?<=\S)\1")
 _UNDECODABLE = re.compile("[\udc80-\udcff]+")
+_LOOKED_AT = 4_096
+"""Bytes in which a document declares its encoding (HTML: 1,024)."""
+_DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
+_LABELS = {
+    **dict.fromkeys(("gb2312", "gbk", "gb_2312-80", "x-gbk", "chinese", "hz-gb-2312"), "gb18030"),
+    **dict.fromkeys(("iso-8859-1", "latin1", "l1", "us-ascii", "ascii", "x-cp1252"), "cp1252"),
+    **dict.fromkeys(("shift_jis", "shift-jis", "sjis", "x-sjis", "ms_kanji", "windows-31j"), "cp932"),
+    **dict.fromkeys(("euc-kr", "ks_c_5601-1987", "korean", "windows-949"), "cp949"),
+    **dict.fromkeys(("big5", "x-x-big5", "cn-big5"), "big5hkscs"),
+    "x-euc-jp": "euc_jp",
+    "utf-16": "utf-16-le",
+    "unicode": "utf-16-le",
+}
+"""What browsers take a label for, where that differs from its standard: pages hold more signs than they declare."""
+_MHTML = re.compile(
+    rb"(?:[A-Za-z-]+:[^\n]*\r?\n(?:[ \t][^\n]*\r?\n)*)*?Content-Type:\s*multipart/related\b", re.IGNORECASE
+)
+_HEAD_OF_MHTML = 4_096
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -62,11 +80,17 @@ class DigestText:
 
 
 def decode(data: bytes, *, name: str) -> DigestText:
-    """The bytes as text: UTF-8 or UTF-16 by byte order mark; bytes that are neither become U+FFFD, named."""
-    encoding = _WIDE.get(data[:2], "utf-8-sig")
-    if encoding != "utf-8-sig":
-        data = data[2:]
+    """The bytes as text, by byte order mark, as UTF-8, or else as they declare; bytes that are neither become U+FFFD, named.
+
+    A page saved as MHTML is the page in it. Raises NotADigest for one without a page.
+    """
     problems: tuple[Problem, ...] = ()
+    if _MHTML.match(data[:_HEAD_OF_MHTML]):
+        data, encoding = _page_in(data, name)
+    else:
+        encoding = _encoding_by_bytes(data)
+    if data[:2] in _WIDE:
+        data = data[2:]
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
@@ -76,14 +100,60 @@ def decode(data: bytes, *, name: str) -> DigestText:
     return DigestText(text=text, name=name, problems=problems)
 
 
+def _encoding_by_bytes(data: bytes) -> str:
+    """By the byte order mark, or by the zero bytes that UTF-16 has in any Latin text; UTF-8 otherwise."""
+    if data[:2] in _WIDE:
+        return _WIDE[data[:2]]
+    head = data[:_LOOKED_AT]
+    if head.count(0) * 4 < len(head):
+        return "utf-8-sig"
+    return "utf-16-le" if head[1::2].count(0) >= head[::2].count(0) else "utf-16-be"
+
+
+def declared_encoding(data: bytes) -> str | None:
+    """The encoding that a page, a feed or a style declares near its beginning, as browsers take the name."""
+    match = _DECLARED.search(data[:_LOOKED_AT])
+    return known_encoding(match[1].decode("ascii")) if match else None
+
+
+def known_encoding(label: str) -> str | None:
+    """Python's name for an encoding's label (WHATWG Encoding Standard §4.2); None for an unknown one."""
+    label = label.strip().lower()
+    try:
+        return codecs.lookup(_LABELS.get(label, label)).name
+    except LookupError:
+        return None
+
+
+def _page_in(data: bytes, name: str) -> tuple[bytes, str]:
+    """The first page of an MHTML file, with its encoding."""
+    from email import message_from_bytes
+
+    for part in message_from_bytes(data).walk():
+        if part.get_content_type() in ("text/html", "application/xhtml+xml"):
+            page = part.get_payload(decode=True)
+            if isinstance(page, bytes):
+                label = part.get_content_charset() or ""
+                return page, known_encoding(label) or _encoding_by_bytes(page)
+    raise NotADigest(f"{name}: a saved page (MHTML) without a page in it; save it as HTML")
+
+
 def _decode_damaged(data: bytes, encoding: str) -> tuple[str, tuple[Problem, ...]]:
     if encoding != "utf-8-sig":
         text = data.decode(encoding, "replace")
         return text, (Problem(line=1, what=f"not everything is {encoding.upper()}; the rest is marked �"),)
     escaped = data.decode(encoding, "surrogateescape")
     text, places = _UNDECODABLE.subn("\ufffd", escaped)
+    declared = declared_encoding(data)
+    if declared and declared not in ("utf-8", "ascii"):
+        told = data.decode(declared, "replace")
+        missing = told.count("\ufffd")
+        if not missing:
+            return told, ()
+        if missing < places:
+            text, places, encoding = told, missing, declared
     first = text.count("\n", 0, text.index("\ufffd")) + 1
-    what = f"bytes that are not UTF-8 in {places} place(s), shown as \ufffd; the first is here"
+    what = f"bytes that are not {encoding.removesuffix('-sig').upper()} in {places} place(s), shown as \ufffd; the first is here"
     return text, (Problem(line=first, what=what),)
 
 
