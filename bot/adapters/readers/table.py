@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.adapters.readers.document import DigestText, Findings, find_date, links_of
+from bot.adapters.readers.document import DigestText, Findings, find_date, links_of, unescape
 from bot.domain.digests import Digest
 from bot.domain.papers import Entry, Links, paper_id
 from bot.domain.text import one_line
@@ -25,6 +25,14 @@ _READ_MORE = re.compile(r"\[[Rr]ead\s+[Mm]ore\]\(|[Rr]ead\s+[Mm]ore\s+on\s+(?=\[
 _LINK = re.compile(r"\s*+(?:or|and|,)?+\s*+\[[^\[\]\n]{0,40}\]\(([^\s()|]*+(?:\([^\s()|]*+\)[^\s()|]*+)?+)\)")
 _BARS = 4
 """In a row of three cells; a header with four asks for one more."""
+
+
+_ESCAPED_BAR = "\ufdd0"
+"""Stands for `\\|`, which ends no cell; Unicode keeps this code point for no character."""
+_ENCODED = re.compile(
+    r"\$[^$\n]*\$|\\(?P<sign>[`*_\[\]#+.!<>&~%-])|(?P<entity>&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,31});)"
+)
+"""A formula; an escaped sign (CommonMark §2.4, without those that are LaTeX rather); an entity."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -131,6 +139,7 @@ def _number(link: str) -> str:
 
 def _cells(row: str) -> tuple[str, str, str, list[str]]:
     """Title, authors, summary and the links, wherever in the row those stand."""
+    row = row.replace("\\|", _ESCAPED_BAR)
     phrase = _READ_MORE.search(row)
     if phrase is None:
         return *_three(row.rstrip().removesuffix("|")), []
@@ -148,11 +157,22 @@ def _cells(row: str) -> tuple[str, str, str, list[str]]:
     before = before.rstrip("(-–—").rstrip()
     if after.startswith("|") and "|" in after[1:]:
         authors, _, summary = after[1:].partition("|")
-        return one_line(before), one_line(authors), one_line(summary), urls
+        return _plain(before), _plain(authors), _plain(summary), urls
     return *_three(f"{before} {after}"), urls
 
 
 def _three(cells: str) -> tuple[str, str, str]:
     title, _, rest = cells.partition("|")
     authors, _, summary = rest.partition("|")
-    return one_line(title), one_line(authors), one_line(summary)
+    return _plain(title), _plain(authors), _plain(summary)
+
+
+def _plain(cell: str) -> str:
+    """The cell on one line, its Markdown escapes and HTML entities decoded; formulas stay as written."""
+    if "\\" in cell or "&" in cell:
+        cell = _ENCODED.sub(_decoded, cell)
+    return one_line(cell.replace(_ESCAPED_BAR, "|"))
+
+
+def _decoded(match: re.Match[str]) -> str:
+    return match["sign"] or (unescape(match[0]) if match["entity"] else match[0])

@@ -195,3 +195,32 @@ def test_damaged_bytes_never_stop_a_reader(name: str, data: st.DataObject) -> No
     for _ in range(data.draw(st.integers(1, 20))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     outcome(bytes(damaged))
+
+
+CELLS = (
+    "| {title} (Read more on [arXiv](https://arxiv.org/abs/2509.14008) or"
+    " [HuggingFace](https://huggingface.co/papers/2509.14008))| {authors} | {summary} |\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (r"Mask\_IoU", "Mask_IoU"),
+        ("R&amp;D", "R&D"),
+        (r"R\&D", "R&D"),
+        (r"5 \* 3 \< 16 \[v2\] \#1", "5 * 3 < 16 [v2] #1"),
+        ("&quot;quoted&quot; &lt;b&gt; &#39;x&#39; &#x3b1;", "\"quoted\" <b> 'x' α"),
+        (r"either\|or", "either|or"),
+        (r"$\alpha\_1 \& \beta$ of A\_B", r"$\alpha\_1 \& \beta$ of A_B"),
+        (r"\textbf{bold} \(x\)", r"\textbf{bold} \(x\)"),
+        ("AT&T and B&C; Q &", "AT&T and B&C; Q &"),
+    ],
+)
+def test_escapes_and_entities_in_a_tables_cells_are_decoded(written: str, meant: str) -> None:
+    table = "# 2025-09-18\n\n| Title | Authors | Summary |\n|---|---|---|\n"
+    row = CELLS.format(title=f"On {written}", authors=f"{written} X, Ann", summary=f"About {written}.")
+    (entry,) = read_digest((table + row).encode(), name="a.txt").entries
+    assert entry.title == f"On {meant}"
+    assert entry.authors == (f"{meant} X", "Ann")
+    assert entry.summary == f"About {meant}."
