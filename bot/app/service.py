@@ -157,6 +157,26 @@ def take_in(container: Container, files: Sequence[FoundFile]) -> Taken:
     return taken
 
 
+_LONGEST_STOP = timedelta(days=3)
+
+
+def mind_the_clock(container: Container) -> int:
+    """Brings back what waits for a moment that only a clock far ahead could have meant; gives how much that was.
+
+    Delays of targets are clamped, deliveries get the moments at which new ones would go out, stopped channels are tried.
+    """
+    store, now = container.store, container.clock.now()
+    changed = store.maintenance.clamp_delays(now)
+    for name in store.maintenance.held_far(now):
+        subscriber = container.registry.subscriber(name)
+        changed += store.preferences.reschedule(subscriber, now) if subscriber else 0
+    for kind, stop in store.incidents.stopped_channels().items():
+        if stop.until > now + _LONGEST_STOP:
+            store.incidents.open_channel(kind)
+            changed += 1
+    return changed
+
+
 def _log_result(taken: Taken) -> None:
     for name, line, what in taken.problems:
         log.warning("digest.problem", extra={"file": name, "line": line, "what": what})
@@ -513,8 +533,7 @@ class Service:
             self._wake_delivery()
 
     async def _clamp_delays(self) -> None:
-        container = self._container
-        if await asyncio.to_thread(container.store.maintenance.clamp_delays, container.clock.now()):
+        if await asyncio.to_thread(mind_the_clock, self._container):
             self._wake_delivery()
 
     async def _read_reports(self) -> None:

@@ -6,7 +6,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,8 @@ from bot.app.service import Service, wait_for_state
 from bot.domain.errors import ChannelDown, StateDamaged, StateError, StateUnavailable
 from bot.domain.feeds import Feed
 from bot.pipeline.ingest import Taken
+from tests.builders import NOW
+from tests.rigs.clock import VirtualClock
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"
 PEOPLE = """\
@@ -201,6 +203,33 @@ async def test_a_send_that_fails_after_the_first_look_ends_nothing(
     async with running(container, announced) as task:
         await until(lambda: container.store.deliveries.counts(container.clock.now()).deliveries["sent"])
         assert not task.done()
+
+
+def test_after_a_clock_that_was_far_ahead_nothing_waits_for_that_century(home: Path) -> None:
+    (home / "people.yaml").write_text(
+        "subscribers:\n  - id: alice\n    quiet_hours: '22:00-07:00'\n    channels:\n"
+        "      - {email: alice@example.org, deliver: weekdays at 08:00}\n      - {telegram: 123456789}\n"
+        "    keywords: [language model]\n"
+    )
+    settings = load_settings(home / "paperboy.yaml", {})
+    clock = VirtualClock(datetime(2099, 1, 3, 23, tzinfo=UTC))
+    container = build_container(settings, load_subscribers(settings.subscriptions), clock=clock)
+    service.take_in(container, list(service.scan_watched(settings)))  # type: ignore[arg-type]
+    container.ingest.finish_planning(clock.now())
+    container.store.incidents.stop_channel("email", "down", clock.now() + timedelta(hours=18), clock.now())
+    clock.go_to(back := NOW + timedelta(hours=1))
+    rows = container.store.deliveries.list_rows(states=(), keys=(), limit=1000)
+    assert rows
+    assert all(row.due_at.year == 2099 for row in rows)
+    assert service.mind_the_clock(container) == len(rows) + 1
+    assert service.mind_the_clock(container) == 0
+    rows = container.store.deliveries.list_rows(states=(), keys=(), limit=1000)
+    assert {(row.target.partition(":")[0], row.state, row.due_at) for row in rows} == {
+        ("email", "held", datetime(2026, 9, 21, 8, tzinfo=UTC)),
+        ("telegram", "pending", back),
+    }
+    assert container.store.incidents.stopped_channels() == {}
+    asyncio.run(container.close())
 
 
 class Away:

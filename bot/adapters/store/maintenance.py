@@ -23,6 +23,8 @@ MESSAGES_KEPT = timedelta(days=90)
 UPDATES_KEPT = timedelta(days=30)
 LONGEST_DELAY = timedelta(minutes=2)
 """Upper bound of a target's delay between two messages; the longest window of a rate limit is a minute."""
+LONGEST_SCHEDULE = timedelta(days=8)
+"""A weekly digest waits seven days, and for the end of quiet hours; only somebody who snoozes waits longer."""
 _MESSAGES_AT_A_TIME = 1_000
 """In one transaction, so that other writers wait only briefly."""
 
@@ -46,6 +48,13 @@ _DELAYED_TARGETS = Statement(
     " (SELECT 1 FROM deliveries AS delivery WHERE delivery.target = targets.number"
     " AND delivery.settled_at IS NULL AND delivery.attempts > 0)"
 )
+_HELD_FAR = Statement(
+    "SELECT DISTINCT subscribers.id FROM deliveries AS delivery"
+    " JOIN subscribers ON subscribers.number = delivery.subscriber"
+    " WHERE delivery.settled_at IS NULL AND delivery.due_at > :longest AND delivery.message IS NULL"
+    " AND delivery.part NOT LIKE 'again:%' ORDER BY subscribers.id"
+)
+"""Questions that come back may wait for weeks."""
 _CLAMP_TARGETS = Statement("UPDATE targets SET wait_until = :longest WHERE key = ANY(:targets)")
 
 
@@ -113,6 +122,11 @@ class Maintenance:
         if targets:
             _log.warning("targets.delays_clamped", extra={"targets": len(targets)})
         return len(targets)
+
+    def held_far(self, now: datetime) -> tuple[str, ...]:
+        """Subscribers for whom something waits longer than any schedule lets it, as after a clock that was far ahead."""
+        with reading(self._engine) as connection:
+            return tuple(_HELD_FAR.run(connection, longest=micros(now + LONGEST_SCHEDULE)).scalars())
 
 
 def back_up(state: Path, to: Path) -> int:

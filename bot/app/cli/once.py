@@ -137,13 +137,13 @@ async def run_once(container: "Container", looked: Looked) -> Done:
     """Ingests the files and sends all that is due, within each channel's rate limit."""
     import asyncio
 
-    from bot.app.service import forget_gone, take_in
+    from bot.app.service import forget_gone, mind_the_clock, take_in
     from bot.pipeline.feeds import remove_orphan_feeds
 
     taken = await asyncio.to_thread(take_in, container, looked.whole)
     taken.add_planned(await asyncio.to_thread(container.ingest.finish_planning, container.clock.now()))
     await asyncio.to_thread(forget_gone, container)
-    await asyncio.to_thread(container.store.maintenance.clamp_delays, container.clock.now())
+    await asyncio.to_thread(mind_the_clock, container)
     await asyncio.to_thread(
         remove_orphan_feeds, container.store.digests, container.registry.matcher, container.feed_writer
     )
