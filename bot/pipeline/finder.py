@@ -18,6 +18,8 @@ from bot.pipeline.ports.papers import PaperStore
 DAYS = 30
 FLOOD = 0.5
 """A query that finds a larger share of all papers brings nearly everything."""
+ENOUGH = 20
+"""Of fewer papers nobody can say what is nearly everything."""
 GAIN = 1.2
 """A spelling must find so many times as much to be worth a word."""
 EVERYTHING = 100_000
@@ -79,7 +81,7 @@ class QueryPreview:
         """Whether it finds nothing, or nearly everything."""
         if not self.found:
             return "dead"
-        return "flood" if self.found > FLOOD * self.papers and self.found > 1 else "fine"
+        return "flood" if self.found > FLOOD * self.papers and self.papers >= ENOUGH else "fine"
 
 
 class PaperFinder:

@@ -30,10 +30,13 @@ def test_a_preview_counts_and_shows_the_newest(world: MakeWorld) -> None:
 
 
 def test_a_preview_says_what_is_dead_and_what_is_a_flood(world: MakeWorld) -> None:
-    look = finder(with_papers(world))
+    made = with_papers(world)
+    look = finder(made)
     dead = look.preview(parse("tool AND zebra"))
     assert dead.verdict == "dead"
     assert [miss.missing for miss in dead.near_misses] == ["zebra", "zebra"]
+    assert look.preview(parse("language")).verdict == "fine"  # of nine papers
+    made.read("b.md", a_digest(*range(100, 120)))
     assert look.preview(parse("language")).verdict == "flood"
 
 

@@ -222,7 +222,9 @@ def _saved(request: Request, number: int) -> Message:
     number = min(number, (len(papers) - 1) // _PER_PAGE)
     first = number * _PER_PAGE
     shown = papers[first : first + _PER_PAGE]
-    heading = request.t("saved.page", first=first + 1, last=first + len(shown), count=len(papers))
+    heading = request.t("saved")
+    if len(papers) > _PER_PAGE:
+        heading = request.t("saved.page", first=first + 1, last=first + len(shown), count=len(papers))
     lines = [
         line(f"{place}. ", _linked(paper, request.language))
         for place, paper in enumerate(shown, start=first + 1)
@@ -301,7 +303,7 @@ def delete(request: Request, answer: str) -> Actions:
         return request.acknowledge(request.t("dead button"))
     name = request.preferences.subscriber_at((str(person),))
     deleted = request.preferences.delete(name, person, request.now)
-    what = ", ".join(f"{count} {kind}" for kind, count in deleted.removed.items())
+    what = ", ".join(f"{request.t(f'row.{kind}')} {count}" for kind, count in deleted.removed.items())
     parts = [plain(request.t("deleted", what=what) if what else request.t("deleted.nothing"))]
     if deleted.configured:
         parts.append(plain(request.t("deleted.configured", rows=sum(deleted.remains.values()))))

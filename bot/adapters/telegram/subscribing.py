@@ -180,6 +180,7 @@ def _keep(request: Request, proposal_id: str, query_of: Callable[[Proposal], str
     refusal = _admitted(request, proposal)
     if refusal is not None:
         return refusal
+    remember_language(request, request.subscriber, request.language)
     try:
         if proposal.kind == "like":
             added = _add_like(request, proposal)
@@ -198,6 +199,15 @@ def _keep(request: Request, proposal_id: str, query_of: Callable[[Proposal], str
         return request.refuse(refused)
     request.services.deliveries.resume(request.addresses, request.now)
     return (*request.show(_kept(request, added)), Deliver())
+
+
+def remember_language(request: Request, name: str, language: str) -> None:
+    """Let a newcomer be written to in the language of their Telegram."""
+    is_new = (
+        request.preferences.subscriber(name) is None and request.preferences.choices(name).language is None
+    )
+    if is_new and language != "en":
+        request.preferences.set_language(name, language, request.now)
 
 
 def _add_like(request: Request, proposal: Proposal) -> Added:
@@ -290,6 +300,7 @@ def admit(request: Request, wish_id: str, answer: str) -> Actions:
             *request.show(said(request.t("ask.refused"))),
             Say(chat=address, message=said(text("not open.refused", language))),
         )
+    remember_language(request, name, language)
     parts = [ours(text("admitted", language))]
     proposal = request.preferences.proposal(wish.values["proposal"], home)
     if proposal is not None and proposal.kind == "add":

@@ -296,10 +296,10 @@ async def test_a_paper_is_saved_once_and_taken_back(talk_with: MakeTalk, api: Bo
     await pressed(talk, alert, "save", 0)
     assert "too old" in str((await pressed(talk, alert, "save", 9)).note)
     shown = (await talk.say(chat, "/saved")).message
-    assert shown.text.startswith("Saved papers 1–2 of 2\n\n1. Paper ")
+    assert shown.text.startswith("Saved papers\n\n1. Paper ")
     assert labels(shown) == [["1 ✕", "2 ✕"]]
     await talk.press(shown, "1 ✕")
-    assert "1–1 of 1" in shown.text
+    assert "2. " not in shown.text
     bib = await talk.say(chat, "/export bib")
     assert bib.text.startswith("@misc{ghanem2026paper,")
     assert "TY  - UNPB" in (await talk.say(chat, "/export ris")).text
@@ -498,7 +498,7 @@ async def test_everything_about_a_person_is_deleted_by_a_button_of_theirs(
     await talk.press(kept, "Keep it", user=user)
     assert kept.text == "Left as it was."
     await talk.press(asked, "Delete everything", user=user)
-    assert asked.text.startswith("Deleted: 1 choices")
+    assert asked.text.startswith("Deleted: what you set 1, ")
     assert asked.text.endswith("nothing in the state names you any more.")
     await talk.deliver()
     assert "Nothing is subscribed" in (await talk.say(chat, "/list")).text
@@ -535,3 +535,11 @@ def test_buttons_stand_in_their_rows() -> None:
     keyboard = _keyboard(Message(html="x", buttons=tuple(buttons)))
     assert keyboard is not None
     assert [[button.text for button in row] for row in keyboard.inline_keyboard] == [["a", "c"], ["b"]]
+
+
+def test_every_kind_of_row_that_may_be_deleted_has_a_name_for_people() -> None:
+    from bot.adapters.store.preferences import _rows_about
+    from bot.adapters.telegram.texts import TEXTS
+
+    kinds = {name for name, *_ in _rows_about("chat7", 7, whole=True)} | {"updates"}
+    assert {f"row.{kind}" for kind in kinds} == {key for key in TEXTS if key.startswith("row.")}

@@ -246,12 +246,12 @@ async def test_a_query_that_brings_nearly_everything_or_nothing_is_told(
 ) -> None:
     talk = await talk_with()
     assert "No papers are here yet" in (await talk.say(api.chat(7), "/add rag")).text
-    papers(talk, 9)
+    papers(talk, 18)
     flood = await talk.say(api.chat(7), "/add language")
-    assert "9 papers in 30 days" in flood.text
-    assert "82 % of everything" in flood.text
+    assert "18 papers in 30 days" in flood.text
+    assert "90 % of everything" in flood.text
     dead = await talk.say(api.chat(7), "/preview grounded AND zebra")
-    assert "would have brought nothing in 30 days, among 11 papers" in dead.text
+    assert "would have brought nothing in 30 days, among 20 papers" in dead.text
     assert "Near misses, each for want of one term:\n• 18 Sep  Grounded Answers – without zebra" in dead.text
     out = await talk.say(api.chat(7), "/add rag AND grounded AND NOT medicine")
     assert "Grounded Answers – left out by NOT medicine" in out.text

@@ -23,6 +23,8 @@ class People:
         self.said: dict[tuple[int, int], SentMessage] = {}
         self.pressed: dict[str, str] = {}
         self.typed: set[str] = set()
+        self.languages: dict[int, str] = {}
+        """The language of each person's Telegram, as they wrote last."""
 
     @property
     def updates(self) -> UpdateQueue:
@@ -50,6 +52,7 @@ class People:
         body: dict[str, Any] = {"message_id": number, "date": _DATE, "chat": chat.described(), "text": text}
         if chat.kind != "channel":
             author = _ANONYMOUS_ADMINISTRATOR if as_chat else user or chat.id
+            self.languages[author] = language
             body["from"] = _person(author, is_bot=as_chat) | {"language_code": language}
         if reply_to is not None:
             bot = _person(123456789, is_bot=True) | {"username": "paperboy_bot"}
@@ -78,7 +81,7 @@ class People:
         self.pressed[query] = data if data is not None else shown[button]["callback_data"]
         body = {
             "id": query,
-            "from": _person(user),
+            "from": _person(user) | {"language_code": self.languages.get(user, "en")},
             "message": message.described(),
             "chat_instance": str(message.chat.id),
             "data": self.pressed[query],
