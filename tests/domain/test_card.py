@@ -83,6 +83,7 @@ def test_matched_words_are_whole_words_in_any_case() -> None:
 
 
 def test_overlapping_matches_become_one_stretch_after_the_other() -> None:
+    assert marked("models", ("models",)) == (Piece("models", matched=True),)
     pieces = marked("large language models here", ("large language", "language models"))
     assert pieces == (Piece("large language", True), Piece(" models", True), Piece(" here"))
 

@@ -346,6 +346,14 @@ async def test_a_mail_carries_its_papers_questions_itself(world: MakeWorld, quiz
     assert without.quiz == ()
 
 
+async def test_an_alert_carries_no_questions_where_they_are_polls(world: MakeWorld):
+    made = started(world, a_subscriber("alice", a_channel(quizzes="all")))
+    made.read("a.html", a_digest(page(1)))
+    await made.send()
+    assert [item.quiz for item in made.telegram.of("alert")[0].items] == [()]
+    assert len(made.telegram.of("quiz")) == 3
+
+
 # --- edits ------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from bot.domain.errors import DigestTooLarge
 from bot.domain.incidents import Finding
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.doctor import Doctor
@@ -37,9 +38,8 @@ def test_sources_are_told_apart_by_folder_and_kind(world: MakeWorld):
     quiz = an_entry(70, editions=(an_edition(quiz=a_quiz(keyed=False)),))
     made.read("q/a.html", a_digest(quiz, kind="quiz_page", day=FIRST))
     made.read("undated.md", a_digest(71, day=None))
-    bad = made.press.file("x.md", a_digest(1))
-    bad.data = b"?"
-    made.look(bad)
+    made.press.faults["x.md"] = DigestTooLarge("x.md: more than 20,000 papers; split the file")
+    made.look(made.press.file("x.md", a_digest(1)))
     assert kinds(list(doctor(made, last).sources())) == [("unreadable", "x.md")]
     assert kinds(list(doctor(made, last + timedelta(days=30)).sources()))[0] == ("silent", "tables in t")
 
@@ -144,6 +144,20 @@ def test_the_threshold_of_likes_is_shown(world: MakeWorld):
     found = [one for one in doctor(made, many(made)).subscriptions() if one.kind == "near"]
     assert [(one.subject, one.urgent) for one in found] == [("alice: more", False), ("alice: lost", True)]
     assert "by threshold" in found[0].what
+
+
+def test_a_paper_is_not_near_itself(world: MakeWorld):
+    made = world()
+    likes = Subscription(name="more", text="like", like=(an_entry(1).id,))
+    made.read(
+        "t/a.md",
+        a_digest(
+            *(an_entry(n, title=word, summary=word) for n, word in ((1, "tigers"), (2, "bears"))), day=FIRST
+        ),
+    )
+    made.registry = SubscriberRegistry([a_subscriber(asks=(likes,))], SimilarityCache(made.store.papers))
+    (finding,) = (finding for finding in doctor(made, FIRST).subscriptions() if finding.kind == "near")
+    assert {number for name, number in finding.figures.items() if name.startswith("from ")} == {0}
 
 
 def test_so_many_queries_are_tried_and_the_rest_is_said(world: MakeWorld, monkeypatch):

@@ -7,7 +7,8 @@ from bot.app.config.publishers import CHANNELS
 from bot.domain.channels import ChannelKind, Limit, Limits
 from bot.domain.errors import TargetGone, TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
-from tests.builders import NOW, a_channel, a_digest, a_subscriber
+from bot.pipeline.history import story
+from tests.builders import NOW, a_channel, a_digest, a_subscriber, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import started
 from tests.rigs.clock import VirtualClock
@@ -69,6 +70,27 @@ async def test_a_topic_that_is_gone_is_one_incident_until_a_message_gets_there(w
         seen.append([(one.source, one.kind) for one in made.store.incidents.open_incidents()])
     incident = [("telegram:-1001/7", "topic gone")]
     assert seen == [[], incident, incident, [], []]
+
+
+async def test_a_story_says_where_messages_of_a_topic_that_is_gone_go(world: MakeWorld):
+    forum = Forum()
+    alice = a_subscriber("alice", a_channel(address="-1001/7"))
+    made = started(world, alice, publishers=[forum])
+    forum.gone = "thread not found"
+    made.read("a.md", a_digest(1))
+    await made.send()
+    store = made.store
+    told = story(
+        an_entry(1).id,
+        alice,
+        papers=store.papers,
+        digests=store.digests,
+        deliveries=store.deliveries,
+        stops=store.incidents,
+        incidents=store.incidents.open_incidents(),
+    )
+    assert told is not None
+    assert list(told.astray) == ["telegram:-1001/7"]
 
 
 async def test_a_clock_that_is_set_back_delays_a_chat_for_minutes_at_most(world: MakeWorld):

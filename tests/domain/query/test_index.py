@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from bot.domain.errors import IndexUnusable
 from bot.domain.query import Document, Matcher, Query, excluding, parse
 from bot.domain.query.index import Index
-from bot.domain.query.index.arrays import HashMap
+from bot.domain.query.index.arrays import HashMap, Rows
+from bot.domain.query.index.atoms import FIRST_NODE, Atoms
 from bot.domain.query.syntax import Not
 from tests.domain.query.samples import document, documents, queries
 
@@ -319,3 +320,33 @@ def test_the_hash_table_answers_while_it_moves_to_a_larger_one() -> None:
     expected = [-1 if number % 3 == 1 else number for number in range(1, 150)]
     assert entries.find(np.arange(1, 150, dtype=np.uint64)).tolist() == expected
     assert [entries.get(number) for number in range(1, 150)] == expected
+
+
+def empty() -> np.ndarray:
+    return np.zeros(0, dtype=np.int32)
+
+
+def test_blocks_of_rows_shrink_when_rows_go_and_are_used_again() -> None:
+    rows = Rows(empty(), empty(), empty())
+    for target in range(64):
+        rows.add(0, target, 0)
+    for target in range(60):
+        rows.remove(0, target)
+    block = 1 << rows._block_bits.cells[0] >> 1
+    assert 4 <= block <= 16
+    size = len(rows.targets.array)
+    for target in range(16):
+        rows.add(1, target, 0)
+    assert len(rows.targets.array) == size
+    positions, counts = rows.positions_of(np.array([0, 1]))
+    assert counts.tolist() == [4, 16]
+    assert sorted(rows.targets.array[positions].tolist()) == sorted([*range(60, 64), *range(16)])
+
+
+def test_the_depth_of_a_node_is_its_number_of_words() -> None:
+    zeros = np.zeros(FIRST_NODE, dtype=np.int32)
+    parents, labels, uses = (
+        np.append(zeros, cells).astype(np.int32) for cells in ((0, FIRST_NODE), (1, 2), (2, 1))
+    )
+    atoms = Atoms(["graph", "neural"], parents, labels, uses)
+    assert atoms.depths(np.array([0, FIRST_NODE, FIRST_NODE + 1])).tolist() == [0, 1, 2]
