@@ -1,30 +1,18 @@
-"""What it costs to write feeds and web answers, beside the plain tools for the same work.
+"""What it costs to write feeds, beside feedgen alone: `python -m benchmarks.publishing`."""
 
-    python -m benchmarks.publishing
-
-Feeds beside feedgen alone, requests beside an application that answers with the same bytes and looks at nothing.
-"""
-
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from bot.adapters import atom
+from bot.adapters.feeds import atom
 from bot.adapters.feeds.atom import render_atom
-from bot.adapters.web.app import create_app
-from bot.adapters.web.server import serve
-from bot.domain.channels import Target
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary
-from bot.pipeline.ports.papers import StoredPaper
 
 AUTHORITY = "paperboy.example,2026"
 NOW = datetime(2026, 9, 18, 8, tzinfo=UTC)
 ROUNDS = 5
-REQUESTS = 2_000
-CLIENTS = 8
 SENTENCE = "The method trains a language model on data that was made by an agent of its own. "
 REASON = Reason(subscription="agents", why=(Why(term="agent", field="summary", text="agent"),))
 
@@ -119,91 +107,5 @@ def measure_feeds() -> None:
         )
 
 
-# --- web -------------------------------------------------------------------------------------------
-
-
-class OneFeed:
-    """Stands in for WebService: one feed."""
-
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-
-    def edition(self) -> str:
-        return "1"
-
-    def everything(self) -> Feed:
-        return self._feed
-
-    def feed_behind(self, token: str) -> Feed | None:
-        raise KeyError(token)
-
-    def paper(self, paper_id: PaperId) -> StoredPaper | None:
-        raise KeyError(paper_id)
-
-    def unsubscribable(self, token: str) -> Target | None:
-        raise KeyError(token)
-
-    def unsubscribe(self, token: str, now: datetime) -> Target | None:
-        raise KeyError(token, now)
-
-    def now(self) -> datetime:
-        return NOW
-
-
-async def requests_per_second(address: str, head: bytes) -> float:
-    """Whole answers a second over a few kept connections."""
-    host, _, port = address.rpartition(":")
-
-    async def client(times: int) -> None:
-        reader, writer = await asyncio.open_connection(host, int(port))
-        for _ in range(times):
-            writer.write(b"GET /feed.atom HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n")
-            lines = (await reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
-            length = next((line for line in lines if line.startswith(b"content-length:")), b":0")
-            await reader.readexactly(int(length.partition(b":")[2]))
-        writer.close()
-        await writer.wait_closed()
-
-    await client(50)
-    begin = time.perf_counter()
-    await asyncio.gather(*(client(REQUESTS // CLIENTS) for _ in range(CLIENTS)))
-    return REQUESTS / (time.perf_counter() - begin)
-
-
-async def measure_web() -> None:
-    feed = a_feed(50)
-    body = render_atom(feed)
-    service = OneFeed(feed)
-    app = create_app(
-        service,
-        render_feed=render_atom,
-        clock=service,
-        site_title="Paperboy",
-        site_url="http://127.0.0.1:8080",
-    )
-
-    async def raw(_scope: object, _receive: object, send: Callable[..., object]) -> None:
-        length = (b"content-length", str(len(body)).encode())
-        await send({"type": "http.response.start", "status": 200, "headers": [length]})  # type: ignore[misc]
-        await send({"type": "http.response.body", "body": body})  # type: ignore[misc]
-
-    ours, bare = await serve(app, "127.0.0.1:0"), await serve(raw, "127.0.0.1:0")  # type: ignore[arg-type]
-    limit = await requests_per_second(bare.address, b"")
-    plain = await requests_per_second(ours.address, b"")
-    zipped = await requests_per_second(ours.address, b"Accept-Encoding: gzip\r\n")
-    known = await requests_per_second(ours.address, b"If-None-Match: *\r\n")
-    for server in (ours, bare):
-        await server.stop()
-    print(
-        f"/feed.atom, {len(body) / 1000:.0f} kB: {plain:.0f}/s, gzip {zipped:.0f}/s, 304 {known:.0f}/s; "
-        f"the same bytes from a bare application {limit:.0f}/s ({plain / limit:.2f} of it; client and server on one loop)"
-    )
-
-
-def main() -> None:
-    measure_feeds()
-    asyncio.run(measure_web())
-
-
 if __name__ == "__main__":
-    main()
+    measure_feeds()

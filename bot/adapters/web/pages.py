@@ -17,7 +17,7 @@ from bot.adapters.svg import safe_svg
 from bot.adapters.web.charts import Bar, Series, bars, lines
 from bot.adapters.web.texts import LANGUAGES, Texts
 from bot.domain.bibliography import bibtex
-from bot.domain.card import Piece, card_of, paper_url, plain_line, web_link
+from bot.domain.card import Card, Piece, card_of, paper_url, plain_line, web_link
 from bot.domain.channels import FEED, Target
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item
@@ -216,7 +216,7 @@ class Pages:
         edition = paper.edition(view.language)
         drawing = edition.drawing or paper.edition("en").drawing
         card = card_of(Item(paper=paper), language=view.language, text_limit=_TEXT_LIMIT)
-        line = self._line(view, paper)
+        line = self._line_of(view, card)
         named = (
             ("arXiv" if paper.id.startswith("arxiv:") else texts.paper_page, card.links.abs),
             ("PDF", card.links.pdf),
@@ -533,12 +533,14 @@ class Pages:
             papers=[self._line(view, paper) for paper in best_first(papers)],
         )
 
-    def _line(self, view: View, paper: Paper, reasons: tuple[Reason, ...] = ()) -> dict[str, Any]:
+    def _line(self, view: View, paper: Paper) -> dict[str, Any]:
         """A paper in a list."""
+        return self._line_of(view, card_of(Item(paper=paper), language=view.language, text_limit=_TEXT_LIMIT))
+
+    def _line_of(self, view: View, card: Card) -> dict[str, Any]:
         texts = Texts(view.language)
-        card = card_of(Item(paper=paper, reasons=reasons), language=view.language, text_limit=_TEXT_LIMIT)
         return {
-            "path": f"/papers/{quote(paper.id, safe=':/')}",
+            "path": f"/papers/{quote(card.id, safe=':/')}",
             "plain_title": card.title_text,
             "title": card.title,
             "gist": card.gist,
@@ -553,8 +555,8 @@ class Pages:
 
     def _found(self, view: View, paper: Paper, reason: Reason) -> dict[str, Any]:
         """A paper that a query found, with its day and the words around the match where the gist does not show them."""
-        line = self._line(view, paper, (reason,))
         card = card_of(Item(paper=paper, reasons=(reason,)), language=view.language, text_limit=_TEXT_LIMIT)
+        line = self._line_of(view, card)
         excerpt = next((match.excerpt for match in card.matches if match.excerpt), ())
         if excerpt and not any(piece.matched for piece in (*card.title, *card.gist, *line["authors"])):
             line["found"] = excerpt

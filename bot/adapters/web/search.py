@@ -121,33 +121,22 @@ class Search:
                 counted.append((query, tuple(by_week[monday] for monday in mondays)))
             return Trends(weeks=mondays, counts=tuple(counted), risers=_risers(window, newest))
 
-    def related(self, paper: Paper) -> tuple[Paper, ...]:
-        """The papers most like this one, the nearest first."""
+    def around(self, paper: Paper) -> tuple[tuple[Paper, ...], tuple[Paper, ...], str]:
+        """The papers most like this one, nearest first; then later papers that have its short name in their text, newest
+        first, and that name (empty where it has none).
+        """
         with self._full_text.last_days(EVERYTHING) as window:
             with self._indexing:
                 index = self._current_index(window)
             numbers = index.near(document_of(paper), _RELATED + 1)
             found = [other for other, _ in window.papers(numbers) if other.id != paper.id]
-        return tuple(found[:_RELATED])
+            name, later = _building_on(paper, window)
+        return tuple(found[:_RELATED]), later, name
 
-    def building_on(self, paper: Paper) -> tuple[str, tuple[Paper, ...]]:
-        """The short name of the paper and later papers that have it in their text; no papers where it has no such name."""
-        name = short_name(paper)
-        if name is None:
-            return "", ()
-        try:
-            query = parse(f"={name}")
-        except QuerySyntaxError:
-            return "", ()
-        with self._full_text.last_days(EVERYTHING) as window:
-            numbers = _matching(Previewer(query), window)
-            naming = [other for other, _ in window.papers(numbers[: 4 * _NAMED_BY])]
-        later = [
-            other
-            for other in naming
-            if other.id != paper.id and other.date and paper.date and other.date >= paper.date
-        ]
-        return name, tuple(later[:_NAMED_BY])
+    def warm_up(self) -> None:
+        """Make the index of related papers, so that nobody waits for it."""
+        with self._full_text.last_days(EVERYTHING) as window, self._indexing:
+            self._current_index(window)
 
     def _current_index(self, window: SearchWindow) -> RelatedIndex:
         """The index with the papers that came since; made anew where those are many."""
@@ -180,6 +169,23 @@ def _found(previewer: Previewer, window: SearchWindow, numbers: Sequence[int]) -
         (paper, Reason(subscription=previewer.query.text, why=previewer.match(paper, document).why))
         for paper, document in window.papers(numbers)
     )
+
+
+def _building_on(paper: Paper, window: SearchWindow) -> tuple[str, tuple[Paper, ...]]:
+    name = short_name(paper)
+    if name is None:
+        return "", ()
+    try:
+        previewer = Previewer(parse(f"={name}"))
+    except QuerySyntaxError:
+        return "", ()
+    numbers = _matching(previewer, window)
+    later = [
+        other
+        for other, _ in window.papers(numbers[: 4 * _NAMED_BY])
+        if other.id != paper.id and other.date and paper.date and other.date >= paper.date
+    ]
+    return name, tuple(later[:_NAMED_BY])
 
 
 def _per_day(window: SearchWindow, days: int, found: int) -> float:

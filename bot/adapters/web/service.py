@@ -91,9 +91,9 @@ class WebService:
 
     def relations(self, paper: Paper) -> Relations:
         """The papers around a paper."""
-        name, later = self.search.building_on(paper)
+        related, later, name = self.search.around(paper)
         named = {other.id for other in later}
-        related = tuple(other for other in self.search.related(paper) if other.id not in named)
+        related = tuple(other for other in related if other.id not in named)
         return Relations(related=related, builds_on=later, short_name=name)
 
     def preferences_behind(self, token: str) -> ShownPreferences | None:

@@ -1,0 +1,269 @@
+"""How fast the web server is: `python -m benchmarks.web [PAPERS]` (6,000 by default).
+
+Server, client and, where it is installed, nginx run in processes of their own; sixteen connections ask one after the other.
+Rates are the best of three rounds, taken in turn, so that a busy machine disturbs all alike; the ratios are what counts. nginx
+serves the same feed as a file. Limits: feed 0.5 x nginx, 304 0.4 x, pages 2,000 a second with the slowest hundredth under
+20 ms, search 50 ms at the slowest twentieth.
+"""
+
+import asyncio
+import multiprocessing
+import random
+import resource
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.preview import filled, vocabulary
+
+CONNECTIONS = 16
+ROUNDS = 3
+REQUESTS = 4_000
+SEARCHES = 60
+MEMORY_REQUESTS = 20_000
+_RSS = Path("/proc")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def run_server(folder: str) -> None:
+    from bot.app.config.settings import load_settings
+    from bot.app.container import build_container, start_web
+
+    async def main() -> None:
+        container = build_container(
+            load_settings(Path(folder) / "config/paperboy.yaml", {}), (), publishers={}
+        )
+        await start_web(container)
+        await asyncio.sleep(100_000)
+
+    asyncio.run(main())
+
+
+@contextmanager
+def paperboy(folder: Path, port: int) -> Iterator[int]:
+    """The server on that port; gives its process id."""
+    text = f"state: sqlite:///{folder}/state.sqlite3\nweb: {{listen: '127.0.0.1:{port}'}}\nsite: {{url: 'http://127.0.0.1:{port}'}}\n"
+    (folder / "config/paperboy.yaml").write_text(text, encoding="utf-8")
+    process = multiprocessing.get_context("spawn").Process(
+        target=run_server, args=(str(folder),), daemon=True
+    )
+    process.start()
+    until_open(port)
+    assert process.pid is not None
+    yield process.pid
+    process.terminate()
+    process.join()
+
+
+@contextmanager
+def nginx(folder: Path, port: int, body: bytes) -> Iterator[bool]:
+    """nginx with one process over the same file; False where it is not installed."""
+    program = shutil.which("nginx")
+    if program is None:
+        yield False
+        return
+    (folder / "www").mkdir()
+    (folder / "www/feed.atom").write_bytes(body)
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        f"daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;\n"
+        "events { worker_connections 256; }\n"
+        f"http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 10000000; open_file_cache max=10;\n"
+        f"server {{ listen 127.0.0.1:{port}; root {folder}/www; }} }}\n"
+    )
+    folder.chmod(0o755)
+    process = subprocess.Popen(
+        [program, "-c", str(configuration), "-p", str(folder)], stderr=subprocess.DEVNULL
+    )
+    until_open(port)
+    yield True
+    process.terminate()
+    process.wait()
+
+
+def until_open(port: int) -> None:
+    for _ in range(400):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit("the server does not come up")
+
+
+class Connection(asyncio.Protocol):
+    """A client that sends the same request again as soon as its answer is whole."""
+
+    def __init__(self, requests: list[bytes], times: list[float], done: asyncio.Future[None]) -> None:
+        self._requests, self._times, self._done = requests, times, done
+        self._left, self._head = 0, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._next()
+
+    def _next(self) -> None:
+        if not self._requests:
+            self._transport.close()
+            if not self._done.done():
+                self._done.set_result(None)
+            return
+        self._begun = time.perf_counter()
+        self._transport.write(self._requests.pop())
+
+    def data_received(self, data: bytes) -> None:
+        if self._left:
+            self._left -= len(data)
+        else:
+            self._head += data
+            head, found, rest = self._head.partition(b"\r\n\r\n")
+            if not found:
+                return
+            self._head = b""
+            lower = head.lower()
+            at = lower.find(b"content-length:")
+            self._left = (int(lower[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0) - len(rest)
+        if self._left <= 0:
+            self._left = 0
+            self._times.append(time.perf_counter() - self._begun)
+            self._next()
+
+
+async def asked(
+    port: int, paths: list[str], headers: str, count: int, connections: int
+) -> tuple[float, list[float]]:
+    """Seconds for so many requests in all, and each one's time."""
+    loop, times, waits = asyncio.get_running_loop(), list[float](), []
+    begun = time.perf_counter()
+    for number in range(connections):
+        requests = [
+            f"GET {paths[(number + step * connections) % len(paths)]} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode()
+            for step in range(count // connections)
+        ]
+        done: asyncio.Future[None] = loop.create_future()
+        waits.append(done)
+        await loop.create_connection(
+            lambda requests=requests, done=done: Connection(requests, times, done), "127.0.0.1", port
+        )  # type: ignore[misc]
+    await asyncio.gather(*waits)
+    return time.perf_counter() - begun, times
+
+
+def client(*given: object) -> tuple[float, list[float]]:
+    return asyncio.run(asked(*given))  # type: ignore[arg-type]
+
+
+def measured(
+    pool: "multiprocessing.pool.Pool", port: int, paths: list[str], headers: str = "", count: int = REQUESTS,
+    connections: int = CONNECTIONS,
+) -> tuple[float, list[float]]:  # fmt: skip
+    """Requests a second and their times, by the client's own process."""
+    seconds, times = pool.apply(client, (port, paths, headers, count, connections))
+    return len(times) / seconds, times
+
+
+def fetch(port: int, path: str, headers: str = "") -> tuple[str, bytes]:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n".encode())
+        parts = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = parts.partition(b"\r\n\r\n")
+    return head.decode(), body
+
+
+def header(head: str, name: str) -> str:
+    return next(line.partition(": ")[2] for line in head.splitlines() if line.lower().startswith(f"{name}:"))
+
+
+def memory(pid: int) -> float:
+    """Resident megabytes of a process."""
+    pages = int((_RSS / str(pid) / "statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def share(times: list[float], part: float) -> float:
+    """The time in milliseconds that this part of the requests does not take."""
+    return statistics.quantiles(times, n=1000)[round(part * 1000) - 1] * 1000
+
+
+def main() -> None:
+    papers = int(sys.argv[1]) if len(sys.argv) > 1 else 6_000
+    rng = random.Random(7)
+    words = vocabulary(rng)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        filled(folder, papers, rng, words)
+        port, other = free_port(), free_port()
+        with paperboy(folder, port) as pid, multiprocessing.get_context("spawn").Pool(1) as pool:
+            _, feed = fetch(port, "/feed.atom")
+            front, _ = fetch(port, "/", "Accept-Encoding: gzip\r\n")
+            print(
+                f"front page {int(header(front, 'content-length')) / 1000:.1f} kB gzipped, feed {len(feed) / 1000:.0f} kB"
+            )
+            with nginx(folder, other, feed) as beside:
+                feeds(pool, port, other if beside else None)
+            pages(pool, port, papers)
+            searches(pool, port, words)
+            before = memory(pid)
+            ids = [f"/papers/arxiv:2000.{number:05}" for number in range(min(papers, 10_000))]
+            measured(pool, port, ["/", "/feed.atom", *ids[:200]], count=MEMORY_REQUESTS)
+            print(f"memory {before:.0f} MB, after {MEMORY_REQUESTS:,} more requests {memory(pid):.0f} MB")
+
+
+def feeds(pool: "multiprocessing.pool.Pool", port: int, nginx_port: int | None) -> None:
+    tags = {
+        where: f"If-None-Match: {header(fetch(where, '/feed.atom')[0], 'etag')}\r\n"
+        for where in (port, nginx_port)
+        if where
+    }
+    for name, known in (("feed", False), ("304", True)):
+        rates: dict[int, list[float]] = {}
+        for _ in range(ROUNDS):
+            for where, tag in tags.items():
+                rate, _ = measured(pool, where, ["/feed.atom"], tag if known else "")
+                rates.setdefault(where, []).append(rate)
+        own = max(rates[port])
+        ratio = (
+            f", {own / max(rates[nginx_port]):.2f} x nginx ({max(rates[nginx_port]):,.0f})"
+            if nginx_port
+            else ""
+        )
+        print(f"{name:12} {own:8,.0f} a second{ratio}")
+
+
+def pages(pool: "multiprocessing.pool.Pool", port: int, papers: int) -> None:
+    ids = [f"/papers/arxiv:2000.{number:05}" for number in range(min(papers, 500))]
+    begun = time.perf_counter()
+    measured(pool, port, ids, count=len(ids))
+    print(f"paper pages made for the first time: {len(ids) / (time.perf_counter() - begun):,.0f} a second")
+    for name, paths in (("front page", ["/"]), ("paper pages", ids)):
+        rounds = [measured(pool, port, paths) for _ in range(ROUNDS)]
+        rate, times = max(rounds)
+        print(f"{name:12} {rate:8,.0f} a second, p99 {share(times, 0.99):.1f} ms")
+
+
+def searches(pool: "multiprocessing.pool.Pool", port: int, words: list[str]) -> None:
+    queries = [
+        f"{words[rank]}+{words[rank // 3]}" if rank % 2 else words[rank]
+        for rank in range(5, 5 + 40 * SEARCHES, 40)
+    ]
+    _, times = measured(
+        pool, port, [f"/search?q={query}" for query in queries], count=len(queries), connections=1
+    )
+    print(f"search       median {share(times, 0.5):.1f} ms, p95 {share(times, 0.95):.1f} ms, each query once")
+
+
+if __name__ == "__main__":
+    main()
