@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 HTML = "text/html; charset=utf-8"
 ATOM = "application/atom+xml; charset=utf-8"
 JSON = "application/json; charset=utf-8"
+XML = "application/xml; charset=utf-8"
 FEED_JSON = "application/feed+json; charset=utf-8"
 OPML = "text/x-opml; charset=utf-8"
 
@@ -170,7 +171,7 @@ def answer(
     return Answer(
         body=data,
         media_type=media_type,
-        tag=hashlib.sha256(data).hexdigest()[:32],
+        tag=hashlib.sha256(media_type.encode() + data).hexdigest()[:32],
         encoded=_encoded(data) if cache != NEVER else {},
         modified=modified,
         status=status,

@@ -17,11 +17,12 @@ from bot.adapters.web.answers import (
     OPML,
     PRIVATE,
     PUBLIC,
+    XML,
     Answer,
     AnswerResponse,
     answer,
 )
-from bot.adapters.web.negotiation import capability
+from bot.adapters.web.negotiation import by_browser, capability
 from bot.adapters.web.papers import query_text
 from bot.adapters.web.site import WebSite
 from bot.domain.errors import QuerySyntaxError
@@ -107,7 +108,7 @@ class FeedEndpoints:
                 feed = self._service.feeds.everything()
             else:
                 feed = self._service.feed_of(query, request.url.path.rpartition("/")[2])
-            return _document(render(feed), media_type, PUBLIC, feed.updated)
+            return _document(request, render(feed), media_type, PUBLIC, feed.updated)
 
         return await self._site.kept(request, made)
 
@@ -118,15 +119,23 @@ class FeedEndpoints:
             feed = self._service.feeds.behind(token)
             if feed is None:
                 raise HTTPException(404)
-            return _document(render(feed), media_type, PRIVATE, feed.updated, hidden=True)
+            return _document(request, render(feed), media_type, PRIVATE, feed.updated, hidden=True)
 
         return AnswerResponse(await asyncio.to_thread(made))
 
 
 def _document(
-    body: bytes, media_type: str, cache: str, modified: datetime, *, hidden: bool = False
+    request: Request, body: bytes, media_type: str, cache: str, modified: datetime, *, hidden: bool = False
 ) -> Answer:
-    headers = {"X-Robots-Tag": "noindex"} if hidden else {}
+    """The document; a browser gets Atom as plain XML, which it shows by the style sheet that the document names."""
+    if media_type != ATOM:
+        headers = {}
+    elif by_browser(request.scope):
+        media_type, headers = XML, {"Vary": "Accept"}
+    else:
+        headers = {"Vary": "Accept"}
+    if hidden:
+        headers["X-Robots-Tag"] = "noindex"
     return answer(body, media_type, cache=cache, modified=modified, headers=headers)
 
 

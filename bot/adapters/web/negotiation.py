@@ -21,9 +21,17 @@ def view_of(scope: Scope) -> View:
     return _view(query, accepted)
 
 
-def cache_key(scope: Scope) -> tuple[str, bytes, str]:
+def cache_key(scope: Scope) -> tuple[str, bytes, str, bool]:
     """The name under which the answer to a request is kept."""
-    return scope["path"], _known(scope["query_string"]), view_of(scope).language
+    path = scope["path"]
+    is_shown = path.endswith(".atom") and by_browser(scope)
+    return path, _known(scope["query_string"]), view_of(scope).language, is_shown
+
+
+def by_browser(scope: Scope) -> bool:
+    """True for a browser that shows a feed to a person: it accepts pages, and says nothing of feeds."""
+    accepted = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+    return b"text/html" in accepted and b"atom" not in accepted and b"rss" not in accepted
 
 
 @lru_cache(1024)

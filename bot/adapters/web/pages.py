@@ -498,7 +498,8 @@ class Pages:
             return {"strip": None}
         last = dated[0]
         shown = [last - timedelta(days=number) for number in reversed(range(STRIP_DAYS))]
-        if sum(day in days for day in shown) < STRIP_DAYS // 4:  # a calendar would be mostly gaps
+        few = STRIP_DAYS // 4
+        if sum(day in days for day in shown) < few <= len(dated):  # a calendar would be mostly gaps
             shown = list(reversed(dated[:STRIP_DAYS]))
         words = wording(view.language)
         drawn = [

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
+from itertools import pairwise
 
 import feedparser
 import httpx
@@ -52,7 +53,7 @@ async def page(client: httpx.AsyncClient, path: str, status: int = 200) -> Lexbo
 
 
 def titles(tree: LexborHTMLParser) -> list[str]:
-    return [node.text() for node in tree.css(".papers h3 a")]
+    return [node.text() for node in tree.css(".papers .title a")]
 
 
 # --- days -------------------------------------------------------------------------------------------
@@ -225,6 +226,21 @@ async def test_a_feed_of_a_query_names_itself_and_its_reasons(client: httpx.Asyn
     assert known.status_code == 304
 
 
+async def test_a_browser_gets_a_feed_as_xml_that_it_can_show(client: httpx.AsyncClient) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    reader = {"Accept": "application/atom+xml, text/html;q=0.5"}
+    shown, read = (
+        await client.get("/feed.atom", headers=browser),
+        await client.get("/feed.atom", headers=reader),
+    )
+    assert shown.headers["content-type"] == "application/xml; charset=utf-8"
+    assert read.headers["content-type"] == "application/atom+xml; charset=utf-8"
+    assert shown.content == read.content
+    assert shown.headers["etag"] != read.headers["etag"]
+    assert "Accept," in shown.headers["vary"] + ","
+    assert (await client.get("/feed.css")).headers["content-type"] == "text/css; charset=utf-8"
+
+
 async def test_a_json_feed_has_the_same_papers(client: httpx.AsyncClient) -> None:
     response = await client.get("/feed.json?q=cat")
     assert response.headers["content-type"].startswith("application/feed+json")
@@ -282,3 +298,33 @@ async def test_every_page_is_in_the_readers_language_and_its_links_stay_in_it(cl
     for link in tree.css("main a[href^='/']"):
         href = link.attributes["href"]
         assert f"lang={language}" in href or href.startswith("/feed"), href
+
+
+# --- whoever reads, and by whatever means ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/digests", "/digests/2026-09-18", "/papers/arxiv:2509.14001", "/search?q=web", "/search?q=(x", "/search",
+     "/preview?q=web", "/preview", "/trends?q=web,cats", "/nothing"],
+)  # fmt: skip
+async def test_a_page_can_be_read_by_ear_and_by_keyboard(client: httpx.AsyncClient, path: str) -> None:
+    tree = LexborHTMLParser((await client.get(path)).text)
+    ids = [node.attributes["id"] for node in tree.css("[id]")]
+    assert len(ids) == len(set(ids))
+    assert len(tree.css("h1")) == 1
+    assert len(tree.css("main")) == 1
+    levels = [int(node.tag[1]) for node in tree.css("h1, h2, h3")]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    for field in tree.css("input:not([type=hidden]):not([type=radio]), select"):
+        named = field.attributes.get("aria-label") or tree.css_first(
+            f"label[for='{field.attributes.get('id')}']"
+        )
+        assert named, field.html
+    for link in tree.css("a, button, summary"):
+        assert link.text().strip() or link.attributes.get("aria-label"), link.html
+    for node in tree.css("[aria-labelledby]"):
+        assert node.attributes["aria-labelledby"] in ids
+    assert tree.css_first(f"{tree.css_first('.skip').attributes['href']}") is not None
+    for drawing in tree.css("main svg:not([aria-hidden])"):
+        assert drawing.attributes.get("aria-label")
