@@ -81,6 +81,42 @@ def short_name(paper: Paper) -> str | None:
     return name if colon and _NAME.fullmatch(name) and _TELLING.search(name) else None
 
 
+_AGAIN = r"(?:introduc|present|propos|develop|releas)\w*,? (?:an? |the |our )?(?:[\w-]+ ){{0,3}}?[\"“(]?{name}(?![\w-])|\({name}\)|\bnew [\w-]+,? {name}\b"
+_AMBIGUOUS = 0.3
+"""Share of the papers with a name that make it their own, from which on it is nobody's."""
+
+
+def naming(saved: Paper, papers: Iterable[Paper]) -> tuple[Paper, ...]:
+    """The papers that name the saved one by its short name, in their order.
+
+    Those that give the name to something of their own are left out. Empty where there is no name, where a paper before it
+    says the name already, or where many make it their own: then it means several things.
+    """
+    name = short_name(saved)
+    if name is None:
+        return ()
+    said = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-]|\.\w)")
+    again = re.compile(_AGAIN.format(name=re.escape(name)))
+    named, own = [], 0
+    for paper in papers:
+        texts = [text for text in _texts(paper) if name in text and said.search(text)]
+        if paper.id == saved.id or not texts:
+            continue
+        if paper.date and saved.date and paper.date < saved.date:
+            return ()
+        if short_name(paper) == name or any(map(again.search, texts)):
+            own += 1
+        else:
+            named.append(paper)
+    return tuple(named) if own <= _AMBIGUOUS * (own + len(named)) else ()
+
+
+def _texts(paper: Paper) -> Iterable[str]:
+    yield paper.title
+    yield from (summary.text for summary in paper.summaries)
+    yield from (point.text for edition in paper.editions for point in edition.points)
+
+
 _WINDOW_WORD = re.compile(r"[a-z][a-z0-9+#-]{2,}")
 _PLAIN = frozenset(
     [
