@@ -31,6 +31,7 @@ from bot.pipeline.feeds import FeedBuilder, FeedFiles, FeedSettings
 from bot.pipeline.fetch import Fetcher
 from bot.pipeline.finder import PaperFinder
 from bot.pipeline.ingest import Ingest
+from bot.pipeline.look_back import LookBacks
 from bot.pipeline.ports import Beside, Clock, FeedWriter, Publisher
 from bot.pipeline.ports.sign_ups import Confirmations
 from bot.pipeline.preferences import Preferences
@@ -81,6 +82,7 @@ class Container:
     dispatcher: Dispatcher
     incidents: IncidentLog
     quizzes: Quizzes
+    look_backs: LookBacks
     sign_ups: SignUps | None
     """None where not everybody may subscribe by mail on the web."""
     reports: ReportReader | None
@@ -179,6 +181,7 @@ def build_container(
         dispatcher=dispatcher,
         incidents=incidents,
         quizzes=build_quizzes(settings, store, registry, answer_quiz),
+        look_backs=LookBacks(store.preferences, preferences, registry, store.papers, store.incidents),
         sign_ups=build_sign_ups(settings, store, tokens, preferences, mail),
         reports=build_report_reader(settings, store, tokens, incidents),
         answer_quiz=answer_quiz,

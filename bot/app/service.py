@@ -111,6 +111,7 @@ _SOURCES_EVERY = timedelta(hours=1)
 _CLOCK_EVERY = timedelta(minutes=1)
 _RELOAD_EVERY = timedelta(seconds=2)
 _QUIZZES_EVERY = timedelta(minutes=1)
+_LOOK_BACKS_EVERY = timedelta(minutes=10)
 _REPORTS_EVERY = timedelta(minutes=2)
 _PRUNE_EVERY = timedelta(hours=1)
 _PLAN_EVERY = timedelta(seconds=30)
@@ -373,6 +374,7 @@ class Service:
             jobs.append(
                 Job(name="quizzes", every=_QUIZZES_EVERY, run=self._look_after_quizzes, at_start=False)
             )
+            jobs.append(Job(name="look backs", every=_LOOK_BACKS_EVERY, run=self._look_back, at_start=False))
         if self._has_sources:
             jobs.append(Job(name="fetch", every=MIN_INTERVAL, run=self._fetch, at_start=False))
         return jobs
@@ -530,6 +532,13 @@ class Service:
         if not self._cluster.maintains:
             return
         if await asyncio.to_thread(container.quizzes.look_after, container.clock.now()):
+            self._wake_delivery()
+
+    async def _look_back(self) -> None:
+        container = self._container
+        if not self._cluster.maintains:
+            return
+        if await asyncio.to_thread(container.look_backs.plan_due, container.clock.now()):
             self._wake_delivery()
 
     async def _clamp_delays(self) -> None:

@@ -58,6 +58,10 @@ class Wording:
     all_of_it: str
     with_quiz: str
     updated: str
+    your_week: str
+    rose: str
+    rose_term: str
+    built_on: str
     gains: Mapping[str, str]
     buttons: Mapping[str, str]
     """Below an alert."""
@@ -154,6 +158,10 @@ ENGLISH = Wording(
     all_of_it="All of it",
     with_quiz="{count} with a quiz",
     updated="Updated: {gains}",
+    your_week="Your week: {papers}",
+    rose="Rising: {terms}",
+    rose_term="{term} ({count}, usually {before})",
+    built_on="{name}, which you saved, is named here:",
     gains={
         "quiz": "quiz added", "summary": "summary added", "points": "points added",
         "title": "title corrected", "authors": "authors corrected",
@@ -216,6 +224,10 @@ CHINESE = Wording(
     all_of_it="全部",
     with_quiz="{count} 篇带测验",
     updated="已更新：{gains}",
+    your_week="您的一周：{papers}",
+    rose="上升：{terms}",
+    rose_term="{term}（{count}，平时 {before}）",
+    built_on="您保存的 {name} 在这些论文中被提到：",
     gains={
         "quiz": "新增测验",
         "summary": "新增摘要",

@@ -1,7 +1,7 @@
 """Claimed rows become messages: what is shown, what the limit keeps out, what replies to what."""
 
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -90,6 +90,45 @@ async def test_what_came_in_quiet_hours_says_so_once_they_end(world: MakeWorld):
     (roll_up,) = made.telegram.taken
     assert len(roll_up.items) == 3
     assert roll_up.occasion == Occasion(quiet_hours="22:00–07:00")
+
+
+@pytest.mark.parametrize(
+    ("evening", "ends"),
+    [
+        (
+            datetime(2026, 10, 24, 21, 30, tzinfo=UTC),
+            datetime(2026, 10, 25, 6, 0, tzinfo=UTC),
+        ),  # 10 hours long
+        (datetime(2027, 3, 27, 22, 30, tzinfo=UTC), datetime(2027, 3, 28, 5, 0, tzinfo=UTC)),  # 8 hours long
+    ],
+)
+async def test_over_a_clock_change_all_comes_once_in_the_first_minute_allowed(
+    world: MakeWorld, evening: datetime, ends: datetime
+):
+    berlin = replace(a_subscriber(), quiet_hours=NIGHT, timezone=ZoneInfo("Europe/Berlin"))
+    made = started(world, berlin)
+    for hours, number in ((0, 1), (3, 2), (5, 3)):
+        made.clock.go_to(evening + timedelta(hours=hours))
+        made.read(f"{number}.md", a_digest(number))
+        await made.send()
+    assert made.telegram.taken == []
+    made.clock.go_to(ends - timedelta(seconds=1))
+    await made.send()
+    assert made.telegram.taken == []
+    made.clock.go_to(ends)
+    await made.send()
+    (roll_up,) = made.telegram.taken
+    assert sorted(item.paper.id[-1] for item in roll_up.items) == ["1", "2", "3"]
+    await made.send_all()
+    assert len(made.telegram.taken) == 1
+
+
+async def test_a_day_of_fifty_nine_papers_is_one_message(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(*range(1, 60)))
+    await made.send()
+    (alert,) = made.telegram.taken
+    assert len(alert.items) == 59
 
 
 async def test_what_came_by_day_is_no_roll_up(world: MakeWorld):

@@ -148,6 +148,7 @@ async def run_once(container: "Container", looked: Looked) -> Done:
         remove_orphan_feeds, container.store.digests, container.registry.matcher, container.feed_writer
     )
     await asyncio.to_thread(container.quizzes.look_after, container.clock.now())
+    await asyncio.to_thread(container.look_backs.plan_due, container.clock.now())
     ends: Counter[str] = Counter()
     give_up = container.clock.now() + _LONGEST
     while True:

@@ -1,0 +1,129 @@
+"""Look backs: once a week, on wish, what rose in somebody's subscriptions and what names a paper that they saved."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+
+from bot.domain.analysis.related import naming, rising, short_name
+from bot.domain.delivery import NO_PAPER, Delivery
+from bot.domain.incidents import Alarm
+from bot.domain.message import AlarmText
+from bot.domain.papers import Paper
+from bot.domain.query import Document, document_of
+from bot.domain.schedule import Immediately, release_time
+from bot.domain.subscriptions import Subscriber
+from bot.domain.text import cut, one_line, plain_text
+from bot.domain.translations import Wording, wording
+from bot.pipeline.ports.outbox import IncidentStore
+from bot.pipeline.ports.papers import NoticedPaper, PaperStore
+from bot.pipeline.ports.preferences import PreferenceStore
+from bot.pipeline.preferences import Preferences
+from bot.pipeline.subscribers import SubscriberRegistry
+
+_AT = time(9)
+_WEEK = timedelta(days=7)
+_BEFORE = timedelta(weeks=8)
+_NOTICES = 5_000
+_TERMS, _SUBSCRIPTIONS, _SAVED, _NAMING = 5, 6, 4, 3
+_TITLE = 120
+
+
+class LookBacks:
+    """Plans the look back of everybody who wishes for one, on Monday at nine by their clock."""
+
+    def __init__(
+        self,
+        store: PreferenceStore,
+        preferences: Preferences,
+        registry: SubscriberRegistry,
+        papers: PaperStore,
+        deliveries: IncidentStore,
+    ) -> None:
+        self._store = store
+        self._preferences = preferences
+        self._registry = registry
+        self._papers = papers
+        self._deliveries = deliveries
+
+    def plan_due(self, now: datetime) -> int:
+        """Plan the look backs that are due; how many rows that made. Idempotent: one a week and target."""
+        _, choices = self._store.all_choices()
+        wishing = (self._registry.subscriber(name) for name, chosen in choices.items() if chosen.weekly)
+        planned = [row for subscriber in filter(None, wishing) for row in self._due(subscriber, now)]
+        if not planned:
+            return 0
+        with self._deliveries.change() as tx:
+            return tx.plan(planned, now)
+
+    def _due(self, subscriber: Subscriber, now: datetime) -> list[Alarm]:
+        today = now.astimezone(subscriber.timezone).date()
+        monday = today - timedelta(days=today.weekday())
+        begins = datetime.combine(monday, _AT, subscriber.timezone)
+        channel = next((each for each in subscriber.channels if not each.capabilities.is_document), None)
+        if channel is None or not begins <= now < begins + timedelta(days=1):
+            return []
+        text = self._text(subscriber, monday)
+        if text is None:
+            return []
+        awake = max(now, subscriber.snoozed_until or now)
+        due = release_time(
+            awake, schedule=Immediately(), quiet=subscriber.quiet_hours, zone=subscriber.timezone
+        )
+        delivery = Delivery(
+            target=channel.target,
+            subscriber=subscriber.id,
+            kind="alarm",
+            paper=NO_PAPER,
+            state="held" if due > now else "pending",
+            due_at=due,
+            part=f"week:{monday.isoformat()}",
+        )
+        return [Alarm(delivery=delivery, text=text)]
+
+    def _text(self, subscriber: Subscriber, monday: date) -> AlarmText | None:
+        """The look back at the week before that Monday; None where nothing came in it."""
+        noticed = self._papers.noticed(subscriber.id, _NOTICES)
+        week = [notice for notice in noticed if monday - _WEEK <= _day(notice) < monday]
+        before = [notice for notice in noticed if monday - _WEEK - _BEFORE <= _day(notice) < monday - _WEEK]
+        if not week:
+            return None
+        words = wording(subscriber.language)
+        rose = rising(
+            [_document(notice) for notice in week], [_document(notice) for notice in before], _TERMS
+        )
+        counts = Counter(name for notice in week for name in notice.subscriptions)
+        saved = self._preferences.saved(self._preferences.owner(subscriber.id))
+        papers = [notice.stored.paper for notice in noticed]
+        fresh = {notice.stored.paper.id for notice in week}
+        named = ((paper, [other for other in naming(paper, papers) if other.id in fresh]) for paper in saved)
+        paragraphs = (
+            " · ".join(f"{one_line(name, 40)} {count}" for name, count in counts.most_common(_SUBSCRIPTIONS)),
+            words.rose.format(terms=_terms(rose, words)) if rose else "",
+            *(_named(paper, others, words) for paper, others in [pair for pair in named if pair[1]][:_SAVED]),
+        )
+        subject = words.your_week.format(papers=words.count(len(week)))
+        return AlarmText(subject=subject, body="\n\n".join(filter(None, paragraphs)))
+
+
+def _day(notice: NoticedPaper) -> date:
+    return notice.stored.paper.date or date.min
+
+
+def _document(notice: NoticedPaper) -> Document:
+    return document_of(notice.stored.paper)
+
+
+def _terms(rose: Sequence[tuple[str, int, float]], words: Wording) -> str:
+    return " · ".join(
+        words.rose_term.format(term=term, count=count, before=before) for term, count, before in rose
+    )
+
+
+def _named(saved: Paper, others: Sequence[Paper], words: Wording) -> str:
+    lines = (f"• {_title(other)} {other.links.best or ''}".rstrip() for other in others[:_NAMING])
+    more = [words.more_heading.format(count=len(others) - _NAMING)] if len(others) > _NAMING else []
+    return "\n".join((words.built_on.format(name=short_name(saved)), *lines, *more))
+
+
+def _title(paper: Paper) -> str:
+    return cut(one_line(plain_text(paper.title)), _TITLE)

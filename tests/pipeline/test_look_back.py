@@ -1,0 +1,104 @@
+"""Once a week, on wish: what rose, and what names a saved paper."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+
+from bot.domain.schedule import QuietHours
+from bot.domain.subscriptions import Subscriber
+from bot.pipeline.look_back import LookBacks
+from bot.pipeline.preferences import Preferences
+from tests.builders import a_channel, a_digest, a_subscriber, an_entry
+from tests.pipeline.conftest import MakeWorld
+from tests.rigs.world import World
+
+MONDAY = datetime(2026, 9, 21, 9, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class Readers:
+    """A world in which everybody was met long ago, and its look backs."""
+
+    def __init__(self, world: MakeWorld, *subscribers: Subscriber) -> None:
+        self.made: World = world(*subscribers, first_run=0)
+        self.made.look()
+        store = self.made.store
+        self.preferences = Preferences(store.preferences, self.made.registry, store.deliveries, store.papers)
+        self.look_backs = LookBacks(
+            store.preferences, self.preferences, self.made.registry, store.papers, store.incidents
+        )
+
+    def brings(self, day: date, *titles: str, first: int = 1, summary: str = "Language models.") -> None:
+        entries = [
+            an_entry(number, title=title, summary=summary) for number, title in enumerate(titles, first)
+        ]
+        self.made.read(f"{day}.md", replace(a_digest(*entries), date=day))
+
+    def wishes(self, *names: str) -> None:
+        for name in names:
+            self.preferences.set_weekly(name, self.made.clock.now(), weekly=True)
+
+    def texts(self) -> list[tuple[str, str]]:
+        store = self.made.store
+        rows = [row for row in self.made.rows() if row.kind == "alarm"]
+        texts = (store.deliveries.alarm_text(row.key) for row in rows)
+        return [(text.subject, text.body) for text in texts]
+
+
+def test_the_week_s_papers_are_counted_and_what_rose_is_named(world: MakeWorld) -> None:
+    readers = Readers(world, a_subscriber())
+    readers.brings(date(2026, 8, 20), *(f"Old Words {n}: Language Models" for n in range(6)), first=50)
+    readers.brings(date(2026, 9, 17), *(f"Lamps {n}: Language Models with Lantern" for n in range(4)))
+    readers.wishes("alice")
+    assert readers.look_backs.plan_due(MONDAY) == 1
+    ((subject, body),) = readers.texts()
+    assert subject == "Your week: 4 new papers"
+    assert body.split("\n\n")[0] == "language models 4"
+    assert "Rising: " in body
+    assert "lantern (4, usually 0.0)" in body
+
+
+def test_what_names_a_saved_paper_is_listed_with_its_link(world: MakeWorld) -> None:
+    readers = Readers(world, a_subscriber())
+    readers.brings(date(2026, 9, 10), "LumoRL: Language Models that Glow", first=70)
+    titles = [f"Language Models Number {n}" for n in range(5)]
+    readers.brings(date(2026, 9, 17), *titles, summary="Language models. It beats LumoRL by 5%.")
+    readers.brings(date(2026, 9, 18), "Language Models Alone", first=30)
+    readers.preferences.save(readers.preferences.owner("alice"), an_entry(70).id, readers.made.clock.now())
+    readers.wishes("alice")
+    assert readers.look_backs.plan_due(MONDAY) == 1
+    ((_, body),) = readers.texts()
+    named = body.split("\n\n")[-1].splitlines()
+    assert named[0] == "LumoRL, which you saved, is named here:"
+    assert len(named) == 5
+    assert "https://arxiv.org/abs/" in named[1]
+    assert named[4] == "+2 more"
+
+
+def test_it_comes_once_a_week_and_only_to_those_who_wish_for_it(world: MakeWorld) -> None:
+    bob = a_subscriber("bob", a_channel("email"))
+    feed = a_subscriber("carol", a_channel("atom", "carol"))
+    readers = Readers(world, a_subscriber(), bob, feed)
+    assert readers.look_backs.plan_due(MONDAY) == 0
+    readers.brings(date(2026, 9, 17), "Language Models")
+    readers.wishes("bob", "carol")
+    assert readers.look_backs.plan_due(MONDAY - HOUR) == 0
+    assert readers.look_backs.plan_due(MONDAY + 25 * HOUR) == 0
+    assert readers.look_backs.plan_due(MONDAY) == 1
+    assert readers.look_backs.plan_due(MONDAY + HOUR) == 0
+    assert [row.subscriber for row in readers.made.rows() if row.kind == "alarm"] == ["bob"]
+
+
+def test_a_week_without_papers_is_not_looked_back_at(world: MakeWorld) -> None:
+    readers = Readers(world, a_subscriber())
+    readers.wishes("alice")
+    assert readers.look_backs.plan_due(MONDAY) == 0
+
+
+def test_quiet_hours_hold_it(world: MakeWorld) -> None:
+    late = replace(a_subscriber(), quiet_hours=QuietHours(start=time(22), end=time(11)))
+    readers = Readers(world, late)
+    readers.brings(date(2026, 9, 17), "Language Models")
+    readers.wishes("alice")
+    assert readers.look_backs.plan_due(MONDAY) == 1
+    (row,) = (row for row in readers.made.rows() if row.kind == "alarm")
+    assert (row.state, row.due_at) == ("held", MONDAY + 2 * HOUR)
