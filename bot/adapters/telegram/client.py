@@ -1,11 +1,12 @@
 """The Bot API client: addresses of chats, errors as ours, the connection, and one method a call."""
 
+import asyncio
 import json
 import logging
 import os
 import re
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -337,37 +338,62 @@ def _request_class() -> "type[HTTPXRequest]":
     return KeepingRequest
 
 
-class _Beginning:
-    """Beginning of a message: written down once, when the first of its requests leaves us."""
+_FEW = 4
+"""Messages that are put together and begun at a time."""
 
-    def __init__(self, begin: Begin) -> None:
+
+class _Beginning:
+    """Beginning of a message: written down once, when the first of its requests leaves us; then `left` is called."""
+
+    def __init__(self, begin: Begin, left: Callable[[], None]) -> None:
         self._begin = begin
+        self._left = left
         self._is_due = True
+        self.has_left = False
         self.error: Exception | None = None
         """Why it must not go out."""
 
     async def on_trace(self, event: str, _info: object) -> None:
-        """The connection stands, and the first bytes of a request are about to be written (httpcore, "trace")."""
-        if self._is_due and event.endswith("send_request_headers.started"):
+        """The connection stands, the head is written, and the body that makes it a request is about to be (httpcore, "trace")."""
+        if self._is_due and event.endswith("send_request_body.started"):
             try:
                 await self._begin()
             except Exception as error:
                 self.error = error
                 raise
             self._is_due = False
+        elif not self.has_left and event.endswith("send_request_body.complete"):
+            self.leave()
+
+    def leave(self) -> None:
+        self.has_left = True
+        self._left()
 
 
 _beginning: ContextVar[_Beginning | None] = ContextVar("_beginning", default=None)
 
 
-@contextmanager
-def beginning(begin: Begin) -> Iterator[None]:
-    """Await `begin` when the first request of the block is about to leave us."""
-    token = _beginning.set(_Beginning(begin))
-    try:
-        yield
-    finally:
-        _beginning.reset(token)
+class Beginnings:
+    """Beginnings of the messages of one bot: few at a time, so that a request that was begun leaves us at once.
+
+    Otherwise it would wait while the loop puts the others together, and who dies then leaves doubt without a cause.
+    """
+
+    def __init__(self) -> None:
+        self._few = asyncio.Semaphore(_FEW)
+
+    @asynccontextmanager
+    async def __call__(self, begin: Begin) -> AsyncIterator[None]:
+        """Await `begin` when the first request of the block is about to leave us."""
+        await self._few.acquire()
+        first = _Beginning(begin, self._few.release)
+        token = _beginning.set(first)
+        try:
+            yield
+        finally:
+            _beginning.reset(token)
+            if not first.has_left:
+                first.leave()
 
 
 async def _begin_with_request(request: "httpx.Request") -> None:

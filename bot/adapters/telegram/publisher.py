@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from bot.adapters.telegram.client import (
     DEFAULT_API_URL,
+    Beginnings,
     BotClient,
     ChatAddress,
     NamesNeeded,
@@ -19,7 +20,6 @@ from bot.adapters.telegram.client import (
     NotModified,
     SentPoll,
     TopicGone,
-    beginning,
     parse_address,
 )
 from bot.adapters.telegram.rendering import Message, render_alarm, render_alert
@@ -70,6 +70,7 @@ class TelegramPublisher:
         client: BotClient | None = None,
     ) -> None:
         self._client = client or BotClient(token, api_url=api_url)
+        self._beginnings = Beginnings()
         self._anonymous_only: set[int | str] = set()
         self._flooded: set[str] = set()
         self._shown: OrderedDict[tuple[int | str, int], int] = OrderedDict()
@@ -79,7 +80,7 @@ class TelegramPublisher:
         """The message's id (and the poll's, with the order of its options), once Telegram has it; raises a DeliveryError."""
         chat = parse_address(outgoing.target.address)
         try:
-            with beginning(begin):
+            async with self._beginnings(begin):
                 receipt = await self._sent(outgoing, chat, begin)
         except TryLater as error:
             raise self._paused(outgoing, error) from error
