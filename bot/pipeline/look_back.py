@@ -29,7 +29,7 @@ _TITLE = 120
 
 
 class LookBacks:
-    """Plans the look back of everybody who wishes for one, on Monday at nine by their clock."""
+    """Plans the look back of everybody who asked for one, on Monday at nine by their clock."""
 
     def __init__(
         self,
@@ -48,8 +48,8 @@ class LookBacks:
     def plan_due(self, now: datetime) -> int:
         """Plan the look backs that are due; how many rows that made. Idempotent: one a week and target."""
         _, choices = self._store.all_choices()
-        wishing = (self._registry.subscriber(name) for name, chosen in choices.items() if chosen.weekly)
-        planned = [row for subscriber in filter(None, wishing) for row in self._due(subscriber, now)]
+        asking = (self._registry.subscriber(name) for name, chosen in choices.items() if chosen.weekly)
+        planned = [row for subscriber in filter(None, asking) for row in self._due(subscriber, now)]
         if not planned:
             return 0
         with self._deliveries.change() as tx:
