@@ -58,6 +58,8 @@ class Capabilities:
     """Questions go out as polls, each a message of its own."""
     edits: bool = False
     """A message that went out can be changed."""
+    corrects: bool = False
+    """A message that went out cannot be changed; what was wrong in it is set right in a reply."""
     carries_quiz: bool = False
     """The message itself holds the questions."""
     unsubscribes: bool = False

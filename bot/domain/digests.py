@@ -1,15 +1,16 @@
 """Digests: the entries of one file, and the changes that they make to the known papers."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from bot.domain.papers import Edition, Entry, Paper, PaperId, merge
+from bot.domain.papers import Edition, Entry, Paper, PaperId, Question, merge
 
 DigestKind = str
 """The name of a digest format, such as `table`: the kind of its reader in `adapters/readers`."""
-Gain = Literal["title", "authors", "summary", "points", "flowchart", "quiz", "links"]
+Gain = Literal["title", "authors", "summary", "points", "flowchart", "quiz", "links", "answers"]
+"""What a paper gained; `answers`: a question that was keyed has another right answer now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,4 +144,18 @@ def _edition_gains(before: Edition, after: Edition) -> frozenset[Gain]:
         gains.add("flowchart")
     if after.quiz != before.quiz:
         gains.add("quiz")
+    if _has_other_answers(before.quiz, after.quiz):
+        gains.add("answers")
     return frozenset(gains)
+
+
+def _has_other_answers(before: Sequence[Question], after: Sequence[Question]) -> bool:
+    """True where a digest now names another right answer to a question than one did before."""
+    known = {question.part: _key(question) for question in before if question.keyed}
+    return any(
+        question.keyed and known.get(question.part, _key(question)) != _key(question) for question in after
+    )
+
+
+def _key(question: Question) -> str:
+    return question.options[question.answer or 0]

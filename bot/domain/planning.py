@@ -14,6 +14,8 @@ from bot.domain.schedule import release_time
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
 
 _EDITED: frozenset[Gain] = frozenset({"title", "authors", "summary", "points", "quiz"})
+_CORRECTED: frozenset[Gain] = frozenset({"answers"})
+"""Gains that make a message wrong that was right; anything else would only be mail on mail."""
 _SHOWN: frozenset[State] = frozenset({"sending", "sent", "merged"})
 """States whose message may show the old text (`sending` was rendered from an unknown version)."""
 _ON_ITS_WAY: frozenset[State] = frozenset({"pending", "held", "sending", "sent", "merged", "uncertain"})
@@ -187,6 +189,8 @@ class _Planner:
         can, gains = route.channel.capabilities, self._changes[paper].gains
         if can.edits and state in _SHOWN and (can.is_document or gains & _EDITED):
             self._edit(route, subscriber, paper)
+        if can.corrects and state in _SHOWN and gains & _CORRECTED and _carries(route.channel):
+            self._correct(route, subscriber, paper)
         if "quiz" in gains and state in _ON_ITS_WAY:
             self._ask(route, subscriber, paper)
 
@@ -196,10 +200,19 @@ class _Planner:
         Its part holds the moment as well as the content: a title that is changed back is edited back. It ends
         with what was gained, which the message then names.
         """
-        fingerprint = _fingerprint(self._changes[paper].paper)
-        part = edit_part(self._now, fingerprint, self._changes[paper].gains & _EDITED)
+        part = self._edit_part(paper, _EDITED)
         row = Delivery(route.target, subscriber.id, "edit", paper, "pending", self._now, part)
         self._followers.append(row)
+
+    def _correct(self, route: _Route, subscriber: Subscriber, paper: PaperId) -> None:
+        """A correction is a message, so it waits like one."""
+        part = self._edit_part(paper, _CORRECTED)
+        row = Delivery(route.target, subscriber.id, "edit", paper, route.state, route.due_at, part)
+        self._followers.append(row)
+
+    def _edit_part(self, paper: PaperId, told: frozenset[Gain]) -> str:
+        change = self._changes[paper]
+        return edit_part(self._now, _fingerprint(change.paper), change.gains & told)
 
 
 def _fingerprint(paper: Paper) -> str:
@@ -223,6 +236,11 @@ def due_time(channel: Channel, subscriber: Subscriber, now: datetime) -> datetim
     return release_time(
         awake, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone
     )
+
+
+def _carries(channel: Channel) -> bool:
+    """True where messages hold questions with their answers."""
+    return channel.capabilities.carries_quiz and channel.quizzes not in ("none", "on_request")
 
 
 def _asked_parts(channel: Channel, parts: Sequence[str]) -> Sequence[str]:

@@ -29,6 +29,9 @@ class Wording:
     all_papers: str
     quiz_one: str
     quiz_many: str
+    correction: str
+    correction_note: str
+    reply: str
     questions: str
     answers: str
     worked_out: str
@@ -127,6 +130,9 @@ ENGLISH = Wording(
     all_papers="All papers",
     quiz_one="Quiz: {count} question",
     quiz_many="Quiz: {count} questions",
+    correction="Correction",
+    correction_note="The answer that the mail of {day} gave was wrong. The digest names another one now:",
+    reply="Re: {subject}",
     questions="questions, answers at the end",
     answers="Answers",
     worked_out="worked out, {sure} %",
@@ -196,6 +202,9 @@ CHINESE = Wording(
     all_papers="全部论文",
     quiz_one="测验：{count} 题",
     quiz_many="测验：{count} 题",
+    correction="更正",
+    correction_note="{day} 的邮件给出的答案有误，原文现在给出了另一个答案：",
+    reply="Re: {subject}",
     questions="道测验题，答案在末尾",
     answers="答案",
     worked_out="推断所得，{sure} %",

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bot.domain.channels import CapabilitiesOf
 from bot.domain.delivery import ONE_QUESTION, edit_gains, is_again, question_of_part, repeats
-from bot.domain.message import MOST_NAMED, Item, Occasion, OutgoingMessage
+from bot.domain.message import MOST_NAMED, Item, Occasion, OutgoingMessage, Receipt
 from bot.domain.notices import relevance
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.answers import pick_one
@@ -223,6 +223,8 @@ class MessageBuilder:
         if not alert.shown:
             raise NothingToSend("its paper stands behind “+N more”")
         original, _ = shown
+        if self._capabilities[claim.target.kind].corrects:
+            return self._correction(claim, subscriber, original, alert.receipt)
         left_out = [other.paper for other in original.rows if not other.shown]
         known = self._papers.stored(left_out)
         message = self._message(
@@ -233,6 +235,30 @@ class MessageBuilder:
             replaces=alert.receipt,
             name=original.message,
         )
+        return BuiltMessage(message=message, sent=(row.key,))
+
+    def _correction(
+        self, claim: Claim, subscriber: Subscriber, original: Claim, receipt: Receipt | None
+    ) -> BuiltMessage:
+        """One reply to the original with all that is wrong in it by now, as the corrections say that still wait."""
+        (row,) = claim.rows
+        rows = [other for other in original.rows if other.shown]
+        records = self._deliveries.deliveries_on(subscriber.id, [other.paper for other in rows])
+        corrections = [record for record in records if record.kind == "edit" and record.target == claim.key]
+        planned = next(record.created_at for record in corrections if record.key == row.key)
+        told = [record.settled_at for record in corrections if record.settled_at and record.state == "sent"]
+        if any(settled >= planned for settled in told):
+            raise NothingToSend("told by the correction before")
+        wrong = {record.paper for record in corrections if record.settled_at is None}
+        items = self._items([other for other in rows if other.paper in wrong], claim, subscriber)
+        left_out = self._papers.stored([other.paper for other in original.rows if not other.shown])
+        corrected = self._message(
+            original,
+            subscriber,
+            self._items(rows, original, subscriber),
+            left_out=tuple(stored.paper for stored in left_out.values()),
+        )
+        message = self._message(claim, subscriber, items, reply_to=receipt, corrects=corrected)
         return BuiltMessage(message=message, sent=(row.key,))
 
     def _items(

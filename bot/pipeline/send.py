@@ -225,7 +225,8 @@ class Sender:
         """
         kind = claim.target.kind
         repeats = kind in self._harmless or (kind in self._resend and claim.kind != "alarm")
-        if claim.kind == "edit" or repeats:
+        is_harmless = claim.kind == "edit" and not self._publishers[claim.target.kind].capabilities.corrects
+        if is_harmless or repeats:
             return SendResult(outcome=self._later(claim, TryLater(why)), unknown=True)
         wait_until = self._not_before(claim, self._now() + retry_wait(claim.attempts, self._rng))
         outcome = Outcome(claim=claim, state="uncertain", error=why, wait_until=wait_until)

@@ -127,6 +127,31 @@ def test_what_is_worth_telling(parts: dict[str, object], gains: set[str]):
     assert gained(BASE, after) == gains
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "gains"),
+    [
+        (0, 1, {"quiz", "answers"}),
+        (1, 1, set()),
+        (None, 1, {"quiz"}),
+        (1, None, {"quiz"}),
+    ],
+)
+def test_another_right_answer_is_more_than_another_quiz(
+    before: int | None, after: int | None, gains: set[str]
+):
+    def keyed(answer: int | None) -> Paper:
+        quiz = (a_question("Which?", "one", "two", "three", answer=answer),)
+        return a_paper(editions=(an_edition(quiz=quiz),))
+
+    assert gained(keyed(before), keyed(after)) == gains
+
+
+def test_the_same_answer_in_another_place_is_the_same():
+    turned = (a_question("Which?", "two", "one", answer=1),)
+    before = a_paper(editions=(an_edition(quiz=(a_question("Which?", "one", "two", answer=0),)),))
+    assert gained(before, a_paper(editions=(an_edition(quiz=turned),))) == {"quiz"}
+
+
 ENTRY = st.builds(
     an_entry,
     st.integers(1, 3),

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.delivery import ONE_QUESTION, Delivery, State
+from bot.domain.delivery import ONE_QUESTION, Delivery, State, edit_gains
 from bot.domain.digests import Change
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Noticed
 from bot.domain.papers import Paper
 from bot.domain.planning import Plan, alert_keys, plan
 from bot.domain.schedule import parse_quiet_hours, parse_schedule
-from bot.domain.subscriptions import Subscriber
+from bot.domain.subscriptions import QuizMode, Subscriber
 from tests.builders import (
     NOW,
     a_change,
@@ -221,6 +221,27 @@ def test_quizzes_go_only_to_chats_that_want_them(channel):
     assert [
         row.kind for row in plan_of([a_change(WITH_QUIZ)], a_subscriber("alice", channel)).deliveries
     ] == ["alert"]
+
+
+@pytest.mark.parametrize(
+    ("gains", "quizzes", "state", "corrected"),
+    [
+        (("answers", "quiz"), "all", "sent", True),
+        (("answers", "quiz"), "one", "merged", True),
+        (("answers", "quiz"), "none", "sent", False),
+        (("answers", "quiz"), "all", "pending", False),
+        (("quiz", "title", "summary"), "all", "sent", False),
+    ],
+)
+def test_a_mail_is_corrected_only_where_an_answer_in_it_was_wrong(
+    gains: tuple[str, ...], quizzes: QuizMode, state: State, corrected: bool
+):
+    channel = a_channel("email", "a@example.org", quizzes=quizzes, deliver=parse_schedule("daily at 20:00"))
+    planned: dict[str, State] = {f"email:a@example.org|alert|{a_paper().id}": state}
+    found = plan_of([gain(*gains)], a_subscriber("alice", channel), noticed=ALERTED, planned=planned)
+    assert [(row.kind, row.state, edit_gains(row.part)) for row in found.deliveries] == (
+        [("edit", "held", {"answers"})] if corrected else []
+    )
 
 
 def test_the_quiz_is_the_one_in_the_subscribers_language():

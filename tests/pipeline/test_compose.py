@@ -9,6 +9,7 @@ import pytest
 from bot.domain.delivery import again_part
 from bot.domain.errors import OutcomeUnknown, Refused, TargetMoved
 from bot.domain.message import MOST_NAMED, Occasion
+from bot.domain.papers import Entry
 from bot.domain.schedule import QuietHours
 from bot.domain.subscriptions import QuizMode, Subscriber
 from tests.builders import (
@@ -16,6 +17,7 @@ from tests.builders import (
     a_channel,
     a_delivery,
     a_digest,
+    a_question,
     a_quiz,
     a_subscriber,
     a_subscription,
@@ -506,3 +508,44 @@ async def test_a_chat_that_moved_is_known_by_its_old_name_or_its_new_one(world: 
     await made.send()
     assert [item.paper.id[-1] for parcel in made.telegram.taken for item in parcel.items] == ["1", "2"]
     assert made.telegram.taken[1].items[0].reasons
+
+
+# --- corrections
+
+MAILED = a_subscriber("alice", a_channel("email", "a@example.org", quizzes="all"))
+
+
+def asked(number: int, answer: int) -> Entry:
+    return an_entry(number, editions=(an_edition(quiz=(a_question("Which?", "one", "two", answer=answer),)),))
+
+
+async def test_a_wrong_answer_in_a_mail_is_set_right_in_one_reply(world: MakeWorld):
+    made = started(world, MAILED)
+    made.read("a.html", a_digest(asked(1, 0), asked(2, 0), asked(3, 0)))
+    await made.send()
+    made.clock.advance(timedelta(hours=1))
+    made.read("a.html", a_digest(asked(1, 1), asked(2, 0), asked(3, 1)))
+    assert (await made.send())["sent"] == 1
+    original, correction = made.email.taken
+    assert correction.kind == "edit"
+    assert correction.reply_to == receipt("email-1")
+    assert {item.paper.id[-1] for item in correction.items} == {"1", "3"}
+    assert {item.quiz[0].answer for item in correction.items} == {1}
+    assert correction.corrects is not None
+    assert correction.corrects.created_at == original.created_at
+    assert [item.paper.id for item in correction.corrects.items] == [item.paper.id for item in original.items]
+    assert {row.state for row in made.rows() if row.kind == "edit"} == {"sent", "merged"}
+
+
+async def test_what_was_set_right_once_is_not_repeated(world: MakeWorld):
+    made = started(world, MAILED)
+    made.read("a.html", a_digest(asked(1, 0), asked(2, 0)))
+    await made.send()
+    for answers in ((1, 0), (1, 1)):
+        made.clock.advance(timedelta(hours=1))
+        made.read(
+            "a.html", a_digest(*(asked(number, answer) for number, answer in enumerate(answers, start=1)))
+        )
+        await made.send()
+    told = [[item.paper.id[-1] for item in message.items] for message in made.email.of("edit")]
+    assert told == [["1"], ["2"]]

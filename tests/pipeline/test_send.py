@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.channels import ChannelKind, Limit, Limits, Target
+from bot.domain.channels import Capabilities, ChannelKind, Limit, Limits, Target
 from bot.domain.delivery import (
     FIRST_REFUSAL_WAIT,
     FIRST_WAIT,
@@ -73,6 +73,7 @@ class Parts:
     """A publisher, a builder and the past of a target, each of which may be told to fail."""
 
     kind = "telegram"
+    capabilities = Capabilities(edits=True)
 
     def __init__(self, answer: BaseException | asyncio.Event | None = None, **built: Any) -> None:
         self.answer = answer
@@ -254,6 +255,13 @@ async def test_an_unknown_outcome_is_uncertain_and_the_target_pauses():
 async def test_an_edit_with_an_unknown_outcome_goes_again():
     result = await failed(OutcomeUnknown("read timeout"), kind="edit")
     assert (result.outcome.state, result.unknown) == ("pending", True)
+
+
+async def test_a_correction_with_an_unknown_outcome_does_not():
+    parts = Parts(OutcomeUnknown("read timeout"))
+    parts.capabilities = Capabilities(corrects=True)
+    result = await parts.sender(harmless=frozenset()).send(a_claim(kind="edit"))
+    assert (result.outcome.state, result.unknown) == ("uncertain", True)
 
 
 async def test_an_unknown_outcome_goes_again_on_a_channel_that_may_repeat_but_never_an_alarm():

@@ -188,6 +188,8 @@ class EmailContent:
     site_title: str
     heading: str
     day: str
+    note: str
+    """A sentence before the papers; most often empty."""
     topics: tuple[EmailTopic, ...]
     entries: tuple[EmailEntry, ...]
     rest: tuple[EmailEntry, ...]
@@ -262,6 +264,7 @@ def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailCo
         site_title=one_line(settings.site_title, 80),
         heading=words.count(count),
         day=words.day(day),
+        note="",
         topics=tuple(EmailTopic(name=name, count=number) for name, number in counted.most_common() if name),
         entries=tuple(_entries(outgoing, topics, site_url, words)),
         rest=tuple(_left_out(outgoing, site_url)),
@@ -274,7 +277,22 @@ def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailCo
         unsubscribe_url=f"{site_url}/unsubscribe/{quote(token, safe='')}" if token else None,
         words=words,
     )
-    return content.shortened(MOST_ENTRIES, len(cards) + len(content.rest))
+    content = content.shortened(MOST_ENTRIES, len(cards) + len(content.rest))
+    return content if outgoing.corrects is None else _correction(content, outgoing.corrects, settings)
+
+
+def _correction(content: EmailContent, wrong: OutgoingMessage, settings: EmailSettings) -> EmailContent:
+    """The content as a reply to the mail that it corrects."""
+    words = content.words
+    original = email_content(wrong, settings)
+    return replace(
+        content,
+        subject=words.reply.format(subject=original.subject),
+        preheader=words.correction,
+        heading=words.correction,
+        note=words.correction_note.format(day=original.day),
+        topics=(),
+    )
 
 
 def _topics(cards: Sequence[Card]) -> list[str]:

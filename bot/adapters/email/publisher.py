@@ -55,7 +55,9 @@ class EmailPublisher:
     """
 
     kind: ChannelKind = "email"
-    capabilities: Capabilities = Capabilities(carries_quiz=True, unsubscribes=True, noun="mails")
+    capabilities: Capabilities = Capabilities(
+        carries_quiz=True, corrects=True, unsubscribes=True, noun="mails"
+    )
 
     def __init__(self, settings: EmailSettings, transport: Transport) -> None:
         self.capabilities = replace(
@@ -69,7 +71,7 @@ class EmailPublisher:
 
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """The Message-ID, once the transport has the mail; raises a DeliveryError."""
-        if outgoing.kind not in ("alert", "alarm"):
+        if outgoing.kind not in ("alert", "alarm") and outgoing.corrects is None:
             raise Refused(f"a mail cannot carry a {outgoing.kind} ({outgoing.id})")
         await self._transport.deliver(
             compose(outgoing, self._settings),
@@ -94,6 +96,7 @@ class EmailPublisher:
 
 
 _ALARM_STYLE = "font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:1.5em auto;padding:0 1em"
+_MESSAGE_ID = re.compile(r"<[A-Za-z0-9_-]{1,64}@[a-z0-9.-]{1,253}>")
 _ID_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -194,7 +197,16 @@ def _headers(outgoing: OutgoingMessage, subject: str, settings: EmailSettings) -
         header("Subject", subject),
         f"Date: {format_datetime(outgoing.created_at)}",
         f"Message-ID: {message_id(outgoing, settings)}",
+        *_thread(outgoing),
     ]
+
+
+def _thread(outgoing: OutgoingMessage) -> list[str]:
+    """The headers by which a mail is shown below the one that it answers (RFC 5322 §3.6.4)."""
+    answered = outgoing.reply_to.message if outgoing.reply_to else ""
+    if not _MESSAGE_ID.fullmatch(answered):
+        return []
+    return [f"In-Reply-To: {answered}", f"References: {answered}"]
 
 
 def _list_headers(outgoing: OutgoingMessage, content: EmailContent, settings: EmailSettings) -> list[str]:

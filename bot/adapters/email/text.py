@@ -24,6 +24,8 @@ _STRETCH = re.compile(f"([{_WIDE_LETTER}][{_CLOSING}]*|[^ {_WIDE_LETTER}]+)( ?)"
 def text_body(content: EmailContent) -> str:
     """The content as plain text, with line feeds."""
     blocks = [f"{content.site_title} · {content.heading}\n{content.day}"]
+    if content.note:
+        blocks.append(_filled(content.note, first="", rest=""))
     if len(content.topics) > 1:
         blocks.append("\n".join(_index_lines(content)))
     blocks.append(_RULE)

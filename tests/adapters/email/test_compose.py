@@ -4,6 +4,7 @@ import email
 import email.policy
 import re
 from dataclasses import replace
+from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from bot.adapters.email.content import MOST_ENTRIES, EmailSettings
-from bot.adapters.email.publisher import MAX_MAIL_BYTES, compose, compose_text
+from bot.adapters.email.publisher import MAX_MAIL_BYTES, EmailPublisher, compose, compose_text
 from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
+from bot.domain.message import OutgoingMessage, Receipt
 from bot.domain.papers import Links, Point, Question, Summary
 from tests.builders import a_paper, a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
 
@@ -415,6 +417,59 @@ def test_even_one_paper_with_hundreds_of_questions_and_reasons_fits() -> None:
     raw = compose(a_parcel(item, more=50, more_titles=named), SETTINGS)
     assert len(raw) <= MAX_MAIL_BYTES
     assert not LexborHTMLParser(html_of(parsed(raw))).css(".question")
+
+
+def a_correction(answered: str = "<b5f1c0de@example.org>", **parts: object) -> OutgoingMessage:
+    wrong = a_parcel(an_item(1, a_reason("agents")), an_item(2, a_reason("agents")))
+    right = replace(an_item(2, a_reason("agents")), quiz=(a_question(answer=2),))
+    later = wrong.created_at + timedelta(days=1)
+    return a_parcel(
+        right,
+        kind="email",
+        id="c0ffee",
+        reply_to=Receipt(message=answered),
+        corrects=wrong,
+        created_at=later,
+        **parts,
+    )
+
+
+def test_a_correction_replies_to_the_mail_that_it_corrects() -> None:
+    mail = parsed(compose(replace(a_correction(), kind="edit"), SETTINGS))
+    assert mail["Subject"] == "Re: 2 on agents · 18 Sep"
+    assert mail["In-Reply-To"] == mail["References"] == "<b5f1c0de@example.org>"
+    assert mail["Message-ID"] == "<c0ffee@example.org>"
+    for part in (words(text_of(mail)), words(LexborHTMLParser(html_of(mail)).body.text())):
+        assert "The answer that the mail of Friday, 18 September 2026 gave was wrong." in part
+        assert "Answers" in part
+        assert "Paper 2" in part
+        assert "Paper 1" not in part
+
+
+def test_what_is_no_message_id_is_not_answered() -> None:
+    mail = parsed(compose(a_correction("<a@b.c>\r\nBcc: x@y.z"), SETTINGS))
+    assert "In-Reply-To" not in mail
+    assert "Bcc" not in mail
+
+
+async def test_only_an_edit_that_corrects_is_sent() -> None:
+    sent: list[str] = []
+
+    class Transport:
+        at_once = None
+        harmless_twice = False
+
+        async def deliver(self, message: bytes, *, name: str, **_: object) -> None:
+            sent.append(name)
+
+        async def close(self) -> None:
+            pass
+
+    publisher = EmailPublisher(SETTINGS, Transport())
+    await publisher.send(replace(a_correction(), kind="edit"))
+    with pytest.raises(Refused):
+        await publisher.send(replace(a_parcel(), kind="edit"))
+    assert sent == ["c0ffee"]
 
 
 def test_a_single_paper_without_anything_but_a_title_is_a_whole_mail() -> None:
