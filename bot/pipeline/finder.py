@@ -24,7 +24,7 @@ GAIN = 1.2
 """A spelling must find so many times as much to be worth a word."""
 EVERYTHING = 100_000
 """Days that reach back to the first paper."""
-_NEIGHBOURHOOD = 180
+_NEIGHBOURHOOD = 90
 """Days in which papers like another are looked for."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from bot.domain.channels import Capabilities, ChannelKind
+from bot.domain.channels import Capabilities
 from bot.domain.errors import IndexUnusable
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason, reasons_for
@@ -33,10 +33,6 @@ _USES = 200
 log = logging.getLogger(__name__)
 
 
-def _no_capabilities(_: ChannelKind) -> Capabilities:
-    return Capabilities()
-
-
 class SubscriberRegistry:
     """The current subscribers, and their matcher: as configured, with what people set themselves.
 
@@ -50,7 +46,7 @@ class SubscriberRegistry:
         similarity: SimilarityOf | None = None,
         indexes: "IndexCache | None" = None,
         preferences: PreferenceStore | None = None,
-        capabilities: CapabilitiesOfKind = _no_capabilities,
+        capabilities: CapabilitiesOfKind = lambda _: Capabilities(),
     ) -> None:
         self._indexes = indexes
         self._preferences = preferences

@@ -14,6 +14,7 @@ from bot.adapters.telegram.client import BotClient
 from bot.adapters.telegram.commands import board_text, score_text
 from bot.adapters.telegram.requests import ChatDeliveries, Request, Services
 from bot.adapters.telegram.updates import Chat, read_vote
+from bot.domain.delivery import STOPPED
 from bot.domain.errors import DeliveryError, OutcomeUnknown, Refused, TargetGone
 from bot.domain.quizzes.scores import Score, Standing, TopicScore
 from bot.domain.quizzes.votes import PollState, Vote
@@ -104,6 +105,17 @@ async def test_quiz_plans_one_question_and_wakes_the_delivery(
     assert [room.question(one) for one in room.deliver()] == ["One?"]
     assert "every question I know" in await talk(chat, "/quiz")
     assert "/start tells how to begin" in await talk(api.chat(8), "/quiz")
+
+
+def test_a_question_on_a_paper_is_planned_once_for_a_chat_that_wants_it(room: Classroom) -> None:
+    paper = a_quizzed_paper(1, a_question("One?", "a", "b"))
+    room.keep(paper)
+    assert room.scheduler.question_on(("8",), paper, room.now) == "unsubscribed"
+    room.store.deliveries.suspend("telegram:7", STOPPED, room.now)
+    assert room.scheduler.question_on(("7",), paper, room.now) == "stopped"
+    room.store.deliveries.revive("telegram:7", room.now)
+    assert room.scheduler.question_on(("7",), paper, room.now) == "new"
+    assert room.scheduler.question_on(("7",), paper, room.now) == "none"
 
 
 async def test_score_is_empty_then_counts(talk: Talk, api: BotApi, room: Classroom) -> None:
