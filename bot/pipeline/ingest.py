@@ -254,7 +254,7 @@ class Ingest:
                 file.look = look
 
     def _take_batch(self, fresh: Sequence["_Fresh"], now: datetime, taken: Taken, *, sends: bool) -> None:
-        read = list(self._read(fresh, taken, now.date()))
+        read = list(self._read(fresh, taken, now.date(), sends=sends))
         try:
             taken.add(self._store(read, now, sends=sends))
         except StateError:
@@ -317,7 +317,9 @@ class Ingest:
             log.debug("ingest.no_date", extra={"file": name}, exc_info=True)
             return None
 
-    def _read(self, fresh: Sequence["_Fresh"], taken: Taken, today: date) -> Iterator[TakenDigest | FileMark]:
+    def _read(
+        self, fresh: Sequence["_Fresh"], taken: Taken, today: date, *, sends: bool
+    ) -> Iterator[TakenDigest | FileMark]:
         for file in fresh:
             data = file.data if file.data is not None else _read(file.file, taken)
             if data is None:
@@ -329,7 +331,8 @@ class Ingest:
                 digest = with_plausible_days(self._read_digest(data, name, file.file.beside), today)
             except DigestError as error:
                 why = str(error)
-                plainly_none = isinstance(error, NotADigest) and not self._should_be_one(file)
+                # What somebody imports is meant to be read, so that all is named.
+                plainly_none = sends and isinstance(error, NotADigest) and not self._should_be_one(file)
             except Exception as error:  # whatever is in a file, the others go on
                 log.exception("ingest.reader_failed", extra={"file": name})
                 why = _our_fault(error)

@@ -142,7 +142,10 @@ def arrived(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Say that uncertain messages did arrive, after a look at the chat or mailbox."""
+    """Say that uncertain messages did arrive.
+
+    After a look at the chat or mailbox: they are never sent again.
+    """
     _act(context, config, "arrived", (keys, target, since, kind, state), limit, as_json=as_json)
 
 

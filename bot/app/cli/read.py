@@ -1,6 +1,5 @@
 """`paperboy read`: what the readers find, file by file."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,18 +60,13 @@ def _expanded(paths: list[Path]) -> list[Path]:
 
 
 def _read_file(path: Path, language: str, *, as_json: bool, explain: bool) -> int:
-    from bot.adapters.clock import SystemClock
     from bot.adapters.readers import read_closely
-    from bot.domain.digests import with_plausible_days
 
     attempts: tuple[ReaderAttempt, ...] = ()
     digest, reason = None, ""
     try:
         result = read_closely(_content(path), name=path.name, neighbour=_neighbours(path))
         digest, reason, attempts = result.digest, result.reason, result.attempts
-        if digest:
-            dated = with_plausible_days(digest, SystemClock().now().date())
-            digest = replace(digest, problems=dated.problems)
     except DigestError as error:
         reason = str(error).removeprefix(f"{path.name}: ")
     if as_json:

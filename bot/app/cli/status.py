@@ -10,6 +10,7 @@ import typer
 from bot.app.cli.context import (
     ConfigOption,
     JsonOption,
+    config_path,
     everybody,
     load,
     load_only_settings,
@@ -64,7 +65,8 @@ def status(
         incidents = store.incidents.open_incidents()
         unsent = store.deliveries.unsent_alarms()
         failing = failing_targets(store.deliveries)
-        unreadable = store.digests.unreadable() | unusable_entries(settings)
+        is_set_up = config_path(context, config).exists()
+        unreadable = store.digests.unreadable() | (unusable_entries(settings) if is_set_up else {})
         no_digests = store.digests.no_digests()
         sources = fetcher_of(settings, store).states()
         runs = store.digests.open_runs()

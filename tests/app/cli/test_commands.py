@@ -236,11 +236,12 @@ def test_the_outbox_can_be_listed_and_given_up(home: Path, paperboy: Paperboy) -
         )
     )
     paperboy("once")
-    rows = paperboy("outbox", "list", "--state", "held", "--json").json
-    assert rows
-    assert all(row["state"] == "held" for row in rows)
-    dropped = paperboy("outbox", "drop", rows[0]["key"])
-    assert dropped.out.startswith("1 of 1")
+    messages = paperboy("outbox", "list", "--state", "held", "--json").json["messages"]
+    assert messages
+    assert all(message["state"] == "held" for message in messages)
+    dropped = paperboy("outbox", "drop", *messages[0]["keys"])
+    count = len(messages[0]["keys"])
+    assert dropped.out.startswith(f"1 message: {count} of {count} deliver")
     assert paperboy("status").code == 0
     unknown = paperboy("outbox", "drop", "email:nobody|alert|arxiv:1")
     assert (unknown.code, "no such delivery" in unknown.err) == (2, True)
