@@ -241,6 +241,7 @@ def _site(settings: Settings) -> FeedSettings:
         url=settings.site.url,
         authority=settings.site.feed_authority,
         entries=settings.atom.entries,
+        hub=settings.atom.hub or None,
     )
 
 

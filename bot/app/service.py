@@ -115,6 +115,7 @@ _LOOK_BACKS_EVERY = timedelta(minutes=10)
 _REPORTS_EVERY = timedelta(minutes=2)
 _PRUNE_EVERY = timedelta(hours=1)
 _PLAN_EVERY = timedelta(seconds=30)
+_HUB_EVERY = timedelta(minutes=5)
 _FEEDS_EVERY = timedelta(seconds=30)
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
 """Of a part that failed before it begins again, doubled each time."""
@@ -226,6 +227,9 @@ class Service:
         self._failing: set[str] | None = None
         """Parts with an open incident; None until they were read."""
         self._stop = asyncio.Event()
+        self._has_hub = bool(container.settings.atom.hub and container.settings.web.listen)
+        self._told_hub: datetime | None = None
+        """The newest change of the feeds that the hub was told of."""
         self._sources = SourceWatch(
             container.store.digests, container.store.papers, container.incidents, container.fetcher
         )
@@ -362,6 +366,8 @@ class Service:
         ]
         if "ingest" in self._roles:
             jobs.append(Job(name="plan", every=_PLAN_EVERY, run=self._plan, at_start=False))
+            if self._has_hub:
+                jobs.append(Job(name="hub", every=_HUB_EVERY, run=self._tell_hub, at_start=False))
             jobs.append(Job(name="feeds", every=_FEEDS_EVERY, run=self._retry_feeds, at_start=False))
         if "deliver" in self._roles:
             at_start = "ingest" not in self._roles
@@ -423,6 +429,8 @@ class Service:
         if self._container.feed_files.error:
             self._scheduler.wake("feeds")
         self._wake_delivery()
+        if taken.changed and self._has_hub:
+            self._scheduler.wake("hub")
         if taken.changed and not self._announce and "deliver" in self._roles:
             self._scheduler.wake("sources")
         if self._announce and not waiting:
@@ -439,6 +447,21 @@ class Service:
         except Exception as error:  # noqa: BLE001 - the service has begun all the same
             self._log_failure("first_look.interrupted", error)
         systemd.notify(READY="1", STATUS=f"running: {', '.join(self._roles)}")
+
+    async def _tell_hub(self) -> None:
+        """Tells the WebSub hub of the public feeds where they changed since it was told; where it fails, again later."""
+        from bot.adapters.feeds.websub import ping
+
+        atom, site = self._container.settings.atom, self._container.settings.site.url.rstrip("/")
+        feed = await asyncio.to_thread(self._container.feeds.everything)
+        if self._told_hub == feed.updated:
+            return
+        try:
+            await ping(atom.hub, [f"{site}/feed.atom", f"{site}/feed.json"], private=atom.hub_is_private)
+        except PaperboyError as error:
+            log.warning("hub.not_told", extra={"error": str(error)})
+            return
+        self._told_hub = feed.updated
 
     async def _retry_feeds(self) -> datetime | None:
         return await asyncio.to_thread(self._container.feed_files.retry, self._container.clock.now())

@@ -22,6 +22,7 @@ from bot.app.service import Service, wait_for_state
 from bot.domain.errors import ChannelDown, StateDamaged, StateError, StateUnavailable
 from bot.domain.feeds import Feed
 from bot.pipeline.ingest import Taken
+from tests.adapters.feeds.test_websub import Hub
 from tests.builders import NOW
 from tests.rigs.clock import VirtualClock
 
@@ -149,6 +150,26 @@ async def test_a_first_look_that_fails_is_looked_again(
         await until(lambda: announced)
         assert not task.done()
     assert announced[0].new
+
+
+async def test_a_hub_is_told_of_new_papers_once(home: Path) -> None:
+    hub = Hub("202 Accepted")
+    async with await asyncio.start_server(hub.answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        config = (
+            (home / "paperboy.yaml").read_text().replace("web: {listen: ''}", "web: {listen: '127.0.0.1:1'}")
+        )
+        config += f"site: {{url: 'https://p.example.org'}}\natom: {{hub: 'http://127.0.0.1:{port}', hub_is_private: true}}\n"
+        (home / "paperboy.yaml").write_text(config)
+        async with running(container_of(home), list[Taken]()):
+            await until(lambda: hub.told)
+        server.close()
+    assert hub.told == [
+        {
+            "hub.mode": ["publish"],
+            "hub.url": ["https://p.example.org/feed.atom", "https://p.example.org/feed.json"],
+        }
+    ]
 
 
 async def test_a_first_look_at_a_damaged_state_ends_the_service(

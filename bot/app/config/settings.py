@@ -106,6 +106,13 @@ def _bounce_address(text: str) -> Mailbox | None:
 WebAddress = Annotated[
     str, Parsed(parse_web_address, {"type": "string", "pattern": "^https?://[^/?#@]+[^?#]*$"})
 ]
+OptionalWebAddress = Annotated[
+    str,
+    Parsed(
+        lambda text: parse_web_address(text) if text else "",
+        {"type": "string", "pattern": "^(https?://[^/?#@]+[^?#]*)?$"},
+    ),
+]
 FeedAuthority = Annotated[
     str, Parsed(parse_feed_authority, {"type": "string", "pattern": r"^[^\sA-Z,]+,\d{4}(-\d\d){0,2}$"})
 ]
@@ -190,6 +197,12 @@ class Atom(Section):
 
     folder: FilePath = setting("state/feeds", description="all.atom and one file per subscriber with a feed.")
     entries: Integer = setting(100, ge=1, le=10_000, description="Newest papers in each feed.")
+    hub: OptionalWebAddress = setting(
+        "", description="A WebSub hub that is told when feeds change; empty for none."
+    )
+    hub_is_private: Flag = setting(
+        default=False, description="The hub may be on this machine or in a private network."
+    )
 
 
 class Web(Section):
