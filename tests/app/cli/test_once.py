@@ -51,7 +51,7 @@ def test_the_words_that_matched_are_named_in_alert_mail_and_feed(home: Path, pap
     assert body is not None
     text = body.get_content()
     assert HALA in text
-    assert "Matched: language models" in text
+    assert "gets this for: language models" in text
     feed = (home / "state/feeds/alice.atom").read_text(encoding="utf-8")
     assert HALA in feed
     assert 'term="language models"' in feed
