@@ -283,7 +283,7 @@ def test_writers_wait_for_each_other(made: Path):
     store = Store(f"sqlite:///{made}")
     threads: list[threading.Thread] = []
     with another_writer(made):
-        waiter = threading.Thread(target=store.outbox.expire, args=[NOW])
+        waiter = threading.Thread(target=store.deliveries.suspend, args=["telegram:1", "blocked", NOW])
         threads.append(waiter)
         waiter.start()
         assert waiter.is_alive()
