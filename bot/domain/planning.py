@@ -106,6 +106,11 @@ class _Planner:
         self._followers: list[Delivery] = []
         """Of one subscriber: quizzes and edits, which come after the alerts."""
         self._parts: dict[tuple[PaperId, str], list[str]] = {}
+        self._with_quiz = {
+            paper
+            for paper, change in self._changes.items()
+            if any(edition.quiz for edition in change.paper.editions)
+        }
 
     def plan(self) -> Plan:
         return Plan(
@@ -137,16 +142,15 @@ class _Planner:
                     *before,
                     *[subscription.name for subscription in fresh],
                 )
-            unsent: list[_Route] = []
-            for route in routes:
-                key = delivery_key(route.target, "alert", paper) if self._planned else ""
-                state = self._planned.get(key)
-                if state is None and fresh and route.takes_any(fresh):
-                    unsent.append(route)
-                elif state is not None and self._changes[paper].gains and route.takes_any(subscriptions):
-                    self._follow_up(route, subscriber, paper, state)
+            left = self._followed_up(routes, subscriber, paper, subscriptions) if self._planned else routes
+            unsent = [route for route in left if route.takes_any(fresh)] if fresh else []
             if unsent and self._takes_from_backlog(name):
-                self._alert(unsent, subscriber, paper)
+                for route in unsent:
+                    self._deliveries.append(
+                        Delivery(route.target, name, "alert", paper, route.state, route.due_at)
+                    )
+                    if paper in self._with_quiz:
+                        self._ask(route, subscriber, paper)
         if notices:
             self._notices[name] = notices
         if extended:
@@ -155,11 +159,22 @@ class _Planner:
             self._deliveries += self._followers
             self._followers.clear()
 
-    def _alert(self, routes: Sequence[_Route], subscriber: Subscriber, paper: PaperId) -> None:
+    def _followed_up(
+        self,
+        routes: Sequence[_Route],
+        subscriber: Subscriber,
+        paper: PaperId,
+        subscriptions: Sequence[Subscription],
+    ) -> list[_Route]:
+        """Follow up the alerts on the paper that exist; gives the routes on which there is none."""
+        unsent: list[_Route] = []
         for route in routes:
-            row = Delivery(route.target, subscriber.id, "alert", paper, route.state, route.due_at)
-            self._deliveries.append(row)
-            self._ask(route, subscriber, paper)
+            state = self._planned.get(delivery_key(route.target, "alert", paper))
+            if state is None:
+                unsent.append(route)
+            elif self._changes[paper].gains and route.takes_any(subscriptions):
+                self._follow_up(route, subscriber, paper, state)
+        return unsent
 
     def _takes_from_backlog(self, subscriber: str) -> bool:
         left = self._backlog.get(subscriber)

@@ -9,7 +9,7 @@ In `papers` the names of the subscriptions that matched go before the numbers of
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -159,23 +159,23 @@ def of_subscriber_on(
 
 
 def _text(papers: Mapping[int, Names]) -> str:
-    together: dict[Names, list[int]] = defaultdict(list)
+    together: dict[Names, list[int]] = {}
     for number, names in papers.items():
-        together[names].append(number)
-    return f"[{', '.join(_group(names, numbers) for names, numbers in together.items())}]"
-
-
-def _group(names: Names, numbers: Iterable[int]) -> str:
-    return f"[{','.join(map(_quoted, names))}],{','.join(map(str, numbers))}"
-
-
-def _quoted(name: str) -> str:
-    """As it is, unless it holds half a character (YAML can name those), which no database takes."""
+        together.setdefault(names, []).append(number)
+    text = _joined(together, _as_it_is)
     try:
-        name.encode()
-    except UnicodeEncodeError:
-        return _escaped(name)
-    return _as_it_is(name)
+        text.encode()
+    except UnicodeEncodeError:  # half a character (YAML can name those), which no database takes
+        return _joined(together, _escaped)
+    return text
+
+
+def _joined(together: Mapping[Names, Sequence[int]], quoted: Callable[[str], str]) -> str:
+    groups = [
+        f"[{','.join(map(quoted, names))}],{','.join(map(str, numbers))}"
+        for names, numbers in together.items()
+    ]
+    return f"[{', '.join(groups)}]"
 
 
 def _read(text: str) -> dict[int, Names]:
