@@ -39,6 +39,8 @@ _KEPT_BYTES = 32_000_000
 """So many bytes of files that were read to find the fresh ones are kept, so that they need not be read again."""
 _PART_TAKES = 0.05
 """Seconds that a transaction of planning should take: while it does, nobody else can write."""
+_MOST_WAITING = 2_000
+"""Papers of runs that wait for older ones and are kept in memory as they were matched."""
 _FIRST_SIZE, _SMALLEST, _LARGEST = 1_000, 250, 20_000
 """Matches, one for each channel, that are planned in a transaction."""
 
@@ -525,6 +527,8 @@ class _RunPlanner:
         self._first_run = first_run
         self._elapsed = elapsed
         self._work: _Work | None = None
+        self._waiting: dict[int, _Work] = {}
+        """By the number of their run: matched when it was stored, for when its turn comes."""
         self._size = _FIRST_SIZE
 
     @contextmanager
@@ -535,6 +539,7 @@ class _RunPlanner:
                 yield tx
         except BaseException:
             self._work = None
+            self._waiting.clear()
             raise
 
     def begin(self, tx: IngestTransaction, parts: Sequence[_NewRun], now: datetime) -> Planned:
@@ -547,9 +552,14 @@ class _RunPlanner:
             if part.work is None:
                 continue
             run = tx.begin_run(part.changes, now, rule=part.rule, source=part.source)
+            part.work.run = run.number
             if older is None:
-                older, part.work.run, self._work = run, run.number, part.work
+                older, self._work = run, part.work
                 planned = self._plan_part(tx, run, part.work, now)
+            elif (
+                len(part.changes) + sum(len(work.changes) for work in self._waiting.values()) <= _MOST_WAITING
+            ):
+                self._waiting[run.number] = part.work
         return planned
 
     def plan_part(self, matcher: SubscriptionMatcher, now: datetime) -> Planned | None:
@@ -557,8 +567,14 @@ class _RunPlanner:
         if self._work is None or self._work.matcher is not matcher:
             runs = self._digests.open_runs()
             if not runs:
+                self._waiting.clear()
                 return None
-            self._work = self._prepare(runs[0], matcher)
+            waiting = self._waiting.get(runs[0].number)
+            self._waiting = {run: work for run, work in self._waiting.items() if run > runs[0].number}
+            if waiting is not None and waiting.matcher is matcher:
+                self._work = waiting
+            else:
+                self._work = self._prepare(runs[0], matcher)
         work = self._work
         with self.transaction() as tx:
             start = self._elapsed()
@@ -572,7 +588,8 @@ class _RunPlanner:
 
     def _prepare(self, run: PlanningRun, matcher: SubscriptionMatcher) -> "_Work":
         changes = self._digests.changes_of(run)
-        work = _Work(self._digests, matcher, changes)
+        documents = self._digests.documents([change.paper for change in changes])
+        work = _Work(self._digests, matcher, changes, documents)
         work.run = run.number
         return work
 
@@ -634,7 +651,7 @@ class _Work:
         state: StateView,
         matcher: SubscriptionMatcher,
         changes: Sequence[Change],
-        documents: Mapping[PaperId, Document] | None = None,
+        documents: Mapping[PaperId, Document],
     ) -> None:
         self.matcher = matcher
         self.changes = changes

@@ -7,6 +7,7 @@ import pytest
 from bot.domain.errors import StateError
 from bot.domain.message import Begin, OutgoingMessage, Receipt
 from bot.domain.subscriptions import Subscriber
+from bot.pipeline import ingest
 from bot.pipeline.history import ledger, story, why_not_queued
 from bot.pipeline.ingest import Ingest, Planned
 from tests.builders import (
@@ -74,6 +75,54 @@ def test_a_digest_that_comes_meanwhile_is_planned_after_it(seven: World):
     seven.ingest.finish_planning(NOW)
     for number in "1234567":
         assert [row.paper[-1] for row in seven.rows() if row.target.endswith(f":{number}")] == ["1", "2"]
+
+
+def prepared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The runs that are matched when their turn comes, as they do."""
+    runs: list[int] = []
+    prepare = ingest._RunPlanner._prepare
+
+    def noted(self, run, matcher):
+        runs.append(run.number)
+        return prepare(self, run, matcher)
+
+    monkeypatch.setattr(ingest._RunPlanner, "_prepare", noted)
+    return runs
+
+
+def test_a_run_that_waits_is_not_matched_again(seven: World, monkeypatch: pytest.MonkeyPatch):
+    runs = prepared(monkeypatch)
+    read_only(seven, 1)
+    read_only(seven, 2, name="b.md")
+    seven.ingest.finish_planning(NOW)
+    assert (len(sends(seven)), runs) == (14, [])
+
+
+def test_only_so_many_papers_are_kept_for_runs_that_wait(seven: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ingest, "_MOST_WAITING", 1)
+    runs = prepared(monkeypatch)
+    for number, name in enumerate(("a.md", "b.md", "c.md"), start=1):
+        read_only(seven, number, name=name)
+    last = seven.store.digests.open_runs()[-1].number
+    seven.ingest.finish_planning(NOW)
+    assert (len(sends(seven)), runs) == (21, [last])
+
+
+def test_a_run_that_another_machine_finished_is_forgotten(seven: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ingest, "_MOST_WAITING", 1)
+    runs = prepared(monkeypatch)
+    other = Ingest(seven.store.digests, seven.registry, seven.press.read, seven.press.peek_date)
+    read_only(seven, 1)
+    read_only(seven, 2, name="b.md")
+    other.finish_planning(NOW)
+    assert plan_part(seven) == Planned()
+    assert plan_part(seven) is None
+    runs.clear()
+    read_only(seven, 3, name="c.md")
+    read_only(seven, 4, name="d.md")
+    seven.ingest.finish_planning(NOW)
+    assert runs == []
+    assert len(sends(seven)) == 28
 
 
 def test_a_paper_that_would_change_before_it_is_planned_waits_for_that(seven: World):

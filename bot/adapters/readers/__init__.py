@@ -92,9 +92,9 @@ READERS = (
 """In the order in which they are asked; of two that are equally sure the first tries first."""
 
 SURE = 3
-_NAMED = re.compile(
-    r"arxiv\.org/(?:abs|pdf|html)/(\d{4}\.\d{4,5})|huggingface\.co/papers/(\d{4}\.\d{4,5})", re.IGNORECASE
-)
+_ID = re.compile(r"/(\d{4}\.\d{4,5})")
+_BEFORE_ID = ("arxiv.org/abs", "arxiv.org/pdf", "arxiv.org/html", "huggingface.co/papers")
+_LONGEST_BEFORE = max(map(len, _BEFORE_ID))
 ENOUGH = 0.9
 """Of the papers that a plain search for links finds: a reader that finds so many needs no other beside it."""
 
@@ -138,7 +138,7 @@ def read_digest(data: bytes, *, name: str, neighbour: Neighbour | None = None) -
 def read_closely(data: bytes, *, name: str, neighbour: Neighbour | None = None) -> ReadResult:
     """The digest in a file's bytes with every attempt that was made. Raises DigestTooLarge."""
     document = decode(data, name=name)
-    named = len({match[1] or match[2] for match in _NAMED.finditer(document.text)})
+    named = len(_named_papers(document.text))
     if named > MAX_PAPERS:
         raise DigestTooLarge(f"{name}: more than {MAX_PAPERS:,} papers; split the file")
     if neighbour is not None:
@@ -150,6 +150,15 @@ def read_closely(data: bytes, *, name: str, neighbour: Neighbour | None = None) 
             if choice.attempt(reader, certainty):
                 break
     return choice.result()
+
+
+def _named_papers(text: str) -> set[str]:
+    """The ids in plain links; looked for by their digits, since few things in a text begin so."""
+    return {
+        match[1]
+        for match in _ID.finditer(text)
+        if text[max(match.start() - _LONGEST_BEFORE, 0) : match.start()].lower().endswith(_BEFORE_ID)
+    }
 
 
 @contextmanager

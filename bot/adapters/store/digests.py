@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, case, func, literal, select
 
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.full_text import save_words
+from bot.adapters.store.full_text import save_words, stored_documents
 from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.notices import of_subscriber_on, on_papers
 from bot.adapters.store.papers import next_version, paper_of, paper_text, version
@@ -128,6 +128,10 @@ class Digests:
     def open_runs(self) -> tuple[PlanningRun, ...]:
         with reading(self._engine) as connection:
             return open_runs(connection)
+
+    def documents(self, papers: Sequence[Paper]) -> dict[PaperId, Document]:
+        with reading(self._engine) as connection:
+            return stored_documents(connection, papers)
 
     def changes_of(self, run: PlanningRun) -> tuple[Change, ...]:
         with reading(self._engine) as connection:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine
 
 from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.ids import Ids
 from bot.adapters.store.papers import day_of, paper_of, parts_in
 from bot.adapters.store.schema import meta
 from bot.adapters.store.sql import Statement, chunks, driver, insert
@@ -215,6 +216,15 @@ def _mapped(connection: Connection) -> Iterator[None]:
         yield
     finally:
         own.execute("PRAGMA mmap_size=0").close()
+
+
+def stored_documents(connection: Connection, papers: Sequence[Paper]) -> dict[PaperId, Document]:
+    """The documents of stored papers, with the words that were kept of them."""
+    numbers = Ids(connection).of_papers({paper.id for paper in papers})
+    words: dict[int, Words] = {}
+    for chunk in chunks(numbers.values()):
+        words.update({row[0]: row[1:] for row in _WORDS.rows(connection, numbers=chunk)})
+    return {paper.id: document_of(paper, words[numbers[paper.id]]) for paper in papers}
 
 
 def save_words(connection: Connection, documents: Sequence[tuple[int, Document]]) -> None:

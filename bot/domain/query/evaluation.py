@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
-from bot.domain.query.documents import UNFOLDED, Document, Field, Scope
+from bot.domain.query.documents import Document, Field, Scope
 from bot.domain.query.folding import Layer, begins_alike, common_beginning, folded_form
 from bot.domain.query.patterns import Search, Span, is_plain, search_of
 from bot.domain.query.syntax import (
@@ -226,9 +226,8 @@ def _any(occurrences: Iterator[object]) -> bool:
 
 def _guesses(scope: Scope, words: tuple[Word, ...]) -> Iterator[Test]:
     """Cheap tests on the folded words that every document with these words passes."""
-    if scope not in UNFOLDED:
-        for word in words:
-            yield _line_test(scope, (_guess(word),))
+    for word in words:
+        yield _line_test(scope, (_guess(word),))
 
 
 def _guess(word: Word) -> Word:

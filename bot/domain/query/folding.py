@@ -332,6 +332,8 @@ def singular(word: str) -> str:
 
     `singular(singular(word)) == singular(word)`.
     """
+    if word[-1:] != "s" and word not in _IRREGULAR:
+        return word
     while (shorter := _step(word)) != word:
         word = shorter
     return word

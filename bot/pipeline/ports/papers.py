@@ -316,6 +316,10 @@ class DigestStore(StateView, Protocol):
         """Planning runs that are not finished, oldest first; of very many the oldest."""
         ...
 
+    def documents(self, papers: Sequence[Paper]) -> dict[PaperId, Document]:
+        """The documents of stored papers, with their words as they were folded."""
+        ...
+
     def changes_of(self, run: PlanningRun) -> tuple[Change, ...]:
         """The changes that the run plans, with the papers as they are now."""
         ...
