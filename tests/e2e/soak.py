@@ -3,8 +3,8 @@
 
     python -m tests.e2e.soak --seconds 600
 
-Prints a scorecard after each round and a sum at the end; ends with 1 on one loss, one repeat or one false doubt: what is
-called uncertain although no service ever got it. Nobody is asked what arrived, so what is uncertain stays so.
+Prints a scorecard after each round and a sum at the end; ends with 1 on one loss, one repeat, or more false doubt (what is
+called uncertain although no service ever got it) than deaths between a note and its request explain; see `kills`. Nobody is asked what arrived, so what is uncertain stays so.
 """
 
 import argparse
@@ -48,13 +48,14 @@ class Score:
     uncertain: int = 0
     false_doubt: int = 0
     """Uncertain although no service ever got it."""
+    kills: int = 0
     seconds: float | None = None
     """The longest time in which everything was out again."""
     note: str = ""
 
     @property
     def faultless(self) -> bool:
-        return not (self.lost or self.repeated or self.false_doubt)
+        return not (self.lost or self.repeated) and self.false_doubt <= self.kills * kills.GAP
 
     def line(self) -> str:
         back = "" if self.seconds is None else f"all out after {self.seconds:.1f} s  "
@@ -130,6 +131,7 @@ def killed(rng: random.Random) -> Score:
         repeated=sum(kill.repeated for kill in kills_),
         uncertain=sum(kill.uncertain for kill in kills_),
         false_doubt=sum(kill.false_doubt for kill in kills_),
+        kills=KILLS,
         seconds=max(kill.seconds for kill in kills_),
         note=f"{KILLS} kills, {sum(kill.on_the_wire for kill in kills_)} on the wire, {late} late",
     )
@@ -151,7 +153,7 @@ def killed_at_points(rng: random.Random) -> Score:
 
 def shared(rng: random.Random) -> Score:
     """Three processes on one PostgreSQL that die in turn, as it does; the whole of it: `python -m tests.e2e.machines`."""
-    count = machines.shared_by_machines(rng, chats=200, mailboxes=80, every=3, restarts=1)
+    count = machines.shared_by_machines(rng, chats=200, mailboxes=80, every=3, restarts=1, most=6)
     slow = count.sigterm > GRACE  # what does not end in time may be killed, and then loses its answers
     return Score(
         part="machines that die",
@@ -160,6 +162,7 @@ def shared(rng: random.Random) -> Score:
         repeated=count.repeated,
         uncertain=count.uncertain,
         false_doubt=count.false_doubt,
+        kills=count.kills,
         seconds=count.recovered,
         note=f"{count.kills} kills, {count.restarts} restarts of the database, {count.on_the_wire} on the wire,"
         f" SIGTERM obeyed in {count.sigterm:.1f} s",
