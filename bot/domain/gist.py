@@ -280,9 +280,13 @@ _NEW_IDEA = re.compile(
 )
 
 
+_ENUMERATES = re.compile(r"\(?(?:\d{1,2}|[ivx]{1,4}|[a-e])\)", re.IGNORECASE)
+"""What an opening introduces as `1) …`: it stays, or the list would hang in the air."""
+
+
 def without_opening(sentence: str) -> str:
     """The sentence without the words that only say that this is a paper: `This paper introduces a benchmark` is `A benchmark`."""
-    if found := _DROPPED.match(sentence):
+    if (found := _DROPPED.match(sentence)) and not _ENUMERATES.match(sentence, found.end()):
         return _begun(sentence[found.end() :])
     if found := _WE_VERB.match(sentence):
         return _begun(_third_person(found["verb"].lower()) + sentence[found.end() :])
@@ -427,7 +431,7 @@ def without_part_opening(text: str) -> str:
     """The text of a labelled part without the words that its label says: `The main objective is to see` is `See`."""
     for pattern in (_PART_OPENING, _RESULT_OPENING):
         found = pattern.match(text)
-        if found and text[found.end() :][:1].isalnum():
+        if found and text[found.end() :][:1].isalnum() and not _ENUMERATES.match(text, found.end()):
             return _begun(text[found.end() :])
     return text
 

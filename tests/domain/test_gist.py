@@ -12,6 +12,7 @@ from bot.domain.gist import (
     label_words,
     role_of,
     without_opening,
+    without_part_opening,
 )
 from bot.domain.papers import Point
 from bot.domain.text import DANGLING
@@ -53,6 +54,7 @@ def roles(summary: str) -> list[str]:
         ("In this paper, the X1 is introduced, a twin.", "The X1 is introduced, a twin."),
         ("In this work, we propose to ask.", "Proposes to ask."),
         ("In this work, we propose In-Context Learning.", "In-Context Learning."),
+        ("We introduce (i) a data set, and (ii) a lamp.", "We introduce (i) a data set, and (ii) a lamp."),
         ("PixWizard is an assistant.", "PixWizard is an assistant."),
         ("This paper is a survey.", "This paper is a survey."),
         ("本文提出了一种新的方法。", "提出了一种新的方法。"),
@@ -304,3 +306,19 @@ def test_any_summary_gives_a_gist_within_its_length_that_does_not_dangle(words: 
     assert len(said) <= GIST_LENGTH
     if said.endswith("…") and " " in said:
         assert said[:-1].split()[-1].lower() not in DANGLING
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("The main objective is to see in the dark.", "See in the dark."),
+        ("Experiments show that Halo wins.", "Halo wins."),
+        (
+            "The key methodology involves 1) light, and 2) dark.",
+            "The key methodology involves 1) light, and 2) dark.",
+        ),
+        ("Halo wins.", "Halo wins."),
+    ],
+)
+def test_a_labelled_part_does_not_repeat_its_label(text: str, said: str) -> None:
+    assert without_part_opening(text) == said
