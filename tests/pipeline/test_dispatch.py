@@ -16,6 +16,7 @@ from bot.domain.errors import (
     TryLater,
 )
 from bot.domain.flood_guard import NO_GUARD
+from bot.domain.message import MOST_PAPERS
 from bot.domain.schedule import parse_quiet_hours, parse_schedule
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.dispatch import IN_FLIGHT
@@ -86,9 +87,9 @@ async def test_a_mail_waits_for_the_digests_time(world: MakeWorld):
 
 async def test_a_long_list_goes_out_message_by_message(world: MakeWorld):
     made = started(world)
-    made.read("a.md", a_digest(*range(1, 231)))
+    made.read("a.md", a_digest(*range(1, MOST_PAPERS + 31)))
     await made.send()
-    assert [len(parcel.items) for parcel in made.telegram.taken] == [100, 100, 30]
+    assert [len(parcel.items) for parcel in made.telegram.taken] == [MOST_PAPERS, 30]
 
 
 async def test_many_targets_are_sent_to_side_by_side_but_not_all_at_once(world: MakeWorld):
