@@ -120,4 +120,7 @@ def test_the_schema_is_the_same_text_every_time_and_names_every_key_of_the_contr
         "site", "watch", "first_run", "sources", "state", "subscriptions", "atom", "web", "email", "telegram", "quiz",
         "source_alarm",
     ]  # fmt: skip
-    assert list(parts["Email"]["properties"]) == ["transport", "password", "password_file", "from", "dkim"]
+    assert list(parts["Email"]["properties"]) == [
+        "transport", "password", "password_file", "from", "dkim", "open", "bounces", "reports", "reports_password",
+        "reports_password_file",
+    ]  # fmt: skip
