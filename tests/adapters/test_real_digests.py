@@ -10,7 +10,7 @@ from bot.domain.feeds import FeedEntry, entry_id
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item
 from bot.domain.papers import Paper, PaperId, merge
-from tests.adapters.test_atom import faults
+from tests.adapters.feeds.test_atom import faults
 from tests.builders import AUTHORITY, NOW, a_feed, a_parcel, a_reason
 
 SETTINGS = EmailSettings(

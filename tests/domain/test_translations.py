@@ -30,3 +30,8 @@ def test_a_day_of_this_year_is_written_without_its_year() -> None:
     assert ENGLISH.short_day(day) == "18 Sep 2026"
     assert ENGLISH.short_day(day, date(2026, 12, 1)) == "18 Sep"
     assert CHINESE.short_day(day, date(2027, 1, 1)) == "2026 年 9 月 18 日"
+
+
+def test_names_are_listed_as_in_a_sentence() -> None:
+    assert ENGLISH.listed(["WebSailor"]) == "WebSailor"
+    assert ENGLISH.listed(["WebSailor", "ReSum", "THOR"]) == "WebSailor, ReSum and THOR"

@@ -67,7 +67,7 @@ def test_one_digest_gives_everybody_one_row(hand: Hand, store: Store, database: 
 
 
 @given(st.lists(some_notices, min_size=1, max_size=5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_whatever_is_noticed_when_is_found_as_a_dictionary_has_it(times: list[dict[str, Told]]):
     with TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{Path(folder, 'state.sqlite3')}")

@@ -23,7 +23,7 @@ from tests.adapters.store.outbox_model import DONE, Line, Model, Taken
 from tests.builders import NOW, a_change, a_delivery, a_paper
 from tests.rigs.publishers import receipt
 
-EXAMPLES, STEPS = 25, 30
+EXAMPLES, STEPS = 12, 30
 MINUTE = timedelta(minutes=1)
 EVER = datetime(2000, 1, 1, tzinfo=NOW.tzinfo)
 PLACES = ("telegram:1", "telegram:-5", "email:a@example.org", "atom:alice")

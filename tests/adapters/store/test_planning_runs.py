@@ -116,7 +116,7 @@ def go_on(machine: World, part: Part) -> None:
 
 
 @given(people(), st.lists(digests, min_size=1, max_size=3), parts)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_planning_in_parts_is_planning_at_once(
     subscribers: list[Subscriber], days: list[Digest], by: list[Part]
 ):

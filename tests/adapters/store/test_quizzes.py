@@ -164,6 +164,7 @@ def test_of_a_papers_uncertain_questions_each_is_recognised(room: Classroom) -> 
     for poll in polls:
         room.told(poll)
         room.answer(poll, 7, right=True)
+    assert room.counter.adopt(room.now) == 0  # nothing was reported yet
     room.count()
     assert right_and_judged(room) == (2, 2)
 

@@ -82,7 +82,7 @@ def pages(parcel: OutgoingMessage) -> Iterator[Message]:
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(items(), min_size=1, max_size=12), st.integers(0, 5), st.lists(_TEXT, max_size=10))
 def test_no_alert_is_ever_over_a_limit(given_items: list[Item], more: int, titles: list[str]) -> None:
     parcel = a_parcel(*given_items, kind="telegram", address="1", more=more, more_titles=tuple(titles))
@@ -97,7 +97,7 @@ def test_no_alert_is_ever_over_a_limit(given_items: list[Item], more: int, title
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(items(), min_size=1, max_size=8))
 def test_no_list_is_ever_over_a_limit(given_items: list[Item]) -> None:
     judged(render_list("The latest papers", tuple(given_items), "en"))
