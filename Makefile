@@ -24,13 +24,13 @@ run: $(VENV)/.installed ## set up, read seeds/, deliver, and go on watching (Ctr
 demo: $(VENV)/.installed ## alerts, a mail, a quiz and the feed, with nothing left behind
 	@exec $(BIN)/paperboy demo
 
-# domain and pipeline are covered in full by the tests of the rooms; the rest starts processes and waits.
-ROOMS := tests/domain tests/pipeline tests/adapters
+# domain and pipeline are covered in full by these tests; the rest reads files, starts processes and waits.
+COVERS := tests/domain tests/pipeline $(filter-out tests/adapters/readers tests/adapters/__%,$(wildcard tests/adapters/*))
 TESTS ?=
 test: $(VENV)/.installed-dev ## the whole test suite, with coverage (TESTS="tests/domain -x": pytest's arguments)
 ifeq ($(TESTS),)
-	$(BIN)/python -m pytest -n 4 $(ROOMS) --cov
-	$(BIN)/python -m pytest -n 4 tests $(ROOMS:%=--ignore=%)
+	$(BIN)/python -m pytest -n 4 --dist loadscope $(COVERS) --cov
+	$(BIN)/python -m pytest -n 4 tests $(COVERS:%=--ignore=%)
 else
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 endif

@@ -98,7 +98,8 @@ def test_a_place_that_is_gone_is_seen_everywhere_and_revived_by_outbox_retry(
     chat.condition = "open"
     one_pass(seeded, monkeypatch)
     assert bot_api.messages == []
-    waiting = [row["key"] for row in paperboy("outbox", "list", "--json").json]
+    messages = paperboy("outbox", "list", "--json").json["messages"]
+    waiting = [key for message in messages for key in message["keys"]]
     assert "1 suspended target tried again" in paperboy("outbox", "retry", *waiting).out
     one_pass(seeded, monkeypatch)
     assert len(bot_api.messages) == 1
