@@ -25,7 +25,8 @@ demo: $(VENV)/.installed ## alerts, a mail, a quiz and the feed, with nothing le
 	@exec $(BIN)/paperboy demo
 
 # domain and pipeline are covered in full by these tests; the rest reads files, starts processes and waits.
-COVERS := tests/domain tests/pipeline $(filter-out tests/adapters/readers tests/adapters/__%,$(wildcard tests/adapters/*))
+APART := tests/adapters/readers tests/adapters/sources tests/adapters/store tests/adapters/__%
+COVERS := tests/domain tests/pipeline $(filter-out $(APART),$(wildcard tests/adapters/*)) tests/adapters/store/test_quizzes.py
 TESTS ?=
 test: $(VENV)/.installed-dev ## the whole test suite, with coverage (TESTS="tests/domain -x": pytest's arguments)
 ifeq ($(TESTS),)
