@@ -104,6 +104,20 @@ async def test_many_targets_are_sent_to_side_by_side_but_not_all_at_once(world: 
     assert made.telegram.most_at_once == IN_FLIGHT
 
 
+async def test_what_becomes_due_while_a_send_hangs_goes_out_before_it_ends(world: MakeWorld):
+    made = started(world, *people(2))
+    gate = asyncio.Event()
+    made.telegram.answer(gate, to="1")
+    made.telegram.answer(TryLater("busy", wait=timedelta(milliseconds=10)), to="2")
+    made.read("a.md", a_digest(1))
+    work = asyncio.create_task(made.send())
+    await until(lambda: len(made.telegram.tried) == 2)
+    made.clock.advance(seconds=5)
+    await until(lambda: [message.target.address for message in made.telegram.taken] == ["2"])
+    gate.set()
+    assert await work == {"pending": 1, "sent": 2}
+
+
 # --- how sends end ----------------------------------------------------------------------------------------
 
 
