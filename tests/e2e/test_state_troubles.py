@@ -2,12 +2,12 @@
 
 import asyncio
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock
 
+import pytest
 from sqlalchemy import event
 
 from bot.domain.errors import StateError, StateLocked
@@ -17,8 +17,6 @@ from tests.rigs.world import World
 
 STEP = 12
 """Pages from one disk to the next."""
-STRIDE = 4
-"""From one write at which the state is held to the next."""
 WRITES = ("digests.transaction", "outbox.claim", "outbox.begin", "outbox.settle")
 
 
@@ -102,52 +100,52 @@ def test_a_disk_that_is_full_at_any_write_of_a_day(tmp_path: Path) -> None:
 
 
 class Meddler:
-    """Another process that holds the state at the nth write, until somebody looks for it again."""
+    """Another process that holds the state at the nth write of one kind, until somebody looks for it again."""
 
-    def __init__(self, url: str, number: int) -> None:
+    def __init__(self, url: str, kind: str, number: int) -> None:
         self._other = sqlite3.connect(
             url.removeprefix("sqlite:///"), isolation_level=None, timeout=0, check_same_thread=False
         )
-        self._number = number
+        self._kind, self._number = kind, number
         self.holds = self._left = False
         self._writes = 0
         self._one_at_a_time = Lock()
-        self.held_at = ""
+        self.held = False
 
     def __call__(self, step: str) -> None:
         with self._one_at_a_time:
             if self.holds:
                 self._other.execute("ROLLBACK")
                 self.holds = False
-            if step in WRITES and not self.held_at and not self._left:
+            if step == self._kind and not self.held and not self._left:
                 self._writes += 1
                 if self._writes >= self._number:
-                    self._hold(step)
+                    self._hold()
 
     def leave(self) -> None:
         """Let go, for good."""
         self("")
         self._left = True
 
-    def _hold(self, step: str) -> None:
+    def _hold(self) -> None:
         with suppress(sqlite3.OperationalError):  # one of ours writes just now: the next time, then
             self._other.execute("BEGIN IMMEDIATE")
-            self.holds, self.held_at = True, step
+            self.holds = self.held = True
 
     def close(self) -> None:
         self._other.close()
 
 
-def test_a_state_that_another_process_holds_at_any_write_of_a_day(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", WRITES)
+def test_a_state_that_another_process_holds_at_any_write_of_a_day(tmp_path: Path, kind: str) -> None:
     expected = expected_of(tmp_path)
-    held_up = Counter[str]()
-    number, done = 1, False
-    while not done:
+    held = failed = 0
+    for number in (1, 2, 4, 7):
         folder = tmp_path / str(number)
         folder.mkdir()
         url, ledger = f"sqlite:///{folder}/state.sqlite3", Ledger(folder / "taken.jsonl")
         the_world(url, ledger, quiet).close()
-        with closing(Meddler(url, number)) as meddler:
+        with closing(Meddler(url, kind, number)) as meddler:
             world = the_world(url, ledger, meddler)
 
             @event.listens_for(world.store._engine, "checkout")
@@ -171,8 +169,8 @@ def test_a_state_that_another_process_holds_at_any_write_of_a_day(tmp_path: Path
         states = judge(world.rows(), ledger, expected)
         assert states["uncertain"] == 0
         world.close()
-        only_waits = meddler.held_at == "outbox.begin"  # its messages are put back, and no flush fails
-        held_up[meddler.held_at] += bool(failures) or only_waits
-        done = not meddler.held_at
-        number += STRIDE
-    assert {step for step, times in held_up.items() if times} == set(WRITES)
+        held += meddler.held
+        failed += bool(failures)
+    assert held
+    # Where messages are put back, and where another look of ours frees the state in time, no part of the day fails.
+    assert failed or kind in ("outbox.begin", "outbox.settle")
