@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -25,6 +25,7 @@ import dkim
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
+from benchmarks.publishing import NOW, REASON, a_paper
 from bot.adapters.email.content import EmailSettings, email_content
 from bot.adapters.email.dkim import DkimSigner
 from bot.adapters.email.html import html_body
@@ -35,35 +36,12 @@ from bot.adapters.email.transports import SmtpServer, SmtpTransport
 from bot.domain.channels import Target
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item, OutgoingMessage
-from bot.domain.notices import Reason, Why
-from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary
 from tests.rigs.smtp import self_signed
 
 CONNECTIONS = 8
 MAILS = 1_000
 PEERS_MAILS = 100
-NOW = datetime(2026, 9, 18, 8, tzinfo=UTC)
-SENTENCE = "The method trains a language model on data that was made by an agent of its own. "
-REASON = Reason(subscription="agents", why=(Why(term="agent", field="summary", text="agent"),))
 HEADERS = ("From: a@example.org", "To: b@example.org", "Subject: Papers")
-
-
-def a_paper(number: int) -> Paper:
-    arxiv = f"2509.{number:05}"
-    return Paper(
-        id=PaperId(f"arxiv:{arxiv}"),
-        title=f"Paper {number}: Language Models and What They Are Trained On",
-        authors=("Ada Lovelace", "Alan Turing", "Grace Hopper"),
-        summaries=(Summary(text=SENTENCE * 14, source="digest.md"),),
-        date=date(2026, 9, 18),
-        latest=date(2026, 9, 18),
-        links=Links(abs=f"https://arxiv.org/abs/{arxiv}", pdf=f"https://arxiv.org/pdf/{arxiv}"),
-        editions=(
-            Edition(
-                language="en", points=tuple(Point(label=f"Point {n}", text=SENTENCE * 2) for n in range(5))
-            ),
-        ),
-    )
 
 
 DAY = 26
