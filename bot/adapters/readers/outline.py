@@ -342,16 +342,24 @@ def _in_prose(block: Block, place: int) -> bool:
     before = (
         "".join(each.text for each in block.runs[max(0, place - NEAR) : place]).rpartition("\n")[2].split()
     )
-    after = "".join(each.text for each in block.runs[place + 1 : place + NEAR]).partition("\n")[0].split()
+    after = _words_after(block, place)
     goes_on = len(after) >= 5 and sum(len(word) for word in after) > 25
     if not before or before[-1].endswith((":", "：", "|")) or (run.bold and not is_label(run.text)):
         return False
     if block.tag == "li" and not is_label(run.text) and len(run.text.split()) > 3:
         return False
-    in_words = before[-1].isalpha() and not is_label(before[-1])
+    bracketed = run.text.startswith(("[", "(")) and is_label(run.text)
+    in_words = before[-1].isalpha() and not is_label(before[-1]) and not bracketed
     if len(before) < 8:
         return goes_on and in_words and block.tag != "li" and len(run.text.split()) < 4
     return goes_on or (in_words and before[-1].islower())
+
+
+def _words_after(block: Block, place: int) -> list[str]:
+    """The words on the rest of the link's line, without further links to the paper's code, slides and the like."""
+    runs = block.runs[place + 1 : place + NEAR]
+    text = "".join(" " if each.href and is_label(each.text) else each.text for each in runs)
+    return [word for word in text.partition("\n")[0].split() if any(map(str.isalnum, word))]
 
 
 def names_papers(text: str) -> bool:
