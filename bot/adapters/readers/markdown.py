@@ -21,6 +21,7 @@ from bot.domain.errors import DigestTooLarge
 from bot.domain.papers import Entry, linked_id
 
 _FRONT = re.compile(r"\A\s*(---|\+\+\+)[ \t]*\n(.{0,60000}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_TITLE = re.compile(r"^title\s*[:=]\s*([\"']?)([^\n]+)\1\s*$", re.MULTILINE)
 _MARKS = re.compile(r"^\s{0,3}(?:#{1,6}\s|[-*+]\s|\d{1,4}[.)]\s|>|\|)|\]\(|\*\*", re.MULTILINE)
 _HEADING = re.compile(r"^[ >]{0,5}(?:#{1,6}|\*\*)\s*(.{1,300})$", re.MULTILINE)
 _DELIMITER = re.compile(r"^\s*\|?\s*:?-{1,}:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
@@ -107,6 +108,9 @@ def read_markdown(text: str, findings: Findings) -> None:
     kept = list(range(1, len(lines) + 1))
     if len(lines) > MANY_LINES:
         lines, kept = _take_plain_rows(lines, first, findings)
+    if front and (title := _TITLE.search(front[2])) and not any(line.startswith("# ") for line in lines):
+        # A site's generator shows it above the page as its heading.
+        lines, kept = [f"# {title[2]}", "", *lines], [1 - first, 1 - first, *kept]
     lines, numbers = prepared(lines)
     numbers = [kept[number - 1] for number in numbers]
     top = outline(
