@@ -70,6 +70,8 @@ _POINTS = frozenset(
     "contribution contributions keycontributions problem background innovation innovations limitations limitation approach experiments "
     "evaluation insight insights takeaway takeaways keyfindings whatsnew technicaldetails performancehighlights novelty impact significance "
     "objective objectives task aisummary oneliner onesentencesummary evidence reason 动机 方法 结果 结论 背景 贡献 创新点 一句话总结 核心贡献 研究背景 要点 结论 实验 亮点 "
+    "whyitmatters inonesentence onesentence keyidea mainidea coreidea keyresult keyresults maincontribution maincontributions strengths weaknesses futurework "
+    "researchquestion researchgap 一句话摘要 为什么值得关注 核心思想 核心方法 关键结果 主要结果 研究方法 研究动机 实验结果 局限性 创新 新規性 課題 提案手法 実験結果 "
     "研究问题 主要贡献 速览 核心要点 関連 手法 結論 背景 動機 결론 방법 배경 동기 핵심".split()
 )
 _KEY = re.compile(r"[^\w]+|_+")
