@@ -1,16 +1,19 @@
-"""A real PostgreSQL: one server for the whole test run, one database for each state."""
+"""A real PostgreSQL: one server for the whole test run, a database for each state."""
 
 import os
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from sqlalchemy.engine import make_url
+
+from bot.adapters.store import Store
+from bot.adapters.store.schema import metadata
 
 OTHER_SERVER = "PAPERBOY_TEST_POSTGRES"
 """Names an address of another server, with the right to create databases there."""
@@ -98,6 +101,46 @@ def postgres_database(server: str) -> Iterator[str]:
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(_sql(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+class PostgresStates:
+    """Empty states on a server. Each is emptied after its use and given out again: a new one costs 0.4 s of the server.
+
+    Whoever changes its tables takes a `postgres_database`.
+    """
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._databases = ExitStack()
+        self._free: list[str] = []
+
+    @contextmanager
+    def state(self) -> Iterator[str]:
+        """The address of a state with all its tables and nothing in them."""
+        address = self._free.pop() if self._free else self._new()
+        yield address
+        _empty(address)
+        self._free.append(address)
+
+    def _new(self) -> str:
+        address = self._databases.enter_context(postgres_database(self._server))
+        Store(address).close()
+        return address
+
+    def close(self) -> None:
+        """Remove the databases."""
+        self._databases.close()
+
+
+def _empty(address: str) -> None:
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        tables = ["full_text", *(table.name for table in reversed(metadata.sorted_tables))]
+        connection.execute(_sql("; ".join(f"DELETE FROM {table}" for table in tables)))
+        connection.execute("SELECT setval(sequencename::regclass, start_value, false) FROM pg_sequences")
 
 
 def _sql(statement: str) -> Any:

@@ -1,7 +1,7 @@
 """The store's tests: one suite for every database that can hold the state."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -16,7 +16,8 @@ from bot.domain.delivery import Delivery, State
 from bot.domain.papers import Paper
 from bot.pipeline.ports.outbox import Claim, DeliveryRecord, Outcome
 from tests.builders import NOW, a_delivery, a_paper
-from tests.rigs.postgres import postgres_database, postgres_server
+from tests.pipeline.conftest import empty_state  # noqa: F401 - a fixture
+from tests.rigs.postgres import PostgresStates, postgres_server
 from tests.rigs.publishers import receipt
 
 LEASE = timedelta(minutes=5)
@@ -48,13 +49,22 @@ def postgres() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def postgres_states(postgres: str) -> Iterator[PostgresStates]:
+    """Empty states on that server."""
+    with closing(PostgresStates(postgres)) as states:
+        yield states
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """Each kind of database in turn, empty."""
+    """An empty state in each kind of database in turn."""
     with ExitStack() as stack:
-        url = f"sqlite:///{tmp_path}/state.sqlite3"
-        if request.param == "postgresql":
-            url = stack.enter_context(postgres_database(request.getfixturevalue("postgres")))
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path}/state.sqlite3"
+            (tmp_path / "state.sqlite3").write_bytes(request.getfixturevalue("empty_state"))
+        else:
+            url = stack.enter_context(request.getfixturevalue("postgres_states").state())
         made = Database(url)
         stack.callback(made.close)
         yield made
@@ -62,7 +72,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 @pytest.fixture
 def sqlite_only(tmp_path: Path) -> Iterator[Database]:
-    """For what is SQLite's own: a module's `database` may be this one."""
+    """A state that is still to be made, for what is SQLite's own: a module's `database` may be this one."""
     made = Database(f"sqlite:///{tmp_path}/state.sqlite3")
     yield made
     made.close()

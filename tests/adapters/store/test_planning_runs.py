@@ -17,7 +17,7 @@ from bot.domain.errors import StateError
 from bot.domain.schedule import parse_quiet_hours, parse_schedule
 from bot.domain.subscriptions import Subscriber
 from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, a_subscription, an_edition, an_entry
-from tests.rigs.postgres import postgres_database
+from tests.rigs.postgres import PostgresStates
 from tests.rigs.world import World
 
 EVERYTHING = 1_000_000
@@ -125,11 +125,11 @@ def test_planning_in_parts_is_planning_at_once(
         assert planned(f"sqlite:///{Path(folder, 'parts.sqlite3')}", subscribers, days, by) == whole
 
 
-def test_planning_in_parts_on_a_server_is_planning_at_once(postgres: str):
+def test_planning_in_parts_on_a_server_is_planning_at_once(postgres_states: PostgresStates):
     @given(people(), st.lists(digests, min_size=1, max_size=2), parts)
     @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     def each(subscribers: list[Subscriber], days: list[Digest], by: list[Part]) -> None:
-        with TemporaryDirectory() as folder, postgres_database(postgres) as url:
+        with TemporaryDirectory() as folder, postgres_states.state() as url:
             whole = planned(f"sqlite:///{Path(folder, 'whole.sqlite3')}", subscribers, days, [])
             assert planned(url, subscribers, days, by) == whole
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
 import psycopg
@@ -21,17 +22,34 @@ from bot.pipeline.subscribers import SubscriberRegistry
 from tests.adapters.store.conftest import Database, Hand
 from tests.builders import NOW, a_delivery, a_digest, a_paper, a_subscriber
 from tests.rigs.files import Press
-from tests.rigs.postgres import postgres_database
+from tests.rigs.postgres import PostgresStates, postgres_database
 
 SOON = timedelta(milliseconds=50)
 
 
 @pytest.fixture
-def database(postgres: str) -> Iterator[Database]:
-    with postgres_database(postgres) as url:
+def database(postgres_states: PostgresStates) -> Iterator[Database]:
+    with postgres_states.state() as url:
         made = Database(url)
         yield made
         made.close()
+
+
+def test_a_state_that_another_test_used_is_empty(postgres_states: PostgresStates):
+    with postgres_states.state() as url, closing(Store(url)) as store:
+        Hand(store).alerts(1, 2)
+        before = [row.key for row in Hand(store).rows()]
+    with postgres_states.state() as again:
+        assert again == url
+        with psycopg.connect(url) as connection:
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall()
+            filled = {name for (name,) in tables if connection.execute(f"SELECT 1 FROM {name}").fetchone()}
+        assert filled == {"alembic_version"}
+        with closing(Store(url)) as store:
+            Hand(store).alerts(1, 2)
+            assert [row.key for row in Hand(store).rows()] == before
 
 
 def end_connections(url: str) -> None:
@@ -55,9 +73,11 @@ def together(count: int, work: Callable[[int], object]) -> list[object]:
         return list(pool.map(one, range(count)))
 
 
-def test_machines_that_all_start_at_once_make_one_schema(database: Database):
-    together(6, lambda _: database.open().close())
-    assert database.open().deliveries.counts(NOW).papers == 0
+def test_machines_that_all_start_at_once_make_one_schema(postgres: str):
+    with postgres_database(postgres) as url:
+        together(6, lambda _: Store(url).close())
+        with closing(Store(url)) as store:
+            assert store.deliveries.counts(NOW).papers == 0
 
 
 def test_a_digest_that_several_machines_see_is_stored_and_told_once(database: Database):

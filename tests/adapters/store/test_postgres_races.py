@@ -13,14 +13,14 @@ from bot.adapters.store.outbox import hold
 from bot.domain.errors import StateError
 from tests.adapters.store.conftest import KINDS, LEASE, Database, Hand
 from tests.builders import NOW, a_delivery
-from tests.rigs.postgres import postgres_database
+from tests.rigs.postgres import PostgresStates
 
 ENDED = NOW + LEASE
 
 
 @pytest.fixture
-def database(postgres: str) -> Iterator[Database]:
-    with postgres_database(postgres) as url:
+def database(postgres_states: PostgresStates) -> Iterator[Database]:
+    with postgres_states.state() as url:
         made = Database(url)
         yield made
         made.close()
