@@ -19,7 +19,6 @@ if (play) {
     score.textContent = play.dataset.score.replace("{right}", right).replace("{asked}", first.size) +
       (first.size < keyed.length ? " · " + (keyed.length - first.size) + " …" : "");
   });
-  play.addEventListener("submit", (event) => event.preventDefault());
 }
 
 // A preview follows what is typed: the server's own page is asked for, and its part put in place.
