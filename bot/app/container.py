@@ -33,6 +33,7 @@ from bot.pipeline.finder import PaperFinder
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.look_back import LookBacks
 from bot.pipeline.ports import Beside, Clock, FeedWriter, Publisher
+from bot.pipeline.ports.chats import ChatStore
 from bot.pipeline.ports.sign_ups import Confirmations
 from bot.pipeline.preferences import Preferences
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
@@ -119,6 +120,7 @@ def build_container(
     clock: Clock | None = None,
     rng: random.Random | None = None,
     tokens: Tokens | None = None,
+    chats: ChatStore | None = None,
     wrap: Callable[[Publisher], Publisher] = lambda publisher: publisher,
     metrics: "Metrics | None" = None,
 ) -> Container:
@@ -142,7 +144,7 @@ def build_container(
     feeds = FeedBuilder(store.papers, tokens, registry, _site(settings))
     answer_quiz = partial(answered, min_confidence=settings.quiz.min_confidence)
     writer = feed_writer or _feed_folder(settings, clock)
-    parts = Parts(settings=settings, feeds=feeds, feed_writer=writer)
+    parts = Parts(settings=settings, feeds=feeds, feed_writer=writer, chats=chats or store.chats)
     if publishers is None:
         publishers = channels.publishers(parts)
     else:  # stand-ins for those that speak to services; feeds are files
@@ -389,6 +391,7 @@ def chat_service(
             scheduler=quizzes.scheduler,
             stats=quizzes.stats,
             preferences=container.preferences,
+            chats=store.chats,
             finder=PaperFinder(store.full_text, store.papers),
             site=_chat_site(container),
         ),

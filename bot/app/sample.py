@@ -94,6 +94,7 @@ async def send_sample(
             wrap=record,
             feed_writer=DryRunFeedWriter(),
             tokens=store.tokens if store is not None else None,
+            chats=store.chats if store is not None else None,
         )
         digest = _digest(paper)
         ingest = Ingest(

@@ -218,7 +218,9 @@ _SECOND_POLLER = _Words(
     "A second program had answered for it.",
 )
 _TOPIC = _Words(
-    "{} is gone, so its messages go to the chat itself", "{} gets its messages again", "It had been gone."
+    "{} is not found, so its messages go to the chat itself",
+    "{} gets its messages again",
+    "It had not been found.",
 )
 _REFUSED = _Words(
     "{} is refused, so nothing is sent there any more",

@@ -289,7 +289,8 @@ def _channel_lines(channel: Channel, name: str | None) -> Iterator[str]:
     elif channel.kind == "telegram":
         chat, _, topic = channel.address.partition("/")
         number = chat if chat.lstrip("-").isdecimal() else _quoted(chat)
-        yield f"      - telegram: {f'{{chat: {number}, topic: {topic}}}' if topic else number}"
+        thread = topic if topic.isdecimal() else _quoted(topic)
+        yield f"      - telegram: {f'{{chat: {number}, topic: {thread}}}' if topic else number}"
     else:
         yield f"      - {channel.kind}: {_quoted(channel.address)}"
     if name:

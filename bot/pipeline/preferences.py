@@ -506,7 +506,7 @@ class Preferences:
         stored = self._papers.stored(ids)
         return tuple(stored[paper].paper for paper in ids if paper in stored)
 
-    # --- proposals and topics
+    # --- proposals
 
     def propose(self, kind: str, home: str, now: datetime, **values: str) -> str:
         """Keep an offer for a button of the chat `home`; gives its id."""
@@ -534,14 +534,6 @@ class Preferences:
         if question is None or datetime.fromisoformat(question.values["until"]) < now:
             return None
         return question.values
-
-    def name_topic(self, chat: int, topic: int, name: str) -> None:
-        """Remember the name of a topic."""
-        self._store.name_topic(chat, topic, one_line(name, LONGEST_NAME))
-
-    def topics(self, chat: int) -> Mapping[int, str]:
-        """The names of the chat's topics that were seen."""
-        return self._store.topics(chat)
 
     # --- everything
 

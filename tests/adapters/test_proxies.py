@@ -12,6 +12,7 @@ from bot.adapters.proxies import proxy_fault
 from bot.adapters.telegram.publisher import TelegramPublisher
 from bot.domain.errors import ChannelDown
 from tests.builders import a_parcel
+from tests.rigs.publishers import ChatMemory
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ async def test_behind_an_unusable_proxy_nothing_is_sent_and_nothing_is_in_doubt(
     clean: pytest.MonkeyPatch,
 ) -> None:
     clean.setenv("ALL_PROXY", "socks5://127.0.0.1:7890")
-    publisher = TelegramPublisher("123:abc", api_url="http://127.0.0.1:1")
+    publisher = TelegramPublisher("123:abc", api_url="http://127.0.0.1:1", chats=ChatMemory())
     with pytest.raises(ChannelDown, match=r"pip install 'paperboy-bot\[socks\]'"):
         await publisher.send(a_parcel(kind="telegram"))
     await publisher.close()

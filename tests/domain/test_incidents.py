@@ -162,7 +162,7 @@ def test_looks_at_sources_leave_the_channels_incidents_alone() -> None:
 
 def test_a_topic_that_is_gone_is_told_where_its_messages_go() -> None:
     (one,) = plan(channel_fails("telegram:1/7", TOPIC_GONE, "thread not found", (), NOW), [ALICE], NOW)
-    assert one.text.subject == "The topic “telegram:1/7” is gone, so its messages go to the chat itself"
+    assert one.text.subject == "The topic “telegram:1/7” is not found, so its messages go to the chat itself"
 
 
 # --- sources ----------------------------------------------------------------------------------------------

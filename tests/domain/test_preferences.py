@@ -164,6 +164,7 @@ def test_the_yaml_of_everybody_reads_as_the_same_subscribers(tmp_path: Path) -> 
         a_channel("email", name="mail"),
         a_channel("atom"),
         a_channel(address="@papers"),
+        a_channel(address='-5/new "papers"'),
         asks=(
             "language models",
             a_subscription('"tool use" AND NOT survey', name="agents: “the” \\ best", only=("mail", "email")),

@@ -386,12 +386,6 @@ def test_a_proposal_is_only_for_the_chat_it_was_made_to(world: MakeWorld) -> Non
     assert made.preferences.proposal("other", "7") is None
 
 
-def test_topics_are_remembered_in_one_line(world: MakeWorld) -> None:
-    made = world()
-    made.preferences.name_topic(-5, 3, "New\npapers \u202e")
-    assert made.preferences.topics(-5) == {3: "New papers"}
-
-
 # --- everything
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.app.config.publishers import CHANNELS
 from bot.domain.channels import ChannelKind, Limits
+from bot.domain.chats import ChatFacts
 from bot.domain.feeds import Feed
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 
@@ -99,3 +100,27 @@ class KeptFeeds:
 
     def remove(self, name: str) -> None:
         self.feeds.pop(name, None)
+
+
+class ChatMemory:
+    """`ChatStore` in memory, for tests of what keeps none."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, ChatFacts] = {}
+        self._topics: dict[int, dict[int, str]] = {}
+
+    def chat_facts(self, chat: int | str) -> ChatFacts | None:
+        return self._facts.get(str(chat))
+
+    def keep_chat_facts(self, chat: int | str, facts: ChatFacts) -> None:
+        self._facts[str(chat)] = facts
+
+    def forget_chat_facts(self, chat: int) -> None:
+        self._facts = {name: facts for name, facts in self._facts.items() if facts.id != chat}
+
+    def name_topic(self, chat: int, topic: int, name: str, *, renamed: bool) -> None:
+        topics = self._topics.setdefault(chat, {})
+        topics[topic] = name if renamed else topics.get(topic, name)
+
+    def topics(self, chat: int) -> dict[int, str]:
+        return self._topics.get(chat, {})

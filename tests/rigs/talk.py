@@ -21,7 +21,7 @@ from tests.rigs.botapi import BotApi, Chat, SentMessage
 from tests.rigs.botapi.messages import Sent
 from tests.rigs.clock import VirtualClock
 from tests.rigs.files import Press
-from tests.rigs.publishers import FakePublisher
+from tests.rigs.publishers import ChatMemory, FakePublisher
 from tests.rigs.world import World
 
 WAITS = Waits(
@@ -142,6 +142,7 @@ def services_of(made: World, site: ChatSite) -> Services:
         scheduler=QuizScheduler(store.quizzes, store.papers, store.deliveries, made.registry, per_day=5),
         stats=QuizStats(store.quizzes, store.deliveries, made.registry),
         preferences=made.preferences,
+        chats=store.chats,
         finder=PaperFinder(store.full_text, store.papers),
         site=site,
     )
@@ -149,7 +150,9 @@ def services_of(made: World, site: ChatSite) -> Services:
 
 def a_publisher(api: BotApi) -> TelegramPublisher:
     """The real channel to the emulator, without its pace: the virtual clock stands still while it sends."""
-    publisher = TelegramPublisher(client=BotClient(api.token, api_url=api.url, timeouts=QUICK))
+    publisher = TelegramPublisher(
+        client=BotClient(api.token, api_url=api.url, timeouts=QUICK), chats=ChatMemory()
+    )
     publisher.capabilities = replace(publisher.capabilities, limits=Limits())  # type: ignore[misc]
     return publisher
 
@@ -175,6 +178,7 @@ async def talking(
         made.press = press
         made.ingest._read_digest, made.ingest._peek_date = press.read, press.peek_date
     store = made.store
+    publisher._chats = store.chats
     services = services_of(made, site or ChatSite(is_open=True))
     counter = VoteCounter(
         store.quizzes,

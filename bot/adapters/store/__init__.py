@@ -15,6 +15,7 @@ from bot.adapters.store.full_text import FullText
 from bot.adapters.store.owners import owner_of
 
 if TYPE_CHECKING:
+    from bot.adapters.store.chats import ChatTables
     from bot.adapters.store.cluster import LeaderElection, WakeUp
     from bot.adapters.store.deliveries import Deliveries
     from bot.adapters.store.digests import Digests
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 class Store:
     """One state, opened, with its parts: `digests`, `outbox`, `deliveries`, `papers`, `full_text`, `incidents`,
-    `quizzes`, `preferences`, `sign_ups`, `tokens`, `updates`, `sources`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
+    `quizzes`, `preferences`, `chats`, `sign_ups`, `tokens`, `updates`, `sources`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
 
     Opening brings the schema up to date or raises StateError. All parts may be used from several
     threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
@@ -103,6 +104,12 @@ class Store:
         from bot.adapters.store.preferences import PreferenceTables
 
         return PreferenceTables(self._engine)
+
+    @cached_property
+    def chats(self) -> "ChatTables":
+        from bot.adapters.store.chats import ChatTables
+
+        return ChatTables(self._engine)
 
     @cached_property
     def sign_ups(self) -> "SignUpTable":

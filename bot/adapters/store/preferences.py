@@ -1,4 +1,4 @@
-"""Preferences: choices, saved papers, proposals and topics over a database; and how a person is forgotten."""
+"""Preferences: choices, saved papers and proposals over a database; and how a person is forgotten."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +46,6 @@ from bot.adapters.store.schema import (
     subscribers,
     targets,
     tokens,
-    topics,
     updates,
     voters,
     votes,
@@ -125,7 +124,7 @@ class PreferenceTables:
                 for row in connection.execute(query)
             )
 
-    # --- proposals and topics
+    # --- proposals
 
     def propose(self, proposal: Proposal, now: datetime) -> None:
         row = {
@@ -154,18 +153,6 @@ class PreferenceTables:
         if row is None:
             return None
         return Proposal(id=row.id, kind=row.kind, home=row.home, values=json.loads(row.content))
-
-    def name_topic(self, chat: int, topic: int, name: str) -> None:
-        with writing(self._engine) as connection:
-            statement = insert(connection, topics).values(chat=chat, topic=topic, name=name)
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=["chat", "topic"], set_={"name": name})
-            )
-
-    def topics(self, chat: int) -> dict[int, str]:
-        query = select(topics.c.topic, topics.c.name).where(topics.c.chat == chat).order_by(topics.c.topic)
-        with reading(self._engine) as connection:
-            return {row.topic: row.name for row in connection.execute(query)}
 
     # --- what waits
 

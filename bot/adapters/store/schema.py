@@ -482,6 +482,18 @@ proposals = Table(
 )
 """Offers that wait for a button, which carries their `id`; `home` is the chat that may take them."""
 
+chats = Table(
+    "chats",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("messages", Boolean, nullable=False),
+    Column("polls", Boolean, nullable=False),
+    Index("ix_chats_id", "id"),
+)
+"""What the service told of a chat, as `domain.chats.ChatFacts` says; `name` is the id or `@name` that it was asked by."""
+
 topics = Table(
     "topics",
     metadata,

@@ -29,8 +29,10 @@ from bot.adapters.telegram.updates import (
     KINDS,
     Event,
     InlineQuery,
+    TopicName,
     is_vote,
     parse_update,
+    rights_changed,
     stored_update,
     topic_seen,
 )
@@ -132,8 +134,8 @@ class ChatService:
         self._arrived = asyncio.Event()
         self._asked = Throttle()
         self._typed = Throttle(_INLINE_ASKED)
-        self._topics: set[tuple[int, int, str]] = set()
-        self._preferences = services.preferences
+        self._topics: set[TopicName] = set()
+        self._chats = services.chats
         self._site = services.site
         self._bot = bot
         self._updates = updates
@@ -297,7 +299,7 @@ class ChatService:
             log.exception("chat.votes_failed")
 
     async def _decide(self, body: Mapping[str, Any]) -> tuple[Action, ...]:
-        await self._name_topic(body)
+        await self._note_chat(body)
         event = parse_update(body, self._username)
         if event is None:
             return ()
@@ -318,13 +320,15 @@ class ChatService:
             return True
         return self._asked.admit((event.chat.id, author.id), self._clock.now())
 
-    async def _name_topic(self, body: Mapping[str, Any]) -> None:
-        """Keep the name of the topic in which something was written, once."""
-        seen = topic_seen(body)
-        if seen is None or (known := (seen.chat.id, seen.topic, seen.name)) in self._topics:
-            return
-        await asyncio.to_thread(self._preferences.name_topic, *known)
-        self._topics.add(known)
+    async def _note_chat(self, body: Mapping[str, Any]) -> None:
+        """Keep the name of the topic in which something was written, and forget what the bot was allowed where that changed."""
+        seen, changed = topic_seen(body), rights_changed(body)
+        if seen is not None and (seen.renamed or seen not in self._topics):
+            name_topic = partial(self._chats.name_topic, seen.chat, seen.topic, seen.name)
+            await asyncio.to_thread(name_topic, renamed=seen.renamed)
+            self._topics.add(seen)
+        if changed is not None:
+            await asyncio.to_thread(self._chats.forget_chat_facts, changed)
 
     async def _may_change(self, event: Event) -> bool:
         """True in private chats, and in groups for administrators; asked only about what depends on it."""

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from bot.adapters.proxies import proxy_fault
 from bot.adapters.telegram.rendering import Message
+from bot.domain.chats import ChatFacts, topic_key
 from bot.domain.errors import (
     ChannelDown,
     DeliveryError,
@@ -51,28 +52,34 @@ class ChatAddress:
 
     id: int | str
     topic: int | None = None
+    topic_name: str | None = None
+    """The topic's name, whose number is to be looked up; a `topic_key`."""
 
 
 def parse_address(address: str) -> ChatAddress:
-    """The chat that a channel's address names: `123`, `@name`, `-100123/7` with a topic."""
+    """The chat that a channel's address names: `123`, `@name`, and a topic of it in `-100123/7` or `-100123/papers`."""
     chat, _, topic = address.partition("/")
-    number = int(topic) if topic.isdecimal() else GENERAL_TOPIC
-    return ChatAddress(
-        id=int(chat) if chat.removeprefix("-").isdecimal() else chat,
-        topic=None if number == GENERAL_TOPIC else number,
-    )
+    number = int(chat) if chat.removeprefix("-").isdecimal() else chat
+    if not topic or topic == str(GENERAL_TOPIC):
+        return ChatAddress(id=number)
+    if topic.isdecimal():
+        return ChatAddress(id=number, topic=int(topic))
+    return ChatAddress(id=number, topic_name=topic_key(topic))
 
 
-def addresses_of(chat: int, *, username: str | None = None, topic: int | None = None) -> tuple[str, ...]:
+def addresses_of(
+    chat: int, *, username: str | None = None, topic: int | None = None, topic_name: str = ""
+) -> tuple[str, ...]:
     """All addresses by which the configuration may name this chat, the most exact first.
 
     A chat without a topic is its general one.
     """
-    if topic is not None and topic != GENERAL_TOPIC:
-        names = [f"{chat}/{topic}", *([f"@{username}/{topic}"] if username else [])]
-    else:
-        names = [str(chat), *([f"@{username}"] if username else []), f"{chat}/{GENERAL_TOPIC}"]
-    return tuple(names)
+    chats = (str(chat), *([f"@{username.lower()}"] if username else []))
+    if topic is None or topic == GENERAL_TOPIC:
+        return (*chats, f"{chat}/{GENERAL_TOPIC}")
+    by_number = (f"{name}/{topic}" for name in chats)
+    by_name = (f"{name}/{topic_key(topic_name)}" for name in chats if topic_name)
+    return (*by_number, *by_name)
 
 
 class WrongToken(ChannelDown):
@@ -424,27 +431,20 @@ class SentPoll:
     poll: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChatRights:
-    """Rights of the bot in a chat."""
-
-    messages: bool
-    polls: bool
-
-
-def chat_rights(chat: object, member: object) -> ChatRights:
-    """The rights by what getChat and getChatMember answer: an administrator's own, else the chat's for everybody."""
+def chat_facts(chat: object, member: object) -> ChatFacts:
+    """The facts in what getChat and getChatMember answer: an administrator's own rights, else the chat's for everybody."""
     status, kind = _string(member, "status"), _string(chat, "type")
+    messages = polls = True
     if status in {"left", "kicked"}:
-        return ChatRights(messages=False, polls=False)
-    if kind == "channel":
-        posts = status == "creator" or _may(member, "can_post_messages", default=False)
-        return ChatRights(messages=posts, polls=posts)
-    if status in {"creator", "administrator"}:
-        return ChatRights(messages=True, polls=True)
-    rules = member if status == "restricted" else chat.get("permissions") if isinstance(chat, dict) else None
-    messages = _may(rules, "can_send_messages")
-    return ChatRights(messages=messages, polls=messages and _may(rules, "can_send_polls"))
+        messages = polls = False
+    elif kind == "channel":
+        messages = polls = status == "creator" or _may(member, "can_post_messages", default=False)
+    elif kind != "private" and status not in {"creator", "administrator"}:
+        own = status == "restricted"
+        rules = member if own else chat.get("permissions") if isinstance(chat, dict) else None
+        messages = _may(rules, "can_send_messages")
+        polls = messages and _may(rules, "can_send_polls")
+    return ChatFacts(id=_integer(chat, "id"), kind=kind, messages=messages, polls=polls)
 
 
 def _may(rights: object, name: str, *, default: bool = True) -> bool:
@@ -478,6 +478,7 @@ class BotClient:
         connections: int = 64,
     ) -> None:
         self._api = Connection(token, api_url, timeouts or Timeouts(), connections)
+        self._own_id: int | None = None
 
     def __repr__(self) -> str:
         return "BotClient()"
@@ -617,15 +618,14 @@ class BotClient:
         """The bot's own name, without `@`."""
         return _string(await self._api.ask("getMe", {}), "username")
 
-    async def rights(self, chat: int | str) -> "ChatRights":
-        """Rights of the bot in that chat, as Telegram has them now."""
-        me = await self._api.ask("getMe", {})
+    async def chat_facts(self, chat: int | str) -> ChatFacts:
+        """The chat's kind, and what the bot may send there, as Telegram has it now."""
         described = await self._api.ask("getChat", {"chat_id": chat})
         if _string(described, "type") == "private":
-            return ChatRights(messages=True, polls=True)
-        own = _integer(me, "id")
-        member = await self._api.ask("getChatMember", {"chat_id": chat, "user_id": own})
-        return chat_rights(described, member)
+            return chat_facts(described, None)
+        self._own_id = self._own_id or _integer(await self._api.ask("getMe", {}), "id")
+        member = await self._api.ask("getChatMember", {"chat_id": chat, "user_id": self._own_id})
+        return chat_facts(described, member)
 
     async def is_administrator(self, chat: int, user: int) -> bool:
         """True where that person may change things for the chat."""

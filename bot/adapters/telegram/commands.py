@@ -5,7 +5,7 @@ A new command is one entry of `COMMANDS` and one handler; a new button one entry
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,6 @@ from bot.adapters.telegram.updates import (
     InlineQuery,
     MembershipChange,
     TextMessage,
-    TopicName,
 )
 from bot.domain.quizzes.scores import OTHER, Standing, TopicScore, Totals, weak_topics
 from bot.domain.text import one_line
@@ -437,7 +436,7 @@ class Conversation:
             case _:
                 return self._note(event)
 
-    def _note(self, event: MembershipChange | ChatMove | TopicName) -> Actions:
+    def _note(self, event: MembershipChange | ChatMove) -> Actions:
         """Write down what became of a chat; it is answered by nothing but what waited for it."""
         deliveries, chat = self._services.deliveries, event.chat
         match event:
@@ -448,9 +447,6 @@ class Conversation:
                 changed = False
             case ChatMove(moved_to=moved_to):
                 changed = deliveries.move(chat.id, moved_to)
-            case TopicName(topic=topic, name=name):
-                self._services.preferences.name_topic(chat.id, topic, name)
-                changed = False
         return (Deliver(),) if changed else ()
 
     def _command(self, said_: CommandMessage, *, may_change: bool) -> Actions:
@@ -490,6 +486,9 @@ class Conversation:
         return ()
 
     def _request(self, chat: Chat, number: int, author: Author = NOBODY, **parts: Any) -> Request:
+        if chat.topic is not None:
+            names = self._services.chats.topics(chat.id)
+            chat = replace(chat, topic_name=names.get(chat.topic, ""))
         name = self._services.preferences.subscriber_at(chat.addresses)
         person = self._services.preferences.subscriber(name)
         chosen = self._services.preferences.choices(name).language

@@ -25,9 +25,11 @@ from bot.adapters.telegram.client import (
 from bot.adapters.telegram.rendering import Message, render_alarm, render_alert
 from bot.domain.card import card_of, web_link
 from bot.domain.channels import Capabilities, ChannelKind, Limit, Limits
-from bot.domain.errors import DeliveryError, NotSent, OutcomeUnknown, Refused, TryLater
+from bot.domain.chats import ChatFacts, topic_named, unseen_topic
+from bot.domain.errors import DeliveryError, KindForbidden, NotSent, OutcomeUnknown, Refused, TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.quizzes.polls import Poll, evidence_for, poll_of, shuffle_seed
+from bot.pipeline.ports.chats import ChatStore
 
 log = logging.getLogger(__name__)
 
@@ -68,29 +70,75 @@ class TelegramPublisher:
         *,
         api_url: str = DEFAULT_API_URL,
         client: BotClient | None = None,
+        chats: ChatStore,
     ) -> None:
         self._client = client or BotClient(token, api_url=api_url)
+        self._chats = chats
         self._beginnings = Beginnings()
-        self._anonymous_only: set[int | str] = set()
         self._flooded: set[str] = set()
         self._shown: OrderedDict[tuple[int | str, int], int] = OrderedDict()
         """What the latest messages show, so that an edit that changes nothing is not asked for."""
 
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         """The message's id (and the poll's, with the order of its options), once Telegram has it; raises a DeliveryError."""
-        chat = parse_address(outgoing.target.address)
         try:
+            chat, astray = await self._located(parse_address(outgoing.target.address))
+            anonymous = outgoing.kind == "quiz" and await self._anonymous_polls(chat)
             async with self._beginnings(begin):
-                receipt = await self._sent(outgoing, chat, begin)
+                receipt = await self._sent(outgoing, chat, begin, anonymous=anonymous)
         except TryLater as error:
             raise self._paused(outgoing, error) from error
         self._flooded.clear()
-        return receipt
+        return replace(receipt, astray=receipt.astray or astray)
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def _sent(self, outgoing: OutgoingMessage, chat: ChatAddress, begin: Begin) -> Receipt:
+    async def _located(self, chat: ChatAddress) -> tuple[ChatAddress, str | None]:
+        """The chat with the number of a topic that is named; of a name nobody knows yet the chat itself, and why."""
+        if chat.topic_name is None:
+            return chat, None
+        facts = await self._facts(chat.id)
+        topics = await asyncio.to_thread(self._chats.topics, facts.id) if facts else {}
+        topic = topic_named(topics, chat.topic_name)
+        general = ChatAddress(id=chat.id)
+        if topic is None:
+            return general, unseen_topic(chat.topic_name)
+        return replace(general, topic=topic), None
+
+    async def _anonymous_polls(self, chat: ChatAddress) -> bool:
+        """Whether polls there must be anonymous; KindForbidden where there may be none, by what the service says now."""
+        facts = await self._facts(chat.id)
+        if facts is not None and not facts.polls:
+            facts = await self._asked(chat.id)  # who forbade them may have thought better of it
+        if facts is not None and not facts.polls:
+            raise KindForbidden("polls are not allowed in this chat")
+        return facts is not None and not facts.has_names
+
+    async def _facts(self, chat: int | str) -> ChatFacts | None:
+        """The facts about the chat, asked for once; None where the service does not answer: the message finds out."""
+        if isinstance(chat, int) and chat > 0:
+            return ChatFacts(id=chat, kind="private", messages=True, polls=True)
+        return await asyncio.to_thread(self._chats.chat_facts, chat) or await self._asked(chat)
+
+    async def _asked(self, chat: int | str) -> ChatFacts | None:
+        try:
+            facts = await self._client.chat_facts(chat)
+        except DeliveryError as error:
+            log.info("telegram.chat_unknown", extra={"chat": chat, "error": str(error)})
+            return None
+        await asyncio.to_thread(self._chats.keep_chat_facts, chat, facts)
+        return facts
+
+    async def _forget(self, chat: ChatAddress) -> None:
+        """Let the service be asked again about a chat of which it told something else."""
+        facts = await asyncio.to_thread(self._chats.chat_facts, chat.id)
+        if facts is not None:
+            await asyncio.to_thread(self._chats.forget_chat_facts, facts.id)
+
+    async def _sent(
+        self, outgoing: OutgoingMessage, chat: ChatAddress, begin: Begin, *, anonymous: bool
+    ) -> Receipt:
         match outgoing.kind:
             case "alert" | "alarm":
                 message = rendered_text(outgoing)
@@ -100,17 +148,19 @@ class TelegramPublisher:
                 self._remember(chat, sent, message)
                 return Receipt(message=str(sent), shown=message.shown, astray=astray)
             case "quiz":
-                return await self._ask(outgoing, chat)
+                return await self._ask(outgoing, chat, anonymous=anonymous)
             case "edit":
                 return await self._edit(outgoing, chat, begin)
 
-    async def _ask(self, outgoing: OutgoingMessage, chat: ChatAddress) -> Receipt:
+    async def _ask(self, outgoing: OutgoingMessage, chat: ChatAddress, *, anonymous: bool) -> Receipt:
         poll = quiz_poll(outgoing)
         reply_to = _message_id(outgoing.reply_to)
         if poll.preface is None:
-            sent, astray = await self._send_poll(chat, poll, reply_to)
+            sent, astray = await self._send_poll(chat, poll, reply_to, anonymous=anonymous)
         else:
-            sent, astray = await self._ask_with_preface(chat, poll, poll.preface, reply_to)
+            sent, astray = await self._ask_with_preface(
+                chat, poll, poll.preface, reply_to, anonymous=anonymous
+            )
         return Receipt(
             message=str(sent.message),
             poll=sent.poll,
@@ -120,7 +170,7 @@ class TelegramPublisher:
         )
 
     async def _ask_with_preface(
-        self, chat: ChatAddress, poll: Poll, preface: str, reply_to: int | None
+        self, chat: ChatAddress, poll: Poll, preface: str, reply_to: int | None, *, anonymous: bool
     ) -> tuple[SentPoll, str | None]:
         """Send the poll as a reply to a message with the texts it has no room for.
 
@@ -133,26 +183,26 @@ class TelegramPublisher:
         )
         await asyncio.sleep(_BETWEEN.total_seconds())
         try:
-            return await self._send_poll(chat, poll, before)
+            return await self._send_poll(chat, poll, before, anonymous=anonymous)
         except NotSent:
             with suppress(DeliveryError):
                 await self._client.delete(chat, before)
             raise
 
     async def _send_poll(
-        self, chat: ChatAddress, poll: Poll, reply_to: int | None
+        self, chat: ChatAddress, poll: Poll, reply_to: int | None, *, anonymous: bool
     ) -> tuple[SentPoll, str | None]:
         """Send the poll with named voters where the chat allows it (channels do not): only then can scores be kept."""
-
-        async def send(address: ChatAddress) -> SentPoll:
-            anonymous = address.id in self._anonymous_only
-            return await self._client.send_poll(address, poll, anonymous=anonymous, reply_to=reply_to)
-
         try:
-            return await self._in_topic(chat, send)
-        except NamesNeeded:
-            self._anonymous_only.add(chat.id)
-        return await self._in_topic(chat, send)
+            return await self._in_topic(
+                chat,
+                lambda address: self._client.send_poll(address, poll, anonymous=anonymous, reply_to=reply_to),
+            )
+        except (KindForbidden, NamesNeeded) as error:  # the service told something else before, or nothing
+            await self._forget(chat)
+            if anonymous or isinstance(error, KindForbidden):
+                raise
+        return await self._send_poll(chat, poll, reply_to, anonymous=True)
 
     async def _edit(self, outgoing: OutgoingMessage, chat: ChatAddress, begin: Begin) -> Receipt:
         message_id = _message_id(outgoing.replaces)

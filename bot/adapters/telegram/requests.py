@@ -1,7 +1,7 @@
 """Requests: what a person asked of the bot, everything that an answer may use, and the actions that answers are made of."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -22,6 +22,7 @@ from bot.domain.subscriptions import Subscriber
 from bot.domain.text import cut, one_line
 from bot.pipeline.compose import MessageBuilder
 from bot.pipeline.finder import PaperFinder
+from bot.pipeline.ports.chats import ChatStore
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.papers import PaperStore
 from bot.pipeline.preferences import ChoiceRefused, Preferences
@@ -235,6 +236,7 @@ class Services:
     scheduler: QuizScheduler
     stats: QuizStats
     preferences: Preferences
+    chats: ChatStore
     finder: PaperFinder
     site: ChatSite = ChatSite()
 
@@ -275,7 +277,22 @@ class Request:
     @property
     def channel(self) -> ChosenChannel:
         """The chat, or its topic, as a channel."""
-        return ChosenChannel(kind="telegram", address=self.chat.addresses[0])
+        return self.channel_at(self.chat)
+
+    def channel_at(self, chat: Chat) -> ChosenChannel:
+        """A chat as a channel, by the address that a subscriber of it has already, else by its number."""
+        here = (
+            channel.address
+            for subscriber in self.services.deliveries.subscribers(chat.addresses)
+            for channel in subscriber.channels
+            if channel.kind == "telegram" and channel.address in chat.addresses
+        )
+        return ChosenChannel(kind="telegram", address=next(here, chat.addresses[0]))
+
+    @property
+    def topics(self) -> Mapping[int, str]:
+        """The names of the chat's topics, as far as they were seen."""
+        return self.services.chats.topics(self.chat.id)
 
     @property
     def only(self) -> tuple[str, ...]:

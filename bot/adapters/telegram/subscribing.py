@@ -1,6 +1,7 @@
 """Subscribing in the chat: what a query would have brought, keeping it, searching, and the list with its buttons."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from bot.adapters.telegram.client import ChatAddress
@@ -471,14 +472,14 @@ def _where(request: Request, each: ListedSubscription) -> str:
         return ""
     if not places:
         return request.t("list.elsewhere")
-    names = request.preferences.topics(request.chat.id)
+    names = request.topics
     return ", ".join(_topic_name(request, place.lstrip("/"), names) for place in sorted(places))
 
 
 def _topic_name(request: Request, topic: str, names: Mapping[int, str]) -> str:
     if not topic:
         return request.t("list.general")
-    return request.t("list.topic", name=names.get(int(topic), topic))
+    return request.t("list.topic", name=names.get(int(topic), topic) if topic.isdecimal() else topic)
 
 
 def _list_buttons(request: Request, number: int, each: ListedSubscription) -> list[Button]:
@@ -564,7 +565,7 @@ def route_pressed(request: Request, key: str) -> Actions:
     each = _chosen(request, key)
     if each is None or not each.chosen:
         return request.acknowledge(request.t("gone"))
-    topics = {0: request.t("list.general"), **request.preferences.topics(request.chat.id)}
+    topics = {0: request.t("list.general"), **request.topics}
     if request.chat.topic is not None:
         topics.setdefault(request.chat.topic, request.t("list.topic", name=request.chat.topic))
     buttons = [
@@ -583,8 +584,8 @@ def route(request: Request, key: str, topic: str) -> Actions:
     thread = number_in(topic)
     if each is None or thread is None:
         return request.acknowledge(request.t("gone"))
-    address = str(request.chat.id) if thread == 0 else f"{request.chat.id}/{thread}"
-    channel = ChosenChannel(kind="telegram", address=address)
+    topic_name = request.topics.get(thread, "")
+    channel = request.channel_at(replace(request.chat, topic=thread or None, topic_name=topic_name))
     try:
         request.preferences.route(request.subscriber, each.name, channel, request.now)
     except ChoiceRefused as refused:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from bot.adapters.telegram.client import ChatAddress, addresses_of
+from bot.domain.chats import LONGEST_TOPIC
 from bot.domain.quizzes.votes import PollState, Vote
+from bot.domain.text import one_line
 from bot.pipeline.ports import Update
 
 KINDS = (
@@ -37,6 +39,8 @@ class Chat:
     topic: int | None = None
     title: str = ""
     is_forum: bool = False
+    topic_name: str = ""
+    """Empty where it is not known."""
 
     @property
     def is_private(self) -> bool:
@@ -45,7 +49,7 @@ class Chat:
     @property
     def addresses(self) -> tuple[str, ...]:
         """Names that the configuration may give it, the most exact first."""
-        return addresses_of(self.id, username=self.username, topic=self.topic)
+        return addresses_of(self.id, username=self.username, topic=self.topic, topic_name=self.topic_name)
 
     @property
     def reply_address(self) -> ChatAddress:
@@ -119,11 +123,13 @@ class ChatMove:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TopicName:
-    """The name of a forum's topic was seen."""
+    """The name of a forum's topic, as a message tells it."""
 
-    chat: Chat
+    chat: int
     topic: int
     name: str
+    renamed: bool
+    """The topic is called so from now on; otherwise it was when it was made."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +142,7 @@ class InlineQuery:
     author: Author = NOBODY
 
 
-Event = CommandMessage | TextMessage | ButtonPress | MembershipChange | ChatMove | TopicName | InlineQuery
+Event = CommandMessage | TextMessage | ButtonPress | MembershipChange | ChatMove | InlineQuery
 
 
 def stored_update(update: object) -> Update | None:
@@ -167,13 +173,27 @@ def parse_update(update: Mapping[str, Any], username: str) -> Event | None:
 
 
 def topic_seen(update: Mapping[str, Any]) -> TopicName | None:
-    """The name of the topic that a message was written in, where the message tells it."""
+    """The name of the topic that a message was written in, where the message tells it: it made or renamed the topic, or
+    answers the message that did.
+    """
     message = _mapping(update.get("message"))
-    chat, began = _chat(message), _mapping(message.get("reply_to_message"))
-    name = _mapping(began.get("forum_topic_created")).get("name")
-    if chat is None or chat.topic is None or not isinstance(name, str):
+    chat, topic = _chat(message), message.get("message_thread_id")
+    if chat is None or not is_id(topic):
         return None
-    return TopicName(chat=chat, topic=chat.topic, name=name)
+    for telling in (message, _mapping(message.get("reply_to_message"))):
+        for kind in ("forum_topic_created", "forum_topic_edited"):
+            name = one_line(str(_mapping(telling.get(kind)).get("name") or ""), LONGEST_TOPIC)
+            if name:
+                renamed = kind == "forum_topic_edited" and telling is message
+                return TopicName(chat=chat.id, topic=topic, name=name, renamed=renamed)
+    return None
+
+
+def rights_changed(update: Mapping[str, Any]) -> int | None:
+    """The chat in which the bot became a member, an administrator or something else, or that got another id."""
+    changed, moved = _chat(_mapping(update.get("my_chat_member"))), _mapping(update.get("message"))
+    chat = changed or (_chat(moved) if "migrate_to_chat_id" in moved else None)
+    return chat.id if chat else None
 
 
 def _service_message(message: Mapping[str, Any]) -> Event | None:
@@ -182,10 +202,6 @@ def _service_message(message: Mapping[str, Any]) -> Event | None:
         return None
     if is_id(moved_to):
         return ChatMove(chat=chat, moved_to=moved_to)
-    for kind in ("forum_topic_created", "forum_topic_edited"):
-        name, topic = _mapping(message.get(kind)).get("name"), message.get("message_thread_id")
-        if isinstance(name, str) and is_id(topic):
-            return TopicName(chat=chat, topic=topic, name=name)
     return None
 
 

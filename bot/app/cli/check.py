@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from bot.app.cli.context import ConfigOption, JsonOption, config_path, everybody, say_json
+from bot.app.cli.context import ConfigOption, JsonOption, config_path, everybody, open_state, say_json
 from bot.app.cli.terminal import people_counted
 from bot.domain.errors import ConfigError, Fault, UsageError
 from bot.domain.text import printable
@@ -50,6 +50,7 @@ def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOpt
     silent: list[Fault] = []
     if checked.settings is not None and not checked.faults:
         silent = silent_subscriptions(checked.settings, checked.subscribers, checked.positions)
+        checked = replace(checked, warnings=(*checked.warnings, *topic_warnings(checked.settings, checked)))
     if as_json:
         warnings = map(_fault_json, (*checked.warnings, *silent))
         say_json({"errors": list(map(_fault_json, checked.faults)), "warnings": list(warnings)})
@@ -224,6 +225,24 @@ def silent_subscriptions(
         if (subscriber.id, subscription.name) not in alive
         and (subscription.chosen or (subscriber.id, subscription.name) in positions)
     ]
+
+
+def topic_warnings(settings: "Settings", checked: Checked) -> Iterator[Fault]:
+    """A warning for each topic that is named in the file, and whose name the bot has not seen."""
+    from bot.app.config.cross_checks import unseen_topics
+
+    named = [
+        subscriber
+        for subscriber in checked.subscribers
+        if any("/" in channel.address for channel in subscriber.channels)
+    ]
+    if not named:
+        return
+    with open_state(settings) as store:
+        unseen = unseen_topics(named, store.chats)
+    for (_, target), position in checked.positions.items():
+        if target in unseen:
+            yield replace(position, message=unseen[target])
 
 
 def schema() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bot.domain.incidents import Finding, Incident
     from bot.domain.message import AlarmText
     from bot.domain.subscriptions import Subscriber
+    from bot.pipeline.ports.chats import ChatStore
     from bot.pipeline.ports.outbox import Counts, DeliveryRecord
 
 NEEDS_A_LOOK = 1
@@ -64,6 +65,7 @@ def _examined(
 ) -> "Iterator[Finding]":
     from bot.adapters.clock import SystemClock
     from bot.app.cli.status import failing_targets
+    from bot.app.config.cross_checks import unseen_topics
     from bot.domain.matcher import SubscriptionMatcher
     from bot.domain.sources import undigested_findings
     from bot.pipeline.doctor import Doctor
@@ -88,10 +90,12 @@ def _examined(
         yield from failing_findings(failing_targets(store.deliveries))
         yield from incident_findings(store.incidents.open_incidents())
         yield from alarm_findings(store.deliveries.unsent_alarms())
-    if online:
-        import asyncio  # every other command starts without it
+        for target, why in unseen_topics(subscribers, store.chats).items():
+            yield _finding(target, "topic", why)
+        if online:
+            import asyncio  # every other command starts without it
 
-        yield from asyncio.run(online_findings(settings, subscribers))
+            yield from asyncio.run(online_findings(settings, subscribers, store.chats))
 
 
 def doctor_json(findings: "Sequence[Finding]") -> dict[str, Any]:
@@ -191,10 +195,10 @@ def alarm_findings(unsent: "Iterable[tuple[DeliveryRecord, AlarmText]]") -> "Ite
 
 
 async def online_findings(
-    settings: "Settings", subscribers: "Sequence[Subscriber]" = ()
+    settings: "Settings", subscribers: "Sequence[Subscriber]", chats: "ChatStore"
 ) -> "Iterator[Finding]":
-    """Answers of Telegram and the mail server."""
-    return iter([*await _bot_answers(settings, subscribers), *await _server_answers(settings)])
+    """Answers of Telegram, which are kept in `chats`, and of the mail server."""
+    return iter([*await _bot_answers(settings, subscribers, chats), *await _server_answers(settings)])
 
 
 def _telegram(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "Iterator[Finding]":
@@ -274,7 +278,9 @@ def _writable(subject: str, folder: Path, what: str) -> "Iterator[Finding]":
         yield _fine(subject, f"{what}, {folder}, is writable (a file was written there)")
 
 
-async def _bot_answers(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "list[Finding]":
+async def _bot_answers(
+    settings: "Settings", subscribers: "Sequence[Subscriber]", chats: "ChatStore"
+) -> "list[Finding]":
     if not settings.sends_telegram:
         return []
     from bot.adapters.telegram.client import BotClient
@@ -282,14 +288,16 @@ async def _bot_answers(settings: "Settings", subscribers: "Sequence[Subscriber]"
     client = BotClient(settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url)
     try:
         known = _fine("telegram", f"the service knows the bot as @{await client.username()}")
-        return [known, *await _chat_rights(client, subscribers)]
+        return [known, *await _chat_rights(client, subscribers, chats)]
     except DeliveryError as error:
         return [_finding("telegram", "refused", f"the service does not take the token: {error}")]
     finally:
         await client.close()
 
 
-async def _chat_rights(client: "BotClient", subscribers: "Sequence[Subscriber]") -> "list[Finding]":
+async def _chat_rights(
+    client: "BotClient", subscribers: "Sequence[Subscriber]", chats: "ChatStore"
+) -> "list[Finding]":
     """Findings on the rights of the bot in each configured chat."""
     from bot.adapters.telegram.client import parse_address
 
@@ -302,7 +310,9 @@ async def _chat_rights(client: "BotClient", subscribers: "Sequence[Subscriber]")
     findings: list[Finding] = []
     for key, channel in list(channels.items())[:_CHATS_ASKED]:
         try:
-            rights = await client.rights(parse_address(channel.address).id)
+            chat = parse_address(channel.address).id
+            facts = await client.chat_facts(chat)
+            chats.keep_chat_facts(chat, facts)
         except TryLater as error:
             return [
                 *findings,
@@ -311,9 +321,9 @@ async def _chat_rights(client: "BotClient", subscribers: "Sequence[Subscriber]")
         except DeliveryError as error:
             findings.append(_finding(key, "rights", f"the bot cannot write there: {error}"))
             continue
-        if not rights.messages:
+        if not facts.messages:
             findings.append(_finding(key, "rights", "the bot may not write there; make it an administrator"))
-        elif channel.quizzes != "none" and not rights.polls:
+        elif channel.quizzes != "none" and not facts.polls:
             what = "polls are not allowed in this chat; allow them there, or set `quizzes: false`"
             findings.append(_finding(key, "rights", what))
     return findings

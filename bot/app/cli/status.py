@@ -51,9 +51,10 @@ def status(
     """Show counts, and what needs a look.
 
     Exit 1 when something does: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
-    a source that fell silent or changed, an alarm that did not arrive for sure.
+    a source that fell silent or changed, a topic that nobody saw, an alarm that did not arrive for sure.
     """
     from bot.adapters.clock import SystemClock
+    from bot.app.config.cross_checks import unseen_topics
 
     if alive:
         return _running(load_only_settings(context, config))
@@ -63,6 +64,7 @@ def status(
         subscribers = everybody(store, subscribers)
         counts = store.deliveries.counts(now)
         incidents = store.incidents.open_incidents()
+        unseen = unseen_topics(subscribers, store.chats)
         unsent = store.deliveries.unsent_alarms()
         failing = failing_targets(store.deliveries)
         is_set_up = config_path(context, config).exists()
@@ -80,6 +82,7 @@ def status(
             "unreadable": unreadable,
             "no_digests": no_digests,
             "incidents": incidents_json(incidents),
+            "unseen_topics": unseen,
             "alarms_not_sent": alarms_json(unsent),
             "failing": failing_json(failing),
             "planning": planning_json(runs, subscribers),
@@ -97,10 +100,11 @@ def status(
             *unreadable_lines("no digest", no_digests),
             *failing_lines(failing),
             *incident_lines(incidents),
+            *(f"TOPIC        {printable(target)}: {printable(why)}" for target, why in unseen.items()),
             *alarm_lines(unsent),
         ):
             say(line)
-    return NEEDS_A_LOOK if needs_a_look(counts) or unreadable or incidents else 0
+    return NEEDS_A_LOOK if needs_a_look(counts) or unreadable or incidents or unseen else 0
 
 
 def _running(settings: "Settings") -> int:

@@ -1,4 +1,4 @@
-"""Checks of the settings and the subscribers together: sample people, chats without a token, mails from nowhere."""
+"""Checks of the settings and the subscribers together: sample people, chats without a token, mails from nowhere, unseen topics."""
 
 import ipaddress
 from collections.abc import Iterator, Sequence
@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 from bot.app.config.addresses import Smtp
 from bot.app.config.settings import Settings
+from bot.domain.chats import topic_named, unseen_topic
 from bot.domain.errors import UsageError
 from bot.domain.subscriptions import Channel, Subscriber
+from bot.pipeline.ports.chats import ChatStore
 
 LOWEST_CHAT, HIGHEST_CHAT = -4_000_000_000_000, 1_099_511_627_775
 """No chat id lies outside (https://core.telegram.org/api/bots/ids, seen 2026-11); those of the sample people do."""
@@ -92,3 +94,18 @@ def _is_local(host: str) -> bool:
     except ValueError:
         return False
     return address.is_loopback or address.is_unspecified
+
+
+def unseen_topics(subscribers: Sequence[Subscriber], chats: ChatStore) -> dict[str, str]:
+    """Targets in topics that are named, and whose name was not seen yet, with what that means."""
+    unseen: dict[str, str] = {}
+    for subscriber in subscribers:
+        for channel in subscriber.channels:
+            chat, _, topic = channel.address.partition("/")
+            if channel.kind != "telegram" or not topic or topic.isdecimal():
+                continue
+            facts = chats.chat_facts(chat)
+            number = facts.id if facts else None if chat.startswith("@") else int(chat)
+            if number is None or topic_named(chats.topics(number), topic) is None:
+                unseen[channel.target] = f"{unseen_topic(topic)}; until then messages go to the chat itself"
+    return unseen

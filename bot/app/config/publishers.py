@@ -18,6 +18,7 @@ from bot.app.config.addresses import Maildir, parse_mailbox
 from bot.app.config.settings import Settings
 from bot.app.config.validation import Chosen, FieldFault, Flag, Parsed, Section, setting
 from bot.domain.channels import FEED, Capabilities, ChannelKind
+from bot.domain.chats import LONGEST_TOPIC, topic_key
 from bot.domain.message import OutgoingMessage
 from bot.pipeline.send import SendRules
 
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
     from bot.adapters.email.content import EmailSettings
     from bot.pipeline.feeds import FeedBuilder
     from bot.pipeline.ports import FeedWriter, Publisher, ReportBox
+    from bot.pipeline.ports.chats import ChatStore
 
 SMTP_CONNECTIONS = 3
 """As many as even the strictest of the large providers allow one sender."""
 _MAX_CHAT_ID = 2**52
 _PUBLIC_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
-GENERAL_TOPIC = 1
+_GENERAL_TOPIC = (None, "1", "general")
 """Telegram's first topic: it must be omitted when sending (Bot API, sendMessage)."""
 
 
@@ -41,6 +43,7 @@ class Parts:
     settings: Settings
     feeds: "FeedBuilder"
     feed_writer: "FeedWriter"
+    chats: "ChatStore"
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,13 @@ def _mail_address(text: str) -> str:
     return parse_mailbox(text).address
 
 
+def _topic(value: object) -> str:
+    name = topic_key(str(value)) if type(value) is int or isinstance(value, str) else ""
+    if name and not (name.lstrip("-").isdecimal() and int(name) < 1):
+        return name
+    raise FieldFault("must be a topic's number, or its name")
+
+
 _CHAT_SCHEMA = {
     "anyOf": [
         {"type": "integer"},
@@ -104,6 +114,18 @@ _CHAT_SCHEMA = {
     ]
 }
 ChatId = Annotated[int | str, Chosen(_chat, _CHAT_SCHEMA)]
+Topic = Annotated[
+    str,
+    Chosen(
+        _topic,
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "minLength": 1, "maxLength": LONGEST_TOPIC},
+            ]
+        },
+    ),
+]
 MailAddress = Annotated[str, Parsed(_mail_address, {"type": "string", "pattern": "^[^@]+@[^@]+$"})]
 
 
@@ -111,8 +133,9 @@ class ChatForm(Section):
     """A Telegram chat, and one topic of it."""
 
     chat: ChatId = Field(description='The chat\'s id, or "@channel".')
-    topic: Annotated[int, Field(ge=1)] | None = setting(
-        None, description="The topic (message thread) in a forum group."
+    topic: Topic | None = setting(
+        None,
+        description="A topic of a forum, by number or by name; without one, or with General, the chat itself.",
     )
 
     @model_validator(mode="before")
@@ -122,7 +145,7 @@ class ChatForm(Section):
 
     @property
     def address(self) -> str:
-        return f"{self.chat}/{self.topic}" if self.topic and self.topic != GENERAL_TOPIC else str(self.chat)
+        return f"{self.chat}/{self.topic}" if self.topic not in _GENERAL_TOPIC else str(self.chat)
 
 
 def _telegram(parts: Parts) -> "Publisher":
@@ -133,7 +156,9 @@ def _telegram(parts: Parts) -> "Publisher":
     settings = parts.settings
     if not settings.sends_telegram:
         return PreviewPublisher(settings.previews_folder)
-    return TelegramPublisher(settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url)
+    return TelegramPublisher(
+        settings.telegram.token.get_secret_value(), api_url=settings.telegram.api_url, chats=parts.chats
+    )
 
 
 async def _show_telegram(message: OutgoingMessage, _: Settings) -> str:
@@ -212,7 +237,7 @@ def _feed(parts: Parts) -> "Publisher":
 CHANNELS: Mapping[ChannelKind, ChannelType] = {
     "telegram": ChannelType(
         "bot.adapters.telegram.publisher:TelegramPublisher",
-        'Chat id, "@channel", or {chat: -100123, topic: 7}.',
+        'Chat id, "@channel", or {chat: -100123, topic: 7}, or a topic by its name.',
         build=_telegram,
         form=ChatForm,
         address=lambda form, _: form.address,

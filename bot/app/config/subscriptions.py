@@ -271,7 +271,7 @@ class ReadSubscribers:
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
     positions: dict[tuple[str, str], Fault]
-    """By subscriber's id and subscription's name: its file, line and column, with an empty message."""
+    """By subscriber's id and a subscription's name, or a channel's target: its file, line and column, with an empty message."""
 
 
 def load_subscribers(path: Path) -> tuple[Subscriber, ...]:
@@ -365,6 +365,7 @@ class _SubscriberReader:
                 )
             if not item.is_off:
                 channels.append(channel)
+                self.offsets[form.id, channel.target] = self._offset((*here, item.kind))
         return tuple(channels)
 
     def _subscriptions(

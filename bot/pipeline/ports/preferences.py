@@ -34,7 +34,7 @@ class Proposal:
 
 
 class PreferenceStore(Protocol):
-    """Choices by subscriber, saved papers by owner, topics by chat. Every method is one transaction."""
+    """Choices by subscriber, saved papers by owner. Every method is one transaction."""
 
     def revision(self) -> int:
         """Grows with every change of anybody's choices."""
@@ -77,14 +77,6 @@ class PreferenceStore(Protocol):
 
     def proposal(self, proposal_id: str) -> Proposal | None:
         """The offer with this id; None for any other text."""
-        ...
-
-    def name_topic(self, chat: int, topic: int, name: str) -> None:
-        """Keep the name of a forum's topic."""
-        ...
-
-    def topics(self, chat: int) -> dict[int, str]:
-        """The names of the chat's topics, as far as they were seen."""
         ...
 
     def reschedule(self, subscriber: Subscriber, now: datetime) -> int:

@@ -79,14 +79,6 @@ def test_a_proposal_is_found_by_its_id_until_it_is_old(store: Store) -> None:
     assert store.preferences.proposal("a1") is None
 
 
-def test_topics_keep_their_last_name(store: Store) -> None:
-    store.preferences.name_topic(-100, 7, "RAG")
-    store.preferences.name_topic(-100, 3, "News")
-    store.preferences.name_topic(-100, 7, "Retrieval")
-    assert store.preferences.topics(-100) == {3: "News", 7: "Retrieval"}
-    assert store.preferences.topics(-200) == {}
-
-
 def test_what_waits_gets_the_moment_of_what_is_new(store: Store, hand: Hand) -> None:
     again = a_delivery(3, kind="quiz", part="again:1:abc", due_at=NOW + HOUR, state="held")
     tried = a_delivery(4)

@@ -21,6 +21,7 @@ from bot.pipeline.ports import Update
 from tests.pipeline.conftest import MakeWorld, empty_state, state, world  # noqa: F401 - fixtures
 from tests.rigs.botapi import BotApi
 from tests.rigs.clock import VirtualClock
+from tests.rigs.publishers import ChatMemory
 from tests.rigs.talk import Talk as WholeTalk
 from tests.rigs.talk import talking
 from tests.rigs.world import World
@@ -45,7 +46,7 @@ async def api() -> AsyncIterator[BotApi]:
 @pytest.fixture
 async def publisher(api: BotApi) -> AsyncIterator[TelegramPublisher]:
     client = BotClient(api.token, api_url=api.url, timeouts=QUICK)
-    publisher = TelegramPublisher(client=client)
+    publisher = TelegramPublisher(client=client, chats=ChatMemory())
     yield publisher
     await publisher.close()
 
@@ -165,6 +166,7 @@ async def running(
             scheduler=None,  # type: ignore[arg-type]
             stats=None,  # type: ignore[arg-type]
             preferences=deliveries.made.preferences,
+            chats=deliveries.made.store.chats,
             finder=PaperFinder(deliveries.made.store.full_text, deliveries.made.store.papers),
         ),
         VirtualClock(),

@@ -7,6 +7,7 @@ import pytest
 from bot.adapters.telegram.commands import BUTTONS, parse_button
 from bot.adapters.telegram.rendering import Button, Message
 from bot.adapters.telegram.requests import ChatSite
+from bot.domain.chats import ChatFacts
 from bot.domain.preferences import MOST_SUBSCRIPTIONS
 from tests.adapters.telegram.conftest import MakeTalk
 from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
@@ -256,6 +257,53 @@ async def test_in_a_forum_a_subscription_goes_to_its_topic_and_to_another(
     await talk.deliver()
     talk.made.read("c.md", a_digest(3))
     assert [each.thread for each in await talk.deliver()] == [None]
+
+
+async def test_a_topic_that_the_configuration_names_is_one_with_its_number(
+    talk_with: MakeTalk, api: BotApi
+) -> None:
+    reader = a_subscriber("group", a_channel(address="-100/papers"), asks=("language models",))
+    talk = await talk_with(reader, first_run=0)
+    forum = api.chat(-100, kind="supergroup", topics={3}, administrators={77})
+    talk.made.read("a.md", a_digest(1))
+    assert [each.thread for each in await talk.deliver()] == [None]  # nobody saw it yet
+    assert [each.kind for each in talk.made.store.incidents.open_incidents()] == ["topic gone"]
+    api.name_topic(forum, 7, "Papers")
+    assert "language models" in (await talk.say(forum, "/list", user=78, topic=7)).text
+    offered = (await talk.say(forum, "/add language", user=77, topic=7)).message
+    await talk.press(offered, "Keep", user=77)
+    assert "· topic papers" in (await talk.say(forum, "/list", user=77, topic=7)).text
+    await talk.deliver()
+    talk.made.read("b.md", a_digest(2))
+    assert [each.thread for each in await talk.deliver()] == [7]  # one alert for both subscriptions
+    assert talk.made.store.incidents.open_incidents() == ()
+
+
+async def test_a_renamed_topic_keeps_its_new_name_whatever_older_messages_say(
+    talk_with: MakeTalk, api: BotApi
+) -> None:
+    talk = await talk_with()
+    forum = api.chat(-100, kind="supergroup", topics={3})
+    api.name_topic(forum, 7, "Papers")
+    api.name_topic(forum, 7, "Reading", renamed=True)
+    await talk.say(forum, "hello", user=78, topic=7, topic_name="Papers")
+    assert talk.made.store.chats.topics(-100) == {7: "Reading"}
+    api.name_topic(forum, 7, "Papers", renamed=True)
+    await talk.settled()
+    assert talk.made.store.chats.topics(-100) == {7: "Papers"}
+
+
+async def test_what_the_bot_may_send_is_asked_again_when_it_becomes_something_else(
+    talk_with: MakeTalk, api: BotApi
+) -> None:
+    talk = await talk_with()
+    chats = talk.made.store.chats
+    group = api.chat(-5, kind="group", condition="no_polls")
+    for change in (lambda: api.promote(group), lambda: api.upgrade(group, -1005)):
+        chats.keep_chat_facts(-5, ChatFacts(id=-5, kind="group", messages=True, polls=False))
+        change()
+        await talk.settled()
+        assert chats.chat_facts(-5) is None
 
 
 async def test_only_administrators_press_what_changes_a_group(talk_with: MakeTalk, api: BotApi) -> None:

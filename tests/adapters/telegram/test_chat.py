@@ -18,6 +18,7 @@ from bot.domain.subscriptions import Channel
 from tests.adapters.telegram.conftest import FakeDeliveries, MemoryUpdates, a_subscriber, running, until
 from tests.builders import a_parcel, a_question
 from tests.rigs.botapi import BotApi, Fault, SentPoll
+from tests.rigs.publishers import ChatMemory
 
 
 async def test_updates_are_confirmed_only_once_they_are_stored(
@@ -66,7 +67,7 @@ async def test_votes_are_stored_and_left_for_later(
     api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
 ) -> None:
     api.chat(1)
-    publisher = TelegramPublisher(api.token, api_url=api.url)
+    publisher = TelegramPublisher(api.token, api_url=api.url, chats=ChatMemory())
     await publisher.send(replace(a_parcel(kind="telegram", address="1"), kind="quiz", question=a_question()))
     await publisher.close()
     poll = api.polls[0]

@@ -7,7 +7,6 @@ import pytest
 from telegram import error as foreign
 
 from bot.adapters.telegram.client import (
-    ChatRights,
     NamesNeeded,
     NoSuchMethod,
     NothingToEdit,
@@ -15,7 +14,7 @@ from bot.adapters.telegram.client import (
     SecondPoller,
     TopicGone,
     WrongToken,
-    chat_rights,
+    chat_facts,
     translate_error,
 )
 from bot.domain.errors import KindForbidden, OutcomeUnknown, Refused, TargetGone, TargetMoved, TryLater
@@ -93,9 +92,13 @@ def test_the_secret_is_cut_from_the_text_and_the_text_is_one_short_line() -> Non
     assert len(str(ours)) <= 300
 
 
-GROUP = {"type": "supergroup", "permissions": {"can_send_messages": True, "can_send_polls": False}}
-OPEN_GROUP = {"type": "supergroup", "permissions": {"can_send_messages": True, "can_send_polls": True}}
-CHANNEL = {"type": "channel"}
+GROUP = {"id": -1, "type": "supergroup", "permissions": {"can_send_messages": True, "can_send_polls": False}}
+OPEN_GROUP = {
+    "id": -1,
+    "type": "supergroup",
+    "permissions": {"can_send_messages": True, "can_send_polls": True},
+}
+CHANNEL = {"id": -2, "type": "channel"}
 
 
 @pytest.mark.parametrize(
@@ -116,10 +119,13 @@ CHANNEL = {"type": "channel"}
         (CHANNEL, {"status": "administrator", "can_post_messages": True}, True, True),
         (CHANNEL, {"status": "administrator", "can_post_messages": False}, False, False),
         (CHANNEL, {"status": "member"}, False, False),
-        ("nonsense", None, True, True),
+        ({"id": 5, "type": "private"}, None, True, True),
+        ({"id": -1}, None, True, True),
     ],
 )
 def test_what_the_bot_may_send_follows_from_the_chat_and_its_membership(
     chat, member, messages, polls
 ) -> None:
-    assert chat_rights(chat, member) == ChatRights(messages=messages, polls=polls)
+    facts = chat_facts(chat, member)
+    assert (facts.messages, facts.polls) == (messages, polls)
+    assert facts.has_names is (chat is not CHANNEL)

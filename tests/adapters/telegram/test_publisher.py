@@ -4,13 +4,16 @@ import asyncio
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from bot.adapters.telegram.client import BotClient, ChatRights
+from bot.adapters.telegram.client import BotClient
 from bot.adapters.telegram.publisher import TelegramPublisher
+from bot.domain.chats import ChatFacts
 from bot.domain.errors import (
     ChannelDown,
+    KindForbidden,
     NotSent,
     OutcomeUnknown,
     Refused,
@@ -22,6 +25,7 @@ from bot.domain.errors import (
 from bot.domain.message import Item, OutgoingMessage, Receipt
 from tests.builders import a_paper, a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
 from tests.rigs.botapi import BotApi, Fault
+from tests.rigs.publishers import ChatMemory
 
 
 def to(address: str = "1", **parts: object) -> OutgoingMessage:
@@ -179,14 +183,14 @@ async def test_a_quiz_whose_alert_is_gone_is_sent_all_the_same(
     assert [poll.reply_to for poll in api.polls] == [None, None]
 
 
-async def test_channels_get_anonymous_polls_and_only_the_first_costs_a_refusal(
+async def test_channels_get_anonymous_polls_and_none_costs_a_refusal(
     publisher: TelegramPublisher, api: BotApi
 ) -> None:
     api.chat(-1001, kind="channel", username="papers")
     for _ in range(2):
         await publisher.send(quiz("@papers"))
     assert [poll.anonymous for poll in api.polls] == [True, True]
-    assert api.calls["sendPoll"] == 3
+    assert api.calls["sendPoll"] == 2
 
 
 async def test_a_public_group_keeps_its_voters_names(publisher: TelegramPublisher, api: BotApi) -> None:
@@ -210,7 +214,7 @@ async def test_a_question_without_room_in_the_poll_is_told_in_a_message_before(
 async def test_a_poll_and_the_message_before_it_are_two_messages_a_second_apart() -> None:
     async with BotApi(paced=True) as api:
         api.chat(1)
-        publisher = TelegramPublisher(api.token, api_url=api.url)
+        publisher = TelegramPublisher(api.token, api_url=api.url, chats=ChatMemory())
         options = tuple(letter * 500 for letter in "xyz")
         receipt = await publisher.send(quiz(question=a_question("Which?", *options, answer=0)))
         await publisher.close()
@@ -307,13 +311,76 @@ async def test_an_unknown_chat_is_gone(publisher: TelegramPublisher) -> None:
         await publisher.send(to("404"))
 
 
-async def test_a_group_that_takes_no_polls_keeps_its_alerts(
+@pytest.mark.parametrize(
+    "chat", [{"kind": "channel"}, {"kind": "supergroup", "condition": "no_polls"}, {"kind": "group"}]
+)
+async def test_no_poll_is_refused_not_even_the_first_for_the_chat_is_asked_about_once(
+    publisher: TelegramPublisher, api: BotApi, chat: dict[str, Any]
+) -> None:
+    api.chat(-6, **chat)
+    await publisher.send(to("-6"))
+    polls = [await sent_or_forbidden(publisher, quiz("-6", question=a_question(text))) for text in "abc"]
+    allowed = "condition" not in chat
+    assert polls == [allowed] * 3
+    assert [poll.anonymous for poll in api.polls] == [chat["kind"] == "channel"] * (3 if allowed else 0)
+    assert api.calls["sendPoll"] == len(api.polls)
+    assert api.calls["getChat"] == (1 if allowed else 4)  # a "no" is asked again, for the owner may change it
+
+
+async def sent_or_forbidden(publisher: TelegramPublisher, outgoing: OutgoingMessage) -> bool:
+    try:
+        await publisher.send(outgoing)
+    except KindForbidden:
+        return False
+    return True
+
+
+async def test_polls_that_are_allowed_again_are_sent(publisher: TelegramPublisher, api: BotApi) -> None:
+    chat = api.chat(-6, kind="group", condition="no_polls")
+    assert not await sent_or_forbidden(publisher, quiz("-6"))
+    chat.condition = "open"
+    assert await sent_or_forbidden(publisher, quiz("-6"))
+
+
+async def test_a_chat_that_became_something_else_is_asked_about_again_after_a_refusal(
     publisher: TelegramPublisher, api: BotApi
 ) -> None:
-    api.chat(-6, kind="group", condition="no_polls")
-    await publisher.send(to("-6"))
-    with pytest.raises(Refused):
-        await publisher.send(quiz("-6"))
+    chat = api.chat(-6, kind="group")
+    assert await sent_or_forbidden(publisher, quiz("-6", question=a_question("a")))
+    chat.condition = "no_polls"
+    assert not await sent_or_forbidden(publisher, quiz("-6", question=a_question("b")))
+    chat.condition, chat.kind = "open", "channel"
+    assert await sent_or_forbidden(publisher, quiz("-6", question=a_question("c")))
+    assert [poll.anonymous for poll in api.polls] == [False, True]
+
+
+async def test_where_the_service_tells_nothing_of_a_chat_the_poll_finds_out(
+    publisher: TelegramPublisher, api: BotApi
+) -> None:
+    api.chat(-6, kind="channel")
+    api.fail(*[Fault(kind="error", methods=("getChat",))] * 2)
+    await publisher.send(quiz("-6"))
+    assert [poll.anonymous for poll in api.polls] == [True]
+
+
+async def test_a_topic_is_found_by_its_name_in_any_case_and_the_newest_of_several(
+    publisher: TelegramPublisher, api: BotApi
+) -> None:
+    api.chat(-1003, kind="supergroup", username="group", topics={3, 7})
+    for topic, name in ((3, "Papers"), (7, "PAPERS")):
+        publisher._chats.name_topic(-1003, topic, name, renamed=False)
+    receipts = [await publisher.send(to(address)) for address in ("-1003/papers", "@group/Papers")]
+    assert [message.thread for message in api.messages] == [7, 7]
+    assert [receipt.astray for receipt in receipts] == [None, None]
+
+
+async def test_for_a_topic_that_nobody_saw_yet_the_chat_itself_gets_the_message_and_it_is_said(
+    publisher: TelegramPublisher, api: BotApi
+) -> None:
+    api.chat(-1003, kind="supergroup", topics={7})
+    receipt = await publisher.send(to("-1003/papers"))
+    assert [message.thread for message in api.messages] == [None]
+    assert receipt.astray == "no topic “papers” was seen in the chat; write /help in it once"
 
 
 async def test_a_migrated_chat_tells_its_new_address(publisher: TelegramPublisher, api: BotApi) -> None:
@@ -378,7 +445,7 @@ async def test_a_service_that_is_not_there_certainly_took_nothing(
 
 
 async def test_a_wrong_token_stops_the_channel(api: BotApi) -> None:
-    publisher = TelegramPublisher("123:wrong", api_url=api.url)
+    publisher = TelegramPublisher("123:wrong", api_url=api.url, chats=ChatMemory())
     with pytest.raises(ChannelDown, match=r"telegram\.token"):
         await publisher.send(to())
     await publisher.close()
@@ -415,14 +482,17 @@ async def test_an_edit_of_a_message_that_its_reader_deleted_is_done(
     assert len(api.messages) == (0 if gone else 1)
 
 
-async def test_the_rights_in_a_chat_are_asked_for(api: BotApi) -> None:
+async def test_the_service_is_asked_what_the_bot_may_send(api: BotApi) -> None:
     client = BotClient(api.token, api_url=api.url)
-    api.chat(1)
     api.chat(-1001, kind="supergroup", condition="no_polls")
-    assert await client.rights(1) == ChatRights(messages=True, polls=True)
-    assert await client.rights(-1001) == ChatRights(messages=True, polls=False)
+    api.chat(-1002, kind="channel", username="news")
+    assert await client.chat_facts(1) == ChatFacts(id=1, kind="private", messages=True, polls=True)
+    assert await client.chat_facts(-1001) == ChatFacts(
+        id=-1001, kind="supergroup", messages=True, polls=False
+    )
+    assert await client.chat_facts("@news") == ChatFacts(id=-1002, kind="channel", messages=True, polls=True)
     with pytest.raises(TargetGone):
-        await client.rights(-5)
+        await client.chat_facts(-5)
     await client.close()
 
 
@@ -470,7 +540,7 @@ async def test_what_cannot_be_begun_is_not_sent_and_leaves_the_next_alone(
 
 
 async def test_without_a_connection_nothing_begins() -> None:
-    publisher, begun = TelegramPublisher("1:x", api_url="http://127.0.0.1:9"), []
+    publisher, begun = TelegramPublisher("1:x", api_url="http://127.0.0.1:9", chats=ChatMemory()), []
 
     async def begin() -> None:
         begun.append(1)

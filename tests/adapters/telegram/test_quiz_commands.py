@@ -74,6 +74,7 @@ async def talk(api: BotApi, room: Classroom, wakes: Wakes) -> AsyncIterator[Talk
             scheduler=room.scheduler,
             stats=room.stats,
             preferences=Preferences(store.preferences, room.registry, store.deliveries, store.papers),
+            chats=store.chats,
             finder=PaperFinder(store.full_text, store.papers),
         ),
         room.clock,

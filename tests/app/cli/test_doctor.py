@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.adapters.store import Store
 from bot.app.cli.doctor import online_findings
 from bot.app.config.settings import load_settings
 from tests.app.cli.conftest import Paperboy
 from tests.builders import a_channel, a_subscriber
 from tests.rigs.botapi import BotApi
+from tests.rigs.publishers import ChatMemory
 from tests.rigs.smtp import SmtpRig
 
 
@@ -96,12 +98,34 @@ async def test_online_each_chat_is_asked_what_it_lets_the_bot_send(home: Path) -
             a_subscriber(f"p{number}", a_channel(address=f"-{number}", quizzes=quizzes))
             for number, quizzes in ((1, "all"), (2, "all"), (3, "none"), (4, "none"), (5, "all"))
         ]
-        found = list(await online_findings(settings, subscribers))
+        found = list(await online_findings(settings, subscribers, chats := ChatMemory()))
+    told = {number: facts and facts.polls for number in range(-5, 0) for facts in (chats.chat_facts(number),)}
+    assert told == {-1: False, -2: True, -3: False, -4: False, -5: None}
     assert [(one.subject, one.what.partition(";")[0]) for one in found if one.kind == "rights"] == [
         ("telegram:-1", "polls are not allowed in this chat"),
         ("telegram:-3", "the bot may not write there"),
         ("telegram:-5", "the bot cannot write there: Chat not found"),
     ]
+
+
+def test_a_topic_that_is_named_and_was_not_seen_is_said_everywhere_until_it_is_seen(
+    home: Path, paperboy: Paperboy
+) -> None:
+    (home / "config/subscriptions.yaml").write_text(
+        "subscribers:\n  - id: group\n    channels:\n      - telegram: {chat: -100123, topic: Papers}\n"
+        "    keywords: [arabic]\n"
+    )
+    unseen = "no topic “papers” was seen in the chat; write /help in it once"
+    assert f"subscriptions.yaml:4:19: warning: {unseen}" in paperboy("check").err
+    assert f"telegram:-100123/papers: {unseen}" in paperboy("doctor").out
+    shown = paperboy("status")
+    assert (shown.code, f"TOPIC        telegram:-100123/papers: {unseen}" in shown.out) == (1, True)
+    store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
+    store.chats.name_topic(-100123, 7, "Papers", renamed=False)
+    store.close()
+    assert unseen not in paperboy("check").err
+    assert unseen not in paperboy("doctor").out
+    assert paperboy("status").code == 0
 
 
 async def test_online_the_size_that_the_mail_server_takes_is_said(home: Path) -> None:
@@ -110,7 +134,7 @@ async def test_online_the_size_that_the_mail_server_takes_is_said(home: Path) ->
             f"email: {{transport: 'smtp+plain://127.0.0.1:{rig.port}'}}\n"
         )
         settings = load_settings(home / "config/paperboy.yaml", {})
-        (found,) = await online_findings(settings)
+        (found,) = await online_findings(settings, (), ChatMemory())
     assert found.what.endswith("lets us in and takes mails of 0.06 MB at most; larger ones are split")
 
 

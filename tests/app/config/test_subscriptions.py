@@ -131,6 +131,8 @@ def test_a_subscriber_needs_no_more_than_an_id(file: Path) -> None:
         ("'@Some_Channel'", "@some_channel"),
         ("{chat: -100123, topic: 7}", "-100123/7"),
         ("{chat: -100123, topic: 1}", "-100123"),
+        ("{chat: -100123, topic: General}", "-100123"),
+        ("{chat: -100123, topic: New  Papers}", "-100123/new papers"),
         ("{chat: -100123}", "-100123"),
         ("{chat: '@group', topic: 12}", "@group/12"),
     ],
@@ -209,7 +211,7 @@ def test_a_long_query_over_several_lines_is_named_on_one(file: Path) -> None:
         ("channels: [{telegram: 99999999999999999}]", "3:27: telegram must be a chat id like 123456789"),
         ("channels: [{telegram: {topic: 7}}]", "3:27: the key 'chat' is missing here"),
         ("channels: [{telegram: {chat: 1, topc: 7}}]", "3:37: unknown key 'topc'; did you mean 'topic'?"),
-        ("channels: [{telegram: {chat: 1, topic: 0}}]", "3:44: topic must be 1 or more, not '0'"),
+        ("channels: [{telegram: {chat: 1, topic: 0}}]", "3:44: topic must be a topic's number, or its name"),
         ("channels: [{email: 'a@b.c, d@e.f'}]", "3:24: email must be one mail address like alice@example.org"),
         (r'channels: [{email: "a@b.c\r\nBcc: d@e.f"}]', "3:24: email must be one mail address on one line"),
         ("channels: [{email: a@b.c, deliver: noon}]", "3:40: 'noon' is no delivery time; use immediately, hourly"),
@@ -299,10 +301,13 @@ def test_what_works_but_does_nothing_is_warned_of(file: Path) -> None:
     assert hint.startswith("4:14: query: 'or' in small letters is a word to find")
 
 
-def test_each_subscription_has_a_position_for_later_warnings(file: Path) -> None:
+def test_each_channel_and_subscription_has_a_position_for_later_warnings(file: Path) -> None:
     file.write_text(CONTRACT)
     positions = read_subscribers(file).positions
     assert {name: (place.line, place.column) for (_, name), place in positions.items()} == {
+        "telegram:123456789": (8, 19),
+        "email:alice@example.org": (11, 16),
+        "atom:alice": (13, 15),
         "diffusion model": (15, 9),
         "agents": (17, 16),
         "author: Bernard Ghanem": (19, 15),

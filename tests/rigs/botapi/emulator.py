@@ -247,6 +247,9 @@ class BotApi(People):
         chat, user = self._chats.find(parameters.text("chat_id")), parameters.integer("user_id")
         status = "creator" if user in chat.administrators else "left" if user in chat.outsiders else "member"
         person = {"id": user, "is_bot": False, "first_name": f"Person {user}"}
+        if chat.kind == "channel" and user == BOT_ID:  # a bot is in a channel as an administrator
+            posts = chat.condition == "open"
+            return {"status": "administrator", "user": person, "can_post_messages": posts}
         return {"status": status, "user": person} | ({"is_anonymous": False} if status == "creator" else {})
 
     async def _set_commands(self, parameters: Parameters) -> Any:

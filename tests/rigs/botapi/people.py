@@ -98,6 +98,19 @@ class People:
         )
         return query
 
+    def name_topic(self, chat: Chat, topic: int, name: str, *, renamed: bool = False) -> None:
+        """Somebody makes a topic of that name, or gives one another name."""
+        chat.topics.add(topic)
+        kind = "forum_topic_edited" if renamed else "forum_topic_created"
+        body = {"message_id": next(self._said_ids), "date": _DATE, "chat": chat.described()}
+        told = {"message_thread_id": topic, "is_topic_message": True, kind: {"name": name}}
+        self._updates.add("message", body | told)
+
+    def promote(self, chat: Chat) -> None:
+        """The bot becomes an administrator of a group."""
+        self._member(chat, "administrator", "member")
+        chat.condition = "open"
+
     def upgrade(self, chat: Chat, number: int) -> Chat:
         """A group becomes a supergroup of that id, which is a chat of its own from now on."""
         chat.condition, chat.moved_to = "migrated", number

@@ -407,6 +407,16 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
     )
     op.create_index("ix_proposals_made_at", "proposals", ["made_at"], unique=False)
     op.create_table(
+        "chats",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("messages", sa.Boolean(), nullable=False),
+        sa.Column("polls", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_chats")),
+    )
+    op.create_index("ix_chats_id", "chats", ["id"], unique=False)
+    op.create_table(
         "topics",
         sa.Column("chat", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("topic", sa.BigInteger(), autoincrement=False, nullable=False),

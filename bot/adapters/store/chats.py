@@ -1,0 +1,46 @@
+"""Chats over a database: what the service told of them, and the names of topics."""
+
+from sqlalchemy import Engine, delete, select
+
+from bot.adapters.store.engine import reading, writing
+from bot.adapters.store.schema import chats, topics
+from bot.adapters.store.sql import insert
+from bot.domain.chats import ChatFacts
+
+
+class ChatTables:
+    """`ChatStore` over a database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def chat_facts(self, chat: int | str) -> ChatFacts | None:
+        query = select(chats.c.id, chats.c.kind, chats.c.messages, chats.c.polls)
+        with reading(self._engine) as connection:
+            row = connection.execute(query.where(chats.c.name == str(chat))).first()
+        return None if row is None else ChatFacts(**row._asdict())
+
+    def keep_chat_facts(self, chat: int | str, facts: ChatFacts) -> None:
+        told = {"id": facts.id, "kind": facts.kind, "messages": facts.messages, "polls": facts.polls}
+        with writing(self._engine) as connection:
+            statement = insert(connection, chats).values(name=str(chat), **told)
+            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=told))
+
+    def forget_chat_facts(self, chat: int) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(delete(chats).where(chats.c.id == chat))
+
+    def name_topic(self, chat: int, topic: int, name: str, *, renamed: bool) -> None:
+        key = ["chat", "topic"]
+        with writing(self._engine) as connection:
+            statement = insert(connection, topics).values(chat=chat, topic=topic, name=name)
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=key, set_={"name": name})
+                if renamed
+                else statement.on_conflict_do_nothing(index_elements=key)
+            )
+
+    def topics(self, chat: int) -> dict[int, str]:
+        query = select(topics.c.topic, topics.c.name).where(topics.c.chat == chat).order_by(topics.c.topic)
+        with reading(self._engine) as connection:
+            return {row.topic: row.name for row in connection.execute(query)}
