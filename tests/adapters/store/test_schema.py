@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, event, inspect
+from sqlalchemy import create_engine, create_mock_engine, event, inspect
 from sqlalchemy.pool import NullPool
 
 import bot.adapters.store
@@ -68,6 +68,16 @@ def test_a_new_state_equals_a_migrated_one(database: Database, migrated: Path, t
     new = shapes(tmp_path / "state.sqlite3")
     assert new == shapes(migrated)
     assert sum(" WHERE " in str(shape) for name, shape in new.items() if name.startswith("index")) == 10
+
+
+def test_an_index_that_is_partial_on_sqlite_is_partial_on_postgresql():
+    statements: list[str] = []
+    engine = create_mock_engine(
+        "postgresql+psycopg://",
+        lambda ddl, *_, **__: statements.append(str(ddl.compile(dialect=engine.dialect))),
+    )
+    metadata.create_all(engine, checkfirst=False)
+    assert sum("INDEX" in statement and " WHERE " in statement for statement in statements) == 10
 
 
 def test_alembic_finds_nothing_left_to_migrate(migrated: Path):
