@@ -4,20 +4,28 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from tempfile import TemporaryDirectory
+from typing import Literal
 
+from bot.adapters.folders import scan
+from bot.adapters.readers import read_digest
+from bot.adapters.store import Store
+from bot.app.config.settings import Settings
+from bot.app.container import build_container
+from bot.app.once import DryRunFeedWriter, Looked, run_once
+from bot.domain.channels import FEED
+from bot.domain.digests import Digest
 from bot.domain.errors import DeliveryError, UsageError
-from bot.domain.message import unrecorded
-
-if TYPE_CHECKING:
-    from bot.adapters.store import Store
-    from bot.app.config.settings import Settings
-    from bot.domain.digests import Digest
-    from bot.domain.message import Begin, OutgoingMessage, Receipt
-    from bot.domain.papers import Paper
-    from bot.domain.subscriptions import Subscriber, Subscription
-    from bot.pipeline.ports import Publisher
+from bot.domain.files import FoundFile
+from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
+from bot.domain.papers import Entry, Paper, merge
+from bot.domain.query import document_of, match, parse
+from bot.domain.schedule import Immediately
+from bot.domain.subscriptions import Subscriber, Subscription
+from bot.pipeline.ingest import Ingest
+from bot.pipeline.ports import Publisher
 
 _LOOKED_AT = 500
 """Newest stored papers among which a sample is looked for."""
@@ -38,8 +46,6 @@ class SampleMessage:
 @contextmanager
 def seed_folder() -> Iterator[Path]:
     """The folder of seeds: of the checkout, or of the installed package."""
-    from importlib.resources import as_file, files
-
     checkout = Path(__file__).resolve().parents[2] / "seeds"
     if checkout.is_dir():
         yield checkout
@@ -51,7 +57,7 @@ def seed_folder() -> Iterator[Path]:
         yield folder
 
 
-def choose_paper(subscriber: "Subscriber", store: "Store | None") -> "Paper":
+def choose_paper(subscriber: Subscriber, store: Store | None) -> Paper:
     """A stored paper, or else one of the seeds: with a quiz if there is one, and then one that the subscriber asks for."""
     stored = [item.paper for item in store.papers.newest(_LOOKED_AT)] if store is not None else []
     return max(
@@ -61,25 +67,17 @@ def choose_paper(subscriber: "Subscriber", store: "Store | None") -> "Paper":
 
 
 async def send_sample(
-    settings: "Settings", subscriber: "Subscriber", paper: "Paper", *, store: "Store | None" = None
+    settings: Settings, subscriber: Subscriber, paper: Paper, *, store: Store | None = None
 ) -> list[SampleMessage]:
     """Sends the paper to the subscriber's channels but the feed; messages in the order in which they were sent.
 
     It goes the way of every paper, through a state that is thrown away: so it is rendered, limited in its rate and
     tried again as usual, and the real state knows nothing of it. Links in mails open what `store` knows.
     """
-    from tempfile import TemporaryDirectory
-
-    from bot.adapters.folders import scan
-    from bot.app.cli.once import DryRunFeedWriter, Looked, run_once
-    from bot.app.container import build_container
-    from bot.domain.files import FoundFile
-    from bot.pipeline.ingest import Ingest
-
     addressee = _addressee(subscriber, paper)
     recorders: list[_Recorder] = []
 
-    def record(publisher: "Publisher") -> "Publisher":
+    def record(publisher: Publisher) -> Publisher:
         recorders.append(_Recorder(publisher))
         return recorders[-1]
 
@@ -117,13 +115,13 @@ async def send_sample(
 class _Recorder:
     """A publisher around another one: writes down how its messages ended."""
 
-    def __init__(self, publisher: "Publisher") -> None:
+    def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self.kind = publisher.kind
         self.capabilities = publisher.capabilities
         self.messages: dict[tuple[str, str], SampleMessage] = {}
 
-    async def send(self, message: "OutgoingMessage", begin: "Begin" = unrecorded) -> "Receipt":
+    async def send(self, message: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         try:
             receipt = await self._publisher.send(message, begin)
         except DeliveryError as error:
@@ -135,17 +133,14 @@ class _Recorder:
     async def close(self) -> None:
         await self._publisher.close()
 
-    def _record(self, message: "OutgoingMessage", error: str | None) -> None:
+    def _record(self, message: OutgoingMessage, error: str | None) -> None:
         kind: Literal["alert", "quiz"] = "quiz" if message.question is not None else "alert"
         target = message.target.key
         self.messages[target, kind] = SampleMessage(target=target, kind=kind, error=error)
 
 
-def _addressee(subscriber: "Subscriber", paper: "Paper") -> "Subscriber":
+def _addressee(subscriber: Subscriber, paper: Paper) -> Subscriber:
     """The subscriber as the sample takes them: at once, at any hour, one question, for what matches or a made-up reason."""
-    from bot.domain.channels import FEED
-    from bot.domain.schedule import Immediately
-
     channels = tuple(
         replace(channel, deliver=Immediately(), quizzes="one" if channel.quizzes != "none" else "none")
         for channel in subscriber.channels
@@ -160,10 +155,8 @@ def _addressee(subscriber: "Subscriber", paper: "Paper") -> "Subscriber":
     )
 
 
-def _matching(subscriber: "Subscriber", paper: "Paper") -> "Subscription | None":
+def _matching(subscriber: Subscriber, paper: Paper) -> Subscription | None:
     """The first of the subscriber's queries that matches the paper, for every channel."""
-    from bot.domain.query import document_of, match
-
     document = document_of(paper)
     for subscription in subscriber.subscriptions:
         if subscription.query is not None and match(subscription.query, document) is not None:
@@ -171,21 +164,15 @@ def _matching(subscriber: "Subscriber", paper: "Paper") -> "Subscription | None"
     return None
 
 
-def _title_subscription(paper: "Paper") -> "Subscription":
+def _title_subscription(paper: Paper) -> Subscription:
     """A subscription that matches the paper by the longest word of its title."""
-    from bot.domain.query import parse
-    from bot.domain.subscriptions import Subscription
-
     word = max(re.findall(r"[A-Za-z]+|[^\W\d_]+", paper.title), key=len)
     text = f'title:"{word}"'
     return Subscription(name=_NAME, text=text, query=parse(text))
 
 
-def _digest(paper: "Paper") -> "Digest":
+def _digest(paper: Paper) -> Digest:
     """A digest of this paper alone."""
-    from bot.domain.digests import Digest
-    from bot.domain.papers import Entry
-
     entry = Entry(
         id=paper.id,
         title=paper.title,
@@ -198,10 +185,7 @@ def _digest(paper: "Paper") -> "Digest":
     return Digest(kind="table", date=paper.latest, entries=(entry,))
 
 
-def _seed_papers() -> "Iterable[Paper]":
-    from bot.adapters.readers import read_digest
-    from bot.domain.papers import merge
-
+def _seed_papers() -> Iterable[Paper]:
     papers: dict[str, Paper] = {}
     with seed_folder() as folder:
         for path in sorted(folder.iterdir()):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.cli.once import look_around
 from bot.app.config.settings import load_settings
 from bot.app.container import build_container
+from bot.app.once import look_around
 from bot.app.service import take_in
 from bot.domain.papers import parse_paper_id
 

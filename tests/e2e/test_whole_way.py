@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.telegram.publisher import TelegramPublisher
-from bot.app.cli.once import look_around, run_once
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.app.container import build_container
+from bot.app.once import look_around, run_once
 from bot.domain.channels import Limits
 from tests.e2e.conftest import CHAT
 from tests.rigs.botapi import BotApi, SentPoll

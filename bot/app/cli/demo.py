@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bot.app.cli.context import JsonOption, say_json
-from bot.app.cli.once import DryRunMessage, dry_run_publishers, look_around, run_once
 from bot.app.cli.terminal import counted
-from bot.app.sample import seed_folder
 
 if TYPE_CHECKING:
     from bot.pipeline.ingest import Taken
@@ -54,6 +52,8 @@ def show(say: Callable[[str], object]) -> None:
     """Prints an alert, a quiz, a mail and a feed made from the seeds."""
     from tempfile import TemporaryDirectory
 
+    from bot.app.sample import seed_folder
+
     with seed_folder() as seeds, TemporaryDirectory(prefix="paperboy-demo-") as folder:
         config = Path(folder) / "paperboy.yaml"
         config.write_text(_SETTINGS.replace("SEEDS", str(seeds)) + "subscriptions: subscriptions.yaml\n")
@@ -67,6 +67,7 @@ def _show_in(config: Path, say: Callable[[str], object]) -> None:
     from bot.app.config.settings import load_settings
     from bot.app.config.subscriptions import load_subscribers
     from bot.app.container import build_container
+    from bot.app.once import DryRunMessage, dry_run_publishers, look_around, run_once
 
     settings = load_settings(config, {})
     messages: list[DryRunMessage] = []

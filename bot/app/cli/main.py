@@ -1,6 +1,7 @@
 """The `paperboy` program: its commands, and exit codes for errors.
 
-Commands import clients, the store and pydantic inside their functions, so `--help` and `version` stay fast.
+Only the command that was asked for is imported. Commands import clients, the store and pydantic inside their
+functions, so `--help`, which imports all of them, stays fast.
 """
 
 import logging
@@ -8,33 +9,13 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from bot import __version__
-from bot.app.cli import (
-    backup,
-    check,
-    demo,
-    doctor,
-    explain,
-    export,
-    feeds,
-    fetch,
-    import_,
-    init,
-    ledger,
-    once,
-    outbox,
-    preview,
-    read,
-    replay,
-    run,
-    send_test,
-    status,
-)
 from bot.app.cli.context import CONFIG_VARIABLE, Common, JsonOption, VerboseOption, say_json
 from bot.app.cli.terminal import counted
 from bot.domain.errors import ConfigError, PaperboyError, StateError, UsageError
@@ -49,13 +30,20 @@ _BEGIN, _DAILY, _LOOK, _KEEP = "To begin", "Every day", "To understand", "To ope
 
 
 class CommandEntry(NamedTuple):
-    """A command of the program: `run` is a function, or an application of further commands."""
+    """A command of the program."""
 
     name: str
     group: str
-    run: Callable[..., object] | typer.Typer
+    run: str
+    """A module of `bot.app.cli`, and its function or application of further commands: `module:name`."""
     examples: tuple[str, ...]
     """Command lines without `paperboy`; the help and the man page show them."""
+
+    def load(self) -> Callable[..., object] | typer.Typer:
+        """The function or application, imported."""
+        module, _, name = self.run.partition(":")
+        loaded: Callable[..., object] | typer.Typer = getattr(import_module(f"bot.app.cli.{module}"), name)
+        return loaded
 
 
 def version(as_json: JsonOption = False) -> None:
@@ -82,46 +70,48 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry(
         "init",
         _BEGIN,
-        init.init,
+        "init:init",
         (
             "init",
             "init --keywords 'agents, diffusion model' --source daily-paper --telegram token.txt",
             "init --source list",
         ),
     ),
-    CommandEntry("demo", _BEGIN, demo.demo, ("demo",)),
-    CommandEntry("check", _BEGIN, check.check, ("check", "check --json")),
-    CommandEntry("test", _BEGIN, send_test.send_test, ("test me",)),
-    CommandEntry("run", _DAILY, run.run, ("run", "run --only ingest,deliver", "run --log-json")),
-    CommandEntry("once", _DAILY, once.once, ("once", "once --dry-run")),
-    CommandEntry("fetch", _DAILY, fetch.fetch, ("fetch", "fetch daily-paper")),
-    CommandEntry("status", _DAILY, status.status, ("status", "status --json", "status --alive")),
-    CommandEntry("feeds", _DAILY, feeds.feeds, ("feeds", "feeds --renew me")),
+    CommandEntry("demo", _BEGIN, "demo:demo", ("demo",)),
+    CommandEntry("check", _BEGIN, "check:check", ("check", "check --json")),
+    CommandEntry("test", _BEGIN, "send_test:send_test", ("test me",)),
+    CommandEntry("run", _DAILY, "run:run", ("run", "run --only ingest,deliver", "run --log-json")),
+    CommandEntry("once", _DAILY, "once:once", ("once", "once --dry-run")),
+    CommandEntry("fetch", _DAILY, "fetch:fetch", ("fetch", "fetch daily-paper")),
+    CommandEntry("status", _DAILY, "status:status", ("status", "status --json", "status --alive")),
+    CommandEntry("feeds", _DAILY, "feeds:feeds", ("feeds", "feeds --renew me")),
     CommandEntry(
         "preview",
         _LOOK,
-        preview.preview,
+        "preview:preview",
         ("preview 'language models'", "preview 'graph NEAR/5 neural' --days 30"),
     ),
-    CommandEntry("explain", _LOOK, explain.explain, ("explain arxiv:2509.14008 me",)),
-    CommandEntry("ledger", _LOOK, ledger.ledger, ("ledger me", "ledger me --date 2025-10-01")),
-    CommandEntry("doctor", _LOOK, doctor.doctor, ("doctor", "doctor --online")),
+    CommandEntry("explain", _LOOK, "explain:explain", ("explain arxiv:2509.14008 me",)),
+    CommandEntry("ledger", _LOOK, "ledger:ledger", ("ledger me", "ledger me --date 2025-10-01")),
+    CommandEntry("doctor", _LOOK, "doctor:doctor", ("doctor", "doctor --online")),
     CommandEntry(
-        "read", _LOOK, read.read, ("read seeds/*.txt", "read --json digest.md", "read --explain digest.md")
+        "read", _LOOK, "read:read", ("read seeds/*.txt", "read --json digest.md", "read --explain digest.md")
     ),
-    CommandEntry("replay", _LOOK, replay.replay, ("replay archive/ --subscribers 200 --faults",)),
-    CommandEntry("import", _KEEP, import_.import_, ("import archive/",)),
-    CommandEntry("outbox", _KEEP, outbox.app, ("outbox list --state uncertain", "outbox retry --state dead")),
+    CommandEntry("replay", _LOOK, "replay:replay", ("replay archive/ --subscribers 200 --faults",)),
+    CommandEntry("import", _KEEP, "import_:import_", ("import archive/",)),
+    CommandEntry(
+        "outbox", _KEEP, "outbox:app", ("outbox list --state uncertain", "outbox retry --state dead")
+    ),
     CommandEntry(
         "export",
         _KEEP,
-        export.app,
+        "export:app",
         ("export subscriptions > config/subscriptions.yaml", "export bibtex me > papers.bib"),
     ),
-    CommandEntry("backup", _KEEP, backup.backup, ("backup paperboy.backup",)),
-    CommandEntry("schema", _KEEP, check.schema, ("schema > paperboy.schema.json",)),
-    CommandEntry("version", _KEEP, version, ("version", "--version")),
-    CommandEntry("help", _KEEP, help_, ("help run", "help outbox retry")),
+    CommandEntry("backup", _KEEP, "backup:backup", ("backup paperboy.backup",)),
+    CommandEntry("schema", _KEEP, "check:schema", ("schema > paperboy.schema.json",)),
+    CommandEntry("version", _KEEP, "main:version", ("version", "--version")),
+    CommandEntry("help", _KEEP, "main:help_", ("help run", "help outbox retry")),
 )
 
 
@@ -139,8 +129,11 @@ GROUP_EXAMPLES: dict[str, tuple[str, ...]] = {
 """Examples of the commands of a group, by both names."""
 
 
-def command_line(*, colourful: bool | None = None) -> typer.Typer:
-    """The whole command line; its help is plain text, or drawn by rich where it is colourful (on a terminal)."""
+def command_line(only: str = "", *, colourful: bool | None = None) -> typer.Typer:
+    """The command line, with one command or with all where `only` names none.
+
+    Its help is plain text, or drawn by rich where it is colourful (on a terminal).
+    """
     if colourful is None:
         colourful = sys.stdout is not None and sys.stdout.isatty()
     line = typer.Typer(
@@ -152,20 +145,21 @@ def command_line(*, colourful: bool | None = None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     line.callback()(_common)
-    for entry in COMMANDS:
+    for entry in [entry for entry in COMMANDS if entry.name == only] or COMMANDS:
+        run = entry.load()
         about: dict[str, Any] = {
             "name": entry.name,
             "epilog": _epilog(entry.examples, colourful=colourful),
             "rich_help_panel": entry.group,
         }
-        if isinstance(entry.run, typer.Typer):
-            entry.run.rich_markup_mode = "rich" if colourful else None
-            for command in entry.run.registered_commands:
+        if isinstance(run, typer.Typer):
+            run.rich_markup_mode = "rich" if colourful else None
+            for command in run.registered_commands:
                 name = command.name or (command.callback.__name__.strip("_") if command.callback else "")
                 command.epilog = _epilog(GROUP_EXAMPLES.get(f"{entry.name} {name}", ()), colourful=colourful)
-            line.add_typer(entry.run, **about)
+            line.add_typer(run, **about)
         else:
-            line.command(**about)(entry.run)
+            line.command(**about)(run)
     return line
 
 
@@ -217,7 +211,7 @@ def main() -> None:
     logging.captureWarnings(capture=True)
     _replace_closed_streams()
     try:
-        code = command_line()(standalone_mode=False, prog_name="paperboy")
+        code = command_line("".join(sys.argv[1:2]))(standalone_mode=False, prog_name="paperboy")
         sys.stdout.flush()
     except typer.TyperException as error:
         _print_error_of_usage(error)
