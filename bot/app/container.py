@@ -343,12 +343,12 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
 
 def _webhook(settings: Settings) -> "Webhook | None":
     """The webhook of the settings; None where the bot asks for its updates."""
-    from bot.adapters.telegram.chat import Webhook
-    from bot.adapters.telegram.webhook import PATH, webhook_secret
-
     telegram = settings.telegram
     if not (telegram.webhook and settings.sends_telegram):
         return None
+    from bot.adapters.telegram.chat import Webhook
+    from bot.adapters.telegram.webhook import PATH, webhook_secret
+
     return Webhook(
         url=settings.site.url.rstrip("/") + PATH, secret=webhook_secret(telegram.token.get_secret_value())
     )

@@ -11,7 +11,6 @@ from bot.adapters.email.confirmation import confirmation_mail
 from bot.adapters.email.content import EmailContent, EmailSettings, email_content
 from bot.adapters.email.html import html_body
 from bot.adapters.email.mime import alternatives, header, mailbox_header
-from bot.adapters.email.reports import return_address
 from bot.adapters.email.text import text_body
 from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import Refused
@@ -179,6 +178,8 @@ def envelope_sender(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
     """The address that the mail comes back to where it cannot be delivered: one for each target, where there can be."""
     if settings.bounces is None or outgoing.return_token is None:
         return settings.sender.address
+    from bot.adapters.email.reports import return_address  # late: it brings an IMAP client
+
     return return_address(settings.bounces, outgoing.return_token)
 
 

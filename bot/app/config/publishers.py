@@ -217,11 +217,11 @@ def email_settings(settings: Settings) -> "EmailSettings":
 
 def report_box(settings: Settings) -> "ReportBox | None":
     """The box that delivery reports arrive in; None where nobody told."""
-    from bot.adapters.email.reports import ImapFolder, ImapReports, MaildirReports
-
     place, bounces = settings.email.reports, settings.email.bounces
     if place is None or bounces is None:
         return None
+    from bot.adapters.email.reports import ImapFolder, ImapReports, MaildirReports
+
     if isinstance(place, Maildir):
         return MaildirReports(place.folder, bounces)
     folder = ImapFolder(host=place.host, port=place.port, user=place.user, folder=place.folder)

@@ -6,8 +6,6 @@ from array import array
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-import numpy as np
-
 from bot.domain.papers import Paper
 from bot.domain.query import Document
 from bot.domain.similarity import NEAR, telling_words
@@ -49,6 +47,8 @@ class RelatedIndex:
 
     def near(self, document: Document, limit: int) -> list[int]:
         """The numbers of the papers nearest to this one, nearest first, those that only share the field left out."""
+        import numpy as np  # late: much of the memory of a service that nobody asks this
+
         weights = self._weights(telling_words(document), len(self._numbers))
         heaviest = sorted(weights.items(), key=lambda entry: -entry[1])[:_WORDS]
         scores = np.zeros(len(self._numbers), np.float32)
