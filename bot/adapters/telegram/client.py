@@ -1,12 +1,11 @@
 """The Bot API client: addresses of chats, errors as ours, the connection, and one method a call."""
 
-import asyncio
 import json
 import logging
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -331,7 +330,16 @@ def _request_class() -> "type[HTTPXRequest]":
     from telegram.error import TelegramError
     from telegram.request import HTTPXRequest
 
+    from bot.adapters.telegram.streams import Backend
+
     class KeepingRequest(HTTPXRequest):
+        def _build_client(self) -> "httpx.AsyncClient":
+            client = super()._build_client()
+            for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - httpx passes no backend on
+                if transport is not None:
+                    transport._pool._network_backend = Backend(_before_write)  # type: ignore[attr-defined]  # noqa: SLF001
+            return client
+
         @staticmethod
         def parse_json_payload(payload: bytes) -> dict[str, Any]:
             answer: object = HTTPXRequest.parse_json_payload(payload)
@@ -345,68 +353,54 @@ def _request_class() -> "type[HTTPXRequest]":
     return KeepingRequest
 
 
-_FEW = 4
-"""Messages that are put together and begun at a time."""
-
-
 class _Beginning:
-    """Beginning of a message: written down once, when the first of its requests leaves us; then `left` is called."""
+    """Beginning of a message: written down once, right before that by which the first of its requests is whole."""
 
-    def __init__(self, begin: Begin, left: Callable[[], None]) -> None:
+    def __init__(self, begin: Begin) -> None:
         self._begin = begin
-        self._left = left
-        self._is_due = True
-        self.has_left = False
+        self._is_due = False
+        self._is_done = False
         self.error: Exception | None = None
         """Why it must not go out."""
 
     async def on_trace(self, event: str, _info: object) -> None:
-        """The connection stands, the head is written, and the body that makes it a request is about to be (httpcore, "trace")."""
-        if self._is_due and event.endswith("send_request_body.started"):
-            try:
-                await self._begin()
-            except Exception as error:
-                self.error = error
-                raise
-            self._is_due = False
-        elif not self.has_left and event.endswith("send_request_body.complete"):
-            self.leave()
+        """The connection stands, the head is written, and what is written next makes it a request (httpcore, "trace")."""
+        self._is_due = not self._is_done and event.endswith("send_request_body.started")
 
-    def leave(self) -> None:
-        self.has_left = True
-        self._left()
+    async def before_write(self) -> None:
+        if not self._is_due:
+            return
+        try:
+            await self._begin()
+        except Exception as error:
+            self.error = error
+            raise
+        self._is_due, self._is_done = False, True
 
 
 _beginning: ContextVar[_Beginning | None] = ContextVar("_beginning", default=None)
 
 
-class Beginnings:
-    """Beginnings of the messages of one bot: few at a time, so that a request that was begun leaves us at once.
-
-    Otherwise it would wait while the loop puts the others together, and who dies then leaves doubt without a cause.
-    """
-
-    def __init__(self) -> None:
-        self._few = asyncio.Semaphore(_FEW)
-
-    @asynccontextmanager
-    async def __call__(self, begin: Begin) -> AsyncIterator[None]:
-        """Await `begin` when the first request of the block is about to leave us."""
-        await self._few.acquire()
-        first = _Beginning(begin, self._few.release)
-        token = _beginning.set(first)
-        try:
-            yield
-        finally:
-            _beginning.reset(token)
-            if not first.has_left:
-                first.leave()
+@contextmanager
+def beginning(begin: Begin) -> Iterator[None]:
+    """Await `begin` when the first request of the block is about to leave us."""
+    token = _beginning.set(_Beginning(begin))
+    try:
+        yield
+    finally:
+        _beginning.reset(token)
 
 
 async def _begin_with_request(request: "httpx.Request") -> None:
     first = _beginning.get()
     if first is not None:
         request.extensions["trace"] = first.on_trace
+
+
+async def _before_write() -> None:
+    first = _beginning.get()
+    if first is not None:
+        await first.before_write()
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -324,8 +324,7 @@ def inline(finder: PaperFinder, query: InlineQuery, language: str) -> AnswerInli
         papers = finder.newest(start=start, limit=_INLINE)
     else:
         try:
-            result = finder.search(parse(typed), start=start, limit=_INLINE)
-            papers = (match.paper for match in result.matches)
+            papers = (match.paper for match in finder.search(parse(typed), start=start, limit=_INLINE)[1])
         except QuerySyntaxError:
             papers = ()
     results = tuple(_inline_result(paper, language) for paper in islice(papers, _INLINE))

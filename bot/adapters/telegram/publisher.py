@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from bot.adapters.telegram.client import (
     DEFAULT_API_URL,
-    Beginnings,
     BotClient,
     ChatAddress,
     NamesNeeded,
@@ -20,6 +19,7 @@ from bot.adapters.telegram.client import (
     NotModified,
     SentPoll,
     TopicGone,
+    beginning,
     parse_address,
 )
 from bot.adapters.telegram.rendering import Message, render_alarm, render_alert
@@ -74,7 +74,6 @@ class TelegramPublisher:
     ) -> None:
         self._client = client or BotClient(token, api_url=api_url)
         self._chats = chats
-        self._beginnings = Beginnings()
         self._flooded: set[str] = set()
         self._shown: OrderedDict[tuple[int | str, int], int] = OrderedDict()
         """What the latest messages show, so that an edit that changes nothing is not asked for."""
@@ -84,7 +83,7 @@ class TelegramPublisher:
         try:
             chat, astray = await self._located(parse_address(outgoing.target.address))
             anonymous = outgoing.kind == "quiz" and await self._anonymous_polls(chat)
-            async with self._beginnings(begin):
+            with beginning(begin):
                 receipt = await self._sent(outgoing, chat, begin, anonymous=anonymous)
         except TryLater as error:
             raise self._paused(outgoing, error) from error

@@ -1,6 +1,5 @@
 """Sending to the emulator: what arrives, and what each failure becomes."""
 
-import asyncio
 import logging
 from dataclasses import replace
 from datetime import timedelta
@@ -549,24 +548,3 @@ async def test_without_a_connection_nothing_begins() -> None:
         await publisher.send(to(), begin)
     assert begun == []
     await publisher.close()
-
-
-async def test_few_messages_are_put_together_at_a_time_and_none_keeps_its_place(
-    publisher: TelegramPublisher, api: BotApi
-) -> None:
-    gate, begun = asyncio.Event(), 0
-
-    async def begin() -> None:
-        nonlocal begun
-        begun += 1
-        await gate.wait()
-
-    async with asyncio.TaskGroup() as group:
-        for number in range(10):
-            group.create_task(publisher.send(to(str(api.chat(100 + number).id)), begin))
-        while begun < 4:
-            await asyncio.sleep(0.001)
-        await asyncio.sleep(0.05)
-        assert (begun, api.sent) == (4, [])
-        gate.set()
-    assert (begun, len(api.sent)) == (10, 10)
