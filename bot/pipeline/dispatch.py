@@ -75,7 +75,10 @@ class BeginQueue:
         self._written: asyncio.Task[frozenset[int]]
 
     async def begin(self, claim: Claim) -> None:
-        """Return once the claim's rows are `sending`; raises Withdrawn where it must not be sent, or StateError."""
+        """Return once the claim's rows are `sending`; raises Withdrawn where it must not be sent, or StateError.
+
+        The request leaves in the step in which this returns: nothing else runs between the mark and the write.
+        """
         batch = self._open
         if batch is None or len(batch) == self._together or self._written.done():
             batch = self._open = []
@@ -83,6 +86,7 @@ class BeginQueue:
         batch.append(claim)
         if claim.lease not in await asyncio.shield(self._written):
             raise Withdrawn("dropped, suspended or claimed by another process meanwhile")
+        self._outbox.mark(claim)
 
     async def _write_down(self, batch: list[Claim]) -> frozenset[int]:
         async with self._turn:
@@ -265,12 +269,12 @@ class Dispatcher:
         return claims
 
     def _room(self, run: _Run, kind: ChannelKind) -> int:
-        """Number of claims that may still be made: as many as can be sent long before their leases end."""
+        """Number of claims that may still be made: as many as get their turn within a second or two."""
         if self._stopping or run.ending:
             return 0
         most = min(IN_FLIGHT, self._publishers[kind].capabilities.at_once or IN_FLIGHT)
         under_way = sum(in_flight.claim.target.kind == kind for in_flight in run.flight.values())
-        room = self._limiter.room(kind)
+        room = self._limiter.room(kind, under_way)
         return most - under_way if room is None else min(most - under_way, room)
 
     async def _something_happens(self, run: _Run) -> None:

@@ -8,9 +8,8 @@ import random
 import subprocess
 import sys
 
-from bot.pipeline.dispatch import _BEGUN_TOGETHER
 from tests.conftest import ROOT
-from tests.e2e.kills import killed_in_a_flood
+from tests.e2e.kills import GAP, killed_in_a_flood
 
 POINTS = 18
 """One of each of the steps that matter."""
@@ -19,8 +18,8 @@ POINTS = 18
 def test_a_flood_that_is_killed_goes_on_at_once_and_doubts_only_what_was_on_the_wire() -> None:
     kill = killed_in_a_flood(random.Random(7), chats=70, mailboxes=10, within=0.3)
     assert (kill.lost, kill.repeated) == (0, 0)
-    assert kill.uncertain <= kill.on_the_wire + _BEGUN_TOGETHER
-    assert kill.false_doubt <= _BEGUN_TOGETHER  # between the note and the request there are milliseconds
+    assert kill.uncertain <= kill.on_the_wire + GAP
+    assert kill.false_doubt <= GAP
     assert kill.accepted + kill.uncertain < kill.expected  # it was killed in the middle
 
 

@@ -5,8 +5,7 @@ In small; the whole of it: `python -m tests.e2e.machines`.
 
 import random
 
-from bot.pipeline.dispatch import _BEGUN_TOGETHER
-from tests.e2e.machines import shared_by_machines
+from tests.e2e.machines import GAP, shared_by_machines
 
 
 def test_machines_and_a_database_that_are_killed_lose_nothing_and_repeat_nothing() -> None:
@@ -14,6 +13,6 @@ def test_machines_and_a_database_that_are_killed_lose_nothing_and_repeat_nothing
         random.Random(5), machines=2, chats=60, mailboxes=20, every=0.8, restarts=1, most=1
     )
     assert (count.lost, count.repeated, count.dead) == (0, 0, 0)
-    assert count.false_doubt <= count.kills * _BEGUN_TOGETHER
+    assert count.false_doubt <= count.kills * GAP
     assert count.kills == 1
     assert count.sigterm < 10

@@ -11,6 +11,7 @@ from bot.domain.errors import (
     OutcomeUnknown,
     Refused,
     StateLocked,
+    StateUnavailable,
     TargetGone,
     TargetMoved,
     TryLater,
@@ -24,6 +25,7 @@ from bot.pipeline.send import SendRules
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import MINUTE, people, started, until
+from tests.rigs.ports import Faults
 
 # --- the ordinary day -------------------------------------------------------------------------------------
 
@@ -265,6 +267,33 @@ async def test_a_state_that_is_busy_while_a_message_is_put_together_only_delays_
     made.read("a.md", a_digest(1))
     made.faults.at("deliveries.unnamed", StateLocked("held"))
     assert await made.send_all(days=1) == {"pending": 1, "sent": 1}
+
+
+async def test_what_cannot_be_marked_as_leaving_does_not_leave_and_was_no_try(world: MakeWorld):
+    made = started(world)
+    made.read("a.md", a_digest(1))
+    made.faults.at("outbox.mark", StateUnavailable("no space"))
+    assert await made.send() == {"pending": 1}
+    assert (made.telegram.taken, made.rows()[0].attempts) == ([], 0)
+    assert await made.send_all(days=1) == {"sent": 1}
+
+
+async def test_what_is_noted_is_marked_and_then_leaves_before_anything_else_runs(world: MakeWorld):
+    class Watch(Faults):
+        """Counts what the publisher has one turn of the loop after a mark."""
+
+        def __call__(self, step: str) -> None:
+            super().__call__(step)
+            if step == "outbox.mark":
+                asyncio.get_running_loop().call_soon(lambda: left.append(len(made.telegram.tried)))
+
+    left: list[int] = []
+    made = started(world, *people(3), faults=Watch())
+    made.read("a.md", a_digest(1))
+    await made.send()
+    assert left == [3, 3, 3]  # noted in one transaction, they leave in one turn
+    steps = [step for step in made.faults.steps if step.startswith(("outbox.begin", "outbox.mark"))]
+    assert steps[:3] == ["outbox.begin", "outbox.begin done", "outbox.mark"]
 
 
 async def test_nobody_sends_on_a_channel_without_a_publisher(world: MakeWorld):

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, upd
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.incidents import stops
-from bot.adapters.store.owners import Owner
+from bot.adapters.store.owners import Dead, Owner
 from bot.adapters.store.papers import question_text
 from bot.adapters.store.schema import (
     KINDS,
@@ -142,6 +142,9 @@ class Outbox:
             _begin(connection, begun)
         return frozenset(claim.lease for claim in begun)
 
+    def mark(self, claim: Claim) -> None:
+        self._owner.mark(claim.lease)
+
     def settle(self, outcomes: Sequence[Outcome], now: datetime) -> None:
         """A `sent` outcome also corrects rows that were taken for uncertain, or are to go again, since their
         lease ended. Without the lease no other is applied: another process may be sending the same message.
@@ -173,6 +176,7 @@ class Outbox:
                 connection, [(held_targets[outcome.claim.key].number, outcome) for outcome in leased], now
             )
             refresh_ready(connection, [outcome.claim.key for outcome in late])
+        self._owner.unmark(outcome.claim.lease for outcome in outcomes)
 
     def expire(
         self,
@@ -181,12 +185,22 @@ class Outbox:
         again: Collection[ChannelKind] = (),
         harmless: Collection[ChannelKind] = (),
     ) -> int:
-        dead = self._dead_owners(now)
-        if dead is None:
-            return 0
+        with reading(self._engine) as connection:
+            leases = _LEASES.rows(connection)
+        owners = {owner for owner, _ in leases}
+        dead = self._owner.dead(owners)
+        has_ended = any(until <= micros(now) for _, until in leases)
+        uncertain = self._end_leases(now, dead, again, harmless) if dead or has_ended else 0
+        self._owner.sweep(owners - dead.keys())
+        return uncertain
+
+    def _end_leases(
+        self, now: datetime, dead: Dead, again: Collection[ChannelKind], harmless: Collection[ChannelKind]
+    ) -> int:
+        """End the leases of dead owners and those whose time is over; gives the number of rows that are `uncertain` now."""
         with writing(self._engine) as connection:
             ended = connection.execute(
-                select(targets.c.number, targets.c.key, targets.c.kind)
+                select(targets.c.number, targets.c.key, targets.c.kind, targets.c.owner, targets.c.lease)
                 .where(
                     targets.c.lease_until.is_not(None),
                     or_(targets.c.lease_until <= now, targets.c.owner.in_(sorted(dead))),
@@ -196,6 +210,12 @@ class Outbox:
             uncertain = 0
             for chunk in chunks(ended):
                 numbers = [row.number for row in chunk]
+                never_left = [
+                    row.number
+                    for row in chunk
+                    if (left := dead.get(row.owner)) is not None and row.lease not in left
+                ]
+                _end(connection, never_left, state="pending", attempts=deliveries.c.attempts - 1)
                 repeating = [row.number for row in chunk if row.kind in again]
                 idempotent = [row.number for row in chunk if row.kind in harmless]
                 goes_again = or_(
@@ -221,14 +241,6 @@ class Outbox:
                 )
             refresh_ready(connection, [row.key for row in ended])
         return uncertain
-
-    def _dead_owners(self, now: datetime) -> frozenset[int] | None:
-        """Processes that died with a lease; None where no lease has ended in any way, so that nothing is to be written."""
-        with reading(self._engine) as connection:
-            leases = _LEASES.rows(connection)
-        dead = self._owner.dead({owner for owner, _ in leases})
-        has_ended = any(until <= micros(now) for _, until in leases)
-        return dead if dead or has_ended else None
 
     def next_due(self, kinds: Sequence[ChannelKind], look_at: datetime | None = None) -> datetime | None:
         with reading(self._engine) as connection:

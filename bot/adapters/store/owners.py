@@ -3,6 +3,9 @@
 An owner holds a lock that the system frees when it dies: beside a SQLite state a locked file, on PostgreSQL an
 advisory lock of a session of its own. What a dead owner had claimed comes free at once; the time of the lease is only
 for one that hangs, or a file system without locks.
+
+The file also holds marks: the leases whose requests left, each written right before its request. The system keeps
+what a process wrote when it is killed, though not when the power fails, so marks count until the machine starts again.
 """
 
 import fcntl
@@ -10,17 +13,19 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from struct import Struct
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
 from bot.adapters.store.engine import foreign_errors, own_session, reading, translated
-from bot.domain.errors import StateError
+from bot.domain.errors import StateError, StateUnavailable
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -29,6 +34,9 @@ _log = logging.getLogger(__name__)
 
 _RANDOM_BITS = 61
 """An owner's number is so large that no two processes meet; it has room in a bigint."""
+
+Dead = Mapping[int, frozenset[int] | None]
+"""Owners that are certainly dead, with the leases whose requests had left them; None where nobody can tell."""
 
 
 class Owner:
@@ -41,9 +49,18 @@ class Owner:
         """See to it that others can tell that this process lives; gives its number. Raises StateError."""
         return self.number
 
-    def dead(self, numbers: Collection[int]) -> frozenset[int]:
+    def dead(self, numbers: Collection[int]) -> Dead:
         """Those of these owners that are certainly dead."""
-        return frozenset(numbers) - {self.number}
+        return dict.fromkeys(frozenset(numbers) - {self.number})
+
+    def mark(self, lease: int) -> None:
+        """Mark that a request under this lease leaves with the very next step. Raises StateError."""
+
+    def unmark(self, leases: Iterable[int]) -> None:
+        """Forget the marks of leases that ended."""
+
+    def sweep(self, keep: Collection[int]) -> None:
+        """Remove what owners left behind that died, but for those to `keep`, whose leases have not ended yet."""
 
     def close(self) -> None:
         """Let go: leases that are left come free."""
@@ -57,31 +74,74 @@ def owner_of(engine: Engine) -> Owner:
     return FileOwner(Path(state)) if state and state != ":memory:" else Owner()
 
 
+_MARK = Struct("<Q")
+_BOOT_BYTES = 64
+_MARKS = 504
+"""Places for marks that a file has from the beginning, more than requests are ever under way: it is one page."""
+
+
 class FileOwner(Owner):
-    """Owner with a locked file beside a SQLite state."""
+    """Owner with a locked file beside a SQLite state: which boot of the machine it is of, then its marks."""
 
     def __init__(self, state: Path) -> None:
         super().__init__()
         self._state = state
         self._file: int | None = None
         self._mutex = Lock()
+        self._places: dict[int, int] = {}
+        """By lease the place of its mark."""
+        self._free = list(range(_MARKS))
 
     def hold(self) -> int:
         path = self._path(self.number)
         with self._mutex:
-            if self._file is None:
-                self._sweep()
-            elif not _is_in_place(self._file, path):  # somebody removed it
+            if self._file is not None and not _is_in_place(self._file, path):  # somebody removed it
                 os.close(self._file)
                 self._file = None
             while self._file is None:
-                self._file = _locked(path)
+                self._file = self._made(path)
         return self.number
 
-    def dead(self, numbers: Collection[int]) -> frozenset[int]:
-        return frozenset(
-            number for number in numbers if number != self.number and _is_free(self._path(number))
-        )
+    def _made(self, path: Path) -> int | None:
+        file = _locked(path)
+        if file is not None:
+            try:
+                os.pwrite(file, bytes(_MARKS * _MARK.size), _BOOT_BYTES)
+                for lease, place in self._places.items():
+                    _write_mark(file, place, lease)
+                os.pwrite(file, _boot().ljust(_BOOT_BYTES, b"\0"), 0)  # last: from here on the marks count
+            except OSError as error:
+                os.close(file)
+                raise StateUnavailable(f"{path} cannot be written: {error.strerror}") from error
+        return file
+
+    def dead(self, numbers: Collection[int]) -> Dead:
+        others = {number: self._path(number) for number in numbers if number != self.number}
+        return {number: _marks(path) for number, path in others.items() if _is_free(path)}
+
+    def mark(self, lease: int) -> None:
+        with self._mutex:
+            place = self._free.pop() if self._free else len(self._places)
+            self._places[lease] = place
+            if self._file is not None:
+                try:
+                    _write_mark(self._file, place, lease)
+                except OSError as error:
+                    raise StateUnavailable(
+                        f"the state's folder cannot be written: {error.strerror}"
+                    ) from error
+
+    def unmark(self, leases: Iterable[int]) -> None:
+        with (
+            self._mutex
+        ):  # the mark of a lease that ended says nothing any more, so it may stay until its place is taken
+            self._free += [self._places.pop(lease) for lease in leases if lease in self._places]
+
+    def sweep(self, keep: Collection[int]) -> None:
+        kept = {self._path(number) for number in (*keep, self.number)}
+        for path in self._state.parent.glob(f"{self._state.name}.*.owner"):
+            if path not in kept:
+                _is_free(path, remove=True)
 
     def close(self) -> None:
         with self._mutex:
@@ -93,10 +153,29 @@ class FileOwner(Owner):
     def _path(self, number: int) -> Path:
         return self._state.with_name(f"{self._state.name}.{number:016x}.owner")
 
-    def _sweep(self) -> None:
-        """Remove the files of owners that died."""
-        for path in self._state.parent.glob(f"{self._state.name}.*.owner"):
-            _is_free(path)
+
+@cache
+def _boot() -> bytes:
+    """The name of this boot of the machine (Linux, random(4)); empty where the system has none."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
+    return b""
+
+
+def _write_mark(file: int, place: int, lease: int) -> None:
+    os.pwrite(file, _MARK.pack(lease), _BOOT_BYTES + place * _MARK.size)
+
+
+def _marks(path: Path) -> frozenset[int] | None:
+    """The leases that are marked in an owner's file; None where that is gone, or was written before the machine's last start."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    boot, marks = content[:_BOOT_BYTES].rstrip(b"\0"), content[_BOOT_BYTES:]
+    if not boot or boot != _boot() or len(marks) % _MARK.size:
+        return None
+    return frozenset(lease for (lease,) in _MARK.iter_unpack(marks))
 
 
 def _locked(path: Path) -> int | None:
@@ -125,8 +204,8 @@ def _is_in_place(file: int, path: Path) -> bool:
     return False
 
 
-def _is_free(path: Path) -> bool:
-    """True where no process holds the file, which then is removed; False also where nobody can tell."""
+def _is_free(path: Path, *, remove: bool = False) -> bool:
+    """True where no process holds the file, which then may be removed; False also where nobody can tell."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -135,7 +214,8 @@ def _is_free(path: Path) -> bool:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink(missing_ok=True)
+        if remove:
+            path.unlink(missing_ok=True)
     except OSError:
         return False
     finally:
@@ -178,18 +258,19 @@ class SessionOwner(Owner):
                 self._thread.start()
         return self.number
 
-    def dead(self, numbers: Collection[int]) -> frozenset[int]:
+    def dead(self, numbers: Collection[int]) -> Dead:
         others = sorted(frozenset(numbers) - {self.number})
         if not others:
             self._missing = {}
-            return frozenset()
+            return {}
         with reading(self._engine) as connection:
             unlocked = set(connection.exec_driver_sql(_UNLOCKED, (others,)).scalars())
         now = time.monotonic()
         self._missing = {number: self._missing.get(number, now) for number in unlocked}
-        return frozenset(
+        gone = [
             number for number, since in self._missing.items() if now - since >= self.patience.total_seconds()
-        )
+        ]
+        return dict.fromkeys(gone)
 
     def close(self) -> None:
         self._stop.set()

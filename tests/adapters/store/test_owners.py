@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import psycopg
 import pytest
 
 from bot.adapters.store import Store, owners
-from bot.adapters.store.owners import SessionOwner
+from bot.adapters.store.owners import FileOwner, SessionOwner
+from bot.domain.errors import StateUnavailable
 from tests.adapters.store.conftest import KINDS, LEASE, Database, Hand
 from tests.builders import NOW, an_alarm
 
@@ -129,32 +131,41 @@ def test_for_planning_an_alert_that_is_claimed_is_being_sent(one: Hand):
 # --- whose process died -----------------------------------------------------------------------------------
 
 
-def test_what_a_process_that_died_had_only_claimed_is_claimed_by_the_next(one: Hand, other: Hand):
+def closed(hand: Hand, database: Database) -> None:
+    """Close it; a server lets go of a session's lock a moment later."""
+    hand.store.close()
+    while database.url.startswith("postgresql") and sessions(database.url, hand.store._owner.number):
+        pass
+
+
+def test_what_a_process_that_died_had_only_claimed_is_claimed_by_the_next(
+    one: Hand, other: Hand, database: Database
+):
     one.alerts(1)
     one.reserve()
     assert other.store.outbox.expire(NOW) == 0
     assert other.reserve() == ()
-    one.store.close()
+    closed(one, database)
     assert other.store.outbox.expire(NOW) == 0
     assert len(other.reserve()) == 1
 
 
-def test_only_what_a_process_that_died_was_sending_is_uncertain(one: Hand, other: Hand):
+def test_only_what_a_process_that_died_was_sending_is_uncertain(one: Hand, other: Hand, database: Database):
     one.alerts(1, target="telegram:1")
     one.alerts(1, target="telegram:2")
     begun, _ = one.reserve()
     one.store.outbox.begin([begun], NOW)
-    one.store.close()
+    closed(one, database)
     assert other.store.outbox.expire(NOW) == 1
     assert [row.state for row in other.rows()] == ["uncertain", "pending"]
 
 
-def test_what_does_no_harm_twice_simply_goes_again_alarms_too(one: Hand, other: Hand):
+def test_what_does_no_harm_twice_simply_goes_again_alarms_too(one: Hand, other: Hand, database: Database):
     one.alerts(1, target="email:a@example.org")
     with one.store.incidents.change() as tx:
         tx.plan([an_alarm("email:b@example.org")], NOW)
     one.claim()
-    one.store.close()
+    closed(one, database)
     assert other.store.outbox.expire(NOW, harmless={"email"}) == 0
     assert {row.state for row in other.rows()} == {"pending"}
 
@@ -197,6 +208,7 @@ def test_an_owner_leaves_no_file_and_removes_those_of_the_dead(sqlite_only: Data
     store = sqlite_only.open()
     assert files(tmp_path) == ["state.sqlite3.00ff.owner"]  # who only looks holds nothing
     Hand(store).claim()
+    store.outbox.expire(NOW)
     assert files(tmp_path) == [f"state.sqlite3.{store._owner.number:016x}.owner"]
     store.close()
     assert files(tmp_path) == []
@@ -229,6 +241,111 @@ def test_where_files_cannot_be_locked_the_time_of_the_lease_decides(
     assert other.reserve() == ()
     other.store.outbox.expire(NOW + LEASE)
     assert len(other.reserve(NOW + LEASE)) == 1
+
+
+# --- marks ------------------------------------------------------------------------------------------------
+
+
+def die(hand: Hand) -> None:
+    """As a killed process does: its file stays, and nobody holds it."""
+    owner = hand.store._owner
+    assert isinstance(owner, FileOwner)
+    assert owner._file is not None
+    os.close(owner._file)
+    owner._file = None
+
+
+def test_what_was_begun_and_never_marked_was_never_sent(sqlite_only: Database, tmp_path: Path):
+    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
+    for chat in "123":
+        one.alerts(1, target=f"telegram:{chat}")
+    left, begun, _ = one.reserve()
+    one.store.outbox.begin([left, begun], NOW)
+    one.store.outbox.mark(left)
+    die(one)
+    assert other.store.outbox.expire(NOW) == 1
+    assert [(row.state, row.attempts) for row in other.rows()] == [
+        ("uncertain", 1),
+        ("pending", 0),
+        ("pending", 0),
+    ]
+    assert files(tmp_path) == []
+    again, _ = other.reserve()
+    assert (again.message, again.attempts) == (begun.message, 1)
+
+
+def test_after_the_machine_started_again_no_mark_counts(
+    sqlite_only: Database, monkeypatch: pytest.MonkeyPatch
+):
+    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
+    one.alerts(1)
+    one.claim()
+    die(one)
+    monkeypatch.setattr(owners, "_boot", lambda: b"another")
+    assert other.store.outbox.expire(NOW) == 1
+
+
+def test_who_hangs_may_still_send_whatever_is_marked(sqlite_only: Database):
+    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
+    one.alerts(1)
+    one.claim()
+    assert other.store.outbox.expire(NOW + LEASE) == 1
+
+
+def test_a_file_that_is_made_anew_has_the_marks_of_the_one_before(sqlite_only: Database, tmp_path: Path):
+    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
+    one.alerts(1)
+    (claim,) = one.claim()
+    one.store.outbox.mark(claim)
+    (tmp_path / files(tmp_path)[0]).unlink()
+    one.reserve()
+    die(one)
+    assert other.store.outbox.expire(NOW) == 1
+
+
+def test_marks_take_the_places_of_those_that_ended(tmp_path: Path):
+    owner = FileOwner(tmp_path / "state.sqlite3")
+    owner.hold()
+    (path,) = tmp_path.glob("*.owner")
+    assert path.stat().st_size == 4096
+    for first in (1, 1001, 2001):
+        for lease in range(first, first + 600):
+            owner.mark(lease)
+        assert set(range(first, first + 600)) <= (owners._marks(path) or set())
+        assert path.stat().st_size == 64 + 600 * 8
+        owner.unmark(range(first, first + 600))
+    owner.close()
+
+
+@pytest.mark.parametrize("content", [b"", bytes(4096), b"torn"])
+def test_a_file_that_says_no_boot_marks_nothing(tmp_path: Path, content: bytes):
+    path = tmp_path / "owner"
+    path.write_bytes(content)
+    assert owners._marks(path) is None
+    assert owners._marks(tmp_path / "gone") is None
+
+
+def test_what_cannot_be_marked_says_so(sqlite_only: Database, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    one = Hand(sqlite_only.open())
+    one.alerts(1)
+    (claim,) = one.claim()
+    with monkeypatch.context() as patched:
+        patched.setattr(owners.os, "pwrite", full)
+        with pytest.raises(StateUnavailable, match="No space left"):
+            one.store.outbox.mark(claim)
+        with pytest.raises(StateUnavailable, match="No space left"):
+            FileOwner(Path(sqlite_only.url.removeprefix("sqlite:///"))).hold()
+
+
+def test_where_the_system_names_no_boot_nothing_is_marked(monkeypatch: pytest.MonkeyPatch):
+    def missing(_: Path) -> bytes:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_bytes", missing)
+    assert owners._boot.__wrapped__() == b""
 
 
 # --- the session ------------------------------------------------------------------------------------------
@@ -276,7 +393,7 @@ def test_an_owner_without_its_lock_is_dead_after_a_while(database: Database, mon
     one, other = Hand(database.open()), Hand(database.open())
     one.alerts(1)
     one.reserve()
-    one.store.close()
+    closed(one, database)
     for since, free in [(0.0, 0), (2.9, 0), (3.1, 1)]:
         clock[0] = 100.0 + since
         other.store.outbox.expire(NOW)
