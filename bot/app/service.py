@@ -370,8 +370,7 @@ class Service:
                 jobs.append(Job(name="hub", every=_HUB_EVERY, run=self._tell_hub, at_start=False))
             jobs.append(Job(name="feeds", every=_FEEDS_EVERY, run=self._retry_feeds, at_start=False))
         if "deliver" in self._roles:
-            at_start = "ingest" not in self._roles
-            jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver, at_start=at_start))
+            jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver))
             jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._clamp_delays))
             jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
             if self._container.reports:

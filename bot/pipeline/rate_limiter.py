@@ -9,7 +9,6 @@ sent before the start is read from the outbox. The windows of a whole channel ar
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -93,13 +92,12 @@ class RateLimiter:
         self._targets: dict[str, Window] = {}
         """By bucket."""
         self._blocked: dict[ChannelKind, datetime] = {}
-        self._waiting: Counter[ChannelKind] = Counter()
         self._moved = asyncio.Event()
 
-    def room(self, kind: ChannelKind) -> int | None:
-        """Number of sends that may still wait for a slot on this channel; None: any number."""
+    def room(self, kind: ChannelKind, claimed: int) -> int | None:
+        """Number of messages that may be claimed beside those, so that all get a slot well within AHEAD; None: any number."""
         window = self._channels.get(kind)
-        return None if window is None else max(window.limit.most - self._waiting[kind], 0)
+        return None if window is None else max(window.limit.most - (claimed - window.under_way), 0)
 
     def block(self, kind: ChannelKind, until: datetime) -> None:
         """Block the channel until `until`; waiting sends return to the outbox."""
@@ -155,22 +153,18 @@ class RateLimiter:
             self._end(target, slot.messages)
 
     async def _wait(self, target: Target, *, probe: bool) -> None:
-        self._waiting[target.kind] += 1
         give_up = self._now() + AHEAD
-        try:
-            while True:
-                now = self._now()
-                blocked = self._blocked.get(target.kind)
-                if blocked is not None and blocked > now and not probe:
-                    raise NotYet(blocked)
-                free = self._free_at(target, now)
-                if free is not None and free <= now:
-                    return
-                if now >= give_up or (free is not None and free > give_up):
-                    raise NotYet(free or now + AHEAD)
-                await self._until(min(free or give_up, give_up))
-        finally:
-            self._waiting[target.kind] -= 1
+        while True:
+            now = self._now()
+            blocked = self._blocked.get(target.kind)
+            if blocked is not None and blocked > now and not probe:
+                raise NotYet(blocked)
+            free = self._free_at(target, now)
+            if free is not None and free <= now:
+                return
+            if now >= give_up or (free is not None and free > give_up):
+                raise NotYet(free or now + AHEAD)
+            await self._until(min(free or give_up, give_up))
 
     async def _until(self, moment: datetime) -> None:
         """Sleep until then, or until a send ended meanwhile."""
