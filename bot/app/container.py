@@ -76,6 +76,7 @@ class Container:
     builder: MessageBuilder
     ingest: Ingest
     fetcher: Fetcher
+    finder: PaperFinder
     feeds: FeedBuilder
     feed_writer: FeedWriter
     feed_files: FeedFiles
@@ -176,6 +177,7 @@ def build_container(
         builder=builder,
         ingest=Ingest(store.digests, registry, read, peek_date, first_run=settings.first_run_limit),
         fetcher=build_fetcher(settings, store, clock, rng),
+        finder=PaperFinder(store.full_text, store.papers),
         feeds=feeds,
         feed_writer=writer,
         feed_files=FeedFiles(feeds, writer, incidents),
@@ -299,7 +301,6 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
     from bot.adapters.feeds.opml import Outline, render_opml
     from bot.adapters.web.app import create_app
     from bot.adapters.web.feeds import FeedFormats
-    from bot.adapters.web.search import Search
     from bot.adapters.web.server import serve
     from bot.adapters.web.service import WebService
 
@@ -318,7 +319,7 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
             deliveries=container.store.deliveries,
             tokens=container.store.tokens,
             feeds=container.feeds,
-            search=Search(container.store.full_text),
+            finder=container.finder,
             preferences=container.preferences,
             sign_ups=container.sign_ups,
             stopped=container.store.incidents.stopped_channels,
@@ -392,7 +393,7 @@ def chat_service(
             stats=quizzes.stats,
             preferences=container.preferences,
             chats=store.chats,
-            finder=PaperFinder(store.full_text, store.papers),
+            finder=container.finder,
             site=_chat_site(container),
         ),
         container.clock,

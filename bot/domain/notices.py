@@ -113,7 +113,8 @@ def why_of(subscription: Subscription, paper: Paper, similarity: Similarity | No
     if near is None:
         return ()
     return _whys(
-        Why(term=term, field=field, text=text) for term, field, text in written_words(near, document)
+        Why(term=term, field=field, text=text)
+        for term, field, text in written_words(near.title, near.words, document)
     )
 
 

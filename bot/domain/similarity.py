@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of, match
@@ -40,31 +41,17 @@ class Similarity:
     """Similarity to liked papers: their words, weighed by how rare each word is among many papers."""
 
     def __init__(self, papers: Iterable[Paper], liked: Iterable[Paper]) -> None:
-        self._count(map(document_of, papers))
-        for paper in liked:
-            self._like(paper.id, paper.title, document_of(paper))
-
-    @classmethod
-    def to(cls, paper: Paper, among: Iterable[Document]) -> "Similarity":
-        """Similarity to this one paper; its words weigh by how rare they are among these documents."""
-        similarity = cls((), ())
-        similarity._count(among)
-        similarity._like(paper.id, paper.title, document_of(paper))
-        return similarity
-
-    def _count(self, documents: Iterable[Document]) -> None:
         self._counts: Counter[str] = Counter()
         self._papers = 0
         self._titles: dict[PaperId, str] = {}
         self._weights: dict[str, list[tuple[PaperId, float]]] = defaultdict(list)
-        for document in documents:
-            self._counts.update(_words(document).keys())
+        for paper in papers:
+            self._counts.update(telling_words(document_of(paper)).keys())
             self._papers += 1
-
-    def _like(self, paper: PaperId, title: str, document: Document) -> None:
-        self._titles[paper] = title
-        for word, weight in self._vector(document).items():
-            self._weights[word].append((paper, weight))
+        for paper in liked:
+            self._titles[paper.id] = paper.title
+            for word, weight in self._vector(document_of(paper)).items():
+                self._weights[word].append((paper.id, weight))
 
     def nearness(self, document: Document) -> dict[PaperId, float]:
         """Nearness (0 to 1) of the paper to each liked one that it shares a word with."""
@@ -97,7 +84,7 @@ class Similarity:
         most = max(self._papers * _COMMON, 1)
         weights = {
             word: (1 + math.log(times)) * math.log((self._papers + 1) / (self._counts[word] + 0.5))
-            for word, times in _words(document).items()
+            for word, times in telling_words(document).items()
             if self._counts[word] <= most
         }
         length = math.sqrt(math.fsum(weight * weight for weight in weights.values())) or 1.0
@@ -108,26 +95,27 @@ SimilarityOf = Callable[[frozenset[PaperId]], Similarity]
 """Gives the similarity for these liked papers, from what is stored."""
 
 
-def written_words(neighbour: Neighbour, document: Document) -> list[tuple[str, str, str]]:
-    """(term, field, text) of each telling word where the paper first has it, as the paper writes it."""
-    term = f"like {neighbour.title.partition(':')[0].strip()}"
+def written_words(liked: str, words: Iterable[str], document: Document) -> list[tuple[str, str, str]]:
+    """(term, field, text) of each word where the paper first has it, as the paper writes it; `liked` is the title of the
+    paper that has them too.
+    """
+    term = f"like {liked.partition(':')[0].strip()}"
     written: list[tuple[str, str, str]] = []
-    for text in neighbour.words:
+    for text in words:
         word = Phrase(scope="", words=(Word(text=text, mode="folded"),), written=term, position=0)
         hits = match(Query(root=word, text=text), document, limit=1)
         written += [(term, hit.field, hit.text) for hit in hits or ()]
     return written
 
 
-def _words(document: Document) -> Counter[str]:
+def telling_words(document: Document) -> dict[str, int]:
+    """How often each word stands in the paper, those of its title counted more often."""
     counts = Counter(document.line("", "folded").split())
     for word in document.line("title", "folded").split():
         counts[word] += _TITLE_COUNTS
-    return Counter(
-        {word: times for word, times in counts.items() if len(word) >= _SHORTEST and _WORD.fullmatch(word)}
-    )
+    return {word: times for word, times in counts.items() if _is_telling(word)}
 
 
-def telling_words(document: Document) -> Counter[str]:
-    """How often each word stands in the paper, those of its title counted more often."""
-    return _words(document)
+@lru_cache(50_000)
+def _is_telling(word: str) -> bool:
+    return len(word) >= _SHORTEST and _WORD.fullmatch(word) is not None

@@ -1,19 +1,31 @@
-"""PaperFinder: stored papers by query or similarity to another, as a chat shows them: at once, the newest first."""
+"""PaperFinder: stored papers by query, by similarity and by name, and what a query would have brought.
+
+The one way to find papers: the web pages, the read API, the feeds of queries, the chat and the command line ask it.
+"""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from bot.domain.analysis.preview import Match, NearMiss, Previewer
-from bot.domain.analysis.spelling import Speller, Spelling
+from bot.domain.analysis.related import naming, rising, short_name
+from bot.domain.analysis.spelling import Speller, Spelling, closest
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Paper, PaperId
-from bot.domain.query import Document, Query
-from bot.domain.query.needs import Bounds, Need
-from bot.domain.similarity import NEAR, Similarity, written_words
+from bot.domain.query import Document, Query, document_of, parse
+from bot.domain.query.documents import SCOPES
+from bot.domain.query.folding import folded_form
+from bot.domain.query.needs import Bounds, Need, Term
+from bot.domain.query.syntax import atoms, words_of
+from bot.domain.similarity import written_words
 from bot.pipeline.ports.papers import PaperStore
+
+if TYPE_CHECKING:
+    from bot.domain.analysis.related_index import RelatedIndex
 
 DAYS = 30
 FLOOD = 0.5
@@ -24,14 +36,34 @@ GAIN = 1.2
 """A spelling must find so many times as much to be worth a word."""
 EVERYTHING = 100_000
 """Days that reach back to the first paper."""
-_NEIGHBOURHOOD = 90
-"""Days in which papers like another are looked for."""
+_SPELLINGS = 2
+_SPELLED = 3_000
+"""Papers, the newest of the days, on which spellings are tried; how many those that are told would find is counted on all."""
+_RELATED = 6
+_INDEXED = 20_000
+"""Papers, the newest, among which related ones are looked for."""
+_TELLING = 5
+"""Words that are shown of those that two papers share."""
+_NAMED_BY = 8
+_NAMED_AT_MOST = 400
+"""Papers that have the name, the newest, among which those are chosen that mean the paper."""
+_ANEW = 0.1
+"""Share of papers that came since, from which on the index of related papers is made anew."""
+_RISERS = 12
+_MONTH = 30
+_BEFORE = 90
 
 
 class SearchWindow(Protocol):
     """The papers of some days, by number, newest first; one moment of the state."""
 
     newest: dt.date | None
+    """The day of the newest digest."""
+
+    @property
+    def oldest(self) -> dt.date | None:
+        """The day of the oldest paper that has one."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -51,8 +83,24 @@ class SearchWindow(Protocol):
         """The papers with these numbers, in that order; without texts as documents of their folded words alone."""
         ...
 
+    def texts(self, numbers: Iterable[int]) -> Iterator[tuple[int, PaperId, Document]]:
+        """Number, id and document of these papers, in that order."""
+        ...
+
     def papers(self, numbers: Iterable[int]) -> Iterator[tuple[Paper, Document]]:
         """The papers with these numbers, in that order, with their documents."""
+        ...
+
+    def count(self, need: Need) -> int:
+        """How many papers have what is needed."""
+        ...
+
+    def has(self, need: Need) -> bool:
+        """Whether any paper has what is needed, of whichever day."""
+        ...
+
+    def words_from(self, beginning: str) -> list[str]:
+        """The folded words with that beginning, of whichever day."""
         ...
 
 
@@ -65,16 +113,51 @@ class SearchableText(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SearchResult:
+    """How many papers match a query, and some of them, newest first."""
+
+    query: Query
+    total: int
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MatchedText:
+    """A match where only title, date and reasons are wanted: of very many, whole papers take long to read."""
+
+    id: PaperId
+    title: str
+    date: dt.date | None
+    why: tuple[tuple[str, str, str], ...]
+    """(term, field, text), in reading order."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class QueryPreview:
-    """Outcome of a query on the papers of some days: counts, the newest matches, and where it finds little, its near misses."""
+    """Outcome of a query on the papers of some days: how many match and on which days, the newest of them, near misses, and
+    spellings that find much more.
+    """
 
     query: Query
     days: int
     papers: int
     found: int
+    newest: dt.date | None = None
+    oldest: dt.date | None = None
+    hits: dict[dt.date, int]
     matches: tuple[Match, ...] = ()
+    texts: tuple[MatchedText, ...] = ()
+    """Every match, newest first, where that was asked for."""
     near_misses: tuple[NearMiss, ...] = ()
-    better: Spelling | None = None
+    better: tuple[Spelling, ...] = ()
+
+    @property
+    def per_day(self) -> float:
+        """Matches a day, over the days asked for as far as the stored papers reach back."""
+        if self.newest is None or self.oldest is None:
+            return 0.0
+        covered = (max(self.newest, self.oldest) - self.oldest).days + 1
+        return round(self.found / min(self.days, covered), 3)
 
     @property
     def verdict(self) -> Literal["dead", "flood", "fine"]:
@@ -84,6 +167,37 @@ class QueryPreview:
         return "flood" if self.found > FLOOD * self.papers and self.papers >= ENOUGH else "fine"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Misspelling:
+    """A folded word of a query's term that no paper has, and one like it that `count` papers have."""
+
+    term: str
+    word: str
+    meant: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trends:
+    """Papers a week for each query (`weeks` are Mondays, oldest first), and the newest month's rising terms."""
+
+    weeks: tuple[dt.date, ...]
+    counts: tuple[tuple[Query, tuple[int, ...]], ...]
+    risers: tuple[tuple[str, int, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relations:
+    """Papers around a paper: those that are most like it, nearest first, and later ones that name it, newest first.
+
+    `short_name` is the name by which they do; empty where it has none.
+    """
+
+    related: tuple[Paper, ...] = ()
+    builds_on: tuple[Paper, ...] = ()
+    short_name: str = ""
+
+
 class PaperFinder:
     """PaperFinder over everything that is stored; safe from any thread."""
 
@@ -91,73 +205,132 @@ class PaperFinder:
         self._full_text = full_text
         self._papers = papers
         self._speller: tuple[object, Speller] | None = None
+        self._related: RelatedIndex | None = None
+        self._highest = 0
+        self._indexing = Lock()
 
-    def preview(self, query: Query, *, days: int = DAYS, limit: int = 3) -> QueryPreview:
-        """The outcome of the query on these days, with a better spelling where there is one."""
+    def search(self, query: Query, *, start: int = 0, limit: int = 5) -> SearchResult:
+        """How many of all papers match, and those from number `start` on."""
+        previewer = Previewer(query)
+        with self._full_text.last_days(EVERYTHING) as window:
+            numbers = _matching(previewer, window)
+            matches = _matches(previewer, window, numbers[start : start + limit])
+        return SearchResult(query=query, total=len(numbers), matches=matches)
+
+    def preview(
+        self, query: Query, *, days: int = DAYS, limit: int = 3, spellings: bool = True, texts: bool = False
+    ) -> QueryPreview:
+        """The outcome of the query on these days, with `limit` of the matches; and with `texts` all of them in short."""
         previewer = Previewer(query)
         with self._full_text.last_days(days) as window:
             numbers = _matching(previewer, window)
-            matches = _matches(previewer, window, numbers[:limit])
-            near: tuple[NearMiss, ...] = ()
-            if not numbers:
-                others = window.documents(
-                    window.candidates(previewer.near_need), with_texts=previewer.needs_texts
-                )
-                lacking = (number for number, document in others if previewer.lacks_one(document))
-                near = previewer.near_misses(window.papers(lacking))
             return QueryPreview(
                 query=query,
                 days=days,
                 papers=len(window),
                 found=len(numbers),
-                matches=matches,
-                near_misses=near,
-                better=self._better(query, window, days, len(numbers)),
+                newest=window.newest,
+                oldest=window.oldest,
+                hits=dict(Counter(day for day in map(window.day, numbers) if day)),
+                matches=_matches(previewer, window, numbers[:limit]),
+                texts=tuple(_matched_texts(previewer, window, numbers)) if texts else (),
+                near_misses=_near_misses(previewer, window, frozenset(numbers)),
+                better=self._better(query, window, days, len(numbers)) if spellings else (),
             )
 
-    def search(self, query: Query, *, start: int = 0, limit: int = 5) -> tuple[int, tuple[Match, ...]]:
-        """How many of all papers match, and those from number `start` on, newest first."""
-        previewer = Previewer(query)
-        with self._full_text.last_days(EVERYTHING) as window:
-            numbers = _matching(previewer, window)
-            return len(numbers), _matches(previewer, window, numbers[start : start + limit])
+    def misspellings(self, query: Query, *, days: int) -> Iterator[Misspelling]:
+        """The words of the query that no paper has, each with the word like it that papers of these days have."""
+        with self._full_text.last_days(days) as window:
+            for atom in atoms(query.root):
+                for word in words_of(atom):
+                    fields, text = SCOPES[atom.scope], folded_form(word.text)
+                    if word.mode == "prefix" or window.has(Term(fields, text, is_prefix=False)):
+                        continue
+                    for near in closest(text, window.words_from(text[:1])):
+                        if count := window.count(Term(fields, near, is_prefix=False)):
+                            yield Misspelling(term=atom.written, word=text, meant=near, count=count)
+                            break
+
+    def trends(self, queries: Sequence[Query], *, weeks: int) -> Trends:
+        """Papers a week for these queries, and what rises."""
+        with self._full_text.last_days(weeks * 7) as window:
+            newest = window.newest
+            if newest is None:
+                return Trends(weeks=(), counts=tuple((query, ()) for query in queries), risers=())
+            last = newest - dt.timedelta(days=newest.weekday())
+            mondays = tuple(last - dt.timedelta(weeks=back) for back in reversed(range(weeks)))
+            counts = []
+            for query in queries:
+                days = (window.day(number) for number in _matching(Previewer(query), window))
+                by_week = Counter(day - dt.timedelta(days=day.weekday()) for day in days if day)
+                counts.append((query, tuple(by_week[monday] for monday in mondays)))
+            return Trends(weeks=mondays, counts=tuple(counts), risers=_risers(window, newest))
 
     def newest(self, *, start: int = 0, limit: int = 5) -> tuple[Paper, ...]:
         """The newest papers of all, from number `start` on."""
-        return tuple(stored.paper for stored in self._papers.newest(start + limit)[start:])
+        return tuple(stored.paper for stored in self._papers.newest(limit, start))
 
     def like(self, paper: Paper, limit: int = 5) -> tuple[tuple[Paper, Reason], ...]:
         """The stored papers most like this one, the nearest first, with the words that they share."""
-        with self._full_text.last_days(_NEIGHBOURHOOD) as window:
-            documents = dict(window.documents(window.candidates(None), with_texts=False))
-            similarity = Similarity.to(paper, documents.values())
-            near = sorted(
-                (
-                    (similarity.nearness(document).get(paper.id, 0.0), -number)
-                    for number, document in documents.items()
-                ),
-                reverse=True,
+        with self._full_text.last_days(EVERYTHING) as window:
+            near, index = self._near(paper, window, limit)
+            liked = document_of(paper)
+            return tuple(
+                (other, _shared(paper, index.shared(liked, document), document)) for other, document in near
             )
-            chosen = [-number for nearness, number in near[: limit + 1] if nearness >= NEAR]
-            found = [each for each in window.papers(chosen) if each[0].id != paper.id][:limit]
-        return tuple((each, _shared(similarity, paper.id, each, document)) for each, document in found)
+
+    def relations(self, paper: Paper) -> Relations:
+        """The papers around this one; one that names it is not named again among those that are like it."""
+        with self._full_text.last_days(EVERYTHING) as window:
+            name, later = _building_on(paper, window)
+            near, _ = self._near(paper, window, _RELATED)
+        named = {other.id for other in later}
+        related = tuple(other for other, _ in near if other.id not in named)
+        return Relations(related=related, builds_on=later, short_name=name)
 
     def documents(self, papers: Sequence[PaperId]) -> tuple[Document, ...]:
         """The documents of those of the papers that are stored."""
-        from bot.domain.query import document_of
-
         return tuple(document_of(stored.paper) for stored in self._papers.stored(papers).values())
 
-    def _better(self, query: Query, window: SearchWindow, days: int, found: int) -> Spelling | None:
-        """The spelling that finds most; None where none finds much more."""
+    def warm_up(self) -> None:
+        """Make the index of related papers, so that nobody waits for it."""
+        with self._full_text.last_days(EVERYTHING) as window, self._indexing:
+            self._current_index(window)
+
+    def _near(
+        self, paper: Paper, window: SearchWindow, limit: int
+    ) -> "tuple[list[tuple[Paper, Document]], RelatedIndex]":
+        with self._indexing:
+            index = self._current_index(window)
+            numbers = index.near(document_of(paper), limit + 1)
+        near = [(other, document) for other, document in window.papers(numbers) if other.id != paper.id]
+        return near[:limit], index
+
+    def _current_index(self, window: SearchWindow) -> "RelatedIndex":
+        """The index with the papers that came since; made anew where those are many."""
+        missing = [number for number in window.candidates(None) if number > self._highest]
+        if self._related is None or len(missing) > _ANEW * len(self._related) + 10:
+            from bot.domain.analysis.related_index import RelatedIndex
+
+            self._related = RelatedIndex()
+            missing = window.candidates(None)[:_INDEXED]
+        if missing:
+            self._related.add(window.documents(missing, with_texts=False))
+            self._highest = max(missing)
+        return self._related
+
+    def _better(self, query: Query, window: SearchWindow, days: int, found: int) -> tuple[Spelling, ...]:
+        """The spellings that find much more, most first."""
         key = (window.newest, len(window), days)
         if self._speller is None or self._speller[0] != key:
-            documents = [
-                document for _, document in window.documents(window.candidates(None), with_texts=True)
-            ]
-            self._speller = key, Speller(documents)
-        better = self._speller[1].better(query)
-        return next((each for each in better[:1] if each.would_find >= max(GAIN * found, found + 1)), None)
+            newest = window.documents(window.candidates(None)[:_SPELLED], with_texts=True)
+            self._speller = key, Speller([document for _, document in newest])
+        return tuple(
+            replace(spelling, found=found, would_find=would_find)
+            for spelling in self._speller[1].better(query)[:_SPELLINGS]
+            if (would_find := len(_matching(Previewer(parse(spelling.query)), window)))
+            >= max(GAIN * found, found + 1)
+        )
 
 
 def _matching(previewer: Previewer, window: SearchWindow) -> list[int]:
@@ -168,9 +341,42 @@ def _matches(previewer: Previewer, window: SearchWindow, numbers: Sequence[int])
     return tuple(previewer.match(paper, document) for paper, document in window.papers(numbers))
 
 
-def _shared(similarity: Similarity, liked: PaperId, paper: Paper, document: Document) -> Reason:
+def _matched_texts(
+    previewer: Previewer, window: SearchWindow, numbers: Sequence[int]
+) -> Iterator[MatchedText]:
+    for number, paper, document in window.texts(numbers):
+        title, why = document.parts[0].text, tuple(previewer.reasons(document))
+        yield MatchedText(id=paper, title=title, date=window.day(number), why=why)
+
+
+def _near_misses(previewer: Previewer, window: SearchWindow, numbers: Container[int]) -> tuple[NearMiss, ...]:
+    candidates = window.candidates(previewer.near_need, without=numbers)
+    others = window.documents(candidates, with_texts=previewer.needs_texts)
+    lacking = (number for number, document in others if previewer.lacks_one(document))
+    return previewer.near_misses(window.papers(lacking))
+
+
+def _shared(liked: Paper, words: Sequence[str], paper: Document) -> Reason:
     """The similarity as a reason that a card can show."""
-    neighbour = similarity.nearest([liked], paper.id, document)
-    written = written_words(neighbour, document) if neighbour else []
+    written = written_words(liked.title, words[:_TELLING], paper)
     why = tuple(Why(term=term, field=field, text=text) for term, field, text in written)
     return Reason(subscription=written[0][0] if written else "like", why=why)
+
+
+def _building_on(paper: Paper, window: SearchWindow) -> tuple[str, tuple[Paper, ...]]:
+    name = short_name(paper)
+    if name is None:
+        return "", ()
+    numbers = _matching(Previewer(parse(f"={name}")), window)[:_NAMED_AT_MOST]
+    return name, naming(paper, (other for other, _ in window.papers(numbers)))[:_NAMED_BY]
+
+
+def _risers(window: SearchWindow, newest: dt.date) -> tuple[tuple[str, int, float], ...]:
+    now: list[Document] = []
+    before: list[Document] = []
+    month, earlier = newest - dt.timedelta(days=_MONTH), newest - dt.timedelta(days=_MONTH + _BEFORE)
+    for number, document in window.documents(window.candidates(None), with_texts=False):
+        day = window.day(number)
+        if day is not None and day > earlier:
+            (now if day > month else before).append(document)
+    return tuple(rising(now, before, _RISERS))

@@ -52,7 +52,7 @@ def test_the_telling_words_are_named_as_the_paper_writes_them():
     document = document_of(paper)
     near = Similarity(STORED, [LIKED]).nearest((LIKED.id,), paper.id, document)
     assert near is not None
-    assert sorted(written_words(near, document)) == [
+    assert sorted(written_words(near.title, near.words, document)) == [
         ("like Hala Technical Report", "title", "ARABIC"),
         ("like Hala Technical Report", "title", "Translations"),
     ]

@@ -1,4 +1,6 @@
-"""Stored papers found by query or likeness, over a real state."""
+"""Stored papers found by query, likeness and name, over a real state."""
+
+from datetime import date, timedelta
 
 from bot.domain.papers import PaperId
 from bot.domain.query import parse
@@ -25,8 +27,24 @@ def test_a_preview_counts_and_shows_the_newest(world: MakeWorld) -> None:
     preview = finder(with_papers(world)).preview(parse("tool"))
     assert (preview.papers, preview.found, preview.verdict) == (9, 2, "fine")
     assert [match.paper.title for match in preview.matches] == ["Agents 0", "Agents 1"]
-    assert preview.better is None
+    assert preview.better == ()
     assert preview.near_misses == ()
+    assert (sum(preview.hits.values()), preview.per_day) == (2, 2.0)
+    assert preview.texts == ()
+
+
+def test_all_matches_come_in_short_where_that_is_asked_for(world: MakeWorld) -> None:
+    preview = finder(with_papers(world)).preview(parse("tool"), limit=0, texts=True)
+    assert preview.matches == ()
+    assert [(text.title, text.why[0]) for text in preview.texts] == [
+        ("Agents 0", ("tool", "summary", "tool")),
+        ("Agents 1", ("tool", "summary", "tool")),
+    ]
+
+
+def test_of_nothing_a_preview_says_so(world: MakeWorld) -> None:
+    empty = finder(world()).preview(parse("tool"))
+    assert (empty.papers, empty.per_day, empty.verdict) == (0, 0.0, "dead")
 
 
 def test_a_preview_says_what_is_dead_and_what_is_a_flood(world: MakeWorld) -> None:
@@ -42,25 +60,36 @@ def test_a_preview_says_what_is_dead_and_what_is_a_flood(world: MakeWorld) -> No
 
 def test_a_better_spelling_is_told_where_it_finds_much_more(world: MakeWorld) -> None:
     look = finder(with_papers(world))
-    better = look.preview(parse('"language model"')).better
-    assert better is not None
+    (better,) = look.preview(parse('"language model"')).better
     assert (better.query, better.would_find) == ("language model", 7)
-    assert look.preview(parse("language model")).better is None
+    assert look.preview(parse("language model")).better == ()
+    assert look.preview(parse('"language model"'), spellings=False).better == ()
+
+
+def test_a_word_that_no_paper_has_comes_with_one_that_some_have(world: MakeWorld) -> None:
+    look = finder(with_papers(world))
+    (misspelling,) = look.misspellings(parse("agnet tools OR zebra OR plan*"), days=30)
+    assert (misspelling.term, misspelling.word) == ("agnet tools", "agnet")
+    assert (misspelling.meant, misspelling.count) == ("agent", 2)
+    made = with_papers(world)
+    made.read("old.md", a_digest(an_entry(60, title="Quantum chess"), day=date(2026, 8, 1)))
+    assert list(finder(made).misspellings(parse("quantun"), days=1)) == []  # that paper is older
+    assert [each.meant for each in finder(made).misspellings(parse("quantun"), days=90)] == ["quantum"]
 
 
 def test_the_spelling_is_tried_on_what_is_stored_now(world: MakeWorld) -> None:
     made = with_papers(world)
     look = finder(made)
-    assert look.preview(parse('"robot arm"')).better is None
+    assert look.preview(parse('"robot arm"')).better == ()
     made.read("b.md", a_digest(*(an_entry(40 + n, title="Robot arms") for n in range(6))))
-    assert look.preview(parse('"robot arm"')).better is not None
+    assert [spelling.query for spelling in look.preview(parse('"robot arm"')).better] == ["robot arm"]
 
 
 def test_a_search_goes_page_by_page(world: MakeWorld) -> None:
     look = finder(with_papers(world))
-    count, first = look.search(parse("language models"))
-    assert (count, len(first)) == (7, 5)
-    assert [match.paper.id for match in look.search(parse("language models"), start=5)[1]] == [
+    first = look.search(parse("language models"))
+    assert (first.total, len(first.matches)) == (7, 5)
+    assert [match.paper.id for match in look.search(parse("language models"), start=5).matches] == [
         a_paper(6).id,
         a_paper(7).id,
     ]
@@ -85,3 +114,54 @@ def test_papers_like_one_come_with_the_words_that_they_share(world: MakeWorld) -
 def test_documents_are_those_of_stored_papers(world: MakeWorld) -> None:
     made = with_papers(world)
     assert len(finder(made).documents([a_paper(1).id, PaperId("arxiv:9")])) == 1
+
+
+NAMED = an_entry(30, title="LumoRL: Light by Reward", summary="tool use agent planning calling")
+
+
+def test_relations_are_the_nearest_papers_and_the_later_ones_that_say_the_name(world: MakeWorld) -> None:
+    made = with_papers(world)
+    look = finder(made)
+    look.warm_up()
+    made.read("b.md", a_digest(NAMED, an_entry(31, title="Lamps", summary="LumoRL plans tool calling steps")))
+    stored = made.store.papers.stored([NAMED.id, a_paper(20).id])
+    relations = look.relations(stored[NAMED.id].paper)
+    assert relations.short_name == "LumoRL"
+    assert [paper.title for paper in relations.builds_on] == ["Lamps"]
+    assert relations.related[0].title == "Agents 0"  # Lamps is near as well, and named already
+    assert "Lamps" not in {paper.title for paper in relations.related}
+    nameless = look.relations(stored[a_paper(20).id].paper)
+    assert (nameless.short_name, nameless.builds_on) == ("", ())
+    assert "Agents 1" in {paper.title for paper in nameless.related}
+
+
+def test_many_new_papers_make_the_index_of_likeness_anew(world: MakeWorld) -> None:
+    made = with_papers(world)
+    look = finder(made)
+    look.warm_up()
+    wanted = made.store.papers.stored([a_paper(20).id])[a_paper(20).id].paper
+    assert len(look.like(wanted)) == 1
+    about = [an_entry(50 + n, title=f"Tools {n}", summary=TOOLS[0]) for n in range(4)]
+    made.read("b.md", a_digest(*about, *range(70, 100)))
+    assert len(look.like(wanted, limit=20)) == 5
+    assert len(look.like(wanted, limit=2)) == 2
+
+
+def test_trends_count_weeks_and_name_what_rises(world: MakeWorld) -> None:
+    made = world()
+    assert finder(made).trends([parse("tool")], weeks=3).counts[0][1] == ()
+    newest = date(2026, 8, 12)  # a Wednesday
+    for weeks in range(8):
+        made.read(
+            f"{weeks}.md",
+            a_digest(*(an_entry(100 + 10 * weeks + n, title=f"Old paper {n}") for n in range(4)),
+                     day=newest - timedelta(weeks=8 - weeks)),
+        )  # fmt: skip
+    made.read("new.md", a_digest(*(an_entry(n, title=f"World model {n}") for n in range(1, 6)), day=newest))
+    trends = finder(made).trends([parse("world model"), parse("nothing")], weeks=26)
+    assert trends.weeks[-1] == date(2026, 8, 10)
+    assert [counts[-1] for _, counts in trends.counts] == [5, 0]
+    assert len(trends.weeks) == 26
+    made.read("none.md", a_digest(an_entry(300, title="Undated"), day=None))
+    assert finder(made).trends([], weeks=4).weeks[-1] == date(2026, 8, 10)
+    assert "world" in trends.risers[0][0]

@@ -8,6 +8,7 @@ alone, and a `tsvector` is made of lexemes, each with its field's letter before 
 
 import datetime as dt
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import Ids
-from bot.adapters.store.papers import day_of, paper_of, parts_in
+from bot.adapters.store.papers import day_of, paper_of, parts_in, version
 from bot.adapters.store.schema import meta
 from bot.adapters.store.sql import Statement, chunks, driver, insert
 from bot.domain.papers import Paper, PaperId
@@ -34,6 +35,7 @@ _TEXTS = Statement(
 _NEWEST_DAY = Statement("SELECT max(date) FROM digests")
 _RECENT_PAPERS = "SELECT position, date FROM papers WHERE date >= {} OR date IS NULL ORDER BY date DESC NULLS LAST, position"
 _RECENT = Statement(_RECENT_PAPERS.format(":since"), postgresql=_RECENT_PAPERS.format(":since::date"))
+_MOST_LISTS = 4
 _CONTENTS = Statement(
     "SELECT position, id, content FROM papers WHERE position > :after ORDER BY position LIMIT :most"
 )
@@ -76,12 +78,17 @@ _RULES_KEY = "folding_rules"
 _RULES = Statement("SELECT value FROM meta WHERE key = :key")
 _TOGETHER = 500
 
+Days = dict[int, str | dt.date | None]
+"""Papers by number, newest first, with their days as the database gives them."""
+
 
 class FullText:
     """The stored papers by their words. Opening it folds all papers again where the rules of folding have changed."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._lists: OrderedDict[tuple[str, dt.date], Days] = OrderedDict()
+        """By version of the papers and first day: the papers from that day on."""
         with reading(engine) as connection:
             current = _is_current(connection)
         if not current:
@@ -93,18 +100,28 @@ class FullText:
     def last_days(self, days: int) -> Iterator["PaperWindow"]:
         """The papers of so many days back from the newest digest, and those without a date; one moment of the state."""
         with reading(self._engine) as connection, _mapped(connection):
-            yield PaperWindow(connection, days)
+            newest = day_of(_NEWEST_DAY.rows(connection)[0][0])
+            yield PaperWindow(connection, newest, self._since(connection, _first_day(newest, days)))
+
+    def _since(self, connection: Connection, first: dt.date) -> "Days":
+        """The papers from that day on, from the cache where no paper has changed: of many they take a while to list."""
+        key = version(connection), first
+        listed = self._lists.get(key)
+        if listed is None:
+            listed = self._lists[key] = dict(_RECENT.rows(connection, since=first.isoformat()))
+            while len(self._lists) > _MOST_LISTS:
+                self._lists.popitem(last=False)
+        return listed
 
 
 class PaperWindow:
     """Papers of some days, by number, newest first."""
 
-    def __init__(self, connection: Connection, days: int) -> None:
+    def __init__(self, connection: Connection, newest: dt.date | None, days: "Days") -> None:
         self._connection = connection
-        self.newest = day_of(_NEWEST_DAY.rows(connection)[0][0])
+        self.newest = newest
         """The day of the newest digest; None while nothing was read."""
-        rows = _RECENT.rows(connection, since=_first_day(self.newest, days).isoformat())
-        self._days: dict[int, str | dt.date | None] = dict(rows)
+        self._days = days
 
     def __len__(self) -> int:
         """How many papers there are."""

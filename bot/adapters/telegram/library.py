@@ -324,7 +324,8 @@ def inline(finder: PaperFinder, query: InlineQuery, language: str) -> AnswerInli
         papers = finder.newest(start=start, limit=_INLINE)
     else:
         try:
-            papers = (match.paper for match in finder.search(parse(typed), start=start, limit=_INLINE)[1])
+            result = finder.search(parse(typed), start=start, limit=_INLINE)
+            papers = (match.paper for match in result.matches)
         except QuerySyntaxError:
             papers = ()
     results = tuple(_inline_result(paper, language) for paper in islice(papers, _INLINE))

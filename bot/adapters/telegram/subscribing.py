@@ -73,7 +73,7 @@ def offer(request: Request, written: str, *, lead: str = "", replaces: str = "")
     preview = request.services.finder.preview(query)
     values = {"query": query.text, "replaces": replaces}
     if preview.better:
-        values["better"] = preview.better.query
+        values["better"] = preview.better[0].query
     proposal = request.preferences.propose("add", request.home, request.now, **values)
     buttons = [Button(text=request.t("button.keep"), data=f"keep:{proposal}")]
     if preview.better:
@@ -93,7 +93,7 @@ def _preview(request: Request, preview: QueryPreview) -> Sequence[Markup]:
     if preview.verdict == "flood":
         share = round(100 * preview.found / preview.papers)
         shown.append(plain(request.t("preview.flood", share=share)))
-    if preview.near_misses:
+    if preview.near_misses and not preview.found:
         lines = [bold(request.t("preview.near"))]
         for miss in preview.near_misses:
             key = "preview.excluded" if miss.missing.startswith("NOT ") else "preview.without"
@@ -101,7 +101,8 @@ def _preview(request: Request, preview: QueryPreview) -> Sequence[Markup]:
             card = card_of(Item(paper=miss.paper), language=request.language)
             lines.append(plain("• ") + _titled(card) + lacking)
         shown.append(joined("\n", lines))
-    if better := preview.better:
+    if preview.better:
+        better = preview.better[0]
         shown.append(
             line(
                 request.t("preview.better"),
@@ -381,7 +382,8 @@ def more_found(request: Request, proposal_id: str, start: str) -> Actions:
 
 
 def _found(request: Request, query: Query, proposal: str, start: int, lead: str) -> Message:
-    count, matches = request.services.finder.search(query, start=start, limit=_FOUND)
+    result = request.services.finder.search(query, start=start, limit=_FOUND)
+    count, matches = result.total, result.matches
     heading = bold(cut(query.text, _QUERY))
     if count:
         place = request.t("search.found", first=start + 1, last=start + len(matches), count=count)

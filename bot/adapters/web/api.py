@@ -12,14 +12,15 @@ from bot import __version__
 from bot.adapters.web.answers import JSON, PUBLIC, Answer, answer
 from bot.adapters.web.pages import PAGE_OF
 from bot.adapters.web.papers import PREVIEW_DAYS, number_of, query_text
-from bot.adapters.web.search import PreviewResult
 from bot.adapters.web.site import WebSite
+from bot.domain.analysis.preview import Match
 from bot.domain.card import Card, card_of
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, parse_paper_id
 from bot.domain.query import Query, parse
+from bot.pipeline.finder import QueryPreview
 
 _LAST_PAGE = 10_000
 _HEADERS = {"Access-Control-Allow-Origin": "*"}
@@ -41,8 +42,8 @@ class ApiEndpoints:
             if query is None:
                 papers, total = self._service.newest(start, PAGE_OF)
                 return _page(page, total, [self._paper(paper) for paper in papers])
-            found = self._service.search.find(query, start=start, limit=PAGE_OF)
-            return _page(page, found.total, [self._paper(paper, reason) for paper, reason in found.papers])
+            result = self._service.finder.search(query, start=start, limit=PAGE_OF)
+            return _page(page, result.total, [self._match(query, match) for match in result.matches])
 
         return await self._answered(request, made)
 
@@ -67,7 +68,7 @@ class ApiEndpoints:
         def made(query: Query | None) -> dict[str, Any]:
             if query is None:
                 raise QuerySyntaxError("q is missing: a query in the query language", 0)
-            return self._preview(self._service.search.preview(query, days=days, samples=PAGE_OF))
+            return self._preview(self._service.finder.preview(query, days=days, limit=PAGE_OF))
 
         return await self._answered(request, made)
 
@@ -91,15 +92,18 @@ class ApiEndpoints:
         card = card_of(Item(paper=paper, reasons=(reason,) if reason else ()), language="en")
         return {**_card_json(card), "url": f"{self._site.pages.url}/papers/{paper.id}", "why": _why(reason)}
 
-    def _preview(self, preview: PreviewResult) -> dict[str, Any]:
+    def _match(self, query: Query, match: Match) -> dict[str, Any]:
+        return self._paper(match.paper, Reason(subscription=query.text, why=match.why))
+
+    def _preview(self, preview: QueryPreview) -> dict[str, Any]:
         return {
             "query": preview.query.text,
             "days": preview.days,
-            "papers_searched": preview.searched,
+            "papers_searched": preview.papers,
             "found": preview.found,
             "per_day": preview.per_day,
             "hits": [{"date": str(day), "papers": count} for day, count in sorted(preview.hits.items())],
-            "matches": [self._paper(paper, reason) for paper, reason in preview.samples],
+            "matches": [self._match(preview.query, match) for match in preview.matches],
             "near_misses": [
                 {"id": miss.paper.id, "title": miss.paper.title, "missing": miss.missing}
                 for miss in preview.near_misses

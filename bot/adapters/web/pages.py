@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from bot.adapters.svg import safe_svg
 from bot.adapters.web.charts import Bar, Series, bars, lines
 from bot.adapters.web.texts import LANGUAGES, Texts
+from bot.domain.analysis.preview import Match
 from bot.domain.bibliography import bibtex
 from bot.domain.card import Card, Piece, card_of, paper_url, plain_line, web_link
 from bot.domain.channels import FEED, Target
@@ -24,6 +25,7 @@ from bot.domain.message import Item
 from bot.domain.notices import Reason
 from bot.domain.papers import Edition, Paper, PaperId, Question
 from bot.domain.preferences import Choices
+from bot.domain.query import Query
 from bot.domain.quizzes.polls import clean, evidence_for, poll_of
 from bot.domain.schedule import schedule_text
 from bot.domain.subscriptions import Subscriber
@@ -35,7 +37,7 @@ from bot.pipeline.preferences import ListedSubscription
 if TYPE_CHECKING:
     import jinja2
 
-    from bot.adapters.web.search import Found, PreviewResult, Trends
+    from bot.pipeline.finder import QueryPreview, Relations, SearchResult, Trends
 
 STRIP_DAYS = 56
 FRONT_PAPERS = 40
@@ -104,15 +106,6 @@ class PlayedQuestion:
     answer: str = ""
     evidence: str = ""
     sure: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Relations:
-    """Papers around a paper: those that are similar, and later ones that name it by `short_name`."""
-
-    related: tuple[Paper, ...] = ()
-    builds_on: tuple[Paper, ...] = ()
-    short_name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,7 +203,7 @@ class Pages:
         undated = texts.count("paper", days[None]) if days.get(None) else ""
         return self._page("days.html", view, "/digests", texts.days, months=months, undated=undated)
 
-    def paper(self, view: View, stored: StoredPaper, relations: Relations) -> str:
+    def paper(self, view: View, stored: StoredPaper, relations: "Relations") -> str:
         """Everything known of one paper, points and quiz in the view's language where there are any."""
         paper, texts, words = stored.paper, Texts(view.language), wording(view.language)
         edition = paper.edition(view.language)
@@ -255,7 +248,9 @@ class Pages:
             bibtex=bibtex([paper]),
         )
 
-    def search(self, view: View, text: str, result: "Found | QueryTrouble | None", *, page: int) -> str:
+    def search(
+        self, view: View, text: str, result: "SearchResult | QueryTrouble | None", *, page: int
+    ) -> str:
         """The papers that a query finds, some on each page; or why it cannot be used; or how to write one."""
         texts = Texts(view.language)
         parts: dict[str, Any] = {"papers": [], "summary": "", "trouble": None, "newer": None, "older": None}
@@ -265,7 +260,7 @@ class Pages:
         elif result is not None:
             kind = "none" if not result.total else "one" if result.total == 1 else "many"
             parts["summary"] = texts(f"results_{kind}", count=f"{result.total:,}", query=text)
-            parts["papers"] = [self._found(view, paper, reason) for paper, reason in result.papers]
+            parts["papers"] = [self._found(view, result.query, match) for match in result.matches]
             parts["hints"] = result.query.hints
             pages = -(-result.total // PAGE_OF)
             parts["newer"] = search_path("/search", q=text, page=page - 1) if page > 1 else None
@@ -285,7 +280,7 @@ class Pages:
         )
 
     def preview(
-        self, view: View, text: str, result: "PreviewResult | QueryTrouble | None", *, days: int
+        self, view: View, text: str, result: "QueryPreview | QueryTrouble | None", *, days: int
     ) -> str:
         """The matches that a query would have brought, and the ways to subscribe to it."""
         texts, words = Texts(view.language), wording(view.language)
@@ -310,7 +305,7 @@ class Pages:
                 else None,
                 "first_day": _short_day(words, shown[0][0]) if shown else "",
                 "last_day": _short_day(words, shown[-1][0]) if shown else "",
-                "samples": [self._found(view, paper, reason) for paper, reason in result.samples],
+                "samples": [self._found(view, result.query, match) for match in result.matches],
                 "near": [
                     self._short(view, miss.paper, _lack(texts, miss.missing)) for miss in result.near_misses
                 ],
@@ -554,8 +549,9 @@ class Pages:
             "questions": card.questions,
         }
 
-    def _found(self, view: View, paper: Paper, reason: Reason) -> dict[str, Any]:
+    def _found(self, view: View, query: Query, match: Match) -> dict[str, Any]:
         """A paper that a query found, with its day and the words around the match where the gist does not show them."""
+        paper, reason = match.paper, Reason(subscription=query.text, why=match.why)
         card = card_of(Item(paper=paper, reasons=(reason,)), language=view.language, text_limit=_TEXT_LIMIT)
         line = self._line_of(view, card)
         excerpt = next((match.excerpt for match in card.matches if match.excerpt), ())
@@ -582,11 +578,11 @@ class Pages:
         ]
 
     @staticmethod
-    def _pace(texts: Texts, result: "PreviewResult") -> str:
+    def _pace(texts: Texts, result: "QueryPreview") -> str:
         unit, size = next(((unit, size) for unit, size in _PACES if result.per_day * size >= 1), _PACES[-1])
         pace = texts(f"pace_{unit}", count=f"{result.per_day * size:.0f}")
         return texts(
-            "preview_pace", count=result.found, searched=f"{result.searched:,}", days=result.days, pace=pace
+            "preview_pace", count=result.found, searched=f"{result.papers:,}", days=result.days, pace=pace
         )
 
     def _short(self, view: View, paper: Paper, note: str = "") -> dict[str, Any]:

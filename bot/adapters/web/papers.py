@@ -1,6 +1,8 @@
 """Pages of papers: the front page, days, one paper, search, preview and trends."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
 
 from starlette.exceptions import HTTPException
@@ -11,11 +13,12 @@ from bot.adapters.web.answers import Answer
 from bot.adapters.web.negotiation import view_of
 from bot.adapters.web.pages import PAGE_OF, QueryTrouble
 from bot.adapters.web.site import WebSite, html_answer
-from bot.domain.errors import QuerySyntaxError
+from bot.domain.errors import PaperboyError, QuerySyntaxError
 from bot.domain.papers import parse_paper_id
 from bot.domain.query import Query, parse
 
 PREVIEW_DAYS = 90
+_SAMPLES = 5
 MOST_QUERIES = 4
 TREND_WEEKS = 26
 _LONGEST_QUERY = 1_000
@@ -29,6 +32,7 @@ class PaperEndpoints:
         self._site = site
         self._service = site.service
         self._pages = site.pages
+        self._is_warming = False
 
     async def front(self, request: Request) -> Response:
         view = view_of(request.scope)
@@ -37,13 +41,11 @@ class PaperEndpoints:
             days = self._service.days()
             return html_answer(self._pages.front(view, days, self._service.newest_days(days)))
 
-        return await self._site.kept(request, made)
+        return await self._kept(request, made)
 
     async def days(self, request: Request) -> Response:
         view = view_of(request.scope)
-        return await self._site.kept(
-            request, lambda: html_answer(self._pages.days(view, self._service.days()))
-        )
+        return await self._kept(request, lambda: html_answer(self._pages.days(view, self._service.days())))
 
     async def day(self, request: Request) -> Response:
         view, asked = view_of(request.scope), request.path_params["day"]
@@ -61,7 +63,7 @@ class PaperEndpoints:
             page = self._pages.day(view, day, self._service.days(), papers)
             return html_answer(page, status=200 if papers else 404)
 
-        return await self._site.kept(request, made)
+        return await self._kept(request, made)
 
     async def paper(self, request: Request) -> Response:
         view, asked = view_of(request.scope), request.path_params["paper"]
@@ -75,10 +77,10 @@ class PaperEndpoints:
             stored = self._service.paper(paper_id)
             if stored is None:
                 raise HTTPException(404)
-            relations = self._service.relations(stored.paper)
+            relations = self._service.finder.relations(stored.paper)
             return html_answer(self._pages.paper(view, stored, relations))
 
-        return await self._site.kept(request, made)
+        return await self._kept(request, made)
 
     async def search(self, request: Request) -> Response:
         view, text = view_of(request.scope), query_text(request)
@@ -90,13 +92,13 @@ class PaperEndpoints:
             if not text:
                 return html_answer(self._pages.search(view, "", None, page=1))
             try:
-                found = self._service.search.find(parse(text), start=(page - 1) * PAGE_OF, limit=PAGE_OF)
+                result = self._service.finder.search(parse(text), start=(page - 1) * PAGE_OF, limit=PAGE_OF)
             except QuerySyntaxError as error:
                 trouble = QueryTrouble(text=text, message=str(error), position=error.position)
                 return html_answer(self._pages.search(view, text, trouble, page=1), status=400)
-            return html_answer(self._pages.search(view, text, found, page=page))
+            return html_answer(self._pages.search(view, text, result, page=page))
 
-        return await self._site.kept(request, made)
+        return await self._kept(request, made)
 
     async def preview(self, request: Request) -> Response:
         view, text = view_of(request.scope), query_text(request)
@@ -106,13 +108,13 @@ class PaperEndpoints:
             if not text:
                 return html_answer(self._pages.preview(view, "", None, days=days))
             try:
-                preview = self._service.search.preview(parse(text), days=days)
+                preview = self._service.finder.preview(parse(text), days=days, limit=_SAMPLES)
             except QuerySyntaxError as error:
                 trouble = QueryTrouble(text=text, message=str(error), position=error.position)
                 return html_answer(self._pages.preview(view, text, trouble, days=days), status=400)
             return html_answer(self._pages.preview(view, text, preview, days=days))
 
-        return await self._site.kept(request, made)
+        return await self._kept(request, made)
 
     async def trends(self, request: Request) -> Response:
         view, text = view_of(request.scope), query_text(request)
@@ -123,10 +125,21 @@ class PaperEndpoints:
             except QuerySyntaxError as error:
                 trouble = QueryTrouble(text=text, message=str(error), position=error.position)
                 return html_answer(self._pages.trends(view, text, trouble), status=400)
-            trends = self._service.search.trends(queries, weeks=TREND_WEEKS)
+            trends = self._service.finder.trends(queries, weeks=TREND_WEEKS)
             return html_answer(self._pages.trends(view, text, trends))
 
-        return await self._site.kept(request, made)
+        return await self._kept(request, made)
+
+    async def _kept(self, request: Request, make: Callable[[], Answer]) -> Response:
+        """The answer; the first reader sets off what later pages need, which a server without readers never pays for."""
+        if not self._is_warming:
+            self._is_warming = True
+            asyncio.get_running_loop().run_in_executor(None, self._warm_up)
+        return await self._site.kept(request, make)
+
+    def _warm_up(self) -> None:
+        with suppress(PaperboyError):  # who asks for a page is told
+            self._service.finder.warm_up()
 
 
 def query_text(request: Request) -> str:

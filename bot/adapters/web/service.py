@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
-from bot.adapters.web.pages import FRONT_PAPERS, Days, Relations, ShownPreferences, search_path
-from bot.adapters.web.search import Search
+from bot.adapters.web.pages import FRONT_PAPERS, Days, ShownPreferences, search_path
 from bot.domain.channels import Target
 from bot.domain.delivery import UNSUBSCRIBED
 from bot.domain.feeds import Feed
+from bot.domain.notices import Reason
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Query
 from bot.pipeline.feeds import FeedBuilder
+from bot.pipeline.finder import PaperFinder
 from bot.pipeline.ports import TokenStore
 from bot.pipeline.ports.outbox import DeliveryStore, Stop
 from bot.pipeline.ports.papers import PaperStore, StoredPaper
@@ -30,7 +31,7 @@ class WebService:
         deliveries: DeliveryStore,
         tokens: TokenStore,
         feeds: FeedBuilder,
-        search: Search,
+        finder: PaperFinder,
         preferences: Preferences,
         sign_ups: SignUps | None = None,
         stopped: Callable[[], Mapping[str, Stop]],
@@ -40,7 +41,7 @@ class WebService:
         self._deliveries = deliveries
         self._tokens = tokens
         self.feeds = feeds
-        self.search = search
+        self.finder = finder
         self.preferences = preferences
         self.sign_ups = sign_ups
         """Sign-ups by mail; None where nobody can subscribe so."""
@@ -81,20 +82,17 @@ class WebService:
 
     def feed_of(self, query: Query, file: str) -> Feed:
         """The feed of a query; `file` is the name under which it is served."""
-        found = self.search.find(query, limit=self.feeds.entries)
-        stored = self._papers.stored([paper.id for paper, _ in found.papers])
-        matches = [(stored[paper.id], (reason,)) for paper, reason in found.papers if paper.id in stored]
+        result = self.finder.search(query, limit=self.feeds.entries)
+        stored = self._papers.stored([match.paper.id for match in result.matches])
+        matches = [
+            (stored[match.paper.id], (Reason(subscription=query.text, why=match.why),))
+            for match in result.matches
+            if match.paper.id in stored
+        ]
         return self.feeds.of_query(query.text, matches, search_path(f"/{file}", q=query.text))
 
     def paper(self, paper_id: PaperId) -> StoredPaper | None:
         return self._papers.stored([paper_id]).get(paper_id)
-
-    def relations(self, paper: Paper) -> Relations:
-        """The papers around a paper."""
-        related, later, name = self.search.around(paper)
-        named = {other.id for other in later}
-        related = tuple(other for other in related if other.id not in named)
-        return Relations(related=related, builds_on=later, short_name=name)
 
     def preferences_behind(self, token: str) -> ShownPreferences | None:
         """The preferences that the token opens; None for any other text, and for somebody who is no subscriber now."""

@@ -14,13 +14,12 @@ from bot.domain.excerpts import excerpt
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from bot.adapters.store.full_text import PaperWindow
-    from bot.domain.analysis.preview import NearMiss, Previewer
     from bot.domain.notices import Why
     from bot.domain.papers import Paper
     from bot.domain.query import Query
+    from bot.pipeline.finder import Misspelling, QueryPreview
 
 DAYS = 90
 _SHOWN = 10
@@ -42,16 +41,20 @@ def preview(
 
     Among the stored papers: how often, why each matched, and its near misses.
     """
-    from bot.domain.analysis.preview import Previewer
+    from bot.pipeline.finder import PaperFinder
 
     parsed = parsed_query(query)
     settings = load_only_settings(context, config)
-    previewer = Previewer(parsed)
-    with open_state(settings) as store, store.full_text.last_days(days) as papers:
+    with open_state(settings) as store:
+        finder = PaperFinder(store.full_text, store.papers)
+        result = finder.preview(
+            parsed, days=days, limit=0 if as_json else limit, spellings=False, texts=as_json
+        )
         if as_json:
-            say_json(preview_json(previewer, days, papers))
+            say_json(preview_json(result))
             return
-        for line in preview_lines(previewer, days, papers, limit, style_of(sys.stdout)):
+        remarks = hints(parsed, finder.misspellings(parsed, days=days))
+        for line in preview_lines(result, remarks, style_of(sys.stdout)):
             typer.echo(line)
 
 
@@ -65,36 +68,19 @@ def parsed_query(text: str) -> "Query":
         raise UsageError(f"{error}\n{caret(text, error.position)}") from error
 
 
-def near_misses(
-    previewer: "Previewer", papers: "PaperWindow", matching: "Iterable[int]"
-) -> "tuple[NearMiss, ...]":
-    """The papers that barely do not match."""
-    candidates = papers.candidates(previewer.near_need, without=frozenset(matching))
-    others = papers.documents(candidates, with_texts=previewer.needs_texts)
-    return previewer.near_misses(
-        papers.papers(number for number, document in others if previewer.lacks_one(document))
-    )
+def hints(query: "Query", misspellings: "Iterable[Misspelling]") -> "Iterator[str]":
+    """Hints on the query itself: those of its parser, and one on each word that no paper has."""
+    from bot.domain.query.folding import singular
 
-
-def spelling_hints(query: "Query", papers: "PaperWindow") -> "Iterator[str]":
-    """A remark on each word of the query that no paper has, where there is a word like it that some have."""
-    from bot.domain.analysis.spelling import closest
-    from bot.domain.query.documents import SCOPES
-    from bot.domain.query.folding import folded_form, singular
-    from bot.domain.query.needs import Term
-    from bot.domain.query.syntax import atoms, words_of
-
-    for atom in atoms(query.root):
-        for word in words_of(atom):
-            fields, text = SCOPES[atom.scope], folded_form(word.text)
-            if word.mode == "prefix" or papers.has(Term(fields, text, is_prefix=False)):
-                continue
-            for near in closest(text, papers.words_from(text[:1])):
-                if count := papers.count(Term(fields, near, is_prefix=False)):
-                    written = _as_written(atom.written, text) or text
-                    meant = f"{near}s" if written.endswith("s") and singular(f"{near}s") == near else near
-                    yield f"no stored paper has {written!r}; did you mean {meant!r}, which {_papers(count)}?"
-                    break
+    yield from query.hints
+    for misspelling in misspellings:
+        written = _as_written(misspelling.term, misspelling.word) or misspelling.word
+        meant = misspelling.meant
+        if written.endswith("s") and singular(f"{meant}s") == meant:
+            meant = f"{meant}s"
+        count = misspelling.count
+        papers = f"{count} of them has" if count == 1 else f"{count} have"
+        yield f"no stored paper has {written!r}; did you mean {meant!r}, which {papers}?"
 
 
 def _as_written(term: str, folded: str) -> str | None:
@@ -105,77 +91,49 @@ def _as_written(term: str, folded: str) -> str | None:
     return next((word for word in words if folded_form(word) == folded), None)
 
 
-def _papers(count: int) -> str:
-    return f"{count} of them has" if count == 1 else f"{count} have"
-
-
-def per_day(days: int, papers: "PaperWindow", matches: int) -> float:
-    """Matches a day, over the days asked for as far as the stored papers reach back."""
-    if papers.newest is None or papers.oldest is None:
-        return 0.0
-    covered = (max(papers.newest, papers.oldest) - papers.oldest).days + 1
-    return round(matches / min(days, covered), 3)
-
-
-def preview_json(previewer: "Previewer", days: int, papers: "PaperWindow") -> dict[str, Any]:
+def preview_json(result: "QueryPreview") -> dict[str, Any]:
     """The JSON of `preview --json`; its names are fixed."""
-    certain = papers.certain(previewer.bounds)
-    matches: dict[int, dict[str, Any]] = {}
-    for number, paper_id, document in papers.texts(papers.candidates(previewer.bounds.possible)):
-        if number in certain or previewer.matches(document):
-            day = papers.day(number)
-            matches[number] = {
-                "id": paper_id,
-                "title": document.parts[0].text,
-                "date": day.isoformat() if day else None,
-                "why": [
-                    {"term": term, "field": field, "text": text}
-                    for term, field, text in previewer.reasons(document)
-                ],
-            }
     return {
-        "query": previewer.query.text,
-        "days": days,
-        "papers_searched": len(papers),
-        "matches": list(matches.values()),
-        "per_day": per_day(days, papers, len(matches)),
+        "query": result.query.text,
+        "days": result.days,
+        "papers_searched": result.papers,
+        "matches": [
+            {
+                "id": match.id,
+                "title": match.title,
+                "date": match.date.isoformat() if match.date else None,
+                "why": [{"term": term, "field": field, "text": text} for term, field, text in match.why],
+            }
+            for match in result.texts
+        ],
+        "per_day": result.per_day,
         "near_misses": [
             {"id": miss.paper.id, "title": miss.paper.title, "missing": miss.missing}
-            for miss in near_misses(previewer, papers, matches)
+            for miss in result.near_misses
         ],
     }
 
 
-def preview_lines(
-    previewer: "Previewer",
-    days: int,
-    papers: "PaperWindow",
-    limit: int,
-    style: Style,
-) -> list[str]:
-    """Lines of the preview, with at most `limit` of the matches."""
-    query = previewer.query
-    matching = papers.matching(previewer.bounds, previewer.matches, with_texts=previewer.needs_texts)
-    many = len(matching)
-    if not papers:
+def preview_lines(result: "QueryPreview", hints: "Iterable[str]", style: Style) -> list[str]:
+    """Lines of the preview, with the matches that it has."""
+    if not result.papers:
         return [
             "no papers are stored yet: `paperboy once` reads the watched folders, `paperboy import` history"
         ]
-    dates = [day for day in map(papers.day, matching) if day]
     lines = [
-        f"{style.strong(query.text)} matches {style.strong(str(many))} of the {len(papers)} papers "
-        f"of {_span(days, papers)}{_often(per_day(days, papers, many))}",
-        *(f"hint: {printable(hint)}" for hint in (*query.hints, *spelling_hints(query, papers))),
-        *_bars(dates, style),
+        f"{style.strong(result.query.text)} matches {style.strong(str(result.found))} of the {result.papers} papers "
+        f"of {_span(result)}{_often(result.per_day)}",
+        *(f"hint: {printable(hint)}" for hint in hints),
+        *_bars(result.hits, style),
     ]
-    for paper, document in papers.papers(matching[:limit]):
-        lines += ["", *_match_lines(paper, previewer.match(paper, document).why, style)]
-    if many > limit:
-        lines += ["", style.faint(f"… and {many - limit} more: --limit {many} shows them all")]
-    missed = near_misses(previewer, papers, matching)
-    if missed:
+    for match in result.matches:
+        lines += ["", *_match_lines(match.paper, match.why, style)]
+    if result.found > len(result.matches):
+        rest = result.found - len(result.matches)
+        lines += ["", style.faint(f"… and {rest} more: --limit {result.found} shows them all")]
+    if result.near_misses:
         lines += ["", "Near misses, each for want of one term"]
-    for miss in missed:
+    for miss in result.near_misses:
         lines.append(f"  {_day(miss.paper)}  {printable(miss.paper.title)}")
         lines.append(f"              {_lack(miss.missing)} {style.strong(miss.missing.removeprefix('NOT '))}")
     return lines
@@ -185,8 +143,8 @@ def _lack(missing: str) -> str:
     return "kept out by NOT" if missing.startswith("NOT ") else "without"
 
 
-def _span(days: int, papers: "PaperWindow") -> str:
-    newest, oldest = papers.newest, papers.oldest
+def _span(result: "QueryPreview") -> str:
+    newest, oldest, days = result.newest, result.oldest, result.days
     if newest is None or oldest is None:
         return "the state"
     asked = newest - dt.timedelta(days=days - 1) if days < newest.toordinal() else dt.date.min
@@ -202,14 +160,14 @@ def _often(pace: float) -> str:
     return ""
 
 
-def _bars(days: "Sequence[dt.date]", style: Style) -> list[str]:
+def _bars(hits: "Mapping[dt.date, int]", style: Style) -> list[str]:
     """Bars of the matches a day, or over many days a week, a month or a year; gaps are empty lines."""
-    if len(set(days)) <= 1:
+    if len(hits) <= 1:
         return []
-    first, last = min(days), max(days)
+    first, last = min(hits), max(hits)
     steps = next((form for form in _BAR_FORMATS if len(_run(first, last, form)) <= _MOST_BARS), "%Y")
     counts: Counter[str] = Counter()
-    for day, count in Counter(days).items():
+    for day, count in hits.items():
         counts[day.strftime(steps)] += count
     names = _run(first, last, steps)
     top = max(counts.values())

@@ -1,74 +1,12 @@
-"""Related papers: an index of many papers by their telling words, and the short name under which others cite a paper."""
+"""Names and subjects of papers: the short name under which others cite a paper, and the terms that rise."""
 
 import math
 import re
-from array import array
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from bot.domain.papers import Paper
 from bot.domain.query import Document
-from bot.domain.similarity import NEAR, telling_words
-
-_COMMON = 0.25
-_WORDS = 40
-"""Words of the paper, the heaviest, by which others are looked for."""
-
-
-class RelatedIndex:
-    """Index of papers by number, compared as `similarity` does: TF-IDF, by cosine.
-
-    Papers can be added. A weight is set when a paper is added, so that those that come later change none of it: the
-    caller makes the index anew once many have come.
-    """
-
-    def __init__(self) -> None:
-        self._numbers = array("q")
-        self._counts: dict[str, int] = {}
-        self._postings: dict[str, tuple[array[int], array[float]]] = {}
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def add(self, papers: Iterable[tuple[int, Document]]) -> None:
-        """Add papers by number; of a number that is there already both stay."""
-        vectors = [(number, telling_words(document)) for number, document in papers]
-        for _, words in vectors:
-            for word in words:
-                self._counts[word] = self._counts.get(word, 0) + 1
-        total = len(self._numbers) + len(vectors)
-        for number, words in vectors:
-            row = len(self._numbers)
-            self._numbers.append(number)
-            for word, weight in self._weights(words, total).items():
-                rows, weights = self._postings.setdefault(word, (array("i"), array("f")))
-                rows.append(row)
-                weights.append(weight)
-
-    def near(self, document: Document, limit: int) -> list[int]:
-        """The numbers of the papers nearest to this one, nearest first, those that only share the field left out."""
-        import numpy as np  # late: much of the memory of a service that nobody asks this
-
-        weights = self._weights(telling_words(document), len(self._numbers))
-        heaviest = sorted(weights.items(), key=lambda entry: -entry[1])[:_WORDS]
-        scores = np.zeros(len(self._numbers), np.float32)
-        for word, weight in heaviest:
-            if word in self._postings:
-                rows, others = self._postings[word]
-                scores[np.frombuffer(rows, np.int32)] += weight * np.frombuffer(others, np.float32)
-        best = np.argsort(-scores, kind="stable")[:limit]
-        return [self._numbers[int(row)] for row in best if scores[row] >= NEAR]
-
-    def _weights(self, words: dict[str, int], total: int) -> dict[str, float]:
-        most = max(total * _COMMON, 1)
-        weights = {
-            word: (1 + math.log(times)) * math.log((total + 1) / (self._counts.get(word, 0) + 0.5))
-            for word, times in words.items()
-            if self._counts.get(word, 0) <= most
-        }
-        length = math.sqrt(math.fsum(weight * weight for weight in weights.values())) or 1.0
-        return {word: weight / length for word, weight in weights.items()}
-
 
 _NAME = re.compile(r"[A-Za-z][\w.+-]{2,30}")
 _TELLING = re.compile(r"[A-Z].*[A-Z]|[a-z].*[A-Z]|[A-Za-z].*\d")

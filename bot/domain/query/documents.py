@@ -26,6 +26,8 @@ UNFOLDED: frozenset[Scope] = frozenset({"author", "source"})
 FIELDS: tuple[Field, ...] = ("title", "authors", "summary", "points", "source")
 """In reading order."""
 
+_PLACES = {scope: tuple(map(FIELDS.index, fields)) for scope, fields in SCOPES.items()}
+
 Words = tuple[str, str, str, str, str]
 """The folded words of a paper, a text for each of `FIELDS`: the words of a part between blanks, and a line feed
 between two parts; empty where the field has no part.
@@ -70,6 +72,15 @@ class Document:
                 for index, line in enumerate(text.split("\n"))
             )
         return self._parts
+
+    def has_folded(self, scope: Scope, text: str) -> bool:
+        """Whether the text, in which is no line feed, stands in the line of folded words of the scope."""
+        if self._words is None:
+            return text in self.line(scope, "folded")
+        for place in _PLACES[scope]:  # noqa: SIM110 - `any` takes twice as long, and this is asked of every paper
+            if text in self._words[place]:
+                return True
+        return False
 
     def line(self, scope: Scope, layer: Layer) -> str:
         """All words of the scope, each between blanks, with a line feed between two parts."""

@@ -239,7 +239,7 @@ def _guess(word: Word) -> Word:
 def _line_test(scope: Scope, words: tuple[Word, ...]) -> Test:
     """Folded words, of which only the last may be a beginning, as a search in the line of the scope."""
     needle = _needle(words)
-    return lambda document: needle in document.line(scope, "folded")
+    return lambda document: document.has_folded(scope, needle)
 
 
 def _only_layer(words: tuple[Word, ...]) -> Layer | None:

@@ -11,12 +11,12 @@ from bot.adapters.feeds.jsonfeed import render_json
 from bot.adapters.feeds.opml import Outline, render_opml
 from bot.adapters.web.app import create_app
 from bot.adapters.web.feeds import FeedFormats
-from bot.adapters.web.pages import Relations
 from bot.adapters.web.shield import Shield
 from bot.domain.channels import Target
 from bot.domain.errors import StateLocked
 from bot.domain.feeds import Feed
 from bot.domain.papers import Paper, PaperId
+from bot.pipeline.finder import Relations
 from bot.pipeline.ports.papers import StoredPaper
 from tests.builders import NOW, a_feed, a_feed_entry, a_reason
 from tests.pipeline.conftest import empty_state, state, world  # noqa: F401 - fixtures
@@ -58,6 +58,7 @@ class FakeService:
         self.unsubscribed: list[tuple[Target, datetime]] = []
         self.renders = 0
         self.stopped: tuple[str, ...] = ()
+        self.warmed = 0
         self.failure: Exception | None = None
 
     def put(self, paper: Paper) -> None:
@@ -95,8 +96,17 @@ class FakeService:
         self.renders += 1
         return {day: [stored.paper for stored in self.on_day(day)] for day in days}
 
+    @property
+    def finder(self):
+        return self
+
     def relations(self, paper: Paper) -> Relations:
         return Relations()
+
+    def warm_up(self) -> None:
+        if self.failure:
+            raise self.failure
+        self.warmed += 1
 
     def paper(self, paper_id: PaperId) -> StoredPaper | None:
         paper = self.stored.get(paper_id)

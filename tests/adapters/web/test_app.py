@@ -138,6 +138,13 @@ async def test_the_front_page_lists_the_newest_papers_and_the_feed(client: httpx
     assert tree.css_first("h2 a").text() == "Friday, 18 September 2026"
 
 
+async def test_the_first_reader_sets_off_what_later_pages_need(
+    client: httpx.AsyncClient, service: FakeService
+) -> None:
+    assert [(await client.get("/")).status_code for _ in range(3)] == [200, 200, 200]
+    assert service.warmed == 1
+
+
 async def test_a_day_has_one_heading_whatever_the_order_of_arrival(
     client: httpx.AsyncClient, service: FakeService
 ) -> None:

@@ -1,11 +1,10 @@
-"""The real server on loopback: what only shows on a socket, and what feed readers make of the feed."""
+"""The real server on loopback: what only shows on a socket."""
 
 import asyncio
 import logging
 import signal
 import socket
 
-import feedparser
 import httpx
 import pytest
 
@@ -13,8 +12,7 @@ from bot.adapters.web import protocol
 from bot.adapters.web.server import WebServer, serve
 from bot.adapters.web.shield import Shield
 from bot.domain.errors import UsageError
-from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, FakeService
-from tests.builders import a_feed, a_feed_entry, a_reason
+from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN
 
 
 @pytest.fixture
@@ -138,47 +136,3 @@ async def test_a_taken_address_is_a_usage_error(app: Shield) -> None:
 async def test_an_odd_address_is_a_usage_error(app: Shield, listen) -> None:
     with pytest.raises(UsageError, match=r"web\.listen"):
         await serve(app, listen)
-
-
-# --- judged by feed readers -------------------------------------------------------------------------
-
-
-async def test_feedparser_finds_nothing_wrong_and_nothing_new_the_second_time(server: WebServer) -> None:
-    first = await asyncio.to_thread(feedparser.parse, url(server, "/feed.atom"))
-    assert not first.bozo
-    assert len(first.entries) == 8
-    again = await asyncio.to_thread(
-        feedparser.parse, url(server, "/feed.atom"), etag=first.etag, modified=first.modified
-    )
-    assert again.status == 304
-
-
-def read_twice(address: str, change) -> tuple:
-    """What lemon24/reader makes of three fetches, the last one after a change."""
-    from reader import make_reader
-
-    with make_reader(":memory:") as reader:
-        reader.add_feed(address)
-        first = reader.update_feed(address)
-        titles = [entry.title for entry in reader.get_entries()]
-        second = reader.update_feed(address)
-        change()
-        third = reader.update_feed(address)
-    return first, titles, second, third
-
-
-async def test_reader_sees_each_entry_once_and_each_change_once(
-    server: WebServer, service: FakeService
-) -> None:
-    evil = "</title><script>alert(1)</script> & \x00\u202e <b>bold</b> =?utf-8?q?x?="
-    service.feed = a_feed(a_feed_entry(1, title=evil), *[a_feed_entry(number) for number in range(2, 6)])
-
-    def change() -> None:
-        changed = a_feed_entry(2, a_reason("agents"), title="A corrected title")
-        service.number, service.feed = 2, a_feed(a_feed_entry(9), changed, *service.feed.entries[2:])
-
-    first, titles, second, third = await asyncio.to_thread(read_twice, url(server, "/feed.atom"), change)
-    assert (first.new, first.modified) == (5, 0)
-    assert "</title><script>alert(1)</script> & bold =?utf-8?q?x?=" in titles
-    assert second is None
-    assert (third.new, third.modified) == (1, 1)

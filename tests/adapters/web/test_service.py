@@ -1,10 +1,10 @@
 """Reading, unsubscribing and feeds over a real state."""
 
-from bot.adapters.web.search import Search
 from bot.adapters.web.service import WebService
 from bot.domain.channels import Target
 from bot.domain.delivery import UNSUBSCRIBED
 from bot.domain.papers import PaperId
+from bot.pipeline.finder import PaperFinder
 from bot.pipeline.preferences import Preferences
 from tests.builders import NOW, a_channel, a_digest, a_subscriber, an_entry
 from tests.pipeline.conftest import MakeWorld
@@ -20,7 +20,7 @@ def a_service(made: World) -> WebService:
         deliveries=made.deliveries,
         tokens=made.store.tokens,
         feeds=made.feeds,
-        search=Search(made.store.full_text),
+        finder=PaperFinder(made.store.full_text, made.store.papers),
         preferences=Preferences(
             made.store.preferences, made.registry, made.store.deliveries, made.store.papers
         ),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.domain.analysis.related import RelatedIndex, rising, short_name
+from bot.domain.analysis.related import rising, short_name
+from bot.domain.analysis.related_index import RelatedIndex
 from bot.domain.papers import Summary
 from bot.domain.query import document_of
 from tests.builders import a_paper
