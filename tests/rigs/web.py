@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.app.cli.once import look_around, run_once
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.app.container import Container, build_container, start_web
+from bot.app.once import look_around, run_once
 from bot.domain.channels import Target
 
 ROOT = Path(__file__).resolve().parents[2]
