@@ -1,8 +1,10 @@
 """JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/): the same feeds as the Atom documents, for readers in JSON."""
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from bot.adapters.feeds.entries import EntryParts, entry_parts
 from bot.domain.card import web_link
@@ -14,7 +16,7 @@ VERSION = "https://jsonfeed.org/version/1.1"
 
 def render_json(feed: Feed) -> bytes:
     """The feed as UTF-8 JSON; the same feed always gives the same bytes."""
-    site_url, self_url = web_link(feed.site_url), web_link(feed.self_url)
+    site_url, self_url = web_link(feed.site_url), web_link(_json_url(feed.self_url))
     hub = web_link(feed.hub)
     document: dict[str, Any] = {
         "version": VERSION,
@@ -26,6 +28,12 @@ def render_json(feed: Feed) -> bytes:
         "items": [_item(entry, entry_parts(entry, feed)) for entry in feed.entries],
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _json_url(atom_url: str | None) -> str | None:
+    """The address beside that of the Atom document, under which this one is served."""
+    address = urlsplit(atom_url or "")
+    return urlunsplit(address._replace(path=re.sub(r"\.atom$", ".json", address.path))) or None
 
 
 def _item(entry: FeedEntry, parts: EntryParts) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def test_a_feed_has_what_the_format_requires() -> None:
     assert document["version"] == "https://jsonfeed.org/version/1.1"
     assert document["title"] == "Paperboy"
     assert document["home_page_url"] == "https://papers.example.org"
-    assert document["feed_url"] == "https://papers.example.org/feed.atom"
+    assert document["feed_url"] == "https://papers.example.org/feed.json"
     assert len({item["id"] for item in document["items"]}) == len(A_FEED.entries)
     for item in document["items"]:
         assert isinstance(item["content_html"], str)
