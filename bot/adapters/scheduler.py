@@ -1,12 +1,16 @@
-"""Scheduler of periodic jobs: each runs at its interval, or sooner where it asks for it."""
+"""Scheduler of periodic jobs (APScheduler): each runs at its interval, or sooner where it asks for it."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bot.domain.errors import PaperboyError
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 _log = logging.getLogger(__name__)
 
@@ -57,49 +61,62 @@ class Scheduler:
         self._jobs: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._woken: set[str] = set()
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._stopped = True
+        self._scheduler: AsyncIOScheduler | None = None
         self._guard: asyncio.TimerHandle | None = None
 
     def start(self, jobs: Sequence[Job]) -> None:
         """Begin; call it once, inside a running event loop."""
-        self._stopped = False
+        from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+        # APScheduler logs every single run, and warns where a job was woken twice.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        self._scheduler.start()
         self._jobs = {job.name: job for job in jobs}
         self.failures = dict.fromkeys(self._jobs, 0)
         for job in jobs:
-            self._plan(job, timedelta() if job.at_start else job.every)
+            self._plan(job, None if job.at_start else self._now() + job.every)
         self._watch_clock(self._drift())
 
     def wake(self, name: str) -> None:
         """Run that job now; a running one once more right after. No effect when stopped."""
         if name in self._running:
             self._woken.add(name)
-        elif not self._stopped:
-            self._plan(self._jobs[name], timedelta())
+        elif self._scheduler:
+            self._plan(self._jobs[name], None)
 
     async def stop(self, patience: timedelta = timedelta(seconds=10)) -> None:
         """Start no more runs and let those in flight finish; cancel what takes longer than `patience`."""
-        self._stopped = True
+        scheduler, self._scheduler = self._scheduler, None
+        if not scheduler:
+            return
         if self._guard:
             self._guard.cancel()
-        for timer in self._timers.values():
-            timer.cancel()
+        scheduler.pause()
+        await asyncio.sleep(0)  # runs already with its executor see that it stopped
         if self._running:
             _, late = await asyncio.wait(self._running.values(), timeout=patience.total_seconds())
             for task in late:
                 _log.warning("job.cancelled", extra={"job": task.get_name()})
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        scheduler.shutdown(wait=False)
+        # The shutdown is done in the next turn of the loop.
+        await asyncio.sleep(0)
 
-    def _plan(self, job: Job, wait: timedelta) -> None:
-        """Set the job's next run, in place of one that was set."""
-        if timer := self._timers.pop(job.name, None):
-            timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._timers[job.name] = loop.call_later(wait.total_seconds(), self._begin, job)
+    def _plan(self, job: Job, moment: datetime | None) -> None:
+        """Set the job's next run to that moment; None: now."""
+        assert self._scheduler
+        self._scheduler.add_job(
+            self._begin, "date", run_date=moment, args=[job], id=job.name, replace_existing=True
+        )
 
-    def _begin(self, job: Job) -> None:
-        self._running[job.name] = asyncio.create_task(self._run(job), name=job.name)
+    async def _begin(self, job: Job) -> None:
+        """Called by APScheduler; the run is a task of ours, which its shutdown does not cancel."""
+        if self._scheduler and job.name not in self._running:
+            self._running[job.name] = asyncio.create_task(self._run(job), name=job.name)
 
     async def _run(self, job: Job) -> None:
         wanted = failure = None
@@ -120,10 +137,8 @@ class Scheduler:
             del self._running[job.name]
             woken = job.name in self._woken
             self._woken.discard(job.name)
-            if not self._stopped:
-                now = self._now()
-                moment = now if woken else next_run(now, every=job.every, wanted=wanted)
-                self._plan(job, moment - now)
+            if self._scheduler:
+                self._plan(job, None if woken else next_run(self._now(), every=job.every, wanted=wanted))
 
     def _drift(self) -> timedelta:
         """Lead of the wall clock over the monotonic one; constant until the wall clock jumps."""
