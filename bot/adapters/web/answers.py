@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -43,6 +44,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
 FRESH_FOR = 0.1
 """Seconds for which the revision of the state is believed."""
 
+_LONGEST_REQUEST = 2_048
+_MOST_REPLIES = 1_024
 _WORTH_ZIPPING = 1_000
 _ENCODINGS = ("br", "gzip")
 """In the order in which they are preferred where a client takes both alike."""
@@ -107,11 +110,15 @@ class Answer:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": self._body(scope, status, coding)})
 
-    def negotiated(self, scope: Scope) -> tuple[int, bytes, bytes]:
-        """Status, headers with the line breaks after each and after all, and body, as this request wants them."""
+    def reply(self, scope: Scope) -> "Reply":
+        """The answer over the wire, as this request wants it."""
         status, coding = self._choice(scope)
         whole, not_modified = self._lines[coding]
-        return status, not_modified if status == NOT_MODIFIED else whole, self._body(scope, status, coding)
+        return Reply(
+            status=status,
+            headers=not_modified if status == NOT_MODIFIED else whole,
+            body=self._body(scope, status, coding),
+        )
 
     def _choice(self, scope: Scope) -> tuple[int, str]:
         """Status (304 where the client's copy is good) and coding."""
@@ -144,6 +151,14 @@ class Answer:
         except ValueError:
             return False
         return _second(self.modified) <= since.replace(tzinfo=UTC)
+
+
+class Reply(NamedTuple):
+    """An answer over the wire: `headers` have a line break after each and after all."""
+
+    status: int
+    headers: bytes
+    body: bytes
 
 
 class AnswerResponse(Response):
@@ -195,18 +210,36 @@ class AnswerCache:
         self._asked_at = float("-inf")
         self._asking = asyncio.Lock()
         self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._replies: dict[bytes, Reply] = {}
         self._size = 0
         self._making: dict[tuple[str, Hashable], asyncio.Future[Answer]] = {}
         self._threads = asyncio.Semaphore(_MAKERS)
 
     def kept(self, key: Hashable) -> Answer | None:
         """The answer, if it is there and the revision was asked for just now."""
-        if asyncio.get_running_loop().time() - self._asked_at > self._fresh_for:
+        if not self._is_fresh():
             return None
-        found = self._kept.get(key)
-        if found is not None:
+        known = self._kept.get(key)
+        if known is not None:
             self._kept.move_to_end(key)
-        return found
+        return known
+
+    def reply(self, request: bytes) -> Reply | None:
+        """The reply to exactly these bytes, if it is there and the revision was asked for just now: readers of feeds send
+        the same request again and again.
+        """
+        return self._replies.get(request) if self._is_fresh() else None
+
+    def keep_reply(self, request: bytes, reply: Reply) -> None:
+        """Keep the reply that an answer of this revision gave to a whole request of these bytes."""
+        if len(request) > _LONGEST_REQUEST or not self._is_fresh():
+            return
+        if len(self._replies) >= _MOST_REPLIES:
+            self._replies.clear()
+        self._replies[request] = reply
+
+    def _is_fresh(self) -> bool:
+        return asyncio.get_running_loop().time() - self._asked_at <= self._fresh_for
 
     async def get(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
         """The answer; where there is none of this revision, `make()`, called in a thread while others wait for it."""
@@ -231,6 +264,7 @@ class AnswerCache:
                     revision = await asyncio.to_thread(self._ask)
                     if revision != self._revision:
                         self._kept.clear()
+                        self._replies.clear()
                         self._size = 0
                         self._revision = revision
                     self._asked_at = asked_at
@@ -245,6 +279,7 @@ class AnswerCache:
             self._size += made.size
             while self._size > self._most_bytes:
                 self._size -= self._kept.popitem(last=False)[1].size
+                self._replies.clear()  # they hold the body of what is forgotten
         return made
 
 

@@ -1,6 +1,10 @@
-"""Protocol of a connection: uvicorn's HTTP/1.1, with limits on request heads and a short way for answers that are kept."""
+"""Protocol of a connection: uvicorn's HTTP/1.1, with limits on request heads and short ways for answers that are kept.
 
-from asyncio import BaseTransport, TimerHandle, Transport
+An answer that is kept is written without a task of its own. A request that came before, byte by byte, is not even parsed: a
+connection that is between two messages reads the same bytes as the same request.
+"""
+
+from asyncio import TimerHandle, Transport
 from collections import Counter
 from typing import Any, cast
 
@@ -8,7 +12,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE as STATUS_LINES
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from bot.adapters.web.answers import Answer
+from bot.adapters.web.answers import Reply
 from bot.adapters.web.shield import Shield
 
 MAX_HEAD_BYTES = 16_384
@@ -29,9 +33,17 @@ class Protocol(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = True
     _deadline: TimerHandle | None = None
+    _in_message = False
+    """True from the first byte of a request to the last one of its body."""
+    _messages = 0
+    _reply: Reply | None = None
+    """The reply to the newest message, where it was kept."""
+    _replied_at = 0.0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        app: object = self.app
+        self._cache = app.cache if isinstance(app, Shield) else None
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -39,16 +51,42 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._cache is not None and self._is_between_messages:
+            reply = self._cache.reply(data)
+            if reply is not None:
+                self._reply_again(reply)
+                return
+        self._messages, self._reply = 0, None
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse()
+        elif self._reply is not None and self._messages == 1 and self._is_between_messages:
+            assert self._cache is not None  # it gave the reply
+            self._cache.keep_reply(data, self._reply)
+
+    @property
+    def _is_between_messages(self) -> bool:
+        """Whether the next byte begins a request that can be answered at once."""
+        return not (
+            self._in_message
+            or self._head_bytes
+            or (self.cycle is not None and not self.cycle.response_complete)
+            or self.flow.write_paused
+            or self.transport.is_closing()
+        )
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._in_message = True
+        self._messages += 1
         if not self._in_head:
             self._await_head()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_message = self.parser.should_upgrade()
 
     def on_headers_complete(self) -> None:
         self._in_head, self._head_bytes = False, 0
@@ -61,12 +99,48 @@ class Protocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Answers at once where the answer is kept, without a task of its own."""
         kept = app.kept(_scope(cycle)) if isinstance(app, Shield) else None
-        if kept is None or not cycle.keep_alive or cycle.waiting_for_100_continue:
+        if (
+            kept is None
+            or not cycle.keep_alive
+            or cycle.waiting_for_100_continue
+            or self.flow.write_paused  # the client reads slowly: what it has not read yet takes memory
+        ):
             super()._start_asgi_task(cycle, app)
             return
-        _write(self.transport, kept, cycle)
+        self._reply = kept.reply(_scope(cycle))
+        self._write(self._reply)
         cycle.response_started = cycle.response_complete = True
         cycle.on_response()
+
+    def _reply_again(self, reply: Reply) -> None:
+        """Answer as the same request was answered before; the timer of the idle connection goes on."""
+        if self._in_head:
+            self._in_head = False
+            self._end_wait()
+        self._write(reply)
+        self.server_state.total_requests += 1
+        self._replied_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_handler()
+
+    def _write(self, reply: Reply) -> None:
+        head = STATUS_LINES[reply.status] + _lines(self.server_state.default_headers) + reply.headers
+        if len(reply.body) <= _IN_ONE_WRITE:
+            self.transport.write(head + reply.body)
+            return
+        self.transport.write(head)
+        self.transport.write(reply.body)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection, unless there was a reply meanwhile."""
+        left = self._replied_at + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            self._close()
+            return
+        self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+
+    def _close(self) -> None:
+        super().timeout_keep_alive_handler()
 
     def _await_head(self) -> None:
         self._in_head = True
@@ -74,7 +148,7 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
             return
         _waiting[self._address] += 1
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._close)
 
     def _end_wait(self) -> None:
         if self._deadline is not None:
@@ -97,15 +171,12 @@ def _scope(cycle: RequestResponseCycle) -> Scope:
     return cast("Scope", cycle.scope)
 
 
-def _write(transport: BaseTransport, kept: Answer, cycle: RequestResponseCycle) -> None:
-    assert isinstance(transport, Transport)
-    status, headers, body = kept.negotiated(_scope(cycle))
-    parts = [STATUS_LINES[status]]
-    for name, value in cycle.default_headers:
-        parts += [name, b": ", value, b"\r\n"]
-    parts.append(headers)
-    if len(body) <= _IN_ONE_WRITE:
-        transport.write(b"".join([*parts, body]))
-        return
-    transport.write(b"".join(parts))
-    transport.write(body)
+_written: tuple[list[tuple[bytes, bytes]], bytes] = [], b""
+"""The server's own headers, of which there are new ones each second, and their lines."""
+
+
+def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    global _written  # noqa: PLW0603 - one clock a process
+    if _written[0] is not headers:
+        _written = headers, b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+    return _written[1]

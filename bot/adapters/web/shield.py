@@ -26,7 +26,7 @@ class Shield:
         self, app: ASGIApp, *, cache: AnswerCache, prefix: str, failure: Callable[[Scope], Response]
     ) -> None:
         self._app = app
-        self._cache = cache
+        self.cache = cache
         self._prefix = prefix
         self._failure = failure
 
@@ -71,7 +71,7 @@ class Shield:
         """The answer to the request, where it is made already."""
         if scope["method"] not in {"GET", "HEAD"}:
             return None
-        return self._cache.kept(cache_key(self._below_prefix(scope)))
+        return self.cache.kept(cache_key(self._below_prefix(scope)))
 
     def _below_prefix(self, scope: Scope) -> Scope:
         if not self._prefix or not scope["path"].startswith(f"{self._prefix}/"):

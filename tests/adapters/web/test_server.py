@@ -9,10 +9,12 @@ import httpx
 import pytest
 
 from bot.adapters.web import protocol
+from bot.adapters.web.answers import Reply
 from bot.adapters.web.server import WebServer, serve
 from bot.adapters.web.shield import Shield
 from bot.domain.errors import UsageError
-from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN
+from tests.adapters.web.conftest import FEED_TOKEN, MAIL_TOKEN, FakeService, an_app
+from tests.builders import a_feed, a_feed_entry
 
 
 @pytest.fixture
@@ -136,3 +138,154 @@ async def test_a_taken_address_is_a_usage_error(app: Shield) -> None:
 async def test_an_odd_address_is_a_usage_error(app: Shield, listen) -> None:
     with pytest.raises(UsageError, match=r"web\.listen"):
         await serve(app, listen)
+
+
+# --- requests that come again ------------------------------------------------------------------------
+
+FEED = b"GET /feed.atom HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Line:
+    """One connection, spoken to byte by byte."""
+
+    def __init__(self, server: WebServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.server, self.reader, self.writer = server, reader, writer
+
+    async def say(self, *parts: bytes) -> bytes:
+        """The first answer to these bytes, each part of which the server reads by itself."""
+        *first, last = parts
+        for part in first:
+            before = self.protocol._head_bytes
+            self.writer.write(part)
+            while self.protocol._head_bytes == before:
+                await asyncio.sleep(0)
+        self.writer.write(last)
+        return await self.answer()
+
+    async def answer(self) -> bytes:
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = next(line[15:] for line in head.splitlines() if line.startswith(b"content-length:"))
+        body = await self.reader.readexactly(int(length))
+        undated = [line for line in head.splitlines() if not line.startswith(b"date:")]
+        return b"\n".join(undated) + body
+
+    @property
+    def protocol(self) -> protocol.Protocol:
+        (connection,) = self.server._server.server_state.connections
+        assert isinstance(connection, protocol.Protocol)
+        return connection
+
+
+@pytest.fixture
+def cached(service: FakeService) -> Shield:
+    """An application whose answers stay fresh for the whole test."""
+    return an_app(service, fresh_for=60)
+
+
+@pytest.fixture
+async def line(cached: Shield):
+    server = await serve(cached, "127.0.0.1:0")
+    host, _, port = server.address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    yield Line(server, reader, writer)
+    writer.close()
+    await server.stop()
+
+
+async def test_a_request_that_comes_again_gets_the_same_answer_without_being_parsed(
+    line: Line, cached: Shield, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await line.say(FEED)  # made
+    assert await line.say(FEED) == first  # kept
+    monkeypatch.setattr(protocol.Protocol, "on_message_begin", lambda self: pytest.fail("was parsed"))
+    assert await line.say(FEED) == first
+    assert cached.cache.reply(FEED) is not None
+
+
+async def test_a_changed_state_gives_another_answer_to_the_same_request(
+    line: Line, cached: Shield, service: FakeService
+) -> None:
+    first = await line.say(FEED)
+    await line.say(FEED)
+    service.number, service.feed = 2, a_feed(a_feed_entry(99))
+    cached.cache._asked_at = float("-inf")  # some time later
+    assert await line.say(FEED) != first
+
+
+async def test_a_body_that_looks_like_a_known_request_stays_a_body(line: Line) -> None:
+    feed = await line.say(FEED)
+    await line.say(FEED)
+    head = (
+        f"POST /unsubscribe/{MAIL_TOKEN} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(FEED)}\r\n\r\n".encode()
+    )
+    line.writer.write(head)
+    while not line.protocol._in_message:
+        await asyncio.sleep(0)
+    answer = await line.say(FEED)
+    assert answer != feed
+    assert b"text/html" in answer
+    assert await line.say(FEED) == feed
+
+
+async def test_requests_in_one_segment_get_an_answer_each_and_count_as_several(
+    line: Line, cached: Shield
+) -> None:
+    feed = await line.say(FEED)
+    assert await line.say(FEED + FEED) == feed
+    assert await line.answer() == feed
+    assert cached.cache.reply(FEED + FEED) is None
+    assert await line.say(FEED[:20], FEED[20:]) == feed
+    assert cached.cache.reply(FEED[20:]) is None
+
+
+async def test_private_requests_are_not_kept(line: Line, cached: Shield) -> None:
+    request = f"GET /feeds/{FEED_TOKEN}.atom HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    assert await line.say(request) == await line.say(request)
+    assert cached.cache.reply(request) is None
+
+
+async def test_an_idle_connection_is_closed_and_one_in_use_is_not(line: Line) -> None:
+    await line.say(FEED)
+    await line.say(FEED)
+    await line.say(FEED)
+    line.protocol.timeout_keep_alive_handler()
+    assert not line.protocol.transport.is_closing()
+    line.protocol._replied_at = 0.0
+    line.protocol.timeout_keep_alive_handler()
+    assert await _is_closed(line.reader)
+
+
+async def test_a_new_connection_asks_for_what_is_known_and_is_closed_when_idle(line: Line) -> None:
+    feed = await line.say(FEED)
+    await line.say(FEED)
+    host, _, port = line.server.address.rpartition(":")
+    other = Line(line.server, *await asyncio.open_connection(host, int(port)))
+    assert await other.say(FEED) == feed
+    assert not protocol._waiting
+    timers = [each.timeout_keep_alive_task for each in line.server._server.server_state.connections]
+    assert all(timers)
+    other.writer.close()
+
+
+async def test_a_client_that_does_not_read_takes_no_memory(line: Line) -> None:
+    feed = await line.say(FEED)
+    accepted = line.protocol.transport.get_extra_info("socket")
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    count = 2_000_000 // len(feed)
+    line.writer.write(FEED * count)
+    async with asyncio.timeout(10):
+        while not line.protocol.flow.write_paused:
+            await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert line.protocol.transport.get_write_buffer_size() < 200_000
+    assert [await line.answer() for _ in range(count)] == [feed] * count
+
+
+async def test_very_many_replies_are_forgotten_and_long_requests_never_kept(cached: Shield) -> None:
+    cached.cache._asked_at = asyncio.get_running_loop().time()
+    for number in range(2_000):
+        cached.cache.keep_reply(b"%d" % number, Reply(status=200, headers=b"", body=b""))
+    assert len(cached.cache._replies) < 1_025
+    cached.cache.keep_reply(b"x" * 3_000, Reply(status=200, headers=b"", body=b""))
+    assert cached.cache.reply(b"x" * 3_000) is None
