@@ -232,9 +232,7 @@ def main() -> None:
 
 def feeds(pool: "multiprocessing.pool.Pool", servers: dict[int, int]) -> None:
     """The same feed from each server, ours first; `servers` are process ids by port."""
-    tags = {
-        port: f"If-None-Match: {header(fetch(port, '/feed.atom')[0], 'etag')}\r\n" for port in servers
-    }
+    tags = {port: f"If-None-Match: {header(fetch(port, '/feed.atom')[0], 'etag')}\r\n" for port in servers}
     for name, known in (("feed", False), ("304", True)):
         rates: dict[int, list[float]] = {port: [] for port in servers}
         costs: dict[int, list[float]] = {port: [] for port in servers}
