@@ -225,3 +225,19 @@ def ran_by_ci(folder: Path, *pythons: str) -> list[str]:
 def script(path: Path, command: str) -> None:
     path.write_text(f"#!/bin/sh\n{command}\n")
     path.chmod(0o755)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path):
+    """Except that the program is not where a machine would have it."""
+    unit = tmp_path / "paperboy.service"
+    unit.write_text(text("deploy/paperboy.service").replace("/opt/paperboy/bin/paperboy", "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", unit], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    unit.write_text(text("deploy/paperboy.service").replace("WatchdogSec=120", "WatchdogSecs=120"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", unit], check=False, capture_output=True, text=True
+    )
+    assert "WatchdogSecs" in done.stderr  # it does look
