@@ -5,7 +5,6 @@
 const play = document.getElementById("play");
 if (play) {
   const score = play.querySelector(".score");
-  const keyed = play.querySelectorAll(".keyed");
   const first = new Map();
   play.addEventListener("change", (event) => {
     const question = event.target.closest(".keyed");
@@ -16,8 +15,7 @@ if (play) {
     if (explained) explained.open = true;
     const right = [...first.values()].filter(Boolean).length;
     score.hidden = false;
-    score.textContent = play.dataset.score.replace("{right}", right).replace("{asked}", first.size) +
-      (first.size < keyed.length ? " · " + (keyed.length - first.size) + " …" : "");
+    score.textContent = play.dataset.score.replace("{right}", right).replace("{asked}", first.size);
   });
 }
 
