@@ -1,14 +1,15 @@
 """Metrics for Prometheus: counts of the state as they are when asked, and times of what this process does."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from itertools import accumulate
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from bot.domain.channels import Capabilities, ChannelKind
 from bot.domain.errors import NotSent, OutcomeUnknown, TryLater
@@ -17,6 +18,9 @@ from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.sources import SourceState
 from bot.pipeline.ports import Publisher
 from bot.pipeline.ports.outbox import Counts
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 _SEND_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _WORK_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -33,35 +37,60 @@ class StateFigures:
     now: datetime
 
 
+class _Histogram:
+    """Histogram of seconds by labels; times may come from any thread."""
+
+    def __init__(self, name: str, about: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
+        self._name = name
+        self._about = about
+        self._labels = labels
+        self._bounds = bounds
+        self._counts: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * (len(bounds) + 1))
+        """How many took up to each of the bounds and more than the one before; the last: more than all."""
+        self._sums: dict[tuple[str, ...], float] = defaultdict(float)
+        self._lock = Lock()
+
+    def observe(self, values: tuple[str, ...], seconds: float) -> None:
+        """Count one time under these values of the labels."""
+        with self._lock:
+            self._counts[values][bisect_left(self._bounds, seconds)] += 1
+            self._sums[values] += seconds
+
+    def family(self) -> "Metric":
+        """The histogram as it is now."""
+        from prometheus_client.core import HistogramMetricFamily
+
+        family = HistogramMetricFamily(self._name, self._about, labels=self._labels)
+        bounds = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
+        with self._lock:
+            for values, counts in self._counts.items():
+                up_to = zip(bounds, accumulate(counts), strict=True)
+                family.add_metric(values, list(up_to), self._sums[values])
+        return family
+
+
 class Metrics:
-    """The metrics of one process."""
+    """The metrics of one process. Prometheus' client (2 MB) is loaded when somebody asks for them."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._sends = Histogram(
+        self._sends = _Histogram(
             "paperboy_send_seconds",
             "Time of one message's way to its service.",
             ["channel", "outcome"],
-            registry=self._registry,
-            buckets=_SEND_SECONDS,
+            _SEND_SECONDS,
         )
-        self._waits = Counter(
-            "paperboy_told_to_wait",
-            "Messages that a service told to wait, as by HTTP 429.",
-            ["channel"],
-            registry=self._registry,
-        )
-        self._work = Histogram(
+        self._work = _Histogram(
             "paperboy_work_seconds",
             "Time of one round: `ingest` reads and stores digests, `match` matches and plans them.",
             ["step"],
-            registry=self._registry,
-            buckets=_WORK_SECONDS,
+            _WORK_SECONDS,
         )
+        self._waits: Counter[str] = Counter()
+        self._figures: Callable[[], StateFigures] | None = None
 
     def observe_state(self, figures: Callable[[], StateFigures]) -> None:
         """Ask `figures` for the state's counts whenever the metrics are read."""
-        self._registry.register(StateCollector(figures))
+        self._figures = figures
 
     def timed(self, publisher: Publisher) -> Publisher:
         """The publisher, with the time of each send measured."""
@@ -70,18 +99,38 @@ class Metrics:
     @contextmanager
     def work(self, step: str) -> Iterator[None]:
         """Measure one round of that step."""
-        with self._work.labels(step).time():
+        begun = time.perf_counter()
+        try:
             yield
+        finally:
+            self._work.observe((step,), time.perf_counter() - begun)
 
     def sent(self, channel: ChannelKind, outcome: str, seconds: float) -> None:
-        """Write down one send."""
-        self._sends.labels(channel, outcome).observe(seconds)
+        """Write down one send; from the event loop's thread."""
+        self._sends.observe((channel, outcome), seconds)
         if outcome == "wait":
-            self._waits.labels(channel).inc()
+            self._waits[channel] += 1
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        from prometheus_client import generate_latest
+
+        return generate_latest(self)
+
+    def collect(self) -> "Iterator[Metric]":
+        """All metrics as Prometheus' client wants them."""
+        from prometheus_client.core import CounterMetricFamily
+
+        waits = CounterMetricFamily(
+            "paperboy_told_to_wait",
+            "Messages that a service told to wait, as by HTTP 429.",
+            labels=["channel"],
+        )
+        for channel, count in tuple(self._waits.items()):
+            waits.add_metric([channel], count)
+        yield from (self._sends.family(), waits, self._work.family())
+        if self._figures is not None:
+            yield from _state(self._figures())
 
 
 class TimedPublisher:
@@ -118,58 +167,52 @@ class TimedPublisher:
         await self._publisher.close()
 
 
-class StateCollector(Collector):
-    """Collector of what the state says."""
+def _state(figures: StateFigures) -> "Iterator[Metric]":
+    """Gauges of what the state says."""
+    from prometheus_client.core import GaugeMetricFamily
 
-    def __init__(self, figures: Callable[[], StateFigures]) -> None:
-        self._figures = figures
-
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: registering must not ask the state."""
-        return ()
-
-    def collect(self) -> Iterator[Metric]:
-        figures = self._figures()
-        counts = figures.counts
-        totals = {
-            "digests": (counts.digests, "Digests that were read."),
-            "papers": (counts.papers, "Papers that are known."),
-            "quiz_questions": (counts.quizzes, "Questions of all papers' quizzes."),
-            "matches": (counts.notices, "Papers that were noticed for somebody."),
-            "unreadable_files": (counts.unreadable, "Files of the folders that gave no digest."),
-            "subscribers": (figures.subscribers, "Subscribers with a channel."),
-            "targets_suspended": (len(counts.suspended), "Targets to which nothing is sent any more."),
-        }
-        for name, (value, help_text) in totals.items():
-            yield GaugeMetricFamily(f"paperboy_{name}", help_text, value=value)
-        oldest = counts.oldest_pending.total_seconds() if counts.oldest_pending else 0.0
-        yield GaugeMetricFamily(
-            "paperboy_oldest_pending_seconds", "Age of the oldest delivery that is due.", value=oldest
-        )
-        deliveries = GaugeMetricFamily(
-            "paperboy_deliveries", "Deliveries by channel and state.", labels=["channel", "state"]
-        )
-        for channel, states in counts.channels.items():
-            for state, count in states.items():
-                deliveries.add_metric([channel, state], count)
-        yield deliveries
-        stopped = GaugeMetricFamily(
-            "paperboy_channel_stopped", "1 for a channel that is stopped.", labels=["channel"]
-        )
-        for channel in counts.channels.keys() | counts.stopped.keys():
-            stopped.add_metric([channel], float(channel in counts.stopped))
-        yield stopped
-        yield from _sources(figures)
-        incidents = GaugeMetricFamily(
-            "paperboy_incidents_open", "Incidents that are open.", labels=["area", "kind"]
-        )
-        for area, kind in sorted({(incident.area, incident.kind) for incident in figures.incidents}):
-            same = sum(1 for incident in figures.incidents if (incident.area, incident.kind) == (area, kind))
-            incidents.add_metric([area, kind], same)
-        yield incidents
+    counts = figures.counts
+    totals = {
+        "digests": (counts.digests, "Digests that were read."),
+        "papers": (counts.papers, "Papers that are known."),
+        "quiz_questions": (counts.quizzes, "Questions of all papers' quizzes."),
+        "matches": (counts.notices, "Papers that were noticed for somebody."),
+        "unreadable_files": (counts.unreadable, "Files of the folders that gave no digest."),
+        "subscribers": (figures.subscribers, "Subscribers with a channel."),
+        "targets_suspended": (len(counts.suspended), "Targets to which nothing is sent any more."),
+    }
+    for name, (value, help_text) in totals.items():
+        yield GaugeMetricFamily(f"paperboy_{name}", help_text, value=value)
+    oldest = counts.oldest_pending.total_seconds() if counts.oldest_pending else 0.0
+    yield GaugeMetricFamily(
+        "paperboy_oldest_pending_seconds", "Age of the oldest delivery that is due.", value=oldest
+    )
+    deliveries = GaugeMetricFamily(
+        "paperboy_deliveries", "Deliveries by channel and state.", labels=["channel", "state"]
+    )
+    for channel, states in counts.channels.items():
+        for state, count in states.items():
+            deliveries.add_metric([channel, state], count)
+    yield deliveries
+    stopped = GaugeMetricFamily(
+        "paperboy_channel_stopped", "1 for a channel that is stopped.", labels=["channel"]
+    )
+    for channel in counts.channels.keys() | counts.stopped.keys():
+        stopped.add_metric([channel], float(channel in counts.stopped))
+    yield stopped
+    yield from _sources(figures)
+    incidents = GaugeMetricFamily(
+        "paperboy_incidents_open", "Incidents that are open.", labels=["area", "kind"]
+    )
+    for area, kind in sorted({(incident.area, incident.kind) for incident in figures.incidents}):
+        same = sum(1 for incident in figures.incidents if (incident.area, incident.kind) == (area, kind))
+        incidents.add_metric([area, kind], same)
+    yield incidents
 
 
-def _sources(figures: StateFigures) -> Iterator[Metric]:
+def _sources(figures: StateFigures) -> "Iterator[Metric]":
+    from prometheus_client.core import GaugeMetricFamily
+
     failures = GaugeMetricFamily(
         "paperboy_source_failures", "Attempts in a row at which a source was not reached.", labels=["source"]
     )

@@ -102,6 +102,19 @@ def test_rounds_of_work_are_timed_by_step() -> None:
     assert samples(metrics)["paperboy_work_seconds_count[('step', 'match')]"] == 1
 
 
+def test_times_are_counted_up_to_each_bound() -> None:
+    metrics = Metrics()
+    for seconds in (0.05, 0.06, 31):
+        metrics.sent("email", "sent", seconds)
+    lines = metrics.exposition().decode().splitlines()
+    labels = 'channel="email",{}outcome="sent"'
+    for bound, count in {"0.05": 1, "0.1": 2, "30.0": 2, "+Inf": 3}.items():
+        bucket = labels.format(f'le="{bound}",')
+        assert f"paperboy_send_seconds_bucket{{{bucket}}} {count}.0" in lines
+    total = samples(metrics)["paperboy_send_seconds_sum[('channel', 'email'), ('outcome', 'sent')]"]
+    assert total == pytest.approx(31.11)
+
+
 def test_dashboard_and_alerts_ask_for_metrics_that_there_are(world: MakeWorld) -> None:  # noqa: F811
     metrics = observed(world(MAIL, first_run=0))
     metrics.sent("telegram", "wait", 1.0)
