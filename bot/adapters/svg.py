@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from xml.sax.saxutils import escape, quoteattr
 
 from bot.domain.text import UNSAFE
 
@@ -249,7 +248,7 @@ class _Drawing:
         said = UNSAFE.sub("", _unescape(text))
         if not said.isspace() and self._open[-1] in {"text", "tspan"} and _HIDDEN.isdisjoint(self._open):
             self._visible = self._visible or bool(said)
-        self._out.append(escape(_BLANKS.sub(" ", said)))
+        self._out.append(html.escape(_BLANKS.sub(" ", said), quote=False))
 
     def _attributes(self, name: str, markup: str) -> list[str]:
         """The element's attributes, with what its style sheet and its own style say, ready to be written."""
@@ -264,7 +263,7 @@ class _Drawing:
         if _NAME.fullmatch(raw.get("id", "")):
             said["id"] = self._prefix + raw["id"]
         checked = {key: self._checked(key, value) for key, value in said.items()}
-        return [f" {key}={quoteattr(value)}" for key, value in checked.items() if value is not None]
+        return [f' {key}="{html.escape(value)}"' for key, value in checked.items() if value is not None]
 
     def _checked(self, key: str, value: str) -> str | None:
         """The value, with references made the drawing's own; None where it might fetch or run something."""

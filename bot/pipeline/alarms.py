@@ -15,7 +15,6 @@ from bot.domain.incidents import (
     compare_sources,
 )
 from bot.domain.matcher import SubscriptionMatcher
-from bot.pipeline.doctor import Doctor
 from bot.pipeline.fetch import Fetcher
 from bot.pipeline.ports.outbox import IncidentStore
 from bot.pipeline.ports.papers import DigestStore, PaperStore
@@ -104,6 +103,8 @@ class SourceWatch:
 
     def look(self, now: datetime) -> IncidentDiff:
         """One look at everything read so far; incidents that begin or end are recorded."""
+        from bot.pipeline.doctor import Doctor  # late: no other part of a running service asks it
+
         doctor = Doctor(self._digests, self._papers, SubscriptionMatcher(()), now.date())
         findings = (*doctor.sources(), *self._fetcher.findings())
         return self._incidents.note(lambda before: compare_sources(findings, before, now), now)

@@ -1,53 +1,17 @@
 """Entries of feeds: the parts of one that every format shows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING
+from html import escape
 
-from bot.domain.card import Card, card_of, paper_url, web_link
+from bot.domain.card import Card, CardMatch, CardPoint, Pieces, card_of, paper_url, web_link
 from bot.domain.feeds import Feed, FeedEntry
 from bot.domain.message import Item
 from bot.domain.papers import Links
 from bot.domain.text import one_line
-from bot.domain.translations import wording
-
-if TYPE_CHECKING:
-    import jinja2
+from bot.domain.translations import Wording, wording
 
 _TEXT_LIMIT = 6_000
-
-_CONTENT = """{%- macro text(pieces) -%}
-{%- for piece in pieces %}{% if piece.matched %}<mark>{{ piece.text }}</mark>{% else %}{{ piece.text }}{% endif %}{% endfor -%}
-{%- endmacro -%}
-{% if paper.matches %}
-<p><strong>{{ words.matched }}:</strong> {% for match in paper.matches -%}
-  <strong>{{ match.subscription }}</strong>{% if match.words %} ({% for word in match.words %}<mark>{{ word }}</mark>{% if not loop.last %}, {% endif %}{% endfor %}){% endif %}{% if not loop.last %}; {% endif %}
-{%- endfor %}</p>
-{% endif %}
-{% if paper.authors %}
-<p><em>{{ text(paper.author_line()) }}</em></p>
-{% endif %}
-{% if paper.gist %}
-<p>{{ text(paper.gist) }}</p>
-{% endif %}
-{% for summary in paper.further_summaries %}
-<p>{{ text(summary.text) }}</p>
-{% endfor %}
-{% if paper.points %}
-<ul>
-{% for point in paper.points %}
-<li>{% if point.label %}<strong>{{ point.label }}:</strong> {% endif %}{{ text(point.text) }}</li>
-{% endfor %}
-</ul>
-{% endif %}
-{% if paper.questions %}
-<p>{% if page %}<a href="{{ page }}">{{ words.quiz(paper.questions) }}</a>{% else %}{{ words.quiz(paper.questions) }}{% endif %}</p>
-{% endif %}
-{% if paper.links.abs or paper.links.pdf or paper.links.huggingface %}
-<p>{% for name, url in links %}<a href="{{ url }}">{{ name }}</a>{% if not loop.last %} · {% endif %}{% endfor %}</p>
-{% endif %}
-"""
-"""An entry's content as a Jinja template."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +37,7 @@ def entry_parts(entry: FeedEntry, feed: Feed) -> EntryParts:
     return EntryParts(
         title=paper.title_text,
         summary=paper.gist_text,
-        content=_content(paper, page, feed.language),
+        content="\n".join(_blocks(paper, page, wording(feed.language))),
         authors=tuple(filter(None, map(one_line, entry.paper.authors))),
         tags=tuple(match.subscription for match in paper.matches),
         links=paper.links,
@@ -81,23 +45,41 @@ def entry_parts(entry: FeedEntry, feed: Feed) -> EntryParts:
     )
 
 
-def _content(paper: Card, page: str | None, language: str) -> str:
-    words = wording(language)
-    named = (
-        ("arXiv", paper.links.abs),
-        ("PDF", paper.links.pdf),
-        ("Hugging Face", paper.links.huggingface),
-        (words.paper_page, page),
-    )
-    links = tuple((name, url) for name, url in named if url)
-    return _template().render(paper=paper, page=page, links=links, words=words).strip()
+def _blocks(card: Card, page: str | None, words: Wording) -> Iterator[str]:
+    """The blocks of an entry's HTML: why it matched, authors, gist, summaries, points, quiz, links."""
+    if card.matches:
+        yield f"<p><strong>{escape(words.matched)}:</strong> {'; '.join(map(_match, card.matches))}</p>"
+    if card.authors:
+        yield f"<p><em>{_marked(card.author_line())}</em></p>"
+    if card.gist:
+        yield f"<p>{_marked(card.gist)}</p>"
+    for summary in card.further_summaries:
+        yield f"<p>{_marked(summary.text)}</p>"
+    if card.points:
+        yield f"<ul>\n{''.join(map(_point, card.points))}</ul>"
+    if card.questions:
+        quiz = words.quiz(card.questions)
+        yield f"<p>{_link(quiz, page) if page else escape(quiz)}</p>"
+    links = [("arXiv", card.links.abs), ("PDF", card.links.pdf), ("Hugging Face", card.links.huggingface)]
+    if any(url for _, url in links):
+        named = [*links, (words.paper_page, page)]
+        yield f"<p>{' · '.join(_link(name, url) for name, url in named if url)}</p>"
 
 
-@cache
-def _template() -> "jinja2.Template":
-    import jinja2
+def _match(match: CardMatch) -> str:
+    marks = ", ".join(f"<mark>{escape(word)}</mark>" for word in match.words)
+    return f"<strong>{escape(match.subscription)}</strong>" + (f" ({marks})" if marks else "")
 
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.from_string(_CONTENT)
+
+def _point(point: CardPoint) -> str:
+    label = f"<strong>{escape(point.label)}:</strong> " if point.label else ""
+    return f"<li>{label}{_marked(point.text)}</li>\n"
+
+
+def _marked(pieces: Pieces) -> str:
+    texts = ((escape(piece.text), piece.matched) for piece in pieces)
+    return "".join(f"<mark>{text}</mark>" if matched else text for text, matched in texts)
+
+
+def _link(text: str, url: str) -> str:
+    return f'<a href="{escape(url)}">{escape(text)}</a>'

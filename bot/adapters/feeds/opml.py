@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import quoteattr
+from html import escape
 
 from bot.domain.text import one_line
 
@@ -24,9 +24,9 @@ def render_opml(title: str, outlines: Sequence[Outline]) -> bytes:
         f"<head><title>{_text(title)}</title></head>",
         "<body>",
         *(
-            f'<outline type="rss" text={_attribute(outline.title)} title={_attribute(outline.title)}'
-            f" xmlUrl={_attribute(outline.feed_url)}"
-            + (f" htmlUrl={_attribute(outline.page_url)}" if outline.page_url else "")
+            f'<outline type="rss" text="{_text(outline.title)}" title="{_text(outline.title)}"'
+            f' xmlUrl="{_text(outline.feed_url)}"'
+            + (f' htmlUrl="{_text(outline.page_url)}"' if outline.page_url else "")
             + "/>"
             for outline in outlines
         ),
@@ -36,9 +36,5 @@ def render_opml(title: str, outlines: Sequence[Outline]) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _attribute(text: str) -> str:
-    return quoteattr(one_line(text))
-
-
 def _text(text: str) -> str:
-    return one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escape(one_line(text))
