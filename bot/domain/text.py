@@ -3,7 +3,8 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from difflib import get_close_matches
 
 _UNSAFE = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls, which terminals obey
@@ -466,3 +467,10 @@ def mask_addresses(text: str, kinds: Collection[str]) -> str:
         return f"{kind}:{scheme}://…{hashlib.sha256(rest.encode(errors='replace')).hexdigest()[:8]}"
 
     return _URL_TARGET.sub(masked, text)
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The known word that is spelt most like this one; None if none is near."""
+    by_folded = {name.lower(): name for name in known}
+    close = get_close_matches(word[:64].lower(), by_folded, n=1, cutoff=cutoff)
+    return by_folded[close[0]] if close else None

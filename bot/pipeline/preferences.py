@@ -1,6 +1,5 @@
 """Preferences: the service for everything that a person sets in a chat or on the web, and for deleting it all."""
 
-import difflib
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +30,7 @@ from bot.domain.query import Query, parse
 from bot.domain.quizzes.votes import is_private
 from bot.domain.schedule import parse_quiet_hours, parse_schedule, parse_zone, schedule_text
 from bot.domain.subscriptions import Subscriber, Subscription
-from bot.domain.text import cut, one_line
+from bot.domain.text import cut, nearest, one_line
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.papers import PaperStore
 from bot.pipeline.ports.preferences import PreferenceStore, Proposal
@@ -432,11 +431,11 @@ class Preferences:
         found = known.get(wanted.casefold())
         if found is None:
             cities = {each.rpartition("/")[2].casefold(): each for each in sorted(known.values())}
-            near = difflib.get_close_matches(wanted.casefold(), [*known, *cities], n=1, cutoff=0.6)
-            nearest = (known.get(near[0]) or cities[near[0]]) if near else ""
-            hint = f"; did you mean {nearest}?" if nearest else ""
+            close = nearest(wanted.casefold(), [*known, *cities])
+            near = (known.get(close) or cities[close]) if close else ""
+            hint = f"; did you mean {near}?" if near else ""
             shown = one_line(zone, LONGEST_NAME)
-            raise ChoiceRefused("zone", f"{shown!r} is no time zone{hint}", zone=shown, near=nearest)
+            raise ChoiceRefused("zone", f"{shown!r} is no time zone{hint}", zone=shown, near=near)
         parse_zone(found)
         self._set(name, now, timezone=found)
         return found

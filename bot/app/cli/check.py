@@ -13,7 +13,7 @@ import typer
 from bot.app.cli.context import ConfigOption, JsonOption, config_path, everybody, open_state, say_json
 from bot.app.cli.terminal import people_counted
 from bot.domain.errors import ConfigError, Fault, UsageError
-from bot.domain.text import printable
+from bot.domain.text import nearest, printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import ReadSettings, Settings
@@ -137,7 +137,7 @@ def _examine_subscriptions(read: "ReadSettings") -> "tuple[ReadSubscribers, tupl
 def _outside_warnings(read: "ReadSettings", subscribers: "ReadSubscribers") -> Iterator[Fault]:
     """Warnings about things outside paperboy.yaml: missing folders, unknown subscribers."""
     from bot.app.config.cross_checks import mail_warnings, token_warning
-    from bot.app.config.validation import nearest, shown_text
+    from bot.app.config.validation import shown_text
     from bot.domain.incidents import takes_alarms
 
     if read.settings is None:

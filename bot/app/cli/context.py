@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.domain.errors import UsageError
-from bot.domain.text import mask_addresses, names_url_targets, printable
+from bot.domain.text import mask_addresses, names_url_targets, nearest, printable
 
 if TYPE_CHECKING:
     from bot.adapters.store import Store
@@ -139,8 +139,6 @@ def open_state(settings: "Settings") -> "Iterator[Store]":
 
 def find_subscriber(name: str, subscribers: "Sequence[Subscriber]") -> "Subscriber":
     """The subscriber with that id, in any case; raises UsageError that names the nearest id."""
-    from bot.app.config.validation import nearest
-
     by_id = {subscriber.id.lower(): subscriber for subscriber in subscribers}
     if name.lower() in by_id:
         return by_id[name.lower()]

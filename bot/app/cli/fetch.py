@@ -16,7 +16,7 @@ from bot.app.cli.context import (
 )
 from bot.app.cli.terminal import progress
 from bot.domain.errors import UsageError
-from bot.domain.text import printable
+from bot.domain.text import nearest, printable
 
 if TYPE_CHECKING:
     from bot.adapters.store import Store
@@ -144,8 +144,6 @@ def state_lines(states: "Mapping[str, SourceState]") -> list[str]:
 
 
 def _configured_name(name: str, settings: "Settings") -> str:
-    from bot.app.config.validation import nearest
-
     known = {form.name.lower(): form.name for form in settings.sources}
     if name.lower() in known:
         return known[name.lower()]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.app.config.validation import nearest
 from bot.domain.errors import UsageError
+from bot.domain.text import nearest
 
 _FILE = "known_sources.yaml"
 _CATEGORY = re.compile(r"[a-z-]+(\.[A-Za-z-]{2,})?")

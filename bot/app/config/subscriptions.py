@@ -21,7 +21,6 @@ from bot.app.config.validation import (
     Number,
     Parsed,
     Section,
-    nearest,
     setting,
     shown_text,
     validated,
@@ -41,6 +40,7 @@ from bot.domain.schedule import (
 )
 from bot.domain.similarity import NEAR
 from bot.domain.subscriptions import Channel, QuizMode, Subscriber, Subscription
+from bot.domain.text import nearest
 
 log = logging.getLogger(__name__)
 

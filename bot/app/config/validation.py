@@ -5,7 +5,7 @@ import re
 import stat
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar, cast
@@ -24,6 +24,7 @@ from pydantic_core import CoreSchema, core_schema
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from bot.app.config.yaml import KeyPath, Lookup, Plain, YamlDocument, plain_value, scalar_value
+from bot.domain.text import nearest
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -414,15 +415,6 @@ def _unknown(key: str, known: tuple[str, ...], model: type[BaseModel]) -> str:
             remedy = "it belongs" if near == key else f"did you mean {near!r}"
             return f"{text} here; {remedy} below {section!r}{'' if near == key else '?'}"
     return f"{text}; possible here: {', '.join(known)}"
-
-
-def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The known word that is spelt most like this one; None if none is near."""
-    from difflib import get_close_matches
-
-    by_folded = {name.lower(): name for name in known}
-    close = get_close_matches(word[:64].lower(), by_folded, n=1, cutoff=cutoff)
-    return by_folded[close[0]] if close else None
 
 
 def _keys_at(model: type[BaseModel], loc: KeyPath) -> tuple[str, ...]:

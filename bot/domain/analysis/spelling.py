@@ -5,10 +5,10 @@ without quotes do), a beginning brings words that nobody meant, two words miss t
 in full misses its initials. Each is tried on the papers at hand; only what they show is said.
 """
 
-import difflib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import Literal
 
@@ -18,6 +18,7 @@ from bot.domain.query.evaluation import test_of
 from bot.domain.query.folding import folded_form
 from bot.domain.query.needs import AllOf, ButNot, Need, Term, need_of
 from bot.domain.query.syntax import And, Atom, Near, Node, Not, Or, Phrase, Word, atoms, both, either
+from bot.domain.text import nearest
 
 Change = Literal[
     "without quotes", "in any case", "written as one", "written apart", "its initials", "close to it"
@@ -223,7 +224,7 @@ class Speller:
             if self._papers.vocabulary[word.text]:
                 continue
             likely = [known for known, count in self._papers.vocabulary.items() if count >= _LIKELY]
-            for near in difflib.get_close_matches(word.text, likely, n=1, cutoff=_ALIKE):
+            if near := nearest(word.text, likely, cutoff=_ALIKE):
                 yield _with_words(phrase, (*phrase.words[:index], _word(near), *phrase.words[index + 1 :]))
 
 
@@ -232,7 +233,7 @@ def closest(word: str, known: Iterable[str], limit: int = 5) -> list[str]:
     if len(word) < _SHORTEST_MISSPELT:
         return []
     near = (other for other in known if abs(len(other) - len(word)) <= _ODD_LETTERS)
-    likely = difflib.get_close_matches(word, near, n=4 * limit, cutoff=_ALIKE)
+    likely = get_close_matches(word, near, n=4 * limit, cutoff=_ALIKE)
     return sorted(likely, key=lambda other: sorted(other) != sorted(word))[
         :limit
     ]  # `modle` is `model`, not `module`

@@ -8,7 +8,6 @@ group   = [field] "(" any ")"
 atom    = [field] phrase ["NEAR/n" [field] phrase]
 """
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from bot.domain.query.syntax import (
     matches_nothing_said,
     negated,
 )
+from bot.domain.text import nearest
 
 MAX_CHARACTERS = 20_000
 MAX_DISTANCE = 100
@@ -314,8 +314,8 @@ def _scope(name: str, position: int) -> Scope:
     for scope in _FIELDS:
         if scope == name.lower():
             return scope
-    near = difflib.get_close_matches(name.lower(), _FIELDS, n=1, cutoff=0.5)
-    known = f"did you mean {near[0]}:?" if near else f"the fields are {', '.join(f'{f}:' for f in _FIELDS)}"
+    near = nearest(name, _FIELDS, cutoff=0.5)
+    known = f"did you mean {near}:?" if near else f"the fields are {', '.join(f'{f}:' for f in _FIELDS)}"
     raise QuerySyntaxError(f"{name}: is no field; {known} (a colon in a text goes into quotes)", position)
 
 
