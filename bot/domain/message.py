@@ -108,6 +108,7 @@ class OutgoingMessage:
     corrects: "OutgoingMessage | None" = None
     """The message whose answers were wrong, where this one sets them right in a reply: an edit with only those papers."""
     unsubscribe_token: str | None = None
+    preferences_token: str | None = None
     return_token: str | None = None
     """Names the target in the address that this message comes back to where it cannot be delivered."""
 

@@ -39,6 +39,7 @@ class Wording:
     paper_page: str
     why_you: str
     unsubscribe: str
+    preferences: str
     numbers: tuple[str, ...]
     """0, 1, 2 … in words."""
     months: tuple[str, ...]
@@ -140,6 +141,7 @@ ENGLISH = Wording(
     paper_page="Paper page",
     why_you="{address} gets this for: {subscriptions}.",
     unsubscribe="Unsubscribe",
+    preferences="Change what you get",
     numbers=("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     months=(
         "January", "February", "March", "April", "May", "June",
@@ -212,6 +214,7 @@ CHINESE = Wording(
     paper_page="论文页面",
     why_you="{address} 订阅了：{subscriptions}。",
     unsubscribe="退订",
+    preferences="更改订阅与设置",
     numbers=(),
     months=tuple(map(str, range(1, 13))),
     weekdays=("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"),

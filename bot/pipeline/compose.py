@@ -337,6 +337,7 @@ class MessageBuilder:
             offers_quiz=channel is not None and channel.quizzes == "on_request",
             silent=channel is not None and channel.silent,
             unsubscribe_token=self._tokens.issue("unsubscribe", claim.key) if can.unsubscribes else None,
+            preferences_token=self._tokens.issue("preferences", subscriber.id) if can.unsubscribes else None,
             return_token=self._tokens.issue("return", claim.key) if can.reports else None,
             **more,  # type: ignore[arg-type]  # question, alarm, reply_to, replaces: checked at the callers
         )

@@ -288,10 +288,6 @@ class PaperFinder:
         related = tuple(other for other, _ in near if other.id not in named)
         return Relations(related=related, builds_on=later, short_name=name)
 
-    def documents(self, papers: Sequence[PaperId]) -> tuple[Document, ...]:
-        """The documents of those of the papers that are stored."""
-        return tuple(document_of(stored.paper) for stored in self._papers.stored(papers).values())
-
     def warm_up(self) -> None:
         """Make the index of related papers, so that nobody waits for it."""
         with self._full_text.last_days(EVERYTHING) as window, self._indexing:

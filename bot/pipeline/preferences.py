@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import available_timezones
 
+from bot.domain.analysis.exclusion import Exclusion, exclusions
 from bot.domain.errors import UsageError
 from bot.domain.papers import Paper, PaperId
 from bot.domain.preferences import (
@@ -26,7 +27,7 @@ from bot.domain.preferences import (
     same_name,
     subscriptions_yaml,
 )
-from bot.domain.query import Query, parse
+from bot.domain.query import Query, document_of, parse
 from bot.domain.quizzes.votes import is_private
 from bot.domain.schedule import parse_quiet_hours, parse_schedule, parse_zone, schedule_text
 from bot.domain.subscriptions import Subscriber, Subscription
@@ -97,6 +98,22 @@ class Deleted:
     removed: Mapping[str, int]
     remains: Mapping[str, int] = field(default_factory=dict)
     configured: bool = False
+
+
+_RECENT = 300
+"""Papers, the newest that somebody got, on which an exclusion is weighed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Objection:
+    """Objection to papers like one: `subscriptions` brought it, and any of `words`, excluded, would have kept
+    it away (none where all of those are paused). `papers` is on how many of their last papers the words were weighed.
+    """
+
+    paper: Paper
+    subscriptions: tuple[str, ...]
+    words: tuple[Exclusion, ...]
+    papers: int
 
 
 class Preferences:
@@ -416,6 +433,31 @@ class Preferences:
             now,
         )
         return known
+
+    def objection(self, name: str, paper: PaperId) -> Objection | None:
+        """The subscriber's objection to papers like this one; None where no subscription that they have brought it."""
+        subscriber = self._registry.subscriber(name)
+        notice = self._papers.with_notices(name, [paper]).get(paper)
+        if subscriber is None or notice is None:
+            return None
+        names = tuple(each.name for each in self.listed(name) if each.name in notice.subscriptions)
+        if not names:
+            return None
+        brought = [each for each in subscriber.subscriptions if each.name in names]
+        noticed = [each.stored.paper for each in self._papers.noticed(name, _RECENT)]
+        return Objection(
+            paper=notice.stored.paper,
+            subscriptions=names,
+            words=exclusions(
+                notice.stored.paper,
+                [each.query for each in brought if each.query],
+                [document_of(each) for each in noticed if each.id != paper],
+                list(map(document_of, self.saved(self.owner(name)))),
+            )
+            if brought
+            else (),
+            papers=len(noticed),
+        )
 
     def _all_exclusions(self, name: str) -> tuple[str, ...]:
         configured = self._registry.configured.get(name)

@@ -187,7 +187,11 @@ async def test_only_a_mail_carries_a_way_to_unsubscribe(world: MakeWorld):
     token = made.email.taken[0].unsubscribe_token
     assert token
     assert made.store.tokens.subject("unsubscribe", token) == "email:alice@example.org"
+    preferences = made.email.taken[0].preferences_token
+    assert preferences
+    assert made.store.tokens.subject("preferences", preferences) == "alice"
     assert made.telegram.taken[0].unsubscribe_token is None
+    assert made.telegram.taken[0].preferences_token is None
 
 
 # --- daily limits -----------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 
-from bot.domain.papers import PaperId
 from bot.domain.query import parse
 from bot.pipeline.finder import PaperFinder
 from tests.builders import a_digest, a_paper, an_entry
@@ -109,11 +108,6 @@ def test_papers_like_one_come_with_the_words_that_they_share(world: MakeWorld) -
     assert paper.id == a_paper(21).id
     assert reason.subscription == "like Agents 0"
     assert {"tool", "calling"} & {why.text for why in reason.why}
-
-
-def test_documents_are_those_of_stored_papers(world: MakeWorld) -> None:
-    made = with_papers(world)
-    assert len(finder(made).documents([a_paper(1).id, PaperId("arxiv:9")])) == 1
 
 
 NAMED = an_entry(30, title="LumoRL: Light by Reward", summary="tool use agent planning calling")

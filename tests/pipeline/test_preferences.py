@@ -263,6 +263,28 @@ def test_exclusions_are_kept_once_and_taken_back(world: MakeWorld) -> None:
 # --- settings
 
 
+def test_an_objection_names_what_brought_a_paper_and_the_words_that_would_have_kept_it_away(
+    world: MakeWorld,
+) -> None:
+    made = world(a_subscriber(), first_run=0)
+    made.look()
+    medical = an_entry(30, title="Language Models for Medical Imaging", summary="Medical imaging, medical.")
+    made.read("a.md", a_digest(1, 2, 3, medical, an_entry(40, title="Cats", summary="Cats.")))
+    objection = made.preferences.objection("alice", medical.id)
+    assert objection is not None
+    assert (objection.paper.id, objection.subscriptions) == (medical.id, ("language models",))
+    assert [(each.word, each.noticed) for each in objection.words][:1] == [("medical", 0)]
+    assert objection.papers == 4
+    assert made.preferences.objection("alice", an_entry(40).id) is None  # nothing brought it
+    assert made.preferences.objection("nobody", medical.id) is None
+    made.preferences.pause("alice", "language models", NOW)
+    paused = made.preferences.objection("alice", medical.id)
+    assert paused is not None
+    assert (paused.subscriptions, paused.words) == (("language models",), ())
+    made.registry.replace([a_subscriber(asks=("robots",))])
+    assert made.preferences.objection("alice", medical.id) is None  # that subscription is gone
+
+
 def test_settings_are_stored_as_the_configuration_writes_them(world: MakeWorld) -> None:
     made = with_rag(world)
     assert made.preferences.set_timezone("chat7", "europe/berlin", NOW) == "Europe/Berlin"

@@ -133,6 +133,8 @@ class EmailEntry:
     page: str = ""
     links: tuple[tuple[str, str], ...] = ()
     """(name, address)"""
+    objection: str = ""
+    """The address of the page that says why the paper came and how to get none like it; the recipient's own."""
     quiz: tuple[EmailQuestion, ...] = ()
     """Empty where the channel takes no quizzes."""
 
@@ -154,7 +156,7 @@ class EmailEntry:
     @property
     def details(self) -> "EmailEntry":
         """The paper without its place in the mail: equal in every mail that tells the same of it."""
-        return replace(self, number=0, topic="")
+        return replace(self, number=0, topic="", objection="")
 
     @property
     def short(self) -> "EmailEntry":
@@ -197,6 +199,7 @@ class EmailContent:
     site_url: str
     why_you: str
     unsubscribe_url: str | None
+    preferences_url: str | None
     words: Wording
 
     @property
@@ -258,6 +261,7 @@ def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailCo
     count = len(cards) + outgoing.more
     subscriptions = dict.fromkeys(match.subscription for card in cards for match in card.matches)
     token = outgoing.unsubscribe_token
+    preferences = _capability(site_url, "preferences", outgoing.preferences_token)
     content = EmailContent(
         subject=_subject(words, cards, counted, count, words.brief_day(day)),
         preheader=_preheader(words, cards, count),
@@ -266,7 +270,7 @@ def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailCo
         day=words.day(day),
         note="",
         topics=tuple(EmailTopic(name=name, count=number) for name, number in counted.most_common() if name),
-        entries=tuple(_entries(outgoing, topics, site_url, words)),
+        entries=tuple(_entries(outgoing, topics, site_url, preferences, words)),
         rest=tuple(_left_out(outgoing, site_url)),
         unnamed=outgoing.more - len(outgoing.more_papers),
         site_url=site_url + "/",
@@ -274,7 +278,8 @@ def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailCo
             address=one_line(outgoing.target.address, 120),
             subscriptions=cut(", ".join(subscriptions) or settings.site_title, 400),
         ),
-        unsubscribe_url=f"{site_url}/unsubscribe/{quote(token, safe='')}" if token else None,
+        unsubscribe_url=_capability(site_url, "unsubscribe", token),
+        preferences_url=preferences,
         words=words,
     )
     content = content.shortened(MOST_ENTRIES, len(cards) + len(content.rest))
@@ -302,8 +307,16 @@ def _topics(cards: Sequence[Card]) -> list[str]:
     return [min(named, key=lambda name: brought[name], default="") for named in names]
 
 
+def _capability(site_url: str, page: str, token: str | None) -> str | None:
+    return f"{site_url}/{page}/{quote(token, safe='')}" if token else None
+
+
 def _entries(
-    outgoing: OutgoingMessage, topics: Sequence[str], site_url: str, words: Wording
+    outgoing: OutgoingMessage,
+    topics: Sequence[str],
+    site_url: str,
+    preferences: str | None,
+    words: Wording,
 ) -> Iterator[EmailEntry]:
     question = 1
     for number, (item, topic) in enumerate(zip(outgoing.items, topics, strict=True), start=1):
@@ -312,7 +325,8 @@ def _entries(
             quiz = shown_questions(item.quiz, first=question, target=outgoing.target.key, words=words)
             question += len(quiz)
         told = _told(item.paper, item.reasons, outgoing.language, site_url)
-        yield replace(told, number=number, topic=topic, quiz=quiz)
+        objection = paper_url(preferences, item.paper.id) if preferences and item.reasons else ""
+        yield replace(told, number=number, topic=topic, quiz=quiz, objection=objection)
 
 
 @lru_cache(maxsize=_ENTRIES)

@@ -55,7 +55,8 @@ def _index_line(what: str, numbers: Sequence[int], words: Wording) -> str:
 
 def _entry_text(entry: EmailEntry, words: Wording) -> str:
     title = _filled(entry.title_text, first=f"{entry.number}. ".ljust(len(_INDENT)))
-    return title + _details(entry.details, words.language)
+    links = "\n".join(_link_lines(entry, words))
+    return f"{title}{_details(entry.details, words.language)}\n\n{links}"
 
 
 @lru_cache(maxsize=_ENTRIES)
@@ -71,7 +72,6 @@ def _details(entry: EmailEntry, language: str) -> str:
     if entry.why:
         parts.append(_filled(words.why + words.colon + " · ".join(map(_match_text, entry.why))))
     parts += map(_question_text, entry.quiz)
-    parts.append("\n".join(_link_lines(entry)))
     return "\n\n".join(parts)
 
 
@@ -117,9 +117,10 @@ def _point_text(point: CardPoint, words: Wording) -> str:
     return _filled(label + text_of(point.text), first=_INDENT + "* ", rest=_INDENT + "  ")
 
 
-def _link_lines(entry: EmailEntry) -> Iterator[str]:
-    width = max(columns(name) for name, _ in entry.links) + 2
-    for name, url in entry.links:
+def _link_lines(entry: EmailEntry, words: Wording) -> Iterator[str]:
+    links = (*entry.links, (words.buttons["not"], entry.objection)) if entry.objection else entry.links
+    width = max(columns(name) for name, _ in links) + 2
+    for name, url in links:
         yield _INDENT + name + " " * (width - columns(name)) + url
 
 
@@ -135,6 +136,8 @@ def _rest_lines(content: EmailContent) -> Iterator[str]:
 
 def _footer_lines(content: EmailContent) -> Iterator[str]:
     yield _filled(content.why_you, first="", rest="")
+    if content.preferences_url:
+        yield f"{content.words.preferences}{content.words.colon}{content.preferences_url}"
     if content.unsubscribe_url:
         yield f"{content.words.unsubscribe}{content.words.colon}{content.unsubscribe_url}"
 

@@ -24,7 +24,6 @@ from bot.adapters.telegram.requests import (
 )
 from bot.adapters.telegram.subscribing import short_day
 from bot.adapters.telegram.updates import InlineQuery
-from bot.domain.analysis.exclusion import exclusions
 from bot.domain.bibliography import bibtex, ris
 from bot.domain.card import card_of, cut_pieces, plain_line
 from bot.domain.errors import QuerySyntaxError
@@ -38,7 +37,6 @@ from bot.pipeline.preferences import ChoiceRefused
 _LATEST, _LIKE, _PER_PAGE = 5, 5, 5
 _TITLE, _NAME = 160, 80
 _INLINE = 10
-_RECENT = 300
 """Noticed papers that are asked what an exclusion would cost."""
 _INLINE_GIST = 200
 
@@ -119,27 +117,17 @@ def not_for_me(request: Request, message_id: str, number: str) -> Actions:
     item = item_of(request, message_id, number)
     if item is None:
         return request.acknowledge(request.t("dead button"))
-    names = [reason.subscription for reason in item.reasons]
-    person = request.preferences.subscriber(request.subscriber)
-    if not names or person is None:
+    objection = request.preferences.objection(request.subscriber, item.paper.id)
+    if objection is None:
         return request.say(said(request.t("not.gone")))
-    queries = [each.query for each in person.subscriptions if each.name in names and each.query]
-    finder = request.services.finder
-    noticed = request.services.deliveries.noticed(person.id, _RECENT)
-    saved = request.preferences.saved(request.owner) if request.owner else ()
-    words = exclusions(
-        item.paper,
-        queries,
-        finder.documents([paper for paper in noticed if paper != item.paper.id]),
-        finder.documents([paper.id for paper in saved]),
-    )
+    names = objection.subscriptions
     brought = line(request.t("not.brought"), bold(", ".join(shortened(name, _NAME) for name in names)), ".")
     rows = []
-    for each in words:
+    for each in objection.words:
         proposal = request.preferences.propose("exclude", request.home, request.now, query=each.word)
         rows.append([Button(text=f"NOT {each.word} (−{each.noticed})", data=f"ex:{proposal}")])
     rows += [[Button(text=f"⏸ {shortened(name, 40)}", data=f"hold:{key_of(name)}")] for name in names[:2]]
-    note = request.t("not.offer", count=len(noticed)) if words else request.t("not.nothing")
+    note = request.t("not.offer", count=objection.papers) if objection.words else request.t("not.nothing")
     return request.say(message(brought, ours(note), rows=rows))
 
 

@@ -16,7 +16,7 @@ from bot.domain.delivery import OWN_WISH, STOPPED
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.excerpts import caret
 from bot.domain.message import Item, OutgoingMessage
-from bot.domain.papers import Paper, PaperId
+from bot.domain.papers import Paper
 from bot.domain.preferences import ChosenChannel
 from bot.domain.subscriptions import Subscriber
 from bot.domain.text import cut, one_line
@@ -131,10 +131,6 @@ class ChatDeliveries:
             )
             for noticed in self._papers.noticed(subscriber.id, limit)
         )
-
-    def noticed(self, subscriber: str, limit: int) -> tuple[PaperId, ...]:
-        """The newest papers that were noticed for the subscriber."""
-        return tuple(noticed.stored.paper.id for noticed in self._papers.noticed(subscriber, limit))
 
     def is_stopped(self, addresses: Sequence[str]) -> bool:
         """True where the chat itself said stop."""

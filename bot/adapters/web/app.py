@@ -75,6 +75,13 @@ def create_app(
                 max_body_size=MAX_BODY_BYTES,
             ),
             Route("/preferences/{token}/export", forms.export),
+            Route("/preferences/{token}/papers/{paper:path}", forms.objection, methods=["GET"]),
+            Route(
+                "/preferences/{token}/papers/{paper:path}",
+                forms.object_to,
+                methods=["POST"],
+                max_body_size=MAX_BODY_BYTES,
+            ),
             Route("/healthz", machines.health),
             Route("/readyz", machines.ready),
             Route("/metrics", machines.metrics),

@@ -16,7 +16,8 @@ from bot.adapters.web.pages import ShownPreferences, View
 from bot.adapters.web.site import WebSite, private_page, read_body
 from bot.domain.channels import Target
 from bot.domain.errors import DeliveryError, QuerySyntaxError, UsageError
-from bot.pipeline.preferences import ChoiceRefused, Preferences
+from bot.domain.papers import PaperId, parse_paper_id
+from bot.pipeline.preferences import ChoiceRefused, Objection, Preferences
 from bot.pipeline.sign_ups import SignUps
 
 _MOST_FIELDS = 20
@@ -51,8 +52,18 @@ _CHANGES: dict[str, Change] = {
     "resume": lambda preferences, name, form, now: preferences.pause(
         name, form.get("subscription", ""), now, paused=False
     ),
+    "include": lambda preferences, name, form, now: preferences.include(name, form.get("query", ""), now),
     "settings": _settings,
 }
+
+
+_OBJECTIONS: dict[str, Change] = {
+    "exclude": lambda preferences, name, form, now: preferences.exclude(name, form["word"], now),
+    "include": lambda preferences, name, form, now: preferences.include(name, form["word"], now),
+    "pause": _CHANGES["pause"],
+    "resume": _CHANGES["resume"],
+}
+"""Changes that the page of an objection offers."""
 
 
 class FormEndpoints:
@@ -63,10 +74,11 @@ class FormEndpoints:
         self._service = site.service
         self._pages = site.pages
         self._limit = FormLimit()
+        self._page_limit = FormLimit(burst=60, per_second=1.0)
 
     async def preferences(self, request: Request) -> Response:
         """The person's subscriptions, settings and channels."""
-        token = capability(request)
+        token = self._capability(request)
         shown = await asyncio.to_thread(self._shown, token)
         done = request.query_params.get("done") == "1"
         return private_page(
@@ -102,7 +114,7 @@ class FormEndpoints:
 
     async def export(self, request: Request) -> Response:
         """Everything that is set, as YAML that a configuration takes."""
-        shown = await asyncio.to_thread(self._shown, capability(request))
+        shown = await asyncio.to_thread(self._shown, self._capability(request))
         text = await asyncio.to_thread(self._service.preferences.export, shown.subscriber.id)
         headers = {
             "Cache-Control": "no-store",
@@ -110,6 +122,43 @@ class FormEndpoints:
             "Content-Disposition": 'attachment; filename="paperboy.yaml"',
         }
         return Response(text, media_type="application/yaml; charset=utf-8", headers=headers)
+
+    async def objection(self, request: Request) -> Response:
+        """Why a paper came, and what keeps such papers away; mail scanners fetch it unasked, so it changes nothing."""
+        token = self._capability(request)
+        objection, shown = await asyncio.to_thread(self._objection, token, request)
+        done = request.query_params.get("done") == "1"
+        return private_page(
+            self._pages.objection(
+                view_of(request.scope), objection, shown, token=token, key=form_key(token), done=done
+            )
+        )
+
+    async def object_to(self, request: Request) -> Response:
+        """One of the changes that the page offers, then the page again, with the way back."""
+        token, form = await self._form(request)
+        objection, shown = await asyncio.to_thread(self._objection, token, request)
+        refuse_keyless(form, token)
+        view, change = view_of(request.scope), _OBJECTIONS.get(form.get("action", ""))
+        offered = {*objection.subscriptions, *(each.word for each in objection.words)}
+        if change is None or not {form.get("word") or form.get("subscription")} <= offered:
+            raise HTTPException(400)
+        now = self._site.clock.now()
+        try:
+            await asyncio.to_thread(change, self._service.preferences, shown.subscriber.id, form, now)
+        except ChoiceRefused as error:
+            page = self._pages.objection(
+                view, objection, shown, token=token, key=form_key(token), done=False, refused=error
+            )
+            return private_page(page, 400)
+        return self._back(token, view, done=1, paper=objection.paper.id)
+
+    def _objection(self, token: str, request: Request) -> tuple[Objection, ShownPreferences]:
+        paper = parse_paper_id(request.path_params["paper"])
+        objection = self._service.objection_behind(token, paper) if paper else None
+        if objection is None:
+            raise HTTPException(404)
+        return objection
 
     async def subscribe(self, request: Request) -> Response:
         """Asks the owner of an address by mail; the answer is the same whatever came of it."""
@@ -129,7 +178,7 @@ class FormEndpoints:
 
     async def ask_confirmation(self, request: Request) -> Response:
         """The page with the button; mail scanners fetch it unasked, so it changes nothing."""
-        token, sign_ups = capability(request), self._sign_ups()
+        token, sign_ups = self._capability(request), self._sign_ups()
         sign_up = await asyncio.to_thread(sign_ups.pending, token, self._site.clock.now())
         if sign_up is None:
             raise HTTPException(404)
@@ -155,7 +204,7 @@ class FormEndpoints:
 
     async def ask_unsubscribe(self, request: Request) -> Response:
         """The page with the button; mail scanners fetch it unasked, so it changes nothing."""
-        target = await asyncio.to_thread(self._service.unsubscribable, capability(request))
+        target = await asyncio.to_thread(self._service.unsubscribable, self._capability(request))
         if target is None:
             raise HTTPException(404)
         return private_page(self._pages.unsubscribe(view_of(request.scope), target, done=False))
@@ -168,6 +217,11 @@ class FormEndpoints:
         if target is None:
             raise HTTPException(404)
         return private_page(self._pages.unsubscribe(view_of(request.scope), target, done=True))
+
+    def _capability(self, request: Request) -> str:
+        """The token of a page that is looked at, not too often."""
+        self._page_limit.take(client_of(request), asyncio.get_running_loop().time())
+        return capability(request)
 
     async def _form(self, request: Request) -> tuple[str, dict[str, str]]:
         """Token and fields of a form."""
@@ -192,7 +246,9 @@ class FormEndpoints:
             raise HTTPException(404)
         return shown
 
-    def _back(self, token: str, view: View, done: int | None = None) -> Response:
+    def _back(
+        self, token: str, view: View, done: int | None = None, paper: PaperId | None = None
+    ) -> Response:
         """To the page again, so that loading it anew sends no form."""
-        path = self._pages.preferences_path(token, view.language if view.explicit else None, done)
+        path = self._pages.preferences_path(token, view.language if view.explicit else None, done, paper)
         return RedirectResponse(path, status_code=303, headers={"Cache-Control": NEVER})

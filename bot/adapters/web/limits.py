@@ -8,26 +8,26 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-_BURST = 20
-_PER_SECOND = 0.2
 _CLIENTS = 10_000
 
 
 class FormLimit:
-    """A bucket of `_BURST` forms for each client, refilled by one every five seconds; the least seen clients are forgotten."""
+    """A bucket of `burst` forms for each client, refilled by `per_second`; the least seen clients are forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, burst: int = 20, per_second: float = 0.2) -> None:
+        self._burst = float(burst)
+        self._per_second = per_second
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, client: str, now: float) -> None:
         """Take one; HTTP 429 where none is left. `now` is in seconds, of any clock that never goes back."""
-        left, at = self._buckets.pop(client, (float(_BURST), now))
-        left = min(left + (now - at) * _PER_SECOND, float(_BURST))
+        left, at = self._buckets.pop(client, (self._burst, now))
+        left = min(left + (now - at) * self._per_second, self._burst)
         self._buckets[client] = (left - 1, now) if left >= 1 else (left, now)
         if len(self._buckets) > _CLIENTS:
             self._buckets.popitem(last=False)
         if left < 1:
-            raise HTTPException(429, headers={"Retry-After": str(int((1 - left) / _PER_SECOND) + 1)})
+            raise HTTPException(429, headers={"Retry-After": str(int((1 - left) / self._per_second) + 1)})
 
 
 def client_of(request: Request) -> str:

@@ -32,7 +32,7 @@ from bot.domain.subscriptions import Subscriber
 from bot.domain.text import columns, cut, one_line
 from bot.domain.translations import Wording, wording
 from bot.pipeline.ports.papers import StoredPaper
-from bot.pipeline.preferences import ListedSubscription
+from bot.pipeline.preferences import ListedSubscription, Objection
 
 if TYPE_CHECKING:
     import jinja2
@@ -434,7 +434,7 @@ class Pages:
                 }
                 for each in shown.listed
             ],
-            exclude=person.exclude,
+            exclude=[{"query": query, "chosen": query in shown.choices.exclude} for query in person.exclude],
             settings=settings,
             channels=[
                 {
@@ -445,6 +445,47 @@ class Pages:
                 for channel in person.channels
             ],
             feed=(self.url or self.base) + shown.feed if shown.feed else None,
+        )
+
+    def objection(
+        self,
+        view: View,
+        objection: Objection,
+        shown: ShownPreferences,
+        *,
+        token: str,
+        key: str,
+        done: bool,
+        refused: Exception | None = None,
+    ) -> str:
+        """Why a paper came to somebody, with a form for each word whose exclusion would have kept it away."""
+        texts = Texts(view.language)
+        paused = {each.name for each in shown.listed if each.paused}
+        return self._page(
+            "objection.html",
+            view,
+            None,
+            texts.objection,
+            key=key,
+            done=done,
+            trouble=str(refused) if refused else "",
+            paper=self._short(view, objection.paper),
+            brought=texts("brought_by", subscriptions=", ".join(objection.subscriptions)),
+            offer=texts("objection_words", count=objection.papers)
+            if objection.words
+            else texts.objection_none
+            if paused.isdisjoint(objection.subscriptions)
+            else "",
+            words=[
+                {
+                    "word": each.word,
+                    "costs": texts("objection_costs", count=each.noticed),
+                    "excluded": each.word in shown.choices.exclude,
+                }
+                for each in objection.words
+            ],
+            subscriptions=[{"name": name, "paused": name in paused} for name in objection.subscriptions],
+            preferences=f"/preferences/{token}",
         )
 
     def said(self, view: View, name: str, detail: str, query: str) -> str:
@@ -470,9 +511,12 @@ class Pages:
         text = texts.deleted_configured if configured else texts.deleted_text
         return self._page("message.html", view, None, texts.deleted, text=text, searching=False, searched="")
 
-    def preferences_path(self, token: str, language: str | None, done: int | None) -> str:
-        """The path of a person's preferences on this server."""
-        return self.base + search_path(f"/preferences/{token}", lang=language, done=done)
+    def preferences_path(
+        self, token: str, language: str | None, done: int | None, paper: PaperId | None = None
+    ) -> str:
+        """The path on this server of a person's preferences, or of their objection to a paper."""
+        path = f"/preferences/{token}"
+        return self.base + search_path(paper_url(path, paper) if paper else path, lang=language, done=done)
 
     def message(self, view: View, name: str, *, searched: str | None = None) -> str:
         """A page that only says something: the texts `name` and `name_text`. With `searched` it offers a search."""

@@ -15,7 +15,7 @@ from bot.pipeline.finder import PaperFinder
 from bot.pipeline.ports import TokenStore
 from bot.pipeline.ports.outbox import DeliveryStore, Stop
 from bot.pipeline.ports.papers import PaperStore, StoredPaper
-from bot.pipeline.preferences import Preferences
+from bot.pipeline.preferences import Objection, Preferences
 from bot.pipeline.sign_ups import SignUps
 
 _UNDATED = 500
@@ -107,6 +107,14 @@ class WebService:
             choices=self.preferences.choices(name),
             feed=feed,
         )
+
+    def objection_behind(self, token: str, paper: PaperId) -> tuple[Objection, ShownPreferences] | None:
+        """The objection to a paper of the person whom the token names; None for any other text, and for a paper
+        that none of their subscriptions brought.
+        """
+        shown = self.preferences_behind(token)
+        objection = self.preferences.objection(shown.subscriber.id, paper) if shown else None
+        return (objection, shown) if shown and objection else None
 
     def preferences_token(self, name: str) -> str:
         """The token of a subscriber's preferences."""

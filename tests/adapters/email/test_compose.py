@@ -75,6 +75,26 @@ def test_the_headers_are_all_there_in_order() -> None:
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
+def test_a_mail_leads_to_preferences_and_each_paper_to_a_way_against_its_like() -> None:
+    items = an_item(1, a_reason("agents")), replace(an_item(2), reasons=())
+    mail = a_mail(*items, preferences_token="pr3f")
+    page = "https://papers.example.org/preferences/pr3f"
+    objection = f"{page}/papers/{a_paper(1).id}"
+    for part in mail.iter_parts():
+        content = part.get_content()
+        assert page in content.replace(objection, "")
+        assert content.count(objection) == 1
+        assert f"papers/{a_paper(2).id}" not in content.replace(
+            "example.org/papers/", ""
+        )  # nothing brought it
+    html = LexborHTMLParser(mail.get_body(("html",)).get_content())
+    (link,) = [each for each in html.css("a") if each.text() == "Not for me"]
+    assert link.attributes["href"] == objection
+    without = a_mail(*items).as_string()
+    assert "Not for me" not in without
+    assert "/preferences/" not in without
+
+
 def test_a_long_unsubscribe_address_stays_on_one_line() -> None:
     raw = compose(a_parcel(unsubscribe_token="x" * 300), SETTINGS)
     assert b"\r\nList-Unsubscribe: <https://papers.example.org/unsubscribe/" + b"x" * 300 + b">\r\n" in raw

@@ -11,10 +11,11 @@ from starlette.exceptions import HTTPException
 from bot.adapters.web.app import create_app
 from bot.adapters.web.limits import FormLimit
 from bot.domain.errors import TryLater
+from bot.domain.preferences import MOST_EXCLUSIONS
 from bot.pipeline.sign_ups import SignUps
 from tests.adapters.web.conftest import FORMATS, SITE
 from tests.adapters.web.test_service import a_service
-from tests.builders import a_channel, a_digest, a_subscriber
+from tests.builders import NOW, a_channel, a_digest, a_subscriber, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
 
@@ -85,6 +86,93 @@ async def test_a_query_is_added_changed_paused_and_removed(client, made: World, 
     assert "paused" not in text(await tree_of(client, path))
     await sent(client, path, action="remove", subscription="graph NEAR/3 network")
     assert {each.name for each in made.registry.subscriber("alice").subscriptions} == {"language models"}
+
+
+MEDICAL = an_entry(30, title="Language Models for Medical Imaging", summary="Medical imaging, medical.")
+
+
+@pytest.fixture
+def unwanted(made: World, path: str) -> str:
+    """The page that the link *Not for me* of a mail leads to."""
+    made.read("b.md", a_digest(2, 3, 4, MEDICAL))
+    return f"{path}/papers/{MEDICAL.id}"
+
+
+async def test_not_for_me_says_what_brought_a_paper_and_looking_changes_nothing(
+    client, made: World, unwanted: str
+) -> None:
+    response = await client.get(unwanted)
+    shown = text(LexborHTMLParser(response.text))
+    assert "Language Models for Medical Imaging" in shown
+    assert "It came by your subscription language models." in shown
+    assert "Leave out medical" in shown
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert made.registry.subscriber("alice").exclude == ()
+
+
+async def test_a_word_is_left_out_by_its_button_and_taken_back_by_the_next(
+    client, made: World, path: str, unwanted: str
+) -> None:
+    response = await sent(client, unwanted, action="exclude", word="medical")
+    assert (response.status_code, response.headers["location"]) == (303, f"{unwanted}?done=1")
+    assert made.registry.subscriber("alice").exclude == ("medical",)
+    assert "Take medical back in" in text(await tree_of(client, response.headers["location"]))
+    assert "medical" in text(await tree_of(client, path))
+    await sent(client, unwanted, action="include", word="medical")
+    assert made.registry.subscriber("alice").exclude == ()
+    await sent(client, unwanted, action="exclude", word="medical")
+    await sent(client, path, action="include", query="medical")
+    assert made.registry.subscriber("alice").exclude == ()
+
+
+async def test_what_brought_it_can_be_paused_there(client, made: World, unwanted: str) -> None:
+    await sent(client, unwanted, action="pause", subscription="language models")
+    assert made.preferences.listed("alice")[0].paused
+    assert "paused" in text(await tree_of(client, unwanted))
+    await sent(client, unwanted, action="resume", subscription="language models")
+    assert not made.preferences.listed("alice")[0].paused
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"action": "exclude", "word": "learning OR graph"},
+        {"action": "exclude"},
+        {"action": "pause", "subscription": "robots"},
+        {"action": "delete", "word": "medical"},
+    ],
+)
+async def test_only_what_the_page_offers_is_done_there(client, made: World, unwanted: str, fields) -> None:
+    before = made.preferences.choices("alice")
+    assert (await sent(client, unwanted, **fields)).status_code == 400
+    assert made.preferences.choices("alice") == before
+
+
+async def test_an_objection_needs_the_key_the_token_and_a_paper_that_came(
+    client, made: World, path: str, unwanted: str
+) -> None:
+    assert (await client.post(unwanted, data={"action": "exclude", "word": "medical"})).status_code == 403
+    assert (await client.get(unwanted.replace("/papers", "x/papers"))).status_code == 404
+    assert (await client.get(f"{path}/papers/arxiv:2001.00001")).status_code == 404
+    assert (await client.get(f"{path}/papers/nothing")).status_code == 404
+    assert made.registry.subscriber("alice").exclude == ()
+
+
+async def test_too_many_exclusions_are_refused_on_the_page(client, made: World, unwanted: str) -> None:
+    for number in range(MOST_EXCLUSIONS):
+        made.preferences.exclude("alice", f"n{number}", NOW)
+    response = await sent(client, unwanted, action="exclude", word="medical")
+    assert response.status_code == 400
+    assert "exclusions already" in LexborHTMLParser(response.text).css_first(".trouble").text()
+
+
+async def test_looking_behind_a_capability_has_a_limit_too(client, path: str) -> None:
+    answers = []
+    while 429 not in answers and len(answers) < 500:
+        answers.append((await client.get(path)).status_code)
+    assert answers[:60] == [200] * 60
+    assert answers[-1] == 429
 
 
 async def test_a_wrong_query_is_shown_with_its_place_and_nothing_changes(client, made: World, path) -> None:
