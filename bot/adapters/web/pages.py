@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from bot.pipeline.finder import QueryPreview, Relations, SearchResult, Trends
 
 STRIP_DAYS = 56
+_FEWEST_BARS = 21
+"""Days that the strip has at least, so that the first papers of an installation are no thin bars at its end."""
 FRONT_PAPERS = 40
 PAGE_OF = 25
 """Papers on a page of search results."""
@@ -540,6 +542,9 @@ class Pages:
         few = STRIP_DAYS // 4
         if sum(day in days for day in shown) < few <= len(dated):  # a calendar would be mostly gaps
             shown = list(reversed(dated[:STRIP_DAYS]))
+        else:
+            first = next(number for number, day in enumerate(shown) if day in days)
+            shown = shown[min(first, STRIP_DAYS - _FEWEST_BARS) :]
         words = wording(view.language)
         drawn = [
             Bar(

@@ -139,12 +139,10 @@ def in_windows(*names: str) -> pytest.MarkDecorator:
 
 
 def all_pages(site: ServedSite, empty_site: ServedSite) -> dict[str, int]:
-    """Address and status of every page, those behind a capability and the front page of an empty install included."""
+    """Address and status of every page, those behind a capability and of an empty install included."""
     own = {site.capability(purpose): 200 for purpose in ("preferences", "unsubscribe")}
-    return {
-        **{site.url + path: status for path, status in {**PAGES, **own}.items()},
-        f"{empty_site.url}/": 200,
-    }
+    urls = {site.url + path: status for path, status in {**PAGES, **own}.items()}
+    return urls | {f"{empty_site.url}{path}": 200 for path in ("/", "/digests")}
 
 
 async def faults_of(page: Page) -> list[str]:

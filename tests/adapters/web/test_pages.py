@@ -69,6 +69,9 @@ async def test_the_front_page_leads_to_every_day(client: httpx.AsyncClient) -> N
         "Thursday, 10 September 2026: 2 papers",
         "Friday, 18 September 2026: 2 papers",
     ]
+    assert (
+        len(tree.css("svg.bars .bar, svg.bars .none")) == 21
+    )  # not two thin bars at the end of eight empty weeks
     days = await page(client, "/digests")
     assert [node.attributes["href"] for node in days.css(".days a")] == [
         "/digests/2026-09-18",
