@@ -1,12 +1,11 @@
-"""Heartbeat: a file that `run` touches while it works, read by `status` and health checks.
-
-It lies in the system's folder for temporary files, so that each machine and each container has its own.
-"""
+"""Heartbeat: a file that `run` touches while it works, read by `status` and health checks; and the same for systemd."""
 
 import hashlib
 import os
+import socket
 import stat
 import tempfile
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +15,10 @@ LATE = timedelta(seconds=60)
 
 
 class Heartbeat:
-    """The heartbeat of the process that works on that state, as this user, on this machine."""
+    """The heartbeat of the process that works on that state, as this user, on this machine.
+
+    Its file lies in the system's folder for temporary files, so that each machine and each container has its own.
+    """
 
     def __init__(self, state: str) -> None:
         name = hashlib.sha256(f"{os.geteuid()} {state}".encode()).hexdigest()[:16]
@@ -52,3 +54,16 @@ class Heartbeat:
         """Remove the file."""
         if self.last() is not None:
             self._path.unlink(missing_ok=True)
+
+
+def notify_systemd(**state: str) -> None:
+    """Send states such as `READY="1"` or `STATUS="…"` to the service manager that started this process (sd_notify(3)), if it
+    asked for them.
+    """
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return
+    message = "\n".join(f"{name}={' '.join(value.split())}" for name, value in state.items())
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
+        manager.connect("\0" + address[1:] if address.startswith("@") else address)
+        manager.sendall(message.encode())

@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from bot.adapters import systemd
 from bot.adapters.folders import scan
-from bot.adapters.heartbeat import EVERY
+from bot.adapters.heartbeat import EVERY, notify_systemd
 from bot.adapters.scheduler import Job, Scheduler
 from bot.adapters.watcher import Watcher, rounds
 from bot.app.config.settings import Settings
@@ -146,7 +145,7 @@ def wait_for_state(
             if said is None or elapsed() - said >= _SAY_EVERY.total_seconds():
                 said = elapsed()
                 log.warning("state.waiting", extra={"error": str(error)})
-                systemd.notify(STATUS=f"waiting for the state: {error}")
+                notify_systemd(STATUS=f"waiting for the state: {error}")
         sleep(_STATE_EVERY.total_seconds())
 
 
@@ -259,7 +258,7 @@ class Service:
             self._scheduler.start(self._jobs())
             self._container.preferences.on_change(partial(loop.call_soon_threadsafe, self._wake_reload))
             if "ingest" not in self._roles:  # otherwise the first look says it
-                systemd.notify(READY="1", STATUS=f"running: {', '.join(self._roles)}")
+                notify_systemd(READY="1", STATUS=f"running: {', '.join(self._roles)}")
             await self._until_stopped(tasks)
 
     def stop(self) -> None:
@@ -286,7 +285,7 @@ class Service:
         stopped = asyncio.create_task(self._stop.wait())
         done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         log.info("service.reloading" if self.begins_anew else "service.stopping")
-        systemd.notify(**{"RELOADING" if self.begins_anew else "STOPPING": "1"})
+        notify_systemd(**{"RELOADING" if self.begins_anew else "STOPPING": "1"})
         self.stop()
         await self._scheduler.stop(_FINISH)
         for task in (*tasks, stopped):
@@ -445,7 +444,7 @@ class Service:
             await announce(taken)
         except Exception as error:  # noqa: BLE001 - the service has begun all the same
             self._log_failure("first_look.interrupted", error)
-        systemd.notify(READY="1", STATUS=f"running: {', '.join(self._roles)}")
+        notify_systemd(READY="1", STATUS=f"running: {', '.join(self._roles)}")
 
     async def _tell_hub(self) -> None:
         """Tells the WebSub hub of the public feeds where they changed since it was told; where it fails, again later."""
@@ -504,7 +503,7 @@ class Service:
 
     async def _beat(self) -> None:
         """Writes the heartbeat if both this loop and the state respond; systemd's watchdog asks for the loop alone."""
-        systemd.notify(WATCHDOG="1")
+        notify_systemd(WATCHDOG="1")
         container = self._container
         await asyncio.to_thread(container.store.incidents.stopped_channels)
         await asyncio.to_thread(self._heartbeat.beat, container.clock.now())

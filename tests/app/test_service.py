@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters import systemd
 from bot.adapters.feeds.folder import FeedFolder
+from bot.adapters.heartbeat import notify_systemd
 from bot.adapters.metrics import Metrics, TimedPublisher
 from bot.app import service
 from bot.app.config.settings import load_settings
@@ -296,11 +296,11 @@ def test_the_service_manager_is_told_where_it_asked(tmp_path: Path, monkeypatch:
         manager.bind(str(path))
         manager.settimeout(5)
         monkeypatch.setenv("NOTIFY_SOCKET", str(path))
-        systemd.notify(READY="1", STATUS="two\nlines")
+        notify_systemd(READY="1", STATUS="two\nlines")
         assert manager.recv(1000) == b"READY=1\nSTATUS=two lines"
 
 
 @pytest.mark.parametrize("address", ["", "vsock:2:1", "/nowhere/at/all"])
 def test_without_a_service_manager_nobody_is_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", address)
-    systemd.notify(READY="1")
+    notify_systemd(READY="1")

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from bot.domain.gist import clean_summary
 from bot.domain.text import (
     DANGLING,
+    caret,
     columns,
     cut,
+    excerpt,
     mask_addresses,
     names_url_targets,
     one_line,
@@ -178,3 +180,21 @@ def test_addresses_that_hold_tokens_are_masked_and_nothing_else() -> None:
     )
     assert mask_addresses(masked, ["apprise"]) == masked
     assert (names_url_targets(text), names_url_targets("see https://example.org")) == (True, False)
+
+
+def test_an_excerpt_is_cut_at_words_and_says_so() -> None:
+    text = "word " * 20 + "the RAG system " + "more " * 20
+    assert (
+        excerpt(text, "RAG") == "…word word word word word word the RAG system more more more more more more…"
+    )
+    assert excerpt("a RAG", "RAG") == "a RAG"
+    assert excerpt("nothing here", "RAG") == "RAG"
+    assert excerpt("x" * 60 + "RAG" + "y" * 60, "RAG").startswith("…x")
+
+
+def test_a_caret_stands_below_its_place_also_in_long_and_wide_text() -> None:
+    assert caret("(rag", 0) == "(rag\n^"
+    assert caret("检索 (", 3) == "检索 (\n     ^"
+    shown, below = caret("a" * 120 + "(b", 120, 30).splitlines()
+    assert shown[len(below) - 1] == "("
+    assert shown.startswith("… ")

@@ -14,12 +14,11 @@ from bot.adapters.telegram.texts import text
 from bot.adapters.telegram.updates import NOBODY, Author, Chat
 from bot.domain.delivery import OWN_WISH, STOPPED
 from bot.domain.errors import QuerySyntaxError
-from bot.domain.excerpts import caret
 from bot.domain.message import Item, OutgoingMessage
 from bot.domain.papers import Paper
 from bot.domain.preferences import ChosenChannel
 from bot.domain.subscriptions import Subscriber
-from bot.domain.text import cut, one_line
+from bot.domain.text import caret, cut, one_line
 from bot.pipeline.compose import MessageBuilder
 from bot.pipeline.finder import PaperFinder
 from bot.pipeline.ports.chats import ChatStore

@@ -10,8 +10,7 @@ import typer
 from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, open_state, say_json
 from bot.app.cli.terminal import Style, bar, caret, style_of
 from bot.domain.errors import QuerySyntaxError, UsageError
-from bot.domain.excerpts import excerpt
-from bot.domain.text import printable
+from bot.domain.text import excerpt, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import TYPE_CHECKING, TextIO
 
-from bot.domain.excerpts import caret as caret_below
+from bot.domain.text import caret as caret_below
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
