@@ -152,20 +152,34 @@ def alarms(
             if channel.capabilities.is_document:
                 continue
             for part, text in _texts(diff, subscriber, channel.kind, capabilities):
-                due = release_time(
-                    now, schedule=Immediately(), quiet=subscriber.quiet_hours, zone=subscriber.timezone
-                )
-                delivery = Delivery(
-                    target=channel.target,
-                    subscriber=subscriber.id,
-                    kind="alarm",
-                    paper=NO_PAPER,
-                    state="held" if due > now else "pending",
-                    due_at=due,
-                    part=part,
-                )
-                planned.setdefault(delivery.key, Alarm(delivery=delivery, text=text))
+                alarm = alarm_to(subscriber, channel.target, text, part=part, earliest=now, now=now)
+                planned.setdefault(alarm.delivery.key, alarm)
     return tuple(planned.values())
+
+
+def alarm_to(
+    subscriber: Subscriber,
+    target: str,
+    text: AlarmText,
+    *,
+    part: str,
+    earliest: dt.datetime,
+    now: dt.datetime,
+) -> Alarm:
+    """That text as a delivery to one target, held from `earliest` until the subscriber's quiet hours end."""
+    due = release_time(
+        earliest, schedule=Immediately(), quiet=subscriber.quiet_hours, zone=subscriber.timezone
+    )
+    delivery = Delivery(
+        target=target,
+        subscriber=subscriber.id,
+        kind="alarm",
+        paper=NO_PAPER,
+        state="held" if due > now else "pending",
+        due_at=due,
+        part=part,
+    )
+    return Alarm(delivery=delivery, text=text)
 
 
 def _texts(

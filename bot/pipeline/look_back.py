@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 from bot.domain.analysis.related import naming, rising, short_name
-from bot.domain.delivery import NO_PAPER, Delivery
-from bot.domain.incidents import Alarm
+from bot.domain.incidents import Alarm, alarm_to
 from bot.domain.message import AlarmText
 from bot.domain.papers import Paper
 from bot.domain.query import Document, document_of
-from bot.domain.schedule import Immediately, release_time
 from bot.domain.subscriptions import Subscriber
 from bot.domain.text import cut, one_line, plain_text
 from bot.domain.translations import Wording, wording
@@ -65,20 +63,8 @@ class LookBacks:
         text = self._text(subscriber, monday)
         if text is None:
             return []
-        awake = max(now, subscriber.snoozed_until or now)
-        due = release_time(
-            awake, schedule=Immediately(), quiet=subscriber.quiet_hours, zone=subscriber.timezone
-        )
-        delivery = Delivery(
-            target=channel.target,
-            subscriber=subscriber.id,
-            kind="alarm",
-            paper=NO_PAPER,
-            state="held" if due > now else "pending",
-            due_at=due,
-            part=f"week:{monday.isoformat()}",
-        )
-        return [Alarm(delivery=delivery, text=text)]
+        part, earliest = f"week:{monday.isoformat()}", max(now, subscriber.snoozed_until or now)
+        return [alarm_to(subscriber, channel.target, text, part=part, earliest=earliest, now=now)]
 
     def _text(self, subscriber: Subscriber, monday: date) -> AlarmText | None:
         """The look back at the week before that Monday; None where nothing came in it."""

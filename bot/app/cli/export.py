@@ -71,15 +71,16 @@ def opml(context: typer.Context, as_json: JsonOption = False, config: ConfigOpti
         sys.stdout.write(text)
 
 
+SavedByArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[SUBSCRIBER]", help="The papers that this subscriber saved; all papers without."),
+]
+
+
 @app.command("bibtex")
 def bibtex(
     context: typer.Context,
-    subscriber: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[SUBSCRIBER]", help="The papers that this subscriber saved; all papers without."
-        ),
-    ] = None,
+    subscriber: SavedByArgument = None,
     form: Annotated[
         Literal["bibtex", "ris"], typer.Option("--format", help="bibtex, or ris for reference managers.")
     ] = "bibtex",
@@ -102,12 +103,7 @@ def bibtex(
 @app.command("papers")
 def papers(
     context: typer.Context,
-    subscriber: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[SUBSCRIBER]", help="The papers that this subscriber saved; all papers without."
-        ),
-    ] = None,
+    subscriber: SavedByArgument = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

@@ -1,9 +1,10 @@
 """`paperboy outbox`: the operator lists, repeats and ends messages, and lifts the stop of a channel."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args
 
 import typer
 
@@ -94,59 +95,62 @@ def list_(
         )
 
 
-@app.command()
-def retry(
-    context: typer.Context,
-    keys: KeysArgument = None,
-    target: TargetOption = None,
-    since: SinceOption = None,
-    kind: KindOption = None,
-    state: StateOption = None,
-    limit: MostOption = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """Send dead or uncertain messages again, and pending ones now.
+class Action(NamedTuple):
+    """An operator's action on messages; each takes the same options."""
 
-    A target that is suspended because its service refused it is tried again too, with all that waits for it, and a stop
-    of its channel is lifted. An uncertain message may have arrived already; sending it again may show it twice.
-    """
-    _act(context, config, "retry", (keys, target, since, kind, state), limit, as_json=as_json)
+    about: str
+    states: tuple[State, ...]
+    """Of the deliveries on which it works."""
+    done: str
+    only: str
 
 
-@app.command()
-def drop(
-    context: typer.Context,
-    keys: KeysArgument = None,
-    target: TargetOption = None,
-    since: SinceOption = None,
-    kind: KindOption = None,
-    state: StateOption = None,
-    limit: MostOption = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """Give messages up for good."""
-    _act(context, config, "drop", (keys, target, since, kind, state), limit, as_json=as_json)
+ACTIONS = {
+    "retry": Action(
+        about="Send dead or uncertain messages again, and pending ones now.\n\n"
+        "A target that is suspended because its service refused it is tried again too, with all that waits for it, and a"
+        " stop of its channel is lifted. An uncertain message may have arrived already; sending it again may show it twice.",
+        states=("pending", "uncertain", "dead"),
+        done="will be sent again",
+        only="only pending, dead and uncertain deliveries are sent again",
+    ),
+    "drop": Action(
+        about="Give messages up for good.",
+        states=("pending", "held", "uncertain", "dead"),
+        done="given up",
+        only="only pending, held, uncertain and dead deliveries are given up",
+    ),
+    "arrived": Action(
+        about="Say that uncertain messages did arrive.\n\n"
+        "After a look at the chat or mailbox: they are never sent again.",
+        states=("uncertain",),
+        done="marked as sent",
+        only="only uncertain deliveries are marked as sent",
+    ),
+}
 
 
-@app.command()
-def arrived(
-    context: typer.Context,
-    keys: KeysArgument = None,
-    target: TargetOption = None,
-    since: SinceOption = None,
-    kind: KindOption = None,
-    state: StateOption = None,
-    limit: MostOption = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-) -> None:
-    """Say that uncertain messages did arrive.
+def _command(action: str) -> Callable[..., None]:
+    """The command of that action."""
 
-    After a look at the chat or mailbox: they are never sent again.
-    """
-    _act(context, config, "arrived", (keys, target, since, kind, state), limit, as_json=as_json)
+    def command(
+        context: typer.Context,
+        keys: KeysArgument = None,
+        target: TargetOption = None,
+        since: SinceOption = None,
+        kind: KindOption = None,
+        state: StateOption = None,
+        limit: MostOption = None,
+        as_json: JsonOption = False,
+        config: ConfigOption = None,
+    ) -> None:
+        _act(context, config, action, (keys, target, since, kind, state), limit, as_json=as_json)
+
+    return command
+
+
+for name, action in ACTIONS.items():
+    app.command(name, help=action.about)(_command(name))
 
 
 @app.command("open")
@@ -169,17 +173,6 @@ def open_(
         typer.echo(f"{channel} is open again" if opened else f"{channel} was not stopped")
 
 
-_DONE = {"retry": "will be sent again", "drop": "given up", "arrived": "marked as sent"}
-_ONLY = {
-    "retry": "only pending, dead and uncertain deliveries are sent again",
-    "drop": "only pending, held, uncertain and dead deliveries are given up",
-    "arrived": "only uncertain deliveries are marked as sent",
-}
-_ACTS_ON: dict[str, tuple[State, ...]] = {
-    "retry": ("pending", "uncertain", "dead"),
-    "drop": ("pending", "held", "uncertain", "dead"),
-    "arrived": ("uncertain",),
-}
 _Chosen = tuple[list[str] | None, list[str] | None, str | None, list[str] | None, list[str] | None]
 """Keys, targets, since, kinds and states, as they were typed."""
 
@@ -197,7 +190,7 @@ def _act(
     with open_state(load_only_settings(context, config)) as store:
         selection = _selection(store, *chosen)
         if not selection.states and not selection.keys:
-            selection = replace(selection, states=_ACTS_ON[action])
+            selection = replace(selection, states=ACTIONS[action].states)
         _, messages = store.deliveries.list_messages(selection, limit)
         _refuse_unknown_keys(store, selection, chosen[0])
         rows = [
@@ -223,14 +216,14 @@ def _act(
         )
         return
     typer.echo(
-        f"{counted(len(messages), 'message')}: {count} of {counted(len(rows), 'delivery', 'deliveries')} {_DONE[action]}"
+        f"{counted(len(messages), 'message')}: {count} of {counted(len(rows), 'delivery', 'deliveries')} {ACTIONS[action].done}"
     )
     for channel in opened:
         typer.echo(f"{channel} is open again")
     if revived:
         typer.echo(f"{counted(revived, 'suspended target')} tried again with all that waits for it")
     elif count < len(rows):
-        typer.echo(_ONLY[action], err=True)
+        typer.echo(ACTIONS[action].only, err=True)
 
 
 def _done(store: "Store", action: str, rows: "Sequence[DeliveryRecord]", now: datetime) -> int:
