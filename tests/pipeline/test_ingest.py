@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from bot.adapters.readers import peek_date, read_digest
 from bot.domain.digests import Problem
 from bot.domain.errors import DigestTooLarge, StateError, StateLocked
 from bot.domain.query import documents, folding
+from bot.domain.query.vocabulary import PieceVocabulary
 from bot.pipeline.ingest import Ingest, Taken
 from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
@@ -69,15 +71,20 @@ def test_many_files_are_taken_in_newest_first(alices: World):
 
 
 def test_a_paper_is_folded_once_to_be_matched_and_to_be_found(alices: World, monkeypatch: pytest.MonkeyPatch):
-    folded: Counter[tuple[str, str]] = Counter()
+    folded: Counter[str] = Counter()
+    numbers = PieceVocabulary.numbers
 
-    def counting(text: str, layer: folding.Layer) -> str:
-        folded[text, layer] += 1
-        return folding.joined(text, layer)
+    def counting(self: PieceVocabulary, fields: Sequence[Sequence[str]]) -> list[int]:
+        folded.update(text for texts in fields for text in texts)
+        return numbers(self, fields)
 
-    monkeypatch.setattr(documents, "joined", counting)
+    def not_called(text: str, layer: folding.Layer) -> str:
+        raise AssertionError(f"{text} is folded for {layer}")
+
+    monkeypatch.setattr(PieceVocabulary, "numbers", counting)
+    monkeypatch.setattr(documents, "joined", not_called)
     assert alices.read("a.md", a_digest(1)).deliveries == 1
-    assert folded[a_paper(1).title, "folded"] == 1
+    assert folded[a_paper(1).title] == 1
     assert set(folded.values()) == {1}
 
 

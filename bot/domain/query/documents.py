@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from bot.domain.papers import Paper
 from bot.domain.query.folding import Layer, WordPositions, joined, without_possessive
+from bot.domain.query.vocabulary import PieceVocabulary, vocabulary
 
 Field = Literal["title", "authors", "summary", "points", "source"]
 
@@ -49,13 +50,16 @@ class Document:
     alone these are the parts' texts as well: it is enough for queries of folded words, but not to show anything.
     """
 
-    __slots__ = ("_lines", "_parts", "_positions", "_words")
+    __slots__ = ("_lines", "_parts", "_pieces", "_positions", "_vocabulary", "_words")
 
     def __init__(self, *, parts: tuple[Part, ...] | None = None, words: Words | None = None) -> None:
         self._parts = parts
         self._words = words
         self._lines: dict[tuple[Scope | int, Layer], str] = {}
         self._positions: dict[int, WordPositions] = {}
+        self._vocabulary: PieceVocabulary | None = None
+        self._pieces: list[int] = []
+        """The pieces of the texts by their numbers in the vocabulary."""
 
     def __repr__(self) -> str:
         return f"Document(parts={self.parts!r})"
@@ -91,8 +95,8 @@ class Document:
 
     def _joined(self, scope: Scope, layer: Layer) -> str:
         fields = SCOPES[scope]
-        if layer == "folded" and self._words is not None:
-            texts = zip(FIELDS, self._words, strict=True)
+        if layer == "folded":
+            texts = zip(FIELDS, self.folded_words(), strict=True)
             return "\n".join([text for field, text in texts if text and field in fields])
         return "\n".join([self.part_line(number, layer) for number in self.numbers(scope)])
 
@@ -118,8 +122,8 @@ class Document:
     def part_line(self, number: int, layer: Layer) -> str:
         """All words of the part with that number, each between blanks."""
         line = self._lines.get((number, layer))
-        if line is None and layer == "folded" and self._words is not None:
-            lines = "\n".join(filter(None, self._words)).split("\n")
+        if line is None and layer == "folded":
+            lines = "\n".join(filter(None, self.folded_words())).split("\n")
             self._lines.update({(index, layer): text for index, text in enumerate(lines)})
             line = lines[number]
         elif line is None:
@@ -129,12 +133,19 @@ class Document:
     def folded_words(self) -> Words:
         """The folded words, to be stored."""
         if self._words is None:
-            lines: dict[Field, list[str]] = {field: [] for field in FIELDS}
-            for number, part in enumerate(self.parts):
-                lines[part.field].append(self.part_line(number, "folded"))
-            title, authors, summary, points, source = ("\n".join(lines[field]) for field in FIELDS)
+            known = self._vocabulary or vocabulary()
+            title, authors, summary, points, source = known.folded_texts(self.pieces(known))
             self._words = title, authors, summary, points, source
         return self._words
+
+    def pieces(self, known: PieceVocabulary) -> list[int]:
+        """The pieces of the texts by their numbers in the vocabulary: field by field, with the ends of parts and fields."""
+        if self._vocabulary is not known:
+            texts: dict[Field, list[str]] = {field: [] for field in FIELDS}
+            for part in self.parts:
+                texts[part.field].append(part.text)
+            self._vocabulary, self._pieces = known, known.numbers(list(texts.values()))
+        return self._pieces
 
 
 def document_of(paper: Paper, words: Words | None = None) -> Document:

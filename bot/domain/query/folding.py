@@ -64,7 +64,7 @@ _NO_SIGN = re.compile("[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206
 _SIGNED = frozenset({"c++", "g++", "c#", "f#", "j#"})
 _NOT_WORD = re.compile(f"(?:(?![{MARKS}])[\\W_{_APOSTROPHES}])+")
 _ASCII_GAPS = str.maketrans(
-    {chr(code): " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "'+#"}
+    {chr(code): " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "'+#\0"}
 )
 _COMMON_GAPS = ".,()-:/"
 

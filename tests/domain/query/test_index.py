@@ -69,14 +69,19 @@ def test_every_kind_of_query_is_found_like_without_the_index(text: str) -> None:
     assert list(Index([query]).matches(papers)) == plain_matches([query], papers)
 
 
-def test_many_papers_take_several_passes() -> None:
-    papers = [document(f"paper w{number} w{number % 7}") for number in range(150)]
-    found = [parse(f"w{number}") for number in range(150)] + [parse("paper NOT w3"), parse("pap*")]
-    assert list(Index(found).matches(papers)) == plain_matches(found, papers)
+@pytest.mark.parametrize(("limit", "most"), [("MOST_PAPERS", 40), ("MOST_PIECES", 200), ("_TOGETHER", 20)])
+def test_many_papers_take_several_batches(limit: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    papers = [document(f"paper w{number} w{number % 7} x{number % 90}") for number in range(150)]
+    texts = ["paper NOT w3", "pap*", "w3 NEAR/2 x80", "w1 OR paper OR x5", "paper w1* x8*", '"w2" x2* OR w9']
+    found = [parse(text) for text in (*(f"w{number}" for number in range(150)), *texts)]
+    expected = plain_matches(found, papers)
+    assert list(Index(found).matches(papers)) == expected
+    monkeypatch.setattr(f"bot.domain.query.index.{limit}", most)
+    assert list(Index(found).matches(papers)) == expected
 
 
 def test_long_words_and_texts_without_blanks_are_found_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.domain.query.index.occurrences.MOST_WORDS", 30)
+    monkeypatch.setattr("bot.domain.query.vocabulary.MOST_PIECES", 30)
     long = "x" * 500
     papers = [
         document(

@@ -14,40 +14,38 @@ keeps the rows whose other literals hold too:
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from bot.domain.errors import IndexUnusable
 from bot.domain.query.documents import Document
 from bot.domain.query.evaluation import Test, test_of
 from bot.domain.query.index.arrays import (
+    MASK_BITS,
     NOTHING,
     Column,
     DuplicateFinder,
     Ints,
     LinkedLists,
     Longs,
-    MaskBuffer,
     Masks,
+    NodeMasks,
     Rows,
 )
 from bot.domain.query.index.atoms import COMPLEX_ROOT, Atoms, Clause, Complex, Key, clauses_of
-from bot.domain.query.index.occurrences import (
-    AtomVocabulary,
-    BatchOccurrences,
-    Pairs,
-    find_occurrences,
-    near_masks,
-)
+from bot.domain.query.index.occurrences import Batch, Pairs, PaperWords, near_masks
 from bot.domain.query.index.storage import Packed, Saved, empty, from_bytes, packed, to_bytes
 from bot.domain.query.parser import tree_of
 from bot.domain.query.syntax import Query
 
 _FREE = -2
 """Instead of the head of a list: a handle without a query."""
-MOST_PAPERS = 32
-"""Papers of one pass: the bits of a mask."""
+MOST_PAPERS = 1_024
+MOST_PIECES = 400_000
+"""Papers of a batch, and pieces of their texts, beyond which another one begins."""
+_TOGETHER = 300_000
+"""Masks that are taken apart together: few are slow, and more do not fit the processor's cache."""
 _MOST_TESTS = 20_000
 
 
@@ -80,8 +78,8 @@ class Index:
         self._free = np.flatnonzero(saved.first == _FREE).tolist()
         self._live = self._size - len(self._free)
         self._tests: dict[int, Test] = {}
-        self._vocabulary = AtomVocabulary(self._atoms)
-        self._buffer = MaskBuffer()
+        self._paper_words = PaperWords(self._atoms)
+        self._masks = NodeMasks()
         self._duplicates = DuplicateFinder()
         for query in queries:
             self.add(query)
@@ -132,89 +130,115 @@ class Index:
         return zip(handles[order].tolist(), positions[order].tolist(), strict=True)
 
     def hits(self, documents: Sequence[Document]) -> tuple[Ints, Ints]:
-        """Two columns, handles of queries and indexes of documents: each match once, in no order.
-
-        Masks are taken apart bit by bit, the lowest first: handle 7 with 0b101 gives (7, 0), then (7, 2).
-        """
+        """Two columns, handles of queries and indexes of documents: each match once, in no order."""
         handles: list[Ints] = [np.empty(0, dtype=np.int32)]
         positions: list[Ints] = [np.empty(0, dtype=np.int32)]
-        for start in range(0, len(documents), MOST_PAPERS):
-            matched, masks = self._pass(documents[start : start + MOST_PAPERS])
-            while len(matched):
-                lowest = masks & (~masks + np.uint32(1))
-                handles.append(matched)
-                positions.append(np.bitwise_count(lowest - np.uint32(1)).astype(np.int32) + np.int32(start))
-                masks = masks ^ lowest
-                more = np.flatnonzero(masks != 0)
-                matched, masks = matched[more], masks[more]
+        for matched, firsts, masks in self._matches(documents):
+            for matched_, positions_ in _taken_apart(matched, firsts, masks):
+                handles.append(matched_)
+                positions.append(positions_)
         return np.concatenate(handles), np.concatenate(positions)
 
-    def _pass(self, documents: Sequence[Document]) -> tuple[Ints, Masks]:
-        """Handles of the queries that match, each once, and their masks of papers."""
-        batch = find_occurrences(documents, self._atoms, self._vocabulary)
-        with self._buffer.sized(self._atoms.size) as buffer:
-            buffer.add_papers(batch.occurrences.nodes, batch.occurrences.papers)
-            if self._atoms.is_used(COMPLEX_ROOT):
-                buffer.add(*self._complex_atoms_in(documents, batch, buffer))
-            positions, masks = self._candidates(self._rows, buffer)
-        targets = self._rows.targets.array[positions]
-        return self._merged(targets >> 1, masks, targets & 1 != 0)
+    def _matches(self, documents: Sequence[Document]) -> Iterator[tuple[Ints, Ints, Masks]]:
+        """Handles of queries, indexes of the first of 64 documents, and which of these match; many at a time."""
+        waiting: list[tuple[Ints, Ints, Masks]] = []
+        size = 0
+        for start, batch in self._batches(documents):
+            for offset, (matched, masks) in enumerate(self._matches_of(batch)):
+                first = start + offset * MASK_BITS
+                waiting.append((matched, np.full(len(matched), first, dtype=np.int32), masks))
+                size += len(matched)
+                if size > _TOGETHER:
+                    yield _joined(waiting)
+                    waiting, size = [], 0
+        if waiting:
+            yield _joined(waiting)
 
-    def _merged(self, handles: Ints, masks: Masks, repeatable: npt.NDArray[np.bool_]) -> tuple[Ints, Masks]:
-        """Each handle once, with the union of its masks; only `repeatable` ones, of queries with several clauses, repeat.
+    def _batches(self, documents: Sequence[Document]) -> Iterator[tuple[int, Batch]]:
+        """The documents in batches, each with the index of its first one."""
+        self._paper_words.refresh()
+        start = pieces = 0
+        for index, document in enumerate(documents):
+            if pieces > MOST_PIECES or index - start == MOST_PAPERS:
+                yield start, Batch(documents[start:index], self._atoms, self._paper_words)
+                start, pieces = index, 0
+                self._paper_words.refresh()
+            pieces += len(document.pieces(self._paper_words.pieces))
+        if start < len(documents):
+            yield start, Batch(documents[start:], self._atoms, self._paper_words)
 
-        handles          4     9     4           representatives  2 1 2
-        masks            0b01  0b10  0b10        united           -     0b10  0b11
-        gives handles 9 4 with masks 0b10 0b11
+    def _matches_of(self, batch: Batch) -> Iterator[tuple[Ints, Masks]]:
+        """For each 64 papers the handles of the queries that match, each once, and their masks."""
+        self._masks.begin(self._atoms.size, len(batch.documents))
+        batch.add_to(self._masks)
+        if self._atoms.is_used(COMPLEX_ROOT):
+            self._masks.add(*self._complex_atoms_in(batch))
+        candidates = self._candidates(self._rows)
+        targets = self._rows.targets.array[candidates.positions]
+        unions, handles = self._unions(targets), targets >> 1
+        for column in self._masks.columns():
+            masks = candidates.masks(column)
+            for first, repeated in unions:
+                masks[first] |= masks[repeated]
+                masks[repeated] = 0
+            matching = np.flatnonzero(masks != 0)
+            yield handles.take(matching), masks.take(matching)
+
+    def _unions(self, targets: Ints) -> list[tuple[Longs, Longs]]:
+        """Unions of the clauses of each query with several: pairs of indexes, the second to be joined to the first.
+
+        targets (query, several clauses?)  4 yes  9 no  4 yes  4 yes
+        gives                              (3, 0), then (3, 2): in one step each index comes once
         """
-        rows = np.flatnonzero(repeatable)
-        united = masks[rows]
-        representatives = self._duplicates.representatives(handles[rows], self._size)
-        repeats = representatives != np.arange(len(representatives))
-        np.bitwise_or.at(united, representatives[repeats], united[repeats])
-        masks[rows] = united
-        masks[rows[repeats]] = 0
-        kept = np.flatnonzero(masks != 0)
-        return handles[kept], masks[kept]
+        unions: list[tuple[Longs, Longs]] = []
+        repeated = np.flatnonzero(targets & 1 != 0)
+        first = repeated
+        while len(repeated):
+            last = self._duplicates.representatives(targets[repeated] >> 1, self._size)
+            chosen = last == np.arange(len(last))
+            if first is repeated:
+                first = repeated[last]
+            else:
+                unions.append((first[chosen], repeated[chosen]))
+            first, repeated = first[~chosen], repeated[~chosen]
+        return unions
 
-    def _candidates(self, rows: Rows, buffer: MaskBuffer) -> tuple[Longs, Masks]:
-        """Positions of the rows that hold in some paper, with the masks of these papers.
+    def _candidates(self, rows: Rows) -> "_Candidates":
+        """The rows of all nodes that occur, and the tests of their other literals.
 
-        Takes all rows of the nodes that occur, then tests one more literal of each row a step; `tested` are the rows
-        under way, `rests` the heads of their literals left. A literal `tree` (node 5) is 10, `NOT tree` is 11: for an
-        odd one -(literal & 1) is all ones, and the XOR turns the mask of the node round.
+        A literal `tree` (node 5) is 10, `NOT tree` is 11: for an odd one -(literal & 1) is all ones, and the XOR turns
+        the mask of the node round.
         """
-        nodes = buffer.nodes
+        nodes = self._masks.nodes
         nodes = nodes[nodes < len(rows.counts.array)]
         nodes = nodes[rows.counts.array[nodes] > 0]
         positions, counts = rows.positions_of(nodes)
-        masks = np.repeat(buffer.masks[nodes], counts)
+        tests: list[tuple[Longs, Ints, Masks]] = []
         rests = rows.rests.array[positions]
         tested = np.flatnonzero(rests >= 0)
         rests = rests[tested]
         while len(tested):
             literals = self._rests.values.array[rests]
-            reduced = masks[tested] & (buffer.masks[literals >> 1] ^ -(literals & 1).view(np.uint32))
-            masks[tested] = reduced
+            tests.append((tested, self._masks.rows[literals >> 1], -(literals & 1).astype(np.uint64)))
             rests = self._rests.successors.array[rests]
-            more = np.flatnonzero((rests >= 0) & (reduced != 0))
+            more = np.flatnonzero(rests >= 0)
             tested, rests = tested[more], rests[more]
-        matching = np.flatnonzero(masks != 0)
-        return positions[matching], masks[matching]
+        return _Candidates(positions, np.repeat(self._masks.rows[nodes], counts), tests)
 
-    def _complex_atoms_in(
-        self, documents: Sequence[Document], batch: BatchOccurrences, buffer: MaskBuffer
-    ) -> tuple[Longs, Masks]:
+    def _complex_atoms_in(self, batch: Batch) -> tuple[Longs, Masks]:
         """Nodes of the complex atoms that hold, and their masks; only atoms whose guards hold are tested."""
-        positions, masks = self._candidates(self._guards, buffer)
+        candidates = self._candidates(self._guards)
+        masks = np.stack([candidates.masks(column) for column in self._masks.columns()], axis=1)
+        holding = np.flatnonzero(masks.any(axis=1))
+        masks, positions = masks[holding], candidates.positions[holding]
         nodes = (self._guards.targets.array[positions] >> 1).astype(np.int64)
         near = self._distances.array[nodes] > 0
-        others, other_masks = self._evaluated(documents, nodes[~near], masks[~near])
+        others, other_masks = self._evaluated(batch.documents, nodes[~near], masks[~near])
         nodes, masks = nodes[near], self._near(batch, nodes[near], self._guards.rests.array[positions[near]])
-        holding = np.flatnonzero(masks != 0)
+        holding = np.flatnonzero(masks.any(axis=1))
         return np.concatenate((nodes[holding], others)), np.concatenate((masks[holding], other_masks))
 
-    def _near(self, batch: BatchOccurrences, nodes: Longs, rests: Ints) -> Masks:
+    def _near(self, batch: Batch, nodes: Longs, rests: Ints) -> Masks:
         """Masks of the papers in which these NEAR atoms hold; `rests` are those of their guards' rows.
 
         The guard of `graph NEAR/5 neural` is one clause of both sides: one is the node it is filed under, the other one
@@ -225,22 +249,25 @@ class Index:
         right[rests >= 0] = self._rests.values.array[rests[rests >= 0]] >> 1
         words = self._atoms.depths(left), self._atoms.depths(right)
         pairs = Pairs(left, right, *words, self._distances.array[nodes].astype(np.int64))
-        return near_masks(batch.occurrences, batch.parts, pairs)
+        return near_masks(batch.occurrences(), batch.parts, pairs, len(batch.documents))
 
     def _evaluated(self, documents: Sequence[Document], nodes: Longs, masks: Masks) -> tuple[Longs, Masks]:
         """Of atoms that may hold in these papers those that do, with their masks, by the plain evaluation."""
         possible: dict[int, int] = {}
-        for node, mask in zip(nodes.tolist(), masks.tolist(), strict=True):
-            possible[node] = possible.get(node, 0) | mask
-        results: dict[int, int] = {}
+        for node, mask in zip(nodes.tolist(), masks, strict=True):
+            possible[node] = possible.get(node, 0) | int.from_bytes(mask.astype("<u8").tobytes(), "little")
+        holding: list[int] = []
+        bits: list[bytes] = []
         for node, mask in possible.items():
             test = self._test(node)
-            holding = sum(
+            papers = sum(
                 1 << paper for paper, document in enumerate(documents) if mask >> paper & 1 and test(document)
             )
-            if holding:
-                results[node] = holding
-        return np.array(list(results), dtype=np.int64), np.array(list(results.values()), dtype=np.uint32)
+            if papers:
+                holding.append(node)
+                bits.append(papers.to_bytes(masks.itemsize * masks.shape[1], "little"))
+        found = np.frombuffer(b"".join(bits), dtype="<u8").astype(np.uint64)
+        return np.array(holding, dtype=np.int64), found.reshape(-1, masks.shape[1])
 
     def _test(self, node: int) -> Test:
         test = self._tests.get(node)
@@ -300,6 +327,42 @@ class Index:
     def _reserve(self, nodes: int) -> None:
         self._guarded.reserve(nodes)
         self._distances.reserve(nodes)
+
+
+def _joined(parts: list[tuple[Ints, Ints, Masks]]) -> tuple[Ints, Ints, Masks]:
+    handles, firsts, masks = zip(*parts, strict=True)
+    return np.concatenate(handles), np.concatenate(firsts), np.concatenate(masks)
+
+
+def _taken_apart(handles: Ints, firsts: Ints, masks: Masks) -> Iterator[tuple[Ints, Ints]]:
+    """Handles and indexes of papers, from masks that begin at the papers `firsts`.
+
+    A step takes the lowest bit of each mask: handle 7 with 0b101 gives (7, 0), then (7, 2).
+    """
+    while len(handles):
+        below = masks - np.uint64(1)
+        yield handles, np.bitwise_count(~masks & below) + firsts
+        masks = masks & below
+        more = np.flatnonzero(masks != 0)
+        handles, firsts, masks = handles.take(more), firsts.take(more), masks.take(more)
+
+
+class _Candidates(NamedTuple):
+    """Rows that may match, with the tests that decide."""
+
+    positions: Longs
+    """Where they stand."""
+    rows: Ints
+    """The rows of the masks of the nodes under which they are filed."""
+    tests: list[tuple[Longs, Ints, Masks]]
+    """Tests of one more literal each: which candidates have it, the rows of the masks of its nodes, ones where it is negated."""
+
+    def masks(self, column: Masks) -> Masks:
+        """The masks of papers in which each holds, from those of the nodes."""
+        masks = column.take(self.rows)
+        for candidates, rows, negated in self.tests:
+            masks[candidates] &= column.take(rows) ^ negated
+        return masks
 
 
 _DIGEST_SIZE = 16

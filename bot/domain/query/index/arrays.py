@@ -4,19 +4,18 @@ Column            array of numbers that grows
 LinkedLists       many short lists of numbers
 Rows              lists of rows by node, each list in one block of memory
 HashMap           64-bit keys to numbers
-MaskBuffer        one mask of papers per node, reused by each pass
+NodeMasks         masks of papers of the nodes that occur in a batch
 DuplicateFinder   equal numbers of an array, without sorting
 """
-
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
-Masks = npt.NDArray[np.uint32]
-"""Sets of papers: bit n stands for the paper with index n in the pass."""
+Masks = npt.NDArray[np.uint64]
+"""Sets of papers of a batch, a row each: bit n of column m stands for the paper with index 64 * m + n."""
+MASK_BITS = 64
 
 GROWTH = 3
 """Zeroed cells that were never written take addresses and no memory, so a Column grows seldom and much."""
@@ -119,51 +118,96 @@ class DuplicateFinder:
         return representatives
 
 
-class MaskBuffer:
-    """Reusable buffer: a mask of papers by node, 0 for most; `nodes` are the nodes with a mask, each once.
+def runs(starts: Ints | Longs, counts: Ints | Longs) -> Longs:
+    """The numbers from each start on, so many as its count.
 
-    Leaving the `with` block zeroes these masks again, so that a pass costs only what it touches.
+    starts  0  4    counts  3  1    →    0 1 2 4
+    """
+    ends = np.cumsum(counts, dtype=np.int64)
+    numbers = np.arange(ends[-1] if len(ends) else 0)
+    numbers += np.repeat(starts - ends + counts, counts)
+    return numbers
+
+
+def empty_masks(rows: int, papers: int) -> Masks:
+    """Masks without a paper, for so many papers."""
+    return np.zeros((rows, -(-papers // MASK_BITS)), dtype=np.uint64)
+
+
+def set_papers(masks: Masks, rows: Ints | Longs, papers: Ints) -> None:
+    """Set the bit of each paper in the row beside it; a pair may repeat."""
+    cells = rows * np.int64(masks.shape[1]) + papers // MASK_BITS
+    np.bitwise_or.at(masks.reshape(-1), cells, np.uint64(1) << (papers % MASK_BITS).astype(np.uint64))
+
+
+def united(nodes: Longs, rows: Longs, masks: Masks) -> tuple[Longs, Masks]:
+    """Each node once, with the union of the masks in the rows beside it.
+
+    nodes  4  9  4        masks  0b01  0b10        gives  4     9
+    rows   0  1  1                                        0b11  0b10
+    """
+    order = np.argsort(nodes, kind="stable")
+    nodes = nodes[order]
+    firsts = np.flatnonzero(np.diff(nodes, prepend=-1))
+    if not len(firsts):
+        return nodes, masks[:0]
+    return nodes[firsts], np.bitwise_or.reduceat(masks.take(rows[order], axis=0), firsts, axis=0)
+
+
+class NodeMasks:
+    """Masks of the papers of a batch by node, empty for most.
+
+    `rows` gives for each node the row of its mask, 0 for the empty one; it is kept from batch to batch, so that one costs only what it
+    touches.
     """
 
     def __init__(self) -> None:
-        self.masks: Masks = np.zeros(0, dtype=np.uint32)
-        self.nodes: Longs = np.empty(0, dtype=np.int64)
+        self.rows: Ints = np.zeros(0, dtype=np.int32)
         self._duplicates = DuplicateFinder()
+        self._papers = 0
+        self._nodes: list[Longs] = []
+        self._masks: list[Masks] = []
+        self._count = 0
 
-    def sized(self, size: int) -> Self:
-        """This buffer, with room for so many nodes."""
-        if size > len(self.masks):
-            self.masks = np.zeros(size + size // 2, dtype=np.uint32)
-        return self
+    def begin(self, size: int, papers: int) -> None:
+        """Begin a batch of so many papers, with so many nodes."""
+        for nodes in self._nodes:
+            self.rows[nodes] = 0
+        if size > len(self.rows):
+            self.rows = np.zeros(size + size // 2, dtype=np.int32)
+        self._papers = papers
+        self._nodes, self._masks, self._count = [], [empty_masks(1, papers)], 1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.masks[self.nodes] = 0
-        self.nodes = self.nodes[:0]
+    @property
+    def nodes(self) -> Longs:
+        """The nodes with a mask, each once."""
+        return np.concatenate(self._nodes)
 
     def add(self, nodes: Longs, masks: Masks) -> None:
         """Set the masks of different nodes that have none yet."""
-        self.masks[nodes] = masks
-        self.nodes = np.concatenate((self.nodes, nodes))
+        self.rows[nodes] = np.arange(self._count, self._count + len(nodes), dtype=np.int32)
+        self._nodes.append(nodes)
+        self._masks.append(masks)
+        self._count += len(nodes)
 
     def add_papers(self, nodes: Longs, papers: Ints) -> None:
-        """Set the bit of a paper in the mask of the node beside it; a node may repeat, and has no mask yet.
+        """Set the bit of each paper in the mask of the node beside it; a node may repeat, and has no mask yet.
 
-            nodes   4  6  4  4        masks[4] = 0b11
-            papers  0  0  1  1        masks[6] = 0b01
-
-        Paper by paper, since `|=` with repeats of a node is right only where all set the same bit.
+        nodes   4  6  4        masks of  4  0b11
+        papers  0  0  1                  6  0b01
         """
-        order = np.argsort(papers.astype(np.uint8), kind="stable")
-        nodes = nodes[order]
-        start = 0
-        for paper, end in enumerate(np.cumsum(np.bincount(papers)).tolist()):
-            self.masks[nodes[start:end]] |= np.uint32(1 << paper)
-            start = end
-        representatives = self._duplicates.representatives(nodes, len(self.masks))
-        self.nodes = np.concatenate((self.nodes, nodes[representatives == np.arange(len(nodes))]))
+        last = self._duplicates.representatives(nodes, len(self.rows))
+        different = nodes[last == np.arange(len(nodes))]
+        masks, first = empty_masks(len(different), self._papers), self._count
+        self.add(different, masks)
+        set_papers(masks, self.rows[nodes] - first, papers)
+
+    def columns(self) -> list[Masks]:
+        """The masks by row, one array for each 64 papers."""
+        return [
+            np.concatenate([masks[:, column] for masks in self._masks])
+            for column in range(self._masks[0].shape[1])
+        ]
 
 
 _LARGEST_BLOCK = 32
@@ -225,10 +269,7 @@ class Rows:
         starts  0  4    counts  3  1    →    positions  0 1 2 4
         """
         counts = self.counts.array[nodes]
-        ends = np.cumsum(counts, dtype=np.int64)
-        positions = np.arange(ends[-1] if len(ends) else 0)
-        positions += np.repeat(self.starts.array[nodes] - ends + counts, counts)
-        return positions, counts
+        return runs(self.starts.array[nodes], counts), counts
 
     def _move(self, node: int, bits: int) -> None:
         """Move the node's rows to a block of 2 ** (bits - 1) cells."""
@@ -331,15 +372,17 @@ class _Table:
 
     def find(self, keys: Keys) -> Ints:
         """The value of each key, NOTHING where it is absent."""
-        values = np.full(len(keys), NOTHING, dtype=np.int32)
-        indexes = np.arange(len(keys))
         slots = ((keys * np.uint64(_MULTIPLIER)) >> np.uint64(self.shift)).astype(np.int64)
-        while len(indexes):
+        present = self.keys.take(slots)
+        values: Ints = np.where(present == keys, self.values.take(slots), np.int32(NOTHING))
+        others = np.flatnonzero((present != keys) & (present != _EMPTY))
+        indexes = others
+        while len(others):  # probe one slot further
+            keys, slots = keys.take(others), (slots.take(others) + 1) & self.mask
             present = self.keys.take(slots)
-            equal = present == keys
-            values[indexes[equal]] = self.values.take(slots[equal])
-            others = np.flatnonzero(~equal & (present != _EMPTY))  # probe one slot further
-            indexes, keys, slots = indexes[others], keys[others], (slots[others] + 1) & self.mask
+            values[indexes] = np.where(present == keys, self.values.take(slots), np.int32(NOTHING))
+            others = np.flatnonzero((present != keys) & (present != _EMPTY))
+            indexes = indexes.take(others)
         return values
 
     def fill(self, keys: Keys, values: Ints) -> None:

@@ -260,6 +260,10 @@ class Atoms:
             node = parent
             uses[node] -= 1
 
+    def children_of(self, parents: Ints, labels: Ints) -> Ints:
+        """The child of each node by the word with the label beside it, which is not 0; NOTHING where it has none."""
+        return self.nodes_by_edge.find(parents.astype(np.uint64) << np.uint64(32) | labels.astype(np.uint64))
+
     def depths(self, nodes: Longs) -> Longs:
         """The number of words of each phrase: its node's distance from the root."""
         depths = np.zeros(len(nodes), dtype=np.int64)

@@ -1,56 +1,100 @@
-"""Occurrences of atoms in a batch of papers: phrases, prefixes, and words near each other.
+"""Occurrences of atoms in a batch of papers: words, prefixes, phrases, and words near each other.
 
-Two kinds of word numbers meet here. The *vocabulary* numbers every word that papers use, so that each is folded and
-looked up once; the *labels* of the atoms number the words that queries use. Label 0 is a word of no query.
+Three kinds of numbers meet here. The *vocabulary* numbers the pieces of texts; `PaperWords` numbers the words in them, so that
+each is folded and looked up once; the *labels* of the atoms number the words that queries use. Label 0 is a word of no query.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, repeat
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
-from bot.domain.query.documents import SCOPES, Document, Field, Scope
-from bot.domain.query.folding import Layer, folded_form, pieces, words
-from bot.domain.query.index.arrays import NOTHING, Column, Ints, Longs, Masks
+from bot.domain.query.documents import FIELDS, SCOPES, Document, Scope
+from bot.domain.query.folding import Layer, singular, words
+from bot.domain.query.index.arrays import (
+    NOTHING,
+    Column,
+    Ints,
+    Longs,
+    Masks,
+    NodeMasks,
+    empty_masks,
+    runs,
+    set_papers,
+    united,
+)
 from bot.domain.query.index.atoms import HEAD, ROOTS, Atoms
-
-MOST_WORDS = 150_000
-MOST_CHARACTERS = 10_000_000
-"""Beyond either limit the vocabulary is emptied and learnt anew."""
-
-_LONGEST_REMEMBERED = 40
-_TEMPORARY = 1 << 40
-"""Codes of pieces that are not cached begin at the complement of this."""
+from bot.domain.query.vocabulary import FIELD_END, PART_END, PieceVocabulary, vocabulary
 
 
-class AtomVocabulary:
+class PaperWords:
     """Words of papers by number; 0 is no word.
 
-    A *piece* is a run of a text between blanks, which has usually one word: "graph" → 1. A piece of several words
-    ("vision-language" → 4, 5) or of none is coded as a negative number, the complement of its index in a list.
+    A *token* is a word where it stands in a piece; the pieces of the vocabulary have their tokens side by side. Each has a word as
+    written and a plain one, and a plain word has its singular.
+
+        pieces   end of a part   end of a field   "Graphs"         "vision–language"
+        tokens   0               1                2                3         4
+        exact    0               0                1 "Graphs"       4         5
+        plain    0               0                2 "graphs"       4         5
+        singulars of the words   "graphs" 2 → "graph" 3
     """
 
     def __init__(self, atoms: Atoms) -> None:
         self._atoms = atoms
-        self._clear()
+        self._begin(vocabulary())
 
-    def numbers(self, text: str) -> list[int]:
-        """The numbers of the words of the text, in order."""
-        codes = list(map(self._pieces.__getitem__, pieces(text)))
-        if not codes or min(codes) >= 0:
-            return codes
-        flat = [number for piece in codes for number in ((piece,) if piece >= 0 else self._words_of(~piece))]
-        self._temporary.clear()
-        return flat
+    def _begin(self, pieces: PieceVocabulary) -> None:
+        self.pieces = pieces
+        self._starts, self._counts = Column(), Column()
+        self._known_pieces = self._tokens = 0
+        self._exact, self._plain = Column(), Column()
+        self._strings = [""]
+        self._numbers = {"": 0}
+        self._heads: dict[str, list[int]] = {}
+        self._labels, self._singulars = Column(), Column()
+        self._labels.reserve(1)
+        self._singulars.reserve(1)
+        self._prefix_nodes: dict[Scope, _PrefixNodes] = {}
 
-    def plain(self, numbers: Longs) -> Ints:
-        """Labels of these words as written."""
-        return self._labels.array.take(numbers)
+    def refresh(self) -> None:
+        """Apply the changes of the atoms since the last call, and begin anew with a new vocabulary."""
+        if self.pieces is not (current := vocabulary()):
+            self._begin(current)
+        for string in self._atoms.changed_words:
+            number = self._numbers.get(string)
+            if number is not None:
+                self._labels.cells[number] = self._atoms.words.get(string, 0)
+        self._atoms.changed_words.clear()
+        for scope, head in self._atoms.changed_prefix_heads:
+            if scope in self._prefix_nodes:
+                self._prefix_nodes[scope].forget(self._heads.get(head, []))
+        self._atoms.changed_prefix_heads.clear()
 
-    def folded(self, numbers: Longs) -> Ints:
-        """Labels of the singulars of these words."""
-        return self._labels.array.take(self._singulars.array.take(numbers))
+    def tokens(self, pieces: Longs) -> Longs:
+        """The tokens of these pieces, in order."""
+        for piece in self.pieces.pieces[self._known_pieces :]:
+            self._learn_piece(piece)
+        return runs(self._starts.array.take(pieces), self._counts.array.take(pieces))
+
+    def exact(self, tokens: Longs) -> Ints:
+        """The words as written."""
+        return self._exact.array.take(tokens)
+
+    def plain(self, tokens: Longs) -> Ints:
+        """The plain words."""
+        return self._plain.array.take(tokens)
+
+    def labels(self, numbers: Longs, layer: Layer) -> Ints:
+        """Labels of these words: exact ones for that layer, plain ones for the others."""
+        return self._labels.array.take(self._singulars.array.take(numbers) if layer == "folded" else numbers)
+
+    def by_number(self, numbers: Longs, values: Ints) -> Ints:
+        """An array with the value of each of these words at its number."""
+        array = np.zeros(len(self._strings), dtype=np.int32)
+        array[numbers] = values
+        return array
 
     def prefix_nodes(self, scope: Scope, numbers: Longs) -> tuple[Longs, Ints]:
         """Nodes of all prefixes in that scope that the words begin with, word by word, and the number of each word.
@@ -65,76 +109,37 @@ class AtomVocabulary:
             table.put(number, self._atoms.prefixes_of(scope, self._strings[number]))
         return table.nodes_of(numbers)
 
-    def refresh(self) -> None:
-        """Apply the changes of the atoms since the last call."""
-        if len(self._pieces) + len(self._strings) > MOST_WORDS or self._characters > MOST_CHARACTERS:
-            self._clear()
-        for string in self._atoms.changed_words:
-            number = self._known.get(string)
-            if number is not None:
-                self._labels.cells[number] = self._atoms.words.get(string, 0)
-        self._atoms.changed_words.clear()
-        for scope, head in self._atoms.changed_prefix_heads:
-            if scope in self._prefix_nodes:
-                self._prefix_nodes[scope].forget(self._heads.get(head, []))
-        self._atoms.changed_prefix_heads.clear()
-
-    def _clear(self) -> None:
-        self._strings = [""]
-        self._known = {"": 0}
-        self._heads: dict[str, list[int]] = {}
-        self._labels = Column()
-        self._singulars = Column()
-        self._labels.reserve(1)
-        self._singulars.reserve(1)
-        self._prefix_nodes: dict[Scope, _PrefixNodes] = {}
-        self._pieces = _Pieces(self._learn_piece)
-        self._multiples: list[tuple[int, ...]] = []
-        """Word numbers of the cached pieces with no word or several."""
-        self._temporary: list[tuple[int, ...]] = []
-        """Likewise of pieces too long to be cached, while one text is read."""
-        self._characters = 0
-
-    def _learn_piece(self, piece: str) -> int:
-        """The code of the piece: the number of its word, or the complement of the index of its words."""
-        numbers = tuple([self._learn(word) for word in words(piece, "plain")])
-        if len(numbers) == 1:
-            return numbers[0]
-        if len(piece) > _LONGEST_REMEMBERED:
-            self._temporary.append(numbers)
-            return ~(_TEMPORARY + len(self._temporary) - 1)
-        self._multiples.append(numbers)
-        return ~(len(self._multiples) - 1)
-
-    def _words_of(self, index: int) -> tuple[int, ...]:
-        return self._multiples[index] if index < _TEMPORARY else self._temporary[index - _TEMPORARY]
+    def _learn_piece(self, piece: str) -> None:
+        if piece in (PART_END, FIELD_END):
+            pairs = [("", "")]
+        elif piece.isascii() and piece.isalnum():
+            pairs = [(piece, piece.lower())]
+        else:
+            pairs = list(zip(words(piece, "exact"), words(piece, "plain"), strict=True))
+        number, token = self._known_pieces, self._tokens
+        self._known_pieces += 1
+        self._tokens += len(pairs)
+        self._starts.reserve(number + 1)
+        self._counts.reserve(number + 1)
+        self._exact.reserve(self._tokens)
+        self._plain.reserve(self._tokens)
+        self._starts.cells[number] = token
+        self._counts.cells[number] = len(pairs)
+        for at, (exact, plain) in enumerate(pairs, token):
+            self._exact.cells[at] = self._learn(exact)
+            self._plain.cells[at] = self._learn(plain)
 
     def _learn(self, word: str) -> int:
-        number = self._known.get(word)
+        number = self._numbers.get(word)
         if number is not None:
             return number
-        number = self._known[word] = len(self._strings)
+        number = self._numbers[word] = len(self._strings)
         self._strings.append(word)
-        self._characters += len(word)
         self._heads.setdefault(word[:HEAD], []).append(number)
         self._labels.reserve(number + 1)
         self._singulars.reserve(number + 1)
         self._labels.cells[number] = self._atoms.words.get(word, 0)
-        self._singulars.cells[number] = self._learn(folded_form(word))
-        return number
-
-
-class _Pieces(dict[str, int]):
-    """Cache of the codes of pieces; `learn` gives the code of a new one."""
-
-    def __init__(self, learn: Callable[[str], int]) -> None:
-        super().__init__()
-        self._learn = learn
-
-    def __missing__(self, piece: str) -> int:
-        number = self._learn(piece)
-        if len(piece) <= _LONGEST_REMEMBERED:
-            self[piece] = number
+        self._singulars.cells[number] = self._learn(singular(word))
         return number
 
 
@@ -160,11 +165,8 @@ class _PrefixNodes:
         self.starts.array[known] = NOTHING
 
     def nodes_of(self, numbers: Longs) -> tuple[Longs, Ints]:
-        counts = self.counts.array[numbers]
-        ends = np.cumsum(counts, dtype=np.int64)
-        positions = np.arange(ends[-1] if len(ends) else 0)
-        positions += np.repeat(self.starts.array[numbers] - ends + counts, counts)
-        return self._nodes.array[positions].astype(np.int64), counts
+        counts = self.counts.array.take(numbers)
+        return self._nodes.array.take(runs(self.starts.array.take(numbers), counts)).astype(np.int64), counts
 
 
 class Occurrences(NamedTuple):
@@ -192,14 +194,13 @@ class Pairs(NamedTuple):
         return Pairs(self.right, self.left, self.right_words, self.left_words, self.distance)
 
 
-def near_masks(occurrences: Occurrences, parts: Ints, pairs: Pairs) -> Masks:
-    """For each pair the papers in which its nodes occur near each other within one part, in either order."""
+def near_masks(occurrences: Occurrences, parts: Ints, pairs: Pairs, papers: int) -> Masks:
+    """For each pair in which of so many papers its nodes occur near each other within one part, in either order."""
     keys = occurrences.nodes << 32 | occurrences.positions
     order = np.argsort(keys)
-    keys, papers = keys[order], occurrences.papers[order]
-    masks: Masks = np.zeros(len(pairs.left), dtype=np.uint32)
+    masks = empty_masks(len(pairs.left), papers)
     for ordered in (pairs, pairs.swapped()):
-        _add_followed(masks, keys, papers, parts, ordered)
+        _add_followed(masks, keys[order], occurrences.papers[order], parts, ordered)
     return masks
 
 
@@ -219,7 +220,7 @@ def _add_followed(masks: Masks, keys: Longs, papers: Ints, parts: Ints, pairs: P
     starts = np.searchsorted(keys, pairs.left << 32)
     counts = np.searchsorted(keys, pairs.left + 1 << 32) - starts
     pair = np.repeat(np.arange(len(counts)), counts)
-    lefts = np.arange(len(pair)) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+    lefts = runs(starts, counts)
     ends = (keys[lefts] & 0xFFFFFFFF) + pairs.left_words[pair]
     wanted = pairs.right[pair] << 32 | ends
     rights = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
@@ -227,133 +228,160 @@ def _add_followed(masks: Masks, keys: Longs, papers: Ints, parts: Ints, pairs: P
     close = np.flatnonzero((gap >= 0) & (gap < pairs.distance[pair]))
     first, second = keys[lefts[close]] & 0xFFFFFFFF, keys[rights[close]] & 0xFFFFFFFF
     close = close[parts[first] == parts[second]]
-    np.bitwise_or.at(masks, pair[close], np.uint32(1) << papers[lefts[close]].astype(np.uint32))
+    set_papers(masks, pair[close], papers[lefts[close]])
 
 
-_FIELDS: tuple[Field, ...] = ("title", "authors", "summary", "points", "source")
+class _Text(NamedTuple):
+    """The words of one scope in one layer: their labels, the nodes of the first words of phrases, papers and positions."""
+
+    labels: Ints
+    nodes: Ints
+    papers: Ints
+    positions: Longs
 
 
 _NO_NUMBERS: Ints = np.empty(0, dtype=np.int32)
 _NO_POSITIONS: Longs = np.empty(0, dtype=np.int64)
+_PART_END_TOKEN, _FIELD_END_TOKEN = 0, 1
+_LAYERS: dict[bool, tuple[Layer | None, ...]] = {True: ("exact",), False: ("folded", "plain", None)}
 
 
-class _Stream:
-    """The words of all parts in `fields`, part after part, each followed by a 0, in columns by position.
+class Batch:
+    """Papers to be matched together: which simple atoms occur in which of them, and where.
 
-    papers "Graph nets" and "Trees", numbers graph 1, nets 2, trees 3
-    words   1 2 0 3 0
-    papers  0 0 0 1 1
-    parts   0 0 0 1 1
+    The words of all parts stand one after the other, with the end of each part and of each field between them.
+
+        papers "Graph nets" and "Trees" (titles alone), with end of a part `.` and of a field `|`
+        tokens   Graph nets . | | | | | Trees . | | | | |
+        papers   0     0    0 0 0 0 0 0 1     1 1 1 1 1 1
     """
 
-    def __init__(
-        self, documents: Sequence[Document], fields: set[Field], numbers_of: Callable[[str], list[int]]
-    ) -> None:
-        runs: list[list[int]] = []
-        papers: list[int] = []
-        kinds: list[int] = []
-        for paper, document in enumerate(documents):
-            for part in document.parts:
-                if part.field in fields:
-                    run = numbers_of(part.text)
-                    run.append(0)
-                    runs.append(run)
-                    papers.append(paper)
-                    kinds.append(_FIELDS.index(part.field))
-        lengths = [len(run) for run in runs]
-        self.words = np.fromiter(chain.from_iterable(runs), np.int64, sum(lengths))
-        self.papers: Ints = np.repeat(np.array(papers, dtype=np.int32), lengths)
-        self.parts: Ints = np.repeat(np.arange(len(runs), dtype=np.int32), lengths)
-        self._kinds = np.repeat(np.array(kinds, dtype=np.int8), lengths)
+    def __init__(self, documents: Sequence[Document], atoms: Atoms, paper_words: PaperWords) -> None:
+        self.documents = documents
+        self._words = paper_words
+        pieces = [document.pieces(paper_words.pieces) for document in documents]
+        numbers = np.fromiter(chain.from_iterable(pieces), np.int64, sum(map(len, pieces)))
+        self._tokens = paper_words.tokens(numbers)
+        lengths = np.diff(np.flatnonzero(self._tokens == _FIELD_END_TOKEN), prepend=-1)
+        fields = len(FIELDS)
+        self._papers: Ints = np.repeat(np.repeat(np.arange(len(documents), dtype=np.int32), fields), lengths)
+        self._fields = np.repeat(np.tile(np.arange(fields, dtype=np.int8), len(documents)), lengths)
+        self._used = [key for key, root in ROOTS.items() if atoms.is_used(root)]
+        self._texts: list[_Text] = []
+        self._singles: list[tuple[Longs, Masks]] = []
+        for scope in dict.fromkeys(scope for scope, _ in self._used):
+            positions = self._positions(scope)
+            for exact, layers in _LAYERS.items():
+                used = [layer for layer in layers if (scope, layer) in self._used]
+                if used:
+                    self._look_up(scope, used, positions, atoms, exact=exact)
+        self._phrases = _concatenated(list(_phrases_in(self._texts, atoms)))
 
-    def positions(self, scope: Scope) -> Longs:
+    def add_to(self, masks: NodeMasks) -> None:
+        """Add the masks of the papers in which simple atoms occur."""
+        for nodes, masks_ in self._singles:
+            masks.add(nodes, masks_)
+        masks.add_papers(self._phrases.nodes, self._phrases.papers)
+
+    @property
+    def parts(self) -> Ints:
+        """By position the number of its part."""
+        return np.cumsum(self._tokens <= _FIELD_END_TOKEN, dtype=np.int32)
+
+    def occurrences(self) -> Occurrences:
+        """All occurrences of simple atoms."""
+        results = [self._phrases]
+        for text in self._texts:
+            places = np.flatnonzero(text.nodes >= 0)
+            nodes = text.nodes[places].astype(np.int64)
+            results.append(Occurrences(nodes, text.papers[places], text.positions[places]))
+        for scope, layer in self._used:
+            if layer is None:
+                positions = self._positions(scope)
+                numbers = self._words.plain(self._tokens[positions]).astype(np.int64)
+                nodes, counts = self._words.prefix_nodes(scope, numbers)
+                results.append(
+                    Occurrences(
+                        nodes, np.repeat(self._papers[positions], counts), np.repeat(positions, counts)
+                    )
+                )
+        return _concatenated(results)
+
+    def _positions(self, scope: Scope) -> Longs:
         """The positions of the parts in that scope."""
-        wanted = np.array([field in SCOPES[scope] for field in _FIELDS])
-        return np.flatnonzero(wanted[self._kinds])
+        wanted = np.array([field in SCOPES[scope] for field in FIELDS])
+        return np.flatnonzero(wanted[self._fields])
+
+    def _look_up(
+        self, scope: Scope, layers: Sequence[Layer | None], positions: Longs, atoms: Atoms, *, exact: bool
+    ) -> None:
+        """Find the nodes of single words: each different word is looked up once."""
+        forms = self._words.exact if exact else self._words.plain
+        numbers, papers = forms(self._tokens[positions]), self._papers[positions]
+        different, masks = _papers_by_word(numbers, papers, len(self.documents))
+        for layer in layers:
+            if layer is None:
+                nodes, counts = self._words.prefix_nodes(scope, different)
+                self._singles.append(united(nodes, np.repeat(np.arange(len(different)), counts), masks))
+                continue
+            labels = self._words.labels(different, layer)
+            nodes_of_words = np.full(len(different), NOTHING, dtype=np.int32)
+            rows = np.flatnonzero(labels != 0)
+            roots = np.full(len(rows), ROOTS[scope, layer], dtype=np.int32)
+            nodes_of_words[rows] = atoms.children_of(roots, labels[rows])
+            rows = np.flatnonzero(nodes_of_words >= 0)
+            self._singles.append(united(nodes_of_words[rows].astype(np.int64), rows, masks))
+            self._texts.append(
+                _Text(
+                    self._words.by_number(different, labels).take(numbers),
+                    self._words.by_number(different, nodes_of_words).take(numbers),
+                    papers,
+                    positions,
+                )
+            )
 
 
-class BatchOccurrences(NamedTuple):
-    """All occurrences of simple atoms in a batch of papers, and by position the number of its part."""
-
-    occurrences: Occurrences
-    parts: Ints
-
-
-def find_occurrences(
-    documents: Sequence[Document], atoms: Atoms, vocabulary: AtomVocabulary
-) -> BatchOccurrences:
-    """All occurrences of simple atoms in the papers: prefixes by the vocabulary, phrases by a walk down the tree."""
-    vocabulary.refresh()
-    used = {(scope, layer) for (scope, layer), root in ROOTS.items() if atoms.is_used(root)}
-    fields = {field for scope, _ in used for field in SCOPES[scope]}
-    folding = _Stream(documents, fields, vocabulary.numbers)
-    exact = _Stream(documents, fields, lambda text: _exact(text, atoms)) if _any_exact(used) else folding
-    texts: list[_Text] = []
-    results: list[Occurrences] = []
-    for scope, layer in used:
-        stream = exact if layer == "exact" else folding
-        positions = stream.positions(scope)
-        numbers, papers = stream.words[positions], stream.papers[positions]
-        if layer is None:
-            nodes, counts = vocabulary.prefix_nodes(scope, numbers)
-            results.append(Occurrences(nodes, np.repeat(papers, counts), np.repeat(positions, counts)))
-        else:
-            labels = {"folded": vocabulary.folded, "plain": vocabulary.plain, "exact": _same}[layer](numbers)
-            texts.append(_Text(labels, papers, positions, ROOTS[scope, layer]))
-    return BatchOccurrences(_concatenated((*results, *_phrases_in(texts, atoms))), folding.parts)
-
-
-def _any_exact(used: set[tuple[Scope, Layer | None]]) -> bool:
-    return any(layer == "exact" for _, layer in used)
-
-
-def _same(numbers: Longs) -> Ints:
-    return numbers.astype(np.int32)
-
-
-def _exact(text: str, atoms: Atoms) -> list[int]:
-    return list(map(atoms.words.get, words(text, "exact"), repeat(0)))
-
-
-class _Text(NamedTuple):
-    """Labels of the words of one scope in one layer, and the root below which its phrases hang."""
-
-    labels: Ints
-    papers: Ints
-    positions: Longs
-    root: int
+def _papers_by_word(numbers: Ints, papers: Ints, count: int) -> tuple[Longs, Masks]:
+    """The different ones among these words, and the mask of papers of each."""
+    seen = np.zeros(numbers.max(initial=0) + 1, dtype=np.bool_)
+    seen[numbers] = True
+    different = np.flatnonzero(seen)
+    masks = empty_masks(len(different), count)
+    set_papers(masks, (np.cumsum(seen, dtype=np.int64) - 1).take(numbers), papers)
+    return different, masks
 
 
 def _phrases_in(texts: Sequence[_Text], atoms: Atoms) -> Iterator[Occurrences]:
-    """Occurrences of all phrases, found by walking down the tree from every word at once, one word a step.
+    """Occurrences of all phrases of several words, found by walking down the tree from every word at once, one word a step.
 
     The tree of the queries "graph" and "graph neural network" (label of a word, node in brackets):
 
         root ── graph ① [17] ── neural ② [18] ── network ③ [19]
 
-    Two papers, "graph neural network" and "neural graph", have the labels 1 2 3 0 and 2 1 0. Each step holds the
-    walks still under way, in three columns: node reached, position of the first word, position of the last.
+    Two papers, "graph neural network" and "neural graph", have the labels 1 2 3 0 and 2 1 0; only `graph` hangs on the root.
+    Each step holds the walks still under way, in three columns: node reached, position of the first word, position of the last.
 
-        step 1   starts 0 1 2 4 5 (label not 0); only `graph` hangs on the root: nodes 17 17, firsts 0 5
-        step 2   next labels 2 and 0: the second walk ends with its text; nodes 18, firsts 0
-        step 3   next label 3: nodes 19, firsts 0; after it comes 0, and no walk is left
+        before   nodes 17 17, firsts 0 5
+        step 1   next labels 2 and 0: the second walk ends with its text; nodes 18, firsts 0
+        step 2   next label 3: nodes 19, firsts 0; after it comes 0, and no walk is left
 
     A step yields all nodes that it reached, also those at which no phrase ends: they have no rows.
     """
-    labels = np.concatenate([_NO_NUMBERS, *(text.labels for text in texts)]).astype(np.int64)
+    labels = np.concatenate([_NO_NUMBERS, *(text.labels for text in texts)])
     papers = np.concatenate([_NO_NUMBERS, *(text.papers for text in texts)])
-    positions = np.concatenate([_NO_NUMBERS, *(text.positions for text in texts)]).astype(np.int64)
-    roots = np.repeat([text.root for text in texts], [len(text.labels) for text in texts])
-    firsts = np.flatnonzero(labels)
-    nodes, lasts = roots[firsts].astype(np.int64), firsts
+    positions = np.concatenate([_NO_POSITIONS, *(text.positions for text in texts)])
+    nodes = np.concatenate([_NO_NUMBERS, *(text.nodes for text in texts)])
+    firsts = lasts = np.flatnonzero(nodes >= 0)
+    nodes = nodes[firsts]
     while len(nodes):
-        children = atoms.nodes_by_edge.find((nodes << 32 | labels[lasts]).astype(np.uint64))
-        walks = np.flatnonzero(children >= 0)
-        nodes, firsts, lasts = children[walks].astype(np.int64), firsts[walks], lasts[walks]
-        yield Occurrences(nodes, papers[firsts], positions[firsts])
         lasts = lasts + 1
-        walks = np.flatnonzero(labels[lasts])
-        nodes, firsts, lasts = nodes[walks], firsts[walks], lasts[walks]
+        following = labels[lasts]
+        walks = np.flatnonzero(following != 0)
+        firsts, lasts = firsts[walks], lasts[walks]
+        children = atoms.children_of(nodes[walks], following[walks])
+        walks = np.flatnonzero(children >= 0)
+        nodes, firsts, lasts = children[walks], firsts[walks], lasts[walks]
+        yield Occurrences(nodes.astype(np.int64), papers[firsts], positions[firsts])
 
 
 def _concatenated(results: Sequence[Occurrences]) -> Occurrences:

@@ -1,0 +1,76 @@
+"""Vocabulary: the pieces of papers' texts by number, so that each is folded, and looked up in an index, once.
+
+A *piece* is a run of a text between blanks, which has usually one word: "graph". One like "vision–language" has several, a
+dash none.
+"""
+
+from collections.abc import Sequence
+from threading import Lock
+
+from bot.domain.query.folding import folded_form, pieces, words
+
+PART_END = "\x00"
+FIELD_END = "\x00\x00"
+"""Pieces that stand for the end of a part and of a field; texts have no such sign."""
+
+MOST_PIECES = 150_000
+MOST_CHARACTERS = 3_000_000
+"""Beyond either limit the next document begins a new vocabulary."""
+
+
+class PieceVocabulary(dict[str, int]):
+    """Numbers of pieces, which are given out in order; those of `PART_END` and `FIELD_END` are 0 and 1.
+
+    It only grows, and any thread may use it. `current` is the one in use; documents keep the one that they have used.
+    """
+
+    current: "PieceVocabulary"
+
+    def __init__(self) -> None:
+        super().__init__({PART_END: 0, FIELD_END: 1})
+        self.pieces = [PART_END, FIELD_END]
+        """By number: the piece."""
+        self.folded = ["\n ", FIELD_END]
+        """By number: the folded words of the piece, each followed by a blank."""
+        self._characters = 0
+        self._lock = Lock()
+
+    def __missing__(self, piece: str) -> int:
+        with self._lock:
+            number = self.get(piece)
+            if number is None:
+                number = len(self.pieces)
+                simple = piece.isascii() and piece.isalnum()
+                folded = (folded_form(piece),) if simple else words(piece, "folded")
+                self.folded.append("".join([f"{word} " for word in folded]))
+                self.pieces.append(piece)
+                self._characters += len(piece)
+                self[piece] = number
+        return number
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another one is to be begun."""
+        return len(self.pieces) > MOST_PIECES or self._characters > MOST_CHARACTERS
+
+    def numbers(self, fields: Sequence[Sequence[str]]) -> list[int]:
+        """The numbers of all pieces of the texts of each field, with the ends of texts and of fields."""
+        texts = [
+            "".join([f"{text.replace(PART_END, ' ')} {PART_END} " for text in texts]) for texts in fields
+        ]
+        return list(map(self.__getitem__, pieces(f" {FIELD_END} ".join((*texts, "")))))
+
+    def folded_texts(self, numbers: Sequence[int]) -> list[str]:
+        """Of each field the folded words: a line for each part, with a blank before and after each word."""
+        texts = "".join(map(self.folded.__getitem__, numbers)).split(FIELD_END)
+        return [text and f" {text[:-2]}" for text in texts[:-1]]
+
+
+PieceVocabulary.current = PieceVocabulary()
+
+
+def vocabulary() -> PieceVocabulary:
+    """The vocabulary in use."""
+    if PieceVocabulary.current.is_full:
+        PieceVocabulary.current = PieceVocabulary()
+    return PieceVocabulary.current
