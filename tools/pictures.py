@@ -1,9 +1,11 @@
 """Pages that look as a Telegram chat does, 390 pixels wide, in light and dark: an alert, a roll-up, a quiz, a conversation.
 
     python -m tools.pictures FOLDER [--screenshots]
+    python -m tools.pictures --readme
 
 The papers are those of `seeds/`, rendered by the same code that writes to Telegram. With `--screenshots` the pages are
-photographed by Chromium, which must be installed.
+photographed by Chromium, which must be installed, with a font of emoji. `--readme` photographs an alert, a quiz and a mail
+side by side for the README: docs/arrives.png.
 """
 
 import argparse
@@ -17,11 +19,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from bot.adapters.answer_model import answered
+from bot.adapters.email.content import EmailSettings, email_content
+from bot.adapters.email.html import html_body
 from bot.adapters.readers import read_digest
 from bot.adapters.telegram.publisher import quiz_poll
 from bot.adapters.telegram.rendering import Button, Message, render_alert, render_list
 from bot.domain.channels import Target
+from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item, Occasion, OutgoingMessage
 from bot.domain.notices import reasons_for, relevance
 from bot.domain.papers import Paper, PaperId, merge
@@ -37,7 +44,7 @@ STYLE = """
   --soft: light-dark(#8293a0, #7f91a4); --link: light-dark(#168acd, #6ab3f3); --mine: light-dark(#effdde, #2b5278);
   --quote: light-dark(#eef6fc, #26384a); --button: light-dark(#7c9a6f80, #2d3f5180); }
 * { box-sizing: border-box; }
-body { margin: 0; font: 15px/1.32 -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; color: var(--text);
+body { margin: 0; font: 15px/1.32 -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Color Emoji", "DejaVu Sans", sans-serif; color: var(--text);
   background: light-dark(linear-gradient(160deg, #d7e3b5, #9fc6a4), #0e1621); background-color: light-dark(#bcd5ac, #0e1621); }
 header { display: flex; gap: 10px; align-items: center; padding: 10px 14px; background: var(--paper); position: sticky; top: 0;
   border-bottom: 1px solid light-dark(#0001, #0004); }
@@ -49,9 +56,9 @@ main { padding: 10px 8px 18px; display: flex; flex-direction: column; gap: 8px; 
 .mine { align-self: flex-end; background: var(--mine); border-radius: 14px 14px 4px 14px; }
 a { color: var(--link); text-decoration: none; }
 b { font-weight: 600; }
-blockquote { margin: 4px 0; padding: 3px 22px 4px 9px; border-left: 3px solid var(--link); border-radius: 4px; background: var(--quote); position: relative;
+blockquote { margin: 4px 0; padding: 3px 22px 0 9px; border-bottom: 4px solid var(--quote); border-left: 3px solid var(--link); border-radius: 4px; background: var(--quote); position: relative;
   font-size: 14px; max-height: calc(3.96em + 7px); overflow: hidden; }
-blockquote::after { content: "⌄"; position: absolute; right: 7px; bottom: 1px; color: var(--link); background: var(--quote); padding-left: 6px; }
+blockquote::after { content: "⌄"; position: absolute; right: 7px; bottom: -3px; color: var(--link); background: var(--quote); padding-left: 6px; }
 .time { float: right; color: var(--soft); font-size: 11px; margin: 7px 0 0 10px; }
 .rows { display: flex; flex-direction: column; gap: 4px; margin-top: 4px; max-width: 362px; }
 .row { display: flex; gap: 4px; }
@@ -68,6 +75,16 @@ PAGE = """<!doctype html><html lang="en" style="color-scheme: {scheme}"><meta ch
 <header><i>P</i><div><b>Paperboy</b><span>bot</span></div></header><main>
 {bubbles}
 </main></html>
+"""
+
+README_WIDTH, README_HEIGHT = 1080, 1016
+SIDE_BY_SIDE = """<!doctype html><html lang="en" style="color-scheme: light"><meta charset="utf-8"><title>What arrives</title><style>{style}
+body {{ background: #e9e4da; display: flex; gap: 28px; padding: 28px; height: {height}px; overflow: hidden; }}
+.screen {{ flex: none; width: 390px; border-radius: 22px; overflow: hidden; background: linear-gradient(160deg, #d7e3b5, #9fc6a4); }}
+.screen, iframe {{ box-shadow: 0 12px 32px #0003; height: 100%; }}
+iframe {{ flex: 1; border: 0; border-radius: 12px; background: #fff; }}
+</style><div class="screen"><header><i>P</i><div><b>Paperboy</b><span>bot</span></div></header><main>{bubbles}</main></div>
+<iframe srcdoc="{mail}"></iframe></html>
 """
 
 
@@ -101,6 +118,13 @@ def an_alert(found: Iterable[Paper], *, most: int, occasion: Occasion | None = N
         id="b5f1c0de", kind="alert", target=Target(kind="telegram", address="1"), subscriber="ann", language="en", timezone="Europe/Berlin",
         created_at=datetime(2025, 9, 18, 8, 0, tzinfo=UTC), items=tuple(best[:most]), more=max(len(best) - most, 0), occasion=occasion,
     )  # fmt: skip
+
+
+def a_quiz(alert: OutgoingMessage) -> Poll:
+    """The question of the alert's paper whose worked-out answer is the surest, as a quiz."""
+    questions = answered(alert.items[0].paper, "en", min_confidence=0.0)
+    question = max(questions, key=lambda question: question.confidence or 0)
+    return quiz_poll(replace(alert, kind="quiz", question=question))
 
 
 def message_bubble(message: Message) -> str:
@@ -145,9 +169,7 @@ def pictures() -> dict[str, str]:
     with_quiz = [paper for paper in found if paper.edition("en").quiz]
     single = an_alert(with_quiz, most=1)
     item = single.items[0]
-    question = item.paper.edition("en").quiz[0]
-    answered = question if question.answer is not None else replace(question, answer=0, answer_source="key")
-    quiz = quiz_poll(replace(single, kind="quiz", question=answered))
+    quiz = a_quiz(single)
     several = an_alert(found, most=6)
     slept = an_alert(found, most=20, occasion=Occasion(quiet_hours="22:00–07:00"))
     listed = render_list("Search: arabic OR multimodal", several.items[:3], "en")
@@ -163,14 +185,35 @@ def pictures() -> dict[str, str]:
     }
 
 
-def photograph(page: Path, picture: Path, height: int) -> None:
+def side_by_side() -> str:
+    """A page with an alert and its quiz beside a mail of the same day."""
+    found = papers()
+    single = replace(an_alert([paper for paper in found if paper.edition("en").quiz], most=1), more=0)
+    item = single.items[0]
+    quiz = a_quiz(single)
+    alert = render_alert(single)
+    mail = email_content(
+        replace(an_alert(found, most=6), target=Target(kind="email", address="ann@example.org")),
+        EmailSettings(sender=Mailbox(address="paperboy@example.org")),
+    )
+    if alert is None:
+        raise SystemExit("pictures: the seeds hold no paper that matches")
+    return SIDE_BY_SIDE.format(
+        style=STYLE,
+        height=README_HEIGHT,
+        bubbles=message_bubble(alert) + poll_bubble(quiz, item.paper.title),
+        mail=html.escape(html_body(mail)),
+    )
+
+
+def photograph(page: Path, picture: Path, width: int, height: int, scale: float = 2) -> None:
     """A picture of the page by Chromium."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         raise SystemExit("pictures: Chromium is not installed")
     arguments = [
-        *("--headless", "--no-sandbox", "--hide-scrollbars", "--force-device-scale-factor=2"),
-        f"--window-size={WIDTH},{height}",
+        *("--headless", "--no-sandbox", "--hide-scrollbars", f"--force-device-scale-factor={scale}"),
+        f"--window-size={width},{height}",
         f"--screenshot={picture}",
         page.resolve().as_uri(),
     ]
@@ -181,10 +224,19 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--readme", action="store_true")
     parser.add_argument("--screenshots", action="store_true")
     parser.add_argument("--height", type=int, default=HEIGHT, help="of the screenshots, in pixels")
     options = parser.parse_args(arguments)
+    if options.readme:
+        with TemporaryDirectory() as folder:
+            page = Path(folder) / "arrives.html"
+            page.write_text(side_by_side(), encoding="utf-8")
+            photograph(page, ROOT / "docs" / "arrives.png", README_WIDTH, README_HEIGHT, 1.5)
+        return 0
+    if options.folder is None:
+        parser.error("name a folder")
     options.folder.mkdir(parents=True, exist_ok=True)
     for name, bubbles in pictures().items():
         for scheme in ("light", "dark"):
@@ -193,7 +245,7 @@ def main(arguments: list[str]) -> int:
                 PAGE.format(scheme=scheme, title=name, style=STYLE, bubbles=bubbles), encoding="utf-8"
             )
             if options.screenshots:
-                photograph(page, page.with_suffix(".png"), options.height)
+                photograph(page, page.with_suffix(".png"), WIDTH, options.height)
     return 0
 
 
