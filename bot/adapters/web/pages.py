@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
@@ -16,9 +16,21 @@ from markupsafe import Markup, escape
 from bot.adapters.svg import safe_svg
 from bot.adapters.web.charts import Bar, Series, bars, lines
 from bot.adapters.web.texts import LANGUAGES, Texts
+from bot.domain.analysis.disagreement import disagreements
 from bot.domain.analysis.preview import Match
 from bot.domain.bibliography import bibtex
-from bot.domain.card import Card, Piece, card_of, paper_url, plain_line, web_link
+from bot.domain.card import (
+    Card,
+    CardPoint,
+    CardSummary,
+    Piece,
+    Pieces,
+    card_of,
+    paper_url,
+    plain_line,
+    text_of,
+    web_link,
+)
 from bot.domain.channels import FEED, Target
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item
@@ -219,6 +231,9 @@ class Pages:
             (texts.code, card.links.code),
             *((urlsplit(link).hostname or link, link) for link in card.links.other[:3]),
         )
+        points, summaries, differ = _differing(
+            card.points, card.summaries if len(card.summaries) != 1 else card.further_summaries
+        )
         facts = (
             (texts.published, words.day(paper.published) if paper.published else ""),
             (texts.categories, ", ".join(map(one_line, paper.categories[:8]))),
@@ -234,8 +249,9 @@ class Pages:
             paper={**line, "authors": card.author_line()},
             links=[(name, href) for name, href in named if href],
             content_language=edition.language if _says(edition) else view.language,
-            points=card.points,
-            summaries=card.summaries if len(card.summaries) != 1 else card.further_summaries,
+            points=points,
+            summaries=summaries,
+            differ=differ,
             drawing=safe_svg(drawing) if drawing else None,
             flowchart=one_line(edition.flowchart or "", _TEXT_LIMIT),
             quiz=[
@@ -713,6 +729,35 @@ def static_files() -> Mapping[str, StaticFile]:
     return {
         name: StaticFile(body, types[name], hashlib.sha256(body).hexdigest()[:12]) for name, body in read.items()
     }  # fmt: skip
+
+
+def _differing(
+    points: Sequence[CardPoint], summaries: Sequence[CardSummary]
+) -> tuple[list[CardPoint], list[CardSummary], bool]:
+    """Points and summaries with the numbers marked that contradict each other; and whether there are any."""
+    texts = [text_of(summary.text) for summary in summaries]
+    told, *others = disagreements([[text_of(point.text) for point in points], *([text] for text in texts)])
+    marked_points = [
+        replace(
+            point, text=_at_places(text_of(point.text), [place[1:] for place in told if place[0] == number])
+        )
+        for number, point in enumerate(points)
+    ]
+    marked_summaries = [
+        replace(summary, text=_at_places(text, [place[1:] for place in places]))
+        for summary, text, places in zip(summaries, texts, others, strict=True)
+    ]
+    return marked_points, marked_summaries, bool(told or any(others))
+
+
+def _at_places(text: str, places: Iterable[tuple[int, int]]) -> Pieces:
+    """The text in pieces, of which those at the places are marked."""
+    pieces: list[Piece] = []
+    at = 0
+    for start, end in places:
+        pieces += (Piece(text[at:start]), Piece(text[start:end], matched=True))
+        at = end
+    return tuple(piece for piece in (*pieces, Piece(text[at:])) if piece.text)
 
 
 def _short_day(words: Wording, day: date) -> str:

@@ -161,6 +161,21 @@ async def test_a_site_without_papers_leads_a_newcomer_by_the_hand(
     assert "Nothing has been read yet" in page(await client.get("/")).css_first("main").text()
 
 
+async def test_numbers_in_which_two_sources_differ_are_marked(
+    client: httpx.AsyncClient, service: FakeService
+) -> None:
+    texts = "A network of 32 layers <b> for images.", "It has 48 layers, and 7 stages."
+    summaries = tuple(Summary(text=text, source=f"{name}.md") for name, text in zip("ab", texts, strict=True))
+    service.put(a_paper(1, summaries=summaries))
+    tree = LexborHTMLParser((await client.get(f"/papers/{a_paper(1).id}")).text)
+    marks = tree.css("article .both mark.differs")
+    assert [mark.text() for mark in marks] == ["32", "48"]
+    assert marks[0].attributes["title"] == "The sources give different numbers for this."
+    assert "32 layers" in tree.css_first(".both p:last-child").text()
+    service.put(a_paper(2, summaries=summaries[:1]))
+    assert "differs" not in (await client.get(f"/papers/{a_paper(2).id}")).text
+
+
 async def test_a_paper_page_shows_all_that_is_known(client: httpx.AsyncClient, service: FakeService) -> None:
     service.put(HALA)
     tree = page(await client.get("/papers/arxiv:2509.14008"))
