@@ -157,6 +157,7 @@ def build_container(
     capabilities = {kind: publisher.capabilities for kind, publisher in publishers.items()}
     builder = MessageBuilder(store.deliveries, store.papers, tokens, registry, answer_quiz, capabilities)
     preferences = Preferences(store.preferences, registry, store.deliveries, store.papers)
+    quizzes = build_quizzes(settings, store, registry, answer_quiz)
     incidents = IncidentLog(store.incidents, registry, capabilities, settings.source_alarm.to)
     dispatcher = Dispatcher(
         outbox=store.outbox,
@@ -184,8 +185,10 @@ def build_container(
         publishers=publishers,
         dispatcher=dispatcher,
         incidents=incidents,
-        quizzes=build_quizzes(settings, store, registry, answer_quiz),
-        look_backs=LookBacks(store.preferences, preferences, registry, store.papers, store.incidents),
+        quizzes=quizzes,
+        look_backs=LookBacks(
+            store.preferences, preferences, registry, store.papers, store.incidents, quizzes.stats
+        ),
         sign_ups=build_sign_ups(settings, store, tokens, preferences, mail),
         reports=build_report_reader(settings, store, tokens, incidents),
         answer_quiz=answer_quiz,

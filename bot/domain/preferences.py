@@ -73,6 +73,8 @@ class Choices:
     language: str | None = None
     quiet_hours: str | None = None
     deliver: str | None = None
+    quizzes: QuizMode | None = None
+    """How questions come in chats."""
     snoozed_until: datetime | None = None
     weekly: bool = False
     """Gets a weekly look back."""
@@ -158,24 +160,26 @@ def _with_settings(person: Subscriber, choices: Choices) -> Subscriber:
 
 
 def _channels(person: Subscriber, choices: Choices, capabilities: CapabilitiesOfKind) -> Iterator[Channel]:
-    deliver = parse_schedule(choices.deliver) if choices.deliver else None
-    for channel in person.channels:
-        yield channel if deliver is None or not _is_timed(channel) else replace(channel, deliver=deliver)
     known = {channel.target for channel in person.channels}
-    for opened in choices.channels:
-        if opened.target not in known:
-            channel = Channel(
-                kind=opened.kind,
-                address=opened.address,
-                quizzes=opened.quizzes,
-                capabilities=capabilities(opened.kind),
-            )
-            yield channel if deliver is None or not _is_timed(channel) else replace(channel, deliver=deliver)
-
-
-def _is_timed(channel: Channel) -> bool:
-    """True where the person may choose when the channel delivers."""
-    return not channel.capabilities.is_document and "deliver" not in channel.fixed
+    made = (
+        Channel(
+            kind=opened.kind,
+            address=opened.address,
+            quizzes=opened.quizzes,
+            capabilities=capabilities(opened.kind),
+        )
+        for opened in choices.channels
+        if opened.target not in known
+    )
+    deliver = parse_schedule(choices.deliver) if choices.deliver else None
+    for channel in (*person.channels, *made):
+        is_timed = not channel.capabilities.is_document and "deliver" not in channel.fixed
+        asks = channel.capabilities.polls and "quizzes" not in channel.fixed
+        yield replace(
+            channel,
+            deliver=deliver if deliver and is_timed else channel.deliver,
+            quizzes=choices.quizzes if choices.quizzes and asks else channel.quizzes,
+        )
 
 
 def _subscription(chosen: ChosenSubscription, excluded: tuple[Query, ...]) -> Subscription | None:

@@ -66,6 +66,10 @@ class Wording:
     rose: str
     rose_term: str
     built_on: str
+    week_score: str
+    week_weak: str
+    weak_topic: str
+    practise: str
     gains: Mapping[str, str]
     buttons: Mapping[str, str]
     """Below an alert."""
@@ -170,6 +174,10 @@ ENGLISH = Wording(
     rose="Rising: {terms}",
     rose_term="{term} ({count}, usually {before})",
     built_on="{name}, which you saved, is named here:",
+    week_score="❔ {right} of {judged} questions right.",
+    week_weak="Worth reading again: {topics}.",
+    weak_topic="{name} ({right} of {judged})",
+    practise="To practise: /quiz {name}",
     gains={
         "quiz": "quiz added", "summary": "summary added", "points": "points added",
         "title": "title corrected", "authors": "authors corrected",
@@ -240,6 +248,10 @@ CHINESE = Wording(
     rose="上升：{terms}",
     rose_term="{term}（{count}，平时 {before}）",
     built_on="您保存的 {name} 在这些论文中被提到：",
+    week_score="❔ 答对 {right}/{judged} 题。",
+    week_weak="值得重读：{topics}。",
+    weak_topic="{name}（{right}/{judged}）",
+    practise="练习：/quiz {name}",
     gains={
         "quiz": "新增测验",
         "summary": "新增摘要",

@@ -186,6 +186,10 @@ class MessageBuilder:
                 claim, subscriber, items, question=question, repeat=repeats(row.part), reply_to=reply_to
             )
             return BuiltMessage(message=message, sent=(row.key,))
+        channel = _channel_of(subscriber, claim)
+        waits = channel is not None and channel.quizzes in ("none", "on_request")
+        if waits and not self._deliveries.is_asked(row.key):
+            raise NothingToSend("questions come when they are asked for", limited=(row.key,))
         if alert and alert.state == "limited":
             raise NothingToSend("its paper went over the daily limit", limited=(row.key,))
         if alert and not alert.shown and not self._deliveries.is_asked(row.key):

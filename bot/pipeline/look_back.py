@@ -1,4 +1,4 @@
-"""Look backs: once a week, on wish, what rose in somebody's subscriptions and what names a paper that they saved."""
+"""Look backs: once a week, on wish, what rose in somebody's subscriptions, what names a paper that they saved, and how quizzes went."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,20 +9,22 @@ from bot.domain.incidents import Alarm, alarm_to
 from bot.domain.message import AlarmText
 from bot.domain.papers import Paper
 from bot.domain.query import Document, document_of
-from bot.domain.subscriptions import Subscriber
+from bot.domain.quizzes.scores import weak_topics
+from bot.domain.subscriptions import Channel, Subscriber
 from bot.domain.text import cut, one_line, plain_text
 from bot.domain.translations import Wording, wording
 from bot.pipeline.ports.outbox import IncidentStore
 from bot.pipeline.ports.papers import NoticedPaper, PaperStore
 from bot.pipeline.ports.preferences import PreferenceStore
 from bot.pipeline.preferences import Preferences
+from bot.pipeline.quizzes import QuizStats
 from bot.pipeline.subscribers import SubscriberRegistry
 
 _AT = time(9)
 _WEEK = timedelta(days=7)
 _BEFORE = timedelta(weeks=8)
 _NOTICES = 5_000
-_TERMS, _SUBSCRIPTIONS, _SAVED, _NAMING = 5, 6, 4, 3
+_TERMS, _SUBSCRIPTIONS, _SAVED, _NAMING, _WEAK = 5, 6, 4, 3, 3
 _TITLE = 120
 
 
@@ -36,12 +38,14 @@ class LookBacks:
         registry: SubscriberRegistry,
         papers: PaperStore,
         deliveries: IncidentStore,
+        stats: QuizStats,
     ) -> None:
         self._store = store
         self._preferences = preferences
         self._registry = registry
         self._papers = papers
         self._deliveries = deliveries
+        self._stats = stats
 
     def plan_due(self, now: datetime) -> int:
         """Plan the look backs that are due; how many rows that made. Idempotent: one a week and target."""
@@ -60,20 +64,21 @@ class LookBacks:
         channel = next((each for each in subscriber.channels if not each.capabilities.is_document), None)
         if channel is None or not begins <= now < begins + timedelta(days=1):
             return []
-        text = self._text(subscriber, monday)
+        text = self._text(subscriber, channel, monday)
         if text is None:
             return []
         part, earliest = f"week:{monday.isoformat()}", max(now, subscriber.snoozed_until or now)
         return [alarm_to(subscriber, channel.target, text, part=part, earliest=earliest, now=now)]
 
-    def _text(self, subscriber: Subscriber, monday: date) -> AlarmText | None:
-        """The look back at the week before that Monday; None where nothing came in it."""
+    def _text(self, subscriber: Subscriber, channel: Channel, monday: date) -> AlarmText | None:
+        """The look back at the week before that Monday; None where nothing came and nothing was answered in it."""
         noticed = self._papers.noticed(subscriber.id, _NOTICES)
         week = [notice for notice in noticed if monday - _WEEK <= _day(notice) < monday]
         before = [notice for notice in noticed if monday - _WEEK - _BEFORE <= _day(notice) < monday - _WEEK]
-        if not week:
-            return None
         words = wording(subscriber.language)
+        quizzes = self._quizzes(subscriber, channel, monday, words)
+        if not week and not quizzes:
+            return None
         rose = rising(
             [_document(notice) for notice in week], [_document(notice) for notice in before], _TERMS
         )
@@ -86,9 +91,29 @@ class LookBacks:
             " · ".join(f"{one_line(name, 40)} {count}" for name, count in counts.most_common(_SUBSCRIPTIONS)),
             words.rose.format(terms=_terms(rose, words)) if rose else "",
             *(_named(paper, others, words) for paper, others in [pair for pair in named if pair[1]][:_SAVED]),
+            quizzes,
         )
         subject = words.your_week.format(papers=words.count(len(week)))
         return AlarmText(subject=subject, body="\n\n".join(filter(None, paragraphs)))
+
+    def _quizzes(self, subscriber: Subscriber, channel: Channel, monday: date, words: Wording) -> str:
+        """The score of that week's first answers, the weak topics, and how to practise the weakest; empty without answers."""
+        if not channel.capabilities.polls:
+            return ""
+        zone = subscriber.timezone
+        since, until = (datetime.combine(day, time(), zone) for day in (monday - _WEEK, monday))
+        sheet = self._stats.between(channel.address, since, until, zone)
+        if not sheet.score.judged:
+            return ""
+        lines = [words.week_score.format(right=sheet.score.right, judged=sheet.score.judged)]
+        if weak := weak_topics(sheet.topics)[:_WEAK]:
+            topics = (
+                words.weak_topic.format(name=one_line(topic.name, 40), right=topic.right, judged=topic.judged)
+                for topic in weak
+            )
+            lines.append(words.week_weak.format(topics=" · ".join(topics)))
+            lines.append(words.practise.format(name=one_line(weak[0].name)))
+        return "\n".join(lines)
 
 
 def _day(notice: NoticedPaper) -> date:

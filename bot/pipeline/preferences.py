@@ -30,7 +30,7 @@ from bot.domain.preferences import (
 from bot.domain.query import Query, document_of, parse
 from bot.domain.quizzes.votes import is_private
 from bot.domain.schedule import parse_quiet_hours, parse_schedule, parse_zone, schedule_text
-from bot.domain.subscriptions import Subscriber, Subscription
+from bot.domain.subscriptions import QuizMode, Subscriber, Subscription
 from bot.domain.text import cut, nearest, one_line
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.papers import PaperStore
@@ -515,6 +515,14 @@ class Preferences:
             raise ChoiceRefused("times", str(error)) from error
         self._set(name, now, deliver=text)
         return text
+
+    def set_quizzes(self, name: str, quizzes: QuizMode, now: datetime) -> None:
+        """Set which questions come as polls by themselves. Raises ChoiceRefused."""
+        subscriber = self._registry.subscriber(name)
+        asking = [each for each in (subscriber.channels if subscriber else ()) if each.capabilities.polls]
+        if asking and all("quizzes" in channel.fixed for channel in asking):
+            self._refuse("quizzes")
+        self._set(name, now, quizzes=quizzes)
 
     def set_weekly(self, name: str, now: datetime, *, weekly: bool) -> None:
         """Wish for a weekly look back, or for none."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.delivery import ONE_QUESTION, OPEN, Delivery, State, again_part, delivery_key
 from bot.domain.papers import Paper, PaperId
+from bot.domain.preferences import same_name
 from bot.domain.quizzes.polls import poll_of
 from bot.domain.quizzes.repetition import comes_back_at
 from bot.domain.quizzes.scores import (
@@ -16,6 +17,7 @@ from bot.domain.quizzes.scores import (
     TopicScore,
     Totals,
     by_topic,
+    first_answers,
     leaderboard,
     score,
     totals,
@@ -57,22 +59,32 @@ class QuizScheduler:
         self._registry = registry
         self._per_day = per_day
 
-    def next_question(self, addresses: Sequence[str], person: int | None, now: datetime) -> NextQuestion:
-        """Plan one question for the chat now: one that is due, else one of a matched paper, else any."""
+    def next_question(
+        self, addresses: Sequence[str], person: int | None, now: datetime, *, topic: str = ""
+    ) -> NextQuestion:
+        """Plan one question for the chat now: one that is due, else one of a matched paper, else any.
+
+        With a `topic` only one on a paper that the subscription of this name brought.
+        """
         subscribed = next(self._registry.at_chat(addresses, self._deliveries), None)
         if subscribed is None:
             return "unsubscribed"
         subscriber, channel = subscribed
         if self._is_suspended(channel):
             return "stopped"
+        papers = [
+            notice.stored.paper
+            for notice in self._papers.noticed(subscriber.id, _NOTICES)
+            if not topic or any(same_name(topic, name) for name in notice.subscriptions)
+        ]
         if person is not None and channel.address == str(person):
+            among = frozenset(paper.id for paper in papers) if topic else None
             with self._store.transaction() as tx:
-                if self._plan_due_card(tx, subscriber, channel, person, now):
+                if self._plan_due_card(tx, subscriber, channel, person, now, among):
                     return "due"
-        noticed = (notice.stored.paper for notice in self._papers.noticed(subscriber.id, _NOTICES))
-        if self._plan_first(noticed, subscriber, channel, now):
+        if self._plan_first(papers, subscriber, channel, now):
             return "new"
-        for many in _STORED:
+        for many in _STORED if not topic else ():
             if self._plan_first(self._store.with_quiz(many), subscriber, channel, now):
                 return "any"
         return "none"
@@ -124,9 +136,20 @@ class QuizScheduler:
         return tx.plan(rows, now)
 
     def _plan_due_card(
-        self, tx: QuizTransaction, subscriber: Subscriber, channel: Channel, person: int, now: datetime
+        self,
+        tx: QuizTransaction,
+        subscriber: Subscriber,
+        channel: Channel,
+        person: int,
+        now: datetime,
+        among: frozenset[PaperId] | None,
     ) -> bool:
-        due = due_cards(tx, person, now, subscriber.timezone)
+        """Plan a question that is due, on one of these papers where some are given."""
+        due = [
+            card
+            for card in due_cards(tx, person, now, subscriber.timezone)
+            if among is None or card.paper in among
+        ]
         known = tx.states_of([_again_key(channel, card) for card in due])
         for card in due:
             key = _again_key(channel, card)
@@ -285,6 +308,20 @@ class QuizStats:
             ),
             due=self._due(person, now, zone) if in_private else 0,
         )
+
+    def between(self, address: str, since: datetime, until: datetime, zone: ZoneInfo) -> ScoreSheet:
+        """The score of a chat's members together, by the questions that they first answered in that span of time."""
+        homes = self._store.homes_at([address])
+        if is_private(homes[0]):
+            person = int(homes[0])
+            cast = self._store.votes_by(person)
+            members = {home: frozenset({person}) for home in self._store.homes_with(person)}
+        else:
+            cast, members = self._store.votes_in(homes), self._store.members(homes)
+        first = first_answers(self._answers(cast, members))
+        answers = [answer for answer in first if since <= answer.at < until]
+        topics = self._store.topics({(answer.subscriber, answer.paper) for answer in answers})
+        return ScoreSheet(score=score(answers, now=until, zone=zone), topics=by_topic(answers, topics))
 
     def leaderboard(self, addresses: Sequence[str]) -> Board:
         """The chat's members by right answers; strangers and hidden members are counted, not named."""

@@ -219,12 +219,18 @@ async def a_quiz(script: Script) -> None:
     feed(script.talk, PAPERS[3])
     sent = await script.talk.deliver()
     script.happens("a digest comes", sent, ann)
+    await script.press(sent[0], "Quiz me", 7)
+    sent = await script.talk.deliver()
+    script.told(sent, ann)
     poll = next(each for each in sent if isinstance(each, SentPoll))
     script.lines.append("> (votes for the right one)")
     script.talk.api.vote(poll, 7, poll.correct[0])
     await script.talk.settled()
     await script.say(ann, "/score")
     await script.say(ann, "/quiz")
+    when = await script.say(ann, "/digest")
+    await script.press(when, "❔ Quizzes", 7)
+    await script.press(when, "One a paper", 7)
 
 
 async def a_quiet_night(script: Script) -> None:

@@ -232,6 +232,7 @@ async def one_paper_and_its_buttons(evening: Evening) -> None:
 async def settings(evening: Evening) -> None:
     for command, label in (
         ("digest", "At once"),
+        ("digest", "Quizzes"),
         ("timezone", "Berlin"),
         ("quiet", "22:00"),
         ("snooze", "1 day"),
@@ -260,6 +261,8 @@ async def many_pages(evening: Evening) -> None:
         talk.made.preferences.save(f"telegram:{BOB}", an_entry(number).id, evening._clock.now())
     await evening.say(BOB, "/saved", keep="saved")
     await evening.press("saved", "›", BOB)
+    await evening.say(ALICE, "/latest", keep="latest")
+    await evening.press("latest", "›", ALICE)
 
 
 async def the_night(evening: Evening) -> None:

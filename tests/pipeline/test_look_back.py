@@ -1,14 +1,21 @@
 """Once a week, on wish: what rose, and what names a saved paper."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
+import pytest
+
+from bot.adapters.store import Store
 from bot.domain.schedule import QuietHours
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.look_back import LookBacks
 from bot.pipeline.preferences import Preferences
-from tests.builders import a_channel, a_digest, a_subscriber, an_entry
+from bot.pipeline.quizzes import QuizStats
+from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_entry
 from tests.pipeline.conftest import MakeWorld
+from tests.rigs.quizzes import Classroom, a_learner, a_quizzed_paper
 from tests.rigs.world import World
 
 MONDAY = datetime(2026, 9, 21, 9, 0, tzinfo=UTC)
@@ -24,7 +31,12 @@ class Readers:
         store = self.made.store
         self.preferences = Preferences(store.preferences, self.made.registry, store.deliveries, store.papers)
         self.look_backs = LookBacks(
-            store.preferences, self.preferences, self.made.registry, store.papers, store.incidents
+            store.preferences,
+            self.preferences,
+            self.made.registry,
+            store.papers,
+            store.incidents,
+            QuizStats(store.quizzes, store.deliveries, self.made.registry),
         )
 
     def brings(self, day: date, *titles: str, first: int = 1, summary: str = "Language models.") -> None:
@@ -102,3 +114,75 @@ def test_quiet_hours_hold_it(world: MakeWorld) -> None:
     assert readers.look_backs.plan_due(MONDAY) == 1
     (row,) = (row for row in readers.made.rows() if row.kind == "alarm")
     assert (row.state, row.due_at) == ("held", MONDAY + 2 * HOUR)
+
+
+WEEK = datetime(2026, 9, 17, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def club(tmp_path: Path) -> Iterator[Classroom]:
+    """A person's chat and a group, both of which wish for a look back."""
+    store = Store(f"sqlite:///{tmp_path}/state.sqlite3")
+    room = Classroom(store, a_learner(7), a_subscriber("club", a_channel(address="-100", quizzes="all")))
+    for name in ("person-7", "club"):
+        store.preferences.change(name, lambda choices: replace(choices, weekly=True), WEEK)
+    yield room
+    store.close()
+
+
+def asked(room: Classroom, number: int, topic: str, questions: int, *, chat: str = "7") -> list[str]:
+    """Questions on a paper that a subscription brought; the polls."""
+    subscriber = "person-7" if chat == "7" else "club"
+    paper = a_quizzed_paper(number, *a_quiz(questions))
+    polls = room.ask(paper, f"telegram:{chat}", subscriber)
+    with room.store.digests.transaction() as tx:
+        tx.save_notices({subscriber: {paper.id: (topic,)}}, tx.new_run(room.now))
+    return polls
+
+
+def looked_back(room: Classroom) -> dict[str, str]:
+    """By subscriber the last paragraph of their look back."""
+    store = room.store
+    preferences = Preferences(store.preferences, room.registry, store.deliveries, store.papers)
+    LookBacks(
+        store.preferences, preferences, room.registry, store.papers, store.incidents, room.stats
+    ).plan_due(MONDAY)
+    rows = store.deliveries.list_rows(states=("pending",), keys=(), limit=99)
+    return {
+        row.subscriber: store.deliveries.alarm_text(row.key).body.split("\n\n")[-1]
+        for row in rows
+        if row.kind == "alarm"
+    }
+
+
+def test_the_week_s_score_names_weak_topics_and_how_to_practise_them(club: Classroom) -> None:
+    club.clock.go_to(WEEK - timedelta(days=7))
+    before = asked(club, 1, "rag", 3)
+    for poll in before[:2]:  # answered before the week, so they count no more
+        club.answer(poll, 7, right=False)
+    club.count()
+    club.clock.go_to(WEEK)
+    for number, topic, right in ((2, "agents", 1), (3, "rag", 3), (4, "vision", 0)):
+        for place, poll in enumerate(asked(club, number, topic, 4)):
+            club.answer(poll, 7, right=place < right)
+    club.count()
+    assert looked_back(club) == {
+        "person-7": "❔ 4 of 12 questions right.\nWorth reading again: vision (0 of 4) · agents (1 of 4).\n"
+        "To practise: /quiz vision"
+    }
+
+
+def test_a_group_has_one_score_of_its_members_and_strangers_do_not_count(club: Classroom) -> None:
+    club.clock.go_to(WEEK)
+    (poll,) = asked(club, 1, "rag", 1, chat="-100")
+    club.stats.add_member(("-100",), 8)
+    club.answer(poll, 8, right=True)
+    club.answer(poll, 9, right=False)
+    club.count()
+    assert looked_back(club) == {"club": "❔ 1 of 1 questions right."}
+
+
+def test_a_mail_tells_no_score(world: MakeWorld) -> None:
+    readers = Readers(world, a_subscriber("bob", a_channel("email")))
+    readers.wishes("bob")
+    assert readers.look_backs.plan_due(MONDAY) == 0

@@ -37,6 +37,7 @@ from bot.adapters.telegram.updates import (
     MembershipChange,
     TextMessage,
 )
+from bot.domain.preferences import same_name
 from bot.domain.quizzes.scores import OTHER, Standing, TopicScore, Totals, weak_topics
 from bot.domain.text import one_line
 from bot.pipeline.quizzes import Board, NextQuestion, ScoreSheet
@@ -89,6 +90,7 @@ def status(request: Request) -> Actions:
 
 # --- handlers: quizzes
 
+_LISTED = 600
 _NOT_PLANNED: dict[NextQuestion, str] = {
     "none": "quiz.none",
     "unsubscribed": "quiz.unsubscribed",
@@ -97,8 +99,17 @@ _NOT_PLANNED: dict[NextQuestion, str] = {
 
 
 def quiz(request: Request) -> Actions:
-    """Plan one question for the chat; the delivery sends it."""
-    planned = request.services.scheduler.next_question(request.addresses, request.voter(), request.now)
+    """Plan one question for the chat, on what one of its subscriptions brought where one is named; the delivery sends it."""
+    topic = request.arguments
+    names = [each.name for each in request.preferences.listed(request.subscriber)]
+    if topic and not any(same_name(topic, name) for name in names):
+        listed = shortened(" · ".join(names), _LISTED)
+        return request.tell("quiz.topics", names=listed) if names else request.tell("quiz.unsubscribed")
+    planned = request.services.scheduler.next_question(
+        request.addresses, request.voter(), request.now, topic=topic
+    )
+    if planned == "none" and topic:
+        return request.tell("quiz.topic")
     if planned in _NOT_PLANNED:
         return request.tell(_NOT_PLANNED[planned])
     return (Deliver(),)
@@ -209,8 +220,8 @@ COMMANDS: dict[str, Command] = {
             name="quiz",
             handler=quiz,
             help={
-                "en": "One question now: due ones first, then new ones",
-                "zh": "现在来一道题：先是到期的，再是新的",
+                "en": "A question now; /quiz rag: on what rag brought",
+                "zh": "现在来一道题；/quiz rag：关于 rag 带来的论文",
             },
         ),
         Command(
@@ -241,8 +252,8 @@ COMMANDS: dict[str, Command] = {
             who="administrators",
             handler=settings.digest,
             help={
-                "en": "When papers come: /digest daily at 08:00",
-                "zh": "何时发送：/digest daily at 08:00",
+                "en": "When papers and quizzes come: /digest daily at 08:00",
+                "zh": "论文和测验何时发送：/digest daily at 08:00",
             },
         ),
         Command(
@@ -355,6 +366,7 @@ BUTTONS: dict[str, ButtonKind] = {
     "to": _ours(subscribing.route, parts=2),
     # settings
     "dig": _ours(settings.digest_pressed),
+    "quizzes": _ours(settings.quizzes_pressed),
     "quiet": _ours(settings.quiet_pressed),
     "zone": _ours(settings.timezone_pressed),
     "lang": _ours(settings.set_language),
@@ -370,7 +382,8 @@ BUTTONS: dict[str, ButtonKind] = {
     "quiz": ButtonKind(handler=library.quiz_me, parts=2),
     "ex": _ours(library.exclude),
     "in": _ours(library.include),
-    # saved papers, and the end
+    # lists of papers, and the end
+    "latest": ButtonKind(handler=library.latest_page),
     "saved": ButtonKind(handler=library.saved_page),
     "unsave": ButtonKind(handler=library.unsave, parts=2),
     "forget": ButtonKind(handler=library.delete),

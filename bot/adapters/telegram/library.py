@@ -35,6 +35,8 @@ from bot.pipeline.finder import PaperFinder
 from bot.pipeline.preferences import ChoiceRefused
 
 _LATEST, _LIKE, _PER_PAGE = 5, 5, 5
+_FURTHEST = 5_000
+"""Papers that /latest goes back to; /search finds the older ones."""
 _TITLE, _NAME = 160, 80
 _INLINE = 10
 """Noticed papers that are asked what an exclusion would cost."""
@@ -43,11 +45,29 @@ _INLINE_GIST = 200
 
 def latest(request: Request) -> Actions:
     """Show the newest papers that matched for this chat."""
-    items = request.services.deliveries.latest(request.addresses, _LATEST)
+    page = _latest(request, 0)
+    return request.say(page) if page else request.tell("latest.none")
+
+
+def latest_page(request: Request, start: str) -> Actions:
+    """Show the papers from a number on, in the same message."""
+    page = _latest(request, number_in(start) or 0)
+    return request.show(page) if page else request.acknowledge(request.t("dead button"))
+
+
+def _latest(request: Request, start: int) -> Message | None:
+    """The papers from that number on, as many as one message takes; None where there are none."""
+    if start > _FURTHEST:
+        return None
+    items = request.services.deliveries.latest(request.addresses, _LATEST + 1, start)
     if not items:
-        return request.tell("latest.none")
+        return None
     heading = request.t("latest" if request.subscribers else "latest.all")
-    return request.say(render_list(heading, tuple(items), request.language))
+    page = render_list(heading, items[:_LATEST], request.language, first=start + 1)
+    end = start + (page.shown or 0)
+    turn = [Button(text="‹", data=f"latest:{max(start - _LATEST, 0)}")] * (start > 0)
+    turn += [Button(text="›", data=f"latest:{end}")] * (end < start + len(items))
+    return Message(html=page.html, buttons=tuple(turn))
 
 
 def more(request: Request, message_id: str, start: str) -> Actions:

@@ -275,13 +275,13 @@ def render_alarm(alarm: AlarmText) -> Message:
     return Message(html=whole.html)
 
 
-def render_list(heading: str, items: tuple[Item, ...], language: str) -> Message:
-    """As many of the papers as one message takes below a heading of our own."""
+def render_list(heading: str, items: tuple[Item, ...], language: str, *, first: int = 1) -> Message:
+    """As many of the papers as one message takes below a heading of our own, numbered from `first` on."""
     words = wording(language)
-    entries = [ShownItem(item, words).short(number, dated=True) for number, item in enumerate(items, 1)]
-    while not (shown := joined("\n\n", (bold(heading), *entries))).fits:
+    entries = [ShownItem(item, words).short(number, dated=True) for number, item in enumerate(items, first)]
+    while not (whole := joined("\n\n", (bold(heading), *entries))).fits:
         entries.pop()
-    return Message(html=shown.html)
+    return Message(html=whole.html, shown=len(entries))
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,17 +118,17 @@ class ChatDeliveries:
         at_chat = self._registry.at_chat(addresses, self._deliveries)
         return tuple({subscriber.id: subscriber for subscriber, _ in at_chat}.values())
 
-    def latest(self, addresses: Sequence[str], limit: int) -> tuple[Item, ...]:
-        """The newest papers that matched for this chat, newest first; of a chat without subscriber the newest of all."""
+    def latest(self, addresses: Sequence[str], limit: int, start: int = 0) -> tuple[Item, ...]:
+        """The papers that matched for this chat, newest first, from number `start` on; of a chat without subscriber of all."""
         subscriber = next(iter(self.subscribers(addresses)), None)
         if subscriber is None:
-            return tuple(Item(paper=stored.paper) for stored in self._papers.newest(limit))
+            return items_of([stored.paper for stored in self._papers.newest(limit, start)])
         return tuple(
             Item(
                 paper=noticed.stored.paper,
                 reasons=self._registry.reasons(subscriber, noticed.stored.paper, noticed.subscriptions),
             )
-            for noticed in self._papers.noticed(subscriber.id, limit)
+            for noticed in self._papers.noticed(subscriber.id, start + limit)[start:]
         )
 
     def is_stopped(self, addresses: Sequence[str]) -> bool:
@@ -282,7 +282,7 @@ class Request:
             for channel in subscriber.channels
             if channel.kind == "telegram" and channel.address in chat.addresses
         )
-        return ChosenChannel(kind="telegram", address=next(here, chat.addresses[0]))
+        return chat_channel(next(here, chat.addresses[0]))
 
     @property
     def topics(self) -> Mapping[int, str]:
@@ -374,6 +374,11 @@ _REFUSALS = {"unknown": "gone"}
 _NOTE, _WHY = 190, 300
 _WINDOW = 34
 """Characters of a query shown around a fault: a caret must stand below its place on a telephone, too."""
+
+
+def chat_channel(address: str) -> ChosenChannel:
+    """A chat as a channel of somebody new: its questions come when they are asked for."""
+    return ChosenChannel(kind="telegram", address=address, quizzes="on_request")
 
 
 def message(*parts: Markup, rows: Sequence[Sequence[Button]] = (), asks: str | None = None) -> Message:

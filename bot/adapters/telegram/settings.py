@@ -1,18 +1,19 @@
 """Settings in the chat: start and stop, digest times, quiet hours, time zone, language, snooze and the private feed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.adapters.telegram.markup import bold, code, ours, plain
+from bot.adapters.telegram.markup import bold, code, joined, ours, plain
 from bot.adapters.telegram.rendering import Button, Message
 from bot.adapters.telegram.requests import Actions, Deliver, Request, line, message, said, shortened
 from bot.adapters.telegram.subscribing import follow_link
 from bot.domain.channels import FEED
 from bot.domain.preferences import OFF, ChosenChannel
-from bot.domain.schedule import QuietHours, schedule_text
-from bot.domain.subscriptions import Subscriber
+from bot.domain.schedule import WEEKDAYS, Immediately, QuietHours, Schedule, parse_schedule, schedule_text
+from bot.domain.subscriptions import QuizMode, Subscriber
+from bot.domain.translations import wording
 from bot.pipeline.preferences import ChoiceRefused
 
 _NAMES = 600
@@ -23,6 +24,15 @@ _TIMES = {
     "daily": "daily at 08:00",
     "weekdays": "weekdays at 08:00",
     "mondays": "mondays at 08:00",
+}
+_QUIZZES: Mapping[str, QuizMode] = {
+    "all": "all",
+    "one": "one",
+    "1": "one",
+    "on request": "on_request",
+    "on_request": "on_request",
+    "none": "none",
+    "off": "none",
 }
 _SPAN = re.compile(r"(\d{1,3})\s*(h|d|w)", re.IGNORECASE | re.ASCII)
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -69,10 +79,12 @@ def stop(request: Request) -> Actions:
 
 
 def digest(request: Request) -> Actions:
-    """Set when papers come, or show it with buttons."""
+    """Set when papers and questions come, or show it with buttons."""
     wanted = " ".join(request.arguments.lower().split())
     if not wanted:
         return request.say(_digest_text(request))
+    if wanted.startswith("quizzes "):
+        return set_quizzes(request, wanted.removeprefix("quizzes "))
     return set_digest(request, wanted)
 
 
@@ -84,36 +96,100 @@ def set_digest(request: Request, wanted: str) -> Actions:
         request.preferences.set_weekly(name, request.now, weekly=weekly)
         return request.show(said(request.t(f"digest.weekly {'on' if weekly else 'off'}")))
     try:
-        when = request.preferences.set_delivery(name, _TIMES.get(wanted, wanted), request.now)
+        times = request.preferences.set_delivery(name, _TIMES.get(wanted, wanted), request.now)
     except ChoiceRefused as refused:
         return request.refuse(refused)
+    when = _when(request, parse_schedule(times))
     return (*request.show(said(request.t("digest.set", when=when))), Deliver())
 
 
 def _digest_text(request: Request) -> Message:
-    here = [
-        schedule_text(channel.deliver)
+    channels = [
+        channel
         for subscriber in request.subscribers
         for channel in subscriber.channels
         if channel.address in request.addresses
     ]
+    times = dict.fromkeys(_when(request, channel.deliver) for channel in channels)
     weekly = request.preferences.choices(request.subscriber).weekly
     look_back = "weekly off" if weekly else "weekly on"
     rows = [
         [Button(text=request.t(f"button.{key}"), data=f"dig:{key}") for key in ("immediately", "daily")],
         [Button(text=request.t(f"button.{key}"), data=f"dig:{key}") for key in ("weekdays", "mondays")],
-        [Button(text=request.t(f"button.{look_back}"), data=f"dig:{look_back.replace(' ', '_')}")],
+        [
+            Button(text=request.t(f"button.{look_back}"), data=f"dig:{look_back.replace(' ', '_')}"),
+            Button(text=request.t("button.quizzes"), data="quizzes:show"),
+        ],
     ]
-    now = line(request.t("digest.now"), bold(", ".join(dict.fromkeys(here)) or "immediately"))
-    return message(now, ours(request.t("digest.how")), rows=rows)
+    now = line(request.t("digest.now"), bold(", ".join(times) or _when(request, Immediately())))
+    questions = line(request.t("quizzes.now"), bold(request.t(f"quizzes.{_quizzes_now(request)}")))
+    return message(joined("\n", (now, questions)), ours(request.t("digest.how")), rows=rows)
+
+
+def _when(request: Request, schedule: Schedule) -> str:
+    """The schedule in words."""
+    times, _, at = schedule_text(schedule).partition(" at ")
+    if times not in WEEKDAYS:
+        return request.t(f"when.{times}", at=at)
+    day = wording(request.language).weekdays[WEEKDAYS.index(times)]
+    return request.t("when.weekday", day=day, at=at)
 
 
 def digest_pressed(request: Request, key: str) -> Actions:
-    """Set the time that a button names."""
+    """Set the time that a button names, or show when papers come."""
     wanted = key.replace("_", " ")
+    if wanted == "show":
+        return request.show(_digest_text(request))
     if wanted not in (*_TIMES, "weekly on", "weekly off"):
         return request.acknowledge(request.t("dead button"))
     return set_digest(request, wanted)
+
+
+def set_quizzes(request: Request, wanted: str) -> Actions:
+    """Set which questions come by themselves."""
+    mode = _QUIZZES.get(wanted)
+    if mode is None:
+        return request.say(_quizzes_text(request, note=request.t("quizzes.which")))
+    try:
+        request.preferences.set_quizzes(request.subscriber, mode, request.now)
+    except ChoiceRefused as refused:
+        return request.refuse(refused)
+    return request.show(_quizzes_text(request))
+
+
+def quizzes_pressed(request: Request, key: str) -> Actions:
+    """Set the questions that a button names, or show which come."""
+    if key == "show":
+        return request.show(_quizzes_text(request))
+    if key not in _QUIZZES.values():
+        return request.acknowledge(request.t("dead button"))
+    return set_quizzes(request, key.replace("_", " "))
+
+
+def _quizzes_text(request: Request, note: str = "") -> Message:
+    mode = _quizzes_now(request)
+    buttons = [
+        Button(
+            text=("✓ " if each == mode else "") + request.t(f"button.quizzes {each}"),
+            data=f"quizzes:{each}",
+        )
+        for each in ("all", "one", "on_request", "none")
+    ]
+    now = line(request.t("quizzes.now"), bold(request.t(f"quizzes.{mode}")))
+    back = Button(text="‹", data="dig:show")
+    return message(plain(note), now, ours(request.t("quizzes.how")), rows=[buttons[:2], buttons[2:], [back]])
+
+
+def _quizzes_now(request: Request) -> QuizMode:
+    """How questions come in the chat; of somebody who is no subscriber yet how they will."""
+    modes = (
+        channel.quizzes
+        for subscriber in request.subscribers
+        for channel in subscriber.channels
+        if channel.address in request.addresses
+    )
+    chosen = request.preferences.choices(request.subscriber).quizzes
+    return next(modes, chosen or request.channel.quizzes)
 
 
 def quiet(request: Request) -> Actions:

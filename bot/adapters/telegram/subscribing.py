@@ -23,6 +23,7 @@ from bot.adapters.telegram.requests import (
     DropButtons,
     Request,
     Say,
+    chat_channel,
     key_of,
     line,
     message,
@@ -37,7 +38,7 @@ from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item
 from bot.domain.notices import Reason
 from bot.domain.papers import PaperId
-from bot.domain.preferences import ChosenChannel, query_of_payload, same_name
+from bot.domain.preferences import query_of_payload, same_name
 from bot.domain.query import Query, parse
 from bot.domain.text import cut
 from bot.domain.translations import wording
@@ -306,7 +307,7 @@ def admit(request: Request, wish_id: str, answer: str) -> Actions:
     parts = [ours(text("admitted", language))]
     proposal = request.preferences.proposal(wish.values["proposal"], home)
     if proposal is not None and proposal.kind == "add":
-        channel = ChosenChannel(kind="telegram", address=home)
+        channel = chat_channel(home)
         only = () if not home.startswith("-") else (channel.target,)
         added = request.preferences.add(
             name, proposal.values["query"], request.now, channel=channel, only=only

@@ -202,14 +202,35 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "en": "The configuration file sets this, and its owner changes it.",
         "zh": "配置文件设定了这一项，由其所有者修改。",
     },
-    "digest.now": {"en": "Papers come here ", "zh": "论文发送时间："},
+    "digest.now": {"en": "Papers come ", "zh": "论文："},
     "digest.how": {
-        "en": "Write /digest with: immediately, hourly, daily at 08:00, weekdays at 08:00, mondays at 08:00; "
-        "or weekly on, weekly off for a weekly look back.",
-        "zh": "写 /digest 加：immediately、hourly、daily at 08:00、weekdays at 08:00、mondays at 08:00；"
-        "或 weekly on、weekly off 开关每周回顾。",
+        "en": "Press, or write another time, like:\n/digest hourly\n/digest sundays at 18:30",
+        "zh": "按一个，或写别的时间，例如：\n/digest hourly\n/digest sundays at 18:30",
     },
-    "digest.set": {"en": "Papers come here {when} from now on.", "zh": "今后论文发送时间：{when}。"},
+    "digest.set": {"en": "From now on papers come {when}.", "zh": "今后论文：{when}。"},
+    "when.immediately": {"en": "at once", "zh": "立即发送"},
+    "when.hourly": {"en": "on the hour", "zh": "每到整点"},
+    "when.daily": {"en": "every day at {at}", "zh": "每天 {at}"},
+    "when.weekdays": {"en": "on weekdays at {at}", "zh": "工作日 {at}"},
+    "when.weekday": {"en": "on {day}s at {at}", "zh": "每{day} {at}"},
+    "quizzes.now": {"en": "Quizzes: ", "zh": "测验："},
+    "quizzes.all": {"en": "every question, below its paper", "zh": "每道题都发在论文下"},
+    "quizzes.one": {"en": "one question a paper", "zh": "每篇论文一道题"},
+    "quizzes.on_request": {"en": "when you press Quiz me", "zh": "按“考考我”时"},
+    "quizzes.none": {"en": "only when you write /quiz", "zh": "只在你写 /quiz 时"},
+    "quizzes.how": {
+        "en": "Questions make no sound. /quiz asks one at any time.",
+        "zh": "题目没有提示音。随时写 /quiz 来一道。",
+    },
+    "quizzes.which": {
+        "en": "That is all, one, on request or none.",
+        "zh": "可选 all、one、on request 或 none。",
+    },
+    "button.quizzes": {"en": "❔ Quizzes", "zh": "❔ 测验"},
+    "button.quizzes all": {"en": "All", "zh": "全部"},
+    "button.quizzes one": {"en": "One a paper", "zh": "每篇一道"},
+    "button.quizzes on_request": {"en": "On request", "zh": "按需"},
+    "button.quizzes none": {"en": "None", "zh": "不要"},
     "digest.weekly on": {"en": "A look back comes every week.", "zh": "每周会有一次回顾。"},
     "digest.weekly off": {"en": "No weekly look back.", "zh": "没有每周回顾。"},
     "times": {
@@ -373,6 +394,14 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "quiz.none": {
         "en": "This chat has had every question I know. New ones come with new papers.",
         "zh": "我知道的题都在这里出过了。新论文会带来新题。",
+    },
+    "quiz.topic": {
+        "en": "Every question on it was asked here. New ones come with new papers.",
+        "zh": "这方面的题都在这里出过了。新论文会带来新题。",
+    },
+    "quiz.topics": {
+        "en": "Nothing is subscribed under that name. /quiz alone takes any; or name one of: {names}",
+        "zh": "没有这个名称的订阅。只写 /quiz 则不限；或写其中之一：{names}",
     },
     "quiz.paper": {
         "en": "All questions on this paper were asked here.",

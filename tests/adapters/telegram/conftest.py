@@ -90,8 +90,8 @@ class FakeDeliveries:
             )
         )
 
-    def latest(self, addresses: Sequence[str], limit: int) -> tuple[Item, ...]:
-        return tuple(self.items[:limit])
+    def latest(self, addresses: Sequence[str], limit: int, start: int = 0) -> tuple[Item, ...]:
+        return tuple(self.items[start:][:limit])
 
     def stop(self, addresses: Sequence[str], now: datetime) -> bool:
         running = {address for address in addresses if self.subscribers([address])} - self.stopped

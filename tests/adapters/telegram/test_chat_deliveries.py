@@ -44,6 +44,7 @@ async def test_the_latest_for_a_chat_are_its_matches_with_reasons(world: MakeWor
     assert [one.paper.id[-1] for one in told] == ["1", "3"]
     assert told[0].reasons[0].subscription == "language models"
     assert len(chat_deliveries(made).latest(("1001",), 1)) == 1
+    assert [one.paper.id[-1] for one in chat_deliveries(made).latest(("1001",), 5, 1)] == ["3"]
 
 
 async def test_a_stranger_gets_the_latest_of_all(world: MakeWorld):

@@ -11,8 +11,8 @@ from bot.domain.delivery import STOPPED
 from bot.domain.preferences import start_payload
 from bot.domain.schedule import parse_schedule
 from tests.adapters.telegram.conftest import MakeTalk
-from tests.builders import a_channel, a_digest, a_subscriber, an_entry
-from tests.rigs.botapi import BotApi
+from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
+from tests.rigs.botapi import BotApi, SentPoll
 from tests.rigs.talk import labels, until
 
 ALICE = a_subscriber("alice", a_channel(address="1"), asks=("language models", "=RAG"))
@@ -374,7 +374,7 @@ async def test_settings_are_shown_with_buttons_and_set_by_either(talk_with: Make
         await talk.press(answer.message, label, user=7)
         return answer.message.text
 
-    assert "weekdays at 08:00 from now on" in await pressed("/digest", "Weekdays")
+    assert "papers come on weekdays at 08:00" in await pressed("/digest", "Weekdays")
     assert "A look back" in await pressed("/digest", "Weekly look back")
     assert "No weekly" in await pressed("/digest", "No weekly")
     assert "Quiet from 23:00-08:00" in await pressed("/quiet", "23:00")
@@ -388,9 +388,120 @@ async def test_settings_are_shown_with_buttons_and_set_by_either(talk_with: Make
     assert person is not None
     assert person.channels[0].deliver == parse_schedule("weekdays at 08:00")
     assert (person.timezone.key, person.language, person.quiet_hours) == ("Asia/Shanghai", "en", None)
-    assert "weekdays at 08:00" in (await talk.say(chat, "/digest")).text
+    assert "Papers come on weekdays at 08:00\nQuizzes: only when" in (await talk.say(chat, "/digest")).text
+    assert "on Sundays at 18:30" in (await talk.say(chat, "/digest sundays at 18:30")).text
+    await talk.say(chat, "/language zh")
+    assert "今后论文：每星期日 18:30。" in (await talk.say(chat, "/digest sundays at 18:30")).text
+    await talk.say(chat, "/language en")
     await talk.say(chat, "/quiet 22:00-07:00")
     assert "Quiet hours: 22:00-07:00 (Asia/Shanghai)" in (await talk.say(chat, "/quiet")).text
+
+
+async def test_a_newcomer_is_asked_on_request_and_may_choose_otherwise(
+    talk_with: MakeTalk, api: BotApi
+) -> None:
+    talk = await talk_with(first_run=1)
+    chat = api.chat(7)
+    quizzed = [
+        an_entry(number, title=f"Language Models {number}", editions=(an_edition(quiz=a_quiz(3)),))
+        for number in range(1, 6)
+    ]
+    offered = await talk.say(chat, "/add language models")
+    await talk.press(offered.message, "Keep", user=7)
+    await talk.deliver()
+
+    async def brought(entry: object) -> list[str]:
+        talk.made.clock.advance(hours=1)
+        talk.made.read(f"{entry}.md", a_digest(entry))  # type: ignore[arg-type]
+        return [type(each).__name__ for each in await talk.deliver()]
+
+    assert await brought(quizzed[0]) == ["SentMessage"]
+    shown = (await talk.say(chat, "/digest")).message
+    assert "Quizzes: when you press Quiz me" in shown.text
+    await talk.press(shown, "Quizzes", user=7)
+    assert labels(shown) == [["All", "One a paper"], ["✓ On request", "None"], ["‹"]]
+    await talk.press(shown, "One a paper", user=7)
+    assert labels(shown)[0] == ["All", "✓ One a paper"]
+    await talk.deliver()
+    assert await brought(quizzed[1]) == ["SentMessage", "SentPoll"]
+    await talk.press(shown, "‹", user=7)
+    assert "Quizzes: one question a paper" in shown.text
+    for written, polls in (("all", 3), ("1", 1), ("off", 0)):
+        assert "✓" in str(labels((await talk.say(chat, f"/digest quizzes {written}")).message))
+        await talk.deliver()
+        assert (await brought(quizzed.pop())).count("SentPoll") == polls
+    wrong = (await talk.say(chat, "/digest quizzes often")).message
+    assert wrong.text.startswith("That is all, one, on request or none.")
+    assert labels(wrong)[1] == ["On request", "✓ None"]
+
+
+async def test_questions_that_wait_when_they_are_no_longer_wished_for_are_asked_on_request(
+    talk_with: MakeTalk, api: BotApi
+) -> None:
+    talk = await talk_with(a_subscriber("alice", a_channel(address="7")), first_run=0)
+    chat = api.chat(7)
+    for word in ("quizzes all", "daily at 20:00"):
+        await talk.say(chat, f"/digest {word}")
+    await talk.deliver()
+    entry = an_entry(1, title="Language Models", editions=(an_edition(quiz=a_quiz(2)),))
+    talk.made.read("a.md", a_digest(entry))
+    await talk.say(chat, "/digest quizzes none")
+    assert [type(each).__name__ for each in await talk.later(hours=24)] == ["SentMessage"]
+    await talk.say(chat, "/quiz")
+    assert [type(each).__name__ for each in await talk.deliver()] == ["SentPoll"]
+
+
+async def test_the_configuration_says_how_questions_come_where_it_does(
+    talk_with: MakeTalk, api: BotApi
+) -> None:
+    fixed = a_channel(address="7", quizzes="one", fixed=frozenset({"quizzes"}))
+    talk = await talk_with(a_subscriber("alice", fixed))
+    answer = await talk.say(api.chat(7), "/digest quizzes none")
+    assert "configuration file sets this" in answer.text
+    assert "one question a paper" in (await talk.say(api.chat(7), "/digest")).text
+
+
+async def test_a_question_may_be_asked_of_one_subscription(talk_with: MakeTalk, api: BotApi) -> None:
+    reader = a_subscriber("alice", a_channel(address="7"), asks=("agents", "medical models"))
+    talk = await talk_with(reader, first_run=0)
+    chat = api.chat(7)
+    for number, about in ((1, "Agents"), (2, "Medical Models")):
+        entry = an_entry(number, title=about, summary=about, editions=(an_edition(quiz=a_quiz(1)),))
+        talk.made.read(f"{number}.md", a_digest(entry))
+    await talk.deliver()
+
+    async def question(about: str) -> str | None:
+        await talk.say(chat, f"/quiz {about}")
+        (poll,) = await talk.deliver()
+        assert isinstance(poll, SentPoll)
+        wrong = next(place for place in range(len(poll.options)) if place not in poll.correct)
+        api.vote(poll, 7, wrong)
+        await talk.settled()
+        return poll.description
+
+    assert await question("Agents") == "❔ Agents"
+    assert "Every question on it was asked" in (await talk.say(chat, "/quiz agents")).text
+    assert "name one of: agents · medical models" in (await talk.say(chat, "/quiz vision")).text
+    talk.made.clock.advance(hours=24)
+    assert await question("medical models") == "❔ Medical Models"
+    assert await question("agents") == "❔ Agents"  # it comes back, for the answer was wrong
+
+
+async def test_the_latest_are_turned_page_by_page(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with(a_subscriber("alice", a_channel(address="7")), first_run=0)
+    assert "Nothing yet" in (await talk.say(api.chat(7), "/latest")).text
+    talk.made.read("a.md", a_digest(*range(1, 13)))
+    pages = []
+    for user in (7, 8):  # a reader, and a stranger who is shown all papers
+        shown = (await talk.say(api.chat(user), "/latest")).message
+        for label in ("›", "›", "‹"):
+            pages.append((re.findall(r"^(\d+)\.", shown.text, re.MULTILINE), labels(shown)))
+            await talk.press(shown, label, user=user)
+    numbers = [list(map(str, range(first, min(first + 5, 13)))) for first in (1, 6, 11)]
+    turns = [[["›"]], [["‹", "›"]], [["‹"]]]
+    assert pages == [*zip(numbers, turns, strict=True)] * 2
+    for start in ("999999", "13"):
+        assert "too old" in str((await talk.press(shown, user=7, data=f"latest:{start}")).note)
 
 
 @pytest.mark.parametrize(
