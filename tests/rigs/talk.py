@@ -39,7 +39,7 @@ QUICK = Timeouts(
 )
 
 
-async def until(condition: Callable[[], object], *, seconds: float = 10) -> None:
+async def until(condition: Callable[[], object], *, seconds: float = 60) -> None:
     """Give the loop its turns until the condition holds."""
 
     async def watch() -> None:
@@ -205,7 +205,7 @@ async def talking(
         yield talk
     finally:
         stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 60)
         await service.close()
         await publisher.close()
         made.close()
