@@ -53,6 +53,7 @@ class Visitor:
     def __init__(self, page: Page, sites: tuple[str, ...]) -> None:
         self.page = page
         self.complaints: list[str] = []
+        self.requests: list[Request] = []
         self._sites = sites
         self._refused: set[str] = set()
         page.on("console", self._console)
@@ -86,6 +87,7 @@ class Visitor:
             self.complaints.append(message.text)
 
     def _request(self, request: Request) -> None:
+        self.requests.append(request)
         if not request.url.startswith((*self._sites, "data:")):
             self.complaints.append(f"asks {request.url}")
 
@@ -113,7 +115,7 @@ async def windows(site: ServedSite, empty_site: ServedSite) -> AsyncIterator[dic
         opened = {}
         for name, window in WINDOWS.items():
             context = await browser.new_context(reduced_motion="reduce", **window)
-            context.set_default_timeout(10_000)
+            context.set_default_timeout(30_000)
             await context.add_init_script(SHIFTS)
             opened[name] = Visitor(await context.new_page(), (site.url, empty_site.url))
         yield opened
@@ -186,6 +188,20 @@ async def test_every_page_is_valid_html(site: ServedSite, empty_site: ServedSite
     )
     said, _ = await judge.communicate()
     assert judge.returncode == 0, said.decode()
+
+
+@in_windows("wide")
+async def test_the_front_page_is_one_small_request_and_a_style_sheet(
+    visitor: Visitor, site: ServedSite
+) -> None:
+    visitor.requests.clear()
+    await visitor.open(f"{site.url}/")
+    page, style = [request for request in visitor.requests if not request.url.startswith("data:")]
+    assert style.resource_type == "stylesheet"
+    async with httpx.AsyncClient(headers={"Accept-Encoding": "gzip"}) as client:
+        answers = [await client.get(request.url) for request in (page, style)]
+    assert all(answer.headers["content-encoding"] == "gzip" for answer in answers)
+    assert sum(int(answer.headers["content-length"]) for answer in answers) < 60_000
 
 
 # --- what people do there ---------------------------------------------------------------------------
