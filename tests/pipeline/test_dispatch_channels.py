@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.channels import Limit, Limits
 from bot.domain.delivery import MAX_ATTEMPTS, UNKNOWN_IN_A_ROW
 from bot.domain.errors import (
@@ -283,3 +285,25 @@ async def test_a_state_that_is_busy_while_the_pace_is_asked_only_delays(world: M
     made.read("a.md", a_digest(1))
     assert await made.send_all(days=1) == {"pending": 1, "sent": 1}
     assert len(made.telegram.tried) == 1
+
+
+async def test_no_more_is_claimed_than_soon_has_a_slot(world: MakeWorld, caplog: pytest.LogCaptureFixture):
+    a_minute = Limits(overall=Limit(most=3, span=MINUTE))
+    made = started(world, *people(20), telegram={"limits": a_minute})
+    made.read("a.md", a_digest(1))
+    gate = asyncio.Event()
+    made.telegram.answer(gate, gate, gate)
+
+    def claimed() -> int:
+        return sum(record.message == "delivery.claimed" for record in caplog.records)
+
+    with caplog.at_level("DEBUG", "bot.pipeline.dispatch"):
+        flushing = asyncio.create_task(made.send())
+        await until(lambda: made.telegram.at_once == 3)
+        await until(lambda: claimed() == 6)
+        looks = made.faults.steps.count("outbox.next_due done")
+        made.dispatcher.wake()
+        await until(lambda: made.faults.steps.count("outbox.next_due done") > looks)
+        assert claimed() == 6  # three are under way, three wait for a slot
+        gate.set()
+        assert (await flushing)["sent"] == 3

@@ -1,5 +1,6 @@
 """The flood guard at work: what is over waits, goes out together, and stops nothing else."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -45,6 +46,20 @@ async def test_the_fourth_message_in_ten_minutes_waits_and_takes_along_what_come
     assert await guarded.dispatcher.next_due() == NOW + 10 * MINUTE
     await guarded.send_all()
     assert sent(guarded) == [["01"], ["02"], ["03"], ["04", "05", "06"]]
+
+
+async def test_nobody_claims_what_the_guard_holds_back(world: MakeWorld):
+    made = world(QUIZZED, rules=SendRules())
+    for number in range(1, 21):
+        made.read(f"{number}.md", a_digest(*quizzed(number)))
+    await made.send_all()
+    messages = len(made.telegram.taken) + len(made.feed_files.writes)
+    assert len(made.telegram.of("quiz")) == 60
+    claims = Counter(step for step in made.faults.steps if step.startswith("outbox.claim "))
+    assert claims["outbox.claim done"] == messages == made.faults.steps.count("outbox.begin")
+    assert (
+        claims["outbox.claim empty"] < 3 * messages
+    )  # a look at each of two channels after each message, and no more
 
 
 async def test_the_count_holds_over_a_restart(guarded: World, world: MakeWorld):
