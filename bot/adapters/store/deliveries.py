@@ -10,7 +10,7 @@ from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import delivery_ids, subscriber_id
 from bot.adapters.store.incidents import stops
-from bot.adapters.store.operator import chosen_messages
+from bot.adapters.store.operator import chosen_messages, messages_by_state
 from bot.adapters.store.outbox import hold, refresh_ready, revoke
 from bot.adapters.store.schema import (
     DROPPED,
@@ -416,6 +416,7 @@ class Deliveries:
                     .select_from(files)
                     .where(files.c.error.is_not(None), ~files.c.no_digest)
                 ).scalar_one(),
+                messages=messages_by_state(connection, states),
                 deliveries=states,
                 given_up=connection.execute(
                     select(func.count())

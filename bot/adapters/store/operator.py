@@ -1,7 +1,7 @@
 """Messages for the operator: deliveries that were, or would be, sent together, chosen by what an operator can know."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, or_, select
@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func
 from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.schema import deliveries, planning_runs, targets
 from bot.adapters.store.sql import chunks
+from bot.domain.delivery import State
 from bot.pipeline.ports.outbox import Selection
 
 _OWN = case(
@@ -41,6 +42,25 @@ def chosen_messages(
     total = connection.execute(select(func.count()).select_from(groups.subquery())).scalar_one()
     page = connection.execute(groups.order_by("first").limit(limit)).mappings().all()
     return total, _rows_of(connection, page, rows, conditions)
+
+
+_STUCK_OR_WAITING: tuple[State, ...] = ("pending", "held", "sending", "uncertain", "dead")
+
+
+def messages_by_state(connection: Connection, rows: Mapping[State, int]) -> dict[State, int]:
+    """How many messages have a delivery in each state, as `outbox list` would show them; `rows` counts deliveries.
+
+    A message that went out has one delivery that is sent; what was merged or limited is part of one.
+    """
+    groups = (
+        select(deliveries.c.state)
+        .where(deliveries.c.state.in_(_STUCK_OR_WAITING))
+        .group_by(deliveries.c.state, *_GROUPED_BY)
+        .subquery()
+    )
+    found = connection.execute(select(groups.c.state, func.count()).group_by(groups.c.state)).all()
+    counts = {row[0]: row[1] for row in found}
+    return {"sent": rows["sent"], **{state: counts.get(state, 0) for state in _STUCK_OR_WAITING}}
 
 
 def _conditions(connection: Connection, selection: Selection) -> list[ColumnElement[bool]]:

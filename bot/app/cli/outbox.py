@@ -1,4 +1,4 @@
-"""`paperboy outbox`: the operator lists, repeats and ends messages, and lifts the stop of a channel."""
+"""`paperboy outbox`: the operator lists, repeats and ends messages, and lifts the stop of a channel or an address."""
 
 import re
 from collections.abc import Callable
@@ -157,20 +157,58 @@ for name, action in ACTIONS.items():
 def open_(
     context: typer.Context,
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="telegram, email, …")],
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="ADDRESS", help="Only this address or chat.")
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Lift the stop of a channel: what waits there goes out at once."""
+    """Lift the stop of a channel, or of one address on it.
+
+    What waits there goes out at once. An address is stopped when its server refused it again and again, or reported it as gone. Who unsubscribed comes back by
+    themselves alone.
+    """
     from bot.app.config.publishers import CHANNELS
 
     if channel not in CHANNELS:
         raise UsageError(f"there is no channel {printable(channel)!r}; one of {', '.join(CHANNELS)}")
     with open_state(load_only_settings(context, config)) as store:
-        opened = _open_channels(store, [channel])
+        if target is None:
+            name, opened = channel, bool(_open_channels(store, [channel]))
+        else:
+            name, opened = _open_target(store, channel, target)
     if as_json:
-        say_json({"channel": channel, "opened": bool(opened)})
+        say_json({"channel": channel, **({"target": masked(name)} if target else {}), "opened": opened})
     else:
-        typer.echo(f"{channel} is open again" if opened else f"{channel} was not stopped")
+        typer.echo(masked(printable(f"{name} is open again" if opened else f"{name} was not stopped")))
+
+
+def _open_target(store: "Store", channel: str, address: str) -> tuple[str, bool]:
+    """Ends the suspension of a target with all its waits; gives its key, and whether it was suspended or waited.
+
+    Raises UsageError for one that nothing was ever planned for, and for a recipient who unsubscribed.
+    """
+    from bot.adapters.clock import SystemClock
+    from bot.domain.incidents import REFUSED, channel_works
+    from bot.pipeline.ports.outbox import Selection
+
+    named = address if address.startswith(f"{channel}:") else f"{channel}:{address}"
+    key = {masked(url): url for url in store.deliveries.url_targets()}.get(named, named)
+    status = store.deliveries.target(key)
+    if status is None:
+        raise UsageError(
+            f"nothing was ever planned for {printable(named)}; `paperboy status` names the suspended addresses"
+        )
+    if status.suspended in OWN_WISH:
+        raise UsageError(f"{printable(named)}: {status.suspended}; only the recipient can take that back")
+    now = SystemClock().now()
+    waited = status.suspended is not None or (status.paused_until is not None and status.paused_until > now)
+    store.deliveries.revive(key, now)
+    _, messages = store.deliveries.list_messages(Selection(states=("pending",), targets=(key,)))
+    store.deliveries.try_now([row.key for message in messages for row in message.rows], now)
+    with store.incidents.change() as tx:
+        tx.keep_incidents(channel_works(key, tx.open_incidents(), REFUSED).open)
+    return key, waited
 
 
 _Chosen = tuple[list[str] | None, list[str] | None, str | None, list[str] | None, list[str] | None]

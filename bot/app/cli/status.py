@@ -25,6 +25,7 @@ from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
+    from bot.domain.delivery import State
     from bot.domain.files import Skipped
     from bot.domain.incidents import Incident
     from bot.domain.message import AlarmText
@@ -150,6 +151,7 @@ def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict
         "quizzes": counts.quizzes,
         "subscribers": len(subscribers),
         "subscriptions": sum(len(subscriber.subscriptions) for subscriber in subscribers),
+        "messages": dict(counts.messages),
         "deliveries": dict(counts.deliveries),
         "channels": {
             kind: {
@@ -291,12 +293,11 @@ def status_lines(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> lis
         f"papers       {counts.papers} from {counted(counts.digests, 'digest')} "
         f"({counted(counts.entries, 'entry', 'entries')}), {counted(counts.quizzes, 'quiz question')}",
         f"subscribers  {len(subscribers)} with {counted(subscriptions, 'subscription')}",
-        "deliveries   "
-        + (", ".join(f"{n} {state}" for state, n in counts.deliveries.items() if n) or "none yet"),
+        "messages     " + (_by_state(counts.messages) or "none yet"),
     ]
-    for kind, states in counts.channels.items():
-        if states:
-            lines.append(f"  {kind:<9}  " + ", ".join(f"{n} {state}" for state, n in states.items() if n))
+    if any(counts.deliveries.values()):
+        lines.append("deliveries   " + _by_state(counts.deliveries))
+    lines += [f"  {kind:<9}  " + _by_state(states) for kind, states in counts.channels.items() if states]
     oldest = _seconds(counts.oldest_pending)
     if oldest is not None:
         lines.append(f"oldest due   {span_text(oldest)} ago")
@@ -308,6 +309,10 @@ def status_lines(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> lis
     if _stuck(counts):
         lines.append("needs a look: paperboy outbox list --state dead --state uncertain")
     return lines
+
+
+def _by_state(counts: "Mapping[State, int]") -> str:
+    return ", ".join(f"{count} {state}" for state, count in counts.items() if count)
 
 
 def _seconds(span: timedelta | None) -> float | None:

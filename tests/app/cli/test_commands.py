@@ -253,6 +253,7 @@ def test_status_has_the_contracts_counts(home: Path, paperboy: Paperboy) -> None
     assert {"digests", "papers", "quizzes", "subscribers", "subscriptions", "deliveries", "channels"} <= set(
         status
     )
+    assert set(status["messages"]) == {"pending", "held", "sending", "sent", "uncertain", "dead"}
     assert set(status["deliveries"]) == {
         *("pending", "held", "sending", "sent", "uncertain", "dead", "merged", "limited")
     }

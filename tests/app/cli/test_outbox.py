@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.store import Store
-from bot.domain.delivery import State
-from bot.domain.incidents import STOPPED, channel_fails
+from bot.domain.delivery import UNSUBSCRIBED, State
+from bot.domain.incidents import REFUSED, STOPPED, channel_fails
 from bot.pipeline.ports.outbox import Outcome
 from tests.app.cli.conftest import Paperboy
 from tests.builders import NOW, a_delivery, a_paper
@@ -50,6 +50,27 @@ def test_what_is_stuck_is_listed_with_the_reason(troubled: Path, paperboy: Paper
     assert "(it went wrong)" in listed
     assert "(answer not seen: it went wrong)" in listed
     assert a_paper(1).title in listed
+
+
+def test_status_counts_messages_before_deliveries(home: Path, paperboy: Paperboy):
+    assert "messages     none yet" in paperboy("status").out
+    store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
+    with store.digests.transaction() as tx:
+        tx.save_papers([a_paper(number) for number in (1, 2, 3)], NOW, changed=True)
+        planned = [a_delivery(number, "telegram:1") for number in (1, 2, 3)]
+        tx.plan([*planned, a_delivery(1, "telegram:2")], tx.new_run(NOW))
+    (first, _) = store.outbox.claim(NOW, lease=timedelta(minutes=5), limit=5, kinds=("telegram",))
+    sent = tuple(row.key for row in first.rows)
+    store.outbox.settle([Outcome(claim=first, state="sent", sent=sent)], NOW)
+    with store.digests.transaction() as tx:
+        tx.save_papers([a_paper(number) for number in (4, 5)], NOW, changed=True)
+        tx.plan([a_delivery(number, "telegram:1") for number in (4, 5)], tx.new_run(NOW))
+    store.close()
+    told = paperboy("status").out
+    assert "messages     1 sent, 2 pending\ndeliveries   3 pending, 1 sent, 2 merged\n" in told
+    status = paperboy("status", "--json").json
+    assert status["messages"] == {"sent": 1, "pending": 2, "held": 0, "sending": 0, "uncertain": 0, "dead": 0}
+    assert status["deliveries"]["pending"] == 3
 
 
 def test_status_needs_a_look_until_the_operator_gave_it_up(troubled: Path, paperboy: Paperboy):
@@ -171,6 +192,69 @@ def test_a_stop_is_lifted_by_hand(stopped: Path, paperboy: Paperboy):
     assert paperboy("outbox", "open", "telegram").out == "telegram was not stopped\n"
     assert paperboy("outbox", "open", "email", "--json").json == {"channel": "email", "opened": False}
     assert paperboy("outbox", "open", "pigeon").code == 2
+
+
+@pytest.fixture
+def refused(home: Path) -> Path:
+    """An address that is suspended because its server refused it, one that unsubscribed, and one that waits."""
+    store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
+    now = datetime.now(UTC)
+    targets = [f"email:{name}@example.org" for name in ("refused", "left", "waits", "well")]
+    with store.digests.transaction() as tx:
+        tx.save_papers([a_paper(1)], now, changed=True)
+        tx.plan([a_delivery(1, target) for target in targets], tx.new_run(now))
+    claims = store.outbox.claim(now, lease=timedelta(minutes=5), limit=5, kinds=("email",))
+    later = now + timedelta(hours=6)
+    suspend = {targets[0]: "refused 8 times: 554 5.7.1", targets[1]: UNSUBSCRIBED}
+    store.outbox.settle(
+        [
+            Outcome(
+                claim=claim,
+                state="pending",
+                error="554 5.7.1",
+                suspend=suspend.get(claim.key),
+                wait_until=None if claim.key == targets[3] else later,
+                counted=claim.key != targets[3],
+            )
+            for claim in claims
+        ],
+        now,
+    )
+    with store.incidents.change() as tx:
+        tx.keep_incidents(channel_fails(targets[0], REFUSED, "554 5.7.1", (), now).open)
+    store.close()
+    return home
+
+
+def claimable(home: Path) -> list[str]:
+    """The addresses that may be sent to now."""
+    store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
+    claims = store.outbox.claim(datetime.now(UTC), lease=timedelta(minutes=5), limit=5, kinds=("email",))
+    store.close()
+    return sorted(claim.target.address for claim in claims)
+
+
+def test_the_stop_of_one_address_is_lifted_and_no_others(refused: Path, paperboy: Paperboy):
+    opened = paperboy("outbox", "open", "email", "--target", "refused@example.org")
+    assert opened.out == "email:refused@example.org is open again\n"
+    status = paperboy("status", "--json").json
+    assert list(status["channels"]["email"]["suspended"]) == ["email:left@example.org"]
+    assert status["incidents"] == []
+    assert claimable(refused) == ["refused@example.org", "well@example.org"]
+
+
+def test_an_address_that_only_waits_is_tried_at_once(refused: Path, paperboy: Paperboy):
+    opened = paperboy("outbox", "open", "email", "--target", "email:waits@example.org", "--json").json
+    assert opened == {"channel": "email", "target": "email:waits@example.org", "opened": True}
+    assert claimable(refused) == ["waits@example.org", "well@example.org"]
+    assert "was not stopped" in paperboy("outbox", "open", "email", "--target", "well@example.org").out
+
+
+def test_who_unsubscribed_is_left_alone_and_who_is_unknown_is_named(refused: Path, paperboy: Paperboy):
+    left = paperboy("outbox", "open", "email", "--target", "left@example.org")
+    assert (left.code, "only the recipient can take that back" in left.err) == (2, True)
+    unknown = paperboy("outbox", "open", "email", "--target", "nobody@example.org")
+    assert (unknown.code, "nothing was ever planned for email:nobody@example.org" in unknown.err) == (2, True)
 
 
 def test_a_retry_lifts_the_stop_of_its_channel(stopped: Path, paperboy: Paperboy):
