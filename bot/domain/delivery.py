@@ -52,6 +52,8 @@ STOPPED = "stopped in the chat"
 COMPLAINED = "called spam by the recipient"
 OWN_WISH: frozenset[str] = frozenset({UNSUBSCRIBED, STOPPED, COMPLAINED})
 """Suspensions that only the recipient takes back."""
+UNWANTED = "its subscription was removed or paused"
+"""Why an alert that waited was not sent, nor its quizzes."""
 DEAD_ADDRESS = "no such address"
 """How the reason begins where a delivery report says so."""
 

@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Literal
 
 from bot.domain.channels import CapabilitiesOf
-from bot.domain.delivery import ONE_QUESTION, edit_gains, is_again, question_of_part, repeats
+from bot.domain.delivery import ONE_QUESTION, UNWANTED, edit_gains, is_again, question_of_part, repeats
 from bot.domain.message import MOST_NAMED, Item, Occasion, OutgoingMessage, Receipt
 from bot.domain.notices import relevance
 from bot.domain.papers import Paper, PaperId, Question
@@ -30,25 +30,33 @@ AnswerQuiz = Callable[[Paper, str], tuple[Question, ...]]
 class BuiltMessage:
     """A message and the rows that it is made of, best first.
 
-    `limited` are rows over the daily limit, `named` those of earlier days that this one names.
+    `limited` are rows over the daily limit, `named` those of earlier days that this one names, `unwanted` those that
+    nobody asks for any more.
     """
 
     message: OutgoingMessage
     sent: tuple[str, ...]
     limited: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
 
 
 class NothingToSend(Exception):
-    """A claim gives no message: `limited` rows are over the daily limit, the others take `state`."""
+    """A claim gives no message: `limited` rows are over the daily limit, `unwanted` ones asked for by nobody, the others take `state`."""
 
     def __init__(
-        self, why: str, *, state: Literal["merged", "dead"] = "merged", limited: tuple[str, ...] = ()
+        self,
+        why: str,
+        *,
+        state: Literal["merged", "dead"] = "merged",
+        limited: tuple[str, ...] = (),
+        unwanted: tuple[str, ...] = (),
     ) -> None:
         super().__init__(why)
         self.why = why
         self.state = state
         self.limited = limited
+        self.unwanted = unwanted
 
 
 class MessageBuilder:
@@ -113,13 +121,15 @@ class MessageBuilder:
         return self._message(claim, subscriber, items, limited=limited)
 
     def _alert(self, claim: Claim, subscriber: Subscriber, now: datetime) -> BuiltMessage:
-        items = self._items(claim.rows, claim, subscriber)
-        ranked = self._ranked(claim.rows, items, subscriber)
+        both = list(zip(claim.rows, self._items(claim.rows, claim, subscriber), strict=True))
+        unwanted = tuple(row.key for row, item in both if not self._is_wanted(item, claim, subscriber))
+        ranked = self._ranked([pair for pair in both if pair[0].key not in unwanted], subscriber)
         allowed = self._allowed(claim, subscriber, now)
         shown, kept_out = ranked[:allowed], ranked[allowed:]
         limited = tuple(row.key for row, _ in kept_out)
         if not shown:
-            raise NothingToSend("over the daily limit", limited=limited)
+            why = "over the daily limit" if limited else UNWANTED
+            raise NothingToSend(why, limited=limited, unwanted=unwanted)
         earlier = self._deliveries.unnamed(claim.key)
         known = self._papers.stored(paper for _, paper in earlier) if earlier else {}
         message = self._message(
@@ -137,6 +147,19 @@ class MessageBuilder:
             sent=tuple(row.key for row, _ in shown),
             limited=limited,
             named=tuple(key for key, _ in earlier),
+            unwanted=unwanted,
+        )
+
+    def _is_wanted(self, item: Item, claim: Claim, subscriber: Subscriber) -> bool:
+        """Whether somebody at the target still asks for the paper: by what matched when it came, or by anything else by now."""
+        if item.reasons:
+            return True
+        noticed = self._papers.notices_on(subscriber.id, [item.paper.id])
+        return not noticed or any(
+            names.intersection(self._papers.notices_on(person.id, [item.paper.id]).get(item.paper.id, ()))
+            or any(reason.why for reason in self._registry.reasons(person, item.paper, names))
+            for person in self._registry.subscribers.values()
+            if (names := _names_taken(person, claim))
         )
 
     def _occasion(self, claim: Claim, subscriber: Subscriber, now: datetime) -> Occasion | None:
@@ -158,10 +181,9 @@ class MessageBuilder:
         return Occasion(quiet_hours=f"{quiet.start:%H:%M}–{quiet.end:%H:%M}") if quiet else None
 
     def _ranked(
-        self, rows: Sequence[ClaimedRow], items: Sequence[Item], subscriber: Subscriber
+        self, both: list[tuple[ClaimedRow, Item]], subscriber: Subscriber
     ) -> list[tuple[ClaimedRow, Item]]:
         """The rows with their items, best first."""
-        both = list(zip(rows, items, strict=True))
         if len(both) <= 1:
             return both
         rarity = self._papers.rarity(subscriber.id)
@@ -190,6 +212,8 @@ class MessageBuilder:
         waits = channel is not None and channel.quizzes in ("none", "on_request")
         if waits and not self._deliveries.is_asked(row.key):
             raise NothingToSend("questions come when they are asked for", limited=(row.key,))
+        if alert and alert.state == "merged" and alert.message is None:
+            raise NothingToSend(UNWANTED, unwanted=(row.key,))
         if alert and alert.state == "limited":
             raise NothingToSend("its paper went over the daily limit", limited=(row.key,))
         if alert and not alert.shown and not self._deliveries.is_asked(row.key):
@@ -271,15 +295,7 @@ class MessageBuilder:
         """The papers of the rows as they are now, with what each gained since if they are to show it."""
         ids = [row.paper for row in rows]
         noticed = self._papers.with_notices(subscriber.id, ids)
-        channels = [
-            channel for channel in subscriber.channels if channel.target in (claim.key, claim.target.key)
-        ]
-        allowed = frozenset(
-            subscription.name
-            for subscription in subscriber.subscriptions
-            if any(channel.takes(subscription) for channel in channels)
-        )
-
+        channels, allowed = _channels_of(subscriber, claim), _names_taken(subscriber, claim)
         gains = self._gains(claim, subscriber, ids) if updated else {}
 
         def item(paper_id: PaperId) -> Item:
@@ -347,10 +363,24 @@ class MessageBuilder:
         )
 
 
-def _channel_of(subscriber: Subscriber, claim: Claim) -> Channel | None:
+def _channels_of(subscriber: Subscriber, claim: Claim) -> list[Channel]:
     targets = (claim.key, claim.target.key)
-    return next((channel for channel in subscriber.channels if channel.target in targets), None)
+    return [channel for channel in subscriber.channels if channel.target in targets]
+
+
+def _channel_of(subscriber: Subscriber, claim: Claim) -> Channel | None:
+    return next(iter(_channels_of(subscriber, claim)), None)
 
 
 def _has_target(subscriber: Subscriber, claim: Claim) -> bool:
-    return any(channel.target in (claim.key, claim.target.key) for channel in subscriber.channels)
+    return bool(_channels_of(subscriber, claim))
+
+
+def _names_taken(subscriber: Subscriber, claim: Claim) -> frozenset[str]:
+    """The names of the subscriptions that the claim's target takes of this subscriber."""
+    channels = _channels_of(subscriber, claim)
+    return frozenset(
+        subscription.name
+        for subscription in subscriber.subscriptions
+        if any(channel.takes(subscription) for channel in channels)
+    )

@@ -347,7 +347,9 @@ def _summary(tally: Counter[State], late: timedelta) -> Counter[State]:
 
 def end_states(outcome: Outcome) -> Counter[State]:
     """The claim's rows by the states in which they end."""
-    limited, sent = len(outcome.limited), len(outcome.sent)
-    states: Counter[State] = Counter({"limited": limited, "merged": max(sent - 1, 0), "sent": min(sent, 1)})
-    states[outcome.state] += len(outcome.claim.rows) - limited - sent
+    limited, sent, unwanted = len(outcome.limited), len(outcome.sent), len(outcome.unwanted)
+    states: Counter[State] = Counter(
+        {"limited": limited, "merged": max(sent - 1, 0) + unwanted, "sent": min(sent, 1)}
+    )
+    states[outcome.state] += len(outcome.claim.rows) - limited - sent - unwanted
     return +states

@@ -42,6 +42,7 @@ Reason = Literal[
     "before you asked",
     "target added since",
     "waits for the flood guard",
+    "not wanted any more",
 ]
 FATES: tuple[Fate, ...] = ("not matched", "being planned", "asked for since", "no channel", "matched")
 
@@ -74,13 +75,22 @@ class Story:
     stopped: Mapping[ChannelKind, Stop]
     being_planned: bool = False
     """True where planning has not come to the subscriber since the paper changed."""
+    paused: tuple[str, ...] = ()
+    """Subscriptions that the person paused, which find nothing meanwhile."""
     astray: Mapping[str, str] = field(default_factory=dict)
     """Targets whose topic is gone, so that their messages go to the chat itself, with why."""
 
     @property
     def was_alerted(self) -> bool:
         """True where an alert on it has gone out somewhere."""
-        return any(row.kind == "alert" and row.state in _OUT for row in self.deliveries)
+        return any(
+            row.kind == "alert" and row.state in _OUT and not is_unwanted(row) for row in self.deliveries
+        )
+
+
+def is_unwanted(row: DeliveryRecord) -> bool:
+    """True where nobody asked for the delivery any more when its turn came, so that it was not sent."""
+    return row.state == "merged" and row.message is None
 
 
 _OUT: frozenset[State] = frozenset({"sent", "merged"})
@@ -103,6 +113,7 @@ def story(
     deliveries: DeliveryStore,
     stops: IncidentStore,
     incidents: Sequence[Incident] = (),
+    paused: Sequence[str] = (),
 ) -> Story | None:
     """The story; None where no digest has named the paper."""
     stored = papers.stored([paper]).get(paper)
@@ -121,6 +132,7 @@ def story(
         notice=notice,
         deliveries=rows,
         being_planned=paper in digests.being_planned(subscriber.id),
+        paused=tuple(paused),
         suspended=deliveries.suspended(sorted(targets)),
         astray={
             incident.source: incident.what
@@ -377,5 +389,7 @@ def _not_sent(rule: Rule | None) -> Reason:
 
 
 def _end(row: DeliveryRecord) -> State | Reason:
+    if is_unwanted(row):
+        return "not wanted any more"
     waits = row.state in OPEN and row.error in WAITS.values()
     return "waits for the flood guard" if waits else row.state

@@ -118,7 +118,13 @@ class Sender:
             built = await asyncio.to_thread(self._builder.build, claim, self._now())
         except NothingToSend as nothing:
             return SendResult(
-                outcome=Outcome(claim=claim, state=nothing.state, limited=nothing.limited, error=nothing.why)
+                outcome=Outcome(
+                    claim=claim,
+                    state=nothing.state,
+                    limited=nothing.limited,
+                    unwanted=nothing.unwanted,
+                    error=nothing.why,
+                )
             )
         except asyncio.CancelledError:
             return untried(claim)
@@ -181,6 +187,7 @@ class Sender:
             sent=built.sent,
             limited=built.limited,
             named=built.named,
+            unwanted=built.unwanted,
             receipt=receipt,
             question=built.message.question,
             wait_until=self._limiter.next_for(claim.target),

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.domain.delivery import again_part
+from bot.domain.delivery import UNWANTED, again_part
 from bot.domain.errors import OutcomeUnknown, Refused, TargetMoved
 from bot.domain.message import MOST_NAMED, Occasion
 from bot.domain.papers import Entry
@@ -499,6 +499,90 @@ async def test_in_a_shared_chat_somebody_else_who_asked_for_it_still_gets_it(wor
     (parcel,) = made.telegram.taken
     assert parcel.subscriber == "bob"
     assert [reason.subscription for reason in parcel.items[0].reasons] == ["scale"]
+
+
+# --- what nobody asks for any more
+
+
+def asking(*queries: str, **parts: object) -> Subscriber:
+    return a_subscriber("alice", a_channel(quizzes="all"), asks=queries, **parts)
+
+
+async def test_what_waits_for_a_subscription_that_was_removed_is_not_sent(world: MakeWorld):
+    made = started(world, asking("author:Ghanem", "tokens"))
+    made.read("a.md", a_digest(an_entry(1), an_entry(2, title="Of Tokens", authors=())))
+    made.subscribe(asking("tokens"))
+    assert await made.send() == {"sent": 1, "merged": 1}
+    assert made.telegram.papers() == [an_entry(2).id]
+    gone, told = made.rows()
+    assert (gone.state, gone.message, gone.error) == ("merged", None, UNWANTED)
+    assert (told.state, told.error) == ("sent", None)
+
+
+async def test_nor_are_its_quizzes(world: MakeWorld):
+    made = started(world, asking("language models"))
+    made.read("a.md", a_digest(page(1)))
+    made.subscribe(asking("tokens"))
+    assert await made.send() == {"merged": 4}
+    assert made.telegram.tried == []
+    assert {(row.message, row.error) for row in made.rows()} == {(None, UNWANTED)}
+
+
+async def test_a_pause_holds_back_what_waits_and_a_correction_has_nothing_to_edit(world: MakeWorld):
+    made = started(world, asking("language models"))
+    made.read("a.md", a_digest(1))
+    made.preferences.pause("alice", "language models", NOW)
+    made.registry.refresh()
+    assert await made.send() == {"merged": 1}
+    made.preferences.pause("alice", "language models", NOW, paused=False)
+    made.registry.refresh()
+    made.read("b.md", a_digest(page(1)))
+    assert "sent" not in await made.send()
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        asking("family"),  # another query, or the same under another name
+        asking("language models", exclude=("tokens",)),
+        a_subscriber(
+            "alice", a_channel(quizzes="all"), asks=(a_subscription("language models", name="LLM"),)
+        ),
+    ],
+    ids=["another query", "another exclusion", "another name"],
+)
+async def test_what_still_matches_is_sent_whatever_the_subscription_is_called_now(
+    world: MakeWorld, now: Subscriber
+):
+    made = started(world, asking("language models"))
+    made.read("a.md", a_digest(1))
+    made.subscribe(now)
+    assert await made.send() == {"sent": 1}
+
+
+async def test_what_matched_and_was_corrected_since_is_still_sent(world: MakeWorld):
+    made = started(world, asking("family"))
+    made.read("a.md", a_digest(1))
+    made.read("a.md", a_digest(an_entry(1, summary="About something else.")))
+    assert await made.send() == {"sent": 1}
+
+
+async def test_what_somebody_else_at_the_target_asks_for_is_sent(world: MakeWorld):
+    bob = a_subscriber("bob", asks=("scale",))
+    made = started(world, asking("language models"), bob)
+    made.read("a.md", a_digest(1))
+    made.subscribe(asking("tokens"), bob)
+    assert await made.send() == {"sent": 1}
+
+
+async def test_a_subscription_that_is_limited_to_another_channel_since_sends_nothing_here(world: MakeWorld):
+    both = (a_channel(), a_channel("email"))
+    made = started(world, a_subscriber("alice", *both))
+    made.read("a.md", a_digest(1))
+    only = a_subscription("language models", only=frozenset({"email"}))
+    made.subscribe(a_subscriber("alice", *both, asks=(only,)))
+    assert await made.send() == {"sent": 1, "merged": 1}
+    assert (made.telegram.tried, len(made.email.taken)) == ([], 1)
 
 
 async def test_a_chat_that_moved_is_known_by_its_old_name_or_its_new_one(world: MakeWorld):

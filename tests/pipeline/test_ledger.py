@@ -60,6 +60,18 @@ async def test_the_daily_limit_is_named(world: MakeWorld):
     assert sorted(kept(made).ends) == ["limited", "sent"]
 
 
+async def test_what_nobody_asked_for_any_more_is_named(world: MakeWorld):
+    made = world(a_subscriber())
+    made.read("a.md", a_digest(1))
+    made.subscribe(a_subscriber(asks=("tokens",)))
+    await made.send_all()
+    found = kept(made)
+    assert found.ends == {"not wanted any more": 1}
+    (line,) = found.lines[0].targets
+    assert line.delivery is not None
+    assert line.delivery.error == "its subscription was removed or paused"
+
+
 def test_a_subscription_made_later_is_named(world: MakeWorld):
     made = world(a_subscriber())
     made.read("a.md", a_digest(1, CATS))

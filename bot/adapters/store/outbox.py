@@ -33,7 +33,7 @@ from bot.adapters.store.schema import (
 )
 from bot.adapters.store.sql import ForEach, Statement, chunks, insert, updating
 from bot.domain.channels import ChannelKind, Target
-from bot.domain.delivery import Kind, delivery_key
+from bot.domain.delivery import UNWANTED, Kind, delivery_key
 from bot.domain.flood_guard import NO_GUARD, WAITS, FloodGuard, full_until
 from bot.domain.message import next_message
 from bot.domain.papers import PaperId
@@ -162,6 +162,16 @@ class Outbox:
             _end_rows(connection, applied, settled)
             _NOTE.run(connection, [note for outcome in leased for note in _notes(outcome)])
             _release(connection, leased)
+            _LEAVE.run(
+                connection,
+                [
+                    (row.seq, outcome.claim.number)
+                    for outcome in applied
+                    if outcome.unwanted
+                    for row in outcome.claim.rows
+                    if row.key in outcome.unwanted
+                ],
+            )
             _keep_named(connection, applied)
             _WENT_OUT.run(
                 connection,
@@ -583,6 +593,12 @@ _RELEASE = updating(
     where=f"seq = :row AND message = :message_number AND state = {STATES['pending']}",
     columns={"row": "bigint", "message_number": "bigint"},
 )
+_LEAVE = updating(
+    "deliveries",
+    "message = NULL",
+    where=f"seq = :row AND message = :message_number AND state = {STATES['merged']}",
+    columns={"row": "bigint", "message_number": "bigint"},
+)
 _WENT_OUT = updating(
     "messages",
     "remote_id = coalesce(:receipt, remote_id), papers = :papers, shown = :shown, settled_at = :settled",
@@ -644,14 +660,16 @@ def _sent_run(shown: _Shown, rows: Sequence[ClaimedRow], now: int) -> tuple[Any,
 
 
 def _row_end(shown: _Shown, row: ClaimedRow, now: int) -> tuple[Any, ...]:
-    outcome, rank = shown.outcome, shown.ranks.get(row.key)
-    if rank is not None:
+    outcome, rank, why = shown.outcome, shown.ranks.get(row.key), shown.outcome.error
+    if row.key in outcome.unwanted:
+        end, why = "merged", UNWANTED
+    elif rank is not None:
         end = "sent" if rank == 0 else "merged"
     else:
         end = "limited" if row.key in outcome.limited else outcome.state
     settled = None if end == "pending" else now
     known, uncounted = int(outcome.state == "sent"), int(not outcome.counted)
-    return row.seq, outcome.claim.number, known, STATES[end], rank, outcome.error, settled, uncounted
+    return row.seq, outcome.claim.number, known, STATES[end], rank, why, settled, uncounted
 
 
 def _keep_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:

@@ -65,6 +65,7 @@ def explain(
             deliveries=store.deliveries,
             stops=store.incidents,
             incidents=store.incidents.open_incidents(),
+            paused=store.preferences.choices(person.id).paused,
         )
     if story is None:
         raise UsageError(
@@ -95,6 +96,7 @@ def story_json(story: "Story") -> dict[str, Any]:
             for digest in story.digests
         ],
         "subscriptions": [_verdict_json(verdict) for verdict in story.verdicts],
+        "paused": list(story.paused),
         "registered_at": story.registered_at.isoformat() if story.registered_at else None,
         "noticed_at": story.notice.noticed_at.isoformat() if story.notice else None,
         "rule": story.notice.rule if story.notice else None,
@@ -162,10 +164,12 @@ def story_lines(story: "Story", style: Style) -> list[str]:
             f"  {day}  {printable(digest.name)} ({digest.kind}), read {_moment(digest.read_at, story)}"
         )
     lines += ["", f"Subscriptions of {story.subscriber.id}"]
-    if not story.verdicts:
+    if not story.verdicts and not story.paused:
         lines.append("  none")
     for verdict in story.verdicts:
         lines += _verdict_lines(verdict, style)
+    for name in story.paused:
+        lines += [f"  off  {printable(name)}", "       paused: it finds nothing until it is resumed"]
     lines += ["", "What was sent", *_delivery_lines(story, style)]
     rules = _rule_lines(story)
     return [*lines, "", "Rules that apply", *rules] if rules else lines
@@ -223,11 +227,14 @@ def _delivery_lines(story: "Story", style: Style) -> list[str]:
 
 
 def _row_lines(row: "DeliveryRecord", story: "Story", style: Style) -> list[str]:
+    from bot.pipeline.history import is_unwanted
+
     when = row.settled_at or row.due_at
     bold = style.strong if row.state in ("dead", "uncertain") else printable
     tries = f", {row.attempts} tries" if row.attempts > 1 else ""
     message = f", message {printable(row.remote_id)}" if row.remote_id else ""
-    line = f"  {row.kind:<5}  {printable(row.target)}: {bold(_PASSED[row.state])} {_moment(when, story)}{message}{tries}"
+    passed = "not sent" if is_unwanted(row) else _PASSED[row.state]
+    line = f"  {row.kind:<5}  {printable(row.target)}: {bold(passed)} {_moment(when, story)}{message}{tries}"
     return [line, f"         {printable(row.error)}"] if row.error else [line]
 
 

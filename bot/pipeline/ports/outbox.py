@@ -56,7 +56,7 @@ class Outcome:
     """How the send of one claim ended, as it is to be settled.
 
     `sent` names the rows that went out, best first: the first becomes `sent`, the others `merged`.
-    `limited` went over the daily limit. Rows in neither take `state`: `pending` again (not before
+    `limited` went over the daily limit. `unwanted` rows leave the message, are `merged` and say why. The others take `state`: `pending` again (not before
     `wait_until`, which the whole target observes), `uncertain`, `dead`, or `merged` where there was
     nothing left to send. `named` are rows limited earlier, without a message then, that this one names.
     """
@@ -66,6 +66,7 @@ class Outcome:
     sent: tuple[str, ...] = ()
     limited: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
     receipt: Receipt | None = None
     question: Question | None = None
     error: str | None = None
@@ -195,6 +196,8 @@ class Counts:
     quizzes: int
     notices: int
     unreadable: int
+    messages: Mapping[State, int]
+    """How many messages have a delivery in each state; what was merged or limited is part of one."""
     deliveries: Mapping[State, int]
     given_up: int
     """Number of dead deliveries that the operator dropped."""

@@ -1,10 +1,15 @@
 """`paperboy explain`: the whole story of one paper and one person."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.adapters.store import Store
+from bot.pipeline.ports.outbox import Outcome
 from tests.app.cli.conftest import Paperboy
+from tests.builders import NOW
 
 
 @pytest.mark.parametrize(
@@ -60,6 +65,36 @@ def test_rules_quiet_hours_limits_and_held_rows_are_told(home: Path, paperboy: P
     assert "quiet hours 22:00-07:00 UTC" in told
     assert "daily limit 500" in told
     assert "email:alice@example.org gets its messages mondays at 08:00" in told
+
+
+def test_a_subscription_that_is_paused_is_named(home: Path, paperboy: Paperboy) -> None:
+    paperboy("once")
+    store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
+    store.preferences.change("alice", lambda choices: replace(choices, paused=("language models",)), NOW)
+    store.close()
+    told = paperboy("explain", "2509.14008", "alice")
+    assert "  off  language models\n       paused: it finds nothing until it is resumed\n" in told.out
+    assert paperboy("explain", "2509.14008", "alice", "--json").json["paused"] == ["language models"]
+
+
+def test_what_was_not_wanted_any_more_was_not_sent(home: Path, paperboy: Paperboy) -> None:
+    config = home / "config/subscriptions.yaml"
+    config.write_text(
+        config.read_text().replace(
+            "email: alice@example.org", "{email: alice@example.org, deliver: mondays at 08:00}"
+        )
+    )
+    paperboy("once")
+    store = Store(f"sqlite:///{home}/state/paperboy.sqlite3")
+    claims = store.outbox.claim(
+        datetime.max.replace(tzinfo=UTC), lease=timedelta(0), limit=1, kinds=("email",)
+    )
+    keys = tuple(row.key for row in claims[0].rows)
+    store.outbox.settle([Outcome(claim=claims[0], state="merged", unwanted=keys)], NOW)
+    store.close()
+    told = paperboy("explain", "2509.14008", "alice").out
+    assert "alert  email:alice@example.org: not sent" in told
+    assert "its subscription was removed or paused" in told
 
 
 def test_json_tells_the_same(home: Path, paperboy: Paperboy) -> None:
