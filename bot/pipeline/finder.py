@@ -57,6 +57,8 @@ _BEFORE = 90
 class SearchWindow(Protocol):
     """The papers of some days, by number, newest first; one moment of the state."""
 
+    version: str
+    """Changes whenever papers do."""
     newest: dt.date | None
     """The day of the newest digest."""
 
@@ -206,6 +208,7 @@ class PaperFinder:
         self._papers = papers
         self._speller: tuple[object, Speller] | None = None
         self._related: RelatedIndex | None = None
+        self._indexed = ""
         self._highest = 0
         self._indexing = Lock()
 
@@ -304,6 +307,8 @@ class PaperFinder:
 
     def _current_index(self, window: SearchWindow) -> "RelatedIndex":
         """The index with the papers that came since; made anew where those are many."""
+        if self._related is not None and self._indexed == window.version:
+            return self._related
         missing = [number for number in window.candidates(None) if number > self._highest]
         if self._related is None or len(missing) > _ANEW * len(self._related) + 10:
             from bot.domain.analysis.related_index import RelatedIndex
@@ -313,11 +318,12 @@ class PaperFinder:
         if missing:
             self._related.add(window.documents(missing, with_texts=False))
             self._highest = max(missing)
+        self._indexed = window.version
         return self._related
 
     def _better(self, query: Query, window: SearchWindow, days: int, found: int) -> tuple[Spelling, ...]:
         """The spellings that find much more, most first."""
-        key = (window.newest, len(window), days)
+        key = window.version, days
         if self._speller is None or self._speller[0] != key:
             newest = window.documents(window.candidates(None)[:_SPELLED], with_texts=True)
             self._speller = key, Speller([document for _, document in newest])

@@ -139,6 +139,8 @@ def test_many_new_papers_make_the_index_of_likeness_anew(world: MakeWorld) -> No
     made.read("b.md", a_digest(*about, *range(70, 100)))
     assert len(look.like(wanted, limit=20)) == 5
     assert len(look.like(wanted, limit=2)) == 2
+    made.read("c.md", a_digest(an_entry(50, title="Tools, corrected", summary=TOOLS[0])))
+    assert "Tools, corrected" in {paper.title for paper, _ in look.like(wanted, limit=20)}
 
 
 def test_trends_count_weeks_and_name_what_rises(world: MakeWorld) -> None:

@@ -101,11 +101,12 @@ class FullText:
         """The papers of so many days back from the newest digest, and those without a date; one moment of the state."""
         with reading(self._engine) as connection, _mapped(connection):
             newest = day_of(_NEWEST_DAY.rows(connection)[0][0])
-            yield PaperWindow(connection, newest, self._since(connection, _first_day(newest, days)))
+            now = version(connection)
+            yield PaperWindow(connection, now, newest, self._since(connection, now, _first_day(newest, days)))
 
-    def _since(self, connection: Connection, first: dt.date) -> "Days":
+    def _since(self, connection: Connection, now: str, first: dt.date) -> "Days":
         """The papers from that day on, from the cache where no paper has changed: of many they take a while to list."""
-        key = version(connection), first
+        key = now, first
         listed = self._lists.get(key)
         if listed is None:
             listed = self._lists[key] = dict(_RECENT.rows(connection, since=first.isoformat()))
@@ -117,8 +118,10 @@ class FullText:
 class PaperWindow:
     """Papers of some days, by number, newest first."""
 
-    def __init__(self, connection: Connection, newest: dt.date | None, days: "Days") -> None:
+    def __init__(self, connection: Connection, now: str, newest: dt.date | None, days: "Days") -> None:
         self._connection = connection
+        self.version = now
+        """Changes whenever papers do."""
         self.newest = newest
         """The day of the newest digest; None while nothing was read."""
         self._days = days
