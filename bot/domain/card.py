@@ -5,7 +5,7 @@ Mail, chat, web, feeds and previews show cards and nothing else; what is cleaned
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -189,7 +189,10 @@ def paper_url(site_url: str, paper: PaperId) -> str:
 
 def marked(text: str, words: Iterable[str]) -> Pieces:
     """The text in pieces, with every whole-word occurrence of one of `words` a matched one; joined they are the text."""
-    spans = sorted(span for word in words for span in _occurrences(text, word))
+    spans: list[tuple[int, int]] = []
+    for word in words:
+        spans += _occurrences(text, word)
+    spans.sort()
     pieces: list[Piece] = []
     at = 0
     for start, end in spans:
@@ -204,20 +207,21 @@ def marked(text: str, words: Iterable[str]) -> Pieces:
     return tuple(pieces)
 
 
-def _occurrences(text: str, word: str) -> Iterator[tuple[int, int]]:
-    if not word:
-        return
+def _occurrences(text: str, word: str) -> list[tuple[int, int]]:
     low_text, low_word = text.lower(), word.lower()
     if len(low_text) != len(text):  # a few signs grow when lowered, and positions would shift
         low_text, low_word = text, word
-    start = low_text.find(low_word)
+    places: list[tuple[int, int]] = []
+    start = low_text.find(low_word) if word else -1
     while start >= 0:
         end = start + len(low_word)
-        if not _runs_on(text[start - 1 : start], text[start]) and not _runs_on(
-            text[end - 1], text[end : end + 1]
+        before, after = text[start - 1 : start], text[end : end + 1]
+        if not (before.isalnum() and _runs_on(before, text[start])) and not (
+            after.isalnum() and _runs_on(text[end - 1], after)
         ):
-            yield start, end
+            places.append((start, end))
         start = low_text.find(low_word, end)
+    return places
 
 
 def _runs_on(left: str, right: str) -> bool:
@@ -421,10 +425,10 @@ def _folded(text: str) -> str:
 def _excerpt(word: str, texts: Sequence[str]) -> Pieces:
     """The first place of the word in the texts, with some words on either side."""
     for text in texts:
-        place = next(_occurrences(text, word), None)
-        if place is None:
+        places = _occurrences(text, word)
+        if not places:
             continue
-        start, end = place
+        start, end = places[0]
         left = max(text.rfind(" ", 0, max(start - _AROUND, 0)) + 1, 0) if start > _AROUND else 0
         right = text.find(" ", end + _AROUND) if end + _AROUND < len(text) else len(text)
         right = len(text) if right < 0 else right

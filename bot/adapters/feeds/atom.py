@@ -114,30 +114,34 @@ def _shell(feed: Feed, newest: datetime) -> bytes:
 
 
 def _entry(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
-    """The `<entry>` element alone."""
-    from feedgen.entry import FeedEntry as Draft
-    from feedgen.util import xml_elem
-    from lxml import etree
-
+    """The `<entry>` element alone, in the form of feedgen, which takes four times as long for each."""
     parts = entry_parts(entry, feed)
-    draft = Draft()
-    draft.id(entry.id)
-    draft.title(parts.title)
-    draft.updated(updated)
-    draft.published(entry.published.astimezone(UTC))
-    for name in parts.authors:
-        draft.author(name=name)
-    for tag in parts.tags:
-        draft.category(term=tag)
-    draft.content(parts.content, type="html")
-    element = draft.atom_entry()
-    element.find("title").set("type", "text")
+    lines = [
+        "<entry>",
+        _element("id", entry.id),
+        _element("title", parts.title, ' type="text"'),
+        _element("updated", updated.isoformat()),
+        *(f"  <author>\n    <name>{_escaped(name)}</name>\n  </author>" for name in parts.authors),
+        _element("content", parts.content, ' type="html"'),
+        *(f"  <category term={_quoted(tag)}/>" for tag in parts.tags),
+        _element("published", entry.published.astimezone(UTC).isoformat()),
+    ]
     if parts.summary:
-        xml_elem("summary", element, type="text").text = parts.summary
-    # feedgen 1.0.0 forgets `rel` and `type` of an entry's links, so they are written here.
+        lines.append(_element("summary", parts.summary, ' type="text"'))
     if alternate := parts.links.abs or parts.links.huggingface or parts.page:
-        xml_elem("link", element, href=alternate, rel="alternate", type="text/html")
+        lines.append(f'  <link href={_quoted(alternate)} rel="alternate" type="text/html"/>')
     if parts.links.pdf:
-        xml_elem("link", element, href=parts.links.pdf, rel="related", type="application/pdf")
-    fragment: bytes = etree.tostring(element, encoding="utf-8", pretty_print=True)
-    return fragment
+        lines.append(f'  <link href={_quoted(parts.links.pdf)} rel="related" type="application/pdf"/>')
+    return "\n".join((*lines, "</entry>\n")).encode("utf-8")
+
+
+def _element(name: str, text: str, attributes: str = "") -> str:
+    return f"  <{name}{attributes}>{_escaped(text)}</{name}>"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _quoted(text: str) -> str:
+    return f'"{_escaped(text).replace(chr(34), "&quot;")}"'
