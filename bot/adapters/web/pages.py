@@ -454,6 +454,7 @@ class Pages:
             ],
             exclude=[{"query": query, "chosen": query in shown.choices.exclude} for query in person.exclude],
             settings=settings,
+            fixed=_fixed(person),
             channels=[
                 {
                     "kind": channel.kind,
@@ -689,6 +690,12 @@ class Pages:
             private=path is None,
             **{"description": "", **parts},
         )  # fmt: skip
+
+
+def _fixed(person: Subscriber) -> frozenset[str]:
+    """The settings that the configuration makes for this person, who therefore cannot change them."""
+    timed = all("deliver" in channel.fixed for channel in person.channels)
+    return person.fixed | ({"deliver"} if timed and person.channels else set())
 
 
 def _trouble(trouble: QueryTrouble) -> dict[str, str]:

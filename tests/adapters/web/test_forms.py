@@ -1,6 +1,7 @@
 """Preferences behind a capability: what can be set, and who cannot."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -207,6 +208,23 @@ async def test_what_is_shown_unchanged_is_not_set(client, made: World, path: str
         language_before="en",
     )
     assert made.store.preferences.choices("alice").timezone is None
+
+
+async def test_what_the_configuration_sets_is_shown_and_not_to_be_changed(world: MakeWorld) -> None:
+    mail = replace(a_channel("email", "alice@example.org"), fixed=frozenset({"deliver"}))
+    made = world(replace(a_subscriber("alice", mail), fixed=frozenset({"timezone"})), first_run=0)
+    app = create_app(
+        a_service(made), formats=FORMATS, clock=made.clock, site_title="P", site_url=SITE, fresh_for=0
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
+        tree = await tree_of(client, f"/preferences/{made.store.tokens.issue('preferences', 'alice')}")
+    fields = tree.css_first("form.fields")
+    assert len(fields.css("[disabled]")) == 2
+    assert {node.attributes["name"] for node in fields.css("[type=text][name], select[name]")} == {
+        "quiet_hours",
+        "language",
+    }
+    assert fields.css_first("button") is not None
 
 
 async def test_everything_can_be_taken_along(client, path: str) -> None:
