@@ -5,7 +5,7 @@
 
 The papers are those of `seeds/`, rendered by the same code that writes to Telegram. With `--screenshots` the pages are
 photographed by Chromium, which must be installed, with a font of emoji. `--readme` photographs an alert, a quiz and a mail
-side by side for the README: docs/arrives.png.
+side by side for the README, docs/arrives.png, which pngquant makes small.
 """
 
 import argparse
@@ -77,6 +77,7 @@ PAGE = """<!doctype html><html lang="en" style="color-scheme: {scheme}"><meta ch
 </main></html>
 """
 
+ARRIVES = ROOT / "docs" / "arrives.png"
 README_WIDTH, README_HEIGHT = 1080, 1016
 SIDE_BY_SIDE = """<!doctype html><html lang="en" style="color-scheme: light"><meta charset="utf-8"><title>What arrives</title><style>{style}
 body {{ background: #e9e4da; display: flex; gap: 28px; padding: 28px; height: {height}px; overflow: hidden; }}
@@ -206,13 +207,13 @@ def side_by_side() -> str:
     )
 
 
-def photograph(page: Path, picture: Path, width: int, height: int, scale: float = 2) -> None:
+def photograph(page: Path, picture: Path, width: int, height: int) -> None:
     """A picture of the page by Chromium."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         raise SystemExit("pictures: Chromium is not installed")
     arguments = [
-        *("--headless", "--no-sandbox", "--hide-scrollbars", f"--force-device-scale-factor={scale}"),
+        *("--headless", "--no-sandbox", "--hide-scrollbars", "--force-device-scale-factor=2"),
         f"--window-size={width},{height}",
         f"--screenshot={picture}",
         page.resolve().as_uri(),
@@ -233,7 +234,8 @@ def main(arguments: list[str]) -> int:
         with TemporaryDirectory() as folder:
             page = Path(folder) / "arrives.html"
             page.write_text(side_by_side(), encoding="utf-8")
-            photograph(page, ROOT / "docs" / "arrives.png", README_WIDTH, README_HEIGHT, 1.5)
+            photograph(page, ARRIVES, README_WIDTH, README_HEIGHT)
+            subprocess.run(["pngquant", "--force", "--ext=.png", "128", str(ARRIVES)], check=True)  # noqa: S603, S607 - our own
         return 0
     if options.folder is None:
         parser.error("name a folder")
