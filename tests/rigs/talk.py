@@ -157,6 +157,10 @@ def a_publisher(api: BotApi) -> TelegramPublisher:
     return publisher
 
 
+async def _nothing() -> None:
+    """Takes the place of a step that is left out."""
+
+
 @asynccontextmanager
 async def talking(
     api: BotApi,
@@ -166,11 +170,13 @@ async def talking(
     clock: VirtualClock | None = None,
     webhook: Webhook | None = None,
     press: Press | None = None,
+    introduces: bool = True,
     **world: Any,
 ) -> AsyncIterator[Talk]:
     """The bot at work over the state at `url`; stopped at the end as `run` stops it.
 
-    `press` holds the digests of a talk before it, over the same state.
+    `press` holds the digests of a talk before it, over the same state; a service that was told the menus of commands
+    then knows them still, so it may go without being introduced to.
     """
     publisher = a_publisher(api)
     made = World(url, *subscribers, clock=clock, publishers=[publisher, FakePublisher("email")], **world)
@@ -196,12 +202,15 @@ async def talking(
         waits=WAITS,
         webhook=webhook,
     )
+    if not introduces:
+        service._introduce = _nothing  # type: ignore[method-assign]
     talk = Talk(api, made, service)
     service._wake = lambda: setattr(talk, "woken", talk.woken + 1)
     stop = asyncio.Event()
+    polled = api.calls["getUpdates"]
     task = asyncio.create_task(service.run(stop))
     try:
-        await until(lambda: webhook is not None or api.calls["getUpdates"] or task.done())
+        await until(lambda: webhook is not None or api.calls["getUpdates"] > polled or task.done())
         yield talk
     finally:
         stop.set()
