@@ -132,9 +132,8 @@ class FileOwner(Owner):
                     ) from error
 
     def unmark(self, leases: Iterable[int]) -> None:
-        with (
-            self._mutex
-        ):  # the mark of a lease that ended says nothing any more, so it may stay until its place is taken
+        # The mark of a lease that ended says nothing any more: it may stay until its place is taken.
+        with self._mutex:
             self._free += [self._places.pop(lease) for lease in leases if lease in self._places]
 
     def sweep(self, keep: Collection[int]) -> None:
