@@ -45,9 +45,6 @@ from bot.pipeline.vote_counter import VoteCounter
 if TYPE_CHECKING:
     from bot.adapters.metrics import Metrics, StateFigures
 
-_DATE_WITHIN = 16_384
-"""Bytes from a digest's beginning that tell its date."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quizzes:
@@ -225,7 +222,7 @@ def peek_date(data: bytes, name: str) -> date | None:
     """The date of a digest, from its beginning."""
     from bot.adapters.readers import peek_date as peek
 
-    return peek(data[:_DATE_WITHIN], name=name)
+    return peek(data, name=name)
 
 
 def _saved_index(settings: Settings, clock: Clock) -> SavedIndex:

@@ -9,9 +9,9 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, NewType, TypeVar
+from typing import Literal, NewType
 from urllib.parse import unquote
 
 PaperId = NewType("PaperId", str)
@@ -19,8 +19,6 @@ PaperId = NewType("PaperId", str)
 
 ID_KINDS = ("arxiv", "doi", "openreview", "acl", "pmid", "nber", "ssrn", "title")
 """A work that is known by several ids is known by the first kind of these."""
-
-_T = TypeVar("_T")
 
 AnswerSource = Literal["key", "inferred"]
 
@@ -71,6 +69,8 @@ _OTHERS = (
         ),
     ),
 )
+_USUAL_LINK = re.compile(r"https://(?:arxiv\.org/(?:abs|pdf)|huggingface\.co/papers)/([0-9]{4}\.[0-9]{4,5})")
+"""The whole link, of most papers: the general patterns take three times as long."""
 _PAPER_LINK = re.compile(
     r"xiv|5iv|(?:huggingface|hf)\.co/papers|papers\.cool|scirate|10(?:\.|%2e)\d{4}|openreview|aclanthology|aclweb|pubmed"
     r"|europepmc|nber\.org|ssrn|nature\.com/articles",
@@ -115,9 +115,10 @@ def doi_of(text: str) -> str | None:
 @lru_cache(4096)
 def linked_id(url: str) -> PaperId | None:
     """The paper that a link names: by arXiv number, DOI, OpenReview, ACL, PubMed, NBER or SSRN; None elsewhere."""
-    if not _PAPER_LINK.search(url):
+    usual = _USUAL_LINK.fullmatch(url)
+    if not usual and not _PAPER_LINK.search(url):
         return None
-    if number := arxiv_id(url):
+    if number := usual[1] if usual else arxiv_id(url):
         return PaperId(f"arxiv:{number}")
     if doi := doi_of(unquote(url)):
         return PaperId(f"doi:{doi}")
@@ -146,8 +147,13 @@ def folded_title(title: str) -> str:
 
 def paper_id(title: str, *urls: str | None) -> PaperId:
     """The identity of a work: the best of the ids that the links name, else its title's digest."""
-    named = best_id(filter(None, (linked_id(url) for url in urls if url)))
-    return named or title_id(title)
+    ids: list[PaperId] = []
+    for url in filter(None, urls):
+        named = linked_id(url)
+        if named and named.startswith(ID_KINDS[0]):
+            return named
+        ids += [named] if named else []
+    return best_id(ids) or title_id(title)
 
 
 def title_id(title: str) -> PaperId:
@@ -375,27 +381,22 @@ def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None
     if known is None:
         known = Paper(id=entry.id, title=entry.title, date=day, latest=day)
     newer = known.latest is None or (day is not None and day >= known.latest)
-    return replace(
-        known,
-        title=_chosen(newer, entry.title, known.title),
-        authors=_chosen(newer, entry.authors, known.authors),
+    first, second = (entry, known) if newer else (known, entry)
+    return Paper(
+        id=known.id,
+        title=first.title or second.title,
+        authors=first.authors or second.authors,
         summaries=_summaries(known.summaries, entry.summary, source, newest_first=newer),
-        published=_chosen(newer, entry.published, known.published),
+        published=first.published or second.published,
         date=min(filter(None, (known.date, day)), default=None),
         latest=max(filter(None, (known.latest, day)), default=None),
-        categories=_chosen(newer, entry.categories, known.categories),
-        comment=_chosen(newer, entry.comment, known.comment),
-        score=_chosen(newer, entry.score, known.score),
-        links=entry.links.filled_from(known.links) if newer else known.links.filled_from(entry.links),
-        editions=_editions(entry.editions, known.editions)
-        if newer
-        else _editions(known.editions, entry.editions),
+        categories=first.categories or second.categories,
+        comment=first.comment or second.comment,
+        score=first.score or second.score,
+        links=first.links.filled_from(second.links),
+        editions=_editions(first.editions, second.editions),
         sources=known.sources if source in known.sources else (*known.sources, source),
     )
-
-
-def _chosen(newer: bool, said: _T, known: _T) -> _T:
-    return (said or known) if newer else (known or said)
 
 
 def _summaries(

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from bot.adapters.readers import bibliography, feed, html, markdown, quiz_page, quiz_text, structured, table
@@ -91,10 +92,13 @@ READERS = (
 )
 """In the order in which they are asked; of two that are equally sure the first tries first."""
 
-SURE = 3
-_ID = re.compile(r"/(\d{4}\.\d{4,5})")
-_BEFORE_ID = ("arxiv.org/abs", "arxiv.org/pdf", "arxiv.org/html", "huggingface.co/papers")
-_LONGEST_BEFORE = max(map(len, _BEFORE_ID))
+_NOT_ASCII = bytes(range(0x80, 0x100))
+SURE, KNOWN_SOURCE = 3, 4
+_NAMED = re.compile(
+    r"/(?i:(?<=arxiv\.org/abs/)|(?<=arxiv\.org/pdf/)|(?<=arxiv\.org/html/)|(?<=huggingface\.co/papers/))(\d{4}\.\d{4,5})"
+)
+"""The number in a plain link, looked for by the slash before it, since few things in a text begin so."""
+SHORTEST_LINK = len("arxiv.org/abs/2501.0001")
 ENOUGH = 0.9
 """Of the papers that a plain search for links finds: a reader that finds so many needs no other beside it."""
 
@@ -138,27 +142,33 @@ def read_digest(data: bytes, *, name: str, neighbour: Neighbour | None = None) -
 def read_closely(data: bytes, *, name: str, neighbour: Neighbour | None = None) -> ReadResult:
     """The digest in a file's bytes with every attempt that was made. Raises DigestTooLarge."""
     document = decode(data, name=name)
-    named = len(_named_papers(document.text))
-    if named > MAX_PAPERS:
-        raise DigestTooLarge(f"{name}: more than {MAX_PAPERS:,} papers; split the file")
     if neighbour is not None:
         document = replace(document, paper_beside=_PapersBeside(neighbour).paper)
-    asked = [(reader, reader.recognises(document)) for reader in READERS]
-    choice = _Choice(document, named)
+    choice = _Choice(document)
+    if len(document.text) > MAX_PAPERS * SHORTEST_LINK and choice.named > MAX_PAPERS:
+        raise DigestTooLarge(f"{name}: more than {MAX_PAPERS:,} papers; split the file")
     with _uncollected():
-        for reader, certainty in sorted((pair for pair in asked if pair[1]), key=lambda pair: -pair[1]):
+        for reader, certainty in _surest_first(document):
             if choice.attempt(reader, certainty):
                 break
     return choice.result()
 
 
+def _surest_first(document: DigestText) -> Iterator[tuple[Reader, int]]:
+    """The readers that may know the document. One that knows its very source comes before others are asked at all."""
+    others: list[tuple[Reader, int]] = []
+    for reader in READERS:
+        certainty = reader.recognises(document)
+        if certainty == KNOWN_SOURCE:
+            yield reader, certainty
+        elif certainty:
+            others.append((reader, certainty))
+    yield from sorted(others, key=lambda pair: -pair[1])
+
+
 def _named_papers(text: str) -> set[str]:
-    """The ids in plain links; looked for by their digits, since few things in a text begin so."""
-    return {
-        match[1]
-        for match in _ID.finditer(text)
-        if text[max(match.start() - _LONGEST_BEFORE, 0) : match.start()].lower().endswith(_BEFORE_ID)
-    }
+    """The ids in plain links."""
+    return set(_NAMED.findall(text))
 
 
 @contextmanager
@@ -176,13 +186,17 @@ def _uncollected() -> Iterator[None]:
 class _Choice:
     """The attempts of the readers at one document, and the best of them."""
 
-    def __init__(self, document: DigestText, named: int) -> None:
+    def __init__(self, document: DigestText) -> None:
         self._document = document
-        self._named = named
         self._attempts: list[ReaderAttempt] = []
         self._best: Digest | None = None
         self._chosen = 0
         self._refused = ""
+
+    @cached_property
+    def named(self) -> int:
+        """How many papers the document names in plain links."""
+        return len(_named_papers(self._document.text))
 
     def attempt(self, reader: Reader, certainty: int) -> bool:
         """Lets a reader try; True where no other needs to."""
@@ -202,7 +216,7 @@ class _Choice:
             return certainty > SURE and len(digest.problems) > 1  # its papers are there, and torn
         if self._best is None or len(digest.entries) > len(self._best.entries):
             self._choose(digest)
-        return certainty >= SURE or len(digest.entries) >= ENOUGH * self._named
+        return certainty >= SURE or len(digest.entries) >= ENOUGH * self.named
 
     def _note(self, kind: DigestKind, certainty: int, papers: int, what: str = "") -> None:
         self._attempts.append(ReaderAttempt(kind=kind, certainty=certainty, papers=papers, what=what))
@@ -255,11 +269,13 @@ def _reason(document: DigestText, attempts: list[ReaderAttempt]) -> str:
     return reasons[0] if reasons else "no papers that a reader knows"
 
 
-def peek_date(head: bytes, *, name: str) -> dt.date | None:
-    """The date of the digest that begins with `head`, of which the first 16 kB are looked at.
+def peek_date(data: bytes, *, name: str) -> dt.date | None:
+    """The date of a digest, of which only the first 16 kB are looked at.
 
     Comes from the heading, else from the name; None where neither has one.
     """
-    text = decode(head[:HEAD_BYTES], name=name).text
+    whole = len(data) <= HEAD_BYTES
+    head = data if whole else data[:HEAD_BYTES].rstrip(_NOT_ASCII)  # no torn character at its end
+    text = decode(head, name=name).text
     dates = (reader.heading_date(text) for reader in READERS)
     return next(filter(None, dates), None) or any_date(name)

@@ -5,7 +5,7 @@ import datetime as dt
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.domain.digests import Digest, DigestKind, Problem
 from bot.domain.errors import DigestTooLarge, NotADigest
@@ -74,9 +74,15 @@ class DigestText:
     paper_beside: Callable[[str], PaperId | None] | None = None
     """The paper that a file of the same folder is about, by its bare name; None where files are not looked at."""
 
+    _counted: list[int] = field(default_factory=lambda: [0, 1], init=False, repr=False, compare=False)
+    """The offset whose line was last asked for, and that line."""
+
     def line(self, offset: int) -> int:
-        """The line, from 1, of the character at `offset`."""
-        return self.text.count("\n", 0, offset) + 1
+        """The line, from 1, of the character at `offset`; sooner where offsets ascend from one question to the next."""
+        start, line = self._counted if offset >= self._counted[0] else (0, 1)
+        line += self.text.count("\n", start, offset)
+        self._counted[:] = offset, line
+        return line
 
 
 def decode(data: bytes, *, name: str) -> DigestText:
@@ -409,8 +415,8 @@ def links_of(urls: Iterable[str]) -> Links:
     """
     links: dict[str, str] = {}
     for url in urls:
-        for field, link in _named(url.strip()):
-            links.setdefault(field, link)
+        for kind, link in _named(url.strip()):
+            links.setdefault(kind, link)
     return Links(abs=links.get("abs"), pdf=links.get("pdf"), huggingface=links.get("huggingface"))
 
 

@@ -42,6 +42,7 @@ _ORG_KEY = re.compile(r"^\s*#\+(\w+):\s*(.*)$")
 _ORG_HEADING = re.compile(r"^(\*+)\s+(?:(?:TODO|DONE)\s+)?(.*?)(?:\s+:[\w@:]+:)?\s*$")
 _ORG_PROPERTY = re.compile(r"^\s*:(\w+):\s+(.*)$")
 _PLAIN_ROW = re.compile(r"\|[^<>\\~]*\|?\s*")
+_BADGE = re.compile(r"!\[[^\[\]]*\]\([^()\s]+\)")
 _ROW_LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]+)\)")
 KEPT_ROWS = 12_000
 MANY_LINES = 300
@@ -140,7 +141,7 @@ def _take_plain_rows(lines: list[str], first: int, findings: Findings) -> tuple[
         elif number < len(lines) and "-" in lines[number] and _DELIMITER.match(lines[number]):
             columns = tuple(tidy_title(cell) for cell in _cells_of(line))
             columns = columns if "title" in {role_of(column)[0] for column in columns} else ()
-        elif columns and "![" not in line and _PLAIN_ROW.fullmatch(line):
+        elif columns and _PLAIN_ROW.fullmatch(line):
             entry = _plain_row(line, columns, findings.near)
             if entry is not None:
                 findings.take(entry, line=first + number)
@@ -160,7 +161,7 @@ def _plain_row(row: str, columns: tuple[str, ...], near: dt.date | None) -> Entr
 
     Rows are remembered: of a history that grew by thirty rows only those are looked at.
     """
-    cells = _cells_of(row)
+    cells = _cells_of(_BADGE.sub("", row) if "![" in row else row)
     if len(cells) != len(columns):
         return None
     record = Record()

@@ -98,11 +98,12 @@ class Block:
 
     def leaves(self) -> list["Block"]:
         """The blocks with inline content, in reading order; known once and for all, so only for whole outlines."""
+        if not self.children:
+            return (
+                [self] if self.runs else []
+            )  # not kept: a block that held itself would be left to the garbage
         if self._leaves is None:
-            if self.children:
-                self._leaves = [leaf for child in self.children for leaf in child.leaves()]
-            else:
-                self._leaves = [self] if self.runs else []
+            self._leaves = [leaf for child in self.children for leaf in child.leaves()]
         return self._leaves
 
     @property

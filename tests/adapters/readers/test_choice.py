@@ -160,10 +160,11 @@ def test_a_paper_in_several_topics_is_one_entry_with_all_that_was_said() -> None
     assert (tigers.authors, lions_entry.title) == (("Ann Poe", "Bob Roe"), "Lions at Large")
 
 
-def test_of_a_history_that_grew_only_the_new_rows_are_looked_at() -> None:
+@pytest.mark.parametrize("label", ["pdf", "![arXiv](https://img.example/arXiv-paper.svg)"])
+def test_of_a_history_that_grew_only_the_new_rows_are_looked_at(label: str) -> None:
     head = "|Publish Date|Title|Authors|PDF|\n|---|---|---|---|\n"
     rows = [
-        f"|**2031-05-05**|**A title {n}**|Ann Poe et.al.|[pdf](https://arxiv.org/abs/3105.{n:05})|\n"
+        f"|**2031-05-05**|**A title {n}**|Ann Poe et.al.|[{label}](https://arxiv.org/abs/3105.{n:05})|\n"
         for n in range(400)
     ]
     markdown._plain_row.cache_clear()
