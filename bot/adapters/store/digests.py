@@ -38,6 +38,29 @@ from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, document_of
 from bot.pipeline.ports.papers import DigestRecord, FileMark, NoticeRecord, PlanningRun, TakenDigest
 
+_PAPERS = Statement("SELECT id, content FROM papers WHERE id = ANY(:ids)")
+_NEW_VALUES = (
+    "(id) DO UPDATE SET date = excluded.date, quizzes = excluded.quizzes, content = excluded.content"
+)
+_SAVE_PAPERS, _SAVE_RESIGHTED = (
+    inserting(
+        "papers",
+        {
+            "id": "text",
+            "date": "date",
+            "position": "bigint",
+            "quizzes": "integer",
+            "first_seen_at": "bigint",
+            "changed_at": "bigint",
+            "content": "text",
+        },
+        on_conflict=_NEW_VALUES + more,
+    )
+    for more in (", changed_at = excluded.changed_at", "")
+)
+_NAME_PAPERS = inserting(
+    "digest_papers", {"digest": "text", "position": "integer", "paper": "text"}, on_conflict="DO NOTHING"
+)
 _REGISTER = inserting(
     "subscribers",
     {"id": "text", "registered_at": "bigint", "backlog": "integer", "subscriptions": "text"},
@@ -119,6 +142,10 @@ class Digests:
     def source_history(self, source: str) -> SourceHistory | None:
         with reading(self._engine) as connection:
             return SqlIngestTransaction(connection).source_history(source)
+
+    def is_being_planned(self, ids: Collection[PaperId]) -> bool:
+        with reading(self._engine) as connection:
+            return SqlIngestTransaction(connection).is_being_planned(ids)
 
     def known_files(self) -> Mapping[str, str]:
         """File name to SHA-256 of its content as last taken in."""
@@ -228,12 +255,11 @@ class SqlIngestTransaction:
         return frozenset(known)
 
     def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
-        stored: dict[PaperId, Paper] = {}
-        for chunk in chunks(ids):
-            query = select(papers.c.id, papers.c.content).where(papers.c.id.in_(chunk))
-            for paper_id, content in self._connection.execute(query):
-                stored[paper_id] = paper_of(paper_id, content)
-        return stored
+        return {
+            PaperId(paper_id): paper_of(paper_id, content)
+            for chunk in chunks(ids)
+            for paper_id, content in _PAPERS.rows(self._connection, ids=chunk)
+        }
 
     def every_paper(self) -> Iterator[Paper]:
         query = select(papers.c.id, papers.c.content).order_by(*NEWEST_FIRST)
@@ -248,12 +274,11 @@ class SqlIngestTransaction:
             [_digest_row(file, now) for file in taken],
         )
         rows = [
-            {"digest": file.sha256, "position": position, "paper": entry.id}
+            (file.sha256, position, entry.id)
             for file in taken
             for position, entry in enumerate(file.digest.entries)
         ]
-        if rows:
-            self._connection.execute(insert(self._connection, digest_papers).on_conflict_do_nothing(), rows)
+        _NAME_PAPERS.run(self._connection, rows)
         self.save_files([FileMark(name=file.name, sha256=file.sha256) for file in taken])
 
     def save_files(self, marks: Sequence[FileMark]) -> None:
@@ -288,14 +313,10 @@ class SqlIngestTransaction:
             return
         self.changed_papers = True
         last = self._connection.execute(select(func.max(papers.c.position))).scalar() or 0
-        rows = [_paper_row(paper, position, now) for position, paper in enumerate(papers_, start=last + 1)]
-        statement = insert(self._connection, papers)
-        replaced = ["date", "quizzes", "content", *(["changed_at"] if changed else [])]
-        self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["id"], set_={column: statement.excluded[column] for column in replaced}
-            ),
-            rows,
+        save = _SAVE_PAPERS if changed else _SAVE_RESIGHTED
+        save.run(
+            self._connection,
+            [_paper_row(paper, position, now) for position, paper in enumerate(papers_, start=last + 1)],
         )
         numbers = self._planning.numbers.of_papers({paper.id for paper in papers_})
         known = documents or {}
@@ -432,16 +453,10 @@ def _digest_row(file: TakenDigest, now: dt.datetime) -> dict[str, Any]:
     }
 
 
-def _paper_row(paper: Paper, position: int, now: dt.datetime) -> dict[str, Any]:
-    return {
-        "id": paper.id,
-        "date": paper.date,
-        "position": position,
-        "quizzes": sum(len(edition.quiz) for edition in paper.editions if edition.language == "en"),
-        "first_seen_at": now,
-        "changed_at": now,
-        "content": paper_text(paper),
-    }
+def _paper_row(paper: Paper, position: int, now: dt.datetime) -> tuple[Any, ...]:
+    day = paper.date.isoformat() if paper.date else None
+    quizzes = sum([len(edition.quiz) for edition in paper.editions if edition.language == "en"])
+    return paper.id, day, position, quizzes, micros(now), micros(now), paper_text(paper)
 
 
 def _newest_day(connection: Connection) -> dt.date | None:

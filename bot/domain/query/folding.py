@@ -63,10 +63,11 @@ _JOINERS = re.compile(f"[{_APOSTROPHES}]+")
 _NO_SIGN = re.compile("[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]+")
 _SIGNED = frozenset({"c++", "g++", "c#", "f#", "j#"})
 _NOT_WORD = re.compile(f"(?:(?![{MARKS}])[\\W_{_APOSTROPHES}])+")
-_ASCII_GAPS = str.maketrans(
-    {chr(code): " " for code in range(128) if not chr(code).isalnum() and chr(code) not in "'+#\0"}
+_GAPS = bytes(
+    ord(" ") if chr(code).isascii() and not chr(code).isalnum() and chr(code) not in "'+#\0" else code
+    for code in range(256)
 )
-_COMMON_GAPS = ".,()-:/"
+"""Blanks for the signs of ASCII that no word holds, in UTF-8."""
 
 _LONGEST_CACHED = 40
 _MOST_CACHED = 100_000
@@ -196,17 +197,13 @@ def joined(text: str, layer: Layer) -> str:
 
 
 def pieces(text: str) -> list[str]:
-    """The text cut at blanks and at some of the signs that no word holds: no word reaches over a cut."""
+    """The text cut at blanks and at the signs of ASCII that no word holds: no word reaches over a cut."""
     return _gapped(text).split()
 
 
 def _gapped(text: str) -> str:
     """The text, sign for sign, with blanks for signs at which it may be cut."""
-    if text.isascii():
-        return text.translate(_ASCII_GAPS)
-    for gap in _COMMON_GAPS:
-        text = text.replace(gap, " ")
-    return text
+    return text.encode("utf-8", "surrogatepass").translate(_GAPS).decode("utf-8", "surrogatepass")
 
 
 class WordPositions:
@@ -260,6 +257,7 @@ def plain_form(word: str) -> str:
     return _NOT_WORD.sub("", folded) or bare.rstrip("+#")
 
 
+@lru_cache(10_000)
 def _caseless(text: str) -> str:
     """The text without case, width and accents; the same text again for its own result."""
     if text.isascii():
