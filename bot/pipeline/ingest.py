@@ -40,7 +40,8 @@ _KEPT_BYTES = 32_000_000
 _PART_TAKES = 0.05
 """Seconds that a transaction of planning should take: while it does, nobody else can write."""
 _MOST_WAITING = 2_000
-"""Papers of runs that wait for older ones and are kept in memory as they were matched."""
+"""Papers of runs that wait for older ones and are kept in memory as they were matched; then they are planned before
+more is taken in."""
 _FIRST_SIZE, _SMALLEST, _LARGEST = 1_000, 250, 20_000
 """Matches, one for each channel, that are planned in a transaction."""
 
@@ -218,6 +219,8 @@ class Ingest:
         self._judge(fresh, now, imported=not sends)
         for start in range(0, len(fresh), _TOGETHER):
             self._take_batch(fresh[start : start + _TOGETHER], now, taken, sends=sends)
+            if self._planner.is_full:
+                taken.add_planned(self.finish_planning(now))
         return taken
 
     def _fresh(self, files: Sequence[DigestFile], taken: Taken, today: date) -> list["_Fresh"]:
@@ -292,8 +295,6 @@ class Ingest:
             if tx.version() != look.version or tx.digests_known(look.hashes) != look.known:
                 look = _Comparison(tx, read, matcher, sends=sends)
             fresh, batch = look.fresh, look.batch
-            if tx.is_being_planned(batch.updated):
-                raise _WouldOvertake
             tx.save_digests(fresh, now)
             marks = [_mark(file) for file in read if file not in fresh]
             tx.save_files([mark for mark in marks if sends or not mark.error])  # among history lies much else
@@ -438,6 +439,8 @@ class _Comparison:
         self.batch = IngestBatch(state.papers(ids))
         for file in self.fresh:
             self.batch.add(file)
+        if state.is_being_planned(self.batch.updated):
+            raise _WouldOvertake
         newcomers = state.backlog().keys() if sends else set[str]()
         concerned = not matcher.subscribers.keys() <= newcomers
         self.parts = [
@@ -509,9 +512,8 @@ class IngestBatch:
         """Store the papers."""
         changed = [change.paper for change in self.changes]
         tx.save_papers(changed, now, changed=True, documents=self.documents)
-        resighted = [
-            self._papers[paper] for paper in self._papers if paper in self._resighted - self._gains.keys()
-        ]
+        only_resighted = self._resighted - self._gains.keys()
+        resighted = [paper for paper in self._papers.values() if paper.id in only_resighted]
         tx.save_papers(resighted, now, changed=False, documents=self.documents)
 
 
@@ -530,6 +532,14 @@ class _RunPlanner:
         self._waiting: dict[int, _Work] = {}
         """By the number of their run: matched when it was stored, for when its turn comes."""
         self._size = _FIRST_SIZE
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many papers wait as are kept."""
+        return self._kept() >= _MOST_WAITING
+
+    def _kept(self) -> int:
+        return sum(len(work.changes) for work in self._waiting.values())
 
     @contextmanager
     def transaction(self) -> Iterator[IngestTransaction]:
@@ -556,9 +566,7 @@ class _RunPlanner:
             if older is None:
                 older, self._work = run, part.work
                 planned = self._plan_part(tx, run, part.work, now)
-            elif (
-                len(part.changes) + sum(len(work.changes) for work in self._waiting.values()) <= _MOST_WAITING
-            ):
+            else:
                 self._waiting[run.number] = part.work
         return planned
 

@@ -98,18 +98,30 @@ def test_a_run_that_waits_is_not_matched_again(seven: World, monkeypatch: pytest
     assert (len(sends(seven)), runs) == (14, [])
 
 
-def test_only_so_many_papers_are_kept_for_runs_that_wait(seven: World, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ingest, "_MOST_WAITING", 1)
+def test_runs_of_many_papers_that_wait_are_planned_before_more_is_taken_in(
+    seven: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ingest, "_MOST_WAITING", 2)
     runs = prepared(monkeypatch)
+    open_runs = []
     for number, name in enumerate(("a.md", "b.md", "c.md"), start=1):
         read_only(seven, number, name=name)
-    last = seven.store.digests.open_runs()[-1].number
+        open_runs.append(len(seven.store.digests.open_runs()))
+    assert (open_runs, len(sends(seven)), runs) == ([1, 2, 0], 21, [])
+
+
+def test_a_digest_that_waits_for_a_run_has_nothing_matched_again(
+    seven: World, monkeypatch: pytest.MonkeyPatch
+):
+    runs = prepared(monkeypatch)
+    read_only(seven, 1, 2)
+    read_only(seven, 3, name="b.md")
+    seven.look_only(seven.press.file("a.md", a_digest(an_entry(1, title="Cats", summary="Cats."))))
     seven.ingest.finish_planning(NOW)
-    assert (len(sends(seven)), runs) == (21, [last])
+    assert (len(sends(seven)), runs) == (21, [])
 
 
 def test_a_run_that_another_machine_finished_is_forgotten(seven: World, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ingest, "_MOST_WAITING", 1)
     runs = prepared(monkeypatch)
     other = Ingest(seven.store.digests, seven.registry, seven.press.read, seven.press.peek_date)
     read_only(seven, 1)

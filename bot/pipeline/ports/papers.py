@@ -193,6 +193,10 @@ class StateView(Protocol):
         """The past of the source; None for one that has brought nothing yet."""
         ...
 
+    def is_being_planned(self, papers: Collection[PaperId]) -> bool:
+        """Whether one of these papers is in a run that is not finished."""
+        ...
+
     def noticed(
         self, papers: Iterable[PaperId], subscribers: Iterable[str] | None = None
     ) -> dict[str, dict[PaperId, tuple[str, ...]]]:
@@ -266,10 +270,6 @@ class IngestTransaction(StateView, Protocol):
 
     def open_run(self) -> PlanningRun | None:
         """The oldest run that is not finished: what is to be planned next."""
-        ...
-
-    def is_being_planned(self, papers: Collection[PaperId]) -> bool:
-        """Whether one of these papers is in a run that is not finished."""
         ...
 
     def advance(self, run: PlanningRun, cursor: str) -> None:
