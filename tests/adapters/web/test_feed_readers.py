@@ -88,7 +88,9 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
-async def test_newsboat(stand: Newsstand, run: Run, tmp_path: Path) -> None:
+async def test_newsboat_shows_each_entry_once_and_is_told_that_nothing_changed(
+    stand: Newsstand, run: Run, tmp_path: Path
+) -> None:
     (tmp_path / "urls").write_text(stand.url)
     (tmp_path / "config").write_text("")
     files = ("-u", "urls", "-c", "cache.db", "-C", "config")
@@ -105,7 +107,9 @@ async def test_newsboat(stand: Newsstand, run: Run, tmp_path: Path) -> None:
     assert stand.statuses == [200, 200, 304, 200]
 
 
-async def test_rss2email(stand: Newsstand, run: Run, tmp_path: Path) -> None:
+async def test_rss2email_sends_each_entry_once_and_is_told_that_nothing_changed(
+    stand: Newsstand, run: Run, tmp_path: Path
+) -> None:
     (tmp_path / "rss2email.cfg").write_text(
         "[DEFAULT]\nto = alice@example.org\nemail-protocol = maildir\n"
         f"maildir-path = {tmp_path}\nmaildir-mailbox = mail\n"
@@ -125,7 +129,7 @@ async def test_rss2email(stand: Newsstand, run: Run, tmp_path: Path) -> None:
     assert (len(mails), stand.statuses) == (6, [200, 304, 200])
 
 
-async def test_feedparser(stand: Newsstand) -> None:
+async def test_feedparser_finds_nothing_wrong_and_nothing_new_the_second_time(stand: Newsstand) -> None:
     first = await asyncio.to_thread(feedparser.parse, stand.url)
     assert not first.bozo
     assert len(first.entries) == 5
@@ -147,7 +151,7 @@ def read_three_times(stand: Newsstand) -> tuple:
     return first, titles, second, third
 
 
-async def test_reader(stand: Newsstand) -> None:
+async def test_reader_sees_each_entry_once_and_each_change_once(stand: Newsstand) -> None:
     first, titles, second, third = await asyncio.to_thread(read_three_times, stand)
     assert (first.new, first.modified) == (5, 0)
     assert EVIL_SHOWN in titles

@@ -1,6 +1,5 @@
 """Behind nginx, set up as `deploy/nginx.conf` says: below a prefix, with the proxy's headers."""
 
-import asyncio
 import gzip
 import shutil
 import subprocess
@@ -22,7 +21,7 @@ pytestmark = [
 ]
 PREFIX = "/paperboy"
 CONFIGURATION = """\
-daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
+master_process off; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 64; }}
 http {{
     access_log {folder}/access.log;
@@ -43,26 +42,10 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served
         assert example.count("127.0.0.1:8080") == 1
         (folder / "paperboy.conf").write_text(example.replace("127.0.0.1:8080", site.address))
         (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, port=port))
-        nginx = subprocess.Popen([str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")])
-        try:
-            await answers(port)
-            yield site
-        finally:
-            nginx.terminate()
-            nginx.wait()
-
-
-async def answers(port: int) -> None:
-    """Returns as soon as somebody listens there."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.01)
-            else:
-                writer.close()
-                return
+        nginx = [str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")]
+        subprocess.run(nginx, check=True)  # it goes into the background once it listens
+        yield site
+        subprocess.run([*nginx, "-s", "stop"], check=True)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
