@@ -19,34 +19,58 @@ def short_name(paper: Paper) -> str | None:
     return name if colon and _NAME.fullmatch(name) and _TELLING.search(name) else None
 
 
-_AGAIN = r"(?:introduc|present|propos|develop|releas)\w*,? (?:an? |the |our )?(?:[\w-]+ ){{0,3}}?[\"“(]?{name}(?![\w-])|\({name}\)|\bnew [\w-]+,? {name}\b"
+_AGAIN = r"(?i:introduc|present|propos|develop|releas|curat|construct)\w*,? (?:an? |the |our )?(?:[\w-]+ ){{0,3}}?[\"“(]?{name}(?![\w-])|\({name}\)|\bnew [\w-]+,? {name}\b"
 _AMBIGUOUS = 0.3
 """Share of the papers with a name that make it their own, from which on it is nobody's."""
+_ACRONYM = re.compile(r"[A-Z]{2,6}")
+"""Letters that others may put together as well: LISA is a detector, an editor and an optimizer."""
+_ARXIV_MONTH = re.compile(r"arxiv:(\d{2}(?:0[1-9]|1[0-2]))\.\d")
 
 
 def naming(saved: Paper, papers: Iterable[Paper]) -> tuple[Paper, ...]:
     """The papers that name the saved one by its short name, in their order.
 
-    Those that give the name to something of their own are left out. Empty where there is no name, where a paper before it
-    says the name already, or where many make it their own: then it means several things.
+    Those that give the name to something of their own are left out, and where it is an acronym those that share no word
+    with the title. Empty where there is no name, where a paper before it says the name already, where another title begins
+    with it, or where many papers mean something else by it.
     """
     name = short_name(saved)
     if name is None:
         return ()
     said = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-]|\.\w)")
     again = re.compile(_AGAIN.format(name=re.escape(name)))
-    named, own = [], 0
+    subject = _subject(saved.title.partition(":")[2]) if _ACRONYM.fullmatch(name) else frozenset()
+    named, others = [], 0
     for paper in papers:
         texts = [text for text in _texts(paper) if name in text and said.search(text)]
-        if paper.id == saved.id or not texts:
+        if paper.id == saved.id or not texts or paper.title == saved.title:
             continue
-        if paper.date and saved.date and paper.date < saved.date:
+        if (short_name(paper) or "").casefold() == name.casefold() or _is_before(paper, saved):
             return ()
-        if short_name(paper) == name or any(map(again.search, texts)):
-            own += 1
+        if any(map(again.search, texts)) or (
+            subject and subject.isdisjoint(_subject(" ".join(_texts(paper))))
+        ):
+            others += 1
         else:
             named.append(paper)
-    return tuple(named) if own <= _AMBIGUOUS * (own + len(named)) else ()
+    return tuple(named) if others <= _AMBIGUOUS * (others + len(named)) else ()
+
+
+def _is_before(paper: Paper, other: Paper) -> bool:
+    """True where the paper came first, by the months of their arXiv ids, else by the days on which digests named them."""
+    month, other_month = (_ARXIV_MONTH.match(each.id) for each in (paper, other))
+    if month and other_month and month[1] != other_month[1]:
+        return month[1] < other_month[1]
+    return paper.date is not None and other.date is not None and paper.date < other.date
+
+
+def _subject(text: str) -> frozenset[str]:
+    """The words of a text that may tell its subject, in the singular."""
+    words = (word.rstrip("s") for word in _SUBJECT_WORD.findall(text.casefold()))
+    return frozenset(word for word in words if word not in _PLAIN)
+
+
+_SUBJECT_WORD = re.compile(r"[a-z]{4,}")
 
 
 def _texts(paper: Paper) -> Iterable[str]:

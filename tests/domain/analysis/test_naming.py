@@ -1,5 +1,6 @@
 """Which later papers name one that somebody saved."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -49,6 +50,28 @@ def test_a_name_that_many_give_or_that_was_there_before_is_nobody_s() -> None:
     assert naming(SAVED, [named, later(3, "x LumoRL", title="LumoRL: Again")]) == ()
     assert naming(SAVED, [named, later(3, "Old LumoRL.", day=date(2025, 1, 1))]) == ()
     assert naming(a_paper(4, title="A Title without a Name"), [named]) == ()
+
+
+def test_an_acronym_means_the_paper_only_where_a_word_of_its_title_is_shared() -> None:
+    lisa = a_paper(1, title="LISA: Layerwise Sampling of Language Models", date=date(2026, 1, 1))
+    tuned = [later(number, "Fine-tuned by LISA, language models …") for number in (2, 3, 4)]
+    waves = later(5, "Gravitational waves within reach of LISA.")
+    assert naming(lisa, [*tuned, waves]) == tuple(tuned)
+    assert naming(lisa, [tuned[0], waves]) == ()
+
+
+def test_what_came_first_is_told_by_arxiv_s_ids_rather_than_by_the_day_of_a_digest() -> None:
+    older = replace(later(2, "It beats LumoRL."), id=PaperId("arxiv:2401.00002"))
+    newer = replace(later(3, "It beats LumoRL."), id=PaperId("arxiv:2602.00003"), date=date(2025, 1, 1))
+    assert naming(SAVED, [older]) == ()
+    assert naming(SAVED, [newer]) == (newer,)
+
+
+def test_the_same_paper_under_another_id_is_not_another_one() -> None:
+    named = later(2, "It beats LumoRL.")
+    again = replace(SAVED, id=PaperId("title:0526a471380d1421"))
+    assert naming(SAVED, [again, named]) == (named,)
+    assert naming(SAVED, [later(3, "LumoRL", title="LUMORL: a lamp"), named]) == ()
 
 
 def test_of_what_it_finds_in_real_digests_nine_in_ten_are_right(corpus: Path) -> None:
