@@ -76,8 +76,8 @@ def _command(command: Any, name: str, examples: tuple[str, ...]) -> list[str]:
 
 
 def _argument(part: Any) -> str:
-    name = part.metavar or part.human_readable_name.upper()
-    return name if part.required or name.startswith("[") else f"[{name}]"
+    name = (part.metavar or part.human_readable_name.upper()) + ("…" if part.nargs == -1 else "")
+    return name if part.required else f"[{name}]"
 
 
 def _options(command: Any) -> list[str]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Write subscriptions, feeds or papers to standard output.", no_args_is_help=True)
 
 SubscriberArgument = Annotated[
-    str | None, typer.Argument(metavar="[SUBSCRIBER]", help="Only of this subscriber; of everybody without.")
+    str | None, typer.Argument(metavar="SUBSCRIBER", help="Only of this subscriber; of everybody without.")
 ]
 
 
@@ -73,7 +73,7 @@ def opml(context: typer.Context, as_json: JsonOption = False, config: ConfigOpti
 
 SavedByArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[SUBSCRIBER]", help="The papers that this subscriber saved; all papers without."),
+    typer.Argument(metavar="SUBSCRIBER", help="The papers that this subscriber saved; all papers without."),
 ]
 
 

@@ -30,7 +30,7 @@ NEEDS_A_LOOK = 1
 def fetch(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]…", help="Sources by name; all by default.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Sources by name; all by default.")
     ] = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,

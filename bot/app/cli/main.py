@@ -56,7 +56,7 @@ def version(as_json: JsonOption = False) -> None:
 
 def help_(
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="[COMMAND]…", help="A command; of a group with its own.")
+        list[str] | None, typer.Argument(metavar="COMMAND", help="A command; of a group with its own.")
     ] = None,
 ) -> None:
     """Show the help of a command."""

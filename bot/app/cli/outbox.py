@@ -31,9 +31,7 @@ app = typer.Typer(help="List, send again or give up messages; lift a channel's s
 
 KeysArgument = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[KEY…]", help="Keys, as `outbox list --json` shows them; each names its message."
-    ),
+    typer.Argument(metavar="KEY", help="Keys, as `outbox list --json` shows them; each names its message."),
 ]
 StateOption = Annotated[
     list[str] | None, typer.Option("--state", metavar="STATE", help="Only these states; may be repeated.")

@@ -30,7 +30,7 @@ NO_DIGEST = 2
 
 
 def read(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Digest files, or folders of them.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Digest files, or folders of them.")],
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a file instead of text.")] = False,
     language: Annotated[str, typer.Option(help="`zh` for the Chinese half of a page.")] = "en",
     explain: Annotated[
