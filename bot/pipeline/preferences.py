@@ -9,6 +9,7 @@ from typing import Literal
 from zoneinfo import available_timezones
 
 from bot.domain.analysis.exclusion import Exclusion, exclusions
+from bot.domain.channels import FEED
 from bot.domain.errors import UsageError
 from bot.domain.papers import Paper, PaperId
 from bot.domain.preferences import (
@@ -40,6 +41,9 @@ from bot.pipeline.subscribers import SubscriberRegistry
 LANGUAGES = ("en", "zh")
 LONGEST_SNOOZE = timedelta(days=366)
 _ID_BYTES = 9
+READER = "reader-"
+"""How the ids of those begin who made a private feed on the web."""
+MOST_READERS = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -244,6 +248,18 @@ class Preferences:
         text = _checked(query).text
         wish = ChosenSubscription(name=_name(called or text), text=text, only=tuple(only))
         return self._add(name, wish, channel, now)
+
+    def add_reader(self, query: str, now: datetime) -> str:
+        """Subscribe somebody new who gets a private feed of the query and nothing else; gives their id.
+
+        Raises QuerySyntaxError, and ChoiceRefused where there are too many such readers.
+        """
+        if sum(name.startswith(READER) for name in self._registry.subscribers) >= MOST_READERS:
+            raise ChoiceRefused("too many", f"there are {MOST_READERS} readers already", most=MOST_READERS)
+        name = READER + secrets.token_hex(6)
+        channel = ChosenChannel(kind=FEED, address=name, quizzes="none")
+        self.add(name, query, now, channel=channel)
+        return name
 
     def add_like(
         self,

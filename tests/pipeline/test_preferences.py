@@ -108,6 +108,19 @@ async def test_who_comes_by_a_chat_gets_the_newest_of_what_was_there_and_then_wh
     assert {item.paper.id[-1] for sent in made.telegram.taken for item in sent.items} == {"1", "3"}
 
 
+def test_only_so_many_readers_make_a_private_feed(world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = world(a_subscriber())
+    monkeypatch.setattr(preferences, "MOST_READERS", 2)
+    first, second = (made.preferences.add_reader("rag", NOW) for _ in range(2))
+    assert first != second
+    reader = made.registry.subscribers[first]
+    assert reader.has_feed
+    assert [each.text for each in reader.subscriptions] == ["rag"]
+    with pytest.raises(ChoiceRefused) as error:
+        made.preferences.add_reader("rag", NOW)
+    assert refused(error) == "too many"
+
+
 def test_the_same_subscription_twice_is_one(world: MakeWorld) -> None:
     made = with_rag(world)
     assert made.preferences.add("chat7", " rag ", NOW, channel=CHAT) == Added(name="rag", is_new=False)

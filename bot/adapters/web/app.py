@@ -36,7 +36,13 @@ def create_app(
     """
     site = WebSite(
         service=service,
-        pages=Pages(title=site_title, url=site_url, quiz=quiz, mail=service.sign_ups is not None),
+        pages=Pages(
+            title=site_title,
+            url=site_url,
+            quiz=quiz,
+            mail=service.sign_ups is not None,
+            is_open=service.is_open,
+        ),
         cache=AnswerCache(service.version, fresh_for=fresh_for),
         clock=clock,
     )
@@ -65,6 +71,7 @@ def create_app(
             Route("/unsubscribe/{token}", forms.ask_unsubscribe, methods=["GET"]),
             Route("/unsubscribe/{token}", forms.unsubscribe, methods=["POST"], max_body_size=MAX_BODY_BYTES),
             Route("/subscribe", forms.subscribe, methods=["POST"], max_body_size=MAX_BODY_BYTES),
+            Route("/subscribe/feed", forms.make_feed, methods=["POST"], max_body_size=MAX_BODY_BYTES),
             Route("/confirm/{token}", forms.ask_confirmation, methods=["GET"]),
             Route("/confirm/{token}", forms.confirm, methods=["POST"], max_body_size=MAX_BODY_BYTES),
             Route("/preferences/{token}", forms.preferences, methods=["GET"]),

@@ -176,6 +176,21 @@ class FormEndpoints:
             return private_page(self._pages.said(view, "mail_failed", "", query), 503)
         return private_page(self._pages.said(view, "mail_asked", "", query))
 
+    async def make_feed(self, request: Request) -> Response:
+        """A private feed of a query for somebody new, whose address stands on their preferences."""
+        if not self._service.is_open:
+            raise HTTPException(404)
+        form = await self._fields(request)
+        view, query = view_of(request.scope), form.get("q", "")
+        try:
+            name = await asyncio.to_thread(
+                self._service.preferences.add_reader, query, self._site.clock.now()
+            )
+        except UsageError as error:
+            return private_page(self._pages.said(view, "not_subscribed", str(error), query), 400)
+        token = await asyncio.to_thread(self._service.preferences_token, name)
+        return self._back(token, view, done=1, fragment="feed")
+
     async def ask_confirmation(self, request: Request) -> Response:
         """The page with the button; mail scanners fetch it unasked, so it changes nothing."""
         token, sign_ups = self._capability(request), self._sign_ups()
@@ -247,8 +262,15 @@ class FormEndpoints:
         return shown
 
     def _back(
-        self, token: str, view: View, done: int | None = None, paper: PaperId | None = None
+        self,
+        token: str,
+        view: View,
+        done: int | None = None,
+        paper: PaperId | None = None,
+        fragment: str = "",
     ) -> Response:
         """To the page again, so that loading it anew sends no form."""
         path = self._pages.preferences_path(token, view.language if view.explicit else None, done, paper)
+        if fragment:
+            path += f"#{fragment}"
         return RedirectResponse(path, status_code=303, headers={"Cache-Control": NEVER})

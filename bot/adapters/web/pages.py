@@ -154,10 +154,13 @@ class Day:
 class Pages:
     """Writes the pages of one site."""
 
-    def __init__(self, *, title: str, url: str, quiz: ShownQuiz = as_read, mail: bool = False) -> None:
-        """With `mail` people can sign up by their mail address."""
+    def __init__(
+        self, *, title: str, url: str, quiz: ShownQuiz = as_read, mail: bool = False, is_open: bool = False
+    ) -> None:
+        """With `mail` people can sign up by their mail address; where it `is_open`, make private feeds."""
         self._quiz = quiz
         self._mail = mail
+        self._is_open = is_open
         self.title = one_line(title, 80) or "Paperboy"
         self.url = url.rstrip("/") if web_link(url) else ""
         self.base = urlsplit(self.url).path
@@ -347,6 +350,7 @@ class Pages:
             feed=(self.url or self.base) + feed,
             feed_path=self.base + feed,
             mail=self._mail,
+            is_open=self._is_open,
             add=f"/add {text}",
             found=search_path("/search", q=text),
             examples=_EXAMPLES,

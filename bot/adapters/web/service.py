@@ -34,6 +34,7 @@ class WebService:
         finder: PaperFinder,
         preferences: Preferences,
         sign_ups: SignUps | None = None,
+        is_open: bool = False,
         stopped: Callable[[], Mapping[str, Stop]],
         metrics: Callable[[], bytes],
     ) -> None:
@@ -45,6 +46,8 @@ class WebService:
         self.preferences = preferences
         self.sign_ups = sign_ups
         """Sign-ups by mail; None where nobody can subscribe so."""
+        self.is_open = is_open
+        """Whether any visitor may make a private feed."""
         self._stopped = stopped
         self.metrics = metrics
         """The metrics of this process in Prometheus' text format."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -209,6 +210,11 @@ class Web(Section):
     """Web server."""
 
     listen: ListenAddress = setting("127.0.0.1:8080", description="host:port; empty for no web server.")
+    open: Flag = setting(
+        default=False,
+        description="True: whoever reaches the web server may make a private feed. On a server that is reached on this "
+        "machine alone everybody may.",
+    )
 
 
 class Dkim(Section):
@@ -515,6 +521,12 @@ class Settings(Section):
             site = self.site.model_copy(update={"url": self.web.listen.url})
             self.__dict__["site"] = site  # frozen for everybody else
         return self
+
+    @property
+    def makes_feeds(self) -> bool:
+        """Whether any visitor of the web server may make a private feed."""
+        reached_at = {self.web.listen.host if self.web.listen else "", urlsplit(self.site.url).hostname}
+        return self.web.open or reached_at <= {"127.0.0.1", "::1", "localhost"}
 
     @model_validator(mode="after")
     def _a_webhook_can_be_reached(self) -> "Settings":

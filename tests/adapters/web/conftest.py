@@ -52,6 +52,7 @@ class FakeService:
     def __init__(self) -> None:
         self.feeds = FakeFeeds(self)
         self.sign_ups = None
+        self.is_open = False
         self.number = 1
         self.feed = a_feed(*[a_feed_entry(number) for number in range(1, 9)])
         self.stored: dict[PaperId, Paper] = {}

@@ -89,6 +89,44 @@ async def test_a_query_is_added_changed_paused_and_removed(client, made: World, 
     assert {each.name for each in made.registry.subscriber("alice").subscriptions} == {"language models"}
 
 
+async def test_a_visitor_makes_a_private_feed_of_a_query_in_one_press(client, made: World) -> None:
+    preview = await tree_of(client, "/preview?q=language+models")
+    form = preview.css_first('form[action="/subscribe/feed"]')
+    query = form.css_first("[name=q]").attributes["value"]
+    response = await client.post(form.attributes["action"], data={"q": query})
+    assert response.status_code == 303
+    page, _, fragment = response.headers["location"].partition("#")
+    tree = await tree_of(client, page)
+    assert tree.css_first("main").css_first(f"#{fragment}").text() == "Your private feed"
+    assert "language models" in text(tree)
+    address = tree.css_first('a[href*="/feeds/"]').attributes["href"]
+    made.registry.refresh()
+    made.look()  # meets the newcomer
+    made.read("b.md", a_digest(2))
+    feed = await client.get(address.removeprefix(SITE))
+    assert "Paper 2" in feed.text
+    assert "private" in feed.headers["cache-control"]
+
+
+async def test_a_wrong_query_makes_no_feed(client, made: World) -> None:
+    response = await client.post("/subscribe/feed", data={"q": "(graph"})
+    assert response.status_code == 400
+    assert "never closed" in text(LexborHTMLParser(response.text))
+    assert set(made.registry.subscribers) == {"alice"}
+
+
+async def test_other_sites_and_closed_ones_make_no_feeds(client, made: World) -> None:
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert (await client.post("/subscribe/feed", data={"q": "rag"}, headers=foreign)).status_code == 403
+    app = create_app(
+        a_service(made, is_open=False), formats=FORMATS, clock=made.clock, site_title="P", site_url=SITE
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as closed:
+        assert (await closed.post("/subscribe/feed", data={"q": "rag"})).status_code == 404
+        assert "/subscribe/feed" not in (await closed.get("/preview?q=rag")).text
+    assert set(made.registry.subscribers) == {"alice"}
+
+
 MEDICAL = an_entry(30, title="Language Models for Medical Imaging", summary="Medical imaging, medical.")
 
 

@@ -14,8 +14,9 @@ MAIL = Target(kind="email", address="alice@example.org")
 READER = a_subscriber("alice", a_channel(), a_channel("email"), a_channel("atom"))
 
 
-def a_service(made: World) -> WebService:
+def a_service(made: World, *, is_open: bool = True) -> WebService:
     return WebService(
+        is_open=is_open,
         papers=made.store.papers,
         deliveries=made.deliveries,
         tokens=made.store.tokens,

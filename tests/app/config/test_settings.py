@@ -42,6 +42,22 @@ def secret_file(tmp_path: Path, content: str | bytes, mode: int = 0o600) -> Path
     return path
 
 
+@pytest.mark.parametrize(
+    ("text", "is_open"),
+    [
+        ("", True),
+        ("web: {listen: '0.0.0.0:8080'}", False),
+        ("site: {url: 'https://papers.example.org'}", False),
+        ("site: {url: 'https://papers.example.org'}\nweb: {open: true}", True),
+        ("web: {listen: ''}", False),
+    ],
+)
+def test_visitors_make_feeds_where_only_this_machine_visits_or_the_settings_let_them(
+    config: Path, text: str, is_open: bool
+) -> None:
+    assert load(config, text).makes_feeds is is_open
+
+
 def test_without_a_file_every_default_of_the_contract_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
