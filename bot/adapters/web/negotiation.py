@@ -11,7 +11,7 @@ from bot.adapters.web.pages import View
 from bot.adapters.web.texts import LANGUAGES
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,128}")
-_READ = frozenset({b"q", b"lang", b"page", b"days", b"v"})
+_READ = frozenset({b"q", b"lang", b"page", b"days", b"live", b"v"})
 
 
 def view_of(scope: Scope) -> View:

@@ -103,6 +103,7 @@ class PaperEndpoints:
     async def preview(self, request: Request) -> Response:
         view, text = view_of(request.scope), query_text(request)
         days = number_of(request.query_params.get("days"), PREVIEW_DAYS, 3_650)
+        wrong = 200 if "live" in request.query_params else 400  # a half-typed query is no failed request
 
         def made() -> Answer:
             if not text:
@@ -111,7 +112,7 @@ class PaperEndpoints:
                 preview = self._service.finder.preview(parse(text), days=days, limit=_SAMPLES)
             except QuerySyntaxError as error:
                 trouble = QueryTrouble(text=text, message=str(error), position=error.position)
-                return html_answer(self._pages.preview(view, text, trouble, days=days), status=400)
+                return html_answer(self._pages.preview(view, text, trouble, days=days), status=wrong)
             return html_answer(self._pages.preview(view, text, preview, days=days))
 
         return await self._kept(request, made)

@@ -239,6 +239,8 @@ async def test_a_preview_follows_what_is_typed(visitor: Visitor, site: ServedSit
     assert await page.locator("#live .papers > li").count()
     assert await page.locator("#live h2", has_text="Near misses").count()
     assert "q=web+agent+AND+search" in page.url
+    await page.locator("#q").fill("(agent OR")  # half typed
+    await page.locator(".trouble").wait_for()
     await page.locator("#q").fill("zzzz")
     await page.locator(".papers").wait_for(state="detached")
     assert await page.evaluate("document.activeElement.id") == "q"

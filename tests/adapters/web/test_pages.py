@@ -142,6 +142,11 @@ async def test_a_wrong_query_shows_the_place(client: httpx.AsyncClient) -> None:
     assert (query, caret.strip()) == ("(agent OR tool", "^")
 
 
+async def test_a_wrong_query_that_is_still_typed_is_no_failed_request(client: httpx.AsyncClient) -> None:
+    await page(client, "/preview?q=(agent", 400)
+    assert (await page(client, "/preview?q=(agent&live=1")).css_first(".trouble pre") is not None
+
+
 async def test_markup_in_a_query_or_a_title_stays_text(client: httpx.AsyncClient) -> None:
     for path in ("/search", "/preview", "/trends"):
         response = await client.get(path, params={"q": 'x"><script>alert(1)</script>'})

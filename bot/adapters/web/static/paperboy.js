@@ -32,9 +32,11 @@ if (live) {
     asked = new AbortController();
     const address = new URL(form.action);
     for (const [name, value] of new FormData(form)) address.searchParams.set(name, value);
+    const request = new URL(address);
+    request.searchParams.set("live", "1");
     live.setAttribute("aria-busy", "true");
     try {
-      const response = await fetch(address, { signal: asked.signal });
+      const response = await fetch(request, { signal: asked.signal });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const part = page.getElementById("live");
       if (part) live.replaceChildren(...part.childNodes);
