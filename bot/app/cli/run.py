@@ -53,11 +53,23 @@ def run(
         return settings, subscribers
 
     configuration: Configuration | None = read()
+    _share_heap()
     start_logs(max(context.obj.verbose + verbose, 1), as_json=log_json)
     while configuration is not None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the service hears it
         configuration = _serve(configuration, roles, read)
     return 0
+
+
+_M_ARENA_MAX = -8
+
+
+def _share_heap() -> None:
+    """Has glibc keep one heap for all threads: each one's own stays half empty, which took 1 MB of 85."""
+    from ctypes import CDLL
+
+    with suppress(OSError, AttributeError):  # another C library
+        CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _serve(
