@@ -43,7 +43,7 @@ def confirmation_mail(request: ConfirmationRequest, settings: EmailSettings) -> 
     except ValueError as error:
         raise Refused(str(error)) from error
     asked = texts["asked" if is_harmless(sign_up.query) else "asked_something"]
-    said = {
+    lines = {
         "asked": asked.format(site=settings.site_title, query=sign_up.query),
         "button": texts["button"],
         "until": texts["until"].format(day=words.day(sign_up.valid_until.date())),
@@ -52,9 +52,9 @@ def confirmation_mail(request: ConfirmationRequest, settings: EmailSettings) -> 
     subject = texts["subject"].format(site=settings.site_title)
     url = f"{settings.site_url.rstrip('/')}/confirm/{request.token}"
     html = template("confirm.html").render(
-        said=said, subject=subject, url=url, words=words, site=settings.site_title
+        lines=lines, subject=subject, url=url, words=words, site=settings.site_title
     )
-    text = f"{said['asked']}\n\n{said['button']}{words.colon.rstrip()}\n{url}\n\n{said['until']}\n\n{said['otherwise']}\n"
+    text = f"{lines['asked']}\n\n{lines['button']}{words.colon.rstrip()}\n{url}\n\n{lines['until']}\n\n{lines['otherwise']}\n"
     headers = [
         mailbox_header("From", settings.sender),
         mailbox_header("To", recipient),

@@ -145,13 +145,13 @@ class EmailEntry:
     @property
     def facts(self) -> tuple[str, ...]:
         """Which of `authors`, `date`, `sources` and `questions` there are to tell."""
-        told = {
+        facts = {
             "authors": self.authors,
             "date": self.date,
             "sources": self.sources > 1,
             "questions": self.questions,
         }
-        return tuple(name for name, value in told.items() if value)
+        return tuple(name for name, value in facts.items() if value)
 
     @property
     def details(self) -> "EmailEntry":
@@ -231,8 +231,8 @@ class EmailContent:
         """The content with fewer papers in full, or fewer named, or no questions; None where nothing can be left out."""
         entries, named = len(self.entries), len(self.rest)
         if entries > 1:
-            kept = entries - max(1, entries // 8)
-            return self.shortened(kept, named + entries - kept)
+            in_full = entries - max(1, entries // 8)
+            return self.shortened(in_full, named + entries - in_full)
         if named:
             return self.shortened(entries, named - max(1, named // 8))
         if self.answers:
@@ -324,9 +324,9 @@ def _entries(
         if item.quiz and number <= MOST_ENTRIES:
             quiz = shown_questions(item.quiz, first=question, target=outgoing.target.key, words=words)
             question += len(quiz)
-        told = _told(item.paper, item.reasons, outgoing.language, site_url)
+        entry = _told(item.paper, item.reasons, outgoing.language, site_url)
         objection = paper_url(preferences, item.paper.id) if preferences and item.reasons else ""
-        yield replace(told, number=number, topic=topic, quiz=quiz, objection=objection)
+        yield replace(entry, number=number, topic=topic, quiz=quiz, objection=objection)
 
 
 @lru_cache(maxsize=_ENTRIES)
@@ -337,7 +337,7 @@ def _told(paper: Paper, reasons: tuple[Reason, ...], language: str, site_url: st
     page = paper_url(site_url, card.id)
     links = tuple(_links(card, page, words))
     points = tuple(_points(card))
-    shown = (card.title, card.gist, *card.authors[:_AUTHORS], *(point.text for point in points))
+    visible = (card.title, card.gist, *card.authors[:_AUTHORS], *(point.text for point in points))
     return EmailEntry(
         number=0,
         title=card.title,
@@ -348,7 +348,7 @@ def _told(paper: Paper, reasons: tuple[Reason, ...], language: str, site_url: st
         sources=card.source_count,
         gist=card.gist,
         points=points,
-        why=tuple(_why(card.matches[:_MATCHES], shown)),
+        why=tuple(_why(card.matches[:_MATCHES], visible)),
         questions=card.questions,
         page=page,
         links=links,
@@ -362,9 +362,9 @@ def _points(card: Card) -> Iterator[CardPoint]:
     best = sorted(
         (point for point in others if point.role in _TOLD), key=lambda point: _TOLD.index(point.role)
     )
-    kept = best[:_POINTS]
+    chosen = best[:_POINTS]
     for point in others:
-        if any(point is other for other in kept):
+        if any(point is other for other in chosen):
             yield replace(point, text=_in_short(point.text))
 
 
@@ -391,12 +391,12 @@ def _says_the_same(text: str, gist: str) -> bool:
     return text in gist or gist[:_SAME] in text or text[:_SAME] in gist
 
 
-def _why(matches: Sequence[CardMatch], shown: Sequence[Pieces]) -> Iterator[CardMatch]:
+def _why(matches: Sequence[CardMatch], visible: Sequence[Pieces]) -> Iterator[CardMatch]:
     """Each match, with its words only where they cannot be seen anyway."""
-    seen = {piece.text.casefold() for pieces in shown for piece in pieces if piece.matched}
+    seen = {piece.text.casefold() for pieces in visible for piece in pieces if piece.matched}
     for match in matches:
-        told = [*match.words, *(piece.text for piece in match.excerpt if piece.matched)]
-        is_seen = any(word.casefold() in seen for word in told)
+        matched_words = [*match.words, *(piece.text for piece in match.excerpt if piece.matched)]
+        is_seen = any(word.casefold() in seen for word in matched_words)
         words = tuple(word for word in match.words if word.casefold() not in seen)
         yield replace(match, words=words, excerpt=() if is_seen else match.excerpt)
 
@@ -440,10 +440,10 @@ def _subject(words: Wording, cards: Sequence[Card], counted: Mapping[str, int], 
     if count == 1:
         return cut(cards[0].title_text, _SUBJECT_TITLE).replace("…", "...")  # keeps most of them plain ASCII
     named = sorted((name for name in counted if name), key=lambda name: -counted[name])[:_TOPICS_NAMED]
-    said = [topic_text(words, name, counted[name]) for name in named]
+    topics = [topic_text(words, name, counted[name]) for name in named]
     if left := count - sum(counted[name] for name in named):
-        said.append(words.subject_more.format(count=left) if said else words.count(left))
-    return words.subject_day.format(said=words.comma.join(said), day=day)
+        topics.append(words.subject_more.format(count=left) if topics else words.count(left))
+    return words.subject_day.format(said=words.comma.join(topics), day=day)
 
 
 def topic_text(words: Wording, name: str, count: int) -> str:

@@ -58,33 +58,33 @@ def read_report(content: bytes, bounces: Mailbox) -> DeliveryReport | None:
         kind = str(mail.get_param("report-type", "")).lower()
         if mail.get_content_type() != "multipart/report":
             return None
-        said = _complaint(parts) if kind == "feedback-report" else _failure(parts)
+        report = _complaint(parts) if kind == "feedback-report" else _failure(parts)
         tokens = _tokens(mail, parts, bounces)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         log.info("report.unreadable", extra={"error": one_line(str(error), 200)})
         return None
-    if said is None:
+    if report is None:
         return None
-    verdict, what = said
+    verdict, what = report
     return DeliveryReport(verdict=verdict, tokens=tokens, what=one_line(what, 200))
 
 
 def _failure(parts: Iterable[Message]) -> tuple[Verdict, str] | None:
     """Verdict on the recipient: the worst of all that the report names."""
-    found: list[tuple[Verdict, str]] = []
+    verdicts: list[tuple[Verdict, str]] = []
     for group in _groups(parts, "message/delivery-status"):
         if _word(group, "Action") not in ("failed", "delayed"):
             continue
-        said = str(group.get("Diagnostic-Code") or "").partition(";")[2].strip()
-        status = _status(str(group.get("Status") or ""), said)
+        diagnosis = str(group.get("Diagnostic-Code") or "").partition(";")[2].strip()
+        status = _status(str(group.get("Status") or ""), diagnosis)
         gone = _word(group, "Action") == "failed" and _GONE.fullmatch(status)
-        found.append(("gone" if gone else "soft", f"{said or status or 'no reason given'}"))
-    return min(found, default=None)  # "gone" comes before "soft"
+        verdicts.append(("gone" if gone else "soft", f"{diagnosis or status or 'no reason given'}"))
+    return min(verdicts, default=None)  # "gone" comes before "soft"
 
 
-def _status(stated: str, said: str) -> str:
+def _status(stated: str, diagnosis: str) -> str:
     """The enhanced status; the one in the server's own words where the stated one says nothing."""
-    own, other = _STATUS.search(stated), _STATUS.search(said)
+    own, other = _STATUS.search(stated), _STATUS.search(diagnosis)
     if own is None or (_UNSAID.fullmatch(own[0]) and other):
         return other[0] if other else ""
     return own[0]
@@ -218,8 +218,10 @@ class ImapReports:
         try:
             self._read(take)
         except (OSError, imaplib.IMAP4.error) as error:
-            said = one_line(str(error).replace(self._password, "***") if self._password else str(error), 200)
-            raise ReportsUnreadable(f"reports in {self._place}: {said}") from None
+            message = one_line(
+                str(error).replace(self._password, "***") if self._password else str(error), 200
+            )
+            raise ReportsUnreadable(f"reports in {self._place}: {message}") from None
 
     def _read(self, take: Take) -> None:
         context = self._tls or ssl.create_default_context()

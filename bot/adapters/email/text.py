@@ -88,12 +88,12 @@ def _fact(entry: EmailEntry, fact: str, words: Wording) -> str:
 
 
 def _question_text(question: EmailQuestion) -> str:
-    asked = _filled(f"{question.number}. {question.text}", rest=_INDENT + "   ")
+    question_text = _filled(f"{question.number}. {question.text}", rest=_INDENT + "   ")
     options = (
         _filled(f"{letter}. {text}", first=_INDENT + "   ", rest=_INDENT + "      ")
         for letter, text in question.options
     )
-    return "\n".join((asked, *options))
+    return "\n".join((question_text, *options))
 
 
 def _answer_lines(content: EmailContent) -> Iterator[str]:

@@ -78,30 +78,32 @@ def refusal(phase: Phase, code: int, text: str, *, server: str) -> NotSent:
     """
     enhanced = _ENHANCED.match(text)
     status = enhanced.group(1) if enhanced else ""
-    said = f"{server} said {code} {text}".rstrip()
+    reply = f"{server} said {code} {text}".rstrip()
     if status in _SENDING_LIMIT or (
         _SENDING_LIMIT_TEXT.search(text) and not _mailbox_is_full(phase, code, status)
     ):
-        return TryLater(f"the sending limit of the account: {said}", wait=SENDING_LIMIT_WAIT, scope="channel")
+        return TryLater(
+            f"the sending limit of the account: {reply}", wait=SENDING_LIMIT_WAIT, scope="channel"
+        )
     if _mailbox_is_full(phase, code, status):
-        return TryLater(f"mailbox full: {said}", wait=MAILBOX_FULL_WAIT)
+        return TryLater(f"mailbox full: {reply}", wait=MAILBOX_FULL_WAIT)
     if status in _TOO_LARGE or (code == _OVER_QUOTA and phase in ("sender", "content")):
-        return TooLarge(f"too large for them: {said}")
+        return TooLarge(f"too large for them: {reply}")
     if phase not in _BEFORE_RECIPIENT:
-        return _targets_refusal(code, status, said)
+        return _targets_refusal(code, status, reply)
     if code < 500:  # noqa: PLR2004
-        return TryLater(said, wait=GREYLIST_WAIT, scope="channel")
-    return ChannelDown(f"{said}; nobody was unsubscribed, look at what the mail server wants of us")
+        return TryLater(reply, wait=GREYLIST_WAIT, scope="channel")
+    return ChannelDown(f"{reply}; nobody was unsubscribed, look at what the mail server wants of us")
 
 
-def _targets_refusal(code: int, status: str, said: str) -> NotSent:
+def _targets_refusal(code: int, status: str, reply: str) -> NotSent:
     """The error for a refusal of a recipient or of a whole mail."""
     if code < 500 and code != _CLOSING:  # noqa: PLR2004
-        return TryLater(said, wait=GREYLIST_WAIT)
+        return TryLater(reply, wait=GREYLIST_WAIT)
     if status.startswith("5.1.") and status not in _BAD_SENDER:
-        return TargetGone(said)
+        return TargetGone(reply)
     # Without an enhanced status a missing mailbox looks like a policy: the address is not suspended at once.
-    return Refused(said) if status.startswith("5.6.") else TargetRefuses(said)
+    return Refused(reply) if status.startswith("5.6.") else TargetRefuses(reply)
 
 
 def _mailbox_is_full(phase: Phase, code: int, status: str) -> bool:
@@ -266,9 +268,9 @@ class SmtpSession:
             protocol.write(b".\r\n")
             code, text = await protocol.read_response(timeout=self._timeout)
         except (OSError, SMTPException) as error:
-            said = error.message if isinstance(error, SMTPResponseException) else str(error)
+            reply = error.message if isinstance(error, SMTPResponseException) else str(error)
             raise OutcomeUnknown(
-                f"{self._server}: no answer to a whole mail was seen: {self._said(said)}"
+                f"{self._server}: no answer to a whole mail was seen: {self._said(reply)}"
             ) from error
         if not (200 <= code < 300 or _FIRST_REFUSAL <= code < _FIRST_BEYOND):  # noqa: PLR2004
             raise OutcomeUnknown(f"{self._server} answered a whole mail with {code} {self._said(text)}")
@@ -315,9 +317,9 @@ def _with_dots(message: bytes) -> bytes:
     return b"." + dotted if dotted.startswith(b".") else dotted
 
 
-def size_limit(said: str) -> int | None:
+def size_limit(reply: str) -> int | None:
     """The limit that a server says after SIZE; 0 and nothing mean none."""
-    first = said.split(maxsplit=1)
+    first = reply.split(maxsplit=1)
     return int(first[0]) or None if first and first[0].isdecimal() else None
 
 

@@ -35,9 +35,9 @@ async def _is_public(hub: str) -> bool:
     """False where any of the hub's addresses is not one of the public internet, or it has none."""
     parts = urlsplit(hub)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(
+        addresses = await asyncio.get_running_loop().getaddrinfo(
             parts.hostname, parts.port or 443, type=socket.SOCK_STREAM
         )
     except OSError as error:
         raise TryLater(f"the hub's name is not known: {error.strerror or error}") from error
-    return bool(found) and all(ipaddress.ip_address(str(entry[4][0])).is_global for entry in found)
+    return bool(addresses) and all(ipaddress.ip_address(str(entry[4][0])).is_global for entry in addresses)

@@ -131,8 +131,8 @@ class Answer:
             elif name == b"if-modified-since":
                 if_modified_since = value
         coding = next((coding for coding in codings(accepted) if coding in self.encoded), "")
-        known = self.status == OK and self._is_known(coding, if_none_match, if_modified_since)
-        return NOT_MODIFIED if known else self.status, coding
+        is_known = self.status == OK and self._is_known(coding, if_none_match, if_modified_since)
+        return NOT_MODIFIED if is_known else self.status, coding
 
     def _body(self, scope: Scope, status: int, coding: str) -> bytes:
         if status == NOT_MODIFIED or scope["method"] == "HEAD":
@@ -219,10 +219,10 @@ class AnswerCache:
         """The answer, if it is there and the revision was asked for just now."""
         if not self._is_fresh():
             return None
-        known = self._kept.get(key)
-        if known is not None:
+        cached = self._kept.get(key)
+        if cached is not None:
             self._kept.move_to_end(key)
-        return known
+        return cached
 
     def reply(self, request: bytes) -> Reply | None:
         """The reply to exactly these bytes, if it is there and the revision was asked for just now: readers of feeds send
@@ -244,9 +244,9 @@ class AnswerCache:
     async def get(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
         """The answer; where there is none of this revision, `make()`, called in a thread while others wait for it."""
         revision = await self.revision()
-        known = self._kept.get(key)
-        if known is not None:
-            return known
+        cached = self._kept.get(key)
+        if cached is not None:
+            return cached
         name = revision, key
         if (making := self._making.get(name)) is not None:
             return await asyncio.shield(making)

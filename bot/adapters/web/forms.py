@@ -79,43 +79,43 @@ class FormEndpoints:
     async def preferences(self, request: Request) -> Response:
         """The person's subscriptions, settings and channels."""
         token = self._capability(request)
-        shown = await asyncio.to_thread(self._shown, token)
+        preferences = await asyncio.to_thread(self._shown, token)
         done = request.query_params.get("done") == "1"
         return private_page(
             self._pages.preferences(
-                view_of(request.scope), shown, token=token, key=form_key(token), done=done
+                view_of(request.scope), preferences, token=token, key=form_key(token), done=done
             )
         )
 
     async def change_preferences(self, request: Request) -> Response:
         """One change, then the page again; what cannot be set is said on it, with what was typed kept."""
         token, form = await self._form(request)
-        shown = await asyncio.to_thread(self._shown, token)
+        preferences = await asyncio.to_thread(self._shown, token)
         refuse_keyless(form, token)
         view, action, now = view_of(request.scope), form.get("action", ""), self._site.clock.now()
         if action == "delete":
             if form.get("sure") != "yes":
                 return self._back(token, view)
             deleted = await asyncio.to_thread(
-                self._service.preferences.delete, shown.subscriber.id, None, now
+                self._service.preferences.delete, preferences.subscriber.id, None, now
             )
             return private_page(self._pages.deleted(view, configured=deleted.configured))
         change = _CHANGES.get(action)
         if change is None:
             raise HTTPException(400)
         try:
-            await asyncio.to_thread(change, self._service.preferences, shown.subscriber.id, form, now)
+            await asyncio.to_thread(change, self._service.preferences, preferences.subscriber.id, form, now)
         except (QuerySyntaxError, ChoiceRefused) as error:
             page = self._pages.preferences(
-                view, shown, token=token, key=form_key(token), done=False, refused=error, typed=form
+                view, preferences, token=token, key=form_key(token), done=False, refused=error, typed=form
             )
             return private_page(page, 400)
         return self._back(token, view, done=1)
 
     async def export(self, request: Request) -> Response:
         """Everything that is set, as YAML that a configuration takes."""
-        shown = await asyncio.to_thread(self._shown, self._capability(request))
-        text = await asyncio.to_thread(self._service.preferences.export, shown.subscriber.id)
+        preferences = await asyncio.to_thread(self._shown, self._capability(request))
+        text = await asyncio.to_thread(self._service.preferences.export, preferences.subscriber.id)
         headers = {
             "Cache-Control": "no-store",
             "X-Robots-Tag": "noindex",
@@ -126,18 +126,18 @@ class FormEndpoints:
     async def objection(self, request: Request) -> Response:
         """Why a paper came, and what keeps such papers away; mail scanners fetch it unasked, so it changes nothing."""
         token = self._capability(request)
-        objection, shown = await asyncio.to_thread(self._objection, token, request)
+        objection, preferences = await asyncio.to_thread(self._objection, token, request)
         done = request.query_params.get("done") == "1"
         return private_page(
             self._pages.objection(
-                view_of(request.scope), objection, shown, token=token, key=form_key(token), done=done
+                view_of(request.scope), objection, preferences, token=token, key=form_key(token), done=done
             )
         )
 
     async def object_to(self, request: Request) -> Response:
         """One of the changes that the page offers, then the page again, with the way back."""
         token, form = await self._form(request)
-        objection, shown = await asyncio.to_thread(self._objection, token, request)
+        objection, preferences = await asyncio.to_thread(self._objection, token, request)
         refuse_keyless(form, token)
         view, change = view_of(request.scope), _OBJECTIONS.get(form.get("action", ""))
         offered = {*objection.subscriptions, *(each.word for each in objection.words)}
@@ -145,10 +145,10 @@ class FormEndpoints:
             raise HTTPException(400)
         now = self._site.clock.now()
         try:
-            await asyncio.to_thread(change, self._service.preferences, shown.subscriber.id, form, now)
+            await asyncio.to_thread(change, self._service.preferences, preferences.subscriber.id, form, now)
         except ChoiceRefused as error:
             page = self._pages.objection(
-                view, objection, shown, token=token, key=form_key(token), done=False, refused=error
+                view, objection, preferences, token=token, key=form_key(token), done=False, refused=error
             )
             return private_page(page, 400)
         return self._back(token, view, done=1, paper=objection.paper.id)
@@ -256,10 +256,10 @@ class FormEndpoints:
         return dict(fields)
 
     def _shown(self, token: str) -> ShownPreferences:
-        shown = self._service.preferences_behind(token)
-        if shown is None:
+        preferences = self._service.preferences_behind(token)
+        if preferences is None:
             raise HTTPException(404)
-        return shown
+        return preferences
 
     def _back(
         self,

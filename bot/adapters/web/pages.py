@@ -178,7 +178,7 @@ class Pages:
             self.title,
             description=f"{self.title}: {texts.newest}",
             **self._strip(view, days, dated),
-            sections=[self._day(view, day, days[day], shown) for day, shown in papers.items()],
+            sections=[self._day(view, day, days[day], day_papers) for day, day_papers in papers.items()],
             older=[self._day(view, day, days[day], ()) for day in dated if day not in papers][:OLDER_DAYS],
         )
 
@@ -227,7 +227,7 @@ class Pages:
         drawing = edition.drawing or paper.edition("en").drawing
         card = card_of(Item(paper=paper), language=view.language, text_limit=_TEXT_LIMIT)
         line = self._line_of(view, card)
-        named = (
+        addresses = (
             ("arXiv" if paper.id.startswith("arxiv:") else texts.paper_page, card.links.abs),
             ("PDF", card.links.pdf),
             ("Hugging Face", card.links.huggingface),
@@ -250,7 +250,7 @@ class Pages:
             plain_line(paper.title, 120) or paper.id,
             description=line["plain_gist"],
             paper={**line, "authors": card.author_line()},
-            links=[(name, href) for name, href in named if href],
+            links=[(name, href) for name, href in addresses if href],
             content_language=edition.language if _says(edition) else view.language,
             points=points,
             summaries=summaries,
@@ -309,7 +309,7 @@ class Pages:
         if isinstance(result, QueryTrouble):
             parts["trouble"] = _trouble(result)
         elif result is not None:
-            shown = self._hit_days(result.newest, result.hits, days)
+            bar_days = self._hit_days(result.newest, result.hits, days)
             parts |= {
                 "preview": result,
                 "pace": self._pace(texts, result)
@@ -318,14 +318,14 @@ class Pages:
                 "hits": bars(
                     [
                         Bar(value=count, label=f"{words.day(day)}: {texts.count('paper', count)}")
-                        for day, count in shown
+                        for day, count in bar_days
                     ],
                     title=texts.hits_a_day,
                 )
-                if shown and result.found
+                if bar_days and result.found
                 else None,
-                "first_day": _short_day(words, shown[0][0]) if shown else "",
-                "last_day": _short_day(words, shown[-1][0]) if shown else "",
+                "first_day": _short_day(words, bar_days[0][0]) if bar_days else "",
+                "last_day": _short_day(words, bar_days[-1][0]) if bar_days else "",
                 "samples": [self._found(view, result.query, match) for match in result.matches],
                 "near": [
                     self._short(view, miss.paper, _lack(texts, miss.missing)) for miss in result.near_misses
@@ -408,7 +408,7 @@ class Pages:
     def preferences(
         self,
         view: View,
-        shown: ShownPreferences,
+        preferences: ShownPreferences,
         *,
         token: str,
         key: str,
@@ -417,7 +417,7 @@ class Pages:
         typed: Mapping[str, str] | None = None,
     ) -> str:
         """A person's subscriptions, settings and channels, each with its form; `refused` is why a change was not made."""
-        texts, person, typed = Texts(view.language), shown.subscriber, typed or {}
+        texts, person, typed = Texts(view.language), preferences.subscriber, typed or {}
         trouble = None
         if isinstance(refused, QuerySyntaxError):
             query = " ".join(typed.get("query", "").split())
@@ -433,7 +433,7 @@ class Pages:
             "timezone": str(person.timezone),
             "language": person.language,
             "quiet_hours": quiet,
-            "deliver": shown.choices.deliver
+            "deliver": preferences.choices.deliver
             or next((schedule_text(each.deliver) for each in person.channels if each.kind != FEED), ""),
         }
         return self._page(
@@ -454,9 +454,11 @@ class Pages:
                     "paused": each.paused,
                     "preview": search_path("/preview", q=each.text),
                 }
-                for each in shown.listed
+                for each in preferences.listed
             ],
-            exclude=[{"query": query, "chosen": query in shown.choices.exclude} for query in person.exclude],
+            exclude=[
+                {"query": query, "chosen": query in preferences.choices.exclude} for query in person.exclude
+            ],
             settings=settings,
             fixed=_fixed(person),
             channels=[
@@ -467,14 +469,14 @@ class Pages:
                 }
                 for channel in person.channels
             ],
-            feed=(self.url or self.base) + shown.feed if shown.feed else None,
+            feed=(self.url or self.base) + preferences.feed if preferences.feed else None,
         )
 
     def objection(
         self,
         view: View,
         objection: Objection,
-        shown: ShownPreferences,
+        preferences: ShownPreferences,
         *,
         token: str,
         key: str,
@@ -483,7 +485,7 @@ class Pages:
     ) -> str:
         """Why a paper came to somebody, with a form for each word whose exclusion would have kept it away."""
         texts = Texts(view.language)
-        paused = {each.name for each in shown.listed if each.paused}
+        paused = {each.name for each in preferences.listed if each.paused}
         return self._page(
             "objection.html",
             view,
@@ -503,7 +505,7 @@ class Pages:
                 {
                     "word": each.word,
                     "costs": texts("objection_costs", count=each.noticed),
-                    "excluded": each.word in shown.choices.exclude,
+                    "excluded": each.word in preferences.choices.exclude,
                 }
                 for each in objection.words
             ],
@@ -559,13 +561,13 @@ class Pages:
         if not dated:
             return {"strip": None}
         last = dated[0]
-        shown = [last - timedelta(days=number) for number in reversed(range(STRIP_DAYS))]
+        strip_days = [last - timedelta(days=number) for number in reversed(range(STRIP_DAYS))]
         few = STRIP_DAYS // 4
-        if sum(day in days for day in shown) < few <= len(dated):  # a calendar would be mostly gaps
-            shown = list(reversed(dated[:STRIP_DAYS]))
+        if sum(day in days for day in strip_days) < few <= len(dated):  # a calendar would be mostly gaps
+            strip_days = list(reversed(dated[:STRIP_DAYS]))
         else:
-            first = next(number for number, day in enumerate(shown) if day in days)
-            shown = shown[min(first, STRIP_DAYS - _FEWEST_BARS) :]
+            first = next(number for number, day in enumerate(strip_days) if day in days)
+            strip_days = strip_days[min(first, STRIP_DAYS - _FEWEST_BARS) :]
         words = wording(view.language)
         drawn = [
             Bar(
@@ -574,11 +576,11 @@ class Pages:
                 href=self._url(view, f"/digests/{day}") if days.get(day) else None,
                 marked=day == last,
             )
-            for day in shown
+            for day in strip_days
         ]
         return {
             "strip": bars(drawn, title=Texts(view.language).papers_a_day),
-            "first_day": _short_day(words, shown[0]),
+            "first_day": _short_day(words, strip_days[0]),
             "last_day": _short_day(words, last),
         }
 
@@ -723,8 +725,8 @@ def best_first(papers: Iterable[Paper]) -> list[Paper]:
 
 def search_path(path: str, **query: object) -> str:
     """A path with its query string; values that are None are left out."""
-    given = {name: str(value) for name, value in query.items() if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
+    parameters = {name: str(value) for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
 @cache
@@ -747,18 +749,21 @@ def _differing(
 ) -> tuple[list[CardPoint], list[CardSummary], bool]:
     """Points and summaries with the numbers marked that contradict each other; and whether there are any."""
     texts = [text_of(summary.text) for summary in summaries]
-    told, *others = disagreements([[text_of(point.text) for point in points], *([text] for text in texts)])
+    in_points, *in_summaries = disagreements(
+        [[text_of(point.text) for point in points], *([text] for text in texts)]
+    )
     marked_points = [
         replace(
-            point, text=_at_places(text_of(point.text), [place[1:] for place in told if place[0] == number])
+            point,
+            text=_at_places(text_of(point.text), [place[1:] for place in in_points if place[0] == number]),
         )
         for number, point in enumerate(points)
     ]
     marked_summaries = [
         replace(summary, text=_at_places(text, [place[1:] for place in places]))
-        for summary, text, places in zip(summaries, texts, others, strict=True)
+        for summary, text, places in zip(summaries, texts, in_summaries, strict=True)
     ]
-    return marked_points, marked_summaries, bool(told or any(others))
+    return marked_points, marked_summaries, bool(in_points or any(in_summaries))
 
 
 def _at_places(text: str, places: Iterable[tuple[int, int]]) -> Pieces:

@@ -115,9 +115,9 @@ class WebService:
         """The objection to a paper of the person whom the token names; None for any other text, and for a paper
         that none of their subscriptions brought.
         """
-        shown = self.preferences_behind(token)
-        objection = self.preferences.objection(shown.subscriber.id, paper) if shown else None
-        return (objection, shown) if shown and objection else None
+        preferences = self.preferences_behind(token)
+        objection = self.preferences.objection(preferences.subscriber.id, paper) if preferences else None
+        return (objection, preferences) if preferences and objection else None
 
     def preferences_token(self, name: str) -> str:
         """The token of a subscriber's preferences."""
