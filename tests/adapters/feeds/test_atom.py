@@ -3,17 +3,19 @@
 import os
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import feedparser
 import pytest
-from hypothesis import HealthCheck, given, settings
+from feedgen.entry import FeedEntry as Draft
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from selectolax.lexbor import LexborHTMLParser
 
 from bot.adapters.feeds.atom import MAX_FEED_BYTES, render_atom
+from bot.adapters.feeds.entries import entry_parts
 from bot.adapters.feeds.folder import FeedFolder
 from bot.domain.errors import ChannelDown
 from bot.domain.papers import Links, Summary
@@ -206,6 +208,46 @@ def test_no_text_breaks_a_feed(title, summary, name) -> None:
 
 
 HISTORY = "{http://purl.org/syndication/history/1.0}"
+
+
+def by_feedgen(entry, feed) -> bytes:
+    """The entry as feedgen writes it."""
+    parts = entry_parts(entry, feed)
+    draft = Draft()
+    draft.id(entry.id)
+    draft.title(parts.title)
+    draft.updated(moment_of(entry))
+    draft.published(entry.published.astimezone(UTC))
+    for name in parts.authors:
+        draft.author(name=name)
+    for tag in parts.tags:
+        draft.category(term=tag)
+    draft.content(parts.content, type="html")
+    element = draft.atom_entry()
+    element.find("title").set("type", "text")
+    if parts.summary:
+        etree.SubElement(element, "summary", type="text").text = parts.summary
+    if alternate := parts.links.abs or parts.links.huggingface or parts.page:
+        etree.SubElement(element, "link", href=alternate, rel="alternate", type="text/html")
+    if parts.links.pdf:
+        etree.SubElement(element, "link", href=parts.links.pdf, rel="related", type="application/pdf")
+    return etree.tostring(element, encoding="utf-8", pretty_print=True)
+
+
+def moment_of(entry):
+    """The moment that the feed gives to its only entry."""
+    return datetime.fromisoformat(parsed(a_feed(entry)).findtext(f"{ATOM}entry/{ATOM}updated"))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.text(max_size=60), st.text(max_size=60), st.text(min_size=1, max_size=30))
+@example(EVIL, f"a\r\nb\tc {EVIL}", 'qu"ote\n\t&<>')
+def test_an_entry_has_the_form_that_feedgen_gives_it(title, summary, name) -> None:
+    entry = a_feed_entry(
+        1, a_reason(name), title=title, authors=(name,), summaries=(Summary(text=summary, source="d"),)
+    )
+    feed = a_feed(entry)
+    assert by_feedgen(entry, feed) in render_atom(feed)
 
 
 def test_a_feed_leads_to_its_archive_and_to_its_hub() -> None:
