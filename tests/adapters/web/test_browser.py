@@ -143,6 +143,7 @@ def in_windows(*names: str) -> pytest.MarkDecorator:
 def all_pages(site: ServedSite, empty_site: ServedSite) -> dict[str, int]:
     """Address and status of every page, those behind a capability and of an empty install included."""
     own = {site.capability(purpose): 200 for purpose in ("preferences", "unsubscribe")}
+    own[site.capability("preferences") + QUIZ_PAPER] = 200  # Not for me
     urls = {site.url + path: status for path, status in {**PAGES, **own}.items()}
     return urls | {f"{empty_site.url}{path}": 200 for path in ("/", "/digests")}
 
