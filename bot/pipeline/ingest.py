@@ -33,8 +33,8 @@ from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
-_TOGETHER = 64
-"""Files that share one transaction when many come at once: each is still stored whole or not at all."""
+_TOGETHER, _TOGETHER_BYTES = 64, 5_000_000
+"""Files, and their bytes, that share one transaction when many come at once: each is still stored whole or not at all."""
 _KEPT_BYTES = 32_000_000
 """So many bytes of files that were read to find the fresh ones are kept, so that they need not be read again."""
 _PART_TAKES = 0.05
@@ -217,8 +217,8 @@ class Ingest:
         taken = Taken()
         fresh = self._fresh(files, taken, now.date())
         self._judge(fresh, now, imported=not sends)
-        for start in range(0, len(fresh), _TOGETHER):
-            self._take_batch(fresh[start : start + _TOGETHER], now, taken, sends=sends)
+        for batch in _batches(fresh):
+            self._take_batch(batch, now, taken, sends=sends)
             if self._planner.is_full:
                 taken.add_planned(self.finish_planning(now))
         return taken
@@ -236,7 +236,9 @@ class Ingest:
             day = plausible_day(self._day(data, file.name), today)
             kept = data if room >= 0 else None
             seen_before = file.name in known
-            fresh.append(_Fresh(file=file, sha256=sha256, day=day, data=kept, seen_before=seen_before))
+            fresh.append(
+                _Fresh(file=file, sha256=sha256, size=len(data), day=day, data=kept, seen_before=seen_before)
+            )
         return sorted(fresh, key=lambda file: (-(file.day or date.min).toordinal(), file.file.name))
 
     def _judge(self, fresh: Sequence["_Fresh"], now: datetime, *, imported: bool) -> None:
@@ -371,12 +373,25 @@ class _Fresh:
 
     file: DigestFile
     sha256: str
+    size: int
     day: date | None
     data: bytes | None
     seen_before: bool
     """The file was taken in with other content."""
     look: Look = field(init=False)
     """The look of its source."""
+
+
+def _batches(fresh: Sequence[_Fresh]) -> Iterator[Sequence[_Fresh]]:
+    """The files in their order, as many together as share a transaction; a large file stands alone."""
+    start = size = 0
+    for place, file in enumerate(fresh):
+        size += file.size
+        if place > start and (size > _TOGETHER_BYTES or place - start == _TOGETHER):
+            yield fresh[start:place]
+            start, size = place, file.size
+    if fresh:
+        yield fresh[start:]
 
 
 def _read(file: DigestFile, taken: Taken) -> bytes | None:

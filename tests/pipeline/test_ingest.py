@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,9 @@ from bot.domain.digests import Problem
 from bot.domain.errors import DigestTooLarge, StateError, StateLocked
 from bot.domain.query import documents, folding
 from bot.domain.query.vocabulary import PieceVocabulary
+from bot.pipeline import ingest
 from bot.pipeline.ingest import Ingest, Taken
+from bot.pipeline.ports.papers import TakenDigest
 from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import started
@@ -68,6 +70,28 @@ def test_many_files_are_taken_in_newest_first(alices: World):
     assert totals(taken) == (60, 60, 60, 0)
     order = [int(row.paper[-2:]) for row in alices.rows()]
     assert order == [*range(59, 0, -1), 60]
+
+
+@pytest.mark.parametrize(
+    ("most_files", "most_bytes", "batches"), [(64, 150, [2, 2, 1]), (3, 1_000, [3, 2]), (64, 1, [1] * 5)]
+)
+def test_so_many_files_and_bytes_share_a_transaction(
+    alices: World, monkeypatch: pytest.MonkeyPatch, most_files: int, most_bytes: int, batches: list[int]
+):
+    sizes: list[int] = []
+    store = Ingest._store
+
+    def noted(self: Ingest, read: Sequence[TakenDigest], now: datetime, *, sends: bool) -> Taken:
+        sizes.append(len(read))
+        return store(self, read, now, sends=sends)
+
+    monkeypatch.setattr(Ingest, "_store", noted)
+    monkeypatch.setattr(ingest, "_TOGETHER", most_files)
+    monkeypatch.setattr(ingest, "_TOGETHER_BYTES", most_bytes)
+    files = [alices.press.file(f"{n}.md", a_digest(n)) for n in range(1, 6)]
+    assert totals(alices.look(*files)) == (5, 5, 5, 0)
+    assert {len(file.data) for file in files} == {64}
+    assert sizes == batches
 
 
 def test_a_paper_is_folded_once_to_be_matched_and_to_be_found(alices: World, monkeypatch: pytest.MonkeyPatch):
