@@ -1,32 +1,55 @@
-"""How much work `paperboy preview` is from process start: `python -m benchmarks.preview [PAPERS…]`.
+"""`paperboy preview` from process start, by kinds of queries, as text and as JSON.
+
+    python -m benchmarks.preview [--state FOLDER] [PAPERS…]
 
 Made-up papers in the shape of real ones (title, authors, a summary of 1,000 signs, five points and a drawing
-on a third of them) of a skewed vocabulary; 5,000 and 100,000 of them by default. Each query is asked for all days, as text
-(ten matches shown) and as JSON (every match with its words). Limits of the text: 0.8 s over 5,000 papers, 1.5 s over
-100,000; of words in nearly every paper 4 s.
+on a third of them) of a skewed vocabulary; 5,000 and 100,000 of them by default. The states are kept in FOLDER and used again, where one
+is given: one of 100,000 papers takes a minute to make. Each query is asked for all days, as text (ten matches shown) and as JSON
+(every match with its words). Times are of the processor, the best of two; memory is the most that the process held.
 """
 
+import argparse
 import json
 import os
 import random
 import re
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from bot.adapters.store import Store
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary
 
-_SHAPES = (
-    *("{700}", "{30} {50} OR {900}", "{100} AND {400} AND NOT {90}", "title:{20}", "{700:.4}*"),
-    *("{5}", "{0}", "{0} OR {1}", "{0} {1}", "{0} NEAR/3 {1}", "{0:.2}*", "{0} AND NOT {20}"),
-    *('="{0}"', '"{0} {1}"', "author:ada", "{0} AND {1} AND {2} AND {3} AND {9000}"),
-)
-"""Queries with the ranks of their words; those of the later lines are in nearly every paper."""
+_SHAPES = {
+    "rare word": "{5000}",
+    "word": "{700}",
+    "frequent word": "{5}",
+    "most frequent word": "{0}",
+    "prefix": "{700:.4}*",
+    "frequent prefix": "{0:.2}*",
+    "OR": "{30} {50} OR {900}",
+    "OR of frequent words": "{0} OR {1}",
+    "phrase of frequent words": "{0} {1}",
+    "NEAR": "{30} NEAR/3 {50}",
+    "NEAR of frequent words": "{0} NEAR/3 {1}",
+    "exact": "={0}",
+    "exact, as titles write it": "={0:^}",
+    "quoted": '"{0}"',
+    "quoted phrase": '"{0} {1}"',
+    "title": "title:{20}",
+    "author": "author:ada",
+    "AND NOT": "{100} AND {400} AND NOT {90}",
+    "NOT of frequent words": "{0} AND NOT {20}",
+    "AND of many": "{0} AND {1} AND {2} AND {3} AND {9000}",
+}
+"""Queries with the ranks of their words; the first ones are in nearly every paper."""
+_WORST = 4_000
+_LIMITS = {5_000: 800, 100_000: 1_500}
+"""Milliseconds of the text by the number of papers; of words in half of 100,000 papers and more `_WORST`."""
+_MOST_MEMORY = 400
 _RUNS = 2
 _DIFFERENT = 5_000
 """Papers with texts of their own."""
@@ -89,58 +112,77 @@ def _another(paper: Paper, number: int) -> Paper:
     )
 
 
-def best(work: Callable[[], object], runs: int = _RUNS) -> float:
-    """The shortest of some runs in milliseconds of the processor, own and children's: others may be at work too."""
-    times = []
-    for _ in range(runs):
-        start = _processor()
-        work()
-        times.append(_processor() - start)
-    return min(times) * 1000
+class Run(NamedTuple):
+    """One run of the program."""
+
+    output: str
+    milliseconds: float
+    megabytes: float
 
 
-def _processor() -> float:
-    used = os.times()
-    return used.user + used.system + used.children_user + used.children_system
-
-
-def command(folder: Path, *arguments: str) -> str:
-    """What the program prints, run as people run it."""
+def run(folder: Path, *arguments: str) -> Run:
+    """The program, run as people run it: what it prints, its processor time and the most memory that it held."""
     environment = {**os.environ, "PAPERBOY_CONFIG": str(folder / "config" / "paperboy.yaml")}
-    ran = subprocess.run(
-        [sys.executable, "-m", "bot", *arguments], capture_output=True, text=True, check=True, env=environment
-    )
-    return ran.stdout
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        to_file = [(os.POSIX_SPAWN_DUP2, file.fileno(), 1)]
+        command = [sys.executable, "-m", "bot", *arguments]
+        process = os.posix_spawn(sys.executable, command, environment, file_actions=to_file)
+        _, status, used = os.wait4(process, 0)
+        if status:
+            raise SystemExit(f"{command} ended with {os.waitstatus_to_exitcode(status)}")
+        file.seek(0)
+        return Run(file.read(), (used.ru_utime + used.ru_stime) * 1e3, used.ru_maxrss / 1e3)
 
 
-def _word(words: list[str], found: re.Match[str]) -> str:
-    word = words[int(found[1])]
-    return word[: int(found[2])] if found[2] else word
+def best(folder: Path, *arguments: str) -> Run:
+    """The run that took least time."""
+    return min((run(folder, *arguments) for _ in range(_RUNS)), key=lambda run_: run_.milliseconds)
 
 
-def measure(count: int) -> None:
+def query_of(shape: str, words: list[str]) -> str:
+    """The query with words of these ranks."""
+
+    def word(match: re.Match[str]) -> str:
+        text = words[int(match[1])]
+        return text.title() if match[2] == "^" else text[: int(match[2][1:])] if match[2] else text
+
+    return re.sub(r"\{(\d+)(?::(\^|\.\d))?\}", word, shape)
+
+
+def measure(folder: Path, count: int) -> None:
     """Print a line for each query over so many papers."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        rng = random.Random(1)
-        words = vocabulary(rng)
-        filled(folder, count, rng, words)
-        start = best(lambda: command(folder, "version"))
-        print(f"{count:,} papers; start of the program alone {start:.0f} ms\n")
-        print(f"{'query':<48} {'matches':>8} {'as text':>10} {'as JSON':>10}")
-        for shape in _SHAPES:
-            query = re.sub(r"\{(\d+)(?::\.(\d))?\}", lambda found: _word(words, found), shape)
-            asked = ("preview", query, "--days", "36500")
-            matches = json.loads(command(folder, *asked, "--json"))["matches"]
-            shown = best(lambda asked=asked: command(folder, *asked))
-            whole = best(lambda asked=asked: command(folder, *asked, "--json"))
-            print(f"{query:<48} {len(matches):>8,} {shown:>7.0f} ms {whole:>7.0f} ms", flush=True)
-        print()
+    words = vocabulary(random.Random(1))
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        filled(folder, count, random.Random(1), words)
+    start = best(folder, "version")
+    print(f"{count:,} papers; the start of the program alone takes {start.milliseconds:.0f} ms\n")
+    print(
+        f"{'':<26} {'query':<48} {'matches':>8} {'as text':>10} {'limit':>10} {'as JSON':>10} {'memory':>8}"
+    )
+    for name, shape in _SHAPES.items():
+        query = query_of(shape, words)
+        asked = ("preview", query, "--days", "36500")
+        text, whole = best(folder, *asked), best(folder, *asked, "--json")
+        matches = len(json.loads(whole.output)["matches"])
+        limit = _WORST if count > _DIFFERENT and matches > count / 2 else _LIMITS.get(count, _WORST)
+        over = " over" if text.milliseconds > limit or whole.megabytes > _MOST_MEMORY else ""
+        print(
+            f"{name:<26} {query:<48} {matches:>8,} {text.milliseconds:>7.0f} ms {limit:>7} ms"
+            f" {whole.milliseconds:>7.0f} ms {whole.megabytes:>5.0f} MB{over}",
+            flush=True,
+        )
+    print()
 
 
 def main() -> None:
-    for count in map(int, sys.argv[1:] or ("5000", "100000")):
-        measure(count)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--state", type=Path)
+    parser.add_argument("papers", nargs="*", type=int, default=list(_LIMITS))
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        for count in arguments.papers:
+            measure((arguments.state or Path(name)) / str(count), count)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ The one way to find papers: the web pages, the read API, the feeds of queries, t
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -148,8 +148,6 @@ class QueryPreview:
     oldest: dt.date | None = None
     hits: dict[dt.date, int]
     matches: tuple[Match, ...] = ()
-    texts: tuple[MatchedText, ...] = ()
-    """Every match, newest first, where that was asked for."""
     near_misses: tuple[NearMiss, ...] = ()
     better: tuple[Spelling, ...] = ()
 
@@ -221,24 +219,28 @@ class PaperFinder:
         return SearchResult(query=query, total=len(numbers), matches=matches)
 
     def preview(
-        self, query: Query, *, days: int = DAYS, limit: int = 3, spellings: bool = True, texts: bool = False
+        self, query: Query, *, days: int = DAYS, limit: int = 3, spellings: bool = True
     ) -> QueryPreview:
-        """The outcome of the query on these days, with `limit` of the matches; and with `texts` all of them in short."""
+        """The outcome of the query on these days, with `limit` of the matches."""
         previewer = Previewer(query)
         with self._full_text.last_days(days) as window:
             numbers = _matching(previewer, window)
-            return QueryPreview(
-                query=query,
-                days=days,
-                papers=len(window),
-                found=len(numbers),
-                newest=window.newest,
-                oldest=window.oldest,
-                hits=dict(Counter(day for day in map(window.day, numbers) if day)),
+            outcome = _outcome(previewer, window, days, numbers)
+            return replace(
+                outcome,
                 matches=_matches(previewer, window, numbers[:limit]),
-                texts=tuple(_matched_texts(previewer, window, numbers)) if texts else (),
-                near_misses=_near_misses(previewer, window, frozenset(numbers)),
                 better=self._better(query, window, days, len(numbers)) if spellings else (),
+            )
+
+    @contextmanager
+    def every_match(self, query: Query, *, days: int) -> Iterator[tuple[QueryPreview, Iterator[MatchedText]]]:
+        """The outcome of the query on these days, and every match in short, newest first, read as it is asked for."""
+        previewer = Previewer(query)
+        with self._full_text.last_days(days) as window:
+            numbers = _matching(previewer, window)
+            yield (
+                _outcome(previewer, window, days, numbers),
+                _matched_texts(previewer, window, numbers),
             )
 
     def misspellings(self, query: Query, *, days: int) -> Iterator[Misspelling]:
@@ -351,7 +353,23 @@ def _matched_texts(
         yield MatchedText(id=paper, title=title, date=window.day(number), why=why)
 
 
+def _outcome(previewer: Previewer, window: SearchWindow, days: int, numbers: Sequence[int]) -> QueryPreview:
+    """The outcome of a query that these papers match, without any of them."""
+    return QueryPreview(
+        query=previewer.query,
+        days=days,
+        papers=len(window),
+        found=len(numbers),
+        newest=window.newest,
+        oldest=window.oldest,
+        hits=dict(Counter(day for day in map(window.day, numbers) if day)),
+        near_misses=_near_misses(previewer, window, frozenset(numbers)),
+    )
+
+
 def _near_misses(previewer: Previewer, window: SearchWindow, numbers: Container[int]) -> tuple[NearMiss, ...]:
+    if not previewer.can_be_near:
+        return ()
     candidates = window.candidates(previewer.near_need, without=numbers)
     others = window.documents(candidates, with_texts=previewer.needs_texts)
     lacking = (number for number, document in others if previewer.lacks_one(document))

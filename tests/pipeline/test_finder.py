@@ -29,16 +29,15 @@ def test_a_preview_counts_and_shows_the_newest(world: MakeWorld) -> None:
     assert preview.better == ()
     assert preview.near_misses == ()
     assert (sum(preview.hits.values()), preview.per_day) == (2, 2.0)
-    assert preview.texts == ()
 
 
-def test_all_matches_come_in_short_where_that_is_asked_for(world: MakeWorld) -> None:
-    preview = finder(with_papers(world)).preview(parse("tool"), limit=0, texts=True)
-    assert preview.matches == ()
-    assert [(text.title, text.why[0]) for text in preview.texts] == [
-        ("Agents 0", ("tool", "summary", "tool")),
-        ("Agents 1", ("tool", "summary", "tool")),
-    ]
+def test_every_match_comes_in_short(world: MakeWorld) -> None:
+    with finder(with_papers(world)).every_match(parse("tool"), days=30) as (outcome, matches):
+        assert (outcome.found, outcome.matches) == (2, ())
+        assert [(match.title, match.why[0]) for match in matches] == [
+            ("Agents 0", ("tool", "summary", "tool")),
+            ("Agents 1", ("tool", "summary", "tool")),
+        ]
 
 
 def test_of_nothing_a_preview_says_so(world: MakeWorld) -> None:
@@ -161,3 +160,8 @@ def test_trends_count_weeks_and_name_what_rises(world: MakeWorld) -> None:
     made.read("none.md", a_digest(an_entry(300, title="Undated"), day=None))
     assert finder(made).trends([], weeks=4).weeks[-1] == date(2026, 8, 10)
     assert "world" in trends.risers[0][0]
+
+
+def test_a_word_as_written_has_no_near_misses(world: MakeWorld) -> None:
+    made = with_papers(world)
+    assert finder(made).preview(parse("=agents")).near_misses == ()

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import Ids
-from bot.adapters.store.papers import day_of, paper_of, parts_in, version
+from bot.adapters.store.papers import StoredDocument, day_of, paper_of, version
 from bot.adapters.store.schema import meta
 from bot.adapters.store.sql import Statement, chunks, driver, insert
 from bot.domain.papers import Paper, PaperId
@@ -71,7 +71,8 @@ _MOST_BYTES = 500_000
 _ANY_QUERY = "*"
 """The lexeme of such a paper; no word is written so."""
 
-_MOST_MAPPED = 1 << 34
+_MOST_MAPPED = 1 << 27
+"""Bytes: mapped pages count as memory of the process, though the system takes them back when it needs them."""
 
 _RULES_KEY = "folding_rules"
 """The row of `meta` that holds by which rules the words were folded."""
@@ -177,7 +178,7 @@ class PaperWindow:
             rows = {row[0]: row[1:] for row in _TEXTS.rows(self._connection, numbers=chunk)}
             for number in chunk:
                 paper_id, content, *words = rows[number]
-                yield number, PaperId(paper_id), Document(parts=parts_in(content), words=tuple(words))
+                yield number, PaperId(paper_id), StoredDocument(content, tuple(words))
 
     def count(self, need: Need) -> int:
         """How many papers have what is needed."""

@@ -17,7 +17,7 @@ from bot.adapters.store.sql import Statement, chunks, insert
 from bot.domain.errors import RecordDamaged
 from bot.domain.notices import Rarity
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, Summary
-from bot.domain.query.documents import Part, parts_of
+from bot.domain.query.documents import Document, Part, Scope, Words, parts_of
 from bot.pipeline.ports.papers import NoticedPaper, StoredPaper
 
 _NEWEST_FIRST = "papers.date DESC NULLS LAST, papers.position"
@@ -261,6 +261,47 @@ def parts_in(content: str) -> tuple[Part, ...]:
         points=[point for edition in editions for point in edition["points"]],
         source=parts["sources"],
     )
+
+
+class StoredDocument(Document):
+    """Document of a stored paper, whose text is taken apart only where title and first summary leave something open.
+
+    Names of fields are found in the text as they are: inside of a string their quotation marks would be escaped.
+    """
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: str, words: Words) -> None:
+        super().__init__(words=words)
+        self._content = content
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        if self._parts is None:
+            self._parts = parts_in(self._content)
+        return self._parts
+
+    def texts_at_hand(self, scope: Scope) -> tuple[list[str], bool]:
+        title, _ = _string_after('{"title":"', self._content)
+        summary, end = _string_after('"summaries":[["', self._content)
+        if not title or not summary or scope not in _SCOPES_AT_HAND:
+            return [], False
+        source, end = _string_after('","', self._content, end)
+        are_all = source and self._content.startswith("]]", end + 1) and '"editions":[]' in self._content
+        texts = {"": [title, summary], "title": [title], "summary": [summary]}
+        return texts[scope], bool(are_all)
+
+
+_SCOPES_AT_HAND: frozenset[Scope] = frozenset({"", "title", "summary"})
+
+
+def _string_after(name: str, content: str, start: int = 0) -> tuple[str, int]:
+    """The string of JSON that begins behind the name, and where it ends; empty where something in it is escaped."""
+    found = content.find(name, start)
+    start = found + len(name)
+    end = content.find('"', start)
+    text = content[start:end] if found >= 0 else ""
+    return "" if "\\" in text else text, end
 
 
 def paper_of(paper_id: str, content: str) -> Paper:

@@ -5,10 +5,11 @@ import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -174,9 +175,27 @@ def masked(text: str) -> str:
     return mask_addresses(text, [kind for kind, channel in CHANNELS.items() if channel.secret])
 
 
+_TOGETHER = 500
+"""Items of a long list that are written at once."""
+
+
 def say_json(value: Any) -> None:
     """Prints one JSON document on one line, in which addresses that may hold secrets are masked."""
-    typer.echo(masked(json.dumps(value, ensure_ascii=False)))
+    typer.echo(masked(_json(value)))
+
+
+def say_long_json(before: dict[str, Any], key: str, items: Iterable[Any], after: dict[str, Any]) -> None:
+    """Prints as `say_json` does, with very many items at a key between others: they are written as they come."""
+    typer.echo(masked(f"{_json(before)[:-1]}, {_json(key)}: ["), nl=False)
+    rest, gap = iter(items), ""
+    while chunk := list(map(_json, islice(rest, _TOGETHER))):
+        typer.echo(masked(gap + ", ".join(chunk)), nl=False)
+        gap = ", "
+    typer.echo(masked(f"], {_json(after)[1:]}"))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def say(line: str, *, err: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, open_state, say_json
+from bot.app.cli.context import ConfigOption, JsonOption, load_only_settings, open_state, say_long_json
 from bot.app.cli.terminal import Style, bar, caret, style_of
 from bot.domain.errors import QuerySyntaxError, UsageError
 from bot.domain.text import excerpt, printable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.domain.notices import Why
     from bot.domain.papers import Paper
     from bot.domain.query import Query
-    from bot.pipeline.finder import Misspelling, QueryPreview
+    from bot.pipeline.finder import MatchedText, Misspelling, QueryPreview
 
 DAYS = 90
 _SHOWN = 10
@@ -46,12 +46,11 @@ def preview(
     settings = load_only_settings(context, config)
     with open_state(settings) as store:
         finder = PaperFinder(store.full_text, store.papers)
-        result = finder.preview(
-            parsed, days=days, limit=0 if as_json else limit, spellings=False, texts=as_json
-        )
         if as_json:
-            say_json(preview_json(result))
+            with finder.every_match(parsed, days=days) as (outcome, matches):
+                say_preview_json(outcome, matches)
             return
+        result = finder.preview(parsed, days=days, limit=limit, spellings=False)
         remarks = hints(parsed, finder.misspellings(parsed, days=days))
         for line in preview_lines(result, remarks, style_of(sys.stdout)):
             typer.echo(line)
@@ -90,26 +89,26 @@ def _as_written(term: str, folded: str) -> str | None:
     return next((word for word in words if folded_form(word) == folded), None)
 
 
-def preview_json(result: "QueryPreview") -> dict[str, Any]:
-    """The JSON of `preview --json`; its names are fixed."""
+def say_preview_json(outcome: "QueryPreview", matches: "Iterable[MatchedText]") -> None:
+    """Print the JSON of `preview --json`; its names are fixed."""
+    near_misses = [
+        {"id": miss.paper.id, "title": miss.paper.title, "missing": miss.missing}
+        for miss in outcome.near_misses
+    ]
+    say_long_json(
+        {"query": outcome.query.text, "days": outcome.days, "papers_searched": outcome.papers},
+        "matches",
+        map(_match_json, matches),
+        {"per_day": outcome.per_day, "near_misses": near_misses},
+    )
+
+
+def _match_json(match: "MatchedText") -> dict[str, Any]:
     return {
-        "query": result.query.text,
-        "days": result.days,
-        "papers_searched": result.papers,
-        "matches": [
-            {
-                "id": match.id,
-                "title": match.title,
-                "date": match.date.isoformat() if match.date else None,
-                "why": [{"term": term, "field": field, "text": text} for term, field, text in match.why],
-            }
-            for match in result.texts
-        ],
-        "per_day": result.per_day,
-        "near_misses": [
-            {"id": miss.paper.id, "title": miss.paper.title, "missing": miss.missing}
-            for miss in result.near_misses
-        ],
+        "id": match.id,
+        "title": match.title,
+        "date": match.date.isoformat() if match.date else None,
+        "why": [{"term": term, "field": field, "text": text} for term, field, text in match.why],
     }
 
 

@@ -53,6 +53,12 @@ class Previewer:
         self._presences = tuple(map(_presence, atoms(query.root)))
 
     @property
+    def can_be_near(self) -> bool:
+        """Whether a paper can lack one term and yet have something of the query: not of a single word as written."""
+        words = [word for atom in self._tests for word in words_of(atom)]
+        return len(words) > 1 or words[0].mode != "exact"
+
+    @property
     def near_need(self) -> Need | None:
         """The folded words that every near miss has."""
         needs = (need_but_for_one(self.query.root), need_of_something(self.query.root))

@@ -100,6 +100,10 @@ class Document:
             return "\n".join([text for field, text in texts if text and field in fields])
         return "\n".join([self.part_line(number, layer) for number in self.numbers(scope)])
 
+    def texts_at_hand(self, scope: Scope) -> tuple[list[str], bool]:  # noqa: ARG002 - of this class none are
+        """Texts of parts of the scope that cost less than `parts`, and whether these are all."""
+        return [], False
+
     def numbers(self, scope: Scope) -> list[int]:
         """The parts of the scope by their numbers among all parts."""
         fields = SCOPES[scope]

@@ -183,7 +183,7 @@ def _atom_test(atom: Atom, *, many: bool) -> Test:
     is_folded = all(_layer(word) == "folded" for word in words)
     if isinstance(atom, Phrase) and is_folded and _only_layer(words):
         return _line_test(atom.scope, words)
-    guesses = tuple(_guesses(atom.scope, words))
+    guesses = tuple(_guesses(atom))
     if isinstance(atom, Near) and is_folded and many:
         return _every((*guesses, _near_in_line(atom)))
     search = search_of(atom) if many else None
@@ -196,12 +196,18 @@ def _texts_test(atom: Atom, search: Search) -> Test:
     """The pattern in plain texts, the words of the others."""
 
     def test(document: Document) -> bool:
+        at_hand, are_all = document.texts_at_hand(atom.scope)
+        searched = list(filter(is_plain, at_hand))
+        if any(map(search, searched)):
+            return True
+        if are_all and len(searched) == len(at_hand):
+            return False
         parts, others = document.parts, []
         for number in document.numbers(atom.scope):
             text = parts[number].text
             if not is_plain(text):
                 others.append(number)
-            elif search(text):
+            elif text not in searched and search(text):
                 return True
         return any(_any(_in_part(atom, document, number)) for number in others)
 
@@ -224,10 +230,14 @@ def _any(occurrences: Iterator[object]) -> bool:
     return next(occurrences, None) is not None
 
 
-def _guesses(scope: Scope, words: tuple[Word, ...]) -> Iterator[Test]:
-    """Cheap tests on the folded words that every document with these words passes."""
-    for word in words:
-        yield _line_test(scope, (_guess(word),))
+def _guesses(atom: Atom) -> Iterator[Test]:
+    """Cheap tests on the folded words that every document with this atom passes."""
+    for words in (atom.words,) if isinstance(atom, Phrase) else (atom.left, atom.right):
+        guesses = tuple(map(_guess, words))
+        if any(word.mode == "prefix" for word in guesses[:-1]):
+            yield from (_line_test(atom.scope, (guess,)) for guess in guesses)
+        else:
+            yield _line_test(atom.scope, guesses)
 
 
 def _guess(word: Word) -> Word:

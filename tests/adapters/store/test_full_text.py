@@ -12,14 +12,16 @@ from sqlalchemy import text
 from bot.adapters.store import Store
 from bot.adapters.store import full_text as module
 from bot.adapters.store.engine import writing
+from bot.adapters.store.papers import StoredDocument, paper_text
 from bot.domain.analysis.preview import Previewer
 from bot.domain.papers import Edition, Paper, PaperId, Point, Summary
 from bot.domain.query import Document, Query, document_of, match, parse
+from bot.domain.query.documents import SCOPES
 from bot.domain.query.needs import Term, need_of
 from bot.pipeline.ports.papers import TakenDigest
 from tests.adapters.store.conftest import Database, Hand
 from tests.builders import NOW, a_digest, a_paper
-from tests.domain.query.samples import ODD_TERMS, ODD_WORDS, VOCABULARY, odd_queries, queries
+from tests.domain.query.samples import ODD_TERMS, ODD_WORDS, VOCABULARY, odd_queries, odd_texts, queries
 
 EVER = 10**6
 
@@ -226,3 +228,35 @@ def test_paper_ids_have_one_number(hand: Hand):
     (number,) = found(hand.store, parse("graph"))
     hand.keep(a_paper(1, id=PaperId("arxiv:2601.00001"), title="Another graph"))
     assert list(found(hand.store, parse("graph"))) == [number]
+
+
+@given(
+    st.one_of(queries(), odd_queries()),
+    odd_texts(),
+    st.lists(odd_texts(), max_size=2),
+    odd_texts(),
+    st.booleans(),
+)
+def test_a_stored_text_decides_as_its_paper_does(
+    query: Query, title: str, summaries: list[str], point: str, has_edition: bool
+):
+    edition = Edition(language="en", points=(Point(label="", text=point),))
+    paper = a_paper(
+        1,
+        title=title,
+        summaries=tuple(Summary(text=text, source='a "b"\\.md') for text in summaries),
+        editions=(edition,) if has_edition else (),
+    )
+    document = document_of(paper)
+    stored = StoredDocument(paper_text(paper), document.folded_words())
+    assert Previewer(query).matches(stored) == (match(query, document) is not None)
+    texts, _ = stored.texts_at_hand("")
+    assert texts == [part.text for part in document.parts if part.field in SCOPES[""]][: len(texts)]
+
+
+def test_the_title_and_the_only_summary_of_a_plain_paper_are_all_its_texts():
+    paper = a_paper(1, title="Graphs", summaries=(Summary(text="Of nets.", source="a.md"),))
+    stored = StoredDocument(paper_text(paper), document_of(paper).folded_words())
+    assert stored.texts_at_hand("") == (["Graphs", "Of nets."], True)
+    assert stored.texts_at_hand("title") == (["Graphs"], True)
+    assert stored.texts_at_hand("author") == ([], False)

@@ -139,3 +139,13 @@ def test_rag_is_counted_as_whole_words_are(home: Path, paperboy: Paperboy, corpu
         why for match in found["matches"] for why in match["why"] if why["text"].lower() == "leverage"
     ]
     assert json.dumps(found)
+
+
+def test_long_json_is_one_document_however_it_is_cut(
+    home: Path, paperboy: Paperboy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paperboy("once")
+    whole = paperboy("preview", "model", "--json").out
+    monkeypatch.setattr("bot.app.cli.context._TOGETHER", 2)
+    assert paperboy("preview", "model", "--json").out == whole
+    assert len(json.loads(whole)["matches"]) > 4

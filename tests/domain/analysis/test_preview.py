@@ -106,3 +106,11 @@ def near_misses_are_candidates(query: Query, document: Document) -> None:
     paper = a_paper()
     if previewer.near_misses([(paper, document)]) and previewer.near_need is not None:
         assert has(previewer.near_need, document)
+
+
+def test_of_a_single_word_as_written_nothing_is_near():
+    can_be_near = {
+        text: Previewer(parse(text)).can_be_near for text in ("=Graph", '"graph"', "=Graph =net", "=A OR =B")
+    }
+    assert can_be_near == {"=Graph": False, '"graph"': True, "=Graph =net": True, "=A OR =B": True}
+    assert preview("=Graph", "graph", "Graphs").near_misses == ()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.domain.papers import Edition, Paper, PaperId, Point, Summary
 from bot.domain.query import Document, Hit, Matcher, Query, document_of, match, missing, parse
+from bot.domain.query.documents import SCOPES, Scope
 from bot.domain.query.evaluation import HitFinder, decided_by_folded_words
 from bot.domain.query.folding import words
 from bot.domain.query.needs import AllOf, AnyOf, ButNot, Need, Term, bounds_of, need_but_for_one, need_of
@@ -391,3 +392,31 @@ def test_quotes_beginnings_and_names_take_more_than_folded_words():
         )
     }
     assert list(decided.values()) == [True, True, False, False, True, False, False]
+
+
+class PartlyAtHand(Document):
+    """A document that has the first texts of its title and summaries at hand."""
+
+    def texts_at_hand(self, scope: Scope) -> tuple[list[str], bool]:
+        texts = [part.text for part in self.parts if part.field in SCOPES[scope]]
+        first = texts[:2] if scope in ("", "title", "summary") else []
+        return first, first == texts
+
+
+def decides_alike_at_hand(query: Query, document: Document) -> None:
+    finder = HitFinder(query, many=True)
+    assert finder.matches(PartlyAtHand(parts=document.parts)) == (match(query, document) is not None)
+
+
+@given(st.one_of(queries(), odd_queries()), st.one_of(documents(), odd_documents(), plain_documents()))
+def test_texts_at_hand_change_no_decision(query: Query, document: Document):
+    decides_alike_at_hand(query, document)
+
+
+@pytest.mark.parametrize("query", ['"models"', "=Graph", '"graph theory"', "title:=Graph", '"é"', "=Nowhere"])
+@pytest.mark.parametrize(
+    "texts", [("Graph", ()), ("A", ("models", "Graph theory")), ("é", ("graph",)), ("", ("Models", "é", "x"))]
+)
+def test_a_word_is_looked_for_in_all_texts(query: str, texts: tuple[str, tuple[str, ...]]):
+    title, summaries = texts
+    decides_alike_at_hand(parse(query), document(title, summaries=summaries))
