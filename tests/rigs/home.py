@@ -162,7 +162,8 @@ class Home:
             return subprocess.Popen(
                 [sys.executable, "-m", "bot", "run", "--only", "ingest,deliver"],
                 cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                # An installed program has its bytecode, whatever the environment of the tests says.
+                env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""},
                 stdout=log,
                 stderr=log,
             )
