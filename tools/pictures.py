@@ -1,20 +1,22 @@
 """Pages that look as a Telegram chat does, 390 pixels wide, in light and dark: an alert, a roll-up, a quiz, a conversation.
 
     python -m tools.pictures FOLDER [--screenshots]
+    python -m tools.pictures --docs
     python -m tools.pictures --readme
 
 The papers are those of `seeds/`, rendered by the same code that writes to Telegram. With `--screenshots` the pages are
-photographed by Chromium, which must be installed, with a font of emoji. `--readme` photographs an alert, a quiz and a mail
+photographed by Chromium, which must be installed, with a font of emoji. `--docs` photographs those of docs/chat. `--readme` photographs an alert, a quiz and a mail
 side by side for the README, docs/arrives.png, which pngquant makes small.
 """
 
 import argparse
+import asyncio
 import html
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -24,10 +26,16 @@ from tempfile import TemporaryDirectory
 from bot.adapters.answer_model import answered
 from bot.adapters.email.content import EmailSettings, email_content
 from bot.adapters.email.html import html_body
+from bot.adapters.folders import scan
 from bot.adapters.readers import read_digest
 from bot.adapters.telegram.publisher import quiz_poll
-from bot.adapters.telegram.rendering import Button, Message, render_alert, render_list
+from bot.adapters.telegram.rendering import Button, Message, render_alert
+from bot.adapters.telegram.requests import Say
+from bot.adapters.telegram.updates import Author, Chat, CommandMessage
+from bot.app.config.settings import load_settings
+from bot.app.container import build_container, chat_service
 from bot.domain.channels import Target
+from bot.domain.files import FoundFile
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item, Occasion, OutgoingMessage
 from bot.domain.notices import reasons_for, relevance
@@ -56,6 +64,7 @@ main { padding: 10px 8px 18px; display: flex; flex-direction: column; gap: 8px; 
 .mine { align-self: flex-end; background: var(--mine); border-radius: 14px 14px 4px 14px; }
 a { color: var(--link); text-decoration: none; }
 b { font-weight: 600; }
+pre { margin: 0; font: 14px/1.3 "Noto Sans Mono", "DejaVu Sans Mono", monospace; white-space: pre-wrap; }
 blockquote { margin: 4px 0; padding: 3px 22px 0 9px; border-bottom: 4px solid var(--quote); border-left: 3px solid var(--link); border-radius: 4px; background: var(--quote); position: relative;
   font-size: 14px; max-height: calc(3.96em + 7px); overflow: hidden; }
 blockquote::after { content: "⌄"; position: absolute; right: 7px; bottom: -3px; color: var(--link); background: var(--quote); padding-left: 6px; }
@@ -78,6 +87,9 @@ PAGE = """<!doctype html><html lang="en" style="color-scheme: {scheme}"><meta ch
 """
 
 ARRIVES = ROOT / "docs" / "arrives.png"
+DOCS = ROOT / "docs" / "chat"
+DOCS_HEIGHTS = {"alert": 560, "roll-up": 844, "quiz": 1000, "conversation": 600}
+"""The pictures of the docs, each with its height in pixels."""
 README_WIDTH, README_HEIGHT = 1080, 1016
 SIDE_BY_SIDE = """<!doctype html><html lang="en" style="color-scheme: light"><meta charset="utf-8"><title>What arrives</title><style>{style}
 body {{ background: #e9e4da; display: flex; gap: 28px; padding: 28px; height: {height}px; overflow: hidden; }}
@@ -164,16 +176,35 @@ def _buttons(buttons: Iterable[Button]) -> str:
     return f'<div class="rows">{lines}</div>' if lines else ""
 
 
+def conversation() -> str:
+    """Two commands and their answers, over a state that has read the seeds."""
+    with TemporaryDirectory() as folder:
+        settings = load_settings(Path(folder) / "config" / "paperboy.yaml", {}, explicit=False)
+        container = build_container(settings, (), state_url=f"sqlite:///{folder}/state.sqlite3")
+        clock, chat = container.clock, Chat(id=1, kind="private")
+        found = (file for file in scan([ROOT / "seeds"], max_bytes=settings.max_bytes, base=ROOT))
+        files = container.files([file for file in found if isinstance(file, FoundFile)])
+        container.ingest.take_in_history(files, clock.now())
+        answering = chat_service(container).conversation
+        bubbles = []
+        for query in ("(agent OR tool", "arabic OR multimodal"):
+            command = CommandMessage(chat=chat, name="add", arguments=query, message=1, author=Author(id=1))
+            actions = answering.decide(command, may_change=True)
+            bubbles += [said(f"/add {query}")]
+            bubbles += [message_bubble(action.message) for action in actions if isinstance(action, Say)]
+        asyncio.run(container.close())
+    return "".join(bubbles)
+
+
 def pictures() -> dict[str, str]:
     """Name of each picture to its bubbles."""
     found = papers()
     with_quiz = [paper for paper in found if paper.edition("en").quiz]
-    single = an_alert(with_quiz, most=1)
+    single = replace(an_alert(with_quiz, most=1), more=0)
     item = single.items[0]
     quiz = a_quiz(single)
     several = an_alert(found, most=6)
     slept = an_alert(found, most=20, occasion=Occasion(quiet_hours="22:00–07:00"))
-    listed = render_list("Search: arabic OR multimodal", several.items[:3], "en")
     alert, roll_up, more = render_alert(single), render_alert(slept), render_alert(several)
     if alert is None or roll_up is None or more is None:
         raise SystemExit("pictures: the seeds hold no paper that matches")
@@ -182,8 +213,19 @@ def pictures() -> dict[str, str]:
         "roll-up": message_bubble(roll_up),
         "several": message_bubble(more),
         "quiz": message_bubble(alert) + poll_bubble(quiz, item.paper.title),
-        "conversation": said("/search arabic OR multimodal") + message_bubble(listed),
+        "conversation": conversation(),
     }
+
+
+def chat_pages(folder: Path) -> Iterator[Path]:
+    """The pages, written into the folder: NAME-light.html and NAME-dark.html of each picture."""
+    for name, bubbles in pictures().items():
+        for scheme in ("light", "dark"):
+            page = folder / f"{name}-{scheme}.html"
+            page.write_text(
+                PAGE.format(scheme=scheme, title=name, style=STYLE, bubbles=bubbles), encoding="utf-8"
+            )
+            yield page
 
 
 def side_by_side() -> str:
@@ -226,6 +268,7 @@ def main(arguments: list[str]) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--docs", action="store_true")
     parser.add_argument("--readme", action="store_true")
     parser.add_argument("--screenshots", action="store_true")
     parser.add_argument("--height", type=int, default=HEIGHT, help="of the screenshots, in pixels")
@@ -237,17 +280,22 @@ def main(arguments: list[str]) -> int:
             photograph(page, ARRIVES, README_WIDTH, README_HEIGHT)
             subprocess.run(["pngquant", "--force", "--ext=.png", "128", str(ARRIVES)], check=True)  # noqa: S603, S607 - our own
         return 0
+    if options.docs:
+        DOCS.mkdir(exist_ok=True)
+        with TemporaryDirectory() as folder:
+            for page in chat_pages(Path(folder)):
+                name, _, _ = page.stem.rpartition("-")
+                if name in DOCS_HEIGHTS:
+                    picture = DOCS / f"{page.stem}.png"
+                    photograph(page, picture, WIDTH, DOCS_HEIGHTS[name])
+                    subprocess.run(["pngquant", "--force", "--ext=.png", "32", str(picture)], check=True)  # noqa: S603, S607 - our own
+        return 0
     if options.folder is None:
         parser.error("name a folder")
     options.folder.mkdir(parents=True, exist_ok=True)
-    for name, bubbles in pictures().items():
-        for scheme in ("light", "dark"):
-            page = options.folder / f"{name}-{scheme}.html"
-            page.write_text(
-                PAGE.format(scheme=scheme, title=name, style=STYLE, bubbles=bubbles), encoding="utf-8"
-            )
-            if options.screenshots:
-                photograph(page, page.with_suffix(".png"), WIDTH, options.height)
+    for page in chat_pages(options.folder):
+        if options.screenshots:
+            photograph(page, page.with_suffix(".png"), WIDTH, options.height)
     return 0
 
 

@@ -24,6 +24,13 @@ _HEAD = """\
 Ten conversations with the bot, as they come out of its tests: a test holds them and compares. Lines with `>` are people, `[…]` are
 buttons, and what stands below *the message becomes* replaced a message in place. Matched words are bold in Telegram; here they stand between `*`.
 
+<p>
+<picture><source media="(prefers-color-scheme: dark)" srcset="chat/alert-dark.png"><img src="chat/alert-light.png" width="240" alt="An alert: one paper with its gist, points and buttons"></picture>
+<picture><source media="(prefers-color-scheme: dark)" srcset="chat/roll-up-dark.png"><img src="chat/roll-up-light.png" width="240" alt="A roll-up: what came while somebody slept"></picture>
+<picture><source media="(prefers-color-scheme: dark)" srcset="chat/quiz-dark.png"><img src="chat/quiz-light.png" width="240" alt="A quiz below its paper, answered"></picture>
+<picture><source media="(prefers-color-scheme: dark)" srcset="chat/conversation-dark.png"><img src="chat/conversation-light.png" width="240" alt="A conversation: a query with a slip, then what one would have brought"></picture>
+</p>
+
 """
 
 PAPERS = (

@@ -139,7 +139,7 @@ class ChatService:
         self._site = services.site
         self._bot = bot
         self._updates = updates
-        self._conversation = Conversation(services, clock.now)
+        self.conversation = Conversation(services, clock.now)
         self._votes = votes
         self._wake = wake
         self._on_polling = on_polling
@@ -307,9 +307,9 @@ class ChatService:
         if admitted is None:
             return ()
         if not admitted:
-            return await asyncio.to_thread(self._conversation.too_fast, event)
+            return await asyncio.to_thread(self.conversation.too_fast, event)
         may_change = await self._may_change(event)
-        return await asyncio.to_thread(partial(self._conversation.decide, event, may_change=may_change))
+        return await asyncio.to_thread(partial(self.conversation.decide, event, may_change=may_change))
 
     def _admit(self, event: Event) -> bool | None:
         """Whether the event is answered, see `Throttle`; what the service itself tells always is."""
@@ -332,7 +332,7 @@ class ChatService:
 
     async def _may_change(self, event: Event) -> bool:
         """True in private chats, and in groups for administrators; asked only about what depends on it."""
-        if not self._conversation.asks_for_rights(event) or isinstance(event, InlineQuery):
+        if not self.conversation.asks_for_rights(event) or isinstance(event, InlineQuery):
             return False
         speaks_as_chat = getattr(event, "speaks_as_chat", False) or event.chat.kind == "channel"
         if event.chat.is_private or speaks_as_chat:

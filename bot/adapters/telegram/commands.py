@@ -39,7 +39,7 @@ from bot.adapters.telegram.updates import (
 )
 from bot.domain.preferences import same_name
 from bot.domain.quizzes.scores import OTHER, Standing, TopicScore, Totals, weak_topics
-from bot.domain.text import one_line
+from bot.domain.text import nearest, one_line
 from bot.pipeline.quizzes import Board, NextQuestion, ScoreSheet
 
 Handler = Callable[[Request], Actions]
@@ -321,12 +321,12 @@ def menu(language: str, scope: MenuScope) -> dict[str, str]:
     listed = {}
     for command in COMMANDS.values():
         if scope in ("everywhere", "private") or isinstance(scope, int):
-            shown = "private" in command.where or (isinstance(scope, int) and command.where == _HIDDEN)
+            is_listed = "private" in command.where or (isinstance(scope, int) and command.where == _HIDDEN)
         elif scope == "administrators":
-            shown = "groups" in command.where
+            is_listed = "groups" in command.where
         else:
-            shown = "groups" in command.where and command.who == "everyone"
-        if shown:
+            is_listed = "groups" in command.where and command.who == "everyone"
+        if is_listed:
             listed[command.name] = command.help[language]
     return listed
 
@@ -462,18 +462,18 @@ class Conversation:
                 changed = deliveries.move(chat.id, moved_to)
         return (Deliver(),) if changed else ()
 
-    def _command(self, said_: CommandMessage, *, may_change: bool) -> Actions:
+    def _command(self, written: CommandMessage, *, may_change: bool) -> Actions:
         request = self._request(
-            said_.chat,
-            said_.message,
-            said_.author,
-            arguments=said_.arguments,
-            speaks_as_chat=said_.speaks_as_chat,
+            written.chat,
+            written.message,
+            written.author,
+            arguments=written.arguments,
+            speaks_as_chat=written.speaks_as_chat,
             may_change=may_change,
         )
-        command = COMMANDS.get(said_.name)
+        command = COMMANDS.get(written.name)
         if command is None:
-            return request.say(unknown_text(request, said_.name)) if said_.chat.is_private else ()
+            return request.say(unknown_text(request, written.name)) if written.chat.is_private else ()
         allowed = command.who == "everyone" or may_change
         return command.handler(request) if allowed else command.otherwise(request)
 
@@ -526,7 +526,9 @@ _MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
 def unknown_text(request: Request, name: str) -> Message:
     """The answer to an unknown command."""
-    return message(line(request.t("unknown"), one_line(name, 80), ". ", ours(request.t("unknown.rest"))))
+    near = nearest(name, menu(request.language, "private"), cutoff=0.75)
+    rest = request.t("unknown.near", near=near) if near else request.t("unknown.rest")
+    return message(line(request.t("unknown"), one_line(name, 80), ". ", ours(rest)))
 
 
 def score_text(request: Request, sheet: ScoreSheet) -> Message:

@@ -74,12 +74,12 @@ def more(request: Request, message_id: str, start: str) -> Actions:
     """Show the next page of a message, if it went to this chat: anybody may have made the button."""
     outgoing = request.services.deliveries.message(message_id, request.addresses)
     first = number_in(start)
-    shown = render_alert(outgoing, first) if outgoing and first is not None else None
-    if shown is None:
+    answer = render_alert(outgoing, first) if outgoing and first is not None else None
+    if answer is None:
         return request.acknowledge(request.t("dead button"))
     return (
         *request.acknowledge(),
-        Say(chat=request.chat.reply_address, message=shown, reply_to=request.message),
+        Say(chat=request.chat.reply_address, message=answer, reply_to=request.message),
         DropButtons(chat=request.chat.reply_address, message=request.message),
     )
 
@@ -88,16 +88,16 @@ def page(request: Request, message_id: str, start: str) -> Actions:
     """Turn the message to the page that begins with a paper."""
     outgoing = request.services.deliveries.message(message_id, request.addresses)
     first = number_in(start)
-    shown = render_alert(outgoing, first) if outgoing and first is not None else None
-    return request.show(shown) if shown else request.acknowledge(request.t("dead button"))
+    answer = render_alert(outgoing, first) if outgoing and first is not None else None
+    return request.show(answer) if answer else request.acknowledge(request.t("dead button"))
 
 
 def open_card(request: Request, message_id: str, number: str) -> Actions:
     """Turn the message to the card of one of its papers."""
     outgoing = request.services.deliveries.message(message_id, request.addresses)
     index = number_in(number)
-    shown = render_card(outgoing, index) if outgoing and index is not None else None
-    return request.show(shown) if shown else request.acknowledge(request.t("dead button"))
+    card = render_card(outgoing, index) if outgoing and index is not None else None
+    return request.show(card) if card else request.acknowledge(request.t("dead button"))
 
 
 # --- buttons below an alert
@@ -126,10 +126,10 @@ def like(request: Request, message_id: str, number: str) -> Actions:
     heading = request.t("like.heading", title=plain_line(item.paper.title, _TITLE))
     if not near:
         return request.say(message(bold(heading), plain(request.t("like.none")), rows=[[button]]))
-    shown = render_list(
+    listing = render_list(
         heading, tuple(Item(paper=paper, reasons=(why,)) for paper, why in near), request.language
     )
-    return request.say(Message(html=shown.html, buttons=(button,)))
+    return request.say(Message(html=listing.html, buttons=(button,)))
 
 
 def not_for_me(request: Request, message_id: str, number: str) -> Actions:
@@ -229,20 +229,20 @@ def _saved(request: Request, number: int) -> Message:
         return said(request.t("saved.none"))
     number = min(number, (len(papers) - 1) // _PER_PAGE)
     first = number * _PER_PAGE
-    shown = papers[first : first + _PER_PAGE]
+    entries = papers[first : first + _PER_PAGE]
     heading = request.t("saved")
     if len(papers) > _PER_PAGE:
-        heading = request.t("saved.page", first=first + 1, last=first + len(shown), count=len(papers))
+        heading = request.t("saved.page", first=first + 1, last=first + len(entries), count=len(papers))
     lines = [
         line(f"{place}. ", _linked(paper, request.language))
-        for place, paper in enumerate(shown, start=first + 1)
+        for place, paper in enumerate(entries, start=first + 1)
     ]
     removes = [
         Button(text=f"{place} ✕", data=f"unsave:{key_of(paper.id)}:{number}")
-        for place, paper in enumerate(shown, start=first + 1)
+        for place, paper in enumerate(entries, start=first + 1)
     ]
     turn = [Button(text="‹", data=f"saved:{number - 1}")] * (number > 0)
-    turn += [Button(text="›", data=f"saved:{number + 1}")] * (first + len(shown) < len(papers))
+    turn += [Button(text="›", data=f"saved:{number + 1}")] * (first + len(entries) < len(papers))
     rows = [removes, turn] if turn else [removes]
     return message(bold(heading), joined("\n\n", lines), rows=rows)
 
@@ -265,22 +265,22 @@ def export(request: Request) -> Actions:
             return request.tell("private only")
         write = ris if wanted == "ris" else bibtex
         content = write(request.preferences.saved(request.owner))
-        return _given(request, f"papers.{'ris' if wanted == 'ris' else 'bib'}", content, "")
+        return _as_text_or_file(request, f"papers.{'ris' if wanted == 'ris' else 'bib'}", content, "")
     if wanted not in ("", "yaml", "subscriptions"):
         return request.tell("export.usage")
     if request.preferences.subscriber(request.subscriber) is None:
         return request.tell("export.empty")
     content = request.preferences.export(request.subscriber)
-    return _given(request, "subscriptions.yaml", content, request.t("export.yaml"))
+    return _as_text_or_file(request, "subscriptions.yaml", content, request.t("export.yaml"))
 
 
-def _given(request: Request, name: str, content: str, lead: str) -> Actions:
+def _as_text_or_file(request: Request, name: str, content: str, lead: str) -> Actions:
     """The content as text to copy where one message takes it, else as a file."""
     if not content:
         return request.tell("export.empty")
-    shown = block(content)
-    if shown.units < TEXT_UNITS - 200 and shown.fits:
-        return request.say(message(*([ours(lead)] if lead else []), shown))
+    whole = block(content)
+    if whole.units < TEXT_UNITS - 200 and whole.fits:
+        return request.say(message(*([ours(lead)] if lead else []), whole))
     return request.file(name, content)
 
 

@@ -121,11 +121,13 @@ class ShownItem:
         return italic(f"🔄 {self._words.updated.format(gains=', '.join(self._updated))}")
 
     def _why(self, *, named: bool = True) -> Markup:
-        shown = (*self.card.title, *self.card.gist, *self.card.author_line(_AUTHORS))
-        told = any(piece.matched for piece in shown)
+        parts = (*self.card.title, *self.card.gist, *self.card.author_line(_AUTHORS))
+        is_visible = any(piece.matched for piece in parts)
         reasons = NOTHING
         for match in self.card.matches[:_MATCHES]:
-            longer = joined(" · ", (reasons, _match(match, named=named, told=told, colon=self._words.colon)))
+            longer = joined(
+                " · ", (reasons, _match(match, named=named, visible=is_visible, colon=self._words.colon))
+            )
             if longer.units > _WHY:
                 break
             reasons = longer
@@ -158,14 +160,14 @@ def _marked(parts: Pieces, *, mark: bool = True) -> Markup:
     )
 
 
-def _match(match: CardMatch, *, named: bool, told: bool, colon: str) -> Markup:
+def _match(match: CardMatch, *, named: bool, visible: bool, colon: str) -> Markup:
     """The subscription, and where nothing else on the card shows it the words that matched."""
-    found = NOTHING
-    if not told and match.excerpt:
-        found = plain("“") + _marked(match.excerpt) + plain("”")
-    elif not told and match.words:
-        found = joined(", ", map(bold, match.words))
-    return joined(colon, (italic(match.subscription) if named else NOTHING, found))
+    excerpt = NOTHING
+    if not visible and match.excerpt:
+        excerpt = plain("“") + _marked(match.excerpt) + plain("”")
+    elif not visible and match.words:
+        excerpt = joined(", ", map(bold, match.words))
+    return joined(colon, (italic(match.subscription) if named else NOTHING, excerpt))
 
 
 _MOST_ENTRIES = 24
@@ -297,8 +299,8 @@ def _page(outgoing: OutgoingMessage, start: int, words: Wording) -> _Page:
     last = within if start < within else len(items)
     away = start == 0 and outgoing.occasion is not None and outgoing.occasion.away_days
     most = _BEST if away else _MOST_ENTRIES
-    shown = [ShownItem(item, words, _today(outgoing)) for item in items[start : min(start + most, last)]]
-    names = {match.subscription for entry in shown for match in entry.card.matches}
+    candidates = [ShownItem(item, words, _today(outgoing)) for item in items[start : min(start + most, last)]]
+    names = {match.subscription for entry in candidates for match in entry.card.matches}
     one_day = len({item.paper.date for item in items}) == 1
     foot = _common_provenance(outgoing, words) if one_day else NOTHING
     limited = _over_limit(outgoing, words) if start == 0 else NOTHING
@@ -306,12 +308,12 @@ def _page(outgoing: OutgoingMessage, start: int, words: Wording) -> _Page:
     def page_of(many: int, points: int) -> Markup:
         entries = [
             entry.short(number, dated=not one_day, named=len(names) > 1, points=points)
-            for number, entry in enumerate(shown[:many], start + 1)
+            for number, entry in enumerate(candidates[:many], start + 1)
         ]
         heading = _heading(outgoing, start, start + many, words)
         return joined("\n\n", (heading, *entries, joined("\n", (limited, foot))))
 
-    many = len(shown)
+    many = len(candidates)
     while many > 1 and not _has_room(page_of(many, 0)):
         many -= 1
     pages = (page_of(many, length) for length in _SHORT_POINT_LENGTHS)
@@ -337,8 +339,10 @@ def _heading(outgoing: OutgoingMessage, start: int, end: int, words: Wording) ->
             if end == count or not outgoing.occasion.away_days
             else words.best_of.format(count=end, all=count + outgoing.more + outgoing.limited)
         )
-        told = " · ".join(filter(None, (papers, words.with_quiz.format(count=quizzes) if quizzes else "")))
-        head = outgoing.occasion.heading(words, told)
+        contents = " · ".join(
+            filter(None, (papers, words.with_quiz.format(count=quizzes) if quizzes else ""))
+        )
+        head = outgoing.occasion.heading(words, contents)
     return joined(" · ", (bold(head), plain(_counts(items))))
 
 

@@ -356,6 +356,8 @@ class Request:
         answer = self.t(key, **refusal.values)
         if near := refusal.values.get("near"):
             answer += " " + self.t("zone.near", near=near)
+        elif refusal.why == "zone":
+            answer += " " + self.t("zone.like")
         if self.callback is not None:
             return self.acknowledge(answer)
         return self.say(message(ours(answer)))
@@ -383,10 +385,10 @@ def chat_channel(address: str) -> ChosenChannel:
 
 def message(*parts: Markup, rows: Sequence[Sequence[Button]] = (), asks: str | None = None) -> Message:
     """A message of these paragraphs with rows of buttons; what does not fit one message is left out at the end."""
-    kept = list(parts)
-    while len(kept) > 1 and not joined("\n\n", kept).fits:
-        del kept[-1]
-    return Message(html=joined("\n\n", kept).html, buttons=keyboard(rows), asks=asks)
+    paragraphs = list(parts)
+    while len(paragraphs) > 1 and not joined("\n\n", paragraphs).fits:
+        del paragraphs[-1]
+    return Message(html=joined("\n\n", paragraphs).html, buttons=keyboard(rows), asks=asks)
 
 
 def said(words: str) -> Message:

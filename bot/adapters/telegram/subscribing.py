@@ -90,10 +90,12 @@ def offer(request: Request, written: str, *, lead: str = "", replaces: str = "")
 
 
 def _preview(request: Request, preview: QueryPreview) -> Sequence[Markup]:
-    shown = [joined("\n", (_counted(request, preview), *(_match(request, each) for each in preview.matches)))]
+    paragraphs = [
+        joined("\n", (_counted(request, preview), *(_match(request, each) for each in preview.matches)))
+    ]
     if preview.verdict == "flood":
         share = round(100 * preview.found / preview.papers)
-        shown.append(plain(request.t("preview.flood", share=share)))
+        paragraphs.append(plain(request.t("preview.flood", share=share)))
     if preview.near_misses and not preview.found:
         lines = [bold(request.t("preview.near"))]
         for miss in preview.near_misses:
@@ -101,18 +103,18 @@ def _preview(request: Request, preview: QueryPreview) -> Sequence[Markup]:
             lacking = line(" – ", request.t(key), bold(shortened(miss.missing.removeprefix("NOT "), _NAME)))
             card = card_of(Item(paper=miss.paper), language=request.language)
             lines.append(plain("• ") + _titled(card) + lacking)
-        shown.append(joined("\n", lines))
+        paragraphs.append(joined("\n", lines))
     if preview.better:
         better = preview.better[0]
-        shown.append(
+        paragraphs.append(
             line(
                 request.t("preview.better"),
                 code(cut(better.query, _QUERY)),
                 request.t("preview.better.count", count=better.would_find),
             )
         )
-    shown += [plain(hint) for hint in preview.query.hints]
-    return shown
+    paragraphs += [plain(hint) for hint in preview.query.hints]
+    return paragraphs
 
 
 def _counted(request: Request, preview: QueryPreview) -> Markup:
@@ -138,11 +140,11 @@ def _match(request: Request, match: Match) -> Markup:
     """One match on a line: day, title, and the words that matched where the title does not show them."""
     reason = Reason(subscription="", why=match.why)
     card = card_of(Item(paper=match.paper, reasons=(reason,)), language=request.language)
-    shown = plain("• ") + _titled(card)
+    entry = plain("• ") + _titled(card)
     excerpt = next((each.excerpt for each in card.matches if each.excerpt), ())
     if any(piece.matched for piece in card.title) or not excerpt:
-        return shown
-    return shown + plain(" – “") + pieces(excerpt) + plain("”")
+        return entry
+    return entry + plain(" – “") + pieces(excerpt) + plain("”")
 
 
 def _titled(card: Card) -> Markup:
@@ -332,11 +334,11 @@ def ask_for_query(request: Request, proposal_id: str) -> Actions:
     return _ask(request, proposal.values["query"], proposal.values.get("replaces", ""))
 
 
-def _ask(request: Request, shown: str, replaces: str) -> Actions:
+def _ask(request: Request, query: str, replaces: str) -> Actions:
     request.preferences.await_answer(
         request.home, request.author.id, request.now + _ANSWER_WITHIN, request.now, replaces=replaces
     )
-    question = line(request.t("edit.ask"), code(cut(shown, _QUERY)))
+    question = line(request.t("edit.ask"), code(cut(query, _QUERY)))
     return request.say(message(question, asks=request.t("edit.placeholder")))
 
 
@@ -436,13 +438,13 @@ def _list(request: Request, number: int, note: str = "") -> Message:
     pages = -(-len(listed) // _PER_PAGE)
     number = min(max(number, 0), pages - 1)
     first = number * _PER_PAGE
-    shown = listed[first : first + _PER_PAGE]
-    lines = [_listed(request, first + place, each) for place, each in enumerate(shown, start=1)]
-    rows = [_list_buttons(request, first + place, each) for place, each in enumerate(shown, start=1)]
+    entries = listed[first : first + _PER_PAGE]
+    lines = [_listed(request, first + place, each) for place, each in enumerate(entries, start=1)]
+    rows = [_list_buttons(request, first + place, each) for place, each in enumerate(entries, start=1)]
     turn = [("‹", number - 1)] * (number > 0) + [("›", number + 1)] * (number < pages - 1)
     rows.append([Button(text=sign, data=f"list:{to}") for sign, to in turn])
     place_shown = (
-        plain(request.t("list.page", first=first + 1, last=first + len(shown), count=len(listed)))
+        plain(request.t("list.page", first=first + 1, last=first + len(entries), count=len(listed)))
         if pages > 1
         else NOTHING
     )
@@ -453,18 +455,18 @@ def _list(request: Request, number: int, note: str = "") -> Message:
 
 
 def _listed(request: Request, number: int, each: ListedSubscription) -> Markup:
-    shown = line(f"{number}. ", bold(shortened(each.name, _NAME)))
+    entry = line(f"{number}. ", bold(shortened(each.name, _NAME)))
     if not same_name(each.name, each.text):
-        shown += line(" — ", code(shortened(each.text, _QUERY)))
+        entry += line(" — ", code(shortened(each.text, _QUERY)))
     if each.paused:
-        shown += plain(request.t("list.paused"))
+        entry += plain(request.t("list.paused"))
     if where := _where(request, each):
-        shown += plain(f" · {where}")
+        entry += plain(f" · {where}")
     if not each.chosen:
-        shown += plain(request.t("list.configured"))
+        entry += plain(request.t("list.configured"))
     if each.wins:
-        shown += plain(request.t("list.wins"))
-    return shown
+        entry += plain(request.t("list.wins"))
+    return entry
 
 
 def _where(request: Request, each: ListedSubscription) -> str:

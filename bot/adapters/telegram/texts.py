@@ -35,14 +35,15 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "link.question": {"en": "The link offers this subscription:", "zh": "链接提供这个订阅："},
     "help.marks": {
-        "en": "Marks: ◆2 two sources bring it · ❔ it has a quiz · 🔎 what matched · ⏸ paused",
-        "zh": "标记：◆2 两个来源都有 · ❔ 有测验 · 🔎 匹配之处 · ⏸ 已暂停",
+        "en": "Marks: ◆2 two sources bring it · ❔ it has a quiz · 🔎 what matched\nButtons: ✎ change · ⏸ pause · ▶ go on · ⇄ another topic · ✕ remove",
+        "zh": "标记：◆2 两个来源都有 · ❔ 有测验 · 🔎 匹配之处\n按钮：✎ 修改 · ⏸ 暂停 · ▶ 恢复 · ⇄ 换话题 · ✕ 删除",
     },
     "help.admins": {
         "en": "In groups only administrators change things.",
         "zh": "在群组中，只有管理员可以更改。",
     },
     "unknown": {"en": "I do not know /", "zh": "我不认识 /"},
+    "unknown.near": {"en": "Did you mean /{near}?", "zh": "你是指 /{near} 吗？"},
     "unknown.rest": {"en": "/help lists what I understand.", "zh": "/help 列出我能听懂的命令。"},
     "not allowed": {
         "en": "Only administrators of this chat can do that.",
@@ -64,7 +65,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "en": "That is private: ask me in our own chat.",
         "zh": "这是私密内容：请在我们的私聊中问我。",
     },
-    "failed": {"en": "That did not work; try again.", "zh": "没有成功，请再试一次。"},
     # --- subscribing
     "add.usage": {
         "en": 'Write what to look for, like:\n/add rag AND NOT survey\n/add "tool use" OR agents\n/add author: Ghanem',
@@ -98,7 +98,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "pace.day": {"en": "about {count} a day", "zh": "每天约 {count} 篇"},
     "pace.week": {"en": "about {count} a week", "zh": "每周约 {count} 篇"},
     "pace.month": {"en": "about {count} a month", "zh": "每月约 {count} 篇"},
-    "query.wrong": {"en": "This query cannot be read: {why}", "zh": "无法读懂这个查询：{why}"},
+    "query.wrong": {"en": "I cannot read this: {why}", "zh": "我读不懂这个查询：{why}"},
     "button.keep": {"en": "Keep", "zh": "保留"},
     "button.both": {"en": "Keep both spellings", "zh": "两种写法都保留"},
     "button.edit": {"en": "Edit", "zh": "修改"},
@@ -152,7 +152,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": " · 这里也建过同名的：以配置文件为准",
     },
     "list.paused": {"en": " ⏸ paused", "zh": " ⏸ 已暂停"},
-    "list.here": {"en": "here", "zh": "发到这里"},
     "list.general": {"en": "General", "zh": "常规"},
     "list.topic": {"en": "topic {name}", "zh": "话题 {name}"},
     "list.elsewhere": {"en": "elsewhere", "zh": "发到别处"},
@@ -169,8 +168,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "removed": {"en": "Removed: ", "zh": "已删除："},
     "gone": {"en": "It is not there any more.", "zh": "它已经不在了。"},
-    "paused": {"en": "Paused.", "zh": "已暂停。"},
-    "resumed": {"en": "Goes on.", "zh": "已恢复。"},
     "configured": {
         "en": "It is in the configuration file, whose owner changes it. It can be paused.",
         "zh": "它在配置文件中，由其所有者修改。可以暂停。",
@@ -182,7 +179,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "已有 {most} 个，请先删除一些。",
     },
     "too long": {"en": "A query has at most {most} characters.", "zh": "查询最多 {most} 个字符。"},
-    "taken": {"en": "Another one is called so already.", "zh": "已有同名的订阅。"},
+    "taken": {"en": "You have one of that name already: /list", "zh": "已有同名的订阅：/list"},
     # --- search
     "search.usage": {
         "en": "Write what to search for, like:  /search diffusion",
@@ -260,17 +257,21 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "写 /timezone Asia/Shanghai，或按一个。",
     },
     "zone": {"en": "I know no time zone {zone}.", "zh": "我不认识时区 {zone}。"},
+    "zone.like": {"en": "They are written like Europe/Berlin.", "zh": "时区写作 Asia/Shanghai 这样。"},
     "zone.near": {"en": "Did you mean {near}?", "zh": "你是指 {near} 吗？"},
     "language.now": {"en": "I write English here. Choose:", "zh": "我在这里写中文。请选择："},
     "language.set": {"en": "From now on I write English here.", "zh": "今后我在这里写中文。"},
-    "language": {"en": "I write English (en) and Chinese (zh).", "zh": "我会写英文（en）和中文（zh）。"},
+    "language": {
+        "en": "I write English and Chinese: /language en, /language zh",
+        "zh": "我会写英文和中文：/language en、/language zh",
+    },
     "snooze.how": {
         "en": "How long shall I send nothing? Write /snooze 3d, 12h, 2w, 2026-10-01, or off.",
         "zh": "要暂停多久？写 /snooze 3d、12h、2w、2026-10-01 或 off。",
     },
     "snooze.set": {
-        "en": "Nothing comes until {until}. Nothing is lost: the best comes then, and the rest is counted.",
-        "zh": "{until} 之前不发送。不会丢失：到时先发最好的，其余计数列出。",
+        "en": "Nothing comes until {until}. Then the best ten come, and the rest is one press away.",
+        "zh": "{until} 之前不发送。到时先发最好的十篇，其余一按即看。",
     },
     "snooze.off": {"en": "I go on.", "zh": "我继续发送。"},
     "snooze": {
@@ -328,7 +329,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "已保存。在我们的私聊中用 /saved 查看全部。",
     },
     "saved.already": {"en": "It was saved already.", "zh": "之前已保存。"},
-    "unsaved": {"en": "No longer saved.", "zh": "已取消保存。"},
     "export.empty": {"en": "There is nothing to export.", "zh": "没有可导出的内容。"},
     "export.usage": {
         "en": "Write /export for the subscriptions, /export bib or /export ris for the saved papers.",
@@ -345,12 +345,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "deleted": {"en": "Deleted: {what}.", "zh": "已删除：{what}。"},
     "deleted.nothing": {"en": "There was nothing to delete.", "zh": "没有可删除的内容。"},
     "deleted.proof": {
-        "en": "I looked again: nothing in the state names you any more.",
-        "zh": "我又查了一遍：状态中已没有任何关于你的内容。",
+        "en": "I looked again: nothing about you is left.",
+        "zh": "我又查了一遍：没有留下任何关于你的内容。",
     },
     "deleted.configured": {
-        "en": "The configuration file still names this chat, and {rows} rows tell what was sent here. Its owner removes that.",
-        "zh": "配置文件仍列有本聊天，另有 {rows} 行记录了发到这里的内容。由其所有者删除。",
+        "en": "Whoever runs me named this chat in a file, and {rows} entries tell what was sent here. Ask them to remove that.",
+        "zh": "运行我的人在文件中列有本聊天，另有 {rows} 条记录说明发来过什么。请让他们删除。",
     },
     # --- rows that were deleted, as `PreferenceStore.forget` names them
     "row.choices": {"en": "what you set", "zh": "设置"},
@@ -360,19 +360,19 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "row.names": {"en": "names", "zh": "名字"},
     "row.memberships": {"en": "memberships", "zh": "群组成员记录"},
     "row.cards": {"en": "coming questions", "zh": "待答的题"},
-    "row.poll states": {"en": "states of polls", "zh": "投票状态"},
+    "row.poll states": {"en": "results of polls", "zh": "投票结果"},
     "row.polls": {"en": "polls", "zh": "投票题"},
-    "row.tokens": {"en": "secret addresses", "zh": "私密地址"},
+    "row.tokens": {"en": "private links", "zh": "私密链接"},
     "row.feed addresses": {"en": "renewed addresses", "zh": "更换过的地址"},
     "row.messages": {"en": "messages", "zh": "消息"},
     "row.targets": {"en": "chats", "zh": "聊天"},
     "row.alarms": {"en": "alarms", "zh": "警报"},
     "row.deliveries": {"en": "deliveries", "zh": "发送记录"},
     "row.notices": {"en": "notices", "zh": "通知记录"},
-    "row.backlog shares": {"en": "shares of backlogs", "zh": "积压份额"},
-    "row.registrations": {"en": "registrations", "zh": "登记"},
+    "row.backlog shares": {"en": "older papers that were to come", "zh": "待发的旧论文"},
+    "row.registrations": {"en": "your place in the list", "zh": "名册记录"},
     "row.sign-ups": {"en": "sign-ups", "zh": "邮件登记"},
-    "row.updates": {"en": "words to me", "zh": "发给我的内容"},
+    "row.updates": {"en": "what you wrote to me", "zh": "你写给我的内容"},
     # --- buttons under alerts
     "like.none": {"en": "Nothing else is much like it.", "zh": "没有与它很像的论文。"},
     "like.heading": {"en": "Like “{title}”", "zh": "与“{title}”相似"},
@@ -478,7 +478,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "status.fine": {"en": "Nothing needs a look.", "zh": "没有需要处理的。"},
     "status.incidents": {"en": "Open incidents:", "zh": "未解决的问题："},
-    "untitled": {"en": "a paper", "zh": "一篇论文"},
 }
 
 

@@ -324,14 +324,14 @@ def read_vote(body: str) -> Vote | PollState | None:
 
 
 def _vote(answer: dict[str, Any]) -> Vote | None:
-    poll, shown = answer.get("poll_id"), answer.get("option_ids")
+    poll, option_ids = answer.get("poll_id"), answer.get("option_ids")
     voter = answer.get("user") or answer.get("voter_chat")
-    if not isinstance(poll, str) or not isinstance(shown, list) or not isinstance(voter, dict):
+    if not isinstance(poll, str) or not isinstance(option_ids, list) or not isinstance(voter, dict):
         return None
     if not isinstance(person := voter.get("id"), int):
         return None
     # Telegram Web names an option twice now and then (seen 2024-09): it is one vote.
-    indexes = tuple(dict.fromkeys(index for index in shown if isinstance(index, int)))
+    indexes = tuple(dict.fromkeys(index for index in option_ids if isinstance(index, int)))
     name = " ".join(str(voter.get(part) or "") for part in ("first_name", "last_name")).strip()
     return Vote(poll=poll, person=person, shown=indexes, name=name[:_NAME] or None)
 
@@ -340,12 +340,12 @@ def _state(poll: dict[str, Any]) -> PollState | None:
     number, question, options = poll.get("id"), poll.get("question"), poll.get("options")
     if not isinstance(number, str) or not isinstance(question, str) or not isinstance(options, list):
         return None
-    shown = [option for option in options if isinstance(option, dict) and isinstance(option.get("text"), str)]
+    texts = [option for option in options if isinstance(option, dict) and isinstance(option.get("text"), str)]
     return PollState(
         poll=number,
         question=question,
-        options=tuple(option["text"] for option in shown),
-        counts=tuple(_count(option.get("voter_count")) for option in shown),
+        options=tuple(option["text"] for option in texts),
+        counts=tuple(_count(option.get("voter_count")) for option in texts),
         voters=_count(poll.get("total_voter_count")),
         closed=poll.get("is_closed") is True,
     )

@@ -62,8 +62,8 @@ class WebhookDoor:
 
     async def _take(self, scope: Scope, receive: Receive) -> int:
         """Store the update of a request; gives the status of the answer."""
-        said = next((value for name, value in scope["headers"] if name == _SECRET_HEADER), b"")
-        if not hmac.compare_digest(said, self._secret):
+        secret = next((value for name, value in scope["headers"] if name == _SECRET_HEADER), b"")
+        if not hmac.compare_digest(secret, self._secret):
             return 404
         if scope["method"] != "POST":
             return 405

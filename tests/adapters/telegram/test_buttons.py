@@ -547,7 +547,7 @@ async def test_everything_about_a_person_is_deleted_by_a_button_of_theirs(
     assert kept.text == "Left as it was."
     await talk.press(asked, "Delete everything", user=user)
     assert asked.text.startswith("Deleted: what you set 1, ")
-    assert asked.text.endswith("nothing in the state names you any more.")
+    assert asked.text.endswith("nothing about you is left.")
     await talk.deliver()
     assert "Nothing is subscribed" in (await talk.say(chat, "/list")).text
 

@@ -278,7 +278,7 @@ async def test_a_wrong_query_gets_its_caret(talk_with: MakeTalk, api: BotApi, qu
     talk = await talk_with()
     for command in ("/add ", "/search ", ""):
         answer = await talk.say(api.chat(7), command + query)
-        assert "cannot be read" in answer.text
+        assert "I cannot read this" in answer.text
         shown, caret = answer.text.splitlines()[-2:]
         assert caret.strip() == "^"
         assert shown[len(caret) - 1 :][:1] == query[place : place + 1]
@@ -359,7 +359,7 @@ async def test_a_link_offers_what_it_says_and_subscribes_after_a_yes(
     assert [each.text for each in talk.made.preferences.listed("chat7")] == ["rag OR retrieval"]
     assert "names nothing" in (await talk.say(chat, "/start ref")).text
     wrong = start_payload("(rag")
-    assert "cannot be read" in (await talk.say(chat, f"/start {wrong}")).text
+    assert "I cannot read this" in (await talk.say(chat, f"/start {wrong}")).text
 
 
 # --- settings
@@ -395,6 +395,11 @@ async def test_settings_are_shown_with_buttons_and_set_by_either(talk_with: Make
     await talk.say(chat, "/language en")
     await talk.say(chat, "/quiet 22:00-07:00")
     assert "Quiet hours: 22:00-07:00 (Asia/Shanghai)" in (await talk.say(chat, "/quiet")).text
+
+
+async def test_a_command_that_is_nearly_one_is_named(talk_with: MakeTalk, api: BotApi) -> None:
+    talk = await talk_with()
+    assert (await talk.say(api.chat(7), "/serach agents")).text.endswith("Did you mean /search?")
 
 
 async def test_a_newcomer_is_asked_on_request_and_may_choose_otherwise(
@@ -510,8 +515,8 @@ async def test_the_latest_are_turned_page_by_page(talk_with: MakeTalk, api: BotA
         ("/digest sometimes", "no time I know"),
         ("/quiet nights", "like 22:00-07:00"),
         ("/timezone Berlin", "Did you mean Europe/Berlin?"),
-        ("/timezone qqqqq", "I know no time zone qqqqq."),
-        ("/language fr", "English (en) and Chinese (zh)"),
+        ("/timezone qqqqq", "qqqqq. They are written like Europe"),
+        ("/language fr", "language en, /language zh"),
         ("/snooze never", "A snooze is 12h"),
         ("/snooze 999w", "A snooze is 12h"),
         ("/snooze 2020-01-01", "A snooze is 12h"),

@@ -190,7 +190,7 @@ async def test_delete_me_asks_first_and_then_deletes(talk: Talk, api: BotApi, ro
     assert "1 of 1" in await talk(chat, "/score")
     gone = await talk(chat, "/delete_me yes")
     assert "votes 1, names 1" in gone
-    assert "configuration file still names this chat" in gone
+    assert "Whoever runs me named this chat" in gone
     assert "No answers yet" in await talk(chat, "/score")
 
 
