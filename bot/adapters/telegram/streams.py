@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 
 import httpcore
@@ -40,7 +41,7 @@ class Backend(httpcore.AsyncNetworkBackend):
                     host,
                     port,
                     local_addr=(local_address, 0) if local_address else None,
-                    happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS,
+                    happy_eyeballs_delay=None if _is_address(host) else _HAPPY_EYEBALLS_SECONDS,
                 )
         for option in socket_options or ():
             transport.get_extra_info("socket").setsockopt(*option)
@@ -123,6 +124,15 @@ class SocketStream(httpcore.AsyncNetworkStream):
             return self._reader.is_readable or self._writer.is_closing()
         names = {"client_addr": "sockname", "server_addr": "peername"}
         return self._writer.get_extra_info(names.get(info, info))
+
+
+def _is_address(host: str) -> bool:
+    """True for an IP address, which has no others to try beside it; and a race that is cancelled leaves its socket open."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @contextmanager
