@@ -209,7 +209,7 @@ async def test_the_front_page_is_one_small_request_and_a_style_sheet(
 
 
 @in_windows("wide")
-async def test_from_the_front_page_to_a_feed_of_a_query_by_keyboard(
+async def test_from_the_front_page_to_a_private_feed_of_a_query_by_keyboard(
     visitor: Visitor, site: ServedSite
 ) -> None:
     page = visitor.page
@@ -224,9 +224,14 @@ async def test_from_the_front_page_to_a_feed_of_a_query_by_keyboard(
     await visitor.tab_to("main a[href^='/preview']")
     await visitor.press("Enter")
     await page.wait_for_url("**/preview?q=*")
-    feed = await page.locator("[data-copy^=http]").get_attribute("data-copy")
+    public = str(await page.locator("[data-copy^=http]").get_attribute("data-copy"))
+    await visitor.tab_to("form[action$='/subscribe/feed'] button")
+    await visitor.press("Enter")
+    await page.wait_for_url("**/preferences/**")
+    private = await page.get_by_text("/feeds/").inner_text()
     async with httpx.AsyncClient() as client:
-        assert "<entry>" in (await client.get(str(feed))).text
+        assert "<entry>" in (await client.get(public)).text
+        assert "<feed" in (await client.get(private)).text  # `run` fills it with the newest of what was there
 
 
 @in_windows("phone")
