@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from string import ascii_uppercase
 from urllib.parse import quote, urlsplit
@@ -137,6 +137,8 @@ class EmailEntry:
     """The address of the page that says why the paper came and how to get none like it; the recipient's own."""
     quiz: tuple[EmailQuestion, ...] = ()
     """Empty where the channel takes no quizzes."""
+    told: "EmailEntry | None" = field(default=None, compare=False, repr=False)
+    """The entry that this one puts into its place in a mail."""
 
     @property
     def title_text(self) -> str:
@@ -156,7 +158,9 @@ class EmailEntry:
     @property
     def details(self) -> "EmailEntry":
         """The paper without its place in the mail: equal in every mail that tells the same of it."""
-        return replace(self, number=0, topic="", objection="")
+        if self.told is not None and not self.quiz:
+            return self.told
+        return replace(self, number=0, topic="", objection="", told=None)
 
     @property
     def short(self) -> "EmailEntry":
@@ -326,7 +330,7 @@ def _entries(
             question += len(quiz)
         entry = _told(item.paper, item.reasons, outgoing.language, site_url)
         objection = paper_url(preferences, item.paper.id) if preferences and item.reasons else ""
-        yield replace(entry, number=number, topic=topic, quiz=quiz, objection=objection)
+        yield replace(entry, number=number, topic=topic, quiz=quiz, objection=objection, told=entry)
 
 
 @lru_cache(maxsize=_ENTRIES)

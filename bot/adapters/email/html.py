@@ -24,7 +24,7 @@ def html_body(content: EmailContent) -> str:
     def details(entry: EmailEntry) -> str:
         return _details(entry.details, words.language)
 
-    return template("mail.html").render(content=content, words=words, details=details)
+    return template("mail.html").render(content=content, words=words, details=details, links=_links)
 
 
 @lru_cache(maxsize=_ENTRIES)
@@ -34,6 +34,13 @@ def _details(entry: EmailEntry, language: str) -> str:
 
     words: Wording = wording(language)
     return Markup(template("details.html").render(entry=entry, words=words))  # noqa: S704 - rendered with its texts escaped
+
+
+@lru_cache(maxsize=_ENTRIES)
+def _links(links: tuple[tuple[str, str], ...]) -> str:
+    from markupsafe import Markup
+
+    return Markup(template("links.html").render(links=links).strip())  # noqa: S704 - rendered with its texts escaped
 
 
 @cache
