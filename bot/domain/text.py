@@ -230,10 +230,15 @@ _RAISABLE, _LOWERABLE = (frozenset(map(chr, table)) for table in (_UP, _DOWN))
 _TOKEN = re.compile(r"\\([A-Za-z]+)\*?|\\(.)|([{}^_~])|(.)", re.DOTALL)
 _DELIMITED = re.compile(
     r"\$\$(?P<display>[^$]{1,400})\$\$|\\\((?P<round>.{1,400}?)\\\)|\\\[(?P<square>.{1,400}?)\\\]"
-    r"|(?<![\\$])\$(?P<inline>(?!\s)[^$]{0,400}[^$\s\\]|[^$\s\\])\$(?!\d)"
-    r"|(?<![\\$])\$(?P<loose>[^$]{0,200}\\[A-Za-z][^$]{0,200})\$(?!\d)"
+    r"|(?<!\\)\$(?P<inline>(?!\s)[^$]{0,400}[^$\s\\]|[^$\s\\])\$(?!\d)"
+    r"|(?<!\\)\$(?P<loose>[^$]{0,200}(?:\\[A-Za-z]|[α-ω])[^$]{0,200})\$(?!\d)"
+    r"|(?<!\\)\$\s(?P<letter>[A-Za-z](?:[_^][A-Za-z0-9])?)\s\$"
 )
-_MATHS = re.compile(r"[\\^_{}=<>+~]|[^\x00-\x7f]|^[A-Za-z0-9]{1,2}$")
+_MATHS = re.compile(r"[\\^_{}=<>+~]|[^\x00-\x7f]|^[A-Za-z0-9]{1,2}$|^[A-Za-z]\([A-Za-z]\)$")
+_CERTAIN = re.compile(r"[\\^_]")
+"""Signs of a formula even where its braces do not pair."""
+_TEXT_ALONE = re.compile(r"\$\s?(\\text(?:bf|it|tt|sc|rm|sf)\{[^{}$]*\})\s?\$")
+"""Words alone between dollars, as `$\\textbf{L}$`, which may stand inside of other ones' braces."""
 _IN_TEXT = re.compile(
     r"(?<!\\)\\(?P<name>[A-Za-z]{2,})\*?\s*\{(?P<first>[^{}$\\]*)\}(?:\{(?P<second>[^{}$\\]*)\})?"
     r"|(?<![\\A-Za-z_:/])\\(?P<sign>[A-Za-z]{2,})(?![A-Za-z\\{])"
@@ -253,7 +258,8 @@ def without_latex(text: str) -> str:
     but the markup itself. What are no commands (`C:\to\alpha`, braces that do not pair) stays as it was written.
     """
     if "$" in text or "\\" in text:
-        text = _DELIMITED.sub(_said, _SHIFTED_ALONE.sub(_shifted_alone, text))
+        text = _TEXT_ALONE.sub(r"\1", _SHIFTED_ALONE.sub(_shifted_alone, text))
+        text = _DELIMITED.sub(_said, text)
         text = _ESCAPED.sub(r"\1", text)
         for _ in range(_DEEPEST_IN_TEXT):
             inner = _IN_TEXT.sub(_said_in_text, _SWITCHED.sub(r"\1", text))
@@ -284,13 +290,25 @@ def _shifted(text: str, mark: str, table: dict[int, int], possible: frozenset[st
 
 
 def _said(matched: re.Match[str]) -> str:
-    formula = next(filter(None, matched.group("display", "round", "square", "inline", "loose")))
+    formula = next(filter(None, matched.group("display", "round", "square", "inline", "loose", "letter")))
     if matched["inline"] and not _MATHS.search(formula):
         return matched[0]
     try:
-        return _Formula(formula).said()
+        return _Formula(_with_paired_braces(formula) if _CERTAIN.search(formula) else formula).said()
     except _CannotSay:
         return matched[0]
+
+
+def _with_paired_braces(formula: str) -> str:
+    """The formula without braces that close nothing, and with those at its end that were forgotten."""
+    parts, depth = [], 0
+    for token in _TOKEN.finditer(formula):
+        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        if depth < 0:
+            depth = 0
+        else:
+            parts.append(token[0])
+    return "".join(parts) + "}" * depth
 
 
 def _said_in_text(matched: re.Match[str]) -> str:

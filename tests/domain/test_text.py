@@ -41,6 +41,12 @@ from bot.domain.text import (
             r"$T^\ast$, $f^{\prime}$, $x~y$, $a\,b\quad c$, $\left(n\right)$, $\{k\}$",
             "T∗, f′, x y, a b c, (n), {k}",
         ),
+        (
+            r"$T_{c}$$\approx$ 10 K, $R(T)$, $ (E,θ) $, $(M,ω_g) $ and $ h_0 $ on $ E $",
+            "T_c≈ 10 K, R(T), (E,θ), (M,ω_g) and h₀ on E",
+        ),
+        (r"$T_{2g}/T_{1u$ and $n}{n\geq 1}$", "T_2g/T_1u and nn≥ 1"),
+        (r"Lion ($\textit{Evo$\textbf{L}$ved S$\textbf{i}$gn}$)", "Lion (EvoLved Sign)"),
         (r"$x_ {ab} ^ 2$ and $10^{-3}$", "x_ab ² and 10⁻³"),
         (r"\emph{Lens} and \textit{more}, 50\% \& 3 \times 4", "Lens and more, 50% & 3 × 4"),
         (r"$\unknown{x}$ and $\ours$, \ourname{} by \textbf{\ours{}}", "x and ours, ourname by ours"),
