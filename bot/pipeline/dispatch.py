@@ -274,8 +274,8 @@ class Dispatcher:
             return 0
         most = min(IN_FLIGHT, self._publishers[kind].capabilities.at_once or IN_FLIGHT)
         under_way = sum(in_flight.claim.target.kind == kind for in_flight in run.flight.values())
-        room = self._limiter.room(kind, under_way)
-        return most - under_way if room is None else min(most - under_way, room)
+        free, room = most - under_way, self._limiter.room(kind, under_way)
+        return free if room is None else min(free, room)
 
     async def _something_happens(self, run: _Run) -> None:
         """Wait until a send ends, something else is due, or somebody wakes us."""

@@ -210,10 +210,9 @@ _GUESSER = {
 def pick_one(quiz: tuple[Question, ...]) -> Question | None:
     """The question that is hardest to guess, the first of several; None of an empty quiz.
 
-    One that is no question (fewer than two options) is taken only where there is no other.
+    One that is no question (fewer than two options) is the easiest: it is taken only where there is no other.
     """
-    usable = tuple(question for question in quiz if len(question.options) > 1)
-    return min(usable or quiz, key=guessability, default=None)
+    return min(quiz, key=guessability, default=None)
 
 
 def guessability(question: Question) -> float:
