@@ -151,13 +151,13 @@ def cut_pieces(pieces: Pieces, limit: int) -> Pieces:
     if len(whole) <= limit:
         return pieces
     short = cut(whole, limit).removesuffix("…")
-    kept: list[Piece] = []
+    shortened: list[Piece] = []
     room = len(short)
     for piece in pieces:
         if room > 0:
-            kept.append(Piece(piece.text[:room], piece.matched))
+            shortened.append(Piece(piece.text[:room], piece.matched))
         room -= len(piece.text)
-    return (*kept, Piece("…"))
+    return (*shortened, Piece("…"))
 
 
 def web_link(url: str | None) -> str | None:
@@ -252,32 +252,32 @@ class _Told(NamedTuple):
 
 @lru_cache(maxsize=_CARDS)
 def _card(paper: Paper, reasons: tuple[Reason, ...], language: str, text_limit: int) -> Card:
-    told = _told(paper, language)
+    content = _told(paper, language)
     in_title = _words_matched(reasons, "title")
     in_authors = _words_matched(reasons, "authors")
     in_body = _words_matched(reasons, "summary", "points")
     return Card(
         id=paper.id,
         language=wording(language).language,
-        title=marked(told.title, in_title),
-        authors=tuple(marked(name, in_authors) for name in told.authors),
-        gist=marked(told.gist, (*in_body, *in_title)),
+        title=marked(content.title, in_title),
+        authors=tuple(marked(name, in_authors) for name in content.authors),
+        gist=marked(content.gist, (*in_body, *in_title)),
         points=tuple(
             CardPoint(role=role, label=label, text=marked(cut(text, text_limit), in_body))
-            for role, label, text in told.points
+            for role, label, text in content.points
         ),
         summaries=tuple(
             CardSummary(text=marked(cut(text, text_limit), in_body), source=source, is_points=is_points)
-            for text, source, is_points in told.summaries
+            for text, source, is_points in content.summaries
         ),
         matches=_matches(
-            reasons, [*(text for _, _, text in told.points), *(text for text, _, _ in told.summaries)]
+            reasons, [*(text for _, _, text in content.points), *(text for text, _, _ in content.summaries)]
         ),
         sources=source_names(paper.sources),
         source_count=paper.source_count,
         date=paper.date or paper.published,
         links=web_links(paper.links),
-        questions=told.questions,
+        questions=content.questions,
     )
 
 
@@ -323,12 +323,12 @@ def _summaries(paper: Paper, edition: Edition) -> list[tuple[CleanSummary, str]]
     written += [
         (summary.text, next(iter(source_names((summary.source,))), "")) for summary in paper.summaries
     ]
-    found: dict[str, tuple[CleanSummary, str]] = {}
+    summaries: dict[str, tuple[CleanSummary, str]] = {}
     for text, source in written:
         summary = clean_summary(text, paper.title)
-        found.setdefault(summary.text, (summary, source))
-    found.pop("", None)
-    return list(found.values())
+        summaries.setdefault(summary.text, (summary, source))
+    summaries.pop("", None)
+    return list(summaries.values())
 
 
 def _own_parts(edition: Edition) -> list[LabelledPart]:

@@ -135,36 +135,36 @@ _BY_LETTER: tuple[Role, ...] = ("problem", "method", "result", "use")
 @lru_cache(maxsize=4096)
 def clean_summary(written: str, title: str = "") -> CleanSummary:
     """The summary without what is not about the paper, and its parts in order. A repeated `title` at its head goes."""
-    said = _AFTER_ALL.sub("", _CHATTER.sub("", written.strip(), count=1))
-    head = _BOLD_HEAD.match(said)
+    plain = _AFTER_ALL.sub("", _CHATTER.sub("", written.strip(), count=1))
+    head = _BOLD_HEAD.match(plain)
     if head and title and plain_text(head[1]).casefold() == plain_text(title).casefold():
-        said = said[head.end() :]
-    said = _HEAD.sub("", said, count=1)
-    parts = _listed(said) or _ordered(said)
+        plain = plain[head.end() :]
+    plain = _HEAD.sub("", plain, count=1)
+    parts = _listed(plain) or _ordered(plain)
     if not parts:
-        _, text = _labelled(_LONE_MARK.sub("", said))
+        _, text = _labelled(_LONE_MARK.sub("", plain))
         return CleanSummary(one_line(plain_text(text)), ())
     return CleanSummary(_BLANK_AFTER_STOP.sub("", " ".join(part.text for part in parts)), parts)
 
 
-def _listed(said: str) -> tuple[LabelledPart, ...]:
+def _listed(text: str) -> tuple[LabelledPart, ...]:
     """The parts of a text that is a list, with the text before it as the first; empty where it is none."""
-    items = list(_ITEM.finditer(said))
+    items = list(_ITEM.finditer(text))
     for marks in _LISTS:
         run: list[re.Match[str]] = []
         for item in items:
-            if item["mark"] == marks[len(run) % len(marks)] and _is_next(said, item, run):
+            if item["mark"] == marks[len(run) % len(marks)] and _is_next(text, item, run):
                 run.append(item)
         if len(run) > 1:
-            return _parts_of_list(said, run, _BY_LETTER if marks[0] == "a" else _IN_ORDER)
+            return _parts_of_list(text, run, _BY_LETTER if marks[0] == "a" else _IN_ORDER)
     return ()
 
 
-def _is_next(said: str, item: re.Match[str], run: Sequence[re.Match[str]]) -> bool:
+def _is_next(text: str, item: re.Match[str], run: Sequence[re.Match[str]]) -> bool:
     """True where the mark begins a part: the first one after a sentence, another one not within an enumeration."""
-    before = said[max(item.start() - 12, 0) : item.start()].rstrip()
+    before = text[max(item.start() - 12, 0) : item.start()].rstrip()
     if run:
-        whole = not said[: run[0].start()].strip()
+        whole = not text[: run[0].start()].strip()
         return item["close"] == run[0]["close"] and (
             not _GOES_ON.search(before) or (whole and before.endswith((";", ",", "；", "，")))
         )
@@ -172,10 +172,10 @@ def _is_next(said: str, item: re.Match[str], run: Sequence[re.Match[str]]) -> bo
 
 
 def _parts_of_list(
-    said: str, run: Sequence[re.Match[str]], order: Sequence[Role]
+    plain: str, run: Sequence[re.Match[str]], order: Sequence[Role]
 ) -> tuple[LabelledPart, ...]:
     texts = [
-        said[item.end() : end]
+        plain[item.end() : end]
         for item, end in zip(run, [item.start() for item in run[1:]] + [None], strict=True)
     ]
     parts = [_part(text) for text in texts]
@@ -185,7 +185,7 @@ def _parts_of_list(
         parts = [part._replace(role=role) for part, role in zip(parts, order, strict=True)]
     elif parts[0].role == "other":
         parts[0] = parts[0]._replace(role="gist")
-    before = one_line(plain_text(said[: run[0].start()]))
+    before = one_line(plain_text(plain[: run[0].start()]))
     if before:
         parts.insert(0, LabelledPart("gist", "", before))
     return tuple(part for part in parts if part.text)
@@ -201,17 +201,17 @@ def _part(written: str) -> LabelledPart:
 def _labelled(written: str) -> tuple[str, str]:
     """The label at the beginning and the text after it."""
     for pattern in (_BOLD_LABEL, _PLAIN_LABEL):
-        found = pattern.match(written)
-        if found and (pattern is _PLAIN_LABEL or role_of(found[1]) != "other"):
-            return label_words(found[1]), written[found.end() :]
-    if found := _SUMMARY_WORD.match(written):
-        return "Summary", written[found.end() :]
+        match = pattern.match(written)
+        if match and (pattern is _PLAIN_LABEL or role_of(match[1]) != "other"):
+            return label_words(match[1]), written[match.end() :]
+    if match := _SUMMARY_WORD.match(written):
+        return "Summary", written[match.end() :]
     return "", written
 
 
-def _ordered(said: str) -> tuple[LabelledPart, ...]:
+def _ordered(plain: str) -> tuple[LabelledPart, ...]:
     """The parts of a text whose sentences say in their beginnings what they tell, in the usual order."""
-    _, text = _labelled(said)
+    _, text = _labelled(plain)
     written = sentences(one_line(plain_text(text)))
     if len(written) < len(_BY_LETTER):
         return ()
@@ -286,16 +286,16 @@ _ENUMERATES = re.compile(r"\(?(?:\d{1,2}|[ivx]{1,4}|[a-e])\)", re.IGNORECASE)
 
 def without_opening(sentence: str) -> str:
     """The sentence without the words that only say that this is a paper: `This paper introduces a benchmark` is `A benchmark`."""
-    if (found := _DROPPED.match(sentence)) and not _ENUMERATES.match(sentence, found.end()):
-        return _begun(sentence[found.end() :])
-    if found := _WE_VERB.match(sentence):
-        return _begun(_third_person(found["verb"].lower()) + sentence[found.end() :])
-    if found := _KEPT_VERB.match(sentence):
-        return _begun(sentence[found.end() :])
-    if found := _IN_THIS_PAPER.match(sentence):
-        return _begun(sentence[found.end() :])
-    if found := _CHINESE_WHO.match(sentence):
-        return sentence[found.end() :]
+    if (match := _DROPPED.match(sentence)) and not _ENUMERATES.match(sentence, match.end()):
+        return _begun(sentence[match.end() :])
+    if match := _WE_VERB.match(sentence):
+        return _begun(_third_person(match["verb"].lower()) + sentence[match.end() :])
+    if match := _KEPT_VERB.match(sentence):
+        return _begun(sentence[match.end() :])
+    if match := _IN_THIS_PAPER.match(sentence):
+        return _begun(sentence[match.end() :])
+    if match := _CHINESE_WHO.match(sentence):
+        return sentence[match.end() :]
     return sentence
 
 
@@ -395,16 +395,16 @@ def _introduction(sentence: str) -> str:
     """From the words on that introduce something, where they come after others on earlier work."""
     if _DROPPED.match(sentence) or len(sentence) < GIST_LENGTH // 2:
         return sentence
-    found = _AMID.search(sentence)
-    return found["tail"] if found and len(found["tail"]) > 2 * _SHORTEST else sentence
+    match = _AMID.search(sentence)
+    return match["tail"] if match and len(match["tail"]) > 2 * _SHORTEST else sentence
 
 
 def _what_of_points(parts: Sequence[LabelledPart]) -> str:
     for part in parts:
         if part.role == "idea":
             for pattern in (_AMID, _NEW_IDEA):
-                if found := pattern.search(part.text):
-                    return without_opening(_begun(sentences(found["tail"])[0]))
+                if match := pattern.search(part.text):
+                    return without_opening(_begun(sentences(match["tail"])[0]))
     roles: tuple[Role, ...] = ("method", "idea", "problem", "other")
     for role in roles:
         for part in parts:
@@ -415,24 +415,24 @@ def _what_of_points(parts: Sequence[LabelledPart]) -> str:
 
 def _results(summaries: Sequence[CleanSummary], parts: Sequence[LabelledPart]) -> Iterator[str]:
     for every in (*(summary.parts for summary in summaries), parts):
-        told = [sentence for part in every if part.role == "result" for sentence in sentences(part.text)]
-        yield from sorted(told, key=lambda sentence: not any(sign.isdigit() for sign in sentence))
+        results = [sentence for part in every if part.role == "result" for sentence in sentences(part.text)]
+        yield from sorted(results, key=lambda sentence: not any(sign.isdigit() for sign in sentence))
     for summary in summaries:
         if not summary.parts:
             yield from (sentence for sentence in sentences(summary.text) if _TELLS_RESULT.search(sentence))
 
 
 def _result(sentence: str) -> str:
-    found = _RESULT_OPENING.match(sentence)
-    return _begun(sentence[found.end() :]) if found else without_opening(sentence)
+    match = _RESULT_OPENING.match(sentence)
+    return _begun(sentence[match.end() :]) if match else without_opening(sentence)
 
 
 def without_part_opening(text: str) -> str:
     """The text of a labelled part without the words that its label says: `The main objective is to see` is `See`."""
     for pattern in (_PART_OPENING, _RESULT_OPENING):
-        found = pattern.match(text)
-        if found and text[found.end() :][:1].isalnum() and not _ENUMERATES.match(text, found.end()):
-            return _begun(text[found.end() :])
+        match = pattern.match(text)
+        if match and text[match.end() :][:1].isalnum() and not _ENUMERATES.match(text, match.end()):
+            return _begun(text[match.end() :])
     return text
 
 

@@ -103,12 +103,12 @@ def doi_of(text: str) -> str | None:
 
     Source: https://www.doi.org/doi-handbook/HTML/, and the addresses of publishers, seen 2026-11.
     """
-    found = _DOI.search(text)
-    if found is None:
+    match = _DOI.search(text)
+    if match is None:
         return None
-    doi = found[0].rstrip(".,;:*!)]/")
+    doi = match[0].rstrip(".,;:*!)]/")
     if doi.count("(") > doi.count(")"):
-        doi += ")" if found[0][len(doi) : len(doi) + 1] == ")" else ""
+        doi += ")" if match[0][len(doi) : len(doi) + 1] == ")" else ""
     return _DOI_PAGE.sub("", doi).lower()
 
 
@@ -125,8 +125,8 @@ def linked_id(url: str) -> PaperId | None:
     if nature := _NATURE.search(url):
         return PaperId(f"doi:10.1038/{nature[1].removesuffix('.pdf').lower()}")
     for kind, pattern in _OTHERS:
-        if found := pattern.search(url):
-            return PaperId(f"{kind}:{found[1]}")
+        if match := pattern.search(url):
+            return PaperId(f"{kind}:{match[1]}")
     return None
 
 
@@ -406,10 +406,10 @@ def _summaries(
         return known
     if any(summary.text == text for summary in known):
         return known
-    said = Summary(text=text, source=source)
+    own_summary = Summary(text=text, source=source)
     if any(summary.source == source for summary in known):
-        return tuple(said if summary.source == source else summary for summary in known)
-    return (said, *known) if newest_first else (*known, said)
+        return tuple(own_summary if summary.source == source else summary for summary in known)
+    return (own_summary, *known) if newest_first else (*known, own_summary)
 
 
 def _editions(first: tuple[Edition, ...], second: tuple[Edition, ...]) -> tuple[Edition, ...]:

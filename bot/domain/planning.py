@@ -194,11 +194,11 @@ class _Planner:
             self._followers.append(row)
 
     def _question_parts(self, paper: PaperId, language: str) -> list[str]:
-        asked = paper, language
-        if asked not in self._parts:
+        key = paper, language
+        if key not in self._parts:
             quiz = self._changes[paper].paper.edition(language).quiz
-            self._parts[asked] = [question.part for question in quiz]
-        return self._parts[asked]
+            self._parts[key] = [question.part for question in quiz]
+        return self._parts[key]
 
     def _follow_up(self, route: _Route, subscriber: Subscriber, paper: PaperId, state: State) -> None:
         can, gains = route.channel.capabilities, self._changes[paper].gains
@@ -231,8 +231,8 @@ class _Planner:
 
 
 def _fingerprint(paper: Paper) -> str:
-    shown = (paper.title, paper.authors, paper.summaries, paper.editions)
-    return hashlib.sha256(repr(shown).encode()).hexdigest()[:12]
+    visible = (paper.title, paper.authors, paper.summaries, paper.editions)
+    return hashlib.sha256(repr(visible).encode()).hexdigest()[:12]
 
 
 def _release(

@@ -514,6 +514,6 @@ def excerpt(text: str, words: str) -> str:
 def caret(text: str, position: int, window: int = _WINDOW) -> str:
     """The text on one line and a caret below that character; long text is cut around it."""
     start = max(position - window // 2, 0) if len(text) > window else 0
-    shown = printable(text[start : start + window])
-    before = ("… " if start else "") + shown[: position - start]
-    return f"{'… ' if start else ''}{shown}\n{' ' * columns(before)}^"
+    window_text = printable(text[start : start + window])
+    before = ("… " if start else "") + window_text[: position - start]
+    return f"{'… ' if start else ''}{window_text}\n{' ' * columns(before)}^"

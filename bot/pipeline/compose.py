@@ -245,12 +245,12 @@ class MessageBuilder:
     def _edit(self, claim: Claim, subscriber: Subscriber) -> BuiltMessage:
         (row,) = claim.rows
         alert = self._deliveries.alert_on(claim.key, row.paper)
-        shown = self._deliveries.rows_of(alert.message) if alert and alert.message and alert.receipt else None
-        if not alert or not shown:
+        rows = self._deliveries.rows_of(alert.message) if alert and alert.message and alert.receipt else None
+        if not alert or not rows:
             raise NothingToSend("there is no message to edit")
         if not alert.shown:
             raise NothingToSend("its paper stands behind “+N more”")
-        original, _ = shown
+        original, _ = rows
         if self._capabilities[claim.target.kind].corrects:
             return self._correction(claim, subscriber, original, alert.receipt)
         left_out = [other.paper for other in original.rows if not other.shown]
@@ -274,8 +274,10 @@ class MessageBuilder:
         records = self._deliveries.deliveries_on(subscriber.id, [other.paper for other in rows])
         corrections = [record for record in records if record.kind == "edit" and record.target == claim.key]
         planned = next(record.created_at for record in corrections if record.key == row.key)
-        told = [record.settled_at for record in corrections if record.settled_at and record.state == "sent"]
-        if any(settled >= planned for settled in told):
+        moments = [
+            record.settled_at for record in corrections if record.settled_at and record.state == "sent"
+        ]
+        if any(settled >= planned for settled in moments):
             raise NothingToSend("told by the correction before")
         wrong = {record.paper for record in corrections if record.settled_at is None}
         items = self._items([other for other in rows if other.paper in wrong], claim, subscriber)

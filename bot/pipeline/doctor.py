@@ -78,12 +78,12 @@ class Doctor:
             yield from self._spellings()
 
     def _found(self) -> Found:
-        found: dict[tuple[str, str], set[PaperId]] = defaultdict(set)
+        by_subscription: dict[tuple[str, str], set[PaperId]] = defaultdict(set)
         for name, papers in self._matcher.matches(self._papers).items():
             for paper, subscriptions in papers.items():
                 for subscription in subscriptions:
-                    found[name, subscription.name].add(paper)
-        return {key: frozenset(papers) for key, papers in found.items()}
+                    by_subscription[name, subscription.name].add(paper)
+        return {key: frozenset(papers) for key, papers in by_subscription.items()}
 
     def _thresholds(self, found: Found) -> Iterator[Finding]:
         """For papers like others: how many the threshold lets pass, and what other ones would."""
@@ -118,22 +118,22 @@ class Doctor:
                 )
 
     def _spellings(self) -> Iterator[Finding]:
-        asked: dict[Query, list[str]] = defaultdict(list)
+        names: dict[Query, list[str]] = defaultdict(list)
         for subscriber in self._matcher.subscribers.values():
             for subscription in subscriber.subscriptions:
                 if subscription.query is not None:
-                    asked[subscription.query].append(subject_of(subscriber, subscription))
+                    names[subscription.query].append(subject_of(subscriber, subscription))
         speller = Speller(self._documents())
-        for query, subjects in list(asked.items())[:MOST_SPELLED]:
+        for query, subjects in list(names.items())[:MOST_SPELLED]:
             yield from _spelling_findings(speller, query, subjects[0])
-        if len(asked) > MOST_SPELLED:
+        if len(names) > MOST_SPELLED:
             yield Finding(
                 area="subscriptions",
                 kind="spelling",
-                subject=f"{len(asked) - MOST_SPELLED} more queries",
+                subject=f"{len(names) - MOST_SPELLED} more queries",
                 what=f"the spelling of the first {MOST_SPELLED} was tried; `paperboy preview` shows the others",
                 urgent=False,
-                figures={"left_out": len(asked) - MOST_SPELLED},
+                figures={"left_out": len(names) - MOST_SPELLED},
             )
 
     def _documents(self) -> Sequence[Document]:

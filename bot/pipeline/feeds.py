@@ -252,11 +252,11 @@ def remove_orphan_feeds(
     Their notices stay: a subscriber who comes back has the same feed as before.
     """
     known = digests.registered()
-    kept = {
+    needed = {
         EVERYTHING,
         *(subscriber.id.casefold() for subscriber in matcher.subscribers.values() if subscriber.has_feed),
     }
-    orphans = tuple(sorted(name for name in known if name.casefold() not in kept))
+    orphans = tuple(sorted(name for name in known if name.casefold() not in needed))
     for name in orphans:
         try:
             writer.remove(name)

@@ -153,9 +153,9 @@ class Preferences:
         `addresses` name the chat, the most exact first, as `Channel.address` may.
         """
         at_chat = self._registry.at_chat(addresses, self._deliveries)
-        found = next((subscriber.id for subscriber, _ in at_chat), None)
-        if found is not None:
-            return found
+        owner = next((subscriber.id for subscriber, _ in at_chat), None)
+        if owner is not None:
+            return owner
         chat = addresses[0].partition("/")[0]
         whole = self._registry.at_chat((chat,), self._deliveries)
         return next((subscriber.id for subscriber, _ in whole if subscriber.chosen), f"chat{chat}")
@@ -492,8 +492,8 @@ class Preferences:
             close = nearest(wanted.casefold(), [*known, *cities])
             near = (known.get(close) or cities[close]) if close else ""
             hint = f"; did you mean {near}?" if near else ""
-            shown = one_line(zone, LONGEST_NAME)
-            raise ChoiceRefused("zone", f"{shown!r} is no time zone{hint}", zone=shown, near=near)
+            text = one_line(zone, LONGEST_NAME)
+            raise ChoiceRefused("zone", f"{text!r} is no time zone{hint}", zone=text, near=near)
         parse_zone(found)
         self._set(name, now, timezone=found)
         return found
@@ -699,5 +699,5 @@ def _find(subscriptions: Sequence[Subscription], name: str) -> Subscription | No
 
 
 def _unknown(subscription: str) -> ChoiceRefused:
-    shown = one_line(subscription, LONGEST_NAME)
-    return ChoiceRefused("unknown", f"there is no subscription {shown!r}", name=shown)
+    name = one_line(subscription, LONGEST_NAME)
+    return ChoiceRefused("unknown", f"there is no subscription {name!r}", name=name)

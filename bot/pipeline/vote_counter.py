@@ -137,17 +137,15 @@ class VoteCounter:
         while True:
             with self._store.transaction() as tx:
                 stale = tx.unchecked_polls(_TOGETHER)
-                papers = tx.papers({asked.paper for asked in stale})
-                for asked in stale:
-                    quizzes = (edition.quiz for edition in papers[asked.paper].editions)
-                    question = corrected(
-                        asked.question, (candidate for quiz in quizzes for candidate in quiz)
-                    )
-                    tx.check(asked.poll, question)
-                    if question != asked.question:
+                papers = tx.papers({poll.paper for poll in stale})
+                for poll in stale:
+                    quizzes = (edition.quiz for edition in papers[poll.paper].editions)
+                    question = corrected(poll.question, (candidate for quiz in quizzes for candidate in quiz))
+                    tx.check(poll.poll, question)
+                    if question != poll.question:
                         changed += 1
-                        for person in sorted(tx.voters(asked.poll)):
-                            self._refresh(tx, person, asked.paper, asked.part)
+                        for person in sorted(tx.voters(poll.poll)):
+                            self._refresh(tx, person, poll.paper, poll.part)
             if len(stale) < _TOGETHER:
                 break
         self._corrected_under = version
@@ -181,10 +179,10 @@ class VoteCounter:
             uncertain.remove(quiz)
             adopted += 1
             log.info("poll.recognised", extra={"poll": state.poll, "target": quiz.target})
-            for asked in tx.polls({state.poll}).values():
+            for poll in tx.polls({state.poll}).values():
                 for person in sorted(people):
-                    _expect(tx, asked, person)
-                    self._refresh(tx, person, asked.paper, asked.part)
+                    _expect(tx, poll, person)
+                    self._refresh(tx, person, poll.paper, poll.part)
         return adopted
 
     def _fits(
@@ -214,7 +212,7 @@ def _is_dealt_with(
     return isinstance(vote, PollState) or vote.poll in known or now - update.received_at > _PATIENCE
 
 
-def _expect(tx: QuizTransaction, asked: AskedPoll, person: int) -> None:
+def _expect(tx: QuizTransaction, poll: AskedPoll, person: int) -> None:
     """Ask later whether the voter is a member, where the poll stood in a group."""
-    if person > 0 and not is_private(asked.home):
-        tx.expect_member(asked.home, person)
+    if person > 0 and not is_private(poll.home):
+        tx.expect_member(poll.home, person)

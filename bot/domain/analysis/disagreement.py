@@ -87,15 +87,17 @@ def disagreements(accounts: Sequence[Sequence[str]]) -> list[list[Place]]:
     return [sorted(each) for each in places]
 
 
-def _contradictions(ours: Sequence[Number], theirs: Sequence[Number]) -> Iterator[tuple[Number, Number]]:
-    by_subject = _by_subject(theirs)
+def _contradictions(
+    ours: Sequence[Number], their_numbers: Sequence[Number]
+) -> Iterator[tuple[Number, Number]]:
+    by_subject = _by_subject(their_numbers)
     for subject, numbers in _by_subject(ours).items():
         others = by_subject.get(subject, [])
         if len(numbers) != 1 or len(others) != 1:
             continue
         (number,), (other,) = numbers, others
         elsewhere = number.about and other.about and number.about.isdisjoint(other.about)
-        if not (elsewhere or _is_told(number, theirs) or _is_told(other, ours)):
+        if not (elsewhere or _is_told(number, their_numbers) or _is_told(other, ours)):
             yield number, other
 
 

@@ -81,22 +81,22 @@ def exclusions(
     """Words of the paper's title that set it apart, the best first: first those that no saved paper has, then those
     that the paper itself says most often. Never a word of the queries that it matched.
     """
-    asked = {word.text for query in queries for atom in atoms(query.root) for word in words_of(atom)}
+    query_words = {word.text for query in queries for atom in atoms(query.root) for word in words_of(atom)}
     document = document_of(paper)
-    said = Counter(document.line("", "folded").split())
+    counts = Counter(document.line("", "folded").split())
     titled = [
         word
         for word in dict.fromkeys(words(paper.title, "folded"))
         if len(word) >= _SHORTEST
         and _WORD.fullmatch(word)
-        and word not in asked
+        and word not in query_words
         and word not in _SAYS_NOTHING
     ]
-    found = [
+    candidates = [
         Exclusion(word=word, noticed=_having(noticed, word), saved=_having(saved, word)) for word in titled
     ]
-    wanted = [each for each in found if each.noticed <= max(_COMMON * len(noticed), 1)]
-    ranked = sorted(wanted, key=lambda each: (each.saved > 0, -said[each.word], each.noticed, each.word))
+    wanted = [each for each in candidates if each.noticed <= max(_COMMON * len(noticed), 1)]
+    ranked = sorted(wanted, key=lambda each: (each.saved > 0, -counts[each.word], each.noticed, each.word))
     return tuple(ranked[:limit])
 
 

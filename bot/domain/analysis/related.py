@@ -37,12 +37,12 @@ def naming(saved: Paper, papers: Iterable[Paper]) -> tuple[Paper, ...]:
     name = short_name(saved)
     if name is None:
         return ()
-    said = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-]|\.\w)")
+    pattern = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-]|\.\w)")
     again = re.compile(_AGAIN.format(name=re.escape(name)))
     subject = _subject(saved.title.partition(":")[2]) if _ACRONYM.fullmatch(name) else frozenset()
     named, others = [], 0
     for paper in papers:
-        texts = [text for text in _texts(paper) if name in text and said.search(text)]
+        texts = [text for text in _texts(paper) if name in text and pattern.search(text)]
         if paper.id == saved.id or not texts or paper.title == saved.title:
             continue
         if (short_name(paper) or "").casefold() == name.casefold() or _is_before(paper, saved):
@@ -153,8 +153,8 @@ def rising(now: Sequence[Document], before: Sequence[Document], limit: int) -> l
     ]
     chosen: list[tuple[str, int, float]] = []
     for score, term, count in sorted(scored, key=lambda each: (-each[0], -len(each[1].split()), each[1])):
-        told = any(set(term.split()) & set(other.split()) for other, _, _ in chosen)
-        if score > 0 and not told:
+        overlaps = any(set(term.split()) & set(other.split()) for other, _, _ in chosen)
+        if score > 0 and not overlaps:
             chosen.append((term, count, round(past.get(term, 0) * scale, 1)))
     return chosen[:limit]
 
@@ -163,8 +163,8 @@ def _title_terms(documents: Iterable[Document]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for document in documents:
         words = document.line("title", "folded").split()
-        told = [word if _WINDOW_WORD.fullmatch(word) and word not in _PLAIN else "" for word in words]
-        pairs = (f"{first} {second}" for first, second in pairwise(told) if first and second)
-        for term in {*filter(None, told), *pairs}:
+        telling = [word if _WINDOW_WORD.fullmatch(word) and word not in _PLAIN else "" for word in words]
+        pairs = (f"{first} {second}" for first, second in pairwise(telling) if first and second)
+        for term in {*filter(None, telling), *pairs}:
             counts[term] = counts.get(term, 0) + 1
     return counts

@@ -87,21 +87,23 @@ class HitFinder:
     def _located(self, document: Document) -> list[tuple[int, int, int, Atom]]:
         """Number of the part, start, end and atom of each hit."""
         atoms = list(dict.fromkeys(self._atoms(document)))
-        found: list[tuple[int, int, int, int, int]] = []
+        located: list[tuple[int, int, int, int, int]] = []
         for rank, atom in enumerate(atoms):
             turn = 0
             for number in document.numbers(atom.scope):
                 spans = self._spans(atom, document, number)
-                found += [(number, start, end, place, rank) for place, (start, end) in enumerate(spans, turn)]
+                located += [
+                    (number, start, end, place, rank) for place, (start, end) in enumerate(spans, turn)
+                ]
                 turn += len(spans)
                 if turn >= self._limit:
                     break
-        if len(found) > self._limit:
-            found.sort(key=lambda place: (place[3], *place[:3]))
-            del found[self._limit :]
+        if len(located) > self._limit:
+            located.sort(key=lambda place: (place[3], *place[:3]))
+            del located[self._limit :]
         if len(atoms) > 1 or turn >= self._limit:
-            found.sort()
-        return [(number, start, end, atoms[rank]) for number, start, end, _, rank in found]
+            located.sort()
+        return [(number, start, end, atoms[rank]) for number, start, end, _, rank in located]
 
     def _spans(self, atom: Atom, document: Document, number: int) -> Sequence[Span]:
         """Start and end of each occurrence in a part, as many as could be shown, in reading order."""

@@ -295,11 +295,11 @@ def common_beginning(beginning: str) -> str:
 
     The rules only touch a tail of the letters i, c, e and s; the irregular nouns are looked at one by one.
     """
-    kept = beginning.rstrip("ices")
-    singulars = [new for old, new in _IRREGULAR.items() if old.startswith(kept)]
-    while not all(new.startswith(kept) for new in singulars):
-        kept = kept[:-1]
-    return kept
+    stem = beginning.rstrip("ices")
+    singulars = [new for old, new in _IRREGULAR.items() if old.startswith(stem)]
+    while not all(new.startswith(stem) for new in singulars):
+        stem = stem[:-1]
+    return stem
 
 
 @lru_cache(maxsize=1_000)
@@ -319,9 +319,9 @@ def plurals(word: str) -> tuple[str, ...]:
         form = unseen.pop()
         endings = [form[: -len(new)] + old for old, new in _ENDINGS if form.endswith(new)]
         listed = [old for old, new in _IRREGULAR.items() if new == form]
-        found = {other for other in (f"{form}s", *endings, *listed) if _step(other) == form} - forms
-        forms |= found
-        unseen += found
+        others = {other for other in (f"{form}s", *endings, *listed) if _step(other) == form} - forms
+        forms |= others
+        unseen += others
     return tuple(sorted(forms, key=len))
 
 

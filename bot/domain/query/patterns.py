@@ -55,14 +55,14 @@ def _phrase_search(words: Sequence[Word]) -> Search | None:
 
     def search(text: str) -> list[Span]:
         letters = text if keeps_case else text.lower()
-        found = [occurrence.span() for occurrence in occurrences(letters)]
-        return [span for span in found if not span[0] or not letters[span[0] - 1].isalnum()]
+        spans = [occurrence.span() for occurrence in occurrences(letters)]
+        return [span for span in spans if not span[0] or not letters[span[0] - 1].isalnum()]
 
     def overlapping(letters: str) -> Iterator[re.Match[str]]:
-        found = pattern.search(letters)
-        while found:
-            yield found
-            found = pattern.search(letters, found.start() + 1)
+        match = pattern.search(letters)
+        while match:
+            yield match
+            match = pattern.search(letters, match.start() + 1)
 
     occurrences = pattern.finditer if len(words) == 1 else overlapping
     return search

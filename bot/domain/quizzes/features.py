@@ -59,12 +59,12 @@ class Asked:
         self.question = question.question
         self.negated = bool(_NEGATED.search(question.question))
         """It asks for what is not so."""
-        asked = words(question.question)
-        self.telling = tuple(sorted({stem(word) for word in asked if word not in STOP_WORDS}))
+        stem_words = words(question.question)
+        self.telling = tuple(sorted({stem(word) for word in stem_words if word not in STOP_WORDS}))
         self.options = taken_apart(question.options)
         self.short = sum(len(option.telling) for option in self.options) <= _FEW_WORDS * len(self.options)
         """The options are names and numbers rather than statements."""
-        stems = frozenset(map(stem, asked))
+        stems = frozenset(map(stem, stem_words))
         self.cued = tuple(name for name, cues in _CUE_STEMS.items() if not cues.isdisjoint(stems))
         """The sections of the text in which the answer is to be looked for."""
         self.density = self._density(_NEIGHBOURHOOD)
@@ -267,24 +267,24 @@ def _turns(option: OptionWords, others: list[OptionWords]) -> Features:
     return {f"turn.{name}": float(min(2, len(own & turns))) for name, turns in _TURNS.items()}
 
 
-def overlap(option: OptionWords, asked: Asked) -> Features:
+def overlap(option: OptionWords, question: Asked) -> Features:
     """All features of one option that need the text."""
-    unasked = tuple(word for word in option.own if word not in asked.telling)
+    unasked = tuple(word for word in option.own if word not in question.telling)
     return {
-        **_coverage(option.own, asked),
-        **_sections(option.own, asked),
-        **_pairs(option, asked),
-        **_alignment(option, asked),
-        **_proximity(unasked, asked),
-        **_context(unasked, asked),
-        **_numbers(option, asked),
-        **_rarity(option, asked.weigh),
+        **_coverage(option.own, question),
+        **_sections(option.own, question),
+        **_pairs(option, question),
+        **_alignment(option, question),
+        **_proximity(unasked, question),
+        **_context(unasked, question),
+        **_numbers(option, question),
+        **_rarity(option, question.weigh),
     }
 
 
-def _coverage(own: tuple[str, ...], asked: Asked) -> Features:
+def _coverage(own: tuple[str, ...], question: Asked) -> Features:
     """How much of what only this option says is in the text."""
-    weigh, text = asked.weigh, asked.text
+    weigh, text = question.weigh, question.text
     total = sum(map(weigh, own))
     hit = sum(weigh(word) for word in own if word in text.all)
     hinted = sum(weigh(word) for word in own if text.hints_at(word))
@@ -301,17 +301,17 @@ def _coverage(own: tuple[str, ...], asked: Asked) -> Features:
     }
 
 
-def _sections(own: tuple[str, ...], asked: Asked) -> Features:
+def _sections(own: tuple[str, ...], question: Asked) -> Features:
     """In which parts of the text the option's own words stand, and whether the question points there."""
     features: Features = {}
-    total = sum(map(asked.weigh, own))
+    total = sum(map(question.weigh, own))
     for section in SECTIONS:
-        words = asked.text.sections.get(section)
+        words = question.text.sections.get(section)
         if words is None:
             continue
-        hit = sum(asked.weigh(word) for word in own if word in words)
+        hit = sum(question.weigh(word) for word in own if word in words)
         features[f"sec.{section}"] = math.sqrt(hit)
-        if section in asked.cued:
+        if section in question.cued:
             features[f"cue.{section}"] = math.sqrt(hit)
         if section == "flow":
             features["flow.frac"] = (hit + 1) / (total + 3)
@@ -322,13 +322,13 @@ def _word_pairs(option: OptionWords) -> set[tuple[str, str]]:
     return {*pairwise(option.stems), *pairwise(option.telling)}
 
 
-def _pairs(option: OptionWords, asked: Asked) -> Features:
+def _pairs(option: OptionWords, question: Asked) -> Features:
     """Neighbouring words that only this option has and that are neighbours in the text too."""
-    others = chain.from_iterable(map(_word_pairs, asked.others(option)))
+    others = chain.from_iterable(map(_word_pairs, question.others(option)))
     own = sorted(_word_pairs(option).difference(others))
-    shared = [pair for pair in own if pair in asked.text.bigrams]
+    shared = [pair for pair in own if pair in question.text.bigrams]
     weight = sum(
-        asked.weigh(first) + asked.weigh(second)
+        question.weigh(first) + question.weigh(second)
         for first, second in shared
         if first not in STOP_WORDS or second not in STOP_WORDS
     )
@@ -339,49 +339,49 @@ def _pairs(option: OptionWords, asked: Asked) -> Features:
     }
 
 
-def _alignment(option: OptionWords, asked: Asked) -> Features:
+def _alignment(option: OptionWords, question: Asked) -> Features:
     """How well single sentences hold the option's own words, above all those that hold the question's."""
     weights: dict[int, float] = {}
     for word in option.own:
-        for segment in asked.text.segments.get(word, ()):
-            weights[segment] = weights.get(segment, 0.0) + asked.weigh(word)
+        for segment in question.text.segments.get(word, ()):
+            weights[segment] = weights.get(segment, 0.0) + question.weigh(word)
     all_weights: dict[int, float] = {}
     for word in sorted(set(option.telling)):
-        for segment in asked.text.segments.get(word, ()):
-            all_weights[segment] = all_weights.get(segment, 0.0) + asked.weigh(word)
-    like = asked.similarity
+        for segment in question.text.segments.get(word, ()):
+            all_weights[segment] = all_weights.get(segment, 0.0) + question.weigh(word)
+    like = question.similarity
     best = max(weights.values(), default=0.0)
     return {
         "al.best": math.sqrt(best),
-        "al.frac": best / (sum(map(asked.weigh, option.own)) + 3),
+        "al.frac": best / (sum(map(question.weigh, option.own)) + 3),
         "al.asked": math.sqrt(max((weight * like[at] for at, weight in weights.items()), default=0.0)),
         "al.full": math.sqrt(
             max((weight * (0.3 + like[at]) for at, weight in all_weights.items()), default=0.0)
         ),
         "al.sum": math.sqrt(sum(weights[at] * like[at] ** 2 for at in sorted(weights))),
         "al.top": math.sqrt(
-            max((weight for at, weight in weights.items() if at in asked.likeliest), default=0.0)
+            max((weight for at, weight in weights.items() if at in question.likeliest), default=0.0)
         ),
     }
 
 
-def _proximity(unasked: tuple[str, ...], asked: Asked) -> Features:
+def _proximity(unasked: tuple[str, ...], question: Asked) -> Features:
     """How near to the question's words the option's own words stand."""
-    present = [(word, asked.text.positions[word]) for word in unasked if word in asked.text.positions]
-    total = sum(map(asked.weigh, unasked)) + 2
-    near = sum(asked.weigh(word) * _most(asked.density, positions) for word, positions in present)
-    close = sum(asked.weigh(word) * _most(asked.closeness, positions) for word, positions in present)
-    closest = max((_most(asked.closeness, positions) for _, positions in present), default=0.0)
+    present = [(word, question.text.positions[word]) for word in unasked if word in question.text.positions]
+    total = sum(map(question.weigh, unasked)) + 2
+    near = sum(question.weigh(word) * _most(question.density, positions) for word, positions in present)
+    close = sum(question.weigh(word) * _most(question.closeness, positions) for word, positions in present)
+    closest = max((_most(question.closeness, positions) for _, positions in present), default=0.0)
     numbers = [positions for word, positions in present if is_number(word)]
     return {
         "px.own": near / total,
-        "px.rel": near / total / (asked.peak + 1),
+        "px.rel": near / total / (question.peak + 1),
         "px.sum": math.sqrt(near) / 3,
         "px.close": close / total,
         "px.closest": closest,
-        "px.closest rel": closest / (asked.closest + 1),
-        "px.number": max((_most(asked.density, positions) for positions in numbers), default=0.0),
-        "px.number close": max((_most(asked.closeness, positions) for positions in numbers), default=0.0),
+        "px.closest rel": closest / (question.closest + 1),
+        "px.number": max((_most(question.density, positions) for positions in numbers), default=0.0),
+        "px.number close": max((_most(question.closeness, positions) for positions in numbers), default=0.0),
     }
 
 
@@ -389,29 +389,29 @@ def _most(density: list[float], positions: list[int]) -> float:
     return max(density[position] for position in positions)
 
 
-def _context(unasked: tuple[str, ...], asked: Asked) -> Features:
+def _context(unasked: tuple[str, ...], question: Asked) -> Features:
     """Whether the text denies or claims what the option says ("unlike existing …", "we propose …")."""
     denied = claimed = 0.0
     for word in unasked:
-        positions = asked.text.positions.get(word)
+        positions = question.text.positions.get(word)
         if positions:
-            weight = asked.weigh(word) / len(positions)
-            denied += weight * sum(asked.text.denied[position] for position in positions)
-            claimed += weight * sum(asked.text.claimed[position] for position in positions)
-    total = sum(map(asked.weigh, unasked)) + 2
+            weight = question.weigh(word) / len(positions)
+            denied += weight * sum(question.text.denied[position] for position in positions)
+            claimed += weight * sum(question.text.claimed[position] for position in positions)
+    total = sum(map(question.weigh, unasked)) + 2
     return {"ctx.denied": denied / total, "ctx.claimed": claimed / total, "ctx.denials": math.sqrt(denied)}
 
 
-def _numbers(option: OptionWords, asked: Asked) -> Features:
+def _numbers(option: OptionWords, question: Asked) -> Features:
     numbers = [stem(word) for word in option.words if is_number(word)]
-    hits = sum(number in asked.text.all for number in numbers)
-    others = frozenset(chain.from_iterable(other.stems for other in asked.others(option)))
+    hits = sum(number in question.text.all for number in numbers)
+    others = frozenset(chain.from_iterable(other.stems for other in question.others(option)))
     long = {number for number in numbers if len(number) > 1} - others
     return {
         "num.hit": float(min(2, hits)),
         "num.miss": float(min(2, len(numbers) - hits)),
         "num.any": float(bool(numbers)),
-        "num.long": float(min(2, sum(number in asked.text.all for number in long))),
+        "num.long": float(min(2, sum(number in question.text.all for number in long))),
     }
 
 

@@ -190,8 +190,8 @@ def reading(text: PaperText) -> Reading:
 
 
 def _sentences(text: PaperText) -> Iterator[tuple[str, list[str]]]:
-    for section, said in text.parts:
-        for sentence in [said] if section == "flow" else _SENTENCE.split(said):
+    for section, part in text.parts:
+        for sentence in [part] if section == "flow" else _SENTENCE.split(part):
             folded = stems(sentence)
             if folded:
                 yield section, folded

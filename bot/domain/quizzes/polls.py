@@ -73,8 +73,8 @@ def poll_of(
     options = {index: clean(option) for index, option in enumerate(question.options)}
     usable = _usable(question, options)
     answer = question.usable_answer
-    asked = clean(question.question)
-    if not FEWEST_OPTIONS <= len(usable) <= MOST_OPTIONS or not asked:
+    stem = clean(question.question)
+    if not FEWEST_OPTIONS <= len(usable) <= MOST_OPTIONS or not stem:
         return None
     if question.answer is not None and question.answer not in usable:
         return None
@@ -82,7 +82,7 @@ def poll_of(
     inferred = answer is not None and not question.keyed
     notes = _notes(question, words, keyed=answer is not None, inferred=inferred, link=link)
     heading = _heading(title, place, words)
-    poll = _laid_out(asked, [options[index] for index in order], notes, heading, words)
+    poll = _laid_out(stem, [options[index] for index in order], notes, heading, words)
     if poll is None:
         return None
     return replace(
@@ -145,16 +145,16 @@ def _notes(
 
 
 def _laid_out(
-    asked: str, options: list[str], notes: tuple[str, ...], heading: str, words: Wording
+    stem: str, options: list[str], notes: tuple[str, ...], heading: str, words: Wording
 ) -> Poll | None:
     """The poll with each text where it fits: in the poll itself, else in the description, else in a preface."""
     lettered = any(units(option) > OPTION_UNITS for option in options)
-    moved = units(asked) > QUESTION_UNITS
+    moved = units(stem) > QUESTION_UNITS
     letters = tuple(ascii_uppercase[: len(options)])
     listed = "\n".join(f"{letter}. {option}" for letter, option in zip(letters, options, strict=True))
-    long_texts = tuple(text for text, is_long in ((asked, moved), (listed, lettered)) if is_long)
+    long_texts = tuple(text for text, is_long in ((stem, moved), (listed, lettered)) if is_long)
     poll = Poll(
-        question=_short(asked) if moved else asked,
+        question=_short(stem) if moved else stem,
         options=letters if lettered else tuple(options),
         order=(),
         description=_described(heading, *long_texts, *notes) or None,
@@ -170,18 +170,18 @@ def _laid_out(
 def _heading(title: str | None, place: tuple[int, int] | None, words: Wording) -> str:
     number, count = place or (1, 1)
     which = words.poll_place.format(number=number, count=count) if count > 1 else ""
-    said = " · ".join(filter(None, (which, cut(clean(title), _TITLE_UNITS, units) if title else "")))
-    return f"❔ {said}" if said else ""
+    source = " · ".join(filter(None, (which, cut(clean(title), _TITLE_UNITS, units) if title else "")))
+    return f"❔ {source}" if source else ""
 
 
 def _described(*parts: str) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def _short(asked: str) -> str:
+def _short(stem: str) -> str:
     """The question's last sentence, which is the one that asks, cut to fit."""
-    last = re.split(r"(?<=[.!?。！？])\s+", asked)[-1]
-    return cut(last if last.endswith(("?", "？")) else asked, QUESTION_UNITS, units)
+    last = re.split(r"(?<=[.!?。！？])\s+", stem)[-1]
+    return cut(last if last.endswith(("?", "？")) else stem, QUESTION_UNITS, units)
 
 
 def _explanation(right: str, evidence: str | None, gist: str | None, link: str | None) -> str | None:
@@ -189,12 +189,12 @@ def _explanation(right: str, evidence: str | None, gist: str | None, link: str |
     if link is not None and units(link) > EXPLANATION_UNITS:
         link = None
     room = EXPLANATION_UNITS - (units(link) + 1 if link else 0)
-    said = ""
+    sentence = ""
     if room >= _WORTH_SAYING and evidence and (part := excerpt(clean(evidence), right, room - 2)):
-        said = f"“{part}”"
+        sentence = f"“{part}”"
     elif room >= _WORTH_SAYING and gist:
-        said = cut(clean(gist), room, units)
-    return "\n".join(filter(None, (said, link))) or None
+        sentence = cut(clean(gist), room, units)
+    return "\n".join(filter(None, (sentence, link))) or None
 
 
 _WORD = re.compile(r"[^\W_]+")
@@ -228,10 +228,10 @@ def deciding_sentence(question: Question, texts: Iterable[str]) -> str | None:
     """
     if question.answer is None or _NEGATED.search(question.question):
         return None
-    asked = _words(question.question)
+    stem = _words(question.question)
     right = _words(question.options[question.answer])
     wrong = [_words(option) for index, option in enumerate(question.options) if index != question.answer]
-    telling = right - asked - frozenset().union(*wrong) or right
+    telling = right - stem - frozenset().union(*wrong) or right
     if not telling:
         return None
     figures = _figures(question.options[question.answer])
@@ -243,7 +243,7 @@ def deciding_sentence(question: Question, texts: Iterable[str]) -> str | None:
         if figures and not figures & _figures(sentence):
             return 0.0
         share = len(telling & words) / len(telling)
-        return 0.0 if share < _LEAST_SHARE else share + 0.3 * len(asked & words) / (len(asked) or 1)
+        return 0.0 if share < _LEAST_SHARE else share + 0.3 * len(stem & words) / (len(stem) or 1)
 
     best = max((sentence for text in texts for sentence in _sentences(text)), key=relevance_of, default=None)
     return best if best is not None and relevance_of(best) else None

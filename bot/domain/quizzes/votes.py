@@ -102,26 +102,26 @@ def belongs(home: str, person: int, members: Mapping[str, Iterable[int]]) -> boo
     return is_own_chat(home, person) or (not is_private(home) and person in members.get(home, ()))
 
 
-def chosen(asked: AskedPoll, shown: tuple[int, ...]) -> int | None:
+def chosen(poll: AskedPoll, shown: tuple[int, ...]) -> int | None:
     """The question's own option behind a vote; None where it was taken back or says nothing usable."""
     if len(shown) != 1:
         return None
-    order = asked.order or tuple(range(len(asked.question.options)))
+    order = poll.order or tuple(range(len(poll.question.options)))
     return order[shown[0]] if 0 <= shown[0] < len(order) else None
 
 
-def answer_of(asked: AskedPoll, vote: CastVote) -> QuizAnswer | None:
+def answer_of(poll: AskedPoll, vote: CastVote) -> QuizAnswer | None:
     """The answer that the vote gives; None where it is late, taken back, or no option of this poll."""
-    option = None if vote.late else chosen(asked, vote.shown)
+    option = None if vote.late else chosen(poll, vote.shown)
     if option is None:
         return None
-    known = asked.question.usable_answer
+    known = poll.question.usable_answer
     return QuizAnswer(
         person=vote.person,
-        home=asked.home,
-        subscriber=asked.subscriber,
-        paper=asked.paper,
-        part=asked.part,
+        home=poll.home,
+        subscriber=poll.subscriber,
+        paper=poll.paper,
+        part=poll.part,
         right=None if known is None else option == known,
         at=vote.at,
     )

@@ -266,8 +266,8 @@ class Index:
             if papers:
                 holding.append(node)
                 bits.append(papers.to_bytes(masks.itemsize * masks.shape[1], "little"))
-        found = np.frombuffer(b"".join(bits), dtype="<u8").astype(np.uint64)
-        return np.array(holding, dtype=np.int64), found.reshape(-1, masks.shape[1])
+        rows = np.frombuffer(b"".join(bits), dtype="<u8").astype(np.uint64)
+        return np.array(holding, dtype=np.int64), rows.reshape(-1, masks.shape[1])
 
     def _test(self, node: int) -> Test:
         test = self._tests.get(node)
@@ -420,11 +420,11 @@ class PersistentIndex:
             self._positions = np.arange(len(queries), dtype=np.int32)
             return 0
         handles = self._handles_of(wanted)
-        kept = set(handles)
+        present = set(handles)
         removed = [
             handle
             for handle, digest in enumerate(self._digests)
-            if digest != _NO_DIGEST and handle not in kept
+            if digest != _NO_DIGEST and handle not in present
         ]
         for handle in removed:
             self._index.remove(handle)

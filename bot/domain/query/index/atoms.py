@@ -126,12 +126,12 @@ def _products(node: And) -> list[_Leaves] | None:
 
 def _shortest(clauses: list[_Leaves]) -> list[_Leaves]:
     """The clauses without those that ask for more than another one does."""
-    kept: dict[frozenset[Phrase | Near | Not], _Leaves] = {}
+    shortest: dict[frozenset[Phrase | Near | Not], _Leaves] = {}
     for clause in sorted(clauses, key=len):
         leaves = frozenset(clause)
-        if not any(other <= leaves for other in kept):
-            kept[leaves] = clause
-    return list(kept.values())
+        if not any(other <= leaves for other in shortest):
+            shortest[leaves] = clause
+    return list(shortest.values())
 
 
 def _literal(leaf: Phrase | Near | Not) -> Literal:
