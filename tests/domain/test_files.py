@@ -21,6 +21,7 @@ from bot.domain.files import (
     name_prefixes,
     skip_reason,
     source_name,
+    source_names,
 )
 
 NOW = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
@@ -291,6 +292,19 @@ def test_long_names_that_differ_in_the_middle_stay_different():
 )
 def test_folders_after_the_first_put_their_name_before_their_files(folders, expected):
     assert name_prefixes([Path(folder) for folder in folders]) == expected
+
+
+@pytest.mark.parametrize(
+    ("folders", "names"),
+    [
+        (["/a/digests"], ("digests",)),
+        (["/a/digests", "/b/digests"], ("digests", "b/digests")),
+        (["/a/b/digests", "/c/b/digests", "/b/digests"], ("digests", "b/digests", "/b/digests")),
+        (["/"], ("/",)),
+    ],
+)
+def test_a_folder_is_a_source_by_the_shortest_end_of_its_path(folders, names):
+    assert source_names([Path(folder) for folder in folders]) == names
 
 
 def test_one_more_folder_at_the_end_renames_nothing():

@@ -35,3 +35,9 @@ def test_a_day_of_this_year_is_written_without_its_year() -> None:
 def test_names_are_listed_as_in_a_sentence() -> None:
     assert ENGLISH.listed(["WebSailor"]) == "WebSailor"
     assert ENGLISH.listed(["WebSailor", "ReSum", "THOR"]) == "WebSailor, ReSum and THOR"
+
+
+def test_others_that_are_not_named_are_counted_in_words_while_they_are_few() -> None:
+    assert ENGLISH.listed_more(["WebSailor", "ReSum"], 2) == "WebSailor, ReSum and two more"
+    assert ENGLISH.listed_more(["WebSailor", "ReSum"], 57) == "WebSailor, ReSum and 57 more"
+    assert CHINESE.listed_more(["WebSailor", "ReSum"], 3) == "WebSailor、ReSum 等 5 篇"

@@ -439,6 +439,20 @@ async def test_a_paper_that_stands_behind_a_button_is_not_edited(world: MakeWorl
     assert made.rows("merged")[-1].error == "its paper stands behind “+N more”"
 
 
+async def test_what_went_out_is_shown_again_whole_and_as_it_is_now(world: MakeWorld):
+    made = started(world, limited(2))
+    made.read("a.md", a_digest(1, 2, 3))
+    await made.send()
+    (sent,) = made.telegram.taken
+    made.read("b.md", a_digest(an_entry(3, title="Corrected Language Models")))
+    kept = made.store.deliveries.rows_of(sent.id)
+    assert kept is not None
+    again = made.builder.shown_again(kept[0], limited(2))
+    assert [item.paper.id[-1] for item in again.items] == ["1", "2", "3"]
+    assert again.items[2].paper.title == "Corrected Language Models"
+    assert (again.id, again.kind, again.more) == (sent.id, "alert", 0)
+
+
 async def test_where_nothing_went_out_there_is_nothing_to_edit(world: MakeWorld):
     made = started(world)
     made.read("a.md", a_digest(1))

@@ -421,6 +421,23 @@ def test_a_proposal_is_only_for_the_chat_it_was_made_to(world: MakeWorld) -> Non
     assert made.preferences.proposal("other", "7") is None
 
 
+def test_a_question_takes_the_next_text_of_its_person_for_its_answer_once_and_for_a_while(
+    world: MakeWorld,
+) -> None:
+    made = with_rag(world)
+    until = NOW + timedelta(minutes=10)
+    made.preferences.await_answer("-5", 1, until, NOW, replaces="rag")
+    made.preferences.await_answer("-5", 1, until, NOW, replaces="agents")
+    take = made.preferences.take_answer
+    assert (take("-5", 2, NOW), take("7", 1, NOW)) == (None, None)
+    answered = take("-5", 1, until)
+    assert answered is not None
+    assert answered["replaces"] == "agents"
+    assert take("-5", 1, until) is None
+    made.preferences.await_answer("-5", 1, until, NOW, replaces="rag")
+    assert take("-5", 1, until + timedelta(seconds=1)) is None
+
+
 # --- everything
 
 

@@ -476,6 +476,28 @@ def test_quiz_tells_who_is_not_subscribed_or_said_stop(room: Classroom) -> None:
     assert room.scheduler.next_question(("7",), 7, room.now) == "stopped"
 
 
+def test_a_paper_gives_its_questions_one_after_the_other(room: Classroom) -> None:
+    paper = a_quizzed_paper(1, *a_quiz(2))
+    room.keep(paper)
+    given, asked = [], []
+    for _ in range(3):
+        given.append(room.scheduler.question_on(("7",), paper, room.now))
+        asked += [room.question(poll) for poll in room.deliver()]
+    assert given == ["new", "new", "none"]
+    assert asked == [question.question for question in a_quiz(2)]
+    assert room.scheduler.question_on(("-5", "@nobody"), paper, room.now) == "unsubscribed"
+    room.store.deliveries.suspend("telegram:7", "stopped in the chat", room.now)
+    assert room.scheduler.question_on(("7",), paper, room.now) == "stopped"
+
+
+def test_nobody_becomes_a_member_of_a_private_chat(room: Classroom) -> None:
+    (poll,) = room.ask(a_quizzed_paper(1, ONE))
+    room.answer(poll, 7, right=True)
+    room.count()
+    room.stats.add_member(("7",), 8)
+    assert room.store.quizzes.homes_with(8) == frozenset()
+
+
 def test_a_repeat_is_asked_in_the_language_it_was_asked_in(database: Database) -> None:
     learner = a_learner(7, language="zh")
     room = Classroom(database.open(), learner)
