@@ -95,6 +95,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"SKIPPED {count} x: {reason}", yellow=True)
 
 
+@pytest.fixture(autouse=True)
+def _vocabulary() -> None:
+    """Every test begins with an empty vocabulary: an index takes the longer, the more pieces others have put there."""
+    from bot.domain.query.vocabulary import PieceVocabulary
+
+    PieceVocabulary.current = PieceVocabulary()
+
+
 @pytest.fixture(scope="session")
 def seeds() -> Path:
     """The five documents that the project began from."""
