@@ -1,5 +1,6 @@
 """Buttons: pressed once, twice, late, by others, and with other data than we gave them."""
 
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -8,13 +9,15 @@ from bot.adapters.telegram.commands import BUTTONS, parse_button
 from bot.adapters.telegram.rendering import Button, Message
 from bot.adapters.telegram.requests import ChatSite
 from bot.domain.chats import ChatFacts
-from bot.domain.preferences import MOST_SUBSCRIPTIONS
+from bot.domain.preferences import MOST_SUBSCRIPTIONS, ChosenChannel
 from tests.adapters.telegram.conftest import MakeTalk
-from tests.builders import a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
+from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.rigs.botapi import BotApi, Chat, SentMessage, SentPoll
 from tests.rigs.talk import Answer, Talk, labels
 
 ALICE = a_subscriber("alice", a_channel(address="1", quizzes="none"))
+
+CHAT = ChosenChannel(kind="telegram", address="7")
 
 
 async def subscribed(talk: Talk, chat: Chat, *queries: str, user: int = 1) -> None:
@@ -229,6 +232,24 @@ async def test_a_long_list_has_pages(talk_with: MakeTalk, api: BotApi) -> None:
     assert labels(shown)[-1] == ["‹"]
     await talk.press(shown, "20 ✕", user=7)
     assert "17–19 of 19" in shown.text
+
+
+async def test_a_list_of_the_longest_subscriptions_is_shown_whole_page_by_page(
+    talk_with: MakeTalk, api: BotApi
+) -> None:
+    talk = await talk_with(first_run=0)
+    chat = api.chat(7)
+    for number in range(MOST_SUBSCRIPTIONS):
+        query = f'"{number:03} <&> {"long " * 90}"'
+        talk.made.preferences.add("chat7", query, NOW, channel=CHAT, called=f"{number:03} <&> {'name' * 18}")
+    shown = (await talk.say(chat, "/list")).message
+    numbers: list[str] = []
+    for _ in range(-(-MOST_SUBSCRIPTIONS // 8)):
+        numbers += re.findall(r"^\d+\. (\d{3}) <&>", shown.text, re.MULTILINE)
+        assert len(shown.buttons) <= 9
+        if labels(shown)[-1][-1] == "›":
+            await talk.press(shown, "›", user=7)
+    assert numbers == [f"{number:03}" for number in range(MOST_SUBSCRIPTIONS)]
 
 
 async def test_in_a_forum_a_subscription_goes_to_its_topic_and_to_another(
