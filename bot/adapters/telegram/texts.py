@@ -270,8 +270,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "要暂停多久？写 /snooze 3d、12h、2w、2026-10-01 或 off。",
     },
     "snooze.set": {
-        "en": "Nothing comes until {until}. Then the best ten come, and the rest is one press away.",
-        "zh": "{until} 之前不发送。到时先发最好的十篇，其余一按即看。",
+        "en": "Nothing comes until {until}. What waits comes then, best first.",
+        "zh": "{until} 之前不发送。积压的到时发来，最好的在前。",
     },
     "snooze.off": {"en": "I go on.", "zh": "我继续发送。"},
     "snooze": {
