@@ -176,7 +176,9 @@ class Index:
         candidates = self._candidates(self._rows)
         targets = self._rows.targets.array[candidates.positions]
         unions, handles = self._unions(targets), targets >> 1
-        for column in self._masks.columns():
+        columns = self._masks.columns()
+        self._masks.end()
+        for column in columns:
             masks = candidates.masks(column)
             for first, repeated in unions:
                 masks[first] |= masks[repeated]

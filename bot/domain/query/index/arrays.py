@@ -171,12 +171,17 @@ class NodeMasks:
 
     def begin(self, size: int, papers: int) -> None:
         """Begin a batch of so many papers, with so many nodes."""
-        for nodes in self._nodes:
-            self.rows[nodes] = 0
+        self.end()  # a batch that was broken off
         if size > len(self.rows):
             self.rows = np.zeros(size + size // 2, dtype=np.int32)
         self._papers = papers
-        self._nodes, self._masks, self._count = [], [empty_masks(1, papers)], 1
+        self._masks, self._count = [empty_masks(1, papers)], 1
+
+    def end(self) -> None:
+        """Forget the masks."""
+        for nodes in self._nodes:
+            self.rows[nodes] = 0
+        self._nodes, self._masks = [], []
 
     @property
     def nodes(self) -> Longs:
