@@ -3,9 +3,11 @@
 import os
 import pkgutil
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import _lru_cache_wrapper
 from importlib import import_module
 from itertools import groupby, zip_longest
 from pathlib import Path
@@ -62,9 +64,19 @@ class Tracer:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         wanted = any(item.path.is_relative_to(path) for path in self._traced)
         if wanted is not self._runs:
+            if wanted:
+                _forget_results()
             (self._coverage.start if wanted else self._coverage.stop)()
             self._runs = wanted
         return (yield)
+
+
+def _forget_results() -> None:
+    """Empty the caches of functions, so that what an untraced test has called before runs once more."""
+    for module in [module for name, module in sys.modules.items() if name.startswith("bot.")]:
+        for function in vars(module).values():
+            if isinstance(function, _lru_cache_wrapper):
+                function.cache_clear()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

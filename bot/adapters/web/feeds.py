@@ -119,13 +119,15 @@ class FeedEndpoints:
             feed = self._service.feeds.behind(token)
             if feed is None:
                 raise HTTPException(404)
-            return _document(request, render(feed), media_type, PRIVATE, feed.updated, hidden=True)
+            # Without Last-Modified: a new keyword brings papers older than the newest entry, and readers that go by
+            # that date would pass over them.
+            return _document(request, render(feed), media_type, PRIVATE, None, hidden=True)
 
         return AnswerResponse(await asyncio.to_thread(made))
 
 
 def _document(
-    request: Request, body: bytes, media_type: str, cache: str, modified: datetime, *, hidden: bool = False
+    request: Request, body: bytes, media_type: str, cache: str, modified: datetime | None, *, hidden: bool = False
 ) -> Answer:
     """The document; a browser gets Atom as plain XML, which it shows by the style sheet that the document names."""
     if media_type != ATOM:

@@ -47,8 +47,8 @@ class PaperWords:
 
     def _begin(self, pieces: PieceVocabulary) -> None:
         self.pieces = pieces
-        self._starts, self._counts = Column(), Column()
-        self._known_pieces = self._tokens = 0
+        self._starts, self._counts = Column(fill=NOTHING), Column()
+        self._tokens = 0
         self._exact, self._plain = Column(), Column()
         self._strings = [""]
         self._numbers = {"": 0}
@@ -74,9 +74,15 @@ class PaperWords:
 
     def tokens(self, pieces: Longs) -> Longs:
         """The tokens of these pieces, in order."""
-        for piece in self.pieces.pieces[self._known_pieces :]:
-            self._learn_piece(piece)
-        return runs(self._starts.array.take(pieces), self._counts.array.take(pieces))
+        self._starts.reserve(len(self.pieces.pieces))
+        self._counts.reserve(len(self.pieces.pieces))
+        starts = self._starts.array.take(pieces)
+        # Only those that these texts have: an index of few queries, made for one new subscription, meets few of them.
+        if len(unknown := pieces[starts == NOTHING]):
+            for number in np.unique(unknown).tolist():
+                self._learn_piece(number)
+            starts = self._starts.array.take(pieces)
+        return runs(starts, self._counts.array.take(pieces))
 
     def exact(self, tokens: Longs) -> Ints:
         """The words as written."""
@@ -109,18 +115,16 @@ class PaperWords:
             table.put(number, self._atoms.prefixes_of(scope, self._strings[number]))
         return table.nodes_of(numbers)
 
-    def _learn_piece(self, piece: str) -> None:
+    def _learn_piece(self, number: int) -> None:
+        piece = self.pieces.pieces[number]
         if piece in (PART_END, FIELD_END):
             pairs = [("", "")]
         elif piece.isascii() and piece.isalnum():
             pairs = [(piece, piece.lower())]
         else:
             pairs = list(zip(words(piece, "exact"), words(piece, "plain"), strict=True))
-        number, token = self._known_pieces, self._tokens
-        self._known_pieces += 1
+        token = self._tokens
         self._tokens += len(pairs)
-        self._starts.reserve(number + 1)
-        self._counts.reserve(number + 1)
         self._exact.reserve(self._tokens)
         self._plain.reserve(self._tokens)
         self._starts.cells[number] = token
