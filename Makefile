@@ -27,14 +27,16 @@ demo: $(VENV)/.installed ## alerts, a mail, a quiz and the feed, with nothing le
 # These cover domain and pipeline in full; all others run without the tracer, which doubles the time of what it sees
 # before Python 3.14.
 TRACED := tests/domain tests/pipeline tests/adapters/telegram tests/adapters/store/test_quizzes.py
+# One process more than processors: some tests wait.
+PROCESSES ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 TESTS ?=
 # Compiled files are kept, so that neither the next run nor a process that a test starts compiles them again.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.installed-dev ## the whole test suite, with coverage (TESTS="tests/domain -x": pytest's arguments)
 ifeq ($(TESTS),)
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 10 --cov --traced "$(TRACED)"
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 10 --cov --traced "$(TRACED)"
 else
-	$(BIN)/python -m pytest -n 2 $(TESTS)
+	$(BIN)/python -m pytest -n $(PROCESSES) $(TESTS)
 endif
 
 MUTANTS ?=

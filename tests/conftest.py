@@ -22,7 +22,7 @@ settings.register_profile(
     "paperboy",
     deadline=None,
     derandomize=not os.environ.get("PAPERBOY_RANDOM"),
-    max_examples=int(os.environ.get("PAPERBOY_EXAMPLES", "40")),
+    max_examples=int(os.environ.get("PAPERBOY_EXAMPLES", "25")),
 )
 settings.load_profile("paperboy")
 

@@ -79,7 +79,7 @@ def fuzz(schema: Any, checks: list[Any]) -> Counter[int]:
         has_wrong = operation.query or operation.body  # any text is a path
         for mode in (GenerationMode.POSITIVE, *([GenerationMode.NEGATIVE] if has_wrong else ())):
             made_up = operation.as_strategy(generation_mode=mode)
-            settings(max_examples=12, suppress_health_check=list(HealthCheck))(given(case=made_up)(send))()
+            settings(max_examples=8, suppress_health_check=list(HealthCheck))(given(case=made_up)(send))()
     return statuses
 
 

@@ -211,7 +211,7 @@ def test_a_file_that_is_not_there_or_no_file_says_what_to_do(tmp_path: Path) -> 
         read_document(tmp_path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(st.sampled_from("ab:-?{}[]&*!|>'\"%@`#,\n\t \\U0xud8<.~=$é\u2028\x85\ufeff"), max_size=60))
 def test_any_text_gives_nodes_or_faults_and_never_anything_else(text: str) -> None:
     document = read(text)
@@ -221,7 +221,7 @@ def test_any_text_gives_nodes_or_faults_and_never_anything_else(text: str) -> No
         assert fault.message.isprintable()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_give_nodes_or_faults_and_never_anything_else(content: bytes) -> None:
     read(content)
