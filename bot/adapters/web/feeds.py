@@ -127,7 +127,13 @@ class FeedEndpoints:
 
 
 def _document(
-    request: Request, body: bytes, media_type: str, cache: str, modified: datetime | None, *, hidden: bool = False
+    request: Request,
+    body: bytes,
+    media_type: str,
+    cache: str,
+    modified: datetime | None,
+    *,
+    hidden: bool = False,
 ) -> Answer:
     """The document; a browser gets Atom as plain XML, which it shows by the style sheet that the document names."""
     if media_type != ATOM:

@@ -184,9 +184,14 @@ def _bar_line(name: str, count: int, top: int, style: Style) -> str:
 def _match_lines(paper: "Paper", whys: "Sequence[Why]", style: Style) -> list[str]:
     in_title = [why.text for why in whys if why.field == "title" and why.text in paper.title]
     lines = [f"{_day(paper)}  {style.marked(paper.title, in_title)}"]
-    others = [why for why in whys if why.field != "title" or why.text not in paper.title]
-    shown = others[: _WHYS if not in_title else 1]
-    lines += [f"            {style.faint(why.field)}: {_around(paper, why, style)}" for why in shown]
+    others: dict[tuple[str, str], str] = {}
+    for why in whys:  # "agents", and the "agent" in it, stand in one excerpt
+        if why.field != "title" or why.text not in paper.title:
+            others.setdefault((why.field, _around(paper, why)), why.text)
+    shown = list(others.items())[: _WHYS if not in_title else 1]
+    lines += [
+        f"            {style.faint(field)}: {style.marked(around, [word])}" for (field, around), word in shown
+    ]
     rest = len(others) - len(shown)
     if rest > 0:
         lines[-1] += style.faint(f" (+{rest})")
@@ -194,9 +199,9 @@ def _match_lines(paper: "Paper", whys: "Sequence[Why]", style: Style) -> list[st
     return lines
 
 
-def _around(paper: "Paper", why: "Why", style: Style) -> str:
+def _around(paper: "Paper", why: "Why") -> str:
     text = next((text for text in _texts(paper, why.field) if why.text in text), why.text)
-    return style.marked(excerpt(text, why.text), [why.text])
+    return excerpt(text, why.text)
 
 
 def _texts(paper: "Paper", field: str) -> list[str]:
