@@ -109,7 +109,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def _vocabulary() -> None:
-    """Every test begins with an empty vocabulary: an index takes the longer, the more pieces others have put there."""
+    """Every test begins with an empty vocabulary, as a new process does."""
     from bot.domain.query.vocabulary import PieceVocabulary
 
     PieceVocabulary.current = PieceVocabulary()

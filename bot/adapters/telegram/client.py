@@ -332,7 +332,7 @@ def _certificates() -> "SSLContext":
 
 @lru_cache(maxsize=1)
 def _request_class() -> "type[HTTPXRequest]":
-    """The library's own transport, except that answers are kept as they came instead of being read.
+    """The library's own transport over our streams, except that answers are kept as they came instead of being read.
 
     The library's reading fails where the server is older than the library, a self-hosted one say, and then a
     message that went out would count as uncertain.
