@@ -129,7 +129,7 @@ def build_container(
     Raises StateError where the state cannot be used.
     """
     clock = clock or SystemClock()
-    store = Store(state_url or settings.state)
+    store = Store(state_url or settings.state, folder=settings.state_folder)
     index_cache = IndexCache(_saved_index(settings, clock)) if state_url is None else None
     registry = SubscriberRegistry(
         subscribers,
@@ -227,7 +227,7 @@ def peek_date(data: bytes, name: str) -> date | None:
 
 def _saved_index(settings: Settings, clock: Clock) -> SavedIndex:
     """Beside the state, or where a state of files would be."""
-    state = settings.sqlite_file or settings.base / "state" / "paperboy"
+    state = settings.sqlite_file or settings.state_folder / "paperboy"
     saved = SavedIndex(state.with_name(f"{state.stem}.index"))
     saved.tidy(clock.now())
     return saved

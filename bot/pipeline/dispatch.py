@@ -35,8 +35,8 @@ _BREATH = 0.05
 LOOK_EVERY = timedelta(seconds=2)
 """Interval at which leases that ended are looked for while another process has one: it may have died."""
 _BEGUN_TOGETHER = 4
-"""Claims begun in one transaction at most. Until the last of their requests has left, a death leaves doubt without a cause;
-where sending twice is harmless there is no doubt, and all go together.
+"""Claims begun in one transaction at most. Until the last of their requests has left, a death leaves doubt without a cause
+where nobody can read the marks; where sending twice is harmless there is no doubt, and all go together.
 """
 
 

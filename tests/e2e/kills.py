@@ -1,7 +1,7 @@
 # ruff: noqa: T201 - a program that prints its scorecard
 """`kill -9` of the real `run` in the middle of a flood, and at many points of a day: what is lost, repeated, in doubt.
 
-    python -m tests.e2e.kills --table
+    python -m tests.e2e.kills --table [--postgresql]
     python -m tests.e2e.kills --points 300
 
 The table: `paperboy run` with its production rules (rate limits, flood guard, connections) sends one digest to many
@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,7 @@ from tests.rigs.botapi import BotApi
 from tests.rigs.clock import VirtualClock
 from tests.rigs.day import KillsItself, Ledger, Taken, a_crowd, a_day, in_parts, quiet, the_rest, the_world
 from tests.rigs.home import LATENCY, Home, Mails, killed
+from tests.rigs.postgres import durable_server, postgres_database
 
 KILLS = 5
 CHATS, MAILBOXES = 150, 60
@@ -120,9 +122,14 @@ def least_seconds(telegram: int, mails: int) -> float:
 
 
 def killed_in_a_flood(
-    rng: random.Random, *, chats: int = CHATS, mailboxes: int = MAILBOXES, within: float = 1.0
+    rng: random.Random,
+    *,
+    server: str | None = None,
+    chats: int = CHATS,
+    mailboxes: int = MAILBOXES,
+    within: float = 1.0,
 ) -> Kill:
-    """Kill the real `run` somewhere in its flood, start it again, and count.
+    """Kill the real `run` somewhere in its flood, start it again, and count; on that PostgreSQL, or on SQLite.
 
     That is up to `within` seconds after a number of messages that is drawn, and so no moment that depends on a message.
     """
@@ -130,8 +137,9 @@ def killed_in_a_flood(
         tempfile.TemporaryDirectory(prefix="paperboy-kills-") as folder,
         BotApi.in_thread(paced=True, latency=LATENCY) as api,
         Mails.in_thread() as mails,
+        postgres_database(server) if server else nullcontext("") as state,
     ):
-        home = Home(folder=Path(folder), api=api, mails=mails, chats=chats, mailboxes=mailboxes)
+        home = Home(folder=Path(folder), api=api, mails=mails, state=state, chats=chats, mailboxes=mailboxes)
         home.drop_digest()
         process = home.start()
         try:
@@ -172,13 +180,14 @@ def counted(home: Home, *, accepted: int, moment: float, began: float, processor
     )
 
 
-def table(kills: int, rng: random.Random, **size: int) -> list[Kill]:
+def table(kills: int, rng: random.Random, server: str | None = None) -> list[Kill]:
     """Some kills, each of a flood of its own, printed as they come."""
-    print(f"`run` killed in a flood of {size or {'chats': CHATS, 'mailboxes': MAILBOXES}}", flush=True)
+    where = "PostgreSQL" if server else "SQLite"
+    print(f"`run` on {where} killed in a flood of {CHATS} chats and {MAILBOXES} mailboxes", flush=True)
     print(HEAD, flush=True)
     done = []
     for number in range(1, kills + 1):
-        done.append(killed_in_a_flood(rng, **size))
+        done.append(killed_in_a_flood(rng, server=server))
         print(done[-1].line(number), flush=True)
     return done
 
@@ -356,6 +365,7 @@ def main() -> int:
     )
     parser.add_argument("--table", action="store_true", help="kills of the real `run` in a flood")
     parser.add_argument("--kills", type=int, default=KILLS, help="so many of them")
+    parser.add_argument("--postgresql", action="store_true", help="on PostgreSQL instead of SQLite")
     parser.add_argument("--points", type=int, default=0, help="kills at points of a day")
     parser.add_argument("--times", type=int, default=TIMES, help="how large the crowd of that day is")
     parser.add_argument("--of-each", type=int, default=OF_EACH, help="of each kind of step so many points")
@@ -363,7 +373,10 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="the scorecard as JSON on the last line")
     chosen = parser.parse_args()
     logging.disable(logging.CRITICAL)  # what fails here was made to fail
-    kills = table(chosen.kills, random.Random(chosen.seed)) if chosen.table or not chosen.points else []
+    kills: list[Kill] = []
+    if chosen.table or not chosen.points:
+        with durable_server() if chosen.postgresql else nullcontext() as server:
+            kills = table(chosen.kills, random.Random(chosen.seed), server.url if server else None)
     count = (
         killed_at_points(chosen.points, chosen.times, chosen.seed, chosen.of_each)
         if chosen.points

@@ -6,8 +6,7 @@
 They run with their production rules before an emulated Bot API and a mail server, which count. Whoever is killed is
 replaced at once. The database writes to its disk (`fsync`), is restarted as by a crash, and stays away for a while at the
 end. Nobody is asked what arrived: what is uncertain stays so. Ends with 1 on one loss, one repeat, or more false doubt (what is
-called uncertain although no service ever got it) than deaths between a note and its request explain: a database keeps no
-marks of what left (see `kills`), so a death finds at most the messages of one transaction in that gap.
+called uncertain although no service ever got it) than deaths between a mark and its request explain; see `kills`.
 """
 
 import argparse
@@ -24,7 +23,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from bot.domain.errors import StateError
-from bot.pipeline.dispatch import _BEGUN_TOGETHER
+from tests.e2e.kills import GAP
 from tests.rigs.botapi import BotApi
 from tests.rigs.home import Home, Mails, killed, stopped
 from tests.rigs.postgres import DurableServer, durable_server, postgres_database
@@ -61,10 +60,6 @@ class Shared:
     @property
     def faultless(self) -> bool:
         return not (self.lost or self.repeated or self.dead) and self.false_doubt <= self.kills * GAP
-
-
-GAP = _BEGUN_TOGETHER
-"""Messages on Telegram that one death finds between the note that their requests go out and the requests, at most."""
 
 
 class Cluster:

@@ -164,7 +164,7 @@ def shared(rng: random.Random) -> Score:
         repeated=count.repeated,
         uncertain=count.uncertain,
         false_doubt=count.false_doubt,
-        gap=count.kills * machines.GAP,
+        gap=count.kills * kills.GAP,
         seconds=count.recovered,
         note=f"{count.kills} kills, {count.restarts} restarts of the database, {count.on_the_wire} on the wire,"
         f" SIGTERM obeyed in {count.sigterm:.1f} s",

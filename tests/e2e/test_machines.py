@@ -5,7 +5,8 @@ In small; the whole of it: `python -m tests.e2e.machines`.
 
 import random
 
-from tests.e2e.machines import GAP, shared_by_machines
+from tests.e2e.kills import GAP
+from tests.e2e.machines import shared_by_machines
 
 
 def test_machines_and_a_database_that_are_killed_lose_nothing_and_repeat_nothing() -> None:

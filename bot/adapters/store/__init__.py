@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.adapters.store.engine import PATIENCE, close_engine, open_engine
@@ -36,7 +37,8 @@ class Store:
     `quizzes`, `preferences`, `chats`, `sign_ups`, `tokens`, `updates`, `sources`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
 
     Opening brings the schema up to date or raises StateError. All parts may be used from several
-    threads at once; writers queue, and one that waits longer than `patience` gets StateLocked.
+    threads at once; writers queue, and one that waits longer than `patience` gets StateLocked. `folder` is this machine's, for
+    what is kept beside a state that is no file.
     """
 
     def __init__(
@@ -45,9 +47,10 @@ class Store:
         *,
         new_message_name: Callable[[], str] | None = None,
         patience: timedelta = PATIENCE,
+        folder: Path | None = None,
     ) -> None:
         self._engine = open_engine(url, patience)
-        self._owner = owner_of(self._engine)
+        self._owner = owner_of(self._engine, folder)
         self._new_message_name = new_message_name or _names_in_a_row()
         self.full_text = FullText(self._engine)
 

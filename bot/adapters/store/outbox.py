@@ -195,13 +195,14 @@ class Outbox:
         again: Collection[ChannelKind] = (),
         harmless: Collection[ChannelKind] = (),
     ) -> int:
+        left_behind = self._owner.left_behind()  # first: the leases of all these are among those read next
         with reading(self._engine) as connection:
             leases = _LEASES.rows(connection)
         owners = {owner for owner, _ in leases}
         dead = self._owner.dead(owners)
         has_ended = any(until <= micros(now) for _, until in leases)
         uncertain = self._end_leases(now, dead, again, harmless) if dead or has_ended else 0
-        self._owner.sweep(owners - dead.keys())
+        self._owner.sweep(left_behind - owners)
         return uncertain
 
     def _end_leases(

@@ -1,14 +1,16 @@
 """Owners of leases: the processes that claim, each known by a number, and whether they are still alive.
 
-An owner holds a lock that the system frees when it dies: beside a SQLite state a locked file, on PostgreSQL an
-advisory lock of a session of its own. What a dead owner had claimed comes free at once; the time of the lease is only
-for one that hangs, or a file system without locks.
+An owner holds locks that the system frees when it dies: a file, and on PostgreSQL also an advisory lock of a session of
+its own, which other machines see. What a dead owner had claimed comes free at once; the time of the lease is only for one
+that hangs, or a file system without locks.
 
 The file also holds marks: the leases whose requests left, each written right before its request. The system keeps
-what a process wrote when it is killed, though not when the power fails, so marks count until the machine starts again.
+what a process wrote when it is killed, though not when the power fails, so marks count until the machine starts again,
+and on that machine.
 """
 
 import fcntl
+import hashlib
 import logging
 import os
 import secrets
@@ -20,10 +22,11 @@ from functools import cache
 from pathlib import Path
 from struct import Struct
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Engine
 
+from bot.adapters.atomic_file import private_folder
 from bot.adapters.store.engine import foreign_errors, own_session, reading, translated
 from bot.domain.errors import StateError, StateUnavailable
 
@@ -53,23 +56,35 @@ class Owner:
         """Those of these owners that are certainly dead."""
         return dict.fromkeys(frozenset(numbers) - {self.number})
 
+    def seen(self, numbers: Collection[int]) -> tuple[frozenset[int], Dead]:  # noqa: ARG002 - files have it
+        """Those of these owners that certainly live, and those that certainly died, on this machine."""
+        return frozenset(), {}
+
     def mark(self, lease: int) -> None:
         """Mark that a request under this lease leaves with the very next step. Raises StateError."""
 
     def unmark(self, leases: Iterable[int]) -> None:
         """Forget the marks of leases that ended."""
 
-    def sweep(self, keep: Collection[int]) -> None:
-        """Remove what owners left behind that died, but for those to `keep`, whose leases have not ended yet."""
+    def withdraw(self) -> None:
+        """Give up the marks, of which one is missing. Raises StateUnavailable where somebody might still believe them."""
+
+    def left_behind(self) -> frozenset[int]:
+        """Owners that died and left something behind."""
+        return frozenset()
+
+    def sweep(self, numbers: Iterable[int]) -> None:
+        """Remove what these owners left behind, whose leases have ended."""
 
     def close(self) -> None:
         """Let go: leases that are left come free."""
 
 
-def owner_of(engine: Engine) -> Owner:
-    """This process as an owner of leases on that state."""
+def owner_of(engine: Engine, folder: Path | None) -> Owner:
+    """This process as an owner of leases on that state; its file lies beside a SQLite state, else in the folder."""
     if engine.dialect.name != "sqlite":
-        return SessionOwner(engine)
+        name = hashlib.sha256(engine.url.render_as_string(hide_password=True).encode()).hexdigest()[:8]
+        return SessionOwner(engine, FileOwner(folder / f"postgresql-{name}") if folder else Owner())
     state = engine.url.database
     return FileOwner(Path(state)) if state and state != ":memory:" else Owner()
 
@@ -81,7 +96,7 @@ _MARKS = 504
 
 
 class FileOwner(Owner):
-    """Owner with a locked file beside a SQLite state: which boot of the machine it is of, then its marks."""
+    """Owner with a locked file beside a state: which boot of the machine it is of, then its marks."""
 
     def __init__(self, state: Path) -> None:
         super().__init__()
@@ -103,6 +118,10 @@ class FileOwner(Owner):
         return self.number
 
     def _made(self, path: Path) -> int | None:
+        try:
+            private_folder(path.parent)
+        except OSError as error:
+            raise StateUnavailable(f"{path.parent} cannot be made: {error.strerror}") from error
         file = _locked(path)
         if file is not None:
             try:
@@ -117,7 +136,13 @@ class FileOwner(Owner):
 
     def dead(self, numbers: Collection[int]) -> Dead:
         others = {number: self._path(number) for number in numbers if number != self.number}
-        return {number: _marks(path) for number, path in others.items() if _is_free(path)}
+        return {number: _marks(path) for number, path in others.items() if _lock_of(path) in ("free", None)}
+
+    def seen(self, numbers: Collection[int]) -> tuple[frozenset[int], Dead]:
+        locks = {number: _lock_of(self._path(number)) for number in numbers}
+        marks = {number: _marks(self._path(number)) for number, lock in locks.items() if lock == "free"}
+        alive = frozenset(number for number, lock in locks.items() if lock == "held")
+        return alive, {number: left for number, left in marks.items() if left is not None}
 
     def mark(self, lease: int) -> None:
         with self._mutex:
@@ -136,18 +161,35 @@ class FileOwner(Owner):
         with self._mutex:
             self._free += [self._places.pop(lease) for lease in leases if lease in self._places]
 
-    def sweep(self, keep: Collection[int]) -> None:
-        kept = {self._path(number) for number in (*keep, self.number)}
-        for path in self._state.parent.glob(f"{self._state.name}.*.owner"):
-            if path not in kept:
-                _is_free(path, remove=True)
+    def left_behind(self) -> frozenset[int]:
+        paths = self._state.parent.glob(f"{self._state.name}.{'[0-9a-f]' * 16}.owner")
+        return frozenset(int(path.suffixes[-2][1:], 16) for path in paths if _lock_of(path) == "free")
+
+    def sweep(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            _lock_of(self._path(number), remove=True)
+
+    def withdraw(self) -> None:
+        with self._mutex:
+            if self._file is not None:
+                try:
+                    self._path(self.number).unlink(missing_ok=True)
+                except OSError as error:
+                    raise StateUnavailable(
+                        f"{self._state.parent} cannot be written: {error.strerror}"
+                    ) from error
+                self._let_go(self._file)
 
     def close(self) -> None:
         with self._mutex:
             if self._file is not None:
-                self._path(self.number).unlink(missing_ok=True)
-                os.close(self._file)
-                self._file = None
+                with suppress(OSError):
+                    self._path(self.number).unlink(missing_ok=True)
+                self._let_go(self._file)
+
+    def _let_go(self, file: int) -> None:
+        os.close(file)
+        self._file = None
 
     def _path(self, number: int) -> Path:
         return self._state.with_name(f"{self._state.name}.{number:016x}.owner")
@@ -203,23 +245,25 @@ def _is_in_place(file: int, path: Path) -> bool:
     return False
 
 
-def _is_free(path: Path, *, remove: bool = False) -> bool:
-    """True where no process holds the file, which then may be removed; False also where nobody can tell."""
+def _lock_of(path: Path, *, remove: bool = False) -> Literal["held", "free", "unknown"] | None:
+    """Whether a process holds the file; None where there is none. A free one may be removed."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return True
+        return None
     except OSError:
-        return False
+        return "unknown"
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_EX if remove else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         if remove:
             path.unlink(missing_ok=True)
+    except BlockingIOError:
+        return "held"
     except OSError:
-        return False
+        return "unknown"
     finally:
         os.close(file)
-    return True
+    return "free"
 
 
 _PULSE = timedelta(seconds=1)
@@ -236,12 +280,15 @@ _UNLOCKED = (
 
 
 class SessionOwner(Owner):
-    """Owner with an advisory lock of a PostgreSQL session, which a thread keeps."""
+    """Owner with an advisory lock of a PostgreSQL session, which a thread keeps, and a file for processes on its machine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, file: Owner) -> None:
         super().__init__()
+        self.number = file.number
         self.patience = PATIENCE
         self._engine = engine
+        self._file = file
+        self._file_fails = False
         self._stop = Event()
         self._thread: Thread | None = None
         self._mutex = Lock()
@@ -255,26 +302,53 @@ class SessionOwner(Owner):
                     session = self._open()
                 self._thread = Thread(target=self._keep, args=(session,), name="lease owner", daemon=True)
                 self._thread.start()
+        try:
+            self._file.hold()
+            self._file_fails = False
+        except StateError as error:  # others then call uncertain what this process had begun when it died
+            if not self._file_fails:
+                _log.warning("owner.no_file", extra={"error": str(error)})
+            self._file_fails = True
         return self.number
 
     def dead(self, numbers: Collection[int]) -> Dead:
-        others = sorted(frozenset(numbers) - {self.number})
-        if not others:
+        others = frozenset(numbers) - {self.number}
+        alive, dead = self._file.seen(others)
+        return {**dead, **dict.fromkeys(self._unlocked(others - alive - dead.keys()))}
+
+    def _unlocked(self, numbers: Collection[int]) -> list[int]:
+        """Those of these owners without a lock for longer than the patience lasts."""
+        if not numbers:
             self._missing = {}
-            return {}
+            return []
         with reading(self._engine) as connection:
-            unlocked = set(connection.exec_driver_sql(_UNLOCKED, (others,)).scalars())
+            unlocked = set(connection.exec_driver_sql(_UNLOCKED, (sorted(numbers),)).scalars())
         now = time.monotonic()
         self._missing = {number: self._missing.get(number, now) for number in unlocked}
-        gone = [
+        return [
             number for number, since in self._missing.items() if now - since >= self.patience.total_seconds()
         ]
-        return dict.fromkeys(gone)
+
+    def mark(self, lease: int) -> None:
+        try:
+            self._file.mark(lease)
+        except StateUnavailable:
+            self._file.withdraw()
+
+    def unmark(self, leases: Iterable[int]) -> None:
+        self._file.unmark(leases)
+
+    def left_behind(self) -> frozenset[int]:
+        return self._file.left_behind()
+
+    def sweep(self, numbers: Iterable[int]) -> None:
+        self._file.sweep(numbers)
 
     def close(self) -> None:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+        self._file.close()
 
     def _open(self) -> "Connection[Any]":
         """A session that has the lock, as soon as the server let go of the one before."""

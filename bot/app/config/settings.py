@@ -559,10 +559,15 @@ class Settings(Section):
         return Path(file) if file and not sqlite else None
 
     @property
-    def sources_folder(self) -> Path:
-        """Folder of what is fetched, with a folder for each source: beside a SQLite state, else `state/sources`."""
+    def state_folder(self) -> Path:
+        """Folder of a SQLite state, else `state`, where this machine keeps what is not in the database."""
         file = self.sqlite_file
-        return (file.parent if file else self.base / "state") / "sources"
+        return file.parent if file else self.base / "state"
+
+    @property
+    def sources_folder(self) -> Path:
+        """Folder of what is fetched, with a folder for each source."""
+        return self.state_folder / "sources"
 
     @property
     def watched(self) -> tuple[Path, ...]:

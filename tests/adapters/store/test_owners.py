@@ -204,9 +204,9 @@ def files(folder: Path) -> list[str]:
 
 
 def test_an_owner_leaves_no_file_and_removes_those_of_the_dead(sqlite_only: Database, tmp_path: Path):
-    (tmp_path / "state.sqlite3.00ff.owner").touch()
+    (tmp_path / "state.sqlite3.00000000000000ff.owner").touch()
     store = sqlite_only.open()
-    assert files(tmp_path) == ["state.sqlite3.00ff.owner"]  # who only looks holds nothing
+    assert files(tmp_path) == ["state.sqlite3.00000000000000ff.owner"]  # who only looks holds nothing
     Hand(store).claim()
     store.outbox.expire(NOW)
     assert files(tmp_path) == [f"state.sqlite3.{store._owner.number:016x}.owner"]
@@ -246,61 +246,117 @@ def test_where_files_cannot_be_locked_the_time_of_the_lease_decides(
 # --- marks ------------------------------------------------------------------------------------------------
 
 
-def die(hand: Hand) -> None:
-    """As a killed process does: its file stays, and nobody holds it."""
+@pytest.fixture
+def folder(database: Database, tmp_path: Path) -> Path:
+    """Folder of the owners' files: of this machine, also where the state is not."""
+    return tmp_path if database.url.startswith("sqlite") else tmp_path / "state"
+
+
+@pytest.fixture
+def here(database: Database, folder: Path) -> Hand:
+    """A process on this machine."""
+    return Hand(database.open(folder=folder))
+
+
+@pytest.fixture
+def beside(database: Database, folder: Path) -> Hand:
+    """Another process on this machine."""
+    return Hand(database.open(folder=folder))
+
+
+def file_of(hand: Hand) -> FileOwner:
     owner = hand.store._owner
-    assert isinstance(owner, FileOwner)
-    assert owner._file is not None
-    os.close(owner._file)
-    owner._file = None
+    file = owner._file if isinstance(owner, SessionOwner) else owner
+    assert isinstance(file, FileOwner)
+    return file
 
 
-def test_what_was_begun_and_never_marked_was_never_sent(sqlite_only: Database, tmp_path: Path):
-    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
+def die(hand: Hand) -> None:
+    """As a killed process does: its file stays, and nobody holds it. The server may not have noticed yet."""
+    file = file_of(hand)
+    assert file._file is not None
+    os.close(file._file)
+    file._file = None
+
+
+def test_what_was_begun_and_never_marked_was_never_sent(here: Hand, beside: Hand, folder: Path):
     for chat in "123":
-        one.alerts(1, target=f"telegram:{chat}")
-    left, begun, _ = one.reserve()
-    one.store.outbox.begin([left, begun], NOW)
-    one.store.outbox.mark(left)
-    die(one)
-    assert other.store.outbox.expire(NOW) == 1
-    assert [(row.state, row.attempts) for row in other.rows()] == [
+        here.alerts(1, target=f"telegram:{chat}")
+    left, begun, _ = here.reserve()
+    here.store.outbox.begin([left, begun], NOW)
+    here.store.outbox.mark(left)
+    die(here)
+    assert beside.store.outbox.expire(NOW) == 1
+    assert [(row.state, row.attempts) for row in beside.rows()] == [
         ("uncertain", 1),
         ("pending", 0),
         ("pending", 0),
     ]
-    assert files(tmp_path) == []
-    again, _ = other.reserve()
+    again, _ = beside.reserve()
     assert (again.message, again.attempts) == (begun.message, 1)
+    beside.store.outbox.expire(NOW)
+    assert files(folder) == [f"{file_of(beside)._path(beside.store._owner.number).name}"]
+
+
+def test_a_file_is_kept_until_the_leases_of_its_owner_ended(
+    here: Hand, beside: Hand, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """They need not end at once: the server may still hold their rows for the one that died."""
+    here.alerts(1)
+    here.claim()
+    die(here)
+    with monkeypatch.context() as patched:
+        patched.setattr(beside.store.outbox, "_end_leases", lambda *_: 0)
+        beside.store.outbox.expire(NOW)
+    assert len(files(folder)) == 1
+    beside.store.outbox.expire(NOW)
+    assert [row.state for row in beside.rows()] == ["pending"]
+
+
+def test_the_file_of_one_that_claims_and_dies_while_others_look_is_read(
+    here: Hand, beside: Hand, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    here.alerts(1)
+    look = file_of(beside).left_behind
+
+    def claims_and_dies_meanwhile() -> frozenset[int]:
+        left_behind = look()
+        here.claim()
+        die(here)
+        return left_behind
+
+    monkeypatch.setattr(beside.store._owner, "left_behind", claims_and_dies_meanwhile)
+    beside.store.outbox.expire(NOW)
+    monkeypatch.undo()
+    beside.store.outbox.expire(NOW)
+    assert [row.state for row in beside.rows()] == ["pending"]
 
 
 def test_after_the_machine_started_again_no_mark_counts(
-    sqlite_only: Database, monkeypatch: pytest.MonkeyPatch
+    here: Hand, beside: Hand, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
-    one.alerts(1)
-    one.claim()
-    die(one)
+    here.alerts(1)
+    here.claim()
+    die(here)
+    closed(here, database)
     monkeypatch.setattr(owners, "_boot", lambda: b"another")
-    assert other.store.outbox.expire(NOW) == 1
+    assert impatient(beside.store).outbox.expire(NOW) == 1
 
 
-def test_who_hangs_may_still_send_whatever_is_marked(sqlite_only: Database):
-    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
-    one.alerts(1)
-    one.claim()
-    assert other.store.outbox.expire(NOW + LEASE) == 1
+def test_who_hangs_may_still_send_whatever_is_marked(here: Hand, beside: Hand):
+    here.alerts(1)
+    here.claim()
+    assert beside.store.outbox.expire(NOW + LEASE) == 1
 
 
-def test_a_file_that_is_made_anew_has_the_marks_of_the_one_before(sqlite_only: Database, tmp_path: Path):
-    one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
-    one.alerts(1)
-    (claim,) = one.claim()
-    one.store.outbox.mark(claim)
-    (tmp_path / files(tmp_path)[0]).unlink()
-    one.reserve()
-    die(one)
-    assert other.store.outbox.expire(NOW) == 1
+def test_a_file_that_is_made_anew_has_the_marks_of_the_one_before(here: Hand, beside: Hand, folder: Path):
+    here.alerts(1)
+    (claim,) = here.claim()
+    here.store.outbox.mark(claim)
+    (folder / files(folder)[0]).unlink()
+    here.reserve()
+    die(here)
+    assert beside.store.outbox.expire(NOW) == 1
 
 
 def test_marks_take_the_places_of_those_that_ended(tmp_path: Path):
@@ -351,6 +407,9 @@ def test_where_the_system_names_no_boot_nothing_is_marked(monkeypatch: pytest.Mo
 # --- the session ------------------------------------------------------------------------------------------
 
 
+on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+
+
 def sessions(url: str, number: int) -> list[int]:
     """The server's processes that hold the lock of that owner."""
     with psycopg.connect(url, autocommit=True) as connection:
@@ -367,7 +426,7 @@ def end(url: str, pid: int) -> None:
         connection.execute("SELECT pg_terminate_backend(%s, 2000)", (pid,))
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@on_postgresql
 def test_an_owner_whose_session_ended_takes_its_lock_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
@@ -386,7 +445,7 @@ def test_an_owner_whose_session_ended_takes_its_lock_again(
     assert other.reserve() == ()
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@on_postgresql
 def test_an_owner_without_its_lock_is_dead_after_a_while(database: Database, monkeypatch: pytest.MonkeyPatch):
     clock = [100.0]
     monkeypatch.setattr(owners.time, "monotonic", lambda: clock[0])
@@ -398,3 +457,98 @@ def test_an_owner_without_its_lock_is_dead_after_a_while(database: Database, mon
         clock[0] = 100.0 + since
         other.store.outbox.expire(NOW)
         assert len(other.reserve()) == free
+
+
+@on_postgresql
+def test_on_its_own_machine_an_owner_without_a_session_lives_as_long_as_it_has_its_file(
+    here: Hand, beside: Hand, database: Database
+):
+    here.alerts(1)
+    here.claim()
+    owner = here.store._owner
+    assert isinstance(owner, SessionOwner)
+    owner._stop.set()
+    while sessions(database.url, owner.number):
+        pass
+    impatient(beside.store)
+    assert beside.store.outbox.expire(NOW) == 0
+    assert [row.state for row in beside.rows()] == ["sending"]
+
+
+@on_postgresql
+def test_another_machine_knows_no_marks(here: Hand, database: Database, tmp_path: Path):
+    elsewhere = Hand(impatient(database.open(folder=tmp_path / "elsewhere")))
+    here.alerts(1)
+    here.claim()
+    die(here)
+    assert (
+        elsewhere.store.outbox.expire(NOW) == 0
+    )  # its session may be another process's, for all that is known there
+    closed(here, database)
+    assert elsewhere.store.outbox.expire(NOW) == 1
+
+
+@on_postgresql
+def test_where_no_file_can_be_made_the_session_alone_decides(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "state").touch()
+    one, other = (Hand(impatient(database.open(folder=tmp_path / "state"))) for _ in range(2))
+    one.alerts(1)
+    (claim,) = one.claim()
+    one.store.outbox.mark(claim)
+    one.reserve()
+    assert caplog.messages == ["owner.no_file"]
+    assert other.store.outbox.expire(NOW) == 0
+    closed(one, database)
+    assert other.store.outbox.expire(NOW) == 1
+
+
+@on_postgresql
+def test_where_files_cannot_be_locked_the_session_alone_decides(
+    here: Hand, beside: Hand, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    def unlockable(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unlockable)
+    impatient(beside.store)
+    here.alerts(1)
+    here.claim()
+    assert beside.store.outbox.expire(NOW) == 0
+    die(here)
+    closed(here, database)
+    assert beside.store.outbox.expire(NOW) == 1
+
+
+@on_postgresql
+def test_a_file_in_which_a_mark_is_missing_is_withdrawn(
+    here: Hand, beside: Hand, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    here.alerts(1)
+    (claim,) = here.claim()
+    with monkeypatch.context() as patched:
+        patched.setattr(owners.os, "pwrite", full)
+        here.store.outbox.mark(claim)
+        assert files(folder) == []
+        here.reserve()  # makes one that names no boot
+    assert beside.store.outbox.expire(NOW) == 0
+    closed(here, database)
+    assert impatient(beside.store).outbox.expire(NOW) == 1
+
+
+@on_postgresql
+def test_what_cannot_be_marked_nor_withdrawn_is_not_sent(here: Hand, monkeypatch: pytest.MonkeyPatch):
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    here.alerts(1)
+    (claim,) = here.claim()
+    with monkeypatch.context() as patched:
+        patched.setattr(owners.os, "pwrite", read_only)
+        patched.setattr(Path, "unlink", read_only)
+        with pytest.raises(StateUnavailable, match="Read-only"):
+            here.store.outbox.mark(claim)
