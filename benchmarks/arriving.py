@@ -129,11 +129,11 @@ def measure(people: list[Subscriber], day: list[Paper]) -> Measured:
         ingest = Ingest(
             store.digests, registry, lambda _data, _name, _beside: digest, lambda _data, _name: digest.date
         )
-        ingest.take_in([], NOW)  # as the first look at a start does
+        ingest.process([], NOW)  # as the first look at a start does
         writes = Writes()
         gc.collect()
         start = now()
-        taken = ingest.take_in([File()], NOW)
+        taken = ingest.process([File()], NOW)
         durable = since(start)
         assert store.outbox.next_due(("telegram", "email", "atom")) == NOW
         taken.add_planned(ingest.finish_planning(NOW))

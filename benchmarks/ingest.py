@@ -89,7 +89,7 @@ def taking_in(folder: Path, source: Path) -> Iterator[Callable[[Collection[str]]
             hashlib.sha256(file.path.read_bytes()).hexdigest()
         hashing = time.process_time() - begin
         begin = time.process_time()
-        taken = ingest.take_in([FolderFile(found=file, max_bytes=MOST_BYTES) for file in files], now)
+        taken = ingest.process([FolderFile(found=file, max_bytes=MOST_BYTES) for file in files], now)
         stored = time.process_time() - begin
         ingest.finish_planning(now)
         return {

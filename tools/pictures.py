@@ -184,7 +184,7 @@ def conversation() -> str:
         clock, chat = container.clock, Chat(id=1, kind="private")
         found = (file for file in scan([ROOT / "seeds"], max_bytes=settings.max_bytes, base=ROOT))
         files = container.files([file for file in found if isinstance(file, FoundFile)])
-        container.ingest.take_in_history(files, clock.now())
+        container.ingest.process_history(files, clock.now())
         answering = chat_service(container).conversation
         bubbles = []
         for query in ("(agent OR tool", "arabic OR multimodal"):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.app.config.settings import load_settings
 from bot.app.container import build_container, start_web
-from bot.app.once import look_around, run_once
+from bot.app.once import run_once, scan_folders
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -56,7 +56,7 @@ async def take(folder: Path, digests: Path, home: Path) -> None:
     )
     settings = load_settings(home / "paperboy.yaml", {})
     container = build_container(settings, ())
-    await run_once(container, look_around(settings))
+    await run_once(container, scan_folders(settings))
     server = await start_web(container)
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     async with async_playwright() as playwright:

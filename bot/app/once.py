@@ -16,7 +16,7 @@ from bot.adapters.clock import SystemClock
 from bot.app.config.publishers import CHANNELS, shown
 from bot.app.config.settings import Settings
 from bot.app.container import Container, build_container
-from bot.app.service import forget_gone, mind_the_clock, scan_watched, take_in
+from bot.app.service import forget_gone, ingest_files, mind_the_clock, scan_watched
 from bot.domain.channels import Capabilities, ChannelKind, Limits
 from bot.domain.errors import StateError, UsageError
 from bot.domain.feeds import Feed
@@ -24,7 +24,7 @@ from bot.domain.files import FileStabilizer, FoundFile, Skipped
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.subscriptions import Subscriber
 from bot.pipeline.feeds import remove_orphan_feeds
-from bot.pipeline.ingest import Taken
+from bot.pipeline.ingest import IngestResult
 from bot.pipeline.ports import Publisher
 
 _PATIENCE = timedelta(seconds=10)
@@ -35,7 +35,7 @@ _LONGEST = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Looked:
+class FolderScan:
     """The files in the watched folders now."""
 
     whole: tuple[FoundFile, ...]
@@ -46,17 +46,17 @@ class Looked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Done:
+class OnceResult:
     """Result of a pass."""
 
-    taken: Taken
+    ingest: IngestResult
     ends: Counter[str]
     """Number of deliveries by the state they ended in."""
     feeds_error: str | None = None
     """Why the feed files could not be written."""
 
 
-def look_around(settings: Settings) -> Looked:
+def scan_folders(settings: Settings) -> FolderScan:
     """The files in the watched folders; blocks up to 10 seconds for files that are still being written."""
     clock = SystemClock()
     stabilizer = FileStabilizer(
@@ -70,14 +70,14 @@ def look_around(settings: Settings) -> Looked:
         whole.update({file.name: file for file in result.files})
         if result.next_scan_at is None or clock.now() >= give_up:
             skipped = tuple(entry for entry in entries if isinstance(entry, Skipped))
-            return Looked(whole=tuple(whole.values()), skipped=skipped, still_written=result.waiting)
+            return FolderScan(whole=tuple(whole.values()), skipped=skipped, still_written=result.waiting)
         time.sleep(max((result.next_scan_at - clock.now()).total_seconds(), 0.01))
 
 
-async def run_once(container: Container, looked: Looked) -> Done:
+async def run_once(container: Container, scan: FolderScan) -> OnceResult:
     """Ingests the files and sends all that is due, within each channel's rate limit."""
-    taken = await asyncio.to_thread(take_in, container, looked.whole)
-    taken.add_planned(await asyncio.to_thread(container.ingest.finish_planning, container.clock.now()))
+    result = await asyncio.to_thread(ingest_files, container, scan.whole)
+    result.add_planned(await asyncio.to_thread(container.ingest.finish_planning, container.clock.now()))
     await asyncio.to_thread(forget_gone, container)
     await asyncio.to_thread(mind_the_clock, container)
     await asyncio.to_thread(
@@ -92,14 +92,14 @@ async def run_once(container: Container, looked: Looked) -> Done:
         due = await container.dispatcher.next_due()
         now = container.clock.now()
         if due is None or due > min(now + _RATE_LIMITED, give_up):
-            return Done(taken=taken, ends=ends, feeds_error=container.feed_files.error)
+            return OnceResult(ingest=result, ends=ends, feeds_error=container.feed_files.error)
         await asyncio.sleep(max((due - now).total_seconds(), 0.05))
 
 
-async def run_and_close(container: Container, looked: Looked) -> Done:
+async def run_and_close(container: Container, scan: FolderScan) -> OnceResult:
     """The same, after which the container is closed."""
     try:
-        return await run_once(container, looked)
+        return await run_once(container, scan)
     finally:
         await container.close()
 
@@ -117,10 +117,10 @@ class DryRunMessage:
 def dry_run_messages(
     settings: Settings,
     subscribers: Sequence[Subscriber],
-    looked: Looked,
+    scan: FolderScan,
     *,
     show: Callable[[DryRunMessage], object],
-) -> Taken:
+) -> IngestResult:
     """Runs a pass on a copy of the state and shows each message; state, feeds and mailboxes stay untouched."""
     if settings.sqlite_file is None:
         raise UsageError("--dry-run works on a copy of the state and can copy only SQLite states")
@@ -134,7 +134,7 @@ def dry_run_messages(
             publishers=dry_run_publishers(settings, show),
             feed_writer=DryRunFeedWriter(),
         )
-        return asyncio.run(run_and_close(container, looked)).taken
+        return asyncio.run(run_and_close(container, scan)).ingest
 
 
 def _copy_state(state: Path, copy: Path) -> None:

@@ -14,7 +14,7 @@ from bot.adapters.readers import read_digest
 from bot.adapters.store import Store
 from bot.app.config.settings import Settings
 from bot.app.container import build_container
-from bot.app.once import DryRunFeedWriter, Looked, run_once
+from bot.app.once import DryRunFeedWriter, FolderScan, run_once
 from bot.domain.channels import FEED
 from bot.domain.digests import Digest
 from bot.domain.errors import DeliveryError, UsageError
@@ -106,7 +106,7 @@ async def send_sample(
         files = scan([digests], max_bytes=settings.max_bytes, base=digests)
         found_files = tuple(file for file in files if isinstance(file, FoundFile))
         try:
-            await run_once(container, Looked(whole=found_files, skipped=(), still_written=0))
+            await run_once(container, FolderScan(whole=found_files, skipped=(), still_written=0))
         finally:
             await container.close()
     return [message for recorder in recorders for message in recorder.messages.values()]

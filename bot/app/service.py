@@ -32,7 +32,7 @@ from bot.domain.incidents import FAILING, SECOND_POLLER, STOPPED
 from bot.domain.sources import MIN_INTERVAL
 from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.feeds import remove_orphan_feeds
-from bot.pipeline.ingest import Planned, Taken
+from bot.pipeline.ingest import IngestResult, Planned
 
 
 def scan_watched(settings: Settings) -> Iterator[ScanEntry]:
@@ -123,7 +123,7 @@ _STATE_EVERY, _SAY_EVERY = timedelta(seconds=2), timedelta(minutes=1)
 _PLANNING_PAUSE = 0.01
 """Seconds between two transactions of planning, in which other processes can write."""
 
-Announce = Callable[[Taken], Awaitable[None]]
+Announce = Callable[[IngestResult], Awaitable[None]]
 _Made = TypeVar("_Made")
 
 
@@ -149,13 +149,13 @@ def wait_for_state(
         sleep(_STATE_EVERY.total_seconds())
 
 
-def take_in(container: Container, files: Sequence[FoundFile]) -> Taken:
+def ingest_files(container: Container, files: Sequence[FoundFile]) -> IngestResult:
     """Ingests the files, begins to plan the deliveries of their changes, and updates quizzes and feeds."""
     with container.measured("ingest"):
-        taken = container.ingest.take_in(container.files(files), container.clock.now())
+        result = container.ingest.process(container.files(files), container.clock.now())
     container.quizzes.counter.correct()
     container.feed_files.write(container.clock.now())
-    return taken
+    return result
 
 
 _LONGEST_STOP = timedelta(days=3)
@@ -178,17 +178,17 @@ def mind_the_clock(container: Container) -> int:
     return changed
 
 
-def _log_result(taken: Taken) -> None:
-    for name, line, what in taken.problems:
+def _log_result(result: IngestResult) -> None:
+    for name, line, what in result.problems:
         log.warning("digest.problem", extra={"file": name, "line": line, "what": what})
-    if taken.changed:
+    if result.changed:
         log.info(
             "digest.taken_in",
             extra={
-                "digests": taken.digests,
-                "new_papers": taken.new,
-                "gained": taken.gained,
-                "deliveries": taken.deliveries,
+                "digests": result.digests,
+                "new_papers": result.new,
+                "gained": result.gained,
+                "deliveries": result.deliveries,
             },
         )
 
@@ -408,7 +408,7 @@ class Service:
     async def _take_in(self, files: Sequence[FoundFile], stabilizer: FileStabilizer, *, waiting: int) -> None:
         try:
             async with self._taking:
-                taken = await asyncio.to_thread(take_in, self._container, files)
+                result = await asyncio.to_thread(ingest_files, self._container, files)
             await asyncio.to_thread(forget_gone, self._container)
         except Exception as error:
             if self._announce and isinstance(error, (StateDamaged, StateTooNew)):
@@ -419,29 +419,29 @@ class Service:
                 stabilizer.report_again(file)
             return
         await self._note_end("ingest", None)
-        _log_result(taken)
+        _log_result(result)
         for file in files:
-            if file.name in taken.unread:
+            if file.name in result.unread:
                 stabilizer.report_again(file)
         self._scheduler.wake("plan")
         if self._container.feed_files.error:
             self._scheduler.wake("feeds")
         self._wake_delivery()
-        if taken.changed and self._has_hub:
+        if result.changed and self._has_hub:
             self._scheduler.wake("hub")
-        if taken.changed and not self._announce and "deliver" in self._roles:
+        if result.changed and not self._announce and "deliver" in self._roles:
             self._scheduler.wake("sources")
         if self._announce and not waiting:
-            await self._end_first_look(taken, self._announce)
+            await self._end_first_look(result, self._announce)
 
-    async def _end_first_look(self, taken: Taken, announce: Announce) -> None:
+    async def _end_first_look(self, result: IngestResult, announce: Announce) -> None:
         """Send what is due, then say what there is; where that fails the jobs try again and nobody is told twice."""
         self._announce = None
         try:
             await self._remove_orphan_feeds()
             if "deliver" in self._roles:
                 await self._container.dispatcher.flush()
-            await announce(taken)
+            await announce(result)
         except Exception as error:  # noqa: BLE001 - the service has begun all the same
             self._log_failure("first_look.interrupted", error)
         notify_systemd(READY="1", STATUS=f"running: {', '.join(self._roles)}")
@@ -585,7 +585,7 @@ class Service:
                 await asyncio.to_thread(container.registry.replace, subscribers)
             elif not await asyncio.to_thread(container.registry.refresh):
                 return
-            await asyncio.to_thread(take_in, container, ())
+            await asyncio.to_thread(ingest_files, container, ())
         await self._remove_orphan_feeds()
         self._scheduler.wake("plan")
         self._wake_delivery()

@@ -46,7 +46,7 @@ class SourceHistory:
     newest: dt.date | None = None
     """The newest day that it brought."""
     young: bool = False
-    told: frozenset[dt.date] = frozenset()
+    announced: frozenset[dt.date] = frozenset()
     """The days that were told whole while it was young."""
 
     def with_days(self, days: Collection[dt.date], now: dt.datetime) -> "SourceHistory":
@@ -99,14 +99,14 @@ def look_at(
 def _look_at_young(
     history: SourceHistory, days: frozenset[dt.date], now: dt.datetime, *, before: dt.date | None
 ) -> Look:
-    told = history.told | days
-    whole = len(days) > 1 or len(told) > YOUNG_DAYS
+    announced = history.announced | days
+    whole = len(days) > 1 or len(announced) > YOUNG_DAYS
     grown = history.with_days(days, now)
     return Look(
         whole=whole,
         several=True,
         before=before,
-        history=grown if whole else replace(grown, told=told),
+        history=grown if whole else replace(grown, announced=announced),
     )
 
 

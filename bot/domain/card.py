@@ -211,7 +211,7 @@ def _occurrences(text: str, word: str) -> list[tuple[int, int]]:
     low_text, low_word = text.lower(), word.lower()
     if len(low_text) != len(text):  # a few signs grow when lowered, and positions would shift
         low_text, low_word = text, word
-    places: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     start = low_text.find(low_word) if word else -1
     while start >= 0:
         end = start + len(low_word)
@@ -219,9 +219,9 @@ def _occurrences(text: str, word: str) -> list[tuple[int, int]]:
         if not (before.isalnum() and _runs_on(before, text[start])) and not (
             after.isalnum() and _runs_on(text[end - 1], after)
         ):
-            places.append((start, end))
+            spans.append((start, end))
         start = low_text.find(low_word, end)
-    return places
+    return spans
 
 
 def _runs_on(left: str, right: str) -> bool:
@@ -238,7 +238,7 @@ def card_of(item: Item, *, language: str, text_limit: int = TEXT_LIMIT) -> Card:
     return _card(item.paper, item.reasons, language, text_limit)
 
 
-class _Told(NamedTuple):
+class _CardText(NamedTuple):
     """The texts of a paper in one language, cleaned: all of a card that nobody's reasons change."""
 
     title: str
@@ -252,7 +252,7 @@ class _Told(NamedTuple):
 
 @lru_cache(maxsize=_CARDS)
 def _card(paper: Paper, reasons: tuple[Reason, ...], language: str, text_limit: int) -> Card:
-    content = _told(paper, language)
+    content = _card_text(paper, language)
     in_title = _words_matched(reasons, "title")
     in_authors = _words_matched(reasons, "authors")
     in_body = _words_matched(reasons, "summary", "points")
@@ -282,7 +282,7 @@ def _card(paper: Paper, reasons: tuple[Reason, ...], language: str, text_limit: 
 
 
 @lru_cache(maxsize=_PAPERS)
-def _told(paper: Paper, language: str) -> _Told:
+def _card_text(paper: Paper, language: str) -> _CardText:
     edition = _edition(paper, language)
     title = (edition.title if edition.language == language else None) or paper.title
     cleaned = _summaries(paper, edition)
@@ -292,7 +292,7 @@ def _told(paper: Paper, language: str) -> _Told:
     parts = _own_parts(edition) or [
         part for part in (in_parts.parts if in_parts else ()) if not _is_told(part, gist)
     ]
-    return _Told(
+    return _CardText(
         title=plain_line(title, _TITLE) or paper.id,
         authors=tuple(_authors(paper)),
         gist=gist,
@@ -425,10 +425,10 @@ def _folded(text: str) -> str:
 def _excerpt(word: str, texts: Sequence[str]) -> Pieces:
     """The first place of the word in the texts, with some words on either side."""
     for text in texts:
-        places = _occurrences(text, word)
-        if not places:
+        spans = _occurrences(text, word)
+        if not spans:
             continue
-        start, end = places[0]
+        start, end = spans[0]
         left = max(text.rfind(" ", 0, max(start - _AROUND, 0)) + 1, 0) if start > _AROUND else 0
         right = text.find(" ", end + _AROUND) if end + _AROUND < len(text) else len(text)
         right = len(text) if right < 0 else right

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from bot.domain.digests import Change
-from bot.domain.notices import Noticed
+from bot.domain.notices import Notices
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Matcher, Query, document_of, match
 from bot.domain.similarity import Similarity, SimilarityOf
@@ -171,7 +171,7 @@ class SubscriptionMatcher:
     def concerned(
         self,
         changes: Sequence[Change],
-        noticed: Noticed,
+        noticed: Notices,
         documents: Mapping[PaperId, Document] | None = None,
     ) -> "Hits":
         """The matches of these changes, and those to whom the changed papers were `noticed` before.
@@ -198,7 +198,7 @@ class Hits:
         self._owned = owned
         self._papers = [paper.id for paper in papers]
         self._pairs = pairs
-        self.noticed: Noticed = {}
+        self.noticed: Notices = {}
         """What was noticed before of these papers, in the order of the subscribers' ids."""
 
     def after(self, name: str) -> Iterator[MatchesOfOne]:

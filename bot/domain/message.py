@@ -30,7 +30,7 @@ class Receipt:
     """For each shown option the index of the question's own option."""
     messages: int = 1
     """So many the service counts for it: a poll whose texts went before it is two."""
-    shown: int | None = None
+    papers_shown: int | None = None
     """How many of an alert's papers stand in the message itself, the best ones; None: all."""
     astray: str | None = None
     """Why it went to the chat itself, where its topic is gone."""

@@ -14,7 +14,7 @@ from bot.domain.subscriptions import Subscriber, Subscription
 Matches = Mapping[str, Mapping[PaperId, Sequence[Subscription]]]
 """By subscriber the papers that match, each with the subscriptions that it matches."""
 
-Noticed = Mapping[str, Mapping[PaperId, tuple[str, ...]]]
+Notices = Mapping[str, Mapping[PaperId, tuple[str, ...]]]
 """Notices: of a subscriber the papers to know of, each with the names of the subscriptions that matched, in their order.
 
 What exactly matched is worked out when it is shown, from the paper as it is then.

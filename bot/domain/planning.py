@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from bot.domain.delivery import ONE_QUESTION, Delivery, State, delivery_key, edit_part
 from bot.domain.digests import Change, Gain
-from bot.domain.notices import Matches, Noticed
+from bot.domain.notices import Matches, Notices
 from bot.domain.papers import Paper, PaperId
 from bot.domain.schedule import release_time
 from bot.domain.subscriptions import Channel, Subscriber, Subscription
@@ -25,9 +25,9 @@ _ON_ITS_WAY: frozenset[State] = frozenset({"pending", "held", "sending", "sent",
 class Plan:
     """Rows to store, in the order in which they are to go out."""
 
-    notices: Noticed
+    notices: Notices
     """Papers of which their subscribers had no notice before."""
-    extended: Noticed
+    extended: Notices
     """Papers of which they had one: it gets these names."""
     deliveries: Sequence[Delivery]
     backlog: Mapping[str, int | None]
@@ -52,7 +52,7 @@ def plan(
     matches: Matches,
     subscribers: Mapping[str, Subscriber],
     *,
-    noticed: Noticed,
+    noticed: Notices,
     planned: Mapping[str, State],
     now: datetime,
     backlog: Mapping[str, int | None] | None = None,
@@ -225,9 +225,9 @@ class _Planner:
         row = Delivery(route.target, subscriber.id, "edit", paper, route.state, route.due_at, part)
         self._followers.append(row)
 
-    def _edit_part(self, paper: PaperId, told: frozenset[Gain]) -> str:
+    def _edit_part(self, paper: PaperId, gains: frozenset[Gain]) -> str:
         change = self._changes[paper]
-        return edit_part(self._now, _fingerprint(change.paper), change.gains & told)
+        return edit_part(self._now, _fingerprint(change.paper), change.gains & gains)
 
 
 def _fingerprint(paper: Paper) -> str:

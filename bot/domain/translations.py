@@ -54,7 +54,7 @@ class Wording:
     poll_without_key: str
     poll_worked_out: str
     poll_see_above: str
-    poll_place: str
+    poll_position: str
     new_for_you: str
     slept: str
     away: str
@@ -162,7 +162,7 @@ ENGLISH = Wording(
     poll_without_key="No official key, and no guess that is sure enough: an ordinary poll.",
     poll_worked_out="No official key: our guess, {sure} % sure.",
     poll_see_above="See above.",
-    poll_place="Question {number} of {count}",
+    poll_position="Question {number} of {count}",
     new_for_you="{count} new for you",
     slept="While you slept ({hours}): {papers}",
     away="While you were away ({days} days): {papers}",
@@ -236,7 +236,7 @@ CHINESE = Wording(
     poll_without_key="没有官方答案，也没有足够可靠的推断：普通投票。",
     poll_worked_out="没有官方答案：我们的推断，把握 {sure} %。",
     poll_see_above="见上文。",
-    poll_place="第 {number} 题，共 {count} 题",
+    poll_position="第 {number} 题，共 {count} 题",
     new_for_you="{count} 篇新论文",
     slept="你休息期间（{hours}）：{papers}",
     away="你离开的 {days} 天里：{papers}",

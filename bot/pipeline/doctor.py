@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bot.domain.analysis.checks import (
     ENOUGH,
-    Found,
+    PapersBySubscription,
     SourceDay,
     source_findings,
     subject_of,
@@ -71,13 +71,13 @@ class Doctor:
             for paper in self._papers
             if newest is None or paper.latest is None or paper.latest > newest - dt.timedelta(days=RECENT)
         )
-        found = self._found()
-        yield from subscription_findings(subscribers, found, recent, len(self._papers), RECENT)
-        yield from self._thresholds(found)
+        papers_of = self._papers_by_subscription()
+        yield from subscription_findings(subscribers, papers_of, recent, len(self._papers), RECENT)
+        yield from self._thresholds(papers_of)
         if len(self._papers) >= ENOUGH:
             yield from self._spellings()
 
-    def _found(self) -> Found:
+    def _papers_by_subscription(self) -> PapersBySubscription:
         by_subscription: dict[tuple[str, str], set[PaperId]] = defaultdict(set)
         for name, papers in self._matcher.matches(self._papers).items():
             for paper, subscriptions in papers.items():
@@ -85,7 +85,7 @@ class Doctor:
                     by_subscription[name, subscription.name].add(paper)
         return {key: frozenset(papers) for key, papers in by_subscription.items()}
 
-    def _thresholds(self, found: Found) -> Iterator[Finding]:
+    def _thresholds(self, papers_of: PapersBySubscription) -> Iterator[Finding]:
         """For papers like others: how many the threshold lets pass, and what other ones would."""
         similarity = self._matcher.similarity
         if similarity is None:
@@ -100,7 +100,7 @@ class Doctor:
                     for paper, by in near
                 ]
                 others = {step: sum(value >= step for value in best) for step in _STEPS}
-                passing = len(found.get((subscriber.id, subscription.name), ()))
+                passing = len(papers_of.get((subscriber.id, subscription.name), ()))
                 by_threshold = ", ".join(f"{count} from {step}" for step, count in others.items())
                 unknown = [paper for paper in subscription.like if paper not in {paper for paper, _ in near}]
                 yield Finding(

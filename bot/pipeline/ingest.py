@@ -26,8 +26,8 @@ from bot.pipeline.ports.papers import (
     FileMark,
     IngestTransaction,
     PlanningRun,
+    ReadDigest,
     StateView,
-    TakenDigest,
 )
 from bot.pipeline.subscribers import SubscriberRegistry
 
@@ -86,7 +86,7 @@ class Planned:
 
 
 @dataclass(kw_only=True, slots=True)
-class Taken:
+class IngestResult:
     """Counts of one ingest; `notices` and `deliveries` as far as they are planned."""
 
     digests: int = 0
@@ -104,12 +104,12 @@ class Taken:
     def changed(self) -> bool:
         return bool(self.digests)
 
-    def add_planned(self, planned: "Planned | Taken") -> None:
+    def add_planned(self, planned: "Planned | IngestResult") -> None:
         """Add the counts of a plan."""
         self.notices += planned.notices
         self.deliveries += planned.deliveries
 
-    def add(self, other: "Taken") -> None:
+    def add(self, other: "IngestResult") -> None:
         """Add the counts of another ingest."""
         self.digests += other.digests
         self.entries += other.entries
@@ -148,7 +148,7 @@ class Ingest:
         self._onboarded: SubscriptionMatcher | None = None
         """The matcher whose subscriptions are certainly onboarded."""
 
-    def take_in(self, files: Sequence[DigestFile], now: datetime) -> Taken:
+    def process(self, files: Sequence[DigestFile], now: datetime) -> IngestResult:
         """Onboard who and what is new among the subscribers, store what is new in these files, newest digest first, and
         begin to plan it.
 
@@ -157,19 +157,19 @@ class Ingest:
         cannot be read now is in `unread`. StateError ends it all; what was stored until then stays stored.
         """
         self._registry.matcher.prepare()
-        taken = Taken()
-        taken.add_planned(self._onboard(now))
-        taken.add(self._take_in(files, now, sends=True))
-        return taken
+        result = IngestResult()
+        result.add_planned(self._onboard(now))
+        result.add(self._process(files, now, sends=True))
+        return result
 
-    def take_in_history(self, files: Sequence[DigestFile], now: datetime) -> Taken:
+    def process_history(self, files: Sequence[DigestFile], now: datetime) -> IngestResult:
         """Store what is new in these files and notice its matches. Nobody is told of it, not even when one of its papers
         gains something later; who is in the configuration now was there before what comes next.
         """
-        taken = Taken()
-        taken.add_planned(self._onboard(now))
-        taken.add(self._take_in(files, now, sends=False))
-        return taken
+        result = IngestResult()
+        result.add_planned(self._onboard(now))
+        result.add(self._process(files, now, sends=False))
+        return result
 
     def finish_history(self, now: datetime) -> Planned:
         """Plan all that is left, and notice papers like those that subscribers like."""
@@ -213,38 +213,42 @@ class Ingest:
         self._onboarded = matcher
         return planned + Planned(deliveries=added)
 
-    def _take_in(self, files: Sequence[DigestFile], now: datetime, *, sends: bool) -> Taken:
-        taken = Taken()
-        fresh = self._fresh(files, taken, now.date())
+    def _process(self, files: Sequence[DigestFile], now: datetime, *, sends: bool) -> IngestResult:
+        result = IngestResult()
+        fresh = self._fresh_files(files, result, now.date())
         self._judge(fresh, now, imported=not sends)
         for batch in _batches(fresh):
-            self._take_batch(batch, now, taken, sends=sends)
+            self._process_batch(batch, now, result, sends=sends)
             if self._planner.is_full:
-                taken.add_planned(self.finish_planning(now))
-        return taken
+                result.add_planned(self.finish_planning(now))
+        return result
 
-    def _fresh(self, files: Sequence[DigestFile], taken: Taken, today: date) -> list["_Fresh"]:
+    def _fresh_files(
+        self, files: Sequence[DigestFile], result: IngestResult, today: date
+    ) -> list["_FreshFile"]:
         """The files whose content is not the one last looked at, newest date first."""
         known = self._digests.known_files()
-        fresh: list[_Fresh] = []
+        fresh: list[_FreshFile] = []
         room = _KEPT_BYTES
         for file in files:
-            data = _read(file, taken)
+            data = _read(file, result)
             if data is None or known.get(file.name) == (sha256 := hashlib.sha256(data).hexdigest()):
                 continue
             room -= len(data)
             day = plausible_day(self._day(data, file.name), today)
-            kept = data if room >= 0 else None
+            content = data if room >= 0 else None
             seen_before = file.name in known
             fresh.append(
-                _Fresh(file=file, sha256=sha256, size=len(data), day=day, data=kept, seen_before=seen_before)
+                _FreshFile(
+                    file=file, sha256=sha256, size=len(data), day=day, data=content, seen_before=seen_before
+                )
             )
         return sorted(fresh, key=lambda file: (-(file.day or date.min).toordinal(), file.file.name))
 
-    def _judge(self, fresh: Sequence["_Fresh"], now: datetime, *, imported: bool) -> None:
+    def _judge(self, fresh: Sequence["_FreshFile"], now: datetime, *, imported: bool) -> None:
         """Give each file the look of its source. Content that is known already counts as what the source brought."""
         known = self._digests.digests_known(file.sha256 for file in fresh)
-        by_source: dict[str, list[_Fresh]] = {}
+        by_source: dict[str, list[_FreshFile]] = {}
         for file in fresh:
             by_source.setdefault(file.file.source, []).append(file)
         for source, files in by_source.items():
@@ -260,18 +264,20 @@ class Ingest:
             for file in files:
                 file.look = look
 
-    def _take_batch(self, fresh: Sequence["_Fresh"], now: datetime, taken: Taken, *, sends: bool) -> None:
-        read = list(self._read(fresh, taken, now.date(), sends=sends))
+    def _process_batch(
+        self, fresh: Sequence["_FreshFile"], now: datetime, result: IngestResult, *, sends: bool
+    ) -> None:
+        read = list(self._read(fresh, result, now.date(), sends=sends))
         try:
-            taken.add(self._store(read, now, sends=sends))
+            result.add(self._store(read, now, sends=sends))
         except StateError:
             raise
         except Exception:  # one of them is more than we can take: the others must not wait for it
             log.exception("ingest.batch_failed", extra={"files": len(read)})
             for file in read:
-                taken.add(self._store_alone(file, now, sends=sends))
+                result.add(self._store_alone(file, now, sends=sends))
 
-    def _store_alone(self, file: TakenDigest | FileMark, now: datetime, *, sends: bool) -> Taken:
+    def _store_alone(self, file: ReadDigest | FileMark, now: datetime, *, sends: bool) -> IngestResult:
         try:
             return self._store([file], now, sends=sends)
         except StateError:
@@ -280,16 +286,18 @@ class Ingest:
             log.exception("ingest.digest_failed", extra={"file": file.name})
             why = _our_fault(error)
             self._store([FileMark(name=file.name, sha256=file.sha256, error=why)], now, sends=sends)
-            return Taken(problems=[(file.name, 0, why)])
+            return IngestResult(problems=[(file.name, 0, why)])
 
-    def _store(self, read: Sequence[TakenDigest | FileMark], now: datetime, *, sends: bool) -> Taken:
+    def _store(self, read: Sequence[ReadDigest | FileMark], now: datetime, *, sends: bool) -> IngestResult:
         while True:
             try:
                 return self._store_once(read, now, sends=sends)
             except _WouldOvertake:
                 self.finish_planning(now)
 
-    def _store_once(self, read: Sequence[TakenDigest | FileMark], now: datetime, *, sends: bool) -> Taken:
+    def _store_once(
+        self, read: Sequence[ReadDigest | FileMark], now: datetime, *, sends: bool
+    ) -> IngestResult:
         matcher = self._registry.matcher
         # Outside of the transaction, so that others can write while papers are matched.
         look = _Comparison(self._digests, read, matcher, sends=sends)
@@ -303,7 +311,7 @@ class Ingest:
             _save_sources(tx, read, now)
             batch.save(tx, now)
             planned = self._planner.begin(tx, look.parts, now)
-        return Taken(
+        return IngestResult(
             digests=len(fresh),
             entries=sum(len(file.digest.entries) for file in fresh),
             new=batch.new,
@@ -323,10 +331,10 @@ class Ingest:
             return None
 
     def _read(
-        self, fresh: Sequence["_Fresh"], taken: Taken, today: date, *, sends: bool
-    ) -> Iterator[TakenDigest | FileMark]:
+        self, fresh: Sequence["_FreshFile"], result: IngestResult, today: date, *, sends: bool
+    ) -> Iterator[ReadDigest | FileMark]:
         for file in fresh:
-            data = file.data if file.data is not None else _read(file.file, taken)
+            data = file.data if file.data is not None else _read(file.file, result)
             if data is None:
                 continue
             name, sha256 = file.file.name, hashlib.sha256(data).hexdigest()
@@ -343,7 +351,7 @@ class Ingest:
                 why = _our_fault(error)
             else:
                 backlog = backlog_of(digest, file.look, seen_before=file.seen_before)
-                yield TakenDigest(
+                yield ReadDigest(
                     name=name,
                     sha256=sha256,
                     digest=digest,
@@ -353,10 +361,10 @@ class Ingest:
                 )
                 continue
             if not plainly_none:
-                taken.problems.append((name, 0, why))
+                result.problems.append((name, 0, why))
             yield FileMark(name=name, sha256=sha256, error=why, is_no_digest=plainly_none)
 
-    def _should_be_one(self, file: "_Fresh") -> bool:
+    def _should_be_one(self, file: "_FreshFile") -> bool:
         """Whether a file that no reader knows is missed as a digest: it has a day in its name, or was one before."""
         name = file.file.name
         was_one = file.seen_before and name not in self._digests.no_digests()
@@ -368,7 +376,7 @@ class _WouldOvertake(Exception):
 
 
 @dataclass(kw_only=True, slots=True)
-class _Fresh:
+class _FreshFile:
     """A file with content that was not looked at yet under its name."""
 
     file: DigestFile
@@ -382,24 +390,24 @@ class _Fresh:
     """The look of its source."""
 
 
-def _batches(fresh: Sequence[_Fresh]) -> Iterator[Sequence[_Fresh]]:
+def _batches(fresh: Sequence[_FreshFile]) -> Iterator[Sequence[_FreshFile]]:
     """The files in their order, as many together as share a transaction; a large file stands alone."""
     start = size = 0
-    for place, file in enumerate(fresh):
+    for index, file in enumerate(fresh):
         size += file.size
-        if place > start and (size > _TOGETHER_BYTES or place - start == _TOGETHER):
-            yield fresh[start:place]
-            start, size = place, file.size
+        if index > start and (size > _TOGETHER_BYTES or index - start == _TOGETHER):
+            yield fresh[start:index]
+            start, size = index, file.size
     if fresh:
         yield fresh[start:]
 
 
-def _read(file: DigestFile, taken: Taken) -> bytes | None:
+def _read(file: DigestFile, result: IngestResult) -> bytes | None:
     try:
         return file.read()
     except DigestError as error:
-        taken.problems.append((file.name, 0, str(error)))
-        taken.unread.add(file.name)
+        result.problems.append((file.name, 0, str(error)))
+        result.unread.add(file.name)
         return None
 
 
@@ -407,15 +415,15 @@ def _our_fault(error: Exception) -> str:
     return f"paperboy fails at this file ({type(error).__name__}: {error}); please report it"
 
 
-def _mark(file: TakenDigest | FileMark) -> FileMark:
+def _mark(file: ReadDigest | FileMark) -> FileMark:
     return file if isinstance(file, FileMark) else FileMark(name=file.name, sha256=file.sha256)
 
 
-def _save_sources(tx: IngestTransaction, read: Sequence[TakenDigest | FileMark], now: datetime) -> None:
+def _save_sources(tx: IngestTransaction, read: Sequence[ReadDigest | FileMark], now: datetime) -> None:
     """Write down what the sources of these files have brought."""
     histories: dict[str, SourceHistory] = {}
     for file in read:
-        if isinstance(file, TakenDigest) and file.history is not None:
+        if isinstance(file, ReadDigest) and file.history is not None:
             days = filter(None, days_of(file.digest).values())
             histories[file.source] = histories.get(file.source, file.history).with_days([*days], now)
     for source, history in histories.items():
@@ -437,7 +445,7 @@ class _Comparison:
     def __init__(
         self,
         state: StateView,
-        read: Sequence[TakenDigest | FileMark],
+        read: Sequence[ReadDigest | FileMark],
         matcher: SubscriptionMatcher,
         *,
         sends: bool,
@@ -445,9 +453,9 @@ class _Comparison:
         self.version = state.version()
         self.hashes = [file.sha256 for file in read]
         self.known = state.digests_known(self.hashes)
-        first: dict[str, TakenDigest] = {}
+        first: dict[str, ReadDigest] = {}
         for file in read:
-            if isinstance(file, TakenDigest) and file.sha256 not in self.known:
+            if isinstance(file, ReadDigest) and file.sha256 not in self.known:
                 first.setdefault(file.sha256, file)
         self.fresh = list(first.values())
         ids = {entry.id for file in self.fresh for entry in file.digest.entries}
@@ -507,7 +515,7 @@ class IngestBatch:
         stored = self._gains.keys() | self._resighted
         return {paper: document_of(self._papers[paper]) for paper in stored}
 
-    def add(self, file: TakenDigest) -> None:
+    def add(self, file: ReadDigest) -> None:
         """Add the changes of one digest."""
         changed = diff(file.digest, self._papers, source=file.name)
         for paper in (*(change.paper for change in changed.changes), *changed.resighted):
@@ -551,9 +559,9 @@ class _RunPlanner:
     @property
     def is_full(self) -> bool:
         """Whether as many papers wait as are kept."""
-        return self._kept() >= _MOST_WAITING
+        return self._papers_waiting() >= _MOST_WAITING
 
-    def _kept(self) -> int:
+    def _papers_waiting(self) -> int:
         return sum(len(work.changes) for work in self._waiting.values())
 
     @contextmanager
@@ -645,7 +653,7 @@ class _RunPlanner:
         else:
             tx.advance(run, cursor)
         notices = sum(
-            len(papers) for noticed in (result.notices, result.extended) for papers in noticed.values()
+            len(papers) for notices in (result.notices, result.extended) for papers in notices.values()
         )
         return Planned(notices=notices, deliveries=deliveries)
 

@@ -573,29 +573,29 @@ class Preferences:
 
     # --- proposals
 
-    def propose(self, kind: str, home: str, now: datetime, **values: str) -> str:
-        """Keep an offer for a button of the chat `home`; gives its id."""
-        proposal = Proposal(id=self._new_id(), kind=kind, home=home, values=values)
+    def propose(self, kind: str, address: str, now: datetime, **values: str) -> str:
+        """Keep an offer for a button of the chat `address`; gives its id."""
+        proposal = Proposal(id=self._new_id(), kind=kind, address=address, values=values)
         self._store.propose(proposal, now)
         return proposal.id
 
-    def proposal(self, proposal_id: str, home: str) -> Proposal | None:
+    def proposal(self, proposal_id: str, address: str) -> Proposal | None:
         """The offer that was made to this chat; None for any other."""
         proposal = self._store.proposal(proposal_id)
-        return proposal if proposal is not None and proposal.home == home else None
+        return proposal if proposal is not None and proposal.address == address else None
 
     def await_answer(
-        self, home: str, person: int | None, until: datetime, now: datetime, **values: str
+        self, address: str, person: int | None, until: datetime, now: datetime, **values: str
     ) -> None:
         """Take the person's next text in this chat for an answer, until then; a question before it is forgotten."""
         awaited = {**values, "until": until.isoformat()}
         self._store.propose(
-            Proposal(id=_answer_id(home, person), kind="answer", home=home, values=awaited), now
+            Proposal(id=_answer_id(address, person), kind="answer", address=address, values=awaited), now
         )
 
-    def take_answer(self, home: str, person: int | None, now: datetime) -> Mapping[str, str] | None:
+    def take_answer(self, address: str, person: int | None, now: datetime) -> Mapping[str, str] | None:
         """The values of the question that waits for the person's answer, once; None where none does."""
-        question = self._store.withdraw(_answer_id(home, person))
+        question = self._store.withdraw(_answer_id(address, person))
         if question is None or datetime.fromisoformat(question.values["until"]) < now:
             return None
         return question.values
@@ -656,8 +656,8 @@ class Preferences:
             )
 
 
-def _answer_id(home: str, person: int | None) -> str:
-    return f"answer {home} {person}"
+def _answer_id(address: str, person: int | None) -> str:
+    return f"answer {address} {person}"
 
 
 def _timing(choices: Choices) -> tuple[object, ...]:

@@ -293,12 +293,12 @@ class QuizStats:
 
     def score(self, addresses: Sequence[str], person: int, now: datetime) -> ScoreSheet:
         """The person's score in this chat; in the person's own chat the score in all chats."""
-        homes = self._store.homes_at(addresses)
+        chats = self._store.chats_at(addresses)
         cast = self._store.votes_by(person)
-        in_private = is_private(homes[0])
+        in_private = is_private(chats[0])
         if not in_private:
-            cast = tuple((asked, vote) for asked, vote in cast if asked.home in homes)
-        members = {home: frozenset({person}) for home in self._store.homes_with(person)}
+            cast = tuple((poll, vote) for poll, vote in cast if poll.chat in chats)
+        members = {chat: frozenset({person}) for chat in self._store.chats_with(person)}
         answers = self._answers(cast, members)
         zone = self._zone(addresses, person)
         return ScoreSheet(
@@ -311,13 +311,13 @@ class QuizStats:
 
     def between(self, address: str, since: datetime, until: datetime, zone: ZoneInfo) -> ScoreSheet:
         """The score of a chat's members together, by the questions that they first answered in that span of time."""
-        homes = self._store.homes_at([address])
-        if is_private(homes[0]):
-            person = int(homes[0])
+        chats = self._store.chats_at([address])
+        if is_private(chats[0]):
+            person = int(chats[0])
             cast = self._store.votes_by(person)
-            members = {home: frozenset({person}) for home in self._store.homes_with(person)}
+            members = {chat: frozenset({person}) for chat in self._store.chats_with(person)}
         else:
-            cast, members = self._store.votes_in(homes), self._store.members(homes)
+            cast, members = self._store.votes_in(chats), self._store.members(chats)
         first = first_answers(self._answers(cast, members))
         answers = [answer for answer in first if since <= answer.at < until]
         topics = self._store.topics({(answer.subscriber, answer.paper) for answer in answers})
@@ -325,13 +325,13 @@ class QuizStats:
 
     def leaderboard(self, addresses: Sequence[str]) -> Board:
         """The chat's members by right answers; strangers and hidden members are counted, not named."""
-        homes = self._store.homes_at(addresses)
-        cast = tuple((asked, vote) for asked, vote in self._store.votes_in(homes) if vote.shown)
-        members = self._store.members(homes)
-        hidden = self._store.hidden(homes)
+        chats = self._store.chats_at(addresses)
+        cast = tuple((poll, vote) for poll, vote in self._store.votes_in(chats) if vote.options)
+        members = self._store.members(chats)
+        hidden = self._store.hidden(chats)
         answers = self._answers(cast, members)
         standings = leaderboard(answers, hidden=hidden)
-        insiders = {vote.person for asked, vote in cast if belongs(asked.home, vote.person, members)}
+        insiders = {vote.person for poll, vote in cast if belongs(poll.chat, vote.person, members)}
         return Board(
             standings=standings,
             names=self._store.names([standing.person for standing in standings]),
@@ -341,27 +341,25 @@ class QuizStats:
 
     def totals(self, addresses: Sequence[str]) -> Totals:
         """The sums of a channel's anonymous polls."""
-        return totals(self._store.polls_in(self._store.homes_at(addresses)))
+        return totals(self._store.polls_in(self._store.chats_at(addresses)))
 
     def hide(self, addresses: Sequence[str], person: int, *, hidden: bool) -> None:
         """Leave the person off this chat's leaderboard, or name them again."""
-        for home in self._store.homes_at(addresses):
-            self._store.hide(home, person, hidden=hidden)
+        for chat in self._store.chats_at(addresses):
+            self._store.hide(chat, person, hidden=hidden)
 
     def add_member(self, addresses: Sequence[str], person: int) -> None:
         """Write down that the person, who spoke in this group, is a member of it."""
-        known = self._store.homes_with(person)
-        for home in self._store.homes_at(addresses):
-            if not is_private(home) and home not in known:
-                self._store.save_members(home, {person: True})
+        known = self._store.chats_with(person)
+        for chat in self._store.chats_at(addresses):
+            if not is_private(chat) and chat not in known:
+                self._store.save_members(chat, {person: True})
 
     def _answers(
         self, cast: Iterable[tuple[AskedPoll, CastVote]], members: Mapping[str, Iterable[int]]
     ) -> list[QuizAnswer]:
         """The answers of voters who are members of the chat where they were asked."""
-        answers = (
-            answer_of(asked, vote) for asked, vote in cast if belongs(asked.home, vote.person, members)
-        )
+        answers = (answer_of(poll, vote) for poll, vote in cast if belongs(poll.chat, vote.person, members))
         return [answer for answer in answers if answer is not None]
 
     def _due(self, person: int, now: datetime, zone: ZoneInfo) -> int:

@@ -15,8 +15,8 @@ from bot.domain.quizzes.votes import (
     PollState,
     Vote,
     answer_of,
+    chat_of,
     corrected,
-    home_of,
     is_own_chat,
     is_private,
     recognised,
@@ -89,7 +89,7 @@ class VoteCounter:
             late = vote.poll in closed
             cast.append(
                 CastVote(
-                    poll=vote.poll, person=vote.person, shown=vote.shown, at=update.received_at, late=late
+                    poll=vote.poll, person=vote.person, options=vote.options, at=update.received_at, late=late
                 )
             )
             names.update({vote.person: vote.name} if vote.name else {})
@@ -113,14 +113,14 @@ class VoteCounter:
         self, tx: QuizTransaction, cast: Iterable[CastVote], known: Mapping[str, AskedPoll]
     ) -> None:
         voted = [(known[vote.poll], vote.person) for vote in cast if vote.poll in known]
-        for asked, person in voted:
-            _expect(tx, asked, person)
-        for person, paper, part in sorted({(person, asked.paper, asked.part) for asked, person in voted}):
+        for poll, person in voted:
+            _expect(tx, poll, person)
+        for person, paper, part in sorted({(person, poll.paper, poll.part) for poll, person in voted}):
             self._refresh(tx, person, paper, part)
 
     def _refresh(self, tx: QuizTransaction, person: int, paper: PaperId, part: str) -> None:
         """Recompute the card of this person and question."""
-        answers = (answer_of(asked, vote) for asked, vote in tx.votes_on(person, paper) if asked.part == part)
+        answers = (answer_of(poll, vote) for poll, vote in tx.votes_on(person, paper) if poll.part == part)
         attempts = [
             Attempt(at=answer.at, right=answer.right)
             for answer in answers
@@ -170,7 +170,7 @@ class VoteCounter:
                 fits = [
                     fit
                     for fit in fits
-                    if any(is_own_chat(home_of(fit[0].address), person) for person in people)
+                    if any(is_own_chat(chat_of(fit[0].address), person) for person in people)
                 ]
             if len(fits) != 1:
                 continue
@@ -214,5 +214,5 @@ def _is_dealt_with(
 
 def _expect(tx: QuizTransaction, poll: AskedPoll, person: int) -> None:
     """Ask later whether the voter is a member, where the poll stood in a group."""
-    if person > 0 and not is_private(poll.home):
-        tx.expect_member(poll.home, person)
+    if person > 0 and not is_private(poll.chat):
+        tx.expect_member(poll.chat, person)

@@ -6,8 +6,8 @@ import pytest
 
 from bot.app.config.settings import load_settings
 from bot.app.container import build_container
-from bot.app.once import look_around
-from bot.app.service import take_in
+from bot.app.once import scan_folders
+from bot.app.service import ingest_files
 from bot.domain.papers import parse_paper_id
 
 
@@ -21,7 +21,7 @@ def test_the_page_tells_the_answers_that_a_poll_would(
     )
     settings = load_settings(config, {})
     container = build_container(settings, ())
-    take_in(container, look_around(settings).whole)
+    ingest_files(container, scan_folders(settings).whole)
     hala = parse_paper_id("arxiv:2509.14008")
     assert hala is not None
     told = container.answer_quiz(container.store.papers.stored([hala])[hala].paper, "en")

@@ -10,7 +10,7 @@ from bot.adapters.folders import scan
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.app.container import build_container
-from bot.app.service import take_in
+from bot.app.service import ingest_files
 from bot.domain.files import FoundFile
 from bot.domain.query.index import Index
 from tests.builders import a_subscriber
@@ -45,12 +45,12 @@ def one_life(home: Path, *, seeds: int, more: bool = False) -> int:
     container = build_container(settings, load_subscribers(settings.subscriptions))
     entries = scan(settings.watch.folders, max_bytes=10_000_000, base=settings.base)
     found = [one for one in entries if isinstance(one, FoundFile)][:seeds]
-    taken = take_in(container, found)
+    result = ingest_files(container, found)
     if more:
         people = list(container.registry.matcher.subscribers.values())
         container.registry.replace([*people, a_subscriber("carol", asks=("model",))])
     asyncio.run(container.close())
-    return taken.deliveries
+    return result.deliveries
 
 
 def test_a_restart_matches_by_the_saved_index(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +90,6 @@ def test_a_dry_run_leaves_no_index_behind(home: Path) -> None:
     settings = load_settings(home / "paperboy.yaml", {})
     people = load_subscribers(settings.subscriptions)
     container = build_container(settings, people, state_url=f"sqlite:///{home / 'copy.sqlite3'}")
-    take_in(container, ())
+    ingest_files(container, ())
     asyncio.run(container.close())
     assert not list(home.rglob("*.index"))

@@ -21,7 +21,7 @@ from bot.app.container import Container, build_container, state_figures
 from bot.app.service import Service, wait_for_state
 from bot.domain.errors import ChannelDown, StateDamaged, StateError, StateUnavailable
 from bot.domain.feeds import Feed
-from bot.pipeline.ingest import Taken
+from bot.pipeline.ingest import IngestResult
 from tests.adapters.feeds.test_websub import Hub
 from tests.builders import NOW
 from tests.rigs.clock import VirtualClock
@@ -73,9 +73,9 @@ async def test_metrics_measure_every_channel_and_hide_none_of_what_it_can(home: 
 
 
 @asynccontextmanager
-async def running(container: Container, announced: list[Taken]) -> AsyncIterator[asyncio.Task[None]]:
-    async def announce(taken: Taken) -> None:
-        announced.append(taken)
+async def running(container: Container, announced: list[IngestResult]) -> AsyncIterator[asyncio.Task[None]]:
+    async def announce(result: IngestResult) -> None:
+        announced.append(result)
 
     reloader = SubscriptionsReloader(container.settings.subscriptions)
     made = Service(container, roles=("ingest", "deliver"), announce=announce, reloading=reloader)
@@ -121,7 +121,7 @@ async def test_a_feed_folder_that_is_full_holds_nothing_else_up_and_is_tried_aga
         load_subscribers(settings.subscriptions),
         feed_writer=folder,  # type: ignore[arg-type]
     )
-    announced: list[Taken] = []
+    announced: list[IngestResult] = []
     async with running(container, announced) as task:
         await until(lambda: announced)
         assert list((home / "state" / "mail" / "new").iterdir())
@@ -137,15 +137,15 @@ async def test_a_feed_folder_that_is_full_holds_nothing_else_up_and_is_tried_aga
 async def test_a_first_look_that_fails_is_looked_again(
     home: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    container, announced, whole = container_of(home), list[Taken](), service.take_in
+    container, announced, whole = container_of(home), list[IngestResult](), service.ingest_files
     failures = [error]
 
-    def failing(*given: object) -> Taken:
+    def failing(*given: object) -> IngestResult:
         if failures:
             raise failures.pop()
         return whole(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(service, "take_in", failing)
+    monkeypatch.setattr(service, "ingest_files", failing)
     async with running(container, announced) as task:
         await until(lambda: announced)
         assert not task.done()
@@ -161,7 +161,7 @@ async def test_a_hub_is_told_of_new_papers_once(home: Path) -> None:
         )
         config += f"site: {{url: 'https://p.example.org'}}\natom: {{hub: 'http://127.0.0.1:{port}', hub_is_private: true}}\n"
         (home / "paperboy.yaml").write_text(config)
-        async with running(container_of(home), list[Taken]()):
+        async with running(container_of(home), list[IngestResult]()):
             await until(lambda: hub.told)
         server.close()
     assert hub.told == [
@@ -175,10 +175,10 @@ async def test_a_hub_is_told_of_new_papers_once(home: Path) -> None:
 async def test_a_first_look_at_a_damaged_state_ends_the_service(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(*_: object) -> Taken:
+    def failing(*_: object) -> IngestResult:
         raise StateDamaged("torn")
 
-    monkeypatch.setattr(service, "take_in", failing)
+    monkeypatch.setattr(service, "ingest_files", failing)
     async with running(container_of(home), []) as task:
         await asyncio.wait({task}, timeout=20)
     with pytest.raises(StateDamaged, match="torn"):
@@ -188,7 +188,7 @@ async def test_a_first_look_at_a_damaged_state_ends_the_service(
 async def test_a_part_that_breaks_is_an_incident_and_begins_again(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    container, announced = container_of(home), list[Taken]()
+    container, announced = container_of(home), list[IngestResult]()
     failures = [ZeroDivisionError("ours")]
     scan = service.scan
 
@@ -210,7 +210,7 @@ async def test_a_part_that_breaks_is_an_incident_and_begins_again(
 async def test_a_send_that_fails_after_the_first_look_ends_nothing(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    container, announced = container_of(home), list[Taken]()
+    container, announced = container_of(home), list[IngestResult]()
     flush = container.dispatcher.flush
     failures: list[Exception] = [ZeroDivisionError("ours"), StateUnavailable("away")]
 
@@ -235,7 +235,7 @@ def test_after_a_clock_that_was_far_ahead_nothing_waits_for_that_century(home: P
     settings = load_settings(home / "paperboy.yaml", {})
     clock = VirtualClock(datetime(2099, 1, 3, 23, tzinfo=UTC))
     container = build_container(settings, load_subscribers(settings.subscriptions), clock=clock)
-    service.take_in(container, list(service.scan_watched(settings)))  # type: ignore[arg-type]
+    service.ingest_files(container, list(service.scan_watched(settings)))  # type: ignore[arg-type]
     container.ingest.finish_planning(clock.now())
     container.store.incidents.stop_channel("email", "down", clock.now() + timedelta(hours=18), clock.now())
     clock.go_to(back := NOW + timedelta(hours=1))

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.matcher import SubscriptionMatcher
-from bot.domain.notices import Matches, Noticed
+from bot.domain.notices import Matches, Notices
 from bot.domain.query import Query
 from bot.domain.query.index import Index
 from bot.domain.subscriptions import Subscriber
@@ -131,7 +131,7 @@ def test_the_fingerprint_changes_with_what_is_asked_for_and_by_whom():
 
 def test_what_was_noticed_before_and_what_matches_now_both_concern():
     alice = a_subscriber(asks=("quantum", "scale", "given up"))
-    noticed: Noticed = {"alice": {a_paper().id: ("quantum",)}}
+    noticed: Notices = {"alice": {a_paper().id: ("quantum",)}}
     found = SubscriptionMatcher([alice]).concerned([a_change(a_paper(), "title")], noticed)
     assert names(dict(found.after(""))) == {"alice": {a_paper().id: ["quantum", "scale"]}}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.domain.delivery import ONE_QUESTION, Delivery, State, edit_gains
 from bot.domain.digests import Change
 from bot.domain.matcher import SubscriptionMatcher
-from bot.domain.notices import Noticed
+from bot.domain.notices import Notices
 from bot.domain.papers import Paper
 from bot.domain.planning import Plan, alert_keys, plan
 from bot.domain.schedule import parse_quiet_hours, parse_schedule
@@ -33,7 +33,7 @@ WITH_QUIZ = a_paper(editions=(an_edition(quiz=a_quiz()),))
 def plan_of(
     changes: Sequence[Change],
     *subscribers: Subscriber,
-    noticed: Noticed | None = None,
+    noticed: Notices | None = None,
     planned: Mapping[str, State] | None = None,
     backlog: Mapping[str, int | None] | None = None,
     now: datetime = NOW,
@@ -59,7 +59,7 @@ def gain(*gains: str, paper: Paper = WITH_QUIZ) -> Change:
     return a_change(paper, *gains)
 
 
-ALERTED: Noticed = {"alice": {a_paper().id: ("language models",)}}
+ALERTED: Notices = {"alice": {a_paper().id: ("language models",)}}
 
 
 # --- the first word ---------------------------------------------------------------------------------------

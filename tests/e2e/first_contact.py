@@ -69,7 +69,7 @@ class Recorder(PreviewPublisher):
                 target=outgoing.target.key,
                 kind=outgoing.kind,
                 papers=papers,
-                shown=len(papers) if receipt.shown is None else receipt.shown,
+                shown=len(papers) if receipt.papers_shown is None else receipt.papers_shown,
             )
         )
         return receipt
@@ -332,7 +332,7 @@ def told_of_corpus(folder: Path, state: Path) -> tuple[int, int, int]:
         ingest._peek_date = lambda data, name: peek_date(data, name=name)
         await trial.look()
         files = [SeedFile(path) for path in sorted(folder.iterdir()) if path.is_file()]
-        ingest.take_in(files, trial.clock.now())
+        ingest.process(files, trial.clock.now())
         ingest.finish_planning(trial.clock.now())
         await trial.world.send()
         result = len(files), len(trial.papers()), len(trial.telegram.sent)

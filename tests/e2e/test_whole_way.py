@@ -18,7 +18,7 @@ from bot.adapters.telegram.publisher import TelegramPublisher
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.app.container import build_container
-from bot.app.once import look_around, run_once
+from bot.app.once import run_once, scan_folders
 from bot.domain.channels import Limits
 from tests.e2e.conftest import CHAT
 from tests.rigs.botapi import BotApi, SentPoll
@@ -32,11 +32,11 @@ def one_pass(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unlimited = replace(TelegramPublisher.capabilities, limits=Limits())
     monkeypatch.setattr(TelegramPublisher, "capabilities", unlimited)
     settings = load_settings(home / "config/paperboy.yaml", {})
-    looked = look_around(settings)
+    scan = scan_folders(settings)
     container = build_container(settings, load_subscribers(settings.subscriptions))
 
     async def work() -> None:
-        await run_once(container, looked)
+        await run_once(container, scan)
         await container.close()
 
     asyncio.run(work())

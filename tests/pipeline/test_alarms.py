@@ -299,7 +299,7 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
     *usual, last = days(15)
 
     def digest(day: dt.date) -> None:
-        ingest.take_in([press.file(f"{day}.md", a_digest(day.day, day=day))], noon(day))
+        ingest.process([press.file(f"{day}.md", a_digest(day.day, day=day))], noon(day))
 
     for day in usual:
         digest(day)

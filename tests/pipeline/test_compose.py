@@ -430,7 +430,7 @@ async def test_an_edit_says_what_each_paper_gained_since(world: MakeWorld):
 
 async def test_a_paper_that_stands_behind_a_button_is_not_edited(world: MakeWorld):
     made = started(world)
-    made.telegram.shown = 1
+    made.telegram.papers_shown = 1
     made.read("a.md", a_digest(1, 2))
     await made.send()
     made.read("b.md", a_digest(an_entry(2, title="Corrected Models")))

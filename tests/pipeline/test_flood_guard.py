@@ -147,7 +147,9 @@ class ShowsOne(FakePublisher):
 
     async def send(self, parcel: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         receipt = await super().send(parcel, begin)
-        return Receipt(message=receipt.message, poll=receipt.poll, option_order=receipt.option_order, shown=1)
+        return Receipt(
+            message=receipt.message, poll=receipt.poll, option_order=receipt.option_order, papers_shown=1
+        )
 
 
 async def test_of_a_paper_behind_the_button_no_poll_is_sent_by_itself(world: MakeWorld):

@@ -15,8 +15,8 @@ from bot.domain.errors import DigestTooLarge, StateError, StateLocked
 from bot.domain.query import documents, folding
 from bot.domain.query.vocabulary import PieceVocabulary
 from bot.pipeline import ingest
-from bot.pipeline.ingest import Ingest, Taken
-from bot.pipeline.ports.papers import TakenDigest
+from bot.pipeline.ingest import Ingest, IngestResult
+from bot.pipeline.ports.papers import ReadDigest
 from tests.builders import NOW, a_channel, a_digest, a_paper, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import started
@@ -33,7 +33,7 @@ def alices(world: MakeWorld) -> World:
     return world(a_subscriber())
 
 
-def totals(taken: Taken) -> tuple[int, int, int, int]:
+def totals(taken: IngestResult) -> tuple[int, int, int, int]:
     return taken.digests, taken.entries, taken.new, taken.gained
 
 
@@ -81,7 +81,7 @@ def test_so_many_files_and_bytes_share_a_transaction(
     sizes: list[int] = []
     store = Ingest._store
 
-    def noted(self: Ingest, read: Sequence[TakenDigest], now: datetime, *, sends: bool) -> Taken:
+    def noted(self: Ingest, read: Sequence[ReadDigest], now: datetime, *, sends: bool) -> IngestResult:
         sizes.append(len(read))
         return store(self, read, now, sends=sends)
 
@@ -402,9 +402,9 @@ def reading(world: World) -> Ingest:
 def test_the_seeds_give_82_papers_of_83_entries_once(world: MakeWorld, seeds: Path):
     made = world()
     files = [Seed(path) for path in sorted(seeds.iterdir())]
-    first = reading(made).take_in(files, NOW)
+    first = reading(made).process(files, NOW)
     assert totals(first) == (5, 83, 82, 1)
-    assert totals(reading(made).take_in(files, NOW)) == (0, 0, 0, 0)
+    assert totals(reading(made).process(files, NOW)) == (0, 0, 0, 0)
     counts = made.store.deliveries.counts(NOW)
     assert (counts.digests, counts.entries, counts.papers, counts.quizzes) == (5, 83, 82, 9)
 
@@ -412,9 +412,9 @@ def test_the_seeds_give_82_papers_of_83_entries_once(world: MakeWorld, seeds: Pa
 def test_the_whole_corpus_is_taken_in_once(world: MakeWorld, corpus: Path):
     made = world()
     files = [Seed(path) for folder in ("tables", "pages") for path in sorted((corpus / folder).iterdir())]
-    taken = reading(made).take_in(files, NOW)
+    taken = reading(made).process(files, NOW)
     assert (taken.digests, taken.new) == (377, 3581)
-    assert totals(reading(made).take_in(files, NOW)) == (0, 0, 0, 0)
+    assert totals(reading(made).process(files, NOW)) == (0, 0, 0, 0)
 
 
 def test_a_heading_of_the_far_future_is_named_and_counts_as_the_day_of_arrival(world: MakeWorld):

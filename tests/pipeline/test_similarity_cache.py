@@ -54,7 +54,7 @@ def test_a_liked_paper_that_comes_later_is_liked_from_then_on(world: MakeWorld):
 def test_history_that_is_like_a_liked_paper_tells_nobody(world: MakeWorld):
     made = lia(world)
     files = [made.press.file("a.md", a_digest(LIKED, ALIKE, *OTHERS))]
-    made.ingest.take_in_history(files, made.clock.now())
+    made.ingest.process_history(files, made.clock.now())
     made.ingest.finish_history(made.clock.now())
     made.look()
     assert told(made) == []

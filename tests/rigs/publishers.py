@@ -35,7 +35,7 @@ class FakePublisher:
         self.taken_before_failing = False
         self.at_once = self.most_at_once = 0
         self.closed = False
-        self.shown: int | None = None
+        self.papers_shown: int | None = None
         """How many of an alert's papers it shows; None: all."""
 
     def answer(self, *answers: BaseException | asyncio.Event, to: str = "") -> None:
@@ -54,7 +54,7 @@ class FakePublisher:
         self.taken.append(parcel)
         number = len(self.taken)
         if parcel.question is None:
-            return Receipt(message=f"{self.kind}-{number}", shown=self.shown)
+            return Receipt(message=f"{self.kind}-{number}", papers_shown=self.papers_shown)
         order = tuple(reversed(range(len(parcel.question.options))))
         return Receipt(message=f"{self.kind}-{number}", poll=f"poll-{number}", option_order=order)
 

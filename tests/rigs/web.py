@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.app.container import Container, build_container, start_web
-from bot.app.once import look_around, run_once
+from bot.app.once import run_once, scan_folders
 from bot.domain.channels import Target
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,7 +82,7 @@ async def served_site(home: Path, *, url: str = "", digests: bool = True) -> Asy
     (home / "config/subscriptions.yaml").write_text(_SUBSCRIBERS)
     settings = load_settings(home / "config/paperboy.yaml", {})
     container = build_container(settings, load_subscribers(settings.subscriptions))
-    await run_once(container, look_around(settings))
+    await run_once(container, scan_folders(settings))
     server = await start_web(container)
     try:
         yield ServedSite(url=url, address=address, container=container)

@@ -17,7 +17,7 @@ from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.compose import MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.feeds import FeedBuilder, FeedSettings
-from bot.pipeline.ingest import Ingest, Taken
+from bot.pipeline.ingest import Ingest, IngestResult
 from bot.pipeline.ports import Publisher
 from bot.pipeline.ports.outbox import DeliveryRecord
 from bot.pipeline.preferences import Preferences
@@ -96,19 +96,19 @@ class World:
 
     # --- what happens -------------------------------------------------------------------------------------
 
-    def look(self, *files: FakeFile, tell: bool = True) -> Taken:
+    def look(self, *files: FakeFile, tell: bool = True) -> IngestResult:
         """What the service does with files that are whole; all that follows is planned."""
         taken = self.look_only(*files, tell=tell)
         taken.add_planned(self.ingest.finish_planning(self.clock.now()))
         return taken
 
-    def look_only(self, *files: FakeFile, tell: bool = True) -> Taken:
+    def look_only(self, *files: FakeFile, tell: bool = True) -> IngestResult:
         """The same, but only the first part is planned."""
         if tell:
-            return self.ingest.take_in(files, self.clock.now())
-        return self.ingest.take_in_history(files, self.clock.now())
+            return self.ingest.process(files, self.clock.now())
+        return self.ingest.process_history(files, self.clock.now())
 
-    def read(self, name: str, digest: Digest) -> Taken:
+    def read(self, name: str, digest: Digest) -> IngestResult:
         """One digest file turns up."""
         return self.look(self.press.file(name, digest))
 

@@ -119,7 +119,7 @@ class Deliveries:
     def is_asked(self, key: str) -> bool:
         with reading(self._engine) as connection:
             seq = delivery_ids(connection, [key]).get(key)
-            return bool(_ASKED.rows(connection, seq=seq))
+            return bool(_IS_ASKED.rows(connection, seq=seq))
 
     def rows_of(self, message: str) -> tuple[Claim, Receipt | None] | None:
         query = (
@@ -486,13 +486,13 @@ _UNNAMED = Statement(
     f" AND kept_out.state = {STATES['limited']} AND kept_out.kind = {KINDS['alert']}"
     " AND messages.remote_id IS NULL ORDER BY kept_out.seq"
 )
-_ASKED = Statement(
+_IS_ASKED = Statement(
     "SELECT 1 FROM deliveries JOIN planning_runs ON planning_runs.number = deliveries.run"
     " WHERE deliveries.seq = :seq AND planning_runs.rule = 'asked'"
 )
 _ALERT = Statement(
     "SELECT alert.state, messages.id, messages.remote_id,"
-    " CASE WHEN alert.rank >= messages.shown THEN 0 ELSE 1 END FROM deliveries AS alert"
+    " CASE WHEN alert.rank >= messages.papers_shown THEN 0 ELSE 1 END FROM deliveries AS alert"
     f" LEFT JOIN messages ON messages.number = alert.message WHERE alert.target = {_TARGET}"
     f" AND alert.paper = (SELECT position FROM papers WHERE id = :paper) AND alert.kind = {KINDS['alert']}"
 )

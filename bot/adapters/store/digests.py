@@ -33,10 +33,10 @@ from bot.adapters.store.sql import Statement, chunks, insert, inserting, updatin
 from bot.domain.backlog import Rule, SourceHistory
 from bot.domain.delivery import Delivery, State
 from bot.domain.digests import Change
-from bot.domain.notices import Noticed
+from bot.domain.notices import Notices
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, document_of
-from bot.pipeline.ports.papers import DigestRecord, FileMark, NoticeRecord, PlanningRun, TakenDigest
+from bot.pipeline.ports.papers import DigestRecord, FileMark, NoticeRecord, PlanningRun, ReadDigest
 
 _PAPERS = Statement("SELECT id, content FROM papers WHERE id = ANY(:ids)")
 _NEW_VALUES = (
@@ -266,20 +266,20 @@ class SqlIngestTransaction:
         for paper_id, content in self._connection.execute(query.execution_options(yield_per=200)):
             yield paper_of(paper_id, content)
 
-    def save_digests(self, taken: Sequence[TakenDigest], now: dt.datetime) -> None:
-        if not taken:
+    def save_digests(self, read: Sequence[ReadDigest], now: dt.datetime) -> None:
+        if not read:
             return
         self._connection.execute(
             insert(self._connection, digests).on_conflict_do_nothing(),
-            [_digest_row(file, now) for file in taken],
+            [_digest_row(file, now) for file in read],
         )
         rows = [
             (file.sha256, position, entry.id)
-            for file in taken
+            for file in read
             for position, entry in enumerate(file.digest.entries)
         ]
         _NAME_PAPERS.run(self._connection, rows)
-        self.save_files([FileMark(name=file.name, sha256=file.sha256) for file in taken])
+        self.save_files([FileMark(name=file.name, sha256=file.sha256) for file in read])
 
     def save_files(self, marks: Sequence[FileMark]) -> None:
         if not marks:
@@ -352,7 +352,7 @@ class SqlIngestTransaction:
             last_at=row.last_at,
             newest=row.newest,
             young=bool(row.young),
-            told=frozenset(map(dt.date.fromisoformat, json.loads(row.told))),
+            announced=frozenset(map(dt.date.fromisoformat, json.loads(row.announced))),
         )
 
     def save_source(self, source: str, history: SourceHistory) -> None:
@@ -361,7 +361,7 @@ class SqlIngestTransaction:
             "last_at": history.last_at,
             "newest": history.newest,
             "young": int(history.young),
-            "told": json.dumps(sorted(day.isoformat() for day in history.told)),
+            "announced": json.dumps(sorted(day.isoformat() for day in history.announced)),
         }
         self._connection.execute(
             insert(self._connection, source_history).on_conflict_do_update(
@@ -429,7 +429,7 @@ class SqlIngestTransaction:
     def finish(self, run: PlanningRun, now: dt.datetime) -> None:
         self._planning.finish(run.number, now)
 
-    def save_notices(self, new: Noticed, run: int, *, extended: Noticed | None = None) -> None:
+    def save_notices(self, new: Notices, run: int, *, extended: Notices | None = None) -> None:
         if new or extended:
             self.changed_papers = True
             self._planning.notice(new, extended or {}, run)
@@ -438,7 +438,7 @@ class SqlIngestTransaction:
         return self._planning.plan(deliveries_, run) if deliveries_ else 0
 
 
-def _digest_row(file: TakenDigest, now: dt.datetime) -> dict[str, Any]:
+def _digest_row(file: ReadDigest, now: dt.datetime) -> dict[str, Any]:
     return {
         "sha256": file.sha256,
         "name": file.name,

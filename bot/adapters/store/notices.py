@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from bot.adapters.store.ids import Ids
 from bot.adapters.store.sql import Statement, inserting, updating
 from bot.domain.backlog import Rule
-from bot.domain.notices import Noticed
+from bot.domain.notices import Notices
 from bot.domain.papers import PaperId
 
 Names = tuple[str, ...]
@@ -65,7 +65,7 @@ class NoticedAt(NamedTuple):
     source: str | None
 
 
-def write(connection: Connection, numbers: Ids, noticed: Noticed, run: int) -> None:
+def write(connection: Connection, numbers: Ids, noticed: Notices, run: int) -> None:
     """Insert notices of papers that were not noticed before."""
     papers, people = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
     rows = [
@@ -81,7 +81,7 @@ def write(connection: Connection, numbers: Ids, noticed: Noticed, run: int) -> N
     _AT.run(connection, [(paper, run) for paper in sorted(papers.values())])
 
 
-def rewrite(connection: Connection, numbers: Ids, noticed: Noticed) -> None:
+def rewrite(connection: Connection, numbers: Ids, noticed: Notices) -> None:
     """Replace the subscriptions of notices that exist, in their rows."""
     if not noticed:
         return
@@ -97,7 +97,7 @@ def rewrite(connection: Connection, numbers: Ids, noticed: Noticed) -> None:
     _REWRITE.run(connection, changed)
 
 
-def _papers(noticed: Noticed) -> set[PaperId]:
+def _papers(noticed: Notices) -> set[PaperId]:
     return {paper for papers in noticed.values() for paper in papers}
 
 

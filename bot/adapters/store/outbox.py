@@ -602,13 +602,13 @@ _LEAVE = updating(
 )
 _WENT_OUT = updating(
     "messages",
-    "remote_id = coalesce(:receipt, remote_id), papers = :papers, shown = :shown, settled_at = :settled",
+    "remote_id = coalesce(:receipt, remote_id), papers = :papers, papers_shown = :papers_shown, settled_at = :settled",
     where="number = :message_number",
     columns={
         "message_number": "bigint",
         "receipt": "text",
         "papers": "integer",
-        "shown": "integer",
+        "papers_shown": "integer",
         "settled": "bigint",
     },
 )
@@ -624,7 +624,7 @@ def _began_unrecorded(outcome: Outcome) -> bool:
     return not outcome.begun and (outcome.state != "pending" or outcome.counted)
 
 
-class _Shown(NamedTuple):
+class _RankedOutcome(NamedTuple):
     """An outcome, and the rank of each row that went out in the order shown."""
 
     outcome: Outcome
@@ -639,29 +639,29 @@ class _Shown(NamedTuple):
 
 
 def _end_rows(connection: Connection, outcomes: Iterable[Outcome], now: int) -> None:
-    complete: list[tuple[_Shown, Sequence[ClaimedRow]]] = []
-    left: list[tuple[_Shown, ClaimedRow]] = []
+    complete: list[tuple[_RankedOutcome, Sequence[ClaimedRow]]] = []
+    left: list[tuple[_RankedOutcome, ClaimedRow]] = []
     for outcome in outcomes:
-        shown = _Shown(outcome, {key: rank for rank, key in enumerate(outcome.sent)})
-        if shown.went_out_whole:
-            complete.append((shown, outcome.claim.rows))
+        ranked = _RankedOutcome(outcome, {key: rank for rank, key in enumerate(outcome.sent)})
+        if ranked.went_out_whole:
+            complete.append((ranked, outcome.claim.rows))
         else:
-            left.extend((shown, row) for row in outcome.claim.rows)
+            left.extend((ranked, row) for row in outcome.claim.rows)
     runs, single = _in_runs(connection, complete)
-    _SENT_RUN.run(connection, [_sent_run(shown, rows, now) for shown, rows in runs])
-    _END.run(connection, [_row_end(shown, row, now) for shown, row in (*single, *left)])
+    _SENT_RUN.run(connection, [_sent_run(ranked, rows, now) for ranked, rows in runs])
+    _END.run(connection, [_row_end(ranked, row, now) for ranked, row in (*single, *left)])
 
 
-def _sent_run(shown: _Shown, rows: Sequence[ClaimedRow], now: int) -> tuple[Any, ...]:
-    outcome, first = shown.outcome, rows[0].seq
-    ranks = [shown.ranks[row.key] for row in rows]
+def _sent_run(ranked: _RankedOutcome, rows: Sequence[ClaimedRow], now: int) -> tuple[Any, ...]:
+    outcome, first = ranked.outcome, rows[0].seq
+    ranks = [ranked.ranks[row.key] for row in rows]
     best = first + ranks.index(0) if 0 in ranks else None
     digits = "".join([_DIGITS[rank] for rank in ranks])
     return first, rows[-1].seq, outcome.claim.number, best, digits, outcome.error, now
 
 
-def _row_end(shown: _Shown, row: ClaimedRow, now: int) -> tuple[Any, ...]:
-    outcome, rank, why = shown.outcome, shown.ranks.get(row.key), shown.outcome.error
+def _row_end(ranked: _RankedOutcome, row: ClaimedRow, now: int) -> tuple[Any, ...]:
+    outcome, rank, why = ranked.outcome, ranked.ranks.get(row.key), ranked.outcome.error
     if row.key in outcome.unwanted:
         end, why = "merged", UNWANTED
     elif rank is not None:
@@ -704,8 +704,8 @@ def _release(connection: Connection, outcomes: Iterable[Outcome]) -> None:
 def _went_out(outcome: Outcome, now: int) -> tuple[Any, ...]:
     papers = len(outcome.sent) if outcome.claim.kind == "alert" else 0
     remote_id = outcome.receipt.message if outcome.receipt else None
-    shown = outcome.receipt.shown if outcome.receipt else None
-    return outcome.claim.number, remote_id or None, papers, shown, now
+    papers_shown = outcome.receipt.papers_shown if outcome.receipt else None
+    return outcome.claim.number, remote_id or None, papers, papers_shown, now
 
 
 def _keep_polls(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:

@@ -25,7 +25,7 @@ from bot.adapters.store.sql import Statement, chunks, insert, inserting
 from bot.domain.backlog import Rule
 from bot.domain.delivery import Delivery
 from bot.domain.digests import Change
-from bot.domain.notices import Noticed
+from bot.domain.notices import Notices
 from bot.domain.papers import PaperId
 from bot.pipeline.ports.papers import PlanningRun
 
@@ -120,7 +120,7 @@ class Planning:
     def finish(self, run: int, now: datetime) -> None:
         _FINISH.run(self._connection, run=run, now=micros(now))
 
-    def notice(self, new: Noticed, extended: Noticed, run: int) -> None:
+    def notice(self, new: Notices, extended: Notices, run: int) -> None:
         notices.write(self._connection, self.numbers, new, run)
         notices.rewrite(self._connection, self.numbers, extended)
 

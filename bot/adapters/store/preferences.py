@@ -130,7 +130,7 @@ class PreferenceTables:
         row = {
             "id": proposal.id,
             "kind": proposal.kind,
-            "home": proposal.home,
+            "address": proposal.address,
             "content": json.dumps(dict(proposal.values), ensure_ascii=False),
             "made_at": now,
         }
@@ -152,7 +152,7 @@ class PreferenceTables:
             row = connection.execute(select(proposals).where(proposals.c.id == proposal_id)).first()
         if row is None:
             return None
-        return Proposal(id=row.id, kind=row.kind, home=row.home, values=json.loads(row.content))
+        return Proposal(id=row.id, kind=row.kind, address=row.address, values=json.loads(row.content))
 
     # --- what waits
 
@@ -218,7 +218,7 @@ def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator
     yield "choices", preferences, preferences.c.subscriber == subscriber
     yield "saved papers", saved_papers, saved_papers.c.owner.in_([private, subscriber])
     if person is not None:
-        yield "proposals", proposals, proposals.c.home == str(person)
+        yield "proposals", proposals, proposals.c.address == str(person)
         for name, table in (("votes", votes), ("names", voters), ("memberships", members), ("cards", cards)):
             yield name, table, table.c.person == person
     if not whole:

@@ -36,10 +36,10 @@ from bot.adapters.store.sql import chunks, insert
 from bot.domain.delivery import Delivery, State, again_part
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.repetition import STEPS, LeitnerCard
-from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, home_of
+from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, chat_of
 from bot.pipeline.ports.quizzes import KeptCard, ReceivedUpdate, UncertainQuiz, Voter
 
-ASKED = (
+ASKED_POLLS = (
     select(
         polls.c.poll,
         polls.c.target,
@@ -55,10 +55,10 @@ ASKED = (
 
 
 def asked_of(row: Any) -> AskedPoll:
-    """The poll of a row of `ASKED`."""
+    """The poll of a row of `ASKED_POLLS`."""
     return AskedPoll(
         poll=row.poll,
-        home=home_of(row.target),
+        chat=chat_of(row.target),
         subscriber=row.subscriber or "",
         paper=PaperId(row.paper),
         question=question_of(row.question),
@@ -84,7 +84,7 @@ def votes_where(
 ) -> tuple[tuple[AskedPoll, CastVote], ...]:
     """The votes in known polls, oldest first; each poll is read once."""
     query = (
-        ASKED.add_columns(votes.c.person, votes.c.shown, votes.c.voted_at, votes.c.late)
+        ASKED_POLLS.add_columns(votes.c.person, votes.c.options, votes.c.voted_at, votes.c.late)
         .join(votes, votes.c.poll == polls.c.poll)
         .where(*conditions)
         .order_by(votes.c.voted_at, votes.c.poll, votes.c.person)
@@ -97,7 +97,7 @@ def votes_where(
         vote = CastVote(
             poll=row.poll,
             person=row.person,
-            shown=_numbers(row.shown),
+            options=_numbers(row.options),
             at=row.voted_at,
             late=bool(row.late),
         )
@@ -136,7 +136,7 @@ class SqlQuizTransaction:
     def polls(self, ids: Collection[str]) -> dict[str, AskedPoll]:
         known: dict[str, AskedPoll] = {}
         for chunk in chunks(sorted(ids)):
-            for row in self._connection.execute(ASKED.where(polls.c.poll.in_(chunk))):
+            for row in self._connection.execute(ASKED_POLLS.where(polls.c.poll.in_(chunk))):
                 known[row.poll] = asked_of(row)
         return known
 
@@ -151,7 +151,11 @@ class SqlQuizTransaction:
 
     def save_votes(self, cast: Sequence[CastVote]) -> None:
         for vote in cast:
-            values = {"shown": ",".join(map(str, vote.shown)), "voted_at": vote.at, "late": int(vote.late)}
+            values = {
+                "options": ",".join(map(str, vote.options)),
+                "voted_at": vote.at,
+                "late": int(vote.late),
+            }
             key = {"poll": vote.poll, "person": vote.person}
             if vote.late:
                 statement = insert(self._connection, votes).values(**key, **values)
@@ -175,8 +179,8 @@ class SqlQuizTransaction:
         for person, name in names.items():
             self._put(voters, {"person": person}, {"name": name})
 
-    def expect_member(self, home: str, person: int) -> None:
-        statement = insert(self._connection, members).values(home=home, person=person)
+    def expect_member(self, chat: str, person: int) -> None:
+        statement = insert(self._connection, members).values(chat=chat, person=person)
         self._connection.execute(statement.on_conflict_do_nothing())
 
     def votes_on(self, person: int, paper: PaperId) -> tuple[tuple[AskedPoll, CastVote], ...]:
@@ -203,7 +207,7 @@ class SqlQuizTransaction:
 
     def unchecked_polls(self, limit: int) -> tuple[AskedPoll, ...]:
         stale = or_(polls.c.checked_against.is_(None), polls.c.checked_against != papers.c.changed_at)
-        query = ASKED.join(papers, papers.c.id == polls.c.paper).where(stale).limit(limit)
+        query = ASKED_POLLS.join(papers, papers.c.id == polls.c.paper).where(stale).limit(limit)
         return tuple(map(asked_of, self._connection.execute(query)))
 
     def check(self, poll: str, question: Question) -> None:
@@ -299,7 +303,7 @@ class SqlQuizTransaction:
         return self._connection.execute(query).scalar_one()
 
     def questions_asked(self, target: str) -> frozenset[tuple[PaperId, str]]:
-        rows = self._connection.execute(ASKED.where(polls.c.target == target))
+        rows = self._connection.execute(ASKED_POLLS.where(polls.c.target == target))
         return frozenset((asked.paper, asked.part) for asked in map(asked_of, rows))
 
     def plan(self, planned: Sequence[Delivery], now: datetime, *, asked: bool = False) -> int:
@@ -344,27 +348,27 @@ class QuizTables:
         with writing(self._engine, alone=True) as connection:
             yield SqlQuizTransaction(connection)
 
-    def homes_at(self, addresses: Sequence[str]) -> tuple[str, ...]:
-        chats = sorted({home_of(address) for address in addresses})
+    def chats_at(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        chats = sorted({chat_of(address) for address in addresses})
         there = or_(
             targets.c.address.in_(chats),
             *(targets.c.address.startswith(f"{chat}/", autoescape=True) for chat in chats),
         )
         query = select(targets.c.key).where(targets.c.kind == "telegram", there).order_by(targets.c.key)
         with reading(self._engine) as connection:
-            homes = dict.fromkeys(map(home_of, connection.execute(query).scalars()))
-        return tuple(homes) or (home_of(addresses[0]),)
+            sent_to = dict.fromkeys(map(chat_of, connection.execute(query).scalars()))
+        return tuple(sent_to) or (chat_of(addresses[0]),)
 
-    def votes_in(self, homes: Sequence[str]) -> tuple[tuple[AskedPoll, CastVote], ...]:
+    def votes_in(self, chats: Sequence[str]) -> tuple[tuple[AskedPoll, CastVote], ...]:
         with reading(self._engine) as connection:
-            return votes_where(connection, _in_homes(homes))
+            return votes_where(connection, _in_chats(chats))
 
     def votes_by(self, person: int) -> tuple[tuple[AskedPoll, CastVote], ...]:
         with reading(self._engine) as connection:
             return votes_where(connection, votes.c.person == person)
 
-    def polls_in(self, homes: Sequence[str]) -> tuple[tuple[AskedPoll, PollState | None], ...]:
-        query = ASKED.where(_in_homes(homes)).order_by(polls.c.sent_at, polls.c.poll)
+    def polls_in(self, chats: Sequence[str]) -> tuple[tuple[AskedPoll, PollState | None], ...]:
+        query = ASKED_POLLS.where(_in_chats(chats)).order_by(polls.c.sent_at, polls.c.poll)
         with reading(self._engine) as connection:
             asked = tuple(map(asked_of, connection.execute(query)))
             states: dict[str, PollState] = {}
@@ -381,54 +385,54 @@ class QuizTables:
                 names.update({row.person: row.name for row in rows})
         return names
 
-    def members(self, homes: Sequence[str]) -> dict[str, frozenset[int]]:
-        query = select(members.c.home, members.c.person).where(
-            members.c.home.in_(homes), members.c.belongs == 1
+    def members(self, chats: Sequence[str]) -> dict[str, frozenset[int]]:
+        query = select(members.c.chat, members.c.person).where(
+            members.c.chat.in_(chats), members.c.belongs == 1
         )
-        by_home: dict[str, set[int]] = {home: set() for home in homes}
+        by_chat: dict[str, set[int]] = {chat: set() for chat in chats}
         with reading(self._engine) as connection:
             for row in connection.execute(query):
-                by_home[row.home].add(row.person)
-        return {home: frozenset(people) for home, people in by_home.items()}
+                by_chat[row.chat].add(row.person)
+        return {chat: frozenset(people) for chat, people in by_chat.items()}
 
-    def homes_with(self, person: int) -> frozenset[str]:
-        query = select(members.c.home).where(members.c.person == person, members.c.belongs == 1)
+    def chats_with(self, person: int) -> frozenset[str]:
+        query = select(members.c.chat).where(members.c.person == person, members.c.belongs == 1)
         with reading(self._engine) as connection:
             return frozenset(connection.execute(query).scalars())
 
     def unknown_members(self, limit: int) -> tuple[Voter, ...]:
         query = (
-            select(members.c.home, members.c.person)
+            select(members.c.chat, members.c.person)
             .where(members.c.belongs.is_(None))
-            .order_by(members.c.home, members.c.person)
+            .order_by(members.c.chat, members.c.person)
             .limit(limit)
         )
         with reading(self._engine) as connection:
             unknown = connection.execute(query).all()
-            wanted = {row.home for row in unknown}
+            wanted = {row.chat for row in unknown}
             addresses = select(targets.c.key, targets.c.address).where(targets.c.kind == "telegram")
             now_at = {
-                home_of(row.key): home_of(row.address)
+                chat_of(row.key): chat_of(row.address)
                 for row in (connection.execute(addresses) if wanted else ())
-                if home_of(row.key) in wanted
+                if chat_of(row.key) in wanted
             }
         return tuple(
-            Voter(home=row.home, address=now_at.get(row.home, row.home), person=row.person) for row in unknown
+            Voter(chat=row.chat, address=now_at.get(row.chat, row.chat), person=row.person) for row in unknown
         )
 
-    def save_members(self, home: str, people: Mapping[int, bool]) -> None:
+    def save_members(self, chat: str, people: Mapping[int, bool]) -> None:
         with writing(self._engine) as connection:
             for person, is_member in people.items():
-                self._put_member(connection, home, person, {"belongs": int(is_member)})
+                self._put_member(connection, chat, person, {"belongs": int(is_member)})
 
-    def hidden(self, homes: Sequence[str]) -> frozenset[int]:
-        query = select(members.c.person).where(members.c.home.in_(homes), members.c.hidden == 1)
+    def hidden(self, chats: Sequence[str]) -> frozenset[int]:
+        query = select(members.c.person).where(members.c.chat.in_(chats), members.c.hidden == 1)
         with reading(self._engine) as connection:
             return frozenset(connection.execute(query).scalars())
 
-    def hide(self, home: str, person: int, *, hidden: bool) -> None:
+    def hide(self, chat: str, person: int, *, hidden: bool) -> None:
         with writing(self._engine) as connection:
-            self._put_member(connection, home, person, {"hidden": int(hidden)})
+            self._put_member(connection, chat, person, {"hidden": int(hidden)})
 
     def topics(self, wanted: Collection[tuple[str, PaperId]]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
         asked: dict[str, set[PaperId]] = defaultdict(set)
@@ -451,14 +455,14 @@ class QuizTables:
         with reading(self._engine) as connection:
             return tuple(paper_of(row.id, row.content) for row in connection.execute(query))
 
-    def _put_member(self, connection: Any, home: str, person: int, values: Mapping[str, int]) -> None:
-        statement = insert(connection, members).values(home=home, person=person, **values)
+    def _put_member(self, connection: Any, chat: str, person: int, values: Mapping[str, int]) -> None:
+        statement = insert(connection, members).values(chat=chat, person=person, **values)
         connection.execute(
-            statement.on_conflict_do_update(index_elements=["home", "person"], set_=dict(values))
+            statement.on_conflict_do_update(index_elements=["chat", "person"], set_=dict(values))
         )
 
 
-def _in_homes(homes: Sequence[str]) -> Any:
-    keys = [f"telegram:{home}" for home in homes]
+def _in_chats(chats: Sequence[str]) -> Any:
+    keys = [f"telegram:{chat}" for chat in chats]
     in_topics = (polls.c.target.startswith(f"{key}/", autoescape=True) for key in keys)
     return or_(polls.c.target.in_(keys), *in_topics)

@@ -257,7 +257,7 @@ source_history = Table(
     Column("last_at", Moment, nullable=False),
     Column("newest", Date),
     Column("young", SmallInteger, nullable=False),
-    Column("told", Text, nullable=False),
+    Column("announced", Text, nullable=False),
 )
 """What each source has brought, as `domain.backlog.SourceHistory` says; `told` is a JSON list of days."""
 
@@ -394,7 +394,7 @@ messages = Table(
     Column("created_at", Moment, nullable=False),
     Column("remote_id", Text),
     Column("papers", Integer, nullable=False, server_default=text("0")),
-    Column("shown", Integer),
+    Column("papers_shown", Integer),
     Column("settled_at", Moment),
 )
 """Messages of one or more deliveries. A message has the number of the row that it began with; `settled_at` is when it went out,
@@ -477,12 +477,12 @@ proposals = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
-    Column("home", Text, nullable=False),
+    Column("address", Text, nullable=False),
     Column("content", Text, nullable=False),
     Column("made_at", Moment, nullable=False),
     Index("ix_proposals_made_at", "made_at"),
 )
-"""Offers that wait for a button, which carries their `id`; `home` is the chat that may take them."""
+"""Offers that wait for a button, which carries their `id`; `address` is that of the chat, with its topic, that may take them."""
 
 chats = Table(
     "chats",
@@ -542,7 +542,7 @@ votes = Table(
     metadata,
     Column("poll", Text, primary_key=True),
     Column("person", BigInteger, primary_key=True, autoincrement=False),
-    Column("shown", Text, nullable=False),
+    Column("options", Text, nullable=False),
     Column("voted_at", Moment, nullable=False),
     Column("late", Integer, nullable=False),
     Index("ix_votes_person", "person"),
@@ -568,7 +568,7 @@ voters = Table(
 members = Table(
     "members",
     metadata,
-    Column("home", Text, primary_key=True),
+    Column("chat", Text, primary_key=True),
     Column("person", BigInteger, primary_key=True, autoincrement=False),
     Column("belongs", Integer),
     Column("hidden", Integer, nullable=False, server_default=text("0")),

@@ -449,7 +449,7 @@ class VoteCollector:
             if is_member is None:
                 self._unanswered.add(voter)
             else:
-                await asyncio.to_thread(self._quizzes.save_members, voter.home, {voter.person: is_member})
+                await asyncio.to_thread(self._quizzes.save_members, voter.chat, {voter.person: is_member})
 
     async def _is_member(self, membership: Membership, voter: Voter) -> bool | None:
         """Whether the person is a member of the chat; None where the service does not say."""
@@ -459,9 +459,9 @@ class VoteCollector:
         except NotSent as error:
             if any(text in str(error).lower() for text in _NOT_THERE):
                 return False
-            log.warning("votes.member_unknown", extra={"chat": voter.home, "error": str(error)})
+            log.warning("votes.member_unknown", extra={"chat": voter.chat, "error": str(error)})
         except DeliveryError as error:
-            log.warning("votes.member_unknown", extra={"chat": voter.home, "error": str(error)})
+            log.warning("votes.member_unknown", extra={"chat": voter.chat, "error": str(error)})
         return None
 
 

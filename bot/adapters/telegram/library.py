@@ -64,7 +64,7 @@ def _latest(request: Request, start: int) -> Message | None:
         return None
     heading = request.t("latest" if request.subscribers else "latest.all")
     page = render_list(heading, items[:_LATEST], request.language, first=start + 1)
-    end = start + (page.shown or 0)
+    end = start + (page.papers_shown or 0)
     turn = [Button(text="‹", data=f"latest:{max(start - _LATEST, 0)}")] * (start > 0)
     turn += [Button(text="›", data=f"latest:{end}")] * (end < start + len(items))
     return Message(html=page.html, buttons=tuple(turn))
@@ -121,7 +121,7 @@ def like(request: Request, message_id: str, number: str) -> Actions:
     if item is None:
         return request.acknowledge(request.t("dead button"))
     near = request.services.finder.like(item.paper, _LIKE)
-    proposal = request.preferences.propose("like", request.home, request.now, paper=item.paper.id)
+    proposal = request.preferences.propose("like", request.address, request.now, paper=item.paper.id)
     button = Button(text=request.t("button.follow"), data=f"keep:{proposal}")
     heading = request.t("like.heading", title=plain_line(item.paper.title, _TITLE))
     if not near:
@@ -144,7 +144,7 @@ def not_for_me(request: Request, message_id: str, number: str) -> Actions:
     brought = line(request.t("not.brought"), bold(", ".join(shortened(name, _NAME) for name in names)), ".")
     rows = []
     for each in objection.words:
-        proposal = request.preferences.propose("exclude", request.home, request.now, query=each.word)
+        proposal = request.preferences.propose("exclude", request.address, request.now, query=each.word)
         rows.append([Button(text=f"NOT {each.word} (−{each.noticed})", data=f"ex:{proposal}")])
     rows += [[Button(text=f"⏸ {shortened(name, 40)}", data=f"hold:{key_of(name)}")] for name in names[:2]]
     note = request.t("not.offer", count=objection.papers) if objection.words else request.t("not.nothing")
@@ -153,7 +153,7 @@ def not_for_me(request: Request, message_id: str, number: str) -> Actions:
 
 def exclude(request: Request, proposal_id: str) -> Actions:
     """Leave out what an offered word matches."""
-    proposal = request.preferences.proposal(proposal_id, request.home)
+    proposal = request.preferences.proposal(proposal_id, request.address)
     if proposal is None or proposal.kind != "exclude":
         return request.acknowledge(request.t("dead button"))
     word = proposal.values["query"]
@@ -169,7 +169,7 @@ def exclude(request: Request, proposal_id: str) -> Actions:
 
 def include(request: Request, proposal_id: str) -> Actions:
     """Take an exclusion back."""
-    proposal = request.preferences.proposal(proposal_id, request.home)
+    proposal = request.preferences.proposal(proposal_id, request.address)
     if proposal is None or proposal.kind != "exclude":
         return request.acknowledge(request.t("dead button"))
     word = proposal.values["query"]

@@ -239,7 +239,7 @@ class PreviewPublisher:
         name = f"preview-{outgoing.id}"
         if isinstance(content, Poll):
             return Receipt(message=name, option_order=content.order)
-        return Receipt(message=name, shown=content.shown)
+        return Receipt(message=name, papers_shown=content.papers_shown)
 
     async def close(self) -> None:
         """Nothing is held open."""

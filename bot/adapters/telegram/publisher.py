@@ -145,7 +145,7 @@ class TelegramPublisher:
                     chat, lambda address: self._client.send(address, message, silent=outgoing.silent)
                 )
                 self._remember(chat, sent, message)
-                return Receipt(message=str(sent), shown=message.shown, astray=astray)
+                return Receipt(message=str(sent), papers_shown=message.papers_shown, astray=astray)
             case "quiz":
                 return await self._ask(outgoing, chat, anonymous=anonymous)
             case "edit":
@@ -280,7 +280,7 @@ def quiz_poll(outgoing: OutgoingMessage) -> Poll:
         evidence=evidence_for(outgoing.question, paper, outgoing.language),
         gist=card.gist_text,
         title=card.title_text,
-        place=(parts.index(part) + 1, len(parts)) if part in parts else None,
+        position=(parts.index(part) + 1, len(parts)) if part in parts else None,
         language=outgoing.language,
     )
     if poll is None:

@@ -48,7 +48,7 @@ class Message:
     buttons: tuple[Button, ...] = ()
     asks: str | None = None
     """What the person is asked to write in reply, shown in the empty field."""
-    shown: int | None = None
+    papers_shown: int | None = None
     """How many of an alert's papers it shows, from the first on; None: all."""
 
 
@@ -208,7 +208,7 @@ def render_alert(outgoing: OutgoingMessage, start: int = 0) -> Message | None:
         buttons += more
         if not more:
             markup = joined("\n\n", (markup, plain(words.more_heading.format(count=left))))
-    return Message(html=markup.html, buttons=tuple(buttons), shown=page.end)
+    return Message(html=markup.html, buttons=tuple(buttons), papers_shown=page.end)
 
 
 def render_card(outgoing: OutgoingMessage, index: int) -> Message | None:
@@ -283,7 +283,7 @@ def render_list(heading: str, items: tuple[Item, ...], language: str, *, first: 
     entries = [ShownItem(item, words).short(number, dated=True) for number, item in enumerate(items, first)]
     while not (whole := joined("\n\n", (bold(heading), *entries))).fits:
         entries.pop()
-    return Message(html=whole.html, shown=len(entries))
+    return Message(html=whole.html, papers_shown=len(entries))
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,8 +265,8 @@ class Request:
         return self.chat.addresses
 
     @property
-    def home(self) -> str:
-        """The chat as proposals name it, with the topic."""
+    def address(self) -> str:
+        """The address of the chat, with its topic, by which proposals and questions are kept."""
         return self.chat.addresses[0]
 
     @property

@@ -75,7 +75,7 @@ def offer(request: Request, written: str, *, lead: str = "", replaces: str = "")
     values = {"query": query.text, "replaces": replaces}
     if preview.better:
         values["better"] = preview.better[0].query
-    proposal = request.preferences.propose("add", request.home, request.now, **values)
+    proposal = request.preferences.propose("add", request.address, request.now, **values)
     buttons = [Button(text=request.t("button.keep"), data=f"keep:{proposal}")]
     if preview.better:
         buttons.append(Button(text=request.t("button.both"), data=f"both:{proposal}"))
@@ -179,7 +179,7 @@ def _both(proposal: Proposal) -> str:
 
 
 def _keep(request: Request, proposal_id: str, query_of: Callable[[Proposal], str]) -> Actions:
-    proposal = request.preferences.proposal(proposal_id, request.home)
+    proposal = request.preferences.proposal(proposal_id, request.address)
     if proposal is None or proposal.kind not in ("add", "like"):
         return request.acknowledge(request.t("dead button"))
     refusal = _admitted(request, proposal)
@@ -236,7 +236,7 @@ def _kept(request: Request, added: Added) -> Message:
 
 def cancel(request: Request, proposal_id: str) -> Actions:
     """Leave everything as it was."""
-    if request.preferences.proposal(proposal_id, request.home) is None:
+    if request.preferences.proposal(proposal_id, request.address) is None:
         return request.acknowledge(request.t("dead button"))
     return request.show(said(request.t("cancelled")))
 
@@ -267,7 +267,7 @@ def _admitted(request: Request, proposal: Proposal) -> Actions | None:
             str(operator),
             request.now,
             subscriber=name,
-            chat=request.home,
+            chat=request.address,
             proposal=proposal.id,
             language=request.language,
         )
@@ -287,18 +287,18 @@ def _wish(proposal: Proposal) -> str:
 
 
 def _not_open(request: Request) -> Message:
-    return message(line(request.t("not open.nobody"), code(request.home), "."))
+    return message(line(request.t("not open.nobody"), code(request.address), "."))
 
 
 def admit(request: Request, wish_id: str, answer: str) -> Actions:
     """An operator's answer: carries out what was asked for, and tells the one who asked."""
-    wish = request.preferences.proposal(wish_id, request.home)
+    wish = request.preferences.proposal(wish_id, request.address)
     if wish is None or wish.kind != "admit" or request.author.id not in request.services.site.operators:
         return request.acknowledge(request.t("dead button"))
-    name, home, language = wish.values["subscriber"], wish.values["chat"], wish.values["language"]
+    name, origin, language = wish.values["subscriber"], wish.values["chat"], wish.values["language"]
     allowed = answer == "y"
     request.preferences.admit(name, "allowed" if allowed else "refused", request.now)
-    chat, _, topic = home.partition("/")
+    chat, _, topic = origin.partition("/")
     address = ChatAddress(id=int(chat), topic=int(topic) if topic else None)
     if not allowed:
         return (
@@ -307,10 +307,10 @@ def admit(request: Request, wish_id: str, answer: str) -> Actions:
         )
     remember_language(request, name, language)
     parts = [ours(text("admitted", language))]
-    proposal = request.preferences.proposal(wish.values["proposal"], home)
+    proposal = request.preferences.proposal(wish.values["proposal"], origin)
     if proposal is not None and proposal.kind == "add":
-        channel = chat_channel(home)
-        only = () if not home.startswith("-") else (channel.target,)
+        channel = chat_channel(origin)
+        only = () if not origin.startswith("-") else (channel.target,)
         added = request.preferences.add(
             name, proposal.values["query"], request.now, channel=channel, only=only
         )
@@ -328,7 +328,7 @@ def admit(request: Request, wish_id: str, answer: str) -> Actions:
 
 def ask_for_query(request: Request, proposal_id: str) -> Actions:
     """Ask for another query in place of the one that was offered."""
-    proposal = request.preferences.proposal(proposal_id, request.home)
+    proposal = request.preferences.proposal(proposal_id, request.address)
     if proposal is None or proposal.kind != "add":
         return request.acknowledge(request.t("dead button"))
     return _ask(request, proposal.values["query"], proposal.values.get("replaces", ""))
@@ -336,7 +336,7 @@ def ask_for_query(request: Request, proposal_id: str) -> Actions:
 
 def _ask(request: Request, query: str, replaces: str) -> Actions:
     request.preferences.await_answer(
-        request.home, request.author.id, request.now + _ANSWER_WITHIN, request.now, replaces=replaces
+        request.address, request.author.id, request.now + _ANSWER_WITHIN, request.now, replaces=replaces
     )
     question = line(request.t("edit.ask"), code(cut(query, _QUERY)))
     return request.say(message(question, asks=request.t("edit.placeholder")))
@@ -344,7 +344,7 @@ def _ask(request: Request, query: str, replaces: str) -> Actions:
 
 def answer(request: Request) -> Actions:
     """A text that is no command: the answer to a question of ours, or else a search."""
-    awaited = request.preferences.take_answer(request.home, request.author.id, request.now)
+    awaited = request.preferences.take_answer(request.address, request.author.id, request.now)
     if awaited is not None and request.may_change:
         return offer(request, request.arguments, replaces=awaited.get("replaces", ""))
     if not request.chat.is_private:
@@ -367,13 +367,13 @@ def _search(request: Request, written: str, *, lead: str = "") -> Actions:
         query = parse(" ".join(written.split()))
     except QuerySyntaxError as error:
         return request.wrong_query(" ".join(written.split()), error)
-    proposal = request.preferences.propose("add", request.home, request.now, query=query.text)
+    proposal = request.preferences.propose("add", request.address, request.now, query=query.text)
     return request.say(_found(request, query, proposal, 0, lead))
 
 
 def more_found(request: Request, proposal_id: str, start: str) -> Actions:
     """Show the next papers of a search, in its message."""
-    proposal = request.preferences.proposal(proposal_id, request.home)
+    proposal = request.preferences.proposal(proposal_id, request.address)
     first = number_in(start)
     if proposal is None or first is None:
         return request.acknowledge(request.t("dead button"))
@@ -401,7 +401,7 @@ def _found(request: Request, query: Query, proposal: str, start: int, lead: str)
 
 def subscribe(request: Request, proposal_id: str) -> Actions:
     """Show what the searched query would bring as a subscription."""
-    proposal = request.preferences.proposal(proposal_id, request.home)
+    proposal = request.preferences.proposal(proposal_id, request.address)
     if proposal is None or "query" not in proposal.values:
         return request.acknowledge(request.t("dead button"))
     return (

@@ -333,7 +333,7 @@ def _vote(answer: dict[str, Any]) -> Vote | None:
     # Telegram Web names an option twice now and then (seen 2024-09): it is one vote.
     indexes = tuple(dict.fromkeys(index for index in option_ids if isinstance(index, int)))
     name = " ".join(str(voter.get(part) or "") for part in ("first_name", "last_name")).strip()
-    return Vote(poll=poll, person=person, shown=indexes, name=name[:_NAME] or None)
+    return Vote(poll=poll, person=person, options=indexes, name=name[:_NAME] or None)
 
 
 def _state(poll: dict[str, Any]) -> PollState | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bot.app.config.settings import Settings
     from bot.app.container import Container
     from bot.domain.files import FoundFile, Skipped
-    from bot.pipeline.ingest import Taken
+    from bot.pipeline.ingest import IngestResult
 
 NEEDS_A_LOOK = 1
 INTERRUPTED = 130
@@ -48,7 +48,7 @@ def import_(
     be used.
     """
     from bot.app.container import build_container
-    from bot.pipeline.ingest import Taken
+    from bot.pipeline.ingest import IngestResult
 
     if not folder.is_dir():
         raise UsageError(
@@ -58,7 +58,7 @@ def import_(
     start_logs(context.obj.verbose + verbose)
     files, skipped = _look(folder, settings)
     container = build_container(settings, subscribers)
-    total = Taken()
+    total = IngestResult()
     try:
         _ingest(container, files, total)
     except KeyboardInterrupt:
@@ -89,27 +89,27 @@ def _look(folder: Path, settings: "Settings") -> "tuple[list[FoundFile], list[Sk
     return files, skipped
 
 
-def _ingest(container: "Container", files: "Sequence[FoundFile]", total: "Taken") -> None:
+def _ingest(container: "Container", files: "Sequence[FoundFile]", total: "IngestResult") -> None:
     newest_first = sorted(container.files(files), key=lambda file: file.name, reverse=True)
     with progress("reading", len(newest_first)) as advance:
         for start in range(0, len(newest_first), _FILES_A_STEP):
             step = newest_first[start : start + _FILES_A_STEP]
-            total.add(container.ingest.take_in_history(step, container.clock.now()))
+            total.add(container.ingest.process_history(step, container.clock.now()))
             total.add_planned(container.ingest.finish_planning(container.clock.now()))
             advance(len(step))
     if total.changed:
         total.add_planned(container.ingest.finish_history(container.clock.now()))
 
 
-def _unusable(taken: "Taken") -> list[tuple[str, str]]:
+def _unusable(result: "IngestResult") -> list[tuple[str, str]]:
     """Name and reason of each file that gave no digest."""
-    return [(name, what) for name, line, what in taken.problems if not line]
+    return [(name, what) for name, line, what in result.problems if not line]
 
 
-def _say(files: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skipped]") -> None:
+def _say(files: "Sequence[FoundFile]", result: "IngestResult", skipped: "Sequence[Skipped]") -> None:
     for entry in skipped:
         typer.echo(f"skipped {printable(entry.name)}: {printable(entry.what)}", err=True)
-    unusable = _unusable(taken)
+    unusable = _unusable(result)
     for name, what in unusable[:_FILES_NAMED]:
         typer.echo(printable(what if what.startswith(name) else f"{name}: {what}"), err=True)
     if len(unusable) > _FILES_NAMED:
@@ -117,25 +117,27 @@ def _say(files: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skippe
             f"… and {len(unusable) - _FILES_NAMED} more files that cannot be used (--json names them)",
             err=True,
         )
-    if not taken.changed:
+    if not result.changed:
         typer.echo(f"nothing new in {len(files)} files")
         return
-    rows = len(taken.problems) - len(unusable)
+    rows = len(result.problems) - len(unusable)
     typer.echo(
-        f"{taken.digests} digests of {len(files)} files: {taken.entries} entries, {taken.new} new papers; "
+        f"{result.digests} digests of {len(files)} files: {result.entries} entries, {result.new} new papers; "
         "nothing of them is sent"
         + (f"; {counted(rows, 'problem')} in them (`paperboy read` lists them)" if rows else "")
     )
 
 
-def _json(files: "Sequence[FoundFile]", taken: "Taken", skipped: "Sequence[Skipped]") -> dict[str, Any]:
+def _json(
+    files: "Sequence[FoundFile]", result: "IngestResult", skipped: "Sequence[Skipped]"
+) -> dict[str, Any]:
     return {
         "files": len(files),
-        "digests": taken.digests,
-        "entries": taken.entries,
-        "new": taken.new,
-        "gained": taken.gained,
-        "matched": taken.notices,
-        "problems": [{"file": name, "line": line, "what": what} for name, line, what in taken.problems],
+        "digests": result.digests,
+        "entries": result.entries,
+        "new": result.new,
+        "gained": result.gained,
+        "matched": result.notices,
+        "problems": [{"file": name, "line": line, "what": what} for name, line, what in result.problems],
         "skipped": [{"file": entry.name, "why": entry.what} for entry in skipped],
     }

@@ -24,10 +24,10 @@ from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.config.settings import Settings
-    from bot.app.once import Done, DryRunMessage, Looked
+    from bot.app.once import DryRunMessage, FolderScan, OnceResult
     from bot.domain.subscriptions import Subscriber
     from bot.pipeline.fetch import FetchResult
-    from bot.pipeline.ingest import Taken
+    from bot.pipeline.ingest import IngestResult
 
 
 def once(
@@ -47,25 +47,25 @@ def once(
     import asyncio
 
     from bot.app.container import build_container
-    from bot.app.once import look_around, run_and_close
+    from bot.app.once import run_and_close, scan_folders
 
     verbose += context.obj.verbose
     settings = load_only_settings(context, config)
     start_logs(verbose)
     fetched = [] if dry_run else fetch_sources(settings, due=True)
-    looked = look_around(settings)
+    scan = scan_folders(settings)
     subscribers = load_only_subscribers(context, config, settings)
     if dry_run:
-        return _dry_run(settings, subscribers, looked, as_json=as_json, verbose=verbose)
+        return _dry_run(settings, subscribers, scan, as_json=as_json, verbose=verbose)
     check_recipients(settings, subscribers)
     container = build_container(settings, subscribers)
-    done = asyncio.run(run_and_close(container, looked))
+    result = asyncio.run(run_and_close(container, scan))
     counts = container.store.deliveries.counts(container.clock.now())
     container.store.close()
-    unreadable = bool(unusable(looked.skipped))
-    stuck = needs_a_look(counts) or unreadable or done.taken.unread or done.feeds_error
+    unreadable = bool(unusable(scan.skipped))
+    stuck = needs_a_look(counts) or unreadable or result.ingest.unread or result.feeds_error
     code = NEEDS_A_LOOK if stuck else 0
-    _say_done(done, settings, looked, fetched, as_json=as_json, verbose=verbose)
+    _say_result(result, settings, scan, fetched, as_json=as_json, verbose=verbose)
     if code and not as_json:
         typer.echo("something needs a look: `paperboy status` names it", err=True)
     return code
@@ -74,7 +74,7 @@ def once(
 def _dry_run(
     settings: "Settings",
     subscribers: "Sequence[Subscriber]",
-    looked: "Looked",
+    scan: "FolderScan",
     *,
     as_json: bool,
     verbose: int,
@@ -88,93 +88,95 @@ def _dry_run(
         if not as_json:
             say(f"── {message.kind} to {message.target} ({message.subscriber})\n{message.text}\n")
 
-    taken = dry_run_messages(settings, subscribers, looked, show=show)
+    result = dry_run_messages(settings, subscribers, scan, show=show)
     if as_json:
         say_json(
             {
-                "new": taken.new,
-                "gained": taken.gained,
-                "problems": _problems_json(taken),
+                "new": result.new,
+                "gained": result.gained,
+                "problems": _problems_json(result),
                 "messages": [dataclasses.asdict(message) for message in messages],
             }
         )
         return 0
-    _say_skipped(settings, looked, verbose=verbose)
-    for line in _problem_lines(taken):
+    _say_skipped(settings, scan, verbose=verbose)
+    for line in _problem_lines(result):
         typer.echo(line)
-    summary = f"{counted(taken.new, 'new paper')}; {counted(len(messages), 'message')} would go out."
+    summary = f"{counted(result.new, 'new paper')}; {counted(len(messages), 'message')} would go out."
     typer.echo(f"{summary} Nothing was sent or stored.")
     return 0
 
 
-def _say_done(
-    done: "Done",
+def _say_result(
+    result: "OnceResult",
     settings: "Settings",
-    looked: "Looked",
+    scan: "FolderScan",
     fetched: "Sequence[FetchResult]",
     *,
     as_json: bool,
     verbose: int,
 ) -> None:
     if as_json:
-        say_json(_done_json(done, looked) | ({"sources": results_json(fetched)} if settings.sources else {}))
+        say_json(
+            _result_json(result, scan) | ({"sources": results_json(fetched)} if settings.sources else {})
+        )
         return
-    for result in fetched:
-        if result.state.error:
-            typer.echo(unreachable_line(result), err=True)
-    _say_skipped(settings, looked, verbose=verbose)
-    for line in _done_lines(done, looked):
+    for fetch in fetched:
+        if fetch.state.error:
+            typer.echo(unreachable_line(fetch), err=True)
+    _say_skipped(settings, scan, verbose=verbose)
+    for line in _result_lines(result, scan):
         typer.echo(line)
 
 
-def _say_skipped(settings: "Settings", looked: "Looked", *, verbose: int) -> None:
+def _say_skipped(settings: "Settings", scan: "FolderScan", *, verbose: int) -> None:
     from bot.domain.files import EXPECTED_SKIPS
 
     for folder in settings.watch.folders:
         if not folder.is_dir():
             typer.echo(f"the watched folder {printable(str(folder))} is not there", err=True)
     expected = () if verbose else (*EXPECTED_SKIPS, "missing")
-    for file in looked.skipped:
+    for file in scan.skipped:
         if file.reason not in expected:
             typer.echo(f"skipped {printable(file.name)}: {printable(file.what)}", err=True)
 
 
-def _done_lines(done: "Done", looked: "Looked") -> list[str]:
-    taken = done.taken
-    states = ", ".join(f"{count} {state}" for state, count in sorted(done.ends.items()) if count)
+def _result_lines(result: "OnceResult", scan: "FolderScan") -> list[str]:
+    ingest = result.ingest
+    states = ", ".join(f"{count} {state}" for state, count in sorted(result.ends.items()) if count)
     lines = [
-        f"{counted(taken.digests, 'new digest')} of {counted(len(looked.whole), 'file')}: "
-        f"{counted(taken.entries, 'entry', 'entries')}, {counted(taken.new, 'new paper')}, "
-        f"{taken.gained} gained something",
-        *_problem_lines(taken),
-        *([printable(f"feeds: {done.feeds_error}")] if done.feeds_error else []),
+        f"{counted(ingest.digests, 'new digest')} of {counted(len(scan.whole), 'file')}: "
+        f"{counted(ingest.entries, 'entry', 'entries')}, {counted(ingest.new, 'new paper')}, "
+        f"{ingest.gained} gained something",
+        *_problem_lines(ingest),
+        *([printable(f"feeds: {result.feeds_error}")] if result.feeds_error else []),
         f"deliveries: {states}" if states else "nothing was due",
     ]
-    if looked.still_written:
-        files = counted(looked.still_written, "file is", "files are")
+    if scan.still_written:
+        files = counted(scan.still_written, "file is", "files are")
         lines.append(f"{files} still being written and left for the next pass")
     return lines
 
 
-def _done_json(done: "Done", looked: "Looked") -> dict[str, Any]:
-    taken = done.taken
+def _result_json(result: "OnceResult", scan: "FolderScan") -> dict[str, Any]:
+    ingest = result.ingest
     return {
-        "files": len(looked.whole),
-        "digests": taken.digests,
-        "entries": taken.entries,
-        "new": taken.new,
-        "gained": taken.gained,
-        "deliveries": dict(done.ends),
-        "problems": _problems_json(taken),
-        "feeds_error": done.feeds_error,
-        "skipped": [{"file": file.name, "why": file.what} for file in looked.skipped],
+        "files": len(scan.whole),
+        "digests": ingest.digests,
+        "entries": ingest.entries,
+        "new": ingest.new,
+        "gained": ingest.gained,
+        "deliveries": dict(result.ends),
+        "problems": _problems_json(ingest),
+        "feeds_error": result.feeds_error,
+        "skipped": [{"file": file.name, "why": file.what} for file in scan.skipped],
     }
 
 
-def _problem_lines(taken: "Taken") -> list[str]:
+def _problem_lines(result: "IngestResult") -> list[str]:
     """A line for each part of the files that could not be used."""
-    return [printable(f"{name}:{line}: {what}") for name, line, what in taken.problems]
+    return [printable(f"{name}:{line}: {what}") for name, line, what in result.problems]
 
 
-def _problems_json(taken: "Taken") -> list[dict[str, str | int]]:
-    return [{"file": name, "line": line, "what": what} for name, line, what in taken.problems]
+def _problems_json(result: "IngestResult") -> list[dict[str, str | int]]:
+    return [{"file": name, "line": line, "what": what} for name, line, what in result.problems]

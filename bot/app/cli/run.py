@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.app.config.settings import Settings
     from bot.app.container import Container
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.ingest import Taken
+    from bot.pipeline.ingest import IngestResult
     from bot.pipeline.ports.outbox import Counts
 
     Configuration = tuple[Settings, tuple[Subscriber, ...]]
@@ -91,9 +91,9 @@ def _serve(
     if "ingest" not in roles:  # otherwise the summary of the first look says it
         typer.echo(f"paperboy {__version__} is running: {', '.join(roles)}")
 
-    async def announce(taken: "Taken") -> None:
+    async def announce(result: "IngestResult") -> None:
         with suppress(OSError):  # nobody may be there to read it
-            for line in first_lines(container, taken):
+            for line in first_lines(container, result):
                 typer.echo(line)
 
     def check() -> None:
@@ -133,7 +133,7 @@ def _refuse_idle_roles(roles: tuple[str, ...], only: str, settings: "Settings") 
         raise UsageError(f"--only {printable(only)} would do nothing: {reasons}")
 
 
-def first_lines(container: "Container", taken: "Taken") -> list[str]:
+def first_lines(container: "Container", result: "IngestResult") -> list[str]:
     """The summary after the first look at the folders: results, where they are, and next steps."""
     settings = container.settings
     counts = container.store.deliveries.counts(container.clock.now())
@@ -143,7 +143,7 @@ def first_lines(container: "Container", taken: "Taken") -> list[str]:
     return [
         f"paperboy {__version__} is running",
         f"  read      {counted(counts.digests, 'digest')}: {counted(counts.papers, 'paper')},"
-        f" {counted(counts.quizzes, 'quiz question')} ({taken.new} new, {taken.gained} gained something)",
+        f" {counted(counts.quizzes, 'quiz question')} ({result.new} new, {result.gained} gained something)",
         f"  matched   {counted(counts.notices, 'time')} for {counted(len(subscribers), 'subscriber')}"
         f" ({_relative(settings.subscriptions)})",
         _telegram_line(settings, counts),

@@ -28,7 +28,7 @@ from bot.app.replay.fakes import (
     no_faults,
 )
 from bot.app.replay.oracle import Oracle, Scorecard, score
-from bot.app.service import take_in
+from bot.app.service import ingest_files
 from bot.domain.channels import FEED, ChannelKind
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestError, QuerySyntaxError, UsageError
@@ -211,7 +211,7 @@ class _Replay:
         for number, scheduled in enumerate(scenario.digests):
             await self._run_until(scheduled.at)
             oracle.expect(scheduled.digest, scheduled.file.name, clock.now())
-            take_in(self._container, [scheduled.file])
+            ingest_files(self._container, [scheduled.file])
             self._container.ingest.finish_planning(clock.now())
             await self._container.dispatcher.flush()
             self._progress(number + 1, len(scenario.digests))

@@ -41,19 +41,23 @@ MOST_COMPARED = 60
 """Subscriptions of one subscriber that are compared with each other."""
 
 
-Found = Mapping[tuple[str, str], frozenset[PaperId]]
+PapersBySubscription = Mapping[tuple[str, str], frozenset[PaperId]]
 """(subscriber, subscription's name) to the papers that it matches; one that matches none may be missing."""
 
 
 def subscription_findings(
-    subscribers: Sequence[Subscriber], found: Found, recent: frozenset[PaperId], papers: int, days: int
+    subscribers: Sequence[Subscriber],
+    papers_of: PapersBySubscription,
+    recent: frozenset[PaperId],
+    papers: int,
+    days: int,
 ) -> Iterator[Finding]:
     """Dead, noisy, contained and overlapping subscriptions; `recent` are the papers of the last `days`."""
     for subscriber in subscribers:
         for subscription in subscriber.subscriptions:
-            hits = found.get((subscriber.id, subscription.name), frozenset())
+            hits = papers_of.get((subscriber.id, subscription.name), frozenset())
             yield from _alone(subscriber, subscription, hits, recent, papers, days)
-        yield from _pairs(subscriber, found)
+        yield from _pairs(subscriber, papers_of)
 
 
 def _alone(
@@ -88,7 +92,7 @@ def _alone(
         )
 
 
-def _pairs(subscriber: Subscriber, found: Found) -> Iterator[Finding]:
+def _pairs(subscriber: Subscriber, papers_of: PapersBySubscription) -> Iterator[Finding]:
     compared = subscriber.subscriptions[:MOST_COMPARED]
     inside: set[frozenset[str]] = set()
     for first, second in permutations(compared, 2):
@@ -107,8 +111,8 @@ def _pairs(subscriber: Subscriber, found: Found) -> Iterator[Finding]:
     for first, second in combinations(compared, 2):
         if frozenset({first.name, second.name}) in inside:
             continue
-        first_hits = found.get((subscriber.id, first.name), frozenset())
-        second_hits = found.get((subscriber.id, second.name), frozenset())
+        first_hits = papers_of.get((subscriber.id, first.name), frozenset())
+        second_hits = papers_of.get((subscriber.id, second.name), frozenset())
         both = len(first_hits & second_hits)
         jaccard = both / (len(first_hits | second_hits) or 1)
         if both >= FEW and jaccard >= OVERLAP:
@@ -268,13 +272,13 @@ def _incidents(
 
 
 def _runs(wrong: Sequence[bool]) -> list[tuple[int, int]]:
-    """First and last place of each run, where a few that are right between two that are wrong end none."""
+    """First and last index of each run, where a few that are right between two that are wrong end none."""
     runs: list[tuple[int, int]] = []
-    for place in (place for place, is_wrong in enumerate(wrong) if is_wrong):
-        if runs and place - runs[-1][1] <= BRIDGED + 1:
-            runs[-1] = (runs[-1][0], place)
+    for index in (index for index, is_wrong in enumerate(wrong) if is_wrong):
+        if runs and index - runs[-1][1] <= BRIDGED + 1:
+            runs[-1] = (runs[-1][0], index)
         else:
-            runs.append((place, place))
+            runs.append((index, index))
     return runs
 
 

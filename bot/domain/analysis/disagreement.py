@@ -72,19 +72,19 @@ class Number(NamedTuple):
     """The first words of the clause behind it: what it was measured on."""
 
 
-Place = tuple[int, int, int]
+NumberSpan = tuple[int, int, int]
 """Number of the text, and where in it a number starts and ends."""
 
 
-def disagreements(accounts: Sequence[Sequence[str]]) -> list[list[Place]]:
-    """For each account, a list of texts, the places of the numbers that contradict one of another account."""
+def disagreements(accounts: Sequence[Sequence[str]]) -> list[list[NumberSpan]]:
+    """For each account, a list of texts, the numbers that contradict one of another account."""
     numbers = [list(_numbers(texts)) for texts in accounts]
-    places: list[set[Place]] = [set() for _ in accounts]
+    spans: list[set[NumberSpan]] = [set() for _ in accounts]
     for first, second in combinations(range(len(accounts)), 2):
         for number, other in _contradictions(numbers[first], numbers[second]):
-            places[first].add((number.text, number.start, number.end))
-            places[second].add((other.text, other.start, other.end))
-    return [sorted(each) for each in places]
+            spans[first].add((number.text, number.start, number.end))
+            spans[second].add((other.text, other.start, other.end))
+    return [sorted(each) for each in spans]
 
 
 def _contradictions(
@@ -97,7 +97,7 @@ def _contradictions(
             continue
         (number,), (other,) = numbers, others
         elsewhere = number.about and other.about and number.about.isdisjoint(other.about)
-        if not (elsewhere or _is_told(number, their_numbers) or _is_told(other, ours)):
+        if not (elsewhere or _is_among(number, their_numbers) or _is_among(other, ours)):
             yield number, other
 
 
@@ -109,7 +109,7 @@ def _by_subject(numbers: Iterable[Number]) -> dict[tuple[str, ...], list[Number]
     return by_subject
 
 
-def _is_told(number: Number, others: Iterable[Number]) -> bool:
+def _is_among(number: Number, others: Iterable[Number]) -> bool:
     """Whether one of the others is the same number, as far as the less exact of the two says."""
     for other in others:
         exact = number.step == other.step
@@ -119,7 +119,7 @@ def _is_told(number: Number, others: Iterable[Number]) -> bool:
 
 
 def _numbers(texts: Sequence[str]) -> Iterator[Number]:
-    for place, text in enumerate(texts):
+    for index, text in enumerate(texts):
         for match in _NUMBER.finditer(text):
             if _RANGE_BEFORE.search(text, 0, match.start()):
                 continue
@@ -136,7 +136,7 @@ def _numbers(texts: Sequence[str]) -> Iterator[Number]:
             known = {*_NO_SUBJECT, *_ANYWHERE, *(part for subject in subjects for part in subject)}
             words = (folded_form(word.lower()) for word in _CONTENT.findall(clause))
             about = frozenset(islice((word for word in words if word not in known), _ABOUT))
-            yield Number(value, step, place, match.start(), match.end(), subjects, about)
+            yield Number(value, step, index, match.start(), match.end(), subjects, about)
 
 
 def _subjects(text: str, match: re.Match[str], unit: str) -> Iterator[tuple[str, ...]]:

@@ -61,12 +61,12 @@ def poll_of(
     evidence: str | None = None,
     gist: str | None = None,
     title: str | None = None,
-    place: tuple[int, int] | None = None,
+    position: tuple[int, int] | None = None,
     language: str = "en",
 ) -> Poll | None:
     """The question as a poll; None where fewer than two options can be used, or the right one cannot.
 
-    The same `seed` gives the same order of options. `title` names the paper, `place` tells which of how many questions on it
+    The same `seed` gives the same order of options. `title` names the paper, `position` tells which of how many questions on it
     this is. `evidence` is the sentence that decides the question; where there is none, the paper's `gist` explains it.
     """
     words = wording(language)
@@ -81,7 +81,7 @@ def poll_of(
     order = _shuffled(usable, options, seed)
     inferred = answer is not None and not question.keyed
     notes = _notes(question, words, keyed=answer is not None, inferred=inferred, link=link)
-    heading = _heading(title, place, words)
+    heading = _heading(title, position, words)
     poll = _laid_out(stem, [options[index] for index in order], notes, heading, words)
     if poll is None:
         return None
@@ -167,9 +167,9 @@ def _laid_out(
     return replace(poll, preface=preface, description=_described(heading, words.poll_see_above, *notes))
 
 
-def _heading(title: str | None, place: tuple[int, int] | None, words: Wording) -> str:
-    number, count = place or (1, 1)
-    which = words.poll_place.format(number=number, count=count) if count > 1 else ""
+def _heading(title: str | None, position: tuple[int, int] | None, words: Wording) -> str:
+    number, count = position or (1, 1)
+    which = words.poll_position.format(number=number, count=count) if count > 1 else ""
     source = " · ".join(filter(None, (which, cut(clean(title), _TITLE_UNITS, units) if title else "")))
     return f"❔ {source}" if source else ""
 

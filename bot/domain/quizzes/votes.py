@@ -26,7 +26,7 @@ class Vote:
 
     poll: str
     person: int
-    shown: tuple[int, ...] = ()
+    options: tuple[int, ...] = ()
     name: str | None = None
 
 
@@ -44,10 +44,10 @@ class PollState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AskedPoll:
-    """A poll that went out. `home` is its chat: `123` a person's own, `-100123` or `@name` a group or channel."""
+    """A poll that went out. `chat` without a topic: `123` a person's own, `-100123` or `@name` a group or channel."""
 
     poll: str
-    home: str
+    chat: str
     subscriber: str
     paper: PaperId
     question: Question
@@ -65,7 +65,7 @@ class CastVote:
 
     poll: str
     person: int
-    shown: tuple[int, ...]
+    options: tuple[int, ...]
     at: datetime
     late: bool = False
 
@@ -75,7 +75,7 @@ class QuizAnswer:
     """Somebody's answer to a question; `right` is None where nobody knows the right one (yet)."""
 
     person: int
-    home: str
+    chat: str
     subscriber: str
     paper: PaperId
     part: str
@@ -83,42 +83,42 @@ class QuizAnswer:
     at: datetime
 
 
-def home_of(target: str) -> str:
+def chat_of(target: str) -> str:
     """The chat of a target's key or address, without its topic."""
     return target.removeprefix("telegram:").partition("/")[0]
 
 
-def is_own_chat(home: str, person: int) -> bool:
+def is_own_chat(chat: str, person: int) -> bool:
     """True for the person's private chat: there its number is the person's."""
-    return home == str(person)
+    return chat == str(person)
 
 
-def is_private(home: str) -> bool:
-    return home.isdecimal()
+def is_private(chat: str) -> bool:
+    return chat.isdecimal()
 
 
-def belongs(home: str, person: int, members: Mapping[str, Iterable[int]]) -> bool:
+def belongs(chat: str, person: int, members: Mapping[str, Iterable[int]]) -> bool:
     """True for members of the chat that the poll was sent to; False for strangers, to whom it was forwarded."""
-    return is_own_chat(home, person) or (not is_private(home) and person in members.get(home, ()))
+    return is_own_chat(chat, person) or (not is_private(chat) and person in members.get(chat, ()))
 
 
-def chosen(poll: AskedPoll, shown: tuple[int, ...]) -> int | None:
+def chosen(poll: AskedPoll, options: tuple[int, ...]) -> int | None:
     """The question's own option behind a vote; None where it was taken back or says nothing usable."""
-    if len(shown) != 1:
+    if len(options) != 1:
         return None
     order = poll.order or tuple(range(len(poll.question.options)))
-    return order[shown[0]] if 0 <= shown[0] < len(order) else None
+    return order[options[0]] if 0 <= options[0] < len(order) else None
 
 
 def answer_of(poll: AskedPoll, vote: CastVote) -> QuizAnswer | None:
     """The answer that the vote gives; None where it is late, taken back, or no option of this poll."""
-    option = None if vote.late else chosen(poll, vote.shown)
+    option = None if vote.late else chosen(poll, vote.options)
     if option is None:
         return None
     known = poll.question.usable_answer
     return QuizAnswer(
         person=vote.person,
-        home=poll.home,
+        chat=poll.chat,
         subscriber=poll.subscriber,
         paper=poll.paper,
         part=poll.part,

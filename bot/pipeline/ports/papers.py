@@ -10,7 +10,7 @@ from typing import Protocol
 from bot.domain.backlog import Rule, SourceHistory
 from bot.domain.delivery import Delivery, State
 from bot.domain.digests import Change, Digest, DigestKind
-from bot.domain.notices import Noticed, Rarity
+from bot.domain.notices import Notices, Rarity
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document
 
@@ -115,7 +115,7 @@ class NoticeRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TakenDigest:
+class ReadDigest:
     """A digest and the file it was read from."""
 
     name: str
@@ -211,7 +211,7 @@ class IngestTransaction(StateView, Protocol):
         """All papers, newest first, without holding them all."""
         ...
 
-    def save_digests(self, taken: Sequence[TakenDigest], now: datetime) -> None:
+    def save_digests(self, read: Sequence[ReadDigest], now: datetime) -> None:
         """Store the digests, with the papers that they name and their problems, and their files."""
         ...
 
@@ -288,7 +288,7 @@ class IngestTransaction(StateView, Protocol):
         """The state of those deliveries that exist."""
         ...
 
-    def save_notices(self, new: Noticed, run: int, *, extended: Noticed | None = None) -> None:
+    def save_notices(self, new: Notices, run: int, *, extended: Notices | None = None) -> None:
         """Insert the `new` notices; the `extended` ones exist and get these subscriptions."""
         ...
 

@@ -24,12 +24,12 @@ class SavedPaper:
 class Proposal:
     """An offer that waits for a button: `kind` says of what, `values` what is needed to carry it out.
 
-    `home` is the chat that may accept it.
+    `address` is the chat that may accept it.
     """
 
     id: str
     kind: str
-    home: str
+    address: str
     values: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -47,7 +47,7 @@ class KeptCard:
 class Voter:
     """A voter in a group whose membership is not known yet; `address` is the current one of the chat."""
 
-    home: str
+    chat: str
     address: str
     person: int
 
@@ -83,7 +83,7 @@ class QuizTransaction(Protocol):
         """Insert or replace."""
         ...
 
-    def expect_member(self, home: str, person: int) -> None:
+    def expect_member(self, chat: str, person: int) -> None:
         """Mark the person's membership as to be asked for, unless it is known or marked already."""
         ...
 
@@ -155,11 +155,11 @@ class QuizStore(Protocol):
 
     def transaction(self) -> AbstractContextManager[QuizTransaction]: ...
 
-    def homes_at(self, addresses: Sequence[str]) -> tuple[str, ...]:
-        """The homes of the polls of the chat that is at these addresses now; the first address where there are none."""
+    def chats_at(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        """The chats that polls to these addresses were sent to; the first address where there are none."""
         ...
 
-    def votes_in(self, homes: Sequence[str]) -> tuple[tuple[AskedPoll, CastVote], ...]:
+    def votes_in(self, chats: Sequence[str]) -> tuple[tuple[AskedPoll, CastVote], ...]:
         """Every vote in polls of these chats, oldest first."""
         ...
 
@@ -167,17 +167,17 @@ class QuizStore(Protocol):
         """Every vote of a person in polls that we know, oldest first."""
         ...
 
-    def polls_in(self, homes: Sequence[str]) -> tuple[tuple[AskedPoll, PollState | None], ...]:
+    def polls_in(self, chats: Sequence[str]) -> tuple[tuple[AskedPoll, PollState | None], ...]:
         """The polls of these chats, each with its state where the service reported one."""
         ...
 
     def names(self, people: Collection[int]) -> dict[int, str]: ...
 
-    def members(self, homes: Sequence[str]) -> dict[str, frozenset[int]]:
-        """Known members by home."""
+    def members(self, chats: Sequence[str]) -> dict[str, frozenset[int]]:
+        """Known members by chat."""
         ...
 
-    def homes_with(self, person: int) -> frozenset[str]:
+    def chats_with(self, person: int) -> frozenset[str]:
         """Homes of the chats that the person is a known member of."""
         ...
 
@@ -185,15 +185,15 @@ class QuizStore(Protocol):
         """Voters in groups whose membership is still to be asked for."""
         ...
 
-    def save_members(self, home: str, people: Mapping[int, bool]) -> None:
+    def save_members(self, chat: str, people: Mapping[int, bool]) -> None:
         """Insert or replace."""
         ...
 
-    def hidden(self, homes: Sequence[str]) -> frozenset[int]:
+    def hidden(self, chats: Sequence[str]) -> frozenset[int]:
         """People who do not want to be named in these chats."""
         ...
 
-    def hide(self, home: str, person: int, *, hidden: bool) -> None: ...
+    def hide(self, chat: str, person: int, *, hidden: bool) -> None: ...
 
     def topics(self, papers: Collection[tuple[str, PaperId]]) -> dict[tuple[str, PaperId], tuple[str, ...]]:
         """(subscriber, paper) to the subscriptions it was noticed for."""

@@ -524,4 +524,4 @@ def test_an_alarm_says_the_same_in_both_parts_and_carries_nothing_of_a_list() ->
     html = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
     assert "<p>File &lt;a.md&gt; &amp; more.</p>" in html
     assert compose(message, SETTINGS) == compose(message, SETTINGS)
-    assert "Noticed today." in compose_text(message, SETTINGS)
+    assert "Notices today." in compose_text(message, SETTINGS)

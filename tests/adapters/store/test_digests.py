@@ -6,16 +6,16 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.digests import Problem
-from bot.pipeline.ports.papers import FileMark, TakenDigest
+from bot.pipeline.ports.papers import FileMark, ReadDigest
 from tests.adapters.store.conftest import KINDS, Hand
 from tests.builders import NOW, a_delivery, a_digest, a_paper
 
 
-def taken(name: str = "a.md", sha256: str = "aa", *numbers: int) -> TakenDigest:
+def taken(name: str = "a.md", sha256: str = "aa", *numbers: int) -> ReadDigest:
     digest = a_digest(
         *numbers, problems=(Problem(line=3, what="a row without a title"),), tips={"en": "Read."}
     )
-    return TakenDigest(name=name, sha256=sha256, digest=digest)
+    return ReadDigest(name=name, sha256=sha256, digest=digest)
 
 
 # --- files and digests ------------------------------------------------------------------------------------

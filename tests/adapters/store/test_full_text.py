@@ -18,7 +18,7 @@ from bot.domain.papers import Edition, Paper, PaperId, Point, Summary
 from bot.domain.query import Document, Query, document_of, match, parse
 from bot.domain.query.documents import SCOPES
 from bot.domain.query.needs import Term, need_of
-from bot.pipeline.ports.papers import TakenDigest
+from bot.pipeline.ports.papers import ReadDigest
 from tests.adapters.store.conftest import Database, Hand
 from tests.builders import NOW, a_digest, a_paper
 from tests.domain.query.samples import ODD_TERMS, ODD_WORDS, VOCABULARY, odd_queries, odd_texts, queries
@@ -219,8 +219,8 @@ def test_words_are_known_by_their_beginning(hand: Hand):
         assert not window.has(Term(fields, "ada", is_prefix=False))
 
 
-def a_taken(day: date) -> TakenDigest:
-    return TakenDigest(name="a.md", sha256="0" * 64, digest=a_digest(day=day))
+def a_taken(day: date) -> ReadDigest:
+    return ReadDigest(name="a.md", sha256="0" * 64, digest=a_digest(day=day))
 
 
 def test_paper_ids_have_one_number(hand: Hand):

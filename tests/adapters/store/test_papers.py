@@ -9,7 +9,7 @@ from bot.adapters.store import Store
 from bot.adapters.store.papers import paper_of
 from bot.domain.errors import RecordDamaged
 from bot.domain.papers import PaperId
-from bot.pipeline.ports.papers import NoticedPaper, StoredPaper, TakenDigest
+from bot.pipeline.ports.papers import NoticedPaper, ReadDigest, StoredPaper
 from tests.adapters.store.conftest import Hand
 from tests.builders import NOW, a_digest, a_paper, a_quiz, an_edition
 
@@ -40,7 +40,7 @@ def test_a_day_has_its_own_papers_and_those_that_its_digests_named(hand: Hand, s
     with store.digests.transaction() as tx:
         for name, named, day in (("a.md", (1, 3), DAY), ("b.md", (3, 5), later), ("c.md", (5,), later)):
             digest = a_digest(*named, day=day)
-            tx.save_digests([TakenDigest(name=name, sha256=name, digest=digest)], NOW)
+            tx.save_digests([ReadDigest(name=name, sha256=name, digest=digest)], NOW)
     assert list(store.papers.days().items()) == [
         (later, 2),
         (DAY, 2),
@@ -148,7 +148,7 @@ def test_digests_papers_questions_and_files_are_counted(hand: Hand, store: Store
             NOW,
             changed=True,
         )
-        tx.save_digests([TakenDigest(name="a.md", sha256="aa", digest=a_digest(1, 2))], NOW)
+        tx.save_digests([ReadDigest(name="a.md", sha256="aa", digest=a_digest(1, 2))], NOW)
     counts = store.deliveries.counts(NOW)
     assert (counts.digests, counts.entries, counts.papers, counts.quizzes) == (1, 2, 1, 3)
 

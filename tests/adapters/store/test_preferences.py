@@ -71,7 +71,7 @@ def test_a_paper_is_saved_once_and_only_if_it_is_stored(store: Store, hand: Hand
 
 
 def test_a_proposal_is_found_by_its_id_until_it_is_old(store: Store) -> None:
-    offer = Proposal(id="a1", kind="add", home="1", values={"query": "rag ‘x’"})
+    offer = Proposal(id="a1", kind="add", address="1", values={"query": "rag ‘x’"})
     store.preferences.propose(offer, NOW)
     assert store.preferences.proposal("a1") == offer
     assert store.preferences.proposal("a2") is None
@@ -133,7 +133,7 @@ def lived(store: Store, hand: Hand) -> None:
     home, name = f"telegram:{PERSON}", f"chat{PERSON}"
     store.preferences.change(name, lambda _: EVERYTHING, NOW)
     store.preferences.save_paper(home, a_paper(1).id, NOW)
-    store.preferences.propose(Proposal(id="a1", kind="add", home=str(PERSON)), NOW)
+    store.preferences.propose(Proposal(id="a1", kind="add", address=str(PERSON)), NOW)
     hand.plan(a_delivery(1, target=home, subscriber=name), a_delivery(1))
     message = {"message_id": 1, "chat": {"id": PERSON, "type": "private"}, "text": "/add rag"}
     bodies = ({"message": message}, {"poll_answer": {"poll_id": "1", "user": {"id": PERSON}}}, {"x": PERSON})

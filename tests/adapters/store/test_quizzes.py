@@ -252,7 +252,7 @@ def test_strangers_with_a_forwarded_poll_are_counted_but_not_ranked(database: Da
     room.answer(poll, 66, right=True)
     room.count()
     unknown = room.store.quizzes.unknown_members(10)
-    assert [(one.home, one.address, one.person) for one in unknown] == [
+    assert [(one.chat, one.address, one.person) for one in unknown] == [
         ("-100", "-100", 1),
         ("-100", "-100", 2),
         ("-100", "-100", 66),
@@ -495,7 +495,7 @@ def test_nobody_becomes_a_member_of_a_private_chat(room: Classroom) -> None:
     room.answer(poll, 7, right=True)
     room.count()
     room.stats.add_member(("7",), 8)
-    assert room.store.quizzes.homes_with(8) == frozenset()
+    assert room.store.quizzes.chats_with(8) == frozenset()
 
 
 def test_a_repeat_is_asked_in_the_language_it_was_asked_in(database: Database) -> None:

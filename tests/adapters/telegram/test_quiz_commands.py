@@ -244,7 +244,7 @@ def test_votes_are_read_with_whatever_is_in_them() -> None:
 
     user = {"id": 5, "first_name": "Ada", "last_name": "L"}
     assert read(poll_answer={"poll_id": "9", "user": user, "option_ids": [1]}) == Vote(
-        poll="9", person=5, shown=(1,), name="Ada L"
+        poll="9", person=5, options=(1,), name="Ada L"
     )
     chat = {"id": -100, "title": "Club"}
     assert read(poll_answer={"poll_id": "9", "voter_chat": chat, "option_ids": []}) == Vote(

@@ -123,7 +123,7 @@ def test_the_pages_of_a_message_show_every_paper_once_in_order() -> None:
 def test_a_page_never_holds_more_than_can_be_read() -> None:
     parcel = a_parcel(*(an_item(number) for number in range(1, 41)), kind="telegram")
     first = next(pages(parcel))
-    assert first.shown == 24
+    assert first.papers_shown == 24
     assert data_of(first, "open") == [f"open:b5f1c0de:{number}" for number in range(24)]
     assert {button.row for button in first.buttons} == {0, 1, 2, 3}
 
@@ -132,8 +132,8 @@ def test_as_many_entries_as_fit_stand_on_a_page_and_the_points_fill_what_is_left
     long = (Summary(text=f"We present {'one more word ' * 22}and its end.", source="s"),)
     item = an_item(1, summaries=long, editions=(an_edition(),))
     many = next(pages(a_parcel(*[item] * 20, kind="telegram")))
-    assert many.shown is not None
-    assert 10 < many.shown < 20
+    assert many.papers_shown is not None
+    assert 10 < many.papers_shown < 20
     assert not judged(many).words("ExpandableBlockQuote")
     few = next(pages(a_parcel(*[item] * 3, kind="telegram")))
     assert [fold.count("\n") for fold in judged(few).words("ExpandableBlockQuote")] == [4, 4, 4]
@@ -241,7 +241,7 @@ def test_after_an_absence_the_ten_best_stand_first_and_the_rest_is_one_press_awa
     items = [an_item(number) for number in range(1, 31)]
     away = a_parcel(*items, kind="telegram", occasion=Occasion(away_days=12))
     first, *others = pages(away)
-    assert first.shown == 10
+    assert first.papers_shown == 10
     assert judged(first).text.startswith(
         "While you were away (12 days): the 10 best of 30 · language models\n"
     )

@@ -10,7 +10,7 @@ from bot.app.cli.run import first_lines
 from bot.app.config.settings import load_settings
 from bot.app.config.subscriptions import load_subscribers
 from bot.app.container import build_container
-from bot.pipeline.ingest import Taken
+from bot.pipeline.ingest import IngestResult
 from tests.app.cli.conftest import Paperboy
 
 
@@ -53,7 +53,7 @@ def test_run_names_the_private_feed(served: Path, paperboy: Paperboy) -> None:
     url = alices(paperboy)
     settings = load_settings(served / "config/paperboy.yaml", {})
     container = build_container(settings, load_subscribers(settings.subscriptions))
-    lines = first_lines(container, Taken())
+    lines = first_lines(container, IngestResult())
     asyncio.run(container.close())
     assert f"  private   alice: {url}" in lines
     steps = [line for line in lines if line.startswith("  next")]

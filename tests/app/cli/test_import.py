@@ -26,7 +26,7 @@ def test_it_can_be_started_again(home: Path, paperboy: Paperboy, seeds: Path) ->
 def test_a_stop_says_how_to_go_on(home: Path, paperboy: Paperboy, seeds: Path, monkeypatch) -> None:
     from bot.pipeline.ingest import Ingest
 
-    real = Ingest.take_in_history
+    real = Ingest.process_history
     calls: list[int] = []
 
     def stopped(self, files, *rest, **more):
@@ -36,11 +36,11 @@ def test_a_stop_says_how_to_go_on(home: Path, paperboy: Paperboy, seeds: Path, m
         return real(self, files, *rest, **more)
 
     monkeypatch.setattr("bot.app.cli.import_._FILES_A_STEP", 2)
-    monkeypatch.setattr(Ingest, "take_in_history", stopped)
+    monkeypatch.setattr(Ingest, "process_history", stopped)
     ran = paperboy("import", seeds)
     assert ran.code == 130
     assert "goes on from here" in ran.err
-    monkeypatch.setattr(Ingest, "take_in_history", real)
+    monkeypatch.setattr(Ingest, "process_history", real)
     assert "3 digests of 5 files" in paperboy("import", seeds).out
 
 

@@ -192,9 +192,9 @@ def test_where_no_sentence_decides_the_gist_explains() -> None:
 
 
 def test_the_place_among_the_questions_on_a_paper_is_told_where_there_are_several() -> None:
-    first = asked(keyed("one", "two"), title="Hala", place=(2, 3)).description or ""
+    first = asked(keyed("one", "two"), title="Hala", position=(2, 3)).description or ""
     assert first.startswith("❔ Question 2 of 3 · Hala")
-    assert asked(keyed("one", "two"), title="Hala", place=(1, 1)).description == "❔ Hala"
+    assert asked(keyed("one", "two"), title="Hala", position=(1, 1)).description == "❔ Hala"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def an_answer(
     part: str = "a", *, right: bool | None = True, person: int = 1, at: datetime = NOW, paper: str = "p"
 ) -> QuizAnswer:
     return QuizAnswer(
-        person=person, home="-1", subscriber="lab", paper=PaperId(paper), part=part, right=right, at=at
+        person=person, chat="-1", subscriber="lab", paper=PaperId(paper), part=part, right=right, at=at
     )
 
 
@@ -72,14 +72,14 @@ def test_more_right_answers_stand_higher_and_of_equals_who_needed_fewer():
 def test_totals_count_what_anonymous_polls_tell():
     keyed = AskedPoll(
         poll="1",
-        home="@c",
+        chat="@c",
         subscriber="c",
         paper=PaperId("p"),
         question=a_question(answer=1),
         order=(1, 2, 0),
     )
     unkeyed = AskedPoll(
-        poll="2", home="@c", subscriber="c", paper=PaperId("p"), question=a_question(answer=None), order=()
+        poll="2", chat="@c", subscriber="c", paper=PaperId("p"), question=a_question(answer=None), order=()
     )
     told = PollState(poll="1", question="?", options=("b", "c", "a"), counts=(4, 1, 2), voters=7)
     result = totals([(keyed, told), (unkeyed, told), (keyed, None)])

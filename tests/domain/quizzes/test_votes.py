@@ -14,9 +14,9 @@ from bot.domain.quizzes.votes import (
     PollState,
     answer_of,
     belongs,
+    chat_of,
     chosen,
     corrected,
-    home_of,
     recognised,
 )
 from tests.builders import NOW, a_question
@@ -25,12 +25,12 @@ KEYED = a_question("Which?", "one", "two", "three", answer=2)
 
 
 def asked(question: Question = KEYED, order: tuple[int, ...] = (2, 0, 1), **parts: object) -> AskedPoll:
-    given_ = {"poll": "p", "home": "7", "subscriber": "alice", "paper": PaperId("arxiv:1"), **parts}
+    given_ = {"poll": "p", "chat": "7", "subscriber": "alice", "paper": PaperId("arxiv:1"), **parts}
     return AskedPoll(question=question, order=order, **given_)  # type: ignore[arg-type]
 
 
-def cast(*shown: int, late: bool = False) -> CastVote:
-    return CastVote(poll="p", person=7, shown=shown, at=NOW, late=late)
+def cast(*options: int, late: bool = False) -> CastVote:
+    return CastVote(poll="p", person=7, options=options, at=NOW, late=late)
 
 
 @given(st.permutations(range(3)), st.integers(0, 2))
@@ -38,10 +38,10 @@ def test_a_vote_means_the_option_that_was_shown_there(order: list[int], place: i
     assert chosen(asked(order=tuple(order)), (place,)) == order[place]
 
 
-@pytest.mark.parametrize("shown", [(), (0, 1), (3,), (-1,)])
-def test_a_vote_that_names_no_one_option_says_nothing(shown: tuple[int, ...]):
-    assert chosen(asked(), shown) is None
-    assert answer_of(asked(), cast(*shown)) is None
+@pytest.mark.parametrize("options", [(), (0, 1), (3,), (-1,)])
+def test_a_vote_that_names_no_one_option_says_nothing(options: tuple[int, ...]):
+    assert chosen(asked(), options) is None
+    assert answer_of(asked(), cast(*options)) is None
 
 
 def test_a_poll_whose_order_was_not_kept_shows_its_options_as_they_are():
@@ -105,7 +105,7 @@ def test_who_is_not_of_the_chat_is_a_stranger():
     assert belongs("-100", 7, members)
     assert not belongs("-100", 8, members)
     assert not belongs("@channel", 7, members)
-    assert home_of("telegram:-100/7") == home_of("-100") == "-100"
+    assert chat_of("telegram:-100/7") == chat_of("-100") == "-100"
 
 
 def state_of(question: str, *options: str) -> PollState:

@@ -35,7 +35,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("remote_id", sa.Text(), nullable=True),
         sa.Column("papers", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("shown", sa.Integer(), nullable=True),
+        sa.Column("papers_shown", sa.Integer(), nullable=True),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_messages")),
         sa.UniqueConstraint("id", name=op.f("uq_messages_id")),
@@ -141,11 +141,11 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
     )
     op.create_table(
         "members",
-        sa.Column("home", sa.Text(), nullable=False),
+        sa.Column("chat", sa.Text(), nullable=False),
         sa.Column("person", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("belongs", sa.Integer(), nullable=True),
         sa.Column("hidden", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.PrimaryKeyConstraint("home", "person", name=op.f("pk_members")),
+        sa.PrimaryKeyConstraint("chat", "person", name=op.f("pk_members")),
     )
     op.create_index("ix_members_person", "members", ["person"], unique=False)
     op.create_table(
@@ -258,7 +258,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         sa.Column("last_at", sa.BigInteger(), nullable=False),
         sa.Column("newest", sa.Date(), nullable=True),
         sa.Column("young", sa.SmallInteger(), nullable=False),
-        sa.Column("told", sa.Text(), nullable=False),
+        sa.Column("announced", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_source_history")),
     )
     op.create_table(
@@ -376,7 +376,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         "votes",
         sa.Column("poll", sa.Text(), nullable=False),
         sa.Column("person", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("shown", sa.Text(), nullable=False),
+        sa.Column("options", sa.Text(), nullable=False),
         sa.Column("voted_at", sa.BigInteger(), nullable=False),
         sa.Column("late", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("poll", "person", name=op.f("pk_votes")),
@@ -400,7 +400,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a table each
         "proposals",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("home", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_proposals")),
