@@ -161,10 +161,10 @@ def _notify(service: Any, text: str) -> DeliveryError | None:
     log.setLevel(logging.DEBUG)
     log.addHandler(records)
     try:
-        taken = service.notify(body=text, body_format="text")
+        accepted = service.notify(body=text, body_format="text")
     finally:
         log.removeHandler(records)
-    return None if taken else _error(service.service_name, "\n".join(records.texts))
+    return None if accepted else _error(service.service_name, "\n".join(records.texts))
 
 
 def _error(service: object, log: str) -> DeliveryError:

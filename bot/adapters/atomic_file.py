@@ -46,17 +46,17 @@ def write(
     When it returns, a `durable` file survives a loss of power. A `draft` names another path on the same file system
     to write to first; what lies there is overwritten.
     """
-    made = draft or draft_of(path)
+    draft_path = draft or draft_of(path)
     try:
-        with open(made, "wb" if draft else "xb", opener=private_opener) as file:
+        with open(draft_path, "wb" if draft else "xb", opener=private_opener) as file:
             os.fchmod(file.fileno(), mode)
             file.write(content)
         if durable:
-            put_in_place(made, path)
+            put_in_place(draft_path, path)
         else:
-            made.replace(path)
+            draft_path.replace(path)
     except BaseException:
-        _remove(made)
+        _remove(draft_path)
         raise
 
 

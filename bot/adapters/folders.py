@@ -300,10 +300,10 @@ def _expect_unchanged(handle: int, file: FoundFile) -> None:
 def _content(handle: int, size: int) -> bytes:
     """The content; one byte more than `size` where the file has grown."""
     parts: list[bytes] = []
-    left = size + 1
-    while left > 0 and (part := os.read(handle, left)):
+    remaining = size + 1
+    while remaining > 0 and (part := os.read(handle, remaining)):
         parts.append(part)
-        left -= len(part)
+        remaining -= len(part)
     return b"".join(parts)
 
 

@@ -119,9 +119,9 @@ class Scheduler:
             self._running[job.name] = asyncio.create_task(self._run(job), name=job.name)
 
     async def _run(self, job: Job) -> None:
-        wanted = failure = None
+        next_at = failure = None
         try:
-            wanted = await job.run()
+            next_at = await job.run()
         except Exception as error:  # noqa: BLE001 -- a bug in one job must not stop the others
             failure = error
             self.failures[job.name] += 1
@@ -138,7 +138,7 @@ class Scheduler:
             woken = job.name in self._woken
             self._woken.discard(job.name)
             if self._scheduler:
-                self._plan(job, None if woken else next_run(self._now(), every=job.every, wanted=wanted))
+                self._plan(job, None if woken else next_run(self._now(), every=job.every, wanted=next_at))
 
     def _drift(self) -> timedelta:
         """Lead of the wall clock over the monotonic one; constant until the wall clock jumps."""

@@ -62,10 +62,10 @@ class StyleSheet:
             for rule in self._rules.get(key, ())
             if rule.marks <= marks and rule.tag in {"", tag}
         ]
-        said: dict[str, str] = {}
+        declared: dict[str, str] = {}
         for rule in sorted(matching, key=lambda rule: rule.weight):
-            said |= rule.declarations
-        return said
+            declared |= rule.declarations
+        return declared
 
 
 def declarations(body: str) -> dict[str, str]:
@@ -82,15 +82,15 @@ def declarations(body: str) -> dict[str, str]:
 def _rules(css: str) -> Iterator[_Rule]:
     for index, block in enumerate(_CSS_COMMENT.sub(" ", css).split("}")):
         selectors, _, body = block.rpartition("{")
-        said = declarations(body)
+        declared = declarations(body)
         # What stands before the last brace or semicolon is an at-rule around or before this rule.
-        for selector in re.split(r"[{;]", selectors)[-1].split(",") if said else ():
-            rule = _parsed_rule(selector, said, index)
+        for selector in re.split(r"[{;]", selectors)[-1].split(",") if declared else ():
+            rule = _parsed_rule(selector, declared, index)
             if rule:
                 yield rule
 
 
-def _parsed_rule(selector: str, said: Mapping[str, str], index: int) -> _Rule | None:
+def _parsed_rule(selector: str, declared: Mapping[str, str], index: int) -> _Rule | None:
     compounds = selector.replace(">", " ").split()
     simple = _COMPOUND.fullmatch(compounds[-1]) if compounds else None
     if simple is None or not simple[0]:
@@ -98,7 +98,7 @@ def _parsed_rule(selector: str, said: Mapping[str, str], index: int) -> _Rule | 
     marks = frozenset(_MARK.findall(simple[2]))
     ids = sum(mark.startswith("#") for mark in marks)
     weight = (ids, len(marks) - ids, bool(simple[1]), index)
-    return _Rule(weight=weight, tag=simple[1].lower(), marks=marks, declarations=said)
+    return _Rule(weight=weight, tag=simple[1].lower(), marks=marks, declarations=declared)
 
 
 MAX_CHARACTERS = 200_000
@@ -245,24 +245,28 @@ class _Drawing:
     def _say(self, text: str) -> None:
         if self._skipped or not self._open or self._open[-1] not in _TEXT_ELEMENTS:
             return
-        said = UNSAFE.sub("", _unescape(text))
-        if not said.isspace() and self._open[-1] in {"text", "tspan"} and _HIDDEN.isdisjoint(self._open):
-            self._visible = self._visible or bool(said)
-        self._out.append(html.escape(_BLANKS.sub(" ", said), quote=False))
+        shown_text = UNSAFE.sub("", _unescape(text))
+        if (
+            not shown_text.isspace()
+            and self._open[-1] in {"text", "tspan"}
+            and _HIDDEN.isdisjoint(self._open)
+        ):
+            self._visible = self._visible or bool(shown_text)
+        self._out.append(html.escape(_BLANKS.sub(" ", shown_text), quote=False))
 
     def _attributes(self, name: str, markup: str) -> list[str]:
         """The element's attributes, with what its style sheet and its own style say, ready to be written."""
         raw: dict[str, str] = {}
         for key, *values in _ATTRIBUTE.findall(markup):
             raw.setdefault(key.lower(), _unescape("".join(values)))
-        said = {_ATTRIBUTES[key]: value for key, value in raw.items() if key in _ATTRIBUTES}
-        said |= self._sheet.of(name, raw.get("class", "").split(), raw.get("id"))
-        said |= declarations(raw.get("style", ""))
+        attributes = {_ATTRIBUTES[key]: value for key, value in raw.items() if key in _ATTRIBUTES}
+        attributes |= self._sheet.of(name, raw.get("class", "").split(), raw.get("id"))
+        attributes |= declarations(raw.get("style", ""))
         if name == "svg" and not self._open:
-            said = {"xmlns": _NAMESPACE} | _framed(said)
+            attributes = {"xmlns": _NAMESPACE} | _framed(attributes)
         if _NAME.fullmatch(raw.get("id", "")):
-            said["id"] = self._prefix + raw["id"]
-        checked = {key: self._checked(key, value) for key, value in said.items()}
+            attributes["id"] = self._prefix + raw["id"]
+        checked = {key: self._checked(key, value) for key, value in attributes.items()}
         return [f' {key}="{html.escape(value)}"' for key, value in checked.items() if value is not None]
 
     def _checked(self, key: str, value: str) -> str | None:
@@ -285,9 +289,9 @@ def _unescape(text: str) -> str:
     return html.unescape(_HUGE_REFERENCE.sub("\ufffd", text)) if "&" in text else text
 
 
-def _framed(said: dict[str, str]) -> dict[str, str]:
+def _framed(attributes: dict[str, str]) -> dict[str, str]:
     """The root's attributes with a `viewBox`, so that the drawing can be shown at any width."""
-    width, height = said.get("width", ""), said.get("height", "")
-    if "viewBox" not in said and _NUMBER.fullmatch(width) and _NUMBER.fullmatch(height):
-        return said | {"viewBox": f"0 0 {width.removesuffix('px')} {height.removesuffix('px')}"}
-    return said
+    width, height = attributes.get("width", ""), attributes.get("height", "")
+    if "viewBox" not in attributes and _NUMBER.fullmatch(width) and _NUMBER.fullmatch(height):
+        return attributes | {"viewBox": f"0 0 {width.removesuffix('px')} {height.removesuffix('px')}"}
+    return attributes

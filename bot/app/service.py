@@ -137,13 +137,13 @@ def wait_for_state(
 
     Raises StateError for what waiting does not help: a damaged, newer or foreign state, a wrong password.
     """
-    said: float | None = None
+    said_at: float | None = None
     while True:
         try:
             return build()
         except StateUnavailable as error:
-            if said is None or elapsed() - said >= _SAY_EVERY.total_seconds():
-                said = elapsed()
+            if said_at is None or elapsed() - said_at >= _SAY_EVERY.total_seconds():
+                said_at = elapsed()
                 log.warning("state.waiting", extra={"error": str(error)})
                 notify_systemd(STATUS=f"waiting for the state: {error}")
         sleep(_STATE_EVERY.total_seconds())

@@ -96,7 +96,7 @@ def compare_sources(
 
     Of several findings of one kind on one source the last is the one that goes on.
     """
-    others = tuple(incident for incident in before if incident.area != "sources")
+    channel_incidents = tuple(incident for incident in before if incident.area != "sources")
     known = {incident.key: incident for incident in before if incident.area == "sources"}
     current: dict[tuple[Area, str, str], Incident] = {}
     for finding in findings:
@@ -105,7 +105,7 @@ def compare_sources(
         fresh = Incident(source=finding.subject, kind=finding.kind, what=finding.what, since=now)
         current[fresh.key] = replace(known.get(fresh.key, fresh), what=finding.what)
     return IncidentDiff(
-        open=(*others, *current.values()),
+        open=(*channel_incidents, *current.values()),
         opened=tuple(incident for key, incident in current.items() if key not in known),
         closed=tuple(incident for key, incident in known.items() if key not in current),
     )

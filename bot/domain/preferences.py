@@ -82,7 +82,9 @@ class Choices:
 
     def subscription(self, name: str) -> ChosenSubscription | None:
         """The one of that name, in any case."""
-        return next((each for each in self.subscriptions if same_name(each.name, name)), None)
+        return next(
+            (subscription for subscription in self.subscriptions if same_name(subscription.name, name)), None
+        )
 
     def is_paused(self, name: str) -> bool:
         return any(same_name(name, other) for other in self.paused)
@@ -123,15 +125,19 @@ def chosen_subscriber(
     excluded = tuple(filter(None, map(parsed, choices.exclude)))
     own = (_without(subscription, excluded) for subscription in person.subscriptions)
     names = {subscription.name.casefold() for subscription in person.subscriptions}
-    made = (
-        _subscription(each, _all_exclusions(person, excluded))
-        for each in choices.subscriptions
-        if each.name.casefold() not in names
+    chosen = (
+        _subscription(subscription, _all_exclusions(person, excluded))
+        for subscription in choices.subscriptions
+        if subscription.name.casefold() not in names
     )
     return replace(
         _with_settings(person, choices),
         channels=tuple(_channels(person, choices, capabilities)),
-        subscriptions=tuple(each for each in (*own, *filter(None, made)) if not choices.is_paused(each.name)),
+        subscriptions=tuple(
+            subscription
+            for subscription in (*own, *filter(None, chosen))
+            if not choices.is_paused(subscription.name)
+        ),
         exclude=tuple(dict.fromkeys((*person.exclude, *choices.exclude))),
         snoozed_until=choices.snoozed_until,
     )
@@ -140,7 +146,9 @@ def chosen_subscriber(
 def names_in_both(configured: Subscriber, choices: Choices) -> tuple[str, ...]:
     """Names of subscriptions that the person made and the configuration has too: the configuration's hold."""
     names = {subscription.name.casefold() for subscription in configured.subscriptions}
-    return tuple(each.name for each in choices.subscriptions if each.name.casefold() in names)
+    return tuple(
+        subscription.name for subscription in choices.subscriptions if subscription.name.casefold() in names
+    )
 
 
 def _with_settings(person: Subscriber, choices: Choices) -> Subscriber:
@@ -161,7 +169,7 @@ def _with_settings(person: Subscriber, choices: Choices) -> Subscriber:
 
 def _channels(person: Subscriber, choices: Choices, capabilities: CapabilitiesOfKind) -> Iterator[Channel]:
     known = {channel.target for channel in person.channels}
-    made = (
+    chosen = (
         Channel(
             kind=opened.kind,
             address=opened.address,
@@ -172,7 +180,7 @@ def _channels(person: Subscriber, choices: Choices, capabilities: CapabilitiesOf
         if opened.target not in known
     )
     deliver = parse_schedule(choices.deliver) if choices.deliver else None
-    for channel in (*person.channels, *made):
+    for channel in (*person.channels, *chosen):
         is_timed = not channel.capabilities.is_document and "deliver" not in channel.fixed
         asks = channel.capabilities.polls and "quizzes" not in channel.fixed
         yield replace(
@@ -255,8 +263,10 @@ def _subscriber_lines(subscriber: Subscriber) -> Iterator[str]:
         yield "    channels:"
     for channel in subscriber.channels:
         yield from _channel_lines(channel, names[channel.target])
-    authors = [each.name for each in subscriber.subscriptions if each.name.startswith(AUTHOR)]
-    keywords = [each for each in subscriber.subscriptions if each.name not in authors]
+    authors = [
+        subscription.name for subscription in subscriber.subscriptions if subscription.name.startswith(AUTHOR)
+    ]
+    keywords = [subscription for subscription in subscriber.subscriptions if subscription.name not in authors]
     if keywords:
         yield "    keywords:"
     for subscription in keywords:

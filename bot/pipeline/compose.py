@@ -121,13 +121,13 @@ class MessageBuilder:
         return self._message(claim, subscriber, items, limited=limited)
 
     def _alert(self, claim: Claim, subscriber: Subscriber, now: datetime) -> BuiltMessage:
-        both = list(zip(claim.rows, self._items(claim.rows, claim, subscriber), strict=True))
-        unwanted = tuple(row.key for row, item in both if not self._is_wanted(item, claim, subscriber))
-        ranked = self._ranked([pair for pair in both if pair[0].key not in unwanted], subscriber)
+        pairs = list(zip(claim.rows, self._items(claim.rows, claim, subscriber), strict=True))
+        unwanted = tuple(row.key for row, item in pairs if not self._is_wanted(item, claim, subscriber))
+        ranked = self._ranked([pair for pair in pairs if pair[0].key not in unwanted], subscriber)
         allowed = self._allowed(claim, subscriber, now)
-        shown, kept_out = ranked[:allowed], ranked[allowed:]
+        chosen, kept_out = ranked[:allowed], ranked[allowed:]
         limited = tuple(row.key for row, _ in kept_out)
-        if not shown:
+        if not chosen:
             why = "over the daily limit" if limited else UNWANTED
             raise NothingToSend(why, limited=limited, unwanted=unwanted)
         earlier = self._deliveries.unnamed(claim.key)
@@ -135,7 +135,7 @@ class MessageBuilder:
         message = self._message(
             claim,
             subscriber,
-            tuple(item for _, item in shown),
+            tuple(item for _, item in chosen),
             occasion=self._occasion(claim, subscriber, now),
             left_out=(
                 *(item.paper for _, item in kept_out),
@@ -144,7 +144,7 @@ class MessageBuilder:
         )
         return BuiltMessage(
             message=message,
-            sent=tuple(row.key for row, _ in shown),
+            sent=tuple(row.key for row, _ in chosen),
             limited=limited,
             named=tuple(key for key, _ in earlier),
             unwanted=unwanted,
@@ -181,13 +181,13 @@ class MessageBuilder:
         return Occasion(quiet_hours=f"{quiet.start:%H:%M}–{quiet.end:%H:%M}") if quiet else None
 
     def _ranked(
-        self, both: list[tuple[ClaimedRow, Item]], subscriber: Subscriber
+        self, pairs: list[tuple[ClaimedRow, Item]], subscriber: Subscriber
     ) -> list[tuple[ClaimedRow, Item]]:
         """The rows with their items, best first."""
-        if len(both) <= 1:
-            return both
+        if len(pairs) <= 1:
+            return pairs
         rarity = self._papers.rarity(subscriber.id)
-        return sorted(both, key=lambda pair: -relevance(pair[1].reasons, pair[1].paper, rarity))
+        return sorted(pairs, key=lambda pair: -relevance(pair[1].reasons, pair[1].paper, rarity))
 
     def _allowed(self, claim: Claim, subscriber: Subscriber, now: datetime) -> int:
         if subscriber.daily_limit is None:

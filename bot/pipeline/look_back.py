@@ -61,7 +61,9 @@ class LookBacks:
         today = now.astimezone(subscriber.timezone).date()
         monday = today - timedelta(days=today.weekday())
         begins = datetime.combine(monday, _AT, subscriber.timezone)
-        channel = next((each for each in subscriber.channels if not each.capabilities.is_document), None)
+        channel = next(
+            (channel for channel in subscriber.channels if not channel.capabilities.is_document), None
+        )
         if channel is None or not begins <= now < begins + timedelta(days=1):
             return []
         text = self._text(subscriber, channel, monday)

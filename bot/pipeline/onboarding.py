@@ -42,8 +42,8 @@ def onboard(digests: DigestStore, matcher: SubscriptionMatcher, now: datetime) -
         newcomers = matcher.only(backlog.keys())
         if tx.open_run() is not None:
             return None
-        left = {name: backlog[name] for name in newcomers.subscribers}
-        planned = _plan_stored(tx, newcomers, left, now, "new subscriber")
+        shares = {name: backlog[name] for name in newcomers.subscribers}
+        planned = _plan_stored(tx, newcomers, shares, now, "new subscriber")
         tx.onboarded(newcomers.subscribers.keys())
     return planned
 
@@ -64,11 +64,13 @@ def onboard_subscriptions(
         known = tx.subscriptions()
         changed = _resubscribed(known, matcher)
         added = {name: _added(matcher.subscribers[name], known[name]) for name in changed}
-        newer = matcher.only_subscriptions({name: each for name, each in added.items() if each})
+        newer = matcher.only_subscriptions(
+            {name: subscriptions for name, subscriptions in added.items() if subscriptions}
+        )
         planned = 0
         if newer.subscribers:
-            left = dict.fromkeys(newer.subscribers, first_run)
-            planned = _plan_stored(tx, newer, left, now, "new subscription")
+            shares = dict.fromkeys(newer.subscribers, first_run)
+            planned = _plan_stored(tx, newer, shares, now, "new subscription")
         tx.resubscribed(changed)
     return planned
 
@@ -100,7 +102,9 @@ def _marks(subscriber: Subscriber) -> str:
 
 def _added(subscriber: Subscriber, known: str) -> tuple[Subscription, ...]:
     marks = frozenset(known.split())
-    return tuple(each for each in subscriber.subscriptions if _mark(each) not in marks)
+    return tuple(
+        subscription for subscription in subscriber.subscriptions if _mark(subscription) not in marks
+    )
 
 
 def _resubscribed(known: Mapping[str, str], matcher: SubscriptionMatcher) -> dict[str, str]:
@@ -112,25 +116,25 @@ def _resubscribed(known: Mapping[str, str], matcher: SubscriptionMatcher) -> dic
 def _plan_stored(
     tx: IngestTransaction,
     newcomers: SubscriptionMatcher,
-    left: Mapping[str, int | None],
+    shares: Mapping[str, int | None],
     now: datetime,
     rule: Rule,
 ) -> int:
     planned = 0
-    left = dict(left)
+    shares = dict(shares)
     together: list[Change] = []
     for paper in tx.every_paper():
         together.append(Change(paper=paper))
         if len(together) == _AT_A_TIME:
-            planned += _plan_some(tx, newcomers, left, together, now, rule)
+            planned += _plan_some(tx, newcomers, shares, together, now, rule)
             together = []
-    return planned + _plan_some(tx, newcomers, left, together, now, rule)
+    return planned + _plan_some(tx, newcomers, shares, together, now, rule)
 
 
 def _plan_some(
     tx: IngestTransaction,
     newcomers: SubscriptionMatcher,
-    left: dict[str, int | None],
+    shares: dict[str, int | None],
     changes: Sequence[Change],
     now: datetime,
     rule: Rule,
@@ -144,9 +148,9 @@ def _plan_some(
     told_before = rule == "new subscription"
     planned = tx.planned(alert_keys(matches, newcomers.subscribers, papers)) if told_before else {}
     result = plan(
-        changes, matches, newcomers.subscribers, noticed=noticed, planned=planned, now=now, backlog=left
+        changes, matches, newcomers.subscribers, noticed=noticed, planned=planned, now=now, backlog=shares
     )
-    left.update(result.backlog)
+    shares.update(result.backlog)
     run = tx.new_run(now, rule)
     tx.save_notices(result.notices, run, extended=result.extended)
     return tx.plan(result.deliveries, run)

@@ -178,12 +178,12 @@ class Preferences:
 
     def subscriber_with(self, target: str) -> str | None:
         """The id of the subscriber who has a channel at that target, in any case; the configured one first."""
-        wanted = target.casefold()
+        key = target.casefold()
         return next(
             (
                 subscriber.id
                 for subscriber in self._registry.subscribers.values()
-                if any(channel.target.casefold() == wanted for channel in subscriber.channels)
+                if any(channel.target.casefold() == key for channel in subscriber.channels)
             ),
             None,
         )
@@ -207,29 +207,31 @@ class Preferences:
     def listed(self, name: str) -> tuple[ListedSubscription, ...]:
         """All subscriptions of the subscriber, the configured ones first, paused ones included."""
         configured, choices = self._registry.configured.get(name), self._store.choices(name)
-        both = {each.casefold() for each in names_in_both(configured, choices)} if configured else set()
+        names_twice = (
+            {twice.casefold() for twice in names_in_both(configured, choices)} if configured else set()
+        )
         own = [
             ListedSubscription(
-                name=each.name,
-                text=each.text,
-                only=each.only,
-                paused=choices.is_paused(each.name),
-                wins=each.name.casefold() in both,
+                name=subscription.name,
+                text=subscription.text,
+                only=subscription.only,
+                paused=choices.is_paused(subscription.name),
+                wins=subscription.name.casefold() in names_twice,
             )
-            for each in (configured.subscriptions if configured else ())
+            for subscription in (configured.subscriptions if configured else ())
         ]
-        made = [
+        chosen = [
             ListedSubscription(
-                name=each.name,
-                text=each.text or like_text(each.like),
-                only=frozenset(each.only),
+                name=subscription.name,
+                text=subscription.text or like_text(subscription.like),
+                only=frozenset(subscription.only),
                 chosen=True,
-                paused=choices.is_paused(each.name),
+                paused=choices.is_paused(subscription.name),
             )
-            for each in choices.subscriptions
-            if each.name.casefold() not in both
+            for subscription in choices.subscriptions
+            if subscription.name.casefold() not in names_twice
         ]
-        return (*own, *made)
+        return (*own, *chosen)
 
     def add(
         self,
@@ -316,7 +318,7 @@ class Preferences:
         after = self._change(
             name,
             lambda choices: replace(
-                choices, channels=tuple(each for each in choices.channels if each.target != target)
+                choices, channels=tuple(channel for channel in choices.channels if channel.target != target)
             ),
             now,
         )
@@ -333,7 +335,7 @@ class Preferences:
             lambda choices: replace(
                 choices,
                 subscriptions=tuple(
-                    each for each in choices.subscriptions if not same_name(each.name, subscription)
+                    known for known in choices.subscriptions if not same_name(known.name, subscription)
                 ),
                 paused=_less(choices.paused, subscription),
             ),
@@ -343,7 +345,7 @@ class Preferences:
 
     def pause(self, name: str, subscription: str, now: datetime, *, paused: bool = True) -> bool:
         """Let a subscription find nothing, or find again; False where it is so already. Raises ChoiceRefused."""
-        known = next((each for each in self.listed(name) if same_name(each.name, subscription)), None)
+        known = next((listed for listed in self.listed(name) if same_name(listed.name, subscription)), None)
         if known is None:
             raise _unknown(subscription)
 
@@ -358,7 +360,7 @@ class Preferences:
         """Give a subscription another name; gives it as it is then. Raises ChoiceRefused."""
         new = _name(called)
         listed = self.listed(name)
-        if not same_name(new, subscription) and any(same_name(each.name, new) for each in listed):
+        if not same_name(new, subscription) and any(same_name(other.name, new) for other in listed):
             raise ChoiceRefused("taken", f"a subscription is called {new!r} already", name=new)
         self._edit(name, subscription, now, lambda each: replace(each, name=new))
         return new
@@ -371,8 +373,8 @@ class Preferences:
         text = _checked(query).text
         known = self._store.choices(name).subscription(subscription)
         called = known.name if known is not None and known.name != _name(known.text) else _name(text)
-        others = [each for each in self.listed(name) if not same_name(each.name, subscription)]
-        if any(same_name(each.name, called) for each in others):
+        others = [other for other in self.listed(name) if not same_name(other.name, subscription)]
+        if any(same_name(other.name, called) for other in others):
             raise ChoiceRefused("taken", f"a subscription is called {called!r} already", name=called)
         self._edit(name, subscription, now, lambda each: replace(each, name=called, text=text, like=()))
         return called
@@ -397,7 +399,8 @@ class Preferences:
         def change(choices: Choices) -> Choices:
             paused = choices.is_paused(subscription)
             edited = tuple(
-                edit(each) if same_name(each.name, subscription) else each for each in choices.subscriptions
+                edit(known) if same_name(known.name, subscription) else known
+                for known in choices.subscriptions
             )
             known = Choices(subscriptions=edited)
             names = _less(choices.paused, subscription)
@@ -445,7 +448,9 @@ class Preferences:
         known = text in self._store.choices(name).exclude
         self._change(
             name,
-            lambda choices: replace(choices, exclude=tuple(each for each in choices.exclude if each != text)),
+            lambda choices: replace(
+                choices, exclude=tuple(query for query in choices.exclude if query != text)
+            ),
             now,
         )
         return known
@@ -456,18 +461,18 @@ class Preferences:
         notice = self._papers.with_notices(name, [paper]).get(paper)
         if subscriber is None or notice is None:
             return None
-        names = tuple(each.name for each in self.listed(name) if each.name in notice.subscriptions)
+        names = tuple(listed.name for listed in self.listed(name) if listed.name in notice.subscriptions)
         if not names:
             return None
-        brought = [each for each in subscriber.subscriptions if each.name in names]
-        noticed = [each.stored.paper for each in self._papers.noticed(name, _RECENT)]
+        brought = [subscription for subscription in subscriber.subscriptions if subscription.name in names]
+        noticed = [earlier.stored.paper for earlier in self._papers.noticed(name, _RECENT)]
         return Objection(
             paper=notice.stored.paper,
             subscriptions=names,
             words=exclusions(
                 notice.stored.paper,
-                [each.query for each in brought if each.query],
-                [document_of(each) for each in noticed if each.id != paper],
+                [subscription.query for subscription in brought if subscription.query],
+                [document_of(other) for other in noticed if other.id != paper],
                 list(map(document_of, self.saved(self.owner(name)))),
             )
             if brought
@@ -484,19 +489,19 @@ class Preferences:
     def set_timezone(self, name: str, zone: str, now: datetime) -> str:
         """Set the IANA time zone, in any case; gives its name. Raises ChoiceRefused with the nearest one."""
         self._refuse_fixed(name, "timezone")
-        known = {each.casefold(): each for each in available_timezones()}
+        known = {zone_id.casefold(): zone_id for zone_id in available_timezones()}
         wanted = "_".join(zone.split())
-        found = known.get(wanted.casefold())
-        if found is None:
-            cities = {each.rpartition("/")[2].casefold(): each for each in sorted(known.values())}
+        zone_name = known.get(wanted.casefold())
+        if zone_name is None:
+            cities = {zone_id.rpartition("/")[2].casefold(): zone_id for zone_id in sorted(known.values())}
             close = nearest(wanted.casefold(), [*known, *cities])
             near = (known.get(close) or cities[close]) if close else ""
             hint = f"; did you mean {near}?" if near else ""
             text = one_line(zone, LONGEST_NAME)
             raise ChoiceRefused("zone", f"{text!r} is no time zone{hint}", zone=text, near=near)
-        parse_zone(found)
-        self._set(name, now, timezone=found)
-        return found
+        parse_zone(zone_name)
+        self._set(name, now, timezone=zone_name)
+        return zone_name
 
     def set_language(self, name: str, language: str, now: datetime) -> str:
         """Set the language of texts. Raises ChoiceRefused."""
@@ -535,7 +540,9 @@ class Preferences:
     def set_quizzes(self, name: str, quizzes: QuizMode, now: datetime) -> None:
         """Set which questions come as polls by themselves. Raises ChoiceRefused."""
         subscriber = self._registry.subscriber(name)
-        asking = [each for each in (subscriber.channels if subscriber else ()) if each.capabilities.polls]
+        asking = [
+            channel for channel in (subscriber.channels if subscriber else ()) if channel.capabilities.polls
+        ]
         if asking and all("quizzes" in channel.fixed for channel in asking):
             self._refuse("quizzes")
         self._set(name, now, quizzes=quizzes)
@@ -685,17 +692,17 @@ def _free_name(wanted: str, choices: Choices) -> str:
 
 
 def _opened(channels: tuple[ChosenChannel, ...], channel: ChosenChannel | None) -> tuple[ChosenChannel, ...]:
-    if channel is None or any(each.target == channel.target for each in channels):
+    if channel is None or any(other.target == channel.target for other in channels):
         return channels
     return (*channels, channel)
 
 
 def _less(names: Sequence[str], name: str) -> tuple[str, ...]:
-    return tuple(each for each in names if not same_name(each, name))
+    return tuple(other for other in names if not same_name(other, name))
 
 
 def _find(subscriptions: Sequence[Subscription], name: str) -> Subscription | None:
-    return next((each for each in subscriptions if same_name(each.name, name)), None)
+    return next((subscription for subscription in subscriptions if same_name(subscription.name, name)), None)
 
 
 def _unknown(subscription: str) -> ChoiceRefused:

@@ -120,7 +120,7 @@ class QuizScheduler:
         rows: list[Delivery] = []
         due = due_cards(tx, person, now, zone)
         known = tx.states_of([_again_key(channel, card) for card in due])
-        left: dict[date, int] = {}
+        room: dict[date, int] = {}
         for card in due:
             if _again_key(channel, card) in known:
                 continue
@@ -128,10 +128,10 @@ class QuizScheduler:
                 card.card, now=now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=zone
             )
             day = moment.astimezone(zone).date()
-            if day not in left:
-                left[day] = self._per_day - tx.brought_back(channel.target, *_span(day, zone))
-            if left[day] > 0:
-                left[day] -= 1
+            if day not in room:
+                room[day] = self._per_day - tx.brought_back(channel.target, *_span(day, zone))
+            if room[day] > 0:
+                room[day] -= 1
                 rows.append(_again(channel, subscriber, card, moment, now))
         return tx.plan(rows, now)
 

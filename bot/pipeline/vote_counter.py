@@ -74,14 +74,14 @@ class VoteCounter:
         return counted
 
     def _count(self, tx: QuizTransaction, waiting: Sequence[ReceivedUpdate], now: datetime) -> int:
-        read = [(update, vote) for update in waiting if (vote := self._vote_in(update)) is not None]
-        if not read:
+        readable = [(update, vote) for update in waiting if (vote := self._vote_in(update)) is not None]
+        if not readable:
             return 0
-        closed = set(tx.closed({vote.poll for _, vote in read}))
+        closed = set(tx.closed({vote.poll for _, vote in readable}))
         states: dict[str, PollState] = {}
         cast: list[CastVote] = []
         names: dict[int, str] = {}
-        for update, vote in read:
+        for update, vote in readable:
             if isinstance(vote, PollState):
                 states[vote.poll] = vote
                 closed.update({vote.poll} if vote.closed else ())
@@ -98,7 +98,7 @@ class VoteCounter:
         tx.save_names(names)
         self._adopt(tx, now)
         known = tx.polls({vote.poll for vote in cast})
-        tx.take([update.id for update, vote in read if _is_dealt_with(update, vote, known, now)], now)
+        tx.take([update.id for update, vote in readable if _is_dealt_with(update, vote, known, now)], now)
         self._refresh_voted(tx, cast, known)
         return len(cast)
 

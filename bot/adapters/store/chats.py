@@ -21,10 +21,10 @@ class ChatTables:
         return None if row is None else ChatFacts(**row._asdict())
 
     def keep_chat_facts(self, chat: int | str, facts: ChatFacts) -> None:
-        told = {"id": facts.id, "kind": facts.kind, "messages": facts.messages, "polls": facts.polls}
+        values = {"id": facts.id, "kind": facts.kind, "messages": facts.messages, "polls": facts.polls}
         with writing(self._engine) as connection:
-            statement = insert(connection, chats).values(name=str(chat), **told)
-            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=told))
+            statement = insert(connection, chats).values(name=str(chat), **values)
+            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
 
     def forget_chat_facts(self, chat: int) -> None:
         with writing(self._engine) as connection:

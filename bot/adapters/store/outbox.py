@@ -77,7 +77,7 @@ class Outbox:
                 guarded = [number for number, target in ready_targets.items() if target.kind not in documents]
                 _put_off(connection, guarded, flood_guard, now)
                 rows = _due_rows(connection, ready_targets, moment)
-                taken = [
+                messages_due = [
                     (target, next_message(rows[number], is_document=target.kind in documents))
                     for number, target in ready_targets.items()
                     if rows[number]
@@ -85,18 +85,19 @@ class Outbox:
                 refresh_ready(
                     connection, [target.key for number, target in ready_targets.items() if not rows[number]]
                 )
-                if not taken:  # all of them wait now: others may be behind them
+                if not messages_due:  # all of them wait now: others may be behind them
                     continue
                 tried = _tried(
-                    connection, {message[0].message for _, message in taken if message[0].message is not None}
+                    connection,
+                    {message[0].message for _, message in messages_due if message[0].message is not None},
                 )
-                claims = [self._claim(target, message, tried, now) for target, message in taken]
+                claims = [self._claim(target, message, tried, now) for target, message in messages_due]
                 until = micros(now + lease)
                 _LEASE.run(
                     connection,
                     [
                         (target.number, until, claim.lease, owner)
-                        for (target, _), claim in zip(taken, claims, strict=True)
+                        for (target, _), claim in zip(messages_due, claims, strict=True)
                     ],
                 )
                 return tuple(claims)
@@ -709,7 +710,7 @@ def _went_out(outcome: Outcome, now: int) -> tuple[Any, ...]:
 
 
 def _keep_polls(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
-    asked = [
+    rows = [
         {
             "poll": outcome.receipt.poll,
             "message": outcome.claim.message,
@@ -722,8 +723,8 @@ def _keep_polls(connection: Connection, outcomes: Sequence[Outcome], now: dateti
         for outcome in outcomes
         if outcome.receipt and outcome.receipt.poll and outcome.question
     ]
-    if asked:
-        connection.execute(insert(connection, polls).on_conflict_do_nothing(), asked)
+    if rows:
+        connection.execute(insert(connection, polls).on_conflict_do_nothing(), rows)
 
 
 def _settle_targets(connection: Connection, ended: Sequence[tuple[int, Outcome]], now: datetime) -> None:

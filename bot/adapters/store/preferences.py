@@ -142,10 +142,10 @@ class PreferenceTables:
             connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=replaced))
 
     def withdraw(self, proposal_id: str) -> Proposal | None:
-        found = self.proposal(proposal_id)
+        stored = self.proposal(proposal_id)
         with writing(self._engine) as connection:
             done = connection.execute(delete(proposals).where(proposals.c.id == proposal_id))
-        return found if done.rowcount else None
+        return stored if done.rowcount else None
 
     def proposal(self, proposal_id: str) -> Proposal | None:
         with reading(self._engine) as connection:
@@ -229,13 +229,13 @@ def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator
     keys = select(targets.c.key).where(
         or_(targets.c.number.in_(own_targets), targets.c.key == private), targets.c.number.not_in(shared)
     )
-    asked = (
+    own_polls = (
         polls.c.target.in_(keys)
         if person is None
         else or_(polls.c.target.in_(keys), polls.c.target == private)
     )
-    yield "poll states", poll_states, poll_states.c.poll.in_(select(polls.c.poll).where(asked))
-    yield "polls", polls, asked
+    yield "poll states", poll_states, poll_states.c.poll.in_(select(polls.c.poll).where(own_polls))
+    yield "polls", polls, own_polls
     yield "tokens", tokens, or_(tokens.c.subject == subscriber, tokens.c.subject.in_(keys))
     by_mail = literal("email:") + sign_ups.c.address
     yield "sign-ups", sign_ups, by_mail.in_(keys)

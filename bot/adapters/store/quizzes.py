@@ -370,12 +370,12 @@ class QuizTables:
     def polls_in(self, chats: Sequence[str]) -> tuple[tuple[AskedPoll, PollState | None], ...]:
         query = ASKED_POLLS.where(_in_chats(chats)).order_by(polls.c.sent_at, polls.c.poll)
         with reading(self._engine) as connection:
-            asked = tuple(map(asked_of, connection.execute(query)))
+            sent_polls = tuple(map(asked_of, connection.execute(query)))
             states: dict[str, PollState] = {}
-            for chunk in chunks(poll.poll for poll in asked):
+            for chunk in chunks(poll.poll for poll in sent_polls):
                 for row in connection.execute(select(poll_states).where(poll_states.c.poll.in_(chunk))):
                     states[row.poll] = state_of(row)
-        return tuple((poll, states.get(poll.poll)) for poll in asked)
+        return tuple((poll, states.get(poll.poll)) for poll in sent_polls)
 
     def names(self, people: Collection[int]) -> dict[int, str]:
         names: dict[int, str] = {}

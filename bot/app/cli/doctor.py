@@ -223,17 +223,17 @@ def _email(settings: "Settings") -> "Iterator[Finding]":
     from bot.app.config.addresses import Maildir
     from bot.app.config.cross_checks import mail_warnings
 
-    way = settings.email.transport
-    if isinstance(way, Maildir):
-        yield from _writable("email", way.folder, "the Maildir")
+    transport = settings.email.transport
+    if isinstance(transport, Maildir):
+        yield from _writable("email", transport.folder, "the Maildir")
         return
     for key, warning in mail_warnings(settings):
         yield _finding("email", ".".join(key), warning)
-    server = f"{way.host}:{way.port}"
-    if way.encryption == "none" and not _is_local(way.host):
+    server = f"{transport.host}:{transport.port}"
+    if transport.encryption == "none" and not _is_local(transport.host):
         yield _finding("email", "no TLS", f"{server} is spoken to without TLS; use smtp:// or smtps://")
-    if way.user and not settings.email.password.get_secret_value():
-        yield _finding("email", "no password", f"{way.user} logs in to {server} without a password")
+    if transport.user and not settings.email.password.get_secret_value():
+        yield _finding("email", "no password", f"{transport.user} logs in to {server} without a password")
     yield _fine("email", f"mails go to {server}; not tried (--online)")
 
 
@@ -332,13 +332,15 @@ async def _chat_rights(
 async def _server_answers(settings: "Settings") -> "list[Finding]":
     from bot.app.config.addresses import Maildir
 
-    way = settings.email.transport
-    if isinstance(way, Maildir):
+    transport = settings.email.transport
+    if isinstance(transport, Maildir):
         return []
     from bot.adapters.email.transports import SmtpServer, SmtpSession
 
     session = SmtpSession(
-        SmtpServer(host=way.host, port=way.port, security=way.encryption, user=way.user),
+        SmtpServer(
+            host=transport.host, port=transport.port, security=transport.encryption, user=transport.user
+        ),
         password=settings.email.password.get_secret_value(),
         hello_name=settings.email.sender.address.rpartition("@")[2],
         tls=None,
@@ -347,13 +349,13 @@ async def _server_answers(settings: "Settings") -> "list[Finding]":
     try:
         await session.open()
     except DeliveryError as error:
-        return [_finding("email", "unreachable", f"{way.host}:{way.port}: {error}")]
+        return [_finding("email", "unreachable", f"{transport.host}:{transport.port}: {error}")]
     limit = session.size_limit
     await session.quit()
     size = f" and takes mails of {limit / 1_000_000:g} MB at most" if limit else ""
     small = limit is not None and limit < _USUAL_MAIL
     more = "; larger ones are split" if small else ""
-    return [_fine("email", f"{way.host}:{way.port} answers and lets us in{size}{more}")]
+    return [_fine("email", f"{transport.host}:{transport.port} answers and lets us in{size}{more}")]
 
 
 def _finding(subject: str, kind: str, what: str, *, urgent: bool = True) -> "Finding":

@@ -110,11 +110,11 @@ def papers(
     """Write papers as JSON, one on each line; with --json as one document."""
     settings, configured = load(context, config)
     with open_state(settings) as store:
-        found = map(paper_json, _papers(store, configured, subscriber))
+        papers = map(paper_json, _papers(store, configured, subscriber))
         if as_json:
-            say_json({"papers": list(found)})
+            say_json({"papers": list(papers)})
             return
-        for paper in found:
+        for paper in papers:
             sys.stdout.write(json.dumps(paper, ensure_ascii=False) + "\n")
 
 
@@ -124,7 +124,7 @@ def _papers(store: "Store", configured: "Sequence[Subscriber]", subscriber: str 
         return store.papers.every_paper()
     person = find_subscriber(subscriber, everybody(store, configured))
     owners = [channel.target for channel in person.channels if channel.kind == "telegram"] + [person.id]
-    saved = {each.paper: None for owner in owners for each in store.preferences.saved(owner)}
+    saved = {entry.paper: None for owner in owners for entry in store.preferences.saved(owner)}
     stored = store.papers.stored(saved)
     return [stored[paper].paper for paper in saved if paper in stored]
 

@@ -145,8 +145,8 @@ def _span(result: "QueryPreview") -> str:
     newest, oldest, days = result.newest, result.oldest, result.days
     if newest is None or oldest is None:
         return "the state"
-    asked = newest - dt.timedelta(days=days - 1) if days < newest.toordinal() else dt.date.min
-    return f"{max(asked, min(oldest, newest))} to {newest}"
+    start = newest - dt.timedelta(days=days - 1) if days < newest.toordinal() else dt.date.min
+    return f"{max(start, min(oldest, newest))} to {newest}"
 
 
 def _often(pace: float) -> str:
@@ -184,15 +184,15 @@ def _bar_line(name: str, count: int, top: int, style: Style) -> str:
 def _match_lines(paper: "Paper", whys: "Sequence[Why]", style: Style) -> list[str]:
     in_title = [why.text for why in whys if why.field == "title" and why.text in paper.title]
     lines = [f"{_day(paper)}  {style.marked(paper.title, in_title)}"]
-    others: dict[tuple[str, str], str] = {}
+    excerpts: dict[tuple[str, str], str] = {}
     for why in whys:  # "agents", and the "agent" in it, stand in one excerpt
         if why.field != "title" or why.text not in paper.title:
-            others.setdefault((why.field, _around(paper, why)), why.text)
-    shown = list(others.items())[: _WHYS if not in_title else 1]
+            excerpts.setdefault((why.field, _around(paper, why)), why.text)
+    first = list(excerpts.items())[: _WHYS if not in_title else 1]
     lines += [
-        f"            {style.faint(field)}: {style.marked(around, [word])}" for (field, around), word in shown
+        f"            {style.faint(field)}: {style.marked(around, [word])}" for (field, around), word in first
     ]
-    rest = len(others) - len(shown)
+    rest = len(excerpts) - len(first)
     if rest > 0:
         lines[-1] += style.faint(f" (+{rest})")
     lines.append(f"            {style.faint(paper.links.best or paper.id)}")

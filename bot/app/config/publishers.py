@@ -175,13 +175,18 @@ def _email(parts: Parts) -> "Publisher":
     from bot.adapters.email.transports import MaildirTransport, SmtpServer, SmtpTransport
 
     settings = parts.settings
-    way = settings.email.transport
+    transport_setting = settings.email.transport
     transport: Transport
-    if isinstance(way, Maildir):
-        transport = MaildirTransport(way.folder)
+    if isinstance(transport_setting, Maildir):
+        transport = MaildirTransport(transport_setting.folder)
     else:
         transport = SmtpTransport(
-            SmtpServer(host=way.host, port=way.port, security=way.encryption, user=way.user),
+            SmtpServer(
+                host=transport_setting.host,
+                port=transport_setting.port,
+                security=transport_setting.encryption,
+                user=transport_setting.user,
+            ),
             password=settings.email.password.get_secret_value(),
             hello_name=settings.email.sender.address.rpartition("@")[2],
             connections=SMTP_CONNECTIONS,
@@ -217,14 +222,14 @@ def email_settings(settings: Settings) -> "EmailSettings":
 
 def report_box(settings: Settings) -> "ReportBox | None":
     """The box that delivery reports arrive in; None where nobody told."""
-    place, bounces = settings.email.reports, settings.email.bounces
-    if place is None or bounces is None:
+    box, bounces = settings.email.reports, settings.email.bounces
+    if box is None or bounces is None:
         return None
     from bot.adapters.email.reports import ImapFolder, ImapReports, MaildirReports
 
-    if isinstance(place, Maildir):
-        return MaildirReports(place.folder, bounces)
-    folder = ImapFolder(host=place.host, port=place.port, user=place.user, folder=place.folder)
+    if isinstance(box, Maildir):
+        return MaildirReports(box.folder, bounces)
+    folder = ImapFolder(host=box.host, port=box.port, user=box.user, folder=box.folder)
     return ImapReports(folder, bounces, password=settings.email.reports_password.get_secret_value())
 
 

@@ -84,7 +84,7 @@ def disagreements(accounts: Sequence[Sequence[str]]) -> list[list[NumberSpan]]:
         for number, other in _contradictions(numbers[first], numbers[second]):
             spans[first].add((number.text, number.start, number.end))
             spans[second].add((other.text, other.start, other.end))
-    return [sorted(each) for each in spans]
+    return [sorted(account) for account in spans]
 
 
 def _contradictions(

@@ -95,7 +95,7 @@ def exclusions(
     candidates = [
         Exclusion(word=word, noticed=_having(noticed, word), saved=_having(saved, word)) for word in titled
     ]
-    wanted = [each for each in candidates if each.noticed <= max(_COMMON * len(noticed), 1)]
+    wanted = [candidate for candidate in candidates if candidate.noticed <= max(_COMMON * len(noticed), 1)]
     ranked = sorted(wanted, key=lambda each: (each.saved > 0, -counts[each.word], each.noticed, each.word))
     return tuple(ranked[:limit])
 

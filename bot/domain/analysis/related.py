@@ -58,7 +58,7 @@ def naming(saved: Paper, papers: Iterable[Paper]) -> tuple[Paper, ...]:
 
 def _is_before(paper: Paper, other: Paper) -> bool:
     """True where the paper came first, by the months of their arXiv ids, else by the days on which digests named them."""
-    month, other_month = (_ARXIV_MONTH.match(each.id) for each in (paper, other))
+    month, other_month = (_ARXIV_MONTH.match(either.id) for either in (paper, other))
     if month and other_month and month[1] != other_month[1]:
         return month[1] < other_month[1]
     return paper.date is not None and other.date is not None and paper.date < other.date
