@@ -59,7 +59,7 @@ def fastest(work: Callable[[], object], rounds: int) -> float:
     return min(times)
 
 
-def a_parcel(papers: int, number: int = 1) -> OutgoingMessage:
+def an_outgoing(papers: int, number: int = 1) -> OutgoingMessage:
     return OutgoingMessage(
         id=f"b{number}",
         kind="alert",
@@ -89,7 +89,7 @@ class Parts:
             site_url="https://papers.example.org",
             dkim=self.signer,
         )
-        content = email_content(a_parcel(papers), self.settings)
+        content = email_content(an_outgoing(papers), self.settings)
         self.html = html_body(content)
         self.text = text_body(content)
 
@@ -111,7 +111,7 @@ def measure_making() -> None:
     for papers in (1, 5):
         parts = Parts(papers)
         ours, theirs = fastest(parts.ours, 20), fastest(parts.theirs, 5)
-        whole = fastest(lambda parts=parts, papers=papers: compose(a_parcel(papers), parts.settings), 20)  # type: ignore[misc]
+        whole = fastest(lambda parts=parts, papers=papers: compose(an_outgoing(papers), parts.settings), 20)  # type: ignore[misc]
         print(
             f"mail of {papers} papers, {len(parts.ours()) / 1000:.0f} kB: built and signed {1 / ours:,.0f}/s, "
             f"{theirs / ours:.1f} × EmailMessage and dkimpy; with its words, page and styles {1 / whole:,.0f}/s"
@@ -166,9 +166,9 @@ async def ours_sent(parts: Parts, papers: int, server: SmtpServer, tls: ssl.SSLC
     """Each mail is composed, signed and handed over."""
     transport = SmtpTransport(server, tls=tls, connections=CONNECTIONS, timeout=timedelta(seconds=30))
     publisher = EmailPublisher(parts.settings, transport)
-    await asyncio.gather(*(publisher.send(a_parcel(papers, one)) for one in range(CONNECTIONS)))
+    await asyncio.gather(*(publisher.send(an_outgoing(papers, one)) for one in range(CONNECTIONS)))
     start, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(publisher.send(a_parcel(papers, one)) for one in range(MAILS)))
+    await asyncio.gather(*(publisher.send(an_outgoing(papers, one)) for one in range(MAILS)))
     pace = Pace(MAILS / (time.perf_counter() - start), MAILS / (time.process_time() - cpu))
     await publisher.close()
     return pace

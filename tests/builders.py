@@ -73,7 +73,7 @@ def an_item(number: int | str = 1, *reasons: Reason, **parts: object) -> Item:
     return Item(paper=a_paper(number, **parts), reasons=reasons or (a_reason(),))
 
 
-def a_parcel(
+def an_outgoing(
     *items: Item, kind: str = "email", address: str = "alice@example.org", **parts: object
 ) -> OutgoingMessage:
     """An alert; `kind` is the channel's, `more_titles` name papers over the daily limit."""
@@ -106,7 +106,7 @@ def an_alarm_text(**parts: str) -> AlarmText:
 def an_alarm_message(kind: str = "telegram", address: str = "1", **text: str) -> OutgoingMessage:
     """A message with that alarm; `kind` is the channel's."""
     parts = {"kind": "alarm", "items": (), "alarm": an_alarm_text(**text)}
-    return replace(a_parcel(kind=kind, address=address), **parts)  # type: ignore[arg-type]
+    return replace(an_outgoing(kind=kind, address=address), **parts)  # type: ignore[arg-type]
 
 
 def an_alarm(target: str = "telegram:1", *, due_at: datetime = NOW, part: str = "began:1") -> Alarm:

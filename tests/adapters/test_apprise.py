@@ -21,7 +21,7 @@ from bot.domain.errors import (
     TargetGone,
     TryLater,
 )
-from tests.builders import a_parcel, a_question, an_alarm_message, an_item
+from tests.builders import a_question, an_alarm_message, an_item, an_outgoing
 
 pytest.importorskip("apprise")
 
@@ -65,7 +65,7 @@ def service() -> Iterator[Service]:
 
 
 async def send(service: Service, *items, **parts) -> None:
-    await ApprisePublisher().send(a_parcel(*items, kind="apprise", address=service.url, **parts))
+    await ApprisePublisher().send(an_outgoing(*items, kind="apprise", address=service.url, **parts))
 
 
 async def test_an_alert_arrives_with_titles_authors_and_links(service: Service) -> None:
@@ -126,11 +126,11 @@ async def test_a_service_that_cannot_be_reached_certainly_got_nothing() -> None:
         unused.bind(("127.0.0.1", 0))
         address = f"json://127.0.0.1:{unused.getsockname()[1]}/x"
         with pytest.raises(TryLater, match="cannot be reached"):
-            await ApprisePublisher().send(a_parcel(kind="apprise", address=address))
+            await ApprisePublisher().send(an_outgoing(kind="apprise", address=address))
 
 
 async def test_a_poll_is_refused(service: Service) -> None:
-    alert = a_parcel(kind="apprise", address=service.url)
+    alert = an_outgoing(kind="apprise", address=service.url)
     with pytest.raises(Refused, match="cannot carry a quiz"):
         await ApprisePublisher().send(replace(alert, kind="quiz", question=a_question()))
 

@@ -14,7 +14,7 @@ from bot.adapters.metrics import Metrics, StateFigures
 from bot.domain.errors import NotSent, OutcomeUnknown, TryLater
 from bot.domain.incidents import Incident
 from bot.domain.sources import SourceState
-from tests.builders import NOW, a_channel, a_digest, a_parcel, a_subscriber
+from tests.builders import NOW, a_channel, a_digest, a_subscriber, an_outgoing
 from tests.pipeline.conftest import MakeWorld, empty_state, state, world  # noqa: F401 - fixtures
 from tests.rigs.publishers import FakePublisher
 from tests.rigs.world import World
@@ -88,7 +88,7 @@ async def test_each_send_is_timed_by_how_it_ended(error, outcome, waits) -> None
     timed = metrics.timed(Publisher("telegram"))
     assert timed.capabilities == Publisher("telegram").capabilities
     with pytest.raises(type(error)) if error else nullcontext():
-        await timed.send(a_parcel())
+        await timed.send(an_outgoing())
     await timed.close()
     found = samples(metrics)
     assert found[f"paperboy_send_seconds_count[('channel', 'telegram'), ('outcome', '{outcome}')]"] == 1

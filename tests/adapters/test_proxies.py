@@ -11,7 +11,7 @@ from bot.adapters import proxies
 from bot.adapters.proxies import proxy_fault
 from bot.adapters.telegram.publisher import TelegramPublisher
 from bot.domain.errors import ChannelDown
-from tests.builders import a_parcel
+from tests.builders import an_outgoing
 from tests.rigs.publishers import ChatMemory
 
 
@@ -100,5 +100,5 @@ async def test_behind_an_unusable_proxy_nothing_is_sent_and_nothing_is_in_doubt(
     clean.setenv("ALL_PROXY", "socks5://127.0.0.1:7890")
     publisher = TelegramPublisher("123:abc", api_url="http://127.0.0.1:1", chats=ChatMemory())
     with pytest.raises(ChannelDown, match=r"pip install 'paperboy-bot\[socks\]'"):
-        await publisher.send(a_parcel(kind="telegram"))
+        await publisher.send(an_outgoing(kind="telegram"))
     await publisher.close()

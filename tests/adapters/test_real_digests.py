@@ -11,7 +11,7 @@ from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item
 from bot.domain.papers import Paper, PaperId, merge
 from tests.adapters.feeds.test_atom import faults
-from tests.builders import AUTHORITY, NOW, a_feed, a_parcel, a_reason
+from tests.builders import AUTHORITY, NOW, a_feed, a_reason, an_outgoing
 
 SETTINGS = EmailSettings(
     sender=Mailbox.parse("Paperboy <paperboy@example.org>"), site_url="https://papers.example.org"
@@ -41,7 +41,7 @@ def check_feed(papers: list[Paper]) -> None:
 def check_mail(papers: list[Paper], language: str) -> None:
     reason = a_reason("models", ("title", "Model"), ("summary", "models"))
     items = [Item(paper=paper, reasons=(reason,)) for paper in papers]
-    message = compose(a_parcel(*items, language=language, unsubscribe_token="t0k"), SETTINGS)
+    message = compose(an_outgoing(*items, language=language, unsubscribe_token="t0k"), SETTINGS)
     assert message.isascii()
     assert max(map(len, message.split(b"\r\n"))) <= 998
 

@@ -13,7 +13,7 @@ PAPERS = [a_paper(1), a_paper(2, title="Zebras", summaries=())]
 
 
 @pytest.fixture
-def crowd(monkeypatch: pytest.MonkeyPatch) -> SubscriptionMatcher:
+def many(monkeypatch: pytest.MonkeyPatch) -> SubscriptionMatcher:
     """Six people who are many enough for an index."""
     monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 3)
     asks = (("scale", "zebra"), ("language model",), ("zebra",), ("paper",), ("zebra OR scale",), ("horse",))
@@ -21,17 +21,17 @@ def crowd(monkeypatch: pytest.MonkeyPatch) -> SubscriptionMatcher:
 
 
 @pytest.fixture
-def built(crowd: SubscriptionMatcher, monkeypatch: pytest.MonkeyPatch) -> list[Query]:
-    """Queries that are taken into an index after the crowd has its own."""
-    crowd.matches(PAPERS)
+def built(many: SubscriptionMatcher, monkeypatch: pytest.MonkeyPatch) -> list[Query]:
+    """Queries that are taken into an index after the matcher of all has its own."""
+    many.matches(PAPERS)
     seen: list[Query] = []
     add = Index.add
 
-    def noted(self: Index, query: Query) -> int:
+    def recorded(self: Index, query: Query) -> int:
         seen.append(query)
         return add(self, query)
 
-    monkeypatch.setattr(Index, "add", noted)
+    monkeypatch.setattr(Index, "add", recorded)
     return seen
 
 
@@ -39,32 +39,32 @@ def told(matcher: SubscriptionMatcher) -> list[tuple[str, str]]:
     return [(name, paper[-1]) for name, papers in matcher.matches(PAPERS).items() for paper in papers]
 
 
-def test_most_of_a_crowd_is_matched_by_the_index_of_all(
-    crowd: SubscriptionMatcher, built: list[Query]
+def test_most_subscribers_are_matched_by_the_index_of_all(
+    many: SubscriptionMatcher, built: list[Query]
 ) -> None:
-    most = crowd.without({"s1", "s4"})
+    most = many.without({"s1", "s4"})
     assert told(most) == [("s0", "1"), ("s0", "2"), ("s2", "2"), ("s3", "1")]
     assert built == []
-    assert most.fingerprint != crowd.fingerprint
+    assert most.fingerprint != many.fingerprint
     assert told(most.without({"s0"})) == [("s2", "2"), ("s3", "1")]
     assert built == []
 
 
-def test_a_few_of_a_crowd_are_matched_without_it(crowd: SubscriptionMatcher, built: list[Query]) -> None:
-    assert told(crowd.only({"s1", "s2"})) == [("s1", "1"), ("s2", "2")]
-    assert crowd.only({"s1", "s2"}).index is None
+def test_a_few_subscribers_are_matched_without_it(many: SubscriptionMatcher, built: list[Query]) -> None:
+    assert told(many.only({"s1", "s2"})) == [("s1", "1"), ("s2", "2")]
+    assert many.only({"s1", "s2"}).index is None
     assert built == []
 
 
-def test_everybody_is_the_crowd_itself(crowd: SubscriptionMatcher) -> None:
-    assert crowd.only(crowd.subscribers) is crowd
+def test_everybody_is_the_matcher_itself(many: SubscriptionMatcher) -> None:
+    assert many.only(many.subscribers) is many
 
 
 def test_other_subscribers_change_the_index_by_what_differs(
-    crowd: SubscriptionMatcher, built: list[Query]
+    many: SubscriptionMatcher, built: list[Query]
 ) -> None:
-    people = [one for name, one in crowd.subscribers.items() if name != "s2"]
-    other = crowd.changed_to([a_subscriber("new", asks=("zebra", "title:scale")), *people])
+    people = [one for name, one in many.subscribers.items() if name != "s2"]
+    other = many.changed_to([a_subscriber("new", asks=("zebra", "title:scale")), *people])
     assert [query.text for query in built] == ["title:scale"]
     assert other.index is not None
     assert told(other)[:2] == [("new", "2"), ("new", "1")]
@@ -145,31 +145,31 @@ def test_an_index_of_many_subscriptions_finds_what_one_after_the_other_finds(mon
         "graph NEAR/3 neural",
         "paper AND NOT agent",
     ]
-    crowd = [
+    many = [
         a_subscriber(
             f"s{number}", subscriptions=(a_subscription(words[number % 6]), a_subscription(words[number % 5]))
         )
         for number in range(40)
     ]
     papers = [a_paper(number, title=f"A graph of neural agents {number}") for number in range(1, 6)]
-    few = SubscriptionMatcher(crowd).matches(papers)
+    few = SubscriptionMatcher(many).matches(papers)
     monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 2)
-    assert SubscriptionMatcher(crowd).matches(papers) == few
+    assert SubscriptionMatcher(many).matches(papers) == few
     assert few
 
 
 def test_many_subscriptions_are_made_ready_beforehand_and_few_are_not(
-    crowd: SubscriptionMatcher, monkeypatch: pytest.MonkeyPatch
+    many: SubscriptionMatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[Query] = []
     add = Index.add
     monkeypatch.setattr(Index, "add", lambda self, query: taken.append(query) or add(self, query))
     monkeypatch.setattr("bot.domain.matcher.PREPARED_FROM", 8)
-    crowd.prepare()
+    many.prepare()
     assert taken == []
     monkeypatch.setattr("bot.domain.matcher.PREPARED_FROM", 7)
-    crowd.prepare()
+    many.prepare()
     assert len(taken) > 0
     made = len(taken)
-    crowd.matches(PAPERS)
+    many.matches(PAPERS)
     assert len(taken) == made

@@ -33,11 +33,11 @@ def added(monkeypatch: pytest.MonkeyPatch) -> list[Query]:
     seen: list[Query] = []
     add = Index.add
 
-    def noted(self: Index, query: Query) -> int:
+    def recorded(self: Index, query: Query) -> int:
         seen.append(query)
         return add(self, query)
 
-    monkeypatch.setattr(Index, "add", noted)
+    monkeypatch.setattr(Index, "add", recorded)
     return seen
 
 

@@ -42,9 +42,9 @@ def test_nearness_keeps_its_scale_as_thresholds_are_written_in_it():
 
 def test_words_of_three_letters_count_and_shorter_ones_do_not():
     liked = titled(70, "Two RAG kings at it")
-    likeness = Similarity([*STORED, liked], [liked])
-    assert liked.id in likeness.nearness(document_of(titled(71, "RAG")))
-    assert likeness.nearness(document_of(titled(72, "At it"))) == {}
+    similarity = Similarity([*STORED, liked], [liked])
+    assert liked.id in similarity.nearness(document_of(titled(71, "RAG")))
+    assert similarity.nearness(document_of(titled(72, "At it"))) == {}
 
 
 def test_the_telling_words_are_named_as_the_paper_writes_them():

@@ -44,7 +44,17 @@ from bot.pipeline.ports.outbox import DeliveryRecord
 from tests.builders import NOW
 from tests.rigs.botapi import BotApi
 from tests.rigs.clock import VirtualClock
-from tests.rigs.day import KillsItself, Ledger, Taken, a_crowd, a_day, in_parts, quiet, the_rest, the_world
+from tests.rigs.day import (
+    KillsItself,
+    Ledger,
+    Taken,
+    a_day,
+    in_parts,
+    many_subscribers,
+    quiet,
+    the_rest,
+    the_world,
+)
 from tests.rigs.home import LATENCY, Home, Mails, killed
 from tests.rigs.postgres import durable_server, postgres_database
 
@@ -321,7 +331,7 @@ def killed_at_some(count: int, rng: random.Random) -> tuple[int, Count]:
     ):
         if rng.random() < _IN_PARTS:
             in_parts(patched)
-        days = Days(Path(folder), a_crowd(2))
+        days = Days(Path(folder), many_subscribers(2))
         days.undisturbed()
         for step in points(days.steps, count, rng):
             days.killed_at(step)
@@ -338,7 +348,7 @@ def killed_at_points(number: int, times: int, seed: int, of_each: int = OF_EACH)
         ):
             if parts:
                 in_parts(patched)
-            days = Days(Path(folder), a_crowd(times), count)
+            days = Days(Path(folder), many_subscribers(times), count)
             channels = days.undisturbed()
             how = "planned in parts" if parts else "planned at once"
             print(f"a day of {len(days.steps)} steps, {how}, deliveries: {dict(channels)}", flush=True)
@@ -367,7 +377,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=KILLS, help="so many of them")
     parser.add_argument("--postgresql", action="store_true", help="on PostgreSQL instead of SQLite")
     parser.add_argument("--points", type=int, default=0, help="kills at points of a day")
-    parser.add_argument("--times", type=int, default=TIMES, help="how large the crowd of that day is")
+    parser.add_argument(
+        "--times", type=int, default=TIMES, help="how many times the people of the shipped day take part"
+    )
     parser.add_argument("--of-each", type=int, default=OF_EACH, help="of each kind of step so many points")
     parser.add_argument("--seed", type=int, default=20_261_121)
     parser.add_argument("--json", action="store_true", help="the scorecard as JSON on the last line")

@@ -12,7 +12,18 @@ from sqlalchemy import event
 
 from bot.domain.errors import StateError, StateLocked
 from bot.domain.subscriptions import Subscriber
-from tests.rigs.day import PEOPLE, Ledger, a_crowd, a_day, judge, morning, noon, quiet, the_rest, the_world
+from tests.rigs.day import (
+    PEOPLE,
+    Ledger,
+    a_day,
+    judge,
+    many_subscribers,
+    morning,
+    noon,
+    quiet,
+    the_rest,
+    the_world,
+)
 from tests.rigs.world import World
 
 STEP = 12
@@ -83,7 +94,7 @@ def on_a_disk_that_fills(
 
 
 def test_a_disk_that_is_full_at_any_write_of_a_day(tmp_path: Path) -> None:
-    people = a_crowd(10)
+    people = many_subscribers(10)
     expected = expected_of(tmp_path, people)
     pages, filled = 0, 0
     while filled * STEP == pages:

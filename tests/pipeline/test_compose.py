@@ -52,16 +52,16 @@ async def test_an_alert_holds_all_papers_of_one_person_best_first(world: MakeWor
     plain = an_entry(1, title="Of models", summary="Language models.", authors=())
     made.read("a.md", a_digest(plain, 2, an_entry(3, authors=())))
     await made.send()
-    (parcel,) = made.telegram.taken
-    assert [item.paper.id[-1] for item in parcel.items] == ["2", "3", "1"]
-    assert [reason.subscription for reason in parcel.items[0].reasons] == [
+    (outgoing,) = made.telegram.taken
+    assert [item.paper.id[-1] for item in outgoing.items] == ["2", "3", "1"]
+    assert [reason.subscription for reason in outgoing.items[0].reasons] == [
         "language models",
         "scale",
         "author:Ghanem",
     ]
-    assert parcel.items[2].reasons[0].why[0].text == "Language models"
-    assert (parcel.subscriber, parcel.language, parcel.timezone) == ("alice", "en", "UTC")
-    assert (parcel.more, parcel.question, parcel.reply_to, parcel.replaces) == (0, None, None, None)
+    assert outgoing.items[2].reasons[0].why[0].text == "Language models"
+    assert (outgoing.subscriber, outgoing.language, outgoing.timezone) == ("alice", "en", "UTC")
+    assert (outgoing.more, outgoing.question, outgoing.reply_to, outgoing.replaces) == (0, None, None, None)
     assert made.states() == {
         "alert telegram 1": "merged",
         "alert telegram 2": "sent",
@@ -206,9 +206,9 @@ async def test_the_best_go_out_and_the_rest_is_named(world: MakeWorld):
     plain = an_entry(1, title="Of models", summary="Language models.")
     made.read("a.md", a_digest(plain, 2, 3, 4))
     ends = await made.send()
-    (parcel,) = made.telegram.taken
-    assert [item.paper.id[-1] for item in parcel.items] == ["2", "3"]
-    assert (parcel.more, parcel.more_titles) == (2, (an_entry(4).title, "Of models"))
+    (outgoing,) = made.telegram.taken
+    assert [item.paper.id[-1] for item in outgoing.items] == ["2", "3"]
+    assert (outgoing.more, outgoing.more_titles) == (2, (an_entry(4).title, "Of models"))
     assert ends == {"sent": 1, "merged": 1, "limited": 2}
 
 
@@ -294,7 +294,7 @@ async def test_one_quiz_a_paper_is_picked_when_it_is_sent(world: MakeWorld):
     made = started(world, a_subscriber("alice", a_channel(quizzes="one")))
     made.read("a.html", a_digest(page(1)))
     await made.send()
-    assert [parcel.kind for parcel in made.telegram.taken] == ["alert", "quiz"]
+    assert [outgoing.kind for outgoing in made.telegram.taken] == ["alert", "quiz"]
     assert made.telegram.taken[1].question in a_quiz()
 
 
@@ -304,7 +304,7 @@ async def test_a_quiz_that_comes_later_replies_to_the_alert_that_is_out(world: M
     await made.send()
     made.read("a.html", a_digest(page(1)))
     await made.send()
-    assert [parcel.kind for parcel in made.telegram.taken] == ["alert", "edit", "quiz", "quiz", "quiz"]
+    assert [outgoing.kind for outgoing in made.telegram.taken] == ["alert", "edit", "quiz", "quiz", "quiz"]
     assert made.telegram.taken[2].reply_to == receipt("telegram-1")
 
 
@@ -313,7 +313,7 @@ async def test_a_key_that_comes_while_the_quiz_waits_is_used(world: MakeWorld):
     made.read("a.txt", a_digest(page(1, keyed=False)))
     made.read("a.html", a_digest(page(1, keyed=True)))
     await made.send()
-    assert [parcel.question for parcel in made.telegram.of("quiz")] == list(a_quiz(keyed=True))
+    assert [outgoing.question for outgoing in made.telegram.of("quiz")] == list(a_quiz(keyed=True))
     assert made.counts() == {"sent": 4}
 
 
@@ -322,7 +322,7 @@ async def test_a_question_that_was_replaced_meanwhile_is_not_asked(world: MakeWo
     made.read("a.html", a_digest(page(1, of="it")))
     made.read("a.html", a_digest(page(1, of="that")))
     await made.send()
-    assert [parcel.question for parcel in made.telegram.of("quiz")] == list(a_quiz(of="that"))
+    assert [outgoing.question for outgoing in made.telegram.of("quiz")] == list(a_quiz(of="that"))
     replaced = [row for row in made.rows("merged") if row.kind == "quiz"]
     assert {row.error for row in replaced} == {"replaced by a corrected question"}
 
@@ -331,7 +331,7 @@ async def test_a_paper_over_the_limit_asks_nothing(world: MakeWorld):
     made = started(world, a_subscriber("alice", a_channel(quizzes="all"), daily_limit=1))
     made.read("a.html", a_digest(page(1), page(2, of="that")))
     await made.send()
-    assert {parcel.items[0].paper.id[-1] for parcel in made.telegram.of("quiz")} == {"1"}
+    assert {outgoing.items[0].paper.id[-1] for outgoing in made.telegram.of("quiz")} == {"1"}
     assert {row.paper[-1] for row in made.rows("limited")} == {"2"}
     assert len(made.rows("limited")) == 4
 
@@ -343,7 +343,7 @@ async def test_a_quiz_whose_alert_is_a_dead_letter_waits_there_with_it(world: Ma
     assert await made.send() == {"dead": 4}
     made.store.deliveries.retry([row.key for row in made.rows("dead")], made.clock.now())
     assert await made.send() == {"sent": 4}
-    assert [parcel.kind for parcel in made.telegram.taken] == ["alert", "quiz", "quiz", "quiz"]
+    assert [outgoing.kind for outgoing in made.telegram.taken] == ["alert", "quiz", "quiz", "quiz"]
 
 
 async def test_a_quiz_whose_alert_nobody_knows_of_stands_by_itself(world: MakeWorld):
@@ -352,7 +352,7 @@ async def test_a_quiz_whose_alert_nobody_knows_of_stands_by_itself(world: MakeWo
     made.read("a.html", a_digest(page(1)))
     await made.send_all(days=1)
     assert made.counts() == {"uncertain": 1, "sent": 3}
-    assert {parcel.reply_to for parcel in made.telegram.taken} == {None}
+    assert {outgoing.reply_to for outgoing in made.telegram.taken} == {None}
 
 
 async def test_a_question_that_comes_back_is_asked_once_more_as_a_reply(world: MakeWorld):
@@ -481,7 +481,7 @@ async def test_a_correction_that_comes_while_the_alert_is_on_its_way_edits_it(wo
 
     made.outbox._hook = meanwhile
     await made.send()
-    assert [parcel.items[0].paper.title for parcel in made.telegram.taken] == [
+    assert [outgoing.items[0].paper.title for outgoing in made.telegram.taken] == [
         an_entry(1).title,
         "Corrected Language Models",
     ]
@@ -510,9 +510,9 @@ async def test_in_a_shared_chat_somebody_else_who_asked_for_it_still_gets_it(wor
     made.read("a.md", a_digest(1))
     made.subscribe(bob)
     assert await made.send() == {"sent": 1}
-    (parcel,) = made.telegram.taken
-    assert parcel.subscriber == "bob"
-    assert [reason.subscription for reason in parcel.items[0].reasons] == ["scale"]
+    (outgoing,) = made.telegram.taken
+    assert outgoing.subscriber == "bob"
+    assert [reason.subscription for reason in outgoing.items[0].reasons] == ["scale"]
 
 
 # --- what nobody asks for any more
@@ -608,7 +608,7 @@ async def test_a_chat_that_moved_is_known_by_its_old_name_or_its_new_one(world: 
     made.read("b.md", a_digest(2))
     made.subscribe(a_subscriber("alice", a_channel(address="-1005")))
     await made.send()
-    assert [item.paper.id[-1] for parcel in made.telegram.taken for item in parcel.items] == ["1", "2"]
+    assert [item.paper.id[-1] for outgoing in made.telegram.taken for item in outgoing.items] == ["1", "2"]
     assert made.telegram.taken[1].items[0].reasons
 
 

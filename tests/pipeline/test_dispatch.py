@@ -91,7 +91,7 @@ async def test_a_long_list_goes_out_message_by_message(world: MakeWorld):
     made = started(world)
     made.read("a.md", a_digest(*range(1, MOST_PAPERS + 31)))
     await made.send()
-    assert [len(parcel.items) for parcel in made.telegram.taken] == [MOST_PAPERS, 30]
+    assert [len(outgoing.items) for outgoing in made.telegram.taken] == [MOST_PAPERS, 30]
 
 
 async def test_many_targets_are_sent_to_side_by_side_but_not_all_at_once(world: MakeWorld):
@@ -196,7 +196,7 @@ async def test_a_target_that_moved_gets_it_at_once_at_its_new_address(world: Mak
     made.telegram.answer(TargetMoved("upgraded", address="-1005"))
     made.read("a.md", a_digest(1))
     assert await made.send() == {"pending": 1, "sent": 1}
-    assert [parcel.target.address for parcel in made.telegram.tried] == ["-5", "-1005"]
+    assert [outgoing.target.address for outgoing in made.telegram.tried] == ["-5", "-1005"]
     made.read("b.md", a_digest(2))
     await made.send()
     assert made.telegram.tried[-1].target.address == "-1005"
@@ -282,7 +282,7 @@ async def test_what_cannot_be_marked_as_leaving_does_not_leave_and_was_no_try(wo
     assert await made.send_all(days=1) == {"sent": 1}
 
 
-async def test_what_is_noted_is_marked_and_then_leaves_before_anything_else_runs(world: MakeWorld):
+async def test_what_is_begun_is_marked_and_then_leaves_before_anything_else_runs(world: MakeWorld):
     class Watch(Faults):
         """Looks, one turn of the loop after a mark, whether the publisher has all that is marked."""
 

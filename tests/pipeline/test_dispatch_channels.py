@@ -75,7 +75,7 @@ async def test_a_dead_target_delays_nobody_else(world: MakeWorld):
     for n in range(1, 6):
         made.read(f"{n}.md", a_digest(n))
         await made.send()
-    sent = [parcel.target.address for parcel in made.telegram.taken]
+    sent = [outgoing.target.address for outgoing in made.telegram.taken]
     assert (sent.count("1"), sent.count("2"), sent.count("3")) == (5, 0, 5)
 
 
@@ -86,7 +86,7 @@ async def test_order_is_kept_at_each_target_through_failures(world: MakeWorld):
         TryLater("1"), TryLater("2"), TargetMoved("3", address="7"), TryLater("4", scope="channel")
     )
     await made.send_all(days=1)
-    assert [parcel.question for parcel in made.telegram.taken] == [None, *a_quiz()]
+    assert [outgoing.question for outgoing in made.telegram.taken] == [None, *a_quiz()]
 
 
 # --- whole channels ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Stored papers found by query, likeness and name, over a real state."""
+"""Stored papers found by query, similarity and name, over a real state."""
 
 from datetime import date, timedelta
 
@@ -128,7 +128,7 @@ def test_relations_are_the_nearest_papers_and_the_later_ones_that_say_the_name(w
     assert "Agents 1" in {paper.title for paper in nameless.related}
 
 
-def test_many_new_papers_make_the_index_of_likeness_anew(world: MakeWorld) -> None:
+def test_many_new_papers_make_the_index_of_similar_papers_anew(world: MakeWorld) -> None:
     made = with_papers(world)
     look = finder(made)
     look.warm_up()

@@ -72,11 +72,11 @@ async def test_the_count_holds_over_a_restart(guarded: World, world: MakeWorld):
 
 
 async def test_a_target_that_waits_holds_up_no_other(world: MakeWorld):
-    crowd = [a_subscriber(f"p{n}", a_channel(address=str(n))) for n in range(70)]
-    made = world(*crowd, rules=SendRules())
+    people = [a_subscriber(f"p{n}", a_channel(address=str(n))) for n in range(70)]
+    made = world(*people, rules=SendRules())
     await bring(made, 1, 2, 3)
     bob = a_subscriber("zoe", a_channel(address="999"))
-    made.subscribe(*crowd, bob)
+    made.subscribe(*people, bob)
     made.read("4.md", a_digest(4))
     await made.send()
     assert {message.target.address for message in made.telegram.taken[210:]} == {"999"}
@@ -145,8 +145,8 @@ async def test_the_ledger_says_what_waits(guarded: World):
 class ShowsOne(FakePublisher):
     """Shows the best paper of a message; the others stand behind a button."""
 
-    async def send(self, parcel: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
-        receipt = await super().send(parcel, begin)
+    async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+        receipt = await super().send(outgoing, begin)
         return Receipt(
             message=receipt.message, poll=receipt.poll, option_order=receipt.option_order, papers_shown=1
         )

@@ -65,8 +65,8 @@ def test_a_restart_loads_what_was_saved(kept: Kept, no_building: pytest.MonkeyPa
 
 
 def test_few_queries_leave_no_file(kept: Kept) -> None:
-    desk = IndexCache(kept)
-    desk.keep(desk(QUERIES[:2]))
+    cache = IndexCache(kept)
+    cache.keep(cache(QUERIES[:2]))
     assert kept.data is None
 
 
@@ -104,15 +104,17 @@ def test_a_place_that_takes_no_file_costs_time_and_nothing_else(
 def test_changed_subscriptions_change_the_index_in_place_and_are_saved_when_asked(
     kept: Kept, no_building: pytest.MonkeyPatch
 ) -> None:
-    wishes = [a_subscription(text) for text in ("scale", "language models", "zebra", "horse")]
-    registry = SubscriberRegistry([a_subscriber(subscriptions=tuple(wishes[:3]))], indexes=IndexCache(kept))
+    subscriptions = [a_subscription(text) for text in ("scale", "language models", "zebra", "horse")]
+    registry = SubscriberRegistry(
+        [a_subscriber(subscriptions=tuple(subscriptions[:3]))], indexes=IndexCache(kept)
+    )
     registry.keep_index()
     assert kept.data is None
     assert registry.matcher.matches([a_paper()])
     index = registry.matcher.index
     registry.keep_index()
     assert kept.written == 1
-    registry.replace([a_subscriber(subscriptions=tuple(wishes)), a_subscriber("bob", asks=("scale",))])
+    registry.replace([a_subscriber(subscriptions=tuple(subscriptions)), a_subscriber("bob", asks=("scale",))])
     assert registry.matcher.index is index
     assert set(registry.matcher.matches([a_paper()])) == {"alice", "bob"}
     registry.keep_index()

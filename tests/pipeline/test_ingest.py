@@ -81,11 +81,11 @@ def test_so_many_files_and_bytes_share_a_transaction(
     sizes: list[int] = []
     store = Ingest._store
 
-    def noted(self: Ingest, read: Sequence[ReadDigest], now: datetime, *, sends: bool) -> IngestResult:
+    def recorded(self: Ingest, read: Sequence[ReadDigest], now: datetime, *, sends: bool) -> IngestResult:
         sizes.append(len(read))
         return store(self, read, now, sends=sends)
 
-    monkeypatch.setattr(Ingest, "_store", noted)
+    monkeypatch.setattr(Ingest, "_store", recorded)
     monkeypatch.setattr(ingest, "_TOGETHER", most_files)
     monkeypatch.setattr(ingest, "_TOGETHER_BYTES", most_bytes)
     files = [alices.press.file(f"{n}.md", a_digest(n)) for n in range(1, 6)]

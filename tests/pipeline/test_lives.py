@@ -52,7 +52,7 @@ class Forum:
     def __init__(self) -> None:
         self.gone: str | None = None
 
-    async def send(self, parcel: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+    async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         await begin()
         return Receipt(message="1", astray=self.gone)
 

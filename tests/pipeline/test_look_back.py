@@ -45,7 +45,7 @@ class Readers:
         ]
         self.made.read(f"{day}.md", replace(a_digest(*entries), date=day))
 
-    def wishes(self, *names: str) -> None:
+    def want(self, *names: str) -> None:
         for name in names:
             self.preferences.set_weekly(name, self.made.clock.now(), weekly=True)
 
@@ -60,7 +60,7 @@ def test_the_week_s_papers_are_counted_and_what_rose_is_named(world: MakeWorld) 
     readers = Readers(world, a_subscriber())
     readers.brings(date(2026, 8, 20), *(f"Old Words {n}: Language Models" for n in range(6)), first=50)
     readers.brings(date(2026, 9, 17), *(f"Lamps {n}: Language Models with Lantern" for n in range(4)))
-    readers.wishes("alice")
+    readers.want("alice")
     assert readers.look_backs.plan_due(MONDAY) == 1
     ((subject, body),) = readers.texts()
     assert subject == "Your week: 4 new papers"
@@ -76,7 +76,7 @@ def test_what_names_a_saved_paper_is_listed_with_its_link(world: MakeWorld) -> N
     readers.brings(date(2026, 9, 17), *titles, summary="Language models. It beats LumoRL by 5%.")
     readers.brings(date(2026, 9, 18), "Language Models Alone", first=30)
     readers.preferences.save(readers.preferences.owner("alice"), an_entry(70).id, readers.made.clock.now())
-    readers.wishes("alice")
+    readers.want("alice")
     assert readers.look_backs.plan_due(MONDAY) == 1
     ((_, body),) = readers.texts()
     named = body.split("\n\n")[-1].splitlines()
@@ -92,7 +92,7 @@ def test_it_comes_once_a_week_and_only_to_those_who_wish_for_it(world: MakeWorld
     readers = Readers(world, a_subscriber(), bob, feed)
     assert readers.look_backs.plan_due(MONDAY) == 0
     readers.brings(date(2026, 9, 17), "Language Models")
-    readers.wishes("bob", "carol")
+    readers.want("bob", "carol")
     assert readers.look_backs.plan_due(MONDAY - HOUR) == 0
     assert readers.look_backs.plan_due(MONDAY + 25 * HOUR) == 0
     assert readers.look_backs.plan_due(MONDAY) == 1
@@ -102,7 +102,7 @@ def test_it_comes_once_a_week_and_only_to_those_who_wish_for_it(world: MakeWorld
 
 def test_a_week_without_papers_is_not_looked_back_at(world: MakeWorld) -> None:
     readers = Readers(world, a_subscriber())
-    readers.wishes("alice")
+    readers.want("alice")
     assert readers.look_backs.plan_due(MONDAY) == 0
 
 
@@ -110,7 +110,7 @@ def test_quiet_hours_hold_it(world: MakeWorld) -> None:
     late = replace(a_subscriber(), quiet_hours=QuietHours(start=time(22), end=time(11)))
     readers = Readers(world, late)
     readers.brings(date(2026, 9, 17), "Language Models")
-    readers.wishes("alice")
+    readers.want("alice")
     assert readers.look_backs.plan_due(MONDAY) == 1
     (row,) = (row for row in readers.made.rows() if row.kind == "alarm")
     assert (row.state, row.due_at) == ("held", MONDAY + 2 * HOUR)
@@ -184,5 +184,5 @@ def test_a_group_has_one_score_of_its_members_and_strangers_do_not_count(club: C
 
 def test_a_mail_tells_no_score(world: MakeWorld) -> None:
     readers = Readers(world, a_subscriber("bob", a_channel("email")))
-    readers.wishes("bob")
+    readers.want("bob")
     assert readers.look_backs.plan_due(MONDAY) == 0

@@ -26,7 +26,7 @@ def told(world: World, target: str = "telegram:1001") -> list[str]:
     return [row.paper[-1] for row in world.rows() if row.target == target and row.kind == "alert"]
 
 
-def noted(world: World, name: str = "alice") -> list[str]:
+def recorded(world: World, name: str = "alice") -> list[str]:
     return [one.stored.paper.id[-1] for one in world.store.papers.noticed(name, 50)]
 
 
@@ -40,7 +40,7 @@ def test_a_newcomer_gets_the_newest_matches_and_the_rest_is_noticed(
     made = world(a_subscriber(), first_run=first_run)
     taken = made.look(*folder(made))
     assert told(made) == expected
-    assert noted(made) == list("12345")
+    assert recorded(made) == list("12345")
     assert taken.deliveries == len(expected)
 
 
@@ -93,7 +93,7 @@ def test_a_crash_inside_onboarding_leaves_nothing_of_it(world: MakeWorld, step: 
     made.faults.at(f"digests.tx.{step} done", StateError("the plug was pulled"))
     with pytest.raises(StateError):
         onboard(made.digests, made.registry.matcher, NOW)
-    assert (made.rows(), noted(made)) == ((), [])
+    assert (made.rows(), recorded(made)) == ((), [])
     assert onboard(made.digests, made.registry.matcher, NOW) == 3
     assert told(made) == ["1", "2", "3"]
 
@@ -105,7 +105,7 @@ def test_somebody_who_comes_later_is_onboarded_alone(world: MakeWorld):
     made.look()
     assert told(made) == ["1"]
     assert told(made, "telegram:2002") == ["1"]
-    assert noted(made, "bob") == list("12345")
+    assert recorded(made, "bob") == list("12345")
     made.read("new.md", a_digest(7))
     assert told(made, "telegram:2002") == ["1", "7"]
 
@@ -117,7 +117,7 @@ def test_to_somebody_who_comes_with_a_digest_it_is_news(world: MakeWorld):
     made.read("new.md", a_digest(7))
     assert told(made, "telegram:2002") == ["7"]
     assert told(made) == ["7"]
-    assert "7" in noted(made, "bob")
+    assert "7" in recorded(made, "bob")
 
 
 def test_somebody_who_left_and_comes_back_is_not_new(world: MakeWorld):
@@ -148,7 +148,7 @@ def test_a_chat_that_was_told_already_is_not_told_again_by_a_newcomer(world: Mak
     made.subscribe(a_subscriber(), a_subscriber("bob"))
     made.look()
     assert told(made) == ["1", "2", "3"]
-    assert noted(made, "bob") == list("12345")
+    assert recorded(made, "bob") == list("12345")
 
 
 def test_first_matches_bring_their_quizzes_behind_all_alerts(world: MakeWorld):
@@ -188,7 +188,7 @@ def test_a_new_subscription_of_a_known_subscriber_gets_its_newest_matches_once(w
     made.subscribe(asking("cats", "language models"))
     assert made.look().deliveries == 2
     assert told(made) == ["1", "2"]
-    assert noted(made) == list("12345")
+    assert recorded(made) == list("12345")
     again = world(asking("cats", "language models"), first_run=2)
     again.look()
     assert told(again) == ["1", "2"]
@@ -276,7 +276,7 @@ def test_news_and_backlog_in_one_look_are_planned_each_by_its_rule(world: MakeWo
         "4": "news",
         "1": "backlog",
     }
-    assert sorted(noted(made)) == ["1", "2", "3", "4", "9"]
+    assert sorted(recorded(made)) == ["1", "2", "3", "4", "9"]
 
 
 def test_an_archive_that_was_imported_counts_as_what_its_copy_brought(world: MakeWorld):
@@ -306,10 +306,10 @@ def test_who_was_onboarded_by_another_machine_meanwhile_is_not_again(
     made = world(a_subscriber(), first_run=3)
     made.look(*folder(made))
     before = told(made)
-    intake = made.store.digests
-    assert intake.backlog() == {}
-    monkeypatch.setattr(type(intake), "backlog", lambda _: {"alice": 3})  # as it was a moment ago
-    assert onboard(intake, made.registry.matcher, NOW) == 0
+    digests = made.store.digests
+    assert digests.backlog() == {}
+    monkeypatch.setattr(type(digests), "backlog", lambda _: {"alice": 3})  # as it was a moment ago
+    assert onboard(digests, made.registry.matcher, NOW) == 0
     assert told(made) == before == ["1", "2", "3"]
 
 

@@ -82,11 +82,11 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     runs: list[int] = []
     prepare = ingest._RunPlanner._prepare
 
-    def noted(self, run, matcher):
+    def recorded(self, run, matcher):
         runs.append(run.number)
         return prepare(self, run, matcher)
 
-    monkeypatch.setattr(ingest._RunPlanner, "_prepare", noted)
+    monkeypatch.setattr(ingest._RunPlanner, "_prepare", recorded)
     return runs
 
 
@@ -150,7 +150,7 @@ def test_a_paper_that_would_change_before_it_is_planned_waits_for_that(seven: Wo
 async def test_two_digests_that_come_together_are_one_message_to_each(seven: World):
     seven.look(seven.press.file("a.md", a_digest(1, 2)), seven.press.file("b.md", a_digest(2, 3)))
     assert await seven.send() == {"sent": 7, "merged": 14}
-    assert [len(parcel.items) for parcel in seven.telegram.taken] == [3] * 7
+    assert [len(outgoing.items) for outgoing in seven.telegram.taken] == [3] * 7
 
 
 async def test_another_machine_goes_on_where_the_first_one_stopped(seven: World, world: MakeWorld):
@@ -279,9 +279,9 @@ async def test_the_dispatcher_sends_what_is_planned_and_asks_for_no_more(seven: 
     planned: list[int] = []
     send = seven.telegram.send
 
-    async def noting(parcel: OutgoingMessage, begin: Begin) -> Receipt:
+    async def noting(outgoing: OutgoingMessage, begin: Begin) -> Receipt:
         planned.append(len(seven.rows()))
-        return await send(parcel, begin)
+        return await send(outgoing, begin)
 
     seven.telegram.send = noting  # type: ignore[method-assign]
     read_only(seven, 1)

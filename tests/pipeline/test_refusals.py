@@ -56,12 +56,12 @@ async def test_a_refused_address_is_tried_less_and_less_then_suspended_and_said(
 async def test_a_suspended_address_that_is_tried_again_by_hand_and_accepted_is_well_again(
     world: MakeWorld, *, restarted: bool
 ):
-    crowd = people(4, "email")
-    made = started(world, *crowd)
+    addresses = people(4, "email")
+    made = started(world, *addresses)
     key = refused_address(made, times=MAX_REFUSALS)
     made.read("a.md", a_digest(1))
     await made.send_all()
-    again = world(*crowd, first_run=0, clock=made.clock) if restarted else made
+    again = world(*addresses, first_run=0, clock=made.clock) if restarted else made
     assert again.store.deliveries.revive(key, again.clock.now())
     await again.send_all()
     assert again.counts() == {"sent": 4}

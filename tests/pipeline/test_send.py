@@ -40,7 +40,7 @@ from bot.pipeline.compose import BuiltMessage, NothingToSend
 from bot.pipeline.ports.outbox import Claim, ClaimedRow
 from bot.pipeline.rate_limiter import RateLimiter
 from bot.pipeline.send import CHANNEL_PAUSE, Sender, SendResult
-from tests.builders import NOW, a_paper, a_parcel, a_question
+from tests.builders import NOW, a_paper, a_question, an_outgoing
 from tests.pipeline.dispatching import turns
 from tests.rigs.publishers import receipt
 
@@ -77,7 +77,7 @@ class Parts:
 
     def __init__(self, answer: BaseException | asyncio.Event | None = None, **built: Any) -> None:
         self.answer = answer
-        self.built = BuiltMessage(**{"message": a_parcel(kind="telegram"), "sent": ("k1",), **built})
+        self.built = BuiltMessage(**{"message": an_outgoing(kind="telegram"), "sent": ("k1",), **built})
         self.build_error: Exception | None = None
         self.past_error: Exception | None = None
         self.begin_error: Exception | None = None
@@ -287,7 +287,7 @@ async def test_a_success_says_what_went_out_and_what_did_not():
 
 
 async def test_a_polls_question_is_kept_with_it():
-    parts = Parts(message=a_parcel(kind="telegram", question=a_question()))
+    parts = Parts(message=an_outgoing(kind="telegram", question=a_question()))
     assert (await parts.sender().send(a_claim(kind="quiz"))).outcome.question == a_question()
 
 

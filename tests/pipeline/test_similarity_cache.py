@@ -94,20 +94,20 @@ def test_the_story_tells_how_near_and_what_excludes(world: MakeWorld):
 def test_it_is_made_anew_only_when_it_is_old(world: MakeWorld):
     made = world(a_subscriber())
     made.read("a.md", a_digest(LIKED, *OTHERS))
-    desk = SimilarityCache(made.store.papers)
-    first = desk(frozenset({LIKED.id}))
-    assert desk(frozenset({LIKED.id})) is first
+    cache = SimilarityCache(made.store.papers)
+    first = cache(frozenset({LIKED.id}))
+    assert cache(frozenset({LIKED.id})) is first
     made.read("b.md", a_digest(ALIKE))
-    assert desk(frozenset({LIKED.id})) is first
-    assert desk(frozenset({ALIKE.id})) is not first
-    again = desk(frozenset({ALIKE.id}))
+    assert cache(frozenset({LIKED.id})) is first
+    assert cache(frozenset({ALIKE.id})) is not first
+    again = cache(frozenset({ALIKE.id}))
     for _ in range(500):
-        desk(frozenset({ALIKE.id}))
-    assert desk(frozenset({ALIKE.id})) is again  # old, but nothing changed
+        cache(frozenset({ALIKE.id}))
+    assert cache(frozenset({ALIKE.id})) is again  # old, but nothing changed
     made.read("c.md", a_digest(MEDICAL))
     for _ in range(300):
-        desk(frozenset({ALIKE.id}))
-    assert desk(frozenset({ALIKE.id})) is not again
+        cache(frozenset({ALIKE.id}))
+    assert cache(frozenset({ALIKE.id})) is not again
 
 
 def test_after_two_hundred_uses_it_is_made_of_what_is_stored_by_then(world: MakeWorld):

@@ -41,14 +41,14 @@ class Ledger:
 
     path: Path
 
-    def write(self, parcel: OutgoingMessage) -> int:
+    def write(self, outgoing: OutgoingMessage) -> int:
         """Write down for good that it was taken over; which number it has."""
-        self._append(self.path, json.dumps([list(one) for one in _things(parcel)]))
+        self._append(self.path, json.dumps([list(one) for one in _things(outgoing)]))
         return self.path.read_text().count("\n")
 
-    def ask(self, parcel: OutgoingMessage) -> None:
+    def ask(self, outgoing: OutgoingMessage) -> None:
         """Write down that its request came: from here on nobody but the service knows."""
-        self._append(self._asked, parcel.id)
+        self._append(self._asked, outgoing.id)
 
     def asked(self) -> set[str]:
         """The messages whose requests came."""
@@ -76,9 +76,9 @@ class Ledger:
         return Counter(one[2] for line in lines for one in json.loads(line) if one[1] == "edit")
 
 
-def _things(parcel: OutgoingMessage) -> list[Taken]:
-    part = parcel.question.part if parcel.question else ""
-    return [(parcel.target.key, parcel.kind, item.paper.id, part) for item in parcel.items]
+def _things(outgoing: OutgoingMessage) -> list[Taken]:
+    part = outgoing.question.part if outgoing.question else ""
+    return [(outgoing.target.key, outgoing.kind, item.paper.id, part) for item in outgoing.items]
 
 
 def thing_of(row: DeliveryRecord) -> Taken:
@@ -118,15 +118,15 @@ class LoggedPublisher:
         self._ledger = ledger
         self._hook = hook
 
-    async def send(self, parcel: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+    async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         await begin()
         self._hook(f"{self.kind}.send")
-        self._ledger.ask(parcel)
+        self._ledger.ask(outgoing)
         await asyncio.sleep(0)
-        number = self._ledger.write(parcel)
+        number = self._ledger.write(outgoing)
         self._hook(f"{self.kind}.send taken")
         await asyncio.sleep(0)
-        if parcel.question is None:
+        if outgoing.question is None:
             return Receipt(message=f"{self.kind}-{number}")
         return Receipt(message=f"{self.kind}-{number}", poll=f"poll-{number}", option_order=(0, 1, 2))
 
@@ -142,7 +142,7 @@ PEOPLE: tuple[Subscriber, ...] = (
 )
 
 
-def a_crowd(times: int) -> tuple[Subscriber, ...]:
+def many_subscribers(times: int) -> tuple[Subscriber, ...]:
     """Those people so many times over, each with places of their own."""
     return tuple(
         replace(

@@ -20,7 +20,7 @@ def receipt(message: str = "m-1", **parts: Any) -> Receipt:
 class FakePublisher:
     """Takes everything over, unless told otherwise.
 
-    `taken` are the parcels that the service took, in order; `tried` all that it was handed. What is put
+    `taken` are the outgoing_messages that the service took, in order; `tried` all that it was handed. What is put
     into `answers` for an address (or `""` for any) is used up first: an exception is raised, an event is
     waited for. With `taken_before_failing`, a message is taken although its answer is an error.
     """
@@ -42,42 +42,44 @@ class FakePublisher:
         """What the next messages (to that address) get."""
         self.answers[to].extend(answers)
 
-    async def send(self, parcel: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+    async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         await begin()
-        self.tried.append(parcel)
+        self.tried.append(outgoing)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            await self._answer(parcel)
+            await self._answer(outgoing)
         finally:
             self.at_once -= 1
-        self.taken.append(parcel)
+        self.taken.append(outgoing)
         number = len(self.taken)
-        if parcel.question is None:
+        if outgoing.question is None:
             return Receipt(message=f"{self.kind}-{number}", papers_shown=self.papers_shown)
-        order = tuple(reversed(range(len(parcel.question.options))))
+        order = tuple(reversed(range(len(outgoing.question.options))))
         return Receipt(message=f"{self.kind}-{number}", poll=f"poll-{number}", option_order=order)
 
     async def close(self) -> None:
         self.closed = True
 
-    async def _answer(self, parcel: OutgoingMessage) -> None:
-        waiting = self.answers[parcel.target.address] or self.answers[""]
+    async def _answer(self, outgoing: OutgoingMessage) -> None:
+        waiting = self.answers[outgoing.target.address] or self.answers[""]
         while waiting:
             answer = waiting.popleft()
             if isinstance(answer, asyncio.Event):
                 await answer.wait()
                 continue
             if self.taken_before_failing:
-                self.taken.append(parcel)
+                self.taken.append(outgoing)
             raise answer
 
     def papers(self) -> list[str]:
         """The papers of every alert taken, message by message, best first."""
-        return [item.paper.id for parcel in self.taken if parcel.kind == "alert" for item in parcel.items]
+        return [
+            item.paper.id for outgoing in self.taken if outgoing.kind == "alert" for item in outgoing.items
+        ]
 
     def of(self, kind: str) -> list[OutgoingMessage]:
-        return [parcel for parcel in self.taken if parcel.kind == kind]
+        return [outgoing for outgoing in self.taken if outgoing.kind == kind]
 
 
 class KeptFeeds:

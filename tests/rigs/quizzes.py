@@ -100,18 +100,20 @@ class Classroom:
         return sent
 
     def _sent(self, claim: Claim, packed: BuiltMessage, sent: list[str], *, lost: bool) -> Outcome:
-        parcel = packed.message
-        if parcel is None:
+        outgoing = packed.message
+        if outgoing is None:
             return Outcome(claim=claim, state=packed.state, error=packed.note)
-        assert parcel.question is not None
-        poll = quiz_poll(parcel)
+        assert outgoing.question is not None
+        poll = quiz_poll(outgoing)
         number = str(next(self._numbers))
         self.polls[number] = (claim.target.address, poll)
         sent.append(number)
         if lost:
             return Outcome(claim=claim, state="uncertain", error="no answer")
         receipt = Receipt(message=number[-6:], poll=number, option_order=poll.order)
-        return Outcome(claim=claim, state="sent", sent=packed.sent, receipt=receipt, question=parcel.question)
+        return Outcome(
+            claim=claim, state="sent", sent=packed.sent, receipt=receipt, question=outgoing.question
+        )
 
     def receive(self, kind: str, body: dict[str, Any]) -> int:
         """An update as the long poll stores it."""

@@ -38,7 +38,7 @@ class StrictTelegram:
         self._fault = fault
         self._chats: dict[str, Chat] = {}
 
-    async def send(self, parcel: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
+    async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
         await begin()
         await asyncio.sleep(self._latency())
         self.calls["all"] += 1
@@ -47,15 +47,15 @@ class StrictTelegram:
             raise TryLater("Too Many Requests: retry after 3", wait=timedelta(seconds=3))
         if fault == "5xx before":
             raise OutcomeUnknown("502")
-        self._take(parcel)
+        self._take(outgoing)
         await asyncio.sleep(self._latency())
         if fault == "5xx after":
             raise OutcomeUnknown("502")
         number = str(sum(self.calls.values()))
-        return Receipt(message=number, poll=f"poll-{number}" if parcel.question else None)
+        return Receipt(message=number, poll=f"poll-{number}" if outgoing.question else None)
 
-    def _take(self, parcel: OutgoingMessage) -> None:
-        address = parcel.target.address
+    def _take(self, outgoing: OutgoingMessage) -> None:
+        address = outgoing.target.address
         chat = self._chats.setdefault(
             address, Chat(id=int(address), kind="group" if address.startswith("-") else "private")
         )
@@ -65,7 +65,7 @@ class StrictTelegram:
             wait = timedelta(seconds=error.parameters["retry_after"])
             raise TryLater(str(error), wait=wait) from error
         self.moments.append(self._clock())
-        self.got[address].append(parcel.question.question if parcel.question else parcel.id)
+        self.got[address].append(outgoing.question.question if outgoing.question else outgoing.id)
 
     async def close(self) -> None:
         """Nothing is held open."""

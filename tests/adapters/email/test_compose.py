@@ -18,7 +18,7 @@ from bot.domain.errors import Refused
 from bot.domain.mailbox import Mailbox
 from bot.domain.message import OutgoingMessage, Receipt
 from bot.domain.papers import Links, Point, Question, Summary
-from tests.builders import a_paper, a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
+from tests.builders import a_paper, a_question, a_reason, an_alarm_message, an_edition, an_item, an_outgoing
 
 SETTINGS = EmailSettings(
     sender=Mailbox.parse("Paperboy <paperboy@example.org>"), site_url="https://papers.example.org"
@@ -43,7 +43,7 @@ def parsed(message: bytes) -> EmailMessage:
 
 
 def a_mail(*items, settings: EmailSettings = SETTINGS, **parts) -> EmailMessage:
-    return parsed(compose(a_parcel(*items, **{"unsubscribe_token": "t0ken", **parts}), settings))
+    return parsed(compose(an_outgoing(*items, **{"unsubscribe_token": "t0ken", **parts}), settings))
 
 
 def text_of(mail: EmailMessage) -> str:
@@ -96,7 +96,7 @@ def test_a_mail_leads_to_preferences_and_each_paper_to_a_way_against_its_like() 
 
 
 def test_a_long_unsubscribe_address_stays_on_one_line() -> None:
-    raw = compose(a_parcel(unsubscribe_token="x" * 300), SETTINGS)
+    raw = compose(an_outgoing(unsubscribe_token="x" * 300), SETTINGS)
     assert b"\r\nList-Unsubscribe: <https://papers.example.org/unsubscribe/" + b"x" * 300 + b">\r\n" in raw
 
 
@@ -162,14 +162,14 @@ def test_a_subject_is_cut_between_words_and_stays_ascii() -> None:
 
 
 def test_a_date_is_written_in_the_subscriber_s_zone() -> None:
-    late = a_parcel(timezone="Asia/Tokyo", created_at=a_parcel().created_at.replace(hour=20))
+    late = an_outgoing(timezone="Asia/Tokyo", created_at=an_outgoing().created_at.replace(hour=20))
     assert "Saturday, 19 September 2026" in text_of(parsed(compose(late, SETTINGS)))
 
 
 def test_the_same_message_gives_the_same_bytes() -> None:
-    parcel = a_parcel(an_item(1), an_item(2), unsubscribe_token="t")
-    assert compose(parcel, SETTINGS) == compose(parcel, SETTINGS)
-    assert compose(parcel, SETTINGS) != compose(replace(parcel, id="other"), SETTINGS)
+    outgoing = an_outgoing(an_item(1), an_item(2), unsubscribe_token="t")
+    assert compose(outgoing, SETTINGS) == compose(outgoing, SETTINGS)
+    assert compose(outgoing, SETTINGS) != compose(replace(outgoing, id="other"), SETTINGS)
 
 
 # --- hostile headers -------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_the_same_message_gives_the_same_bytes() -> None:
     ],
 )
 def test_a_title_cannot_become_a_header(title) -> None:
-    raw = compose(a_parcel(an_item(1, title=title), unsubscribe_token="t"), SETTINGS)
+    raw = compose(an_outgoing(an_item(1, title=title), unsubscribe_token="t"), SETTINGS)
     mail = parsed(raw)
     assert mail.keys() == EXPECTED_HEADERS
     assert "\n" not in mail["Subject"]
@@ -199,7 +199,7 @@ def test_a_title_cannot_become_a_header(title) -> None:
 @given(title=st.text(max_size=200), author=st.text(max_size=60), name=st.text(max_size=60))
 def test_no_text_breaks_the_form_of_a_mail(title, author, name) -> None:
     who = replace(SETTINGS, site_title=name)
-    raw = compose(a_parcel(an_item(1, title=title, authors=(author,)), unsubscribe_token="t"), who)
+    raw = compose(an_outgoing(an_item(1, title=title, authors=(author,)), unsubscribe_token="t"), who)
     assert raw.isascii()
     assert b"\n" not in raw.replace(b"\r\n", b"")
     assert b"\r" not in raw.replace(b"\r\n", b"")
@@ -230,7 +230,7 @@ def test_no_text_breaks_the_form_of_a_mail(title, author, name) -> None:
 )
 def test_what_is_not_exactly_one_address_is_refused(address) -> None:
     with pytest.raises(Refused, match="alice"):
-        compose(a_parcel(address=address), SETTINGS)
+        compose(an_outgoing(address=address), SETTINGS)
 
 
 def test_a_name_and_an_international_domain_are_taken() -> None:
@@ -421,7 +421,7 @@ def test_no_mail_is_so_large_that_it_is_clipped() -> None:
     items = [
         replace(an_item(number, title=f"Title {number} " + "x" * 380), quiz=quiz) for number in range(1, 101)
     ]
-    raw = compose(a_parcel(*items, unsubscribe_token="t"), SETTINGS)
+    raw = compose(an_outgoing(*items, unsubscribe_token="t"), SETTINGS)
     assert 60_000 < len(raw) <= MAX_MAIL_BYTES < 100_000
     mail = parsed(raw)
     shown = len(LexborHTMLParser(html_of(mail)).css(".entry"))
@@ -434,16 +434,16 @@ def test_even_one_paper_with_hundreds_of_questions_and_reasons_fits() -> None:
     reasons = [a_reason(f"{at} " + "name " * 20) for at in range(500)]
     named = [f"{at} " + "title " * 60 for at in range(50)]
     item = replace(an_item(1, *reasons), quiz=long_questions(300))
-    raw = compose(a_parcel(item, more=50, more_titles=named), SETTINGS)
+    raw = compose(an_outgoing(item, more=50, more_titles=named), SETTINGS)
     assert len(raw) <= MAX_MAIL_BYTES
     assert not LexborHTMLParser(html_of(parsed(raw))).css(".question")
 
 
 def a_correction(answered: str = "<b5f1c0de@example.org>", **parts: object) -> OutgoingMessage:
-    wrong = a_parcel(an_item(1, a_reason("agents")), an_item(2, a_reason("agents")))
+    wrong = an_outgoing(an_item(1, a_reason("agents")), an_item(2, a_reason("agents")))
     right = replace(an_item(2, a_reason("agents")), quiz=(a_question(answer=2),))
     later = wrong.created_at + timedelta(days=1)
-    return a_parcel(
+    return an_outgoing(
         right,
         kind="email",
         id="c0ffee",
@@ -488,7 +488,7 @@ async def test_only_an_edit_that_corrects_is_sent() -> None:
     publisher = EmailPublisher(SETTINGS, Transport())
     await publisher.send(replace(a_correction(), kind="edit"))
     with pytest.raises(Refused):
-        await publisher.send(replace(a_parcel(), kind="edit"))
+        await publisher.send(replace(an_outgoing(), kind="edit"))
     assert sent == ["c0ffee"]
 
 
@@ -500,13 +500,13 @@ def test_a_single_paper_without_anything_but_a_title_is_a_whole_mail() -> None:
 
 
 def test_a_mail_can_be_read_in_a_terminal() -> None:
-    text = compose_text(a_parcel(an_item(1, title="Hala \x1b[31m")), SETTINGS)
+    text = compose_text(an_outgoing(an_item(1, title="Hala \x1b[31m")), SETTINGS)
     assert text.startswith("To: alice@example.org\nSubject: Hala [31m\n\nPaperboy · 1 new paper\n")
     assert "\x1b" not in text
 
 
 def test_the_id_becomes_a_message_id_whatever_it_is() -> None:
-    odd = parsed(compose(a_parcel(id="a b@c>\r\nBcc: x"), SETTINGS))["Message-ID"]
+    odd = parsed(compose(an_outgoing(id="a b@c>\r\nBcc: x"), SETTINGS))["Message-ID"]
     assert re.fullmatch(r"<[0-9a-f]{32}@example\.org>", odd)
 
 
@@ -524,4 +524,4 @@ def test_an_alarm_says_the_same_in_both_parts_and_carries_nothing_of_a_list() ->
     html = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
     assert "<p>File &lt;a.md&gt; &amp; more.</p>" in html
     assert compose(message, SETTINGS) == compose(message, SETTINGS)
-    assert "Notices today." in compose_text(message, SETTINGS)
+    assert "Noticed today." in compose_text(message, SETTINGS)

@@ -16,7 +16,7 @@ from bot.adapters.email.dkim import DkimSigner, _relaxed_body, dkim_signer
 from bot.adapters.email.publisher import compose
 from bot.domain.errors import UsageError
 from bot.domain.mailbox import Mailbox
-from tests.builders import NOW, a_parcel, an_item
+from tests.builders import NOW, an_item, an_outgoing
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 ED = ed25519.Ed25519PrivateKey.generate()
@@ -50,10 +50,10 @@ def signed(key, **parts) -> bytes:
         site_url="https://papers.example.org",
         dkim=signer(key),
     )
-    parcel = a_parcel(
+    outgoing = an_outgoing(
         an_item(1, title="Grüße, 世界: a title long enough to be folded over lines " * 2), **parts
     )
-    return compose(parcel, who)
+    return compose(outgoing, who)
 
 
 @pytest.mark.parametrize("key", [RSA, ED], ids=["rsa", "ed25519"])

@@ -7,11 +7,11 @@ import pytest
 
 from bot.adapters.email.publisher import compose
 from tests.adapters.email.test_compose import HALA, SETTINGS, html_of, parsed
-from tests.builders import a_parcel, an_item
+from tests.builders import an_item, an_outgoing
 
 _HARMLESS = {"NO_RECEIVED", "NO_RELAYS", "HTML_MESSAGE"}
 """It was not sent yet, and it has HTML."""
-A_DAY = a_parcel(HALA, *(an_item(number) for number in range(2, 40)), unsubscribe_token="t")
+A_DAY = an_outgoing(HALA, *(an_item(number) for number in range(2, 40)), unsubscribe_token="t")
 
 
 @pytest.mark.skipif(shutil.which("spamassassin") is None, reason="needs Debian's spamassassin")

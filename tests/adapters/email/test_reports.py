@@ -22,7 +22,7 @@ from bot.adapters.email.reports import (
 from bot.domain.errors import ReportsUnreadable
 from bot.domain.mailbox import Mailbox
 from bot.domain.reports import DeliveryReport
-from tests.builders import a_parcel, an_item
+from tests.builders import an_item, an_outgoing
 from tests.rigs.imap import ImapRig
 from tests.rigs.smtp import TlsPair, self_signed
 
@@ -241,13 +241,13 @@ class KeptSenders:
 
 async def test_a_mail_comes_back_to_an_address_that_names_its_target() -> None:
     kept = KeptSenders()
-    parcel = a_parcel(an_item(1), return_token=TOKEN)
+    outgoing = an_outgoing(an_item(1), return_token=TOKEN)
     plain = EmailSettings(sender=Mailbox.parse("paperboy@example.org"))
     with_bounces = EmailSettings(sender=Mailbox.parse("paperboy@example.org"), bounces=BOUNCES)
     assert not EmailPublisher(plain, kept).capabilities.reports
     assert EmailPublisher(with_bounces, kept).capabilities.reports
-    await EmailPublisher(with_bounces, kept).send(parcel)
-    await EmailPublisher(plain, kept).send(parcel)
+    await EmailPublisher(with_bounces, kept).send(outgoing)
+    await EmailPublisher(plain, kept).send(outgoing)
     assert kept.senders == [return_address(BOUNCES, TOKEN), "paperboy@example.org"]
 
 

@@ -22,7 +22,7 @@ from bot.domain.errors import (
 from bot.domain.mailbox import Mailbox
 from bot.pipeline import send as sending
 from bot.pipeline.dispatch import LEASE
-from tests.builders import a_parcel
+from tests.builders import an_outgoing
 from tests.rigs.smtp import HANG_UP, HANG_UP_IN_BODY, SILENCE, SmtpRig, TlsPair, self_signed
 
 PASSWORD = "correct horse 7"
@@ -62,8 +62,8 @@ async def test_the_publisher_gives_the_message_id_and_a_second_try_the_same_byte
     settings = EmailSettings(sender=Mailbox.parse("Paperboy <paperboy@example.org>"))
     async with SmtpRig() as rig:
         publisher = EmailPublisher(settings, a_transport(rig))
-        first = await publisher.send(a_parcel(id="b42"))
-        again = await publisher.send(a_parcel(id="b42"))
+        first = await publisher.send(an_outgoing(id="b42"))
+        again = await publisher.send(an_outgoing(id="b42"))
         await publisher.close()
     assert first == again
     assert first.message == "<b42@example.org>"

@@ -16,7 +16,7 @@ from bot.domain.errors import ChannelDown, StateLocked
 from bot.domain.quizzes.votes import Vote
 from bot.domain.subscriptions import Channel
 from tests.adapters.telegram.conftest import FakeDeliveries, MemoryUpdates, a_subscriber, running, until
-from tests.builders import a_parcel, a_question
+from tests.builders import a_question, an_outgoing
 from tests.rigs.botapi import BotApi, Fault, SentPoll
 from tests.rigs.publishers import ChatMemory
 
@@ -69,7 +69,9 @@ async def test_votes_are_stored_and_left_for_later(
 ) -> None:
     api.chat(1)
     publisher = TelegramPublisher(api.token, api_url=api.url, chats=ChatMemory())
-    await publisher.send(replace(a_parcel(kind="telegram", address="1"), kind="quiz", question=a_question()))
+    await publisher.send(
+        replace(an_outgoing(kind="telegram", address="1"), kind="quiz", question=a_question())
+    )
     await publisher.close()
     poll = api.polls[0]
     assert isinstance(poll, SentPoll)

@@ -9,12 +9,12 @@ from bot.adapters.telegram.preview import Preview, PreviewPublisher, plain_previ
 from bot.adapters.telegram.rendering import render_alert
 from bot.domain.errors import TryLater
 from bot.domain.message import Receipt
-from tests.builders import a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
+from tests.builders import a_question, a_reason, an_alarm_message, an_edition, an_item, an_outgoing
 
 
 async def test_a_preview_is_kept_as_a_page_and_as_a_text(tmp_path: Path) -> None:
     publisher = PreviewPublisher(tmp_path)
-    receipt = await publisher.send(a_parcel(kind="telegram", address="-100123/7"))
+    receipt = await publisher.send(an_outgoing(kind="telegram", address="-100123/7"))
     page, text = sorted((tmp_path / "telegram--100123_7").iterdir())
     assert page.name == "2026-09-18T080000-b5f1c0de-alert.html"
     assert 'href="https://arxiv.org/abs/2509.14001"' in page.read_text()
@@ -25,19 +25,19 @@ async def test_a_preview_is_kept_as_a_page_and_as_a_text(tmp_path: Path) -> None
 async def test_the_same_message_again_is_the_same_preview(tmp_path: Path) -> None:
     publisher = PreviewPublisher(tmp_path)
     for _ in range(2):
-        await publisher.send(a_parcel(kind="telegram", address="1"))
+        await publisher.send(an_outgoing(kind="telegram", address="1"))
     assert len(list(tmp_path.rglob("*.txt"))) == 1
 
 
 async def test_a_quiz_shows_its_answer_and_keeps_its_order() -> None:
     kept: list[Preview] = []
-    parcel = replace(
-        a_parcel(kind="telegram", address="1"),
+    outgoing = replace(
+        an_outgoing(kind="telegram", address="1"),
         kind="quiz",
         question=a_question("Which?", "one", "two", "three", answer=2),
         reply_to=Receipt(message="preview-b1"),
     )
-    receipt = await PreviewPublisher(show=kept.append).send(parcel)
+    receipt = await PreviewPublisher(show=kept.append).send(outgoing)
     (preview,) = kept
     assert preview.heading == "Telegram quiz to 1, a reply to the alert"
     assert "● three  ✓" in preview.text()
@@ -47,12 +47,14 @@ async def test_a_quiz_shows_its_answer_and_keeps_its_order() -> None:
 async def test_a_folder_that_cannot_be_written_is_tried_again_later(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(TryLater, match="cannot be kept"):
-        await PreviewPublisher(tmp_path / "taken").send(a_parcel(kind="telegram", address="1"))
+        await PreviewPublisher(tmp_path / "taken").send(an_outgoing(kind="telegram", address="1"))
 
 
 def test_the_text_preview_reads_like_the_message() -> None:
-    parcel = a_parcel(an_item(1, a_reason(), editions=(an_edition(points=2),)), kind="telegram", address="1")
-    message = render_alert(parcel)
+    outgoing = an_outgoing(
+        an_item(1, a_reason(), editions=(an_edition(points=2),)), kind="telegram", address="1"
+    )
+    message = render_alert(outgoing)
     assert message is not None
     assert plain_preview(message).split("\n") == [
         "╭─ Telegram",
@@ -74,7 +76,7 @@ def test_the_text_preview_reads_like_the_message() -> None:
 
 def test_no_line_of_a_text_preview_is_too_wide_and_no_word_is_lost() -> None:
     title = "多模态大语言模型的统一框架 and a long English tail that goes on and on, far past the edge " * 2
-    message = render_alert(a_parcel(an_item(1, title=title), kind="telegram", address="1"))
+    message = render_alert(an_outgoing(an_item(1, title=title), kind="telegram", address="1"))
     assert message is not None
     text = plain_preview(message, width=40)
     widths = [sum(2 if "\u2e80" < sign < "\ufb00" else 1 for sign in line) for line in text.split("\n")]

@@ -22,13 +22,13 @@ from bot.domain.errors import (
     Withdrawn,
 )
 from bot.domain.message import Item, OutgoingMessage, Receipt
-from tests.builders import a_paper, a_parcel, a_question, a_reason, an_alarm_message, an_edition, an_item
+from tests.builders import a_paper, a_question, a_reason, an_alarm_message, an_edition, an_item, an_outgoing
 from tests.rigs.botapi import BotApi, Fault
 from tests.rigs.publishers import ChatMemory
 
 
 def to(address: str = "1", **parts: object) -> OutgoingMessage:
-    return a_parcel(kind="telegram", address=address, **parts)
+    return an_outgoing(kind="telegram", address=address, **parts)
 
 
 def quiz(address: str = "1", **parts: object) -> OutgoingMessage:

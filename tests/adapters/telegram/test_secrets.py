@@ -8,7 +8,7 @@ import pytest
 from bot.adapters.telegram.client import BotClient
 from bot.adapters.telegram.publisher import TelegramPublisher
 from bot.domain.errors import DeliveryError
-from tests.builders import a_parcel
+from tests.builders import an_outgoing
 from tests.rigs.botapi import BotApi, Fault
 from tests.rigs.publishers import ChatMemory
 
@@ -32,7 +32,7 @@ async def test_no_log_and_no_error_ever_holds_the_token(
     api.fail(*faults)
     told = ""
     try:
-        await publisher.send(a_parcel(kind="telegram", address="1"))
+        await publisher.send(an_outgoing(kind="telegram", address="1"))
     except DeliveryError as error:
         told = "".join(traceback.format_exception(error)) + repr(error)
     secret = api.token.partition(":")[2]
@@ -44,7 +44,7 @@ async def test_a_refused_token_is_not_shown(api: BotApi, caplog: pytest.LogCaptu
     caplog.set_level(logging.DEBUG)
     publisher = TelegramPublisher("987:secret-of-mine", api_url=api.url, chats=ChatMemory())
     with pytest.raises(DeliveryError) as caught:
-        await publisher.send(a_parcel(kind="telegram", address="1"))
+        await publisher.send(an_outgoing(kind="telegram", address="1"))
     await publisher.close()
     assert "secret-of-mine" not in "".join(traceback.format_exception(caught.value)) + caplog.text
 

@@ -18,11 +18,11 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 HTML_VALIDATE = shutil.which("html-validate")
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_DESK, _PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+_DESKTOP, _PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 WINDOWS: dict[str, dict[str, Any]] = {
-    "wide": {"viewport": _DESK, "color_scheme": "light", "locale": "en-US"},
+    "wide": {"viewport": _DESKTOP, "color_scheme": "light", "locale": "en-US"},
     "phone": {"viewport": _PHONE, "color_scheme": "dark", "locale": "zh-CN"},
-    "scriptless": {"viewport": _DESK, "locale": "en-US", "java_script_enabled": False},
+    "scriptless": {"viewport": _DESKTOP, "locale": "en-US", "java_script_enabled": False},
 }
 SHIFTS = """
 addEventListener('securitypolicyviolation', event => console.error('refused', event.violatedDirective, event.blockedURI));

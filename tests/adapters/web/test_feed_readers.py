@@ -43,12 +43,12 @@ async def stand(app: Shield, service: FakeService) -> AsyncIterator[Newsstand]:
     stand = Newsstand(service)
 
     async def remembered(scope, receive, send) -> None:
-        async def noted(message) -> None:
+        async def recorded(message) -> None:
             if message["type"] == "http.response.start":
                 stand.statuses.append(message["status"])
             await send(message)
 
-        await app(scope, receive, noted)
+        await app(scope, receive, recorded)
 
     server = await serve(remembered, "127.0.0.1:0")
     stand.url = f"http://{server.address}/feed.atom"

@@ -107,11 +107,11 @@ def test_the_state_is_closed_where_there_is_nobody_of_that_name(
     closed: list[Store] = []
     close = Store.close
 
-    def noted(store: Store) -> None:
+    def recorded(store: Store) -> None:
         closed.append(store)
         close(store)
 
-    monkeypatch.setattr(Store, "close", noted)
+    monkeypatch.setattr(Store, "close", recorded)
     assert paperboy("feeds", "--renew", "nobody").code == 2
     assert len(closed) == 1
 

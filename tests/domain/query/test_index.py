@@ -274,7 +274,7 @@ TestChanges = Changes.TestCase
 TestChanges.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
 
 
-def test_a_crowd_that_comes_and_goes_leaves_nothing_behind() -> None:
+def test_many_queries_that_come_and_go_leaves_nothing_behind() -> None:
     source = random.Random(5)
     texts = [
         f"{source.choice('abcdefgh')}{source.randrange(300)} {source.choice(('AND', 'OR', 'AND NOT'))} x{n % 50}"

@@ -19,7 +19,7 @@ class Window:
 
 OVERALL = Window(30, 1)
 PRIVATE = Window(1, 1)
-CROWD = Window(20, 60)
+GROUP = Window(20, 60)
 
 
 class Pace:
@@ -33,7 +33,7 @@ class Pace:
     def admit(self, chat: Chat) -> None:
         """Count one message to the chat; ApiError 429 where it comes too soon."""
         now = self._clock()
-        own = PRIVATE if chat.kind == "private" else CROWD
+        own = PRIVATE if chat.kind == "private" else GROUP
         wait = max(self._wait(None, OVERALL, now), self._wait(chat.id, own, now))
         if wait > 0:
             self.refused += 1
