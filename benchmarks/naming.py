@@ -1,8 +1,9 @@
 """How often a later paper that says a saved one's short name means it: pairs of public digests, labelled by hand.
 
-    python -m benchmarks.naming [FOLDER]
+    python -m benchmarks.naming [FOLDER [LABELS]]
 
-FOLDER holds `digests/` as `../shared/corpus/wild` does.
+FOLDER holds `digests/` as `../shared/corpus/wild` does; LABELS is a file of pairs, by default `tests/data/naming_wild.txt`. The
+pairs of `tests/data/naming_fields.txt` are of repositories of many fields; those whose papers FOLDER lacks are left out.
 """
 
 import sys
@@ -17,7 +18,7 @@ from bot.domain.papers import Paper, PaperId, merge
 LABELS = Path(__file__).parents[1] / "tests" / "data" / "naming_wild.txt"
 
 
-def main(folder: str = "../shared/corpus/wild") -> None:
+def main(folder: str = "../shared/corpus/wild", file: str = str(LABELS)) -> None:
     """Print precision and recall, and the pairs that are wrong."""
     papers: dict[PaperId, Paper] = {}
     for path in sorted(file for file in (Path(folder) / "digests").rglob("*") if file.is_file()):
@@ -28,9 +29,12 @@ def main(folder: str = "../shared/corpus/wild") -> None:
         for entry in digest.entries:
             papers[entry.id] = merge(papers.get(entry.id), entry, source=path.name, day=digest.date)
     labels: dict[PaperId, dict[str, bool]] = defaultdict(dict)
-    for line in LABELS.read_text().splitlines()[1:]:
+    for line in Path(file).read_text().splitlines():
+        if line.startswith("#"):
+            continue
         saved, other, _, answer = line.split()
-        labels[PaperId(saved)][other] = answer == "yes"
+        if saved in papers and other in papers:
+            labels[PaperId(saved)][other] = answer == "yes"
     right, wrong, missed = 0, [], []
     for saved, answers in labels.items():
         named = {paper.id for paper in naming(papers[saved], papers.values())}
@@ -40,10 +44,12 @@ def main(folder: str = "../shared/corpus/wild") -> None:
     print(
         f"{right} right, {len(wrong)} wrong, {len(missed)} missed of {sum(map(len, labels.values()))} pairs"
     )
-    print(f"precision {right / (right + len(wrong)):.1%}, recall {right / (right + len(missed)):.1%}")
+    print(
+        f"precision {right / ((right + len(wrong)) or 1):.1%}, recall {right / ((right + len(missed)) or 1):.1%}"
+    )
     for what, pairs in (("wrong", wrong), ("missed", missed)):
         print(f"{what}: " + ", ".join(f"{saved} by {other}" for saved, other in pairs))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(*sys.argv[1:3])

@@ -11,48 +11,62 @@ from bot.domain.query import Document
 _NAME = re.compile(r"[A-Za-z][\w.+-]{2,30}")
 _TELLING = re.compile(r"[A-Z].*[A-Z]|[a-z].*[A-Z]|[A-Za-z].*\d")
 
+_STUDY = re.compile(r"(?i)\s*an? (?:[\w-]+ ){0,3}(?:analysis|study|survey|review|overview|investigation)\b")
+"""Subtitles of papers about something that others made, as in `GPT-OSS-20B: A Deployment-Centric Analysis`."""
+
 
 def short_name(paper: Paper) -> str | None:
     """The name before the title's colon, where it is a word that means nothing else: `WebSailor-V2`, `HALA`, `SmolVLM2`."""
-    name, colon, _ = paper.title.partition(":")
+    name, colon, subtitle = paper.title.partition(":")
     name = name.strip()
-    return name if colon and _NAME.fullmatch(name) and _TELLING.search(name) else None
+    is_name = colon and _NAME.fullmatch(name) and _TELLING.search(name) and not _STUDY.match(subtitle)
+    return name if is_name else None
 
 
-_AGAIN = r"(?i:introduc|present|propos|develop|releas|curat|construct)\w*,? (?:an? |the |our )?(?:[\w-]+ ){{0,3}}?[\"“(]?{name}(?![\w-])|\({name}\)|\bnew [\w-]+,? {name}\b"
+_AGAIN = r"(?i:introduc|present|propos|develop|releas|curat|construct)\w*,? (?:an? |the |our )?(?:[\w-]+ ){{0,3}}?[\"“(]?{name}(?![\w-])|\({name}\)|(?i:\b(?:new|novel) [\w-]+,?|\b(?:dubbed|termed|called|named|we (?:build|create|design))) [\"“(]?{name}(?![\w-])"
 _AMBIGUOUS = 0.3
 """Share of the papers with a name that make it their own, from which on it is nobody's."""
-_ACRONYM = re.compile(r"[A-Z]{2,6}")
-"""Letters that others may put together as well: LISA is a detector, an editor and an optimizer."""
+_COMMON_NAME = re.compile(r".{2,4}|[A-Z0-9]{5,6}|(?:[A-Z]?[a-z]+-)+[A-Z]?[a-z]+")
+"""Names that others may put together as well: of initials (LISA is a detector, an editor and an optimizer), or of words (`Net-Zero`)."""
+_NEAR, _NEAR_FOR_COMMON = 0.05, 0.12
+"""Nearness of a saved paper's words and another's from which on both mean the same by a name; measured by benchmarks.naming."""
+_FEW = 15
+"""Words of a text that is hardly more than a title."""
 _ARXIV_MONTH = re.compile(r"arxiv:(\d{2}(?:0[1-9]|1[0-2]))\.\d")
 
 
 def naming(saved: Paper, papers: Iterable[Paper]) -> tuple[Paper, ...]:
     """The papers that name the saved one by its short name, in their order.
 
-    Those that give the name to something of their own are left out, and where it is an acronym those that share no word
-    with the title. Empty where there is no name, where a paper before it says the name already, where another title begins
-    with it, or where many papers mean something else by it.
+    Of those by other authors, papers that give the name to something of their own and papers about another subject are left
+    out. Empty where there is no name, where a paper before it says the name already, where another title begins with it, or
+    where many papers mean something else by it.
     """
     name = short_name(saved)
     if name is None:
         return ()
     pattern = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-]|\.\w)")
     again = re.compile(_AGAIN.format(name=re.escape(name)))
-    subject = _subject(saved.title.partition(":")[2]) if _ACRONYM.fullmatch(name) else frozenset()
+    own_text = " ".join(list(_texts(saved))[1:])
+    is_common = bool(_COMMON_NAME.fullmatch(name)) or bool(own_text and name not in own_text)
+    subject, authors = _subject(saved), _authors(saved)
     named, others = [], 0
     for paper in papers:
         texts = [text for text in _texts(paper) if name in text and pattern.search(text)]
         if paper.id == saved.id or not texts or paper.title == saved.title:
             continue
-        if (short_name(paper) or "").casefold() == name.casefold() or _is_before(paper, saved):
+        is_before = _is_before(paper, saved)
+        if not authors.isdisjoint(_authors(paper)):
+            if not is_before:
+                named.append(paper)
+        elif is_before or (short_name(paper) or "").casefold() == name.casefold():
             return ()
-        if any(map(again.search, texts)) or (
-            subject and subject.isdisjoint(_subject(" ".join(_texts(paper))))
-        ):
+        elif any(map(again.search, texts)):
             others += 1
-        else:
+        elif _are_near(subject, _subject(paper), is_common=is_common):
             named.append(paper)
+        elif is_common:
+            others += 1
     return tuple(named) if others <= _AMBIGUOUS * (others + len(named)) else ()
 
 
@@ -64,13 +78,43 @@ def _is_before(paper: Paper, other: Paper) -> bool:
     return paper.date is not None and other.date is not None and paper.date < other.date
 
 
-def _subject(text: str) -> frozenset[str]:
-    """The words of a text that may tell its subject, in the singular."""
-    words = (word.rstrip("s") for word in _SUBJECT_WORD.findall(text.casefold()))
-    return frozenset(word for word in words if word not in _PLAIN)
+def _authors(paper: Paper) -> frozenset[str]:
+    return frozenset(author.casefold() for author in paper.authors)
+
+
+def _are_near(one: frozenset[str], other: frozenset[str], *, is_common: bool) -> bool:
+    """True where the cosine of two texts' words is high enough; of few words one in common is."""
+    shared, fewest = len(one & other), min(len(one), len(other))
+    if fewest < _FEW:
+        return shared > 0 or not is_common
+    return shared / math.sqrt(len(one) * len(other)) >= (_NEAR_FOR_COMMON if is_common else _NEAR)
+
+
+def _subject(paper: Paper) -> frozenset[str]:
+    """The words that may tell a paper's subject, in the singular, without its short name."""
+    name = (short_name(paper) or "").casefold()
+    words = (
+        word.removesuffix("s") for text in _texts(paper) for word in _SUBJECT_WORD.findall(text.casefold())
+    )
+    return frozenset(word for word in words if word not in _EVERYWHERE and word not in name)
 
 
 _SUBJECT_WORD = re.compile(r"[a-z]{4,}")
+_COMMON_WORDS = """
+accuracy achieve across address also analysi application approach approache available based benchmark
+between both capabilitie challenge code compared complex computational critical current data dataset
+demonstrate design different diverse domain dynamic effective efficient enable enhance evaluation
+existing experiment experimental extensive feature field finding first framework from further generate
+generation have high however http human improve including information interaction into introduce
+language large learning level limitation material mechanism method model more multi multiple network
+novel often only outperform over paper performance potential prediction present problem proces propose
+proposed provide quality real recent remain representation research result scale several show
+significant significantly simulation specific state structure study such system task technique text
+than that their these they thi three through time training understanding used using variou well what
+when where which while with within without work
+"""
+"""Words of every fifteenth paper or more, in the singular as `_subject` makes it."""
+_EVERYWHERE = frozenset(_COMMON_WORDS.split())
 
 
 def _texts(paper: Paper) -> Iterable[str]:
