@@ -322,6 +322,7 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
             finder=container.finder,
             preferences=container.preferences,
             sign_ups=container.sign_ups,
+            bot_name=container.store.chats.bot_name,
             is_open=settings.makes_feeds,
             stopped=container.store.incidents.stopped_channels,
             metrics=container.metrics.exposition if container.metrics else bytes,

@@ -345,8 +345,14 @@ _LONGEST_PAYLOAD = 64
 _QUERY_MARK = "q"
 
 
+def start_link(bot: str, query: str) -> str | None:
+    """A link to the bot, named without `@`, that offers this query there; None for a query too long for a link."""
+    payload = start_payload(query)
+    return payload and f"https://t.me/{bot}?start={payload}"
+
+
 def start_payload(query: str) -> str | None:
-    """The payload of a link that offers this query; None for one that is too long for a link."""
+    """The payload of a link that offers this query; None for one that is too long: more than 64 signs are not allowed."""
     text = base64.urlsafe_b64encode(query.encode()).rstrip(b"=").decode()
     payload = f"{_QUERY_MARK}{text}"
     return payload if len(payload) <= _LONGEST_PAYLOAD else None

@@ -17,6 +17,7 @@ from bot.domain.preferences import (
     chosen_subscriber,
     names_in_both,
     query_of_payload,
+    start_link,
     start_payload,
     subscriptions_yaml,
     with_choices,
@@ -225,10 +226,12 @@ def test_a_link_gives_the_query_that_it_was_made_of(query: str) -> None:
     assert payload is not None
     assert len(payload) <= 64
     assert query_of_payload(payload) == query
+    assert start_link("papers_bot", query) == f"https://t.me/papers_bot?start={payload}"
 
 
 def test_a_query_that_is_too_long_has_no_link() -> None:
     assert start_payload("x" * 60) is None
+    assert start_link("papers_bot", "x" * 60) is None
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,7 @@ class ChatMemory:
     def __init__(self) -> None:
         self._facts: dict[str, ChatFacts] = {}
         self._topics: dict[int, dict[int, str]] = {}
+        self._bot_name: str | None = None
 
     def chat_facts(self, chat: int | str) -> ChatFacts | None:
         return self._facts.get(str(chat))
@@ -119,6 +120,12 @@ class ChatMemory:
 
     def forget_chat_facts(self, chat: int) -> None:
         self._facts = {name: facts for name, facts in self._facts.items() if facts.id != chat}
+
+    def bot_name(self) -> str | None:
+        return self._bot_name
+
+    def keep_bot_name(self, name: str) -> None:
+        self._bot_name = name
 
     def name_topic(self, chat: int, topic: int, name: str, *, renamed: bool) -> None:
         topics = self._topics.setdefault(chat, {})

@@ -3,9 +3,12 @@
 from sqlalchemy import Engine, delete, select
 
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.schema import chats, topics
+from bot.adapters.store.schema import chats, meta, topics
 from bot.adapters.store.sql import insert
 from bot.domain.chats import ChatFacts
+
+_BOT_NAME = "telegram bot"
+"""The row of `meta` that holds the bot's own name."""
 
 
 class ChatTables:
@@ -29,6 +32,18 @@ class ChatTables:
     def forget_chat_facts(self, chat: int) -> None:
         with writing(self._engine) as connection:
             connection.execute(delete(chats).where(chats.c.id == chat))
+
+    def bot_name(self) -> str | None:
+        with reading(self._engine) as connection:
+            name: str | None = connection.execute(
+                select(meta.c.value).where(meta.c.key == _BOT_NAME)
+            ).scalar()
+        return name
+
+    def keep_bot_name(self, name: str) -> None:
+        with writing(self._engine) as connection:
+            statement = insert(connection, meta).values(key=_BOT_NAME, value=name)
+            connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": name}))
 
     def name_topic(self, chat: int, topic: int, name: str, *, renamed: bool) -> None:
         key = ["chat", "topic"]

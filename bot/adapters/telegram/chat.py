@@ -164,6 +164,8 @@ class ChatService:
     async def _converse(self, stop: asyncio.Event) -> None:
         """Answer until `stop` is set. Raises WrongToken."""
         self._username = await self._retrying(self._bot.username, stop) or ""
+        if self._username:
+            await asyncio.to_thread(self._chats.keep_bot_name, self._username)  # pages link to it
         await self._introduce()
         await self._connect(stop)
         await self._catch_up(stop)

@@ -36,7 +36,7 @@ from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item
 from bot.domain.notices import Reason
 from bot.domain.papers import Edition, Paper, PaperId, Question
-from bot.domain.preferences import Choices
+from bot.domain.preferences import Choices, start_link
 from bot.domain.query import Query
 from bot.domain.quizzes.polls import clean, evidence_for, poll_of
 from bot.domain.schedule import schedule_text
@@ -301,9 +301,15 @@ class Pages:
         )
 
     def preview(
-        self, view: View, text: str, result: "QueryPreview | QueryTrouble | None", *, days: int
+        self,
+        view: View,
+        text: str,
+        result: "QueryPreview | QueryTrouble | None",
+        *,
+        days: int,
+        bot: str | None = None,
     ) -> str:
-        """The matches that a query would have brought, and the ways to subscribe to it."""
+        """The matches that a query would have brought, and the ways to subscribe to it; `bot` is the bot's name."""
         texts, words = Texts(view.language), wording(view.language)
         parts: dict[str, Any] = {"preview": None, "trouble": None}
         if isinstance(result, QueryTrouble):
@@ -352,6 +358,8 @@ class Pages:
             mail=self._mail,
             is_open=self._is_open,
             add=f"/add {text}",
+            bot=bot,
+            start=start_link(bot, text) if bot else None,
             found=search_path("/search", q=text),
             examples=_EXAMPLES,
             **parts,

@@ -113,7 +113,8 @@ class PaperEndpoints:
             except QuerySyntaxError as error:
                 trouble = QueryTrouble(text=text, message=str(error), position=error.position)
                 return html_answer(self._pages.preview(view, text, trouble, days=days), status=wrong)
-            return html_answer(self._pages.preview(view, text, preview, days=days))
+            bot = self._service.bot_name()
+            return html_answer(self._pages.preview(view, text, preview, days=days, bot=bot))
 
         return await self._kept(request, made)
 

@@ -34,6 +34,7 @@ class WebService:
         finder: PaperFinder,
         preferences: Preferences,
         sign_ups: SignUps | None = None,
+        bot_name: Callable[[], str | None] = lambda: None,
         is_open: bool = False,
         stopped: Callable[[], Mapping[str, Stop]],
         metrics: Callable[[], bytes],
@@ -46,6 +47,8 @@ class WebService:
         self.preferences = preferences
         self.sign_ups = sign_ups
         """Sign-ups by mail; None where nobody can subscribe so."""
+        self.bot_name = bot_name
+        """The Telegram bot's name, without `@`; None where nobody can talk to one."""
         self.is_open = is_open
         """Whether any visitor may make a private feed."""
         self._stopped = stopped

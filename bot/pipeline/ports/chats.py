@@ -1,4 +1,4 @@
-"""Chats: where it is kept what the service told of them."""
+"""Chats: where it is kept what the service told of them, and of the bot."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -19,6 +19,14 @@ class ChatStore(Protocol):
 
     def forget_chat_facts(self, chat: int) -> None:
         """Forget what was told of the chat with that id, by whatever name it was asked for: it is asked again."""
+        ...
+
+    def bot_name(self) -> str | None:
+        """The bot's own name, without `@`, as the service told it last; None before it did."""
+        ...
+
+    def keep_bot_name(self, name: str) -> None:
+        """Keep the bot's own name, in place of the one before."""
         ...
 
     def name_topic(self, chat: int, topic: int, name: str, *, renamed: bool) -> None:

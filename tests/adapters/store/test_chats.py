@@ -21,6 +21,13 @@ def test_facts_are_kept_by_the_name_that_was_asked_for_and_forgotten_by_the_id(s
     assert chats.chat_facts(-200) is not None
 
 
+def test_the_bots_name_is_the_one_told_last(store: Store) -> None:
+    assert store.chats.bot_name() is None
+    store.chats.keep_bot_name("old_bot")
+    store.chats.keep_bot_name("papers_bot")
+    assert store.chats.bot_name() == "papers_bot"
+
+
 def test_a_topic_keeps_its_first_name_until_it_is_renamed(store: Store) -> None:
     chats = store.chats
     chats.name_topic(-100, 7, "RAG", renamed=False)

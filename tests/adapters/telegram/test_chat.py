@@ -251,6 +251,16 @@ async def test_a_stop_is_kept_even_if_the_answer_cannot_be_sent(
     assert deliveries.stopped == {"1"}
 
 
+async def test_the_bots_name_is_kept_for_the_pages_that_link_to_it(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
+) -> None:
+    chats = deliveries.made.store.chats
+    assert chats.bot_name() is None
+    async with running(api, deliveries, kept):
+        await until(lambda: api.calls["getUpdates"])
+    assert chats.bot_name() == api.username
+
+
 async def test_the_menus_are_set_by_scope_and_language(
     api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from bot.adapters.web.app import create_app
+from bot.domain.preferences import query_of_payload
 from tests.adapters.web.conftest import FORMATS, SITE
 from tests.adapters.web.test_service import a_service
 from tests.builders import a_digest, an_entry
@@ -193,10 +194,25 @@ async def test_a_preview_says_how_often_shows_samples_and_near_misses(client: ht
     assert "Thursday, 10 September 2026: 1 paper" in hits
 
 
-async def test_a_preview_leads_to_a_feed_and_a_command(client: httpx.AsyncClient) -> None:
+async def test_a_preview_leads_into_telegram_where_a_bot_listens(
+    made: World, client: httpx.AsyncClient
+) -> None:
+    assert "Telegram" not in (await page(client, "/preview?q=web+agent")).css_first(".ways").text()
+    made.store.chats.keep_bot_name("papers_bot")
+    offer = (await page(client, "/preview?q=web+agent+")).css_first(".ways .button")
+    bot, _, payload = offer.attributes["href"].partition("?start=")
+    assert bot == "https://t.me/papers_bot"
+    assert query_of_payload(payload) == "web agent"
+    long = "web agent OR synthetic data OR long horizon OR summaries"
+    tree = await page(client, f"/preview?q={long.replace(' ', '+')}")
+    assert tree.css_first(".ways .button") is None
+    assert [node.text() for node in tree.css(".ways code")][-1] == f"/add {long}"
+    assert tree.css_first(".ways a[href='https://t.me/papers_bot']").text() == "@papers_bot"
+
+
+async def test_a_preview_leads_to_a_feed(client: httpx.AsyncClient) -> None:
     tree = await page(client, "/preview?q=web+agent")
-    feed, command = (node.text() for node in tree.css(".ways code"))
-    assert command == "/add web agent"
+    (feed,) = (node.text() for node in tree.css(".ways code"))
     assert feed == f"{SITE}/feed.atom?q=web+agent"
     found = feedparser.parse((await client.get(feed)).content)
     assert {entry.title for entry in found.entries} == {

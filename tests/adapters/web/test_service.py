@@ -22,6 +22,7 @@ def a_service(made: World, *, is_open: bool = True) -> WebService:
         tokens=made.store.tokens,
         feeds=made.feeds,
         finder=PaperFinder(made.store.full_text, made.store.papers),
+        bot_name=made.store.chats.bot_name,
         preferences=Preferences(
             made.store.preferences, made.registry, made.store.deliveries, made.store.papers
         ),
