@@ -17,7 +17,7 @@ from bot.domain.errors import DigestError, NotADigest, StateError
 from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.papers import Paper, PaperId
 from bot.domain.planning import alert_keys, plan
-from bot.domain.query import Document, document_of
+from bot.domain.query import Document, document_of, fold
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.onboarding import notice_alike, onboard, onboard_subscriptions, register
 from bot.pipeline.ports import Reader
@@ -334,11 +334,12 @@ class Ingest:
         self, fresh: Sequence["_FreshFile"], result: IngestResult, today: date, *, sends: bool
     ) -> Iterator[ReadDigest | FileMark]:
         for file in fresh:
-            data = file.data if file.data is not None else _read(file.file, result)
+            name, sha256, data, file.data = file.file.name, file.sha256, file.data, None
             if data is None:
-                continue
-            name, sha256 = file.file.name, hashlib.sha256(data).hexdigest()
-            file.data = None
+                data = _read(file.file, result)
+                if data is None:
+                    continue
+                sha256 = hashlib.sha256(data).hexdigest()
             plainly_none = False
             try:
                 digest = with_plausible_days(self._read_digest(data, name, file.file.beside), today)
@@ -512,8 +513,11 @@ class IngestBatch:
     @cached_property
     def documents(self) -> Mapping[PaperId, Document]:
         """The papers that are to be stored, to match them and to keep their words; once all digests are added."""
-        stored = self._gains.keys() | self._resighted
-        return {paper: document_of(self._papers[paper]) for paper in stored}
+        documents = {
+            paper: document_of(self._papers[paper]) for paper in self._gains.keys() | self._resighted
+        }
+        fold(documents.values())
+        return documents
 
     def add(self, file: ReadDigest) -> None:
         """Add the changes of one digest."""

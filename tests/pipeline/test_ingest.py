@@ -98,7 +98,7 @@ def test_a_paper_is_folded_once_to_be_matched_and_to_be_found(alices: World, mon
     folded: Counter[str] = Counter()
     numbers = PieceVocabulary.numbers
 
-    def counting(self: PieceVocabulary, fields: Sequence[Sequence[str]]) -> list[int]:
+    def counting(self: PieceVocabulary, fields: Sequence[Sequence[str]]) -> tuple[int, ...]:
         folded.update(text for texts in fields for text in texts)
         return numbers(self, fields)
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, case, func, literal, select
@@ -61,6 +62,28 @@ _SAVE_PAPERS, _SAVE_RESIGHTED = (
 _NAME_PAPERS = inserting(
     "digest_papers", {"digest": "text", "position": "integer", "paper": "text"}, on_conflict="DO NOTHING"
 )
+_DIGESTS_KNOWN = Statement("SELECT sha256 FROM digests WHERE sha256 = ANY(:hashes)")
+_SAVE_DIGESTS = inserting(
+    "digests",
+    {
+        "sha256": "text",
+        "name": "text",
+        "kind": "text",
+        "date": "date",
+        "entries": "integer",
+        "problems": "text",
+        "tips": "text",
+        "read_at": "bigint",
+    },
+    on_conflict="DO NOTHING",
+)
+_SAVE_FILES = inserting(
+    "files",
+    {"name": "text", "sha256": "text", "error": "text", "no_digest": "boolean"},
+    on_conflict="(name) DO UPDATE SET sha256 = excluded.sha256, error = excluded.error, no_digest = excluded.no_digest",
+)
+_KNOWN_FILES = Statement("SELECT name, sha256 FROM files")
+_LAST_POSITION = Statement("SELECT coalesce(max(position), 0) FROM papers")
 _REGISTER = inserting(
     "subscribers",
     {"id": "text", "registered_at": "bigint", "backlog": "integer", "subscriptions": "text"},
@@ -150,7 +173,7 @@ class Digests:
     def known_files(self) -> Mapping[str, str]:
         """File name to SHA-256 of its content as last taken in."""
         with reading(self._engine) as connection:
-            return dict(connection.execute(select(files.c.name, files.c.sha256)).all())
+            return dict(_KNOWN_FILES.rows(connection))
 
     def open_runs(self) -> tuple[PlanningRun, ...]:
         with reading(self._engine) as connection:
@@ -245,14 +268,8 @@ class SqlIngestTransaction:
         return version(self._connection)
 
     def digests_known(self, hashes: Iterable[str]) -> frozenset[str]:
-        known: set[str] = set()
-        for chunk in chunks(hashes):
-            known.update(
-                self._connection.execute(
-                    select(digests.c.sha256).where(digests.c.sha256.in_(chunk))
-                ).scalars()
-            )
-        return frozenset(known)
+        rows = (_DIGESTS_KNOWN.rows(self._connection, hashes=chunk) for chunk in chunks(hashes))
+        return frozenset(sha256 for (sha256,) in chain.from_iterable(rows))
 
     def papers(self, ids: Iterable[PaperId]) -> dict[PaperId, Paper]:
         return {
@@ -267,12 +284,7 @@ class SqlIngestTransaction:
             yield paper_of(paper_id, content)
 
     def save_digests(self, read: Sequence[ReadDigest], now: dt.datetime) -> None:
-        if not read:
-            return
-        self._connection.execute(
-            insert(self._connection, digests).on_conflict_do_nothing(),
-            [_digest_row(file, now) for file in read],
-        )
+        _SAVE_DIGESTS.run(self._connection, [_digest_row(file, now) for file in read])
         rows = [
             (file.sha256, position, entry.id)
             for file in read
@@ -282,24 +294,9 @@ class SqlIngestTransaction:
         self.save_files([FileMark(name=file.name, sha256=file.sha256) for file in read])
 
     def save_files(self, marks: Sequence[FileMark]) -> None:
-        if not marks:
-            return
-        statement = insert(self._connection, files)
-        self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["name"],
-                set_={name: statement.excluded[name] for name in ("sha256", "error", "no_digest")},
-            ),
-            [
-                {
-                    "name": mark.name,
-                    "sha256": mark.sha256,
-                    "error": mark.error,
-                    "no_digest": mark.is_no_digest,
-                }
-                for mark in marks
-            ],
-        )
+        # One row a name: of several PostgreSQL takes none.
+        rows = {mark.name: (mark.name, mark.sha256, mark.error, mark.is_no_digest) for mark in marks}
+        _SAVE_FILES.run(self._connection, list(rows.values()))
 
     def save_papers(
         self,
@@ -312,7 +309,7 @@ class SqlIngestTransaction:
         if not papers_:
             return
         self.changed_papers = True
-        last = self._connection.execute(select(func.max(papers.c.position))).scalar() or 0
+        ((last,),) = _LAST_POSITION.rows(self._connection)
         save = _SAVE_PAPERS if changed else _SAVE_RESIGHTED
         save.run(
             self._connection,
@@ -438,19 +435,19 @@ class SqlIngestTransaction:
         return self._planning.plan(deliveries_, run) if deliveries_ else 0
 
 
-def _digest_row(file: ReadDigest, now: dt.datetime) -> dict[str, Any]:
-    return {
-        "sha256": file.sha256,
-        "name": file.name,
-        "kind": file.digest.kind,
-        "date": file.digest.date,
-        "entries": len(file.digest.entries),
-        "problems": json.dumps(
-            [(problem.line, problem.what) for problem in file.digest.problems], ensure_ascii=False
-        ),
-        "tips": json.dumps(dict(file.digest.tips), ensure_ascii=False),
-        "read_at": now,
-    }
+def _digest_row(file: ReadDigest, now: dt.datetime) -> tuple[Any, ...]:
+    digest = file.digest
+    problems = [(problem.line, problem.what) for problem in digest.problems]
+    return (
+        file.sha256,
+        file.name,
+        digest.kind,
+        digest.date.isoformat() if digest.date else None,
+        len(digest.entries),
+        json.dumps(problems, ensure_ascii=False),
+        json.dumps(dict(digest.tips), ensure_ascii=False),
+        micros(now),
+    )
 
 
 def _paper_row(paper: Paper, position: int, now: dt.datetime) -> tuple[Any, ...]:

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, Engine, select
 
 from bot.adapters.store.engine import reading
 from bot.adapters.store.notices import counts_of, of_subscriber, of_subscriber_on
-from bot.adapters.store.schema import NEWEST_FIRST, meta, moment_of, papers
-from bot.adapters.store.sql import Statement, chunks, insert
+from bot.adapters.store.schema import NEWEST_FIRST, moment_of, papers
+from bot.adapters.store.sql import Statement, chunks
 from bot.domain.errors import RecordDamaged
 from bot.domain.notices import Rarity
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Question, Summary
-from bot.domain.query.documents import Document, Part, Scope, Words, parts_of
+from bot.domain.query.documents import Document, Scope, Texts, Words, texts_of
 from bot.pipeline.ports.papers import NoticedPaper, StoredPaper
 
 _NEWEST_FIRST = "papers.date DESC NULLS LAST, papers.position"
@@ -133,6 +133,9 @@ def _noticed(connection: Connection, subscriber: str, ids: Iterable[str]) -> dic
 _VERSION_KEY = "papers_version"
 """The row of `meta` that counts how often papers or notices changed."""
 _VERSION = Statement("SELECT value FROM meta WHERE key = :key")
+_SET_VERSION = Statement(
+    "INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
 
 
 def version(connection: Connection) -> str:
@@ -143,9 +146,7 @@ def version(connection: Connection) -> str:
 
 def next_version(connection: Connection) -> None:
     """Write down that papers or notices changed; inside the transaction that changes it."""
-    value = str(int(version(connection)) + 1)
-    statement = insert(connection, meta).values(key=_VERSION_KEY, value=value)
-    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+    _SET_VERSION.run(connection, key=_VERSION_KEY, value=str(int(version(connection)) + 1))
 
 
 _MOST_CACHED = 2_000
@@ -247,11 +248,11 @@ def loaded(content: str) -> Any:
         return json.loads(content)
 
 
-def parts_in(content: str) -> tuple[Part, ...]:
-    """The parts that the paper's document has, without making the paper."""
+def texts_in(content: str) -> Texts:
+    """The texts that the paper's document has, without making the paper."""
     parts = loaded(content)
     editions = parts["editions"]
-    return parts_of(
+    return texts_of(
         title=(parts["title"], *[edition["title"] for edition in editions if edition["title"]]),
         authors=parts["authors"],
         summary=(
@@ -276,10 +277,10 @@ class StoredDocument(Document):
         self._content = content
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        if self._parts is None:
-            self._parts = parts_in(self._content)
-        return self._parts
+    def texts(self) -> Texts:
+        if self._texts is None:
+            self._texts = texts_in(self._content)
+        return self._texts
 
     def texts_at_hand(self, scope: Scope) -> tuple[list[str], bool]:
         title, _ = _string_after('{"title":"', self._content)

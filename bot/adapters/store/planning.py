@@ -20,8 +20,8 @@ from bot.adapters.store import notices
 from bot.adapters.store.cluster import notify
 from bot.adapters.store.ids import Ids
 from bot.adapters.store.papers import paper_of
-from bot.adapters.store.schema import KINDS, STATES, micros, moment_of, planning_runs
-from bot.adapters.store.sql import Statement, chunks, insert, inserting
+from bot.adapters.store.schema import KINDS, STATES, micros, moment_of
+from bot.adapters.store.sql import Statement, chunks, inserting
 from bot.domain.backlog import Rule
 from bot.domain.delivery import Delivery
 from bot.domain.digests import Change
@@ -36,6 +36,10 @@ _OPEN_RUNS = Statement(
 _OPEN_CHANGES = Statement("SELECT changes FROM planning_runs WHERE done_at IS NULL")
 _CHANGES = Statement("SELECT changes FROM planning_runs WHERE number = :run")
 _PAPERS = Statement("SELECT position, id, content FROM papers WHERE position = ANY(:numbers)")
+_INSERT = Statement(
+    "INSERT INTO planning_runs (made_at, done_at, rule, source, cursor, changes)"
+    " VALUES (:made_at, :done_at, :rule, :source, :cursor, :changes) RETURNING number"
+)
 _ADVANCE = Statement("UPDATE planning_runs SET cursor = :cursor WHERE number = :run")
 _FINISH = Statement("UPDATE planning_runs SET done_at = :now WHERE number = :run")
 _DELIVERIES = inserting(
@@ -93,7 +97,7 @@ class Planning:
 
     def new_run(self, now: datetime, rule: Rule | None = None) -> int:
         """A run that is done with this transaction."""
-        return self._insert_run({"made_at": now, "rule": rule, "done_at": now})
+        return self._insert_run(made_at=micros(now), rule=rule, done_at=micros(now))
 
     def begin_run(
         self, changes: Sequence[Change], now: datetime, *, rule: Rule, source: str | None = None
@@ -101,9 +105,7 @@ class Planning:
         """A run over all subscribers."""
         numbers = self.numbers.of_papers({change.paper.id for change in changes})
         text = json.dumps([(numbers[change.paper.id], sorted(change.gains) or None) for change in changes])
-        number = self._insert_run(
-            {"made_at": now, "rule": rule, "source": source, "cursor": "", "changes": text}
-        )
+        number = self._insert_run(made_at=micros(now), rule=rule, source=source, cursor="", changes=text)
         return PlanningRun(
             number=number, made_at=now, rule=rule, source=source, cursor="", papers=len(changes)
         )
@@ -135,9 +137,26 @@ class Planning:
             notify(self._connection)
         return count
 
-    def _insert_run(self, values: Mapping[str, object]) -> int:
-        statement = insert(self._connection, planning_runs).values(values).returning(planning_runs.c.number)
-        return int(self._connection.execute(statement).scalar_one())
+    def _insert_run(
+        self,
+        *,
+        made_at: int,
+        rule: Rule | None,
+        done_at: int | None = None,
+        source: str | None = None,
+        cursor: str | None = None,
+        changes: str | None = None,
+    ) -> int:
+        ((number,),) = _INSERT.rows(
+            self._connection,
+            made_at=made_at,
+            done_at=done_at,
+            rule=rule,
+            source=source,
+            cursor=cursor,
+            changes=changes,
+        )
+        return int(number)
 
     def _insert(self, by_target: Mapping[str, Sequence[Delivery]], run: int) -> int:
         """Store the rows of each target, together and in their order: as they will lie in the table's indices."""

@@ -174,7 +174,7 @@ PLURAL_RULES = (
 
 def spans(text: str) -> list[tuple[int, int]]:
     """Start and end of each word of the text, in order, with possessive endings."""
-    return list(map(re.Match.span, (_ASCII_TOKEN if text.isascii() else _TOKEN).finditer(text)))
+    return list(map(re.Match.span, _tokens(text).finditer(text)))
 
 
 def without_possessive(word: str) -> str:
@@ -184,8 +184,11 @@ def without_possessive(word: str) -> str:
 
 def words(text: str, layer: Layer) -> list[str]:
     """The words of the text, in order, in the form of that layer. None holds a blank or is empty."""
-    fold = _FOLDS[layer]
-    return [fold(word) for word in _TOKEN.findall(text)]
+    return list(map(_FOLDS[layer], _tokens(text).findall(text)))
+
+
+def _tokens(text: str) -> re.Pattern[str]:
+    return _ASCII_TOKEN if text.isascii() else _TOKEN
 
 
 def joined(text: str, layer: Layer) -> str:
@@ -264,7 +267,9 @@ def _caseless(text: str) -> str:
         return text.lower()
     for _ in range(3):
         apart = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
-        text = unicodedata.normalize("NFKC", _ACCENTS.sub("", apart).translate(_LETTERS))
+        before, text = text, unicodedata.normalize("NFKC", _ACCENTS.sub("", apart).translate(_LETTERS))
+        if text == before:
+            break
     return text
 
 
@@ -282,7 +287,7 @@ class _Cache(dict[str, str]):
 
     def __missing__(self, piece: str) -> str:
         simple = piece.isascii() and piece.isalnum()
-        folded = self._fold(piece) if simple else " ".join(map(self._fold, _TOKEN.findall(piece)))
+        folded = self._fold(piece) if simple else " ".join(map(self._fold, _tokens(piece).findall(piece)))
         if len(piece) <= _LONGEST_CACHED:
             if len(self) >= _MOST_CACHED:
                 self.clear()

@@ -5,6 +5,7 @@ dash none.
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 from threading import Lock
 
 from bot.domain.query.folding import folded_form, pieces, words
@@ -31,7 +32,7 @@ class PieceVocabulary(dict[str, int]):
         self.pieces = [PART_END, FIELD_END]
         """By number: the piece."""
         self.folded = ["\n ", FIELD_END]
-        """By number: the folded words of the piece, each followed by a blank."""
+        """By number: the folded words of the piece, each followed by a blank; as far as they were asked for."""
         self._characters = 0
         self._lock = Lock()
 
@@ -40,9 +41,6 @@ class PieceVocabulary(dict[str, int]):
             number = self.get(piece)
             if number is None:
                 number = len(self.pieces)
-                simple = piece.isascii() and piece.isalnum()
-                folded = (folded_form(piece),) if simple else words(piece, "folded")
-                self.folded.append("".join([f"{word} " for word in folded]))
                 self.pieces.append(piece)
                 self._characters += len(piece)
                 self[piece] = number
@@ -53,17 +51,31 @@ class PieceVocabulary(dict[str, int]):
         """Whether another one is to be begun."""
         return len(self.pieces) > MOST_PIECES or self._characters > MOST_CHARACTERS
 
-    def numbers(self, fields: Sequence[Sequence[str]]) -> list[int]:
+    def numbers(self, fields: Sequence[Sequence[str]]) -> tuple[int, ...]:
         """The numbers of all pieces of the texts of each field, with the ends of texts and of fields."""
         texts = [
             "".join([f"{text.replace(PART_END, ' ')} {PART_END} " for text in texts]) for texts in fields
         ]
-        return list(map(self.__getitem__, pieces(f" {FIELD_END} ".join((*texts, "")))))
+        # `itemgetter` looks all up in half the time of a loop.
+        numbers: tuple[int, ...] = itemgetter(*pieces(f" {FIELD_END} ".join((*texts, ""))))(self)
+        return numbers
 
     def folded_texts(self, numbers: Sequence[int]) -> list[str]:
         """Of each field the folded words: a line for each part, with a blank before and after each word."""
-        texts = "".join(map(self.folded.__getitem__, numbers)).split(FIELD_END)
+        if len(self.folded) < len(self.pieces):
+            self._fold_new()
+        texts = "".join(itemgetter(*numbers)(self.folded)).split(FIELD_END)
         return [text and f" {text[:-2]}" for text in texts[:-1]]
+
+    def _fold_new(self) -> None:
+        with self._lock:
+            self.folded += map(_folded, self.pieces[len(self.folded) :])
+
+
+def _folded(piece: str) -> str:
+    if piece.isascii() and piece.isalnum():
+        return folded_form(piece) + " "
+    return "".join([f"{word} " for word in words(piece, "folded")])
 
 
 PieceVocabulary.current = PieceVocabulary()

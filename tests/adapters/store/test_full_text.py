@@ -123,7 +123,7 @@ def test_documents_bring_the_words_that_were_stored(filled: Store):
     assert folded
     for number, document in whole.items():
         assert folded[number].folded_words() == document.folded_words()
-        assert Document(parts=document.parts).folded_words() == document.folded_words()
+        assert Document(texts=document.texts).folded_words() == document.folded_words()
 
 
 def test_a_translated_title_and_summary_are_found(hand: Hand):

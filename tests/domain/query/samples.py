@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from bot.domain.errors import QuerySyntaxError
-from bot.domain.query import Document, Part, Query, parse
+from bot.domain.query import Document, Query, parse
 from bot.domain.query.documents import FIELDS
 from bot.domain.query.needs import AllOf, ButNot, Need, Term
 
@@ -33,10 +33,7 @@ def document(
     sources: tuple[str, ...] = (),
 ) -> Document:
     """A document of these texts."""
-    texts = {"title": (title,), "authors": authors, "summary": summaries, "points": points, "source": sources}
-    return Document(
-        parts=tuple(Part(field, index, text) for field in FIELDS for index, text in enumerate(texts[field]))
-    )
+    return Document(texts=((title,), authors, summaries, points, sources))
 
 
 def _texts(vocabulary: tuple[str, ...], longest: int) -> st.SearchStrategy[str]:

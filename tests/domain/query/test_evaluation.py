@@ -372,7 +372,7 @@ def test_folded_words_of_odd_texts_decide_it_too(query: Query, document: Documen
 
 def decided_alike(query: Query, document: Document) -> None:
     words = document.folded_words()
-    assert match(query, Document(parts=document.parts, words=words)) == match(query, document)
+    assert match(query, Document(texts=document.texts, words=words)) == match(query, document)
     if decided_by_folded_words(query.root):
         assert (match(query, Document(words=words)) is None) == (match(query, document) is None)
         assert missing(query, Document(words=words)) == missing(query, document)
@@ -405,7 +405,7 @@ class PartlyAtHand(Document):
 
 def decides_alike_at_hand(query: Query, document: Document) -> None:
     finder = HitFinder(query, many=True)
-    assert finder.matches(PartlyAtHand(parts=document.parts)) == (match(query, document) is not None)
+    assert finder.matches(PartlyAtHand(texts=document.texts)) == (match(query, document) is not None)
 
 
 @given(st.one_of(queries(), odd_queries()), st.one_of(documents(), odd_documents(), plain_documents()))

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.query import Document, parse
-from bot.domain.query.documents import FIELDS, Part
+from bot.domain.query import parse
+from bot.domain.query.documents import FIELDS
 from bot.domain.query.folding import words
 from bot.domain.query.index import Index
 from bot.domain.query.vocabulary import FIELD_END, PART_END, PieceVocabulary, vocabulary
@@ -43,8 +43,3 @@ def test_a_full_vocabulary_is_followed_by_a_new_one(limit: str, monkeypatch: pyt
     assert list(index.matches([old])) == [(0, 0), (1, 0), (2, 0)]
     assert vocabulary() is not first
     assert list(index.matches([document("a net"), old])) == [(2, 0), (0, 1), (1, 1), (2, 1)]
-
-
-def test_parts_are_ordered_by_their_fields() -> None:
-    parts = (Part("summary", 0, "Nets"), Part("title", 0, "Graphs"), Part("summary", 1, "Trees"))
-    assert Document(parts=parts).folded_words() == (" graph ", "", " net \n tree ", "", "")
