@@ -187,3 +187,8 @@ def test_docstrings_define(trees: dict[str, ast.Module]) -> None:
                 if text.startswith(RIDDLES):
                     wrong.append(f"{file}:{getattr(node, 'lineno', 1)} {text.splitlines()[0]}")
     assert wrong == []
+
+
+def test_chinese_readers_are_spoken_to_in_one_way() -> None:
+    texts = (path for kind in ("*.py", "*.html") for path in (ROOT / "bot").rglob(kind))
+    assert [path.name for path in texts if "您" in path.read_text(encoding="utf-8")] == []

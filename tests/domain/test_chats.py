@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.domain.chats import ChatFacts, topic_key, topic_named
+from bot.domain.chats import ChatFacts, topic_key, topic_named, unseen_topic
 
 
 @pytest.mark.parametrize(("kind", "has_names"), [("supergroup", True), ("channel", False)])
@@ -16,3 +16,9 @@ def test_a_topic_is_named_in_any_case_and_spacing_and_the_newest_of_equals_is_me
     assert topic_named(topics, "STRASSE") == 9
     assert topic_named(topics, "other") is None
     assert topic_key("New\npapers \u202e") == "new papers"
+
+
+@pytest.mark.parametrize("name", ["RAG papers", "Straße", "话题"])
+def test_a_topic_that_nobody_told_is_named_with_what_makes_it_known(name: str) -> None:
+    assert unseen_topic(name) == f"no topic “{name}” was seen in the chat; write /help in it once"
+    assert topic_named({}, name) is None

@@ -184,7 +184,7 @@ COMMANDS: dict[str, Command] = {
             handler=subscribing.add,
             help={
                 "en": "Subscribe: /add rag AND NOT survey shows what it brings",
-                "zh": "订阅：/add rag AND NOT survey 会先显示效果",
+                "zh": "订阅：/add rag AND NOT survey，先看效果再保存",
             },
         ),
         Command(
@@ -204,7 +204,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             name="preview",
             handler=subscribing.add,
-            help={"en": "What a query would have brought", "zh": "查询会带来什么"},
+            help={"en": "What a query would have brought", "zh": "试试一个查询能匹配到什么"},
         ),
         Command(
             name="latest",
@@ -221,7 +221,7 @@ COMMANDS: dict[str, Command] = {
             handler=quiz,
             help={
                 "en": "A question now; /quiz rag: on what rag brought",
-                "zh": "现在来一道题；/quiz rag：关于 rag 带来的论文",
+                "zh": "来一道题；/quiz rag：只考 rag 匹配的论文",
             },
         ),
         Command(
@@ -229,7 +229,7 @@ COMMANDS: dict[str, Command] = {
             handler=score,
             help={
                 "en": "Your hits, your streak, your weak topics",
-                "zh": "你答对多少、连续几天、哪些主题较弱",
+                "zh": "答对多少、连续几天、哪些主题较弱",
             },
         ),
         Command(
@@ -305,12 +305,12 @@ COMMANDS: dict[str, Command] = {
             handler=library.delete_me,
             help={"en": "Delete everything about you", "zh": "删除关于你的一切"},
         ),
-        Command(name="help", handler=help_, help={"en": "What I understand", "zh": "我能听懂什么"}),
+        Command(name="help", handler=help_, help={"en": "What I understand", "zh": "全部命令"}),
         Command(
             name="status",
             handler=status,
             where=_HIDDEN,
-            help={"en": "Counts, for operators", "zh": "管理者的统计"},
+            help={"en": "Counts, for operators", "zh": "运营者的统计"},
         ),
     )
 }
@@ -528,7 +528,9 @@ def unknown_text(request: Request, name: str) -> Message:
     """The answer to an unknown command."""
     near = nearest(name, menu(request.language, "private"), cutoff=0.75)
     rest = request.t("unknown.near", near=near) if near else request.t("unknown.rest")
-    return message(line(request.t("unknown"), one_line(name, 80), ". ", ours(rest)))
+    return message(
+        line(request.t("unknown"), one_line(name, 80), request.t("stop"), request.t("sentences"), ours(rest))
+    )
 
 
 def score_text(request: Request, sheet: ScoreSheet) -> Message:

@@ -141,7 +141,11 @@ def not_for_me(request: Request, message_id: str, number: str) -> Actions:
     if objection is None:
         return request.say(said(request.t("not.gone")))
     names = objection.subscriptions
-    brought = line(request.t("not.brought"), bold(", ".join(shortened(name, _NAME) for name in names)), ".")
+    brought = line(
+        request.t("not.brought"),
+        bold(request.t("comma").join(shortened(name, _NAME) for name in names)),
+        request.t("stop"),
+    )
     rows = []
     for each in objection.words:
         proposal = request.preferences.propose("exclude", request.address, request.now, query=each.word)
@@ -311,7 +315,9 @@ def delete(request: Request, answer: str) -> Actions:
         return request.acknowledge(request.t("dead button"))
     name = request.preferences.subscriber_at((str(person),))
     deleted = request.preferences.delete(name, person, request.now)
-    what = ", ".join(f"{request.t(f'row.{kind}')} {count}" for kind, count in deleted.removed.items())
+    what = request.t("comma").join(
+        f"{request.t(f'row.{kind}')} {count}" for kind, count in deleted.removed.items()
+    )
     parts = [plain(request.t("deleted", what=what) if what else request.t("deleted.nothing"))]
     if deleted.configured:
         parts.append(plain(request.t("deleted.configured", rows=sum(deleted.remains.values()))))

@@ -61,7 +61,7 @@ def start_text(request: Request, *, resumed: bool) -> Message:
             ours(request.t("begin")),
             ours(request.t("begin.search")),
         )
-    names = shortened(", ".join(each.name for each in listed), _NAMES)
+    names = shortened(request.t("comma").join(each.name for each in listed), _NAMES)
     return message(
         plain(request.t("welcome back") if resumed else ""),
         line(request.t("subscribed"), bold(names)),
@@ -121,7 +121,7 @@ def _digest_text(request: Request) -> Message:
             Button(text=request.t("button.quizzes"), data="quizzes:show"),
         ],
     ]
-    now = line(request.t("digest.now"), bold(", ".join(times) or _when(request, Immediately())))
+    now = line(request.t("digest.now"), bold(request.t("comma").join(times) or _when(request, Immediately())))
     questions = line(request.t("quizzes.now"), bold(request.t(f"quizzes.{_quizzes_now(request)}")))
     return message(joined("\n", (now, questions)), ours(request.t("digest.how")), rows=rows)
 

@@ -287,7 +287,7 @@ def _wish(proposal: Proposal) -> str:
 
 
 def _not_open(request: Request) -> Message:
-    return message(line(request.t("not open.nobody"), code(request.address), "."))
+    return message(line(request.t("not open.nobody"), code(request.address), request.t("stop")))
 
 
 def admit(request: Request, wish_id: str, answer: str) -> Actions:
@@ -478,7 +478,7 @@ def _where(request: Request, each: ListedSubscription) -> str:
     if not places:
         return request.t("list.elsewhere")
     names = request.topics
-    return ", ".join(_topic_name(request, place.lstrip("/"), names) for place in sorted(places))
+    return request.t("comma").join(_topic_name(request, place.lstrip("/"), names) for place in sorted(places))
 
 
 def _topic_name(request: Request, topic: str, names: Mapping[int, str]) -> str:
@@ -505,7 +505,7 @@ def _list_notes(request: Request) -> list[Markup]:
     notes: list[Markup] = []
     subscriber = request.preferences.subscriber(request.subscriber)
     if subscriber is not None and subscriber.exclude:
-        left_out = ", ".join(shortened(each, _NAME) for each in subscriber.exclude)
+        left_out = request.t("comma").join(shortened(each, _NAME) for each in subscriber.exclude)
         notes.append(plain(request.t("list.excluded") + cut(left_out, 600)))
     if subscriber is not None and subscriber.snoozed_until and subscriber.snoozed_until > request.now:
         until = subscriber.snoozed_until.astimezone(subscriber.timezone)

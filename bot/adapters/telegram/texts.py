@@ -5,11 +5,15 @@ from collections.abc import Mapping
 LANGUAGES = ("en", "zh")
 
 TEXTS: Mapping[str, Mapping[str, str]] = {
+    # --- signs
+    "comma": {"en": ", ", "zh": "、"},
+    "stop": {"en": ".", "zh": "。"},
+    "sentences": {"en": " ", "zh": ""},
     # --- hello
     "about": {
         "en": "I send new papers that match your keywords: what each is about, the words that matched, and quizzes to "
         "test what you read.",
-        "zh": "我发送与你的关键词匹配的新论文：每篇讲什么、匹配了哪些词，以及检验阅读的测验。",
+        "zh": "有论文匹配你的关键词，我就发给你：它讲了什么、匹配了哪些词，还有检验阅读的小测验。",
     },
     "hello": {"en": "Hello!", "zh": "你好！"},
     "begin": {
@@ -18,52 +22,52 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "begin.search": {
         "en": "Any other text is a search. /help lists what I understand.",
-        "zh": "其他文字都是搜索。/help 列出我能听懂的命令。",
+        "zh": "直接发文字就是搜索。/help 列出全部命令。",
     },
     "welcome back": {
         "en": "Welcome back. What waited in the meantime comes now.",
-        "zh": "欢迎回来。期间积压的内容现在发来。",
+        "zh": "欢迎回来。这段时间攒下的论文现在发来。",
     },
     "subscribed": {"en": "This chat is subscribed to ", "zh": "本聊天已订阅："},
     "subscribed.rest": {
         "en": "/list tells more, /latest shows the newest, /stop stops them.",
-        "zh": "/list 查看详情，/latest 查看最新，/stop 停止发送。",
+        "zh": "/list 查看详情，/latest 查看最新论文，/stop 停止发送。",
     },
     "link.wrong": {
-        "en": "This link names nothing that I know.",
-        "zh": "这个链接没有指向我知道的内容。",
+        "en": "I cannot read this link, so nothing was changed.",
+        "zh": "这个链接无法识别，没有做任何更改。",
     },
-    "link.question": {"en": "The link offers this subscription:", "zh": "链接提供这个订阅："},
+    "link.question": {"en": "The link offers this subscription:", "zh": "链接里的订阅："},
     "help.marks": {
         "en": "Marks: ◆2 two sources bring it · ❔ it has a quiz · 🔎 what matched\nButtons: ✎ change · ⏸ pause · ▶ go on · ⇄ another topic · ✕ remove",
         "zh": "标记：◆2 两个来源都有 · ❔ 有测验 · 🔎 匹配之处\n按钮：✎ 修改 · ⏸ 暂停 · ▶ 恢复 · ⇄ 换话题 · ✕ 删除",
     },
     "help.admins": {
         "en": "In groups only administrators change things.",
-        "zh": "在群组中，只有管理员可以更改。",
+        "zh": "在群组里，只有管理员能更改设置。",
     },
-    "unknown": {"en": "I do not know /", "zh": "我不认识 /"},
-    "unknown.near": {"en": "Did you mean /{near}?", "zh": "你是指 /{near} 吗？"},
-    "unknown.rest": {"en": "/help lists what I understand.", "zh": "/help 列出我能听懂的命令。"},
+    "unknown": {"en": "I do not know /", "zh": "没有这个命令：/"},
+    "unknown.near": {"en": "Did you mean /{near}?", "zh": "你是想用 /{near} 吗？"},
+    "unknown.rest": {"en": "/help lists what I understand.", "zh": "/help 列出全部命令。"},
     "not allowed": {
         "en": "Only administrators of this chat can do that.",
-        "zh": "只有本聊天的管理员可以这样做。",
+        "zh": "只有本聊天的管理员能这样做。",
     },
     "too fast": {
         "en": "That is a lot at once. I go on in a minute.",
-        "zh": "一次太多了。一分钟后我再继续。",
+        "zh": "一下子太多了，过一分钟我再继续。",
     },
     "dead button": {
         "en": "This button is too old: what it was about is gone.",
-        "zh": "这个按钮已失效：它所指的内容不在了。",
+        "zh": "这个按钮已失效：对应的内容不在了。",
     },
     "as chat": {
-        "en": "You speak for the whole chat; ask as yourself.",
-        "zh": "你现在以整个聊天的身份发言；请以你自己的身份来问。",
+        "en": "You are writing as the whole chat. Please ask as yourself.",
+        "zh": "你正以整个聊天的身份发言，请换成自己的身份再试。",
     },
     "private only": {
         "en": "That is private: ask me in our own chat.",
-        "zh": "这是私密内容：请在我们的私聊中问我。",
+        "zh": "这是私人内容，请私聊我。",
     },
     # --- subscribing
     "add.usage": {
@@ -72,23 +76,23 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "preview.one": {
         "en": " would have brought 1 paper in {days} days:",
-        "zh": " 在 {days} 天里会带来 1 篇论文：",
+        "zh": " 在过去 {days} 天里匹配 1 篇论文：",
     },
     "preview.many": {
         "en": " would have brought {count} papers in {days} days, {pace}:",
-        "zh": " 在 {days} 天里会带来 {count} 篇论文，{pace}：",
+        "zh": " 在过去 {days} 天里匹配 {count} 篇论文，{pace}：",
     },
     "preview.none": {
         "en": " would have brought nothing in {days} days, among {papers} papers.",
-        "zh": " 在 {days} 天里什么也不会带来（共 {papers} 篇论文）。",
+        "zh": " 在过去 {days} 天里没有匹配的论文（共 {papers} 篇）。",
     },
     "preview.flood": {
         "en": "⚠ That is {share} % of everything: narrow it with AND, or leave things out with NOT.",
-        "zh": "⚠ 这占全部的 {share} %：用 AND 收窄，或用 NOT 排除。",
+        "zh": "⚠ 占全部论文的 {share} %：可用 AND 收窄，或用 NOT 排除。",
     },
     "preview.no papers": {
         "en": "No papers are here yet, so nobody knows what it will bring.",
-        "zh": "这里还没有论文，所以还不知道会带来什么。",
+        "zh": "这里还没有论文，暂时看不出会匹配到什么。",
     },
     "preview.better": {"en": "Also try ", "zh": "也可以试试 "},
     "preview.better.count": {"en": ": {count} papers.", "zh": "：{count} 篇。"},
@@ -98,7 +102,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "pace.day": {"en": "about {count} a day", "zh": "每天约 {count} 篇"},
     "pace.week": {"en": "about {count} a week", "zh": "每周约 {count} 篇"},
     "pace.month": {"en": "about {count} a month", "zh": "每月约 {count} 篇"},
-    "query.wrong": {"en": "I cannot read this: {why}", "zh": "我读不懂这个查询：{why}"},
+    "query.wrong": {"en": "I cannot read this: {why}", "zh": "看不懂这个查询：{why}"},
     "button.keep": {"en": "Keep", "zh": "保留"},
     "button.both": {"en": "Keep both spellings", "zh": "两种写法都保留"},
     "button.edit": {"en": "Edit", "zh": "修改"},
@@ -107,45 +111,45 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "button.more": {"en": "More", "zh": "更多"},
     "kept": {"en": "Kept: ", "zh": "已保留："},
     "kept.rest": {
-        "en": "The newest of what is here already comes soon, then what is new. /list shows all.",
-        "zh": "已有论文中最新的几篇很快发来，之后是新论文。/list 查看全部。",
+        "en": "The newest matches come soon, then new ones as they appear. /list shows all.",
+        "zh": "已有论文中最新的几篇很快就发来，之后有新论文再发。/list 查看全部订阅。",
     },
-    "kept.already": {"en": "It is there already: ", "zh": "已经有了："},
+    "kept.already": {"en": "It is there already: ", "zh": "已经订阅了："},
     "kept.wins": {
         "en": "The configuration file has a subscription of this name, and that one holds.",
         "zh": "配置文件中有同名订阅，以配置文件为准。",
     },
-    "cancelled": {"en": "Left as it was.", "zh": "保持不变。"},
+    "cancelled": {"en": "Left as it was.", "zh": "已取消，没有改动。"},
     "edit.ask": {
         "en": "Send me the new query for ",
-        "zh": "请发来新的查询，替换 ",
+        "zh": "请发来新的查询，用来替换 ",
     },
     "edit.placeholder": {"en": "new query", "zh": "新的查询"},
     "edited": {"en": "Changed: ", "zh": "已修改："},
     "not open": {
-        "en": "Not everybody may subscribe here. I asked the operator, and write when there is an answer.",
-        "zh": "这里并非人人可以订阅。我已询问管理者，有答复就写给你。",
+        "en": "Subscriptions here need the operator's consent. I have asked, and write when there is an answer.",
+        "zh": "在这里订阅需要批准。我已经问过运营者，有答复就告诉你。",
     },
-    "not open.waiting": {"en": "The operator was asked already.", "zh": "已经询问过管理者了。"},
+    "not open.waiting": {"en": "The operator has been asked already.", "zh": "已经问过运营者了。"},
     "not open.refused": {
         "en": "The operator does not take subscriptions from here.",
-        "zh": "管理者不接受来自这里的订阅。",
+        "zh": "运营者不接受来自这里的订阅。",
     },
     "not open.nobody": {
         "en": "Subscriptions are made by whoever runs me. This chat's id is ",
-        "zh": "订阅由运行我的人添加。本聊天的 ID 是 ",
+        "zh": "订阅由运营者添加。本聊天的 ID 是 ",
     },
     "ask.operator": {"en": "{who} would like to subscribe to ", "zh": "{who} 想订阅 "},
     "button.allow": {"en": "Allow", "zh": "允许"},
     "button.refuse": {"en": "Refuse", "zh": "拒绝"},
     "ask.allowed": {"en": "Allowed.", "zh": "已允许。"},
     "ask.refused": {"en": "Refused.", "zh": "已拒绝。"},
-    "admitted": {"en": "You are in.", "zh": "你已获准。"},
+    "admitted": {"en": "You are in.", "zh": "申请通过了。"},
     # --- list
     "list.none": {"en": "Nothing is subscribed here yet.", "zh": "这里还没有订阅。"},
     "list.configured": {
         "en": " · from the configuration file (its owner changes it)",
-        "zh": " · 来自配置文件（由其所有者修改）",
+        "zh": " · 来自配置文件（只能在文件里修改）",
     },
     "list.wins": {
         "en": " · made here as well: the configuration file's holds",
@@ -156,21 +160,21 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "list.topic": {"en": "topic {name}", "zh": "话题 {name}"},
     "list.elsewhere": {"en": "elsewhere", "zh": "发到别处"},
     "list.page": {"en": "{first}–{last} of {count}", "zh": "第 {first}–{last} 个，共 {count} 个"},
-    "list.excluded": {"en": "Left out everywhere: ", "zh": "全部排除："},
+    "list.excluded": {"en": "Left out everywhere: ", "zh": "一律排除："},
     "list.snoozed": {"en": "😴 Snoozed until {until}.", "zh": "😴 暂停到 {until}。"},
     "list.stopped": {
-        "en": "Nothing is sent here since /stop; /start takes that back.",
-        "zh": "自 /stop 起不再发送；/start 可恢复。",
+        "en": "Nothing has been sent here since /stop; /start takes that back.",
+        "zh": "/stop 之后已停止发送；/start 可恢复。",
     },
     "remove.which": {
         "en": "Which one? Press ✕, or write /remove with its number or name.",
-        "zh": "删除哪个？按 ✕，或写 /remove 加编号或名称。",
+        "zh": "删除哪个？点 ✕，或写 /remove 加编号或名称。",
     },
     "removed": {"en": "Removed: ", "zh": "已删除："},
     "gone": {"en": "It is not there any more.", "zh": "它已经不在了。"},
     "configured": {
-        "en": "It is in the configuration file, whose owner changes it. It can be paused.",
-        "zh": "它在配置文件中，由其所有者修改。可以暂停。",
+        "en": "It is in the configuration file, whose owner changes it. Here it can be paused.",
+        "zh": "它写在配置文件里，只能在文件里修改；在这里可以暂停。",
     },
     "route.where": {"en": "Where shall it go? ", "zh": "发到哪里？"},
     "routed": {"en": "It goes there from now on.", "zh": "今后发到那里。"},
@@ -185,24 +189,24 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "en": "Write what to search for, like:  /search diffusion",
         "zh": "写下要搜索的内容，例如：/search diffusion",
     },
-    "search.text": {"en": "That is no command, so I searched:", "zh": "这不是命令，我搜索了："},
+    "search.text": {"en": "That is no command, so I searched:", "zh": "这不是命令，我按搜索处理："},
     "search.none": {"en": "Nothing found.", "zh": "没有找到。"},
     "search.found": {"en": "{first}–{last} of {count}", "zh": "第 {first}–{last} 篇，共 {count} 篇"},
     "latest": {"en": "The latest papers for this chat", "zh": "本聊天的最新论文"},
     "latest.all": {"en": "The latest papers", "zh": "最新论文"},
     "latest.none": {
         "en": "Nothing yet. I will write as soon as a paper matches.",
-        "zh": "还没有。有论文匹配时我会马上写来。",
+        "zh": "还没有。一有匹配的论文我就发来。",
     },
     # --- settings
     "fixed": {
         "en": "The configuration file sets this, and its owner changes it.",
-        "zh": "配置文件设定了这一项，由其所有者修改。",
+        "zh": "这一项由配置文件设定，只能在文件里修改。",
     },
     "digest.now": {"en": "Papers come ", "zh": "论文："},
     "digest.how": {
-        "en": "Press, or write another time, like:\n/digest hourly\n/digest sundays at 18:30",
-        "zh": "按一个，或写别的时间，例如：\n/digest hourly\n/digest sundays at 18:30",
+        "en": "Press a button, or write another time, like:\n/digest hourly\n/digest sundays at 18:30",
+        "zh": "点一个，或写别的时间，例如：\n/digest hourly\n/digest sundays at 18:30",
     },
     "digest.set": {"en": "From now on papers come {when}.", "zh": "今后论文：{when}。"},
     "when.immediately": {"en": "at once", "zh": "立即发送"},
@@ -211,16 +215,16 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "when.weekdays": {"en": "on weekdays at {at}", "zh": "工作日 {at}"},
     "when.weekday": {"en": "on {day}s at {at}", "zh": "每{day} {at}"},
     "quizzes.now": {"en": "Quizzes: ", "zh": "测验："},
-    "quizzes.all": {"en": "every question, below its paper", "zh": "每道题都发在论文下"},
+    "quizzes.all": {"en": "every question, below its paper", "zh": "每道题都发在论文下面"},
     "quizzes.one": {"en": "one question a paper", "zh": "每篇论文一道题"},
-    "quizzes.on_request": {"en": "when you press Quiz me", "zh": "按“考考我”时"},
+    "quizzes.on_request": {"en": "when you press Quiz me", "zh": "点“考考我”时"},
     "quizzes.none": {"en": "only when you write /quiz", "zh": "只在你写 /quiz 时"},
     "quizzes.how": {
         "en": "Questions make no sound. /quiz asks one at any time.",
-        "zh": "题目没有提示音。随时写 /quiz 来一道。",
+        "zh": "题目不会响提示音。随时可用 /quiz 来一道。",
     },
     "quizzes.which": {
-        "en": "That is all, one, on request or none.",
+        "en": "Quizzes can be all, one, on request or none.",
         "zh": "可选 all、one、on request 或 none。",
     },
     "button.quizzes": {"en": "❔ Quizzes", "zh": "❔ 测验"},
@@ -231,8 +235,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "digest.weekly on": {"en": "A look back comes every week.", "zh": "每周会有一次回顾。"},
     "digest.weekly off": {"en": "No weekly look back.", "zh": "没有每周回顾。"},
     "times": {
-        "en": "That is no time I know. /digest daily at 08:00 is one.",
-        "zh": "我不认识这个时间。例如：/digest daily at 08:00",
+        "en": "I do not know that time. One would be: /digest daily at 08:00",
+        "zh": "看不懂这个时间。可以写成：/digest daily at 08:00",
     },
     "quiet.now": {"en": "Quiet hours: {hours} ({zone}).", "zh": "免打扰时间：{hours}（{zone}）。"},
     "quiet.none": {"en": "No quiet hours.", "zh": "没有免打扰时间。"},
@@ -241,12 +245,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "写 /quiet 22:00-07:00 或 /quiet off。",
     },
     "quiet.set": {
-        "en": "Quiet from {hours} ({zone}): what comes then waits, and comes as one message when they end.",
-        "zh": "免打扰 {hours}（{zone}）：期间的内容会等到结束后合为一条发来。",
+        "en": "Quiet hours: {hours} ({zone}). What comes then waits, and arrives as one message when they end.",
+        "zh": "免打扰 {hours}（{zone}）：期间的内容先留着，结束后合成一条发来。",
     },
     "hours": {
         "en": "Quiet hours are written like 22:00-07:00.",
-        "zh": "免打扰时间写作 22:00-07:00。",
+        "zh": "免打扰时间要写成 22:00-07:00 这样。",
     },
     "zone.now": {
         "en": "Your time zone is {zone}: it is {time} there.",
@@ -254,16 +258,16 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "zone.how": {
         "en": "Write /timezone Europe/Berlin, or press one.",
-        "zh": "写 /timezone Asia/Shanghai，或按一个。",
+        "zh": "写 /timezone Asia/Shanghai，或点一个。",
     },
-    "zone": {"en": "I know no time zone {zone}.", "zh": "我不认识时区 {zone}。"},
-    "zone.like": {"en": "They are written like Europe/Berlin.", "zh": "时区写作 Asia/Shanghai 这样。"},
-    "zone.near": {"en": "Did you mean {near}?", "zh": "你是指 {near} 吗？"},
-    "language.now": {"en": "I write English here. Choose:", "zh": "我在这里写中文。请选择："},
-    "language.set": {"en": "From now on I write English here.", "zh": "今后我在这里写中文。"},
+    "zone": {"en": "I know no time zone {zone}.", "zh": "没有 {zone} 这个时区。"},
+    "zone.like": {"en": "They are written like Europe/Berlin.", "zh": "时区要写成 Asia/Shanghai 这样。"},
+    "zone.near": {"en": "Did you mean {near}?", "zh": "你是想写 {near} 吗？"},
+    "language.now": {"en": "I write English here. Choose:", "zh": "这里用中文。请选择："},
+    "language.set": {"en": "From now on I write English here.", "zh": "好的，这里以后用中文。"},
     "language": {
         "en": "I write English and Chinese: /language en, /language zh",
-        "zh": "我会写英文和中文：/language en、/language zh",
+        "zh": "我会英文和中文：/language en、/language zh",
     },
     "snooze.how": {
         "en": "How long shall I send nothing? Write /snooze 3d, 12h, 2w, 2026-10-01, or off.",
@@ -271,12 +275,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "snooze.set": {
         "en": "Nothing comes until {until}. What waits comes then, best first.",
-        "zh": "{until} 之前不发送。积压的到时发来，最好的在前。",
+        "zh": "{until} 之前不发送。攒下的到时发来，最好的排在前面。",
     },
-    "snooze.off": {"en": "I go on.", "zh": "我继续发送。"},
+    "snooze.off": {"en": "Papers come again.", "zh": "我继续发送。"},
     "snooze": {
         "en": "I cannot read that. A snooze is 12h, 3d, 2w or a day like 2026-10-01, a year at most.",
-        "zh": "我读不懂。暂停写作 12h、3d、2w 或日期 2026-10-01，最长一年。",
+        "zh": "看不懂。请写成 12h、3d、2w 或日期（如 2026-10-01），最长一年。",
     },
     "button.day": {"en": "1 day", "zh": "1 天"},
     "button.week": {"en": "1 week", "zh": "1 周"},
@@ -290,7 +294,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "button.weekly on": {"en": "Weekly look back", "zh": "每周回顾"},
     "button.weekly off": {"en": "No weekly look back", "zh": "不要每周回顾"},
     "feed": {
-        "en": "Your private feed. Whoever has this address reads it:",
+        "en": "Your private feed. Whoever has this address can read it:",
         "zh": "你的私人订阅源。谁有这个地址谁就能读：",
     },
     "feed.none": {
@@ -302,33 +306,33 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "button.renew feed": {"en": "New address", "zh": "换地址"},
     "button.end feed": {"en": "End it", "zh": "停用"},
     "feed.renewed": {
-        "en": "The address before reads nothing any more. The new one:",
+        "en": "The old address no longer works. The new one:",
         "zh": "旧地址已失效。新地址：",
     },
-    "feed.ended": {"en": "The feed is ended.", "zh": "订阅源已停用。"},
+    "feed.ended": {"en": "The feed has ended.", "zh": "订阅源已停用。"},
     "stopped": {
         "en": "Stopped: nothing more comes here. What matches meanwhile waits until you say /start.",
-        "zh": "已停止：不再向这里发送。期间匹配的内容会等到你说 /start。",
+        "zh": "已停止，不再往这里发送。期间匹配的论文会留着，等你发 /start。",
     },
     "stopped.already": {
-        "en": "Nothing is sent here as it is. /start takes that back.",
-        "zh": "本来就没有向这里发送。/start 可恢复。",
+        "en": "Nothing was being sent here anyway. /start takes that back.",
+        "zh": "这里本来就没有在发送。/start 可恢复。",
     },
     # --- saved, export, delete
     "saved": {"en": "Saved papers", "zh": "已保存的论文"},
     "saved.none": {
         "en": "Nothing saved yet: press Save under a paper.",
-        "zh": "还没有保存：在论文下按“保存”。",
+        "zh": "还没有保存的论文：点论文下面的“保存”即可。",
     },
     "saved.page": {
         "en": "Saved papers {first}–{last} of {count}",
-        "zh": "已保存第 {first}–{last} 篇，共 {count} 篇",
+        "zh": "已保存的论文：第 {first}–{last} 篇，共 {count} 篇",
     },
     "saved.done": {
         "en": "Saved. /saved in our own chat shows all.",
-        "zh": "已保存。在我们的私聊中用 /saved 查看全部。",
+        "zh": "已保存。私聊我发 /saved 可查看全部。",
     },
-    "saved.already": {"en": "It was saved already.", "zh": "之前已保存。"},
+    "saved.already": {"en": "It was saved already.", "zh": "已经保存过了。"},
     "export.empty": {"en": "There is nothing to export.", "zh": "没有可导出的内容。"},
     "export.usage": {
         "en": "Write /export for the subscriptions, /export bib or /export ris for the saved papers.",
@@ -350,7 +354,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "deleted.configured": {
         "en": "Whoever runs me named this chat in a file, and {rows} entries tell what was sent here. Ask them to remove that.",
-        "zh": "运行我的人在文件中列有本聊天，另有 {rows} 条记录说明发来过什么。请让他们删除。",
+        "zh": "运营者的配置文件里写有本聊天，另有 {rows} 条发送记录。请让运营者删除。",
     },
     # --- rows that were deleted, as `PreferenceStore.forget` names them
     "row.choices": {"en": "what you set", "zh": "设置"},
@@ -377,31 +381,31 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "like.none": {"en": "Nothing else is much like it.", "zh": "没有与它很像的论文。"},
     "like.heading": {"en": "Like “{title}”", "zh": "与“{title}”相似"},
     "button.follow": {"en": "Follow papers like this", "zh": "关注相似论文"},
-    "not.brought": {"en": "It came by ", "zh": "带来它的订阅："},
+    "not.brought": {"en": "It came by ", "zh": "匹配到它的订阅："},
     "not.offer": {
-        "en": "One of these words would have kept it away; the number is how many of your last {count} papers it costs as well:",
-        "zh": "排除下面某个词就不会有它；数字是在你最近的 {count} 篇中会一并失去的篇数：",
+        "en": "Leaving out one of these words would have kept it away. The number: how many of your last {count} papers would be gone as well:",
+        "zh": "排除下面任一个词，就不会收到它；数字是你最近 {count} 篇论文里会一并少掉的篇数：",
     },
     "not.nothing": {
         "en": "No single word tells it from what you want. The subscription can be changed: /list",
         "zh": "没有一个词能把它和你想要的区分开。可以修改订阅：/list",
     },
-    "not.gone": {"en": "It came by a subscription that is gone.", "zh": "带来它的订阅已不在了。"},
+    "not.gone": {"en": "It came by a subscription that is gone.", "zh": "匹配到它的订阅已经不在了。"},
     "excluded": {"en": "Left out from now on: ", "zh": "今后排除："},
     "excluded.already": {"en": "It is left out already.", "zh": "已经排除了。"},
     "button.undo": {"en": "Take it back", "zh": "撤销"},
     "included": {"en": "No longer left out: ", "zh": "不再排除："},
     "quiz.none": {
         "en": "This chat has had every question I know. New ones come with new papers.",
-        "zh": "我知道的题都在这里出过了。新论文会带来新题。",
+        "zh": "我有的题都在这里出过了。有了新论文就有新题。",
     },
     "quiz.topic": {
         "en": "Every question on it was asked here. New ones come with new papers.",
-        "zh": "这方面的题都在这里出过了。新论文会带来新题。",
+        "zh": "这方面的题都在这里出过了。有了新论文就有新题。",
     },
     "quiz.topics": {
-        "en": "Nothing is subscribed under that name. /quiz alone takes any; or name one of: {names}",
-        "zh": "没有这个名称的订阅。只写 /quiz 则不限；或写其中之一：{names}",
+        "en": "No subscription has that name. /quiz alone takes any; or name one of: {names}",
+        "zh": "没有叫这个名字的订阅。只写 /quiz 不限主题，也可以选一个：{names}",
     },
     "quiz.paper": {
         "en": "All questions on this paper were asked here.",
@@ -410,32 +414,32 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "quiz.no quiz": {"en": "This paper has no quiz.", "zh": "这篇论文没有测验。"},
     "quiz.unsubscribed": {
         "en": "Nobody is subscribed here yet, so I cannot send questions. /start tells how to begin.",
-        "zh": "这里还没有订阅，所以不能出题。/start 告诉你怎么开始。",
+        "zh": "这里还没有订阅，所以不能出题。发 /start 看看怎么开始。",
     },
     "quiz.stopped": {
-        "en": "I send nothing here since you said /stop. /start takes that back.",
-        "zh": "自 /stop 起我不再向这里发送。/start 可恢复。",
+        "en": "I have sent nothing here since you said /stop. /start takes that back.",
+        "zh": "/stop 之后这里已停止发送。/start 可恢复。",
     },
-    "quiz.comes": {"en": "The question comes.", "zh": "题目这就来。"},
+    "quiz.comes": {"en": "Your question is coming.", "zh": "题目这就来。"},
     # --- scores
-    "score.none": {"en": "No answers yet. /quiz gives a question.", "zh": "还没有回答。/quiz 出一道题。"},
+    "score.none": {"en": "No answers yet. /quiz gives a question.", "zh": "还没有答过题。/quiz 来一道。"},
     "score.right": {"en": "{right} of {judged}", "zh": "{right}/{judged}"},
     "score.share": {"en": " right ({share} %)", "zh": " 答对（{share} %）"},
-    "score.streak": {"en": "{days} days", "zh": "{days} 天"},
-    "score.streak.one": {"en": "1 day", "zh": "1 天"},
-    "score.in a row": {"en": " in a row", "zh": "连续答题"},
+    "score.streak": {"en": "{days} days", "zh": "连续 {days} 天"},
+    "score.streak.one": {"en": "1 day", "zh": "连续 1 天"},
+    "score.in a row": {"en": " in a row", "zh": "答题"},
     "score.mended": {
         "en": "🔁 {count} wrong at first and right in the end",
         "zh": "🔁 {count} 道先错后对",
     },
-    "score.waiting": {"en": "⏳ {count} without a known answer yet", "zh": "⏳ {count} 道还没有已知答案"},
-    "score.due": {"en": "📬 {count} due today: /quiz", "zh": "📬 今天有 {count} 道到期：/quiz"},
+    "score.waiting": {"en": "⏳ {count} without a known answer yet", "zh": "⏳ {count} 道还没有公布答案"},
+    "score.due": {"en": "📬 {count} due today: /quiz", "zh": "📬 今天该复习 {count} 道：/quiz"},
     "score.topics": {"en": "By topic", "zh": "按主题"},
     "score.weak": {"en": "Worth reading again", "zh": "值得重读"},
     "score.other": {"en": "other papers", "zh": "其他论文"},
     "board.private": {
-        "en": "A leaderboard needs a group. /score tells yours.",
-        "zh": "排行榜需要群组。/score 查看你的成绩。",
+        "en": "A leaderboard needs a group. /score shows how you do.",
+        "zh": "排行榜只在群组里有。/score 查看你的成绩。",
     },
     "board.usage": {
         "en": "Say /leaderboard, /leaderboard hide or /leaderboard show.",
@@ -445,7 +449,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "en": "You are not named here any more. /leaderboard show takes that back.",
         "zh": "这里不再显示你的名字。/leaderboard show 可恢复。",
     },
-    "board.shown": {"en": "You are named here again.", "zh": "这里重新显示你的名字。"},
+    "board.shown": {"en": "You are named here again.", "zh": "这里又会显示你的名字了。"},
     "board.none": {
         "en": "Nobody here has answered a question with a known answer yet.",
         "zh": "这里还没有人回答过有已知答案的题。",
@@ -459,7 +463,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     "board.not named": {
         "en": "Not named: {count}, by their own wish.",
-        "zh": "未列名：{count}，按其本人意愿。",
+        "zh": "未列出：{count}（本人不愿显示）。",
     },
     "people.one": {"en": "1 person", "zh": "1 人"},
     "people.many": {"en": "{count} people", "zh": "{count} 人"},
@@ -471,10 +475,10 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "频道中的投票不记名，所以这里没有个人成绩。",
     },
     # --- operators, inline
-    "status.only": {"en": "Only operators see that.", "zh": "只有管理者可以查看。"},
+    "status.only": {"en": "Only operators see that.", "zh": "只有运营者可以查看。"},
     "status": {
         "en": "{papers} papers, {subscribers} subscribers, {pending} waiting, {held} held, {uncertain} uncertain, {dead} dead.",
-        "zh": "{papers} 篇论文，{subscribers} 个订阅者，{pending} 待发，{held} 暂存，{uncertain} 不确定，{dead} 失败。",
+        "zh": "{papers} 篇论文，{subscribers} 个订阅者；待发 {pending}，暂存 {held}，不确定 {uncertain}，失败 {dead}。",
     },
     "status.fine": {"en": "Nothing needs a look.", "zh": "没有需要处理的。"},
     "status.incidents": {"en": "Open incidents:", "zh": "未解决的问题："},

@@ -460,7 +460,9 @@ async def test_quiz_me_asks_about_the_paper_until_all_was_asked(talk_with: MakeT
     quizzed = an_entry(1, editions=(an_edition(quiz=a_quiz(2)),))
     alert = await alerted(talk, quizzed, 2)
     for _ in range(2):
-        assert "question comes" in str((await pressed(talk, alert, "quiz", _order(alert, "Paper 1:"))).note)
+        assert "question is coming" in str(
+            (await pressed(talk, alert, "quiz", _order(alert, "Paper 1:"))).note
+        )
         (poll,) = await talk.deliver()
         assert isinstance(poll, SentPoll)
     assert "All questions" in str((await pressed(talk, alert, "quiz", _order(alert, "Paper 1:"))).note)
@@ -491,13 +493,13 @@ async def test_a_stranger_is_put_before_the_operators_with_buttons(talk_with: Ma
     operator, stranger = api.chat(99), api.chat(7)
     offered = (await talk.say(stranger, "/add language models")).message
     asked = await talk.press(offered, "Keep", user=7)
-    assert "I asked the operator" in offered.text
+    assert "the operator's consent" in offered.text
     (question,) = asked.sent
     assert question.chat is operator
     assert question.text == "Person 7 would like to subscribe to language models"
     again = (await talk.say(stranger, "/add rag")).message
     await talk.press(again, "Keep", user=7)
-    assert "was asked already" in again.text
+    assert "has been asked already" in again.text
     assert isinstance(question, SentMessage)
     assert "too old" in str(
         (await talk.press(question, data=question.buttons[0][0]["callback_data"], user=7)).note
@@ -587,7 +589,7 @@ async def test_a_feed_is_made_renewed_and_ended_in_private(talk_with: MakeTalk, 
     await talk.press(again, "New address", user=7)
     assert renewed == ["chat7"]
     await talk.press(again, "End it", user=7)
-    assert again.text == "The feed is ended."
+    assert again.text == "The feed has ended."
     assert "too old" in str((await talk.press(again, data="feed:other", user=7)).note)
     group = (await talk.say(api.chat(-5, kind="group"), "/help")).message
     assert "too old" in str((await talk.press(group, data="feed:make", user=7)).note)

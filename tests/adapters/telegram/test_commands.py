@@ -116,7 +116,7 @@ async def test_stop_stops_and_says_how_to_come_back(talk_with: MakeTalk, api: Bo
     talk = await talk_with(ALICE)
     chat = api.chat(1)
     assert "until you say /start" in (await talk.say(chat, "/stop")).text
-    assert "Nothing is sent here" in (await talk.say(chat, "/stop")).text
+    assert "Nothing was being sent here" in (await talk.say(chat, "/stop")).text
     assert "since /stop" in (await talk.say(chat, "/list")).text
 
 
@@ -357,7 +357,7 @@ async def test_a_link_offers_what_it_says_and_subscribes_after_a_yes(
     assert talk.made.preferences.listed("chat7") == ()
     await talk.press(answer.message, "Keep", user=7)
     assert [each.text for each in talk.made.preferences.listed("chat7")] == ["rag OR retrieval"]
-    assert "names nothing" in (await talk.say(chat, "/start ref")).text
+    assert "cannot read this link" in (await talk.say(chat, "/start ref")).text
     wrong = start_payload("(rag")
     assert "I cannot read this" in (await talk.say(chat, f"/start {wrong}")).text
 
@@ -377,12 +377,12 @@ async def test_settings_are_shown_with_buttons_and_set_by_either(talk_with: Make
     assert "papers come on weekdays at 08:00" in await pressed("/digest", "Weekdays")
     assert "A look back" in await pressed("/digest", "Weekly look back")
     assert "No weekly" in await pressed("/digest", "No weekly")
-    assert "Quiet from 23:00-08:00" in await pressed("/quiet", "23:00")
+    assert "Quiet hours: 23:00-08:00" in await pressed("/quiet", "23:00")
     assert "No quiet hours" in await pressed("/quiet", "Off")
     assert "Asia/Shanghai: it is 16:00 there" in await pressed("/timezone", "Shanghai")
     assert "until 2026-09-19 16:00" in await pressed("/snooze", "1 day")
-    assert "I go on." in await pressed("/snooze", "Go on now")
-    assert "今后我在这里写中文。" in await pressed("/language", "中文")
+    assert "Papers come again." in await pressed("/snooze", "Go on now")
+    assert "好的，这里以后用中文。" in await pressed("/language", "中文")
     assert "From now on I write English" in await pressed("/language", "English")
     person = prefs.subscriber("alice")
     assert person is not None
@@ -436,7 +436,7 @@ async def test_a_newcomer_is_asked_on_request_and_may_choose_otherwise(
         await talk.deliver()
         assert (await brought(quizzed.pop())).count("SentPoll") == polls
     wrong = (await talk.say(chat, "/digest quizzes often")).message
-    assert wrong.text.startswith("That is all, one, on request or none.")
+    assert wrong.text.startswith("Quizzes can be all, one, on request or none.")
     assert labels(wrong)[1] == ["On request", "✓ None"]
 
 
@@ -512,7 +512,7 @@ async def test_the_latest_are_turned_page_by_page(talk_with: MakeTalk, api: BotA
 @pytest.mark.parametrize(
     ("written", "answer"),
     [
-        ("/digest sometimes", "no time I know"),
+        ("/digest sometimes", "do not know that time"),
         ("/quiet nights", "like 22:00-07:00"),
         ("/timezone Berlin", "Did you mean Europe/Berlin?"),
         ("/timezone qqqqq", "qqqqq. They are written like Europe"),
