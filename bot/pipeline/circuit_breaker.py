@@ -71,6 +71,10 @@ class CircuitBreaker:
         self._stopped = {kind: self._stopped.get(kind, True) for kind in stopped}
         return stopped
 
+    def forget(self) -> None:
+        """Drop what is known of the incidents: another process may have changed them meanwhile."""
+        self._as_of = None
+
     async def _load(self) -> None:
         """Read which targets are in trouble, where that changed since it was read."""
         if self._as_of == self._incidents.changes:
@@ -132,7 +136,7 @@ class CircuitBreaker:
         refused.add(claim.key)
         if len(refused) >= REFUSED_IN_A_ROW:
             return ChannelDown(f"{len(refused)} targets in a row were refused, the last one with: {error}")
-        return ChannelDown(error or "refused") if kind in self._stopped else None
+        return ChannelDown(str(error)) if kind in self._stopped else None
 
     async def _record_suspension(self, result: SendResult) -> None:
         """A target that is suspended because it was refused again and again is an incident until a message gets there."""
@@ -141,7 +145,7 @@ class CircuitBreaker:
         if result.refused and outcome.suspend:
             await asyncio.to_thread(self._incidents.channel_fails, key, outcome.suspend, self._now(), REFUSED)
             self._suspended.add(key)
-        elif outcome.state == "sent" and (key in self._suspended or outcome.claim.attempts > 1):
+        elif outcome.state == "sent" and key in self._suspended:
             await asyncio.to_thread(self._incidents.channel_works, key, self._now(), REFUSED)
             self._suspended.discard(key)
 

@@ -197,6 +197,7 @@ class Dispatcher:
         await asyncio.wait({work})
 
     async def _work(self, run: _Run) -> Counter[State]:
+        self._breaker.forget()
         await self._settle(run)
         await self._expire(run)
         await self._next_due(run, self._kinds)

@@ -68,6 +68,21 @@ async def test_a_suspended_address_that_is_tried_again_by_hand_and_accepted_is_w
     assert incidents(again) == []
 
 
+async def test_an_address_that_another_process_suspended_and_revived_is_well_again(world: MakeWorld):
+    crowd = people(1, "email")
+    made = started(world, *crowd)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    other = world(*crowd, first_run=0, clock=made.clock)
+    key = "email:1@example.org"
+    assert other.store.deliveries.suspend(key, "no such mailbox", NOW)
+    other.incidents.channel_fails(key, "no such mailbox", NOW, REFUSED)
+    assert other.store.deliveries.revive(key, NOW)
+    made.read("b.md", a_digest(2))
+    await made.send()
+    assert incidents(made) == []
+
+
 async def test_several_different_addresses_refused_in_a_row_stop_the_channel(world: MakeWorld):
     made = started(world, *people(REFUSED_IN_A_ROW + 20, "email"), telegram={})
     made.email.answer(*[RELAY] * 200)
@@ -109,6 +124,17 @@ async def test_a_probe_that_is_refused_leaves_the_next_to_somebody_else(world: M
     assert made.store.incidents.stopped_channels() == {}
     await made.send_all()
     assert made.counts() == {"sent": 8}
+
+
+async def test_a_stopped_channel_says_with_what_the_last_probe_was_refused(world: MakeWorld):
+    made = started(world, *people(2, "email"))
+    made.email.answer(ChannelDown("535 5.7.8 bad credentials"), RELAY)
+    made.email.capabilities = made.email.capabilities.__class__(at_once=1)
+    made.read("a.md", a_digest(1))
+    await made.send()
+    made.clock.advance(CHANNEL_PAUSE)
+    await made.send()
+    assert made.store.incidents.stopped_channels()["email"].reason == str(RELAY)
 
 
 async def test_a_success_of_a_send_that_was_in_flight_lifts_a_stop(world: MakeWorld):
