@@ -6,7 +6,7 @@ from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Matches, Notices
 from bot.domain.query import Query
 from bot.domain.query.index import Index
-from bot.domain.subscriptions import Subscriber
+from bot.domain.subscriptions import Subscriber, Subscription
 from tests.builders import a_change, a_channel, a_paper, a_subscriber, a_subscription
 
 PAPERS = [a_paper(1), a_paper(2, title="Zebras", summaries=())]
@@ -94,6 +94,17 @@ def test_matches_name_the_subscriptions_in_the_subscribers_order():
         "bob": {a_paper(1).id: ["language models"]},
     }
     assert list(matches) == ["alice", "bob"]
+
+
+def test_a_wish_for_papers_like_others_leaves_the_queries_after_it_their_matches():
+    asks = (
+        Subscription(name="like it", text="like 9", like=(a_paper(9).id,)),
+        "nothing of it",
+        "scale",
+    )
+    assert names(SubscriptionMatcher([a_subscriber(asks=asks)]).matches([a_paper()])) == {
+        "alice": {a_paper().id: ["scale"]}
+    }
 
 
 def test_nobody_matches_nothing():

@@ -651,3 +651,13 @@ async def test_what_was_set_right_once_is_not_repeated(world: MakeWorld):
         await made.send()
     told = [[item.paper.id[-1] for item in message.items] for message in made.email.of("edit")]
     assert told == [["1"], ["2"]]
+
+
+async def test_a_correction_that_could_not_be_sent_tells_nothing_so_the_next_one_does(world: MakeWorld):
+    made = started(world, MAILED)
+    made.read("a.html", a_digest(asked(1, 0), asked(2, 0)))
+    await made.send()
+    made.email.answer(Refused("554 5.6.0 not like this"))
+    made.read("a.html", a_digest(asked(1, 1), asked(2, 1)))
+    assert await made.send() == {"dead": 1, "sent": 1}
+    assert len(made.email.of("edit")) == 1

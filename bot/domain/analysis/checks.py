@@ -23,7 +23,7 @@ PATIENCE = 2
 ENOUGH_DAYS = 5
 """With fewer days of digests nothing is said about how usual something is."""
 MOSTLY = 0.5
-"""From this share on a digest lacks something, and up to it a source usually has it."""
+"""A digest lacks what more than this share of it lacks; a source usually has what more than this share of it has."""
 BRIDGED = 3
 """So many good digests in between make no new incident of the next bad one."""
 RECURRING = 3

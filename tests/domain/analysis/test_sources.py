@@ -82,6 +82,12 @@ def test_a_source_that_never_names_authors_lacks_none():
     assert findings([a_day(day, without_authors=10) for day in weekdays(30)]) == []
 
 
+def test_half_of_a_digest_makes_no_finding():
+    halves = {"without_authors": 5, "problems": 5}
+    days = [a_day(day, **(halves if place >= 20 else {})) for place, day in enumerate(weekdays(30))]
+    assert findings(days) == []
+
+
 def test_questions_without_a_key_are_told_where_keys_are_usual():
     days = [
         a_day(day, 3, questions=9, unkeyed=9 if place == 15 else 0) for place, day in enumerate(weekdays(30))

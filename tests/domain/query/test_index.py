@@ -3,6 +3,8 @@
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from bot.domain.query import Document, Matcher, Query, excluding, parse
 from bot.domain.query.index import Index
 from bot.domain.query.index.arrays import HashMap, Rows
 from bot.domain.query.index.atoms import FIRST_NODE, Atoms
+from bot.domain.query.index.occurrences import Batch
 from bot.domain.query.syntax import Not
 from tests.domain.query.samples import document, documents, queries
 
@@ -78,6 +81,23 @@ def test_many_papers_take_several_batches(limit: str, most: int, monkeypatch: py
     assert list(Index(found).matches(papers)) == expected
     monkeypatch.setattr(f"bot.domain.query.index.{limit}", most)
     assert list(Index(found).matches(papers)) == expected
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_PAPERS", 40), ("MOST_PIECES", 355)])
+def test_a_batch_takes_no_more_papers_and_no_more_words_than_fit_in_memory(
+    limit: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    class Sized(Batch):
+        def __init__(self, documents: Sequence[Document], *parts: Any) -> None:
+            sizes.append(len(documents))
+            super().__init__(documents, *parts)
+
+    monkeypatch.setattr("bot.domain.query.index.Batch", Sized)
+    monkeypatch.setattr(f"bot.domain.query.index.{limit}", most)
+    list(Index([parse("paper")]).matches([document("a paper w1") for _ in range(100)]))
+    assert sizes == [40, 40, 20]
 
 
 def test_long_words_and_texts_without_blanks_are_found_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

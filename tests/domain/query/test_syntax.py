@@ -158,6 +158,7 @@ def test_a_query_that_cannot_be_used_is_refused_with_its_place(text: str, positi
         "quant* NOT quantize",
         "(a OR b) AND NOT a",
         "NOT " * 4000 + "a",
+        "x" * 20_000,
         "(" * 50 + "a" + ")" * 50,
         " OR ".join(f"a{n}" for n in range(1000)),
         " AND ".join(f"(a{n} OR b{n})" for n in range(500)),
