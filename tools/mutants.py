@@ -406,6 +406,21 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if not self.ended or (self.ended[0] > now - self.limit.span and self.ended[-1] <= now):",
         "if not self.ended or (self.ended[0] >= now - self.limit.span and self.ended[-1] <= now):",
     ): "a message exactly one span old stays, and its slot is free at this very moment",
+    (
+        "bot/domain/matcher.py",
+        "if len(asking) < len(self._owned):",
+        "if len(asking) <= len(self._owned):",
+    ): "where all ask, each query has the number of its subscription",
+    (
+        "bot/domain/query/evaluation.py",
+        "search = search_of(atom) if many else None",
+        "search = search_of(atom) if not many else None",
+    ): "patterns find what the words find; they cost more to make and less to use",
+    (
+        "bot/domain/query/index/arrays.py",
+        "if end > old.mask:",
+        "if end >= old.mask:",
+    ): "six entries move at a time, so before the last step `end` is even, and the mask is odd",
 }
 """Mutants that no test can kill, each with the reason why it changes nothing."""
 

@@ -69,11 +69,11 @@ async def test_a_suspended_address_that_is_tried_again_by_hand_and_accepted_is_w
 
 
 async def test_an_address_that_another_process_suspended_and_revived_is_well_again(world: MakeWorld):
-    crowd = people(1, "email")
-    made = started(world, *crowd)
+    subscribers = people(1, "email")
+    made = started(world, *subscribers)
     made.read("a.md", a_digest(1))
     await made.send()
-    other = world(*crowd, first_run=0, clock=made.clock)
+    other = world(*subscribers, first_run=0, clock=made.clock)
     key = "email:1@example.org"
     assert other.store.deliveries.suspend(key, "no such mailbox", NOW)
     other.incidents.channel_fails(key, "no such mailbox", NOW, REFUSED)

@@ -16,7 +16,7 @@ from bot.domain.errors import IndexUnusable
 from bot.domain.query import Document, Matcher, Query, excluding, parse
 from bot.domain.query.index import Index
 from bot.domain.query.index.arrays import HashMap, Rows
-from bot.domain.query.index.atoms import FIRST_NODE, Atoms
+from bot.domain.query.index.atoms import FIRST_NODE, Atoms, Complex, clauses_of
 from bot.domain.query.index.occurrences import Batch
 from bot.domain.query.syntax import Not
 from tests.domain.query.samples import document, documents, queries
@@ -70,6 +70,29 @@ def test_every_kind_of_query_is_found_like_without_the_index(text: str) -> None:
     ]
     query = parse(text)
     assert list(Index([query]).matches(papers)) == plain_matches([query], papers)
+
+
+def choices(count: int) -> str:
+    """So many choices of two words each."""
+    return " AND ".join(f"(a{number} OR b{number})" for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_indexed"),
+    [
+        ("x AND (y OR z)", True),
+        (f"x AND {choices(6)}", True),  # 64 clauses
+        (f"x AND {choices(7)}", False),
+        (" OR ".join(f"w{number}" for number in range(64)), True),
+        (" OR ".join(f"w{number}" for number in range(65)), False),
+        (f"x AND (y OR {choices(7)})", False),
+    ],
+)
+def test_a_query_with_few_enough_alternatives_is_decided_by_its_words_alone(
+    text: str, is_indexed: bool
+) -> None:
+    atoms = [atom for clause in clauses_of(parse(text).root) for atom, _ in clause]
+    assert any(isinstance(atom, Complex) for atom in atoms) != is_indexed
 
 
 @pytest.mark.parametrize(("limit", "most"), [("MOST_PAPERS", 40), ("MOST_PIECES", 200), ("_TOGETHER", 20)])

@@ -137,6 +137,12 @@ def test_a_question_over_the_limit_moves_to_the_description() -> None:
     assert long in (poll.description or "")
 
 
+def test_a_question_of_exactly_the_limit_stays_where_it_is() -> None:
+    question = "What is the point? " + "x" * 280 + "?"
+    poll = asked(keyed("one", "two", question=question))
+    assert (poll.question, poll.description) == (question, None)
+
+
 def test_what_has_no_room_in_the_description_stands_before_the_poll() -> None:
     options = tuple(letter * 500 for letter in "xyz")
     poll = asked(keyed(*options), title="Hala")
