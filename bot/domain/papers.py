@@ -36,6 +36,8 @@ _HUGGINGFACE = re.compile(
     r"(?<![\w-])(?:huggingface|hf)\.co/papers/(\d{4}\.\d{4,5})(?!\w)", re.IGNORECASE | re.ASCII
 )
 _DOI = re.compile(r"(?<![\w.])10\.\d{4,9}/[^\s\"'<>?#&|{}]{1,200}", re.IGNORECASE)
+_AFTER_DOI = re.compile(r"\]\(|,(?=https?:)", re.IGNORECASE)
+"""Ends a DOI that is a link's text in Markdown, or a cell before another link."""
 _DOI_PAGE = re.compile(
     r"(?:v\d+)?(?:\.(?:full|abstract|long|short)(?:[.-](?:pdf|text))?)$"
     r"|(?<=\d)v\d+$|\.pdf$|/(?:full|abstract|pdf|epdf|fulltext|html|meta)$",
@@ -106,7 +108,7 @@ def doi_of(text: str) -> str | None:
     match = _DOI.search(text)
     if match is None:
         return None
-    doi = match[0].rstrip(".,;:*!)]/")
+    doi = _AFTER_DOI.split(match[0], maxsplit=1)[0].rstrip(".,;:*!)]/")
     if doi.count("(") > doi.count(")"):
         doi += ")" if match[0][len(doi) : len(doi) + 1] == ")" else ""
     return _DOI_PAGE.sub("", doi).lower()
