@@ -17,6 +17,7 @@ _BIBTEX = re.compile(
 _RIS = re.compile(r"\A\s*TY  - \w+", re.MULTILINE)
 _BRACES = re.compile(r"(?<!\\)[{}]")
 _BLOCK_START = re.compile(r"^\s*@\w+\s*\{", re.MULTILINE)
+_BARE_LINK = re.compile(r"(?:www\.)?(?:doi|arxiv)\.org/\S+$", re.IGNORECASE)
 MAX_BLOCK = 200_000
 
 
@@ -85,7 +86,10 @@ def _bibtex_record(fields: Mapping[str, str]) -> Record | None:
             else f"{given['year']}-{given['month']:0>2}-01"
         )
     given = {key: value for key, value in given.items() if key != "year"}
-    return record_of(given)
+    bare = [f"https://{value}" for value in given.values() if _BARE_LINK.match(value)]
+    if bare and "url" not in given:
+        given["url"] = bare[0]
+    return record_of(given, cited=True)
 
 
 def _in_order(name: str) -> str:
@@ -127,7 +131,7 @@ def read_ris(document: DigestText) -> Digest:
                 fields["authors"] = [_in_order(name) for name in names]
             fields["title"] = reference.get("title") or reference.get("primary_title")
             fields["comment"] = reference.get("secondary_title") or reference.get("journal_name")
-            _take(record_of(fields), findings, line)
+            _take(record_of(fields, cited=True), findings, line)
         line += block.count("\n")
     if not len(findings):
         raise NotADigest("RIS without papers")

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,14 @@ _LINE_LABEL = re.compile(
     r"(?:^|\n)\s*(authors?|tags|categories|subjects|upvotes|score|doi|comments?|journal(?: ref)?)\s*[:：]\s*([^\n]{1,3000})",
     re.IGNORECASE,
 )
+_AUTHORS = re.compile(r"\bAuthor\(s\)\s*:\s*(.{2,3000})$")
+_NAME_OF_JOURNAL = re.compile(
+    r"\b(?:journal|review|reviews|nature|science|sciences|letters|proceedings|transactions|research|studies|quarterly|annals|annual|advances|reports|"
+    r"archives|communications|psychology|economics|management|medicine|physics|chemistry|biology|engineering|[a-z]*rxiv|feeds?)\b|\bof\b",
+    re.IGNORECASE,
+)
+MANY_ENTRIES = 3
+"""Entries with one author from which it may be the journal."""
 _BREAKS = re.compile(r"<(?:br|/p|/li|/div|/h[1-6]|li|p)\b[^<>]*>", re.IGNORECASE)
 _PYTHON_LIST = re.compile(r"""['"]((?:[^'"\\]|\\.)+)['"]\s*(?=[,\]])""")
 _PUBLISHED = re.compile(
@@ -65,10 +74,10 @@ def read(document: DigestText) -> Digest:
         if len(document.text) < 200_000
         else _line_numbers(document.text)
     )
-    journal = _common_author(feed.entries)
+    journals = _journals(feed.entries)
     for place, item in enumerate(feed.entries):
         line = lines[place] if place < len(lines) else 1
-        record = _record(item, journal)
+        record = _record(item, journals)
         entry = record.entry()
         if entry is None:
             findings.pass_over(line, "an entry of the feed without a title")
@@ -97,14 +106,20 @@ def _line_numbers(text: str) -> list[int]:
     return numbers
 
 
-def _common_author(entries: list[Any]) -> str:
-    """The author of every entry, who is the journal where all have the same."""
-    names = {str(entry.get("author", "")) for entry in entries}
-    return names.pop() if len(entries) > 2 and len(names) == 1 else ""
+def _journals(entries: list[Any]) -> frozenset[str]:
+    """The authors that are journals: one that all entries have, or one of several that is called as journals are."""
+    names = Counter(str(entry.get("author", "")) for entry in entries)
+    return frozenset(
+        name
+        for name, count in names.items()
+        if name and count >= MANY_ENTRIES and (len(names) == 1 or _NAME_OF_JOURNAL.search(name))
+    )
 
 
-def _record(item: dict[str, Any], journal: str) -> Record:
+def _record(item: dict[str, Any], journals: frozenset[str]) -> Record:
     record = Record()
+    author = str(item.get("author", ""))
+    journal = author if author in journals else ""
     record.add("title", item.get("title"))
     texts = [str(part.get("value", "")) for part in item.get("content", ())] + [str(item.get("summary", ""))]
     record.urls += [str(link.get("href")) for link in item.get("links", ()) if link.get("href")]
@@ -124,7 +139,11 @@ def _record(item: dict[str, Any], journal: str) -> Record:
         record.add("title", str(item.get("title"))[prefix.end() :])
         journal = prefix[1]
         authors = []
-    if authors and authors != [journal]:
+    if listed := _AUTHORS.search(plain_words(texts[0])):
+        record.authors = names_of(listed[1])
+        record.comment = journal or None
+        texts = [text for text in texts if not plain_words(text).startswith("Publication date:")]
+    elif authors and not journal:
         record.authors = names_of(authors if len(authors) > 1 else authors[0])
     elif journal and "arxiv.org" not in journal.lower():
         record.comment = journal

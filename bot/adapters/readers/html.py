@@ -21,7 +21,7 @@ _TITLE = re.compile(r"<(title|h1|h2)\b[^<>]*>(.{0,300}?)</\1>", re.IGNORECASE | 
 _SOFTWARE = re.compile(
     r"(?:\W*\d*[.)]?\s*)(?:how to )?(?:install(?:ation|ing)?(?: instructions)?|usage|use|getting started|quick ?start|requirements|prerequisites|contribut(?:e|ing|ors?)(?: guide)?|licen[sc]e|"
     r"citations?|citing(?: .{1,40})?|cite(?: us)?|dependencies|training|train|evaluation|inference|configuration|development|faq|set ?up|api(?: reference)?|docker|deployment|examples?|"
-    r"demo|model zoo|checkpoints|models?|datasets?|data preparation|changelog|acknowledge?ments?|安装|使用方法|使用说明|使用|快速开始|配置|部署|许可证?|引用|贡献|常见问题)(?: (?:and|&) .{1,30})?\W*",
+    r"demo|model zoo|checkpoints|models?|datasets?|data preparation|changelog|acknowledge?ments?|installation guide|how it works|project structure|features?|environment variables|local development|architecture|troubleshooting|roadmap|secrets|安装|使用方法|使用说明|使用|本地运行|本地开发|快速上手|项目结构|目录结构|功能特性|主要功能|环境变量|常见问题|インストール|使い方|ライセンス|セットアップ|設定|クイックスタート|설치|설치 방법|사용법|사용 방법|빠른 시작|라이선스|기여|快速开始|配置|部署|许可证?|引用|贡献|常见问题)(?: (?:and|&) .{1,30})?\W*",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"^\s{0,3}(?:```|~~~)", re.MULTILINE)

@@ -4,10 +4,18 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from bot.adapters.readers.document import any_date
-from bot.adapters.readers.outline import Block, TextRun
-from bot.adapters.readers.record import Record, language_of_text, role_of, text_ids, text_urls
+from bot.adapters.readers.outline import REPEATED, Block, TextRun, is_label
+from bot.adapters.readers.record import (
+    Record,
+    in_two_languages,
+    language_of_text,
+    role_of,
+    text_ids,
+    text_urls,
+)
 from bot.adapters.readers.titles import (
     LABELLED,
     begins_bold,
@@ -30,8 +38,14 @@ _CLASS_ROLES = (
     (re.compile(r"(?:^|[\s_-])(?:categor(?:y|ies)|subjects?|tags?)(?:\s|$)", re.IGNORECASE), "categories"),
 )
 _ET_AL = re.compile(r"(?:^|[,|]\s*|\*\*\s*)([^,|*\[\]:]{3,60})\s+et\.?\s?al\b")
-_PARTS = re.compile(r"\s+[|·•│]\s+|\u00a0+\||\t+")
+_PARTS = re.compile(r"\s+[|·•│]\s+|\s*｜\s*|\u00a0+\||\t+")
 MAX_LABEL = 60
+MAX_DAY = 40
+MAX_ORIGINAL = 250
+MIN_GROUPS = 3
+"""Groups between rules that tell whether rules part papers."""
+MIN_TITLE = 4
+"""Words of a link's text that make it a title for certain."""
 MAX_RUNS = 2_000
 """Of one paragraph that are looked at for links."""
 LONG = 120
@@ -54,6 +68,8 @@ class OutlineItem:
     """The heading that is this paper's, if one is."""
     inner: Block | None = None
     """The row or list item around its first link."""
+    also: tuple[PaperId, ...] = ()
+    """Ids of other kinds under which the same paper stands there."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -69,6 +85,8 @@ class Items:
             return
         if len(block.papers) == 1:
             self._add(next(iter(block.papers)), [block], block.line)
+        elif (block.tag in _ITEM_TAGS or block.runs) and (ids := _ids_of_one(block)):
+            self._add(ids[0], [block], block.line, also=ids[1:])
         elif block.tag == "section":
             self._section(block)
         elif block.runs:
@@ -98,11 +116,13 @@ class Items:
         rest = below
         if heading and heading.papers:
             rest = [child for child in below if not (child.heading and child.heading.papers)]
-        self._add(named, [*own, *(child for child in below if child in rest)], section.line, heading)
+        also = () if rest != below else _ids_of_one(section)
+        blocks = [*own, *(child for child in below if child in rest)]
+        self._add(named, blocks, section.line, heading, also=tuple(each for each in also if each != named))
         for child in below:
             if child.heading is not None and child.heading.papers:
                 self.collect(child)
-            else:
+            elif not also:
                 self._mention(child, named)
 
     def _titled(self, blocks: list[Block], paper: PaperId) -> bool:
@@ -149,8 +169,10 @@ class Items:
                 self.passed_over.append((block.line, f"{paper} is mentioned in the text on another paper"))
 
     def _children(self, block: Block) -> None:
-        children = block.children
+        children = _without_groups(block.children)
         below = 0
+        leads = False  # a title stands before its link, as one did before
+        begun = False  # and a number and a day before the title
         for place, child in enumerate(children):
             if not child.papers:
                 continue
@@ -162,10 +184,16 @@ class Items:
             start, stop = place, place + 1
             if not any(True for _ in own_titles(child, paper, plain=False)):
                 start -= _title_distance(children[below:place])
+                first = not leads and start < place
+                leads = leads or start < place
+                if (first or begun) and start < place:
+                    start -= _number_and_day(children[below:start])
+                    begun = begun or (start < place and _number_and_day(children[start : start + 1]) > 0)
             while (
                 stop < len(children) and not children[stop].papers and children[stop].tag not in _CLOSED_TAGS
             ):
-                if start < place and begins_bold(children[stop]):
+                if leads and (begins_bold(children[stop]) or _is_labelled_title(children[stop])):
+                    stop -= _number_and_day(children[place + 1 : stop]) if begun else 0
                     break
                 stop += 1
             self._add(paper, children[start:stop], children[start].line)
@@ -176,9 +204,46 @@ class Items:
             if paper != owner:
                 self.passed_over.append((block.line, f"{paper} is mentioned in the text on {owner}"))
 
-    def _add(self, paper: PaperId, blocks: list[Block], line: int, heading: Block | None = None) -> None:
+    def _add(
+        self,
+        paper: PaperId,
+        blocks: list[Block],
+        line: int,
+        heading: Block | None = None,
+        also: tuple[PaperId, ...] = (),
+    ) -> None:
         inner = next((_innermost(block, paper) for block in blocks if paper in block.papers), None)
-        self.found.append(OutlineItem(paper=paper, blocks=blocks, line=line, heading=heading, inner=inner))
+        self.found.append(
+            OutlineItem(paper=paper, blocks=blocks, line=line, heading=heading, inner=inner, also=also)
+        )
+
+
+def _ids_of_one(block: Block) -> tuple[PaperId, ...]:
+    """The ids of the one paper that the block is about, each of another kind; empty where it names several papers.
+
+    The first is the one whose link is its title. `[Paper](https://doi.org/…) [arXiv](https://arxiv.org/…)` is one paper.
+    """
+    if len({paper.partition(":")[0] for paper in block.papers}) < len(block.papers):
+        return ()
+    titled: dict[PaperId, None] = {}
+    for leaf in block.leaves():
+        for each in leaf.found:
+            if each.strong and each.said and not is_label(each.said):
+                if len(each.said.split()) < MIN_TITLE:
+                    return ()
+                titled[each.paper] = None
+    if len(titled) > 1:
+        return ()
+    return tuple(dict.fromkeys((*titled, *block.papers)))
+
+
+def _without_groups(blocks: list[Block]) -> list[Block]:
+    """The blocks, where rules part the pieces of one paper rather than papers, without the groups that they make."""
+    groups = [block for block in blocks if block.tag == "group"]
+    named = sum(bool(group.papers) for group in groups)
+    if named < MIN_GROUPS or named * 3 > len(groups) * 2:
+        return blocks
+    return [each for block in blocks for each in (block.children if block.tag == "group" else [block])]
 
 
 def _title_distance(before: list[Block]) -> int:
@@ -186,7 +251,7 @@ def _title_distance(before: list[Block]) -> int:
     for distance, block in enumerate(reversed(before[-6:]), 1):
         if block.tag == "section":
             return 0
-        if begins_bold(block):
+        if begins_bold(block) or _is_labelled_title(block):
             return distance
     nearest = before[-1] if before else None
     if nearest is None or nearest.tag == "section":
@@ -197,9 +262,30 @@ def _title_distance(before: list[Block]) -> int:
     return int(nearest.tag in {"p", "text", "div"} and 8 < len(text) < 300 and not LABELLED.match(text))
 
 
+def _number_and_day(before: list[Block]) -> int:
+    """How many blocks at the end are nothing but a number or a day, with which the next paper begins."""
+    count = 0
+    for block in reversed(before):
+        text = block.text
+        if (
+            block.level
+            or not text[:1].isdigit()
+            or not (text.isdigit() or (len(text) < MAX_DAY and any_date(text)))
+        ):
+            break
+        count += 1
+    return count
+
+
+def _is_labelled_title(block: Block) -> bool:
+    """True for a paragraph that says itself that it is a title: `Title: …`."""
+    labelled = LABELLED.match(block.text) if block.runs else None
+    return labelled is not None and role_of(labelled[1].strip())[0] == "title" and bool(labelled[2])
+
+
 def _outermost(block: Block, paper: PaperId) -> Block:
     """The largest block around the paper's first link that names no other paper."""
-    while len(block.papers) > 1:
+    while len(block.papers) > 1 and not (block.tag in _ITEM_TAGS and _ids_of_one(block)):
         child = next((child for child in block.children if paper in child.papers), None)
         if child is None:
             return block
@@ -267,7 +353,12 @@ def records(items: list[OutlineItem]) -> Iterator[tuple[OutlineItem, Record]]:
                     known.add(text)
                     record.titles.append((language, text))
         _take_loose(loose, record, title)
-        record.ids.insert(0, item.paper)
+        record.points = [
+            (language, point)
+            for language, point in record.points
+            if folded_title(f"{point.label} {point.text}") != folded_title(title)
+        ]
+        record.ids[:0] = [item.paper, *item.also]
         if own and item.inner is not None:
             item.line = item.inner.line
         yield item, record
@@ -282,7 +373,7 @@ def _own(item: OutlineItem) -> list[tuple[int, str]]:
 
 
 def _heading_levels(item: OutlineItem) -> set[int]:
-    return {heading.level for heading in _headings(item)}
+    return {heading.level for heading in _headings(item) if heading.name != REPEATED}
 
 
 def _headings(item: OutlineItem) -> list[Block]:
@@ -301,6 +392,8 @@ def _title(
         return "", []
     ranked = sorted(candidates, key=lambda candidate: candidate[0])
     best = ranked[0][1]
+    if pair := in_two_languages(best):
+        return pair[0][1], pair[1:]
     if language_of_text(best) == "en":
         return best, []
     original = next(
@@ -311,7 +404,20 @@ def _title(
         ),
         None,
     )
+    original = original or _original_below(item, best)
     return (original, [(language_of_text(best), best)]) if original else (best, [])
+
+
+def _original_below(item: OutlineItem, translated: str) -> str:
+    """The English title right below the heading that is its translation; empty where there is none."""
+    leaves = [leaf for block in item.blocks for leaf in block.leaves()]
+    for heading, below in pairwise(leaves):
+        if heading.level and tidy_title(heading.text) == translated:
+            text = one_line(below.text)
+            fits = len(text.split()) >= MIN_TITLE and len(text) < MAX_ORIGINAL and not LABELLED.match(text)
+            plain = language_of_text(text) == "en" and not text.endswith(".") and not looks_like_names(text)
+            return tidy_title(text) if fits and plain and not below.found else ""
+    return ""
 
 
 def _around(item: OutlineItem, usual: int, *, alone: bool) -> Iterator[tuple[int, str]]:
@@ -324,7 +430,11 @@ def _around(item: OutlineItem, usual: int, *, alone: bool) -> Iterator[tuple[int
         elif id(leaf) in own:
             yield from ((rank, text) for rank, text in leaf_titles(leaf, item.paper) if rank != 5)
     fitting = [heading for heading in headings if not is_chrome(heading)]
-    best = None if alone else next((heading for heading in fitting if heading.level == usual), None)
+    best = (
+        _title_of_page(item, fitting)
+        if alone
+        else next((heading for heading in fitting if heading.level == usual), None)
+    )
     best = best or next(iter(fitting), None)
     if best is not None:
         yield 4, tidy_title(without_labels(best))
@@ -332,6 +442,17 @@ def _around(item: OutlineItem, usual: int, *, alone: bool) -> Iterator[tuple[int
         yield 7, text
     if best is None and item.blocks[0] is not item.inner and (text := plain_title(item.blocks[0])):
         yield 8, text
+
+
+def _title_of_page(item: OutlineItem, headings: list[Block]) -> Block | None:
+    """Of the highest headings of a page about one paper the last one before the paper's link: the first are the site's."""
+    highest = [heading for heading in headings if heading.level == min(each.level for each in headings)]
+    if len(highest) < 2:
+        return None
+    leaves = [leaf for block in item.blocks for leaf in block.leaves()]
+    link = next((place for place, leaf in enumerate(leaves) if item.paper in leaf.papers), len(leaves))
+    before = {id(leaf) for leaf in leaves[: link + 1]}
+    return next((heading for heading in reversed(highest) if id(heading) in before), None)
 
 
 def _take_fields(item: OutlineItem, record: Record, blocks: list[Block]) -> list[str]:
@@ -419,7 +540,7 @@ def _take_row(row: Block, record: Record, paper: PaperId) -> None:
 
 def _take_line(line: Block, leaf: Block, record: Record, pending: str, loose: list[str]) -> str:
     """Takes one line in; returns the label that waits for the next line's text."""
-    text = one_line("".join(run.text for run in line.runs))
+    text = one_line(_with_colons(line.runs))
     if not text:
         return pending
     if len(text) <= MAX_LABEL and not LABELLED.match(text) and _stands_as_label(line, leaf):
@@ -438,6 +559,28 @@ def _take_line(line: Block, leaf: Block, record: Record, pending: str, loose: li
         else:
             _take_piece(piece, leaf, record, loose)
     return waits
+
+
+def _with_colons(runs: list[TextRun]) -> str:
+    """The runs' text, with a colon after bold words that are a label without one: `**Date** 2031-05-05 | **Score** 9`."""
+    text = ""
+    for place, run in enumerate(runs):
+        behind = runs[place + 1].text.lstrip() if place + 1 < len(runs) and not runs[place + 1].bold else ""
+        begins = not text.strip() or text.rstrip()[-1] in "|｜·•"
+        said = run.text.strip()
+        if (
+            run.bold
+            and not run.href
+            and begins
+            and len(said) <= MAX_LABEL
+            and not said.endswith((":", "："))
+            and behind[:1].isalnum()
+            and role_of(said)[0] not in {"", "title", "link"}
+        ):
+            text += f"{said}: "
+        else:
+            text += run.text
+    return text
 
 
 def _stands_as_label(line: Block, leaf: Block) -> bool:
@@ -463,7 +606,7 @@ def _take_piece(piece: str, leaf: Block, record: Record, loose: list[str]) -> No
 
 def _take_labelled(line: Block, labelled: re.Match[str], record: Record) -> bool:
     label, rest = labelled[1].strip(), labelled[2].strip()
-    role = role_of(label)[0]
+    role = role_of(label)[0] or ("link" if any(map(str.isalpha, label)) and is_label(label) else "")
     if role and not is_field(role, rest) and rest:
         return False
     if role == "link" and not text_ids(rest):

@@ -48,13 +48,20 @@ _LABELS = frozenset(
     "论文链接 论文地址 地址 全文 主页 项目 项目主页 项目页面 摘要 preprint tex version publisher supplement related semantic google icon badge dataset notes summary "
     "article journal acl springer ieee nature science sciencedirect elsevier wiley x post thread poster talk colab space weights homepage 笔记 解读 "
     "本地 arxiv链接 点击 查看论文 阅读全文 阅读原文 论文原文 pdf链接 english chinese show hide expand collapse toggle details 中文 英文 zh en v1 v2 v3 v4 v5 nan null none cool ar5iv papers cs 本文 상세 원문 보기 "
-    "ページ 詳細 全文を読む 元論文 プロジェクト".split()
+    "report reports translate translation read reading ページ 詳細 全文を読む 元論文 プロジェクト".split()
 )
 _WORD = re.compile(r"[^\W_]+(?:[-.'’][^\W_]+)*")
 _IDENTIFIER = re.compile(
     r"\d{4}\.\d{4,5}(?:v\d+)?|v?\d{1,4}|[a-z][a-z-]*\.[a-z]{2}|\d{4}-\d\d-\d\d|10\.\d{4,9}.*|[a-z0-9.-]+\.(?:org|com|net|io|gov)",
     re.IGNORECASE,
 )
+
+
+REPEATED = "\0repeated"
+"""The class of a link's text or a heading that stands for several papers and so is no title of one."""
+MANY_PAPERS = 3
+FEW = 0.1
+"""Of a document's papers: a title that several papers have, such as `Editorial`, stands for no more."""
 
 
 class TextRun(NamedTuple):
@@ -276,7 +283,40 @@ def outline(
         local(href) for leaf in top.leaves() for href in _hrefs_of_papers(leaf)
     ):
         _name_papers(top, lambda href: local(href) or titles.get(href), in_prose=False)
+    _mark_repeated_links(top)
+    _mark_repeated_headings(top)
     return top
+
+
+def _mark_repeated_headings(top: Block) -> None:
+    """Marks headings that stand in the texts on several papers: they name parts of these texts."""
+    named: dict[str, list[Block]] = {}
+    for block in _inside(top):
+        if block.heading is not None:
+            named.setdefault(key_of(block.heading.text), []).append(block)
+    for sections in named.values():
+        papers = {tuple(section.papers) for section in sections}
+        if len(sections) >= MANY_PAPERS and (len(papers) > 1 or () in papers):
+            for section in sections:
+                if section.heading is not None:
+                    section.heading.name = REPEATED
+
+
+def _mark_repeated_links(top: Block) -> None:
+    """Marks the texts of links that stand for several papers: whatever they say, they are labels."""
+    papers: dict[str, set[PaperId]] = {}
+    for leaf in top.leaves():
+        for each in leaf.found:
+            if each.said and not is_label(each.said):
+                papers.setdefault(each.said, set()).add(each.paper)
+    many = max(MANY_PAPERS, FEW * len(top.papers))
+    repeated = {said for said, named in papers.items() if len(named) >= many}
+    for leaf in top.leaves() if repeated else ():
+        if any(each.said in repeated for each in leaf.found):
+            leaf.runs = [
+                run._replace(name=REPEATED) if run.href and one_line(run.text) in repeated else run
+                for run in leaf.runs
+            ]
 
 
 def _hrefs_of_papers(leaf: Block) -> list[str]:
@@ -380,6 +420,11 @@ def local_papers(document: DigestText) -> Callable[[str], PaperId | None]:
         return document.paper_beside(name)
 
     return paper
+
+
+def labels(run: TextRun) -> bool:
+    """True for a link that names the kind of the page and not the paper."""
+    return bool(run.href) and (run.name == REPEATED or is_label(run.text))
 
 
 @lru_cache(4096)

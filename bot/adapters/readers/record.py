@@ -44,7 +44,7 @@ _ROLES: dict[str, str] = {
         "summary": "abstract summary description abstracttext papersummary paperabstract content contenthtml contenttext contentsnippet ab n2 "
         "details overview 摘要 论文摘要 简介 概要 要約 要旨 初록 초록 요약 总结 論文概要 内容 描述 synopsis",
         "categories": "categories category subjects subject primarycategory arxivcategories arxivprimarycategory maincategory "
-        "tags keywords keyword kw topics topic terms fieldsofstudy 分类 分類 领域 主题 关键词 類別 标签 主分类 カテゴリ キーワード 카테고리",
+        "arxiv所属领域 所属领域 研究领域 领域分类 tags keywords keyword kw topics topic terms fieldsofstudy 分类 分類 领域 主题 关键词 類別 标签 主分类 カテゴリ キーワード 카테고리",
         "published": "published publishedat publisheddate publicationdate pubdate publishdate publishedon submitted submitteddate submittedon "
         "submittedat arxivsubmitted datepublished created createdat date day year issued py y1 da 日期 发布日期 发表日期 发布时间 提交日期 时间 公開日 投稿日 日付 날짜 게시일 初回投稿日 announced dateadded",
         "updated": "updated updatedat updateddate lastupdated modified datemodified arxivupdated 更新日期 更新时间",
@@ -55,11 +55,11 @@ _ROLES: dict[str, str] = {
         "id": "id paperid articleid entryid uid guid identifier key an",
         "doi": "doi doiurl do 数字对象标识符",
         "pmid": "pmid pubmedid pubmed",
-        "openreview": "openreviewid",
+        "openreview": "openreviewid openreview",
         "nber": "nber nberid",
         "ssrn": "ssrn ssrnid",
         "link": "link links url urls abs absurl abslink arxivurl arxivlink pdf pdfurl pdflink pdfurls paper paperurl paperlink href externalurl "
-        "landingpage htmlurl alternate ur l1 l2 lk 链接 论文链接 原文链接 地址 pdf链接 リンク 링크 source sourceurl arxivabs",
+        "howpublished sources publisherpage publisherurl landingpage htmlurl alternate ur l1 l2 lk 链接 论文链接 原文链接 地址 pdf链接 リンク 링크 source sourceurl arxivabs",
         "ignored": "references citations relatedpapers related cites citedby thumbnail image images figures avatar avatarurl user submittedby "
         "organization owner mediaurls figuresjson relatedwork reference bibliography 参考文献 相关论文 関連論文",
     }.items()
@@ -77,9 +77,21 @@ _POINTS = frozenset(
 _KEY = re.compile(r"[^\w]+|_+")
 _AUTHOR_PARTS = re.compile(r"\s*[;；、，]\s*|\s+(?:and|und|&)\s+|\s*\n\s*")
 _ET_AL = re.compile(
-    r"[\s,]*(?:\bet\.?\s*al\.?|等人?|et\s+coll\.?|\(\d+ authors?\)|…|\.\.\.)\s*$", re.IGNORECASE
+    r"[\s,]*(?:\bet\.?\s*al\.?|等\s*\d*\s*[位名]?(?:作者|人)?|et\s+coll\.?|\(\d+ authors?\)|…|\.\.\.)\s*$",
+    re.IGNORECASE,
 )
 _UPDATES = re.compile(r"^\[[\w.\s-]+ updates on arXiv\.org\]\s*")
+_SIGNS = re.compile(
+    "^(?:[\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d]+\\s*)+"
+)
+"""Arrows, dingbats and emoji before a title."""
+_VENUE = re.compile(
+    r"^(?:[\[(](?:(?:19|20)\d\d(?:[./-]\d{1,2}){0,2}|[a-z][a-z&. -]{1,20}?\s?(?:['’]\s?\d\d|(?:19|20)\d\d|\s(?:1[0-8]|2\d))|arxiv|preprint|[\u4e00-\u9fff]{2,8})[\])]\s*[:：-]?\s+)+(?=\S.{9})",
+    re.IGNORECASE,
+)
+"""A year or a conference in brackets before a title."""
+_DAY_BEHIND = re.compile(r"\s*[(\[](?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}[)\]]$")
+_IN_BRACKETS = re.compile(r"^([^（(]{4,300}?)\s*[（(](.{4,300})[)）]$")
 _BY = re.compile(r"^\s*(?:by|authors?\s*[:：])\s+", re.IGNORECASE)
 _AND = re.compile(r"^and\s+")
 _NO_NAME = re.compile(r"^[^\w'\"(]+")
@@ -108,6 +120,9 @@ _NOTHING = frozenset(
         "暂无摘要",
     }
 )
+_INITIALS = re.compile(r"(?:[A-Z]\.?[ -]?){1,4}")
+MIN_PAIRED = 4
+"""Parts of a line of names from which it may be families with initials."""
 _URL = re.compile(r"https?://[^\s<>\"'`|\\^{}]{4,500}")
 _TEXT_ID = re.compile(
     r"(?<![\w/.])arxiv(?:\s*id)?(?:[\]*]{0,3}\s?[:：]\s{0,3}|\s)(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?(?![\d\w])",
@@ -282,7 +297,9 @@ class Record:
 
 def _add_title(record: Record, value: Any, language: str | None, _label: str) -> None:
     title = clean_title(value) if isinstance(value, str) else ""
-    if title:
+    if pair := in_two_languages(title):
+        record.titles += pair
+    elif title:
         spoken = language_of_text(title)
         if language == "" and spoken == "en":
             return
@@ -509,6 +526,11 @@ def clean_title(value: str) -> str:
     title = plain_words(value[: 4 * MAX_TITLE]).strip(" ·|*_#")
     if title.startswith("["):
         title = _UPDATES.sub("", title)
+    if not title[:1].isalnum():
+        title = _SIGNS.sub("", title)
+        title = _VENUE.sub("", title)
+    if title.endswith((")", "]")):
+        title = _DAY_BEHIND.sub("", title)
     if (
         len(title) > 2
         and title[0] in '"“«「『'
@@ -519,6 +541,18 @@ def clean_title(value: str) -> str:
     if title.endswith(".") and not title.endswith(("..", " al.", "Inc.")):
         title = title[:-1].rstrip()
     return title if len(title) <= MAX_TITLE and title.casefold() not in _NOTHING else ""
+
+
+def in_two_languages(title: str) -> list[tuple[str, str]]:
+    """The (language, title) of a title with its translation in brackets behind it, the English one first; empty elsewhere."""
+    if title.isascii() or not (match := _IN_BRACKETS.match(title)):
+        return []
+    first, second = (
+        (language_of_text(text), text) for text in (match[1].strip(" *_"), match[2].strip(" *_"))
+    )
+    pair = sorted((first, second), key=lambda each: each[0] != "en")
+    whole = pair[0][0] == "en" != pair[1][0] and len(pair[0][1].split()) > 3 and len(pair[1][1]) > 3
+    return pair if whole else []
 
 
 def label_of(name: str) -> str:
@@ -560,11 +594,18 @@ def _split_names(text: str) -> Iterator[str]:
     text = _ET_AL.sub("", text)
     parts = _AUTHOR_PARTS.split(text)
     if len(parts) == 1 or (text.count(",") >= len(parts) - 1 and ";" not in text):
-        parts = [piece for part in parts for piece in part.split(",")]
+        parts = _given_first([piece.strip() for part in parts for piece in part.split(",")])
     for part in parts:
         name = _FOOTNOTE.sub("", _ET_AL.sub("", _AND.sub("", part.strip().strip("'\"")))).strip(" .'\"*_")
         if name and name.casefold() not in _NOTHING:
             yield name + ("." if part.rstrip().endswith(("Jr.", "Sr.")) else "")
+
+
+def _given_first(parts: list[str]) -> list[str]:
+    """Names whose initials stand behind a comma, `Poe, A. B., Lee, C.`, with the initials before them."""
+    if len(parts) < MIN_PAIRED or not all(map(_INITIALS.fullmatch, parts[1:-1:2])):
+        return parts
+    return [" ".join(reversed(parts[place : place + 2])) for place in range(0, len(parts), 2)]
 
 
 def _last_before(near: dt.date | None, month_day: str | None) -> dt.date | None:

@@ -31,13 +31,18 @@ _JSON = re.compile(r"\s*(?:\{\s*[\"'}]|\[\s*[\[{\"\]\d-])")
 _PYTHON_LINE = re.compile(r"\s*\{\s*u?['\"]")
 _NESTED = frozenset(
     "paper article entry metadata item ai data attributes externalids links analysis result details bibjson info node fields oaidc identifiers "
-    "summaries translations llm gpt".split()
+    "summaries translations llm gpt sources".split()
 )
 """Names under which an object holds fields of the same paper."""
 _YAML_KEY = re.compile(r"^(?:- )?[\w\"' -]{1,40}:(?:\s|$)", re.MULTILINE)
 _INDENTED_KEY = re.compile(r"^[ -]*(?=[\w'\"][^\n:]{0,60}:(?:\s|$))", re.MULTILINE)
 _YAML_SCALAR = re.compile(r"^(\s*(?:- )?[\w-]+:\s+)([^\s'\"\[{|>&*!#%@`][^\n]*?: [^\n]*?)\s*$", re.MULTILINE)
 _SEPARATORS = ",\t;|"
+_KIND_OF_TITLE = re.compile(
+    r"(?!(?:sub|short|running|book|journal|container|series|conference|venue|source|host|job|section|publication|site|page)title)\w{1,20}title"
+)
+MIN_COLUMNS, MIN_ROWS, MANY_ROWS = 2, 4, 20
+HEAD_OF_TABLE = 60_000
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------
@@ -270,8 +275,11 @@ def _holds_objects(value: Mapping[Any, Any]) -> bool:
     return False
 
 
-def record_of(value: Mapping[Any, Any], name: str = "") -> Record | None:
-    """The paper that an object describes; None where it has no title, or nothing beside it."""
+def record_of(value: Mapping[Any, Any], name: str = "", *, cited: bool = False) -> Record | None:
+    """The paper that an object describes; None where it has no title, or nothing beside it.
+
+    `cited` where the object is an entry of a bibliography: authors beside the title are enough.
+    """
     record = Record()
     for key, each in _fields(value, 0):
         record.add(key, each)
@@ -281,7 +289,7 @@ def record_of(value: Mapping[Any, Any], name: str = "") -> Record | None:
         record.ids.append(paper)
     if record.id is None:
         _look_everywhere(value, record)
-    described = bool(record.authors) and bool(record.summaries or record.urls)
+    described = bool(record.authors) and (cited or bool(record.summaries or record.urls))
     return record if record.id is not None or described or _has_abstract(value) else None
 
 
@@ -386,10 +394,29 @@ def _quoted(match: re.Match[str]) -> str:
 
 
 def recognises_csv(document: DigestText) -> int:
-    """3 where the first line names columns that papers have, 0 elsewhere."""
-    columns = _columns(document.text)[1]
-    roles = {role_of(column)[0] for column in columns}
-    return 3 if "title" in roles and len(columns) > 1 else 0
+    """3 where the first line names columns that papers have, or as many as every line after it has; 0 elsewhere."""
+    separator, columns = _columns(document.text)
+    if len(columns) > 1 and "title" in _roles(columns):
+        return 3
+    return 3 if len(columns) > MIN_COLUMNS and _is_regular(document.text, separator, len(columns)) else 0
+
+
+def _roles(columns: list[str]) -> list[str]:
+    """The columns' names, where none is a title's with the name `title` for the one that ends so: `parentTitle`."""
+    if any(role_of(column)[0] == "title" for column in columns):
+        return ["title" if role_of(column)[0] == "title" else column for column in columns]
+    kind = next((column for column in columns if _KIND_OF_TITLE.fullmatch(key_of(column))), None)
+    return ["title" if column == kind else column for column in columns]
+
+
+def _is_regular(text: str, separator: str, columns: int) -> bool:
+    """True where the first rows have as many cells as the head."""
+    rows = csv.reader(io.StringIO(text.lstrip("\n")[:HEAD_OF_TABLE]), delimiter=separator)
+    try:
+        counts = [len(row) for row in rows if row][1 : MANY_ROWS + 1]
+    except csv.Error:
+        return False
+    return len(counts) >= MIN_ROWS and counts[:-1].count(columns) == len(counts) - 1
 
 
 def _columns(text: str) -> tuple[str, list[str]]:
@@ -407,15 +434,18 @@ def read_csv(document: DigestText) -> Digest:
     """The papers in a table of comma-, tab- or semicolon-separated values."""
     findings = Findings(document)
     separator, columns = _columns(document.text)
+    roles = _roles(columns)
     limit = csv.field_size_limit(MAX_CELL)
     rows = csv.reader(io.StringIO(document.text.lstrip("\n")), delimiter=separator)
     try:
         next(rows, None)
-        _take_rows(rows, columns, findings)
+        _take_rows(rows, roles, findings)
     except csv.Error as error:
         findings.note(rows.line_num, f"the rest cannot be read: {error}")
     finally:
         csv.field_size_limit(limit)
+    if not len(findings) and "title" not in roles:
+        raise NotADigest("a table without a column of titles")
     if not len(findings):
         raise NotThisKind("a table without papers: no row has a title beside an id, authors or a summary")
     return findings.loose_digest("csv", date=any_date(document.name))

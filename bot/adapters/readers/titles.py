@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from bot.adapters.readers.document import any_date
-from bot.adapters.readers.outline import Block, TextRun, is_label
+from bot.adapters.readers.outline import REPEATED, Block, TextRun, is_label, labels
 from bot.adapters.readers.record import clean_title, key_of, role_of, text_ids
 from bot.domain.papers import PaperId, linked_id
 from bot.domain.text import one_line
 
 _NUMBERING = re.compile(
     r"^\s*(?:(?:[(\[]?(?:19|20|21)\d\d[-./]\d{1,2}[-./]\d{1,2}[)\]]?[\s:,|–-]+|\[\s*(?:new|updated?|cross|replace[d]?)?\s*#?\d{1,4}\s*\]|\(\d{1,4}\)|#\d{1,4}\b|(?:no|paper|论文|论文标题|第)\s*\.?\s*\d{1,4}\s*[篇]?\s*[.:：)、]?(?=\s)"
-    r"|\d{1,4}\s*[.)、:：](?=\s|[^\d\s]))\s*)+",
+    r"|\d{1,2}\.\d{1,2}\.?\s+(?=[^\W\d_])|\d{1,4}\s*[.)、:：](?=\s|[^\d\s]))\s*)+",
     re.IGNORECASE,
 )
 _MAY_BE_NUMBERED = re.compile(r"[\s\d\[(#第]|no\b|paper|论文", re.IGNORECASE)
@@ -24,6 +24,10 @@ _SCORE = re.compile(
 )
 _TAIL = re.compile(
     r"\s*[(\[（【]+\s*(?:arxiv\s*[:：]?\s*)?(?:\d{4}\.\d{4,5}(?:v\d+)?|back|pdf|paper|link|code|arxiv|new|html|↑|top|\d{4}-\d\d-\d\d)\s*[)\]）】]+\s*$|\s*\{#[\w-]+\}\s*$|\s*[|·•–—:：-]+\s*$|\s*🔗\s*$",
+    re.IGNORECASE,
+)
+_SIGN_BEHIND = re.compile(
+    "\\s*[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f]+\\s*(?:code|pdf|paper|new|代码|论文|开源|项目)?$",
     re.IGNORECASE,
 )
 LABELLED = re.compile(
@@ -46,8 +50,13 @@ _CHROME_HEADINGS = frozenset(
     "论文 论文列表 论文详情 目录 今日论文 最新论文 基本信息 论文信息 书志情报 書誌情報 目次 概要 要約 摘要 元信息 文献信息 详细信息 其他 链接 相关链接 최신논문 목차 论文概览 精读区 速读区 "
     "abstract authors readme home archive publications results methods conclusion discussion 展开论文总结 show details more expand".split()
 )
+_PAPER_COLUMNS = frozenset("paper papers article work publication publications name 文章 文献".split())
+"""Names of columns that hold titles, and elsewhere links."""
 _NAME = re.compile(
     r"^(?:[^\W\d_][\w.'’`-]*\s+){1,5}[^\W\d_][\w.'’`-]*\.?$|^[\u4e00-\u9fff\uac00-\ud7af]{2,5}$"
+)
+_INSTITUTIONS = frozenset(
+    "university universities universität université universidad institute institut college school academy laboratory laboratories lab labs inc center centre corporation".split()
 )
 _QUOTED = re.compile(r"[\"“]([^\"“”]{12,300})[\"”]")
 MAX_RUNS = 1_000
@@ -70,6 +79,8 @@ def tidy_title(text: str) -> str:
             text = _NUMBERING.sub("", text, count=1)
         if not text[-1:].isalpha():
             text = text[:-_END] + _SCORE.sub("", _TAIL.sub("", text[-_END:]))
+        if not text.isascii():
+            text = _SIGN_BEHIND.sub("", text)
         text = text.strip().strip("*_").strip()
         if text == before:
             break
@@ -100,7 +111,7 @@ def is_field(role: str, value: str) -> bool:
 
 def is_chrome(heading: Block) -> bool:
     text = tidy_title(heading.text)
-    return not _is_title(text) or bool(any_date(text) and len(text) < 40)
+    return heading.name == REPEATED or not _is_title(text) or bool(any_date(text) and len(text) < 40)
 
 
 def own_titles(
@@ -134,7 +145,7 @@ def leaf_titles(leaf: Block, paper: PaperId, *, links_only: bool = False) -> Ite
 def _link_rank(run: TextRun, leaf: Block, paper: PaperId) -> int:
     """How good a title the text of a link makes; 0 where it makes none."""
     text = tidy_title(run.text)
-    if is_label(run.text) or not _is_title(text):
+    if labels(run) or not _is_title(text):
         return 0
     if _is_title_class(run.name):
         return 1
@@ -191,10 +202,7 @@ def _cell_titles(row: Block) -> Iterator[tuple[int, str]]:
 
 def without_labels(block: Block) -> str:
     """The block's text without links that are labels."""
-    return " ".join(
-        "".join(run.text for run in leaf.runs if not (run.href and is_label(run.text)))
-        for leaf in block.leaves()
-    )
+    return " ".join("".join(run.text for run in leaf.runs if not labels(run)) for leaf in block.leaves())
 
 
 def plain_title(block: Block) -> str:
@@ -204,9 +212,10 @@ def plain_title(block: Block) -> str:
         return ""
     if block.tag == "tr":
         texts = [tidy_title(cell.text) for cell in block.children]
-        return max(
-            (text for text in texts if _is_title(text) and not any_date(text[:12])), key=len, default=""
-        )
+        fitting = [text for text in texts if _is_title(text) and not any_date(text[:12])]
+        columns = dict(zip(texts, map(key_of, block.columns), strict=False))
+        named = [text for text in fitting if columns.get(text) in _PAPER_COLUMNS and len(text.split()) > 2]
+        return max(named or fitting, key=len, default="")
     if quoted := _QUOTED.search(one_line("".join(run.text for run in leaf.runs))):
         return tidy_title(quoted[1])
     text = ""
@@ -229,6 +238,16 @@ def begins_bold(block: Block) -> bool:
 def looks_like_names(text: str) -> bool:
     if len(text) > 3000 or any(char.isdigit() for char in text[:200]) or text_ids(text) or is_label(text):
         return False
+    if key_of(text[:60]) in _CHROME_HEADINGS:
+        return False
     parts = [part.strip(" *_.") for part in re.split(r"[,;，、]| and ", text) if part.strip(" *_.")]
-    named = sum(bool(_NAME.match(part)) and part[:1].upper() == part[:1] for part in parts)
-    return bool(parts) and named * 10 >= len(parts) * 8 and (len(parts) > 1 or len(text.split()) in {2, 3, 4})
+    named = sum(
+        bool(_NAME.match(part))
+        and part[:1].upper() == part[:1]
+        and _INSTITUTIONS.isdisjoint(part.casefold().split())
+        for part in parts
+    )
+    words = text.split()
+    last = words[-1].strip(" *_.") if words else ""
+    alone = len(words) in {2, 3, 4} and words[0][:1].isupper() and last[:1].isupper() and not last.isupper()
+    return bool(parts) and named * 10 >= len(parts) * 8 and (len(parts) > 1 or alone)

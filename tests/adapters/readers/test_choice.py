@@ -24,6 +24,10 @@ NO_DIGESTS = {
     "configuration": "title: Tiger news\nauthor: Ann Poe\ndescription: What there is to say of tigers\nurl: https://tigers.example\n",
     "JSON configuration": '{"title": "Tiger news", "author": "Ann Poe", "description": "What there is to say of tigers and lions"}',
     "JSON of examples": '[{"title": "To tame a tiger", "description": "This example tames a tiger by patience", "id": "to-tame"}]',
+    "table of numbers": ",key,DOI,cited,year\n"
+    + "".join(f"{n},K{n},10.5555/{n},{n},203{n}\n" for n in range(9)),
+    "page of a tool": "# tiger-feed\n\n[![Paper](https://img.example/p.svg)](https://doi.org/10.5555/1)\n\n## Features\n\nTames.\n\n"
+    "## Local development\n\nRun it.\n",
     "lock file": '{"name": "tiger", "packages": {"node": {"version": "10.1234/5", "resolved": "https://npm.example/a.tgz"}}}',
     "full text": "# Taming Tigers\n\nAnn Poe\n\n## Abstract\n\nWe tame.\n\n## 1 Introduction\n\n"
     + PROSE
