@@ -85,7 +85,7 @@ def test_an_answer_that_is_not_sure_enough_is_not_used() -> None:
 
 
 def test_the_notes_are_in_the_readers_language() -> None:
-    assert asked(inferred(0.97), language="zh").description == "没有官方答案：我们的推断，把握 97 %。"
+    assert asked(inferred(0.97), language="zh").description == "没有官方答案：这是我们的推断，把握 97 %。"
 
 
 def test_the_paper_is_named() -> None:
