@@ -245,7 +245,7 @@ def topic_warnings(settings: "Settings", checked: Checked) -> Iterator[Fault]:
             yield replace(position, message=unseen[target])
 
 
-def schema() -> None:
+def schema(_as_json: JsonOption = False) -> None:
     """Print the JSON Schema of both files, for editors."""
     typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 

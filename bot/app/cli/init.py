@@ -86,7 +86,7 @@ def init(
     from bot.app.config.new_files import FirstConfiguration, refuse_to_overwrite, write_first_configuration
 
     if source == ["list"]:
-        return _list_sources()
+        return _list_sources(as_json=as_json)
     say: Say = (lambda text: typer.echo(text, err=True)) if as_json else typer.echo
     path = config_path(context, config)
     first = FirstConfiguration(folder=path.parent, name=path.name)
@@ -110,10 +110,13 @@ def init(
     return NEEDS_A_LOOK if any(message.error for message in sent) else 0
 
 
-def _list_sources() -> int:
+def _list_sources(*, as_json: bool) -> int:
     from bot.app.cli.terminal import print_table
     from bot.app.config.known_sources import known_sources
 
+    if as_json:
+        say_json({"sources": [{"name": item.source.name, "brings": item.about} for item in known_sources()]})
+        return 0
     rows = [(str(number), item.source.name, item.about) for number, item in enumerate(known_sources(), 1)]
     print_table(("", "source", "brings"), rows)
     return 0

@@ -63,7 +63,7 @@ def help_(
     command_line()([*(command or ()), "--help"], standalone_mode=False, prog_name="paperboy")
 
 
-_WITHOUT_JSON = frozenset({"run", "schema", "help"})
+_WITHOUT_JSON = frozenset({"run", "help"})
 
 
 COMMANDS: tuple[CommandEntry, ...] = (
@@ -213,6 +213,11 @@ def main() -> None:
     try:
         code = command_line("".join(sys.argv[1:2]))(standalone_mode=False, prog_name="paperboy")
         sys.stdout.flush()
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        _discard_output()  # typer has made a 1 of it, which means that something needs a look
+        sys.exit(0)
     except typer.TyperException as error:
         _print_error_of_usage(error)
         sys.exit(WRONG_USAGE)
@@ -225,15 +230,10 @@ def main() -> None:
     except ConfigError as error:
         _print_error_of_faults(error)
         sys.exit(WRONG_USAGE)
-    except UsageError as error:
-        _print_error(str(error))
-        sys.exit(WRONG_USAGE)
-    except StateError as error:
-        _print_error(str(error))
-        sys.exit(STATE_UNUSABLE)
     except PaperboyError as error:
         _print_error(str(error))
-        sys.exit(1)
+        by_kind = {UsageError: WRONG_USAGE, StateError: STATE_UNUSABLE}
+        sys.exit(next((code for kind, code in by_kind.items() if isinstance(error, kind)), 1))
     except OSError as error:
         _discard_output()
         what = printable(str(error.filename)) if error.filename else "the output cannot be written"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.context import say_json
+from bot.app.cli.context import before_or_after, say_json
 from bot.app.cli.terminal import counted
 from bot.domain.errors import DigestError, NotADigest, UsageError
 from bot.domain.text import printable
@@ -31,7 +31,10 @@ NO_DIGEST = 2
 
 def read(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Digest files, or folders of them.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a file instead of text.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="One line of JSON a file instead of text.", callback=before_or_after),
+    ] = False,
     language: Annotated[str, typer.Option(help="`zh` for the Chinese half of a page.")] = "en",
     explain: Annotated[
         bool, typer.Option("--explain", help="Why the reader was chosen, and which lines were passed over.")

@@ -78,7 +78,17 @@ def test_help_alone_lists_the_commands_and_of_an_unknown_one_says_so(paperboy: P
 
 
 def test_json_may_stand_before_or_after_the_command(home: Path, paperboy: Paperboy) -> None:
-    for command in (["status"], ["feeds"], ["version"], ["check"], ["outbox", "list"]):
+    digest = ROOT / "seeds" / "000_a9c5d5985cb68500.txt"
+    for command in (
+        ["status"],
+        ["feeds"],
+        ["version"],
+        ["check"],
+        ["schema"],
+        ["outbox", "list"],
+        ["read", str(digest)],
+        ["init", "--source", "list"],
+    ):
         assert paperboy("--json", *command).json == paperboy(*command, "--json").json
 
 
@@ -120,6 +130,11 @@ def test_a_closed_stream_is_no_fault(line: str) -> None:
 def test_a_reader_that_goes_away_is_no_fault() -> None:
     ran = shell("set -o pipefail; paperboy schema | head -1")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "{\n", "")
+
+
+def test_a_reader_that_went_away_before_the_first_line_is_no_fault() -> None:
+    ran = shell("set -o pipefail; (sleep 0.01; paperboy init --source list) | true")
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_on_a_terminal_the_help_is_in_colour_and_in_groups_with_the_same_words(
