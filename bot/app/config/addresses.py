@@ -92,7 +92,7 @@ def parse_web_address(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise FieldFault("must be an http or https address like https://papers.example.org")
     if parts.username is not None:
-        raise FieldFault("must not hold a user or a password")
+        raise FieldFault("an address with a user or a password; write it without")
     return text.rstrip("/")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from bot.app.config.addresses import Maildir, parse_mailbox
+from bot.app.config.addresses import Maildir, is_bot_token, parse_mailbox
 from bot.app.config.settings import Settings
 from bot.app.config.validation import Chosen, FieldFault, Flag, Parsed, Section, setting
 from bot.domain.channels import FEED, Capabilities, ChannelKind
@@ -83,7 +83,7 @@ class ChannelType:
         try:
             return self.capabilities.parse_address(text)
         except ValueError as error:
-            raise FieldFault(str(error)) from error
+            raise FieldFault(str(error), secret=self.secret) from error
 
 
 def _chat(value: object) -> int | str:
@@ -93,6 +93,8 @@ def _chat(value: object) -> int | str:
         return value
     if isinstance(value, str) and _PUBLIC_NAME.fullmatch(value):
         return value.lower()
+    if isinstance(value, str) and is_bot_token(value.strip()):
+        raise FieldFault("the bot's token belongs into paperboy.yaml; here goes a chat id like 123456789")
     raise FieldFault('must be a chat id like 123456789 (the bot tells it on /start) or "@channel"')
 
 

@@ -70,7 +70,7 @@ def _subscriber_id(text: str) -> str:
             "must be 1 to 64 letters, digits, dots, dashes or underscores (first no dot or dash)"
         )
     if text.lower() in _TAKEN_IDS:
-        raise FieldFault("must be another word: the feed of all papers has this name")
+        raise FieldFault(f"the id {shown_text(text)} is taken by the feed of all papers; choose another")
     return text
 
 
@@ -80,7 +80,8 @@ def _zone(text: str) -> ZoneInfo:
     except ValueError as error:
         from zoneinfo import available_timezones
 
-        near = nearest(text, sorted(available_timezones()))
+        places = (name for name in available_timezones() if "/" in name)  # EST is no spelling of CEST
+        near = nearest(text, sorted(places))
         hint = f"did you mean {near!r}?" if near else "use a name like 'Europe/Berlin'"
         raise FieldFault(f"unknown time zone {shown_text(text)}; {hint}") from error
 
@@ -149,6 +150,14 @@ class ChannelForm(Section):
     )
     silent: bool = setting(default=False, description="True: messages make no sound. Polls never make one.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_address(cls, value: Any) -> Any:
+        for kind in CHANNELS:
+            if isinstance(value, dict) and isinstance(value.get(kind), tuple):
+                raise FieldFault(f"one address a channel; write a list item `- {kind}: …` for each", key=kind)
+        return value
+
     @model_validator(mode="after")
     def _one_kind(self) -> "ChannelForm":
         kinds = [kind for kind in CHANNELS if getattr(self, kind) is not None]
@@ -157,7 +166,7 @@ class ChannelForm(Section):
             *first, last = CHANNELS
             raise FieldFault(f"a channel needs exactly one of {', '.join(first)} and {last}; {here}")
         if self.name in CHANNELS:
-            raise FieldFault("must not be the name of a kind of channel", key="name")
+            raise FieldFault(f"{self.name!r} is a kind of channel; choose another name", key="name")
         if self.quizzes != "none" and not (self.capabilities.polls or self.capabilities.carries_quiz):
             raise FieldFault(f"{self.kind} has no quizzes; remove the key", key="quizzes")
         if self.quizzes == "on_request" and not self.capabilities.polls:

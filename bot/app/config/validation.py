@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, core_schema
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from bot.app.config.yaml import KeyPath, Lookup, Plain, YamlDocument, plain_value, scalar_value
 from bot.domain.text import nearest
@@ -57,18 +57,29 @@ _REFERENCE = re.compile(
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+_HIDDEN = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=:)[A-Za-z0-9_-]{30,}")
+"""The user and password of an address, and the secret part of a bot's token."""
+
+
 class FieldFault(ValueError):
     """An invalid value. A message that begins with "must" is shown behind the key's name.
 
-    `key` is a key inside the value, or the path to one, and `position` a character of its text, where that is the exact place.
+    `key` is a key inside the value, or the path to one, and `position` a character of its text, where that is the exact
+    place. The value of a `secret` one is not repeated.
     """
 
     def __init__(
-        self, message: str, *, key: str | KeyPath | None = None, position: int | None = None
+        self,
+        message: str,
+        *,
+        key: str | KeyPath | None = None,
+        position: int | None = None,
+        secret: bool = False,
     ) -> None:
         super().__init__(message)
         self.key = key
         self.position = position
+        self.secret = secret
 
 
 class FromEnvironment(str):
@@ -373,35 +384,37 @@ def _note_value(detail: dict[str, Any], document: YamlDocument, path: KeyPath) -
         message = _TEXTS.get(detail["type"], "cannot be used: {reason}").format(
             **context, reason=detail["msg"]
         )
-    document.fault(start, _sentence(message, path[: lookup.known], lookup))
+    # Who forgets the key `token` writes the token right behind `telegram:`.
+    is_secret = cause.secret if isinstance(cause, FieldFault) else detail["type"] == "model_type"
+    document.fault(start, _sentence(message, path[: lookup.known], lookup, is_secret=is_secret))
 
 
-def _sentence(message: str, path: KeyPath, lookup: Lookup) -> str:
+def _sentence(message: str, path: KeyPath, lookup: Lookup, *, is_secret: bool) -> str:
     """The message behind the name of its key, and the value that is written instead."""
     if not message.startswith("must "):
         return message
     keys = [part for part in path if isinstance(part, str)]
     name = keys[-1] if keys else "the file"
     subject = f"each of {name}" if path and isinstance(path[-1], int) and keys else name
-    return f"{subject} {message}{_instead(lookup, name, wants_text=message == 'must be text')}"
+    wants_text = message == _TEXTS["string_type"]
+    is_secret = is_secret or name in _SECRET_KEYS
+    return f"{subject} {message}{_instead(lookup.node, wants_text=wants_text, is_secret=is_secret)}"
 
 
-def _instead(lookup: Lookup, name: str, *, wants_text: bool) -> str:
-    node = lookup.node
-    if name in _SECRET_KEYS:
-        return "; put it in quotes" if wants_text and isinstance(node, ScalarNode) and node.value else ""
+def _instead(node: Node | None, *, wants_text: bool, is_secret: bool) -> str:
     if isinstance(node, SequenceNode) and not node.value:
         return ""
     if isinstance(node, MappingNode | SequenceNode):
         return f", not a {'list' if isinstance(node, SequenceNode) else 'group of keys'}"
     if not isinstance(node, ScalarNode) or not node.value:
-        return "; nothing is written there"
-    shown = shown_text(node.value)
-    return f", not {shown}" + ("; put it in quotes" if wants_text and not node.style else "")
+        return "" if is_secret else "; nothing is written there"
+    remedy = "; put it in quotes" if wants_text and not node.style else ""
+    return remedy if is_secret else f", not {shown_text(node.value)}{remedy}"
 
 
 def shown_text(text: str) -> str:
-    """The text for a message: quoted, cut where it is long, without anything that steers a terminal."""
+    """The text for a message: quoted, without passwords and tokens, cut where it is long, and harmless to a terminal."""
+    text = _HIDDEN.sub("…", text)
     return repr(text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…")
 
 

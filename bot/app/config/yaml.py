@@ -28,6 +28,15 @@ MAX_FAULTS = 100
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BARE_START = re.compile(r"found character '(.+)' that cannot start any token")
 _ESCAPE_TOO_HIGH = re.compile(r"\\U(?!0010|000[0-9a-fA-F])")
+_HEADER = re.compile(r"[|>][^\r\n]*(?:\r\n|\r|\n)")
+"""The first line of a block."""
+_ESCAPES = r"\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\(?:\r\n|.)"
+_SIGNS = {
+    **dict.fromkeys(("", "|", ">"), re.compile(".", re.DOTALL)),
+    "'": re.compile("''|.", re.DOTALL),
+    '"': re.compile(f"{_ESCAPES}|.", re.DOTALL),
+}
+"""By style: how one character of a value is written."""
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _REMEDIES = (
     ("mapping values are not allowed here", "': ' inside a value; put the value in quotes"),
@@ -41,6 +50,7 @@ _REMEDIES = (
     ("but got '{'", "'{' inside […] or {…}; put the value in quotes"),
     ("but found another document", "a second document starts here; one file holds one document"),
     ("expected the node content", "a value is missing here, or one that starts with this sign needs quotes"),
+    ("but found ','", "a comma behind the value; remove it, or put the whole value in quotes"),
     ("expected <block end>", "this does not fit what stands before it; put the whole value in quotes"),
     ("expected '<document start>'", "this does not belong to what stands above it"),
     ("unknown escape character", "no such escape in double quotes; use single quotes"),
@@ -183,19 +193,32 @@ class YamlDocument:
         return Lookup(node=node, key=key, known=known)
 
     def offset_in(self, scalar: ScalarNode, position: int) -> int:
-        """The offset of one character of a scalar's value; the scalar's own where that is not certain."""
-        start, text, style = int(scalar.start_mark.index), scalar.value, scalar.style
+        """The offset of one character of a scalar's value; the scalar's own where that is not certain.
+
+        YAML folds blanks and lines, and nothing else comes or goes: the characters between the blanks are counted.
+        """
+        start, value, style = int(scalar.start_mark.index), str(scalar.value), scalar.style or ""
         raw = self.text[start : scalar.end_mark.index]
-        if raw == text:
-            return start + position
-        if not style or raw[:1] != style or raw[-1:] != style:
+        head = _HEADER.match(raw) if style in ("|", ">") else None
+        first = head.end() if head else len(style)
+        inside = raw[first : len(raw) - (0 if head else first)]
+        if inside == value:
+            return start + first + position
+        signs = [sign for sign in _SIGNS[style].finditer(inside) if not _is_blank(sign[0])]
+        if len(signs) != len("".join(value.split())):
             return start
-        inside = raw[1:-1]
-        if inside == text:
-            return start + 1 + position
-        if style == "'" and inside.replace("''", "'") == text:
-            return start + 1 + position + str(text[:position]).count("'")
-        return start
+        before = len("".join(value[:position].split()))
+        if position < len(value) and not value[position].isspace():
+            return start + first + signs[before].start()
+        return start + first + (signs[before - 1].end() if before else 0)
+
+
+def _is_blank(sign: str) -> bool:
+    """Whether what is written between blanks, or as an escape of double quotes, is a blank in the value."""
+    if sign[0] != "\\" or len(sign) == 1:
+        return sign.isspace()
+    code = sign[2:]
+    return chr(int(code, 16)).isspace() if code and sign[1] in "xuU" else sign[1] in "tnvfr NLP_\t\r\n"
 
 
 def _printable(message: str) -> str:

@@ -85,11 +85,16 @@ def test_web_addresses_are_taken_without_their_last_slash(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "x.org", "ftp://x.org", "javascript:alert(1)", "http://", "http://x.org/?q", "http://x.org/#f", "http://x y",
-     "http://me:pw@x.org", "http://[::1", "//x.org"],
+     "http://[::1", "//x.org"],
 )  # fmt: skip
 def test_other_addresses_are_no_web_addresses(text: str) -> None:
     with pytest.raises(ValueError, match="must"):
         parse_web_address(text)
+
+
+def test_a_web_address_with_a_password_is_refused_without_repeating_it() -> None:
+    with pytest.raises(ValueError, match=r"^an address with a user or a password; write it without$"):
+        parse_web_address("http://me:pw@x.org")
 
 
 @pytest.mark.parametrize(

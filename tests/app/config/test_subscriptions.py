@@ -188,6 +188,7 @@ def test_a_long_query_over_several_lines_is_named_on_one(file: Path) -> None:
         ("timezon: UTC", "3:5: unknown key 'timezon'; did you mean 'timezone'?"),
         ("keyword: [x]", "3:5: unknown key 'keyword'; did you mean 'keywords'?"),
         ("timezone: Europe/Berln", "3:15: unknown time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?"),
+        ("timezone: CEST", "3:15: unknown time zone 'CEST'; use a name like 'Europe/Berlin'"),
         ("timezone: ../../etc/passwd", "3:15: unknown time zone '../../etc/passwd'; use a name like 'Europe/Berlin'"),
         ("timezone: [a]", "3:15: timezone must be text, not a list"),
         ("language: de", "3:15: language must be 'en' or 'zh', not 'de'"),
@@ -197,7 +198,7 @@ def test_a_long_query_over_several_lines_is_named_on_one(file: Path) -> None:
         ("daily_limit: 0", "3:18: daily_limit must be 1 or more, not '0'"),
         ("daily_limit: many", "3:18: daily_limit must be a whole number, not 'many'"),
         ("channels: telegram", "3:15: channels must be a list like [a, b], not 'telegram'"),
-        ("channels: [telegram]", "3:16: each of channels must hold keys and values below it, not 'telegram'"),
+        ("channels: [telegram]", "3:16: each of channels must hold keys and values below it"),
         ("channels: [{}]", "3:16: a channel needs exactly one of telegram, email, atom and apprise; none is here"),
         (
             "channels: [{telegram: 1, atom: true}]",
@@ -212,6 +213,9 @@ def test_a_long_query_over_several_lines_is_named_on_one(file: Path) -> None:
         ("channels: [{telegram: {topic: 7}}]", "3:27: the key 'chat' is missing here"),
         ("channels: [{telegram: {chat: 1, topc: 7}}]", "3:37: unknown key 'topc'; did you mean 'topic'?"),
         ("channels: [{telegram: {chat: 1, topic: 0}}]", "3:44: topic must be a topic's number, or its name"),
+        ("channels: [{email: [a@b.c, d@e.f]}]", "3:24: one address a channel; write a list item `- email: …` for each"),
+        ("channels: [{telegram: '123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K'}]",
+         "3:27: the bot's token belongs into paperboy.yaml; here goes a chat id like 123456789"),
         ("channels: [{email: 'a@b.c, d@e.f'}]", "3:24: email must be one mail address like alice@example.org"),
         (r'channels: [{email: "a@b.c\r\nBcc: d@e.f"}]', "3:24: email must be one mail address on one line"),
         ("channels: [{email: a@b.c, deliver: noon}]", "3:40: 'noon' is no delivery time; use immediately, hourly"),
@@ -221,7 +225,7 @@ def test_a_long_query_over_several_lines_is_named_on_one(file: Path) -> None:
         ("channels: [{email: a@example.org, quizzes: on_request}]", "email has no buttons; use true, false or 1"),
         ("channels: [{atom: true, quizzes: true}]", "3:38: atom has no quizzes; remove the key"),
         ("channels: [{atom: 1}]", "3:23: atom must be true or false, not '1'"),
-        ("channels: [{atom: true, name: email}]", "3:35: name must not be the name of a kind of channel, not 'email'"),
+        ("channels: [{atom: true, name: email}]", "3:35: 'email' is a kind of channel; choose another name"),
         ("channels: [telegram: 1, telegram: 1]", "3:39: the same target a second time; give each a `name:`"),
         ("channels: [{email: a@b.c, name: x}, {atom: true, name: x}]", "3:60: a second channel named 'x'"),
         ("keywords: rag", "3:15: keywords must be a list like [a, b], not 'rag'"),
@@ -231,6 +235,7 @@ def test_a_long_query_over_several_lines_is_named_on_one(file: Path) -> None:
         ("keywords: ['']", "3:17: query: the query is empty"),
         ("keywords: [rag AND (llm]", "3:24: query: this bracket is never closed"),
         ("keywords: ['it''s AND (llm']", "3:27: query: this bracket is never closed"),
+        ("keywords:\n      - |\n        rag AND\n        (llm", "6:9: query: this bracket is never closed"),
         ("keywords: [{query: rag OR}]", "3:30: query: the query ends where a word is missing"),
         ("keywords: [NOT rag]", "query: this only excludes (NOT rag): name something to find as well"),
         ("keywords: [rag, RAG]", "3:21: 'RAG' stands here twice; give it another `name:`"),
@@ -249,10 +254,21 @@ def test_a_mistake_is_named_with_its_place_and_what_to_do(file: Path, rest: str,
     assert expected in fault(file, rest)
 
 
+@pytest.mark.parametrize(
+    "channel", ["apprise: discord/SECRET", "apprise: 'nosuch://SECRET@host'", "telegram: '123456789:SECRETSECRETSECRETSECRETSECRETSECRET'",
+                "telegram: {chat: '123456789:SECRETSECRETSECRETSECRETSECRETSECRET'}", "email: 'smtp://me:SECRET@host'"]
+)  # fmt: skip
+def test_no_mistake_repeats_a_secret(file: Path, channel: str) -> None:
+    found = fault(file, f"channels: [{{{channel}}}]")
+    assert "SECRET" not in found
+
+
 @pytest.mark.parametrize("name", ["", "a b", "ä", "a/b", "..", ".a", "-a", "x" * 65, "all", "ALL", "a\\nb"])
 def test_ids_that_could_not_be_a_file_name_are_refused(file: Path, name: str) -> None:
     (found,) = faults(file, f'subscribers:\n  - id: "{name}"\n')
-    assert found.startswith("2:9: id must be") or not name
+    assert (
+        found.startswith(("2:9: id must be", f"2:9: the id '{name}' is taken by the feed of all")) or not name
+    )
 
 
 def test_ids_differ_by_more_than_case(file: Path) -> None:
