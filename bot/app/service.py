@@ -36,9 +36,15 @@ from bot.pipeline.ingest import IngestResult, Planned
 
 
 def scan_watched(settings: Settings) -> Iterator[ScanEntry]:
-    """All entries of the watched folders, as the settings say."""
-    return scan(
+    """All entries of the watched folders, as the settings say; a source that was never fetched has no folder yet."""
+    fetched_into = frozenset(settings.watched) - frozenset(settings.watch.folders)
+    entries = scan(
         settings.watched, max_bytes=settings.max_bytes, base=settings.base, ignore=settings.watch.ignore
+    )
+    return (
+        entry
+        for entry in entries
+        if not (isinstance(entry, Skipped) and entry.reason == "missing" and entry.path in fetched_into)
     )
 
 

@@ -12,7 +12,7 @@ import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, config_path, everybody, open_state, say_json
 from bot.app.cli.terminal import people_counted
-from bot.domain.errors import ConfigError, Fault, UsageError
+from bot.domain.errors import ConfigError, Fault, StateError, UsageError
 from bot.domain.text import nearest, printable
 
 if TYPE_CHECKING:
@@ -48,9 +48,15 @@ def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOpt
     explicit = config is not None or context.obj.config is not None
     checked = examine(config_path(context, config), os.environ, explicit=explicit)
     silent: list[Fault] = []
+    unusable: StateError | None = None
     if checked.settings is not None and not checked.faults:
-        silent = silent_subscriptions(checked.settings, checked.subscribers, checked.positions)
-        checked = replace(checked, warnings=(*checked.warnings, *topic_warnings(checked.settings, checked)))
+        try:
+            silent = silent_subscriptions(checked.settings, checked.subscribers, checked.positions)
+            checked = replace(
+                checked, warnings=(*checked.warnings, *topic_warnings(checked.settings, checked))
+            )
+        except StateError as error:
+            unusable = error
     if as_json:
         warnings = map(_fault_json, (*checked.warnings, *silent))
         say_json({"errors": list(map(_fault_json, checked.faults)), "warnings": list(warnings)})
@@ -61,6 +67,8 @@ def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOpt
         _warn(silent, "more subscriptions matched nothing; `paperboy doctor` lists them all")
         if not checked.faults:
             typer.echo(f"fine: {people_counted(checked.subscribers)}")
+    if unusable is not None:
+        raise unusable
     return WRONG if checked.faults else 0
 
 

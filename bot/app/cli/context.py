@@ -218,6 +218,11 @@ def start_logs(verbose: int, *, as_json: bool = False) -> None:
     )  # with a traceback what is an error of ours already
 
 
+def no_logs() -> None:
+    """Leaves logs out, where the command itself says what came of its work."""
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+
+
 class RepeatFilter(logging.Filter):
     """Log filter: an error that comes again and again is said once a minute, with how often it came in between.
 
@@ -254,10 +259,10 @@ class RepeatFilter(logging.Filter):
 
 
 class TextFormat(logging.Formatter):
-    """Log format for people: `12:00:03 digest.taken_in digests=1 new_papers=14`."""
+    """Log format for people, in this machine's time: `12:00:03 digest.taken_in digests=1 new_papers=14`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, UTC)
+        moment = datetime.fromtimestamp(record.created, UTC).astimezone()
         fields = "".join(f" {name}={printable(_cut(value))}" for name, value in _fields(record).items())
         level = "" if record.levelno <= logging.INFO else f"{record.levelname} "
         text = f"{moment:%H:%M:%S} {level}{printable(record.getMessage())}{fields}"

@@ -85,7 +85,7 @@ def _examined(
             fetcher.states().values(), [digest.name for digest in store.digests.all()]
         )
         yield from look.subscriptions()
-        yield from channel_findings(settings, subscribers)
+        yield from channel_findings(settings, subscribers, online=online)
         yield from life_findings(counts)
         yield from failing_findings(failing_targets(store.deliveries))
         yield from incident_findings(store.incidents.open_incidents())
@@ -140,14 +140,16 @@ def _line(finding: "Finding", style: Style) -> str:
     return f"{mark} {subject}: {printable(finding.what)}"
 
 
-def channel_findings(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "Iterator[Finding]":
+def channel_findings(
+    settings: "Settings", subscribers: "Sequence[Subscriber]", *, online: bool
+) -> "Iterator[Finding]":
     """Findings that need no answer of a service: settings, proxies and folders."""
     from bot.adapters.proxies import proxy_fault
 
     if (settings.sends_telegram or settings.sources) and (fault := proxy_fault()):
         yield _finding("proxy", "proxy", fault)
-    yield from _telegram(settings, subscribers)
-    yield from _email(settings)
+    yield from _telegram(settings, subscribers, online=online)
+    yield from _email(settings, online=online)
     yield from _folders(settings)
 
 
@@ -201,7 +203,9 @@ async def online_findings(
     return iter([*await _bot_answers(settings, subscribers, chats), *await _server_answers(settings)])
 
 
-def _telegram(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "Iterator[Finding]":
+def _telegram(
+    settings: "Settings", subscribers: "Sequence[Subscriber]", *, online: bool
+) -> "Iterator[Finding]":
     from bot.app.config.addresses import is_bot_token
     from bot.app.config.cross_checks import sample_fault, token_warning
 
@@ -216,10 +220,12 @@ def _telegram(settings: "Settings", subscribers: "Sequence[Subscriber]") -> "Ite
     elif not is_bot_token(token):
         yield _finding("telegram", "token", "this is no bot token; @BotFather gives one like 123456789:AAE…")
     else:
-        yield _fine("telegram", "a token is set; whether it is taken is not tried (--online)")
+        yield _fine(
+            "telegram", "a token is set" + ("" if online else "; whether it is taken is not tried (--online)")
+        )
 
 
-def _email(settings: "Settings") -> "Iterator[Finding]":
+def _email(settings: "Settings", *, online: bool) -> "Iterator[Finding]":
     from bot.app.config.addresses import Maildir
     from bot.app.config.cross_checks import mail_warnings
 
@@ -234,7 +240,7 @@ def _email(settings: "Settings") -> "Iterator[Finding]":
         yield _finding("email", "no TLS", f"{server} is spoken to without TLS; use smtp:// or smtps://")
     if transport.user and not settings.email.password.get_secret_value():
         yield _finding("email", "no password", f"{transport.user} logs in to {server} without a password")
-    yield _fine("email", f"mails go to {server}; not tried (--online)")
+    yield _fine("email", f"mails go to {server}" + ("" if online else "; not tried (--online)"))
 
 
 def _is_local(host: str) -> bool:
@@ -290,7 +296,7 @@ async def _bot_answers(
         known = _fine("telegram", f"the service knows the bot as @{await client.username()}")
         return [known, *await _chat_rights(client, subscribers, chats)]
     except DeliveryError as error:
-        return [_finding("telegram", "refused", f"the service does not take the token: {error}")]
+        return [_finding("telegram", "refused", str(error))]
     finally:
         await client.close()
 

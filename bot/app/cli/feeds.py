@@ -1,13 +1,14 @@
 """`paperboy feeds`: the addresses of all feeds; renews that of a private one."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.app.cli.context import ConfigOption, JsonOption, everybody, find_subscriber, load, say_json
-from bot.app.cli.terminal import print_table
+from bot.app.cli.terminal import style_of
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
 
@@ -64,15 +65,25 @@ def feeds(
     if as_json:
         say_json({"feeds": [asdict(address) for address in addresses]})
         return
-    print_table(
-        ("feed", "address", "file", "preferences"),
-        [
-            (address.subscriber or "all papers", address.url or "", address.file, address.preferences or "")
-            for address in addresses
-        ],
-    )
+    for line in _lines(addresses):
+        typer.echo(line)
     if store is None and len(addresses) > 1:
         typer.echo("private feeds get their addresses with the first `paperboy run`", err=True)
+
+
+def _lines(addresses: Sequence[FeedAddress]) -> Iterator[str]:
+    """A line a feed with tabs between; on a terminal a line an address, which a table would break in two."""
+    style = style_of(sys.stdout)
+    for address in addresses:
+        name = address.subscriber or "all papers"
+        if not sys.stdout.isatty():
+            yield "\t".join(
+                map(printable, (name, address.url or "", address.file, address.preferences or ""))
+            )
+            continue
+        yield style.strong(name)
+        about = (("address", address.url), ("file", address.file), ("preferences", address.preferences))
+        yield from (f"  {label:<13}{printable(text)}" for label, text in about if text)
 
 
 def feed_addresses(

@@ -2,15 +2,18 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain, count
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, config_path, say_json
+from bot.app.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, config_path, no_logs, say_json
 from bot.app.cli.terminal import counted
 from bot.domain.errors import DeliveryError, TryLater, UsageError
 from bot.domain.text import printable
@@ -97,10 +100,10 @@ def init(
         timezone=_zone(timezone),
         keywords=_keywords(keywords, ask=ask, say=say),
         sources=_sources(source, first, ask=ask, say=say),
-        token=_token(telegram, ask=ask, say=say),
         api_url=_checked_api_url(api_url),
+        chat=_checked_chat(chat),
     )
-    first = replace(first, chat=_chat(chat, first, say=say))
+    first = _with_bot(first, telegram, ask=ask, say=say)
     files = write_first_configuration(first)
     say(f"Wrote {', '.join(map(str, files))} ({'all ' if len(files) > 1 else ''}0600).")
     sent = _send_first_paper(first, say)
@@ -165,21 +168,31 @@ def _sources(
     option: Sequence[str] | None, first: "FirstConfiguration", *, ask: bool, say: Say
 ) -> "tuple[SourceEntry, ...]":
     if option is not None or not ask:
-        return tuple(_chosen(text, first) for text in option or ())
+        return _named_apart(_chosen(text, first) for text in option or ())
     from bot.app.config.known_sources import known_sources
 
     say("Where do digests come from?")
+    width = get_terminal_size().columns
     for number, item in enumerate(known_sources(), 1):
-        say(f"  {number:>2}  {item.source.name:<27} {item.about}")
-    say(
-        "      or ./FOLDER of your own, a git or web address; several with blanks between; arxiv:cs.CL for a category"
-    )
+        name = f"  {number:>2}  {item.source.name:<27} "
+        say(fill(item.about, width, initial_indent=name, subsequent_indent=" " * len(name)))
+    say("      or ./FOLDER, a git or web address, arxiv:cs.CL; several with blanks between")
     while True:
         text = typer.prompt("Sources", default=_DEFAULT_SOURCE)
         try:
-            return tuple(_chosen(word, first) for word in text.split())
+            return _named_apart(_chosen(word, first) for word in text.split())
         except UsageError as error:
             say(str(error))
+
+
+def _named_apart(sources: "Iterable[SourceEntry]") -> "tuple[SourceEntry, ...]":
+    """The different ones of the sources; a name that is taken gets a number behind it."""
+    named: dict[str, SourceEntry] = {}
+    for source in dict.fromkeys(sources):
+        names = chain([source.name], (f"{source.name}-{number}" for number in count(2)))
+        name = next(name for name in names if name not in named)
+        named[name] = replace(source, name=name)
+    return tuple(named.values())
 
 
 def _chosen(text: str, first: "FirstConfiguration") -> "SourceEntry":
@@ -252,17 +265,34 @@ def _checked_api_url(url: str | None) -> str:
         raise UsageError(f"--api-url {error}") from error
 
 
-def _chat(option: str | None, first: "FirstConfiguration", *, say: Say) -> int | str | None:
-    """The chat of `--chat`, else the first that sends /start; None without a bot."""
-    if option is not None:
-        if not re.fullmatch(r"-?[1-9]\d{0,15}|@[A-Za-z]\w{3,31}", option):
-            raise UsageError('--chat must be a chat id like 123456789 or "@channel"')
-        return option if option.startswith("@") else int(option)
-    if not first.token:
+def _checked_chat(option: str | None) -> int | str | None:
+    if option is None:
         return None
-    started = wait_for_start(first.token, say=say, api_url=first.api_url or None)
-    say(f"found: {printable(started.name)} ({started.id})")
-    return started.id
+    if not re.fullmatch(r"-?[1-9]\d{0,15}|@[A-Za-z]\w{3,31}", option):
+        raise UsageError('--chat must be a chat id like 123456789 or "@channel"')
+    return option if option.startswith("@") else int(option)
+
+
+def _with_bot(
+    first: "FirstConfiguration", option: str | None, *, ask: bool, say: Say
+) -> "FirstConfiguration":
+    """The configuration with the token, and the chat of `--chat`, else the first that sends /start.
+
+    A token that was typed and does not work is asked for again: what was answered before it is kept.
+    """
+    while True:
+        first = replace(first, token=_token(option, ask=ask, say=say))
+        if first.chat is not None or not first.token:
+            return first
+        try:
+            started = wait_for_start(first.token, say=say, api_url=first.api_url or None)
+        except UsageError as error:
+            if option is not None:
+                raise
+            say(str(error))
+        else:
+            say(f"found: {printable(started.name)} ({started.id})")
+            return replace(first, chat=started.id)
 
 
 def _send_first_paper(first: "FirstConfiguration", say: Say) -> "list[SampleMessage]":
@@ -276,6 +306,7 @@ def _send_first_paper(first: "FirstConfiguration", say: Say) -> "list[SampleMess
     from bot.app.config.subscriptions import load_subscribers
     from bot.app.sample import choose_paper, send_sample
 
+    no_logs()
     settings = load_settings(first.settings, os.environ)
     (subscriber,) = load_subscribers(first.subscriptions)
     messages = asyncio.run(send_sample(settings, subscriber, choose_paper(subscriber, None)))
@@ -324,7 +355,7 @@ def wait_for_start(token: str, *, say: Say, api_url: str | None = None) -> Start
 async def _wait_for_start(token: str, say: Say, api_url: str | None) -> StartedChat:
     import asyncio
 
-    from bot.adapters.telegram.client import DEFAULT_API_URL, BotClient
+    from bot.adapters.telegram.client import DEFAULT_API_URL, BotClient, WrongToken
 
     client = BotClient(token, api_url=api_url or DEFAULT_API_URL)
     try:
@@ -337,10 +368,12 @@ async def _wait_for_start(token: str, say: Say, api_url: str | None) -> StartedC
                     if chat is not None:
                         return chat
                 await asyncio.sleep(1)
+    except WrongToken as error:
+        raise UsageError("Telegram does not know this token; @BotFather shows yours at /mybots") from error
     except TimeoutError as error:
         raise UsageError("nobody sent /start to the bot; try again, or name your chat with --chat") from error
     except DeliveryError as error:
-        raise UsageError(f"{error}; without --telegram no bot is needed") from error
+        raise UsageError(f"{error}; without a token no bot is needed") from error
     finally:
         await client.close()
 

@@ -23,6 +23,7 @@ from bot.domain.text import printable
 
 WRONG_USAGE = 2
 STATE_UNUSABLE = 3
+INTERRUPTED = 130
 _FAULTS_SHOWN = 10
 """Configuration faults that other commands print; `check` prints all."""
 _BEGIN, _DAILY, _LOOK, _KEEP = "To begin", "Every day", "To understand", "To operate"
@@ -213,6 +214,8 @@ def main() -> None:
     try:
         code = command_line("".join(sys.argv[1:2]))(standalone_mode=False, prog_name="paperboy")
         sys.stdout.flush()
+        if code == INTERRUPTED:
+            _print_error("interrupted")
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
@@ -223,7 +226,7 @@ def main() -> None:
         sys.exit(WRONG_USAGE)
     except (typer.Abort, KeyboardInterrupt):
         _print_error("interrupted")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         _discard_output()
         sys.exit(0)

@@ -52,9 +52,14 @@ SinceOption = Annotated[
         "--since", metavar="WHEN", help="Only what is so since then: 2h, 3d, or a date (and time) in UTC."
     ),
 ]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many messages, oldest first.")]
+LimitOption = Annotated[
+    int, typer.Option("--limit", min=1, metavar="N", help="At most so many messages, oldest first.")
+]
 MostOption = Annotated[
-    int | None, typer.Option("--limit", min=1, help="At most so many messages, oldest first; all by default.")
+    int | None,
+    typer.Option(
+        "--limit", min=1, metavar="N", help="At most so many messages, oldest first; all by default."
+    ),
 ]
 _MESSAGES_SHOWN = 50
 _TITLES_SHOWN = 3

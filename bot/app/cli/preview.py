@@ -31,8 +31,12 @@ _BAR_FORMATS = ("%Y-%m-%d", "%G week %V", "%Y-%m", "%Y")
 def preview(
     context: typer.Context,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="In the query language, best in quotes.")],
-    days: Annotated[int, typer.Option(min=1, help="So many days back from the newest digest.")] = DAYS,
-    limit: Annotated[int, typer.Option(min=0, help="Show at most so many matches as text.")] = _SHOWN,
+    days: Annotated[
+        int, typer.Option(min=1, metavar="N", help="So many days back from the newest digest.")
+    ] = DAYS,
+    limit: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Show at most so many matches as text.")
+    ] = _SHOWN,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

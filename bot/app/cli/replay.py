@@ -18,7 +18,9 @@ _SUBSCRIBERS = 50
 
 def replay(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER", help="Folders of digests.")],
-    subscribers: Annotated[int, typer.Option(min=1, help="Number of made-up subscribers.")] = _SUBSCRIBERS,
+    subscribers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of made-up subscribers.")
+    ] = _SUBSCRIBERS,
     faults: Annotated[bool, typer.Option("--faults", help="Let the services fail, too.")] = False,
     as_json: JsonOption = False,
 ) -> int:

@@ -15,7 +15,8 @@ from bot.domain.errors import UsageError
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from bot.app.config.settings import Settings
     from bot.app.container import Container
@@ -138,6 +139,7 @@ def first_lines(container: "Container", result: "IngestResult") -> list[str]:
     settings = container.settings
     counts = container.store.deliveries.counts(container.clock.now())
     subscribers = container.registry.subscribers
+    kinds = {channel.kind for subscriber in subscribers.values() for channel in subscriber.channels}
     feeds = 1 + sum(subscriber.has_feed for subscriber in subscribers.values())
     served = f", and at {settings.site.url.rstrip('/')}/feed.atom" if settings.web.listen else ""
     return [
@@ -146,13 +148,13 @@ def first_lines(container: "Container", result: "IngestResult") -> list[str]:
         f" {counted(counts.quizzes, 'quiz question')} ({result.new} new, {result.gained} gained something)",
         f"  matched   {counted(counts.notices, 'time')} for {counted(len(subscribers), 'subscriber')}"
         f" ({_relative(settings.subscriptions)})",
-        _telegram_line(settings, counts),
-        _email_line(settings, counts),
+        *([_telegram_line(settings, counts)] if "telegram" in kinds else []),
+        *([_email_line(settings, counts)] if "email" in kinds else []),
         f"  feeds     {counted(feeds, 'feed')} in {_relative(settings.atom.folder)}/{served}",
         f"  watching  {', '.join(map(_watched, settings.watch.folders))}: copy a digest there",
         *([f"  fetching  {', '.join(form.name for form in settings.sources)}"] if settings.sources else []),
         *_private_feeds(container),
-        *_next_steps(settings),
+        *_next_steps(settings, tuple(subscribers.values()), kinds),
         "  stop      Ctrl-C; `paperboy status` shows counts and problems",
     ]
 
@@ -179,12 +181,21 @@ def _private_feeds(container: "Container") -> list[str]:
     return [f"  {line}" for line in private_feed_lines(addresses, most=_FEEDS_NAMED, width=10)]
 
 
-def _next_steps(settings: "Settings") -> list[str]:
-    steps = [f"your own keywords in {_relative(settings.subscriptions)} (read again when you save it)"]
-    if not settings.sends_telegram:
-        steps.append("telegram.token from @BotFather in config/paperboy.yaml")
-    if settings.maildir:
-        steps.append("email.transport: smtp://you@your.server:587")
+def _next_steps(
+    settings: "Settings", subscribers: "Sequence[Subscriber]", kinds: "AbstractSet[str]"
+) -> list[str]:
+    """Remains of the shipped configuration that need a change: its sample people, no token, no mail server."""
+    from bot.app.config.cross_checks import sample_people
+
+    steps = []
+    if not subscribers or sample_people(subscribers):
+        steps.append(
+            f"your own keywords in {_relative(settings.subscriptions)} (read again when you save it)"
+        )
+    if "telegram" in kinds and not settings.sends_telegram:
+        steps.append("telegram.token from @BotFather in paperboy.yaml")
+    if "email" in kinds and settings.maildir:
+        steps.append("email.transport in paperboy.yaml, like smtp://you@your.server:587")
     return [f"  {'next' if not number else '':<8}  {number + 1}. {step}" for number, step in enumerate(steps)]
 
 

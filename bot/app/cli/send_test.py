@@ -14,6 +14,7 @@ from bot.app.cli.context import (
     find_subscriber,
     load,
     masked,
+    no_logs,
     say_json,
     start_logs,
 )
@@ -47,7 +48,10 @@ def send_test(
     from bot.app.sample import choose_paper, send_sample
 
     settings, subscribers = load(context, config)
-    start_logs(context.obj.verbose + verbose)
+    if verbose := context.obj.verbose + verbose:
+        start_logs(verbose)
+    else:
+        no_logs()
     store = Store(settings.state)
     try:
         subscriber = find_subscriber(name, everybody(store, subscribers))

@@ -6,6 +6,7 @@ import pytest
 
 from bot.app.cli.check import examine
 from bot.domain.errors import Fault, UsageError
+from tests.app.cli.conftest import Paperboy
 
 
 @pytest.fixture
@@ -62,6 +63,20 @@ def test_the_same_four_in_one_subscriber_are_four_errors_too() -> None:
     )
     faults, _ = findings(config)
     assert [fault.line for fault in faults] == [3, 5, 6, 7]
+
+
+def test_a_state_that_cannot_be_used_hides_no_warning(folder: Path, paperboy: Paperboy) -> None:
+    write(
+        "state: sqlite:///damaged\nwatch: {folders: [nowhere]}\n",
+        PERSON + "  - {id: b, channels: [telegram: {chat: -5, topic: Papers}]}\n",
+    )
+    (folder / "damaged").write_text("no database" * 100)
+    ran = paperboy("check")
+    assert ran.code == 3
+    assert ran.out == "fine: 2 subscribers with 1 subscription\n"
+    assert "warning: the folder" in ran.err
+    assert ran.err.endswith("damaged (file is not a database); restore it from a backup\n")
+    assert paperboy("check", "--json").json["errors"] == []
 
 
 @pytest.mark.usefixtures("folder")

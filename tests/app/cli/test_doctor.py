@@ -86,6 +86,21 @@ def test_online_the_mail_server_is_asked(home: Path, paperboy: Paperboy) -> None
     assert "! email: 127.0.0.1:1:" in looked.out
 
 
+def test_online_nothing_is_said_to_be_untried_and_a_service_out_of_reach_is_no_wrong_token(
+    home: Path, paperboy: Paperboy
+) -> None:
+    config = home / "config/paperboy.yaml"
+    token = "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"
+    config.write_text(
+        config.read_text() + f"telegram: {{token: '{token}', api_url: 'http://127.0.0.1:1'}}\n"
+        "email: {transport: 'smtp+plain://127.0.0.1:1'}\n"
+    )
+    looked = paperboy("doctor", "--online").out
+    assert "! telegram: Telegram cannot be reached: " in looked
+    assert "not tried" not in looked
+    assert "not tried (--online)" in paperboy("doctor").out
+
+
 async def test_online_each_chat_is_asked_what_it_lets_the_bot_send(home: Path) -> None:
     async with BotApi() as api:
         for number, condition in ((-1, "no_polls"), (-2, "open"), (-3, "no_rights"), (-4, "no_polls")):

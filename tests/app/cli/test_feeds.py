@@ -12,6 +12,7 @@ from bot.app.config.subscriptions import load_subscribers
 from bot.app.container import build_container
 from bot.pipeline.ingest import IngestResult
 from tests.app.cli.conftest import Paperboy
+from tests.rigs.terminal import Terminal
 
 
 @pytest.fixture
@@ -56,9 +57,53 @@ def test_run_names_the_private_feed(served: Path, paperboy: Paperboy) -> None:
     lines = first_lines(container, IngestResult())
     asyncio.run(container.close())
     assert f"  private   alice: {url}" in lines
-    steps = [line for line in lines if line.startswith("  next")]
+    steps = [line.strip() for line in lines if line[:4] == "    " or line.startswith("  next")]
     assert steps == [
-        "  next      1. your own keywords in config/subscriptions.yaml (read again when you save it)"
+        "next      1. telegram.token from @BotFather in paperboy.yaml",
+        "2. email.transport in paperboy.yaml, like smtp://you@your.server:587",
+    ]
+
+
+def first_lines_with(home: Path, subscribers: str, settings: str = "") -> str:
+    """What `run` says after its first look."""
+    (home / "config/paperboy.yaml").write_text(
+        f"watch: {{folders: [.]}}\nweb: {{listen: ''}}\n{settings}", encoding="utf-8"
+    )
+    (home / "config/subscriptions.yaml").write_text(f"subscribers:\n{subscribers}")
+    loaded = load_settings(home / "config/paperboy.yaml", {})
+    container = build_container(loaded, load_subscribers(loaded.subscriptions))
+    lines = first_lines(container, IngestResult())
+    asyncio.run(container.close())
+    return "\n".join(lines)
+
+
+def test_run_says_what_is_next_to_those_only_for_whom_something_is(home: Path) -> None:
+    token = "telegram: {token: '123456789:AAE-a-token-of-thirty-five-signs-xy'}"
+    done = first_lines_with(home, "  - {id: me, channels: [telegram: 5], keywords: [rag]}", token)
+    assert "  next  " not in done
+    assert "  email  " not in done
+    assert "0 messages and polls sent" in done
+    feed_only = first_lines_with(home, "  - {id: me, channels: [atom: true], keywords: [rag]}")
+    assert "  next  " not in feed_only
+    assert "  telegram  " not in feed_only
+
+
+def test_run_says_keywords_first_to_the_sample_people_and_where_nobody_is(home: Path) -> None:
+    keywords = "  next      1. your own keywords in config/subscriptions.yaml (read again when you save it)"
+    sample = first_lines_with(home, "  - {id: me, channels: [telegram: 4000000000001], keywords: [rag]}")
+    assert keywords + "\n            2. telegram.token from @BotFather" in sample
+    assert keywords in first_lines_with(home, "  []")
+
+
+def test_on_a_terminal_no_address_is_broken_in_two(served: Path, paperboy: Paperboy) -> None:
+    (private,) = paperboy("feeds", "--json").json["feeds"][1:]
+    with Terminal(["feeds"], served, {"COLUMNS": "40", "NO_COLOR": "1"}) as terminal:
+        assert terminal.end() == 0
+    assert terminal.shown.splitlines()[3:] == [
+        "alice",
+        f"  address      {private['url']}",
+        f"  file         {private['file']}",
+        f"  preferences  {private['preferences']}",
     ]
 
 

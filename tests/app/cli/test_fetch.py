@@ -180,6 +180,18 @@ def test_without_sources_there_is_nothing_to_fetch(home: Path, paperboy: Paperbo
     assert paperboy("status", "--json").json["sources"] == []
 
 
+def test_a_source_that_was_not_fetched_yet_is_no_unreadable_folder(home: Path, paperboy: Paperboy) -> None:
+    (home / "digests").mkdir(exist_ok=True)
+    (home / "config/paperboy.yaml").write_text(
+        "watch: {folders: [digests]}\nweb: {listen: ''}\nsources: [{name: later, git: /nowhere}]\n"
+    )
+    ran = paperboy("status", "--json")
+    assert (ran.code, ran.json["unreadable"]) == (0, {})
+    assert "source       later: never fetched" in paperboy("status").out
+    (home / "digests").rmdir()
+    assert list(paperboy("status", "--json").json["unreadable"]) == [str(home / "digests")]
+
+
 def test_no_progress_is_drawn_in_a_pipe(home: Path, paperboy: Paperboy, three: None) -> None:
     assert "fetching" not in paperboy("fetch", "daily").err
 

@@ -213,6 +213,13 @@ def test_sources_are_written_in_the_contracts_form(tmp_path: Path) -> None:
     assert data["watch"] == {"folders": ["./mine"]}
 
 
+def test_two_sources_of_one_name_are_named_apart_and_one_that_comes_twice_is_one(paperboy: Paperboy) -> None:
+    one, other = "https://github.com/one/digests", "https://github.com/other/digests.git"
+    ran = paperboy("init", "--json", *("--source", one), *("--source", other), *("--source", one))
+    assert ran.json["sources"] == ["digests", "digests-2"]
+    assert paperboy("check").code == 0
+
+
 # The command
 
 
@@ -286,6 +293,7 @@ def test_a_first_paper_that_cannot_be_sent_is_said_and_the_files_stay(
         ran = paperboy("init", "--telegram", "token.txt", "--chat", "4711", "--api-url", api.url)
     assert ran.code == 1
     assert "The alert was not sent: " in ran.out
+    assert ran.err == ""  # no log repeats it
     assert TOKEN not in ran.out + ran.err
     assert (tmp_path / "config/paperboy.yaml").is_file()
 
@@ -356,6 +364,9 @@ def test_a_newcomer_answers_three_questions_and_has_a_paper_and_a_quiz(tmp_path:
             terminal.type("hello")
             terminal.wait_for("this is no bot token")
             terminal.wait_for("Enter: later): ")  # with the blank: what is typed before it is thrown away
+            terminal.type("987654321:AAE-a_token_that_Telegram_does_not_know")
+            terminal.wait_for("Telegram does not know this token; @BotFather shows yours at /mybots")
+            terminal.wait_for("Enter: later): ")
             terminal.type(api.token)
             terminal.wait_for("Say /start to @paperboy_bot: https://t.me/paperboy_bot")
             assert terminal.end() == 0
@@ -371,6 +382,44 @@ def test_a_newcomer_answers_three_questions_and_has_a_paper_and_a_quiz(tmp_path:
     (me,) = load_subscribers(tmp_path / "config/subscriptions.yaml")
     assert me.timezone.key == "Asia/Tokyo"
     assert [channel.target for channel in me.channels] == ["telegram:4711"]
+
+
+def test_without_a_network_the_other_answers_are_kept_and_enter_goes_on(tmp_path: Path) -> None:
+    with Terminal(["init", "--api-url", "http://127.0.0.1:9"], tmp_path) as terminal:
+        for question, answer in (("look for?", "agents"), ("Sources", "./papers"), ("later): ", TOKEN)):
+            terminal.wait_for(question)
+            terminal.type(answer)
+        terminal.wait_for("Telegram cannot be reached")
+        terminal.wait_for("without a token no bot is needed")
+        terminal.wait_for("later): ")
+        terminal.type("")
+        assert terminal.end() == 0
+    (me,) = load_subscribers(tmp_path / "config/subscriptions.yaml")
+    assert [subscription.text for subscription in me.subscriptions] == ["agents"]
+    assert not (tmp_path / "config/telegram.token").exists()
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_the_known_sources_fit_the_terminal(tmp_path: Path, columns: int) -> None:
+    with Terminal(["init"], tmp_path, {"COLUMNS": str(columns)}) as terminal:
+        terminal.wait_for("look for?")
+        terminal.type("")
+        terminal.wait_for("Sources")
+    shown = terminal.shown.partition("Where do digests come from?\n")[2].partition("Sources")[0].splitlines()
+    assert max(map(len, shown[:-1])) <= columns
+
+
+def test_interrupted_while_it_waits_for_a_start_it_says_so_and_writes_nothing(
+    tmp_path: Path, paperboy: Paperboy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_args: object, **_kw: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bot.app.cli.init.wait_for_start", interrupted)
+    (tmp_path / "token.txt").write_text(TOKEN)
+    ran = paperboy("init", "--telegram", "token.txt")
+    assert (ran.code, ran.err) == (130, "paperboy: interrupted\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["token.txt"]
 
 
 def test_on_a_terminal_no_input_asks_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 import json
 import logging
 import sys
+import time
+
+import pytest
 
 from bot.app.cli import context
 from bot.domain.text import printable
@@ -28,6 +31,18 @@ def test_a_field_cannot_steer_the_terminal_or_begin_a_new_line() -> None:
 def test_plain_keeps_every_letter_and_loses_every_control() -> None:
     assert printable("Größe → 论文 😀") == "Größe → 论文 😀"
     assert printable("a\x00b\x85c\u2028d\ud800e").isprintable()
+
+
+def test_people_read_the_time_of_their_machine_and_machines_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = record("delivery.sent")
+    made.created = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
+    with monkeypatch.context() as machine:
+        machine.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        text, line = context.TextFormat().format(made), context.JsonFormat().format(made)
+    time.tzset()
+    assert text == "23:13:20 WARNING delivery.sent"
+    assert json.loads(line)["at"] == "2026-09-21T14:13:20.000+00:00"
 
 
 def test_json_logs_are_one_object_a_line_with_the_fields() -> None:

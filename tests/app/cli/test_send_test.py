@@ -84,6 +84,10 @@ def test_a_message_that_is_refused_is_said_and_needs_a_look(home: Path, paperboy
     assert ran.code == 1
     (line,) = [line for line in ran.out.splitlines() if line.startswith("telegram:4711\talert")]
     assert "NOT SENT: " in line
+    assert "delivery.failed" not in ran.err  # a log says it to those who ask for more
+    with BotApi.in_thread() as api:
+        with_bot(home, api)
+        assert "delivery.failed" in paperboy("test", "ann", "-v").err
 
 
 def test_somebody_without_channels_needs_a_look(home: Path, paperboy: Paperboy) -> None:
