@@ -421,6 +421,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if end > old.mask:",
         "if end >= old.mask:",
     ): "six entries move at a time, so before the last step `end` is even, and the mask is odd",
+    (
+        "bot/pipeline/vote_counter.py",
+        "if person > 0 and not is_private(poll.chat):",
+        "if person >= 0 and not is_private(poll.chat):",
+    ): "nobody has the number 0: a person's is positive, a chat's negative",
 }
 """Mutants that no test can kill, each with the reason why it changes nothing."""
 

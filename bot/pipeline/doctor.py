@@ -22,9 +22,9 @@ from bot.pipeline.ports.papers import DigestRecord, DigestStore, PaperStore
 
 RECENT = 90
 GAIN = 0.2
-"""A spelling that finds less than this share more is not worth a word."""
+"""What a subscription misses, or brings as noise, is not worth a word below this share."""
 LARGE = 0.5
-"""A subscription that misses a larger share of what a better spelling finds needs a look."""
+"""From this share on what a subscription misses of a better spelling's papers, or brings as noise, is urgent."""
 _STEPS = (0.1, 0.15, 0.2, 0.25, 0.3)
 MOST_SPELLED = 300
 """Different queries whose spelling is tried; trying one costs as much as matching twenty."""

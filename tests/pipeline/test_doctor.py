@@ -56,6 +56,16 @@ def test_empty_digests_and_missing_authors_are_seen_in_the_state(world: MakeWorl
     assert [(one.kind, one.figures["digests"]) for one in found] == [("empty", 3), ("no authors", 3)]
 
 
+def test_missing_keys_are_seen_in_the_state(world: MakeWorld):
+    made = world(a_subscriber())
+    for number in range(20):
+        questions = a_quiz(keyed=number != 15)
+        entry = an_entry(number, editions=(an_edition(quiz=questions),))
+        made.read(f"q/{number}.html", a_digest(entry, kind="quiz_page", day=FIRST + timedelta(days=number)))
+    found = list(doctor(made, FIRST + timedelta(days=20)).sources())
+    assert [(one.kind, one.figures["unkeyed"]) for one in found] == [("no keys", len(a_quiz()))]
+
+
 def test_a_file_that_is_rewritten_and_brings_nothing_new_is_seen_in_the_state(world: MakeWorld):
     made = world(a_subscriber())
     for number in range(5):
@@ -75,6 +85,16 @@ def test_subscriptions_are_looked_at_with_their_papers(world: MakeWorld):
     assert ("dead", "alice: zymurgy") in kinds(found)
     assert ("noisy", "alice: language models") in kinds(found)
     assert ("contained", 'alice: "language model"') in kinds(found)
+
+
+def test_a_subscription_that_found_nothing_for_90_days_is_dead(world: MakeWorld):
+    made = world(a_subscriber(asks=("ancient", "recent")))
+    last = many(made)
+    for title, days in (("Ancient", 90), ("Recent", 89)):
+        entry = an_entry(len(title) + 90, title=title, summary="x")
+        made.read(f"t/{title}.md", a_digest(entry, day=last - timedelta(days=days)))
+    found = doctor(made, last).subscriptions()
+    assert [finding.subject for finding in found if finding.kind == "dead"] == ["alice: ancient"]
 
 
 def test_a_loss_by_quotes_is_named_with_its_share(world: MakeWorld):
@@ -113,6 +133,19 @@ def test_noise_of_letters_is_named_from_one_half_on(world: MakeWorld):
     made.look(*files)
     noise = [finding for finding in doctor(made, FIRST).subscriptions() if finding.kind == "noise"]
     assert [finding.figures["noise"] for finding in noise] == [0.5]
+
+
+def test_a_loss_of_one_half_is_urgent_and_so_is_as_much_noise(world: MakeWorld):
+    made = world(a_subscriber(asks=('"language model"', "graph*")))
+    many(made, 30, title="Language model graph", summary="x")
+    others = (an_entry(100 + n, title="Language models of graphene", summary="x") for n in range(30))
+    made.read("others.md", a_digest(*others, day=FIRST))
+    found = [finding for finding in doctor(made, FIRST).subscriptions() if finding.kind != "noisy"]
+    shares = [
+        (finding.kind, finding.figures.get("missed", finding.figures.get("noise"))) for finding in found
+    ]
+    assert shares == [("spelling", 0.5), ("noise", 0.5)]
+    assert all(finding.urgent for finding in found)
 
 
 def test_a_small_loss_by_quotes_is_not_named(world: MakeWorld):

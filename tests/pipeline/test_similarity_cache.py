@@ -69,7 +69,8 @@ def test_nobody_who_likes_nothing_to_note(world: MakeWorld):
 
 def test_the_story_tells_how_near_and_what_excludes(world: MakeWorld):
     made = lia(world)
-    made.read("a.md", a_digest(LIKED, ALIKE, MEDICAL, *OTHERS))
+    made.read("a.md", a_digest(LIKED, *OTHERS))
+    made.read("b.md", a_digest(ALIKE, MEDICAL))
     subscriber = made.registry.subscriber("alice")
     assert subscriber is not None
 
@@ -88,6 +89,7 @@ def test_the_story_tells_how_near_and_what_excludes(world: MakeWorld):
     assert verdict(2).why
     assert (verdict(3).why, verdict(3).missing) == (None, ("NOT medical",))
     assert (verdict(4).why, verdict(4).nearness) == (None, 0.0)
+    assert (verdict(2).noticed, verdict(3).noticed) == (True, False)
     assert verdict(1).nearness == 0.0  # no paper is like itself
 
 

@@ -277,6 +277,8 @@ UNKNOWN = replace(LONGEST, answer=None, answer_source=None)
 
 def test_a_question_whose_longest_option_is_right_can_be_guessed():
     assert guessability(LONGEST) > 0.5 > guessability(SHORT)
+    two = replace(LONGEST, options=LONGEST.options[:2])
+    assert guessability(two) > 0.5 > guessability(replace(two, answer=0))
 
 
 def test_the_question_that_needs_reading_is_picked():

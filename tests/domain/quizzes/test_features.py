@@ -58,6 +58,11 @@ def test_the_forms_of_a_word_have_one_stem(forms):
     assert len(set(map(stem, forms))) == 1
 
 
+@pytest.mark.parametrize(("word", "kept"), [("nation", "nation"), ("timing", "timing"), ("mapped", "mapp")])
+def test_an_ending_that_would_leave_less_than_four_letters_stays(word, kept):
+    assert stem(word) == kept
+
+
 def test_what_the_text_holds_of_an_options_own_words_is_counted():
     right, wrong = features("How are blocks chosen?", "With an index branch", "With a random shuffle")
 
