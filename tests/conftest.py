@@ -1,5 +1,7 @@
 """What every test may use: the seeds, and the real digests where they are at hand."""
 
+import gc
+import importlib.util
 import os
 import pkgutil
 import shutil
@@ -45,6 +47,11 @@ if "TMPDIR" not in os.environ and _in_memory():
     os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 
+# httpcore asks for it several times a request, and what is not there is looked for in every folder each time.
+if importlib.util.find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
+
+
 class Tracer:
     """Traces the tests of `--traced` alone, since before Python 3.14 that doubles the time of whatever it sees.
 
@@ -88,6 +95,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     traced, coverage = session.config.getoption("traced"), Coverage.current()
     if traced and coverage is not None:
         session.config.pluginmanager.register(Tracer(coverage, traced))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Modules and tests stay to the end, so the garbage collector need not look at them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
