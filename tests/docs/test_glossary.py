@@ -4,6 +4,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def replaced_words() -> set[str]:
 REPLACED = replaced_words()
 
 
+@cache
 def parts(name: str) -> set[str]:
     """The words of an identifier, in the singular as well."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
