@@ -26,7 +26,7 @@ demo: $(VENV)/.installed ## alerts, a mail, a quiz and the feed, with nothing le
 
 # These cover domain and pipeline in full; all others run without the tracer, which doubles the time of what it sees
 # before Python 3.14.
-TRACED := tests/domain tests/pipeline tests/adapters/telegram tests/adapters/store/test_quizzes.py
+TRACED := tests/domain tests/pipeline tests/adapters/store/test_quizzes.py
 # One process more than processors: some tests wait.
 PROCESSES ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 TESTS ?=

@@ -55,7 +55,8 @@ if importlib.util.find_spec("sniffio") is None:
 class Tracer:
     """Traces the tests of `--traced` alone, since before Python 3.14 that doubles the time of whatever it sees.
 
-    Lines that run at import count too, so the measured packages are imported first.
+    Tests of drawn examples and of real digests are left out: what they reach depends on what was drawn, and on what
+    lies beside the repository. Lines that run at import count too, so the measured packages are imported first.
     """
 
     def __init__(self, coverage: Coverage, traced: str) -> None:
@@ -69,7 +70,11 @@ class Tracer:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        wanted = any(item.path.is_relative_to(path) for path in self._traced)
+        wanted = (
+            any(item.path.is_relative_to(path) for path in self._traced)
+            and item.get_closest_marker("hypothesis") is None
+            and "corpus" not in getattr(item, "fixturenames", ())
+        )
         if wanted is not self._runs:
             if wanted:
                 _forget_results()

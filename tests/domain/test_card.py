@@ -80,6 +80,7 @@ def test_a_paper_s_page_keeps_its_id_readable() -> None:
 
 def test_matched_words_are_whole_words_in_any_case() -> None:
     assert matched("RAG and leverage, rag: storage Rag", "rag") == ["RAG", "rag", "Rag"]
+    assert matched("language models", "models", "language models") == ["language models"]
 
 
 def test_overlapping_matches_become_one_stretch_after_the_other() -> None:
@@ -278,6 +279,16 @@ def test_an_excerpt_may_be_a_whole_text_or_missing() -> None:
     assert text_of(match.excerpt) == "A graph of words."
     (match,) = a_card(a_reason("x", ("summary", "absent"))).matches
     assert match.excerpt == ()
+
+
+def test_a_sign_that_grows_when_it_is_lowered_shifts_no_match() -> None:
+    assert matched("İİİ and RAG", "RAG") == ["RAG"]
+
+
+def test_pieces_are_cut_between_words_and_what_is_left_stays_matched() -> None:
+    pieces = (Piece("A long "), Piece("title", matched=True), Piece(" of agents"))
+    assert cut_pieces(pieces, 14) == (*pieces[:2], Piece("…"))
+    assert cut_pieces(pieces, 22) == pieces
 
 
 @given(st.lists(st.text(st.sampled_from("ab "), min_size=1), min_size=1, max_size=5), st.integers(2, 20))

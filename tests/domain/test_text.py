@@ -149,6 +149,12 @@ def test_chinese_sentences_end_without_a_blank_and_an_exclamation_mark_belongs_t
     )
 
 
+def test_a_cut_text_ends_on_a_word_that_can_end_and_is_measured_as_asked() -> None:
+    assert cut("Models of the world", 16) == "Models…"
+    assert cut("Models of the world", 16, lambda text: 2 * len(text)) == "Models…"
+    assert cut("Modelling", 6, lambda text: 2 * len(text)) == "Mo…"
+
+
 @given(
     st.lists(st.sampled_from(["of", "the", "such", "as", "model", "(and", "graphs,"]), min_size=3),
     st.integers(8, 60),

@@ -327,6 +327,15 @@ async def test_a_question_that_was_replaced_meanwhile_is_not_asked(world: MakeWo
     assert {row.error for row in replaced} == {"replaced by a corrected question"}
 
 
+async def test_questions_that_wait_are_not_asked_once_they_come_on_request_alone(world: MakeWorld):
+    made = started(world, QUIZZED)
+    made.read("a.html", a_digest(page(1)))
+    made.subscribe(a_subscriber("alice", a_channel(quizzes="on_request")))
+    await made.send()
+    assert [message.kind for message in made.telegram.taken] == ["alert"]
+    assert {row.error for row in made.rows("limited")} == {"questions come when they are asked for"}
+
+
 async def test_a_paper_over_the_limit_asks_nothing(world: MakeWorld):
     made = started(world, a_subscriber("alice", a_channel(quizzes="all"), daily_limit=1))
     made.read("a.html", a_digest(page(1), page(2, of="that")))

@@ -41,6 +41,7 @@ async def test_what_was_sent_and_what_did_not_match(world: MakeWorld):
     found = kept(made)
     assert fates(found) == {"1": "matched", "9": "not matched", "2": "matched"}
     assert found.ends == {"sent": 1, "merged": 1}
+    assert {fate: count for fate, count in found.fates.items() if count} == {"not matched": 1, "matched": 2}
     assert (found.queued, found.targets) == (2, 2)
 
 

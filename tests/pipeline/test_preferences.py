@@ -306,8 +306,10 @@ def test_settings_are_stored_as_the_configuration_writes_them(world: MakeWorld) 
     assert made.preferences.set_quiet_hours("chat7", "22:00–7:00", NOW) == "22:00-07:00"
     assert made.preferences.set_delivery("chat7", "Weekdays at 8:00", NOW) == "weekdays at 08:00"
     made.preferences.set_weekly("chat7", NOW, weekly=True)
+    made.preferences.set_quizzes("chat7", "on_request", NOW)
     person = made.registry.subscribers["chat7"]
     assert (person.timezone.key, person.language) == ("America/New_York", "zh")
+    assert [channel.quizzes for channel in person.channels] == ["on_request"]
     assert made.preferences.choices("chat7").weekly
     assert made.preferences.set_quiet_hours("chat7", "off", NOW) == "off"
     assert made.registry.subscribers["chat7"].quiet_hours is None
@@ -338,12 +340,13 @@ def test_a_wrong_setting_says_what_is_right(
         ("set_language", "zh"),
         ("set_quiet_hours", "off"),
         ("set_delivery", "hourly"),
+        ("set_quizzes", "none"),
     ],
 )
 def test_what_the_configuration_sets_stays(world: MakeWorld, setting: str, value: str) -> None:
     fixed = a_subscriber(
         "alice",
-        a_channel(fixed=frozenset({"deliver"})),
+        a_channel(fixed=frozenset({"deliver", "quizzes"})),
         fixed=frozenset({"timezone", "language", "quiet_hours"}),
     )
     with pytest.raises(ChoiceRefused) as error:

@@ -99,6 +99,8 @@ HALA = document(
 def test_a_query_finds_these_words(query: str, found: list[str] | None) -> None:
     hits = match(parse(query), HALA)
     assert (None if hits is None else [hit.text for hit in hits]) == found
+    found_alike(parse(query), HALA)
+    decided_alike(parse(query), HALA)
 
 
 def test_a_hit_names_its_term_its_field_and_its_place() -> None:
@@ -146,6 +148,10 @@ def test_many_queries_meet_many_papers() -> None:
     matcher = Matcher([parse("graph"), parse("kind"), parse("title:graph OR rag")])
     assert list(matcher.matches(others)) == [(0, 0), (2, 0), (0, 1), (2, 1), (1, 2)]
     assert list(Matcher([]).matches(others)) == []
+
+
+def test_a_document_is_shown_with_its_texts() -> None:
+    assert repr(document("Hala")) == "Document(texts=(('Hala',), (), (), (), ()))"
 
 
 def test_a_paper_is_searched_in_all_it_says() -> None:
@@ -299,6 +305,29 @@ def test_patterns_find_what_stands_near(query: str, text: str):
     found_alike(parse(query), document(text, summaries=(text[::-1], f"{text}é")))
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ('"graph" NEAR/2 "neural"', ["Graph of neural", "neural and graph"]),
+        ("=Graph NEAR/1 =of", ["Graph of"]),
+        ('"neural policies" NEAR/1 "and"', None),
+        ('"absent" NEAR/2 "neural"', None),
+        ('"policies" NEAR/3 "absent"', None),
+        ("polic* neural", ["policies, neural"]),
+        ("polic* NEAR/1 neural", ["neural policies", "policies, neural"]),
+        ('"café" NEAR/2 "and"', ["café… and"]),
+        ("o'brien", ["O'Brien"]),
+    ],
+)
+def test_patterns_find_these_words(query: str, found: list[str] | None):
+    paper = document(
+        "Graph of neural policies, neural and graph", summaries=("O'Brien and C++", "café… and", "— a graph")
+    )
+    hits = match(parse(query), paper)
+    assert (None if hits is None else [hit.text for hit in hits]) == found
+    found_alike(parse(query), paper)
+
+
 def found_alike(query: Query, document: Document) -> None:
     hits, finder = match(query, document), HitFinder(query, many=True)
     assert finder.matches(document) is (hits is not None)
@@ -352,6 +381,13 @@ def test_what_only_excludes_needs_nothing():
 def test_a_beginning_that_may_be_any_words_needs_nothing():
     assert need_of(parse("si*").root) is None
     assert need_of(parse("si* graph").root) == Term(("title", "summary", "points"), "graph", False)
+
+
+def test_of_two_terms_and_of_alternatives_any_may_be_lacking():
+    assert (
+        said(need_but_for_one(parse("(graph AND cat) OR (rag AND model)").root))
+        == "cat or graph or model or rag"
+    )
 
 
 def test_of_many_terms_any_may_be_lacking():

@@ -256,6 +256,17 @@ def test_a_loaded_index_is_the_saved_one(found: list[Query], papers: list[Docume
         assert list(loaded.matches(papers)) == plain_matches(found, papers)
 
 
+def test_a_loaded_index_knows_the_beginnings_that_are_asked_for() -> None:
+    texts = ("lang*", "langu*", "graph")
+    papers = [document("Language of graphs"), document("Langur")]
+    loaded = Index.from_bytes(Index([parse(text) for text in texts]).to_bytes())
+    assert list(loaded.matches(papers)) == [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1)]
+    loaded.remove(1)
+    assert list(loaded.matches(papers)) == [(0, 0), (2, 0), (0, 1)]
+    loaded.remove(0)
+    assert list(loaded.matches(papers)) == [(2, 0)]
+
+
 def test_a_saved_index_that_cannot_be_trusted_is_refused() -> None:
     data = Index([parse("rag AND model"), parse("graph NEAR/3 neural")]).to_bytes(stamp="a")
     with pytest.raises(IndexUnusable, match="other subscriptions"):
@@ -357,6 +368,18 @@ def test_the_hash_table_holds_what_a_dictionary_holds(changes: list[tuple[bool, 
     keys = [number << 40 | 1 for number in range(400)]
     assert entries.find(np.array(keys, dtype=np.uint64)).tolist() == [held.get(key, -1) for key in keys]
     assert [entries.get(key) for key in keys] == [held.get(key, -1) for key in keys]
+
+
+def test_keys_that_want_one_slot_are_found_when_others_of_it_are_gone() -> None:
+    keys = [number << 40 | 1 for number in range(120)]
+    entries = HashMap(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int32))
+    for number, key in enumerate(keys):
+        entries.add(key, number)
+    for key in keys[::3]:
+        entries.remove(key)
+    expected = [-1 if number % 3 == 0 else number for number in range(120)]
+    assert entries.find(np.array(keys, dtype=np.uint64)).tolist() == expected
+    assert [entries.get(key) for key in keys] == expected
 
 
 def test_the_hash_table_answers_while_it_moves_to_a_larger_one() -> None:
