@@ -265,11 +265,10 @@ def _caseless(text: str) -> str:
     """The text without case, width and accents; the same text again for its own result."""
     if text.isascii():
         return text.lower()
-    for _ in range(3):
+    before = ""
+    while text != before:
         apart = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
         before, text = text, unicodedata.normalize("NFKC", _ACCENTS.sub("", apart).translate(_LETTERS))
-        if text == before:
-            break
     return text
 
 
