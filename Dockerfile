@@ -4,6 +4,7 @@ RUN python -m venv /opt/paperboy
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY bot bot
 COPY seeds seeds
+COPY tools/description.py tools/
 RUN /opt/paperboy/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[postgresql]'
 
 FROM python:3.13-slim

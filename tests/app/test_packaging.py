@@ -140,6 +140,19 @@ def test_the_wheel_holds_the_seeds_the_templates_and_the_known_sources(unpacked:
         ).read_bytes()
 
 
+def test_the_index_shows_a_description_without_a_broken_picture_or_link(unpacked: Path):
+    (metadata,) = unpacked.glob("*.dist-info/METADATA")
+    headers, _, shown = metadata.read_text(encoding="utf-8").partition("\n\n")
+    assert "Description-Content-Type: text/markdown" in headers.splitlines()
+    code = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+    assert re.findall(r"\]\((?!https?://|#)[^)]*\)", code.sub("", shown)) == []
+    assert "![" not in code.sub("", shown)
+    assert "┌ Telegram ─" in shown  # a picture in text, which every page shows
+    words = re.compile(r"\w+")
+    readme = re.sub(r"!\[.*\n|\]\([^)]*\)", "", code.sub("", text("README.md")))
+    assert words.findall(code.sub("", shown)) == words.findall(readme)
+
+
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [
