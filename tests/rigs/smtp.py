@@ -127,7 +127,7 @@ class _Session(SMTP):
         assert self.transport is not None
         self.transport.abort()
 
-    async def _intercepted(self, phase: Phase) -> bool:
+    async def _intercepted(self, phase: Phase) -> str | None:
         played = self._rig.played(phase)
         if played == HANG_UP:
             self._hang_up()
@@ -137,7 +137,7 @@ class _Session(SMTP):
             self._hang_up()
         elif played is not None and played != SILENCE:
             await self.push(played)
-        return played is not None
+        return played
 
     async def smtp_EHLO(self, arg: str) -> None:
         if not await self._intercepted("ehlo"):
@@ -156,8 +156,11 @@ class _Session(SMTP):
             await super().smtp_MAIL(arg)
 
     async def smtp_RCPT(self, arg: str | None) -> None:
-        if not await self._intercepted("rcpt"):
+        played = await self._intercepted("rcpt")
+        if played is None:
             await super().smtp_RCPT(arg)
+        elif played.startswith("2"):
+            self.envelope.rcpt_tos.append((arg or "").removeprefix("TO:").strip("<>"))
 
     async def smtp_DATA(self, arg: str) -> None:
         if not await self._intercepted("data"):

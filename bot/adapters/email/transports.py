@@ -120,6 +120,10 @@ _FRESH_SECONDS = 1.0
 """So soon after a mail a connection is taken as it is: no round trip to see whether it is still there."""
 
 
+class _ConnectionSpent(TryLater):
+    """A connection that had mails takes no more: servers allow so many on each. A new one may do."""
+
+
 class SmtpSession:
     """One connection to an SMTP server, for one mail after the other; `mails` counts them.
 
@@ -173,7 +177,9 @@ class SmtpSession:
         if self._client.is_ehlo_or_helo_needed:
             try:
                 await self._client.ehlo()
-            except SMTPHeloError:
+            except SMTPHeloError as error:
+                if error.code == _CLOSING:
+                    raise
                 await self._client.helo()
 
     async def prepare(self, message: bytes, *, sender: str, recipient: str) -> None:
@@ -187,16 +193,31 @@ class SmtpSession:
     async def _prepare(self, message: bytes, *, sender: str, recipient: str) -> None:
         self._is_done = False
         size = self._size(message)
-        with self._nothing_sent("sender"):
-            await self._client.mail(sender, options=size)
+        try:
+            with self._nothing_sent("sender"):
+                await self._client.mail(sender, options=size)
+        except TryLater as error:
+            if self.mails:
+                raise _ConnectionSpent(str(error), wait=error.wait, scope=error.scope) from error
+            raise
         with self._nothing_sent("recipient"):
-            await self._client.rcpt(recipient)
+            await self._recipient(recipient)
         with self._nothing_sent("data"):
             reply = await self._client.execute_command(b"DATA")
         if reply.code != _START_INPUT:
             raise self._refused("data", reply.code, reply.message)
         with self._nothing_sent("data"):
             await self._write(_with_dots(message))
+
+    async def _recipient(self, recipient: str) -> None:
+        """RCPT TO, to which some servers say 252 or another yes."""
+        from aiosmtplib import SMTPRecipientRefused
+
+        try:
+            await self._client.rcpt(recipient)
+        except SMTPRecipientRefused as error:
+            if not _is_yes(error.code):
+                raise
 
     def _size(self, message: bytes) -> list[str]:
         """The option of MAIL FROM that tells the size; TooLarge where the server has said that it takes less (RFC 1870)."""
@@ -263,7 +284,7 @@ class SmtpSession:
 
         protocol = self._client.protocol
         if protocol is None:
-            raise TryLater(f"{self._server}: connection lost", scope="channel")
+            raise TryLater(f"{self._server}: connection lost")
         try:
             protocol.write(b".\r\n")
             code, text = await protocol.read_response(timeout=self._timeout)
@@ -272,7 +293,7 @@ class SmtpSession:
             raise OutcomeUnknown(
                 f"{self._server}: no answer to a whole mail was seen: {self._said(reply)}"
             ) from error
-        if not (200 <= code < 300 or _FIRST_REFUSAL <= code < _FIRST_BEYOND):  # noqa: PLR2004
+        if not (_is_yes(code) or _FIRST_REFUSAL <= code < _FIRST_BEYOND):
             raise OutcomeUnknown(f"{self._server} answered a whole mail with {code} {self._said(text)}")
         return code, text
 
@@ -291,7 +312,8 @@ class SmtpSession:
 
     def _refused(self, phase: Phase, code: int, text: str) -> NotSent:
         if not _FIRST_REFUSAL <= code < _FIRST_BEYOND:
-            return ChannelDown(f"{self._server} does not speak SMTP as we know it: {code} {self._said(text)}")
+            why = f"{self._server} does not speak SMTP as we know it: {code} {self._said(text)}"
+            return ChannelDown(why) if phase in _BEFORE_RECIPIENT else TargetRefuses(why)
         return refusal(phase, code, self._said(text), server=str(self._server))
 
     def _broken(self, phase: Phase, error: Exception) -> NotSent:
@@ -309,6 +331,10 @@ class SmtpSession:
         for secret in (self._password, base64.b64encode(self._password.encode()).decode()):
             text = text.replace(secret, "***") if secret else text
         return one_line(text, 300)
+
+
+def _is_yes(code: int) -> bool:
+    return 200 <= code < 300  # noqa: PLR2004
 
 
 def _with_dots(message: bytes) -> bytes:
@@ -378,7 +404,12 @@ class SmtpTransport:
         try:
             session = await self._by(deadline, self._connection(), scope="channel")
             try:
-                await self._by(deadline, session.prepare(message, sender=sender, recipient=recipient))
+                try:
+                    await self._by(deadline, session.prepare(message, sender=sender, recipient=recipient))
+                except _ConnectionSpent:
+                    session.drop()
+                    session = await self._by(deadline, self._opened(), scope="channel")
+                    await self._by(deadline, session.prepare(message, sender=sender, recipient=recipient))
                 await _begun(session, begin)
                 await session.finish()
             except NotSent:

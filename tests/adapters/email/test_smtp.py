@@ -322,6 +322,66 @@ async def test_each_refusal_on_the_wire_has_its_outcome(phase, reply, outcome) -
     assert not rig.mails
 
 
+@pytest.mark.parametrize(
+    "reply",
+    ["421 too many messages in this connection", "451 4.7.0 too many mails in this session", HANG_UP],
+)
+async def test_a_server_that_takes_so_many_mails_on_each_connection_gets_the_next_one_on_a_new_one(
+    reply: str,
+) -> None:
+    """Exim says 421 (smtp_accept_max_per_connection)."""
+    async with SmtpRig() as rig:
+        transport = a_transport(rig)
+        await deliver(transport)
+        rig.answer("mail", reply)
+        await deliver(transport)
+        assert (len(rig.mails), rig.counts["connect"]) == (2, 2)
+        rig.answer("mail", reply, reply)  # said to a new one too: it is no matter of this connection
+        with pytest.raises(TryLater) as later:
+            await deliver(transport)
+        await transport.close()
+    assert later.value.scope == "channel"
+
+
+async def test_any_yes_to_a_recipient_is_one() -> None:
+    async with SmtpRig() as rig:
+        rig.answer("rcpt", "252 2.1.5 will try", "251 2.1.5 will forward")
+        transport = a_transport(rig)
+        await deliver(transport)
+        await deliver(transport)
+        await transport.close()
+    assert len(rig.mails) == 2
+
+
+@pytest.mark.parametrize(
+    ("phase", "reply", "outcome"),
+    [
+        ("connect", "no greeting of ours", ChannelDown),
+        ("mail", "350 tell me more", ChannelDown),
+        ("rcpt", "350 tell me more", TargetRefuses),
+        ("rcpt", "nonsense", TargetRefuses),
+        ("rcpt", "550 " + "x" * 100_000, TargetRefuses),
+        ("data", "250 taken already", TargetRefuses),
+    ],
+)
+async def test_what_is_no_smtp_concerns_everybody_only_before_the_recipient(phase, reply, outcome) -> None:
+    async with SmtpRig() as rig:
+        rig.answer(phase, reply)
+        transport = a_transport(rig)
+        with pytest.raises(outcome, match="does not speak SMTP"):
+            await deliver(transport)
+        await deliver(transport)
+        await transport.close()
+    assert len(rig.mails) == 1
+
+
+async def test_a_server_that_is_too_busy_to_be_greeted_is_quoted() -> None:
+    async with SmtpRig() as rig:
+        rig.answer("ehlo", "421 4.3.2 busy, come back later")
+        with pytest.raises(TryLater, match="busy, come back later"):
+            await deliver(a_transport(rig))
+
+
 def test_the_repr_of_a_transport_names_only_the_server(tmp_path: Path) -> None:
     server = SmtpServer(host="mail.example.org", port=587, security="starttls", user="user@x")
     assert repr(SmtpTransport(server, password=PASSWORD)) == "SmtpTransport(mail.example.org:587)"
