@@ -184,7 +184,9 @@ class ChatService:
     async def _poll(self, stop: asyncio.Event) -> None:
         """Ask for updates, and answer them."""
         last = await asyncio.to_thread(self._updates.last_update)
+        loop = asyncio.get_running_loop()
         while not stop.is_set():
+            asked = loop.time()
             received = await self._retrying(partial(self._receive, last), stop)
             if received is not None:
                 await self._report_polling(None)
@@ -192,7 +194,11 @@ class ChatService:
                 await self._handle(update, stop)
             if received:
                 await self._count_votes()
-            last = received[-1].id if received else last
+            if received and received[-1].id != last:
+                last = received[-1].id
+            elif loop.time() - asked < self._waits.poll.total_seconds() / 2:
+                # Somebody between us and the service does not let it wait: no reason to ask without a pause.
+                await _stopped_within(self._waits.first_retry, stop)
 
     async def _wait_for_updates(self, stop: asyncio.Event) -> None:
         """Answer what the web server stores."""

@@ -236,8 +236,9 @@ class Connection:
         self._api_url = api_url.rstrip("/")
         self._timeouts = timeouts
         self._connections = connections
-        for noisy in ("httpx", "httpcore", "telegram"):
+        for noisy in ("httpx", "httpcore"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger("telegram").setLevel(logging.CRITICAL)  # with tracebacks, what are errors of ours
 
     def __repr__(self) -> str:
         return f"Connection({self._api_url})"

@@ -213,9 +213,6 @@ def start_logs(verbose: int, *, as_json: bool = False) -> None:
     for name in ("httpx", "httpcore", "watchdog", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)  # their INFO shows tokens in URLs, or each poll
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    logging.getLogger("telegram").setLevel(
-        logging.CRITICAL
-    )  # with a traceback what is an error of ours already
 
 
 def no_logs() -> None:

@@ -15,7 +15,14 @@ from bot.adapters.telegram.updates import KINDS, read_vote
 from bot.domain.errors import ChannelDown, StateLocked
 from bot.domain.quizzes.votes import Vote
 from bot.domain.subscriptions import Channel
-from tests.adapters.telegram.conftest import FakeDeliveries, MemoryUpdates, a_subscriber, running, until
+from tests.adapters.telegram.conftest import (
+    WAITS,
+    FakeDeliveries,
+    MemoryUpdates,
+    a_subscriber,
+    running,
+    until,
+)
 from tests.builders import a_question, an_outgoing
 from tests.rigs.botapi import BotApi, Fault, SentPoll
 from tests.rigs.publishers import ChatMemory
@@ -31,6 +38,35 @@ async def test_updates_are_confirmed_only_once_they_are_stored(
         await until(lambda: api.updates.confirmed)
     assert list(kept.kept) == api.updates.confirmed
     assert len(api.messages) == 1
+
+
+async def test_who_is_not_let_wait_for_updates_asks_again_after_a_pause(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway answers the long poll at once; the service must not be asked hundreds of times a second."""
+
+    async def at_once(*_: object) -> list[dict[str, object]]:
+        return []
+
+    monkeypatch.setattr(api.updates, "ask", at_once)
+    other = BotClient(api.token, api_url=api.url)
+    async with running(api, deliveries, kept, waits=replace(WAITS, first_retry=timedelta(hours=1))):
+        await until(lambda: api.calls["getUpdates"])
+        for _ in range(20):
+            await other.username()
+    await other.close()
+    assert api.calls["getUpdates"] == 1
+
+
+async def test_a_gateway_that_answers_in_html_is_one_line_of_the_log(
+    api: BotApi, deliveries: FakeDeliveries, kept: MemoryUpdates, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.fail(Fault(kind="garbage", methods=("getUpdates",)))
+    async with running(api, deliveries, kept):
+        await until(lambda: api.calls["getUpdates"] > 1)
+    assert [record.msg for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "chat.interrupted"
+    ]
 
 
 async def test_all_kinds_are_asked_for_each_time(
