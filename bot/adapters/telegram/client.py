@@ -133,6 +133,8 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[DeliveryError]], ...] = (
 """What the server says to a bad request, lower-cased (seen 2026-11); the first that fits holds."""
 _FLOOD = re.compile(r"too many requests|flood control", re.IGNORECASE)
 _LONGEST_TEXT = 300
+_LONGEST_PAUSE = timedelta(days=30)
+"""That is believed; bans of a day were seen."""
 
 
 def translate_error(error: Exception, *, secret: str) -> DeliveryError:
@@ -357,11 +359,24 @@ def _request_class() -> "type[HTTPXRequest]":
             if not isinstance(answer, dict):
                 raise TelegramError("Invalid server response")
             if answer.get("ok") is not True:
-                return {"result": None, **answer}
+                return {"result": None, **answer, "parameters": _numbers(answer.get("parameters"))}
             _result.set(answer.get("result"))
             return {"ok": True, "result": True}
 
     return KeepingRequest
+
+
+_LARGEST = 2**52
+"""Of the numbers in an answer (Bot API, "Chat": at most 52 significant bits)."""
+
+
+def _numbers(parameters: object) -> dict[str, int]:
+    """Those of a refusal's parameters (`retry_after`, `migrate_to_chat_id`) that are the numbers that the library expects."""
+    named = parameters.items() if isinstance(parameters, dict) else ()
+    whole = {name: number for name, number in named if type(number) is int and abs(number) <= _LARGEST}
+    if "retry_after" in whole:
+        whole["retry_after"] = min(max(whole["retry_after"], 0), int(_LONGEST_PAUSE.total_seconds()))
+    return whole
 
 
 class _Beginning:

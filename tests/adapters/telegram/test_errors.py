@@ -6,6 +6,7 @@ import httpx
 import pytest
 from telegram import error as foreign
 
+from bot.adapters.telegram import client
 from bot.adapters.telegram.client import (
     NamesNeeded,
     NoSuchMethod,
@@ -129,3 +130,23 @@ def test_what_the_bot_may_send_follows_from_the_chat_and_its_membership(
     facts = chat_facts(chat, member)
     assert (facts.messages, facts.polls) == (messages, polls)
     assert facts.has_names is (chat is not CHANNEL)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "believed"),
+    [
+        ('{"retry_after": 7, "migrate_to_chat_id": -1001}', {"retry_after": 7, "migrate_to_chat_id": -1001}),
+        ('{"retry_after": -5}', {"retry_after": 0}),
+        ('{"retry_after": 999999999}', {"retry_after": 30 * 24 * 3600}),
+        ('{"retry_after": "soon", "migrate_to_chat_id": true}', {}),
+        ('{"retry_after": 1e3, "migrate_to_chat_id": 1000000000000000000000}', {}),
+        ("[]", {}),
+        ("null", {}),
+    ],
+)
+def test_a_refusal_whose_parameters_are_nonsense_is_a_refusal_all_the_same(parameters, believed):
+    """The library fails over them, and then nobody would know that nothing was sent."""
+    answer = (
+        f'{{"ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": {parameters}}}'
+    )
+    assert client._request_class().parse_json_payload(answer.encode())["parameters"] == believed
