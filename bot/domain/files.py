@@ -35,12 +35,13 @@ EXPECTED_SKIPS: frozenset[SkipReason] = frozenset({"hidden", "temporary", "ignor
 LONGEST_NAME = 200
 EMPTY_REPORTED_AFTER = timedelta(minutes=1)
 _TEMPORARY = re.compile(
-    r".*(\.(tmp|temp|part|partial|filepart|crdownload|download|swp|swo|swx))|#.*#|~\$.*",
+    r".*(\.(tmp|temp|part|partial|filepart|crdownload|download|!sync|swp|swo|swx)|___jb_(tmp|old)___)|#.*#|~\$.*",
     re.IGNORECASE | re.DOTALL,
 )
 _COPY = re.compile(
-    r"~$|\.(orig|bak|rej|old)$"  # editors, patch, git mergetool
-    r"|\.sync-conflict-|\bconflicted copy\b|\(case conflict|\[conflict(ed)?\]|\(SFConflict "  # Syncthing, Dropbox, Seafile …
+    r"~$|\.(orig|bak|rej|old|save|mine|r\d+)$|(?-i:[._](BACKUP|BASE|LOCAL|REMOTE)[._]\d+\b)"  # editors, patch, Subversion, git mergetool
+    r"|\.sync-conflict-|\bconflicted copy\b|\[conflict(ed)?\]"  # Syncthing, Dropbox …
+    r"|\([^()]*(conflict|conflit|konflikt|冲突|衝突|競合|конфликт)[^()]*\)"  # … and what those, Seafile and others say in each language
     r"|[._ -]conflict-?\d{6,}|_conflict-|\.conflict\b",
     re.IGNORECASE,
 )

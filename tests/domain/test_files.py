@@ -194,6 +194,16 @@ def test_an_empty_file_is_news_only_when_it_stays_empty():
         "a (SFConflict ann 2026-09-18-08-00-00).md",
         "a_conflict-20260918-080000.md",
         "a-conflict-20260918.md",
+        "a (conflict copy).md",
+        "a (Conflict from LAPTOP 2026-09-18).md",
+        "a (In Konflikt stehende Kopie von Ann 2026-09-18).md",
+        "a (copie en conflit d'Ann 2026-09-18).md",
+        "a (Ann 的冲突副本).md",
+        "a_LOCAL_4711.md",
+        "a.REMOTE.4711.md",
+        "a.md.mine",
+        "a.md.r12",
+        "a.md.save",
     ],
 )
 def test_names_of_copies_that_programs_make_are_no_digests(name):
@@ -203,7 +213,16 @@ def test_names_of_copies_that_programs_make_are_no_digests(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["2026-09-18.md", "conflict.md", "conflict-resolution.md", "original.md", "a.original.md", "a copy.md"],
+    [
+        "2026-09-18.md",
+        "conflict.md",
+        "conflict-resolution.md",
+        "original.md",
+        "a.original.md",
+        "a copy.md",
+        "a_local_2026.md",
+        "a (1).md",
+    ],
 )
 def test_ordinary_names_are_read(name):
     assert skip_reason(name) is None
