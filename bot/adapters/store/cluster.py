@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine
 
-from bot.adapters.store.engine import LOCKS, foreign_errors, own_connection
+from bot.adapters.store.engine import LOCKS, foreign_errors, own_connection, state_file
 from bot.domain.errors import StateUnavailable
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ class LeaderElection:
 
     async def _lead_with_file(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
         """Lead among the processes of one machine."""
-        state = self._engine.url.database
-        if not state or state == ":memory:":
+        state = state_file(self._engine)
+        if state is None:
             await work()
             return
-        with _opened(Path(f"{state}.{role.replace(' ', '-')}.lock")) as file:
+        with _opened(state.with_name(f"{state.name}.{role.replace(' ', '-')}.lock")) as file:
             waiting = False
             while not _try_lock(file):
                 if not waiting:

@@ -158,6 +158,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
 # SQLite
 
 
+def state_file(engine: Engine) -> Path | None:
+    """The file of a SQLite state, by its one name: what lies beside it is found by every process, whatever links lead there.
+
+    None where the state is no file.
+    """
+    name = engine.url.database if engine.dialect.name == "sqlite" else None
+    return Path(name).resolve() if name and name != ":memory:" else None
+
+
 def _sqlite_engine(url: URL, patience: timedelta) -> Engine:
     if url.database and url.database != ":memory:":
         _prepare_file(Path(url.database))
@@ -397,6 +406,7 @@ _REMEDY_FOR_FILES = {
     "unable to open database file": "; it must be a file, in a folder, that paperboy may write",
     "attempt to write a readonly database": "; let paperboy write the file and its folder",
     "database or disk is full": "; make room on the disk",
+    "disk I/O error": "; see whether the disk is full, or failing",
 }
 """By what SQLite says (3.40 to 3.53)."""
 _UNREACHABLE = "see that the server runs and can be reached from here"

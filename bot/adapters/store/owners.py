@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Engine
 
 from bot.adapters.atomic_file import private_folder
-from bot.adapters.store.engine import foreign_errors, own_session, reading, translated
+from bot.adapters.store.engine import foreign_errors, own_session, reading, state_file, translated
 from bot.domain.errors import StateError, StateUnavailable
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def owner_of(engine: Engine, folder: Path | None) -> Owner:
     if engine.dialect.name != "sqlite":
         name = hashlib.sha256(engine.url.render_as_string(hide_password=True).encode()).hexdigest()[:8]
         return SessionOwner(engine, FileOwner(folder / f"postgresql-{name}") if folder else Owner())
-    state = engine.url.database
-    return FileOwner(Path(state)) if state and state != ":memory:" else Owner()
+    state = state_file(engine)
+    return FileOwner(state) if state else Owner()
 
 
 _MARK = Struct("<Q")

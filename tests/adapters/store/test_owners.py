@@ -214,6 +214,19 @@ def test_an_owner_leaves_no_file_and_removes_those_of_the_dead(sqlite_only: Data
     assert files(tmp_path) == []
 
 
+def test_a_state_behind_a_link_has_the_owners_of_the_state(sqlite_only: Database, tmp_path: Path):
+    """Else the one that came by the link would take the other for dead, and send what that is sending."""
+    one = Hand(sqlite_only.open())
+    one.alerts(1)
+    one.claim()
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "state.sqlite3").symlink_to(tmp_path / "state.sqlite3")
+    other = Hand(Store(f"sqlite:///{tmp_path}/link/state.sqlite3"))
+    assert other.store.outbox.expire(NOW) == 0
+    assert other.reserve() == ()
+    other.store.close()
+
+
 def test_an_owner_whose_file_was_removed_makes_it_anew(sqlite_only: Database, tmp_path: Path):
     one, other = Hand(sqlite_only.open()), Hand(sqlite_only.open())
     one.alerts(1, target="telegram:1")
