@@ -1,13 +1,32 @@
-"""Proxies: the variables of the environment that name them, made usable for httpx, or said to be unusable in one line."""
+"""Proxies and certificates that the environment names, made usable for httpx, or said to be unusable in one line."""
 
 import os
 import re
+import ssl
 from collections.abc import MutableMapping
 from importlib.util import find_spec
 
 _NAMES = ("https_proxy", "http_proxy", "all_proxy")
 _SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
+_HIGHEST_PORT = 65_535
+_CERTIFICATES = "SSL_CERT_FILE"
 _SOCKS_REMEDY = "needs one more package: pip install 'paperboy-bot[socks]'"
+
+
+def network_fault() -> str | None:
+    """Why no connection can be made with what the environment names; None where nothing is wrong with it."""
+    return proxy_fault() or certificates_fault(os.environ.get(_CERTIFICATES))
+
+
+def certificates_fault(file: str | None) -> str | None:
+    """Why the certificates that the environment names cannot be used; None where they can, or it names none."""
+    if file:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+        except OSError as error:
+            why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+            return f"the certificates in {_CERTIFICATES} cannot be read: {file}: {why or error}"
+    return None
 
 
 def proxy_fault(environment: MutableMapping[str, str] | None = None) -> str | None:
@@ -52,7 +71,8 @@ def _is_address(url: str) -> bool:
     import httpx
 
     try:
-        return bool(httpx.URL(url).host)
+        address = httpx.URL(url)
+        return bool(address.host) and (address.port or 0) <= _HIGHEST_PORT
     except httpx.InvalidURL:
         return False
 

@@ -150,7 +150,9 @@ class Sender:
             return SendResult(outcome=Outcome(claim=claim, state="pending", wait_until=until, counted=False))
         except DeliveryError as error:
             log.warning("delivery.failed", extra={**about, "error": str(error), "is": type(error).__name__})
-            return self._failed(claim, error)
+            # What never began to leave did not arrive, whatever the error may be.
+            is_certain = isinstance(error, NotSent) or request.begun
+            return self._failed(claim, error if is_certain else TryLater(str(error)))
         except asyncio.CancelledError:
             log.warning("delivery.cut_off", extra=about)
             return self._unknown(claim, "cut off while paperboy stopped") if request.begun else untried(claim)

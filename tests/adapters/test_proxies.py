@@ -1,14 +1,16 @@
 """Proxies named by the environment: used, made usable, or said to be unusable in one line."""
 
 import importlib.util
+from pathlib import Path
 
+import certifi
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters import proxies
-from bot.adapters.proxies import proxy_fault
+from bot.adapters.proxies import certificates_fault, proxy_fault
 from bot.adapters.telegram.publisher import TelegramPublisher
 from bot.domain.errors import ChannelDown
 from tests.builders import an_outgoing
@@ -56,7 +58,7 @@ def test_a_socks_proxy_without_the_extra_is_said_with_the_remedy_and_without_its
 
 
 @pytest.mark.parametrize(
-    "value", ["ftp://proxy:21", "socks4://h:1", "http://", "http://[::1", "http://h:port"]
+    "value", ["ftp://proxy:21", "socks4://h:1", "http://", "http://[::1", "http://h:port", "http://h:99999"]
 )
 def test_a_proxy_that_cannot_be_used_is_said_in_one_line(value: str) -> None:
     fault = proxy_fault({"HTTPS_PROXY": value})
@@ -102,3 +104,22 @@ async def test_behind_an_unusable_proxy_nothing_is_sent_and_nothing_is_in_doubt(
     with pytest.raises(ChannelDown, match=r"pip install 'paperboy-bot\[socks\]'"):
         await publisher.send(an_outgoing(kind="telegram"))
     await publisher.close()
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file or directory"), (b"no certificate", "")])
+async def test_with_certificates_that_cannot_be_read_nothing_is_sent_and_the_file_is_named(
+    clean: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    file = tmp_path / "certificates.pem"
+    if content is not None:
+        file.write_bytes(content)
+    clean.setenv("SSL_CERT_FILE", str(file))
+    publisher = TelegramPublisher("123:abc", api_url="http://127.0.0.1:1", chats=ChatMemory())
+    with pytest.raises(ChannelDown, match=f"the certificates in SSL_CERT_FILE cannot be read: {file}: {why}"):
+        await publisher.send(a_parcel(kind="telegram"))
+    await publisher.close()
+
+
+def test_certificates_that_can_be_read_are_no_fault() -> None:
+    assert certificates_fault(None) is None
+    assert certificates_fault(certifi.where()) is None

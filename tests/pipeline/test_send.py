@@ -252,6 +252,14 @@ async def test_an_unknown_outcome_is_uncertain_and_the_target_pauses():
     assert waits(result) > timedelta(0)
 
 
+async def test_what_failed_before_it_began_to_leave_is_never_in_doubt():
+    parts = Parts(OutcomeUnknown("connect(): port must be 0-65535"))
+    parts.begins = False
+    result = await parts.sender().send(a_claim())
+    assert (result.outcome.state, result.unknown) == ("pending", False)
+    assert result.outcome.error == "connect(): port must be 0-65535"
+
+
 async def test_an_edit_with_an_unknown_outcome_goes_again():
     result = await failed(OutcomeUnknown("read timeout"), kind="edit")
     assert (result.outcome.state, result.unknown) == ("pending", True)

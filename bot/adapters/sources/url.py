@@ -16,7 +16,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 
 from bot.adapters.atomic_file import write
-from bot.adapters.proxies import proxy_fault
+from bot.adapters.proxies import network_fault
 from bot.domain.errors import SourceUnreachable
 from bot.domain.sources import Source
 
@@ -70,7 +70,7 @@ async def fetch_url(source: Source, folder: Path, max_bytes: int, *, deadline: f
     Redirects at most five, to http and https only; `source.headers` go to the first origin alone. `max_bytes` counts
     what comes out of a compressed answer. Raises SourceUnreachable, and OSError for the folder.
     """
-    if fault := proxy_fault():
+    if fault := network_fault():
         raise SourceUnreachable(fault)
     try:
         async with asyncio.timeout(deadline), httpx.AsyncClient(timeout=TIMEOUT) as client:

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
-from bot.adapters.proxies import proxy_fault
+from bot.adapters.proxies import network_fault
 from bot.adapters.telegram.rendering import Message
 from bot.domain.chats import ChatFacts, topic_key
 from bot.domain.errors import (
@@ -309,8 +309,8 @@ class Connection:
 
     @cached_property
     def _requests(self) -> "tuple[HTTPXRequest, HTTPXRequest]":
-        """For the long poll, and for the rest. Raises ChannelDown where the environment names an unusable proxy."""
-        if fault := proxy_fault():
+        """For the long poll, and for the rest. Raises ChannelDown where a proxy or certificates of the environment are unusable."""
+        if fault := network_fault():
             raise ChannelDown(f"Telegram cannot be reached: {fault}")
         return (self._request(1), self._request(self._connections))
 

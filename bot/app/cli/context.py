@@ -111,13 +111,13 @@ def everybody(store: "Store", subscribers: "Sequence[Subscriber]") -> "tuple[Sub
 
 def check_recipients(settings: "Settings", subscribers: "Sequence[Subscriber]") -> None:
     """Checks the recipients before anything is sent: UsageError for sample people with a token, a warning for chats without one."""
-    from bot.adapters.proxies import proxy_fault
+    from bot.adapters.proxies import network_fault
     from bot.app.config.cross_checks import refuse_sample_people, token_warning
 
     refuse_sample_people(settings, subscribers)
     if warning := token_warning(settings, subscribers):
         typer.echo(f"paperboy: warning: {warning}", err=True)
-    if (settings.sends_telegram or settings.sources) and (fault := proxy_fault()):
+    if (settings.sends_telegram or settings.sources) and (fault := network_fault()):
         typer.echo(f"paperboy: warning: {fault}", err=True)
 
 

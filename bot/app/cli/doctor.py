@@ -143,11 +143,11 @@ def _line(finding: "Finding", style: Style) -> str:
 def channel_findings(
     settings: "Settings", subscribers: "Sequence[Subscriber]", *, online: bool
 ) -> "Iterator[Finding]":
-    """Findings that need no answer of a service: settings, proxies and folders."""
-    from bot.adapters.proxies import proxy_fault
+    """Findings that need no answer of a service: settings, the environment and folders."""
+    from bot.adapters.proxies import network_fault
 
-    if (settings.sends_telegram or settings.sources) and (fault := proxy_fault()):
-        yield _finding("proxy", "proxy", fault)
+    if (settings.sends_telegram or settings.sources) and (fault := network_fault()):
+        yield _finding("network", "unusable", fault)
     yield from _telegram(settings, subscribers, online=online)
     yield from _email(settings, online=online)
     yield from _folders(settings)

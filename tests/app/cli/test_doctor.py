@@ -163,7 +163,7 @@ def test_a_proxy_that_cannot_be_used_is_said_with_its_remedy(
     monkeypatch.setenv("all_proxy", "socks4://127.0.0.1:1")
     looked = paperboy("doctor")
     assert looked.code == 1
-    assert "! proxy: the proxy in all_proxy cannot be used" in looked.out
+    assert "! network: the proxy in all_proxy cannot be used" in looked.out
 
 
 def test_the_loss_and_the_noise_of_real_digests_are_named(
