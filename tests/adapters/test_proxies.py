@@ -116,7 +116,7 @@ async def test_with_certificates_that_cannot_be_read_nothing_is_sent_and_the_fil
     clean.setenv("SSL_CERT_FILE", str(file))
     publisher = TelegramPublisher("123:abc", api_url="http://127.0.0.1:1", chats=ChatMemory())
     with pytest.raises(ChannelDown, match=f"the certificates in SSL_CERT_FILE cannot be read: {file}: {why}"):
-        await publisher.send(a_parcel(kind="telegram"))
+        await publisher.send(an_outgoing(kind="telegram"))
     await publisher.close()
 
 
