@@ -52,6 +52,22 @@ async def test_small_answers_are_not_held_back(server: WebServer) -> None:
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="only Linux lets a program choose")
+@pytest.mark.parametrize(("host", "paced"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)])
+async def test_what_stays_on_this_machine_is_not_paced(app: Shield, host: str, paced: bool) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as untouched:
+        usual = untouched.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+    server = await serve(app, f"{host}:0")
+    _, _, port = server.address.rpartition(":")
+    async with httpx.AsyncClient() as client:
+        await client.get(f"http://127.0.0.1:{port}/healthz")
+        (connection,) = server._server.server_state.connections
+        accepted = connection.transport.get_extra_info("socket")
+        chosen = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+    await server.stop()
+    assert chosen == (usual if paced else b"reno".ljust(len(chosen), b"\0"))
+
+
 async def test_tokens_reach_no_log(server: WebServer, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         async with httpx.AsyncClient() as client:
