@@ -4,6 +4,7 @@ All times are the processor's. A person's feed is made for the first time when i
 feed of all papers or in a mail, but never with this person's reasons. Goal: five times as fast as from scratch, that time too.
 """
 
+import random
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -11,7 +12,7 @@ from datetime import UTC, date, datetime
 from bot.adapters.feeds import atom
 from bot.adapters.feeds.atom import render_atom
 from bot.adapters.feeds.entries import entry_parts
-from bot.domain import card
+from bot.domain import card, gist
 from bot.domain.feeds import Feed, FeedEntry, entry_id, feed_id
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary
@@ -19,23 +20,41 @@ from bot.domain.papers import Edition, Links, Paper, PaperId, Point, Summary
 AUTHORITY = "paperboy.example,2026"
 NOW = datetime(2026, 9, 18, 8, tzinfo=UTC)
 ROUNDS = 5
-SENTENCE = "The method trains a language model on data that was made by an agent of its own. "
+SENTENCES = (
+    "We introduce {name}, a benchmark of {number} tasks on which an agent plans, acts and explains itself.",
+    "The main objective is to learn whether a language model of {number} million weights can check its own answers.",
+    "Existing approaches rely on labels that are costly to come by, and they do not carry over to other domains.",
+    "Our method trains a verifier on the traces of {name} and lets it choose among {number} candidates.",
+    "It needs neither a reward model nor more memory than the policy itself takes, which is {number} GB.",
+    "Experiments on four public data sets show that it is {number} % better than the strongest agent before it.",
+    "On the hardest tenth of the tasks it reaches an accuracy of {number} %, while its cost falls by a third.",
+    "Ablations indicate that most of the gain comes from the verifier, not from the longer context.",
+    "We also find that the order of the examples matters less than their number, up to {number} of them.",
+    "For practitioners this means that a small model with {name} can take the place of a large one.",
+    "Code, data and all {number} traces are released under a free licence.",
+)
+"""What a made-up paper says: no two papers say the same, as no text of it must be known from another one."""
 REASON = Reason(subscription="agents", why=(Why(term="agent", field="summary", text="agent"),))
 
 
 def a_paper(number: int) -> Paper:
     arxiv = f"2509.{number:05}"
+
+    def text(part: int, sentences: int) -> str:
+        chosen = random.Random(f"{number} {part}").choices(SENTENCES, k=sentences)
+        return " ".join(each.format(name=f"Method{number}", number=number) for each in chosen)
+
     return Paper(
         id=PaperId(f"arxiv:{arxiv}"),
         title=f"Paper {number}: Language Models and What They Are Trained On",
         authors=("Ada Lovelace", "Alan Turing", "Grace Hopper"),
-        summaries=(Summary(text=SENTENCE * 14, source="digest.md"),),
+        summaries=(Summary(text=text(0, 11), source="digest.md"),),
         date=date(2026, 9, 18),
         latest=date(2026, 9, 18),
         links=Links(abs=f"https://arxiv.org/abs/{arxiv}", pdf=f"https://arxiv.org/pdf/{arxiv}"),
         editions=(
             Edition(
-                language="en", points=tuple(Point(label=f"Point {n}", text=SENTENCE * 2) for n in range(5))
+                language="en", points=tuple(Point(label=f"Point {n}", text=text(n, 2)) for n in range(1, 6))
             ),
         ),
     )
@@ -101,13 +120,13 @@ def from_scratch(feed: Feed) -> bytes:
 
 
 def forget_papers() -> None:
-    card._told.cache_clear()  # noqa: SLF001
+    card._card_text.cache_clear()  # noqa: SLF001
+    gist.clean_summary.cache_clear()
     forget_person()
 
 
 def forget_person() -> None:
-    card._card.cache_clear()  # noqa: SLF001
-    atom._FRAGMENTS = atom._Fragments()  # noqa: SLF001
+    atom._ENTRIES._kept.clear()  # noqa: SLF001
 
 
 def measure_feeds() -> None:

@@ -189,10 +189,9 @@ def paper_url(site_url: str, paper: PaperId) -> str:
 
 def marked(text: str, words: Iterable[str]) -> Pieces:
     """The text in pieces, with every whole-word occurrence of one of `words` a matched one; joined they are the text."""
-    spans: list[tuple[int, int]] = []
-    for word in words:
-        spans += _occurrences(text, word)
-    spans.sort()
+    spans = sorted(span for word in words for span in _occurrences(text, word))
+    if not spans:
+        return (Piece(text),) if text else ()
     pieces: list[Piece] = []
     at = 0
     for start, end in spans:
@@ -216,26 +215,25 @@ def _occurrences(text: str, word: str) -> list[tuple[int, int]]:
     while start >= 0:
         end = start + len(low_word)
         before, after = text[start - 1 : start], text[end : end + 1]
-        if not (before.isalnum() and _runs_on(before, text[start])) and not (
-            after.isalnum() and _runs_on(text[end - 1], after)
-        ):
+        if not _runs_on(before, text[start]) and not _runs_on(after, text[end - 1]):
             spans.append((start, end))
         start = low_text.find(low_word, end)
     return spans
 
 
-def _runs_on(left: str, right: str) -> bool:
-    """True where both neighbours belong to one word."""
-    return left.isalnum() and right.isalnum() and left < _FIRST_CJK and right < _FIRST_CJK
+def _runs_on(neighbour: str, last: str) -> bool:
+    """True where a neighbour of the last sign of an occurrence belongs to the same word."""
+    return neighbour.isalnum() and last.isalnum() and neighbour < _FIRST_CJK and last < _FIRST_CJK
 
 
 def card_of(item: Item, *, language: str, text_limit: int = TEXT_LIMIT) -> Card:
     """The paper of `item` as a card in that language; English, or else what there is, where that is missing.
 
-    Points and summaries are at most `text_limit` long each. Cards are cached: a day's papers go to many people, and a
-    message is made for each.
+    Points and summaries are at most `text_limit` long each. Cards of messages, which have the usual limit, are cached: a
+    day's papers go to many people. Feeds and pages keep what they made of a card.
     """
-    return _card(item.paper, item.reasons, language, text_limit)
+    make = _cached_card if text_limit == TEXT_LIMIT else _card
+    return make(item.paper, item.reasons, language, text_limit)
 
 
 class _CardText(NamedTuple):
@@ -247,10 +245,10 @@ class _CardText(NamedTuple):
     points: tuple[tuple[Role, str, str], ...]
     summaries: tuple[tuple[str, str, bool], ...]
     """(text, source, whether the points tell it already)"""
+    links: Links
     questions: int
 
 
-@lru_cache(maxsize=_CARDS)
 def _card(paper: Paper, reasons: tuple[Reason, ...], language: str, text_limit: int) -> Card:
     content = _card_text(paper, language)
     in_title = _words_matched(reasons, "title")
@@ -276,9 +274,12 @@ def _card(paper: Paper, reasons: tuple[Reason, ...], language: str, text_limit: 
         sources=source_names(paper.sources),
         source_count=paper.source_count,
         date=paper.date or paper.published,
-        links=web_links(paper.links),
+        links=content.links,
         questions=content.questions,
     )
+
+
+_cached_card = lru_cache(maxsize=_CARDS)(_card)
 
 
 @lru_cache(maxsize=_PAPERS)
@@ -300,6 +301,7 @@ def _card_text(paper: Paper, language: str) -> _CardText:
         summaries=tuple(
             (summary.text, source, summary is in_parts and not edition.points) for summary, source in cleaned
         ),
+        links=web_links(paper.links),
         questions=len(edition.quiz),
     )
 

@@ -79,9 +79,7 @@ _CHATTER = re.compile(
     r"|^\W{0,4}summary of (?:the |this )?(?:ai )?(?:research )?(?:paper|article|work)(?: is)?\s*:\s*",
     re.IGNORECASE,
 )
-_AFTER_ALL = re.compile(
-    r"\s*\**\s*(?:follow.?up questions?|questions for further)\b[^.]{0,40}:.*$", re.IGNORECASE | re.DOTALL
-)
+_AFTER_ALL = re.compile(r"(?:follow.?up questions?|questions for further)\b[^.]{0,40}:", re.IGNORECASE)
 """A model's questions to its reader, after the summary."""
 _HEAD = re.compile(
     r"^(?:\*\*)?(?:paper |concise |brief )?summary\s*(?:\*\*)?\s*[:：]\s*(?:\*\*)?\s*(?=\(?(?:i|a|1)[).])",
@@ -135,7 +133,9 @@ _BY_LETTER: tuple[Role, ...] = ("problem", "method", "result", "use")
 @lru_cache(maxsize=4096)
 def clean_summary(written: str, title: str = "") -> CleanSummary:
     """The summary without what is not about the paper, and its parts in order. A repeated `title` at its head goes."""
-    plain = _AFTER_ALL.sub("", _CHATTER.sub("", written.strip(), count=1))
+    plain = _CHATTER.sub("", written.strip(), count=1)
+    if "question" in plain.lower() and (questions := _AFTER_ALL.search(plain)):
+        plain = plain[: questions.start()].rstrip().rstrip("*").rstrip()
     head = _BOLD_HEAD.match(plain)
     if head and title and plain_text(head[1]).casefold() == plain_text(title).casefold():
         plain = plain[head.end() :]
@@ -149,8 +149,9 @@ def clean_summary(written: str, title: str = "") -> CleanSummary:
 
 def _listed(text: str) -> tuple[LabelledPart, ...]:
     """The parts of a text that is a list, with the text before it as the first; empty where it is none."""
-    items = list(_ITEM.finditer(text))
-    for marks in _LISTS:
+    lists = [marks for marks in _LISTS if f"{marks[1]})" in text or f"{marks[1]}." in text]
+    items = list(_ITEM.finditer(text)) if lists else []
+    for marks in lists:
         run: list[re.Match[str]] = []
         for item in items:
             if item["mark"] == marks[len(run) % len(marks)] and _is_next(text, item, run):

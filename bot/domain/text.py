@@ -451,8 +451,8 @@ def _shift(matched: re.Match[str]) -> str:
 
 
 _SENTENCE_END = re.compile(
-    r"(?<=[.?])(?<!\b[A-Z]\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bet al\.)(?<!\bvs\.)(?<!\bcf\.)\s+(?=[\"“(A-Z0-9])"
-    r"|(?<=[。！？])\s*(?=[^\s。！？”’」』）)])"
+    r"[.?](?<!\b[A-Z]\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bet al\.)(?<!\bvs\.)(?<!\bcf\.)(\s+)(?=[\"“(A-Z0-9])"
+    r"|[。！？](\s*)(?=[^\s。！？”’」』）)])"
 )
 
 
@@ -461,7 +461,14 @@ def sentences(text: str) -> tuple[str, ...]:
 
     An exclamation mark ends none but in Chinese and Japanese: elsewhere it is part of a name.
     """
-    return tuple(filter(None, _SENTENCE_END.split(text)))
+    parts: list[str] = []
+    at = 0
+    for end in _SENTENCE_END.finditer(text):
+        first, last = end.span(end.lastindex or 0)
+        parts.append(text[at:first])
+        at = last
+    parts.append(text[at:])
+    return tuple(filter(None, parts))
 
 
 _URL_TARGET = re.compile(r"""\b([a-z_]\w*):([a-z][a-z0-9+.-]*)://(?!…)([^\s|"'<>\\]+)""", re.IGNORECASE)

@@ -291,6 +291,12 @@ def test_pieces_are_cut_between_words_and_what_is_left_stays_matched() -> None:
     assert cut_pieces(pieces, 22) == pieces
 
 
+def test_cards_of_messages_are_kept_and_others_not() -> None:
+    item = an_item()
+    assert card_of(item, language="en") is card_of(item, language="en")
+    assert card_of(item, language="en", text_limit=100) is not card_of(item, language="en", text_limit=100)
+
+
 @given(st.lists(st.text(st.sampled_from("ab "), min_size=1), min_size=1, max_size=5), st.integers(2, 20))
 def test_cut_pieces_are_short_enough_and_begin_as_the_whole(texts: list[str], limit: int) -> None:
     pieces = tuple(Piece(text, bool(number % 2)) for number, text in enumerate(texts))

@@ -1,13 +1,11 @@
 """Atom documents (RFC 4287), with the links of archives (RFC 5005) and hubs (WebSub)."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from threading import Lock
 from urllib.parse import urlsplit
 
-from bot.adapters.feeds.entries import entry_parts
+from bot.adapters.feeds.entries import EntryCache, entry_parts
 from bot.domain.card import web_link
 from bot.domain.feeds import Feed, FeedEntry
 from bot.domain.text import one_line
@@ -18,7 +16,6 @@ MAX_FEED_BYTES = 1_000_000
 MAX_ARCHIVE_BYTES = 20_000_000
 """Documents of the archive are read by programs that want all of a month."""
 _ARCHIVE_MARK = b'<fh:archive xmlns:fh="http://purl.org/syndication/history/1.0"/>\n'
-_FRAGMENTS_KEPT = 512
 _END = b"</feed>"
 
 
@@ -29,7 +26,7 @@ def render_atom(feed: Feed) -> bytes:
     room = (MAX_ARCHIVE_BYTES if feed.current else MAX_FEED_BYTES) - len(shell)
     fragments: list[bytes] = []
     for entry, updated in zip(feed.entries, moments, strict=True):
-        fragment = _FRAGMENTS.of(entry, updated, feed)
+        fragment = _ENTRIES.of(entry, updated, feed)
         room -= len(fragment)
         if room < 0:
             break
@@ -62,32 +59,6 @@ def _moments(entries: Iterable[FeedEntry]) -> list[datetime]:
             at += timedelta(microseconds=1)
         moments[at] = None
     return list(moments)
-
-
-class _Fragments:
-    """Cache of rendered entries: rendering one costs as much as joining fifty."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
-        self._lock = Lock()  # the web server renders in threads
-
-    def of(self, entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
-        # The paper's hash stands for the paper: keeping the paper itself would keep its drawings in memory.
-        key = (
-            entry.id, updated, entry.published, entry.reasons, hash(entry.paper),
-            feed.language, feed.site_url,
-        )  # fmt: skip
-        with self._lock:
-            fragment = self._kept.pop(key, None)
-        fragment = fragment or _entry(entry, updated, feed)
-        with self._lock:
-            self._kept[key] = fragment
-            while len(self._kept) > _FRAGMENTS_KEPT:
-                self._kept.popitem(last=False)
-        return fragment
-
-
-_FRAGMENTS = _Fragments()
 
 
 def _shell(feed: Feed, newest: datetime) -> bytes:
@@ -133,6 +104,9 @@ def _entry(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
     if parts.links.pdf:
         lines.append(f'  <link href={_quoted(parts.links.pdf)} rel="related" type="application/pdf"/>')
     return "\n".join((*lines, "</entry>\n")).encode("utf-8")
+
+
+_ENTRIES = EntryCache(_entry)
 
 
 def _element(name: str, text: str, attributes: str = "") -> str:

@@ -1,8 +1,11 @@
 """Entries of feeds: the parts of one that every format shows."""
 
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
+from threading import Lock
 
 from bot.domain.card import Card, CardMatch, CardPoint, Pieces, card_of, paper_url, web_link
 from bot.domain.feeds import Feed, FeedEntry
@@ -12,6 +15,7 @@ from bot.domain.text import one_line
 from bot.domain.translations import Wording, wording
 
 _TEXT_LIMIT = 6_000
+_KEPT = 512
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +47,30 @@ def entry_parts(entry: FeedEntry, feed: Feed) -> EntryParts:
         links=paper.links,
         page=page,
     )
+
+
+class EntryCache:
+    """Cache of rendered entries of one format: rendering one costs as much as joining fifty."""
+
+    def __init__(self, render: Callable[[FeedEntry, datetime, Feed], bytes]) -> None:
+        self._render = render
+        self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._lock = Lock()  # the web server renders in threads
+
+    def of(self, entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
+        # The paper's hash stands for the paper: keeping the paper itself would keep its drawings in memory.
+        key = (
+            entry.id, updated, entry.published, entry.reasons, hash(entry.paper),
+            feed.language, feed.site_url,
+        )  # fmt: skip
+        with self._lock:
+            rendered = self._kept.pop(key, None)
+        rendered = rendered or self._render(entry, updated, feed)
+        with self._lock:
+            self._kept[key] = rendered
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return rendered
 
 
 def _blocks(card: Card, page: str | None, words: Wording) -> Iterator[str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from bot.adapters.feeds.entries import EntryParts, entry_parts
+from bot.adapters.feeds.entries import EntryCache, entry_parts
 from bot.domain.card import web_link
 from bot.domain.feeds import Feed, FeedEntry
 from bot.domain.text import one_line
@@ -25,9 +25,13 @@ def render_json(feed: Feed) -> bytes:
         **({"feed_url": self_url} if self_url else {}),
         **({"hubs": [{"type": "WebSub", "url": hub}]} if hub else {}),
         "language": feed.language,
-        "items": [_item(entry, entry_parts(entry, feed)) for entry in feed.entries],
     }
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    items = b",".join([_ITEMS.of(entry, entry.updated, feed) for entry in feed.entries])
+    return _json(document).removesuffix(b"}") + b',"items":[' + items + b"]}"
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def _json_url(atom_url: str | None) -> str | None:
@@ -36,8 +40,9 @@ def _json_url(atom_url: str | None) -> str | None:
     return urlunsplit(address._replace(path=re.sub(r"\.atom$", ".json", address.path))) or None
 
 
-def _item(entry: FeedEntry, parts: EntryParts) -> dict[str, Any]:
-    return {
+def _item(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
+    parts = entry_parts(entry, feed)
+    item = {
         "id": entry.id,
         **({"url": parts.page} if parts.page else {}),
         **({"external_url": parts.links.abs} if parts.links.abs else {}),
@@ -45,7 +50,7 @@ def _item(entry: FeedEntry, parts: EntryParts) -> dict[str, Any]:
         "content_html": parts.content,
         **({"summary": parts.summary} if parts.summary else {}),
         "date_published": _moment(entry.published),
-        "date_modified": _moment(entry.updated),
+        "date_modified": _moment(updated),
         **({"authors": [{"name": name} for name in parts.authors]} if parts.authors else {}),
         **({"tags": list(parts.tags)} if parts.tags else {}),
         **(
@@ -54,6 +59,10 @@ def _item(entry: FeedEntry, parts: EntryParts) -> dict[str, Any]:
             else {}
         ),
     }
+    return _json(item)
+
+
+_ITEMS = EntryCache(_item)
 
 
 def _moment(at: datetime) -> str:
