@@ -3,7 +3,8 @@
 The words stand as text in `paper_words`, so that no paper is folded again to be searched. The index, `full_text`, is an
 FTS5 table on SQLite and a `tsvector` with GIN on PostgreSQL; it gives candidates, at least every paper that matches, and
 the evaluation of queries decides. Words are given to both as they are: FTS5 gets a tokenizer that parts at blanks
-alone, and a `tsvector` is made of lexemes, each with its field's letter before it.
+alone, and a `tsvector` is made of lexemes, each with its field's letter before it. FTS5 knows the places of words as well, so it
+decides phrases, which may be of words that nearly every paper has; a word that is none stands between two parts.
 """
 
 import datetime as dt
@@ -11,18 +12,19 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import Ids
 from bot.adapters.store.papers import StoredDocument, day_of, paper_of, version
-from bot.adapters.store.schema import meta
+from bot.adapters.store.schema import FULL_TEXT, meta
 from bot.adapters.store.sql import Statement, chunks, driver, insert
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, document_of
 from bot.domain.query.documents import FIELDS, Field, Words
-from bot.domain.query.folding import RULES
+from bot.domain.query.folding import RULES as FOLDING_RULES
 from bot.domain.query.needs import LONGEST_WORD, AllOf, Bounds, ButNot, Need, Term
 
 _COLUMNS = ", ".join(FIELDS)
@@ -36,6 +38,8 @@ _NEWEST_DAY = Statement("SELECT max(date) FROM digests")
 _RECENT_PAPERS = "SELECT position, date FROM papers WHERE date >= {} OR date IS NULL ORDER BY date DESC NULLS LAST, position"
 _RECENT = Statement(_RECENT_PAPERS.format(":since"), postgresql=_RECENT_PAPERS.format(":since::date"))
 _MOST_LISTS = 4
+_FEW = 50
+"""Up to this part of the papers, sorting takes less time than going through all."""
 _CONTENTS = Statement(
     "SELECT position, id, content FROM papers WHERE position > :after ORDER BY position LIMIT :most"
 )
@@ -70,12 +74,17 @@ _MOST_BYTES = 500_000
 """Of all lexemes of a paper: a `tsvector` takes a megabyte. A paper with more is a candidate for every query."""
 _ANY_QUERY = "*"
 """The lexeme of such a paper; no word is written so."""
+_NO_PAPER = "-"
+"""A lexeme that no paper has."""
 
 _MOST_MAPPED = 1 << 27
 """Bytes: mapped pages count as memory of the process, though the system takes them back when it needs them."""
 
+RULES = f"{FOLDING_RULES} with places"
+"""By which rules the words are folded and indexed."""
 _RULES_KEY = "folding_rules"
-"""The row of `meta` that holds by which rules the words were folded."""
+"""The row of `meta` that holds the rules of what is stored."""
+_BETWEEN_PARTS = "¶"
 _RULES = Statement("SELECT value FROM meta WHERE key = :key")
 _TOGETHER = 500
 
@@ -148,7 +157,7 @@ class PaperWindow:
                 self.candidates(bounds.possible, without=matching), with_texts=with_texts
             )
             matching |= {number for number, document in undecided if matches(document)}
-        return [number for number in self._days if number in matching]
+        return self._newest_first(matching)
 
     def certain(self, bounds: Bounds) -> set[int]:
         """The papers that certainly match."""
@@ -159,7 +168,7 @@ class PaperWindow:
         if need is None:
             return [number for number in self._days if number not in without]
         having = self._having(need, or_unknown=True)
-        return [number for number in self._days if number in having and number not in without]
+        return self._newest_first({number for number in having if number not in without})
 
     def documents(self, numbers: Iterable[int], *, with_texts: bool) -> Iterator[tuple[int, Document]]:
         """The papers with these numbers, in that order; without texts as documents of their folded words alone."""
@@ -211,6 +220,14 @@ class PaperWindow:
                 paper = paper_of(paper_id, content)
                 yield paper, document_of(paper, tuple(words))
 
+    def _newest_first(self, numbers: set[int]) -> list[int]:
+        """Those of the numbers that are papers of this window; a few of very many are sorted, which takes less time."""
+        if len(numbers) > len(self._days) // _FEW:
+            return [number for number in self._days if number in numbers]
+        days = self._days
+        listed = sorted(number for number in numbers if number in days)
+        return sorted(listed, key=lambda number: (days[number] is not None, days[number]), reverse=True)
+
     @property
     def _is_exact(self) -> bool:
         """Whether the index knows all words of all papers."""
@@ -220,7 +237,7 @@ class PaperWindow:
         if self._is_exact:
             rows = driver(self._connection).execute(_FIND_SQLITE, (_fts5(need),))
             return {row[0] for row in rows}
-        query = f"'{_ANY_QUERY}' | {_tsquery(need)}" if or_unknown else _tsquery(need)
+        query = f"'{_ANY_QUERY}' | {_tsquery(need)}" if or_unknown else _tsquery(need, surely=True)
         result = self._connection.exec_driver_sql(_FIND_POSTGRESQL, (query,))
         return set(result.scalars())
 
@@ -260,13 +277,22 @@ def save_words(connection: Connection, documents: Sequence[tuple[int, Document]]
         return
     raw = driver(connection)
     for chunk in chunks(number for number, _ in documents):
-        raw.executemany(_UNINDEX_SQLITE, _WORDS.rows(connection, numbers=chunk))
+        raw.executemany(_UNINDEX_SQLITE, map(_indexed, _WORDS.rows(connection, numbers=chunk)))
     raw.executemany(_SAVE_SQLITE, rows)
-    raw.executemany(_INDEX_SQLITE, rows)
+    raw.executemany(_INDEX_SQLITE, map(_indexed, rows))
+
+
+def _indexed(row: Sequence[Any]) -> list[Any]:
+    """The number and the words of a paper, in which no phrase crosses the end of a part."""
+    return [row[0], *(words.replace("\n", _BETWEEN_PARTS) for words in row[1:])]
 
 
 def _rebuild(connection: Connection) -> None:
-    """Fold every stored paper again."""
+    """Fold and index every stored paper again."""
+    if connection.dialect.name == "sqlite":
+        raw = driver(connection)
+        for statement in ("DROP TABLE full_text", *FULL_TEXT["sqlite"], "DELETE FROM paper_words"):
+            raw.execute(statement).close()
     after = 0
     while rows := _CONTENTS.rows(connection, after=after, most=_TOGETHER):
         save_words(
@@ -274,8 +300,8 @@ def _rebuild(connection: Connection) -> None:
             [(number, document_of(paper_of(paper_id, content))) for number, paper_id, content in rows],
         )
         after = rows[-1][0]
-    statement = insert(connection, meta).values(key=_RULES_KEY, value=RULES)
-    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": RULES}))
+    kept = insert(connection, meta).values(key=_RULES_KEY, value=RULES)
+    connection.execute(kept.on_conflict_do_update(index_elements=["key"], set_={"value": RULES}))
 
 
 def _is_current(connection: Connection) -> bool:
@@ -291,14 +317,22 @@ def _fts5(need: Need) -> str:
     return f"({(' AND ' if isinstance(need, AllOf) else ' OR ').join(map(_fts5, need.needs))})"
 
 
-def _tsquery(need: Need) -> str:
-    """The need as the text of a `tsquery`."""
+def _tsquery(need: Need, *, surely: bool = False) -> str:
+    """The need as the text of a `tsquery`, which knows no places: more papers than have it, or `surely` less."""
     if isinstance(need, Term):
-        end = f"{need.text[:LONGEST_WORD]}'{':*' if need.is_prefix else ''}"
-        return "(" + " | ".join(["'" + _LETTERS[field] + end for field in need.fields]) + ")"
+        words = need.text.split()
+        if surely and len(words) > 1:
+            return f"'{_NO_PAPER}'"
+        return "(" + " | ".join([_lexemes_of(field, words, need.is_prefix) for field in need.fields]) + ")"
     if isinstance(need, ButNot):
-        return f"({_tsquery(need.need)} & !{_tsquery(need.barred)})"
-    return f"({(' & ' if isinstance(need, AllOf) else ' | ').join(map(_tsquery, need.needs))})"
+        return f"({_tsquery(need.need, surely=surely)} & !{_tsquery(need.barred, surely=not surely)})"
+    together = " & " if isinstance(need, AllOf) else " | "
+    return f"({together.join([_tsquery(part, surely=surely) for part in need.needs])})"
+
+
+def _lexemes_of(field: Field, words: Sequence[str], is_prefix: bool) -> str:
+    lexemes = " & ".join([f"'{_LETTERS[field]}{word[:LONGEST_WORD]}'" for word in words])
+    return f"({lexemes}{':*' if is_prefix else ''})"
 
 
 def _lexemes(words: Words) -> str:

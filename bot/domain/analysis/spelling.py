@@ -91,7 +91,7 @@ class DocumentCounter:
         """The numbers of the documents that may have it; None where that may be any."""
         match need:
             case Term():
-                return self._having_word(need) if need.fields == SCOPES[""] else None
+                return self._having_words(need) if need.fields == SCOPES[""] else None
             case AllOf():
                 known = [numbers for numbers in map(self._having, need.needs) if numbers is not None]
                 return set.intersection(*known) if known else None
@@ -102,13 +102,16 @@ class DocumentCounter:
                 known = [numbers for numbers in parts if numbers is not None]
                 return set().union(*known) if len(known) == len(parts) else None
 
-    def _having_word(self, term: Term) -> set[int]:
-        if not term.is_prefix:
-            return self._numbers.get(term.text, set())
-        if term.text not in self._beginning_with:
-            known = (having for word, having in self._numbers.items() if word.startswith(term.text))
-            self._beginning_with[term.text] = set().union(*known)
-        return self._beginning_with[term.text]
+    def _having_words(self, term: Term) -> set[int]:
+        *firsts, last = term.text.split()
+        having = self._beginning(last) if term.is_prefix else self._numbers.get(last, set())
+        return having.intersection(*(self._numbers.get(word, set()) for word in firsts))
+
+    def _beginning(self, text: str) -> set[int]:
+        if text not in self._beginning_with:
+            known = (having for word, having in self._numbers.items() if word.startswith(text))
+            self._beginning_with[text] = set().union(*known)
+        return self._beginning_with[text]
 
 
 class Speller:

@@ -14,7 +14,7 @@ _MOST_SPARED = 16
 
 
 class Term(NamedTuple):
-    """A folded word, or the beginning of one, in any of these fields."""
+    """Folded words, one after the other in one part of any of these fields; of the last one perhaps the beginning alone."""
 
     fields: tuple[Field, ...]
     text: str
@@ -64,9 +64,10 @@ def bounds_of(node: Node) -> Bounds:
             bounds = [bounds_of(child) for child in node.children]
             certain = [bound.certain for bound in bounds if bound.certain is not None]
             return Bounds(_any_of(certain) if certain else None, _any_of(bound.possible for bound in bounds))
+        case Near():
+            return Bounds(None, _all_of(_phrase(node.scope, words) for words in (node.left, node.right)))
         case _:
-            words = words_of(node)
-            possible = _all_of(_term(node.scope, word, begins=word.mode == "prefix") for word in words)
+            possible = _phrase(node.scope, node.words)
             return Bounds(possible if _is_decided(node) else None, possible)
 
 
@@ -115,19 +116,28 @@ def _bounds_of_all(node: And) -> Bounds:
     return Bounds(certain, possible)
 
 
-def _is_decided(atom: Phrase | Near) -> bool:
-    """True where a paper that has the atom's folded word has the atom."""
-    if isinstance(atom, Near) or len(atom.words) > 1:
+def _is_decided(phrase: Phrase) -> bool:
+    """True where a paper that has the phrase's folded words has the phrase."""
+    *firsts, last = phrase.words
+    if any(len(word.text) > LONGEST_WORD for word in phrase.words):
         return False
-    (word,) = atom.words
-    if len(word.text) > LONGEST_WORD:
+    if last.mode != "prefix":
+        firsts.append(last)
+    elif not begins_alike(last.text):
         return False
-    if word.mode == "prefix":
-        return begins_alike(word.text)
-    return word.mode == "folded" and atom.scope not in UNFOLDED
+    return all(word.mode == "folded" for word in firsts) and not (firsts and phrase.scope in UNFOLDED)
 
 
-def _term(scope: Scope, word: Word, *, begins: bool) -> Need | None:
+def _phrase(scope: Scope, words: tuple[Word, ...]) -> Need | None:
+    """The folded words that every paper with the phrase has: as one term unless a beginning stands amid them."""
+    terms = [_term(scope, word, begins=word.mode == "prefix") for word in words]
+    known = [term for term in terms if term is not None]
+    if len(known) < len(terms) or any(term.is_prefix for term in known[:-1]):
+        return _all_of(known)
+    return Term(SCOPES[scope], " ".join([term.text for term in known]), known[-1].is_prefix)
+
+
+def _term(scope: Scope, word: Word, *, begins: bool) -> Term | None:
     if not begins:
         text = folded_form(word.text)
     else:

@@ -95,6 +95,31 @@ def test_words_of_other_fields_are_no_candidates(hand: Hand):
     assert titles(hand.store, "source:graph") == set()
 
 
+def test_a_phrase_is_one_part_s_words_in_their_order(hand: Hand):
+    across = (Summary(text="Of a graph", source="a.md"), Summary(text="Neural nets", source="b.md"))
+    hand.keep(
+        a_paper(1, title="Graph neural networks", summaries=()),
+        a_paper(2, title="Neural graphs", summaries=()),
+        a_paper(3, title="Two parts", summaries=across),
+    )
+    previewer = Previewer(parse("graph neural"))
+    with hand.store.full_text.last_days(EVER) as window:
+        found = window.matching(previewer.bounds, previewer.matches, with_texts=False)
+        assert [paper.title for paper, _ in window.papers(found)] == ["Graph neural networks"]
+        if window._is_exact:
+            assert window.matching(previewer.bounds, lambda _: False, with_texts=False) == found
+
+
+@pytest.mark.parametrize("few", [1, 50])
+def test_few_and_many_papers_come_newest_first(hand: Hand, monkeypatch: pytest.MonkeyPatch, few: int):
+    monkeypatch.setattr(module, "_FEW", few)
+    days = [date(2025, 9, 18), None, date(2025, 9, 20), date(2025, 9, 18), None]
+    hand.keep(*(a_paper(number, title="Graphs", date=day) for number, day in enumerate(days)))
+    with hand.store.full_text.last_days(EVER) as window:
+        dates = [paper.date for paper, _ in window.papers(window.candidates(need_of(parse("graph").root)))]
+    assert dates == [days[2], days[0], days[3], None, None]
+
+
 def test_a_query_of_a_thousand_words_is_taken(hand: Hand):
     hand.keep(a_paper(1, title="word999 of many"), a_paper(2, title="Cats"))
     assert titles(hand.store, " OR ".join(f"word{number}" for number in range(1_000))) == {"word999 of many"}

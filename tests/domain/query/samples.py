@@ -251,11 +251,12 @@ def _sound(text: str) -> str:
 
 
 def has(need: Need, document: Document) -> bool:
-    """Whether the document's folded words have what is needed, looked up word by word."""
+    """Whether the document's folded words have what is needed, looked up part by part."""
     if isinstance(need, Term):
         lines = zip(FIELDS, document.folded_words(), strict=True)
-        words = [word for field, line in lines if field in need.fields for word in line.split()]
-        return any(word.startswith(need.text) if need.is_prefix else word == need.text for word in words)
+        parts = [part.split() for field, line in lines if field in need.fields for part in line.split("\n")]
+        needle = f" {need.text}{'' if need.is_prefix else ' '}"
+        return any(needle in f" {' '.join(words)} " for words in parts)
     if isinstance(need, ButNot):
         return has(need.need, document) and not has(need.barred, document)
     together = all if isinstance(need, AllOf) else any

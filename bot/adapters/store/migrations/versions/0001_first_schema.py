@@ -6,7 +6,7 @@ from alembic import op
 FULL_TEXT = {
     "sqlite": (
         "CREATE VIRTUAL TABLE full_text USING fts5(title, authors, summary, points, source,"
-        " content='', columnsize=0, detail='column', tokenize=\"ascii tokenchars '+#'\")",
+        " content='', columnsize=0, tokenize=\"ascii tokenchars '+#'\")",
     ),
     "postgresql": (
         "CREATE TABLE full_text (paper BIGINT NOT NULL, lexemes TSVECTOR NOT NULL,"
