@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 EVERY = timedelta(seconds=15)
+_DIGITS = 15
+"""Of a time in microseconds: thirty years."""
 LATE = timedelta(seconds=60)
 """After this time without a beat, `run` counts as dead."""
 
@@ -54,6 +56,13 @@ class Heartbeat:
         """Remove the file."""
         if self.last() is not None:
             self._path.unlink(missing_ok=True)
+
+
+def watchdog_interval() -> timedelta:
+    """How often the service manager's watchdog is told that we live: twice in its time (sd_watchdog_enabled(3)), at least EVERY."""
+    text = os.environ.get("WATCHDOG_USEC", "")
+    patience = timedelta(microseconds=int(text)) if text.isdecimal() and len(text) <= _DIGITS else 2 * EVERY
+    return min(max(patience / 2, timedelta(seconds=0.1)), EVERY)
 
 
 def notify_systemd(**state: str) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from bot.adapters.folders import scan
-from bot.adapters.heartbeat import EVERY, notify_systemd
+from bot.adapters.heartbeat import EVERY, notify_systemd, watchdog_interval
 from bot.adapters.scheduler import Job, Scheduler
 from bot.adapters.watcher import Watcher, rounds
 from bot.app.config.settings import Settings
@@ -152,6 +152,7 @@ def wait_for_state(
                 said_at = elapsed()
                 log.warning("state.waiting", extra={"error": str(error)})
                 notify_systemd(STATUS=f"waiting for the state: {error}")
+        notify_systemd(WATCHDOG="1")
         sleep(_STATE_EVERY.total_seconds())
 
 
@@ -162,6 +163,12 @@ def ingest_files(container: Container, files: Sequence[FoundFile]) -> IngestResu
     container.quizzes.counter.correct()
     container.feed_files.write(container.clock.now())
     return result
+
+
+def log_bad_edit(error: UsageError) -> None:
+    """Logs each fault of an edited configuration."""
+    for fault in str(error).splitlines():
+        log.error("configuration.bad_edit", extra={"fault": fault, "keeping": "the one before"})
 
 
 _LONGEST_STOP = timedelta(days=3)
@@ -281,8 +288,7 @@ class Service:
         try:
             await asyncio.to_thread(self._check)
         except UsageError as error:
-            for fault in str(error).splitlines():
-                log.error("configuration.bad_edit", extra={"fault": fault, "keeping": "the one before"})
+            log_bad_edit(error)
         else:
             self.begins_anew = True
             self.stop()
@@ -291,7 +297,10 @@ class Service:
         stopped = asyncio.create_task(self._stop.wait())
         done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         log.info("service.reloading" if self.begins_anew else "service.stopping")
-        notify_systemd(**{"RELOADING" if self.begins_anew else "STOPPING": "1"})
+        if self.begins_anew:
+            notify_systemd(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
+        else:
+            notify_systemd(STOPPING="1")
         self.stop()
         await self._scheduler.stop(_FINISH)
         for task in (*tasks, stopped):
@@ -366,6 +375,7 @@ class Service:
 
     def _jobs(self) -> list[Job]:
         jobs = [
+            Job(name="watchdog", every=watchdog_interval(), run=self._satisfy_watchdog),
             Job(name="heartbeat", every=EVERY, run=self._beat),
             Job(name="reload", every=_RELOAD_EVERY, run=self._reload, at_start=False),
         ]
@@ -507,9 +517,12 @@ class Service:
         if total.notices:
             log.info("planning.done", extra={"notices": total.notices, "deliveries": total.deliveries})
 
-    async def _beat(self) -> None:
-        """Writes the heartbeat if both this loop and the state respond; systemd's watchdog asks for the loop alone."""
+    async def _satisfy_watchdog(self) -> None:
+        """Tells systemd's watchdog that this loop responds: no restart brings a state back that does not answer."""
         notify_systemd(WATCHDOG="1")
+
+    async def _beat(self) -> None:
+        """Writes the heartbeat if both this loop and the state respond."""
         container = self._container
         await asyncio.to_thread(container.store.incidents.stopped_channels)
         await asyncio.to_thread(self._heartbeat.beat, container.clock.now())

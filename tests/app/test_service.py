@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.feeds.folder import FeedFolder
-from bot.adapters.heartbeat import notify_systemd
+from bot.adapters.heartbeat import notify_systemd, watchdog_interval
 from bot.adapters.metrics import Metrics, TimedPublisher
 from bot.app import service
 from bot.app.config.settings import load_settings
@@ -298,6 +298,17 @@ def test_the_service_manager_is_told_where_it_asked(tmp_path: Path, monkeypatch:
         monkeypatch.setenv("NOTIFY_SOCKET", str(path))
         notify_systemd(READY="1", STATUS="two\nlines")
         assert manager.recv(1000) == b"READY=1\nSTATUS=two lines"
+
+
+@pytest.mark.parametrize(
+    ("patience", "interval"),
+    [("120000000", 15), ("20000000", 10), ("1", 0.1), ("", 15), ("soon", 15), ("9" * 40, 15)],
+)
+def test_the_watchdog_is_told_twice_in_its_time(
+    monkeypatch: pytest.MonkeyPatch, patience: str, interval: float
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", patience)
+    assert watchdog_interval().total_seconds() == interval
 
 
 @pytest.mark.parametrize("address", ["", "vsock:2:1", "/nowhere/at/all"])

@@ -1,11 +1,14 @@
 """What happens to a paperboy at work: asked to stop, out of disk, a clock set wrong, a configuration half written."""
 
 import asyncio
+import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -195,25 +198,84 @@ def test_two_processes_on_one_sqlite_state_share_it(tmp_path: Path) -> None:
         runner.run(work())
 
 
-def test_sighup_begins_anew_with_a_good_configuration_and_keeps_the_old_one_before_a_bad_one(
-    home: Path, bot_api: BotApi
-) -> None:
+STUCK = """
+import runpy, signal, sys, time
+signal.signal(signal.SIGUSR1, lambda *_: time.sleep(3))  # in the thread of the loop, which so does nothing else
+sys.argv = ["paperboy", "run", "--only", "ingest,deliver"]
+runpy.run_module("bot", run_name="__main__")
+"""
+"""A `run` whose event loop can be made to hang."""
+
+
+class Manager:
+    """A service manager: what it was told (sd_notify(3)), and when."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = folder / "notify"
+        self.told: list[tuple[float, str]] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(self.address))
+
+    def listen(self, seconds: float = 0.05) -> list[str]:
+        """What comes within that time."""
+        end, heard = time.monotonic() + seconds, []
+        while (left := end - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            with suppress(TimeoutError):
+                heard.append(self._socket.recv(4096).decode())
+                self.told.append((time.monotonic(), heard[-1]))
+        return heard
+
+    def count(self, state: str) -> int:
+        self.listen()
+        return sum(message.startswith(state) for _, message in self.told)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def test_signals_and_the_service_manager(home: Path, bot_api: BotApi) -> None:
+    """SIGHUP begins anew with a good configuration and keeps the old one before a bad one; each step is told as systemd asks."""
     config = home / "config/paperboy.yaml"
     good = config.read_text()
     log = (home / "log").open("w+")
+    environment = {**os.environ, "NOTIFY_SOCKET": str(home / "notify"), "WATCHDOG_USEC": "1000000"}
 
     def said(text: str) -> int:
         return (home / "log").read_text().count(text)
 
-    command = [sys.executable, "-m", "bot", "run", "--only", "ingest,deliver"]
-    with log, subprocess.Popen(command, cwd=home, stdout=log, stderr=log) as process:
-        until("it does not run", lambda: said("is running"))
+    with (
+        closing(Manager(home)) as manager,
+        log,
+        subprocess.Popen(
+            [sys.executable, "-c", STUCK], cwd=home, env=environment, stdout=log, stderr=log
+        ) as process,
+    ):
+        until("it does not run", lambda: manager.count("READY=1\nSTATUS=running: ingest, deliver"))
+        until("the watchdog hears nothing", lambda: manager.count("WATCHDOG=1") > 2)
         config.write_text(f"{good}watsh: 1\n")
         process.send_signal(signal.SIGHUP)
         until("nothing was said", lambda: said("configuration.bad_edit"))
+        config.write_text(f"{good}state: 'sqlite:////proc/no/state.sqlite3'\n")
+        began = time.monotonic_ns() // 1000
+        process.send_signal(signal.SIGHUP)
+        until("it does not wait", lambda: manager.count("STATUS=waiting for the state: "))
+        (reloading,) = (message for _, message in manager.told if message.startswith("RELOADING"))
+        assert (
+            began
+            <= int(reloading.removeprefix("RELOADING=1\nMONOTONIC_USEC="))
+            <= time.monotonic_ns() // 1000
+        )
+        config.write_text(f"{good}watsh: 1\n")
+        process.send_signal(signal.SIGHUP)
+        until("nothing was said of the second one", lambda: said("configuration.bad_edit") == 2)
         config.write_text(f"{good}site: {{title: Another}}\n")
         process.send_signal(signal.SIGHUP)
-        until("it did not begin anew", lambda: said("is running") == 2)
+        until("it did not begin anew", lambda: manager.count("READY=1") == 2)
+        process.send_signal(signal.SIGUSR1)
+        manager.listen(0.5)
+        assert "WATCHDOG=1" not in manager.listen(1.5)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
+        assert manager.count("STOPPING=1") == 1
     assert said("service.reloading") == 1

@@ -3,6 +3,7 @@
 import signal
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,9 +57,10 @@ def run(
     configuration: Configuration | None = read()
     _share_heap()
     start_logs(max(context.obj.verbose + verbose, 1), as_json=log_json)
+    hung_up = Event()
+    signal.signal(signal.SIGHUP, lambda *_: hung_up.set())  # where no service hears it
     while configuration is not None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the service hears it
-        configuration = _serve(configuration, roles, read)
+        configuration = _serve(configuration, roles, read, hung_up)
     return 0
 
 
@@ -74,9 +76,15 @@ def _share_heap() -> None:
 
 
 def _serve(
-    configuration: "Configuration", roles: tuple[str, ...], read: "Callable[[], Configuration]"
+    configuration: "Configuration",
+    roles: tuple[str, ...],
+    read: "Callable[[], Configuration]",
+    hung_up: Event,
 ) -> "Configuration | None":
-    """Run the service with this configuration; gives the one to begin anew with, None after a stop."""
+    """Run the service with this configuration; gives the one to begin anew with, None after a stop.
+
+    While it waits for the state, and where `hung_up` is set, it takes over an edited configuration.
+    """
     import asyncio
 
     from bot.adapters.metrics import Metrics
@@ -84,10 +92,22 @@ def _serve(
     from bot.app.config.subscriptions import SubscriptionsReloader
     from bot.app.container import build_container, state_figures
 
-    settings, subscribers = configuration
     edited: Configuration | None = None
     metrics = Metrics()
-    container = service.wait_for_state(lambda: build_container(settings, subscribers, metrics=metrics))
+    hear = signal.getsignal(signal.SIGHUP)
+
+    def build() -> "Container":
+        nonlocal configuration
+        if hung_up.is_set():  # what it has may be what leads to no state
+            hung_up.clear()
+            try:
+                configuration = read()
+            except UsageError as error:
+                service.log_bad_edit(error)
+        return build_container(*configuration, metrics=metrics)
+
+    container = service.wait_for_state(build)
+    settings, _ = configuration
     metrics.observe_state(lambda: state_figures(container))
     if "ingest" not in roles:  # otherwise the summary of the first look says it
         typer.echo(f"paperboy {__version__} is running: {', '.join(roles)}")
@@ -108,6 +128,8 @@ def _serve(
             await running.run()
         finally:
             await container.close()
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+            signal.signal(signal.SIGHUP, hear)  # before the loop's end makes it deadly
         return running.begins_anew
 
     return edited if asyncio.run(work()) else None
