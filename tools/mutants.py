@@ -276,7 +276,9 @@ def start(mutant: Mutant | None, tests: dict[str, float]) -> int:
     """Fork a process that runs the tests on the mutant, or on the code as it is; its id."""
     if pid := os.fork():
         return pid
-    signal.alarm(min(300, int(20 + 3 * sum(tests.values()))))  # a mutant that loops for ever is killed
+    # A mutant that loops for ever is killed, and so is one that waits; on a busy machine a slow one is not.
+    signal.setitimer(signal.ITIMER_PROF, min(300, 20 + 3 * sum(tests.values())))
+    signal.alarm(1_200)
     output = os.open(KEPT / "last.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -317,7 +319,8 @@ def run(chosen: Sequence[Mutant], reach: Reach) -> Iterator[tuple[Mutant, str, f
             pid, status = os.wait()
             mutant, began = running.pop(pid)
             code = os.waitstatus_to_exitcode(status)
-            outcome = "timeout" if code == -signal.SIGALRM else OUTCOMES.get(code, f"error {code}")
+            timed_out = code in (-signal.SIGPROF, -signal.SIGALRM)
+            outcome = "timeout" if timed_out else OUTCOMES.get(code, f"error {code}")
             yield mutant, outcome, time.monotonic() - began
 
 
