@@ -146,6 +146,7 @@ def test_a_loss_of_one_half_is_urgent_and_so_is_as_much_noise(world: MakeWorld):
     ]
     assert shares == [("spelling", 0.5), ("noise", 0.5)]
     assert all(finding.urgent for finding in found)
+    assert found[1].what.endswith("without the word itself (most: graphene)")
 
 
 def test_a_small_loss_by_quotes_is_not_named(world: MakeWorld):

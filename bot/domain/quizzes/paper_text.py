@@ -172,7 +172,7 @@ class Reading:
             self.bigrams.update(pairwise(word for word in segment if word not in STOP_WORDS))
         self.breadth = len(segments)
         self.all = frozenset(self.counts)
-        self.prefixes = frozenset(word[:_PREFIX] for word in self.all if len(word) >= _PREFIX)
+        self.prefixes = frozenset(word[:_PREFIX] for word in self.all)
 
     def commonness(self, word: str) -> float:
         """1 for a word that the text does not hold, growing slowly with how often it does."""
@@ -180,7 +180,7 @@ class Reading:
 
     def hints_at(self, word: str) -> bool:
         """True where the text holds the word, or another that begins like it."""
-        return word in self.all or (len(word) >= _PREFIX and word[:_PREFIX] in self.prefixes)
+        return word[:_PREFIX] in self.prefixes
 
 
 @lru_cache(maxsize=64)

@@ -281,6 +281,14 @@ def test_a_question_whose_longest_option_is_right_can_be_guessed():
     assert guessability(two) > 0.5 > guessability(replace(two, answer=0))
 
 
+def test_the_only_option_with_a_number_is_guessed_more_readily():
+    number = replace(LONGEST, options=("With red cells", "With 123 cells", "With big cells"))
+    numbers = replace(LONGEST, options=("With 456 cells", "With 123 cells", "With big cells"))
+
+    assert guesses(number)[1] > guesses(number)[0] == guesses(number)[2]
+    assert len(set(guesses(numbers))) == 1
+
+
 def test_the_question_that_needs_reading_is_picked():
     assert pick_one((LONGEST, UNKNOWN, SHORT)) is SHORT
 

@@ -58,6 +58,36 @@ def test_the_forms_of_a_word_have_one_stem(forms):
     assert len(set(map(stem, forms))) == 1
 
 
+@pytest.mark.parametrize(
+    ("word", "is_hinted_at"),
+    [
+        ("quant", True),
+        ("quantizer", True),
+        ("tiny", True),
+        ("quan", False),
+        ("tinyish", False),
+        ("tin", False),
+    ],
+)
+def test_a_text_hints_at_its_words_and_at_those_that_begin_with_five_letters_of_them(word, is_hinted_at):
+    text = PaperText(parts=(("summary", "Quantum effects are tiny."),))
+
+    assert reading(text).hints_at(word) == is_hinted_at
+
+
+@pytest.mark.parametrize(("count", "windows"), [(1, 1), (23, 1), (24, 2), (35, 2), (36, 3)])
+def test_a_flowchart_is_read_in_windows_that_overlap_by_half(count, windows):
+    assert reading(PaperText(parts=(("flow", "step " * count),))).breadth == windows
+
+
+def test_what_is_denied_stands_closely_after_the_denial_in_its_sentence():
+    long = reading(PaperText(parts=(("summary", "Unlike one two three four five six seven eight."),)))
+    short = reading(PaperText(parts=(("summary", "Zero. Unlike one two. Three."),)))
+
+    assert [place for place, is_denied in enumerate(long.denied) if is_denied] == [1, 2, 3, 4, 5, 6]
+    assert sum(short.denied) == 2
+
+
 @pytest.mark.parametrize(("word", "kept"), [("nation", "nation"), ("timing", "timing"), ("mapped", "mapp")])
 def test_an_ending_that_would_leave_less_than_four_letters_stays(word, kept):
     assert stem(word) == kept
