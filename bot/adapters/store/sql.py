@@ -56,7 +56,7 @@ class Statement:
 
     def __init__(self, text: str, *, postgresql: str | None = None) -> None:
         self._sqlite = _ANY.sub(r"IN (SELECT value FROM json_each(:\1))", text)
-        self._postgresql = _NAMED.sub(r"%(\1)s", postgresql or text)
+        self._postgresql = _NAMED.sub(r"%(\1)s", (postgresql or text).replace("%", "%%"))
 
     def run(self, connection: Connection, **values: Any) -> CursorResult[Any]:
         if connection.dialect.name == "sqlite":

@@ -102,6 +102,16 @@ def test_a_target_that_waited_a_second_waits_no_hour_when_the_clock_is_set_back(
     assert len(hand.claim(BACK + MINUTE)) == 1
 
 
+def test_who_has_rows_held_far_ahead_is_found_but_for_questions_that_come_back(hand: Hand, store: Store):
+    later = NOW + timedelta(days=30)
+    hand.plan(
+        a_delivery(1, state="held", due_at=later),
+        a_delivery(2, kind="quiz", part="again:1:0", subscriber="bob", due_at=later),
+    )
+    assert store.maintenance.held_far(NOW) == ("alice",)
+    assert store.maintenance.held_far(later) == ()
+
+
 def test_what_a_service_told_a_message_to_wait_is_kept(hand: Hand, store: Store) -> None:
     hand.alerts(1)
     hand.settle(hand.one(), "pending", error="flood", wait_until=NOW + 5 * HOUR)
