@@ -364,6 +364,7 @@ def query_of_payload(payload: str) -> str | None:
         return None
     text = payload.removeprefix(_QUERY_MARK)
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode() or None
+        query = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         return None
+    return query if query and query.isprintable() else None

@@ -1,6 +1,7 @@
 """When a delivery may go out: digest times, quiet hours and time zones, both clock-change nights included."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -10,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 WEEKDAYS = ("mondays", "tuesdays", "wednesdays", "thursdays", "fridays", "saturdays", "sundays")
 _EVERY_DAY = frozenset(range(7))
 _WORKING_DAYS = frozenset(range(5))
+_TO = re.compile(r"[–—−~]|\s+to\s+|至|到")
+"""Other ways to write the dash of a span."""
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _AT = re.compile(r"(\w+) at (\d{1,2}:\d{2})")
 
@@ -88,7 +91,7 @@ def schedule_text(schedule: Schedule) -> str:
 
 def parse_quiet_hours(text: str) -> QuietHours:
     """`22:00-07:00`; ValueError where it is no such span or an empty one."""
-    start, dash, end = text.replace("–", "-").partition("-")
+    start, dash, end = _TO.sub("-", unicodedata.normalize("NFKC", text)).partition("-")
     if not dash:
         raise ValueError(f"{text!r} is no span of quiet hours like 22:00-07:00")
     quiet = QuietHours(start=parse_time(start), end=parse_time(end))

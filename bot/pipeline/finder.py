@@ -275,6 +275,11 @@ class PaperFinder:
         """The newest papers of all, from number `start` on."""
         return tuple(stored.paper for stored in self._papers.newest(limit, start))
 
+    def paper(self, paper_id: PaperId) -> Paper | None:
+        """The paper of that id; None where there is none."""
+        stored = self._papers.stored([paper_id]).get(paper_id)
+        return stored.paper if stored else None
+
     def like(self, paper: Paper, limit: int = 5) -> tuple[tuple[Paper, Reason], ...]:
         """The stored papers most like this one, the nearest first, with the words that they share."""
         with self._full_text.last_days(EVERYTHING) as window:

@@ -39,6 +39,10 @@ from bot.pipeline.ports.preferences import PreferenceStore, Proposal
 from bot.pipeline.subscribers import SubscriberRegistry
 
 LANGUAGES = ("en", "zh")
+_LANGUAGE_NAMES = {"english": "en", "英文": "en", "英语": "en", "chinese": "zh", "中文": "zh", "汉语": "zh"}
+_NO_PLACES = frozenset({"Factory", "localtime"})
+"""Files among the time zones that say nothing of where somebody is."""
+_ZONES_ALIKE = 0.8
 LONGEST_SNOOZE = timedelta(days=366)
 _ID_BYTES = 9
 READER = "reader-"
@@ -489,12 +493,12 @@ class Preferences:
     def set_timezone(self, name: str, zone: str, now: datetime) -> str:
         """Set the IANA time zone, in any case; gives its name. Raises ChoiceRefused with the nearest one."""
         self._refuse_fixed(name, "timezone")
-        known = {zone_id.casefold(): zone_id for zone_id in available_timezones()}
+        known = {zone_id.casefold(): zone_id for zone_id in available_timezones() - _NO_PLACES}
         wanted = "_".join(zone.split())
         zone_name = known.get(wanted.casefold())
         if zone_name is None:
             cities = {zone_id.rpartition("/")[2].casefold(): zone_id for zone_id in sorted(known.values())}
-            close = nearest(wanted.casefold(), [*known, *cities])
+            close = nearest(wanted.casefold(), [*known, *cities], cutoff=_ZONES_ALIKE)
             near = (known.get(close) or cities[close]) if close else ""
             hint = f"; did you mean {near}?" if near else ""
             text = one_line(zone, LONGEST_NAME)
@@ -504,9 +508,10 @@ class Preferences:
         return zone_name
 
     def set_language(self, name: str, language: str, now: datetime) -> str:
-        """Set the language of texts. Raises ChoiceRefused."""
+        """Set the language of texts, by its code or its name. Raises ChoiceRefused."""
         self._refuse_fixed(name, "language")
-        code = language.strip().lower()
+        word = language.strip().lower()
+        code = _LANGUAGE_NAMES.get(word, word.replace("_", "-").partition("-")[0])
         if code not in LANGUAGES:
             raise ChoiceRefused("language", f"languages are {', '.join(LANGUAGES)}")
         self._set(name, now, language=code)
@@ -516,6 +521,8 @@ class Preferences:
         """Set the quiet hours, `off` for none; gives them as they are stored. Raises ChoiceRefused."""
         self._refuse_fixed(name, "quiet_hours")
         text = hours.strip().lower()
+        if text == "none":
+            text = OFF
         if text != OFF:
             try:
                 quiet = parse_quiet_hours(text)

@@ -235,7 +235,7 @@ def test_a_query_that_is_too_long_has_no_link() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", ["", "q", "qA", "x" * 80, "ref", "q//", "q_w", "q" + "A" * 80, "q\N{SNOWMAN}"]
+    "payload", ["", "q", "qA", "x" * 80, "ref", "q//", "q_w", "q" + "A" * 80, "q\N{SNOWMAN}", "qAAAA"]
 )
 def test_any_other_payload_is_no_query(payload: str) -> None:
     assert query_of_payload(payload) is None

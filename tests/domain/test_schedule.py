@@ -378,7 +378,9 @@ def test_what_is_no_time_of_day_is_refused(text):
         parse_time(text)
 
 
-@pytest.mark.parametrize("text", ["22:00-07:00", " 22:00 - 7:00", "22:00–07:00"])
+@pytest.mark.parametrize(
+    "text", ["22:00-07:00", " 22:00 - 7:00", "22:00–07:00", "22:00—07:00", "22:00 to 7:00", "22：00至07：00"]
+)
 def test_quiet_hours_are_read(text):
     assert parse_quiet_hours(text) == QuietHours(start=time(22), end=time(7))
 

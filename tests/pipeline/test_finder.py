@@ -100,6 +100,14 @@ def test_the_newest_of_all(world: MakeWorld) -> None:
     ]
 
 
+def test_a_paper_is_found_by_its_id(world: MakeWorld) -> None:
+    look = finder(with_papers(world))
+    found = look.paper(a_paper(20).id)
+    assert found is not None
+    assert found.title == "Agents 0"
+    assert look.paper(a_paper(999).id) is None
+
+
 def test_papers_like_one_come_with_the_words_that_they_share(world: MakeWorld) -> None:
     made = with_papers(world)
     wanted = made.store.papers.stored([a_paper(20).id])[a_paper(20).id].paper

@@ -303,6 +303,9 @@ def test_settings_are_stored_as_the_configuration_writes_them(world: MakeWorld) 
     assert made.preferences.set_timezone("chat7", "europe/berlin", NOW) == "Europe/Berlin"
     assert made.preferences.set_timezone("chat7", "America/New York", NOW) == "America/New_York"
     assert made.preferences.set_language("chat7", "ZH", NOW) == "zh"
+    assert made.preferences.set_language("chat7", "English", NOW) == "en"
+    assert made.preferences.set_language("chat7", "zh_CN", NOW) == "zh"
+    assert made.preferences.set_quiet_hours("chat7", "none", NOW) == "off"
     assert made.preferences.set_quiet_hours("chat7", "22:00–7:00", NOW) == "22:00-07:00"
     assert made.preferences.set_delivery("chat7", "Weekdays at 8:00", NOW) == "weekdays at 08:00"
     made.preferences.set_weekly("chat7", NOW, weekly=True)
@@ -320,6 +323,7 @@ def test_settings_are_stored_as_the_configuration_writes_them(world: MakeWorld) 
     [
         ("set_timezone", "Berlin", "zone", "did you mean Europe/Berlin?"),
         ("set_timezone", "qqq", "zone", "'qqq' is no time zone"),
+        ("set_timezone", "localtime", "zone", "'localtime' is no time zone"),
         ("set_language", "fr", "language", "en, zh"),
         ("set_quiet_hours", "nights", "hours", "22:00-07:00"),
         ("set_delivery", "sometimes", "times", "daily at HH:MM"),

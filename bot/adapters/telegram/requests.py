@@ -373,7 +373,7 @@ class Request:
 
 
 _REFUSALS = {"unknown": "gone"}
-_NOTE, _WHY = 190, 300
+_NOTE, _WHY = 190, 160
 _WINDOW = 34
 """Characters of a query shown around a fault: a caret must stand below its place on a telephone, too."""
 

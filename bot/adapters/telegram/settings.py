@@ -34,7 +34,8 @@ _QUIZZES: Mapping[str, QuizMode] = {
     "none": "none",
     "off": "none",
 }
-_SPAN = re.compile(r"(\d{1,3})\s*(h|d|w)", re.IGNORECASE | re.ASCII)
+_TIME_OF_DAY = re.compile(r"(?:(\w+) )?(?:at )?(\d{1,2}:\d{2})")
+_SPAN = re.compile(r"(\d{1,3})\s*(h|d|w)(?:ours?|ays?|eeks?)?", re.IGNORECASE | re.ASCII)
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _WAKES_AT = time(8)
 
@@ -83,6 +84,8 @@ def digest(request: Request) -> Actions:
     wanted = " ".join(request.arguments.lower().split())
     if not wanted:
         return request.say(_digest_text(request))
+    if wanted == "quizzes":
+        return request.say(_quizzes_text(request))
     if wanted.startswith("quizzes "):
         return set_quizzes(request, wanted.removeprefix("quizzes "))
     return set_digest(request, wanted)
@@ -96,11 +99,20 @@ def set_digest(request: Request, wanted: str) -> Actions:
         request.preferences.set_weekly(name, request.now, weekly=weekly)
         return request.show(said(request.t(f"digest.weekly {'on' if weekly else 'off'}")))
     try:
-        times = request.preferences.set_delivery(name, _TIMES.get(wanted, wanted), request.now)
+        times = request.preferences.set_delivery(name, _TIMES.get(wanted, _written_time(wanted)), request.now)
     except ChoiceRefused as refused:
         return request.refuse(refused)
     when = _when(request, parse_schedule(times))
     return (*request.show(said(request.t("digest.set", when=when))), Deliver())
+
+
+def _written_time(wanted: str) -> str:
+    """A time as a schedule writes it: `8:00`, `every day 8:00` and `at once` are said as well."""
+    if wanted == "at once":
+        return "immediately"
+    wanted = wanted.replace("every day", "daily")
+    times = _TIME_OF_DAY.fullmatch(wanted)
+    return f"{times[1] or 'daily'} at {times[2]}" if times else wanted
 
 
 def _digest_text(request: Request) -> Message:

@@ -16,7 +16,7 @@ from bot.adapters.telegram.markup import (
     pieces,
     plain,
 )
-from bot.adapters.telegram.rendering import Button, Message
+from bot.adapters.telegram.rendering import Button, Message, render_list
 from bot.adapters.telegram.requests import (
     Actions,
     Deliver,
@@ -37,7 +37,7 @@ from bot.domain.card import Card, card_of, cut_pieces
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item
 from bot.domain.notices import Reason
-from bot.domain.papers import PaperId
+from bot.domain.papers import PaperId, parse_paper_id
 from bot.domain.preferences import query_of_payload, same_name
 from bot.domain.query import Query, parse
 from bot.domain.text import cut
@@ -67,6 +67,8 @@ def add(request: Request) -> Actions:
 
 def offer(request: Request, written: str, *, lead: str = "", replaces: str = "") -> Actions:
     """Show what the query would have brought, and offer to keep it (in place of another, where one is named)."""
+    if paper_id := _linked_paper(written):
+        return _one_paper(request, paper_id)
     try:
         query = parse(" ".join(written.split()))
     except QuerySyntaxError as error:
@@ -291,16 +293,24 @@ def _not_open(request: Request) -> Message:
 
 
 def admit(request: Request, wish_id: str, answer: str) -> Actions:
-    """An operator's answer: carries out what was asked for, and tells the one who asked."""
+    """An operator's answer: carries out what was asked for, and tells the one who asked.
+
+    The first answer holds; other operators, and who presses again, see what it was.
+    """
     wish = request.preferences.proposal(wish_id, request.address)
     if wish is None or wish.kind != "admit" or request.author.id not in request.services.site.operators:
         return request.acknowledge(request.t("dead button"))
     name, origin, language = wish.values["subscriber"], wish.values["chat"], wish.values["language"]
     allowed = answer == "y"
-    request.preferences.admit(name, "allowed" if allowed else "refused", request.now)
+    answered = request.preferences.admission(name)
+    if answered == "unknown":  # whoever asked has deleted it
+        return request.acknowledge(request.t("dead button"))
+    if answered != "asked":
+        return request.show(said(request.t(f"ask.{answered}")))
     chat, _, topic = origin.partition("/")
     address = ChatAddress(id=int(chat), topic=int(topic) if topic else None)
     if not allowed:
+        request.preferences.admit(name, "refused", request.now)
         return (
             *request.show(said(request.t("ask.refused"))),
             Say(chat=address, message=said(text("not open.refused", language))),
@@ -315,6 +325,7 @@ def admit(request: Request, wish_id: str, answer: str) -> Actions:
             name, proposal.values["query"], request.now, channel=channel, only=only
         )
         parts.append(line(text("kept", language), bold(shortened(added.name, _NAME))))
+    request.preferences.admit(name, "allowed", request.now)  # the last, so that a crash before is made good
     parts.append(ours(text("begin", language)))
     return (
         *request.show(said(request.t("ask.allowed"))),
@@ -349,6 +360,8 @@ def answer(request: Request) -> Actions:
         return offer(request, request.arguments, replaces=awaited.get("replaces", ""))
     if not request.chat.is_private:
         return ()
+    if not any(map(str.isalnum, request.arguments)):
+        return request.tell("search.words")
     return _search(request, request.arguments[:_LONGEST_TEXT], lead=request.t("search.text"))
 
 
@@ -363,12 +376,30 @@ def search(request: Request) -> Actions:
 
 
 def _search(request: Request, written: str, *, lead: str = "") -> Actions:
+    if paper_id := _linked_paper(written):
+        return _one_paper(request, paper_id)
     try:
         query = parse(" ".join(written.split()))
     except QuerySyntaxError as error:
         return request.wrong_query(" ".join(written.split()), error)
     proposal = request.preferences.propose("add", request.address, request.now, query=query.text)
     return request.say(_found(request, query, proposal, 0, lead))
+
+
+def _linked_paper(written: str) -> PaperId | None:
+    """The paper whose id or link somebody wrote, and nothing else."""
+    return None if len(written.split()) != 1 else parse_paper_id(written)
+
+
+def _one_paper(request: Request, paper_id: PaperId) -> Actions:
+    """Show a paper that was asked for by its id or link, and offer papers like it."""
+    paper = request.services.finder.paper(paper_id)
+    if paper is None:
+        return request.tell("search.no paper")
+    shown = render_list(request.t("search.paper"), (Item(paper=paper, reasons=()),), request.language)
+    proposal = request.preferences.propose("like", request.address, request.now, paper=paper.id)
+    follow = Button(text=request.t("button.follow"), data=f"keep:{proposal}")
+    return request.say(Message(html=shown.html, buttons=(follow,)))
 
 
 def more_found(request: Request, proposal_id: str, start: str) -> Actions:

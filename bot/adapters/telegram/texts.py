@@ -190,6 +190,15 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh": "写下要搜索的内容，例如：/search diffusion",
     },
     "search.text": {"en": "That is no command, so I searched:", "zh": "这不是命令，我按搜索处理："},
+    "search.words": {
+        "en": "I search for words. /help lists what I understand.",
+        "zh": "我按文字搜索。/help 列出全部命令。",
+    },
+    "search.paper": {"en": "This paper is here:", "zh": "已收录这篇论文："},
+    "search.no paper": {
+        "en": "This paper is not here: no digest has brought it yet.",
+        "zh": "还没有收录这篇论文：没有来源提到过它。",
+    },
     "search.none": {"en": "Nothing found.", "zh": "没有找到。"},
     "search.found": {"en": "{first}–{last} of {count}", "zh": "第 {first}–{last} 篇，共 {count} 篇"},
     "latest": {"en": "The latest papers for this chat", "zh": "本聊天的最新论文"},

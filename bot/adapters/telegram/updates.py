@@ -24,7 +24,9 @@ KINDS = (
 """The kinds of updates we ask for. The service remembers the list, so it is always passed whole."""
 _VOTE_KINDS = ("poll_answer", "poll")
 
-_COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{1,64}))?(?:\s+(.*))?", re.DOTALL)
+_COMMAND = re.compile(r"[/／]([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{1,64}))?(?:\s+(.*))?", re.DOTALL)
+_UNSEEN = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+"""Signs that show nothing and come along when a text is copied; those that join letters stay."""
 _AWAY = frozenset({"left", "kicked"})
 
 
@@ -206,9 +208,14 @@ def _service_message(message: Mapping[str, Any]) -> Event | None:
 
 
 def _message(message: Mapping[str, Any], username: str) -> Event | None:
-    chat, number, text = _chat(message), message.get("message_id"), message.get("text")
-    if chat is None or not is_id(number) or not isinstance(text, str):
+    chat, number, text = (
+        _chat(message),
+        message.get("message_id"),
+        message.get("text", message.get("caption")),
+    )
+    if chat is None or not is_id(number) or not isinstance(text, str) or _is_copy(message, username):
         return None
+    text = _UNSEEN.sub("", text)
     author = _mapping(message.get("from"))
     speaks_as_chat = _mapping(message.get("sender_chat")).get("id") == chat.id
     if author.get("is_bot") is True and not speaks_as_chat:  # else two bots may talk to each other for ever
@@ -216,10 +223,7 @@ def _message(message: Mapping[str, Any], username: str) -> Event | None:
     command = _COMMAND.fullmatch(text.strip())
     who = NOBODY if speaks_as_chat else _author(author)
     if command is None:
-        answered = _mapping(_mapping(message.get("reply_to_message")).get("from"))
-        is_to_us = (
-            str(answered.get("username", "")).lower() == username.lower() and answered.get("is_bot") is True
-        )
+        is_to_us = _is_bot(_mapping(message.get("reply_to_message")).get("from"), username)
         if not chat.is_private and not is_to_us:
             return None
         return TextMessage(chat=chat, message=number, text=text, author=who, speaks_as_chat=speaks_as_chat)
@@ -235,18 +239,33 @@ def _message(message: Mapping[str, Any], username: str) -> Event | None:
     )
 
 
+def _is_copy(message: Mapping[str, Any], username: str) -> bool:
+    """True for a channel's post in its group of comments, and for what an inline query of ours found."""
+    return message.get("is_automatic_forward") is True or _is_bot(message.get("via_bot"), username)
+
+
+def _is_bot(person: object, username: str) -> bool:
+    """True for the bot of that name."""
+    named = _mapping(person)
+    return named.get("is_bot") is True and str(named.get("username", "")).lower() == username.lower()
+
+
 def _button_press(query: Mapping[str, Any]) -> Event | None:
     message = _mapping(query.get("message"))
     chat, number = _chat(message), message.get("message_id")
-    data, callback = query.get("data"), query.get("id")
-    if chat is None or not is_id(number) or not isinstance(callback, str):
+    data, callback, author = query.get("data"), query.get("id"), _author(_mapping(query.get("from")))
+    if not isinstance(callback, str):
         return None
+    if chat is None or not is_id(
+        number
+    ):  # a message that is none of ours: the button is answered as a dead one
+        chat, number, data = Chat(id=author.id or 0, kind="private"), 0, ""
     return ButtonPress(
         chat=chat,
         data=data if isinstance(data, str) else "",
         callback=callback,
         message=number,
-        author=_author(_mapping(query.get("from"))),
+        author=author,
     )
 
 
@@ -256,7 +275,7 @@ def _inline_query(query: Mapping[str, Any]) -> Event | None:
         return None
     return InlineQuery(
         id=number,
-        text=text,
+        text=_UNSEEN.sub("", text),
         offset=offset if isinstance(offset, str) else "",
         author=_author(_mapping(query.get("from"))),
     )
@@ -328,11 +347,11 @@ def _vote(answer: dict[str, Any]) -> Vote | None:
     voter = answer.get("user") or answer.get("voter_chat")
     if not isinstance(poll, str) or not isinstance(option_ids, list) or not isinstance(voter, dict):
         return None
-    if not isinstance(person := voter.get("id"), int):
+    if not is_id(person := voter.get("id")):
         return None
     # Telegram Web names an option twice now and then (seen 2024-09): it is one vote.
-    indexes = tuple(dict.fromkeys(index for index in option_ids if isinstance(index, int)))
-    name = " ".join(str(voter.get(part) or "") for part in ("first_name", "last_name")).strip()
+    indexes = tuple(dict.fromkeys(index for index in option_ids if is_id(index)))
+    name = " ".join(str(voter.get(part) or "") for part in ("first_name", "last_name", "title")).strip()
     return Vote(poll=poll, person=person, options=indexes, name=name[:_NAME] or None)
 
 
@@ -352,4 +371,4 @@ def _state(poll: dict[str, Any]) -> PollState | None:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
+    return value if is_id(value) and value >= 0 else 0

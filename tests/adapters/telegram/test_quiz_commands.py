@@ -248,7 +248,7 @@ def test_votes_are_read_with_whatever_is_in_them() -> None:
     )
     chat = {"id": -100, "title": "Club"}
     assert read(poll_answer={"poll_id": "9", "voter_chat": chat, "option_ids": []}) == Vote(
-        poll="9", person=-100
+        poll="9", person=-100, name="Club"
     )
     for nonsense in ({}, {"poll_id": "9"}, {"poll_id": 9, "user": user, "option_ids": []}, []):
         assert read(poll_answer=nonsense) is None
