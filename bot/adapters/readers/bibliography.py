@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.adapters.readers.document import DigestText, Findings, any_date
+from bot.adapters.readers.document import MAX_PAPERS, DigestText, Findings, any_date
 from bot.adapters.readers.record import Record
 from bot.adapters.readers.structured import record_of
 from bot.domain.digests import Digest
-from bot.domain.errors import NotADigest
+from bot.domain.errors import DigestTooLarge, NotADigest
 
 _BIBTEX = re.compile(
     r"^\s*@(?:article|misc|inproceedings|unpublished|techreport|book|online|incollection|phdthesis|proceedings|preprint|conference)\s*\{",
@@ -19,6 +19,8 @@ _BRACES = re.compile(r"(?<!\\)[{}]")
 _BLOCK_START = re.compile(r"^\s*@\w+\s*\{", re.MULTILINE)
 _BARE_LINK = re.compile(r"(?:www\.)?(?:doi|arxiv)\.org/\S+$", re.IGNORECASE)
 MAX_BLOCK = 200_000
+MAX_BLOCKS = 2 * MAX_PAPERS
+"""Entries, macros and comments."""
 
 
 def recognises_bibtex(document: DigestText) -> int:
@@ -60,6 +62,8 @@ def read_bibtex(document: DigestText) -> Digest:
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
     """(line, entry) from each `@` at the beginning of a line to the next."""
     starts = [match.start() for match in _BLOCK_START.finditer(text)]
+    if len(starts) > MAX_BLOCKS:
+        raise DigestTooLarge(f"more than {MAX_BLOCKS:,} entries of BibTeX; split the file")
     line, at = 1, 0
     for start, stop in zip(starts, [*starts[1:], len(text)], strict=False):
         begin = start + len(text[start:stop]) - len(text[start:stop].lstrip())

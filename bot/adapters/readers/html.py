@@ -12,6 +12,10 @@ from bot.domain.digests import Digest
 from bot.domain.errors import DigestTooLarge, NotADigest
 
 MAX_TAGS = 600_000
+MAX_ATTRIBUTES = 5_000
+"""Of one tag: the parser compares each with all before it."""
+_LONG_TAG = re.compile(r"<[a-zA-Z][^<]{10000,}")
+_VALUE = re.compile(r"\"[^\"]*\"|'[^']*'")
 _BEGINS = re.compile(
     r"\s*(?:<!--.{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body|h[1-6]|div|p|table|ul|ol|main|article|section|title|meta)\b",
     re.IGNORECASE | re.DOTALL,
@@ -71,10 +75,17 @@ def read(document: DigestText) -> Digest:
 
 
 def parse_fragment(markup: str) -> Any:
-    """The lxml tree of HTML, whole or in pieces. Raises NotThisKind where there is nothing to read."""
+    """The lxml tree of HTML, whole or in pieces.
+
+    Raises NotThisKind where there is nothing to read, DigestTooLarge for a tag that the parser would look at for hours.
+    """
     import lxml.etree
     import lxml.html
 
+    for tag in _LONG_TAG.finditer(markup):
+        inside = _VALUE.sub("", tag[0]).partition(">")[0]
+        if max(inside.count("="), len(inside.split())) > MAX_ATTRIBUTES:
+            raise DigestTooLarge(f"a tag with more than {MAX_ATTRIBUTES:,} attributes")
     parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=False)
     try:
         return lxml.html.document_fromstring(markup.encode() or b"<p></p>", parser=parser)

@@ -307,29 +307,28 @@ def _innermost(block: Block, paper: PaperId) -> Block:
 def _lines_of(block: Block) -> Iterator[Block]:
     """The lines of a paragraph as blocks of their own."""
     line = Block(tag="li" if block.tag == "li" else "text", line=block.line)
+    names = [(paper, paper.partition(":")[2]) for paper in block.papers]
     count = 0
     for run in block.runs:
         pieces = run.text.split("\n")
         for place, piece in enumerate(pieces):
             if place:
                 if line.runs:
-                    yield _named(line, block)
+                    yield _named(line, names)
                 count += 1
                 line = Block(tag=line.tag, line=block.line + count)
             if piece.strip() or run.href:
                 line.runs.append(run._replace(text=piece))
     if line.runs:
-        yield _named(line, block)
+        yield _named(line, names)
 
 
-def _named(line: Block, block: Block) -> Block:
-    """The line with the papers of the block that stand in it."""
+def _named(line: Block, names: list[tuple[PaperId, str]]) -> Block:
+    """The line with those of the papers that stand in it; `names` are the papers with what their links hold."""
     hrefs = {run.href for run in line.runs if run.href}
-    text = "".join(run.text for run in line.runs)
-    for paper in block.papers:
-        name = paper.partition(":")[2]
-        if any(name in href.lower() or linked_id(href) == paper for href in hrefs) or name in text.lower():
-            line.papers[paper] = None
+    linked = set(map(linked_id, hrefs))
+    written = "\0".join((*hrefs, "".join(run.text for run in line.runs))).lower()
+    line.papers = dict.fromkeys(paper for paper, name in names if name in written or paper in linked)
     return line
 
 

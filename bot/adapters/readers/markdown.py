@@ -45,6 +45,7 @@ _PLAIN_ROW = re.compile(r"\|[^<>\\~]*\|?\s*")
 _BADGE = re.compile(r"!\[[^\[\]]*\]\([^()\s]+\)")
 _ROW_LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]+)\)")
 KEPT_ROWS = 12_000
+MAX_LINES = 1_000_000
 MANY_LINES = 300
 """From so many lines on tables are read row by row where they can be."""
 HEAD = 2_048
@@ -105,6 +106,8 @@ def read_markdown(text: str, findings: Findings) -> None:
         return
     first = text.count("\n", 0, front.end()) if front else 0
     body = text[front.end() :] if front else text
+    if body.count("\n") > MAX_LINES:
+        raise DigestTooLarge(f"more than {MAX_LINES:,} lines; split the file")
     lines = _from_org(body) if is_org(text) else body.split("\n")
     kept = list(range(1, len(lines) + 1))
     if len(lines) > MANY_LINES:

@@ -36,6 +36,7 @@ _NESTED = frozenset(
 """Names under which an object holds fields of the same paper."""
 _YAML_KEY = re.compile(r"^(?:- )?[\w\"' -]{1,40}:(?:\s|$)", re.MULTILINE)
 _INDENTED_KEY = re.compile(r"^[ -]*(?=[\w'\"][^\n:]{0,60}:(?:\s|$))", re.MULTILINE)
+_MERGE = re.compile(r"^[ -]*<<\s*:", re.MULTILINE)
 _YAML_SCALAR = re.compile(r"^(\s*(?:- )?[\w-]+:\s+)([^\s'\"\[{|>&*!#%@`][^\n]*?: [^\n]*?)\s*$", re.MULTILINE)
 _SEPARATORS = ",\t;|"
 _KIND_OF_TITLE = re.compile(
@@ -364,9 +365,7 @@ def load_yaml(text: str) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    if re.search(r"(?:^|[\s\[,:])[&*][A-Za-z_][\w-]*\s*(?:$|[,\]\n\[{])", text, re.MULTILINE) and re.search(
-        r":\s+\*\w+\s*$|[\[,]\s*\*\w+", text, re.MULTILINE
-    ):
+    if _MERGE.search(text):
         return None
     if _indentation(text) > 2 * MAX_DEPTH or "[" * MAX_DEPTH in text or "{" * MAX_DEPTH in text:
         return None
@@ -374,10 +373,25 @@ def load_yaml(text: str) -> Any:
         loader = YAML(typ="safe", pure=False)
         loader.allow_duplicate_keys = True
         try:
-            return loader.load(candidate)
+            value = loader.load(candidate)
         except (YAMLError, ValueError, RecursionError, TypeError, AttributeError):
             continue
+        return None if _has_aliases(value) else value
     return None
+
+
+def _has_aliases(value: Any) -> bool:
+    """True where an object stands in several places of a value, or in itself."""
+    known: set[int] = set()
+    open_values = [value]
+    while open_values:
+        each = open_values.pop()
+        if isinstance(each, (dict, list)) and each:
+            if id(each) in known:
+                return True
+            known.add(id(each))
+            open_values += each.values() if isinstance(each, dict) else each
+    return False
 
 
 def _indentation(text: str) -> int:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -58,6 +59,20 @@ HOSTILE: dict[str, Callable[[], str]] = {
     "BibTeX of open entries": lambda: "@article{a, title={x\n" * 2_000,
     "RIS of titles": lambda: "TY  - JOUR\n" + "TI  - x\n" * 50_000,
     "YAML of aliases": lambda: "title: x\na: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n",
+    "YAML of aliases in lists": lambda: (
+        "a: &a\n - x\n"
+        + "".join(f"{name}: &{name}\n" + f" - *{last}\n" * 9 for last, name in pairwise("abcdefghijk"))
+    ),
+    "YAML of merges": lambda: (
+        "a: &a0 {x: 1}\n"
+        + "".join(f"b{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+    ),
+    "YAML of itself": lambda: "a: &a\n  title: x\n  b: *a\n",
+    "HTML of attributes": lambda: f'<html><div q=">" {" ".join(f"a{n}=b" for n in range(100_000))}>{LINK}',
+    "Markdown of attributes": lambda: f"{LINK}\n\n<div {' '.join(f'a{n}' for n in range(100_000))}>x</div>",
+    "lines of addresses": lambda: "\n".join(f"https://arxiv.org/abs/3105.{n:05}" for n in range(9_000)),
+    "lines of nothing": lambda: LINK + "\n" * 4_000_000,
+    "BibTeX of beginnings": lambda: "@article{a, title={T}}\n" + "@a{\n" * 100_000,
     "YAML of depth": lambda: "a:\n" + "".join(" " * n + "a:\n" for n in range(500)),
     "YAML of brackets": lambda: "a: " + "[" * 100_000,
     "org of brackets": lambda: "#+title: arxiv\n" + "[[" * 100_000,
