@@ -47,6 +47,9 @@ if "TMPDIR" not in os.environ and _in_memory():
     os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 
+# The workers share the processors: threads of NumPy's own would wait for each other, at full speed.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # httpcore asks for it several times a request, and what is not there is looked for in every folder each time.
 if importlib.util.find_spec("sniffio") is None:
     sys.modules["sniffio"] = None  # type: ignore[assignment]
