@@ -1,5 +1,7 @@
 """Composition root: builds the application from settings."""
 
+import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,6 +22,7 @@ from bot.app.config.publishers import Parts
 from bot.app.config.settings import Settings
 from bot.domain.channels import FEED, ChannelKind
 from bot.domain.digests import Digest
+from bot.domain.errors import PaperboyError
 from bot.domain.files import FoundFile
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.domain.sources import Source
@@ -291,6 +294,15 @@ if TYPE_CHECKING:
     from bot.adapters.web.server import WebServer
 
 
+_WORTH_WARMING_UP = 500
+"""Papers: of fewer the first reader hardly waits, and many small installations never have one."""
+
+
+def _warm_up(finder: PaperFinder) -> None:
+    with contextlib.suppress(PaperboyError):  # whoever asks for a page is told
+        finder.warm_up(fewest=_WORTH_WARMING_UP)
+
+
 async def start_web(container: Container, on_update: Callable[[], object] = lambda: None) -> "WebServer":
     """The running web server; UsageError where its address cannot be had.
 
@@ -336,6 +348,7 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
     listen = settings.web.listen
     assert listen is not None  # the caller asked
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
+    asyncio.get_running_loop().run_in_executor(None, _warm_up, container.finder)
     if (webhook := _webhook(settings)) is None:
         return await serve(app, f"{host}:{listen.port}")
     from bot.adapters.telegram.webhook import WebhookDoor

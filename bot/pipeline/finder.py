@@ -298,10 +298,11 @@ class PaperFinder:
         related = tuple(other for other, _ in near if other.id not in named)
         return Relations(related=related, builds_on=later, short_name=name)
 
-    def warm_up(self) -> None:
-        """Make the index of related papers, so that nobody waits for it."""
+    def warm_up(self, *, fewest: int = 0) -> None:
+        """Make the index of related papers, so that nobody waits for it; not of fewer papers than `fewest`."""
         with self._full_text.last_days(EVERYTHING) as window, self._indexing:
-            self._current_index(window)
+            if len(window) >= fewest:
+                self._current_index(window)
 
     def _near(
         self, paper: Paper, window: SearchWindow, limit: int

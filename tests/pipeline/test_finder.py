@@ -136,6 +136,14 @@ def test_relations_are_the_nearest_papers_and_the_later_ones_that_say_the_name(w
     assert "Agents 1" in {paper.title for paper in nameless.related}
 
 
+def test_an_index_of_few_papers_is_not_made_before_somebody_asks(world: MakeWorld) -> None:
+    look = finder(with_papers(world))
+    look.warm_up(fewest=1_000)
+    assert look._related is None
+    look.warm_up()
+    assert look._related is not None
+
+
 def test_many_new_papers_make_the_index_of_similar_papers_anew(world: MakeWorld) -> None:
     made = with_papers(world)
     look = finder(made)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bot import __version__
 from bot.adapters.web.answers import JSON, PUBLIC, Answer, answer
 from bot.adapters.web.pages import PAGE_OF
-from bot.adapters.web.papers import PREVIEW_DAYS, number_of, query_text
+from bot.adapters.web.papers import MOST_DAYS, PREVIEW_DAYS, number_of, query_text
 from bot.adapters.web.site import WebSite
 from bot.domain.analysis.preview import Match
 from bot.domain.card import Card, card_of
@@ -35,7 +35,7 @@ class ApiEndpoints:
 
     async def papers(self, request: Request) -> Response:
         """The papers that match `q`, or the newest of all, newest first."""
-        page = number_of(request.query_params.get("page"), 1, _LAST_PAGE)
+        page = number_of(request, "page", 1, _LAST_PAGE)
         start = (page - 1) * PAGE_OF
 
         def made(query: Query | None) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class ApiEndpoints:
 
     async def preview(self, request: Request) -> Response:
         """Preview of a query: how often it matches, samples, near misses, better spellings."""
-        days = number_of(request.query_params.get("days"), PREVIEW_DAYS, 3_650)
+        days = number_of(request, "days", PREVIEW_DAYS, MOST_DAYS)
 
         def made(query: Query | None) -> dict[str, Any]:
             if query is None:
@@ -84,7 +84,8 @@ class ApiEndpoints:
             try:
                 return _json(made(parse(text) if text else None))
             except QuerySyntaxError as error:
-                return _json({"error": str(error), "position": error.position}, status=400)
+                wrong = {"error": str(error), "parameter": "q", "position": error.position}
+                return _json(wrong, status=400)
 
         return await self._site.kept(request, make)
 
@@ -197,7 +198,7 @@ SCHEMAS: dict[str, Any] = {
         near_misses=_list(_object(id=_TEXT, title=_TEXT, missing=_TEXT)),
         better=_list(_object(query=_TEXT, would_find=_COUNT)),
     ),
-    "Error": _object(error=_TEXT, position=_COUNT),
+    "Error": {**_object(error=_TEXT, parameter=_TEXT, position=_COUNT), "required": ["error"]},
 }  # fmt: skip
 """The schemas of everything that the API answers."""
 
@@ -211,7 +212,7 @@ def openapi(url: str) -> dict[str, Any]:
         "schema": {**_TEXT, "maxLength": 1000},
     }
     page = {"name": "page", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": _LAST_PAGE}}
-    days = {"name": "days", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 3650}}
+    days = {"name": "days", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": MOST_DAYS}}
     paper = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
     return {
         "openapi": "3.1.0",
@@ -235,9 +236,9 @@ def _get(
 ) -> dict[str, Any]:
     responses: dict[str, Any] = {"200": {"description": summary, **_content(schema)}}
     if wrong:
-        responses["400"] = {"description": "The query cannot be used; `position` counts characters from 0", **_content("Error")}  # fmt: skip
+        responses["400"] = {"description": "`parameter` cannot be used; of a query, `position` counts its characters from 0", **_content("Error")}  # fmt: skip
     if missing:
-        responses["404"] = {"description": "There is no such paper"}
+        responses["404"] = {"description": "There is no such paper", **_content("Error")}
     return {"get": {"summary": summary, "parameters": parameters, "responses": responses}}
 
 

@@ -62,6 +62,7 @@ _TEXT_LIMIT = 20_000
 _NAMED_AUTHORS = 3
 _SOURCES_NAMED = 6
 _MOST_BARS = 100
+_WEEK = 7
 _PACES = (("day", 1.0), ("week", 7.0), ("month", 30.4), ("year", 365.0))
 _EXAMPLES = (
     "diffusion model AND NOT survey",
@@ -315,7 +316,14 @@ class Pages:
         if isinstance(result, QueryTrouble):
             parts["trouble"] = _trouble(result)
         elif result is not None:
-            bar_days = self._hit_days(result.newest, result.hits, days)
+            step, bar_days = self._hit_days(result, days)
+            every = (
+                texts("hits_every", days=step)
+                if step > _WEEK
+                else texts.hits_a_week
+                if step > 1
+                else texts.hits_a_day
+            )
             parts |= {
                 "preview": result,
                 "pace": self._pace(texts, result)
@@ -326,10 +334,11 @@ class Pages:
                         Bar(value=count, label=f"{words.day(day)}: {texts.count('paper', count)}")
                         for day, count in bar_days
                     ],
-                    title=texts.hits_a_day,
+                    title=every,
                 )
                 if bar_days and result.found
                 else None,
+                "hits_every": every,
                 "first_day": _short_day(words, bar_days[0][0]) if bar_days else "",
                 "last_day": _short_day(words, bar_days[-1][0]) if bar_days else "",
                 "samples": [self._found(view, result.query, match) for match in result.matches],
@@ -551,7 +560,7 @@ class Pages:
         path = f"/preferences/{token}"
         return self.base + search_path(paper_url(path, paper) if paper else path, lang=language, done=done)
 
-    def message(self, view: View, name: str, *, searched: str | None = None) -> str:
+    def message(self, view: View, name: str, *, searched: str | None = None, **values: object) -> str:
         """A page that only says something: the texts `name` and `name_text`. With `searched` it offers a search."""
         texts = Texts(view.language)
         return self._page(
@@ -559,7 +568,7 @@ class Pages:
             view,
             None,
             texts(name),
-            text=texts(f"{name}_text"),
+            text=texts(f"{name}_text", **values),
             searching=searched is not None,
             searched=searched or "",
         )
@@ -641,21 +650,23 @@ class Pages:
         return line
 
     @staticmethod
-    def _hit_days(newest: date | None, hits: Mapping[date, int], days: int) -> list[tuple[date, int]]:
-        """Hits by day, or by week where the days are too many for bars."""
-        if newest is None:
-            return []
-        step = 1 if days <= _MOST_BARS else 7
-        last = max([newest, *hits])
+    def _hit_days(result: "QueryPreview", days: int) -> tuple[int, list[tuple[date, int]]]:
+        """How many days a bar stands for (one, or whole weeks where bars of days were too many), and hits by their first day.
+
+        The bars go back to the oldest paper, if the days asked for go further.
+        """
+        if result.newest is None:
+            return 1, []
+        last = max([result.newest, *result.hits])
+        first = min([result.oldest or last, *result.hits])
+        days = min(days, max((last - first).days + 1, _FEWEST_BARS))
+        step = 1 if days <= _MOST_BARS else -(-days // (_MOST_BARS * _WEEK)) * _WEEK
         count = -(-days // step)
-        starts = [
-            last - timedelta(days=step * (number + 1) - 1)
-            for number in reversed(range(min(count, _MOST_BARS)))
-        ]
-        return [
-            (start, sum(hits.get(start + timedelta(days=more), 0) for more in range(step)))
-            for start in starts
-        ]
+        starts = [last - timedelta(days=step * number - 1) for number in range(count, 0, -1)]
+        by_bar: dict[int, int] = defaultdict(int)
+        for day, hits in result.hits.items():
+            by_bar[(last - day).days // step] += hits
+        return step, [(start, by_bar[count - 1 - number]) for number, start in enumerate(starts)]
 
     @staticmethod
     def _pace(texts: Texts, result: "QueryPreview") -> str:

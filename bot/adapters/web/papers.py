@@ -12,12 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from bot.adapters.web.answers import Answer
 from bot.adapters.web.negotiation import view_of
 from bot.adapters.web.pages import PAGE_OF, QueryTrouble
-from bot.adapters.web.site import WebSite, html_answer
+from bot.adapters.web.site import ParameterRefused, WebSite, html_answer
 from bot.domain.errors import PaperboyError, QuerySyntaxError
 from bot.domain.papers import parse_paper_id
 from bot.domain.query import Query, parse
 
-PREVIEW_DAYS = 90
+PREVIEW_DAYS, MOST_DAYS = 90, 3_650
 _SAMPLES = 5
 MOST_QUERIES = 4
 TREND_WEEKS = 26
@@ -86,7 +86,7 @@ class PaperEndpoints:
         view, text = view_of(request.scope), query_text(request)
         if (paper := parse_paper_id(text)) is not None and " " not in text:
             return RedirectResponse(self._pages.paper_path(paper), status_code=302)
-        page = number_of(request.query_params.get("page"), 1, _LAST_PAGE)
+        page = number_of(request, "page", 1, _LAST_PAGE)
 
         def made() -> Answer:
             if not text:
@@ -102,7 +102,7 @@ class PaperEndpoints:
 
     async def preview(self, request: Request) -> Response:
         view, text = view_of(request.scope), query_text(request)
-        days = number_of(request.query_params.get("days"), PREVIEW_DAYS, 3_650)
+        days = number_of(request, "days", PREVIEW_DAYS, MOST_DAYS)
         wrong = 200 if "live" in request.query_params else 400  # a half-typed query is no failed request
 
         def made() -> Answer:
@@ -145,8 +145,11 @@ class PaperEndpoints:
 
 
 def query_text(request: Request) -> str:
-    """The query of the address, on one line and not longer than a query may be."""
-    return " ".join(request.query_params.get("q", "").split())[:_LONGEST_QUERY]
+    """The query of the address, on one line; raises ParameterRefused for one that is too long for an address."""
+    text = " ".join(request.query_params.get("q", "").split())
+    if len(text) > _LONGEST_QUERY:
+        raise ParameterRefused("q", _LONGEST_QUERY, "characters")
+    return text
 
 
 def parsed_queries(text: str) -> Sequence[Query]:
@@ -164,6 +167,12 @@ def parsed_queries(text: str) -> Sequence[Query]:
     return queries
 
 
-def number_of(text: str | None, default: int, most: int) -> int:
-    """A whole number of the address from 1 to `most`; the default where it is none."""
-    return min(max(int(text), 1), most) if text and text.isascii() and text.isdigit() else default
+def number_of(request: Request, name: str, default: int, most: int) -> int:
+    """A whole number of the address from 1 to `most`, the default where it names none; raises ParameterRefused."""
+    text = request.query_params.get(name, "")
+    if not text:
+        return default
+    number = int(text[:10]) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= most:
+        raise ParameterRefused(name, most)
+    return number

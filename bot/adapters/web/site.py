@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from bot.adapters.web.answers import HTML, NEVER, PUBLIC, Answer, AnswerCache, AnswerResponse, answer
 from bot.adapters.web.negotiation import cache_key, view_of
@@ -19,6 +20,18 @@ MAX_BODY_BYTES = 16_384
 """A form is some hundred bytes."""
 _BODY_SECONDS = 10
 _MESSAGES = {NOT_FOUND: "not_found", 405: "not_possible", 403: "foreign", 429: "too_many", 500: "failed"}
+
+
+class ParameterRefused(HTTPException):
+    """A parameter of the address that cannot be used: it is no whole number from 1 to `most`, or longer than so many characters."""
+
+    def __init__(self, name: str, most: int, unit: Literal["number", "characters"] = "number") -> None:
+        limits = {
+            "number": f"{name} is a whole number from 1 to {most}",
+            "characters": f"{name} may have {most} characters",
+        }
+        super().__init__(400, limits[unit])
+        self.name, self.most, self.unit = name, most, unit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,14 +47,31 @@ class WebSite:
         """The answer to this request as long as the state stays as it is."""
         return AnswerResponse(await self.cache.get(cache_key(request.scope), make))
 
-    def message(self, view: View, status: int, searched: str | None = None) -> Response:
+    def message(
+        self, view: View, status: int, searched: str | None = None, name: str = "", **values: object
+    ) -> Response:
         """A page that only says what is wrong."""
-        page = self.pages.message(view, _MESSAGES.get(status, "not_possible"), searched=searched)
+        name = name or _MESSAGES.get(status, "not_possible")
+        page = self.pages.message(view, name, searched=searched, **values)
         return HTMLResponse(page, status_code=status, headers={"Cache-Control": NEVER})
 
     async def http_error(self, request: Request, error: Exception) -> Response:
-        """The page for a refused request; for one that is not found it offers to search for what was asked."""
+        """The page for a refused request; for one that is not found it offers to search for what was asked.
+
+        A program that asks the API gets the same as JSON.
+        """
         status = error.status_code if isinstance(error, HTTPException) else 500
+        if request.url.path.startswith("/api/"):
+            wrong = {"error": error.detail if isinstance(error, HTTPException) else "failed"}
+            if isinstance(error, ParameterRefused):
+                wrong["parameter"] = error.name
+            headers = {"Cache-Control": NEVER, "Access-Control-Allow-Origin": "*"}
+            return JSONResponse(wrong, status, {**headers, **(getattr(error, "headers", None) or {})})
+        if isinstance(error, ParameterRefused):
+            kind = "bad_number" if error.unit == "number" else "too_long"
+            return self.message(
+                view_of(request.scope), status, name=kind, parameter=error.name, most=f"{error.most:,}"
+            )
         searched = None
         if status == NOT_FOUND:
             asked: str = request.path_params.get("paper", "")

@@ -29,8 +29,10 @@ async def test_a_query_finds_papers_with_the_reasons(client) -> None:  # noqa: F
 async def test_one_paper_by_any_of_its_names(client) -> None:  # noqa: F811
     for name in ("arxiv:2509.14001", "2509.14001"):
         fits((await client.get(f"/api/papers/{name}")).json(), "Paper")
-    assert (await client.get("/api/papers/arxiv:2509.99999")).status_code == 404
-    assert (await client.get("/api/papers/nothing")).status_code == 404
+    for name in ("arxiv:2509.99999", "nothing"):
+        response = await client.get(f"/api/papers/{name}")
+        assert response.status_code == 404
+        fits(response.json(), "Error")
 
 
 async def test_a_preview_says_what_the_page_says(client) -> None:  # noqa: F811

@@ -152,12 +152,15 @@ async def faults_of(page: Page) -> list[str]:
     """What axe finds in the open page, and whether it is too wide or moves."""
     window = page.viewport_size
     assert window is not None
-    results = await Axe().run(page)
-    faults = [
-        f"{each['id']} at {node['target']}: {node['failureSummary']}"
-        for each in results.response["violations"]
-        for node in each["nodes"]
-    ]
+    faults = []
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)
+        results = await Axe().run(page)
+        faults += [
+            f"{scheme}: {each['id']} at {node['target']}: {node['failureSummary']}"
+            for each in results.response["violations"]
+            for node in each["nodes"]
+        ]
     if (needed := await page.evaluate("document.documentElement.scrollWidth")) > window["width"]:
         faults.append(f"is {needed} pixels wide")
     if shifts := await page.evaluate("window.shifts"):

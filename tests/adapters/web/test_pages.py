@@ -190,8 +190,56 @@ async def test_a_preview_says_how_often_shows_samples_and_near_misses(client: ht
     assert titles(tree) == ["WebSailor-V2: Bridging the Chasm"]
     assert "without synthetic" in tree.css_first(".near").text()
     hits = [node.text() for node in tree.css("svg.bars title")]
-    assert len(hits) == 90
+    assert len(hits) == 21  # the papers go no further back
     assert "Thursday, 10 September 2026: 1 paper" in hits
+
+
+@pytest.mark.parametrize(
+    ("back", "bars", "every"),
+    [(99, 100, "Hits a day"), (699, 100, "Hits a week"), (3_600, 86, "Hits in 42 days")],
+)
+async def test_bars_of_a_preview_reach_all_the_days(
+    made: World, client: httpx.AsyncClient, back: int, bars: int, every: str
+) -> None:
+    day = DAY - timedelta(days=back)
+    made.read("old.md", a_digest(an_entry_on(9, "An early web agent"), day=day))
+    tree = await page(client, "/preview?q=web+agent&days=3650")
+    hits = [node.text() for node in tree.css("svg.bars title")]
+    assert len(hits) == bars
+    assert hits[0].endswith(": 1 paper")
+    assert every in tree.css_first(".strip .ends").text()
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        *(
+            (f"{path}?q=web&page={text}", "page")
+            for path in ("/search", "/api/papers")
+            for text in ("abc", "0", "-1", "1.5", "10001", "9" * 400, "²")
+        ),
+        *(
+            (f"{path}?q=web&days={text}", "days")
+            for path in ("/preview", "/api/preview")
+            for text in ("0", "x", "3651")
+        ),
+        *(
+            (f"{path}?q={'x' * 1001}", "q")
+            for path in ("/search", "/preview", "/trends", "/feed.atom", "/feed.json", "/api/papers")
+        ),
+    ],
+)
+async def test_a_parameter_that_cannot_be_used_is_named(
+    client: httpx.AsyncClient, address: str, name: str
+) -> None:
+    response = await client.get(address)
+    assert response.status_code == 400
+    if address.startswith("/api"):
+        assert response.json()["parameter"] == name
+    else:
+        assert f"In the address, {name} " in response.text
+    chinese = await client.get(address, headers={"Accept-Language": "zh"})
+    assert address.startswith("/api") or f"地址中的 {name} " in chinese.text
 
 
 async def test_a_preview_leads_into_telegram_where_a_bot_listens(
