@@ -2,6 +2,8 @@
 
 from datetime import date, timedelta
 
+import pytest
+
 from bot.domain.errors import DigestTooLarge
 from bot.domain.incidents import Finding
 from bot.domain.subscriptions import Subscription
@@ -88,11 +90,12 @@ def test_subscriptions_are_looked_at_with_their_papers(world: MakeWorld):
 
 
 def test_a_subscription_that_found_nothing_for_90_days_is_dead(world: MakeWorld):
-    made = world(a_subscriber(asks=("ancient", "recent")))
+    made = world(a_subscriber(asks=("ancient", "recent", "undated")))
     last = many(made)
     for title, days in (("Ancient", 90), ("Recent", 89)):
         entry = an_entry(len(title) + 90, title=title, summary="x")
         made.read(f"t/{title}.md", a_digest(entry, day=last - timedelta(days=days)))
+    made.read("t/undated.md", a_digest(an_entry(99, title="Undated", summary="x"), day=None))
     found = doctor(made, last).subscriptions()
     assert [finding.subject for finding in found if finding.kind == "dead"] == ["alice: ancient"]
 
@@ -135,17 +138,22 @@ def test_noise_of_letters_is_named_from_one_half_on(world: MakeWorld):
     assert [finding.figures["noise"] for finding in noise] == [0.5]
 
 
-def test_a_loss_of_one_half_is_urgent_and_so_is_as_much_noise(world: MakeWorld):
+@pytest.mark.parametrize(("share", "is_urgent"), [(0.5, True), (0.2, False)])
+def test_a_loss_and_noise_are_named_from_one_fifth_on_and_urgent_from_one_half_on(
+    world: MakeWorld, share: float, is_urgent: bool
+):
     made = world(a_subscriber(asks=('"language model"', "graph*")))
-    many(made, 30, title="Language model graph", summary="x")
-    others = (an_entry(100 + n, title="Language models of graphene", summary="x") for n in range(30))
-    made.read("others.md", a_digest(*others, day=FIRST))
-    found = [finding for finding in doctor(made, FIRST).subscriptions() if finding.kind != "noisy"]
+    others = round(60 * share)
+    many(made, 60 - others, title="Language model graph", summary="x")
+    entries = (an_entry(100 + n, title="Language models of graphene", summary="x") for n in range(others))
+    made.read("others.md", a_digest(*entries, day=FIRST))
+    named = doctor(made, FIRST).subscriptions()
+    found = [finding for finding in named if finding.kind in ("spelling", "noise")]
     shares = [
         (finding.kind, finding.figures.get("missed", finding.figures.get("noise"))) for finding in found
     ]
-    assert shares == [("spelling", 0.5), ("noise", 0.5)]
-    assert all(finding.urgent for finding in found)
+    assert shares == [("spelling", share), ("noise", share)]
+    assert [finding.urgent for finding in found] == [is_urgent, is_urgent]
     assert found[1].what.endswith("without the word itself (most: graphene)")
 
 

@@ -47,7 +47,7 @@ class Spelling:
     @property
     def missed(self) -> float:
         """The share of what the better spelling finds that the query misses now."""
-        return 1 - self.found / self.would_find if self.would_find else 0.0
+        return (self.would_find - self.found) / self.would_find if self.would_find else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +62,7 @@ class Noise:
     @property
     def share(self) -> float:
         """The share of the looser reading that is not the word itself."""
-        return 1 - self.found / self.looser if self.looser else 0.0
+        return (self.looser - self.found) / self.looser if self.looser else 0.0
 
 
 class DocumentCounter:

@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.domain.errors import IndexUnusable
 from bot.domain.query.documents import Document
 from bot.domain.query.evaluation import Test, test_of
 from bot.domain.query.index.arrays import (
@@ -395,8 +394,6 @@ class PersistentIndex:
         """The saved index, brought up to date with these queries; IndexUnusable where it cannot be trusted."""
         end = _COUNT + int.from_bytes(data[:_COUNT], "little") * _DIGEST_SIZE
         start = end + -end % _ALIGNED
-        if len(data) < start:
-            raise IndexUnusable("this is no saved index, or only the beginning of one")
         view = memoryview(data)
         index = Index.from_bytes(view[start:], stamp=_stamp(view[:start]))
         digests = bytes(view[_COUNT:end])
