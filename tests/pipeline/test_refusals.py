@@ -5,9 +5,13 @@ import asyncio
 import pytest
 
 from bot.domain.delivery import MAX_REFUSALS
-from bot.domain.errors import ChannelDown, KindForbidden, TargetRefuses, TooLarge, TryLater
+from bot.domain.errors import ChannelDown, KindForbidden, NotYet, TargetRefuses, TooLarge, TryLater
 from bot.domain.incidents import NO_POLLS, REFUSED, STOPPED
-from bot.pipeline.circuit_breaker import CHANNEL_PAUSE, REFUSED_IN_A_ROW
+from bot.pipeline.circuit_breaker import CHANNEL_PAUSE, REFUSED_IN_A_ROW, CircuitBreaker
+from bot.pipeline.dispatch import LEASE
+from bot.pipeline.ports.outbox import Outcome
+from bot.pipeline.rate_limiter import RateLimiter
+from bot.pipeline.send import SendResult
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import people, started, until
@@ -124,6 +128,21 @@ async def test_a_probe_that_is_refused_leaves_the_next_to_somebody_else(world: M
     assert made.store.incidents.stopped_channels() == {}
     await made.send_all()
     assert made.counts() == {"sent": 8}
+
+
+async def test_a_stop_turns_away_at_once_what_waits_for_a_slot(world: MakeWorld):
+    made = started(world, *people(1, "email"))
+    made.read("a.md", a_digest(1))
+    now, store = made.clock.now, made.store
+    (claim,) = store.outbox.claim(now(), lease=LEASE, limit=1, kinds=("email",))
+    limiter = RateLimiter({}, now=now)
+    breaker = CircuitBreaker(store=store.incidents, limiter=limiter, incidents=made.incidents, now=now)
+    outcome = Outcome(claim=claim, state="pending")
+    await breaker.record(SendResult(outcome=outcome, trouble=ChannelDown("535 5.7.8 bad credentials")))
+    with pytest.raises(NotYet) as put_back:
+        async with limiter.slot(claim.target):
+            pass
+    assert put_back.value.until == now() + CHANNEL_PAUSE
 
 
 async def test_a_stopped_channel_says_with_what_the_last_probe_was_refused(world: MakeWorld):
