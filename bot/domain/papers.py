@@ -44,7 +44,9 @@ _DOI_PAGE = re.compile(
     re.IGNORECASE,
 )
 """What publishers add to a DOI in the addresses of pages."""
-_NATURE = re.compile(r"(?<![\w-])nature\.com/articles/([a-z]{1,12}\d[\w.-]{4,40})", re.IGNORECASE | re.ASCII)
+_NATURE = re.compile(
+    r"(?<![\w-])nature\.com/articles/([a-z]{1,12}\d[a-z0-9.-]{4,40})", re.IGNORECASE | re.ASCII
+)
 _OTHERS = (
     ("openreview", re.compile(r"(?<![\w-])openreview\.net/[\w/]{2,20}\?(?:[\w=&]{0,80}&)?id=([\w-]{6,20})")),
     (

@@ -110,6 +110,7 @@ def test_other_links_give_no_number(url: str):
         ("https://onlinelibrary.wiley.com/doi/full/10.1002/ABC.123", "doi:10.1002/abc.123"),
         ("https://www.frontiersin.org/articles/10.3389/f.2031.1/full", "doi:10.3389/f.2031.1"),
         ("https://example.org/x?doi=10.1000%2Fxyz.", "doi:10.1000/xyz"),
+        ("https://www.nature.com/articles/s41598-031-1-6_reference.pdf", "doi:10.1038/s41598-031-1-6"),
         ("https://example.org/new?body=DOI+%5B10.1145/1%5D%28https://doi.org/10.1145/1%29", "doi:10.1145/1"),
         ("https://doi.org/10.1007/1_7,https://example.org/W1,0", "doi:10.1007/1_7"),
         ("https://doi.org/10.1016/S0140-6736(31)00001-2", "doi:10.1016/s0140-6736(31)00001-2"),

@@ -11,6 +11,7 @@ from bot.adapters.readers.outline import REPEATED, Block, TextRun, is_label
 from bot.adapters.readers.record import (
     Record,
     in_two_languages,
+    key_of,
     language_of_text,
     role_of,
     text_ids,
@@ -552,7 +553,7 @@ def _take_line(line: Block, leaf: Block, record: Record, pending: str, loose: li
     for piece in _PARTS.split(text) if len(text) < 600 else (text,):
         labelled = LABELLED.match(piece)
         if labelled and _take_labelled(line, labelled, record):
-            waits = "" if labelled[2].strip() else labelled[1]
+            waits = "" if _rest_of(labelled) else labelled[1]
         elif pending and record.add(pending, piece, label=pending):
             pending = ""
         else:
@@ -603,8 +604,14 @@ def _take_piece(piece: str, leaf: Block, record: Record, loose: list[str]) -> No
         record.published = any_date(piece)
 
 
+def _rest_of(labelled: re.Match[str]) -> str:
+    """The text behind a label, without the same label once more: `Subjects: Subjects: cs.AI`."""
+    again = LABELLED.match(labelled[2])
+    return (again[2] if again and key_of(again[1]) == key_of(labelled[1]) else labelled[2]).strip()
+
+
 def _take_labelled(line: Block, labelled: re.Match[str], record: Record) -> bool:
-    label, rest = labelled[1].strip(), labelled[2].strip()
+    label, rest = labelled[1].strip(), _rest_of(labelled)
     role = role_of(label)[0] or ("link" if any(map(str.isalpha, label)) and is_label(label) else "")
     if role and not is_field(role, rest) and rest:
         return False

@@ -9,6 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from bot.adapters.readers.document import DigestText, Findings, NotThisKind, any_date
@@ -32,6 +33,7 @@ _SPAN = re.compile(
 _RULE = re.compile(r"^-{3,}\s*$")
 _MARKED = re.compile(r"^\s*(?:\*\*|>|[-*+] |\d+[.)] )|[:：]")
 _FENCE = re.compile(r"^\s{0,3}(```+|~~~+)")
+_CODE = ("    ", "\t")
 _TAG_LINE = re.compile(r"^\s*<[^<>]+>(?:.*</?[a-zA-Z][^<>]*>)?\s*$")
 _UPDATED = re.compile(
     r"(?:last\s+)?updated?(?:\s+(?:on|at|time))?\s*[:：]?\s*\**\s*([\d./-]{8,10}|\w+ \d{1,2},? \d{4})",
@@ -223,6 +225,10 @@ def _html(text: str) -> str:
 
 def prepared(lines: list[str]) -> tuple[list[str], list[int]]:
     """The lines as CommonMark wants them, and for each the number of the line that it was."""
+    lines = [
+        line.lstrip() if above.startswith("#") and line.startswith(_CODE) else line  # a text, and no code
+        for above, line in pairwise(["", *lines])
+    ]
     made: list[str] = []
     numbers: list[int] = []
 

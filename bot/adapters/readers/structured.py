@@ -338,7 +338,7 @@ def _look_everywhere(value: Mapping[Any, Any], record: Record) -> None:
 
 def recognises_yaml(document: DigestText) -> int:
     """2 where the lines of the beginning are keys with values."""
-    lines = [line for line in document.text[:4_000].split("\n") if line.strip()][:12]
+    lines = [line for line in document.text[:4_000].split("\n") if line.strip() and line[:1] != "#"][:12]
     keys = sum(bool(_YAML_KEY.match(line)) or line.startswith((" ", "- ", "#", "---")) for line in lines)
     return 2 if lines and keys == len(lines) and any(_YAML_KEY.match(line) for line in lines) else 0
 

@@ -27,7 +27,7 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _SIGN_BEHIND = re.compile(
-    "\\s*[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f]+\\s*(?:code|pdf|paper|new|代码|论文|开源|项目)?$",
+    "\\s*[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f]+\\s*(?:code|pdf|paper|new|updated?|代码|论文|开源|项目)?$",
     re.IGNORECASE,
 )
 LABELLED = re.compile(
