@@ -249,4 +249,4 @@ class PreviewPublisher:
             try:
                 await asyncio.to_thread(sink, preview)
             except OSError as error:
-                raise TryLater(f"the preview cannot be kept: {error}") from error
+                raise TryLater(f"the preview cannot be kept: {error}", scope="channel") from error

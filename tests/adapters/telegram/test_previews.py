@@ -46,8 +46,9 @@ async def test_a_quiz_shows_its_answer_and_keeps_its_order() -> None:
 
 async def test_a_folder_that_cannot_be_written_is_tried_again_later(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(TryLater, match="cannot be kept"):
+    with pytest.raises(TryLater, match="cannot be kept") as later:
         await PreviewPublisher(tmp_path / "taken").send(an_outgoing(kind="telegram", address="1"))
+    assert later.value.scope == "channel"  # one folder for everybody: no one target's trouble
 
 
 def test_the_text_preview_reads_like_the_message() -> None:
