@@ -125,11 +125,12 @@ def examine(config: Path, environ: Mapping[str, str], *, explicit: bool = True) 
 def _examine_subscriptions(read: "ReadSettings") -> "tuple[ReadSubscribers, tuple[Fault, ...]]":
     """Checks subscriptions.yaml; adds a fault at its name in paperboy.yaml if it cannot be read."""
     from bot.app.config.subscriptions import ReadSubscribers, read_subscribers
+    from bot.app.config.yaml import is_absent
 
     nobody = ReadSubscribers(subscribers=(), faults=(), warnings=(), positions={})
     path, document = read.subscriptions, read.document
     offset = document.offset_of(("subscriptions",))
-    if not document.find(("subscriptions",)).known and not path.exists():
+    if not document.find(("subscriptions",)).known and is_absent(path):
         missing = f"{path} is not there: nobody gets anything; `paperboy init` writes it"
         return replace(nobody, warnings=(document.fault_at(offset, missing),)), ()
     try:
@@ -199,7 +200,7 @@ def silent_subscriptions(
     from bot.domain.matcher import SubscriptionMatcher
     from bot.pipeline.subscribers import SimilarityCache
 
-    if settings.sqlite_file is not None and not settings.sqlite_file.exists():
+    if not settings.has_state:
         return []
     store = Store(settings.state)
     try:

@@ -74,11 +74,12 @@ def load(context: typer.Context, config: Path | None) -> "tuple[Settings, tuple[
 def load_only_settings(context: typer.Context, config: Path | None) -> "Settings":
     """The settings alone. Warnings about them go to stderr."""
     from bot.app.config.settings import load_settings
+    from bot.app.config.yaml import is_absent
 
     path = config_path(context, config)
     explicit = config is not None or context.obj.config is not None
     settings = load_settings(path, os.environ, explicit=explicit)
-    if not path.exists():
+    if is_absent(path):
         typer.echo(
             f"paperboy: warning: there is no {path} here, so all defaults hold; "
             "`paperboy init` writes it, --config names another",
@@ -94,8 +95,9 @@ def load_only_subscribers(
 ) -> "tuple[Subscriber, ...]":
     """The subscribers in the file that the settings name; none if neither file exists."""
     from bot.app.config.subscriptions import load_subscribers
+    from bot.app.config.yaml import is_absent
 
-    if not settings.subscriptions.exists() and not config_path(context, config).exists():
+    if is_absent(settings.subscriptions) and is_absent(config_path(context, config)):
         return ()
     return load_subscribers(settings.subscriptions)
 
@@ -128,7 +130,7 @@ def open_state(settings: "Settings") -> "Iterator[Store]":
 
     with ExitStack() as stack:
         url = settings.state
-        if settings.sqlite_file is not None and not settings.sqlite_file.exists():
+        if not settings.has_state:
             from tempfile import TemporaryDirectory
 
             folder = stack.enter_context(TemporaryDirectory(prefix="paperboy-"))

@@ -51,8 +51,7 @@ def feeds(
     from bot.adapters.store import Store
 
     settings, subscribers = load(context, config)
-    state = settings.sqlite_file
-    store = None if state is not None and not state.exists() else Store(settings.state)
+    store = Store(settings.state) if settings.has_state else None
     if store is not None:
         subscribers = everybody(store, subscribers)
     try:

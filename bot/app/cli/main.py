@@ -107,7 +107,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
         "export",
         _KEEP,
         "export:app",
-        ("export subscriptions > config/subscriptions.yaml", "export bibtex me > papers.bib"),
+        ("export subscriptions > subscriptions.new.yaml", "export bibtex me > papers.bib"),
     ),
     CommandEntry("backup", _KEEP, "backup:backup", ("backup paperboy.backup",)),
     CommandEntry("schema", _KEEP, "check:schema", ("schema > paperboy.schema.json",)),

@@ -73,7 +73,7 @@ def status(
         no_digests = store.digests.no_digests()
         sources = fetcher_of(settings, store).states()
         runs = store.digests.open_runs()
-        known = settings.sqlite_file is None or settings.sqlite_file.exists()
+        known = settings.has_state
         addresses = feed_addresses(settings, subscribers, store if known else None)
     running = settings.heartbeat.is_alive(now)
     if as_json:

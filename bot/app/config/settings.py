@@ -64,7 +64,7 @@ from bot.app.config.validation import (
     typed,
     validated,
 )
-from bot.app.config.yaml import KeyPath, YamlDocument, read_document, to_data
+from bot.app.config.yaml import KeyPath, YamlDocument, is_absent, read_document, to_data
 from bot.domain.errors import ConfigError, Fault
 from bot.domain.mailbox import Mailbox
 from bot.domain.sources import Source
@@ -565,6 +565,11 @@ class Settings(Section):
         return file.parent if file else self.base / "state"
 
     @property
+    def has_state(self) -> bool:
+        """False if the file of a SQLite state is not there yet."""
+        return self.sqlite_file is None or not is_absent(self.sqlite_file)
+
+    @property
     def sources_folder(self) -> Path:
         """Folder of what is fetched, with a folder for each source."""
         return self.state_folder / "sources"
@@ -634,7 +639,7 @@ def load_settings(path: Path, environ: Mapping[str, str], *, explicit: bool = Tr
 
 def read_settings(path: Path, environ: Mapping[str, str], *, explicit: bool = True) -> ReadSettings:
     """Like `load_settings`, with faults and warnings as values; raises UsageError if the file cannot be read."""
-    absent = not explicit and not path.exists()
+    absent = not explicit and is_absent(path)
     document = YamlDocument(file=str(path)) if absent else read_document(path)
     context = Context(base=base_folder(path))
     data = to_data(document.root, Substitution(document, environ)) if document.root else {}

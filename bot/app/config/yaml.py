@@ -226,6 +226,17 @@ def _printable(message: str) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in message)
 
 
+def is_absent(path: Path) -> bool:
+    """True if there is no such file; false for one that may not be looked at, which reading it then says."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def read_document(path: Path) -> YamlDocument:
     """The nodes and faults of a file; raises UsageError where it cannot be read."""
     try:

@@ -60,6 +60,15 @@ def test_every_command_shows_examples_that_are_right(paperboy: Paperboy, name: s
         assert options <= known, (example, options - known)
 
 
+def test_no_example_writes_over_a_file_that_its_command_reads() -> None:
+    """The shell empties the file before the command reads it."""
+    examples = [example for entry in COMMANDS for example in entry.examples]
+    examples += [example for of_command in GROUP_EXAMPLES.values() for example in of_command]
+    written = [example.partition(" > ")[2] for example in examples if " > " in example]
+    assert written
+    assert [file for file in written if (ROOT / file).exists()] == []
+
+
 def test_every_example_belongs_to_a_command() -> None:
     assert set(GROUP_EXAMPLES) == {name for name in commands() if " " in name}
     assert {entry.name for entry in COMMANDS} == set(ROOT_COMMAND.commands)
@@ -101,6 +110,26 @@ def test_json_before_a_command_that_prints_none_is_wrong_usage(paperboy: Paperbo
     assert without == _WITHOUT_JSON
     ran = paperboy("--json", "run")
     assert (ran.code, "`paperboy run` has no --json" in ran.err) == (2, True)
+
+
+def test_a_configuration_that_may_not_be_read_is_exit_2(
+    home: Path, paperboy: Paperboy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a folder that is another user's; it is not taken for one without a configuration."""
+    ask, begin = Path.stat, Path.open
+
+    def refuse(path: Path, then: Any, *args: Any, **kw: Any) -> Any:
+        if path.name == "paperboy.yaml":
+            raise PermissionError(13, "Permission denied", str(path))
+        return then(path, *args, **kw)
+
+    monkeypatch.setattr(Path, "stat", lambda path, *args, **kw: refuse(path, ask, *args, **kw))
+    monkeypatch.setattr(Path, "open", lambda path, *args, **kw: refuse(path, begin, *args, **kw))
+    ran = paperboy("status")
+    assert (ran.code, ran.err) == (
+        2,
+        "paperboy: config/paperboy.yaml: permission denied; it must be a file that paperboy may read\n",
+    )
 
 
 @pytest.mark.parametrize("words", ["paperboy st", "paperboy outbox re"])

@@ -5,12 +5,22 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from bot.app.config import yaml
-from bot.app.config.yaml import MAX_FAULTS, YamlDocument, parse_document, plain_value, read_document, to_data
+from bot.app.config.settings import load_settings
+from bot.app.config.yaml import (
+    MAX_FAULTS,
+    YamlDocument,
+    is_absent,
+    parse_document,
+    plain_value,
+    read_document,
+    to_data,
+)
 from bot.domain.errors import ConfigError, UsageError
 
 
@@ -97,6 +107,25 @@ def test_a_character_of_a_value_is_found_in_the_file(
     assert isinstance(scalar, ScalarNode)
     assert scalar.value == value
     assert document.offset_in(scalar, position) == offset
+
+
+def test_a_file_that_may_not_be_looked_at_is_not_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    assert is_absent(tmp_path / "none")
+    assert is_absent(tmp_path / "file" / "below")
+    assert not is_absent(tmp_path / "file")
+
+    settings = load_settings(tmp_path / "none", {}, explicit=False)
+    assert not settings.has_state
+
+    def forbidden(*_args: object, **_kw: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    assert not is_absent(tmp_path / "none")
+    assert settings.has_state  # opening it says what is wrong
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "---\n"])
@@ -218,7 +247,7 @@ def test_a_file_that_is_not_there_or_no_file_says_what_to_do(tmp_path: Path) -> 
         read_document(tmp_path)
 
 
-@settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 @given(st.text(st.sampled_from("ab:-?{}[]&*!|>'\"%@`#,\n\t \\U0xud8<.~=$é\u2028\x85\ufeff"), max_size=60))
 def test_any_text_gives_nodes_or_faults_and_never_anything_else(text: str) -> None:
     document = read(text)
@@ -228,7 +257,7 @@ def test_any_text_gives_nodes_or_faults_and_never_anything_else(text: str) -> No
         assert fault.message.isprintable()
 
 
-@settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_give_nodes_or_faults_and_never_anything_else(content: bytes) -> None:
     read(content)
