@@ -27,7 +27,7 @@ from bot.domain.notices import Reason
 from bot.domain.papers import Edition, Links, Paper, PaperId
 from bot.domain.query.folding import joined as folded_words
 from bot.domain.text import cut, one_line, plain_text
-from bot.domain.translations import Wording, wording
+from bot.domain.translations import ENGLISH, Wording, wording
 
 _NOT_IN_LINKS = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]")
 
@@ -290,9 +290,8 @@ def _card_text(paper: Paper, language: str) -> _CardText:
     summaries = [summary for summary, _ in cleaned]
     in_parts = next((summary for summary in summaries if summary.parts), None)
     gist = gist_of(summaries, edition.points)
-    parts = _own_parts(edition) or [
-        part for part in (in_parts.parts if in_parts else ()) if not _is_told(part, gist)
-    ]
+    written = _own_parts(edition) or _with_one_beginning(in_parts.parts if in_parts else ())
+    parts = [part for part in written if not _is_told(part, gist)]
     return _CardText(
         title=plain_line(title, _TITLE) or paper.id,
         authors=tuple(_authors(paper)),
@@ -341,17 +340,27 @@ def _own_parts(edition: Edition) -> list[LabelledPart]:
     return [part for part in parts if part.text]
 
 
+def _with_one_beginning(parts: Sequence[LabelledPart]) -> list[LabelledPart]:
+    """The parts; a first one without a label is the beginning where a later one tells what it was taken for."""
+    is_beginning = any(not parts[0].label and other.role == parts[0].role for other in parts[1:])
+    return [parts[0]._replace(role="gist"), *parts[1:]] if is_beginning else list(parts)
+
+
 def _is_told(part: LabelledPart, gist: str) -> bool:
     """True for the beginning of a summary that the gist tells whole."""
     return part.role == "gist" and gist.startswith(without_opening(part.text).rstrip(" ."))
 
 
 def _labelled(parts: Iterable[LabelledPart], words: Wording) -> list[LabelledPart]:
-    """The parts with labels in the reader's language, each label once."""
+    """The parts with labels in the reader's language, each label once: of several the one that is called so has it."""
+    parts = list(parts)
+    called = {part.role for part in parts if _is_called(part)}
     labelled: list[LabelledPart] = []
     for part in parts:
         used = {other.label for other in labelled}
         known = words.roles.get(part.role, part.label)
+        if part.label and part.role in called and not _is_called(part):
+            known = part.label
         if known in used:
             known = "" if part.label in used else part.label
         text = (
@@ -363,11 +372,23 @@ def _labelled(parts: Iterable[LabelledPart], words: Wording) -> list[LabelledPar
     return labelled
 
 
+def _is_called(part: LabelledPart) -> bool:
+    """True where the label is the role's own name."""
+    return part.label.casefold() == ENGLISH.roles.get(part.role, "").casefold()
+
+
 _HANDLE = re.compile(r"(?=.*[a-z])[a-z0-9][\w.-]*|[A-Za-z][\w.-]*[\d_][\w.-]*|[A-Za-z]+-[a-z]+")
 
 
+def _names(author: str) -> list[str]:
+    """The names in what a digest took for one author: `Ada Osei, Kuan Li` are two, `Osei, Ada` is one."""
+    names = author.split(", ")
+    return names if all(" " in name for name in names) else [author]
+
+
 def _authors(paper: Paper) -> list[str]:
-    names = [name for name in (plain_line(author, _NAME) for author in paper.authors) if name]
+    written = (name for author in paper.authors for name in _names(plain_line(author)))
+    names = [name for name in (cut(name, _NAME) for name in written) if name]
     return sorted(names, key=lambda name: _HANDLE.fullmatch(name) is not None)
 
 

@@ -200,6 +200,41 @@ def test_a_summary_in_parts_becomes_labelled_points() -> None:
     assert card.further_summaries == ()
 
 
+def test_an_unlabelled_beginning_is_not_taken_for_the_results_that_a_later_part_tells() -> None:
+    text = (
+        "i) X is a tool that achieves high-quality results in both tasks. ii) Main question: How to do Y? "
+        "iii) Key methodology: Z of Y. iv) Primary results: X outperforms others by 5%. v) People can use it."
+    )
+    card = a_card(summaries=(a_summary(text),))
+    assert [point.label for point in card.points][:3] == ["Problem", "Method", "Result"]
+    assert text_of(card.points[2].text).startswith("X outperforms")
+
+
+def test_of_two_points_that_tell_one_thing_the_one_that_is_called_so_has_the_label() -> None:
+    points = (Point(label="Evidence", text="A theory."), Point(label="result", text="It holds."))
+    edition = Edition(language="en", points=points)
+    assert [point.label for point in a_card(editions=(edition,)).points] == ["Evidence", "Result"]
+
+
+def test_a_point_that_the_gist_tells_whole_is_not_told_again() -> None:
+    points = (Point(label="TL;DR", text="A lamp that dims itself while somebody sleeps below it."),)
+    card = a_card(summaries=(), editions=(Edition(language="en", points=points),))
+    assert card.gist_text == "A lamp that dims itself while somebody sleeps below it."
+    assert card.points == ()
+
+
+@pytest.mark.parametrize(
+    ("author", "names"),
+    [
+        ("Ada Osei, Kuan Li, Jo X. Wu", ["Ada Osei", "Kuan Li", "Jo X. Wu"]),
+        ("Osei, Ada", ["Osei, Ada"]),
+        ("ALICE Collaboration", ["ALICE Collaboration"]),
+    ],
+)
+def test_several_names_in_one_are_several_authors(author: str, names: list[str]) -> None:
+    assert [text_of(name) for name in a_card(authors=(author,)).authors] == names
+
+
 def test_a_first_part_that_the_gist_does_not_tell_whole_stays_a_point() -> None:
     longer = LISTED.replace("a tool.", "a tool for all who read. It is new and it is small.")
     assert a_card(summaries=(a_summary(longer),)).points[0].label == "In short"

@@ -135,6 +135,8 @@ class ShownItem:
 
     def _points(self, limit: int, *, mark: bool) -> Iterator[Markup]:
         for point in self.card.points:
+            if not mark and point.role == "gist" and self.card.gist:
+                continue  # an entry of a list tells it above
             label = bold(f"{point.label}{self._words.colon.rstrip()}") if point.label else NOTHING
             yield joined(" ", (label, _marked(cut_pieces(point.text, limit), mark=mark)))
 

@@ -139,6 +139,18 @@ def test_as_many_entries_as_fit_stand_on_a_page_and_the_points_fill_what_is_left
     assert [fold.count("\n") for fold in judged(few).words("ExpandableBlockQuote")] == [4, 4, 4]
 
 
+def test_an_entry_of_a_list_folds_no_beginning_that_stands_above() -> None:
+    longer = (
+        f"A lamp dims itself while somebody sleeps below it, {'as it has done before, ' * 14}and wakes them."
+    )
+    points = (Point(label="TL;DR", text=longer), Point(label="Method", text="A sensor."))
+    told = {"summaries": (), "editions": (Edition(language="en", points=points),)}
+    listed = next(pages(an_outgoing(an_item(1, **told), an_item(2, **told), kind="telegram")))
+    assert [fold.count("In short") for fold in judged(listed).words("ExpandableBlockQuote")] == [0, 0]
+    alone = next(pages(an_outgoing(an_item(1, **told), kind="telegram")))
+    assert "In short" in judged(alone).text
+
+
 def test_what_two_sources_bring_and_what_has_a_quiz_is_marked() -> None:
     picked = an_item(
         1, sources=("t/a.md", "p/a.html"), editions=(an_edition(quiz=(a_question(), a_question("Why?"))),)
