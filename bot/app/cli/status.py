@@ -58,7 +58,7 @@ def status(
     from bot.app.config.cross_checks import unseen_topics
 
     if alive:
-        return _running(load_only_settings(context, config))
+        return _running(load_only_settings(context, config), as_json=as_json)
     settings, subscribers = load(context, config)
     now = SystemClock().now()
     with open_state(settings) as store:
@@ -108,11 +108,14 @@ def status(
     return NEEDS_A_LOOK if needs_a_look(counts) or unreadable or incidents or unseen else 0
 
 
-def _running(settings: "Settings") -> int:
+def _running(settings: "Settings", *, as_json: bool) -> int:
     from bot.adapters.clock import SystemClock
 
     running = settings.heartbeat.is_alive(SystemClock().now())
-    typer.echo("running" if running else "`paperboy run` is not running here")
+    if as_json:
+        say_json({"running": running})
+    else:
+        typer.echo("running" if running else "`paperboy run` is not running here")
     return 0 if running else NEEDS_A_LOOK
 
 

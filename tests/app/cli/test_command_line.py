@@ -90,6 +90,7 @@ def test_json_may_stand_before_or_after_the_command(home: Path, paperboy: Paperb
     digest = ROOT / "seeds" / "000_a9c5d5985cb68500.txt"
     for command in (
         ["status"],
+        ["status", "--alive"],
         ["feeds"],
         ["version"],
         ["check"],
