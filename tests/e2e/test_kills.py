@@ -42,5 +42,5 @@ def test_a_day_that_is_killed_at_any_step_goes_on_after_it() -> None:
     count = json.loads(ended.stdout.splitlines()[-1])["points"]
     # Threads take turns as they like: a step that was seen once need not come again.
     assert count["killed"] >= POINTS - 3
+    # Whether one of them falls on what is on the wire depends on that too; what is not called uncertain there is repeated.
     assert (count["lost"], count["repeated"], count["false_doubt"]) == (0, 0, 0)
-    assert count["uncertain"] > 0
