@@ -66,11 +66,14 @@ class ConfigError(UsageError):
 
 
 class QuerySyntaxError(UsageError):
-    """A query that cannot be used; `position` counts characters of the query from 0."""
+    """A query that cannot be used; `position` counts characters of the query from 0.
 
-    def __init__(self, message: str, position: int) -> None:
-        super().__init__(message)
-        self.position = position
+    `fault` says why, with `values` in its braces: by it the same is said in another language.
+    """
+
+    def __init__(self, fault: str, position: int, **values: object) -> None:
+        super().__init__(fault.format(**values))
+        self.fault, self.position, self.values = fault, position, values
 
 
 class StateError(PaperboyError):

@@ -17,6 +17,7 @@ from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item, OutgoingMessage
 from bot.domain.papers import Paper
 from bot.domain.preferences import ChosenChannel
+from bot.domain.query.faults import fault_text
 from bot.domain.subscriptions import Subscriber
 from bot.domain.text import caret, cut, one_line
 from bot.pipeline.compose import MessageBuilder
@@ -366,7 +367,7 @@ class Request:
         """Answer that a query cannot be read, with a caret below the place."""
         return self.say(
             message(
-                ours(self.t("query.wrong", why=one_line(str(error), _WHY))),
+                ours(self.t("query.wrong", why=one_line(fault_text(error, self.language), _WHY))),
                 block(caret(query, error.position, _WINDOW)),
             )
         )

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from bot.adapters.web.answers import NEVER
 from bot.adapters.web.limits import FormLimit, client_of, form_key, refuse_foreign, refuse_keyless
 from bot.adapters.web.negotiation import capability, view_of
-from bot.adapters.web.pages import ShownPreferences, View
+from bot.adapters.web.pages import ShownPreferences, View, refusal_text
 from bot.adapters.web.site import WebSite, private_page, read_body
 from bot.domain.channels import Target
 from bot.domain.errors import DeliveryError, QuerySyntaxError, UsageError
@@ -171,7 +171,9 @@ class FormEndpoints:
                 form.get("address", ""), query, self._site.clock.now(), language=view.language, timezone=zone
             )
         except UsageError as error:
-            return private_page(self._pages.said(view, "not_subscribed", str(error), query), 400)
+            return private_page(
+                self._pages.said(view, "not_subscribed", refusal_text(error, view.language), query), 400
+            )
         except DeliveryError:
             return private_page(self._pages.said(view, "mail_failed", "", query), 503)
         return private_page(self._pages.said(view, "mail_asked", "", query))
@@ -187,7 +189,9 @@ class FormEndpoints:
                 self._service.preferences.add_reader, query, self._site.clock.now()
             )
         except UsageError as error:
-            return private_page(self._pages.said(view, "not_subscribed", str(error), query), 400)
+            return private_page(
+                self._pages.said(view, "not_subscribed", refusal_text(error, view.language), query), 400
+            )
         token = await asyncio.to_thread(self._service.preferences_token, name)
         return self._back(token, view, done=1, fragment="feed")
 

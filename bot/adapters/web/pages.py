@@ -38,6 +38,7 @@ from bot.domain.notices import Reason
 from bot.domain.papers import Edition, Paper, PaperId, Question
 from bot.domain.preferences import Choices, start_link
 from bot.domain.query import Query
+from bot.domain.query.faults import fault_text
 from bot.domain.quizzes.polls import clean, evidence_for, poll_of
 from bot.domain.schedule import schedule_text
 from bot.domain.subscriptions import Subscriber
@@ -95,6 +96,14 @@ class View:
     explicit: bool = False
 
 
+def refusal_text(error: Exception, language: str) -> str:
+    """Why something was refused, as a sentence; of a query in that language."""
+    text, stop = str(error).rstrip("."), "."
+    if isinstance(error, QuerySyntaxError):
+        text, stop = fault_text(error, language), "。" if language == "zh" else "."
+    return f"{text[:1].upper()}{text[1:]}{stop}"
+
+
 class StaticFile(NamedTuple):
     """A file that pages refer to, under a name that changes with its content."""
 
@@ -130,6 +139,10 @@ class QueryTrouble:
     text: str
     message: str
     position: int
+
+    @classmethod
+    def of(cls, text: str, error: QuerySyntaxError, language: str) -> "QueryTrouble":
+        return cls(text=text, message=refusal_text(error, language), position=error.position)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -438,9 +451,9 @@ class Pages:
         trouble = None
         if isinstance(refused, QuerySyntaxError):
             query = " ".join(typed.get("query", "").split())
-            trouble = _trouble(QueryTrouble(text=query, message=str(refused), position=refused.position))
+            trouble = _trouble(QueryTrouble.of(query, refused, view.language))
         elif refused is not None:
-            trouble = {"message": str(refused), "pointed": ""}
+            trouble = {"message": refusal_text(refused, view.language), "pointed": ""}
         quiet = (
             f"{person.quiet_hours.start:%H:%M}-{person.quiet_hours.end:%H:%M}"
             if person.quiet_hours
@@ -510,7 +523,7 @@ class Pages:
             texts.objection,
             key=key,
             done=done,
-            trouble=str(refused) if refused else "",
+            trouble=refusal_text(refused, view.language) if refused else "",
             paper=self._short(view, objection.paper),
             brought=texts("brought_by", subscriptions=", ".join(objection.subscriptions)),
             offer=texts("objection_words", count=objection.papers)

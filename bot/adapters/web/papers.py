@@ -94,7 +94,7 @@ class PaperEndpoints:
             try:
                 result = self._service.finder.search(parse(text), start=(page - 1) * PAGE_OF, limit=PAGE_OF)
             except QuerySyntaxError as error:
-                trouble = QueryTrouble(text=text, message=str(error), position=error.position)
+                trouble = QueryTrouble.of(text, error, view.language)
                 return html_answer(self._pages.search(view, text, trouble, page=1), status=400)
             return html_answer(self._pages.search(view, text, result, page=page))
 
@@ -111,7 +111,7 @@ class PaperEndpoints:
             try:
                 preview = self._service.finder.preview(parse(text), days=days, limit=_SAMPLES)
             except QuerySyntaxError as error:
-                trouble = QueryTrouble(text=text, message=str(error), position=error.position)
+                trouble = QueryTrouble.of(text, error, view.language)
                 return html_answer(self._pages.preview(view, text, trouble, days=days), status=wrong)
             bot = self._service.bot_name()
             return html_answer(self._pages.preview(view, text, preview, days=days, bot=bot))
@@ -125,7 +125,7 @@ class PaperEndpoints:
             try:
                 queries = parsed_queries(text)
             except QuerySyntaxError as error:
-                trouble = QueryTrouble(text=text, message=str(error), position=error.position)
+                trouble = QueryTrouble.of(text, error, view.language)
                 return html_answer(self._pages.trends(view, text, trouble), status=400)
             trends = self._service.finder.trends(queries, weeks=TREND_WEEKS)
             return html_answer(self._pages.trends(view, text, trends))
@@ -162,7 +162,7 @@ def parsed_queries(text: str) -> Sequence[Query]:
                 queries.append(parse(part.strip()))
             except QuerySyntaxError as error:
                 before = start + len(part) - len(part.lstrip())
-                raise QuerySyntaxError(str(error), before + error.position) from error
+                raise QuerySyntaxError(error.fault, before + error.position, **error.values) from error
         start += len(part) + 1
     return queries
 

@@ -84,12 +84,16 @@ def parse(text: str) -> Query:
     excluding = matches_nothing_said(root)
     if excluding is not None:
         raise QuerySyntaxError(
-            f"this only excludes ({excluding}): name something to find as well", excluding.atom.position
+            "this only excludes ({term}): name something to find as well",
+            excluding.atom.position,
+            term=excluding,
         )
     clash = dead_end(root)
     if clash is not None:
         raise QuerySyntaxError(
-            f"nothing could match: {clash.atom} is excluded and asked for at once", clash.atom.position
+            "nothing could match: {term} is excluded and asked for at once",
+            clash.atom.position,
+            term=clash.atom,
         )
     return Query(root=root, text=text, hints=tuple(parser.hints))
 
@@ -103,7 +107,7 @@ def author_query(name: str) -> Query:
     """The query that follows an author or account of that name: its words side by side in one author."""
     inside = as_words(name, "plain")
     if not inside:
-        raise QuerySyntaxError(f"there is no word in the author's name {name!r}", 0)
+        raise QuerySyntaxError("there is no word in the author's name {name!r}", 0, name=name)
     root = Phrase(scope="author", words=inside, written=" ".join(name.split()), position=0)
     return Query(root=root, text=str(root))
 
@@ -115,7 +119,7 @@ def excluding(query: Query, excluded: tuple[Query, ...]) -> Query:
     root = both((query.root, *(negated(other.root) for other in excluded)))
     clash = dead_end(root)
     if clash is not None:
-        raise QuerySyntaxError(f"nothing could match: {clash.atom.written} is excluded", 0)
+        raise QuerySyntaxError("nothing could match: {term} is excluded", 0, term=clash.atom.written)
     text = " AND ".join((f"({query.text})", *(f"NOT ({other.text})" for other in excluded)))
     return Query(root=root, text=text, hints=query.hints)
 
@@ -160,7 +164,9 @@ class _Parser:
             if self._at("AND"):
                 self._take()
             elif not self._at("NOT"):
-                raise QuerySyntaxError(f"put AND or OR before {self._written(self._next)}", self._next.start)
+                raise QuerySyntaxError(
+                    "put AND or OR before {term}", self._next.start, term=self._written(self._next)
+                )
             nodes.append(self._factor(scope))
         return both(tuple(nodes))
 
@@ -183,14 +189,16 @@ class _Parser:
             return outer
         field = self._take()
         if outer and field.scope != outer:
-            raise QuerySyntaxError(f"{field.scope}: inside {outer}: could never match", field.start)
+            raise QuerySyntaxError(
+                "{inner}: inside {outer}: could never match", field.start, inner=field.scope, outer=outer
+            )
         return field.scope
 
     def _group(self, scope: Scope) -> Node:
         bracket = self._take()
         self._depth += 1
         if self._depth > MAX_DEPTH and self._limited:
-            raise QuerySyntaxError(f"brackets may be nested {MAX_DEPTH} deep", bracket.start)
+            raise QuerySyntaxError("brackets may be nested {most} deep", bracket.start, most=MAX_DEPTH)
         if self._at("close"):
             raise QuerySyntaxError("there is nothing between these brackets", bracket.start)
         node = self._any(scope)
@@ -242,9 +250,11 @@ class _Parser:
             inside += token.words if token.quoted or scope in UNFOLDED else _folded(token)
         self._words += len(inside)
         if self._words > MAX_WORDS and self._limited:
-            raise QuerySyntaxError(f"a query may have {MAX_WORDS} words", first.start)
+            raise QuerySyntaxError("a query may have {most} words", first.start, most=MAX_WORDS)
         if not inside:
-            raise QuerySyntaxError(f"there is no word in {self._text[first.start : end]!r}", first.start)
+            raise QuerySyntaxError(
+                "there is no word in {text!r}", first.start, text=self._text[first.start : end]
+            )
         return tuple(inside), end
 
     def _hint(self, token: Token) -> None:
@@ -255,7 +265,9 @@ class _Parser:
     def _word_missing(self) -> QuerySyntaxError:
         if self._at("end"):
             return QuerySyntaxError("the query ends where a word is missing", self._next.start)
-        return QuerySyntaxError(f"a word is missing before {self._written(self._next)}", self._next.start)
+        return QuerySyntaxError(
+            "a word is missing before {term}", self._next.start, term=self._written(self._next)
+        )
 
     def _written(self, token: Token) -> str:
         return self._text[token.start : token.end]
@@ -272,11 +284,14 @@ def tokens(text: str, *, limited: bool = True) -> Iterator[Token]:
     """The tokens of the query in order, the last of kind `end`; raises QuerySyntaxError at the first fault."""
     if limited and len(text) > MAX_CHARACTERS:
         raise QuerySyntaxError(
-            f"a query may have {MAX_CHARACTERS} characters; this one has {len(text)}", MAX_CHARACTERS
+            "a query may have {most} characters; this one has {count}",
+            MAX_CHARACTERS,
+            most=MAX_CHARACTERS,
+            count=len(text),
         )
     for index, sign in enumerate(text):
         if not sign.isspace() and unicodedata.category(sign) in ("Cc", "Cs"):
-            raise QuerySyntaxError(f"the character U+{ord(sign):04X} cannot be searched for", index)
+            raise QuerySyntaxError("the character U+{code:04X} cannot be searched for", index, code=ord(sign))
     for piece in _PIECE.finditer(text):
         if piece.lastgroup != "blank":
             yield _token(piece)
@@ -305,7 +320,7 @@ def _distance(piece: re.Match[str]) -> int:
         raise QuerySyntaxError("NEAR needs a number of words, like NEAR/5", piece.start())
     if not 1 <= int(digits[:9]) <= MAX_DISTANCE:
         raise QuerySyntaxError(
-            f"NEAR takes a distance from 1 to {MAX_DISTANCE} words", piece.start("distance")
+            "NEAR takes a distance from 1 to {most} words", piece.start("distance"), most=MAX_DISTANCE
         )
     return int(digits)
 
@@ -315,8 +330,11 @@ def _scope(name: str, position: int) -> Scope:
         if scope == name.lower():
             return scope
     near = nearest(name, _FIELDS, cutoff=0.5)
-    known = f"did you mean {near}:?" if near else f"the fields are {', '.join(f'{f}:' for f in _FIELDS)}"
-    raise QuerySyntaxError(f"{name}: is no field; {known} (a colon in a text goes into quotes)", position)
+    if near:
+        fault = "{name}: is no field; did you mean {near}:? (a colon in a text goes into quotes)"
+        raise QuerySyntaxError(fault, position, name=name, near=near)
+    fault = "{name}: is no field; the fields are {fields} (a colon in a text goes into quotes)"
+    raise QuerySyntaxError(fault, position, name=name, fields=", ".join(f"{field}:" for field in _FIELDS))
 
 
 def _quoted(piece: re.Match[str]) -> tuple[Word, ...]:
@@ -331,9 +349,11 @@ def _quoted(piece: re.Match[str]) -> tuple[Word, ...]:
 
 def _bare(piece: str, start: int) -> tuple[Word, ...]:
     if piece in _OTHER_SIGNS:
-        raise QuerySyntaxError(f"write {_OTHER_SIGNS[piece]} instead of {piece}", start)
+        raise QuerySyntaxError(
+            "write {sign} instead of {written}", start, sign=_OTHER_SIGNS[piece], written=piece
+        )
     if piece[0] == "-" and piece[1:2].isalnum():
-        raise QuerySyntaxError(f"write NOT {piece[1:]} to leave out what has that word", start)
+        raise QuerySyntaxError("write NOT {word} to leave out what has that word", start, word=piece[1:])
     exact = piece[0] in "=＝"
     star = piece.find("*")
     if 0 <= star < len(piece.rstrip("*")):
@@ -358,7 +378,9 @@ def _prefix(piece: str, inside: tuple[Word, ...], start: int) -> tuple[Word, ...
         return inside
     if len(last) < MIN_PREFIX:
         raise QuerySyntaxError(
-            f"a beginning needs {MIN_PREFIX} letters at least (in quotes * is no sign)", start + first
+            "a beginning needs {most} letters at least (in quotes * is no sign)",
+            start + first,
+            most=MIN_PREFIX,
         )
     return (*inside[:-1], Word(text=last, mode="prefix"))
 

@@ -111,7 +111,7 @@ async def test_a_visitor_makes_a_private_feed_of_a_query_in_one_press(client, ma
 async def test_a_wrong_query_makes_no_feed(client, made: World) -> None:
     response = await client.post("/subscribe/feed", data={"q": "(graph"})
     assert response.status_code == 400
-    assert "never closed" in text(LexborHTMLParser(response.text))
+    assert "This bracket is never closed." in text(LexborHTMLParser(response.text))
     assert set(made.registry.subscribers) == {"alice"}
 
 

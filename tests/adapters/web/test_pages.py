@@ -181,6 +181,20 @@ async def test_many_results_come_by_pages(client: httpx.AsyncClient, made: World
     assert last.css_first("[rel=prev]").attributes["href"] == "/search?q=bulk&page=2"
 
 
+@pytest.mark.parametrize("path", ["/search", "/preview", "/trends"])
+async def test_a_fault_of_a_query_is_said_in_the_reader_s_language(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    english = await client.get(path, params={"q": "(agent OR tool"})
+    assert "This bracket is never closed." in english.text
+    chinese = await client.get(
+        path,
+        params={"q": "web, (agent OR tool" if path == "/trends" else "(agent"},
+        headers={"Accept-Language": "zh"},
+    )
+    assert "这个括号没有闭合。" in chinese.text
+
+
 # --- preview and trends -----------------------------------------------------------------------------
 
 
