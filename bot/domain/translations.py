@@ -65,6 +65,7 @@ class Wording:
     your_week: str
     rose: str
     rose_term: str
+    rose_from_little: str
     built_on: str
     week_score: str
     week_weak: str
@@ -173,6 +174,7 @@ ENGLISH = Wording(
     your_week="Your week: {papers}",
     rose="Rising: {terms}",
     rose_term="{term} ({count}, usually {before})",
+    rose_from_little="{term} ({count}, hardly any before)",
     built_on="{name}, which you saved, is named here:",
     week_score="❔ {right} of {judged} questions right.",
     week_weak="Worth reading again: {topics}.",
@@ -247,6 +249,7 @@ CHINESE = Wording(
     your_week="你的一周：{papers}",
     rose="近来增多：{terms}",
     rose_term="{term}（{count}，平时 {before}）",
+    rose_from_little="{term}（{count}，以前很少）",
     built_on="这些论文提到了你保存的 {name}：",
     week_score="❔ 答对 {right}/{judged} 题。",
     week_weak="值得重读：{topics}。",

@@ -128,7 +128,10 @@ def _document(notice: NoticedPaper) -> Document:
 
 def _terms(rose: Sequence[tuple[str, int, float]], words: Wording) -> str:
     return " · ".join(
-        words.rose_term.format(term=term, count=count, before=before) for term, count, before in rose
+        (words.rose_term if before else words.rose_from_little).format(
+            term=term, count=count, before=f"{before:g}"
+        )
+        for term, count, before in rose
     )
 
 

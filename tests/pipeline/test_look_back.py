@@ -66,7 +66,7 @@ def test_the_week_s_papers_are_counted_and_what_rose_is_named(world: MakeWorld) 
     assert subject == "Your week: 4 new papers"
     assert body.split("\n\n")[0] == "language models 4"
     assert "Rising: " in body
-    assert "lantern (4, usually 0.0)" in body
+    assert "lantern (4, hardly any before)" in body
 
 
 def test_what_names_a_saved_paper_is_listed_with_its_link(world: MakeWorld) -> None:
