@@ -7,7 +7,7 @@ from typing import Any
 from bot.adapters.readers.document import DigestText, Findings, NotThisKind, any_date
 from bot.adapters.readers.items import Items, OutlineItem, merged, records
 from bot.adapters.readers.outline import Block, local_papers, names_papers, outline
-from bot.adapters.readers.record import Record
+from bot.adapters.readers.rows import Places, take_html_rows
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestTooLarge, NotADigest
 
@@ -60,14 +60,15 @@ def read(document: DigestText) -> Digest:
         raise NotThisKind("nothing in it links to a paper")
     if document.text.count("<") > MAX_TAGS:
         raise DigestTooLarge(f"{document.name}: more than {MAX_TAGS:,} tags; split the file")
+    findings = Findings(document)
+    findings.near = heading_date(document.text) or any_date(document.name)
+    text = take_html_rows(document.text, findings, lambda place, _: document.line(place))
     top = outline(
-        parse_fragment(document.text),
+        parse_fragment(text),
         line_of=lambda element: element.sourceline or 0,
         keep_lines=False,
         local=local_papers(document),
     )
-    findings = Findings(document)
-    findings.near = heading_date(document.text) or any_date(document.name)
     take_outline(top, findings, document.text)
     if not len(findings):
         raise NotThisKind("HTML without papers")
@@ -98,10 +99,12 @@ def take_outline(top: Block, findings: Findings, text: str) -> list[OutlineItem]
     items = Items()
     items.collect(top)
     headings = [leaf.text for leaf in top.leaves() if leaf.level]
-    refuse_other_texts(headings, len({item.paper for item in items.found}), text)
+    papers = len({item.paper for item in items.found if item.paper not in findings}) + len(findings)
+    refuse_other_texts(headings, papers, text)
+    places = Places(text)
     for line, record in merged(records(items.found)):
         entry = record.entry(findings.near)
-        place = line if line > 1 else _line_of(record, text)
+        place = line if line > 1 else places.line(record.ids[0].partition(":")[2])
         if entry is None:
             findings.pass_over(place, f"{record.id} has no title near it")
         else:
@@ -113,11 +116,6 @@ def take_outline(top: Block, findings: Findings, text: str) -> list[OutlineItem]
             if not occurrence.strong and occurrence.paper not in findings:
                 findings.pass_over(occurrence.line, f"{occurrence.paper} is mentioned in a text")
     return items.found
-
-
-def _line_of(record: Record, text: str) -> int:
-    """The line in which the paper is first named: the parser does not tell it of every element."""
-    return text.count("\n", 0, max(text.find(record.ids[0].partition(":")[2]), 0)) + 1
 
 
 def refuse_other_texts(headings: list[str], papers: int, text: str) -> None:

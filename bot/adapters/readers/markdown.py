@@ -8,18 +8,16 @@ right behind an HTML tag.
 import datetime as dt
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 from bot.adapters.readers.document import DigestText, Findings, NotThisKind, any_date
 from bot.adapters.readers.html import parse_fragment, take_outline
-from bot.adapters.readers.outline import MAX_BLOCKS, is_label, local_papers, names_papers, outline
-from bot.adapters.readers.record import Record, day_of, role_of
-from bot.adapters.readers.titles import tidy_title
+from bot.adapters.readers.outline import MAX_BLOCKS, local_papers, names_papers, outline
+from bot.adapters.readers.record import Record, day_of
+from bot.adapters.readers.rows import Places, cells_of, columns_of, plain_row, take_html_rows
 from bot.domain.digests import Digest, DigestKind
 from bot.domain.errors import DigestTooLarge
-from bot.domain.papers import Entry, linked_id
 
 _FRONT = re.compile(r"\A\s*(---|\+\+\+)[ \t]*\n(.{0,60000}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"^title\s*[:=]\s*([\"']?)([^\n]+)\1\s*$", re.MULTILINE)
@@ -44,9 +42,6 @@ _ORG_KEY = re.compile(r"^\s*#\+(\w+):\s*(.*)$")
 _ORG_HEADING = re.compile(r"^(\*+)\s+(?:(?:TODO|DONE)\s+)?(.*?)(?:\s+:[\w@:]+:)?\s*$")
 _ORG_PROPERTY = re.compile(r"^\s*:(\w+):\s+(.*)$")
 _PLAIN_ROW = re.compile(r"\|[^<>\\~]*\|?\s*")
-_BADGE = re.compile(r"!\[[^\[\]]*\]\([^()\s]+\)")
-_ROW_LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]+)\)")
-KEPT_ROWS = 12_000
 MAX_LINES = 1_000_000
 MANY_LINES = 300
 """From so many lines on tables are read row by row where they can be."""
@@ -110,6 +105,10 @@ def read_markdown(text: str, findings: Findings) -> None:
     body = text[front.end() :] if front else text
     if body.count("\n") > MAX_LINES:
         raise DigestTooLarge(f"more than {MAX_LINES:,} lines; split the file")
+    places = Places(text)
+    body = take_html_rows(
+        body, findings, lambda _, entry: places.line(entry.id.partition(":")[2]), in_markdown=True
+    )
     lines = _from_org(body) if is_org(text) else body.split("\n")
     kept = list(range(1, len(lines) + 1))
     if len(lines) > MANY_LINES:
@@ -144,49 +143,15 @@ def _take_plain_rows(lines: list[str], first: int, findings: Findings) -> tuple[
         if "|" not in line:
             columns = ()
         elif number < len(lines) and "-" in lines[number] and _DELIMITER.match(lines[number]):
-            columns = tuple(tidy_title(cell) for cell in _cells_of(line))
-            columns = columns if "title" in {role_of(column)[0] for column in columns} else ()
+            columns = columns_of(cells_of(line))
         elif columns and _PLAIN_ROW.fullmatch(line):
-            entry = _plain_row(line, columns, findings.near)
+            entry = plain_row(line, columns, findings.near)
             if entry is not None:
                 findings.take(entry, line=first + number)
                 continue
         left.append(line)
         numbers.append(number)
     return left, numbers
-
-
-def _cells_of(row: str) -> list[str]:
-    return row.strip().removeprefix("|").removesuffix("|").split("|")
-
-
-@lru_cache(KEPT_ROWS)
-def _plain_row(row: str, columns: tuple[str, ...], near: dt.date | None) -> Entry | None:
-    """The paper of a row without markup but bold words and links; None where it is not as simple as that.
-
-    Rows are remembered: of a history that grew by thirty rows only those are looked at.
-    """
-    cells = _cells_of(_BADGE.sub("", row) if "![" in row else row)
-    if len(cells) != len(columns):
-        return None
-    record = Record()
-    for column, cell in zip(columns, cells, strict=True):
-        role = role_of(column)[0]
-        if "](" in cell:
-            links = _ROW_LINK.findall(cell)
-            if any(linked_id(url) and not is_label(said) for said, url in links):
-                return None  # the link's own text is the title
-            record.urls += [url for _, url in links]
-            if role == "code":
-                record.code = next((url for _, url in links if linked_id(url) is None), None)
-                continue
-            cell = _ROW_LINK.sub(r"\1", cell)  # noqa: PLW2901 - the words of the same cell
-        if role == "title":
-            record.add_text("title", tidy_title(cell.strip(" *")))
-        elif role and role not in {"link", "id", "code"}:
-            record.add(column, cell.strip(" *`"), label=column)
-    papers = {paper for paper in map(linked_id, record.urls) if paper}
-    return record.entry(near) if len(papers) == 1 else None
 
 
 def _described(front: re.Match[str]) -> Record | None:

@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from bot.adapters.readers import READERS, markdown, peek_date, read_closely, read_digest
+from bot.adapters.readers import READERS, peek_date, read_closely, read_digest, rows
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestTooLarge, NotADigest
 
@@ -167,16 +167,16 @@ def test_a_paper_in_several_topics_is_one_entry_with_all_that_was_said() -> None
 @pytest.mark.parametrize("label", ["pdf", "![arXiv](https://img.example/arXiv-paper.svg)"])
 def test_of_a_history_that_grew_only_the_new_rows_are_looked_at(label: str) -> None:
     head = "|Publish Date|Title|Authors|PDF|\n|---|---|---|---|\n"
-    rows = [
+    papers = [
         f"|**2031-05-05**|**A title {n}**|Ann Poe et.al.|[{label}](https://arxiv.org/abs/3105.{n:05})|\n"
         for n in range(400)
     ]
-    markdown._plain_row.cache_clear()
-    read(head + "".join(rows[30:]))
-    before = markdown._plain_row.cache_info().misses
-    digest = read(head + "".join(rows))
+    rows.plain_row.cache_clear()
+    read(head + "".join(papers[30:]))
+    before = rows.plain_row.cache_info().misses
+    digest = read(head + "".join(papers))
     assert len(digest.entries) == 400
-    assert markdown._plain_row.cache_info().misses == before + 30
+    assert rows.plain_row.cache_info().misses == before + 30
 
 
 def test_more_papers_than_the_limit_are_refused() -> None:
