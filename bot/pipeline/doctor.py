@@ -170,7 +170,7 @@ def _source_day(digest: DigestRecord, day: dt.date, papers: Mapping[PaperId, Pap
         day=day,
         name=digest.name,
         entries=digest.entries,
-        problems=sum(line > 1 for line, _ in digest.problems) if digest.entries else 0,
+        problems=sum(line > 1 for line, _ in digest.problems),
         without_authors=sum(not paper.authors for paper in named) if lists_authors else 0,
         questions=0 if lists_authors else len(questions),
         unkeyed=0 if lists_authors else sum(not question.keyed for question in questions),

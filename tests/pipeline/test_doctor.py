@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from bot.domain.digests import Problem
 from bot.domain.errors import DigestTooLarge
 from bot.domain.incidents import Finding
 from bot.domain.subscriptions import Subscription
@@ -56,6 +57,17 @@ def test_empty_digests_and_missing_authors_are_seen_in_the_state(world: MakeWorl
         made.read(f"t/n{later}.md", a_digest(entry, day=last + timedelta(days=later)))
     found = list(doctor(made, last + timedelta(days=7)).sources())
     assert [(one.kind, one.figures["digests"]) for one in found] == [("empty", 3), ("no authors", 3)]
+
+
+def test_odd_rows_are_seen_in_the_state_but_not_what_is_odd_about_the_file(world: MakeWorld):
+    made = world(a_subscriber())
+    last = many(made, 20)
+    problems = (Problem(line=1, what="no date"), Problem(line=2, what="no title"), Problem(line=3, what="?"))
+    for later in range(1, 4):
+        day = last + timedelta(days=later)
+        made.read(f"t/odd{later}.md", a_digest(80 + later, day=day, problems=problems))
+    (finding,) = doctor(made, last + timedelta(days=4)).sources()
+    assert (finding.kind, finding.figures["digests"], finding.figures["problems"]) == ("changed form", 3, 6)
 
 
 def test_missing_keys_are_seen_in_the_state(world: MakeWorld):
