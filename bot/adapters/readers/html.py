@@ -1,7 +1,9 @@
 """Reads HTML digests: cards, tables and lists of papers; and builds entries from any outline of a document."""
 
 import datetime as dt
+import json
 import re
+from itertools import islice
 from typing import Any
 
 from bot.adapters.readers.document import DigestText, Findings, NotThisKind, any_date
@@ -12,6 +14,10 @@ from bot.domain.digests import Digest
 from bot.domain.errors import DigestTooLarge, NotADigest
 
 MAX_TAGS = 600_000
+_SCRIPT = re.compile(r"<script\b[^<>]{0,1000}>(.*?)</script>", re.IGNORECASE | re.DOTALL)
+_DATA = re.compile(r"(?:\A|=)\s*(?=[\[{])")
+MAX_DATA = 50
+"""Places in a script at which data may begin."""
 MAX_ATTRIBUTES = 5_000
 """Of one tag: the parser compares each with all before it."""
 _LONG_TAG = re.compile(r"<[a-zA-Z][^<]{10000,}")
@@ -71,8 +77,27 @@ def read(document: DigestText) -> Digest:
     )
     take_outline(top, findings, document.text)
     if not len(findings):
+        _read_scripts(document.text, findings)
+    if not len(findings):
         raise NotThisKind("HTML without papers")
     return findings.loose_digest("html", date=findings.near)
+
+
+def _read_scripts(text: str, findings: Findings) -> None:
+    """Adds the papers of pages that hold them as data for a script: `const papers = [{"title": …}]`."""
+    from bot.adapters.readers.structured import take_values
+
+    decoder = json.JSONDecoder()
+    for script in _SCRIPT.finditer(text):
+        body, at = script[1], 0
+        for start in islice(_DATA.finditer(body), MAX_DATA) if '"title"' in body else ():
+            if start.end() < at:
+                continue
+            try:
+                value, at = decoder.raw_decode(body, start.end())
+            except (ValueError, RecursionError):
+                continue
+            take_values([value], findings)
 
 
 def parse_fragment(markup: str) -> Any:

@@ -52,7 +52,7 @@ _LABELS = frozenset(
 )
 _WORD = re.compile(r"[^\W_]+(?:[-.'’][^\W_]+)*")
 _IDENTIFIER = re.compile(
-    r"\d{4}\.\d{4,5}(?:v\d+)?|v?\d{1,4}|[a-z][a-z-]*\.[a-z]{2}|\d{4}-\d\d-\d\d|10\.\d{4,9}.*|[a-z0-9.-]+\.(?:org|com|net|io|gov)",
+    r"\d{4}\.\d{4,5}(?:v\d+)?|(?:19|20)\d\d\.\d\d?|v?\d{1,4}|[a-z][a-z-]*\.[a-z]{2}|\d{4}-\d\d-\d\d|10\.\d{4,9}.*|[a-z0-9.-]+\.(?:org|com|net|io|gov)",
     re.IGNORECASE,
 )
 

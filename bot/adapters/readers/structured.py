@@ -57,15 +57,19 @@ def recognises_json(document: DigestText) -> int:
 def read_json(document: DigestText) -> Digest:
     """The papers in JSON, in JSON lines, or in lines of Python's own notation."""
     findings = Findings(document)
-    text = document.text
-    values = _values(text, findings)
-    collector = _RecordCollector(findings, _Finder(text))
-    for value in values:
-        collector.down(value, "", 0)
-    collector.read_texts()
+    values = _values(document.text, findings)
+    take_values(values, findings)
     if not len(findings) and not _is_empty_list(values):
         raise NotADigest("JSON without papers: no object has a title beside an id, authors or a summary")
     return findings.loose_digest("json", date=_top_date(values))
+
+
+def take_values(values: list[Any], findings: Findings) -> None:
+    """Adds the papers in values that JSON held to the findings."""
+    collector = _RecordCollector(findings, _Finder(findings.document.text))
+    for value in values:
+        collector.down(value, "", 0)
+    collector.read_texts()
 
 
 def heading_date(text: str) -> dt.date | None:

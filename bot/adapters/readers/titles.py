@@ -61,6 +61,9 @@ _INSTITUTIONS = frozenset(
 _QUOTED = re.compile(r"[\"“]([^\"“”]{12,300})[\"”]")
 MAX_RUNS = 1_000
 """Of one paragraph in which titles are looked for."""
+_VENUE_BEFORE = re.compile(r"^\s*[A-Za-z][A-Za-z-]{2,11} (?:19|20)\d\d(?:\.\d{1,2})?[,:]\s+(?=\S.{9})")
+"""A conference and its year before a title: `ICLR 2031, `."""
+MAX_BEHIND = 250
 LINK = 2
 """The rank of the text of the paper's own link."""
 _END = 60
@@ -225,8 +228,26 @@ def plain_title(block: Block) -> str:
             break
         text += run.text
     text = re.split(r"\n|\s[-–—|·]\s|\s[(（\[]|(?<=[\w)][.;!?])\s(?=[A-Z])", text.strip(), maxsplit=1)[0]
-    tidy = tidy_title(re.sub(r"(?i)\barxiv:\s*\S+", "", text))
-    return tidy if _is_title(tidy) and len(tidy) > 7 else ""
+    tidy = tidy_title(_VENUE_BEFORE.sub("", re.sub(r"(?i)\barxiv:\s*\S+", "", text)).rstrip(", "))
+    if _is_title(tidy) and len(tidy) > 7:
+        return tidy
+    return _title_behind(leaf) if block.tag == "li" else ""
+
+
+def _title_behind(leaf: Block) -> str:
+    """The title that stands behind links which are labels: `[ICLR 2019] ([paper](…) [code](…)) A Closer Look`."""
+    runs = leaf.runs[:MAX_RUNS]
+    first = next((place for place, run in enumerate(runs) if run.href), None)
+    if first is None or any(word.islower() for word in "".join(run.text for run in runs[:first]).split()):
+        return ""
+    behind = first
+    while behind < len(runs) and (labels(runs[behind]) or not any(map(str.isalnum, runs[behind].text))):
+        behind += 1
+    text = runs[behind].text.partition("\n")[0] if behind < len(runs) and not runs[behind].href else ""
+    text = text.strip().lstrip(")]）】,;:.–—- ").strip()
+    tidy = tidy_title(text)
+    fits = tidy[:1].isupper() and len(tidy.split()) > 2 and len(tidy) < MAX_BEHIND and not text.endswith(".")
+    return tidy if fits and _is_title(tidy) else ""
 
 
 def begins_bold(block: Block) -> bool:
