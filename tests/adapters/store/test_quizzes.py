@@ -171,6 +171,18 @@ def test_of_a_papers_uncertain_questions_each_is_recognised(room: Classroom) -> 
     assert right_and_judged(room) == (2, 2)
 
 
+def test_a_groups_uncertain_question_is_recognised_whoever_votes(database: Database) -> None:
+    room = Classroom(database.open(), a_subscriber("lab", a_channel(address="-100", quizzes="all")))
+    room.keep(a_quizzed_paper(1, ONE))
+    room.scheduler.next_question(("-100",), 5, room.now)
+    (poll,) = room.deliver(lost=True)
+    room.told(poll)
+    room.answer(poll, 5, right=True)
+    room.count()
+    (row,) = room.store.deliveries.list_rows(states=("sent",), keys=(), limit=5)
+    assert (row.kind, row.target) == ("quiz", GROUP)
+
+
 def test_a_poll_is_not_taken_for_another_uncertain_question_nor_for_one_that_was_replaced(
     room: Classroom,
 ) -> None:
