@@ -277,8 +277,9 @@ def start(mutant: Mutant | None, tests: dict[str, float]) -> int:
     if pid := os.fork():
         return pid
     # A mutant that loops for ever is killed, and so is one that waits; on a busy machine a slow one is not.
-    signal.setitimer(signal.ITIMER_PROF, min(300, 20 + 3 * sum(tests.values())))
-    signal.alarm(1_200)
+    seconds = min(300, 20 + 3 * sum(tests.values()))
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(4 * int(seconds))
     output = os.open(KEPT / "last.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
