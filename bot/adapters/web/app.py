@@ -95,7 +95,8 @@ def create_app(
             Route("/robots.txt", machines.robots),
             Route("/favicon.ico", partial(machines.static, name="favicon.svg")),
             *(Route(f"/{name}", partial(machines.static, name=name)) for name in static_files()),
-        ]
+        ],
+        redirect_slashes=False,  # it would lead to whatever host the request names
     )
     return Shield(
         ExceptionMiddleware(router, handlers={HTTPException: site.http_error}),

@@ -30,7 +30,7 @@ from bot.domain.feeds import Feed
 from bot.domain.query import parse
 
 Render = Callable[[Feed], bytes]
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"([12][0-9]{3})-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,6 +1,7 @@
 """Negotiation: the language and the credentials that a request brings, and the name of the answer to it."""
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 
 from starlette.exceptions import HTTPException
@@ -51,12 +52,10 @@ def _view(query: bytes, accepted: bytes) -> View:
         name, _, weight = choice.partition(";q=")
         language = name.strip().partition("-")[0]
         if language in LANGUAGES:
-            try:
-                weighed.append((float(weight or 1), language))
-            except ValueError:
-                continue
-    best = max(weighed, key=lambda each: each[0], default=(0, "en"))
-    return View(language=best[1] if best[0] else "en")
+            with suppress(ValueError):
+                if 0 < float(weight or 1) <= 1:
+                    weighed.append((float(weight or 1), language))
+    return View(language=max(weighed, key=lambda each: each[0], default=(1, "en"))[1])
 
 
 def capability(request: Request) -> str:

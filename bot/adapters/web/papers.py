@@ -156,8 +156,10 @@ def parsed_queries(text: str) -> Sequence[Query]:
     """The queries of a text in which commas part them; positions of errors are those in the whole text."""
     queries: list[Query] = []
     start = 0
-    for part in text.split(",")[:MOST_QUERIES]:
+    for part in text.split(","):
         if part.strip():
+            if len(queries) == MOST_QUERIES:
+                raise ParameterRefused("q", MOST_QUERIES, "queries")
             try:
                 queries.append(parse(part.strip()))
             except QuerySyntaxError as error:

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from bot.adapters.web.answers import HTML, NEVER, PUBLIC, Answer, AnswerCache, AnswerResponse, answer
 from bot.adapters.web.negotiation import cache_key, view_of
@@ -21,14 +22,21 @@ MAX_BODY_BYTES = 16_384
 _BODY_SECONDS = 10
 _MESSAGES = {NOT_FOUND: "not_found", 405: "not_possible", 403: "foreign", 429: "too_many", 500: "failed"}
 
+_REFUSALS = {"number": "bad_number", "characters": "bad_characters", "queries": "bad_queries"}
+
 
 class ParameterRefused(HTTPException):
-    """A parameter of the address that cannot be used: it is no whole number from 1 to `most`, or longer than so many characters."""
+    """A parameter of the address that cannot be used: it is no whole number from 1 to `most`, or has more than so many characters
+    or queries.
+    """
 
-    def __init__(self, name: str, most: int, unit: Literal["number", "characters"] = "number") -> None:
+    def __init__(
+        self, name: str, most: int, unit: Literal["number", "characters", "queries"] = "number"
+    ) -> None:
         limits = {
             "number": f"{name} is a whole number from 1 to {most}",
             "characters": f"{name} may have {most} characters",
+            "queries": f"{name} may have {most} queries",
         }
         super().__init__(400, limits[unit])
         self.name, self.most, self.unit = name, most, unit
@@ -68,10 +76,15 @@ class WebSite:
             headers = {"Cache-Control": NEVER, "Access-Control-Allow-Origin": "*"}
             return JSONResponse(wrong, status, {**headers, **(getattr(error, "headers", None) or {})})
         if isinstance(error, ParameterRefused):
-            kind = "bad_number" if error.unit == "number" else "too_long"
-            return self.message(
-                view_of(request.scope), status, name=kind, parameter=error.name, most=f"{error.most:,}"
-            )
+            values = {"parameter": error.name, "most": f"{error.most:,}"}
+            return self.message(view_of(request.scope), status, name=_REFUSALS[error.unit], **values)
+        path = request.url.path
+        is_read = request.method in {"GET", "HEAD"}
+        if (
+            status == NOT_FOUND and is_read and path.endswith("/") and "//" not in path
+        ):  # `//` would name a host
+            query = f"?{request.url.query}" if request.url.query else ""
+            return RedirectResponse(f"{self.pages.base}{quote(path[:-1], safe='/:')}{query}", 301)
         searched = None
         if status == NOT_FOUND:
             asked: str = request.path_params.get("paper", "")

@@ -224,6 +224,55 @@ async def test_bars_of_a_preview_reach_all_the_days(
     assert every in tree.css_first(".strip .ends").text()
 
 
+async def test_five_queries_are_not_compared_and_not_cut_to_four(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/trends?q=a,b,,c,d,")).status_code == 200
+    response = await client.get("/trends?q=a,b,c,d,e")
+    assert response.status_code == 400
+    assert "At most 4 queries" in response.text
+
+
+@pytest.mark.parametrize("month", ["0000-01", "0000-12", "9999-12", "2025-13", "2025-9"])
+async def test_a_month_that_is_none_is_not_found(client: httpx.AsyncClient, month: str) -> None:
+    assert (await client.get(f"/archive/{month}.atom")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("/search/?q=web+agent", "/search?q=web+agent"),
+        ("/papers/arxiv:2509.14001/", "/papers/arxiv:2509.14001"),
+        ("/%E2%80%A6/", "/%E2%80%A6"),
+    ],
+)
+async def test_a_slash_too_many_leads_to_the_page_on_this_site(
+    client: httpx.AsyncClient, path: str, there: str
+) -> None:
+    response = await client.get(
+        httpx.URL(f"{client.base_url}".rstrip("/") + path), headers={"Host": "evil.example"}
+    )
+    assert (response.status_code, response.headers["location"]) == (301, there)
+    assert (
+        await client.get(httpx.URL(f"{client.base_url}".rstrip("/") + "//evil.example/"))
+    ).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("zh;q=nan, en", "en"),
+        ("zh;q=inf, en", "en"),
+        ("zh;q=0, en;q=0.1", "en"),
+        ("en;q=0, zh;q=0.1", "zh"),
+        ("fr", "en"),
+    ],
+)
+async def test_weights_that_are_none_choose_no_language(
+    client: httpx.AsyncClient, accepted: str, language: str
+) -> None:
+    response = await client.get("/", headers={"Accept-Language": accepted})
+    assert f'<html lang="{language}">' in response.text
+
+
 @pytest.mark.parametrize(
     ("address", "name"),
     [
