@@ -26,7 +26,9 @@ MAX_BLOCKS = 2 * MAX_PAPERS
 def recognises_bibtex(document: DigestText) -> int:
     """3 where the first thing after comments is an entry of BibTeX."""
     match = _BIBTEX.search(document.text[:20_000])
-    return 3 if match and not re.search(r"^#|\]\(", document.text[: match.start()], re.MULTILINE) else 0
+    head = document.text[: match.start()] if match else ""
+    remarks = all(line.startswith(("#", "%", "@", "---")) for line in head.split("\n") if line.strip())
+    return 3 if match and (remarks or not re.search(r"^#|\]\(", head, re.MULTILINE)) else 0
 
 
 def recognises_ris(document: DigestText) -> int:

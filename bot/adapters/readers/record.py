@@ -54,6 +54,7 @@ _ROLES: dict[str, str] = {
         "arxiv": "arxivid arxiv arxivnumber eprint arxividv arxividentifier arxivpaperid 论文id",
         "id": "id paperid articleid entryid uid guid identifier key an",
         "doi": "doi doiurl do 数字对象标识符",
+        "bibtex": "bibtex bibtexentry bib",
         "pmid": "pmid pubmedid pubmed",
         "openreview": "openreviewid openreview",
         "nber": "nber nberid",
@@ -120,6 +121,7 @@ _NOTHING = frozenset(
         "暂无摘要",
     }
 )
+_ID_IN_BIBTEX = re.compile(r"\b(?:doi|eprint)\s*=\s*[{\"]+\s*([^\s{}\"]{4,100})", re.IGNORECASE)
 _INITIALS = re.compile(r"(?:[A-Z]\.?[ -]?){1,4}")
 MIN_PAIRED = 4
 """Parts of a line of names from which it may be families with initials."""
@@ -427,7 +429,14 @@ def _add_text_ids(record: Record, text: str) -> None:
     record.ids += text_ids(text)
 
 
+def _add_bibtex(record: Record, value: Any, _language: str | None, _label: str) -> None:
+    for match in _ID_IN_BIBTEX.finditer(value[:MAX_TEXT] if isinstance(value, str) else ""):
+        paper = parse_paper_id(match[1])
+        record.ids += [paper] if paper else []
+
+
 _ADDERS = {
+    "bibtex": _add_bibtex,
     "title": _add_title,
     "authors": _add_authors,
     "summary": _add_summary,
