@@ -250,6 +250,9 @@ class Links:
         )
 
 
+_NO_LINKS = Links()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edition:
     """The parts of an entry that exist once per language (`en`, `zh`); title and summary where they are translated."""
@@ -383,7 +386,21 @@ def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None
     its own earlier summary. Merging the same entry twice changes nothing.
     """
     if known is None:
-        known = Paper(id=entry.id, title=entry.title, date=day, latest=day)
+        return Paper(
+            id=entry.id,
+            title=entry.title,
+            authors=entry.authors,
+            summaries=_summaries((), entry.summary, source, newest_first=True),
+            published=entry.published,
+            date=day,
+            latest=day,
+            categories=entry.categories,
+            comment=entry.comment,
+            score=entry.score,
+            links=entry.links.filled_from(_NO_LINKS),
+            editions=entry.editions,
+            sources=(source,),
+        )
     newer = known.latest is None or (day is not None and day >= known.latest)
     first, second = (entry, known) if newer else (known, entry)
     return Paper(

@@ -43,7 +43,7 @@ def recognises(document: DigestText) -> int:
     """4 for HTML that calls itself a day's papers, 2 for HTML with cards like such a page's."""
     if _HEADING.search(document.text):
         return 4
-    return 2 if _CARD.search(document.text) else 0
+    return 2 if 'class="' in document.text and _CARD.search(document.text) else 0
 
 
 def heading_date(text: str) -> dt.date | None:
