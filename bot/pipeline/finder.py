@@ -405,4 +405,4 @@ def _risers(window: SearchWindow, newest: dt.date) -> tuple[tuple[str, int, floa
         day = window.day(number)
         if day is not None and day > earlier:
             (now if day > month else before).append(document)
-    return tuple(rising(now, before, _RISERS))
+    return tuple(rising(now, before, _RISERS)) if before else ()  # of a first month everything would rise

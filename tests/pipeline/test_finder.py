@@ -136,6 +136,12 @@ def test_relations_are_the_nearest_papers_and_the_later_ones_that_say_the_name(w
     assert "Agents 1" in {paper.title for paper in nameless.related}
 
 
+def test_in_the_first_month_nothing_rises(world: MakeWorld) -> None:
+    made = world()
+    made.read("a.md", a_digest(*(an_entry(number, title=f"Worlds {number}") for number in range(9))))
+    assert finder(made).trends((), weeks=4).risers == ()
+
+
 def test_an_index_of_few_papers_is_not_made_before_somebody_asks(world: MakeWorld) -> None:
     look = finder(with_papers(world))
     look.warm_up(fewest=1_000)

@@ -433,7 +433,7 @@ class Pages:
         """The page that asks, or the one that says that it is done."""
         texts = Texts(view.language)
         title = texts.unsubscribed if done else texts.unsubscribe
-        return self._page("unsubscribe.html", view, None, title, done=done, target=_masked(target))
+        return self._page("unsubscribe.html", view, None, title, done=done, target=_masked(target, texts))
 
     def preferences(
         self,
@@ -493,9 +493,13 @@ class Pages:
             fixed=_fixed(person),
             channels=[
                 {
-                    "kind": channel.kind,
-                    "address": _masked(Target(kind=channel.kind, address=channel.address)),
-                    "deliver": schedule_text(channel.deliver),
+                    "kind": {"email": texts.kind_email, FEED: texts.feed, "telegram": "Telegram"}.get(
+                        channel.kind, channel.kind
+                    ),
+                    "address": _masked(Target(kind=channel.kind, address=channel.address), texts),
+                    "deliver": texts.at_once
+                    if schedule_text(channel.deliver) == "immediately"
+                    else schedule_text(channel.deliver),
                 }
                 for channel in person.channels
             ],
@@ -558,7 +562,9 @@ class Pages:
     def confirmation(self, view: View, target: Target, query: str) -> str:
         """The page that asks the owner of an address."""
         title = Texts(view.language).confirm
-        return self._page("confirm.html", view, None, title, target=_masked(target), query=query)
+        return self._page(
+            "confirm.html", view, None, title, target=_masked(target, Texts(view.language)), query=query
+        )
 
     def deleted(self, view: View, *, configured: bool) -> str:
         """The page after everything about a person was deleted."""
@@ -836,10 +842,10 @@ def _played(question: Question, paper: Paper, language: str) -> PlayedQuestion |
     )
 
 
-def _masked(target: Target) -> str:
+def _masked(target: Target, texts: Texts) -> str:
     """The target in words that its owner recognises and that tell others little."""
     if target.kind != "email":
-        return {"telegram": "this Telegram chat", FEED: "this feed"}.get(target.kind, "this channel")
+        return {"telegram": texts.this_chat, FEED: texts.this_feed}.get(target.kind, texts.this_channel)
     local, _, domain = one_line(target.address, 254).rpartition("@")
     return f"{local[:1]}…@{domain}"
 

@@ -74,6 +74,13 @@ async def test_the_page_shows_what_is_set_and_keeps_it_to_itself(
     assert response.headers["x-robots-tag"] == "noindex"
 
 
+async def test_channels_are_named_in_the_reader_s_language(client: httpx.AsyncClient, path: str) -> None:
+    for language, named in (("en", "Mail a…@example.org"), ("zh", "邮件 a…@example.org")):
+        tree = LexborHTMLParser((await client.get(f"{path}?lang={language}")).text)
+        assert named in " ".join(text(tree).split())
+        assert "immediately" not in tree.css_first('[aria-labelledby="channels"]').text()
+
+
 async def test_a_query_is_added_changed_paused_and_removed(client, made: World, path: str) -> None:
     response = await sent(client, path, action="add", query="graph network")
     assert (response.status_code, response.headers["location"]) == (303, f"{path}?done=1")
