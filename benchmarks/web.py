@@ -49,6 +49,8 @@ SHAPES = (
 """Searches in turn, of words that are in nearly every paper down to some hundred."""
 MEMORY_REQUESTS = 20_000
 _PROC = Path("/proc")
+_IDLE = 0.05
+"""Seconds of the processor in one second."""
 
 
 def free_port() -> int:
@@ -81,6 +83,7 @@ def paperboy(folder: Path, port: int) -> Iterator[int]:
     process.start()
     until_open(port)
     assert process.pid is not None
+    until_idle(process.pid)
     yield process.pid
     process.terminate()
     process.join()
@@ -121,6 +124,14 @@ def until_open(port: int) -> None:
         else:
             return
     raise SystemExit("the server does not come up")
+
+
+def until_idle(pid: int) -> None:
+    """Wait for what the start sets off beside: the index of related papers."""
+    before = -1.0
+    while (now := run_time(pid)) - before > _IDLE:
+        before = now
+        time.sleep(1)
 
 
 class Connection(asyncio.Protocol):
