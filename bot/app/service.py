@@ -240,7 +240,7 @@ class Service:
         """Parts with an open incident; None until they were read."""
         self._stop = asyncio.Event()
         self._has_hub = bool(container.settings.atom.hub and container.settings.web.listen)
-        self._told_hub: datetime | None = None
+        self._hub_pinged_for: datetime | None = None
         """The newest change of the feeds that the hub was told of."""
         self._sources = SourceWatch(
             container.store.digests, container.store.papers, container.incidents, container.fetcher
@@ -252,7 +252,7 @@ class Service:
         self._heartbeat = container.settings.heartbeat
         self._cluster = Cluster(container, self._stop)
         self._notices_update: Callable[[], None] = lambda: None
-        self._taking = asyncio.Lock()
+        self._ingest_lock = asyncio.Lock()
         """Held while papers are matched, planned and stored, and while the subscribers change."""
 
     async def run(self) -> None:
@@ -423,7 +423,7 @@ class Service:
 
     async def _take_in(self, files: Sequence[FoundFile], stabilizer: FileStabilizer, *, waiting: int) -> None:
         try:
-            async with self._taking:
+            async with self._ingest_lock:
                 result = await asyncio.to_thread(ingest_files, self._container, files)
             await asyncio.to_thread(forget_gone, self._container)
         except Exception as error:
@@ -468,14 +468,14 @@ class Service:
 
         atom, site = self._container.settings.atom, self._container.settings.site.url.rstrip("/")
         feed = await asyncio.to_thread(self._container.feeds.everything)
-        if self._told_hub == feed.updated:
+        if self._hub_pinged_for == feed.updated:
             return
         try:
             await ping(atom.hub, [f"{site}/feed.atom", f"{site}/feed.json"], private=atom.hub_is_private)
         except PaperboyError as error:
             log.warning("hub.not_told", extra={"error": str(error)})
             return
-        self._told_hub = feed.updated
+        self._hub_pinged_for = feed.updated
 
     async def _retry_feeds(self) -> datetime | None:
         return await asyncio.to_thread(self._container.feed_files.retry, self._container.clock.now())
@@ -506,7 +506,7 @@ class Service:
         """Continues the unfinished planning runs of any process; deliveries go out meanwhile."""
         container, total = self._container, Planned()
         while not self._stop.is_set():
-            async with self._taking:
+            async with self._ingest_lock:
                 with container.measured("match"):
                     part = await asyncio.to_thread(container.ingest.continue_planning, container.clock.now())
             if part is None:
@@ -599,7 +599,7 @@ class Service:
         """Takes over an edited configuration, and what people set themselves on any machine."""
         subscribers = await asyncio.to_thread(self._reloading.changed)
         container = self._container
-        async with self._taking:
+        async with self._ingest_lock:
             if subscribers is not None:
                 await asyncio.to_thread(container.registry.replace, subscribers)
             elif not await asyncio.to_thread(container.registry.refresh):

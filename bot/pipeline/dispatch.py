@@ -30,7 +30,7 @@ LEASE = timedelta(minutes=5)
 """Longer than any publisher takes to give up on an answer."""
 IN_FLIGHT = 64
 """Sends in flight on one channel at most, so that a slow channel does not delay another."""
-_BREATH = 0.05
+_LEAST_WAIT = 0.05
 """Least seconds between two claims while a delivery is due that cannot be claimed."""
 LOOK_EVERY = timedelta(seconds=2)
 """Interval at which leases that ended are looked for while another process has one: it may have died."""
@@ -206,10 +206,10 @@ class Dispatcher:
                 self._awake.clear()
                 if self._clock.now() - run.looked_at >= LOOK_EVERY:
                     await self._expire(run)
-                await self._take_off(run)
+                await self._start_due(run)
                 if not run.flight:
                     return _summary(run.tally, run.late)
-                await self._something_happens(run)
+                await self._wait_for_change(run)
                 self._collect(run)
                 await self._settle(run)
         finally:
@@ -230,7 +230,7 @@ class Dispatcher:
             self._outbox.expire, now, again=self._rules.resend_uncertain, harmless=self._harmless
         )
 
-    async def _take_off(self, run: _Run) -> None:
+    async def _start_due(self, run: _Run) -> None:
         """Claim what is due and start sending it; on a channel that was stopped, one message to probe it."""
         now = self._clock.now()
         stopped = await self._breaker.stopped()
@@ -278,7 +278,7 @@ class Dispatcher:
         free, room = most - under_way, self._limiter.room(kind, under_way)
         return free if room is None else min(free, room)
 
-    async def _something_happens(self, run: _Run) -> None:
+    async def _wait_for_change(self, run: _Run) -> None:
         """Wait until a send ends, something else is due, or somebody wakes us."""
         awake = asyncio.create_task(self._awake.wait())
         try:
@@ -297,7 +297,7 @@ class Dispatcher:
         if not kinds:
             return None
         due = await self._next_due(run, kinds)
-        return max((due - self._clock.now()).total_seconds(), _BREATH) if due else None
+        return max((due - self._clock.now()).total_seconds(), _LEAST_WAIT) if due else None
 
     async def _next_due(self, run: _Run, kinds: Sequence[ChannelKind]) -> datetime | None:
         due = await asyncio.to_thread(self._outbox.next_due, kinds, self._clock.now() + LOOK_EVERY)
