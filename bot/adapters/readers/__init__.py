@@ -229,8 +229,8 @@ class _Choice:
         """The best digest, or why there is none."""
         reason = "" if self._best else self._refused or _reason(self._document, self._attempts)
         attempts = [
-            replace(attempt, chosen=self._best is not None and place == self._chosen)
-            for place, attempt in enumerate(self._attempts)
+            replace(attempt, chosen=self._best is not None and index == self._chosen)
+            for index, attempt in enumerate(self._attempts)
         ]
         return ReadResult(digest=self._best, attempts=tuple(attempts), reason=reason)
 

@@ -152,12 +152,12 @@ def _decode_damaged(data: bytes, encoding: str) -> tuple[str, tuple[Problem, ...
     text, places = _UNDECODABLE.subn("\ufffd", escaped)
     declared = declared_encoding(data)
     if declared and declared not in ("utf-8", "ascii"):
-        told = data.decode(declared, "replace")
-        missing = told.count("\ufffd")
+        decoded = data.decode(declared, "replace")
+        missing = decoded.count("\ufffd")
         if not missing:
-            return told, ()
+            return decoded, ()
         if missing < places:
-            text, places, encoding = told, missing, declared
+            text, places, encoding = decoded, missing, declared
     first = text.count("\n", 0, text.index("\ufffd")) + 1
     what = f"bytes that are not {encoding.removesuffix('-sig').upper()} in {places} place(s), shown as \ufffd; the first is here"
     return text, (Problem(line=first, what=what),)
@@ -189,7 +189,7 @@ def any_date(text: str) -> dt.date | None:
 def _day(parts: Sequence[str], order: str) -> dt.date | None:
     by_sign = dict(zip(order, parts, strict=True))
     month = by_sign.get("m") or next(
-        place for place, name in enumerate(_MONTHS, 1) if name.startswith(by_sign["b"].lower()[:3])
+        index for index, name in enumerate(_MONTHS, 1) if name.startswith(by_sign["b"].lower()[:3])
     )
     try:
         return dt.date(int(by_sign["y"]), int(month), int(by_sign["d"]))
@@ -301,8 +301,8 @@ class Findings:
             return
         self._unnamed += 1
         if self._unnamed > MAX_PAPERS:
-            place = f"{self.document.name}:{self.document.line(at)}"
-            raise DigestTooLarge(f"{place}: more than {MAX_PAPERS:,} problems; split the file")
+            index = f"{self.document.name}:{self.document.line(at)}"
+            raise DigestTooLarge(f"{index}: more than {MAX_PAPERS:,} problems; split the file")
 
     def note(self, line: int, what: str) -> None:
         """Names what is wrong in a line; beyond MAX_PROBLEMS they are only counted."""
@@ -519,7 +519,7 @@ def _answer(options: Sequence[str], keys: Sequence[str]) -> int | None:
             return options.index(key)
     # An unescaped quotation mark ends the attribute: the key is the one option that goes on with such a mark.
     for key in filter(None, keys):
-        cut = [place for place, option in enumerate(options) if _continues(option, key)]
+        cut = [index for index, option in enumerate(options) if _continues(option, key)]
         if len(cut) == 1:
             return cut[0]
     return None

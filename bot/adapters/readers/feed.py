@@ -75,8 +75,8 @@ def read(document: DigestText) -> Digest:
         else _line_numbers(document.text)
     )
     journals = _journals(feed.entries)
-    for place, item in enumerate(feed.entries):
-        line = lines[place] if place < len(lines) else 1
+    for index, item in enumerate(feed.entries):
+        line = lines[index] if index < len(lines) else 1
         record = _record(item, journals)
         entry = record.entry()
         if entry is None:
@@ -166,8 +166,8 @@ def _take_text(record: Record, markup: str) -> None:
         record.ids += text_ids(plain_words(markup[:2_000]))[:1]
     parts = list(_PART.finditer(markup))
     rest = markup
-    for place, part in enumerate(parts):
-        stop = parts[place + 1].start() if place + 1 < len(parts) else len(markup)
+    for index, part in enumerate(parts):
+        stop = parts[index + 1].start() if index + 1 < len(parts) else len(markup)
         label, text = part[1].strip(), markup[part.end() : stop]
         if role_of(label)[0]:
             record.add(

@@ -9,7 +9,7 @@ from typing import Any
 from bot.adapters.readers.document import DigestText, Findings, NotThisKind, any_date
 from bot.adapters.readers.items import Items, OutlineItem, merged, records
 from bot.adapters.readers.outline import Block, local_papers, names_papers, outline
-from bot.adapters.readers.rows import Places, take_html_rows
+from bot.adapters.readers.rows import LineFinder, take_html_rows
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestTooLarge, NotADigest
 
@@ -17,7 +17,7 @@ MAX_TAGS = 600_000
 _SCRIPT = re.compile(r"<script\b[^<>]{0,1000}>(.*?)</script>", re.IGNORECASE | re.DOTALL)
 _DATA = re.compile(r"(?:\A|=)\s*(?=[\[{])")
 MAX_DATA = 50
-"""Places in a script at which data may begin."""
+"""Positions in a script at which data may begin."""
 MAX_ATTRIBUTES = 5_000
 """Of one tag: the parser compares each with all before it."""
 _LONG_TAG = re.compile(r"<[a-zA-Z][^<]{10000,}")
@@ -68,7 +68,7 @@ def read(document: DigestText) -> Digest:
         raise DigestTooLarge(f"{document.name}: more than {MAX_TAGS:,} tags; split the file")
     findings = Findings(document)
     findings.near = heading_date(document.text) or any_date(document.name)
-    text = take_html_rows(document.text, findings, lambda place, _: document.line(place))
+    text = take_html_rows(document.text, findings, lambda index, _: document.line(index))
     top = outline(
         parse_fragment(text),
         line_of=lambda element: element.sourceline or 0,
@@ -126,14 +126,14 @@ def take_outline(top: Block, findings: Findings, text: str) -> list[OutlineItem]
     headings = [leaf.text for leaf in top.leaves() if leaf.level]
     papers = len({item.paper for item in items.found if item.paper not in findings}) + len(findings)
     refuse_other_texts(headings, papers, text)
-    places = Places(text)
+    finder = LineFinder(text)
     for line, record in merged(records(items.found)):
         entry = record.entry(findings.near)
-        place = line if line > 1 else places.line(record.ids[0].partition(":")[2])
+        index = line if line > 1 else finder.line(record.ids[0].partition(":")[2])
         if entry is None:
-            findings.pass_over(place, f"{record.id} has no title near it")
+            findings.pass_over(index, f"{record.id} has no title near it")
         else:
-            findings.take(entry, line=place)
+            findings.take(entry, line=index)
     for line, what in items.passed_over:
         findings.pass_over(line, what)
     for leaf in top.leaves():

@@ -128,7 +128,7 @@ class Items:
 
     def _titled(self, blocks: list[Block], paper: PaperId) -> bool:
         """True where the paper has a title of its own beside its first link: in its row, list item or paragraph."""
-        for place, block in enumerate(blocks):
+        for index, block in enumerate(blocks):
             if paper in block.papers:
                 around = _outermost(block, paper)
                 inner = _innermost(around, paper)
@@ -139,7 +139,7 @@ class Items:
                 if any(leaf.level and not is_chrome(leaf) for leaf in around.leaves()):
                     return True
                 parted = block.tag in {"ul", "ol"} and sum(bool(each.papers) for each in blocks) > 2
-                return bool(parted and place and _title_distance(blocks[place - 1 : place]))
+                return bool(parted and index and _title_distance(blocks[index - 1 : index]))
         return False
 
     def _row(self, row: Block) -> None:
@@ -163,8 +163,8 @@ class Items:
             for line in grouped:
                 self.collect(line)
             return
-        for place, paper in enumerate(block.papers):
-            if place == 0 or any(True for _ in own_titles(block, paper, plain=False, links_only=True)):
+        for index, paper in enumerate(block.papers):
+            if index == 0 or any(True for _ in own_titles(block, paper, plain=False, links_only=True)):
                 self._add(paper, [block], block.line)
             else:
                 self.passed_over.append((block.line, f"{paper} is mentioned in the text on another paper"))
@@ -174,27 +174,27 @@ class Items:
         below = 0
         leads = False  # a title stands before its link, as one did before
         begun = False  # and a number and a day before the title
-        for place, child in enumerate(children):
+        for index, child in enumerate(children):
             if not child.papers:
                 continue
             if child.tag not in _LOOSE_TAGS or len(child.papers) > 1:
                 self.collect(child)
-                below = place + 1
+                below = index + 1
                 continue
             paper = next(iter(child.papers))
-            start, stop = place, place + 1
+            start, stop = index, index + 1
             if not any(True for _ in own_titles(child, paper, plain=False)):
-                start -= _title_distance(children[below:place])
-                first = not leads and start < place
-                leads = leads or start < place
-                if (first or begun) and start < place:
+                start -= _title_distance(children[below:index])
+                first = not leads and start < index
+                leads = leads or start < index
+                if (first or begun) and start < index:
                     start -= _number_and_day(children[below:start])
-                    begun = begun or (start < place and _number_and_day(children[start : start + 1]) > 0)
+                    begun = begun or (start < index and _number_and_day(children[start : start + 1]) > 0)
             while (
                 stop < len(children) and not children[stop].papers and children[stop].tag not in _CLOSED_TAGS
             ):
                 if leads and (begins_bold(children[stop]) or _is_labelled_title(children[stop])):
-                    stop -= _number_and_day(children[place + 1 : stop]) if begun else 0
+                    stop -= _number_and_day(children[index + 1 : stop]) if begun else 0
                     break
                 stop += 1
             self._add(paper, children[start:stop], children[start].line)
@@ -229,8 +229,8 @@ def _ids_of_one(block: Block) -> tuple[PaperId, ...]:
     titled: dict[PaperId, None] = {}
     for leaf in block.leaves():
         for each in leaf.found:
-            if each.strong and each.said and not is_label(each.said):
-                if len(each.said.split()) < MIN_TITLE:
+            if each.strong and each.text and not is_label(each.text):
+                if len(each.text.split()) < MIN_TITLE:
                     return ()
                 titled[each.paper] = None
     if len(titled) > 1:
@@ -312,8 +312,8 @@ def _lines_of(block: Block) -> Iterator[Block]:
     count = 0
     for run in block.runs:
         pieces = run.text.split("\n")
-        for place, piece in enumerate(pieces):
-            if place:
+        for index, piece in enumerate(pieces):
+            if index:
                 if line.runs:
                     yield _named(line, names)
                 count += 1
@@ -450,7 +450,7 @@ def _title_of_page(item: OutlineItem, headings: list[Block]) -> Block | None:
     if len(highest) < 2:
         return None
     leaves = [leaf for block in item.blocks for leaf in block.leaves()]
-    link = next((place for place, leaf in enumerate(leaves) if item.paper in leaf.papers), len(leaves))
+    link = next((index for index, leaf in enumerate(leaves) if item.paper in leaf.papers), len(leaves))
     before = {id(leaf) for leaf in leaves[: link + 1]}
     return next((heading for heading in reversed(highest) if id(heading) in before), None)
 
@@ -507,8 +507,8 @@ def _take_loose(loose: list[str], record: Record, title: str) -> None:
 
 
 def _take_row(row: Block, record: Record, paper: PaperId) -> None:
-    for place, cell in enumerate(row.children):
-        column = tidy_title(row.columns[place]) or row.columns[place] if place < len(row.columns) else ""
+    for index, cell in enumerate(row.children):
+        column = tidy_title(row.columns[index]) or row.columns[index] if index < len(row.columns) else ""
         text = " ".join(
             "".join(run.text for run in leaf.runs) for leaf in cell.leaves() if leaf.tag != "summary"
         )
@@ -564,20 +564,20 @@ def _take_line(line: Block, leaf: Block, record: Record, pending: str, loose: li
 def _with_colons(runs: list[TextRun]) -> str:
     """The runs' text, with a colon after bold words that are a label without one: `**Date** 2031-05-05 | **Score** 9`."""
     text = ""
-    for place, run in enumerate(runs):
-        behind = runs[place + 1].text.lstrip() if place + 1 < len(runs) and not runs[place + 1].bold else ""
+    for index, run in enumerate(runs):
+        behind = runs[index + 1].text.lstrip() if index + 1 < len(runs) and not runs[index + 1].bold else ""
         begins = not text.strip() or text.rstrip()[-1] in "|｜·•"
-        said = run.text.strip()
+        stripped = run.text.strip()
         if (
             run.bold
             and not run.href
             and begins
-            and len(said) <= MAX_LABEL
-            and not said.endswith((":", "："))
+            and len(stripped) <= MAX_LABEL
+            and not stripped.endswith((":", "："))
             and behind[:1].isalnum()
-            and role_of(said)[0] not in {"", "title", "link"}
+            and role_of(stripped)[0] not in {"", "title", "link"}
         ):
-            text += f"{said}: "
+            text += f"{stripped}: "
         else:
             text += run.text
     return text
@@ -596,9 +596,9 @@ def _take_piece(piece: str, leaf: Block, record: Record, loose: list[str]) -> No
     if role:
         record.add_text(role, piece)
         return
-    found = _ET_AL.search(piece) if not record.authors and len(piece) < 1500 else None
-    if found:
-        record.add_text("authors", found[1])
+    matched = _ET_AL.search(piece) if not record.authors and len(piece) < 1500 else None
+    if matched:
+        record.add_text("authors", matched[1])
     loose.append(piece)
     if record.published is None and len(piece) < 400:
         record.published = any_date(piece)

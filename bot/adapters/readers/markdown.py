@@ -15,7 +15,7 @@ from bot.adapters.readers.document import DigestText, Findings, NotThisKind, any
 from bot.adapters.readers.html import parse_fragment, take_outline
 from bot.adapters.readers.outline import MAX_BLOCKS, local_papers, names_papers, outline
 from bot.adapters.readers.record import Record, day_of
-from bot.adapters.readers.rows import Places, cells_of, columns_of, plain_row, take_html_rows
+from bot.adapters.readers.rows import LineFinder, cells_of, columns_of, plain_row, take_html_rows
 from bot.domain.digests import Digest, DigestKind
 from bot.domain.errors import DigestTooLarge
 
@@ -105,9 +105,9 @@ def read_markdown(text: str, findings: Findings) -> None:
     body = text[front.end() :] if front else text
     if body.count("\n") > MAX_LINES:
         raise DigestTooLarge(f"more than {MAX_LINES:,} lines; split the file")
-    places = Places(text)
+    finder = LineFinder(text)
     body = take_html_rows(
-        body, findings, lambda _, entry: places.line(entry.id.partition(":")[2]), in_markdown=True
+        body, findings, lambda _, entry: finder.line(entry.id.partition(":")[2]), in_markdown=True
     )
     lines = _from_org(body) if is_org(text) else body.split("\n")
     kept = list(range(1, len(lines) + 1))
@@ -169,10 +169,10 @@ def _take(record: Record, findings: Findings) -> None:
 
 
 def _line_of(element: Any, numbers: list[int], first: int) -> int:
-    place = element.get("data-sourcepos")
-    if not place:
+    index = element.get("data-sourcepos")
+    if not index:
         return 0
-    number = int(place.partition(":")[0])
+    number = int(index.partition(":")[0])
     return first + (numbers[number - 1] if number <= len(numbers) else number)
 
 
@@ -202,40 +202,40 @@ def prepared(lines: list[str]) -> tuple[list[str], list[int]]:
         numbers.append(number)
 
     fence = ""
-    place = 0
-    while place < len(lines):
-        line = lines[place]
+    index = 0
+    while index < len(lines):
+        line = lines[index]
         mark = _FENCE.match(line)
         if mark:
             fence = "" if fence and mark[1].startswith(fence) else fence or mark[1][:3]
-        if fence or "|" not in line or not _is_row(line, lines[place + 1] if place + 1 < len(lines) else ""):
+        if fence or "|" not in line or not _is_row(line, lines[index + 1] if index + 1 < len(lines) else ""):
             if made and _RULE.match(line) and (len(made[-1]) > 60 or _MARKED.search(made[-1])) and not fence:
-                put("", place + 1)  # a rule, and no underlined heading
+                put("", index + 1)  # a rule, and no underlined heading
             if made and _TAG_LINE.match(made[-1]) and line[:1] in "#-*>[" and line[:1] and not fence:
-                put("", place + 1)
-            put(line, place + 1)
-            place += 1
+                put("", index + 1)
+            put(line, index + 1)
+            index += 1
             continue
-        stop = place
+        stop = index
         while (
             stop < len(lines)
             and "|" in lines[stop]
             and lines[stop].strip()
-            and not (stop > place and lines[stop].startswith("#"))
+            and not (stop > index and lines[stop].startswith("#"))
         ):
             stop += 1
         if made and made[-1].strip():
-            put("", place + 1)
-        _put_table(lines[place:stop], place + 1, put)
+            put("", index + 1)
+        _put_table(lines[index:stop], index + 1, put)
         if stop < len(lines) and lines[stop].strip():
             put("", stop + 1)
-        place = stop
+        index = stop
     return made, numbers
 
 
 def _is_row(line: str, following: str) -> bool:
-    said = line.lstrip()
-    return (said.startswith("|") and len(_BAR.findall(said)) > 1) or (
+    stripped = line.lstrip()
+    return (stripped.startswith("|") and len(_BAR.findall(stripped)) > 1) or (
         "|" in following and bool(_DELIMITER.match(following))
     )
 
@@ -252,19 +252,19 @@ def _put_table(rows: list[str], first: int, put: Callable[[str, int], None]) -> 
     if not headed:
         put("| " * width + "|", first)
         put("|-" * width + "|", first)
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if _DELIMITER.match(row):
-            if headed and place == 1:
-                put("|-" * width + "|", first + place)
+            if headed and index == 1:
+                put("|-" * width + "|", first + index)
         else:
-            said = row.strip()
-            lead = said if said.startswith("|") else "| " + said
-            missing = width - _cells(said)
-            if missing and headed and place == 0:
+            stripped = row.strip()
+            lead = stripped if stripped.startswith("|") else "| " + stripped
+            missing = width - _cells(stripped)
+            if missing and headed and index == 0:
                 lead = (
                     lead if lead.endswith("|") and not lead.endswith("\\|") else lead + " |"
                 ) + " |" * missing
-            put(lead, first + place)
+            put(lead, first + index)
 
 
 def _without_bars(row: str) -> str:
@@ -273,12 +273,12 @@ def _without_bars(row: str) -> str:
 
 
 def _cells(row: str) -> int:
-    said = row.strip()
+    stripped = row.strip()
     return (
-        len(_BAR.findall(said))
+        len(_BAR.findall(stripped))
         + 1
-        - said.startswith("|")
-        - (said.endswith("|") and not said.endswith("\\|") and len(said) > 1)
+        - stripped.startswith("|")
+        - (stripped.endswith("|") and not stripped.endswith("\\|") and len(stripped) > 1)
     )
 
 

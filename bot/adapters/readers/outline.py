@@ -78,7 +78,7 @@ class Occurrence(NamedTuple):
     strong: bool
     """False for a mention in the middle of prose, in code or among references."""
     line: int
-    said: str
+    text: str
     """The text of the link, empty where the paper is named by text."""
 
 
@@ -307,12 +307,12 @@ def _mark_repeated_links(top: Block) -> None:
     papers: dict[str, set[PaperId]] = {}
     for leaf in top.leaves():
         for each in leaf.found:
-            if each.said and not is_label(each.said):
-                papers.setdefault(each.said, set()).add(each.paper)
+            if each.text and not is_label(each.text):
+                papers.setdefault(each.text, set()).add(each.paper)
     many = max(MANY_PAPERS, FEW * len(top.papers))
     repeated = {said for said, named in papers.items() if len(named) >= many}
     for leaf in top.leaves() if repeated else ():
-        if any(each.said in repeated for each in leaf.found):
+        if any(each.text in repeated for each in leaf.found):
             leaf.runs = [
                 run._replace(name=REPEATED) if run.href and one_line(run.text) in repeated else run
                 for run in leaf.runs
@@ -349,7 +349,7 @@ def _name_papers(block: Block, local: Callable[[str], PaperId | None], *, in_pro
 def _occurrences(block: Block, local: Callable[[str], PaperId | None], *, in_prose: bool) -> list[Occurrence]:
     runs = block.runs
     found: list[Occurrence] = []
-    for place, run in enumerate(runs):
+    for index, run in enumerate(runs):
         if len(found) >= MAX_OCCURRENCES:
             break
         if run.href:
@@ -360,7 +360,7 @@ def _occurrences(block: Block, local: Callable[[str], PaperId | None], *, in_pro
         else:
             continue
         for paper in papers:
-            strong = not in_prose and not _in_prose(block, place)
+            strong = not in_prose and not _in_prose(block, index)
             found.append(Occurrence(paper, strong, block.line, one_line(run.text) if run.href else ""))
     text = "".join(run.text for run in runs)
     if "rxiv" in text.lower():
@@ -375,15 +375,15 @@ def _occurrences(block: Block, local: Callable[[str], PaperId | None], *, in_pro
     return found
 
 
-def _in_prose(block: Block, place: int) -> bool:
+def _in_prose(block: Block, index: int) -> bool:
     """True for a link inside a sentence: it goes on behind the link, or the link is the object of its last words."""
     if block.tag in _HEADINGS or block.tag in {"td", "th"}:
         return False
-    run = block.runs[place]
+    run = block.runs[index]
     before = (
-        "".join(each.text for each in block.runs[max(0, place - NEAR) : place]).rpartition("\n")[2].split()
+        "".join(each.text for each in block.runs[max(0, index - NEAR) : index]).rpartition("\n")[2].split()
     )
-    after = _words_after(block, place)
+    after = _words_after(block, index)
     goes_on = len(after) >= 5 and sum(len(word) for word in after) > 25
     if not before or before[-1].endswith((":", "：", "|")) or (run.bold and not is_label(run.text)):
         return False
@@ -396,9 +396,9 @@ def _in_prose(block: Block, place: int) -> bool:
     return goes_on or (in_words and before[-1].islower())
 
 
-def _words_after(block: Block, place: int) -> list[str]:
+def _words_after(block: Block, index: int) -> list[str]:
     """The words on the rest of the link's line, without further links to the paper's code, slides and the like."""
-    runs = block.runs[place + 1 : place + NEAR]
+    runs = block.runs[index + 1 : index + NEAR]
     text = "".join(" " if each.href and is_label(each.text) else each.text for each in runs)
     return [word for word in text.partition("\n")[0].split() if any(map(str.isalnum, word))]
 
@@ -412,8 +412,8 @@ def local_papers(document: DigestText) -> Callable[[str], PaperId | None]:
     """Tells the paper of a link without a host: by the file's name, or by what the file beside is about."""
 
     def paper(href: str) -> PaperId | None:
-        if found := _LOCAL_ID.search(href):
-            return PaperId(f"arxiv:{found[1]}")
+        if matched := _LOCAL_ID.search(href):
+            return PaperId(f"arxiv:{matched[1]}")
         name = unquote(href.partition("#")[0].removeprefix("./"))
         if document.paper_beside is None or not _FILE_NAME.fullmatch(name) or name == document.name:
             return None

@@ -158,14 +158,14 @@ def _points(text: str, start: int, stop: int, findings: Findings) -> dict[str, t
     return {language: points_of(points) for language, points in parts.items()}
 
 
-def _point(piece: str, place: int) -> tuple[int, str, str]:
+def _point(piece: str, index: int) -> tuple[int, str, str]:
     number = _NUMBER.match(piece)
-    place, begin = (int(number[1]), number.end()) if number else (place, 0)
+    index, begin = (int(number[1]), number.end()) if number else (index, 0)
     opening = _STRONG.search(piece, begin)
     close = piece.find("</strong>", opening.end()) if opening else -1
     if opening is None or close < 0:
-        return place, "", piece[begin:]
-    return place, plain(piece[opening.end() : close]), piece[begin : opening.start()] + piece[close + 9 :]
+        return index, "", piece[begin:]
+    return index, plain(piece[opening.end() : close]), piece[begin : opening.start()] + piece[close + 9 :]
 
 
 _MARK = re.compile(r"<div\b[^<>]*?\bclass\s*=\s*[\"'](?:[^\"'<>]*\s)??quiz-(popup|question|choice)(?![\w-])")

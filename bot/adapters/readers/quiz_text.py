@@ -39,7 +39,7 @@ _MAX_TITLE_LINES = 5
 
 class _Line(NamedTuple):
     at: int
-    said: str
+    text: str
 
 
 class _OptionCount(NamedTuple):
@@ -57,8 +57,8 @@ def recognises(document: DigestText) -> int:
 
 def heading_date(text: str) -> dt.date | None:
     """The date in the first line."""
-    found = _HEADING.match(text)
-    return find_date(found[1]) if found else None
+    matched = _HEADING.match(text)
+    return find_date(matched[1]) if matched else None
 
 
 def read(document: DigestText) -> Digest:
@@ -66,11 +66,11 @@ def read(document: DigestText) -> Digest:
     findings = Findings(document)
     lines, tips = _without_tips(_lines(document.text))
     lines = _without_beginning(lines, findings)
-    starts = [place for place in range(len(lines)) if _is_paper(lines, place)]
+    starts = [index for index in range(len(lines)) if _is_paper(lines, index)]
     counts: list[_OptionCount] = []
     for start, end in zip(starts, (*starts[1:], len(lines)), strict=False):
         block = lines[start:end]
-        if end < len(lines) and _COUNTER.fullmatch(block[-1].said):
+        if end < len(lines) and _COUNTER.fullmatch(block[-1].text):
             block.pop()
         torn = end == len(lines) and not document.text.endswith("\n")
         _read_paper(block, findings, counts, torn=torn)
@@ -90,45 +90,45 @@ def _lines(text: str) -> list[_Line]:
     return lines
 
 
-def _is_paper(lines: list[_Line], place: int) -> bool:
+def _is_paper(lines: list[_Line], index: int) -> bool:
     """True for `Paper 1` before a title and a day of publication, which a file that is cut short may lack."""
-    if not _PAPER.fullmatch(lines[place].said):
+    if not _PAPER.fullmatch(lines[index].text):
         return False
-    following = lines[place + 1 : place + 2 + _MAX_TITLE_LINES]
-    return not following[1:] or any(line.said.startswith("Published:") for line in following)
+    following = lines[index + 1 : index + 2 + _MAX_TITLE_LINES]
+    return not following[1:] or any(line.text.startswith("Published:") for line in following)
 
 
 def _without_tips(lines: list[_Line]) -> tuple[list[_Line], dict[str, str]]:
-    for place in range(len(lines) - 1, -1, -1):
-        if _TIPS.fullmatch(lines[place].said):
-            tips = " ".join(line.said for line in lines[place + 1 :])
-            return lines[:place], {"en": tips} if tips else {}
+    for index in range(len(lines) - 1, -1, -1):
+        if _TIPS.fullmatch(lines[index].text):
+            tips = " ".join(line.text for line in lines[index + 1 :])
+            return lines[:index], {"en": tips} if tips else {}
     return lines, {}
 
 
 def _without_beginning(lines: list[_Line], findings: Findings) -> list[_Line]:
     """The lines without a next paper's first ones at the end of a file that is cut short."""
-    kept = lines
-    if len(lines) > 1 and _COUNTER.fullmatch(lines[-2].said) and _PAPER_BEGUN.fullmatch(lines[-1].said):
-        kept = lines[:-2]
-    elif lines and _COUNTER.fullmatch(lines[-1].said):
-        kept = lines[:-1]
-    if kept is not lines and kept:
+    rest = lines
+    if len(lines) > 1 and _COUNTER.fullmatch(lines[-2].text) and _PAPER_BEGUN.fullmatch(lines[-1].text):
+        rest = lines[:-2]
+    elif lines and _COUNTER.fullmatch(lines[-1].text):
+        rest = lines[:-1]
+    if rest is not lines and rest:
         findings.problem(lines[-1].at, "a paper that is cut short, left out")
-    return kept
+    return rest
 
 
 def _read_paper(block: list[_Line], findings: Findings, counts: list[_OptionCount], *, torn: bool) -> None:
-    heads = {word: place for place, word in _heads(block)}
+    heads = {word: index for index, word in _heads(block)}
     published, link = heads.get("Published:", 0), heads.get("Link:", 0)
-    title = " ".join(line.said for line in block[1:published])
+    title = " ".join(line.text for line in block[1:published])
     if not title or not link or (torn and link == len(block) - 1):
         findings.problem(block[0].at, "a paper that is cut short, left out")
         return
-    links = links_of([block[link].said.removeprefix("Link:")])
+    links = links_of([block[link].text.removeprefix("Link:")])
     if links == Links():
         findings.problem(block[link].at, f"no link that can be used: {title[:60]!r}")
-    day = find_date(block[published].said)
+    day = find_date(block[published].text)
     if day is None:
         findings.problem(block[published].at, f"no date of publication that can be read: {title[:60]!r}")
     marks = _marks(block, link + 1)
@@ -148,7 +148,7 @@ def _heads(block: list[_Line]) -> list[tuple[int, str]]:
     for word in ("Published:", "Link:"):
         begin = found[-1][0] + 1 if found else 1
         places = range(begin, min(len(block), begin + 1 + _MAX_TITLE_LINES))
-        found += [(place, word) for place in places if block[place].said.startswith(word)][:1]
+        found += [(index, word) for index in places if block[index].text.startswith(word)][:1]
     return found
 
 
@@ -156,31 +156,31 @@ def _body(lines: list[_Line], title: str, findings: Findings) -> tuple[tuple[Poi
     """The points, and the flowchart's words after the second title."""
     parts: list[tuple[int, str, str]] = []
     for line in lines:
-        point = _POINT.fullmatch(line.said)
+        point = _POINT.fullmatch(line.text)
         if point is None or int(point[1]) != len(parts) + 1:
             break
         parts.append((int(point[1]), point[2] or "", point[3]))
     rest = lines[len(parts) :]
-    said = [line.said for line in rest]
-    if title in said:
-        place = said.index(title)
-        words = said[place + 1 :]
-        stray = rest[:place]
+    texts = [line.text for line in rest]
+    if title in texts:
+        index = texts.index(title)
+        words = texts[index + 1 :]
+        stray = rest[:index]
     else:
         words, stray = [], rest
     if stray:
-        findings.problem(stray[0].at, f"neither point nor flowchart nor quiz: {stray[0].said[:60]!r}")
+        findings.problem(stray[0].at, f"neither point nor flowchart nor quiz: {stray[0].text[:60]!r}")
     return points_of(parts), " ".join(words)
 
 
 def _marks(block: list[_Line], begin: int) -> list[int]:
     """Indexes of the lines `Q1`, `Q2` … that precede a numbered question or end the file."""
     marks: list[int] = []
-    for place in range(begin, len(block)):
-        mark = _MARK.fullmatch(block[place].said)
-        last = place + 1 == len(block)
-        if mark and int(mark[1]) > len(marks) and (last or _NUMBERED.match(block[place + 1].said)):
-            marks.append(place)
+    for index in range(begin, len(block)):
+        mark = _MARK.fullmatch(block[index].text)
+        last = index + 1 == len(block)
+        if mark and int(mark[1]) > len(marks) and (last or _NUMBERED.match(block[index + 1].text)):
+            marks.append(index)
     return marks
 
 
@@ -190,7 +190,7 @@ def _quiz(
     quiz: list[Question] = []
     for mark, end in zip(marks[:MAX_QUESTIONS], (*marks[1:], len(block)), strict=False):
         at = block[mark].at
-        text, *options = [line.said for line in block[mark + 1 : end]] or [""]
+        text, *options = [line.text for line in block[mark + 1 : end]] or [""]
         problems: list[str] = []
         question = question_of(text, options, keys=None, problems=problems)
         for what in problems:

@@ -614,7 +614,7 @@ def _given_first(parts: list[str]) -> list[str]:
     """Names whose initials stand behind a comma, `Poe, A. B., Lee, C.`, with the initials before them."""
     if len(parts) < MIN_PAIRED or not all(map(_INITIALS.fullmatch, parts[1:-1:2])):
         return parts
-    return [" ".join(reversed(parts[place : place + 2])) for place in range(0, len(parts), 2)]
+    return [" ".join(reversed(parts[index : index + 2])) for index in range(0, len(parts), 2)]
 
 
 def _last_before(near: dt.date | None, month_day: str | None) -> dt.date | None:

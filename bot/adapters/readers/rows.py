@@ -157,18 +157,18 @@ def _marks(text: str) -> Iterator[re.Match[str]]:
     """The marks of tables, and of what parts them, outside of comments and code."""
     closing = ""
     for mark in _HTML_MARK.finditer(text):
-        said = mark[0].strip().lower()
+        stripped = mark[0].strip().lower()
         if closing:
-            closing = "" if said == closing else closing
+            closing = "" if stripped == closing else closing
             continue
         yield mark
         if mark["closed"]:
-            closing = _CLOSING.get(said) or said.replace("<", "</")
+            closing = _CLOSING.get(stripped) or stripped.replace("<", "</")
 
 
-def _is_inside(text: str, place: int) -> bool:
+def _is_inside(text: str, index: int) -> bool:
     """Whether the place is inside of a line or code in Markdown: behind more than three blanks, or anything else."""
-    before = text[max(place - _MOST_BLANKS - 1, 0) : place].rpartition("\n")[2]
+    before = text[max(index - _MOST_BLANKS - 1, 0) : index].rpartition("\n")[2]
     return len(before) > _MOST_BLANKS or bool(before.strip(" "))
 
 
@@ -177,8 +177,8 @@ def _plain_html_row(cells: str, columns: tuple[str, ...], near: dt.date | None) 
     """The paper of a row of HTML that has the same in it as a plain row of Markdown; None elsewhere."""
     if not _HTML_CELLS.fullmatch(cells):
         return None
-    said = [_as_markdown(cell) for cell in _HTML_CELL.findall(cells)]
-    entry = _entry_of([cell for cell in said if cell is not None], columns, near)
+    texts = [_as_markdown(cell) for cell in _HTML_CELL.findall(cells)]
+    entry = _entry_of([cell for cell in texts if cell is not None], columns, near)
     return entry if entry and len(entry.title.split()) >= _SURE_TITLE else None
 
 
@@ -191,7 +191,7 @@ def _as_markdown(cell: str) -> str | None:
     return f"**{plain}**" if bold else _HTML_LINK.sub(r"[\2](\1)", plain)
 
 
-class Places:
+class LineFinder:
     """Lines of a text by the first place at which the name of a paper stands in it."""
 
     def __init__(self, text: str) -> None:
@@ -211,12 +211,12 @@ class Places:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         """The first place of each arXiv number, since a text with thousands of them is not searched for each."""
-        places: dict[str, int] = {}
+        positions: dict[str, int] = {}
         for match in _NUMBER.finditer(self._text):
             number = match[0] + match[1]
-            places.setdefault(number, match.start())
-            places.setdefault(number[:_SHORT], match.start())
-        return places
+            positions.setdefault(number, match.start())
+            positions.setdefault(number[:_SHORT], match.start())
+        return positions
 
 
 _NUMBER = re.compile(r"[0-9](?=([0-9]{3}\.[0-9]{4,5}))")

@@ -131,10 +131,10 @@ def _lines(text: str, findings: Findings) -> Iterator[Any]:
     """The objects of JSON lines or Python lines; a line that is neither is a problem, and ends it where the first is."""
     good = 0
     for number, line in enumerate(text.split("\n"), 1):
-        said = line.strip().rstrip(",")
-        if not said or said in "[]":
+        stripped = line.strip().rstrip(",")
+        if not stripped or stripped in "[]":
             continue
-        value = _line_value(said)
+        value = _line_value(stripped)
         if value is None:
             if not good:
                 return
@@ -194,10 +194,10 @@ class _Finder:
 
     def line(self, record: Record) -> int:
         for word in _words_of(record):
-            place = self._text.find(word, self._at)
-            if place >= 0:
-                self._line += self._text.count("\n", self._at, place)
-                self._at = place
+            index = self._text.find(word, self._at)
+            if index >= 0:
+                self._line += self._text.count("\n", self._at, index)
+                self._at = index
                 return self._line
         return self._line
 

@@ -55,8 +55,8 @@ def recognises(document: DigestText) -> int:
 
 def heading_date(text: str) -> dt.date | None:
     """The date in the heading over the table."""
-    found = _HEADING.search(text)
-    return find_date(found[1]) if found else None
+    matched = _HEADING.search(text)
+    return find_date(matched[1]) if matched else None
 
 
 def read(document: DigestText) -> Digest:
@@ -77,23 +77,23 @@ def _rows(text: str, findings: Findings) -> Iterator[_Row]:
     at = -1
     for line in text.split("\n"):
         at, start = at + len(line) + 1, at + 1
-        said = line.strip()
-        if row and (_HEADING.match(line) or (said.startswith("|") and _begins_row(said, row))):
+        stripped = line.strip()
+        if row and (_HEADING.match(line) or (stripped.startswith("|") and _begins_row(stripped, row))):
             row.followed = True
             yield row
             row = None
         if _HEADER.match(line):
-            inside, bars = True, max(said.count("|"), _BARS)
-        elif not said or (said[0] == "|" and not said.strip("|:- \t")):
+            inside, bars = True, max(stripped.count("|"), _BARS)
+        elif not stripped or (stripped[0] == "|" and not stripped.strip("|:- \t")):
             continue
         elif row:
             row.lines.append(line)
-            row.bars += said.count("|")
-        elif said[0] == "|":
-            row = _Row(at=start, lines=[line], bars=said.count("|"))
-        elif inside and not said.startswith("#"):
-            findings.problem(start, f"text outside the table: {said[:60]!r}")
-        if row and row.bars >= bars and said.endswith("|"):
+            row.bars += stripped.count("|")
+        elif stripped[0] == "|":
+            row = _Row(at=start, lines=[line], bars=stripped.count("|"))
+        elif inside and not stripped.startswith("#"):
+            findings.problem(start, f"text outside the table: {stripped[:60]!r}")
+        if row and row.bars >= bars and stripped.endswith("|"):
             row.whole = True
             yield row
             row = None
@@ -101,10 +101,10 @@ def _rows(text: str, findings: Findings) -> Iterator[_Row]:
         yield row
 
 
-def _begins_row(said: str, row: _Row) -> bool:
+def _begins_row(line: str, row: _Row) -> bool:
     """True where a line that starts with a bar cannot be what the open row still lacks."""
-    bars = said.count("|")
-    lacking = "](" in row.lines[-1] and said.endswith("|") and bars < _BARS <= row.bars + bars
+    bars = line.count("|")
+    lacking = "](" in row.lines[-1] and line.endswith("|") and bars < _BARS <= row.bars + bars
     return not lacking
 
 

@@ -153,7 +153,7 @@ def _link_rank(run: TextRun, leaf: Block, paper: PaperId) -> int:
     if _is_title_class(run.name):
         return 1
     named = linked_id(run.href)
-    if named == paper or any(each.paper == paper and each.said == one_line(run.text) for each in leaf.found):
+    if named == paper or any(each.paper == paper and each.text == one_line(run.text) for each in leaf.found):
         return LINK
     return 5 if named is None and (len(text.split()) > 2 or run.bold) else 0
 
@@ -195,8 +195,8 @@ def _joined(runs: list[TextRun]) -> Iterator[TextRun]:
 
 
 def _cell_titles(row: Block) -> Iterator[tuple[int, str]]:
-    for place, cell in enumerate(row.children):
-        column = row.columns[place] if place < len(row.columns) else ""
+    for index, cell in enumerate(row.children):
+        column = row.columns[index] if index < len(row.columns) else ""
         if column and role_of(tidy_title(column) or column)[0] == "title":
             text = tidy_title(without_labels(cell))
             if _is_title(text, named=True):
@@ -237,7 +237,7 @@ def plain_title(block: Block) -> str:
 def _title_behind(leaf: Block) -> str:
     """The title that stands behind links which are labels: `[ICLR 2019] ([paper](…) [code](…)) A Closer Look`."""
     runs = leaf.runs[:MAX_RUNS]
-    first = next((place for place, run in enumerate(runs) if run.href), None)
+    first = next((index for index, run in enumerate(runs) if run.href), None)
     if first is None or any(word.islower() for word in "".join(run.text for run in runs[:first]).split()):
         return ""
     behind = first

@@ -238,12 +238,12 @@ def _saved(request: Request, number: int) -> Message:
     if len(papers) > _PER_PAGE:
         heading = request.t("saved.page", first=first + 1, last=first + len(entries), count=len(papers))
     lines = [
-        line(f"{place}. ", _linked(paper, request.language))
-        for place, paper in enumerate(entries, start=first + 1)
+        line(f"{index}. ", _linked(paper, request.language))
+        for index, paper in enumerate(entries, start=first + 1)
     ]
     removes = [
-        Button(text=f"{place} ✕", data=f"unsave:{key_of(paper.id)}:{number}")
-        for place, paper in enumerate(entries, start=first + 1)
+        Button(text=f"{index} ✕", data=f"unsave:{key_of(paper.id)}:{number}")
+        for index, paper in enumerate(entries, start=first + 1)
     ]
     turn = [Button(text="‹", data=f"saved:{number - 1}")] * (number > 0)
     turn += [Button(text="›", data=f"saved:{number + 1}")] * (first + len(entries) < len(papers))

@@ -420,8 +420,8 @@ def _found(request: Request, query: Query, proposal: str, start: int, lead: str)
     count, matches = result.total, result.matches
     heading = bold(cut(query.text, _QUERY))
     if count:
-        place = request.t("search.found", first=start + 1, last=start + len(matches), count=count)
-        heading += plain(f" · {place}")
+        index = request.t("search.found", first=start + 1, last=start + len(matches), count=count)
+        heading += plain(f" · {index}")
     lines = [_match(request, each) for each in matches] or [plain(request.t("search.none"))]
     buttons = [Button(text=request.t("button.subscribe"), data=f"sub:{proposal}")]
     if start + len(matches) < count:
@@ -470,8 +470,8 @@ def _list(request: Request, number: int, note: str = "") -> Message:
     number = min(max(number, 0), pages - 1)
     first = number * _PER_PAGE
     entries = listed[first : first + _PER_PAGE]
-    lines = [_listed(request, first + place, each) for place, each in enumerate(entries, start=1)]
-    rows = [_list_buttons(request, first + place, each) for place, each in enumerate(entries, start=1)]
+    lines = [_listed(request, first + index, each) for index, each in enumerate(entries, start=1)]
+    rows = [_list_buttons(request, first + index, each) for index, each in enumerate(entries, start=1)]
     turn = [("‹", number - 1)] * (number > 0) + [("›", number + 1)] * (number < pages - 1)
     rows.append([Button(text=sign, data=f"list:{to}") for sign, to in turn])
     place_shown = (
@@ -509,7 +509,7 @@ def _where(request: Request, each: ListedSubscription) -> str:
     if not places:
         return request.t("list.elsewhere")
     names = request.topics
-    return request.t("comma").join(_topic_name(request, place.lstrip("/"), names) for place in sorted(places))
+    return request.t("comma").join(_topic_name(request, index.lstrip("/"), names) for index in sorted(places))
 
 
 def _topic_name(request: Request, topic: str, names: Mapping[int, str]) -> str:
@@ -554,7 +554,7 @@ def _chosen(request: Request, key: str) -> ListedSubscription | None:
 
 def _page_of(request: Request, key: str) -> int:
     listed = request.preferences.listed(request.subscriber)
-    return next((place // _PER_PAGE for place, each in enumerate(listed) if key_of(each.name) == key), 0)
+    return next((index // _PER_PAGE for index, each in enumerate(listed) if key_of(each.name) == key), 0)
 
 
 def pause(request: Request, key: str) -> Actions:

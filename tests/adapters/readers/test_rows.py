@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters.readers import read_closely, read_digest, rows
-from bot.adapters.readers.rows import Places
+from bot.adapters.readers.rows import LineFinder
 from bot.domain.errors import NotADigest
 
 PLAIN = '<tr><td>{day}</td><td>{title}</td><td>Ann Poe et al.</td><td><a href="http://arxiv.org/abs/{id}">{id}</a></td><td>null</td></tr>'
@@ -116,7 +116,7 @@ def test_papers_in_rows_count_against_the_words_of_a_project() -> None:
 def test_a_paper_s_line_is_that_in_which_its_number_stands_first(text: str, number: str) -> None:
     for said in (text, f"{text}{number}{text}"):
         place = re.search(re.escape(number), said)
-        assert Places(said).line(number) == said.count("\n", 0, place.start() if place else 0) + 1
+        assert LineFinder(said).line(number) == said.count("\n", 0, place.start() if place else 0) + 1
 
 
 def test_rows_and_cells_that_do_not_end_take_no_time() -> None:
