@@ -53,11 +53,13 @@ INSTALLED = datetime(2026, 9, 1, 12, tzinfo=UTC)
     ("day", "seen", "month"),
     [
         (date(2025, 3, 9), INSTALLED, date(2025, 3, 1)),
+        (date(2025, 3, 9), INSTALLED + timedelta(days=7), date(2025, 3, 1)),
+        (date(2025, 3, 9), INSTALLED + timedelta(days=7, seconds=1), date(2026, 9, 1)),
         (date(2025, 3, 9), INSTALLED + timedelta(days=30), date(2026, 10, 1)),
         (None, INSTALLED, date(2026, 9, 1)),
         (date(2027, 1, 1), INSTALLED, date(2026, 9, 1)),
     ],
-    ids=["history", "late", "undated", "from the future"],
+    ids=["history", "at the end of the first week", "just after it", "late", "undated", "from the future"],
 )
 def test_history_is_archived_by_its_day_and_all_else_by_when_it_came(day, seen, month) -> None:
     assert archive_month(day, seen, INSTALLED) == month

@@ -285,6 +285,16 @@ def test_lone_surrogates_of_any_kind_do_not_get_through():
     assert source_name("a\ud800b") == "a%ED%A0%80b"
 
 
+def test_the_first_undecodable_byte_is_a_byte_as_well():
+    assert source_name(os.fsdecode(b"a\x80b")) == "a%80b"
+
+
+def test_a_name_of_just_the_longest_length_stays_whole():
+    name = "x" * (LONGEST_NAME - 3) + ".md"
+    assert source_name(name) == name
+    assert source_name("x" + name) != "x" + name
+
+
 @given(st.text(max_size=400))
 def test_every_source_name_is_bounded_and_printable(text):
     name = source_name(text)

@@ -8,7 +8,16 @@ import pytest
 from bot.domain.errors import ChannelDown
 from bot.domain.feeds import Feed
 from bot.pipeline.feeds import FeedFiles, remove_orphan_feeds
-from tests.builders import AUTHORITY, NOW, a_channel, a_digest, a_reason, a_subscriber, an_entry
+from tests.builders import (
+    AUTHORITY,
+    NOW,
+    a_channel,
+    a_digest,
+    a_reason,
+    a_subscriber,
+    a_subscription,
+    an_entry,
+)
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.publishers import KeptFeeds
 from tests.rigs.world import World
@@ -21,6 +30,11 @@ def started(world: MakeWorld, *subscribers, **more) -> World:
     made = world(*(subscribers or (READER,)), first_run=0, **more)
     made.look()
     return made
+
+
+def words(feed: Feed) -> list[str]:
+    """The words by which the newest entry's title matched."""
+    return [why.text for reason in feed.entries[0].reasons for why in reason.why if why.field == "title"]
 
 
 def digits(feed: Feed) -> list[str]:
@@ -88,6 +102,16 @@ def test_entries_of_a_feed_that_did_not_change_are_not_made_again(world: MakeWor
     kept, changed = (f"tag:{AUTHORITY}:paper/{an_entry(n).id}" for n in (1, 2))
     assert after[kept] is before[kept]
     assert after[changed] != before[changed]
+
+
+def test_an_entry_says_why_by_the_query_as_it_is_now(world: MakeWorld):
+    reader = a_subscriber("alice", a_channel("atom"), asks=(a_subscription("language models", name="mine"),))
+    made = started(world, reader)
+    made.read("a.md", a_digest(an_entry(1, title="Scale of Language Models")))
+    assert words(made.feeds.of(reader)) == ["Language Models"]
+    reader = a_subscriber("alice", a_channel("atom"), asks=(a_subscription("scale", name="mine"),))
+    made.subscribe(reader)
+    assert words(made.feeds.of(reader)) == ["Scale"]
 
 
 def test_a_feed_without_entries_stays_as_it_is_from_day_to_day(world: MakeWorld):

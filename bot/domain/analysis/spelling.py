@@ -237,9 +237,8 @@ def closest(word: str, known: Iterable[str], limit: int = 5) -> list[str]:
         return []
     near = (other for other in known if abs(len(other) - len(word)) <= _ODD_LETTERS)
     likely = get_close_matches(word, near, n=4 * limit, cutoff=_ALIKE)
-    return sorted(likely, key=lambda other: sorted(other) != sorted(word))[
-        :limit
-    ]  # `modle` is `model`, not `module`
+    likely.sort(key=lambda other: sorted(other) != sorted(word))  # `modle` is `model`, not `module`
+    return likely[:limit]
 
 
 def replaced(node: Node, atom: Atom, by: Node) -> Node:

@@ -165,5 +165,6 @@ def test_only_words_of_up_to_four_letters_are_looked_for_inside_of_others():
 def test_a_misspelt_word_is_close_to_known_ones():
     known = ["agent", "agency", "agnostic", "model", "agentic framework"]
     assert closest("agnet", known) == ["agent"]
+    assert closest("agnt", known) == ["agent"]
     assert closest("modle", ["module", "mode", "model"])[0] == "model"
     assert closest("agt", ["agt1", "agts"]) == []

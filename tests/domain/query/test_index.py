@@ -218,6 +218,13 @@ def test_words_near_each_other_are_found_within_one_part_only(
     assert list(Index(found).matches(papers)) == plain_matches(found, papers)
 
 
+def test_words_just_as_far_apart_as_asked_are_near() -> None:
+    queries = [parse("graph NEAR/2 neural"), parse("neural NEAR/2 graph")]
+    papers = [document("graph for neural"), document("graph for two neural")]
+    assert list(Index(queries).matches(papers)) == plain_matches(queries, papers)
+    assert {paper for _, paper in Index(queries).matches(papers)} == {0}
+
+
 def test_papers_seen_before_meet_queries_that_came_later() -> None:
     papers = [document("quantized policies", authors=("Ada Model",))]
     index = Index([parse("other")])
