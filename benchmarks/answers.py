@@ -8,7 +8,6 @@ on the same questions, and the time. Ranges are 95 %: bootstrapped over papers, 
 import argparse
 import datetime as dt
 import math
-import os
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from benchmarks.corpus import CORPUS
 from bot.adapters.answer_model import load_model
 from bot.domain.papers import PaperId
 from bot.domain.quizzes.answers import AnswerModel
@@ -23,7 +23,6 @@ from bot.domain.quizzes.paper_text import STOP_WORDS, reading, stem, width, word
 from tools.answer_material import Sample, samples
 
 ROOT = Path(__file__).resolve().parent.parent
-CORPUS = Path(os.environ.get("PAPERBOY_CORPUS") or ROOT.parent / "shared" / "corpus")
 FIRST_UNSEEN = dt.date(2025, 12, 1)
 NEW_STYLE = dt.date(2026, 3, 27)
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.corpus import CORPUS
 from bot.adapters.readers import read_digest
 from bot.domain.card import Card, card_of, text_of
 from bot.domain.errors import DigestTooLarge, NotADigest
@@ -110,9 +111,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path(__file__).parents[2] / "shared" / "corpus"
-    )
+    parser.add_argument("folder", nargs="?", type=Path, default=CORPUS)
     parser.add_argument("--show", metavar="RULE", help="print what breaks that rule")
     options = parser.parse_args(arguments)
     if not options.folder.is_dir():

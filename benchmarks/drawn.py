@@ -5,7 +5,6 @@ joined by AND, OR and NOT; 10 % of the phrases are limited to the title, 8 % are
 5 % are names of authors. A million of them have about 340,000 matches with 30 papers.
 """
 
-import os
 import random
 from bisect import bisect
 from collections import Counter
@@ -16,6 +15,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from benchmarks.corpus import CORPUS
 from bot.adapters.readers import read_digest
 from bot.domain.papers import Paper, merge
 from bot.domain.query import Query, parse
@@ -67,11 +67,9 @@ class Drawn:
 
 def corpus_folder() -> Path:
     """Where the real digests are; SystemExit where they are not."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "corpus"
-    folder = Path(os.environ.get("PAPERBOY_CORPUS") or beside)
-    if not folder.is_dir():
-        raise SystemExit(f"no real digests in {folder}; set PAPERBOY_CORPUS")
-    return folder
+    if not CORPUS.is_dir():
+        raise SystemExit(f"no real digests in {CORPUS}; set PAPERBOY_CORPUS")
+    return CORPUS
 
 
 def papers(folder: Path) -> list[Paper]:

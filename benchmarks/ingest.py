@@ -13,7 +13,6 @@ state, with the program's own thresholds for garbage; to open that state is told
 import gc
 import hashlib
 import json
-import os
 import random
 import re
 import resource
@@ -26,6 +25,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+
+from benchmarks.corpus import CORPUS
 
 ROUNDS = 5
 ROOT = Path(__file__).resolve().parent.parent
@@ -174,9 +175,7 @@ LIMITS = {
 def main() -> None:
     task = next((argument for argument in sys.argv if argument in TASKS), "--corpus")
     names = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-    corpus = Path(
-        names[0] if names else os.environ.get("PAPERBOY_CORPUS") or ROOT.parent / "shared" / "corpus"
-    )
+    corpus = Path(names[0] if names else CORPUS)
     if "--child" in sys.argv:
         import bot.__main__  # noqa: F401 - sets the thresholds
 

@@ -6,7 +6,6 @@ CORPUS holds `tables/`, `pages/` and `flat/`; it defaults to $PAPERBOY_CORPUS, t
 """
 
 import hashlib
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser
 
+from benchmarks.corpus import CORPUS
 from bot.adapters.readers import read_digest
 from bot.adapters.svg import safe_svg
 
@@ -68,7 +68,7 @@ def measure_drawings(folder: Path) -> None:
 
 
 def main() -> None:
-    default = os.environ.get("PAPERBOY_CORPUS") or Path(__file__).parents[2] / "shared" / "corpus"
+    default = CORPUS
     corpus = Path(sys.argv[1] if len(sys.argv) > 1 else default)
     if not corpus.is_dir():
         sys.exit(f"{corpus}: no such folder; give the folder that holds tables/ and pages/")

@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from benchmarks.corpus import CORPUS
 from tests.rigs.botapi import BotApi
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,8 +148,7 @@ def starts(corpus: Path) -> tuple[list[float], list[float]]:
 
 
 def main() -> None:
-    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("PAPERBOY_CORPUS")
-    corpus = Path(given or ROOT.parent / "shared" / "corpus").resolve()
+    corpus = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else CORPUS
     beyond = sorted(second - SETTLE for second in alerts())
     print(
         f"file closed → alert accepted, beyond settling   median {median(beyond) * 1000:6.0f} ms (at most 150)"

@@ -18,6 +18,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.corpus import CORPUS
 from bot.adapters.readers import read_closely
 from bot.domain.digests import Digest
 from bot.domain.papers import linked_id
@@ -172,9 +173,7 @@ def share(part: int, whole: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path(__file__).parents[2] / "shared" / "corpus" / "wild"
-    )
+    parser.add_argument("folder", nargs="?", type=Path, default=CORPUS / "wild")
     parser.add_argument("--files", action="store_true", help="what is missing or wrong, file by file")
     options = parser.parse_args()
     if not options.folder.is_dir():
