@@ -180,9 +180,7 @@ def _parts_of_list(
         for item, end in zip(run, [item.start() for item in run[1:]] + [None], strict=True)
     ]
     parts = [_part(text) for text in texts]
-    if len(parts) == len(order) and all(
-        part.role in ("other", role) for part, role in zip(parts, order, strict=True)
-    ):
+    if len(parts) == len(order) and _is_in_order(parts, order):
         parts = [part._replace(role=role) for part, role in zip(parts, order, strict=True)]
     elif parts[0].role == "other":
         parts[0] = parts[0]._replace(role="gist")
@@ -190,6 +188,12 @@ def _parts_of_list(
     if before:
         parts.insert(0, LabelledPart("gist", "", before))
     return tuple(part for part in parts if part.text)
+
+
+def _is_in_order(parts: Sequence[LabelledPart], order: Sequence[Role]) -> bool:
+    """Whether the parts tell what the usual order says, but for one at most whose beginning only seems to tell another."""
+    odd = [part for part, role in zip(parts, order, strict=True) if part.role not in ("other", role)]
+    return len(odd) <= 1 and not any(part.label for part in odd)
 
 
 def _part(written: str) -> LabelledPart:

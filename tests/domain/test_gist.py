@@ -134,6 +134,16 @@ def test_parts_of_a_list_are_named_by_label_by_words_and_by_place() -> None:
     assert roles("i) Light. ii) Dark.") == ["gist", "other"]
 
 
+def test_one_part_of_a_whole_list_that_begins_like_another_is_what_its_place_says() -> None:
+    usual = "i) Halo sees. ii) The main goal is to see. iii) The method is a lamp."
+    whole = f"{usual} iv) The method keeps 99 % while it costs a third. v) Practitioners save power."
+    assert roles(whole) == ["gist", "problem", "method", "result", "use"]
+    labelled = whole.replace("iv) The", "iv) Methodology: The")
+    assert roles(labelled) == ["gist", "problem", "method", "method", "use"]
+    twice = whole.replace("v) Practitioners save", "v) Experiments save")
+    assert roles(twice) == ["gist", "problem", "method", "method", "result"]
+
+
 def test_a_numbered_list_in_chinese_or_of_one_item_loses_its_numbers() -> None:
     assert clean_summary("1) 构建数据集；2) 提出方法；3. 不同").text == "构建数据集；提出方法；3. 不同"
     assert clean_summary("1. Only one item of a list.").text == "Only one item of a list."
