@@ -64,6 +64,9 @@ MAX_RUNS = 1_000
 _VENUE_BEFORE = re.compile(r"^\s*[A-Za-z][A-Za-z-]{2,11} (?:19|20)\d\d(?:\.\d{1,2})?[,:]\s+(?=\S.{9})")
 """A conference and its year before a title: `ICLR 2031, `."""
 MAX_BEHIND = 250
+_IN_BRACKETS = re.compile(r"\[[^\[\]]{1,60}\]")
+_REMARK = re.compile(r"^\([^()]{1,30}\)\s*")
+"""A remark of the list's maker before a title: `(recommended!) `."""
 LINK = 2
 """The rank of the text of the paper's own link."""
 _END = 60
@@ -130,7 +133,17 @@ def own_titles(
     if plain:
         text = plain_title(block)
         if text:
-            yield 7, text
+            yield 4 if _has_bold_words_within(block) else 7, text
+
+
+def _has_bold_words_within(block: Block) -> bool:
+    """True for an item such as `ICLR 2031, Learning **Fields** for Robots, [paper](…)`: its bold words are no title."""
+    leaf = next(iter(block.leaves()), None)
+    if leaf is None or block.tag != "li" or not (venue := _VENUE_BEFORE.match(leaf.text)):
+        return False
+    bold = next((run.text for run in leaf.runs if run.bold and run.text.strip()), None)
+    before, _, behind = leaf.text[venue.end() :].partition(bold) if bold else ("", "", "")
+    return bool(before.strip()) or behind.startswith(":") or behind[1:2].isalnum()
 
 
 def leaf_titles(leaf: Block, paper: PaperId, *, links_only: bool = False) -> Iterator[tuple[int, str]]:
@@ -238,13 +251,14 @@ def _title_behind(leaf: Block) -> str:
     """The title that stands behind links which are labels: `[ICLR 2019] ([paper](…) [code](…)) A Closer Look`."""
     runs = leaf.runs[:MAX_RUNS]
     first = next((index for index, run in enumerate(runs) if run.href), None)
-    if first is None or any(word.islower() for word in "".join(run.text for run in runs[:first]).split()):
+    before = _IN_BRACKETS.sub("", "".join(run.text for run in runs[:first]))
+    if first is None or any(word.islower() for word in before.split()):
         return ""
     behind = first
     while behind < len(runs) and (labels(runs[behind]) or not any(map(str.isalnum, runs[behind].text))):
         behind += 1
     text = runs[behind].text.partition("\n")[0] if behind < len(runs) and not runs[behind].href else ""
-    text = text.strip().lstrip(")]）】,;:.–—- ").strip()
+    text = _REMARK.sub("", text.strip().lstrip(")]）】,;:.–—- ").strip(), count=1)
     tidy = tidy_title(text)
     fits = tidy[:1].isupper() and len(tidy.split()) > 2 and len(tidy) < MAX_BEHIND and not text.endswith(".")
     return tidy if fits and _is_title(tidy) else ""
