@@ -424,7 +424,8 @@ def _around(item: OutlineItem, usual: int, *, alone: bool) -> Iterator[tuple[int
     """Titles in everything that belongs to the item."""
     headings = [item.heading] if item.heading else _headings(item)
     own = set(map(id, headings))
-    for leaf in (leaf for block in item.blocks for leaf in block.leaves()):
+    leaves = [leaf for block in item.blocks for leaf in block.leaves()]
+    for leaf in sorted(leaves, key=lambda leaf: item.paper not in leaf.papers):  # beside the link first
         if not leaf.level:
             yield from leaf_titles(leaf, item.paper)
         elif id(leaf) in own:
