@@ -52,7 +52,7 @@ STYLE = """
   --soft: light-dark(#8293a0, #7f91a4); --link: light-dark(#168acd, #6ab3f3); --mine: light-dark(#effdde, #2b5278);
   --quote: light-dark(#eef6fc, #26384a); --button: light-dark(#7c9a6f80, #2d3f5180); }
 * { box-sizing: border-box; }
-body { margin: 0; font: 15px/1.32 -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Color Emoji", "DejaVu Sans", sans-serif; color: var(--text);
+body { margin: 0; font: 15px/1.32 -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", "Noto Color Emoji", sans-serif; color: var(--text);
   background: light-dark(linear-gradient(160deg, #d7e3b5, #9fc6a4), #0e1621); background-color: light-dark(#bcd5ac, #0e1621); }
 header { display: flex; gap: 10px; align-items: center; padding: 10px 14px; background: var(--paper); position: sticky; top: 0;
   border-bottom: 1px solid light-dark(#0001, #0004); }
@@ -88,7 +88,7 @@ PAGE = """<!doctype html><html lang="en" style="color-scheme: {scheme}"><meta ch
 
 ARRIVES = ROOT / "docs" / "arrives.png"
 DOCS = ROOT / "docs" / "chat"
-DOCS_HEIGHTS = {"alert": 560, "roll-up": 844, "quiz": 1000, "conversation": 600}
+DOCS_HEIGHTS = {"alert": 560, "roll-up": 844, "quiz": 1000, "conversation": 640}
 """The pictures of the docs, each with its height in pixels."""
 README_WIDTH, README_HEIGHT = 1080, 1016
 SIDE_BY_SIDE = """<!doctype html><html lang="en" style="color-scheme: light"><meta charset="utf-8"><title>What arrives</title><style>{style}
