@@ -334,7 +334,8 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
             finder=container.finder,
             preferences=container.preferences,
             sign_ups=container.sign_ups,
-            bot_name=container.store.chats.bot_name,
+            # A name from before the token was taken out would lead to a bot that hears nothing.
+            bot_name=container.store.chats.bot_name if settings.sends_telegram else lambda: None,
             is_open=settings.makes_feeds,
             stopped=container.store.incidents.stopped_channels,
             metrics=container.metrics.exposition if container.metrics else bytes,

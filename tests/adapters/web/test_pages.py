@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import feedparser
 import httpx
@@ -16,6 +17,7 @@ from tests.adapters.web.conftest import FORMATS, SITE
 from tests.adapters.web.test_service import a_service
 from tests.builders import a_digest, an_entry
 from tests.pipeline.conftest import MakeWorld
+from tests.rigs.web import served_site
 from tests.rigs.world import World
 
 DAY = date(2026, 9, 18)
@@ -319,6 +321,14 @@ async def test_a_preview_leads_into_telegram_where_a_bot_listens(
     assert tree.css_first(".ways .button") is None
     assert [node.text() for node in tree.css(".ways code")][-1] == f"/add {long}"
     assert tree.css_first(".ways a[href='https://t.me/papers_bot']").text() == "@papers_bot"
+
+
+async def test_a_preview_leads_to_no_bot_whose_token_was_taken_out(tmp_path: Path) -> None:
+    async with served_site(tmp_path / "site") as site, httpx.AsyncClient() as client:
+        site.container.store.chats.keep_bot_name("papers_bot")
+        shown = (await client.get(f"{site.url}/preview?q=agent")).text
+    assert "feed.atom?q=agent" in shown
+    assert "papers_bot" not in shown
 
 
 async def test_a_preview_leads_to_a_feed(client: httpx.AsyncClient) -> None:
