@@ -27,12 +27,12 @@ from bot.domain.files import FoundFile
 from bot.domain.quizzes.votes import PollState, Vote
 from bot.domain.sources import Source
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.compose import AnswerQuiz, MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.feeds import FeedBuilder, FeedFiles, FeedSettings
 from bot.pipeline.fetch import Fetcher
 from bot.pipeline.finder import PaperFinder
+from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.look_back import LookBacks
 from bot.pipeline.ports import Beside, Clock, FeedWriter, Publisher

@@ -30,8 +30,8 @@ from bot.domain.errors import (
 from bot.domain.files import EXPECTED_SKIPS, FileStabilizer, FoundFile, ScanEntry, Skipped
 from bot.domain.incidents import FAILING, SECOND_POLLER, STOPPED
 from bot.domain.sources import MIN_INTERVAL
-from bot.pipeline.alarms import SourceWatch
 from bot.pipeline.feeds import remove_orphan_feeds
+from bot.pipeline.incidents import SourceWatch
 from bot.pipeline.ingest import IngestResult, Planned
 
 
@@ -362,13 +362,13 @@ class Service:
         try:
             if self._failing is None:
                 opened = await asyncio.to_thread(self._container.store.incidents.open_incidents)
-                self._failing = {incident.source for incident in opened if incident.kind == FAILING}
+                self._failing = {incident.subject for incident in opened if incident.kind == FAILING}
             if failure is not None and name not in self._failing:
                 what = f"{type(failure).__name__}: {failure}"
-                await asyncio.to_thread(incidents.channel_fails, name, what, now, FAILING)
+                await asyncio.to_thread(incidents.report, name, what, now, FAILING)
                 self._failing.add(name)
             elif failure is None and name in self._failing:
-                await asyncio.to_thread(incidents.channel_works, name, now, FAILING)
+                await asyncio.to_thread(incidents.resolve, name, now, FAILING)
                 self._failing.discard(name)
         except Exception as error:  # noqa: BLE001 - the state is away: the next end is recorded
             self._log_failure("incident.not_recorded", error, part=name)
@@ -531,7 +531,7 @@ class Service:
         if "ingest" in self._roles:
             await asyncio.to_thread(forget_gone, self._container)
         if self._cluster.maintains:
-            await asyncio.to_thread(self._sources.look, self._container.clock.now())
+            await asyncio.to_thread(self._sources.check, self._container.clock.now())
 
     async def _chat(self) -> None:
         """Runs the chat, where one process at a time asks for the bot's updates."""
@@ -558,10 +558,10 @@ class Service:
 
         incidents, now = self._container.incidents, self._container.clock.now()
         if refusal is None:
-            await asyncio.to_thread(incidents.channel_works, "telegram", now)
+            await asyncio.to_thread(incidents.resolve, "telegram", now)
         else:
             kind = SECOND_POLLER if isinstance(refusal, SecondPoller) else STOPPED
-            await asyncio.to_thread(incidents.channel_fails, "telegram", str(refusal), now, kind)
+            await asyncio.to_thread(incidents.report, "telegram", str(refusal), now, kind)
 
     async def _deliver(self) -> datetime | None:
         await self._container.dispatcher.flush()

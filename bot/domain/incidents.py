@@ -29,7 +29,7 @@ REPORTS = "reports unreadable"
 FAILING = "failing"
 """The kinds of trouble that channels and their targets have, and (the last) parts of the program."""
 _NAMED = 8
-"""So many incidents one alarm names; how many more there are, it says."""
+"""Most incidents that one alarm names; further ones are counted."""
 _LONGEST = 300
 """Characters of the description of one incident."""
 
@@ -49,16 +49,14 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Incident:
-    """Something that is wrong since `since`; `what` describes it as it was seen last.
+    """Something that has been wrong since `since`; `what` describes it as last seen."""
 
-    `source` is its subject: a source, or in the area `channels` a channel or the key of a target.
-    """
-
-    source: str
+    subject: str
+    """A source; in the area `channels` a channel, the key of a target, or a part of the program."""
     kind: str
-    """One word: `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`, `unreachable`, `nothing new`;
-    of a channel `stopped`, `second poller` or `reports unreadable`, of a target `topic gone`, `refused` or `no polls`;
-    of a part of the program `failing`.
+    """Of a source `silent`, `empty`, `no authors`, `no keys`, `changed form`, `unreadable`, `unreachable` or
+    `nothing new`; of a channel `stopped`, `second poller` or `reports unreadable`; of a target `topic gone`, `refused`
+    or `no polls`; of a part of the program `failing`.
     """
     what: str
     since: dt.datetime
@@ -66,7 +64,7 @@ class Incident:
 
     @property
     def key(self) -> tuple[Area, str, str]:
-        return self.area, self.source, self.kind
+        return self.area, self.subject, self.kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,9 +90,9 @@ class Alarm:
 def compare_sources(
     findings: Iterable[Finding], before: Sequence[Incident], now: dt.datetime
 ) -> IncidentDiff:
-    """The incidents that follow from the findings on sources; those of channels stay as they are.
+    """The change that these findings make to the incidents of sources; those of channels stay as they are.
 
-    Of several findings of one kind on one source the last is the one that goes on.
+    Of several urgent findings of one kind on one source the last describes the incident.
     """
     channel_incidents = tuple(incident for incident in before if incident.area != "sources")
     known = {incident.key: incident for incident in before if incident.area == "sources"}
@@ -102,7 +100,7 @@ def compare_sources(
     for finding in findings:
         if finding.area != "sources" or not finding.urgent:
             continue
-        fresh = Incident(source=finding.subject, kind=finding.kind, what=finding.what, since=now)
+        fresh = Incident(subject=finding.subject, kind=finding.kind, what=finding.what, since=now)
         current[fresh.key] = replace(known.get(fresh.key, fresh), what=finding.what)
     return IncidentDiff(
         open=(*channel_incidents, *current.values()),
@@ -111,11 +109,11 @@ def compare_sources(
     )
 
 
-def channel_fails(
-    channel: str, kind: str, what: str, before: Sequence[Incident], now: dt.datetime
+def report_incident(
+    subject: str, kind: str, what: str, before: Sequence[Incident], now: dt.datetime
 ) -> IncidentDiff:
-    """The incidents once a channel, or a target on it, is in trouble."""
-    fresh = Incident(source=channel, kind=kind, what=what, since=now, area="channels")
+    """The change when a channel, a target or a part of the program is in trouble; one that is open gets a new `what`."""
+    fresh = Incident(subject=subject, kind=kind, what=what, since=now, area="channels")
     known = next((incident for incident in before if incident.key == fresh.key), None)
     if known is None:
         return IncidentDiff(open=(*before, fresh), opened=(fresh,))
@@ -124,12 +122,13 @@ def channel_fails(
     )
 
 
-def channel_works(channel: str, before: Sequence[Incident], *kinds: str) -> IncidentDiff:
-    """The incidents once a channel, or a target on it, has no trouble (of these kinds, or any) any more."""
+def resolve_incidents(subject: str, before: Sequence[Incident], *kinds: str) -> IncidentDiff:
+    """The change when that subject's incidents of these kinds (of any, where none is named) are over."""
     over = tuple(
         incident
         for incident in before
-        if (incident.area, incident.source) == ("channels", channel) and (not kinds or incident.kind in kinds)
+        if (incident.area, incident.subject) == ("channels", subject)
+        and (not kinds or incident.kind in kinds)
     )
     return IncidentDiff(open=tuple(incident for incident in before if incident not in over), closed=over)
 
@@ -166,7 +165,7 @@ def alarm_to(
     earliest: dt.datetime,
     now: dt.datetime,
 ) -> Alarm:
-    """That text as a delivery to one target, held from `earliest` until the subscriber's quiet hours end."""
+    """An alarm to one target, not before `earliest`, nor in the subscriber's quiet hours."""
     due = release_time(
         earliest, schedule=Immediately(), quiet=subscriber.quiet_hours, zone=subscriber.timezone
     )
@@ -186,24 +185,29 @@ def _texts(
     diff: IncidentDiff, reader: Subscriber, kind: ChannelKind, capabilities: CapabilitiesOf
 ) -> Iterator[tuple[str, AlarmText]]:
     """The alarms for one channel, each with the part of its key."""
-    for what, changed in (("began", diff.opened), ("ended", diff.closed)):
+    for what, changed, compose in (("began", diff.opened, _begun), ("ended", diff.closed, _over)):
         incidents = [
-            incident for incident in changed if (incident.area, incident.source) != ("channels", kind)
+            incident for incident in changed if (incident.area, incident.subject) != ("channels", kind)
         ]
         if not incidents:
             continue
         about = "\n".join(
             sorted(f"{'|'.join(incident.key)}|{incident.since.isoformat()}" for incident in incidents)
         )
-        text = (_begun if what == "began" else _over)(incidents, reader, capabilities)
-        yield f"{what}:{hashlib.sha256(about.encode()).hexdigest()[:16]}", text
+        yield (
+            f"{what}:{hashlib.sha256(about.encode()).hexdigest()[:16]}",
+            compose(incidents, reader, capabilities),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
+    """Texts on incidents of one kind; braces stand for the subject."""
+
     begun: str
     over: str
     it_had: str
+    """What was wrong, as a sentence of the alarm that it is over."""
 
 
 _SOURCES = {
@@ -296,8 +300,8 @@ def _listed(lines: Sequence[str]) -> str:
 def _words(incident: Incident, capabilities: CapabilitiesOf) -> _Words:
     if incident.kind in _OWN_WORDS:
         return _OWN_WORDS[incident.kind]
-    if incident.area == "channels" and incident.kind == STOPPED and incident.source in capabilities:
-        noun = capabilities[incident.source].noun
+    if incident.area == "channels" and incident.kind == STOPPED and incident.subject in capabilities:
+        noun = capabilities[incident.subject].noun
         return _Words(
             f"No {noun} go out",
             f"{noun[:1].upper()}{noun[1:]} go out again",
@@ -309,7 +313,7 @@ def _words(incident: Incident, capabilities: CapabilitiesOf) -> _Words:
 
 
 def _headline(incident: Incident, words: str) -> str:
-    name = mask_addresses(" ".join(incident.source.split()), [incident.source.partition(":")[0]])
+    name = mask_addresses(" ".join(incident.subject.split()), [incident.subject.partition(":")[0]])
     what = {
         "unreadable": "file",
         TOPIC_GONE: "topic",

@@ -18,7 +18,7 @@ from bot.domain.delivery import UNKNOWN_IN_A_ROW, channel_wait
 from bot.domain.errors import ChannelDown, DeliveryError, OutcomeUnknown, TryLater
 from bot.domain.incidents import NO_POLLS, REFUSED, STOPPED, TOPIC_GONE
 from bot.domain.message import Receipt
-from bot.pipeline.alarms import IncidentLog
+from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ports.outbox import Claim, IncidentStore, Stop
 from bot.pipeline.rate_limiter import RateLimiter
 from bot.pipeline.send import CHANNEL_PAUSE, SendResult
@@ -81,9 +81,9 @@ class CircuitBreaker:
             return
         self._as_of = self._incidents.changes
         incidents = await asyncio.to_thread(self._store.open_incidents)
-        self._suspended = {incident.source for incident in incidents if incident.kind == REFUSED}
+        self._suspended = {incident.subject for incident in incidents if incident.kind == REFUSED}
         self._without_polls = {
-            incident.source: self._without_polls.get(incident.source, self._now())
+            incident.subject: self._without_polls.get(incident.subject, self._now())
             for incident in incidents
             if incident.kind == NO_POLLS
         }
@@ -143,10 +143,10 @@ class CircuitBreaker:
         outcome, key = result.outcome, result.outcome.claim.key
         await self._load()
         if result.refused and outcome.suspend:
-            await asyncio.to_thread(self._incidents.channel_fails, key, outcome.suspend, self._now(), REFUSED)
+            await asyncio.to_thread(self._incidents.report, key, outcome.suspend, self._now(), REFUSED)
             self._suspended.add(key)
         elif outcome.state == "sent" and key in self._suspended:
-            await asyncio.to_thread(self._incidents.channel_works, key, self._now(), REFUSED)
+            await asyncio.to_thread(self._incidents.resolve, key, self._now(), REFUSED)
             self._suspended.discard(key)
 
     async def _record_polls(self, result: SendResult) -> None:
@@ -154,10 +154,10 @@ class CircuitBreaker:
         outcome, key = result.outcome, result.outcome.claim.key
         if result.forbidden:
             why = outcome.error or NO_POLLS_THERE
-            await asyncio.to_thread(self._incidents.channel_fails, key, why, self._now(), NO_POLLS)
+            await asyncio.to_thread(self._incidents.report, key, why, self._now(), NO_POLLS)
             self._without_polls[key] = self._now() + _POLLS_AGAIN
         elif outcome.claim.kind == "quiz" and outcome.state == "sent" and key in self._without_polls:
-            await asyncio.to_thread(self._incidents.channel_works, key, self._now(), NO_POLLS)
+            await asyncio.to_thread(self._incidents.resolve, key, self._now(), NO_POLLS)
             self._without_polls.pop(key, None)
 
     async def _record_topic(self, claim: Claim, receipt: Receipt | None) -> None:
@@ -168,10 +168,10 @@ class CircuitBreaker:
         if self._in_topic.get(claim.key) == in_topic:
             return
         if receipt.astray is None:
-            await asyncio.to_thread(self._incidents.channel_works, claim.key, self._now(), TOPIC_GONE)
+            await asyncio.to_thread(self._incidents.resolve, claim.key, self._now(), TOPIC_GONE)
         else:
             await asyncio.to_thread(
-                self._incidents.channel_fails, claim.key, receipt.astray, self._now(), TOPIC_GONE
+                self._incidents.report, claim.key, receipt.astray, self._now(), TOPIC_GONE
             )
         self._in_topic[claim.key] = in_topic
 
@@ -189,11 +189,11 @@ class CircuitBreaker:
         self._limiter.block(kind, now + wait)
         self._stopped[kind] = not (isinstance(error, TryLater) and error.wait)
         if isinstance(error, ChannelDown) or wait >= _LONG_STOP:
-            await asyncio.to_thread(self._incidents.channel_fails, kind, str(error), now)
+            await asyncio.to_thread(self._incidents.report, kind, str(error), now)
 
     async def _open(self, kind: ChannelKind) -> None:
         log.info("channel.open", extra={"channel": kind})
         self._stopped.pop(kind, None)
         self._refused.pop(kind, None)
         await asyncio.to_thread(self._store.open_channel, kind)
-        await asyncio.to_thread(self._incidents.channel_works, kind, self._now(), STOPPED)
+        await asyncio.to_thread(self._incidents.resolve, kind, self._now(), STOPPED)

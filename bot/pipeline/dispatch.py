@@ -16,9 +16,9 @@ from typing import NamedTuple
 from bot.domain.channels import ChannelKind
 from bot.domain.delivery import State
 from bot.domain.errors import StateError, Withdrawn
-from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.circuit_breaker import CircuitBreaker
 from bot.pipeline.compose import MessageBuilder
+from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ports import Clock, Publisher
 from bot.pipeline.ports.outbox import Claim, DeliveryStore, IncidentStore, OutboxStore, Outcome
 from bot.pipeline.rate_limiter import RateLimiter

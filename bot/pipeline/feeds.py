@@ -15,7 +15,7 @@ from bot.domain.matcher import SubscriptionMatcher
 from bot.domain.notices import Reason
 from bot.domain.papers import PaperId
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.alarms import IncidentLog
+from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ports import FeedWriter, TokenStore
 from bot.pipeline.ports.papers import DigestStore, NoticedPaper, PaperStore, StoredPaper
 from bot.pipeline.subscribers import SubscriberRegistry
@@ -227,7 +227,7 @@ class FeedFiles:
             self._fail(str(error), now)
             return 0
         self._failing_since = self._again_at = self.error = None
-        self._incidents.channel_works(FEED, now, STOPPED)
+        self._incidents.resolve(FEED, now, STOPPED)
         return written
 
     def retry(self, now: datetime) -> datetime | None:
@@ -241,7 +241,7 @@ class FeedFiles:
         self._again_at = now + channel_wait(now - self._failing_since)
         self.error = why
         _log.error("feeds.not_written", extra={"error": why, "again_at": self._again_at})
-        self._incidents.channel_fails(FEED, why, now)
+        self._incidents.report(FEED, why, now)
 
 
 def remove_orphan_feeds(

@@ -135,9 +135,9 @@ def story(
         paused=tuple(paused),
         suspended=deliveries.suspended(sorted(targets)),
         astray={
-            incident.source: incident.what
+            incident.subject: incident.what
             for incident in incidents
-            if incident.kind == TOPIC_GONE and incident.source in targets
+            if incident.kind == TOPIC_GONE and incident.subject in targets
         },
         stopped={kind: stop for kind, stop in stops.stopped_channels().items() if kind in kinds},
     )

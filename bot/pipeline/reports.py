@@ -7,7 +7,7 @@ from bot.domain.delivery import COMPLAINED, DEAD_ADDRESS
 from bot.domain.errors import ReportsUnreadable
 from bot.domain.incidents import REFUSED, REPORTS
 from bot.domain.reports import DeliveryReport
-from bot.pipeline.alarms import IncidentLog
+from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ports import ReportBox, TokenStore
 from bot.pipeline.ports.outbox import DeliveryStore
 
@@ -40,9 +40,9 @@ class ReportReader:
         try:
             self._box.read(take)
         except ReportsUnreadable as error:
-            self._incidents.channel_fails("email", str(error), now, REPORTS)
+            self._incidents.report("email", str(error), now, REPORTS)
         else:
-            self._incidents.channel_works("email", now, REPORTS)
+            self._incidents.resolve("email", now, REPORTS)
         return suspended
 
     def _take(self, report: DeliveryReport, now: datetime) -> bool:
@@ -57,7 +57,7 @@ class ReportReader:
         if reason is None or not self._deliveries.suspend(target, reason, now):
             return False
         if reason != COMPLAINED:  # a wish of the person is no trouble
-            self._incidents.channel_fails(target, reason, now, REFUSED)
+            self._incidents.report(target, reason, now, REFUSED)
         return True
 
     def _reason(self, target: str, report: DeliveryReport, now: datetime) -> str | None:

@@ -35,7 +35,7 @@ def samples(metrics: Metrics) -> dict[str, float]:
 def observed(made: World) -> Metrics:
     metrics = Metrics()
     silent = SourceState(name="daily", next_at=NOW, changed_at=NOW - timedelta(hours=2), failures=3)
-    incidents = (Incident(source="daily", kind="silent", what="it is silent", since=NOW),)
+    incidents = (Incident(subject="daily", kind="silent", what="it is silent", since=NOW),)
     metrics.observe_state(
         lambda: StateFigures(
             counts=made.deliveries.counts(made.clock.now()),

@@ -126,7 +126,7 @@ async def test_a_feed_folder_that_is_full_holds_nothing_else_up_and_is_tried_aga
         await until(lambda: announced)
         assert list((home / "state" / "mail" / "new").iterdir())
         (incident,) = container.store.incidents.open_incidents()
-        assert (incident.source, incident.kind) == ("atom", "stopped")
+        assert (incident.subject, incident.kind) == ("atom", "stopped")
         folder.full = False
         await until((home / "state" / "feeds" / "all.atom").exists)
         await until(lambda: not container.store.incidents.open_incidents())

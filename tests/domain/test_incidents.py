@@ -16,9 +16,9 @@ from bot.domain.incidents import (
     Incident,
     IncidentDiff,
     alarms,
-    channel_fails,
-    channel_works,
     compare_sources,
+    report_incident,
+    resolve_incidents,
     takes_alarms,
 )
 from bot.domain.schedule import parse_quiet_hours
@@ -30,9 +30,9 @@ LATER = NOW + timedelta(days=1)
 ALICE = a_subscriber("alice", a_channel(address="1"))
 
 
-def an_incident(kind: str = "silent", source: str = "tables in seeds", **parts) -> Incident:
+def an_incident(kind: str = "silent", subject: str = "tables in seeds", **parts) -> Incident:
     given = {"what": "nothing since 2026-09-11: 4 digests have not come", "since": NOW, **parts}
-    return Incident(source=source, kind=kind, **given)
+    return Incident(subject=subject, kind=kind, **given)
 
 
 def plan(diff: IncidentDiff, recipients: list[Subscriber], now: datetime) -> tuple[Alarm, ...]:
@@ -110,13 +110,13 @@ def test_each_place_is_told_once_and_feeds_never() -> None:
 
 def test_a_stopped_channel_is_told_on_the_others() -> None:
     reader = a_subscriber("bob", a_channel(address="1"), a_channel("email", "b@example.org"))
-    stopped = channel_fails("email", STOPPED, "554 5.7.1 policy", (), NOW)
+    stopped = report_incident("email", STOPPED, "554 5.7.1 policy", (), NOW)
     (one,) = plan(stopped, [reader], NOW)
     assert (one.delivery.target, one.text.subject) == ("telegram:1", "No mails go out")
-    over = channel_works("email", stopped.open)
+    over = resolve_incidents("email", stopped.open)
     (other,) = plan(over, [reader], LATER)
     assert (other.delivery.target, other.text.subject) == ("telegram:1", "Mails go out again")
-    (third,) = plan(channel_fails("telegram", SECOND_POLLER, "Conflict", (), NOW), [reader], NOW)
+    (third,) = plan(report_incident("telegram", SECOND_POLLER, "Conflict", (), NOW), [reader], NOW)
     assert (third.delivery.target, third.text.subject) == (
         "email:b@example.org",
         "A second program answers for the bot",
@@ -145,23 +145,23 @@ def test_who_has_only_a_feed_cannot_be_told() -> None:
 
 
 def test_a_channel_that_goes_on_failing_is_no_news_and_says_why_last() -> None:
-    first = channel_fails("email", STOPPED, "535", (an_incident(),), NOW)
+    first = report_incident("email", STOPPED, "535", (an_incident(),), NOW)
     assert first.opened == first.open[1:]
-    again = channel_fails("email", STOPPED, "550", first.open, LATER)
+    again = report_incident("email", STOPPED, "550", first.open, LATER)
     assert not again
     assert [(one.what, one.since) for one in again.open[1:]] == [("550", NOW)]
     assert again.open[0] == an_incident()
 
 
 def test_looks_at_sources_leave_the_channels_incidents_alone() -> None:
-    open_ones = channel_fails("email", STOPPED, "535", (), NOW).open
+    open_ones = report_incident("email", STOPPED, "535", (), NOW).open
     assert compare_sources([], open_ones, LATER) == IncidentDiff(open=open_ones)
-    assert not channel_works("telegram", open_ones)
-    assert channel_works("email", open_ones).closed == open_ones
+    assert not resolve_incidents("telegram", open_ones)
+    assert resolve_incidents("email", open_ones).closed == open_ones
 
 
 def test_a_topic_that_is_gone_is_told_where_its_messages_go() -> None:
-    (one,) = plan(channel_fails("telegram:1/7", TOPIC_GONE, "thread not found", (), NOW), [ALICE], NOW)
+    (one,) = plan(report_incident("telegram:1/7", TOPIC_GONE, "thread not found", (), NOW), [ALICE], NOW)
     assert one.text.subject == "The topic “telegram:1/7” is not found, so its messages go to the chat itself"
 
 
@@ -175,7 +175,7 @@ def a_finding(kind: str = "silent", source: str = "tables", *, urgent: bool = Tr
 
 
 def an_open_incident(kind: str = "silent", source: str = "tables") -> Incident:
-    return Incident(source=source, kind=kind, what=f"{source} are {kind}", since=NOW)
+    return Incident(subject=source, kind=kind, what=f"{source} are {kind}", since=NOW)
 
 
 def test_what_is_wrong_for_the_first_time_is_news() -> None:
@@ -223,9 +223,9 @@ def test_seven_empty_digests_in_a_row_are_one_incident() -> None:
 
 
 def test_a_channel_that_is_not_known_any_more_is_told_in_general_words() -> None:
-    gone = an_incident(kind=STOPPED, source="pigeon", area="channels", what="it flew away")
-    strange = an_incident(kind="strange", source="email", area="channels", what="it hums")
+    gone = an_incident(kind=STOPPED, subject="pigeon", area="channels", what="it flew away")
+    strange = an_incident(kind="strange", subject="email", area="channels", what="it hums")
     for incident in (gone, strange):
         (alarm,) = plan(began(incident), [ALICE], NOW)
         assert "mail" not in alarm.text.subject.replace("email", "")
-        assert incident.source in alarm.text.subject
+        assert incident.subject in alarm.text.subject

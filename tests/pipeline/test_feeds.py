@@ -273,7 +273,7 @@ def test_feed_files_that_cannot_be_written_are_an_incident_and_tried_again_less_
     assert files.write(NOW) == 0
     assert files.error == "No space left on device"
     (incident,) = made.store.incidents.open_incidents()
-    assert (incident.source, incident.kind, incident.what) == ("atom", "stopped", "No space left on device")
+    assert (incident.subject, incident.kind, incident.what) == ("atom", "stopped", "No space left on device")
     moments, now = [], NOW
     while (again := files.retry(now)) is not None:
         if again != now:

@@ -26,7 +26,7 @@ def refused_address(made: World, number: int = 3, times: int = 50) -> str:
 
 
 def incidents(made: World) -> list[tuple[str, str]]:
-    return [(incident.source, incident.kind) for incident in made.store.incidents.open_incidents()]
+    return [(incident.subject, incident.kind) for incident in made.store.incidents.open_incidents()]
 
 
 async def test_one_refused_address_stops_nobody_else(world: MakeWorld):
@@ -80,7 +80,7 @@ async def test_an_address_that_another_process_suspended_and_revived_is_well_aga
     other = world(*subscribers, first_run=0, clock=made.clock)
     key = "email:1@example.org"
     assert other.store.deliveries.suspend(key, "no such mailbox", NOW)
-    other.incidents.channel_fails(key, "no such mailbox", NOW, REFUSED)
+    other.incidents.report(key, "no such mailbox", NOW, REFUSED)
     assert other.store.deliveries.revive(key, NOW)
     made.read("b.md", a_digest(2))
     await made.send()
@@ -253,7 +253,7 @@ async def test_a_chat_that_forbids_polls_is_said_once_and_gets_its_alerts(world:
 async def test_after_a_restart_one_poll_tries_a_chat_that_forbade_them(world: MakeWorld):
     alice = a_subscriber("alice", a_channel(quizzes="all"))
     made = started(world, alice)
-    made.incidents.channel_fails("telegram:1001", "no polls", NOW, NO_POLLS)
+    made.incidents.report("telegram:1001", "no polls", NOW, NO_POLLS)
     again = world(alice, first_run=0, clock=made.clock)
     quizzed(again, "a.html", 1)
     await again.send_all(days=1)

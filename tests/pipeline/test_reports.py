@@ -119,7 +119,7 @@ async def test_a_box_that_cannot_be_read_is_an_incident_until_it_can(made: World
     reader = ReportReader(box, made.store.tokens, made.store.deliveries, made.incidents)
     assert reader.read(made.clock.now()) == 0
     (incident,) = made.store.incidents.open_incidents()
-    assert (incident.source, incident.kind) == ("email", "reports unreadable")
+    assert (incident.subject, incident.kind) == ("email", "reports unreadable")
     await made.send()
     assert made.telegram.of("alarm")[0].alarm.subject == "Delivery reports cannot be read"
     box.trouble = None

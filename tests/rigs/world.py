@@ -13,10 +13,10 @@ from bot.domain.delivery import State
 from bot.domain.digests import Digest
 from bot.domain.flood_guard import NO_GUARD
 from bot.domain.subscriptions import Subscriber
-from bot.pipeline.alarms import IncidentLog
 from bot.pipeline.compose import MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.feeds import FeedBuilder, FeedSettings
+from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ingest import Ingest, IngestResult
 from bot.pipeline.ports import Publisher
 from bot.pipeline.ports.outbox import DeliveryRecord

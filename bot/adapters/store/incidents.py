@@ -69,7 +69,7 @@ class SqlIncidentChange:
 
     def keep_incidents(self, incidents: Sequence[Incident]) -> None:
         rows = [
-            (incident.source, incident.kind, incident.what, incident.since.isoformat(), incident.area)
+            (incident.subject, incident.kind, incident.what, incident.since.isoformat(), incident.area)
             for incident in incidents
         ]
         _keep(self._connection, _KEY, json.dumps(rows))
@@ -103,6 +103,6 @@ def _stop(value: str) -> Stop:
 def _open(connection: Connection) -> tuple[Incident, ...]:
     value = connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar()
     return tuple(
-        Incident(source=source, kind=kind, what=what, since=datetime.fromisoformat(since), area=area)
-        for source, kind, what, since, area in json.loads(value or "[]")
+        Incident(subject=subject, kind=kind, what=what, since=datetime.fromisoformat(since), area=area)
+        for subject, kind, what, since, area in json.loads(value or "[]")
     )

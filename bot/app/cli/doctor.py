@@ -179,7 +179,7 @@ def incident_findings(incidents: "Iterable[Incident]") -> "Iterator[Finding]":
     for incident in incidents:
         if incident.area == "channels" and incident.kind != STOPPED:
             since = f"since {incident.since:%Y-%m-%d %H:%M} UTC"
-            yield _finding(incident.source, incident.kind, f"{incident.kind} {since}: {incident.what}")
+            yield _finding(incident.subject, incident.kind, f"{incident.kind} {since}: {incident.what}")
 
 
 def failing_findings(failing: "Mapping[str, DeliveryRecord]") -> "Iterator[Finding]":

@@ -192,7 +192,7 @@ def _open_target(store: "Store", channel: str, address: str) -> tuple[str, bool]
     Raises UsageError for one that nothing was ever planned for, and for a recipient who unsubscribed.
     """
     from bot.adapters.clock import SystemClock
-    from bot.domain.incidents import REFUSED, channel_works
+    from bot.domain.incidents import REFUSED, resolve_incidents
     from bot.pipeline.ports.outbox import Selection
 
     named = address if address.startswith(f"{channel}:") else f"{channel}:{address}"
@@ -210,7 +210,7 @@ def _open_target(store: "Store", channel: str, address: str) -> tuple[str, bool]
     _, messages = store.deliveries.list_messages(Selection(states=("pending",), targets=(key,)))
     store.deliveries.try_now([row.key for message in messages for row in message.rows], now)
     with store.incidents.change() as tx:
-        tx.keep_incidents(channel_works(key, tx.open_incidents(), REFUSED).open)
+        tx.keep_incidents(resolve_incidents(key, tx.open_incidents(), REFUSED).open)
     return key, waited
 
 
@@ -352,13 +352,13 @@ def _revive_targets(store: "Store", rows: "Sequence[DeliveryRecord]", now: datet
 
 def _open_channels(store: "Store", kinds: "Sequence[str]") -> list[str]:
     """Lifts the stops of these channels, with the incidents of it; gives those that were stopped."""
-    from bot.domain.incidents import STOPPED, channel_works
+    from bot.domain.incidents import STOPPED, resolve_incidents
 
     stopped = [kind for kind in dict.fromkeys(kinds) if kind in store.incidents.stopped_channels()]
     for kind in stopped:
         store.incidents.open_channel(kind)
         with store.incidents.change() as tx:
-            tx.keep_incidents(channel_works(kind, tx.open_incidents(), STOPPED).open)
+            tx.keep_incidents(resolve_incidents(kind, tx.open_incidents(), STOPPED).open)
     return stopped
 
 

@@ -248,7 +248,7 @@ def incidents_json(incidents: "Sequence[Incident]") -> list[dict[str, str]]:
     return [
         {
             "area": incident.area,
-            "source": incident.source,
+            "source": incident.subject,
             "kind": incident.kind,
             "what": incident.what,
             "since": incident.since.isoformat(),
@@ -283,7 +283,7 @@ def alarm_lines(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[st
 def incident_lines(incidents: "Sequence[Incident]") -> list[str]:
     """Lines about open incidents."""
     return [
-        f"{'SOURCE' if incident.area == 'sources' else 'CHANNEL':<11}  {printable(incident.source)}: {incident.kind} ({printable(incident.what)}), "
+        f"{'SOURCE' if incident.area == 'sources' else 'CHANNEL':<11}  {printable(incident.subject)}: {incident.kind} ({printable(incident.what)}), "
         f"since {incident.since:%Y-%m-%d %H:%M} UTC"
         for incident in incidents
     ]

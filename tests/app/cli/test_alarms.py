@@ -46,8 +46,8 @@ def test_an_alarm_that_still_waits_is_shown_and_nothing_to_act_on(home: Path, pa
 
 def test_incidents_of_sources_and_channels_are_told_apart(home: Path, paperboy: Paperboy) -> None:
     store, now = Store(f"sqlite:///{home}/state/paperboy.sqlite3"), SystemClock().now()
-    silent = Incident(source="tables", kind="silent", what="nothing", since=now)
-    poller = Incident(source="telegram", kind="second poller", what="Conflict", since=now, area="channels")
+    silent = Incident(subject="tables", kind="silent", what="nothing", since=now)
+    poller = Incident(subject="telegram", kind="second poller", what="Conflict", since=now, area="channels")
     with store.incidents.change() as tx:
         tx.keep_incidents([silent, poller])
     store.close()

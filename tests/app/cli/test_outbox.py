@@ -7,7 +7,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.domain.delivery import UNSUBSCRIBED, State
-from bot.domain.incidents import REFUSED, STOPPED, channel_fails
+from bot.domain.incidents import REFUSED, STOPPED, report_incident
 from bot.pipeline.ports.outbox import Outcome
 from tests.app.cli.conftest import Paperboy
 from tests.builders import NOW, a_delivery, a_paper
@@ -179,7 +179,7 @@ def stopped(troubled: Path) -> Path:
     later = datetime.now(UTC) + timedelta(days=1)
     store.incidents.stop_channel("telegram", "wrong token", later, NOW)
     with store.incidents.change() as tx:
-        tx.keep_incidents(channel_fails("telegram", STOPPED, "wrong token", (), NOW).open)
+        tx.keep_incidents(report_incident("telegram", STOPPED, "wrong token", (), NOW).open)
     store.close()
     return troubled
 
@@ -221,7 +221,7 @@ def refused(home: Path) -> Path:
         now,
     )
     with store.incidents.change() as tx:
-        tx.keep_incidents(channel_fails(targets[0], REFUSED, "554 5.7.1", (), now).open)
+        tx.keep_incidents(report_incident(targets[0], REFUSED, "554 5.7.1", (), now).open)
     store.close()
     return home
 

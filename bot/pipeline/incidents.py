@@ -1,4 +1,4 @@
-"""Alarms: incidents are kept, and the operators whom the settings name get an alarm on each change."""
+"""Incidents: kept in the state, with an alarm on each change to the operators whom the settings name."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -10,9 +10,9 @@ from bot.domain.incidents import (
     Incident,
     IncidentDiff,
     alarms,
-    channel_fails,
-    channel_works,
     compare_sources,
+    report_incident,
+    resolve_incidents,
 )
 from bot.domain.matcher import SubscriptionMatcher
 from bot.pipeline.fetch import Fetcher
@@ -23,11 +23,11 @@ from bot.pipeline.subscribers import SubscriberRegistry
 log = logging.getLogger(__name__)
 
 Change = Callable[[Sequence[Incident]], IncidentDiff]
-"""From the incidents that were open before to their change."""
+"""A function from the open incidents to their change."""
 
 
 class IncidentLog:
-    """Keeps the incidents, and plans an alarm for each person in `to` when one begins and when it is over."""
+    """Keeps the open incidents, and plans an alarm to each subscriber in `to` when one begins and when it ends."""
 
     def __init__(
         self,
@@ -42,14 +42,14 @@ class IncidentLog:
         self._to = to
         self._on_planned: Callable[[], object] = lambda: None
         self.changes = 0
-        """Grows whenever incidents of this process begin or end."""
+        """Number of changes that this process has made."""
 
     def on_planned(self, call: Callable[[], object]) -> None:
-        """Call this whenever alarms were planned, from whichever thread that was."""
+        """Have this called after alarms were planned, in the thread that planned them."""
         self._on_planned = call
 
-    def note(self, change: Change, now: datetime) -> IncidentDiff:
-        """Keep what changed and plan the alarms on it in one transaction; it is logged, once."""
+    def apply(self, change: Change, now: datetime) -> IncidentDiff:
+        """Store the change and plan the alarms on it in one transaction; log what began and ended."""
         recipients = filter(None, map(self._registry.subscriber, self._to))
         with self._incidents.change() as tx:
             before = tx.open_incidents()
@@ -61,29 +61,29 @@ class IncidentLog:
         for incident in diff.opened:
             log.error(
                 _event(incident, "alarm"),
-                extra={"source": incident.source, "kind": incident.kind, "what": incident.what},
+                extra={"source": incident.subject, "kind": incident.kind, "what": incident.what},
             )
         for incident in diff.closed:
             log.info(
                 _event(incident, "well_again"),
-                extra={"source": incident.source, "kind": incident.kind, "since": incident.since},
+                extra={"source": incident.subject, "kind": incident.kind, "since": incident.since},
             )
         if planned:
             self._on_planned()
         return diff
 
-    def channel_fails(self, channel: str, why: str, now: datetime, kind: str = STOPPED) -> IncidentDiff:
-        """The channel refuses us as a whole, or that target on it has lost its topic."""
-        return self.note(lambda before: channel_fails(channel, kind, why, before, now), now)
+    def report(self, subject: str, what: str, now: datetime, kind: str = STOPPED) -> IncidentDiff:
+        """Record trouble with a channel, a target or a part of the program."""
+        return self.apply(lambda before: report_incident(subject, kind, what, before, now), now)
 
-    def channel_works(self, channel: str, now: datetime, *kinds: str) -> None:
-        """The channel or target took a message over; its incidents (of these kinds, or all) are over."""
+    def resolve(self, subject: str, now: datetime, *kinds: str) -> None:
+        """Record that the subject's incidents of these kinds (of any, where none is named) are over."""
 
         def change(before: Sequence[Incident]) -> IncidentDiff:
-            return channel_works(channel, before, *kinds)
+            return resolve_incidents(subject, before, *kinds)
 
         if change(self._incidents.open_incidents()):  # most often there is nothing to write
-            self.note(change, now)
+            self.apply(change, now)
 
 
 def _event(incident: Incident, what: str) -> str:
@@ -91,7 +91,7 @@ def _event(incident: Incident, what: str) -> str:
 
 
 class SourceWatch:
-    """Looks after the digests that come, or do not."""
+    """Watch over the sources: turns what the doctor and the fetcher find into incidents."""
 
     def __init__(
         self, digests: DigestStore, papers: PaperStore, incidents: IncidentLog, fetcher: Fetcher
@@ -101,10 +101,10 @@ class SourceWatch:
         self._incidents = incidents
         self._fetcher = fetcher
 
-    def look(self, now: datetime) -> IncidentDiff:
-        """One look at everything read so far; incidents that begin or end are recorded."""
+    def check(self, now: datetime) -> IncidentDiff:
+        """Compare the findings on all that was read so far with the open incidents."""
         from bot.pipeline.doctor import Doctor  # late: no other part of a running service asks it
 
         doctor = Doctor(self._digests, self._papers, SubscriptionMatcher(()), now.date())
         findings = (*doctor.sources(), *self._fetcher.findings())
-        return self._incidents.note(lambda before: compare_sources(findings, before, now), now)
+        return self._incidents.apply(lambda before: compare_sources(findings, before, now), now)

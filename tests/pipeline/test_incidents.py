@@ -26,8 +26,8 @@ from bot.domain.errors import (
 from bot.domain.flood_guard import NO_GUARD
 from bot.domain.schedule import parse_quiet_hours
 from bot.domain.sources import Source
-from bot.pipeline.alarms import IncidentLog, SourceWatch
 from bot.pipeline.circuit_breaker import CHANNEL_PAUSE
+from bot.pipeline.incidents import IncidentLog, SourceWatch
 from bot.pipeline.ingest import Ingest
 from bot.pipeline.send import SendRules
 from bot.pipeline.subscribers import SubscriberRegistry
@@ -56,7 +56,7 @@ def alarmed(world: MakeWorld, *, down: bool = True, **more) -> World:
     made = world(alice, first_run=0, alarms_to=["alice"], **more)
     made.look()
     if down:
-        made.incidents.channel_fails("email", "554 5.7.1 policy", made.clock.now())
+        made.incidents.report("email", "554 5.7.1 policy", made.clock.now())
     return made
 
 
@@ -71,10 +71,10 @@ def unsent(made: World) -> list[tuple[str, str | None]]:
 async def test_what_begins_and_what_ends_is_said_once_on_the_channels_that_work(world: MakeWorld):
     made = alarmed(world)
     assert await made.send() == {"sent": 1}
-    made.incidents.channel_fails("email", "554 5.7.1 still", made.clock.advance(MINUTE))
+    made.incidents.report("email", "554 5.7.1 still", made.clock.advance(MINUTE))
     assert await made.send() == {}
-    made.incidents.channel_works("email", made.clock.now())
-    made.incidents.channel_works("email", made.clock.now())
+    made.incidents.resolve("email", made.clock.now())
+    made.incidents.resolve("email", made.clock.now())
     assert await made.send() == {"sent": 1}
     assert subjects(made.telegram) == ["No mails go out", "Mails go out again"]
     assert [message.target.key for message in made.telegram.taken] == ["telegram:1"] * 2
@@ -84,7 +84,7 @@ async def test_what_begins_and_what_ends_is_said_once_on_the_channels_that_work(
 
 async def test_nobody_is_told_where_nobody_is_named(world: MakeWorld):
     made = world(a_subscriber(), first_run=0, alarms_to=["somebody who left"])
-    made.incidents.channel_fails("email", "535", made.clock.now())
+    made.incidents.report("email", "535", made.clock.now())
     assert await made.send() == {}
     assert await made.dispatcher.next_due() is None
 
@@ -100,8 +100,8 @@ async def test_planned_alarms_are_announced_once(world: MakeWorld):
     made = alarmed(world, down=False)
     announced: list[bool] = []
     made.incidents.on_planned(lambda: announced.append(True))
-    made.incidents.channel_fails("email", "535", made.clock.now())
-    made.incidents.channel_fails("email", "535", made.clock.now())
+    made.incidents.report("email", "535", made.clock.now())
+    made.incidents.report("email", "535", made.clock.now())
     assert announced == [True]
 
 
@@ -109,10 +109,10 @@ async def test_incidents_and_their_alarms_are_stored_together_or_not_at_all(worl
     made = alarmed(world, down=False)
     made.faults.at("incidents.commit", StateLocked("busy"))
     with pytest.raises(StateLocked):
-        made.incidents.channel_fails("email", "535", made.clock.now())
+        made.incidents.report("email", "535", made.clock.now())
     assert made.store.incidents.open_incidents() == ()
     assert unsent(made) == []
-    made.incidents.channel_fails("email", "535", made.clock.now())
+    made.incidents.report("email", "535", made.clock.now())
     assert unsent(made) == [("pending", None)]
 
 
@@ -230,7 +230,7 @@ async def test_an_alarm_keeps_the_channels_rate_limits(world: MakeWorld):
     made = alarmed(world, telegram={"limits": Limits(of=lambda _: Limit(most=1, span=MINUTE))}, down=False)
     made.read("a.md", a_digest(1))
     await made.send()
-    made.incidents.channel_fails("email", "535", made.clock.now())
+    made.incidents.report("email", "535", made.clock.now())
     assert await made.send() == {}
     made.clock.advance(MINUTE)
     assert await made.send() == {"sent": 1}
@@ -303,15 +303,15 @@ def test_a_source_that_falls_silent_is_told_once_and_again_when_it_is_well(
 
     for day in usual:
         digest(day)
-        assert not watch.look(noon(day))
-    assert not watch.look(noon(usual[-1] + dt.timedelta(days=3)))  # a weekend is none of its days
+        assert not watch.check(noon(day))
+    assert not watch.check(noon(usual[-1] + dt.timedelta(days=3)))  # a weekend is none of its days
     with caplog.at_level(logging.INFO):
-        silent = watch.look(noon(usual[-1] + dt.timedelta(days=10)))
+        silent = watch.check(noon(usual[-1] + dt.timedelta(days=10)))
         assert [one.kind for one in silent.opened] == ["silent"]
-        assert not watch.look(noon(usual[-1] + dt.timedelta(days=11)))
+        assert not watch.check(noon(usual[-1] + dt.timedelta(days=11)))
         assert store.incidents.open_incidents() == silent.open
         digest(last + dt.timedelta(days=14))
-        assert watch.look(noon(last + dt.timedelta(days=14))).closed == silent.opened
+        assert watch.check(noon(last + dt.timedelta(days=14))).closed == silent.opened
     assert [
         record.getMessage() for record in caplog.records if record.getMessage().startswith("source.")
     ] == [
@@ -336,12 +336,12 @@ async def test_a_source_that_cannot_be_reached_for_a_day_is_an_incident_until_it
     watch = SourceWatch(store.digests, store.papers, incidents, work)
     await work.fetch()
     clock.advance(hours=23)
-    assert not watch.look(clock.now())
+    assert not watch.check(clock.now())
     clock.advance(hours=1)
-    (incident,) = watch.look(clock.now()).opened
-    assert (incident.source, incident.kind) == ("cl", "unreachable")
-    assert not watch.look(clock.now())
+    (incident,) = watch.check(clock.now()).opened
+    assert (incident.subject, incident.kind) == ("cl", "unreachable")
+    assert not watch.check(clock.now())
     away = False
     await work.fetch()
-    assert watch.look(clock.now()).closed == (incident,)
+    assert watch.check(clock.now()).closed == (incident,)
     store.close()
