@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.adapters.readers.document import MAX_PAPERS, DigestText, Findings, any_date
-from bot.adapters.readers.record import Record
-from bot.adapters.readers.structured import record_of
+from bot.adapters.readers.record import Record, record_of
 from bot.domain.digests import Digest
 from bot.domain.errors import DigestTooLarge, NotADigest
 

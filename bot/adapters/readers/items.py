@@ -1,4 +1,4 @@
-"""Items: the pieces of an outline that are about one paper each, and the records that they make."""
+"""Items: the pieces of an outline that are about one paper each, and the records and entries that they make."""
 
 import re
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from bot.adapters.readers.document import any_date
+from bot.adapters.readers.document import Findings, any_date
 from bot.adapters.readers.outline import REPEATED, Block, TextRun, is_label
 from bot.adapters.readers.record import (
     Record,
@@ -17,6 +17,7 @@ from bot.adapters.readers.record import (
     text_ids,
     text_urls,
 )
+from bot.adapters.readers.rows import LineFinder
 from bot.adapters.readers.titles import (
     LABELLED,
     begins_bold,
@@ -29,6 +30,7 @@ from bot.adapters.readers.titles import (
     tidy_title,
     without_labels,
 )
+from bot.domain.errors import NotADigest
 from bot.domain.papers import PaperId, folded_title, linked_id
 from bot.domain.text import one_line
 
@@ -51,6 +53,18 @@ MAX_RUNS = 2_000
 """Of one paragraph that are looked at for links."""
 LONG = 120
 """Characters from which a text without a label may be the paper's summary."""
+_SOFTWARE = re.compile(
+    r"(?:\W*\d*[.)]?\s*)(?:how to )?(?:install(?:ation|ing)?(?: instructions)?|usage|use|getting started|quick ?start|requirements|prerequisites|contribut(?:e|ing|ors?)(?: guide)?|licen[sc]e|"
+    r"citations?|citing(?: .{1,40})?|cite(?: us)?|dependencies|training|train|evaluation|inference|configuration|development|faq|set ?up|api(?: reference)?|docker|deployment|examples?|"
+    r"demo|model zoo|checkpoints|models?|datasets?|data preparation|changelog|acknowledge?ments?|installation guide|how it works|project structure|features?|environment variables|local development|architecture|troubleshooting|roadmap|secrets|安装|使用方法|使用说明|使用|本地运行|本地开发|快速上手|项目结构|目录结构|功能特性|主要功能|环境变量|常见问题|インストール|使い方|ライセンス|セットアップ|設定|クイックスタート|설치|설치 방법|사용법|사용 방법|빠른 시작|라이선스|기여|快速开始|配置|部署|许可证?|引用|贡献|常见问题)(?: (?:and|&) .{1,30})?\W*",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"^\s{0,3}(?:```|~~~)", re.MULTILINE)
+_AROUND = " .:#*🔧🚀📦📖🛠💡"
+_ARTICLE = re.compile(
+    r"(?:[\divx.]+\s*)?(?:abstract|introduction|related works?|background|methods?|methodology|results|experiments|discussion|conclusions?|references|bibliography|acknowledge?ments?)",
+    re.IGNORECASE,
+)
 _ITEM_TAGS = frozenset({"li", "tr"})
 _LOOSE_TAGS = frozenset({"p", "text", "blockquote", "details", "ul", "ol"})
 """Blocks that do not hold a whole paper: what belongs to it may stand before and after."""
@@ -655,3 +669,43 @@ def merged(pairs: Iterator[tuple[OutlineItem, Record]]) -> list[tuple[int, Recor
         else:
             known[paper] = (item.line, record)
     return list(known.values())
+
+
+def take_outline(top: Block, findings: Findings, text: str) -> list[OutlineItem]:
+    """Adds an entry for each paper of the outline to the findings."""
+    items = Items()
+    items.collect(top)
+    headings = [leaf.text for leaf in top.leaves() if leaf.level]
+    papers = len({item.paper for item in items.found if item.paper not in findings}) + len(findings)
+    refuse_other_texts(headings, papers, text)
+    finder = LineFinder(text)
+    for line, record in merged(records(items.found)):
+        entry = record.entry(findings.near)
+        index = line if line > 1 else finder.line(record.ids[0].partition(":")[2])
+        if entry is None:
+            findings.pass_over(index, f"{record.id} has no title near it")
+        else:
+            findings.take(entry, line=index)
+    for line, what in items.passed_over:
+        findings.pass_over(line, what)
+    for leaf in top.leaves():
+        for occurrence in leaf.found:
+            if not occurrence.strong and occurrence.paper not in findings:
+                findings.pass_over(occurrence.line, f"{occurrence.paper} is mentioned in a text")
+    return items.found
+
+
+def refuse_other_texts(headings: list[str], papers: int, text: str) -> None:
+    """Raises NotADigest for a project's README and for a paper's full text, which name papers but list none."""
+    software = {
+        heading.casefold()
+        for heading in headings
+        if len(heading) < 40 and _SOFTWARE.fullmatch(heading.strip(_AROUND))
+    }
+    examples = len(_CODE.findall(text)) // 2
+    few = papers <= 3 or (len(software) > 2 and papers <= 5 * len(software)) or examples > max(2, papers // 2)
+    if len(software) >= 2 and few:
+        raise NotADigest(f"the description of a project: {', '.join(sorted(software)[:3])}")
+    article = {heading.casefold() for heading in headings if _ARTICLE.fullmatch(heading.strip(_AROUND))}
+    if len(article) >= 4 and any("introduction" in heading for heading in article):
+        raise NotADigest("the full text of a paper")

@@ -12,10 +12,11 @@ from itertools import pairwise
 from typing import Any
 
 from bot.adapters.readers.document import DigestText, Findings, NotThisKind, any_date
-from bot.adapters.readers.html import parse_fragment, take_outline
-from bot.adapters.readers.outline import MAX_BLOCKS, local_papers, names_papers, outline
-from bot.adapters.readers.record import Record, day_of
+from bot.adapters.readers.items import take_outline
+from bot.adapters.readers.outline import MAX_BLOCKS, local_papers, names_papers, outline, parse_fragment
+from bot.adapters.readers.record import Record, day_of, record_of
 from bot.adapters.readers.rows import LineFinder, cells_of, columns_of, plain_row, take_html_rows
+from bot.adapters.readers.values import load_yaml
 from bot.domain.digests import Digest, DigestKind
 from bot.domain.errors import DigestTooLarge
 
@@ -156,8 +157,6 @@ def _take_plain_rows(lines: list[str], first: int, findings: Findings) -> tuple[
 
 def _described(front: re.Match[str]) -> Record | None:
     """The paper that front matter describes, perhaps without its id."""
-    from bot.adapters.readers.structured import load_yaml, record_of
-
     fields = load_yaml(front[2]) if front[1] == "---" else None
     return record_of(fields) if isinstance(fields, dict) else None
 

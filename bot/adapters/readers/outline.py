@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from bot.adapters.readers.document import DigestText
+from bot.adapters.readers.document import DigestText, NotThisKind
 from bot.adapters.readers.record import key_of, text_ids, text_urls
 from bot.domain.errors import DigestTooLarge
 from bot.domain.papers import PaperId, linked_id, title_id
@@ -16,6 +16,10 @@ from bot.domain.text import one_line
 MAX_BLOCKS = 250_000
 MAX_LEVELS = 120
 """Of blocks in blocks; what nests deeper is read as if it stood beside."""
+MAX_ATTRIBUTES = 5_000
+"""Of one tag: the parser compares each with all before it."""
+_LONG_TAG = re.compile(r"<[a-zA-Z][^<]{10000,}")
+_VALUE = re.compile(r"\"[^\"]*\"|'[^']*'")
 MIN_FILES = 3
 MAX_OCCURRENCES = 500
 """Of papers in one paragraph."""
@@ -267,6 +271,25 @@ def _groups(blocks: list[Block]) -> list[Block]:
         else:
             groups[-1].children.append(block)
     return [group for group in groups if group.children]
+
+
+def parse_fragment(markup: str) -> Any:
+    """The lxml tree of HTML, whole or in pieces.
+
+    Raises NotThisKind where there is nothing to read, DigestTooLarge for a tag that the parser would look at for hours.
+    """
+    import lxml.etree
+    import lxml.html
+
+    for tag in _LONG_TAG.finditer(markup):
+        inside = _VALUE.sub("", tag[0]).partition(">")[0]
+        if max(inside.count("="), len(inside.split())) > MAX_ATTRIBUTES:
+            raise DigestTooLarge(f"a tag with more than {MAX_ATTRIBUTES:,} attributes")
+    parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=False)
+    try:
+        return lxml.html.document_fromstring(markup.encode() or b"<p></p>", parser=parser)
+    except (lxml.etree.ParserError, lxml.etree.XMLSyntaxError) as error:
+        raise NotThisKind("no HTML that can be read") from error
 
 
 def outline(

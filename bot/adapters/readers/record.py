@@ -75,6 +75,11 @@ _POINTS = frozenset(
     "researchquestion researchgap 一句话摘要 为什么值得关注 核心思想 核心方法 关键结果 主要结果 研究方法 研究动机 实验结果 局限性 创新 新規性 課題 提案手法 実験結果 "
     "研究问题 主要贡献 速览 核心要点 関連 手法 結論 背景 動機 결론 방법 배경 동기 핵심".split()
 )
+NESTED = frozenset(
+    "paper article entry metadata item ai data attributes externalids links analysis result details bibjson info node fields oaidc identifiers "
+    "summaries translations llm gpt sources".split()
+)
+"""Names under which an object holds fields of the same paper."""
 _KEY = re.compile(r"[^\w]+|_+")
 _AUTHOR_PARTS = re.compile(r"\s*[;；、，]\s*|\s+(?:and|und|&)\s+|\s*\n\s*")
 _ET_AL = re.compile(
@@ -295,6 +300,63 @@ class Record:
             if edition != Edition(language=language):
                 editions.append(edition)
         return summary, tuple(editions)
+
+
+def record_of(value: Mapping[Any, Any], name: str = "", *, cited: bool = False) -> Record | None:
+    """The paper that an object describes; None where it has no title, or nothing beside it.
+
+    `cited` where the object is an entry of a bibliography: authors beside the title are enough.
+    """
+    record = Record()
+    for key, each in _fields(value, 0):
+        record.add(key, each)
+    if not record.titles:
+        return None
+    if not record.ids and (paper := parse_paper_id(name)) and not paper.startswith("title:"):
+        record.ids.append(paper)
+    if record.id is None:
+        _look_everywhere(value, record)
+    described = bool(record.authors) and (cited or bool(record.summaries or record.urls))
+    return record if record.id is not None or described or _has_abstract(value) else None
+
+
+def _has_abstract(value: Mapping[Any, Any]) -> bool:
+    """True where a field is called an abstract, which only papers have."""
+    return any(
+        "abstract" in str(key).lower() and isinstance(each, str) and len(each) > 100
+        for key, each in value.items()
+    )
+
+
+def _fields(value: Mapping[Any, Any], depth: int) -> Iterator[tuple[str, Any]]:
+    """The object's fields, then those of objects in it that are about the same paper."""
+    inner: list[Mapping[Any, Any]] = []
+    for key, each in value.items():
+        if isinstance(each, Mapping) and key_of(str(key)) in NESTED and depth < 3:
+            inner.append(each)
+        else:
+            yield str(key), each
+    for each in inner:
+        yield from _fields(each, depth + 1)
+
+
+def _look_everywhere(value: Mapping[Any, Any], record: Record) -> None:
+    """Takes links from fields of unknown names, and a number after `arXiv:` from short texts."""
+    for key, each in value.items():
+        if (
+            isinstance(each, str)
+            and len(each) < 2_000
+            and role_of(str(key))[0] in {"", "link", "id", "comment"}
+        ):
+            record.add("link", each)
+    if record.id is None:
+        for key, each in value.items():
+            if (
+                isinstance(each, str)
+                and role_of(str(key))[0] == "summary"
+                and each[:200].lower().startswith("arxiv:")
+            ):
+                record.add("link", each[:60])
 
 
 def _add_title(record: Record, value: Any, language: str | None, _label: str) -> None:

@@ -4,7 +4,6 @@ Whatever the nesting, a paper is an object with a title and an id, authors or a 
 synonyms. Texts that are Markdown, in objects keyed by ids, are read as Markdown.
 """
 
-import ast
 import csv
 import datetime as dt
 import io
@@ -15,29 +14,18 @@ from typing import Any
 
 from bot.adapters.readers.document import DigestText, Findings, NotThisKind, any_date
 from bot.adapters.readers.markdown import read_markdown
-from bot.adapters.readers.record import Record, key_of, role_of
+from bot.adapters.readers.record import NESTED, Record, key_of, record_of, role_of
+from bot.adapters.readers.values import MAX_DEPTH, json_values, load_yaml
 from bot.domain.digests import Digest
 from bot.domain.errors import NotADigest
-from bot.domain.papers import parse_paper_id
 from bot.domain.text import one_line
 
-MAX_DEPTH = 60
 MAX_CELL = 1_000_000
 _DATED = re.compile(
     r'"(?:date|day|generated_at|updated|updated_at|last_updated|timestamp)"\s*:\s*"([^"]{8,40})"'
 )
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _JSON = re.compile(r"\s*(?:\{\s*[\"'}]|\[\s*[\[{\"\]\d-])")
-_PYTHON_LINE = re.compile(r"\s*\{\s*u?['\"]")
-_NESTED = frozenset(
-    "paper article entry metadata item ai data attributes externalids links analysis result details bibjson info node fields oaidc identifiers "
-    "summaries translations llm gpt sources".split()
-)
-"""Names under which an object holds fields of the same paper."""
 _YAML_KEY = re.compile(r"^(?:- )?[\w\"' -]{1,40}:(?:\s|$)", re.MULTILINE)
-_INDENTED_KEY = re.compile(r"^[ -]*(?=[\w'\"][^\n:]{0,60}:(?:\s|$))", re.MULTILINE)
-_MERGE = re.compile(r"^[ -]*<<\s*:", re.MULTILINE)
-_YAML_SCALAR = re.compile(r"^(\s*(?:- )?[\w-]+:\s+)([^\s'\"\[{|>&*!#%@`][^\n]*?: [^\n]*?)\s*$", re.MULTILINE)
 _SEPARATORS = ",\t;|"
 _KIND_OF_TITLE = re.compile(
     r"(?!(?:sub|short|running|book|journal|container|series|conference|venue|source|host|job|section|publication|site|page)title)\w{1,20}title"
@@ -57,7 +45,7 @@ def recognises_json(document: DigestText) -> int:
 def read_json(document: DigestText) -> Digest:
     """The papers in JSON, in JSON lines, or in lines of Python's own notation."""
     findings = Findings(document)
-    values = _values(document.text, findings)
+    values = json_values(document.text, findings)
     take_values(values, findings)
     if not len(findings) and not _is_empty_list(values):
         raise NotADigest("JSON without papers: no object has a title beside an id, authors or a summary")
@@ -87,92 +75,6 @@ def _is_empty_list(values: list[Any]) -> bool:
             for key, value in top.items()
         )
     return False
-
-
-def _values(text: str, findings: Findings) -> list[Any]:
-    """The one value of a JSON text, or those of its lines; of a text that is cut short what is whole."""
-    try:
-        return [json.loads(text)]
-    except RecursionError as error:
-        raise NotADigest("JSON of too many levels") from error
-    except ValueError as error:
-        whole_error = error
-    values = list(_lines(text, findings))
-    if values:
-        return values
-    cut = _without_torn_end(text)
-    try:
-        value = json.loads(cut) if cut else None
-    except (ValueError, RecursionError):
-        value = None
-    if value is None:
-        raise NotThisKind(f"JSON that cannot be read: {whole_error}")
-    findings.note(text.count("\n") + 1, "the JSON ends too early: it is cut short")
-    return [value]
-
-
-def _depth(text: str) -> int:
-    """How deep the brackets of a line nest, at most; counted only as far as it matters."""
-    depth = deepest = 0
-    for match in _BRACKETS.finditer(text):
-        sign = match[0]
-        if sign in "[{":
-            depth += 1
-            if depth > deepest:
-                deepest = depth
-                if deepest > MAX_DEPTH:
-                    return deepest
-        elif sign in "]}":
-            depth -= 1
-    return deepest
-
-
-def _lines(text: str, findings: Findings) -> Iterator[Any]:
-    """The objects of JSON lines or Python lines; a line that is neither is a problem, and ends it where the first is."""
-    good = 0
-    for number, line in enumerate(text.split("\n"), 1):
-        stripped = line.strip().rstrip(",")
-        if not stripped or stripped in "[]":
-            continue
-        value = _line_value(stripped)
-        if value is None:
-            if not good:
-                return
-            findings.note(number, "a line that is no whole JSON object, left out")
-            continue
-        good += 1
-        yield value
-
-
-def _line_value(line: str) -> Any:
-    if line[:1] not in "{[":
-        return None
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        pass
-    if not _PYTHON_LINE.match(line) or len(line) > MAX_CELL or _depth(line) > MAX_DEPTH or "((((" in line:
-        return None
-    try:
-        value = ast.literal_eval(line)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-    return value if isinstance(value, (dict, list)) else None
-
-
-def _without_torn_end(text: str) -> str:
-    """JSON that is cut short, up to its last whole object, with the open brackets closed."""
-    stack: list[str] = []
-    end, closing = 0, ""
-    for match in _BRACKETS.finditer(text):
-        sign = match[0]
-        if sign in {"{", "["}:
-            stack.append("}" if sign == "{" else "]")
-        elif sign in "]}" and stack and stack[-1] == sign:
-            stack.pop()
-            if sign == "}":
-                end, closing = match.end(), "".join(reversed(stack))
-    return text[:end] + closing if end and closing else ""
 
 
 def _top_date(values: list[Any]) -> dt.date | None:
@@ -274,67 +176,10 @@ def _holds_objects(value: Mapping[Any, Any]) -> bool:
         if (
             isinstance(each, Mapping)
             and sum(isinstance(item, (Mapping, list)) for item in each.values()) > 1
-            and key_of(str(key)) not in _NESTED
+            and key_of(str(key)) not in NESTED
         ):
             return True
     return False
-
-
-def record_of(value: Mapping[Any, Any], name: str = "", *, cited: bool = False) -> Record | None:
-    """The paper that an object describes; None where it has no title, or nothing beside it.
-
-    `cited` where the object is an entry of a bibliography: authors beside the title are enough.
-    """
-    record = Record()
-    for key, each in _fields(value, 0):
-        record.add(key, each)
-    if not record.titles:
-        return None
-    if not record.ids and (paper := parse_paper_id(name)) and not paper.startswith("title:"):
-        record.ids.append(paper)
-    if record.id is None:
-        _look_everywhere(value, record)
-    described = bool(record.authors) and (cited or bool(record.summaries or record.urls))
-    return record if record.id is not None or described or _has_abstract(value) else None
-
-
-def _has_abstract(value: Mapping[Any, Any]) -> bool:
-    """True where a field is called an abstract, which only papers have."""
-    return any(
-        "abstract" in str(key).lower() and isinstance(each, str) and len(each) > 100
-        for key, each in value.items()
-    )
-
-
-def _fields(value: Mapping[Any, Any], depth: int) -> Iterator[tuple[str, Any]]:
-    """The object's fields, then those of objects in it that are about the same paper."""
-    inner: list[Mapping[Any, Any]] = []
-    for key, each in value.items():
-        if isinstance(each, Mapping) and key_of(str(key)) in _NESTED and depth < 3:
-            inner.append(each)
-        else:
-            yield str(key), each
-    for each in inner:
-        yield from _fields(each, depth + 1)
-
-
-def _look_everywhere(value: Mapping[Any, Any], record: Record) -> None:
-    """Takes links from fields of unknown names, and a number after `arXiv:` from short texts."""
-    for key, each in value.items():
-        if (
-            isinstance(each, str)
-            and len(each) < 2_000
-            and role_of(str(key))[0] in {"", "link", "id", "comment"}
-        ):
-            record.add("link", each)
-    if record.id is None:
-        for key, each in value.items():
-            if (
-                isinstance(each, str)
-                and role_of(str(key))[0] == "summary"
-                and each[:200].lower().startswith("arxiv:")
-            ):
-                record.add("link", each[:60])
 
 
 # --- YAML -----------------------------------------------------------------------------------------------------
@@ -359,53 +204,6 @@ def read_yaml(document: DigestText) -> Digest:
         raise NotThisKind("YAML without papers")
     day = _top_date([value]) or any_date(document.name)
     return findings.loose_digest("yaml", date=day)
-
-
-def load_yaml(text: str) -> Any:
-    """The value of a YAML text; titles with an unquoted colon are put right; None where it cannot be read.
-
-    Aliases are refused: they are how a few bytes become gigabytes.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    if _MERGE.search(text):
-        return None
-    if _indentation(text) > 2 * MAX_DEPTH or "[" * MAX_DEPTH in text or "{" * MAX_DEPTH in text:
-        return None
-    for candidate in (text, _YAML_SCALAR.sub(_quoted, text)):
-        loader = YAML(typ="safe", pure=False)
-        loader.allow_duplicate_keys = True
-        try:
-            value = loader.load(candidate)
-        except (YAMLError, ValueError, RecursionError, TypeError, AttributeError):
-            continue
-        return None if _has_aliases(value) else value
-    return None
-
-
-def _has_aliases(value: Any) -> bool:
-    """True where an object stands in several places of a value, or in itself."""
-    known: set[int] = set()
-    open_values = [value]
-    while open_values:
-        each = open_values.pop()
-        if isinstance(each, (dict, list)) and each:
-            if id(each) in known:
-                return True
-            known.add(id(each))
-            open_values += each.values() if isinstance(each, dict) else each
-    return False
-
-
-def _indentation(text: str) -> int:
-    """How far the keys of a YAML text are indented, at most."""
-    return max((len(match[0]) for match in _INDENTED_KEY.finditer(text)), default=0)
-
-
-def _quoted(match: re.Match[str]) -> str:
-    text = match[2].replace("'", "''")
-    return f"{match[1]}'{text}'"
 
 
 # --- comma-separated values -----------------------------------------------------------------------------------
