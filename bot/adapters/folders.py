@@ -20,11 +20,11 @@ from bot.domain.files import (
     ScanEntry,
     Skipped,
     SkipReason,
+    digest_name,
+    folder_names,
     is_ignored,
     name_prefixes,
     skip_reason,
-    source_name,
-    source_names,
 )
 
 MAX_DEPTH = 24
@@ -56,7 +56,7 @@ def scan(
     """
     taken: set[str] = set()
     roots = _roots([base / folder for folder in folders])
-    for root, prefix, source in zip(roots, name_prefixes(roots), source_names(roots), strict=True):
+    for root, prefix, source in zip(roots, name_prefixes(roots), folder_names(roots), strict=True):
         walk = _Walk(root=root, prefix=prefix, source=source, max_bytes=max_bytes, ignore=tuple(ignore))
         for entry in walk.entries():
             if isinstance(entry, FoundFile):
@@ -224,7 +224,7 @@ class _Walk:
         file = FoundFile(
             folder=self.root,
             relative=real,
-            name=source_name(self.prefix + path),
+            name=digest_name(self.prefix + path),
             signature=_signature(status),
             source=self.source,
         )
@@ -243,7 +243,7 @@ class _Walk:
         path = path.rstrip("/")
         return Skipped(
             path=self.root / path,
-            name=source_name(self.prefix + path if path else str(self.root)),
+            name=digest_name(self.prefix + path if path else str(self.root)),
             reason=reason,
             what=what or _WORDS[reason],
         )

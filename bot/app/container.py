@@ -30,7 +30,6 @@ from bot.domain.subscriptions import Subscriber
 from bot.pipeline.compose import AnswerQuiz, MessageBuilder
 from bot.pipeline.dispatch import Dispatcher
 from bot.pipeline.feeds import FeedBuilder, FeedFiles, FeedSettings
-from bot.pipeline.fetch import Fetcher
 from bot.pipeline.finder import PaperFinder
 from bot.pipeline.incidents import IncidentLog
 from bot.pipeline.ingest import Ingest
@@ -42,6 +41,7 @@ from bot.pipeline.preferences import Preferences
 from bot.pipeline.quizzes import QuizScheduler, QuizStats
 from bot.pipeline.reports import ReportReader
 from bot.pipeline.sign_ups import SignUps
+from bot.pipeline.sources import Fetcher
 from bot.pipeline.subscribers import IndexCache, SimilarityCache, SubscriberRegistry
 from bot.pipeline.vote_counter import VoteCounter
 

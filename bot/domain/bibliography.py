@@ -7,7 +7,7 @@ from datetime import date
 
 from bot.domain.card import web_links
 from bot.domain.papers import Paper
-from bot.domain.text import one_line, plain_text
+from bot.domain.text import one_line, plain_line
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -66,7 +66,7 @@ def _ris_entry(paper: Paper) -> str:
         ("PY", str(day.year) if day else ""),
         ("DA", f"{day:%Y/%m/%d}" if day else ""),
         ("DO", name if kind == "doi" else ""),
-        ("AB", one_line(plain_text(paper.summary or ""))),
+        ("AB", plain_line(paper.summary or "")),
         ("UR", _url(paper)),
     ]
     return "\n".join([*(f"{tag}  - {value}" for tag, value in tags if value), "ER  - \n"])
@@ -78,7 +78,7 @@ def _verbatim(text: str) -> str:
 
 
 def _title(paper: Paper) -> str:
-    return one_line(plain_text(paper.title)) or paper.id
+    return plain_line(paper.title) or paper.id
 
 
 def _day(paper: Paper) -> date | None:

@@ -26,7 +26,7 @@ from bot.domain.message import Item
 from bot.domain.notices import Reason
 from bot.domain.papers import Edition, Links, Paper, PaperId
 from bot.domain.query.folding import joined as folded_words
-from bot.domain.text import cut, one_line, plain_text
+from bot.domain.text import cut, one_line, plain_line
 from bot.domain.translations import ENGLISH, Wording, wording
 
 _NOT_IN_LINKS = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]")
@@ -303,11 +303,6 @@ def _card_text(paper: Paper, language: str) -> _CardText:
         links=web_links(paper.links),
         questions=len(edition.quiz),
     )
-
-
-def plain_line(text: str, limit: int | None = None) -> str:
-    """The text as it is meant, on one line."""
-    return one_line(plain_text(text), limit)
 
 
 def _edition(paper: Paper, language: str) -> Edition:

@@ -68,8 +68,7 @@ class FileSignature:
 class FoundFile:
     """A regular file in a watched folder, as one scan saw it.
 
-    `name` is the digest's source name: printable, and the same wherever the folder lies.
-    `relative` is the path from `folder` in the system's own spelling.
+    `name` is the name of its digest (see `digest_name`). `relative` is the path from `folder` as the system spells it.
     """
 
     folder: Path
@@ -77,7 +76,7 @@ class FoundFile:
     name: str
     signature: FileSignature
     source: str = ""
-    """The name of the watched folder: what all its digests come from."""
+    """The name of the watched folder, from which all its digests come."""
 
     @property
     def path(self) -> Path:
@@ -113,7 +112,7 @@ ScanEntry = FoundFile | Skipped
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StableFiles:
-    """Files that became stable with a scan, in its order; the number of those that are not yet; the time of the next scan."""
+    """Files that became stable with a scan, in its order; the number of those not yet stable; the time of the next scan."""
 
     files: tuple[FoundFile, ...]
     waiting: int
@@ -122,7 +121,7 @@ class StableFiles:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Observation:
-    """The signature that a file has had since then, and whether it was reported as stable."""
+    """A file's signature, when it was first seen so, and whether the file was reported as stable."""
 
     signature: FileSignature
     since: datetime
@@ -133,8 +132,8 @@ class FileStabilizer:
     """Finds the stable files among successive scans; each version of a file is reported once.
 
     A file is stable when its signature did not change for `stable_after`. With `trust_times` the file system's
-    own time of change counts too, so that an old file is stable at its first scan; the clock of a network file
-    system cannot be trusted so.
+    time of change counts too, so that an old file is stable at its first scan; not for network file systems, whose
+    clock may differ from ours.
     """
 
     def __init__(self, stable_after: timedelta, *, trust_times: bool = True) -> None:
@@ -162,7 +161,7 @@ class FileStabilizer:
         )
 
     def report_again(self, file: FoundFile) -> None:
-        """Report that file once more with the next scan: it could not be used this time."""
+        """Report a stable file once more with the next scan: it could not be read this time."""
         observation = self._observations.get(file.name)
         if observation:
             self._observations[file.name] = replace(observation, reported=False)
@@ -183,7 +182,7 @@ class FileStabilizer:
 class SkipLog:
     """Reports each skipped entry once for as long as it stays there for the same reason.
 
-    An empty file is reported only when it stays empty: every file begins so.
+    An empty file is reported only when it stays empty: every file is empty at first.
     """
 
     def __init__(self) -> None:
@@ -219,11 +218,11 @@ def is_ignored(path: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(path, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def source_name(relative: str) -> str:
-    """Name of a digest, from its file's path in the watched folder: bounded, printable, the same on each machine.
+def digest_name(relative: str) -> str:
+    """Name of a digest, from its file's path in the watched folder: printable, and the same on each machine.
 
-    Invisible characters and undecodable bytes become `%XX`. A name over LONGEST_NAME is cut in the middle, where a
-    hash of the whole name keeps it unique.
+    Invisible characters and undecodable bytes become `%XX`. In a name over LONGEST_NAME a hash of the whole name stands
+    for its middle.
     """
     text = unicodedata.normalize("NFC", relative)
     name = text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
@@ -241,13 +240,13 @@ def _visible(char: str) -> str:
     return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", errors))
 
 
-def source_names(folders: Sequence[Path]) -> tuple[str, ...]:
-    """The name of each folder as a source: the shortest end of its path that no folder before it has."""
+def folder_names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The name of each watched folder as a source: the shortest end of its path that no folder before it has."""
     names: list[str] = []
     for folder in folders:
         parts = [part for part in folder.parts if part != folder.anchor]
         tails = ("/".join(parts[-length:]) for length in range(1, len(parts) + 1))
-        names.append(next((name for tail in tails if (name := source_name(tail)) not in names), str(folder)))
+        names.append(next((name for tail in tails if (name := digest_name(tail)) not in names), str(folder)))
     return tuple(names)
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from bot.domain.papers import Point
-from bot.domain.text import cut, one_line, plain_text, sentences
+from bot.domain.text import cut, plain_line, plain_text, sentences
 
 Role = Literal["gist", "topic", "idea", "problem", "method", "result", "use", "other"]
 """What a part tells: the paper in short, its field, what is new, what it is about to solve, how, what came out, what for."""
@@ -66,7 +66,7 @@ def role_of(label: str) -> Role:
 
 def label_words(label: str) -> str:
     """The label's words, without pictures before them and the colon after them."""
-    return _BEFORE_LABEL.sub("", one_line(plain_text(label), 60))
+    return _BEFORE_LABEL.sub("", plain_line(label, 60))
 
 
 # Summaries
@@ -143,7 +143,7 @@ def clean_summary(written: str, title: str = "") -> CleanSummary:
     parts = _listed(plain) or _ordered(plain)
     if not parts:
         _, text = _labelled(_LONE_MARK.sub("", plain))
-        return CleanSummary(one_line(plain_text(text)), ())
+        return CleanSummary(plain_line(text), ())
     return CleanSummary(_BLANK_AFTER_STOP.sub("", " ".join(part.text for part in parts)), parts)
 
 
@@ -184,7 +184,7 @@ def _parts_of_list(
         parts = [part._replace(role=role) for part, role in zip(parts, order, strict=True)]
     elif parts[0].role == "other":
         parts[0] = parts[0]._replace(role="gist")
-    before = one_line(plain_text(plain[: run[0].start()]))
+    before = plain_line(plain[: run[0].start()])
     if before:
         parts.insert(0, LabelledPart("gist", "", before))
     return tuple(part for part in parts if part.text)
@@ -198,7 +198,7 @@ def _is_in_order(parts: Sequence[LabelledPart], order: Sequence[Role]) -> bool:
 
 def _part(written: str) -> LabelledPart:
     label, text = _labelled(written)
-    text = one_line(plain_text(text)).strip("*").strip()
+    text = plain_line(text).strip("*").strip()
     cued: Role = next((role for role, cue in _CUES if cue.search(text)), "other")
     return LabelledPart(role_of(label) if label else cued, label, text)
 
@@ -217,7 +217,7 @@ def _labelled(written: str) -> tuple[str, str]:
 def _ordered(plain: str) -> tuple[LabelledPart, ...]:
     """The parts of a text whose sentences say in their beginnings what they tell, in the usual order."""
     _, text = _labelled(plain)
-    written = sentences(one_line(plain_text(text)))
+    written = sentences(plain_line(text))
     if len(written) < len(_BY_LETTER):
         return ()
     parts = [LabelledPart("gist", "", written[0])]
@@ -353,9 +353,7 @@ def gist_of(summaries: Iterable[CleanSummary], points: Sequence[Point]) -> str:
     A part in short (a TL;DR) tells it best, then the summary's first words on the paper, then what is new or the
     method; a result follows where there is room. The topic is told only where there is nothing else.
     """
-    parts = [
-        LabelledPart(role_of(point.label), point.label, one_line(plain_text(point.text))) for point in points
-    ]
+    parts = [LabelledPart(role_of(point.label), point.label, plain_line(point.text)) for point in points]
     texts = list(summaries)
     short = next((part.text for part in parts if part.role == "gist" and len(part.text) >= _SHORTEST), "")
     what = (

@@ -446,6 +446,11 @@ def plain_text(text: str) -> str:
     return " ".join(text.split())
 
 
+def plain_line(text: str, limit: int | None = None) -> str:
+    """The text without marks and unsafe characters, on one line; cut to `limit`."""
+    return one_line(plain_text(text), limit)
+
+
 def _shift(matched: re.Match[str]) -> str:
     return (raised if matched[1].lower() == "sup" else lowered)(matched[2])
 

@@ -15,9 +15,9 @@ from bot.domain.incidents import (
     resolve_incidents,
 )
 from bot.domain.matcher import SubscriptionMatcher
-from bot.pipeline.fetch import Fetcher
 from bot.pipeline.ports.outbox import IncidentStore
 from bot.pipeline.ports.papers import DigestStore, PaperStore
+from bot.pipeline.sources import Fetcher
 from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from bot.domain.papers import Paper
 from bot.domain.query import Document, document_of
 from bot.domain.quizzes.scores import weak_topics
 from bot.domain.subscriptions import Channel, Subscriber
-from bot.domain.text import cut, one_line, plain_text
+from bot.domain.text import one_line, plain_line
 from bot.domain.translations import Wording, wording
 from bot.pipeline.ports.outbox import IncidentStore
 from bot.pipeline.ports.papers import NoticedPaper, PaperStore
@@ -136,10 +136,8 @@ def _terms(rose: Sequence[tuple[str, int, float]], words: Wording) -> str:
 
 
 def _named(saved: Paper, others: Sequence[Paper], words: Wording) -> str:
-    lines = (f"• {_title(other)} {other.links.best or ''}".rstrip() for other in others[:_NAMING])
+    lines = (
+        f"• {plain_line(other.title, _TITLE)} {other.links.best or ''}".rstrip() for other in others[:_NAMING]
+    )
     more = [words.more_heading.format(count=len(others) - _NAMING)] if len(others) > _NAMING else []
     return "\n".join((words.built_on.format(name=short_name(saved)), *lines, *more))
-
-
-def _title(paper: Paper) -> str:
-    return cut(one_line(plain_text(paper.title)), _TITLE)

@@ -17,11 +17,11 @@ from bot.domain.files import (
     SkipLog,
     Skipped,
     SkipReason,
+    digest_name,
+    folder_names,
     is_ignored,
     name_prefixes,
     skip_reason,
-    source_name,
-    source_names,
 )
 
 NOW = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
@@ -264,7 +264,7 @@ def test_ordinary_names_are_looked_into(name):
 
 
 def test_a_source_name_is_the_way_from_the_folder():
-    assert source_name("2025/09/18 — Überblick.md") == "2025/09/18 — Überblick.md"
+    assert digest_name("2025/09/18 — Überblick.md") == "2025/09/18 — Überblick.md"
 
 
 @pytest.mark.parametrize(
@@ -278,33 +278,33 @@ def test_a_source_name_is_the_way_from_the_folder():
     ],
 )
 def test_signs_that_nobody_sees_become_visible_in_a_source_name(raw, shown):
-    assert source_name(os.fsdecode(raw)) == shown
+    assert digest_name(os.fsdecode(raw)) == shown
 
 
 def test_lone_surrogates_of_any_kind_do_not_get_through():
-    assert source_name("a\ud800b") == "a%ED%A0%80b"
+    assert digest_name("a\ud800b") == "a%ED%A0%80b"
 
 
 def test_the_first_undecodable_byte_is_a_byte_as_well():
-    assert source_name(os.fsdecode(b"a\x80b")) == "a%80b"
+    assert digest_name(os.fsdecode(b"a\x80b")) == "a%80b"
 
 
 def test_a_name_of_just_the_longest_length_stays_whole():
     name = "x" * (LONGEST_NAME - 3) + ".md"
-    assert source_name(name) == name
-    assert source_name("x" + name) != "x" + name
+    assert digest_name(name) == name
+    assert digest_name("x" + name) != "x" + name
 
 
 @given(st.text(max_size=400))
 def test_every_source_name_is_bounded_and_printable(text):
-    name = source_name(text)
+    name = digest_name(text)
     assert len(name) <= LONGEST_NAME
     assert all(sign.isprintable() or sign.isspace() or ord(sign) > 0x7F for sign in name)
     name.encode()
 
 
 def test_long_names_that_differ_in_the_middle_stay_different():
-    first, second = (source_name("x" * 150 + middle + "y" * 150 + ".md") for middle in "ab")
+    first, second = (digest_name("x" * 150 + middle + "y" * 150 + ".md") for middle in "ab")
     assert first != second
     assert first.endswith("y.md")
     assert len(first) == LONGEST_NAME
@@ -333,7 +333,7 @@ def test_folders_after_the_first_put_their_name_before_their_files(folders, expe
     ],
 )
 def test_a_folder_is_a_source_by_the_shortest_end_of_its_path(folders, names):
-    assert source_names([Path(folder) for folder in folders]) == names
+    assert folder_names([Path(folder) for folder in folders]) == names
 
 
 def test_one_more_folder_at_the_end_renames_nothing():

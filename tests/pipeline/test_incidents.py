@@ -34,7 +34,7 @@ from bot.pipeline.subscribers import SubscriberRegistry
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
 from tests.pipeline.conftest import MakeWorld
 from tests.pipeline.dispatching import MINUTE, NO_GRACE, another_process, until
-from tests.pipeline.test_fetch import Memory, fetcher, unchanged
+from tests.pipeline.test_sources import Memory, fetcher, unchanged
 from tests.rigs.clock import VirtualClock
 from tests.rigs.files import Press
 from tests.rigs.publishers import FakePublisher

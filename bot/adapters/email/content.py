@@ -26,8 +26,8 @@ from bot.domain.mailbox import Mailbox
 from bot.domain.message import Item, OutgoingMessage
 from bot.domain.notices import Reason
 from bot.domain.papers import Paper, Question
-from bot.domain.quizzes.polls import clean, poll_of, shuffle_seed
-from bot.domain.text import cut, one_line, sentences
+from bot.domain.quizzes.polls import poll_of, shuffle_seed
+from bot.domain.text import cut, one_line, plain_line, sentences
 from bot.domain.translations import Wording, wording
 
 
@@ -81,12 +81,12 @@ def _askable(
         poll = poll_of(question, seed=shuffle_seed(question, target))
         if poll is None:
             continue
-        texts = (one_line(clean(question.options[option]), _OPTION_LIMIT) for option in poll.order)
+        texts = (plain_line(question.options[option], _OPTION_LIMIT) for option in poll.order)
         options = tuple(zip(ascii_uppercase, texts, strict=False))
         answer = words.no_key if poll.correct is None else "{}. {}".format(*options[poll.correct])
         if poll.marked_inferred:
             answer += f" ({words.worked_out.format(sure=int((question.confidence or 0) * 100))})"
-        yield one_line(clean(question.question), _QUESTION_LIMIT), options, answer
+        yield plain_line(question.question, _QUESTION_LIMIT), options, answer
 
 
 # --- papers

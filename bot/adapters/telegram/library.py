@@ -25,12 +25,12 @@ from bot.adapters.telegram.requests import (
 from bot.adapters.telegram.subscribing import short_day
 from bot.adapters.telegram.updates import InlineQuery
 from bot.domain.bibliography import bibtex, ris
-from bot.domain.card import card_of, cut_pieces, plain_line
+from bot.domain.card import card_of, cut_pieces
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item
 from bot.domain.papers import Paper
 from bot.domain.query import parse
-from bot.domain.text import cut
+from bot.domain.text import cut, plain_line
 from bot.pipeline.finder import PaperFinder
 from bot.pipeline.preferences import ChoiceRefused
 

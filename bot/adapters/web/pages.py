@@ -27,7 +27,6 @@ from bot.domain.card import (
     Pieces,
     card_of,
     paper_url,
-    plain_line,
     text_of,
     web_link,
 )
@@ -39,10 +38,10 @@ from bot.domain.papers import Edition, Paper, PaperId, Question
 from bot.domain.preferences import Choices, start_link
 from bot.domain.query import Query
 from bot.domain.query.faults import fault_text
-from bot.domain.quizzes.polls import clean, evidence_for, poll_of
+from bot.domain.quizzes.polls import evidence_for, poll_of
 from bot.domain.schedule import schedule_text
 from bot.domain.subscriptions import Subscriber
-from bot.domain.text import columns, cut, one_line
+from bot.domain.text import columns, cut, one_line, plain_line
 from bot.domain.translations import Wording, wording
 from bot.pipeline.ports.papers import StoredPaper
 from bot.pipeline.preferences import ListedSubscription, Objection
@@ -829,14 +828,14 @@ def _played(question: Question, paper: Paper, language: str) -> PlayedQuestion |
         return None
     right = question.usable_answer
     options = tuple(
-        PlayedOption(text=clean(question.options[index]), correct=index == right) for index in poll.order
+        PlayedOption(text=plain_line(question.options[index]), correct=index == right) for index in poll.order
     )
     if right is None:
-        return PlayedQuestion(text=clean(question.question), options=options)
+        return PlayedQuestion(text=plain_line(question.question), options=options)
     return PlayedQuestion(
-        text=clean(question.question),
+        text=plain_line(question.question),
         options=options,
-        answer=clean(question.options[right]),
+        answer=plain_line(question.options[right]),
         evidence=evidence_for(question, paper, language) or "",
         sure=None if question.keyed else int((question.confidence or 0) * 100),
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.adapters.store import Store
     from bot.app.config.settings import Settings
     from bot.domain.sources import SourceState
-    from bot.pipeline.fetch import Fetcher, FetchResult
+    from bot.pipeline.sources import Fetcher, FetchResult
 
 NEEDS_A_LOOK = 1
 
@@ -68,7 +68,7 @@ def fetch_sources(
 
     from bot.adapters.store import Store
 
-    log = logging.getLogger("bot.pipeline.fetch")
+    log = logging.getLogger("bot.pipeline.sources")
     log.setLevel(
         max(log.getEffectiveLevel(), logging.ERROR)
     )  # the command itself says what cannot be reached

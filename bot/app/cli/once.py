@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from bot.app.config.settings import Settings
     from bot.app.once import DryRunMessage, FolderScan, OnceResult
     from bot.domain.subscriptions import Subscriber
-    from bot.pipeline.fetch import FetchResult
     from bot.pipeline.ingest import IngestResult
+    from bot.pipeline.sources import FetchResult
 
 
 def once(

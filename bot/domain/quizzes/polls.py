@@ -11,7 +11,7 @@ from math import factorial
 from string import ascii_uppercase
 
 from bot.domain.papers import Paper, Question
-from bot.domain.text import cut, one_line, plain_text, sentences, units
+from bot.domain.text import cut, plain_line, plain_text, sentences, units
 from bot.domain.translations import Wording, wording
 
 FEWEST_OPTIONS = 2
@@ -24,19 +24,19 @@ PREFACE_UNITS = 4096
 
 _TITLE_UNITS = 160
 _WORTH_SAYING = 40
-"""Least units of an explanation's sentence; a shorter one is left out."""
-_POINTS_AT_OTHERS = re.compile(
+"""Least room, in units, for which an explanation's sentence is cut."""
+_REFERS_TO_ALL = re.compile(
     r"\b(?:all|none|both|either|neither|any) of (?:the )?(?:above|these|those)\b|\bthe above\b|以上",
     re.IGNORECASE,
 )
-_NAMES_OTHERS = re.compile(r"\b(?i:both|either|neither|only|options?) [A-L1-9]\b")
+_REFERS_BY_LETTER = re.compile(r"\b(?i:both|either|neither|only|options?) [A-L1-9]\b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Poll:
-    """A question as it can be sent: plain texts, none over its limit.
+    """A question as it can be sent: plain texts within the service's limits.
 
-    A quiz where `correct` tells the right one of the shown options, else an ordinary poll.
+    It is a quiz where `correct` is the index of the right shown option, else an ordinary poll.
     """
 
     question: str
@@ -66,14 +66,15 @@ def poll_of(
 ) -> Poll | None:
     """The question as a poll; None where fewer than two options can be used, or the right one cannot.
 
-    The same `seed` gives the same order of options. `title` names the paper, `position` tells which of how many questions on it
-    this is. `evidence` is the sentence that decides the question; where there is none, the paper's `gist` explains it.
+    The same `seed` gives the same order of options. `title` names the paper; `position` is the question's number and the
+    count of the paper's questions. `evidence` is the sentence that decides the question; without one the paper's
+    `gist` explains it.
     """
     words = wording(language)
-    options = {index: clean(option) for index, option in enumerate(question.options)}
+    options = {index: plain_line(option) for index, option in enumerate(question.options)}
     usable = _usable(question, options)
     answer = question.usable_answer
-    stem = clean(question.question)
+    stem = plain_line(question.question)
     if not FEWEST_OPTIONS <= len(usable) <= MOST_OPTIONS or not stem:
         return None
     if question.answer is not None and question.answer not in usable:
@@ -95,17 +96,12 @@ def poll_of(
 
 
 def shuffle_seed(question: Question, target: str, repeat: int = 0) -> str:
-    """The seed of a question's order of options at a target: a retry shows the same order, a repeat another."""
+    """The seed of the order of options at a target: a retry shows the same order, a repeated question another."""
     return f"{question.question}\n{target}" + (f"\n{repeat}" if repeat else "")
 
 
-def clean(text: str) -> str:
-    """The text as it is meant, on one line, without unsafe characters."""
-    return one_line(plain_text(text))
-
-
 def _usable(question: Question, options: dict[int, str]) -> tuple[int, ...]:
-    """Indexes of the options that are not empty, each text once; of two equal ones the right one stays."""
+    """Indexes of the options that are not empty, each text once; of equal ones the right one, else the first."""
     first: dict[str, int] = {}
     for index, text in options.items():
         if text and (text not in first or index == question.answer):
@@ -118,9 +114,9 @@ def _shuffled(usable: Sequence[int], options: dict[int, str], seed: str) -> tupl
 
     "All of the above" stays last; where an option names others by their letter, all stay.
     """
-    if any(_NAMES_OTHERS.search(options[index]) for index in usable):
+    if any(_REFERS_BY_LETTER.search(options[index]) for index in usable):
         return tuple(usable)
-    last = [index for index in usable if _POINTS_AT_OTHERS.search(options[index])]
+    last = [index for index in usable if _REFERS_TO_ALL.search(options[index])]
     free = [index for index in usable if index not in last]
     number = int.from_bytes(hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest())
     return (*_permutation(free, number % factorial(len(free))), *last)
@@ -147,7 +143,10 @@ def _notes(
 def _laid_out(
     stem: str, options: list[str], notes: tuple[str, ...], heading: str, words: Wording
 ) -> Poll | None:
-    """The poll with each text where it fits: in the poll itself, else in the description, else in a preface."""
+    """The poll with each text where it fits: in the poll itself, else in the description, else in a preface.
+
+    None where a text is too long even for that.
+    """
     lettered = any(units(option) > OPTION_UNITS for option in options)
     moved = units(stem) > QUESTION_UNITS
     letters = tuple(ascii_uppercase[: len(options)])
@@ -170,7 +169,7 @@ def _laid_out(
 def _heading(title: str | None, position: tuple[int, int] | None, words: Wording) -> str:
     number, count = position or (1, 1)
     which = words.poll_position.format(number=number, count=count) if count > 1 else ""
-    source = " · ".join(filter(None, (which, cut(clean(title), _TITLE_UNITS, units) if title else "")))
+    source = " · ".join(filter(None, (which, cut(plain_line(title), _TITLE_UNITS, units) if title else "")))
     return f"❔ {source}" if source else ""
 
 
@@ -179,21 +178,21 @@ def _described(*parts: str) -> str:
 
 
 def _short(stem: str) -> str:
-    """The question's last sentence, which is the one that asks, cut to fit."""
+    """The question cut to fit: its last sentence where that asks, else its beginning."""
     last = re.split(r"(?<=[.!?。！？])\s+", stem)[-1]
     return cut(last if last.endswith(("?", "？")) else stem, QUESTION_UNITS, units)
 
 
 def _explanation(right: str, evidence: str | None, gist: str | None, link: str | None) -> str | None:
-    """The sentence that decides it in quotation marks, else the gist, and the link: at most 200 units on two lines."""
+    """The deciding sentence in quotation marks, else the gist; then the link. At most 200 units on two lines."""
     if link is not None and units(link) > EXPLANATION_UNITS:
         link = None
     room = EXPLANATION_UNITS - (units(link) + 1 if link else 0)
     sentence = ""
-    if room >= _WORTH_SAYING and evidence and (part := excerpt(clean(evidence), right, room - 2)):
+    if room >= _WORTH_SAYING and evidence and (part := part_about(plain_line(evidence), right, room - 2)):
         sentence = f"“{part}”"
     elif room >= _WORTH_SAYING and gist:
-        sentence = cut(clean(gist), room, units)
+        sentence = cut(plain_line(gist), room, units)
     return "\n".join(filter(None, (sentence, link))) or None
 
 
@@ -201,7 +200,7 @@ _WORD = re.compile(r"[^\W_]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _TOKEN = re.compile(r"[\u2e80-\uffef]|[^\s\u2e80-\uffef]+\s*|\s+")
 _NEGATED = re.compile(r"\b(?:NOT|EXCEPT|LEAST)\b")
-"""Such a question asks for what the text does not say."""
+"""Marks a question that asks for what the text does not say."""
 _COMMON = (
     " a an and are as at be but by can did do does for from had has have how in into is it its more of on or "
     "over than that the their they this to was were what when which while who why with would paper method "
@@ -216,15 +215,15 @@ _MANY = {"K": 1e3, "M": 1e6, "B": 1e9}
 
 
 def evidence_for(question: Question, paper: Paper, language: str) -> str | None:
-    """The sentence of the paper's points and summaries that says the right option; None where none does."""
+    """The sentence of the paper's points and summaries that supports the right option; None where none does."""
     return deciding_sentence(question, _texts(paper, language))
 
 
 def deciding_sentence(question: Question, texts: Iterable[str]) -> str | None:
-    """The sentence that shares most with the right option, beyond what the wrong ones share with it; else None.
+    """The sentence with most of the words that only the right option has; None where none has enough of them.
 
-    Of equal ones the first, so texts stand in the order of trust. Where only the right option has a number, the sentence must
-    have it too: one with another number would explain it wrongly.
+    Of equal ones the first, so the most trusted texts come first. A number that only the right option has must stand in
+    the sentence too: one with another number would explain it wrongly.
     """
     if question.answer is None or _NEGATED.search(question.question):
         return None
@@ -245,12 +244,16 @@ def deciding_sentence(question: Question, texts: Iterable[str]) -> str | None:
         share = len(telling & words) / len(telling)
         return 0.0 if share < _LEAST_SHARE else share + 0.3 * len(stem & words) / (len(stem) or 1)
 
-    best = max((sentence for text in texts for sentence in _sentences(text)), key=relevance_of, default=None)
+    candidates = (sentence for text in texts for sentence in sentences(plain_text(text)))
+    best = max(candidates, key=relevance_of, default=None)
     return best if best is not None and relevance_of(best) else None
 
 
-def excerpt(sentence: str, about: str, limit: int) -> str:
-    """The part of the sentence, at most `limit` units long, that holds most words of `about`; `…` marks what is left out."""
+def part_about(sentence: str, about: str, limit: int) -> str:
+    """The part of the sentence, at most `limit` units long, that holds most words of `about`; `…` marks what is left out.
+
+    Of equal parts one that begins the sentence, else one that ends it, else the middle one.
+    """
     if units(sentence) <= limit:
         return sentence
     tokens = _TOKEN.findall(sentence)
@@ -260,9 +263,7 @@ def excerpt(sentence: str, about: str, limit: int) -> str:
     if not windows:
         return ""
     counts = [sum(hits[start:end]) for start, end in windows]
-    best = [
-        window for window, relevance_of in zip(windows, counts, strict=True) if relevance_of == max(counts)
-    ]
+    best = [window for window, count in zip(windows, counts, strict=True) if count == max(counts)]
     whole_end = best[-1][1] == len(tokens)
     start, end = best[0] if best[0][0] == 0 else best[-1] if whole_end else best[len(best) // 2]
     part = "".join(tokens[start:end]).strip(" ,;:，；")
@@ -270,7 +271,7 @@ def excerpt(sentence: str, about: str, limit: int) -> str:
 
 
 def _windows(lengths: list[int], room: int) -> Iterator[tuple[int, int]]:
-    """The longest stretches that fit, as (start, end), one for each start that reaches farther than the one before."""
+    """The longest runs of tokens that fit, as (start, end); one that lies within an earlier run is left out."""
     end = used = 0
     for start, length in enumerate(lengths):
         reached = end
@@ -289,10 +290,6 @@ def _texts(paper: Paper, language: str) -> Iterator[str]:
     edition = paper.edition(language)
     yield from (point.text for point in edition.points)
     yield from (summary.text for summary in paper.summaries)
-
-
-def _sentences(text: str) -> tuple[str, ...]:
-    return sentences(plain_text(text))
 
 
 def _words(text: str) -> frozenset[str]:

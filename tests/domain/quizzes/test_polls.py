@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.papers import Point, Question, Summary
-from bot.domain.quizzes.polls import Poll, deciding_sentence, evidence_for, excerpt, poll_of
+from bot.domain.quizzes.polls import Poll, deciding_sentence, evidence_for, part_about, poll_of
 from bot.domain.text import cut, units
 from tests.builders import a_paper, an_edition
 
@@ -329,19 +329,19 @@ def test_chinese_is_compared_by_pairs_of_signs() -> None:
 
 def test_an_excerpt_shows_the_start_or_the_end_whole_where_the_words_are_there() -> None:
     text = "slerp wins here " + "and so on " * 30
-    assert excerpt(text, "slerp", 60).startswith("slerp wins here")
+    assert part_about(text, "slerp", 60).startswith("slerp wins here")
     backwards = "and so on " * 30 + "slerp wins"
-    assert excerpt(backwards, "slerp", 60).endswith("slerp wins")
+    assert part_about(backwards, "slerp", 60).endswith("slerp wins")
 
 
 def test_an_excerpt_of_one_word_without_room_is_empty() -> None:
-    assert excerpt("x" * 300, "x", 50) == ""
+    assert part_about("x" * 300, "x", 50) == ""
 
 
 def test_an_excerpt_always_fits() -> None:
     text = "模型球面插值" * 40
     for limit in range(10, 200, 17):
-        assert units(excerpt(text, "球面插值", limit)) <= limit
+        assert units(part_about(text, "球面插值", limit)) <= limit
 
 
 def test_the_explanation_fills_its_room_to_the_last_unit() -> None:

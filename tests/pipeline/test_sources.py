@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.errors import SourceUnreachable, StateLocked
 from bot.domain.sources import Source, SourceState
-from bot.pipeline.fetch import CONCURRENCY, Fetch, Fetcher, FetchResult
+from bot.pipeline.sources import CONCURRENCY, Fetch, Fetcher, FetchResult
 from tests.rigs.clock import VirtualClock
 
 NOW = datetime(2031, 5, 5, 12, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Fetching sources that are due: each alone, so that none stops another."""
+"""Sources: fetches those that are due, each by itself, so that none stops another."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ from bot.pipeline.ports import Clock
 log = logging.getLogger(__name__)
 
 CONCURRENCY = 4
-"""Sources asked at the same time."""
+"""Sources fetched at the same time."""
 
 Fetch = Callable[[Source], Awaitable[bool]]
-"""Brings what a source has into its folder; False where nothing is new. Raises SourceUnreachable."""
+"""Fetches what a source has into its folder; False where nothing is new. Raises SourceUnreachable."""
 
 
 class SourceStates(Protocol):
@@ -30,13 +30,13 @@ class SourceStates(Protocol):
         ...
 
     def save_source_state(self, state: SourceState) -> None:
-        """Store it, instead of an older one of that name. Raises StateError."""
+        """Store the state in place of an older one of that source. Raises StateError."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FetchResult:
-    """Result of one attempt at one source."""
+    """Result of fetching one source once."""
 
     source: Source
     state: SourceState
@@ -44,7 +44,7 @@ class FetchResult:
 
 
 class Fetcher:
-    """Asks sources when they are due, and writes down how each stands."""
+    """Fetches sources when they are due, and stores the state of each."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Fetcher:
         self._rng = rng
 
     def states(self) -> dict[str, SourceState]:
-        """How each configured source stands, in the configured order; one never asked is due at once."""
+        """The state of each configured source, in the configured order; one never fetched is due at once."""
         stored = self._states.source_states() if self.sources else {}
         now = self._clock.now()
         return {name: stored.get(name) or SourceState(name=name, next_at=now) for name in self.sources}
@@ -73,12 +73,12 @@ class Fetcher:
         return fetch_findings(self.sources.values(), self.states(), self._clock.now())
 
     async def next_due(self) -> datetime | None:
-        """When the next source is to be asked; None where there are no sources."""
+        """When the next source is due; None where there are no sources."""
         states, now = await asyncio.to_thread(self.states), self._clock.now()
         return min((state.due_at(self.sources[name], now) for name, state in states.items()), default=None)
 
     async def fetch_due(self) -> list[FetchResult]:
-        """Ask every source whose time has come; results in the configured order. Raises StateError."""
+        """Fetch every source that is due; results in the configured order. Raises StateError."""
         states, now = await asyncio.to_thread(self.states), self._clock.now()
         due = [state for name, state in states.items() if state.due_at(self.sources[name], now) <= now]
         return await self._fetch(due)
@@ -86,7 +86,7 @@ class Fetcher:
     async def fetch(
         self, names: Sequence[str] = (), *, done: Callable[[FetchResult], object] = lambda _: None
     ) -> list[FetchResult]:
-        """Ask these sources now (all of them where none is named), and call `done` with each result as it comes.
+        """Fetch these sources now (all of them where none is named), and call `done` with each result as it comes.
 
         Raises KeyError for an unknown name, and StateError.
         """
@@ -104,7 +104,7 @@ class Fetcher:
             done(result)
             return result
 
-        # A state that cannot be written for one source is raised when the others have ended, too.
+        # A StateError of one source is raised only when the others have ended.
         results = await asyncio.gather(*map(fetch_alone, states), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
