@@ -8,10 +8,10 @@ from bot.domain.quizzes.answers import AnswerModel, parse_model, with_answers
 
 
 def answered(paper: Paper, language: str, min_confidence: float) -> tuple[Question, ...]:
-    """The paper's quiz in that language, with the digest's keys and worked-out answers for the other questions.
+    """The paper's quiz in that language, with worked-out answers for the questions without a key.
 
-    A worked-out answer comes with its confidence, however low, and is usable from `min_confidence` on. The model is
-    read when the first question without a key comes.
+    A worked-out answer has its confidence, however low, and is usable from `min_confidence` on. The model is loaded
+    for the first question without a key.
     """
     quiz = paper.edition(language).quiz
     if all(question.keyed for question in quiz):
@@ -21,5 +21,5 @@ def answered(paper: Paper, language: str, min_confidence: float) -> tuple[Questi
 
 @cache
 def load_model() -> AnswerModel:
-    """The trained model; a missing or torn file is a broken installation and raises what reading it raises."""
+    """The trained model. A missing or damaged file means a broken installation: errors of reading it pass through."""
     return parse_model(files("bot.domain.quizzes").joinpath("answers.json").read_bytes())

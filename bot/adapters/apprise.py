@@ -1,13 +1,13 @@
-"""The Apprise channel: plain text to any of the services that the library Apprise speaks to (an extra).
+"""The Apprise channel: plain text to any service that the library Apprise supports (an optional dependency).
 
-The library answers with a bool and writes to its log why something failed, so the outcome is read there:
+The library returns a bool and only logs why something failed, so the outcome is read from its log:
 
     no connection was made                       TryLater: certainly not sent
-    an HTTP status from 400 to 499               refused: TryLater (429), TargetGone (401, 403, 404, 410) or Refused
-    anything else (5xx, a lost answer, …)        OutcomeUnknown
-    any failure after the first of several parts OutcomeUnknown: a part of it is out
+    HTTP status 400 to 499                       TryLater (429), TargetGone (401, 403, 404, 410) or Refused
+    anything else (5xx, no response, …)          OutcomeUnknown
+    any failure after the first of several parts OutcomeUnknown: the first part was sent
 
-Log records and their words were seen in Apprise 2.3, 2026-11; where they change, outcomes become unknown.
+The log messages are those of Apprise 2.3 (seen 2026-11); if they change, outcomes become unknown.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ _NOT_CONNECTED = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeoutError|Failed to establish a new connection"
     r"|Missing dependencies for SOCKS|Not supported proxy scheme|Please check proxy URL|Unable to connect to proxy"
 )
-_GONE = frozenset({401, 403, 404, 410})
-_TOO_MANY = 429
-_TITLES_NAMED = 10
+_GONE_STATUSES = frozenset({401, 403, 404, 410})
+_TOO_MANY_REQUESTS = 429
+_MOST_TITLES = 10
 
 
 def _parse_address(text: str) -> str:
-    """The URL, where it names a service that Apprise knows; the library is needed to tell."""
+    """The URL, checked by the library; ValueError where it names no service that Apprise supports."""
     try:
         _service(text)
     except Refused as error:
@@ -48,10 +48,7 @@ def _parse_address(text: str) -> str:
 
 
 class ApprisePublisher:
-    """Sends alerts and alarms as plain text, split where the service takes no more at once.
-
-    It has neither edits nor polls.
-    """
+    """Sends alerts and alarms as plain text, in several parts where the service limits the length; no edits, no polls."""
 
     kind: ChannelKind = "apprise"
     capabilities: Capabilities = Capabilities(
@@ -59,7 +56,7 @@ class ApprisePublisher:
     )
 
     async def send(self, message: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
-        """A receipt without a name, once every part is taken over; raises a DeliveryError."""
+        """Send every part; the receipt has no message id. Raises a DeliveryError."""
         if message.kind not in ("alert", "alarm"):
             raise Refused(f"this channel cannot carry a {message.kind} ({message.id})")
         service = _service(message.target.address)
@@ -84,12 +81,12 @@ class ApprisePublisher:
         words = wording(message.language)
         papers = [_paper(message, number) for number in range(len(message.items))]
         more = [words.more_heading.format(count=message.more)] if message.more else []
-        titles = [f"• {one_line(title, 200)}" for title in message.more_titles[:_TITLES_NAMED]]
+        titles = [f"• {one_line(title, 200)}" for title in message.more_titles[:_MOST_TITLES]]
         return "\n\n".join([*papers, "\n".join([*more, *titles])]).strip()
 
 
 def split(text: str, longest: int) -> Iterator[str]:
-    """The text in parts of at most `longest` characters, ended at an empty line, a line or a word where possible."""
+    """Parts of at most `longest` characters, split at an empty line, a line end or a blank where possible."""
     while len(text) > longest:
         head = text[:longest]
         ends = (head.rfind(mark) for mark in ("\n\n", "\n", " "))
@@ -112,7 +109,7 @@ def _paper(message: OutgoingMessage, number: int) -> str:
 
 
 def _service(url: str) -> Any:
-    """The library's object for a URL; raises Refused where it is none, or the extra is missing."""
+    """The library's object for a URL. Raises Refused for an invalid URL, or where the library is not installed."""
     try:
         import apprise
     except ImportError as error:
@@ -129,11 +126,10 @@ def _service(url: str) -> Any:
 
 
 def _import_pgp() -> None:
-    """Import the part of the library that imports imghdr, which warns in Python 3.11 and 3.12 and is gone in 3.13.
+    """Import the library's module that imports imghdr, without the deprecation warning of Python 3.11 and 3.12.
 
-    The library asks for it (for PGPy, which we do not install) when it looks for its services, and helps itself where
-    Python has none. We can change neither side, so that one warning is ignored during that one import; an empty module
-    in imghdr's place would be seen by everything else in this process.
+    The library needs imghdr (removed in 3.13, where it has a fallback) for PGPy, which is not installed here. The
+    warning is ignored during this one import; a stub module in imghdr's place would be visible to the whole process.
     """
     if "apprise.utils.pgp" in sys.modules:
         return
@@ -142,29 +138,29 @@ def _import_pgp() -> None:
         importlib.import_module("apprise.utils.pgp")
 
 
-class _Records(logging.Handler):
-    """Collects what the library logs in this thread."""
+class _LogCollector(logging.Handler):
+    """Collects the log messages of the thread that made it."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self.texts: list[str] = []
+        self.messages: list[str] = []
         self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread == self._thread:
-            self.texts.append(record.getMessage())
+            self.messages.append(record.getMessage())
 
 
 def _notify(service: Any, text: str) -> DeliveryError | None:
-    """Hand one part over; the error where it was not taken."""
-    records, log = _Records(), logging.getLogger("apprise")
+    """Send one part; the error where the service did not accept it, else None."""
+    collector, log = _LogCollector(), logging.getLogger("apprise")
     log.setLevel(logging.DEBUG)
-    log.addHandler(records)
+    log.addHandler(collector)
     try:
         accepted = service.notify(body=text, body_format="text")
     finally:
-        log.removeHandler(records)
-    return None if accepted else _error(service.service_name, "\n".join(records.texts))
+        log.removeHandler(collector)
+    return None if accepted else _error(service.service_name, "\n".join(collector.messages))
 
 
 def _error(service: object, log: str) -> DeliveryError:
@@ -174,8 +170,8 @@ def _error(service: object, log: str) -> DeliveryError:
         return TryLater(f"{service} cannot be reached")
     if status is None or status not in range(400, 500):
         return OutcomeUnknown(f"{service} answered {status or 'nothing that says what became of it'}")
-    if status == _TOO_MANY:
+    if status == _TOO_MANY_REQUESTS:
         return TryLater(f"{service} answered {status}: too many messages")
-    if status in _GONE:
+    if status in _GONE_STATUSES:
         return TargetGone(f"{service} answered {status}: it does not take messages for this address")
     return Refused(f"{service} answered {status}")

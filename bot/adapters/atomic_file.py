@@ -1,6 +1,6 @@
-"""Files written beside their path and then renamed, so that readers find the old content or the new, never half of it.
+"""Atomic file writes: content goes to a draft beside the path, which is then renamed, so that readers never see half of it.
 
-A draft that a killed process left behind is removed by `sweep`.
+`sweep` removes drafts that a killed process left behind.
 """
 
 import os
@@ -15,7 +15,7 @@ from bot.domain.errors import IndexUnusable
 PRIVATE, PUBLIC = 0o600, 0o644
 """File modes: for this user alone; readable by everybody on the machine, whatever the umask."""
 ABANDONED = timedelta(hours=1)
-"""No write takes so long: an older draft was left behind by a process that was killed."""
+"""Age from which a draft counts as left behind by a killed process: no write takes this long."""
 _DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{8}")
 
 
@@ -25,7 +25,7 @@ def draft_of(path: Path) -> Path:
 
 
 def private_folder(folder: Path) -> None:
-    """Make the folder and its missing parents, for this user alone (0700); an existing one stays as it is."""
+    """Make the folder and its missing parents, accessible to this user alone (0700); existing ones stay as they are."""
     if folder.is_dir():
         return
     if folder.parent != folder:
@@ -41,10 +41,10 @@ def private_opener(path: str, flags: int) -> int:
 def write(
     path: Path, content: bytes, *, draft: Path | None = None, durable: bool = True, mode: int = PRIVATE
 ) -> None:
-    """Replace the file with that content, whole or not at all; raises OSError.
+    """Replace the file with that content, whole or not at all. Raises OSError.
 
-    When it returns, a `durable` file survives a loss of power. A `draft` names another path on the same file system
-    to write to first; what lies there is overwritten.
+    On return, a `durable` file survives a loss of power. `draft` names another path on the same file system to write
+    to first, and to overwrite.
     """
     draft_path = draft or draft_of(path)
     try:
@@ -61,7 +61,7 @@ def write(
 
 
 def put_in_place(draft: Path, path: Path) -> None:
-    """Rename the finished draft to the path; both the content and the name are on disk then. Raises OSError."""
+    """Rename the finished draft to the path. On return, content and name are on disk. Raises OSError."""
     _sync(draft, os.O_RDONLY)
     draft.replace(path)
     _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -70,22 +70,18 @@ def put_in_place(draft: Path, path: Path) -> None:
 def sweep(folder: Path, pattern: str, now: datetime) -> None:
     """Remove abandoned drafts of files whose names match the pattern.
 
-    Younger drafts stay, since other processes may be writing them; so do those that cannot be looked at or removed.
+    Younger drafts stay, since another process may be writing them; so do those that cannot be examined or removed.
     """
     try:
         with os.scandir(folder) as entries:
-            drafts = [entry for entry in entries if _is_draft(entry.name, pattern)]
+            names = ((entry, _DRAFT.fullmatch(entry.name)) for entry in entries)
+            drafts = [entry for entry, match in names if match and fnmatch(match[1], pattern)]
         for draft in drafts:
             written = datetime.fromtimestamp(draft.stat(follow_symlinks=False).st_mtime, UTC)
             if now - written > ABANDONED and draft.is_file(follow_symlinks=False):
                 Path(draft).unlink(missing_ok=True)
     except OSError:
         return
-
-
-def _is_draft(name: str, pattern: str) -> bool:
-    match = _DRAFT.fullmatch(name)
-    return match is not None and fnmatch(match[1], pattern)
 
 
 def _sync(path: Path, flags: int) -> None:
@@ -100,11 +96,11 @@ def _remove(draft: Path) -> None:
     try:
         draft.unlink(missing_ok=True)
     except OSError:
-        return  # its folder is not there, or not ours
+        return  # the folder is missing or not writable
 
 
 class SavedIndex:
-    """The saved index in one file beside the state: a copy that may be deleted at any time."""
+    """The saved index, in one file beside the state; the file may be deleted at any time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -12,5 +12,5 @@ class SystemClock:
         return datetime.now(UTC)  # noqa: TID251 -- this is the file that the ban points to
 
     def monotonic(self) -> float:
-        """Seconds that only grow, whatever happens to the wall clock; for measuring durations."""
+        """Seconds for measuring durations; unaffected by changes of the wall clock."""
         return time.monotonic()

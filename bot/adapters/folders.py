@@ -1,8 +1,8 @@
 """Watched folders: a scan of their files, and the bytes of one file.
 
-Only regular files are opened. Folders and files are opened by their bare name relative to the open folder above
-them and never through a link, so that a writer to a watched folder cannot lead a scan out of it. A link that stays
-inside (a Kubernetes ConfigMap's `..data`) is followed by opening what it leads to, again by bare names from the top.
+Only regular files are opened. Each folder and file is opened by its bare name relative to the open parent folder and
+never through a link, so that whoever can write to a watched folder cannot make a scan leave it. A link to something
+inside (a Kubernetes ConfigMap's `..data`) is followed by opening its target, again by bare names from the top.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from bot.domain.errors import DigestNotReady, DigestTooLarge
@@ -29,13 +30,13 @@ from bot.domain.files import (
 
 MAX_DEPTH = 24
 BESIDE_BYTES = 65_536
-"""Bytes of a file beside a digest that are read to see which paper it is about."""
+"""Bytes read of a file beside a digest, enough to see which paper it is about."""
 _MEGABYTE = 1_000_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a FIFO that replaced a file would wait for a writer.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
-_WORDS: dict[SkipReason, str] = {
+_REASONS: dict[SkipReason, str] = {
     "hidden": "is hidden",
     "temporary": "has a temporary file's name",
     "ignored": "is ignored by watch.ignore",
@@ -49,10 +50,10 @@ _WORDS: dict[SkipReason, str] = {
 def scan(
     folders: Sequence[Path], *, max_bytes: int, base: Path, ignore: Sequence[str] = ()
 ) -> Iterator[ScanEntry]:
-    """All entries of the folders and their subfolders, folder by folder, each in the order of names.
+    """All entries of the folders and their subfolders, folder by folder, sorted by name.
 
-    Relative folders start at `base`; what matches a pattern of `ignore` is skipped. Source names are unique within one scan. An entry that cannot be used is a
-    `Skipped` with its reason, and so is a missing folder; nothing is raised.
+    Relative folders start at `base`. File names are unique within one scan. Entries that cannot be used, those that
+    match a pattern of `ignore`, and missing folders are `Skipped` entries with a reason; nothing is raised.
     """
     taken: set[str] = set()
     roots = _roots([base / folder for folder in folders])
@@ -60,7 +61,7 @@ def scan(
         walk = _Walk(root=root, prefix=prefix, source=source, max_bytes=max_bytes, ignore=tuple(ignore))
         for entry in walk.entries():
             if isinstance(entry, FoundFile):
-                name = _free_name(entry.name, taken)
+                name = _unique_name(entry.name, taken)
                 taken.add(name)
                 yield entry if name == entry.name else replace(entry, name=name)
             else:
@@ -70,7 +71,7 @@ def scan(
 def read_bytes(file: FoundFile, *, max_bytes: int) -> bytes:
     """The content of the file as the scan found it.
 
-    Raises DigestTooLarge, or DigestNotReady where the file is gone, changed since, or cannot be read.
+    Raises DigestTooLarge, or DigestNotReady where the file was removed, has changed since, or cannot be read.
     """
     if file.size > max_bytes:
         raise DigestTooLarge(f"{file.name}: {_too_large(file.size, max_bytes)}")
@@ -100,11 +101,10 @@ class FolderFile:
         return self.found.source
 
     def read(self) -> bytes:
-        """The content; raises as `read_bytes`."""
         return read_bytes(self.found, max_bytes=self.max_bytes)
 
     def beside(self, name: str) -> bytes | None:
-        """The first BESIDE_BYTES of the regular file of that name in the same folder; None where there is none."""
+        """The first BESIDE_BYTES of the regular file with that name in the same folder; None where there is none."""
         if "/" in name or skip_reason(name):
             return None
         folder, slash, _ = self.found.relative.rpartition("/")
@@ -123,27 +123,27 @@ def fingerprint(content: bytes) -> str:
 
 
 def _roots(folders: Sequence[Path]) -> list[Path]:
-    """Real paths of the folders, in order, without those that lie in another one."""
+    """Real paths of the folders, in order, without duplicates and without folders inside another one."""
     real = list(dict.fromkeys(Path(os.path.realpath(folder)) for folder in folders))
     return [folder for folder in real if not any(other in folder.parents for other in real)]
 
 
-def _free_name(name: str, taken: set[str]) -> str:
+def _unique_name(name: str, taken: set[str]) -> str:
     if name not in taken:
         return name
-    return next(other for n in range(2, len(taken) + 3) if (other := f"{name} ({n})") not in taken)
+    return next(other for number in count(2) if (other := f"{name} ({number})") not in taken)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Walk:
-    """The scan of one watched folder; `above` is the stack of (device, inode) of the folders that are being listed."""
+    """Scan of one watched folder; `parents` is the stack of (device, inode) of the folders being listed."""
 
     root: Path
     prefix: str
     source: str
     max_bytes: int
     ignore: tuple[str, ...] = ()
-    above: list[tuple[int, int]] = field(default_factory=list)
+    parents: list[tuple[int, int]] = field(default_factory=list)
 
     def entries(self) -> Iterator[ScanEntry]:
         try:
@@ -156,20 +156,20 @@ class _Walk:
             yield from self._inside(handle, "", "")
 
     def _inside(self, handle: int, path: str, real: str) -> Iterator[ScanEntry]:
-        """Entries of an open folder, which is closed afterwards; `path` ends in a slash or is empty, `real` is the same
-        without links.
+        """Entries of an open folder, which is closed afterwards. `path` is empty or ends in a slash; `real` is `path` with
+        all links resolved.
         """
         try:
             identity = _identity(handle)
-            if identity in self.above or len(self.above) > MAX_DEPTH:
+            if identity in self.parents or len(self.parents) > MAX_DEPTH:
                 yield self._skipped(path, "too_deep", f"lies in itself or more than {MAX_DEPTH} folders deep")
                 return
             with os.scandir(handle) as listing:
                 ordered = sorted(listing, key=lambda entry: entry.name)
-            self.above.append(identity)
+            self.parents.append(identity)
             for entry in ordered:
                 yield from self._entry(handle, path + entry.name, real + entry.name, entry)
-            self.above.pop()
+            self.parents.pop()
         except OSError as error:
             yield self._unreadable(path, error)
         finally:
@@ -193,7 +193,7 @@ class _Walk:
             yield self._unreadable(path, error)
 
     def _linked(self, path: str, real: str) -> Iterator[ScanEntry]:
-        """Entries that a link leads to within the watched folder, by the link's name; none that are found without it."""
+        """Entries behind a link to something in the watched folder, named by the link; none if the scan finds them anyway."""
         target = Path(os.path.realpath(self.root / real))
         if self.root not in target.parents or not target.exists():
             yield self._skipped(path, "link")
@@ -213,7 +213,7 @@ class _Walk:
             yield from self._inside(inner, path + "/", relative + "/")
 
     def _is_found_anyway(self, relative: str) -> bool:
-        """Whether the scan comes to that path by itself: nothing on the way there is skipped."""
+        """Whether the scan reaches that path without the link: no part of it is skipped."""
         names = relative.split("/")
         paths = ("/".join(names[: length + 1]) for length in range(len(names)))
         return not any(map(skip_reason, names)) and not any(is_ignored(path, self.ignore) for path in paths)
@@ -245,7 +245,7 @@ class _Walk:
             path=self.root / path,
             name=digest_name(self.prefix + path if path else str(self.root)),
             reason=reason,
-            what=what or _WORDS[reason],
+            what=what or _REASONS[reason],
         )
 
 
@@ -266,7 +266,7 @@ def _signature(status: os.stat_result) -> FileSignature:
 
 @contextmanager
 def _opened(file: FoundFile) -> Iterator[int]:
-    """A handle of the file, opened folder by folder from the watched one down."""
+    """An open handle of the file, closed afterwards."""
     with _opened_at(file.folder, file.relative) as (folder, name):
         opened = os.open(name, _FILE, dir_fd=folder)
     try:
@@ -277,7 +277,7 @@ def _opened(file: FoundFile) -> Iterator[int]:
 
 @contextmanager
 def _opened_at(root: Path, relative: str) -> Iterator[tuple[int, str]]:
-    """A handle of the folder that holds it, opened folder by folder and never through a link, and its bare name."""
+    """(handle of its parent folder, bare name) of a path, opened folder by folder and never through a link."""
     *folders, name = relative.split("/")
     handle = os.open(root, _FOLDER)
     try:
@@ -291,14 +291,14 @@ def _opened_at(root: Path, relative: str) -> Iterator[tuple[int, str]]:
 
 
 def _expect_unchanged(handle: int, file: FoundFile) -> None:
-    # Called before the reading, it refuses anything but the file itself; after it, a mix of two versions.
+    # Called before reading to refuse any other file, and after it to refuse a mix of two versions.
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode) or _signature(status) != file.signature:
         raise DigestNotReady(f"{file.name}: was changed since it was found")
 
 
 def _content(handle: int, size: int) -> bytes:
-    """The content; one byte more than `size` where the file has grown."""
+    """The content; `size` and one more byte of a file that has grown."""
     parts: list[bytes] = []
     remaining = size + 1
     while remaining > 0 and (part := os.read(handle, remaining)):

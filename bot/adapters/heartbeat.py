@@ -1,4 +1,4 @@
-"""Heartbeat: a file that `run` touches while it works, read by `status` and health checks; and the same for systemd."""
+"""Heartbeat: a file that `run` touches while it works, for `status` and health checks; and systemd's watchdog."""
 
 import hashlib
 import os
@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 EVERY = timedelta(seconds=15)
-_DIGITS = 15
-"""Of a time in microseconds: thirty years."""
 LATE = timedelta(seconds=60)
-"""After this time without a beat, `run` counts as dead."""
+"""Time without a beat after which `run` counts as dead."""
+_MOST_DIGITS = 15
+"""Longest watchdog time in microseconds that is believed: about thirty years."""
 
 
 class Heartbeat:
-    """The heartbeat of the process that works on that state, as this user, on this machine.
+    """Heartbeat of this user's process on that state, on this machine.
 
-    Its file lies in the system's folder for temporary files, so that each machine and each container has its own.
+    The file is in the system's temporary folder, so that each machine and each container has its own.
     """
 
     def __init__(self, state: str) -> None:
@@ -27,7 +27,7 @@ class Heartbeat:
         self._path = Path(tempfile.gettempdir()) / f"paperboy-{name}.alive"
 
     def beat(self, now: datetime) -> None:
-        """Touch the file; no effect where it cannot be written or belongs to another user."""
+        """Touch the file; does nothing where it cannot be written or belongs to another user."""
         try:
             file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError:
@@ -39,13 +39,13 @@ class Heartbeat:
             os.close(file)
 
     def last(self) -> datetime | None:
-        """Time of the last beat; None without one, or where the file is a link or another user's."""
+        """Time of the last beat; None where there is no file, or it is a link or another user's."""
         try:
             status = self._path.lstat()
         except OSError:
             return None
-        ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
-        return datetime.fromtimestamp(status.st_mtime, UTC) if ours else None
+        is_own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+        return datetime.fromtimestamp(status.st_mtime, UTC) if is_own else None
 
     def is_alive(self, now: datetime) -> bool:
         """True where the last beat is less than LATE ago."""
@@ -59,16 +59,15 @@ class Heartbeat:
 
 
 def watchdog_interval() -> timedelta:
-    """How often the service manager's watchdog is told that we live: twice in its time (sd_watchdog_enabled(3)), at least EVERY."""
+    """Interval between keep-alives to systemd: half of its watchdog time (sd_watchdog_enabled(3)), at most EVERY."""
     text = os.environ.get("WATCHDOG_USEC", "")
-    patience = timedelta(microseconds=int(text)) if text.isdecimal() and len(text) <= _DIGITS else 2 * EVERY
-    return min(max(patience / 2, timedelta(seconds=0.1)), EVERY)
+    is_set = text.isdecimal() and len(text) <= _MOST_DIGITS
+    watchdog_time = timedelta(microseconds=int(text)) if is_set else 2 * EVERY
+    return min(max(watchdog_time / 2, timedelta(seconds=0.1)), EVERY)
 
 
 def notify_systemd(**state: str) -> None:
-    """Send states such as `READY="1"` or `STATUS="…"` to the service manager that started this process (sd_notify(3)), if it
-    asked for them.
-    """
+    """Send states such as `READY="1"` or `STATUS="…"` to systemd (sd_notify(3)), where it set NOTIFY_SOCKET."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: counts of the state as they are when asked, and times of what this process does."""
+"""Metrics for Prometheus: counts of the state, read on each scrape, and durations of this process's work."""
 
 import time
 from bisect import bisect_left
@@ -38,7 +38,7 @@ class StateFigures:
 
 
 class _Histogram:
-    """Histogram of seconds by labels; times may come from any thread."""
+    """Histogram of seconds by labels; may be used from any thread."""
 
     def __init__(self, name: str, about: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
         self._name = name
@@ -46,12 +46,12 @@ class _Histogram:
         self._labels = labels
         self._bounds = bounds
         self._counts: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * (len(bounds) + 1))
-        """How many took up to each of the bounds and more than the one before; the last: more than all."""
+        """Number of durations in each bucket, up to its bound; the last bucket has no bound."""
         self._sums: dict[tuple[str, ...], float] = defaultdict(float)
         self._lock = Lock()
 
     def observe(self, values: tuple[str, ...], seconds: float) -> None:
-        """Count one time under these values of the labels."""
+        """Count one duration under these values of the labels."""
         with self._lock:
             self._counts[values][bisect_left(self._bounds, seconds)] += 1
             self._sums[values] += seconds
@@ -64,13 +64,13 @@ class _Histogram:
         bounds = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
         with self._lock:
             for values, counts in self._counts.items():
-                up_to = zip(bounds, accumulate(counts), strict=True)
-                family.add_metric(values, list(up_to), self._sums[values])
+                buckets = list(zip(bounds, accumulate(counts), strict=True))
+                family.add_metric(values, buckets, self._sums[values])
         return family
 
 
 class Metrics:
-    """The metrics of one process. Prometheus' client (2 MB) is loaded when somebody asks for them."""
+    """Metrics of one process. Prometheus' client library (2 MB) is imported on the first scrape."""
 
     def __init__(self) -> None:
         self._sends = _Histogram(
@@ -89,7 +89,7 @@ class Metrics:
         self._figures: Callable[[], StateFigures] | None = None
 
     def observe_state(self, figures: Callable[[], StateFigures]) -> None:
-        """Ask `figures` for the state's counts whenever the metrics are read."""
+        """Call `figures` on each scrape."""
         self._figures = figures
 
     def timed(self, publisher: Publisher) -> Publisher:
@@ -99,14 +99,14 @@ class Metrics:
     @contextmanager
     def work(self, step: str) -> Iterator[None]:
         """Measure one round of that step."""
-        begun = time.perf_counter()
+        start = time.perf_counter()
         try:
             yield
         finally:
-            self._work.observe((step,), time.perf_counter() - begun)
+            self._work.observe((step,), time.perf_counter() - start)
 
     def sent(self, channel: ChannelKind, outcome: str, seconds: float) -> None:
-        """Write down one send; from the event loop's thread."""
+        """Count one send; call it in the event loop's thread."""
         self._sends.observe((channel, outcome), seconds)
         if outcome == "wait":
             self._waits[channel] += 1
@@ -118,7 +118,7 @@ class Metrics:
         return generate_latest(self)
 
     def collect(self) -> "Iterator[Metric]":
-        """All metrics as Prometheus' client wants them."""
+        """All metrics; Prometheus' client library calls this."""
         from prometheus_client.core import CounterMetricFamily
 
         waits = CounterMetricFamily(
@@ -130,11 +130,11 @@ class Metrics:
             waits.add_metric([channel], count)
         yield from (self._sends.family(), waits, self._work.family())
         if self._figures is not None:
-            yield from _state(self._figures())
+            yield from _state_gauges(self._figures())
 
 
 class TimedPublisher:
-    """A publisher whose sends are measured."""
+    """Publisher that measures the sends of another one."""
 
     def __init__(self, publisher: Publisher, metrics: Metrics) -> None:
         self._publisher = publisher
@@ -146,7 +146,7 @@ class TimedPublisher:
         return self._publisher.capabilities
 
     async def send(self, message: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
-        begun, outcome = time.perf_counter(), "failed"
+        start, outcome = time.perf_counter(), "failed"
         try:
             receipt = await self._publisher.send(message, begin)
             outcome = "sent"
@@ -160,15 +160,14 @@ class TimedPublisher:
             outcome = "not sent"
             raise
         finally:
-            self._metrics.sent(self.kind, outcome, time.perf_counter() - begun)
+            self._metrics.sent(self.kind, outcome, time.perf_counter() - start)
         return receipt
 
     async def close(self) -> None:
         await self._publisher.close()
 
 
-def _state(figures: StateFigures) -> "Iterator[Metric]":
-    """Gauges of what the state says."""
+def _state_gauges(figures: StateFigures) -> "Iterator[Metric]":
     from prometheus_client.core import GaugeMetricFamily
 
     counts = figures.counts
@@ -200,17 +199,17 @@ def _state(figures: StateFigures) -> "Iterator[Metric]":
     for channel in counts.channels.keys() | counts.stopped.keys():
         stopped.add_metric([channel], float(channel in counts.stopped))
     yield stopped
-    yield from _sources(figures)
+    yield from _source_gauges(figures)
     incidents = GaugeMetricFamily(
         "paperboy_incidents_open", "Incidents that are open.", labels=["area", "kind"]
     )
     for area, kind in sorted({(incident.area, incident.kind) for incident in figures.incidents}):
-        same = sum(1 for incident in figures.incidents if (incident.area, incident.kind) == (area, kind))
-        incidents.add_metric([area, kind], same)
+        count = sum(1 for incident in figures.incidents if (incident.area, incident.kind) == (area, kind))
+        incidents.add_metric([area, kind], count)
     yield incidents
 
 
-def _sources(figures: StateFigures) -> "Iterator[Metric]":
+def _source_gauges(figures: StateFigures) -> "Iterator[Metric]":
     from prometheus_client.core import GaugeMetricFamily
 
     failures = GaugeMetricFamily(

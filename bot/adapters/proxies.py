@@ -1,4 +1,4 @@
-"""Proxies and certificates that the environment names, made usable for httpx, or said to be unusable in one line."""
+"""Proxies and certificates from environment variables: normalised for httpx, or rejected with a one-line reason."""
 
 import os
 import re
@@ -14,12 +14,12 @@ _SOCKS_REMEDY = "needs one more package: pip install 'paperboy-bot[socks]'"
 
 
 def network_fault() -> str | None:
-    """Why no connection can be made with what the environment names; None where nothing is wrong with it."""
+    """Fault in the proxy or certificate settings of the environment that rules out any connection; None without one."""
     return proxy_fault() or certificates_fault(os.environ.get(_CERTIFICATES))
 
 
 def certificates_fault(file: str | None) -> str | None:
-    """Why the certificates that the environment names cannot be used; None where they can, or it names none."""
+    """Why the certificate file cannot be used; None where it can, or none is named."""
     if file:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
@@ -30,28 +30,23 @@ def certificates_fault(file: str | None) -> str | None:
 
 
 def proxy_fault(environment: MutableMapping[str, str] | None = None) -> str | None:
-    """Why the proxy that the environment names cannot be used; None where it can, or there is none.
+    """Why a proxy in the environment (the process's own by default) cannot be used; None where it can, or none is set.
 
-    On the way, `socks://` becomes `socks5://`, which it means, and entries of NO_PROXY that no client can read are left
-    out: with either httpx would refuse to work at all.
+    Changes the environment: `socks://` becomes `socks5://`, and NO_PROXY loses the entries that httpx cannot parse. With
+    either of them httpx refuses to make a client at all.
     """
     environment = os.environ if environment is None else environment
     for name in list(environment):
         if name.lower() == "no_proxy":
-            _set(environment, name, ",".join(_readable(environment[name])))
+            value = ",".join(_parseable_entries(environment[name]))
         elif name.lower() in _NAMES:
-            _set(
-                environment,
-                name,
-                re.sub(r"^socks://", "socks5://", environment[name].strip(), flags=re.IGNORECASE),
-            )
+            value = re.sub(r"^socks://", "socks5://", environment[name].strip(), flags=re.IGNORECASE)
+        else:
+            continue
+        if value != environment[name]:
+            environment[name] = value
     faults = (_fault(name, environment[name]) for name in sorted(environment) if name.lower() in _NAMES)
     return next(filter(None, faults), None)
-
-
-def _set(environment: MutableMapping[str, str], name: str, value: str) -> None:
-    if environment[name] != value:
-        environment[name] = value
 
 
 def _fault(name: str, value: str) -> str | None:
@@ -77,8 +72,8 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _readable(value: str) -> list[str]:
-    """The entries that httpx can read: hosts, domains, addresses; IPv6 without its brackets, and never a range of them."""
+def _parseable_entries(value: str) -> list[str]:
+    """Entries of NO_PROXY that httpx can parse: hosts, domains and addresses, IPv6 without brackets; no IPv6 ranges."""
     entries = (entry.strip() for entry in value.split(","))
     plain = (entry[1:-1] if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", entry) else entry for entry in entries)
     return [entry for entry in plain if entry and _is_pattern(entry)]

@@ -1,4 +1,4 @@
-"""Scheduler of periodic jobs (APScheduler): each runs at its interval, or sooner where it asks for it."""
+"""Scheduler of periodic jobs (APScheduler): each runs at its interval, or sooner if its last run asked for that."""
 
 import asyncio
 import logging
@@ -12,12 +12,12 @@ from bot.domain.errors import PaperboyError
 if TYPE_CHECKING:
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 SHORTEST_GAP = timedelta(milliseconds=50)
-"""Least time between two runs of a job, so that one that asks to run at once cannot spin."""
+"""Least time between two runs of a job, so that one that always asks to run at once cannot spin."""
 
-GUARD_EVERY = timedelta(seconds=5)
+CLOCK_CHECK_EVERY = timedelta(seconds=5)
 CLOCK_TOLERANCE = timedelta(seconds=2)
 
 
@@ -25,8 +25,8 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 class Job:
     """Periodic job.
 
-    `run` gives the moment at which it wants to run next, or None; the next run begins at most `every` after the
-    end of the last one. With `at_start` the first run begins at once.
+    `run` returns when it wants to run next, or None; the next run begins at most `every` after the end of the last
+    one. With `at_start` the first run begins at once.
     """
 
     name: str
@@ -36,25 +36,24 @@ class Job:
 
 
 OnEnd = Callable[[str, Exception | None], Awaitable[None]]
-"""Called with the name of a job and how its run failed, if it did; raises nothing."""
+"""Called after each run with the job's name and the error of a failed run; raises nothing."""
 
 
 def next_run(now: datetime, *, every: timedelta, wanted: datetime | None) -> datetime:
-    """When a job that ends now runs again: at the `wanted` moment, kept between SHORTEST_GAP and `every` from now."""
+    """When a job that ends now runs again: at the `wanted` moment, clamped to SHORTEST_GAP to `every` from now."""
     if wanted is None:
         return now + every
     return min(max(wanted, now + min(SHORTEST_GAP, every)), now + every)
 
 
 class Scheduler:
-    """Runs jobs on the event loop, never the same one twice at a time.
+    """Runs jobs on the event loop, each at most once at a time.
 
-    A job that raises is logged and counted (`failures`, by name) and runs again after `every`; other jobs
-    are not affected. When the wall clock jumps, every job runs now. All methods belong to the event loop's thread.
+    A job that raises is logged, counted in `failures` (by name) and run again after `every`; other jobs are not
+    affected. When the wall clock jumps, every job runs at once. Call all methods in the event loop's thread.
     """
 
     def __init__(self, now: Callable[[], datetime], on_end: OnEnd | None = None) -> None:
-        """`on_end` is called after each run of a job."""
         self._now = now
         self._on_end = on_end
         self.failures: dict[str, int] = {}
@@ -62,10 +61,10 @@ class Scheduler:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._woken: set[str] = set()
         self._scheduler: AsyncIOScheduler | None = None
-        self._guard: asyncio.TimerHandle | None = None
+        self._clock_check: asyncio.TimerHandle | None = None
 
     def start(self, jobs: Sequence[Job]) -> None:
-        """Begin; call it once, inside a running event loop."""
+        """Start the jobs; call it once, inside a running event loop."""
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
         # APScheduler logs every single run, and warns where a job was woken twice.
@@ -81,30 +80,29 @@ class Scheduler:
         self._watch_clock(self._drift())
 
     def wake(self, name: str) -> None:
-        """Run that job now; a running one once more right after. No effect when stopped."""
+        """Run that job now, or once more after its current run. Does nothing when stopped."""
         if name in self._running:
             self._woken.add(name)
         elif self._scheduler:
             self._plan(self._jobs[name], None)
 
     async def stop(self, patience: timedelta = timedelta(seconds=10)) -> None:
-        """Start no more runs and let those in flight finish; cancel what takes longer than `patience`."""
+        """Start no more runs, let current ones finish, and cancel those that take longer than `patience`."""
         scheduler, self._scheduler = self._scheduler, None
         if not scheduler:
             return
-        if self._guard:
-            self._guard.cancel()
+        if self._clock_check:
+            self._clock_check.cancel()
         scheduler.pause()
-        await asyncio.sleep(0)  # runs already with its executor see that it stopped
+        await asyncio.sleep(0)  # lets runs that APScheduler has submitted already see that it stopped
         if self._running:
             _, late = await asyncio.wait(self._running.values(), timeout=patience.total_seconds())
             for task in late:
-                _log.warning("job.cancelled", extra={"job": task.get_name()})
+                log.warning("job.cancelled", extra={"job": task.get_name()})
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         scheduler.shutdown(wait=False)
-        # The shutdown is done in the next turn of the loop.
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # APScheduler shuts down in the next iteration of the loop
 
     def _plan(self, job: Job, moment: datetime | None) -> None:
         """Set the job's next run to that moment; None: now."""
@@ -114,7 +112,7 @@ class Scheduler:
         )
 
     async def _begin(self, job: Job) -> None:
-        """Called by APScheduler; the run is a task of ours, which its shutdown does not cancel."""
+        """Called by APScheduler. The run is a task of its own, which APScheduler's shutdown does not cancel."""
         if self._scheduler and job.name not in self._running:
             self._running[job.name] = asyncio.create_task(self._run(job), name=job.name)
 
@@ -122,10 +120,10 @@ class Scheduler:
         next_at = failure = None
         try:
             next_at = await job.run()
-        except Exception as error:  # noqa: BLE001 -- a bug in one job must not stop the others
+        except Exception as error:  # a bug in one job must not stop the others
             failure = error
             self.failures[job.name] += 1
-            _log.error(
+            log.error(
                 "job.failed",
                 extra={"job": job.name, "failures": self.failures[job.name], "error": str(error)},
                 exc_info=None if isinstance(error, PaperboyError) else error,
@@ -148,8 +146,8 @@ class Scheduler:
     def _watch_clock(self, before: timedelta) -> None:
         drift = self._drift()
         if abs(drift - before) > CLOCK_TOLERANCE:
-            _log.warning("clock.jumped", extra={"by": str(drift - before)})
+            log.warning("clock.jumped", extra={"by": str(drift - before)})
             for name in self._jobs:
                 self.wake(name)
         loop = asyncio.get_running_loop()
-        self._guard = loop.call_later(GUARD_EVERY.total_seconds(), self._watch_clock, drift)
+        self._clock_check = loop.call_later(CLOCK_CHECK_EVERY.total_seconds(), self._watch_clock, drift)

@@ -1,7 +1,7 @@
 """File events of the watched folders (watchdog), and the rounds of scanning that they cause.
 
-An event only says when to scan; which files there are, and which are stable, the scan decides. Lost, doubled or
-late events cost time and never a file: without any event a round comes after a while.
+An event only says when to scan; the scan decides which files there are and which are stable. Lost, duplicate or late
+events therefore cost time, never a file: without any event the next round comes after `rescan`.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
     from watchdog.observers.api import BaseObserver, ObservedWatch
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 POLL_EVERY = timedelta(seconds=2)
 _SHORTEST_PAUSE = 0.02
-"""Least seconds between two scans, so that a storm of events does not become a storm of scans."""
+"""Seconds between two scans at least, so that a burst of events does not become a burst of scans."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +51,9 @@ async def rounds(
     now: Callable[[], datetime],
     rescan: timedelta,
 ) -> AsyncIterator[Round]:
-    """A round at once, then one after each hint, when a file should be stable, and each `rescan`.
+    """Rounds, without end: one at once, then one after each hint, when a file should be stable, and every `rescan`.
 
-    Never ends by itself. The next scan begins when the consumer asks for the next round; an event after a scan
-    began causes another one.
+    A scan begins when the consumer asks for the next round; an event after a scan began causes another one.
     """
     skip_log = SkipLog()
     clock = asyncio.get_running_loop().time
@@ -75,10 +74,10 @@ async def rounds(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _WatchedFolder:
-    """A folder under a system watch: a configured folder with its subfolders (`recursive`), or the nearest
-    existing folder above a missing one.
+    """A folder that the system watches: a configured one with its subfolders (`recursive`), or the nearest existing
+    parent of a missing one.
 
-    Device and inode tell a replaced folder from the one that was there before.
+    Device and inode distinguish a replaced folder from the one before.
     """
 
     path: str
@@ -88,10 +87,9 @@ class _WatchedFolder:
 
 
 class Watcher:
-    """Hints when to scan the folders. Folders may be missing, appear, vanish and appear again.
+    """Hints when to scan the folders, which may be missing, appear, vanish and come back.
 
-    With `polling`, or where the system has no watches left, it hints at regular intervals; falling back is logged
-    once.
+    With `polling`, or when the system runs out of watches (logged once), it hints at regular intervals.
     """
 
     def __init__(self, folders: Sequence[Path], *, polling: bool = False) -> None:
@@ -102,8 +100,8 @@ class Watcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._observer: BaseObserver | None = None
         self._watches: dict[_WatchedFolder, ObservedWatch] = {}
-        self._lost: set[str] = set()
-        """Watched paths that were deleted; a new folder there may even have the old inode."""
+        self._deleted: set[str] = set()
+        """Watched paths that were deleted; a new folder there may have the same inode."""
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -117,9 +115,9 @@ class Watcher:
         await asyncio.to_thread(self._stop)
 
     async def hint(self, longest: timedelta) -> bool:
-        """Wait for something to happen: True when it did, False when `longest` passed.
+        """Wait for a file event: True when there was one, False when `longest` passed.
 
-        What happened before the call and after the one before it counts.
+        Events since the previous call count.
         """
         if self.polling:
             longest = min(longest, POLL_EVERY)
@@ -128,7 +126,7 @@ class Watcher:
                 await self._hinted.wait()
         hinted = self._hinted.is_set()
         self._hinted.clear()
-        # A folder that came back is watched before it is scanned, so that no event falls in between.
+        # A folder that came back is watched before it is scanned, so that no event is missed in between.
         await asyncio.to_thread(self._update_watches)
         return hinted
 
@@ -141,18 +139,18 @@ class Watcher:
         except OSError as error:
             self.polling = True
             self._stop()
-            _log.warning("watch.polling", extra={"reason": error.strerror, "every": str(POLL_EVERY)})
+            log.warning("watch.polling", extra={"reason": error.strerror, "every": str(POLL_EVERY)})
 
     def _adjust(self, observer: "BaseObserver") -> None:
         self._real = tuple(os.path.realpath(folder) for folder in self._folders)
         wanted = {_nearest_folder(real) for real in self._real}
-        lost = self._lost.copy()
-        self._lost.difference_update(lost)
-        stale = self._watches.keys() - wanted | {folder for folder in self._watches if folder.path in lost}
+        deleted = self._deleted.copy()
+        self._deleted.difference_update(deleted)
+        stale = self._watches.keys() - wanted | {folder for folder in self._watches if folder.path in deleted}
         for folder in stale:
             observer.unschedule(self._watches.pop(folder))
         for folder in wanted - self._watches.keys():
-            # A folder deleted at this very moment counts as missing the next time.
+            # A folder deleted at this moment counts as missing next time.
             with suppress(FileNotFoundError, NotADirectoryError):
                 self._watches[folder] = self._schedule(observer, folder)
                 _expect_free_watch(folder.path)
@@ -160,7 +158,7 @@ class Watcher:
     def _start(self) -> "BaseObserver":
         from watchdog.observers import Observer
 
-        # watchdog warns when it finds a new folder in two ways at once; nothing is lost by it.
+        # watchdog warns when it finds a new folder in two ways at once, which is harmless.
         warnings.filterwarnings(
             "ignore", message="Callback with id .* already exists", category=RuntimeWarning
         )
@@ -178,7 +176,7 @@ class Watcher:
     def _schedule(self, observer: "BaseObserver", folder: _WatchedFolder) -> "ObservedWatch":
         from watchdog import events
 
-        # Without "modified", which every write would cause: a file that grows is scanned until it is stable.
+        # Without "modified", which every write causes: a growing file is scanned until it is stable anyway.
         kinds: list[type[FileSystemEvent]] = [
             events.FileCreatedEvent,
             events.FileMovedEvent,
@@ -204,7 +202,7 @@ class Watcher:
         """Called in watchdog's thread."""
         paths = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if path]
         if event.event_type == "deleted":
-            self._lost.update(
+            self._deleted.update(
                 path for path in paths if any(path == folder.path for folder in tuple(self._watches))
             )
         loop = self._loop
@@ -214,7 +212,7 @@ class Watcher:
                 loop.call_soon_threadsafe(self._hinted.set)
 
     def _concerns(self, path: str) -> bool:
-        """True for a path in a watched folder that is not hidden there, or above one."""
+        """True for a watched folder, a parent of one, and what lies in one and is not hidden."""
         return any(
             f"{real}/".startswith(f"{path}/")
             or (path.startswith(f"{real}/") and "/." not in path[len(real) :])
@@ -223,7 +221,7 @@ class Watcher:
 
 
 def _nearest_folder(real: str) -> _WatchedFolder:
-    """The folder itself, or the nearest existing one above it."""
+    """The folder itself, or its nearest existing parent."""
     for path in (Path(real), *Path(real).parents):
         with suppress(OSError):
             status = path.stat()
@@ -235,10 +233,10 @@ def _nearest_folder(real: str) -> _WatchedFolder:
 
 
 def _expect_free_watch(path: str) -> None:
-    """Raises OSError where the system has no watch left.
+    """Raise OSError where the system has no watch left.
 
-    watchdog raises for the watched folder itself, but silently skips subfolders that it cannot watch; so this
-    asks for one more watch and gives it back.
+    watchdog raises for the watched folder itself, but silently skips subfolders that it cannot watch, so this asks
+    for one more watch and releases it.
     """
     if sys.platform != "linux":
         return

@@ -220,7 +220,7 @@ async def test_nothing_starts_after_stopping(scheduler):
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
 async def test_a_wall_clock_that_jumps_makes_every_job_run_now(monkeypatch, caplog, jump):
     offset = timedelta(0)
-    monkeypatch.setattr(module, "GUARD_EVERY", SOON)
+    monkeypatch.setattr(module, "CLOCK_CHECK_EVERY", SOON)
     scheduler = Scheduler(lambda: SystemClock().now() + offset)
     work = Counted()
     scheduler.start([Job(name="work", every=NEVER, run=work)])

@@ -23,7 +23,7 @@ from bot.domain.errors import StateUnavailable
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 PULSE = timedelta(seconds=1)
 """How often a leader checks its lock, and a candidate tries to get it."""
@@ -55,14 +55,12 @@ class LeaderElection:
             try:
                 async with await own_connection(self._engine) as connection:
                     await _acquire_lock(connection, role)
-                    _log.info("leader.elected", extra={"role": role})
+                    log.info("leader.elected", extra={"role": role})
                     if await _run_while_locked(connection, work):
                         return
-                    _log.error("leader.lost", extra={"role": role})
+                    log.error("leader.lost", extra={"role": role})
             except foreign_errors() as error:
-                _log.warning(
-                    "leader.interrupted", extra={"role": role, "error": " ".join(str(error).split())}
-                )
+                log.warning("leader.interrupted", extra={"role": role, "error": " ".join(str(error).split())})
             await asyncio.sleep(PULSE.total_seconds())
 
     async def _lead_with_file(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -75,7 +73,7 @@ class LeaderElection:
             waiting = False
             while not _try_lock(file):
                 if not waiting:
-                    _log.warning(
+                    log.warning(
                         "leader.waiting", extra={"role": role, "for": "another paperboy on this state"}
                     )
                     waiting = True
@@ -101,7 +99,7 @@ def _try_lock(file: int) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:  # a file system without locks: assume that we are alone
-        _log.warning("leader.no_locks", extra={"error": error.strerror})
+        log.warning("leader.no_locks", extra={"error": error.strerror})
     return True
 
 
@@ -166,7 +164,7 @@ class WakeUp:
             try:
                 await self._listen(on_wake)
             except foreign_errors() as error:
-                _log.warning("wake_up.interrupted", extra={"error": " ".join(str(error).split())})
+                log.warning("wake_up.interrupted", extra={"error": " ".join(str(error).split())})
             await asyncio.sleep(_RECONNECT_AFTER.total_seconds())
 
     async def _listen(self, on_wake: Callable[[], None]) -> None:

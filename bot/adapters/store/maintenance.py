@@ -16,7 +16,7 @@ from bot.adapters.store.schema import STATES, files, micros, updates
 from bot.adapters.store.sql import Statement, chunks
 from bot.domain.errors import StateDamaged, StateError
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 MESSAGES_KEPT = timedelta(days=90)
 """For so long a message can be edited, replied to with a quiz and asked for more."""
@@ -74,7 +74,7 @@ class Maintenance:
             messages += count
         answered = self._prune_updates(now - UPDATES_KEPT)
         if messages or answered:
-            _log.info("state.pruned", extra={"messages": messages, "updates": answered})
+            log.info("state.pruned", extra={"messages": messages, "updates": answered})
         return messages
 
     def prune_messages(self, before: datetime, limit: int) -> int:
@@ -120,7 +120,7 @@ class Maintenance:
             _CLAMP_TARGETS.run(connection, longest=until, targets=targets)
             refresh_ready(connection, targets)
         if targets:
-            _log.warning("targets.delays_clamped", extra={"targets": len(targets)})
+            log.warning("targets.delays_clamped", extra={"targets": len(targets)})
         return len(targets)
 
     def held_far(self, now: datetime) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from bot.domain.errors import StateError, StateUnavailable
 if TYPE_CHECKING:
     from psycopg import Connection
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _RANDOM_BITS = 61
 """An owner's number is so large that no two processes meet; it has room in a bigint."""
@@ -231,7 +231,7 @@ def _locked(path: Path) -> int | None:
         os.close(file)
         return None
     except OSError as error:  # a file system without locks: nobody can tell, the time of the leases decides
-        _log.warning("owner.no_locks", extra={"error": error.strerror})
+        log.warning("owner.no_locks", extra={"error": error.strerror})
         return file
     if _is_in_place(file, path):
         return file
@@ -307,7 +307,7 @@ class SessionOwner(Owner):
             self._file_fails = False
         except StateError as error:  # others then call uncertain what this process had begun when it died
             if not self._file_fails:
-                _log.warning("owner.no_file", extra={"error": str(error)})
+                log.warning("owner.no_file", extra={"error": str(error)})
             self._file_fails = True
         return self.number
 
@@ -371,7 +371,7 @@ class SessionOwner(Owner):
                     session = self._open()
                 session.execute("SELECT 1")
             except foreign_errors() as error:
-                _log.debug("owner.interrupted", extra={"error": " ".join(str(error).split())})
+                log.debug("owner.interrupted", extra={"error": " ".join(str(error).split())})
                 if session is not None:
                     session.close()
                 session = None
