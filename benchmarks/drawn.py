@@ -20,7 +20,7 @@ from bot.adapters.readers import read_digest
 from bot.domain.papers import Paper, merge
 from bot.domain.query import Query, parse
 from bot.domain.query.folding import words
-from bot.domain.query.syntax import Node, both, dead_end, either, negated
+from bot.domain.query.syntax import Node, both, contradiction, either, negated
 
 _T = TypeVar("_T")
 
@@ -105,7 +105,7 @@ class Draw:
         """The next ones."""
         while number:
             drawn = self._subscription()
-            if dead_end(drawn.query.root) is None:
+            if contradiction(drawn.query.root) is None:
                 number -= 1
                 yield drawn
 

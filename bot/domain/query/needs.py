@@ -1,4 +1,4 @@
-"""Needs: folded words by which a full-text index tells which papers may match a query, and which certainly do."""
+"""Needs: conditions on folded words by which a full-text index finds the papers that may match a query, or surely do."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,13 +8,13 @@ from bot.domain.query.folding import begins_alike, common_beginning, folded_form
 from bot.domain.query.syntax import And, Near, Node, Not, Or, Phrase, Word, atoms, words_of
 
 LONGEST_WORD = 100
-"""Signs of a word that every full-text index distinguishes; the evaluation distinguishes longer words."""
+"""Characters of a word that every full-text index tells apart; words that differ only after them need the evaluation."""
 _MOST_SPARED = 16
-"""Of so many terms each is left out in turn; with more, any paper may lack but one."""
+"""With at most this many terms each is left out in turn to find near misses; with more, every paper is looked at."""
 
 
 class Term(NamedTuple):
-    """Folded words, one after the other in one part of any of these fields; of the last one perhaps the beginning alone."""
+    """Folded words, side by side in one part of one of these fields; with `is_prefix` the last one may go on."""
 
     fields: tuple[Field, ...]
     text: str
@@ -41,16 +41,16 @@ class ButNot(NamedTuple):
 
 
 Need = Term | AllOf | AnyOf | ButNot
-"""Folded words that a paper must have. A full-text index gives exactly the papers that have them."""
+"""A condition on a paper's folded words, which a full-text index decides exactly."""
 
 
 class Bounds(NamedTuple):
-    """Two needs of a query: the evaluation has to decide only of papers that may, but do not certainly match."""
+    """A lower and an upper bound of a query's matches; the evaluation decides only on the papers between them."""
 
     certain: Need | None
-    """Every paper that has this matches; None where that is known of no paper."""
+    """Sufficient for a match; None where nothing is."""
     possible: Need | None
-    """Every paper that matches has this; None where any paper may match."""
+    """Necessary for a match; None where any paper may match."""
 
 
 def bounds_of(node: Node) -> Bounds:
@@ -72,12 +72,12 @@ def bounds_of(node: Node) -> Bounds:
 
 
 def need_of(node: Node) -> Need | None:
-    """The folded words that every paper matching the node has; None where that may be any paper."""
+    """The condition that every match of the node meets; None where any paper may match."""
     return bounds_of(node).possible
 
 
 def need_but_for_one(node: Node) -> Need | None:
-    """As `need_of`, for papers that match the node or lack one term for it."""
+    """As `need_of`, for papers that match the node, or would if they had one more of its terms."""
     match node:
         case And() if len(node.children) <= _MOST_SPARED:
             needs = [need_of(child) for child in node.children]
@@ -93,7 +93,7 @@ def need_but_for_one(node: Node) -> Need | None:
 
 
 def need_of_something(node: Node) -> Need | None:
-    """As `need_of`, for papers that have any word of the node, or a longer one that begins like it."""
+    """As `need_of`, for papers that have any word of the node, or a longer word that begins with one."""
     return _any_of(
         _term(atom.scope, word, begins=word.mode != "exact")
         for atom in atoms(node)
@@ -117,7 +117,7 @@ def _bounds_of_all(node: And) -> Bounds:
 
 
 def _is_decided(phrase: Phrase) -> bool:
-    """True where a paper that has the phrase's folded words has the phrase."""
+    """True where a paper with the phrase's folded words side by side always matches the phrase."""
     *firsts, last = phrase.words
     if any(len(word.text) > LONGEST_WORD for word in phrase.words):
         return False
@@ -129,7 +129,7 @@ def _is_decided(phrase: Phrase) -> bool:
 
 
 def _phrase(scope: Scope, words: tuple[Word, ...]) -> Need | None:
-    """The folded words that every paper with the phrase has: as one term unless a beginning stands amid them."""
+    """The need of a phrase: one term, unless a prefix stands before its last word."""
     terms = [_term(scope, word, begins=word.mode == "prefix") for word in words]
     known = [term for term in terms if term is not None]
     if len(known) < len(terms) or any(term.is_prefix for term in known[:-1]):

@@ -26,9 +26,9 @@ from bot.domain.query.syntax import (
     Query,
     Word,
     both,
-    dead_end,
+    contradiction,
     either,
-    matches_nothing_said,
+    lone_exclusion,
     negated,
 )
 from bot.domain.text import nearest
@@ -67,7 +67,7 @@ class Token:
     start: int
     end: int
     words: tuple[Word, ...] = ()
-    """Unquoted words stand here as `plain` ones: whether they are folded is the scope's affair."""
+    """Unquoted words are `plain` here: whether they are folded depends on the scope."""
     quoted: bool = False
     scope: Scope = ""
     distance: int = 0
@@ -76,19 +76,19 @@ class Token:
 def parse(text: str) -> Query:
     """The query of the text.
 
-    Raises QuerySyntaxError with the fault and its position, also for a query that could match nothing or only
-    excludes.
+    Raises QuerySyntaxError with the fault and its position, also for a query that only excludes or that nothing could
+    match.
     """
     parser = _Parser(text)
     root = parser.parse()
-    excluding = matches_nothing_said(root)
-    if excluding is not None:
+    exclusion = lone_exclusion(root)
+    if exclusion is not None:
         raise QuerySyntaxError(
             "this only excludes ({term}): name something to find as well",
-            excluding.atom.position,
-            term=excluding,
+            exclusion.atom.position,
+            term=exclusion,
         )
-    clash = dead_end(root)
+    clash = contradiction(root)
     if clash is not None:
         raise QuerySyntaxError(
             "nothing could match: {term} is excluded and asked for at once",
@@ -99,16 +99,16 @@ def parse(text: str) -> Query:
 
 
 def tree_of(canonical: str) -> Node:
-    """The tree of a node's canonical spelling, without limits of size."""
+    """The tree of a node's canonical spelling, of any size."""
     return _Parser(canonical, limited=False).parse()
 
 
 def author_query(name: str) -> Query:
     """The query that follows an author or account of that name: its words side by side in one author."""
-    inside = as_words(name, "plain")
-    if not inside:
+    parsed = words_in(name, "plain")
+    if not parsed:
         raise QuerySyntaxError("there is no word in the author's name {name!r}", 0, name=name)
-    root = Phrase(scope="author", words=inside, written=" ".join(name.split()), position=0)
+    root = Phrase(scope="author", words=parsed, written=" ".join(name.split()), position=0)
     return Query(root=root, text=str(root))
 
 
@@ -117,7 +117,7 @@ def excluding(query: Query, excluded: tuple[Query, ...]) -> Query:
     if not excluded:
         return query
     root = both((query.root, *(negated(other.root) for other in excluded)))
-    clash = dead_end(root)
+    clash = contradiction(root)
     if clash is not None:
         raise QuerySyntaxError("nothing could match: {term} is excluded", 0, term=clash.atom.written)
     text = " AND ".join((f"({query.text})", *(f"NOT ({other.text})" for other in excluded)))
@@ -171,12 +171,12 @@ class _Parser:
         return both(tuple(nodes))
 
     def _factor(self, scope: Scope) -> Node:
-        turns = 0
+        negations = 0
         while self._at("NOT"):
             self._take()
-            turns += 1
+            negations += 1
         node = self._primary(scope)
-        return negated(node) if turns % 2 else node
+        return negated(node) if negations % 2 else node
 
     def _primary(self, outer: Scope) -> Node:
         scope = self._scope(outer)
@@ -237,25 +237,25 @@ class _Parser:
         )
 
     def _phrase(self, scope: Scope) -> tuple[tuple[Word, ...], int]:
-        """The words from here on that stand side by side, and where the last of them ends."""
+        """The adjacent words that begin here, and where the last of them ends."""
         first = self._next
         if not self._at("words"):
             raise self._word_missing()
-        inside: list[Word] = []
+        parsed: list[Word] = []
         end = first.end
         while self._at("words"):
             token = self._take()
             end = token.end
             self._hint(token)
-            inside += token.words if token.quoted or scope in UNFOLDED else _folded(token)
-        self._words += len(inside)
+            parsed += token.words if token.quoted or scope in UNFOLDED else _folded(token)
+        self._words += len(parsed)
         if self._words > MAX_WORDS and self._limited:
             raise QuerySyntaxError("a query may have {most} words", first.start, most=MAX_WORDS)
-        if not inside:
+        if not parsed:
             raise QuerySyntaxError(
                 "there is no word in {text!r}", first.start, text=self._text[first.start : end]
             )
-        return tuple(inside), end
+        return tuple(parsed), end
 
     def _hint(self, token: Token) -> None:
         written = self._written(token)
@@ -341,10 +341,10 @@ def _quoted(piece: re.Match[str]) -> tuple[Word, ...]:
     mark = piece.end("exact")
     if not piece["unquote"]:
         raise QuerySyntaxError("this quotation mark is never closed", mark)
-    inside = as_words(piece["quoted"], "exact" if piece["exact"] else "plain")
-    if not inside:
+    parsed = words_in(piece["quoted"], "exact" if piece["exact"] else "plain")
+    if not parsed:
         raise QuerySyntaxError("there is no word between these quotation marks", mark)
-    return inside
+    return parsed
 
 
 def _bare(piece: str, start: int) -> tuple[Word, ...]:
@@ -360,14 +360,14 @@ def _bare(piece: str, start: int) -> tuple[Word, ...]:
         raise QuerySyntaxError("a star can only end a word", start + star)
     if exact and star >= 0:
         raise QuerySyntaxError("a word cannot be exact (=) and a beginning (*) at once", start + star)
-    inside = as_words(piece, "exact" if exact else "plain")
-    if exact and not inside:
+    parsed = words_in(piece, "exact" if exact else "plain")
+    if exact and not parsed:
         raise QuerySyntaxError("= needs a word right behind it", start)
-    return inside if star < 0 else _prefix(piece.rstrip("*"), inside, start)
+    return parsed if star < 0 else _prefix(piece.rstrip("*"), parsed, start)
 
 
-def _prefix(piece: str, inside: tuple[Word, ...], start: int) -> tuple[Word, ...]:
-    """The words with the last one as a beginning; a script without blanks has no beginnings of words."""
+def _prefix(piece: str, parsed: tuple[Word, ...], start: int) -> tuple[Word, ...]:
+    """The words, the last one as a prefix; unchanged in a script without blanks, which has no prefixes of words."""
     plain = words(piece, "plain")
     if not plain:
         raise QuerySyntaxError("a star needs the beginning of a word before it", start)
@@ -375,16 +375,16 @@ def _prefix(piece: str, inside: tuple[Word, ...], start: int) -> tuple[Word, ...
     if end != len(piece):
         raise QuerySyntaxError("a star needs the beginning of a word right before it", start + end)
     if is_unspaced(piece[first]):
-        return inside
+        return parsed
     if len(last) < MIN_PREFIX:
         raise QuerySyntaxError(
             "a beginning needs {most} letters at least (in quotes * is no sign)",
             start + first,
             most=MIN_PREFIX,
         )
-    return (*inside[:-1], Word(text=last, mode="prefix"))
+    return (*parsed[:-1], Word(text=last, mode="prefix"))
 
 
-def as_words(text: str, mode: Mode) -> tuple[Word, ...]:
+def words_in(text: str, mode: Mode) -> tuple[Word, ...]:
     """The words of the text, all of that mode."""
     return tuple(Word(text=word, mode=mode) for word in words(text, LAYER_OF_MODE[mode]))

@@ -1,7 +1,7 @@
 """Patterns: an atom as a regular expression, which finds its words in plain texts without folding them.
 
-Worth the making where one query meets many papers. A text is *plain* where its words are its runs of ASCII letters and
-digits, without signs that join words or belong to them. In other texts words are folded and compared.
+They pay where one query is matched with many papers. A text is *plain* where its words are exactly its runs of ASCII
+letters and digits; in other texts words are folded and compared.
 """
 
 import re
@@ -24,20 +24,20 @@ _NOT_ASCII = re.compile("[^\\x00-\\x7f]")
 
 
 def is_plain(text: str) -> bool:
-    """True where a search finds in the text what its atom finds."""
+    """True for a plain text: a search finds in it what its atom finds."""
     if "'" in text or "+" in text or "#" in text:
         return False
-    return text.isascii() or all(map(_only_parts, _NOT_ASCII.findall(text)))
+    return text.isascii() or all(map(_separates, _NOT_ASCII.findall(text)))
 
 
 @lru_cache(maxsize=1_000)
-def _only_parts(sign: str) -> bool:
-    """True where a sign that is not ASCII belongs to no word."""
+def _separates(sign: str) -> bool:
+    """True where a sign that is not ASCII always separates words."""
     return spans(f"a{sign}a") == [(0, 1), (2, 3)]
 
 
 def search_of(atom: Atom) -> Search | None:
-    """The search for an atom; None where its words cannot be told from a plain text's letters."""
+    """The search for an atom; None where no pattern can express it."""
     if isinstance(atom, Phrase):
         return _phrase_search(atom.words)
     left, right = _phrase_search(atom.left), _phrase_search(atom.right)
@@ -97,5 +97,5 @@ def _near_search(near: Near, left: Search, right: Search) -> Search:
 
 
 def _distance(text: str, end: int, start: int) -> int:
-    """How many words after the word that ends there the one comes that starts there."""
+    """The distance in words from the word that ends at `end` to the one that starts at `start`; 1 for neighbours."""
     return len(_WORD.findall(text, end, start)) + 1

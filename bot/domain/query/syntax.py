@@ -2,11 +2,11 @@
 
     Query ── root: Node
     Node = Phrase    words side by side, in one scope
-         | Near      two phrases at most so many words apart, in any order
-         | Not       of a Phrase or Near: exclusions are pushed down to what they exclude
+         | Near      two phrases at most `distance` words apart, in any order
+         | Not       of a Phrase or Near: negations are pushed down to the atoms
          | And | Or  of two or more different nodes, never of their own kind, in canonical order
 
-Two queries that were written differently but say the same by these rules are equal.
+Queries with the same tree are equal, however they were written.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,9 +17,9 @@ from bot.domain.query.documents import SCOPES, Scope
 from bot.domain.query.folding import Layer, plain_form, singular
 
 MAX_COMPARED = 100_000
-"""Pairs of atoms compared within one query; beyond that a contradiction may go unnoticed."""
+"""Most pairs of atoms compared within one query; beyond that a contradiction may go unnoticed."""
 MAX_CONTAINMENT_STEPS = 10_000
-"""Pairs of nodes compared for two queries; beyond that `contained` says no."""
+"""Most pairs of nodes compared for two queries; beyond that `contained` gives False."""
 
 Mode = Literal["folded", "plain", "exact", "prefix"]
 """How a word is compared: in any number, without plural folding, to the letter, or by its beginning."""
@@ -47,7 +47,7 @@ class Word:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phrase:
-    """Words side by side. `written` are the query's own letters, found at `position`."""
+    """Words side by side. `written` is the part of the query's text that begins at `position`."""
 
     scope: Scope
     words: tuple[Word, ...]
@@ -60,8 +60,8 @@ class Phrase:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Near:
-    """Two phrases that do not overlap, in any order, the one's first word at most `distance` words
-    after the other's last.
+    """Two phrases that do not overlap, in any order: the first word of the later one stands at most `distance` words after
+    the last word of the earlier one.
     """
 
     scope: Scope
@@ -80,7 +80,7 @@ Atom = Phrase | Near
 
 
 def words_of(atom: Atom) -> tuple[Word, ...]:
-    """The words of an atom, of a NEAR those of both sides."""
+    """The words of an atom; of a NEAR the left ones, then the right ones."""
     return atom.words if isinstance(atom, Phrase) else atom.left + atom.right
 
 
@@ -164,15 +164,15 @@ def negated(node: Node) -> Node:
             return Not(atom=node)
 
 
-def matches_nothing_said(node: Node) -> Not | None:
-    """The exclusion that lets the node match a paper with none of its words; None where there is none."""
+def lone_exclusion(node: Node) -> Not | None:
+    """An exclusion by which alone the node matches, also papers with none of its words; None where there is none."""
     match node:
         case Not():
             return node
         case Or():
-            return next(filter(None, map(matches_nothing_said, node.children)), None)
+            return next(filter(None, map(lone_exclusion, node.children)), None)
         case And():
-            exclusions = tuple(map(matches_nothing_said, node.children))
+            exclusions = tuple(map(lone_exclusion, node.children))
             return exclusions[0] if all(exclusions) else None
         case _:
             return None
@@ -221,7 +221,7 @@ def _scoped(scope: Scope, text: str) -> str:
 
 
 def implies(first: Atom, second: Atom) -> bool:
-    """True where every paper with the first has the second. False is not certain: only simple cases are seen."""
+    """True where every paper with the first has the second. False may be wrong: only simple cases are recognised."""
     if not set(SCOPES[first.scope]) <= set(SCOPES[second.scope]):
         return False
     if isinstance(first, Near):
@@ -233,42 +233,45 @@ def implies(first: Atom, second: Atom) -> bool:
     return isinstance(second, Phrase) and _contains(first.words, second.words)
 
 
-def dead_end(node: Node) -> Not | None:
-    """An exclusion because of which the node could match nothing; None where none was seen."""
+def contradiction(node: Node) -> Not | None:
+    """An exclusion because of which the node could match nothing; None where none was found."""
     budget = [MAX_COMPARED]
-    return _dead_end(node, (), (), budget)
+    return _contradiction(node, (), (), budget)
 
 
-def _dead_end(
+def _contradiction(
     node: Node, wanted: tuple[Atom, ...], unwanted: tuple[Not, ...], budget: list[int]
 ) -> Not | None:
     match node:
         case Phrase() | Near():
-            return _first(((node, no) for no in unwanted), budget)
+            return _first_contradicted(((node, exclusion) for exclusion in unwanted), budget)
         case Not():
-            return _first(((yes, node) for yes in wanted), budget)
+            return _first_contradicted(((atom, node) for atom in wanted), budget)
         case Or():
-            exclusions = [_dead_end(child, wanted, unwanted, budget) for child in node.children]
+            exclusions = [_contradiction(child, wanted, unwanted, budget) for child in node.children]
             return exclusions[0] if all(exclusions) else None
         case _:
             inner_wanted = wanted + tuple(
                 child for child in node.children if isinstance(child, Phrase | Near)
             )
             inner_unwanted = unwanted + tuple(child for child in node.children if isinstance(child, Not))
-            deads = (
-                _dead_end(child, wanted if isinstance(child, Not) else inner_wanted, inner_unwanted, budget)
+            contradictions = (
+                _contradiction(
+                    child, wanted if isinstance(child, Not) else inner_wanted, inner_unwanted, budget
+                )
                 for child in node.children
             )
-            return next(filter(None, deads), None)
+            return next(filter(None, contradictions), None)
 
 
-def _first(pairs: Iterable[tuple[Atom, Not]], budget: list[int]) -> Not | None:
-    for atom, no in pairs:
+def _first_contradicted(pairs: Iterable[tuple[Atom, Not]], budget: list[int]) -> Not | None:
+    """The first exclusion that the atom beside it implies; None also where the budget is used up."""
+    for atom, exclusion in pairs:
         budget[0] -= 1
         if budget[0] < 0:
             return None
-        if implies(atom, no.atom):
-            return no
+        if implies(atom, exclusion.atom):
+            return exclusion
     return None
 
 
@@ -290,7 +293,9 @@ def _word_implies(first: Word, second: Word) -> bool:
 
 
 def contained(first: Query, second: Query) -> bool:
-    """True where the second query matches every paper that the first matches. False is not certain: only simple cases are seen."""
+    """True where the second query matches every paper that the first matches. False may be wrong: only simple cases are
+    recognised.
+    """
     return _node_implies(first.root, second.root, [MAX_CONTAINMENT_STEPS])
 
 

@@ -95,7 +95,9 @@ def test_a_query_with_few_enough_alternatives_is_decided_by_its_words_alone(
     assert any(isinstance(atom, Complex) for atom in atoms) != is_indexed
 
 
-@pytest.mark.parametrize(("limit", "most"), [("MOST_PAPERS", 40), ("MOST_PIECES", 200), ("_TOGETHER", 20)])
+@pytest.mark.parametrize(
+    ("limit", "most"), [("MOST_PAPERS", 40), ("MOST_PIECES", 200), ("_MASKS_AT_ONCE", 20)]
+)
 def test_many_papers_take_several_batches(limit: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     papers = [document(f"paper w{number} w{number % 7} x{number % 90}") for number in range(150)]
     texts = ["paper NOT w3", "pap*", "w3 NEAR/2 x80", "w1 OR paper OR x5", "paper w1* x8*", '"w2" x2* OR w9']

@@ -1,8 +1,8 @@
 """The index of many queries: finds the same matches as the plain evaluation, for a million queries at once.
 
-A query is split into clauses (`atoms.py`), and each clause is a row filed under its rarest literal, a node in a tree of
-words. A pass over some papers finds the nodes that occur in them (`occurrences.py`), takes the rows of these nodes, and
-keeps the rows whose other literals hold too:
+A query is split into clauses (`atoms.py`). Each clause is a row, filed under its rarest literal, which is a node in a
+tree of words. To match papers, the index finds the nodes that occur in them (`occurrences.py`), takes the rows filed
+under these nodes, and keeps those whose other literals hold too:
 
     query 0  graph                 filed under graph
     query 1  graph AND NOT tree    filed under graph, other literals: NOT tree
@@ -39,12 +39,12 @@ from bot.domain.query.parser import tree_of
 from bot.domain.query.syntax import Query
 
 _FREE = -2
-"""Instead of the head of a list: a handle without a query."""
+"""Marks a handle without a query, in place of the head of a list."""
 MOST_PAPERS = 1_024
 MOST_PIECES = 400_000
-"""Papers of a batch, and pieces of their texts, beyond which another one begins."""
-_TOGETHER = 300_000
-"""Masks that are taken apart together: few are slow, and more do not fit the processor's cache."""
+"""Most papers in a batch, and the number of pieces of their texts after which a batch ends."""
+_MASKS_AT_ONCE = 300_000
+"""Masks unpacked in one go: with fewer the overhead is felt, and more do not fit the processor's cache."""
 _MOST_TESTS = 20_000
 
 
@@ -85,13 +85,13 @@ class Index:
 
     @classmethod
     def from_bytes(cls, data: Saved, *, stamp: str = "") -> "Index":
-        """The index saved with that stamp. Raises IndexUnusable where the data is damaged or another one's."""
+        """The index saved with that stamp. Raises IndexUnusable where the data is damaged or has another stamp."""
         return cls(saved=from_bytes(data, stamp))
 
     def to_bytes(self, *, stamp: str = "") -> bytes:
         """The index as bytes; the same queries under the same handles always give the same bytes.
 
-        `stamp` identifies what the index was built from; loading must name it again.
+        `stamp` identifies the queries that the index was built from; `from_bytes` must be given the same one.
         """
         distances, first = self._distances.array, self._first.array[: self._size]
         contents = packed(self._atoms, self._rows, self._guards, self._rests, distances, first, _FREE)
@@ -132,22 +132,24 @@ class Index:
         """Two columns, handles of queries and indexes of documents: each match once, in no order."""
         handles: list[Ints] = [np.empty(0, dtype=np.int32)]
         positions: list[Ints] = [np.empty(0, dtype=np.int32)]
-        for matched, firsts, masks in self._matches(documents):
-            for matched_, positions_ in _taken_apart(matched, firsts, masks):
-                handles.append(matched_)
-                positions.append(positions_)
+        for columns in self._masks_of_matches(documents):
+            for some_handles, some_positions in _unpacked(*columns):
+                handles.append(some_handles)
+                positions.append(some_positions)
         return np.concatenate(handles), np.concatenate(positions)
 
-    def _matches(self, documents: Sequence[Document]) -> Iterator[tuple[Ints, Ints, Masks]]:
-        """Handles of queries, indexes of the first of 64 documents, and which of these match; many at a time."""
+    def _masks_of_matches(self, documents: Sequence[Document]) -> Iterator[tuple[Ints, Ints, Masks]]:
+        """Three columns, about _MASKS_AT_ONCE rows at a time: the handle of a query, the index of the first of 64 documents,
+        and the mask of those among them that match.
+        """
         waiting: list[tuple[Ints, Ints, Masks]] = []
         size = 0
         for start, batch in self._batches(documents):
-            for offset, (matched, masks) in enumerate(self._matches_of(batch)):
+            for offset, (handles, masks) in enumerate(self._matches_of(batch)):
                 first = start + offset * MASK_BITS
-                waiting.append((matched, np.full(len(matched), first, dtype=np.int32), masks))
-                size += len(matched)
-                if size > _TOGETHER:
+                waiting.append((handles, np.full(len(handles), first, dtype=np.int32), masks))
+                size += len(handles)
+                if size > _MASKS_AT_ONCE:
                     yield _joined(waiting)
                     waiting, size = [], 0
         if waiting:
@@ -186,10 +188,10 @@ class Index:
             yield handles.take(matching), masks.take(matching)
 
     def _unions(self, targets: Ints) -> list[tuple[Longs, Longs]]:
-        """Unions of the clauses of each query with several: pairs of indexes, the second to be joined to the first.
+        """How to join the clauses of each query that has several: steps of index pairs (into, from).
 
         targets (query, several clauses?)  4 yes  9 no  4 yes  4 yes
-        gives                              (3, 0), then (3, 2): in one step each index comes once
+        gives                              (3, 0), then (3, 2): within a step each index comes once
         """
         unions: list[tuple[Longs, Longs]] = []
         repeated = np.flatnonzero(targets & 1 != 0)
@@ -207,8 +209,8 @@ class Index:
     def _candidates(self, rows: Rows) -> "_Candidates":
         """The rows of all nodes that occur, and the tests of their other literals.
 
-        A literal `tree` (node 5) is 10, `NOT tree` is 11: for an odd one -(literal & 1) is all ones, and the XOR turns
-        the mask of the node round.
+        A literal `tree` (node 5) is 10, `NOT tree` is 11: for an odd one -(literal & 1) is all ones, and the XOR inverts
+        the mask of the node.
         """
         nodes = self._masks.nodes
         nodes = nodes[nodes < len(rows.counts.array)]
@@ -242,8 +244,8 @@ class Index:
     def _near(self, batch: Batch, nodes: Longs, rests: Ints) -> Masks:
         """Masks of the papers in which these NEAR atoms hold; `rests` are those of their guards' rows.
 
-        The guard of `graph NEAR/5 neural` is one clause of both sides: one is the node it is filed under, the other one
-        its rest (no rest: both sides are the same).
+        The guard of `graph NEAR/5 neural` is one clause of both sides: it is filed under one of them, and the other is its
+        rest (where there is none, both sides are the same).
         """
         left = self._filings.values.array[self._guarded.array[nodes]].astype(np.int64)
         right = left.copy()
@@ -253,7 +255,10 @@ class Index:
         return near_masks(batch.occurrences(), batch.parts, pairs, len(batch.documents))
 
     def _evaluated(self, documents: Sequence[Document], nodes: Longs, masks: Masks) -> tuple[Longs, Masks]:
-        """Of atoms that may hold in these papers those that do, with their masks, by the plain evaluation."""
+        """Those of the nodes whose atoms hold in some of these papers, with their masks, by the plain evaluation.
+
+        `masks` are the papers in which each may hold.
+        """
         possible: dict[int, int] = {}
         for node, mask in zip(nodes.tolist(), masks, strict=True):
             possible[node] = possible.get(node, 0) | int.from_bytes(mask.astype("<u8").tobytes(), "little")
@@ -335,8 +340,8 @@ def _joined(parts: list[tuple[Ints, Ints, Masks]]) -> tuple[Ints, Ints, Masks]:
     return np.concatenate(handles), np.concatenate(firsts), np.concatenate(masks)
 
 
-def _taken_apart(handles: Ints, firsts: Ints, masks: Masks) -> Iterator[tuple[Ints, Ints]]:
-    """Handles and indexes of papers, from masks that begin at the papers `firsts`.
+def _unpacked(handles: Ints, firsts: Ints, masks: Masks) -> Iterator[tuple[Ints, Ints]]:
+    """Columns of handles and indexes of papers, from masks that begin at the papers `firsts`.
 
     A step takes the lowest bit of each mask: handle 7 with 0b101 gives (7, 0), then (7, 2).
     """
@@ -352,14 +357,16 @@ class _Candidates(NamedTuple):
     """Rows that may match, with the tests that decide."""
 
     positions: Longs
-    """Where they stand."""
+    """Positions in `Rows`."""
     rows: Ints
-    """The rows of the masks of the nodes under which they are filed."""
+    """By candidate: the row, in `NodeMasks`, of the mask of the node under which it is filed."""
     tests: list[tuple[Longs, Ints, Masks]]
-    """Tests of one more literal each: which candidates have it, the rows of the masks of its nodes, ones where it is negated."""
+    """Each tests one more literal: the candidates that have one, the rows of the masks of these literals' nodes, and masks
+    of all ones where the literal is negated.
+    """
 
     def masks(self, column: Masks) -> Masks:
-        """The masks of papers in which each holds, from those of the nodes."""
+        """By candidate: the mask of the papers in which all its literals hold, from a column of `NodeMasks`."""
         masks = column.take(self.rows)
         for candidates, rows, negated in self.tests:
             masks[candidates] &= column.take(rows) ^ negated
@@ -385,7 +392,7 @@ class PersistentIndex:
         self._positions: Ints = np.arange(len(queries), dtype=np.int32)
         """By handle: the position of its query, NOTHING without one."""
         self.is_saved = saved is not None
-        """True while nothing changed since it was saved or loaded; set by the code that saves it."""
+        """True while the file, if there is one, holds the same; set by the code that saves it."""
         if saved:
             self.change(queries)
 
@@ -401,7 +408,7 @@ class PersistentIndex:
         return cls(queries, saved=saved)
 
     def to_bytes(self) -> bytes:
-        """The file of the index."""
+        """The content of the file."""
         while self._digests and self._digests[-1] == _NO_DIGEST:
             self._digests.pop()
         digests = b"".join((len(self._digests).to_bytes(_COUNT, "little"), *self._digests))
@@ -413,7 +420,7 @@ class PersistentIndex:
         return len(self._index)
 
     def change(self, queries: Sequence[Query]) -> int:
-        """Update to these queries; gives how many were added or removed."""
+        """Update to these queries; gives the number of those that were added or removed."""
         wanted = [_digest(query) for query in queries]
         if wanted == self._digests:
             self._positions = np.arange(len(queries), dtype=np.int32)
@@ -442,7 +449,7 @@ class PersistentIndex:
         return zip(positions.tolist(), papers.tolist(), strict=True)
 
     def hits(self, documents: Sequence[Document]) -> tuple[Longs, Longs]:
-        """The same in two columns."""
+        """The matches as two columns, in the same order."""
         handles, papers = self._index.hits(documents)
         matches = np.sort(self._positions[handles].astype(np.int64) << _DOCUMENT_BITS | papers)
         return matches >> _DOCUMENT_BITS, matches & ((1 << _DOCUMENT_BITS) - 1)

@@ -18,7 +18,7 @@ Masks = npt.NDArray[np.uint64]
 MASK_BITS = 64
 
 GROWTH = 3
-"""Zeroed cells that were never written take addresses and no memory, so a Column grows seldom and much."""
+"""A Column of zeros grows seldom and much: zeroed cells that were never written take addresses, but no memory."""
 FILLED_GROWTH = 1.5
 _NO_CELLS: Ints = np.empty(0, dtype=np.int32)
 NOTHING = -1
@@ -57,7 +57,7 @@ class Column:
 
 
 class LinkedLists:
-    """Many short linked lists of numbers in two columns. A list is known by its head, the cell of its first number;
+    """Many short linked lists of numbers in two columns. A list is identified by its head, the cell of its first number;
     NOTHING is the empty list.
 
         push(7, NOTHING) → 0, then push(9, 0) → 1:    values      7        9
@@ -119,7 +119,7 @@ class DuplicateFinder:
 
 
 def runs(starts: Ints | Longs, counts: Ints | Longs) -> Longs:
-    """The numbers from each start on, so many as its count.
+    """For each start and count: `count` consecutive numbers from `start` on.
 
     starts  0  4    counts  3  1    →    0 1 2 4
     """
@@ -135,13 +135,13 @@ def empty_masks(rows: int, papers: int) -> Masks:
 
 
 def set_papers(masks: Masks, rows: Ints | Longs, papers: Ints) -> None:
-    """Set the bit of each paper in the row beside it; a pair may repeat."""
+    """Set the bit of each paper in the row at the same index; pairs may repeat."""
     cells = rows * np.int64(masks.shape[1]) + papers // MASK_BITS
     np.bitwise_or.at(masks.reshape(-1), cells, np.uint64(1) << (papers % MASK_BITS).astype(np.uint64))
 
 
 def united(nodes: Longs, rows: Longs, masks: Masks) -> tuple[Longs, Masks]:
-    """Each node once, with the union of the masks in the rows beside it.
+    """Each node once, with the union of the masks in the rows at its indexes.
 
     nodes  4  9  4        masks  0b01  0b10        gives  4     9
     rows   0  1  1                                        0b11  0b10
@@ -157,8 +157,8 @@ def united(nodes: Longs, rows: Longs, masks: Masks) -> tuple[Longs, Masks]:
 class NodeMasks:
     """Masks of the papers of a batch by node, empty for most.
 
-    `rows` gives for each node the row of its mask, 0 for the empty one; it is kept from batch to batch, so that one costs only what it
-    touches.
+    `rows` gives for each node the row of its mask, 0 for the empty one. It is kept from batch to batch, so that a batch
+    costs only what it touches.
     """
 
     def __init__(self) -> None:
@@ -196,7 +196,7 @@ class NodeMasks:
         self._count += len(nodes)
 
     def add_papers(self, nodes: Longs, papers: Ints) -> None:
-        """Set the bit of each paper in the mask of the node beside it; a node may repeat, and has no mask yet.
+        """Set the bit of each paper in the mask of the node at the same index; nodes may repeat, and have no mask yet.
 
         nodes   4  6  4        masks of  4  0b11
         papers  0  0  1                  6  0b01
@@ -221,8 +221,8 @@ _LARGEST_BLOCK = 32
 class Rows:
     """Rows filed by node (an inverted index); those of one node lie side by side, in no order.
 
-    A row is two cells: its target, and the head of its other literals. Each node owns a block of 2 ** n cells that
-    doubles when full and halves when a quarter full; freed blocks are used again.
+    A row has a target, and the head of the list of its other literals. Each node owns a block of 2 ** n cells that doubles
+    when full and halves when a quarter full; freed blocks are used again.
 
         node     starts  counts        position  0   1   2   3   4
         "graph"  0       3             targets   20  24  62  -   20
@@ -299,7 +299,7 @@ class Rows:
 
 
 def _block_bits_of(counts: Ints) -> Ints:
-    """Block sizes in a loaded index, where each block is exactly as large as its rows: the largest power of two within."""
+    """Block sizes in a loaded index, where a block is as large as its rows: the largest power of two that fits into it."""
     return np.frexp(counts)[1].astype(np.int32)
 
 
@@ -469,5 +469,5 @@ class HashMap:
 
 
 def _bits_for(entries: int) -> int:
-    """Bits of a table that can take a quarter more entries before it grows."""
+    """Bits of a table that has room for a quarter more entries before it grows."""
     return max(_SMALLEST_BITS, int(entries * 1.25 / _FULLEST).bit_length())

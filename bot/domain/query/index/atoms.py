@@ -1,9 +1,9 @@
 """Atoms of queries: a query as clauses of literals, and the tree of words in which simple atoms are nodes.
 
-A query is any of its clauses; a clause is all of its literals, of which one at least is not negated. An
-atom is *simple* where a look-up of words finds it: a phrase of one layer, or one prefix of a word. Every
-other atom is *complex*: its *guards*, clauses of simple atoms, hold wherever it does, and where they hold
-the plain evaluation decides. So does it for a whole query that would have too many clauses.
+A query matches where any of its clauses does, and a clause where all of its literals do; at least one of them is not
+negated. An atom is *simple* where looking words up finds it: a phrase of one layer, or one prefix. Every other atom is
+*complex*: wherever it holds, one of its *guards* does, which are clauses of simple atoms; where one does, the plain
+evaluation decides. A query that would have too many clauses is one complex atom.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ from bot.domain.query.syntax import (
     Or,
     Phrase,
     Word,
-    matches_nothing_said,
+    lone_exclusion,
 )
 
 MAX_CLAUSES = 64
@@ -36,10 +36,9 @@ Key = tuple[Scope, Layer | None, tuple[str, ...]]
 
 
 class Complex(NamedTuple):
-    """Atom that words alone cannot decide; `text` is its canonical spelling.
+    """A complex atom; `text` is its canonical spelling.
 
-    With a `distance` it is NEAR of two simple atoms, which are its one guard; without, the plain evaluation
-    must decide.
+    With a `distance` it is NEAR of two simple atoms, which together are its only guard; 0 for any other.
     """
 
     text: str
@@ -56,11 +55,8 @@ Clause = tuple[Literal, ...]
 
 
 def clauses_of(root: Node) -> tuple[Clause, ...]:
-    """The clauses of a query; one that contradicts itself may be among them.
-
-    ValueError where the query only excludes: it would match what has none of its words.
-    """
-    if matches_nothing_said(root):
+    """The clauses of a query; some may contradict themselves. Raises ValueError for a query that only excludes."""
+    if lone_exclusion(root):
         raise ValueError(f"{root} only excludes")
     clauses = _clauses(root)
     if clauses is None:
@@ -69,7 +65,7 @@ def clauses_of(root: Node) -> tuple[Clause, ...]:
 
 
 def guards_of(node: Node) -> tuple[tuple[Key, ...], ...]:
-    """Clauses of simple atoms, one of which holds wherever the node does; empty where nothing is so sure."""
+    """The guards of a node: clauses of simple atoms, one of which holds wherever the node does; empty where there are none."""
     match node:
         case Phrase():
             return (tuple(dict.fromkeys(_guards(node.scope, node.words))),)
@@ -80,8 +76,8 @@ def guards_of(node: Node) -> tuple[tuple[Key, ...], ...]:
         case Not():
             return ()
         case And():
-            sure = filter(None, map(guards_of, node.children))
-            return min(sure, key=lambda guards: (len(guards), -sum(map(len, guards))), default=())
+            guarded = filter(None, map(guards_of, node.children))
+            return min(guarded, key=lambda guards: (len(guards), -sum(map(len, guards))), default=())
         case _:
             alternatives = tuple(map(guards_of, node.children))
             return (
@@ -107,7 +103,7 @@ def _clauses(node: Node) -> list[_Leaves] | None:
 
 
 def _products(node: And) -> list[_Leaves] | None:
-    """One clause for each choice among the alternatives that the node joins."""
+    """The clauses of an AND: one for each choice of a clause from each of its ORs."""
     products: list[_Leaves] = [tuple([child for child in node.children if not isinstance(child, And | Or)])]
     for child in node.children:
         if isinstance(child, Or):
@@ -125,7 +121,7 @@ def _products(node: And) -> list[_Leaves] | None:
 
 
 def _shortest(clauses: list[_Leaves]) -> list[_Leaves]:
-    """The clauses without those that ask for more than another one does."""
+    """The clauses without those that contain another one."""
     shortest: dict[frozenset[Phrase | Near | Not], _Leaves] = {}
     for clause in sorted(clauses, key=len):
         leaves = frozenset(clause)
@@ -186,7 +182,7 @@ ROOTS: dict[tuple[Scope, Layer | None], int] = {
 COMPLEX_ROOT = len(ROOTS)
 FIRST_NODE = COMPLEX_ROOT + 1
 HEAD = 2
-"""Prefixes are grouped by so many first letters; each has at least these."""
+"""Number of first letters by which prefixes are grouped; each prefix has at least so many."""
 
 _LONG = 64
 
@@ -194,8 +190,8 @@ _LONG = 64
 class Atoms:
     """The tree of words: atoms to nodes and back, with the number of uses of each node.
 
-    Below the root of a scope and layer hangs one node a word; a phrase is a path. Complex atoms hang on a root of
-    their own, with their whole text as label. The queries "graph" and "graph neural":
+    Each scope and layer has a root; below it each node is a word, and a phrase is a path. Complex atoms are children of a
+    root of their own, with their whole text as label. The queries "graph" and "graph neural":
 
         node    parent          label (word number)    uses
         17      root            1  "graph"             2: the atom, and the longer phrase
@@ -221,9 +217,9 @@ class Atoms:
         self._free_nodes: list[int] = []
         self._free_words: list[int] = []
         self.changed_words: set[str] = set()
-        """Words added or removed since the vocabulary emptied the set."""
+        """Words added or removed since `PaperWords.refresh` last emptied the set."""
         self.changed_prefix_heads: set[tuple[Scope, str]] = set()
-        """Likewise (scope, head) where prefixes were added or removed."""
+        """(scope, head) of prefixes added or removed since then."""
         self._prefixes: dict[tuple[Scope, str], set[str]] = {}
         """Prefixes by scope and head."""
         for root, scope in _SCOPE_OF_PREFIXES.items():
@@ -261,7 +257,7 @@ class Atoms:
             uses[node] -= 1
 
     def children_of(self, parents: Ints, labels: Ints) -> Ints:
-        """The child of each node by the word with the label beside it, which is not 0; NOTHING where it has none."""
+        """For each node its child with the label (not 0) at the same index; NOTHING where there is none."""
         return self.nodes_by_edge.find(parents.astype(np.uint64) << np.uint64(32) | labels.astype(np.uint64))
 
     def depths(self, nodes: Longs) -> Longs:
@@ -273,7 +269,7 @@ class Atoms:
         return depths
 
     def is_used(self, root: int) -> bool:
-        """True where something hangs on the root."""
+        """True where the root has a child."""
         return self.uses.cells[root] > 0
 
     def text(self, node: int) -> str:
@@ -283,14 +279,14 @@ class Atoms:
         return string
 
     def prefixes_of(self, scope: Scope, word: str) -> tuple[int, ...]:
-        """The nodes of all prefixes in that scope with which the word begins, the shortest first where it is not long."""
-        among = self._prefixes.get((scope, word[:HEAD]))
-        if among is None:
+        """The nodes of all prefixes of the word in that scope, in no order."""
+        candidates = self._prefixes.get((scope, word[:HEAD]))
+        if candidates is None:
             return ()
         if len(word) > _LONG:
-            prefixes = [prefix for prefix in among if word.startswith(prefix)]
+            prefixes = [prefix for prefix in candidates if word.startswith(prefix)]
         else:
-            prefixes = [word[:end] for end in range(HEAD, len(word) + 1) if word[:end] in among]
+            prefixes = [word[:end] for end in range(HEAD, len(word) + 1) if word[:end] in candidates]
         root = ROOTS[scope, None]
         return tuple([self.nodes_by_edge.get(root << 32 | self.words[prefix]) for prefix in prefixes])
 

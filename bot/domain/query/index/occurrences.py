@@ -1,7 +1,7 @@
 """Occurrences of atoms in a batch of papers: words, prefixes, phrases, and words near each other.
 
-Three kinds of numbers meet here. The *vocabulary* numbers the pieces of texts; `PaperWords` numbers the words in them, so that
-each is folded and looked up once; the *labels* of the atoms number the words that queries use. Label 0 is a word of no query.
+Three kinds of numbers meet here. The *vocabulary* numbers the pieces of texts; `PaperWords` numbers the words in them, so
+that each is folded and looked up once; the *labels* of the atoms number the words of queries, 0 for a word of no query.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,8 +31,8 @@ from bot.domain.query.vocabulary import FIELD_END, PART_END, PieceVocabulary, vo
 class PaperWords:
     """Words of papers by number; 0 is no word.
 
-    A *token* is a word where it stands in a piece; the pieces of the vocabulary have their tokens side by side. Each has a word as
-    written and a plain one, and a plain word has its singular.
+    A *token* is an occurrence of a word in a piece; those of a piece are numbered side by side. A token has a word as written
+    and a plain word, and a plain word has its singular.
 
         pieces   end of a part   end of a field   "Graphs"         "vision–language"
         tokens   0               1                2                3         4
@@ -77,7 +77,7 @@ class PaperWords:
         self._starts.reserve(len(self.pieces.pieces))
         self._counts.reserve(len(self.pieces.pieces))
         starts = self._starts.array.take(pieces)
-        # Only those that these texts have: an index of few queries, made for one new subscription, meets few of them.
+        # Only the pieces in these texts: an index for one new subscription sees few of the whole vocabulary.
         if len(unknown := pieces[starts == NOTHING]):
             for number in np.unique(unknown).tolist():
                 self._learn_piece(number)
@@ -93,17 +93,17 @@ class PaperWords:
         return self._plain.array.take(tokens)
 
     def labels(self, numbers: Longs, layer: Layer) -> Ints:
-        """Labels of these words: exact ones for that layer, plain ones for the others."""
+        """Labels of these words: of words as written for the layer `exact`, of plain words for the others."""
         return self._labels.array.take(self._singulars.array.take(numbers) if layer == "folded" else numbers)
 
     def by_number(self, numbers: Longs, values: Ints) -> Ints:
-        """An array with the value of each of these words at its number."""
+        """An array that has the value of each of these words at the word's number, else 0."""
         array = np.zeros(len(self._strings), dtype=np.int32)
         array[numbers] = values
         return array
 
     def prefix_nodes(self, scope: Scope, numbers: Longs) -> tuple[Longs, Ints]:
-        """Nodes of all prefixes in that scope that the words begin with, word by word, and the number of each word.
+        """Nodes of the prefixes of these words in that scope, word by word, and the number of nodes of each word.
 
         words  "quantized" "graph"    prefixes in use  "quan" (node 7), "quant" (node 9), "gra" (node 8)
         gives  nodes 7 9 8, counts 2 1
@@ -148,7 +148,7 @@ class PaperWords:
 
 
 class _PrefixNodes:
-    """Nodes of the prefixes of each word, one run of `_nodes` a word; `starts` is NOTHING for a word not looked up."""
+    """Nodes of the prefixes of each word: a run of `_nodes` for each; `starts` is NOTHING for a word not looked up yet."""
 
     def __init__(self) -> None:
         self.starts = Column(fill=NOTHING)
@@ -185,7 +185,7 @@ class Occurrences(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """NEAR of two nodes each: the nodes, their number of words, and the most words between them plus one."""
+    """NEAR atoms of two nodes each: the nodes, the number of words of each, and the distance of the NEAR."""
 
     left: Longs
     right: Longs
@@ -199,7 +199,7 @@ class Pairs(NamedTuple):
 
 
 def near_masks(occurrences: Occurrences, parts: Ints, pairs: Pairs, papers: int) -> Masks:
-    """For each pair in which of so many papers its nodes occur near each other within one part, in either order."""
+    """For each pair the mask of the papers in which its nodes occur near each other within one part, in either order."""
     keys = occurrences.nodes << 32 | occurrences.positions
     order = np.argsort(keys)
     masks = empty_masks(len(pairs.left), papers)
@@ -253,7 +253,7 @@ _LAYERS: dict[bool, tuple[Layer | None, ...]] = {True: ("exact",), False: ("fold
 class Batch:
     """Papers to be matched together: which simple atoms occur in which of them, and where.
 
-    The words of all parts stand one after the other, with the end of each part and of each field between them.
+    The words of all parts form one sequence of tokens, in which tokens mark the end of each part and of each field.
 
         papers "Graph nets" and "Trees" (titles alone), with end of a part `.` and of a field `|`
         tokens   Graph nets . | | | | | Trees . | | | | |
@@ -289,7 +289,7 @@ class Batch:
 
     @property
     def parts(self) -> Ints:
-        """By position the number of its part."""
+        """The number of the part at each position."""
         return np.cumsum(self._tokens <= _FIELD_END_TOKEN, dtype=np.int32)
 
     def occurrences(self) -> Occurrences:
@@ -319,7 +319,7 @@ class Batch:
     def _look_up(
         self, scope: Scope, layers: Sequence[Layer | None], positions: Longs, atoms: Atoms, *, exact: bool
     ) -> None:
-        """Find the nodes of single words: each different word is looked up once."""
+        """Find the nodes of single words, looking each different word up once."""
         forms = self._words.exact if exact else self._words.plain
         numbers, papers = forms(self._tokens[positions]), self._papers[positions]
         different, masks = _papers_by_word(numbers, papers, len(self.documents))
@@ -346,7 +346,7 @@ class Batch:
 
 
 def _papers_by_word(numbers: Ints, papers: Ints, count: int) -> tuple[Longs, Masks]:
-    """The different ones among these words, and the mask of papers of each."""
+    """The different words among these, and for each the mask of its papers."""
     seen = np.zeros(numbers.max(initial=0) + 1, dtype=np.bool_)
     seen[numbers] = True
     different = np.flatnonzero(seen)
@@ -362,14 +362,14 @@ def _phrases_in(texts: Sequence[_Text], atoms: Atoms) -> Iterator[Occurrences]:
 
         root ── graph ① [17] ── neural ② [18] ── network ③ [19]
 
-    Two papers, "graph neural network" and "neural graph", have the labels 1 2 3 0 and 2 1 0; only `graph` hangs on the root.
-    Each step holds the walks still under way, in three columns: node reached, position of the first word, position of the last.
+    Two papers, "graph neural network" and "neural graph", have the labels 1 2 3 0 and 2 1 0; only `graph` is a child of the
+    root. Each step holds the walks still under way, in three columns: node reached, position of the first word, of the last.
 
         before   nodes 17 17, firsts 0 5
         step 1   next labels 2 and 0: the second walk ends with its text; nodes 18, firsts 0
         step 2   next label 3: nodes 19, firsts 0; after it comes 0, and no walk is left
 
-    A step yields all nodes that it reached, also those at which no phrase ends: they have no rows.
+    A step yields all nodes that it reached, also those at which no query's phrase ends: those have no rows.
     """
     labels = np.concatenate([_NO_NUMBERS, *(text.labels for text in texts)])
     papers = np.concatenate([_NO_NUMBERS, *(text.papers for text in texts)])

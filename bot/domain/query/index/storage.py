@@ -1,6 +1,6 @@
 """The index as bytes, in a canonical form: equal queries under equal handles give equal bytes.
 
-Whatever was added and removed before, words are numbered alphabetically, nodes level by level, rows by node and
+Whatever was added and removed before: words are renumbered alphabetically, nodes level by level, rows by node and
 target, and every clause is filed anew under its rarest literal.
 """
 
@@ -22,7 +22,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackedRows:
-    """Rows by node: how many each has, and the rows themselves one node after the other."""
+    """Rows by node: the number of each node's rows, and then all rows, node after node."""
 
     counts: Ints
     targets: Ints
@@ -34,7 +34,7 @@ class Packed:
     """The columns of an index, as `Index` and `Atoms` name them."""
 
     strings: tuple[str, ...]
-    """In order; the word of number 1 comes first."""
+    """The words by number, from 1 on."""
     parents: Ints
     labels: Ints
     uses: Ints
@@ -76,13 +76,14 @@ def empty() -> Packed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Renumbering:
-    """Renumbering of the nodes: `nodes` gives new numbers by old, `old` old ones by new, `uses` uses by new."""
+    """New numbers of the nodes."""
 
     nodes: Longs
+    """New numbers by old ones."""
     old: Longs
-    """New numbers of nodes to old ones."""
+    """Old numbers by new ones."""
     uses: Ints
-    """By new number."""
+    """Uses by new number."""
 
     def literals(self, old: Longs) -> Longs:
         new: Longs = self.nodes[old >> 1] << 1 | old & 1
@@ -92,7 +93,7 @@ class _Renumbering:
 def packed(
     atoms: Atoms, rows: Rows, guards: Rows, rests: LinkedLists, distances: Ints, first: Ints, free: int
 ) -> Packed:
-    """The index of these parts; handles whose `first` is `free` have no query."""
+    """The columns of an index in canonical form; handles whose `first` is `free` have no query."""
     numbers, strings, parents, labels = _numbered(atoms)
     queries = _Sorted(rows, rests, numbers, guards=False)
     complexes = _Sorted(guards, rests, numbers, guards=True)
@@ -149,7 +150,7 @@ def _numbered(atoms: Atoms) -> tuple[_Renumbering, tuple[str, ...], Ints, Ints]:
 
 
 class _Sorted:
-    """Rows in canonical order; `pivots` are the nodes they are filed under, `others` their other literals, row by row."""
+    """Rows in canonical order: `pivots` are the nodes under which they are filed, `others` their other literals, row by row."""
 
     def __init__(self, rows: Rows, rests: LinkedLists, numbers: _Renumbering, *, guards: bool) -> None:
         nodes = np.flatnonzero(rows.counts.array)
@@ -183,7 +184,7 @@ class _Sorted:
         return _linked_lists(self._of_other, len(self.pivots), start)
 
     def filed(self, targets: int, start: int) -> tuple[Ints, tuple[Ints, Ints]]:
-        """By target the head of its list of nodes; values and successors of these lists."""
+        """By target the head of its list of nodes; and the values and successors of these lists."""
         order = np.argsort(self._codes >> 1, kind="stable")
         first, successors = _linked_lists(self._codes[order] >> 1, targets, start)
         return first, (self.pivots[order].astype(np.int32), successors)
@@ -214,7 +215,7 @@ def _digests(of_row: Longs, literals: Longs, rows: int) -> npt.NDArray[np.uint64
 
 
 def _linked_lists(owners: Longs, number: int, start: int) -> tuple[Ints, Ints]:
-    """Linked lists of cells that lie side by side, owner by owner: head of each owner's list, successor of each cell.
+    """Linked lists of cells that lie owner by owner: the head of each of `number` owners' lists, the successor of each cell.
 
     owners 0 0 2, number 3, start 10    →    first 10 -1 12, successors 11 -1 -1
     """
@@ -235,7 +236,7 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 def to_bytes(packed: Packed, stamp: str) -> bytes:
-    """The file of the index; `stamp` says what it was made from."""
+    """The content of the file; `stamp` identifies the queries that the index was built from."""
     strings = np.frombuffer("\n".join(packed.strings).encode(), dtype=np.uint8)
     arrays = {"strings": strings, **_arrays_of(packed, "")}
     header = json.dumps(
@@ -259,9 +260,9 @@ def to_bytes(packed: Packed, stamp: str) -> bytes:
 
 
 def from_bytes(data: Saved, stamp: str) -> Packed:
-    """The index of the file; its arrays lie in `data`.
+    """The columns in the file's content; the arrays are views of `data`.
 
-    Raises IndexUnusable where the file is damaged, of another version, or made from something else.
+    Raises IndexUnusable where it is damaged, of another version, or has another stamp.
     """
     header, start = _header(data)
     if hashlib.sha256(memoryview(data)[:-_DIGEST]).digest() != data[-_DIGEST:]:
