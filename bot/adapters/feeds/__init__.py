@@ -1,1 +1,1 @@
-"""Feeds: documents in Atom, JSON and OPML, the files that they become, and the channel that writes them."""
+"""Feeds: documents in Atom, JSON and OPML, the folder they are written to, and the channel that writes them."""

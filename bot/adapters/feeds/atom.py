@@ -11,33 +11,33 @@ from bot.domain.feeds import Feed, FeedEntry
 from bot.domain.text import one_line
 
 MAX_FEED_BYTES = 1_000_000
-"""The oldest entries of a larger feed are left out: readers give up on documents over a megabyte."""
+"""Feed readers give up on documents over a megabyte: the oldest entries of a larger feed are left out."""
 
-MAX_ARCHIVE_BYTES = 20_000_000
-"""Documents of the archive are read by programs that want all of a month."""
+_MAX_ARCHIVE_BYTES = 20_000_000
+"""Limit of an archive document, which is read by programs that want the whole month."""
 _ARCHIVE_MARK = b'<fh:archive xmlns:fh="http://purl.org/syndication/history/1.0"/>\n'
 _END = b"</feed>"
 
 
 def render_atom(feed: Feed) -> bytes:
-    """The feed as UTF-8 XML under `MAX_FEED_BYTES`, entries in the feed's order, the last ones left out where it is too long."""
-    moments = _moments(feed.entries)
-    shell = _shell(feed, max(moments, default=feed.updated))
-    room = (MAX_ARCHIVE_BYTES if feed.current else MAX_FEED_BYTES) - len(shell)
+    """The feed as UTF-8 XML, entries in the feed's order; the last ones are left out where the size limit is reached."""
+    moments = _update_times(feed.entries)
+    frame = _frame(feed, max(moments, default=feed.updated))
+    room = (_MAX_ARCHIVE_BYTES if feed.current else MAX_FEED_BYTES) - len(frame)
     fragments: list[bytes] = []
     for entry, updated in zip(feed.entries, moments, strict=True):
-        fragment = _ENTRIES.of(entry, updated, feed)
+        fragment = _ENTRIES.rendered(entry, updated, feed)
         room -= len(fragment)
         if room < 0:
             break
         fragments.append(fragment)
-    before, end, after = shell.rpartition(_END)
+    before, end, after = frame.rpartition(_END)
     mark = _ARCHIVE_MARK if feed.current else b""
     return b"".join((*_styled(before, feed), mark, *fragments, end, after))
 
 
 def _styled(before: bytes, feed: Feed) -> tuple[bytes, ...]:
-    """The beginning of the document, with the style sheet by which browsers show it where somebody serves it."""
+    """The beginning of the document, with a link to the style sheet for browsers where the site has an address."""
     site_url = web_link(feed.site_url)
     declaration, line, rest = before.partition(b"\n")
     if not site_url:
@@ -46,46 +46,47 @@ def _styled(before: bytes, feed: Feed) -> tuple[bytes, ...]:
     return declaration, line, f'<?xml-stylesheet type="text/css" href="{path}"?>\n'.encode(), rest
 
 
-def _moments(entries: Iterable[FeedEntry]) -> list[datetime]:
-    """When each entry was updated, no two alike: the W3C validator warns of entries that readers cannot put in order.
+def _update_times(entries: Iterable[FeedEntry]) -> list[datetime]:
+    """When each entry was updated, all different: the W3C validator warns of entries that readers cannot sort.
 
-    Papers of one digest are stored at one moment, so each is moved by less than a second, always by the same.
+    Papers of one digest are stored at one moment, so each time is moved by less than a second, derived from the id.
     """
     moments: dict[datetime, None] = {}
     for entry in entries:
         digest = hashlib.sha256(entry.id.encode()).digest()
-        at = entry.updated.astimezone(UTC) + timedelta(microseconds=int.from_bytes(digest[:4]) % 1_000_000)
-        while at in moments:
-            at += timedelta(microseconds=1)
-        moments[at] = None
+        offset = timedelta(microseconds=int.from_bytes(digest[:4]) % 1_000_000)
+        moment = entry.updated.astimezone(UTC) + offset
+        while moment in moments:
+            moment += timedelta(microseconds=1)
+        moments[moment] = None
     return list(moments)
 
 
-def _shell(feed: Feed, newest: datetime) -> bytes:
+def _frame(feed: Feed, newest: datetime) -> bytes:
     """The document without its entries."""
     from feedgen.feed import FeedGenerator
 
     title = one_line(feed.title, 200) or "Paperboy"
-    made = FeedGenerator()
-    made.id(feed.id)
-    made.title(title)
-    made.updated(max(feed.updated.astimezone(UTC), newest))
-    made.language(feed.language)
-    made.author(name=title)  # for the papers whose digest names no authors (RFC 4287 §4.1.1)
-    made.generator("Paperboy", version=None, uri=None)
+    generator = FeedGenerator()
+    generator.id(feed.id)
+    generator.title(title)
+    generator.updated(max(feed.updated.astimezone(UTC), newest))
+    generator.language(feed.language)
+    generator.author(name=title)  # for papers whose digest names no authors (RFC 4287 §4.1.1)
+    generator.generator("Paperboy", version=None, uri=None)
     if self_url := web_link(feed.self_url):
-        made.link(href=self_url, rel="self", type="application/atom+xml")
+        generator.link(href=self_url, rel="self", type="application/atom+xml")
     if site_url := web_link(feed.site_url):
-        made.link(href=site_url, rel="alternate", type="text/html")
+        generator.link(href=site_url, rel="alternate", type="text/html")
     for rel, url in (("hub", feed.hub), ("prev-archive", feed.previous), ("current", feed.current)):
         if href := web_link(url):
-            made.link(href=href, rel=rel)
-    document: bytes = made.atom_str(pretty=True)
+            generator.link(href=href, rel=rel)
+    document: bytes = generator.atom_str(pretty=True)
     return document
 
 
 def _entry(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
-    """The `<entry>` element alone, in the form of feedgen, which takes four times as long for each."""
+    """The `<entry>` element, formatted as feedgen does, which takes four times as long."""
     parts = entry_parts(entry, feed)
     lines = [
         "<entry>",

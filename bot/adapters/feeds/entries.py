@@ -1,4 +1,4 @@
-"""Entries of feeds: the parts of one that every format shows."""
+"""Entries of feeds: the parts of an entry that every format shows, and a cache of rendered ones."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -15,12 +15,12 @@ from bot.domain.text import one_line
 from bot.domain.translations import Wording, wording
 
 _TEXT_LIMIT = 6_000
-_KEPT = 512
+_MOST_CACHED = 512
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EntryParts:
-    """The parts of an entry; `content` is HTML in which every text is escaped, `page` the paper's own page."""
+    """Parts of an entry: `content` is HTML with every text escaped, `page` the address of the paper's page."""
 
     title: str
     summary: str
@@ -32,44 +32,44 @@ class EntryParts:
 
 
 def entry_parts(entry: FeedEntry, feed: Feed) -> EntryParts:
-    """The parts of an entry as that feed shows it."""
-    paper = card_of(
+    """The parts of an entry in the language of that feed, with its links."""
+    card = card_of(
         Item(paper=entry.paper, reasons=entry.reasons), language=feed.language, text_limit=_TEXT_LIMIT
     )
     site_url = web_link(feed.site_url)
-    page = paper_url(site_url, paper.id) if site_url else None
+    page = paper_url(site_url, card.id) if site_url else None
     return EntryParts(
-        title=paper.title_text,
-        summary=paper.gist_text,
-        content="\n".join(_blocks(paper, page, wording(feed.language))),
+        title=card.title_text,
+        summary=card.gist_text,
+        content="\n".join(_blocks(card, page, wording(feed.language))),
         authors=tuple(filter(None, map(one_line, entry.paper.authors))),
-        tags=tuple(match.subscription for match in paper.matches),
-        links=paper.links,
+        tags=tuple(match.subscription for match in card.matches),
+        links=card.links,
         page=page,
     )
 
 
 class EntryCache:
-    """Cache of rendered entries of one format: rendering one costs as much as joining fifty."""
+    """Cache of the latest rendered entries of one format: rendering one costs as much as joining fifty."""
 
     def __init__(self, render: Callable[[FeedEntry, datetime, Feed], bytes]) -> None:
         self._render = render
-        self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._cache: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
         self._lock = Lock()  # the web server renders in threads
 
-    def of(self, entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
-        # The paper's hash stands for the paper: keeping the paper itself would keep its drawings in memory.
+    def rendered(self, entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
+        # By the paper's hash: the paper itself as a key would keep its drawings in memory.
         key = (
             entry.id, updated, entry.published, entry.reasons, hash(entry.paper),
             feed.language, feed.site_url,
         )  # fmt: skip
         with self._lock:
-            rendered = self._kept.pop(key, None)
+            rendered = self._cache.pop(key, None)
         rendered = rendered or self._render(entry, updated, feed)
         with self._lock:
-            self._kept[key] = rendered
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+            self._cache[key] = rendered
+            while len(self._cache) > _MOST_CACHED:
+                self._cache.popitem(last=False)
         return rendered
 
 
@@ -105,7 +105,7 @@ def _point(point: CardPoint) -> str:
 
 
 def _marked(pieces: Pieces) -> str:
-    # Escaped as a whole, which is faster; a card has no control characters that could be taken for these two.
+    # Escaped as a whole, which is faster; a card has no control characters that could be mistaken for these two.
     text = escape("".join([f"\1{text}\2" if matched else text for text, matched in pieces]))
     return text.replace("\1", "<mark>").replace("\2", "</mark>")
 

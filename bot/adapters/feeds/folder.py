@@ -1,4 +1,4 @@
-"""The feed folder: files that are replaced whole or not at all, and the channel that writes them."""
+"""The feed folder: one file a feed, replaced whole or not at all; and the channel that writes them."""
 
 import asyncio
 import hashlib
@@ -26,7 +26,7 @@ class FeedFolder:
         self._folder = folder
 
     def write(self, name: str, feed: Feed) -> bool:
-        """Replace the feed file of that name; False where its bytes were the same, and it was not touched."""
+        """Replace the feed's file; False where it had the same bytes already and was not touched."""
         content = render_atom(feed)
         path = self.path(name)
         try:
@@ -36,11 +36,11 @@ class FeedFolder:
             mode = atomic_file.PUBLIC if name == EVERYTHING else atomic_file.PRIVATE
             atomic_file.write(path, content, mode=mode)
         except OSError as error:
-            raise ChannelDown(_cannot(path, error)) from error
+            raise _unwritable(path, error) from error
         return True
 
     def archived(self, month: str, make: Callable[[], bytes]) -> bytes:
-        """The archive's document of a month that is over: kept as it was made first, whatever became of its papers since."""
+        """The archive document of a month that is over: made once and never changed, whatever happens to its papers."""
         path = self._folder / "archive" / f"{month}.atom"
         try:
             if path.is_file():
@@ -49,23 +49,23 @@ class FeedFolder:
             atomic_file.private_folder(path.parent)
             atomic_file.write(path, content, mode=atomic_file.PUBLIC)
         except OSError as error:
-            raise ChannelDown(_cannot(path, error)) from error
+            raise _unwritable(path, error) from error
         return content
 
     def remove(self, name: str) -> None:
-        """Remove the feed file of that name, if there is one."""
+        """Remove the feed's file, if there is one."""
         path = self.path(name)
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise ChannelDown(_cannot(path, error)) from error
+            raise _unwritable(path, error) from error
 
     def tidy(self, now: datetime) -> None:
-        """Remove the unfinished files of killed processes."""
+        """Remove unfinished files that killed processes left behind."""
         atomic_file.sweep(self._folder, "*.atom", now)
 
     def path(self, name: str) -> Path:
-        """The file of the feed of that name; characters that a file name should not hold are written as `%xx`."""
+        """The file of the feed of that name; characters that are unsafe in file names are written as `%xx`."""
         safe = quote(name, safe="")
         if safe.startswith("."):
             safe = "%2E" + safe[1:]
@@ -74,12 +74,12 @@ class FeedFolder:
         return self._folder / f"{safe}.atom"
 
 
-def _cannot(path: Path, error: OSError) -> str:
-    return f"feed {path}: {error.strerror or error}; make the folder writable or set atom.folder"
+def _unwritable(path: Path, error: OSError) -> ChannelDown:
+    return ChannelDown(f"feed {path}: {error.strerror or error}; make the folder writable or set atom.folder")
 
 
 class AtomPublisher:
-    """The feed channel: each message has its subscriber's feed file rewritten whole, from the state as it is now."""
+    """The feed channel: for each message it rewrites the subscriber's whole feed file from the current state."""
 
     kind: ChannelKind = FEED
     capabilities: Capabilities = Capabilities(edits=True, harmless_twice=True, is_document=True, noun="feeds")
@@ -89,7 +89,7 @@ class AtomPublisher:
         self._writer = writer
 
     async def send(self, message: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
-        """A receipt without a name, once the file is in place; TryLater where it cannot be written."""
+        """Rewrite the file; the receipt has no message id. Raises TryLater where the file cannot be written."""
         await begin()
         try:
             await asyncio.to_thread(self._feeds.write_for, self._writer, message.subscriber)

@@ -1,4 +1,4 @@
-"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/): the same feeds as the Atom documents, for readers in JSON."""
+"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/): the same feeds as the Atom documents, in JSON."""
 
 import json
 import re
@@ -15,7 +15,7 @@ VERSION = "https://jsonfeed.org/version/1.1"
 
 
 def render_json(feed: Feed) -> bytes:
-    """The feed as UTF-8 JSON; the same feed always gives the same bytes."""
+    """The feed as UTF-8 JSON; equal feeds give equal bytes."""
     site_url, self_url = web_link(feed.site_url), web_link(_json_url(feed.self_url))
     hub = web_link(feed.hub)
     document: dict[str, Any] = {
@@ -26,7 +26,7 @@ def render_json(feed: Feed) -> bytes:
         **({"hubs": [{"type": "WebSub", "url": hub}]} if hub else {}),
         "language": feed.language,
     }
-    items = b",".join([_ITEMS.of(entry, entry.updated, feed) for entry in feed.entries])
+    items = b",".join([_ITEMS.rendered(entry, entry.updated, feed) for entry in feed.entries])
     return _json(document).removesuffix(b"}") + b',"items":[' + items + b"]}"
 
 
@@ -35,7 +35,7 @@ def _json(value: dict[str, Any]) -> bytes:
 
 
 def _json_url(atom_url: str | None) -> str | None:
-    """The address beside that of the Atom document, under which this one is served."""
+    """The address of the JSON document, derived from that of the Atom document beside it."""
     address = urlsplit(atom_url or "")
     return urlunsplit(address._replace(path=re.sub(r"\.atom$", ".json", address.path))) or None
 
@@ -49,8 +49,8 @@ def _item(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
         "title": parts.title,
         "content_html": parts.content,
         **({"summary": parts.summary} if parts.summary else {}),
-        "date_published": _moment(entry.published),
-        "date_modified": _moment(updated),
+        "date_published": _timestamp(entry.published),
+        "date_modified": _timestamp(updated),
         **({"authors": [{"name": name} for name in parts.authors]} if parts.authors else {}),
         **({"tags": list(parts.tags)} if parts.tags else {}),
         **(
@@ -65,5 +65,5 @@ def _item(entry: FeedEntry, updated: datetime, feed: Feed) -> bytes:
 _ITEMS = EntryCache(_item)
 
 
-def _moment(at: datetime) -> str:
-    return at.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+def _timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""OPML 2.0: a list of feeds, as feed readers import and export it."""
+"""OPML 2.0: a list of feeds, the format in which feed readers exchange subscriptions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

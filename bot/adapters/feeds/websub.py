@@ -1,4 +1,4 @@
-"""WebSub (W3C Recommendation, section 7): tells a hub that feeds have changed; the hub then fetches them."""
+"""WebSub (W3C Recommendation, section 7): notifies a hub that feeds have changed; the hub then fetches them."""
 
 import asyncio
 import ipaddress
@@ -14,10 +14,10 @@ _TIMEOUT = 10.0
 
 
 async def ping(hub: str, topics: Sequence[str], *, private: bool) -> None:
-    """Tell the hub that the feeds at these addresses changed, once they can be fetched.
+    """Notify the hub that the feeds at these addresses have changed; call it once they can be fetched.
 
-    Raises UsageError for a hub on this machine or in a private network where that is not allowed, and TryLater for one
-    that does not take it.
+    Raises UsageError for a hub on this machine or in a private network unless `private` allows it, and TryLater where
+    the hub cannot be reached or refuses.
     """
     if not private and not await _is_public(hub):
         raise UsageError("atom.hub is on this machine or in a private network; atom.hub_is_private allows it")
@@ -32,7 +32,7 @@ async def ping(hub: str, topics: Sequence[str], *, private: bool) -> None:
 
 
 async def _is_public(hub: str) -> bool:
-    """False where any of the hub's addresses is not one of the public internet, or it has none."""
+    """True where the hub has addresses and all of them are on the public internet."""
     parts = urlsplit(hub)
     try:
         addresses = await asyncio.get_running_loop().getaddrinfo(

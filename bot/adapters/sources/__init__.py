@@ -1,4 +1,4 @@
-"""Fetchers of sources: each brings what a source has into the source's own folder, where the watcher reads it."""
+"""Fetchers of sources: each downloads a source into the source's own folder, which is watched like any other."""
 
 import asyncio
 import fcntl
@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bot.adapters.atomic_file import private_folder
 from bot.adapters.sources.git import fetch_git
 from bot.adapters.sources.url import fetch_url
 from bot.domain.errors import SourceUnreachable
@@ -17,10 +18,10 @@ __all__ = ["FETCHERS", "fetch_into"]
 
 PATIENCE = 60.0
 """Seconds to wait for another process that fetches the same source."""
-_TRY_AGAIN = 0.1
+_RETRY_SECONDS = 0.1
 
 Fetcher = Callable[[Source, Path, int], Awaitable[bool]]
-"""(source, its folder, most bytes of one file); False where nothing is new. Raises SourceUnreachable."""
+"""(source, its folder, size limit of one file in bytes); False where nothing is new. Raises SourceUnreachable."""
 
 FETCHERS: dict[str, Fetcher] = {"git": fetch_git, "url": fetch_url}
 """By the kind of source. A new kind is a file in this folder and a line here."""
@@ -29,14 +30,14 @@ FETCHERS: dict[str, Fetcher] = {"git": fetch_git, "url": fetch_url}
 async def fetch_into(
     root: Path, source: Source, max_bytes: int, *, fetcher: Fetcher | None = None, patience: float = PATIENCE
 ) -> bool:
-    """Fetch the source into its folder below `root`, for its owner only and by one process at a time.
+    """Fetch the source into its folder below `root`, one process at a time; the folder is readable by this user only.
 
     False where nothing is new. Raises SourceUnreachable.
     """
     folder = root / source.name
     try:
-        await asyncio.to_thread(_make, root, folder)
-        async with _alone(root / f".{source.name}.lock", patience):
+        await asyncio.to_thread(private_folder, folder)
+        async with _locked(root / f".{source.name}.lock", patience):
             return await (fetcher or FETCHERS[source.kind])(source, folder, max_bytes)
     except OSError as error:
         raise SourceUnreachable(
@@ -44,29 +45,24 @@ async def fetch_into(
         ) from None
 
 
-def _make(root: Path, folder: Path) -> None:
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.mkdir(exist_ok=True, mode=0o700)
-
-
 @asynccontextmanager
-async def _alone(path: Path, patience: float) -> AsyncIterator[None]:
-    """Hold the lock; the system frees it when its process is gone."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+async def _locked(path: Path, patience: float) -> AsyncIterator[None]:
+    """Hold a lock file, which the system unlocks when the process dies."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         give_up = time.monotonic() + patience
-        while not _locked(lock):
+        while not _try_lock(file):
             if time.monotonic() >= give_up:
                 raise SourceUnreachable("another paperboy has been fetching it for a while; wait for its end")
-            await asyncio.sleep(_TRY_AGAIN)
+            await asyncio.sleep(_RETRY_SECONDS)
         yield
     finally:
-        os.close(lock)
+        os.close(file)
 
 
-def _locked(lock: int) -> bool:
+def _try_lock(file: int) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks

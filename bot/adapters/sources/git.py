@@ -1,4 +1,4 @@
-"""Git repositories as sources: a shallow, sparse clone, kept up to date by the system's git."""
+"""Git repositories as sources: a shallow, sparse clone, updated by the system's git."""
 
 import asyncio
 import os
@@ -13,13 +13,13 @@ from bot.domain.errors import SourceUnreachable
 from bot.domain.sources import Source
 
 TIMEOUT = 300.0
-"""Seconds that one git command may take; a remote that hangs is given up then."""
-_SLOW = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60")
-_HARMLESS = ("-c", "core.hooksPath=/dev/null", "-c", "core.symlinks=false", "-c", "core.fsmonitor=false")
-"""Nothing of a fetched repository is run, and none of its links leads out of its folder."""
-_SMALL = ("-c", "gc.autoDetach=false", "-c", "core.logAllRefUpdates=false")
-"""What is no longer needed is packed and dropped now and then, before the command ends."""
-_SECRET = re.compile(r"(?<=://)[^/@\s]+@")
+"""Seconds that one git command may take."""
+_LOW_SPEED_LIMIT = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60")
+_SAFETY = ("-c", "core.hooksPath=/dev/null", "-c", "core.symlinks=false", "-c", "core.fsmonitor=false")
+"""Runs nothing of a fetched repository, and makes no links that lead out of its folder."""
+_CLEANUP = ("-c", "gc.autoDetach=false", "-c", "core.logAllRefUpdates=false")
+"""Collects garbage before the command ends rather than in the background."""
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _REMEDIES = (
     (
         re.compile("Authentication failed|could not read (Username|Password)|Permission denied"),
@@ -29,14 +29,14 @@ _REMEDIES = (
     (re.compile("certificate"), "TLS is always checked"),
     (re.compile("dubious ownership"), "it belongs to another user; git config --global safe.directory"),
 )
-"""What to do about some of git's errors, in the words of git 2.39 to 2.51."""
+"""(error message of git 2.39 to 2.51, what to do about it)"""
 
 
 async def fetch_git(source: Source, folder: Path, _max_bytes: int, *, seconds: float = TIMEOUT) -> bool:
-    """Bring the newest commit of the branch into the folder; False where it was there already.
+    """Check out the newest commit of the branch in the folder; False where it was there already.
 
-    Too large a file is refused by the watcher, not here. Credentials come from the usual git helpers only; nothing
-    is asked for. A clone that is damaged is made anew. Raises SourceUnreachable, and OSError for the folder.
+    Files over the size limit are refused when they are read, not here. Credentials come from git's own helpers;
+    git never prompts. A damaged clone is replaced. Raises SourceUnreachable, and OSError for the folder.
     """
     git = _Git(folder, seconds)
     before = await _commit(git, folder)
@@ -44,7 +44,7 @@ async def fetch_git(source: Source, folder: Path, _max_bytes: int, *, seconds: f
         await _clone(git, source, folder)
     else:
         await git("remote", "set-url", "origin", "--", source.address)
-        await _limit_to(git, source)
+        await _set_sparse_checkout(git, source)
         await git("fetch", "--depth", "1", "--no-tags", "origin", source.branch or "HEAD")
         await git("checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")
     if not await asyncio.to_thread((folder / source.folder).exists):
@@ -53,34 +53,35 @@ async def fetch_git(source: Source, folder: Path, _max_bytes: int, *, seconds: f
 
 
 async def _commit(git: "_Git", folder: Path) -> str | None:
-    """The commit that is checked out; None where there is no whole clone of this very folder."""
-    inside = folder / ".git"
-    if not await asyncio.to_thread(_is_unlocked_clone, inside):
+    """The commit that is checked out; None where there is no complete clone."""
+    git_dir = folder / ".git"
+    await asyncio.to_thread(_remove_stale_locks, git_dir)
+    if not await asyncio.to_thread(git_dir.is_dir):
         return None
     try:
-        return (await git("--git-dir", str(inside), "rev-parse", "--verify", "HEAD^{commit}")).strip()
-    except GitFailed:
+        return (await git("--git-dir", str(git_dir), "rev-parse", "--verify", "HEAD^{commit}")).strip()
+    except _GitFailed:
         return None
 
 
-def _is_unlocked_clone(inside: Path) -> bool:
-    """Remove the locks of a git that was killed, since nobody else works here; False where there is no clone."""
-    for lock in inside.rglob("*.lock"):
+def _remove_stale_locks(git_dir: Path) -> None:
+    """Remove locks that a killed git left behind; no other process works in this clone."""
+    for lock in git_dir.rglob("*.lock"):
         lock.unlink(missing_ok=True)
-    return inside.is_dir()
 
 
 async def _clone(git: "_Git", source: Source, folder: Path) -> None:
-    """Clone beside the folder and rename, so that a clone that was interrupted is never taken for a whole one."""
+    """Clone beside the folder and rename, so that an interrupted clone is never taken for a complete one."""
     unfinished = folder.with_name(f".{folder.name}.clone")
     await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
     branch = ("--branch", source.branch) if source.branch else ()
     options = ("--depth", "1", "--single-branch", "--no-tags", "--filter=blob:none", "--no-checkout")
     try:
-        await git("clone", *options, *branch, "--", source.address, str(unfinished), inside=folder.parent)
-        cloned = _Git(unfinished, git.seconds)
-        await _limit_to(cloned, source)
-        await cloned("checkout", "--quiet", "--force", "--detach", "HEAD")
+        parent = _Git(folder.parent, git.seconds)
+        await parent("clone", *options, *branch, "--", source.address, str(unfinished))
+        clone = _Git(unfinished, git.seconds)
+        await _set_sparse_checkout(clone, source)
+        await clone("checkout", "--quiet", "--force", "--detach", "HEAD")
         unfinished.chmod(0o700)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         unfinished.rename(folder)
@@ -88,8 +89,8 @@ async def _clone(git: "_Git", source: Source, folder: Path) -> None:
         await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
 
 
-async def _limit_to(git: "_Git", source: Source) -> None:
-    """Check out only what lies below `source.folder`, a folder or a single file of the repository."""
+async def _set_sparse_checkout(git: "_Git", source: Source) -> None:
+    """Limit the checkout to `source.folder`, a folder or a single file of the repository."""
     if source.folder:
         pattern = re.sub(r"([*?\[\\])", r"\\\1", source.folder)
         await git("sparse-checkout", "set", "--no-cone", f"/{pattern}")
@@ -97,27 +98,27 @@ async def _limit_to(git: "_Git", source: Source) -> None:
         await git("sparse-checkout", "disable")
 
 
-class GitFailed(SourceUnreachable):
-    """git ended with an error."""
+class _GitFailed(SourceUnreachable):
+    """git exited with an error."""
 
 
 class _Git:
-    """Runs git in one folder, without asking anybody anything."""
+    """Runs git in one folder, without prompts."""
 
     def __init__(self, folder: Path, seconds: float) -> None:
         self._folder = folder
         self.seconds = seconds
 
-    async def __call__(self, *arguments: str, inside: Path | None = None) -> str:
-        """Its standard output. Raises SourceUnreachable with the last line that git said."""
+    async def __call__(self, *arguments: str) -> str:
+        """Run git; gives its standard output. Raises SourceUnreachable."""
         try:
             process = await asyncio.create_subprocess_exec(
                 "git",
-                *_HARMLESS,
-                *_SLOW,
-                *_SMALL,
+                *_SAFETY,
+                *_LOW_SPEED_LIMIT,
+                *_CLEANUP,
                 *arguments,
-                cwd=inside or self._folder,
+                cwd=self._folder,
                 env=_environment(os.environ),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -139,12 +140,12 @@ class _Git:
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         if process.returncode:
-            raise GitFailed(_said(errors))
+            raise _GitFailed(_failure(errors))
         return output.decode(errors="replace")
 
 
 def _environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Ours, without what would point git at another repository, and with nothing that could ask for a password."""
+    """Environment for git: ours without variables that name another repository, and with prompts disabled."""
     kept = {
         name: value for name, value in environment.items() if not name.startswith(("GIT_DIR", "GIT_WORK"))
     }
@@ -158,11 +159,12 @@ def _environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _said(errors: bytes) -> str:
-    """The last line of git's that says something, without the credentials of an address, and the remedy."""
+def _failure(errors: bytes) -> str:
+    """The last error line of git's standard error, without credentials, and its remedy."""
     lines = [line.strip() for line in errors.decode(errors="replace").splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
-    if not telling:
-        return "git failed without a word"
-    remedy = next((f" ({remedy})" for error, remedy in _REMEDIES if error.search(telling[-1])), "")
-    return f"git: {_SECRET.sub('', telling[-1].removeprefix('fatal: '))}{remedy}"
+    error_lines = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))] or lines
+    if not error_lines:
+        return "git failed without a message"
+    last = error_lines[-1]
+    remedy = next((f" ({remedy})" for error, remedy in _REMEDIES if error.search(last)), "")
+    return f"git: {_CREDENTIALS.sub('', last.removeprefix('fatal: '))}{remedy}"

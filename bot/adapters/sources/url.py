@@ -1,4 +1,4 @@
-"""URLs as sources: one document, asked for conditionally and stored as one file."""
+"""URLs as sources: one document, requested conditionally and stored as one file."""
 
 import asyncio
 import codecs
@@ -21,15 +21,15 @@ from bot.domain.errors import SourceUnreachable
 from bot.domain.sources import Source
 
 TIMEOUT = 30.0
-"""Seconds to connect, and between two parts of an answer."""
-DEADLINE = 300.0
-"""Seconds for the whole answer: a server that sends for ever is given up then."""
-MAX_REDIRECTS = 5
+"""Seconds to connect, and between two chunks of a response."""
+_DEADLINE = 300.0
+"""Seconds for the whole response, so that a server cannot send for ever."""
+_MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/json, text/*;q=0.9, */*;q=0.5"
 _AGENT = "paperboy (feed aggregator for digests of papers)"
-_ABOUT = ".copy.json"
-"""Hidden, so that no watcher looks into it."""
+_COPY_FILE = ".copy.json"
+"""A hidden file, which the watcher skips."""
 _ENDINGS = {
     "application/atom+xml": ".xml",
     "application/rss+xml": ".xml",
@@ -53,8 +53,9 @@ _DECLARED = re.compile(rb"""(?:encoding|charset)\s*=\s*["']?\s*([\w.:-]+)""", re
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Copy:
-    """The document that lies in the folder, and what its server gave to ask it whether anything changed (RFC 9110,
-    section 8.8). It is kept beside the document, never in a database: a machine that has no copy asks for a whole one.
+    """The document in the folder, with the validators of its server for conditional requests (RFC 9110, section 8.8).
+
+    Stored beside the document rather than in the database: a machine without the document requests it in full.
     """
 
     address: str
@@ -64,11 +65,11 @@ class _Copy:
     last_modified: str = ""
 
 
-async def fetch_url(source: Source, folder: Path, max_bytes: int, *, deadline: float = DEADLINE) -> bool:
-    """Ask for the document and put it into the folder, at once and as its only one; False where nothing changed.
+async def fetch_url(source: Source, folder: Path, max_bytes: int, *, deadline: float = _DEADLINE) -> bool:
+    """Request the document and store it as the only file of the folder; False where nothing changed.
 
-    Redirects at most five, to http and https only; `source.headers` go to the first origin alone. `max_bytes` counts
-    what comes out of a compressed answer. Raises SourceUnreachable, and OSError for the folder.
+    Follows at most five redirects, to http and https only; `source.headers` are sent to the first origin alone.
+    `max_bytes` limits the decompressed size. Raises SourceUnreachable, and OSError for the folder.
     """
     if fault := network_fault():
         raise SourceUnreachable(fault)
@@ -76,36 +77,40 @@ async def fetch_url(source: Source, folder: Path, max_bytes: int, *, deadline: f
         async with asyncio.timeout(deadline), httpx.AsyncClient(timeout=TIMEOUT) as client:
             return await _fetch(client, source, folder, max_bytes)
     except TimeoutError:
-        raise SourceUnreachable(f"no whole answer within {deadline:.0f} seconds") from None
+        raise SourceUnreachable(f"no complete response within {deadline:.0f} seconds") from None
     except (httpx.InvalidURL, httpx.HTTPError) as error:
         raise SourceUnreachable(_in_plain_words(error)) from None
 
 
 async def _fetch(client: httpx.AsyncClient, source: Source, folder: Path, max_bytes: int) -> bool:
-    copy = await asyncio.to_thread(_copy_in, folder, source.address)
-    asked = {"Accept": _ACCEPT, "User-Agent": _AGENT}
+    copy = await asyncio.to_thread(_stored_copy, folder, source.address)
+    headers = {"Accept": _ACCEPT, "User-Agent": _AGENT}
     if copy and copy.etag:
-        asked["If-None-Match"] = copy.etag
+        headers["If-None-Match"] = copy.etag
     if copy and copy.last_modified:
-        asked["If-Modified-Since"] = copy.last_modified
+        headers["If-Modified-Since"] = copy.last_modified
     address = source.address
-    for _ in range(MAX_REDIRECTS + 1):
-        own = source.headers if _origin(address) == _origin(source.address) else {}
-        async with client.stream("GET", address, headers={**asked, **own}) as response:
+    for _ in range(_MAX_REDIRECTS + 1):
+        private_headers = source.headers if _origin(address) == _origin(source.address) else {}
+        async with client.stream("GET", address, headers={**headers, **private_headers}) as response:
             if response.status_code in _REDIRECTS and "location" in response.headers:
                 address = _next_address(address, response.headers["location"])
             elif response.status_code == httpx.codes.NOT_MODIFIED and copy:
                 return False
             elif response.status_code != httpx.codes.OK:
-                raise _refused(response)
+                reply = f"{response.status_code} {response.reason_phrase}".rstrip()
+                raise SourceUnreachable(
+                    f"the server answered {reply}", retry_after=_retry_after(response.headers)
+                )
             else:
                 body = await _body(response, max_bytes)
-                return await asyncio.to_thread(_store, folder, _copy(source, body, response.headers), body)
-    raise SourceUnreachable(f"more than {MAX_REDIRECTS} redirects, the last to {_origin(address)}")
+                new_copy = _copy(source, body, response.headers)
+                return await asyncio.to_thread(_store, folder, new_copy, body)
+    raise SourceUnreachable(f"more than {_MAX_REDIRECTS} redirects, the last to {_origin(address)}")
 
 
 def _in_plain_words(error: Exception) -> str:
-    """The failure without a library's words; its first cause tells it best."""
+    """The failure without library jargon, judged by its root cause."""
     cause: BaseException = error
     while inner := cause.__cause__ or cause.__context__:
         cause = inner
@@ -124,7 +129,7 @@ def _in_plain_words(error: Exception) -> str:
 
 
 def _origin(address: str) -> str:
-    """Scheme, host and port: what a token is meant for (RFC 6454)."""
+    """Scheme, host and port (RFC 6454): credentials go no further."""
     url = httpx.URL(address)
     port = url.port or {"http": 80, "https": 443}.get(url.scheme)
     return f"{url.scheme}://{url.host}:{port}"
@@ -135,7 +140,7 @@ def _next_address(address: str, location: str) -> str:
         target = urljoin(address, location)
         scheme = urlsplit(target).scheme
     except ValueError:
-        raise SourceUnreachable("it redirects to what is no address, which is not followed") from None
+        raise SourceUnreachable("it redirects to an invalid address, which is not followed") from None
     if scheme not in ("http", "https"):
         raise SourceUnreachable(f"it redirects to {scheme}:, which is not followed")
     if scheme == "http" and urlsplit(address).scheme == "https":
@@ -143,13 +148,8 @@ def _next_address(address: str, location: str) -> str:
     return target
 
 
-def _refused(response: httpx.Response) -> SourceUnreachable:
-    why = f"the server answered {response.status_code} {response.reason_phrase}".rstrip()
-    return SourceUnreachable(why, retry_after=_retry_after(response.headers))
-
-
 def _retry_after(headers: httpx.Headers) -> timedelta | None:
-    """Seconds or a date (RFC 9110, section 10.2.3); the date counts from the server's own clock."""
+    """Retry-After as seconds or a date (RFC 9110, section 10.2.3); a date is relative to the server's clock."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return timedelta(seconds=min(int(value), 10**9))
@@ -160,15 +160,11 @@ def _retry_after(headers: httpx.Headers) -> timedelta | None:
 
 
 async def _body(response: httpx.Response, max_bytes: int) -> bytes:
-    """The whole answer, unpacked; as UTF-8 where only the server names another charset."""
-    packed = {part.strip() for part in response.headers.get("content-encoding", "").lower().split(",")}
-    if unknown := packed - {
-        "",
-        "identity",
-        "x-gzip",
-        *response.request.headers["accept-encoding"].split(", "),
-    }:
-        raise SourceUnreachable(f"the answer is packed with {min(unknown)}, which was not asked for")
+    """The whole body, decompressed; converted to UTF-8 where only the server names another charset."""
+    encodings = {part.strip() for part in response.headers.get("content-encoding", "").lower().split(",")}
+    accepted = response.request.headers["accept-encoding"].split(", ")
+    if unknown := encodings - {"", "identity", "x-gzip", *accepted}:
+        raise SourceUnreachable(f"the response is compressed with {min(unknown)}, which was not asked for")
     body = bytearray()
     async for part in response.aiter_bytes():
         body += part
@@ -195,7 +191,7 @@ def _as_utf8(body: bytes, charset: str | None) -> bytes:
 
 
 def _file_name(source: Source, content_type: str) -> str:
-    """A name of letters, digits, dots and hyphens: the last part of the address, with an ending that tells the form."""
+    """File name of letters, digits, dots and hyphens: the last part of the address, with an ending for its type."""
     last = _UNSAFE.sub("-", unquote(PurePosixPath(urlsplit(source.address).path).name)).strip("-.")
     name = last[:100] or source.name
     ending = _ENDINGS.get(content_type.partition(";")[0].strip().lower(), "")
@@ -214,28 +210,28 @@ def _copy(source: Source, body: bytes, headers: httpx.Headers) -> _Copy:
     )
 
 
-def _copy_in(folder: Path, address: str) -> _Copy | None:
-    """The copy of this address in the folder; None where there is none or it is not whole."""
+def _stored_copy(folder: Path, address: str) -> _Copy | None:
+    """The copy of this address in the folder; None where there is none or it is damaged."""
     try:
-        copy = _Copy(**json.loads((folder / _ABOUT).read_bytes()))
-        whole = hashlib.sha256((folder / copy.name).read_bytes()).hexdigest() == copy.sha256
+        copy = _Copy(**json.loads((folder / _COPY_FILE).read_bytes()))
+        is_intact = hashlib.sha256((folder / copy.name).read_bytes()).hexdigest() == copy.sha256
     except (OSError, ValueError, TypeError):
         return None
-    return copy if whole and copy.address == address else None
+    return copy if is_intact and copy.address == address else None
 
 
 def _store(folder: Path, copy: _Copy, body: bytes) -> bool:
-    """Replace the document, remove one of another name; False where it holds these bytes already.
+    """Replace the document and remove other files; False where it was there already, under the same name.
 
-    What is known of the copy is written last: a process that is killed before asks for the whole document again.
+    `_COPY_FILE` is written last: a process killed before that requests the whole document again.
     """
-    before = _copy_in(folder, copy.address)
+    before = _stored_copy(folder, copy.address)
     changed = before is None or (before.name, before.sha256) != (copy.name, copy.sha256)
     if changed:
         write(folder / copy.name, body)
     if copy != before:
-        write(folder / _ABOUT, json.dumps(asdict(copy)).encode())
+        write(folder / _COPY_FILE, json.dumps(asdict(copy)).encode())
     for path in folder.iterdir():
-        if path.name not in (copy.name, _ABOUT) and path.is_file():
+        if path.name not in (copy.name, _COPY_FILE) and path.is_file():
             path.unlink()
     return changed

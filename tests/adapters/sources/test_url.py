@@ -194,7 +194,7 @@ async def test_a_server_that_sends_for_ever_is_given_up(tmp_path: Path) -> None:
         except OSError:
             pass
 
-    with serving(answer) as site, pytest.raises(SourceUnreachable, match="no whole answer"):
+    with serving(answer) as site, pytest.raises(SourceUnreachable, match="no complete response"):
         await fetch_url(source(site), tmp_path, MAX, deadline=0.3)
     stop.set()
     assert list(tmp_path.iterdir()) == []
