@@ -412,9 +412,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "a message exactly one span old stays, and its slot is free at this very moment",
     (
         "bot/domain/matcher.py",
-        "if len(asking) < len(self._owned):",
-        "if len(asking) <= len(self._owned):",
-    ): "where all ask, each query has the number of its subscription",
+        "if len(subscription_of) < len(self._owned):",
+        "if len(subscription_of) <= len(self._owned):",
+    ): "where each subscription has a query, each query has the number of its subscription",
     (
         "bot/domain/query/evaluation.py",
         "search = search_of(atom) if many else None",

@@ -1,4 +1,4 @@
-"""A message: what a publisher is asked to send, and what the service answers."""
+"""Message: what a publisher is asked to send, and the receipt that the service gives for it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -12,28 +12,28 @@ from bot.domain.papers import Paper, Question
 from bot.domain.translations import Wording
 
 MOST_NAMED = 50
-"""A message names at most this many of the papers that the daily limit kept out."""
+"""Most papers over the daily limit that a message names."""
 MOST_PAPERS = 300
-"""A message covers at most this many papers; what is left goes into the next one."""
+"""Most papers of one message; further ones go into the next."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """Receipt: a service's names for a message that it accepted, enough to reply to it, edit it and read its votes.
+    """Receipt of a message that a service accepted: its ids there, by which it is replied to, edited and counted.
 
-    `message` is a chat's message id or a mail's Message-ID, empty where the service names nothing.
+    `message` is a chat's message id or a mail's Message-ID; empty where the service gives none.
     """
 
     message: str
     poll: str | None = None
     option_order: tuple[int, ...] = ()
-    """For each shown option the index of the question's own option."""
+    """For each shown option its index in the question."""
     messages: int = 1
-    """So many the service counts for it: a poll whose texts went before it is two."""
+    """Number of messages that count against the service's limits: two for a poll with a preface."""
     papers_shown: int | None = None
-    """How many of an alert's papers stand in the message itself, the best ones; None: all."""
+    """How many of an alert's papers the message itself shows, the best ones; None: all."""
     astray: str | None = None
-    """Why it went to the chat itself, where its topic is gone."""
+    """Why it went to the chat itself instead of its topic; None where it did not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,21 +43,21 @@ class Item:
     paper: Paper
     reasons: tuple[Reason, ...] = ()
     quiz: tuple[Question, ...] = ()
-    """The questions that the message itself carries, where its channel has no polls."""
+    """The questions that stand in the message itself, on channels without polls."""
     updated: frozenset[str] = frozenset()
-    """What the paper gained since the message that tells of it went out: title, authors, summary, points, quiz."""
+    """What the paper gained since its alert went out: title, authors, summary, points, quiz."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Occasion:
-    """Why a message rolls up what came over a while: quiet hours that ended, or an absence of some days."""
+    """The occasion of a roll-up: the end of quiet hours, or of an absence of `away_days` days (0: no absence)."""
 
     quiet_hours: str = ""
-    """As `22:00–07:00`; empty where none ended."""
+    """As `22:00–07:00`; empty for an absence."""
     away_days: int = 0
 
     def heading(self, words: Wording, papers: str) -> str:
-        """The first line of the message; `papers` says how many there are."""
+        """The first line of the message; `papers` is their number in words."""
         if self.away_days:
             return words.away.format(days=self.away_days, papers=papers)
         return words.slept.format(hours=self.quiet_hours, papers=papers)
@@ -65,7 +65,7 @@ class Occasion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlarmText:
-    """An alarm in plain words: `subject` is one line, `body` paragraphs with an empty line between them."""
+    """The text of an alarm: `subject` is one line, `body` paragraphs with an empty line between them."""
 
     subject: str
     body: str
@@ -75,14 +75,13 @@ class AlarmText:
 class OutgoingMessage:
     """All that a publisher needs to send one message; the same for each attempt.
 
-    `items` are the papers, best first: of an alert those of the message, of a quiz the one paper with its
-    `question`, of an edit those of the message that it `replaces`, as they are now; of an alarm none. A
-    document (see `Capabilities`) gets none either. `more` counts the papers that the daily limit kept out
-    (with `more_papers`, best first, at most MOST_NAMED).
+    `items` are the papers, best first: all papers of an alert, the one paper of a quiz's `question`, the papers as they
+    are now of the message that an edit `replaces`. Alarms and documents (see `Capabilities`) have none. `more` is the
+    number of papers over the daily limit; `more_papers` are the best MOST_NAMED of them, best first.
     """
 
     id: str
-    """Names the message for good: a Message-ID is made from it."""
+    """The message's permanent name, from which a Message-ID is made."""
     kind: Kind
     target: Target
     subscriber: str
@@ -94,40 +93,40 @@ class OutgoingMessage:
     more_papers: tuple[Paper, ...] = ()
     occasion: Occasion | None = None
     limited: int = 0
-    """So many of the last items were kept out by the daily limit: they are shown when somebody asks for them."""
+    """Number of items, the last ones, that were over the daily limit: they are shown because somebody asked."""
     offers_quiz: bool = False
-    """Questions come when a person asks for one."""
+    """Quiz questions come on request, so the message offers them."""
     silent: bool = False
-    """It is to make no sound."""
+    """Delivered without a sound."""
     question: Question | None = None
     repeat: int = 0
-    """How often the question was answered there before; 0 for one that is asked for the first time."""
+    """How often the question was answered there before."""
     alarm: AlarmText | None = None
     reply_to: Receipt | None = None
     replaces: Receipt | None = None
     corrects: "OutgoingMessage | None" = None
-    """The message whose answers were wrong, where this one sets them right in a reply: an edit with only those papers."""
+    """The message whose answers were wrong, where this edit is a reply that corrects them; it has only those papers."""
     unsubscribe_token: str | None = None
     preferences_token: str | None = None
     return_token: str | None = None
-    """Names the target in the address that this message comes back to where it cannot be delivered."""
+    """Stands for the target in the address to which an undeliverable message returns."""
 
     @property
     def more_titles(self) -> tuple[str, ...]:
-        """The titles of the papers that the daily limit kept out, as far as they are named."""
+        """The titles of `more_papers`."""
         return tuple(paper.title for paper in self.more_papers)
 
 
 Begin = Callable[[], Awaitable[None]]
-"""Writes down that a request goes out now; raises NotSent or StateError where it must not."""
+"""Records that the request goes out now. Raises NotSent where it must not, and StateError."""
 
 
 async def unrecorded() -> None:
-    """The `Begin` of a message that stands in no outbox."""
+    """The `Begin` of a message that is not in the outbox: records nothing."""
 
 
 class OpenRow(Protocol):
-    """The columns of an open row by which rows of a target are put into one message."""
+    """The columns of a row by which the open rows of a target are grouped into messages."""
 
     @property
     def subscriber(self) -> str: ...
@@ -137,7 +136,7 @@ class OpenRow(Protocol):
 
     @property
     def message(self) -> int | None:
-        """The message that the row belongs to already."""
+        """The message to which the row belongs already."""
         ...
 
 
@@ -145,11 +144,10 @@ _OpenRow = TypeVar("_OpenRow", bound=OpenRow)
 
 
 def next_message(rows: Sequence[_OpenRow], *, is_document: bool) -> tuple[_OpenRow, ...]:
-    """The rows, of one target and oldest first, that its next message takes; empty for none.
+    """The rows of a target's next message, from its open rows, oldest first; empty only where there are none.
 
-    A message that was tried before goes again with exactly its rows. Otherwise all alerts of the first
-    row's subscriber go together, while a quiz, an edit or an alarm goes by itself, in its turn. A document
-    takes everything.
+    A message that was tried before has exactly the rows that it had. Otherwise all alerts of the first row's subscriber
+    go together, and a quiz, an edit or an alarm goes alone, in its turn. A document takes all rows.
     """
     if not rows:
         return ()

@@ -1,4 +1,4 @@
-"""Planning: changed papers and what matches them become notices and deliveries."""
+"""Planning: the notices and deliveries that follow from changed papers and their matches."""
 
 import hashlib
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -15,9 +15,9 @@ from bot.domain.subscriptions import Channel, Subscriber, Subscription
 
 _EDITED: frozenset[Gain] = frozenset({"title", "authors", "summary", "points", "quiz"})
 _CORRECTED: frozenset[Gain] = frozenset({"answers"})
-"""Gains that make a message wrong that was right; anything else would only be mail on mail."""
+"""Gains that are worth a correction by a new message: what was told before is wrong."""
 _SHOWN: frozenset[State] = frozenset({"sending", "sent", "merged"})
-"""States whose message may show the old text (`sending` was rendered from an unknown version)."""
+"""States of an alert whose message may show the old text (which version a `sending` one shows is unknown)."""
 _ON_ITS_WAY: frozenset[State] = frozenset({"pending", "held", "sending", "sent", "merged", "uncertain"})
 
 
@@ -26,18 +26,18 @@ class Plan:
     """Rows to store, in the order in which they are to go out."""
 
     notices: Notices
-    """Papers of which their subscribers had no notice before."""
+    """New notices."""
     extended: Notices
-    """Papers of which they had one: it gets these names."""
+    """Notices that exist, with all the names that they have now."""
     deliveries: Sequence[Delivery]
     backlog: Mapping[str, int | None]
-    """What is left of it afterwards."""
+    """By subscriber how many papers of the backlog are still to be sent (None: all)."""
 
 
 def alert_keys(
     matches: Matches, subscribers: Mapping[str, Subscriber], papers: Container[PaperId]
 ) -> list[str]:
-    """The keys of every alert on these papers that these matches could have led to before."""
+    """The keys of all alerts on these papers that may have been planned before for these matches."""
     return [
         delivery_key(channel.target, "alert", paper)
         for name, matching in matches.items()
@@ -57,13 +57,13 @@ def plan(
     now: datetime,
     backlog: Mapping[str, int | None] | None = None,
 ) -> Plan:
-    """Notices and deliveries of these changes, subscriber by subscriber as they stand in `matches`.
+    """Notices and deliveries of these changes, subscriber by subscriber in the order of `matches`.
 
-    Each subscriber's deliveries keep the order of the changes, all alerts before the rest; so planning in parts gives
-    the same as planning at once. `backlog` names the subscribers to whom these changes are backlog, with how many more
-    papers each is still to get (None: all); what matches beyond that is noticed but not sent. Nobody is told of a paper
-    twice: a paper that was `noticed` before goes again only to a channel that its new matches reach for the
-    first time. `planned` are the states of alerts that exist, by key.
+    Each subscriber's deliveries keep the order of the changes, all alerts before the rest; so planning a few subscribers
+    at a time gives the same as planning for all at once. `backlog` has the subscribers to whom these changes are backlog,
+    each with how many papers are still to be sent (None: all); further matches are noticed, but not sent. A paper that
+    was `noticed` before goes only to channels that its new matches reach for the first time. `planned` are the states of
+    alerts that exist, by key.
     """
     planner = _Planner(changes, planned, backlog or {}, now)
     for name, matching in matches.items():
@@ -72,7 +72,7 @@ def plan(
 
 
 class _Route(NamedTuple):
-    """A channel of a subscriber, and when what is new may go out there."""
+    """A channel of a subscriber, with the state and due time of a new delivery there."""
 
     channel: Channel
     target: str
@@ -104,7 +104,7 @@ class _Planner:
         self._extended: dict[str, dict[PaperId, tuple[str, ...]]] = {}
         self._deliveries: list[Delivery] = []
         self._followers: list[Delivery] = []
-        """Of one subscriber: quizzes and edits, which come after the alerts."""
+        """Quizzes and edits of the current subscriber, which come after the alerts."""
         self._parts: dict[tuple[PaperId, str], list[str]] = {}
         self._with_quiz = {
             paper
@@ -166,7 +166,7 @@ class _Planner:
         paper: PaperId,
         subscriptions: Sequence[Subscription],
     ) -> list[_Route]:
-        """Follow up the alerts on the paper that exist; gives the routes on which there is none."""
+        """Follow up the existing alerts on the paper; gives the routes on which there is none."""
         unsent: list[_Route] = []
         for route in routes:
             state = self._planned.get(delivery_key(route.target, "alert", paper))
@@ -188,7 +188,7 @@ class _Planner:
         return _Route(channel, channel.target, takes_all, *_release(channel, subscriber, self._now))
 
     def _ask(self, route: _Route, subscriber: Subscriber, paper: PaperId) -> None:
-        """The quiz, as polls, where the channel has them."""
+        """Plan the quiz of the paper, where the channel has polls."""
         for part in _asked_parts(route.channel, self._question_parts(paper, subscriber.language)):
             row = Delivery(route.target, subscriber.id, "quiz", paper, route.state, route.due_at, part)
             self._followers.append(row)
@@ -210,17 +210,16 @@ class _Planner:
             self._ask(route, subscriber, paper)
 
     def _edit(self, route: _Route, subscriber: Subscriber, paper: PaperId) -> None:
-        """An edit is silent, so neither quiet hours nor a digest's time hold it.
+        """Plan an edit, which is silent and so due at once, whatever quiet hours and schedule say.
 
-        Its part holds the moment as well as the content: a title that is changed back is edited back. It ends
-        with what was gained, which the message then names.
+        Its part has the moment as well as the content, so that a title that is changed back is edited back.
         """
         part = self._edit_part(paper, _EDITED)
         row = Delivery(route.target, subscriber.id, "edit", paper, "pending", self._now, part)
         self._followers.append(row)
 
     def _correct(self, route: _Route, subscriber: Subscriber, paper: PaperId) -> None:
-        """A correction is a message, so it waits like one."""
+        """Plan a correction, which is a message and so due like one."""
         part = self._edit_part(paper, _CORRECTED)
         row = Delivery(route.target, subscriber.id, "edit", paper, route.state, route.due_at, part)
         self._followers.append(row)
@@ -238,7 +237,7 @@ def _fingerprint(paper: Paper) -> str:
 def _release(
     channel: Channel, subscriber: Subscriber, now: datetime
 ) -> tuple[Literal["pending", "held"], datetime]:
-    """In which state something new is planned for the channel, and when it may go out. A document waits for nothing."""
+    """The state and due time of a new delivery on the channel. A document waits for nothing."""
     if channel.capabilities.is_document:
         return "pending", now
     due = due_time(channel, subscriber, now)
@@ -246,7 +245,7 @@ def _release(
 
 
 def due_time(channel: Channel, subscriber: Subscriber, now: datetime) -> datetime:
-    """The first moment from now on at which something new may go out on the channel."""
+    """The first moment, not before `now`, at which something new may go out on the channel."""
     awake = max(now, subscriber.snoozed_until or now)
     return release_time(
         awake, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=subscriber.timezone
@@ -254,12 +253,12 @@ def due_time(channel: Channel, subscriber: Subscriber, now: datetime) -> datetim
 
 
 def _carries(channel: Channel) -> bool:
-    """True where messages hold questions with their answers."""
+    """True where the channel's messages contain questions with their answers."""
     return channel.capabilities.carries_quiz and channel.quizzes not in ("none", "on_request")
 
 
 def _asked_parts(channel: Channel, parts: Sequence[str]) -> Sequence[str]:
-    """Those of a quiz's questions that are polls of their own on the channel, where it has polls."""
+    """The parts of the polls that the channel gets for a quiz with these questions."""
     if not channel.capabilities.polls or channel.quizzes in ("none", "on_request"):
         return ()
     return [ONE_QUESTION] if parts and channel.quizzes == "one" else parts

@@ -4,7 +4,7 @@
               or too many unknown outcomes                              ▲  └─pause over: probe─┐
                                                                         └──── probe failed ────┘
 
-A refusal of one target is that target's trouble: it waits, and is suspended in the end, while the others go on.
+A single refused target does not stop the channel: it waits and is suspended in the end, while the others go on.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from bot.domain.channels import ChannelKind
-from bot.domain.delivery import UNKNOWN_IN_A_ROW, channel_wait
+from bot.domain.delivery import channel_wait
 from bot.domain.errors import ChannelDown, DeliveryError, OutcomeUnknown, TryLater
 from bot.domain.incidents import NO_POLLS, REFUSED, STOPPED, TOPIC_GONE
 from bot.domain.message import Receipt
@@ -25,13 +25,15 @@ from bot.pipeline.send import CHANNEL_PAUSE, SendResult
 
 log = logging.getLogger(__name__)
 
+UNKNOWN_IN_A_ROW = 5
+"""Consecutive unknown outcomes after which the channel is stopped for a while."""
 REFUSED_IN_A_ROW = 5
-"""After so many different targets refused one after the other, and nobody accepted, the channel is at fault."""
-_POLLS_AGAIN = timedelta(hours=6)
-"""So often one poll tries a chat that forbids them."""
+"""Different targets refused without an accepted message in between after which the channel is taken to be at fault."""
+_POLL_RETRY_INTERVAL = timedelta(hours=6)
+"""Interval at which one poll is tried in a chat that forbids them."""
 NO_POLLS_THERE = "polls are not allowed in this chat"
 _LONG_STOP = timedelta(hours=1)
-"""A stop that lasts as long as this is an incident, whoever asked for it."""
+"""A stop of this length or more is an incident, also where the service asked for the wait."""
 
 
 class CircuitBreaker:
@@ -54,29 +56,29 @@ class CircuitBreaker:
         """By target: whether its last message reached its topic."""
         self._unknown: Counter[ChannelKind] = Counter()
         self._refused: dict[ChannelKind, set[str]] = {}
-        """By channel: the targets that were refused since somebody was accepted."""
+        """By channel: the targets refused since a message was last accepted."""
         self._as_of: int | None = None
-        """The changes of the incidents when they were read."""
+        """`IncidentLog.changes` when the incidents were last read."""
         self._suspended: set[str] = set()
         """Targets with an open incident of being refused."""
         self._without_polls: dict[str, datetime] = {}
-        """Targets that forbid polls, and when one may try again."""
+        """Targets that forbid polls, and when one is tried again."""
         self._stopped: dict[ChannelKind, bool] = {}
-        """The channels that are stopped as far as we know, and whether a send that is in flight can lift the stop."""
+        """The channels known to be stopped, and whether the success of a send in flight lifts the stop."""
 
     async def stopped(self) -> Mapping[ChannelKind, Stop]:
-        """The channels that are stopped, until when and why."""
+        """The stopped channels, with their stops."""
         await self._load()
         stopped = await asyncio.to_thread(self._store.stopped_channels)
         self._stopped = {kind: self._stopped.get(kind, True) for kind in stopped}
         return stopped
 
     def forget(self) -> None:
-        """Drop what is known of the incidents: another process may have changed them meanwhile."""
+        """Read the incidents anew when next needed: another process may have changed them."""
         self._as_of = None
 
     async def _load(self) -> None:
-        """Read which targets are in trouble, where that changed since it was read."""
+        """Read which targets are in trouble, unless nothing changed since they were read."""
         if self._as_of == self._incidents.changes:
             return
         self._as_of = self._incidents.changes
@@ -89,7 +91,7 @@ class CircuitBreaker:
         }
 
     def forbidden(self, claim: Claim) -> str | None:
-        """Why the target takes no messages of the claim's kind; None where it may, or one may try."""
+        """Why the claim's target takes no messages of its kind; None where it does, or where it is time to try."""
         again_at = self._without_polls.get(claim.key) if claim.kind == "quiz" else None
         return NO_POLLS_THERE if again_at is not None and self._now() < again_at else None
 
@@ -105,7 +107,7 @@ class CircuitBreaker:
         return self._probes.get(claim.target.kind) == claim.message
 
     async def record(self, result: SendResult) -> None:
-        """Stop the channel where it failed as a whole; open it again where a probe went well."""
+        """Apply a result: stop the channel where it failed as a whole, open it where a probe succeeded."""
         claim = result.outcome.claim
         kind, probing = claim.target.kind, self.is_probe(claim)
         if probing:
@@ -125,7 +127,7 @@ class CircuitBreaker:
             await self._open(kind)
 
     def _trouble_of_refusals(self, result: SendResult) -> ChannelDown | None:
-        """The channel's trouble where several targets in a row were refused, or a probe of the stopped channel was."""
+        """Trouble of the channel where several targets in a row were refused, or one while the channel is stopped."""
         claim = result.outcome.claim
         kind, error = claim.target.kind, result.outcome.error
         refused = self._refused.setdefault(kind, set())
@@ -139,7 +141,7 @@ class CircuitBreaker:
         return ChannelDown(str(error)) if kind in self._stopped else None
 
     async def _record_suspension(self, result: SendResult) -> None:
-        """A target that is suspended because it was refused again and again is an incident until a message gets there."""
+        """Report a target that is suspended after refusals; resolve that once a message arrives there."""
         outcome, key = result.outcome, result.outcome.claim.key
         await self._load()
         if result.refused and outcome.suspend:
@@ -150,18 +152,18 @@ class CircuitBreaker:
             self._suspended.discard(key)
 
     async def _record_polls(self, result: SendResult) -> None:
-        """A chat that forbids polls is an incident until a poll gets there; meanwhile one tries now and then."""
+        """Report a chat that forbids polls; resolve that once a poll arrives there."""
         outcome, key = result.outcome, result.outcome.claim.key
         if result.forbidden:
             why = outcome.error or NO_POLLS_THERE
             await asyncio.to_thread(self._incidents.report, key, why, self._now(), NO_POLLS)
-            self._without_polls[key] = self._now() + _POLLS_AGAIN
+            self._without_polls[key] = self._now() + _POLL_RETRY_INTERVAL
         elif outcome.claim.kind == "quiz" and outcome.state == "sent" and key in self._without_polls:
             await asyncio.to_thread(self._incidents.resolve, key, self._now(), NO_POLLS)
             self._without_polls.pop(key, None)
 
     async def _record_topic(self, claim: Claim, receipt: Receipt | None) -> None:
-        """A topic that is gone is an incident until a message gets there again."""
+        """Report a topic that is gone; resolve that once a message arrives there."""
         if receipt is None or (receipt.astray is None and "/" not in claim.target.address):
             return
         in_topic = receipt.astray is None
@@ -176,7 +178,7 @@ class CircuitBreaker:
         self._in_topic[claim.key] = in_topic
 
     async def _stop(self, kind: ChannelKind, error: DeliveryError) -> None:
-        """Stop the channel for a while; one whose service refuses us as a whole, or for long, is an incident."""
+        """Stop the channel for a while; report it where the service refuses us as a whole, or for long."""
         now = self._now()
         wait = CHANNEL_PAUSE if isinstance(error, ChannelDown) else None
         if isinstance(error, TryLater):

@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Literal
 
 from bot.domain.channels import CapabilitiesOf
-from bot.domain.delivery import ONE_QUESTION, UNWANTED, edit_gains, is_again, question_of_part, repeats
+from bot.domain.delivery import ONE_QUESTION, UNWANTED, edit_gains, is_repeat, question_of_part, repeat_count
 from bot.domain.message import MOST_NAMED, Item, Occasion, OutgoingMessage, Receipt
 from bot.domain.notices import relevance
 from bot.domain.papers import Paper, PaperId, Question
@@ -202,10 +202,10 @@ class MessageBuilder:
         if question is None:
             raise NothingToSend("replaced by a corrected question")
         alert = self._deliveries.alert_on(claim.key, row.paper)
-        if is_again(row.part):  # it was answered before, whatever became of the alert
+        if is_repeat(row.part):  # it was answered before, whatever became of the alert
             reply_to = alert.receipt if alert else None
             message = self._message(
-                claim, subscriber, items, question=question, repeat=repeats(row.part), reply_to=reply_to
+                claim, subscriber, items, question=question, repeat=repeat_count(row.part), reply_to=reply_to
             )
             return BuiltMessage(message=message, sent=(row.key,))
         channel = _channel_of(subscriber, claim)
@@ -230,7 +230,7 @@ class MessageBuilder:
         if part == ONE_QUESTION:
             return pick_one(quiz)
         question = question_of_part(quiz, part)
-        if question is not None or not is_again(part):
+        if question is not None or not is_repeat(part):
             return question
         others = (edition.language for edition in paper.editions if edition.language != language)
         quizzes = (self._answer_quiz(paper, other) for other in others)

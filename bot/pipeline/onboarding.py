@@ -81,7 +81,7 @@ def notice_alike(digests: DigestStore, matcher: SubscriptionMatcher, now: dateti
     After an import, similar papers can only be found when all of it is stored. False, with nothing done, while a
     planning run is open.
     """
-    alike = matcher.only_likes()
+    alike = matcher.only_like_subscriptions()
     if not alike.subscribers:
         return True
     with digests.transaction() as tx:

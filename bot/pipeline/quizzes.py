@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from bot.domain.delivery import ONE_QUESTION, OPEN, Delivery, State, again_part, delivery_key
+from bot.domain.delivery import ONE_QUESTION, OPEN, Delivery, State, delivery_key, repeat_part
 from bot.domain.papers import Paper, PaperId
 from bot.domain.preferences import same_name
 from bot.domain.quizzes.polls import poll_of
@@ -119,10 +119,10 @@ class QuizScheduler:
         zone = subscriber.timezone
         rows: list[Delivery] = []
         due = due_cards(tx, person, now, zone)
-        known = tx.states_of([_again_key(channel, card) for card in due])
+        known = tx.states_of([_repeat_key(channel, card) for card in due])
         room: dict[date, int] = {}
         for card in due:
-            if _again_key(channel, card) in known:
+            if _repeat_key(channel, card) in known:
                 continue
             moment = comes_back_at(
                 card.card, now=now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=zone
@@ -132,7 +132,7 @@ class QuizScheduler:
                 room[day] = self._per_day - tx.brought_back(channel.target, *_span(day, zone))
             if room[day] > 0:
                 room[day] -= 1
-                rows.append(_again(channel, subscriber, card, moment, now))
+                rows.append(_repeat(channel, subscriber, card, moment, now))
         return tx.plan(rows, now)
 
     def _plan_due_card(
@@ -150,11 +150,11 @@ class QuizScheduler:
             for card in due_cards(tx, person, now, subscriber.timezone)
             if among is None or card.paper in among
         ]
-        known = tx.states_of([_again_key(channel, card) for card in due])
+        known = tx.states_of([_repeat_key(channel, card) for card in due])
         for card in due:
-            key = _again_key(channel, card)
+            key = _repeat_key(channel, card)
             if key not in known:
-                return tx.plan([_again(channel, subscriber, card, now, now)], now, asked=True) > 0
+                return tx.plan([_repeat(channel, subscriber, card, now, now)], now, asked=True) > 0
             if known[key] == "held" and tx.release_now(key, now):
                 return True
         return False
@@ -240,14 +240,14 @@ def _span(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return start.astimezone(UTC), end.astimezone(UTC)
 
 
-def _again_key(channel: Channel, card: KeptCard) -> str:
-    return delivery_key(channel.target, "quiz", card.paper, again_part(card.card.answers, card.part))
+def _repeat_key(channel: Channel, card: KeptCard) -> str:
+    return delivery_key(channel.target, "quiz", card.paper, repeat_part(card.card.answers, card.part))
 
 
-def _again(
+def _repeat(
     channel: Channel, subscriber: Subscriber, card: KeptCard, moment: datetime, now: datetime
 ) -> Delivery:
-    return _quiz(channel, subscriber, card.paper, again_part(card.card.answers, card.part), moment, now)
+    return _quiz(channel, subscriber, card.paper, repeat_part(card.card.answers, card.part), moment, now)
 
 
 def _quiz(

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.domain.delivery import ONE_QUESTION, question_of_part, repeats
+from bot.domain.delivery import ONE_QUESTION, question_of_part, repeat_count
 from bot.domain.papers import PaperId, Question
 from bot.domain.quizzes.answers import pick_one
 from bot.domain.quizzes.polls import poll_of, shuffle_seed
@@ -198,7 +198,7 @@ class VoteCounter:
             )
             if question is None:
                 continue
-            seed = shuffle_seed(question, f"telegram:{quiz.address}", repeats(quiz.part))
+            seed = shuffle_seed(question, f"telegram:{quiz.address}", repeat_count(quiz.part))
             poll = poll_of(question, seed=seed)
             order = recognised(state, poll) if poll else None
             if order is not None:

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.domain.errors import IndexUnusable
-from bot.domain.matcher import Matching
+from bot.domain.matcher import PreparedQueries
 from bot.domain.query import Document, Matcher, Query, parse
 from bot.domain.query.index import Index, PersistentIndex
 from tests.domain.query.samples import document, documents, queries
@@ -43,7 +43,10 @@ def added(monkeypatch: pytest.MonkeyPatch) -> list[Query]:
 
 @pytest.mark.usefixtures("few")
 def test_many_queries_get_an_index_when_they_are_first_asked_and_few_never_do() -> None:
-    many, two = Matching(parsed("rag", "title:model NOT rag", "x")), Matching(parsed("rag", "model NOT rag"))
+    many, two = (
+        PreparedQueries(parsed("rag", "title:model NOT rag", "x")),
+        PreparedQueries(parsed("rag", "model NOT rag")),
+    )
     assert many.index is None
     assert many.matches(PAPERS) == two.matches(PAPERS) == [(0, 1), (1, 0)]
     assert len(many.index or ()) == 3
@@ -52,7 +55,7 @@ def test_many_queries_get_an_index_when_they_are_first_asked_and_few_never_do() 
 
 @pytest.mark.usefixtures("few")
 def test_another_list_takes_the_index_over_and_adds_only_what_is_new(added: list[Query]) -> None:
-    before = Matching(parsed("rag", "model", "zebra", "rag"))
+    before = PreparedQueries(parsed("rag", "model", "zebra", "rag"))
     before.matches(PAPERS)
     index = before.index
     added.clear()
@@ -64,7 +67,7 @@ def test_another_list_takes_the_index_over_and_adds_only_what_is_new(added: list
 
 @pytest.mark.usefixtures("few")
 def test_a_list_whose_index_was_taken_over_still_answers_as_before() -> None:
-    before = Matching(parsed("rag", "model", "zebra"))
+    before = PreparedQueries(parsed("rag", "model", "zebra"))
     found = before.matches(PAPERS)
     after = before.changed_to(parsed("zebra", "rag", "other"))
     assert before.matches(PAPERS) == found
@@ -73,17 +76,17 @@ def test_a_list_whose_index_was_taken_over_still_answers_as_before() -> None:
 
 @pytest.mark.usefixtures("few")
 def test_lists_grow_to_an_index_and_shrink_from_it() -> None:
-    small = Matching(parsed("rag"))
+    small = PreparedQueries(parsed("rag"))
     small.matches(PAPERS)
     large = small.changed_to(parsed("rag", "model", "zebra"))
     assert large.matches(PAPERS) == [(0, 1), (1, 0), (1, 1), (2, 2)]
     assert large.changed_to(parsed("zebra")).matches(PAPERS) == [(0, 2)]
-    assert Matching([]).changed_to(parsed("rag")).matches(PAPERS) == [(0, 1)]
+    assert PreparedQueries([]).changed_to(parsed("rag")).matches(PAPERS) == [(0, 1)]
 
 
 @pytest.mark.usefixtures("few")
 def test_a_change_waits_for_the_match_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    matching = Matching(parsed("rag", "model", "zebra"))
+    matching = PreparedQueries(parsed("rag", "model", "zebra"))
     matching.matches(PAPERS)
     begun, go_on = threading.Event(), threading.Event()
     whole = PersistentIndex.hits
@@ -112,11 +115,11 @@ def test_a_change_waits_for_the_match_that_is_under_way(monkeypatch: pytest.Monk
 def test_whoever_files_the_queries_is_asked_once(added: list[Query]) -> None:
     asked: list[Sequence[Query]] = []
 
-    def filing(found: Sequence[Query]) -> PersistentIndex:
+    def build_index(found: Sequence[Query]) -> PersistentIndex:
         asked.append(found)
         return PersistentIndex(found)
 
-    matching = Matching(parsed("rag", "model", "zebra"), filing)
+    matching = PreparedQueries(parsed("rag", "model", "zebra"), build_index)
     matching.matches(PAPERS)
     matching.changed_to(parsed("rag", "model", "x")).matches(PAPERS)
     assert len(asked) == 1

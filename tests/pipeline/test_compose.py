@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.domain.delivery import UNWANTED, again_part
+from bot.domain.delivery import UNWANTED, repeat_part
 from bot.domain.errors import OutcomeUnknown, Refused, TargetMoved
 from bot.domain.message import MOST_NAMED, Occasion
 from bot.domain.papers import Entry
@@ -368,7 +368,7 @@ async def test_a_question_that_comes_back_is_asked_once_more_as_a_reply(world: M
     made = started(world, QUIZZED)
     made.read("a.html", a_digest(page(1)))
     await made.send()
-    again = again_part(2, a_quiz()[1].part)
+    again = repeat_part(2, a_quiz()[1].part)
     with made.store.digests.transaction() as tx:
         tx.plan([a_delivery(1, kind="quiz", part=again)], tx.new_run(NOW))
     await made.send()
@@ -384,7 +384,7 @@ async def test_a_question_comes_back_in_the_language_it_was_answered_in(world: M
     await made.send()
     parts = [a_quiz(1, of="它")[0].part, a_quiz(1, of="gone")[0].part]
     with made.store.digests.transaction() as tx:
-        tx.plan([a_delivery(1, kind="quiz", part=again_part(1, part)) for part in parts], tx.new_run(NOW))
+        tx.plan([a_delivery(1, kind="quiz", part=repeat_part(1, part)) for part in parts], tx.new_run(NOW))
     await made.send()
     assert made.telegram.taken[-1].question == a_quiz(1, of="它")[0]
     assert made.counts() == {"sent": 5, "merged": 1}

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.channels import Limit, Limits
-from bot.domain.delivery import MAX_ATTEMPTS, UNKNOWN_IN_A_ROW
+from bot.domain.delivery import MAX_ATTEMPTS
 from bot.domain.errors import (
     ChannelDown,
     OutcomeUnknown,
@@ -16,7 +16,7 @@ from bot.domain.errors import (
     TryLater,
 )
 from bot.domain.schedule import parse_schedule
-from bot.pipeline.circuit_breaker import CHANNEL_PAUSE
+from bot.pipeline.circuit_breaker import CHANNEL_PAUSE, UNKNOWN_IN_A_ROW
 from bot.pipeline.dispatch import IN_FLIGHT
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld

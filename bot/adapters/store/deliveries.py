@@ -32,7 +32,7 @@ from bot.adapters.store.schema import (
 )
 from bot.adapters.store.sql import Statement, chunks, insert
 from bot.domain.channels import ChannelKind, Target
-from bot.domain.delivery import OWN_WISH, State, delivery_key
+from bot.domain.delivery import RECIPIENT_REASONS, State, delivery_key
 from bot.domain.delivery import STATES as ALL_STATES
 from bot.domain.message import AlarmText, Receipt
 from bot.domain.papers import PaperId
@@ -48,7 +48,9 @@ from bot.pipeline.ports.outbox import (
     TargetStatus,
 )
 
-_NOT_BY_OWN_WISH = (or_(targets.c.suspended.is_(None), targets.c.suspended.not_in(sorted(OWN_WISH))),)
+_NOT_BY_OWN_WISH = (
+    or_(targets.c.suspended.is_(None), targets.c.suspended.not_in(sorted(RECIPIENT_REASONS))),
+)
 
 ROWS = (
     select(

@@ -33,7 +33,7 @@ from bot.adapters.store.schema import (
     votes,
 )
 from bot.adapters.store.sql import chunks, insert
-from bot.domain.delivery import Delivery, State, again_part
+from bot.domain.delivery import Delivery, State, repeat_part
 from bot.domain.papers import Paper, PaperId, Question
 from bot.domain.quizzes.repetition import STEPS, LeitnerCard
 from bot.domain.quizzes.votes import AskedPoll, CastVote, PollState, chat_of
@@ -109,7 +109,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(","))) if text else ()
 
 
-AGAIN = again_part(0, "").partition(":")[0] + ":%"
+AGAIN = repeat_part(0, "").partition(":")[0] + ":%"
 """Parts of deliveries that bring a question back."""
 
 

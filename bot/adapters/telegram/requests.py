@@ -12,7 +12,7 @@ from bot.adapters.telegram.markup import Markup, block, joined, ours, plain
 from bot.adapters.telegram.rendering import Button, Message
 from bot.adapters.telegram.texts import text
 from bot.adapters.telegram.updates import NOBODY, Author, Chat
-from bot.domain.delivery import OWN_WISH, STOPPED
+from bot.domain.delivery import RECIPIENT_REASONS, STOPPED
 from bot.domain.errors import QuerySyntaxError
 from bot.domain.message import Item, OutgoingMessage
 from bot.domain.papers import Paper
@@ -190,7 +190,11 @@ class ChatDeliveries:
         )
         for target in map(self._target, topics):
             status = self._deliveries.target(target)
-            if status is not None and status.suspended is not None and status.suspended not in OWN_WISH:
+            if (
+                status is not None
+                and status.suspended is not None
+                and status.suspended not in RECIPIENT_REASONS
+            ):
                 yield target
 
     def _target(self, address: str) -> str:

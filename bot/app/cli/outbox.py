@@ -17,7 +17,7 @@ from bot.app.cli.context import (
     say_json,
 )
 from bot.app.cli.terminal import counted
-from bot.domain.delivery import OWN_WISH, Kind, State
+from bot.domain.delivery import RECIPIENT_REASONS, Kind, State
 from bot.domain.errors import UsageError
 from bot.domain.text import one_line, printable
 
@@ -202,7 +202,7 @@ def _open_target(store: "Store", channel: str, address: str) -> tuple[str, bool]
         raise UsageError(
             f"nothing was ever planned for {printable(named)}; `paperboy status` names the suspended addresses"
         )
-    if status.suspended in OWN_WISH:
+    if status.suspended in RECIPIENT_REASONS:
         raise UsageError(f"{printable(named)}: {status.suspended}; only the recipient can take that back")
     now = SystemClock().now()
     waited = status.suspended is not None or (status.paused_until is not None and status.paused_until > now)
@@ -345,7 +345,7 @@ def _revive_targets(store: "Store", rows: "Sequence[DeliveryRecord]", now: datet
     count = 0
     for target in dict.fromkeys(row.target for row in rows if row.state in ("pending", "held")):
         status = store.deliveries.target(target)
-        if status and status.suspended is not None and status.suspended not in OWN_WISH:
+        if status and status.suspended is not None and status.suspended not in RECIPIENT_REASONS:
             count += store.deliveries.revive(target, now)
     return count
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import text
 
-from bot.domain.delivery import OWN_WISH, STOPPED, Delivery
+from bot.domain.delivery import RECIPIENT_REASONS, STOPPED, Delivery
 from bot.domain.papers import Paper
 from bot.pipeline.ports.outbox import Claim, Outcome
 from tests.adapters.store.conftest import KINDS as CHANNELS
@@ -209,7 +209,9 @@ class Outboxes(RuleBasedStateMachine):
     @rule(picks=PICKS)
     def retry(self, picks):
         keys = self.keys(picks)
-        assert self.stores[1].deliveries.retry(keys, self.now) == self.model.retry(keys, self.now, OWN_WISH)
+        assert self.stores[1].deliveries.retry(keys, self.now) == self.model.retry(
+            keys, self.now, RECIPIENT_REASONS
+        )
 
     @precondition(lambda self: self.model.lines)
     @rule(picks=PICKS)

@@ -9,7 +9,7 @@ import pytest
 from bot.app.replay.scenario import Scenario, prepare, replay
 from bot.domain.channels import ChannelKind
 from bot.domain.errors import UsageError
-from bot.domain.matcher import Hits, MatchesOfOne
+from bot.domain.matcher import MatchResult, SubscriberMatches
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.pipeline.ports import Publisher
 
@@ -82,12 +82,12 @@ async def _always_twice(inner: Publisher, message: OutgoingMessage) -> Receipt:
 
 
 def test_a_match_that_the_index_misses_is_lost(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Hits.after
+    whole = MatchResult.after
 
-    def without_one(self: Hits, name: str) -> Iterator[MatchesOfOne]:
+    def without_one(self: MatchResult, name: str) -> Iterator[SubscriberMatches]:
         return islice(whole(self, name), 1, None)
 
-    monkeypatch.setattr(Hits, "after", without_one)
+    monkeypatch.setattr(MatchResult, "after", without_one)
     assert replay(scenario).lost > 0
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.delivery import again_part, is_again, plain_part, question_of_part, repeats
+from bot.domain.delivery import is_repeat, original_part, question_of_part, repeat_count, repeat_part
 from bot.domain.quizzes.polls import shuffle_seed
 from bot.domain.quizzes.repetition import STEPS, Attempt, LeitnerCard, card_of, comes_back_at
 from bot.domain.schedule import Immediately, QuietHours, parse_schedule
@@ -89,14 +89,14 @@ def test_what_is_long_due_comes_at_once_but_not_in_quiet_hours():
 
 def test_a_repeat_names_its_question_and_how_often_it_was_answered():
     question = a_question()
-    part = again_part(3, question.part)
-    assert is_again(part)
-    assert repeats(part) == 3
-    assert plain_part(part) == question.part
+    part = repeat_part(3, question.part)
+    assert is_repeat(part)
+    assert repeat_count(part) == 3
+    assert original_part(part) == question.part
     assert question_of_part([a_question("Another?"), question], part) == question
     assert question_of_part([a_question("Another?")], part) is None
-    assert not is_again(question.part)
-    assert repeats(question.part) == 0
+    assert not is_repeat(question.part)
+    assert repeat_count(question.part) == 0
 
 
 def test_a_repeat_shuffles_anew_and_a_second_try_does_not():
