@@ -67,7 +67,7 @@ async def test_a_topic_that_is_gone_is_one_incident_until_a_message_gets_there(w
         forum.gone = gone
         made.read(f"{number}.md", a_digest(number))
         await made.send()
-        seen.append([(one.source, one.kind) for one in made.store.incidents.open_incidents()])
+        seen.append([(incident.subject, incident.kind) for incident in made.store.incidents.open_incidents()])
     incident = [("telegram:-1001/7", "topic gone")]
     assert seen == [[], incident, incident, [], []]
 

@@ -239,7 +239,7 @@ async def test_a_server_that_claims_that_nothing_changed_though_nothing_was_fetc
 
 
 @pytest.mark.parametrize(
-    ("encoding", "says"), [("gzip", "it cannot be unpacked"), ("snappy", "packed with snappy")]
+    ("encoding", "says"), [("gzip", "it cannot be unpacked"), ("snappy", "compressed with snappy")]
 )
 async def test_an_answer_that_cannot_be_unpacked_is_named(tmp_path: Path, encoding: str, says: str) -> None:
     with (
