@@ -114,7 +114,7 @@ def edit_part(moment: datetime, fingerprint: str, gains: Iterable[str]) -> str:
 
 
 def edit_gains(part: str) -> frozenset[str]:
-    """What the paper gained, from the part of an edit."""
+    """The gains of the paper, from the part of an edit."""
     return frozenset(filter(None, part.rpartition("-")[2].split("+")))
 
 

@@ -101,7 +101,7 @@ def reasons_for(
 
 
 def why_of(subscription: Subscription, paper: Paper, similarity: Similarity | None = None) -> tuple[Why, ...]:
-    """What in the paper makes the subscription match (at most eight parts); empty where it does not match."""
+    """The parts of the match, at most eight; empty where the subscription does not match."""
     if subscription.query is not None:
         return _matched(subscription.query, subscription.query.text, paper)
     document = _document(paper)
