@@ -1,12 +1,12 @@
 """Makes deploy/paperboy.1, the man page, from the commands: `python -m tools.man`."""
 
-import re
 from pathlib import Path
 from typing import Any
 
 from typer.main import get_command
 
 from bot import __version__
+from bot.app.cli.help import argument_name, option_entry, paragraphs
 from bot.app.cli.main import COMMANDS, GROUP_EXAMPLES, command_line
 
 PAGE = Path(__file__).resolve().parents[1] / "deploy" / "paperboy.1"
@@ -26,7 +26,7 @@ _FILES = (
 
 def man_page() -> str:
     """The page in roff (man macros), lines ended by line feeds."""
-    root: Any = get_command(command_line(colourful=False))
+    root: Any = get_command(command_line())
     lines = [
         f'.TH PAPERBOY 1 "" "paperboy {__version__}" "User Commands"',
         ".SH NAME",
@@ -35,7 +35,7 @@ def man_page() -> str:
         ".B paperboy",
         _text("[OPTIONS] COMMAND [ARGUMENTS]…"),
         ".SH DESCRIPTION",
-        _text(root.help),
+        *_paragraphs(root.help),
         ".SH OPTIONS",
         *_options(root),
         ".SH COMMANDS",
@@ -55,12 +55,9 @@ def man_page() -> str:
 
 
 def _command(command: Any, name: str, examples: tuple[str, ...]) -> list[str]:
-    arguments = " ".join(_argument(part) for part in command.params if part.param_type_name == "argument")
+    arguments = " ".join(argument_name(part) for part in command.params if part.param_type_name == "argument")
     lines = [".SS " + _text(f"paperboy {name} {arguments}".strip())]
-    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", command.help or "")]
-    for number, paragraph in enumerate(paragraphs):
-        lines += [".PP"] * bool(number) + [_text(paragraph)]
-    lines += _options(command)
+    lines += [*_paragraphs(command.help or ""), *_options(command)]
     if examples:
         lines += [
             ".PP",
@@ -75,21 +72,14 @@ def _command(command: Any, name: str, examples: tuple[str, ...]) -> list[str]:
     return lines
 
 
-def _argument(part: Any) -> str:
-    name = (part.metavar or part.human_readable_name.upper()) + ("…" if part.nargs == -1 else "")
-    return name if part.required else f"[{name}]"
+def _paragraphs(text: str) -> list[str]:
+    lines = [line for paragraph in paragraphs(text) for line in (".PP", _text(paragraph))]
+    return lines[1:]
 
 
 def _options(command: Any) -> list[str]:
-    pairs = [
-        (
-            ", ".join(part.opts) + ("" if part.is_flag or part.count else f" {part.metavar or 'NUMBER'}"),
-            part.help or "",
-        )
-        for part in command.params
-        if part.param_type_name == "option" and not part.hidden
-    ]
-    return _pairs(pairs)
+    options = (part for part in command.params if part.param_type_name == "option" and not part.hidden)
+    return _pairs(map(option_entry, options))
 
 
 def _pairs(pairs: Any) -> list[str]:

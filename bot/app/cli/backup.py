@@ -12,14 +12,18 @@ from bot.domain.text import printable
 
 def backup(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes; replaced when whole.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="File for the copy; an existing one is replaced once the copy is complete."
+        ),
+    ],
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Copy the state into FILE, also while paperboy runs.
+    """Back up the state, also while paperboy runs.
 
-    To restore it: stop paperboy, put the copy in the place of the state, and remove the state's -wal and
-    -shm files.
+    To restore: stop paperboy, replace the state by the copy, and remove the state's -wal and -shm files.
     """
     from bot.adapters.store.maintenance import back_up
 

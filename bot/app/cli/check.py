@@ -41,9 +41,10 @@ _SHORT_FORMS = {
 
 
 def check(context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> int:
-    """Check both configuration files; faults come as file:line:column.
+    """Check both configuration files.
 
-    Warns of valid settings that need a look, such as a subscription that matched nothing in 90 days.
+    Mistakes are shown as file:line:column. Warns of valid settings that need a look, such as a subscription that
+    matched nothing in 90 days.
     """
     explicit = config is not None or context.obj.config is not None
     checked = examine(config_path(context, config), os.environ, explicit=explicit)

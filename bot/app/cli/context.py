@@ -42,10 +42,11 @@ class Common:
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="The settings; config/paperboy.yaml by default."),
+    typer.Option("--config", metavar="FILE", help="Settings file (default: config/paperboy.yaml)."),
 ]
 VerboseOption = Annotated[
-    int, typer.Option("-v", "--verbose", count=True, help="Say more; twice: everything.", show_default=False)
+    int,
+    typer.Option("-v", "--verbose", count=True, help="Log more; -vv logs everything.", show_default=False),
 ]
 
 
@@ -56,7 +57,7 @@ def before_or_after(context: typer.Context, value: bool) -> bool:
 
 JsonOption = Annotated[
     bool,
-    typer.Option("--json", help="One JSON document instead of text.", callback=before_or_after),
+    typer.Option("--json", help="Print one JSON document instead of text.", callback=before_or_after),
 ]
 
 

@@ -35,7 +35,7 @@ _WIDEST = 110
 
 
 def demo(as_json: JsonOption = False) -> int:
-    """Show alerts, a quiz, a mail and a feed made from the seeds.
+    """Show an alert, a quiz, a mail and a feed, made from sample digests.
 
     For three made-up subscribers, without network; nothing is left behind.
     """

@@ -41,14 +41,14 @@ def doctor(
     context: typer.Context,
     online: Annotated[
         bool,
-        typer.Option("--online", help="Ask Telegram and the mail server too; otherwise nothing is asked."),
+        typer.Option("--online", help="Also ask Telegram and the mail server."),
     ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> int:
-    """Say what could be better: sources, queries, channels.
+    """Find problems with sources, subscriptions and channels.
 
-    Exit 1 when something needs a look (marked !); what is only good to know leaves it 0.
+    Exit 1 if something needs a look (marked !).
     """
     settings, subscribers = load(context, config)
     findings = list(_examined(settings, subscribers, online=online))

@@ -42,14 +42,14 @@ _PASSED: dict[str, str] = {
 
 def explain(
     context: typer.Context,
-    paper: Annotated[str, typer.Argument(metavar="PAPER", help="Its id, its arXiv number, or a link.")],
+    paper: Annotated[str, typer.Argument(metavar="PAPER", help="A paper's id, arXiv number or link.")],
     subscriber: Annotated[str, typer.Argument(metavar="SUBSCRIBER", help="The subscriber's id.")],
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Tell why somebody got a paper, or did not.
+    """Explain why a subscriber got a paper, or did not.
 
-    Each subscription, matched or why not, and what became of the deliveries.
+    Lists each subscription with the words that matched or are missing, and what became of each delivery.
     """
     from bot.pipeline.history import story as read_story
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Write subscriptions, feeds or papers to standard output.", no_args_is_help=True)
 
 SubscriberArgument = Annotated[
-    str | None, typer.Argument(metavar="SUBSCRIBER", help="Only of this subscriber; of everybody without.")
+    str | None, typer.Argument(metavar="SUBSCRIBER", help="Only this subscriber (default: all).")
 ]
 
 
@@ -39,7 +39,10 @@ def subscriptions(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Write everybody as they stand in `subscriptions.yaml`, with what they set in the chat or on the web."""
+    """Write subscribers in the form of `subscriptions.yaml`.
+
+    Includes what they set in the chat or on the web.
+    """
     from bot.domain.preferences import subscriptions_yaml
 
     settings, configured = load(context, config)
@@ -73,7 +76,9 @@ def opml(context: typer.Context, as_json: JsonOption = False, config: ConfigOpti
 
 SavedByArgument = Annotated[
     str | None,
-    typer.Argument(metavar="SUBSCRIBER", help="The papers that this subscriber saved; all papers without."),
+    typer.Argument(
+        metavar="SUBSCRIBER", help="Only papers that this subscriber saved (default: all papers)."
+    ),
 ]
 
 
@@ -82,7 +87,8 @@ def bibtex(
     context: typer.Context,
     subscriber: SavedByArgument = None,
     form: Annotated[
-        Literal["bibtex", "ris"], typer.Option("--format", help="bibtex, or ris for reference managers.")
+        Literal["bibtex", "ris"],
+        typer.Option("--format", metavar="FORMAT", help="bibtex, or ris for reference managers."),
     ] = "bibtex",
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -107,7 +113,7 @@ def papers(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Write papers as JSON, one on each line; with --json as one document."""
+    """Write papers as JSON, one per line; with --json as one document."""
     settings, configured = load(context, config)
     with open_state(settings) as store:
         papers = map(paper_json, _papers(store, configured, subscriber))

@@ -38,7 +38,7 @@ def feeds(
         typer.Option(
             "--renew",
             metavar="SUBSCRIBER",
-            help="Give this person's feed and preferences new addresses; the ones before are invalid at once.",
+            help="Give this subscriber's feed and preferences page new addresses; the old ones stop working.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -46,7 +46,7 @@ def feeds(
 ) -> None:
     """Show the addresses of all feeds.
 
-    A private feed's address is a secret: whoever has it reads the feed.
+    The address of a private feed is a secret: whoever has it can read the feed.
     """
     from bot.adapters.store import Store
 

@@ -30,15 +30,15 @@ NEEDS_A_LOOK = 1
 def fetch(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Sources by name; all by default.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Names of sources (default: all).")
     ] = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,
     config: ConfigOption = None,
 ) -> int:
-    """Fetch the sources now, whether they are due or not.
+    """Fetch the sources now, due or not.
 
-    What they bring is read by `run`, by itself, or by `once`. Exit 1 when a source cannot be reached.
+    A running `run` reads what was fetched by itself; otherwise `once` reads it. Exit 1 if a source cannot be reached.
     """
     settings = load_only_settings(context, config)
     chosen = [_configured_name(name, settings) for name in names or ()]

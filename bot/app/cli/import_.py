@@ -42,10 +42,9 @@ def import_(
     verbose: VerboseOption = 0,
     config: ConfigOption = None,
 ) -> int:
-    """Read the history in a folder, of which nothing is sent.
+    """Read old digests without sending them.
 
-    May be stopped and started again: files that were read are not read twice. Exit 1 when a file could not
-    be used.
+    Can be stopped and started again: no file is read twice. Exit 1 if a file could not be used.
     """
     from bot.app.container import build_container
     from bot.pipeline.ingest import IngestResult

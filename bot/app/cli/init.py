@@ -43,7 +43,7 @@ def init(
     keywords: Annotated[
         list[str] | None,
         typer.Option(
-            "--keywords", metavar="QUERIES", help="What to look for, with commas between; may come again."
+            "--keywords", metavar="QUERIES", help="What to look for, separated by commas; can be repeated."
         ),
     ] = None,
     source: Annotated[
@@ -51,8 +51,7 @@ def init(
         typer.Option(
             "--source",
             metavar="SOURCE",
-            help="Where digests come from: a known name (`--source list` shows them), a git or web address, or "
-            "./FOLDER; may come again.",
+            help="A known source (`--source list` shows them), a git or web address, or ./FOLDER; can be repeated.",
         ),
     ] = None,
     telegram: Annotated[
@@ -60,7 +59,7 @@ def init(
         typer.Option(
             "--telegram",
             metavar="FILE",
-            help="The file with your bot's token; - reads it from standard input. Never the token itself.",
+            help="File with the bot's token, or - for standard input; never the token itself.",
         ),
     ] = None,
     chat: Annotated[
@@ -68,23 +67,23 @@ def init(
         typer.Option("--chat", metavar="ID", help="Your chat's id, instead of waiting for your /start."),
     ] = None,
     api_url: Annotated[
-        str | None, typer.Option("--api-url", metavar="URL", help="A Bot API server of your own.")
+        str | None, typer.Option("--api-url", metavar="URL", help="Your own Bot API server.")
     ] = None,
     timezone: Annotated[
         str | None,
-        typer.Option("--timezone", metavar="ZONE", help="Your time zone; this machine's by default."),
+        typer.Option("--timezone", metavar="ZONE", help="Your time zone (default: this machine's)."),
     ] = None,
     no_input: Annotated[
         bool,
-        typer.Option("--no-input", help="Ask nothing: what no option names stays as the template has it."),
+        typer.Option("--no-input", help="Ask nothing; use defaults for what the options leave out."),
     ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> int:
     """Write both configuration files and send you a first paper.
 
-    On a terminal it asks for what no option names. It never overwrites a file; the token goes into a file of its
-    own (0600). Exit 1 when the first paper could not be sent.
+    On a terminal it asks for what the options leave out. It never overwrites a file. The token goes into a file of its
+    own that only you can read. Exit 1 if the paper could not be sent.
     """
     from bot.app.config.new_files import FirstConfiguration, refuse_to_overwrite, write_first_configuration
 

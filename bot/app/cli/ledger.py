@@ -29,14 +29,14 @@ def ledger(
     subscriber: Annotated[str, typer.Argument(metavar="SUBSCRIBER", help="The subscriber's id.")],
     date: Annotated[
         str | None,
-        typer.Option(metavar="DATE", help="A digest's day, like 2025-09-18; the newest by default."),
+        typer.Option(metavar="DATE", help="A day, like 2025-09-18 (default: the newest digest's)."),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what became of each paper of a day.
+    """Account for every paper of a day.
 
-    Seen, matched, queued, and sent, held, merged or limited.
+    Shows what was seen, matched and queued for a subscriber, and what was sent, held, merged or limited.
     """
     from bot.pipeline.history import ledger as read_ledger
 

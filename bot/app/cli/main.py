@@ -1,11 +1,13 @@
-"""The `paperboy` program: its commands, and exit codes for errors.
+"""The `paperboy` program: its commands, and the messages and exit codes of errors.
 
-Only the command that was asked for is imported. Commands import clients, the store and pydantic inside their
-functions, so `--help`, which imports all of them, stays fast.
+Only the module of the requested command is imported; `--help` imports all of them. Commands import clients, the store
+and pydantic inside their functions, so both stay fast.
 """
 
+import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +19,7 @@ import typer
 
 from bot import __version__
 from bot.app.cli.context import CONFIG_VARIABLE, Common, JsonOption, VerboseOption, say_json
+from bot.app.cli.help import HelpCommand, HelpGroup
 from bot.app.cli.terminal import counted
 from bot.domain.errors import ConfigError, PaperboyError, StateError, UsageError
 from bot.domain.text import printable
@@ -26,7 +29,13 @@ STATE_UNUSABLE = 3
 INTERRUPTED = 130
 _FAULTS_SHOWN = 10
 """Configuration faults that other commands print; `check` prints all."""
-_BEGIN, _DAILY, _LOOK, _KEEP = "To begin", "Every day", "To understand", "To operate"
+_START, _RUN, _UNDERSTAND, _MAINTAIN, _REFERENCE = (
+    "Get started",
+    "Run",
+    "Understand",
+    "Maintain",
+    "Reference",
+)
 """Groups of commands in the help."""
 
 
@@ -36,9 +45,9 @@ class CommandEntry(NamedTuple):
     name: str
     group: str
     run: str
-    """A module of `bot.app.cli`, and its function or application of further commands: `module:name`."""
+    """`module:name` of a function, or of a Typer application with commands of its own, in `bot.app.cli`."""
     examples: tuple[str, ...]
-    """Command lines without `paperboy`; the help and the man page show them."""
+    """Command lines without `paperboy`, for the help and the man page."""
 
     def load(self) -> Callable[..., object] | typer.Typer:
         """The function or application, imported."""
@@ -48,7 +57,7 @@ class CommandEntry(NamedTuple):
 
 
 def version(as_json: JsonOption = False) -> None:
-    """Show the version."""
+    """Print the version."""
     if as_json:
         say_json({"version": __version__})
     else:
@@ -57,7 +66,7 @@ def version(as_json: JsonOption = False) -> None:
 
 def help_(
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="COMMAND", help="A command; of a group with its own.")
+        list[str] | None, typer.Argument(metavar="COMMAND", help="A command, like run or outbox retry.")
     ] = None,
 ) -> None:
     """Show the help of a command."""
@@ -70,7 +79,7 @@ _WITHOUT_JSON = frozenset({"run", "help"})
 COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry(
         "init",
-        _BEGIN,
+        _START,
         "init:init",
         (
             "init",
@@ -78,41 +87,44 @@ COMMANDS: tuple[CommandEntry, ...] = (
             "init --source list",
         ),
     ),
-    CommandEntry("demo", _BEGIN, "demo:demo", ("demo",)),
-    CommandEntry("check", _BEGIN, "check:check", ("check", "check --json")),
-    CommandEntry("test", _BEGIN, "send_test:send_test", ("test me",)),
-    CommandEntry("run", _DAILY, "run:run", ("run", "run --only ingest,deliver", "run --log-json")),
-    CommandEntry("once", _DAILY, "once:once", ("once", "once --dry-run")),
-    CommandEntry("fetch", _DAILY, "fetch:fetch", ("fetch", "fetch daily-paper")),
-    CommandEntry("status", _DAILY, "status:status", ("status", "status --json", "status --alive")),
-    CommandEntry("feeds", _DAILY, "feeds:feeds", ("feeds", "feeds --renew me")),
+    CommandEntry("demo", _START, "demo:demo", ("demo",)),
+    CommandEntry("check", _START, "check:check", ("check", "check --json")),
+    CommandEntry("test", _START, "send_test:send_test", ("test me",)),
+    CommandEntry("run", _RUN, "run:run", ("run", "run --only ingest,deliver", "run --log-json")),
+    CommandEntry("once", _RUN, "once:once", ("once", "once --dry-run")),
+    CommandEntry("fetch", _RUN, "fetch:fetch", ("fetch", "fetch daily-paper")),
+    CommandEntry("status", _RUN, "status:status", ("status", "status --json", "status --alive")),
+    CommandEntry("feeds", _RUN, "feeds:feeds", ("feeds", "feeds --renew me")),
     CommandEntry(
         "preview",
-        _LOOK,
+        _UNDERSTAND,
         "preview:preview",
         ("preview 'language models'", "preview 'graph NEAR/5 neural' --days 30"),
     ),
-    CommandEntry("explain", _LOOK, "explain:explain", ("explain arxiv:2509.14008 me",)),
-    CommandEntry("ledger", _LOOK, "ledger:ledger", ("ledger me", "ledger me --date 2025-10-01")),
-    CommandEntry("doctor", _LOOK, "doctor:doctor", ("doctor", "doctor --online")),
+    CommandEntry("explain", _UNDERSTAND, "explain:explain", ("explain arxiv:2509.14008 me",)),
+    CommandEntry("ledger", _UNDERSTAND, "ledger:ledger", ("ledger me", "ledger me --date 2025-10-01")),
+    CommandEntry("doctor", _UNDERSTAND, "doctor:doctor", ("doctor", "doctor --online")),
     CommandEntry(
-        "read", _LOOK, "read:read", ("read seeds/*.txt", "read --json digest.md", "read --explain digest.md")
+        "read",
+        _UNDERSTAND,
+        "read:read",
+        ("read seeds/*.txt", "read --json digest.md", "read --explain digest.md"),
     ),
-    CommandEntry("replay", _LOOK, "replay:replay", ("replay archive/ --subscribers 200 --faults",)),
-    CommandEntry("import", _KEEP, "import_:import_", ("import archive/",)),
+    CommandEntry("replay", _UNDERSTAND, "replay:replay", ("replay archive/ --subscribers 200 --faults",)),
+    CommandEntry("import", _MAINTAIN, "import_:import_", ("import archive/",)),
+    CommandEntry("backup", _MAINTAIN, "backup:backup", ("backup paperboy.backup",)),
     CommandEntry(
-        "outbox", _KEEP, "outbox:app", ("outbox list --state uncertain", "outbox retry --state dead")
+        "outbox", _MAINTAIN, "outbox:app", ("outbox list --state uncertain", "outbox retry --state dead")
     ),
     CommandEntry(
         "export",
-        _KEEP,
+        _MAINTAIN,
         "export:app",
         ("export subscriptions > subscriptions.new.yaml", "export bibtex me > papers.bib"),
     ),
-    CommandEntry("backup", _KEEP, "backup:backup", ("backup paperboy.backup",)),
-    CommandEntry("schema", _KEEP, "check:schema", ("schema > paperboy.schema.json",)),
-    CommandEntry("version", _KEEP, "main:version", ("version", "--version")),
-    CommandEntry("help", _KEEP, "main:help_", ("help run", "help outbox retry")),
+    CommandEntry("schema", _REFERENCE, "check:schema", ("schema > paperboy.schema.json",)),
+    CommandEntry("version", _REFERENCE, "main:version", ("version", "--version")),
+    CommandEntry("help", _REFERENCE, "main:help_", ("help run", "help outbox retry")),
 )
 
 
@@ -130,18 +142,15 @@ GROUP_EXAMPLES: dict[str, tuple[str, ...]] = {
 """Examples of the commands of a group, by both names."""
 
 
-def command_line(only: str = "", *, colourful: bool | None = None) -> typer.Typer:
-    """The command line, with one command or with all where `only` names none.
-
-    Its help is plain text, or drawn by rich where it is colourful (on a terminal).
-    """
-    if colourful is None:
-        colourful = sys.stdout is not None and sys.stdout.isatty()
+def command_line(only: str = "") -> typer.Typer:
+    """The command line with the command named `only`, or with all commands if none has that name."""
     line = typer.Typer(
         name="paperboy",
-        help="From digests of new papers to the alerts, mails, feeds and quizzes that each person asked for.",
+        cls=HelpGroup,
+        help="Digests of new papers as alerts, mails, feeds and quizzes.\n\n"
+        "`paperboy demo` shows what it does; `paperboy help COMMAND` describes a command.",
         no_args_is_help=True,
-        rich_markup_mode="rich" if colourful else None,
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -150,29 +159,22 @@ def command_line(only: str = "", *, colourful: bool | None = None) -> typer.Type
         run = entry.load()
         about: dict[str, Any] = {
             "name": entry.name,
-            "epilog": _epilog(entry.examples, colourful=colourful),
+            "epilog": _command_lines(entry.examples),
             "rich_help_panel": entry.group,
         }
         if isinstance(run, typer.Typer):
-            run.rich_markup_mode = "rich" if colourful else None
             for command in run.registered_commands:
                 name = command.name or (command.callback.__name__.strip("_") if command.callback else "")
-                command.epilog = _epilog(GROUP_EXAMPLES.get(f"{entry.name} {name}", ()), colourful=colourful)
-            line.add_typer(run, **about)
+                command.cls = HelpCommand
+                command.epilog = _command_lines(GROUP_EXAMPLES.get(f"{entry.name} {name}", ()))
+            line.add_typer(run, cls=HelpGroup, **about)
         else:
-            line.command(**about)(run)
+            line.command(cls=HelpCommand, **about)(run)
     return line
 
 
-def _epilog(examples: tuple[str, ...], *, colourful: bool) -> str:
-    """The examples at the end of the help; empty without any."""
-    if not examples:
-        return ""
-    lines = [f"paperboy {example}" for example in examples]
-    if colourful:
-        escaped = [f"  [green]{text.replace('[', chr(92) + '[')}[/green]" for text in lines]
-        return "\n".join(["[bold]Examples[/bold]", *escaped])
-    return "\n".join(["\b", "Examples:", *(f"  {text}" for text in lines)])
+def _command_lines(examples: tuple[str, ...]) -> str:
+    return "\n".join(f"paperboy {example}" for example in examples)
 
 
 def _print_version(asked: bool) -> None:
@@ -189,16 +191,14 @@ def _common(
             "--config",
             metavar="FILE",
             envvar=CONFIG_VARIABLE,
-            help="The settings; config/paperboy.yaml by default.",
+            help=f"Settings file (default: config/paperboy.yaml, or ${CONFIG_VARIABLE}).",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON document instead of text, as after the command.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
     verbose: VerboseOption = 0,
     _version: Annotated[
         bool,
-        typer.Option("-V", "--version", help="Show the version.", is_eager=True, callback=_print_version),
+        typer.Option("-V", "--version", help="Print the version.", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None:
     """Options before the command."""
@@ -210,7 +210,7 @@ def _common(
 def main() -> None:
     """Runs the command line and ends the process: 0 done, 1 needs a look, 2 wrong usage, 3 state unusable."""
     logging.captureWarnings(capture=True)
-    _replace_closed_streams()
+    _prepare_streams()
     try:
         code = command_line("".join(sys.argv[1:2]))(standalone_mode=False, prog_name="paperboy")
         sys.stdout.flush()
@@ -219,7 +219,7 @@ def main() -> None:
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
-        _discard_output()  # typer has made a 1 of it, which means that something needs a look
+        _discard_output()  # typer exits with 1, which here means that something needs a look
         sys.exit(0)
     except typer.TyperException as error:
         _print_error_of_usage(error)
@@ -245,12 +245,14 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _replace_closed_streams() -> None:
-    """Replaces standard streams that were closed before the start by the null device."""
+def _prepare_streams() -> None:
+    """Replaces closed standard streams by the null device; characters that stdout cannot encode become `?`."""
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _discard_output() -> None:
@@ -259,11 +261,22 @@ def _discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+_REWORDED = (
+    (r"Input should be greater than or equal to (\d+)", r"must be \1 or more"),
+    (r"Input should be a valid integer.*", "must be a whole number"),
+    (r"Value error, (.+) is not one of (.+)", r"\1 is not one of \2"),
+    (r"Got unexpected extra argument\(s\) \((.+)\)", r"too many arguments: \1"),
+)
+"""Patterns of messages of typer 0.29 and pydantic, and the plainer words printed instead."""
+
+
 def _print_error_of_usage(error: typer.TyperException) -> None:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     if text.startswith("Usage:"):  # no command: print the help
         typer.echo(text, err=True)
     else:
+        for pattern, plain in _REWORDED:
+            text = re.sub(pattern, plain, text)
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "paperboy"
         mark = "" if text.endswith("?") else ";"

@@ -39,10 +39,10 @@ def once(
     verbose: VerboseOption = 0,
     config: ConfigOption = None,
 ) -> int:
-    """Read what is in the folders now, send all that is due, stop.
+    """Read what is in the folders, send what is due, and stop.
 
-    Sources that are due are fetched first.
-    Exit 1 when something needs a look: a dead letter, an uncertain delivery, an unreadable file.
+    Sources that are due are fetched first. Exit 1 if something needs a look: a dead letter, an uncertain delivery, an
+    unreadable file.
     """
     import asyncio
 

@@ -27,39 +27,40 @@ if TYPE_CHECKING:
     from bot.adapters.store import Store
     from bot.pipeline.ports.outbox import DeliveryRecord, MessageRecord, Selection
 
-app = typer.Typer(help="List, send again or give up messages; lift a channel's stop.", no_args_is_help=True)
+app = typer.Typer(
+    help="List messages, send them again or give them up; reopen a channel.", no_args_is_help=True
+)
 
 KeysArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY", help="Keys, as `outbox list --json` shows them; each names its message."),
+    typer.Argument(metavar="KEY", help="Keys of deliveries, as `outbox list --json` shows them."),
 ]
 StateOption = Annotated[
-    list[str] | None, typer.Option("--state", metavar="STATE", help="Only these states; may be repeated.")
+    list[str] | None,
+    typer.Option("--state", metavar="STATE", help="Only messages in this state; can be repeated."),
 ]
 KindOption = Annotated[
     list[str] | None,
-    typer.Option("--kind", metavar="KIND", help="Only alert, quiz, edit or alarm; may be repeated."),
+    typer.Option("--kind", metavar="KIND", help="Only alert, quiz, edit or alarm; can be repeated."),
 ]
 TargetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--target", metavar="TARGET", help="Only to this target, address, or channel; may be repeated."
+        "--target", metavar="TARGET", help="Only to this target, address or channel; can be repeated."
     ),
 ]
 SinceOption = Annotated[
     str | None,
     typer.Option(
-        "--since", metavar="WHEN", help="Only what is so since then: 2h, 3d, or a date (and time) in UTC."
+        "--since", metavar="WHEN", help="Only in their state since then: 2h, 3d, or a date (and time) in UTC."
     ),
 ]
 LimitOption = Annotated[
-    int, typer.Option("--limit", min=1, metavar="N", help="At most so many messages, oldest first.")
+    int, typer.Option("--limit", min=1, metavar="N", help="At most N messages, oldest first.")
 ]
 MostOption = Annotated[
     int | None,
-    typer.Option(
-        "--limit", min=1, metavar="N", help="At most so many messages, oldest first; all by default."
-    ),
+    typer.Option("--limit", min=1, metavar="N", help="At most N messages, oldest first (default: all)."),
 ]
 _MESSAGES_SHOWN = 50
 _TITLES_SHOWN = 3
@@ -78,7 +79,7 @@ def list_(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show messages, oldest first."""
+    """List messages, oldest first."""
     with open_state(load_only_settings(context, config)) as store:
         selection = _selection(store, keys, target, since, kind, state)
         total, messages = store.deliveries.list_messages(selection, limit)
@@ -111,21 +112,21 @@ class Action(NamedTuple):
 ACTIONS = {
     "retry": Action(
         about="Send dead or uncertain messages again, and pending ones now.\n\n"
-        "A target that is suspended because its service refused it is tried again too, with all that waits for it, and a"
-        " stop of its channel is lifted. An uncertain message may have arrived already; sending it again may show it twice.",
+        "Targets that are suspended because their service refused them are tried again too, with all that waits for them,"
+        " and a stopped channel is reopened. An uncertain message may have arrived: sent again, it may show up twice.",
         states=("pending", "uncertain", "dead"),
         done="will be sent again",
         only="only pending, dead and uncertain deliveries are sent again",
     ),
     "drop": Action(
-        about="Give messages up for good.",
+        about="Give up messages for good.",
         states=("pending", "held", "uncertain", "dead"),
         done="given up",
         only="only pending, held, uncertain and dead deliveries are given up",
     ),
     "arrived": Action(
-        about="Say that uncertain messages did arrive.\n\n"
-        "After a look at the chat or mailbox: they are never sent again.",
+        about="Mark uncertain messages as sent.\n\n"
+        "For messages that you found in the chat or mailbox. They are never sent again.",
         states=("uncertain",),
         done="marked as sent",
         only="only uncertain deliveries are marked as sent",
@@ -166,10 +167,10 @@ def open_(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Lift the stop of a channel, or of one address on it.
+    """Reopen a stopped channel, or one suspended address on it.
 
-    What waits there goes out at once. An address is stopped when its server refused it again and again, or reported it as gone. Who unsubscribed comes back by
-    themselves alone.
+    What waits there goes out at once. An address is suspended when its server refused it repeatedly, or reported it
+    as gone. An unsubscription can only be undone by the recipient.
     """
     from bot.app.config.publishers import CHANNELS
 

@@ -30,19 +30,17 @@ _BAR_FORMATS = ("%Y-%m-%d", "%G week %V", "%Y-%m", "%Y")
 
 def preview(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="In the query language, best in quotes.")],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="A query, best in quotes.")],
     days: Annotated[
-        int, typer.Option(min=1, metavar="N", help="So many days back from the newest digest.")
+        int, typer.Option(min=1, metavar="N", help="Search the N days before the newest digest.")
     ] = DAYS,
-    limit: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Show at most so many matches as text.")
-    ] = _SHOWN,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show at most N matches.")] = _SHOWN,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what a query would have brought.
+    """Show which stored papers a query matches.
 
-    Among the stored papers: how often, why each matched, and its near misses.
+    How many a day or week, why each one matched, and near misses.
     """
     from bot.pipeline.finder import PaperFinder
 

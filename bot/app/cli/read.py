@@ -33,16 +33,23 @@ def read(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Digest files, or folders of them.")],
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="One line of JSON a file instead of text.", callback=before_or_after),
+        typer.Option(
+            "--json", help="Print one JSON document per file, one on each line.", callback=before_or_after
+        ),
     ] = False,
-    language: Annotated[str, typer.Option(help="`zh` for the Chinese half of a page.")] = "en",
+    language: Annotated[
+        str, typer.Option(metavar="LANGUAGE", help="en, or zh for the Chinese half of a page.")
+    ] = "en",
     explain: Annotated[
-        bool, typer.Option("--explain", help="Why the reader was chosen, and which lines were passed over.")
+        bool,
+        typer.Option(
+            "--explain", help="Also show why the reader was chosen, and which lines were passed over."
+        ),
     ] = False,
 ) -> int:
-    """Show what the readers find in digest files.
+    """Show what is read from digest files.
 
-    Exit 1 when something in them could not be used, 2 when a file is no digest at all.
+    Exit 1 if parts of a file could not be used, 2 if a file is no digest.
     """
     if language not in LANGUAGES:
         raise UsageError(

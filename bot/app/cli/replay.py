@@ -21,13 +21,13 @@ def replay(
     subscribers: Annotated[
         int, typer.Option(min=1, metavar="N", help="Number of made-up subscribers.")
     ] = _SUBSCRIBERS,
-    faults: Annotated[bool, typer.Option("--faults", help="Let the services fail, too.")] = False,
+    faults: Annotated[bool, typer.Option("--faults", help="Also let the services fail.")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Run years of digests through the whole system, and score it.
+    """Simulate years of digests, and check every delivery.
 
-    Against built-in fake services on a virtual clock; nothing is sent and nothing is left behind. Exit 1 when an
-    alert or poll was lost, repeated or not asked for.
+    The whole program runs on a virtual clock against built-in fake services; nothing is sent and nothing is left
+    behind. Exit 1 if an alert or poll was lost, repeated or not asked for.
     """
     import logging
 

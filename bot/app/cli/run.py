@@ -34,15 +34,24 @@ _ALL_ROLES = "ingest,deliver,chat,web"
 def run(
     context: typer.Context,
     only: Annotated[
-        str, typer.Option("--only", metavar="ROLES", help="Some of ingest,deliver,chat,web; all by default.")
+        str,
+        typer.Option(
+            "--only",
+            metavar="ROLES",
+            help="Only some roles: ingest, deliver, chat, web (default: all).",
+            show_default=False,
+        ),
     ] = _ALL_ROLES,
-    log_json: Annotated[bool, typer.Option("--log-json", help="Logs as JSON, one object a line.")] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Write logs as JSON, one object per line.")
+    ] = False,
     verbose: VerboseOption = 0,
     config: ConfigOption = None,
 ) -> int:
-    """Watch, deliver, schedule and serve until SIGTERM or Ctrl-C.
+    """Run the service until Ctrl-C: fetch, read, deliver, serve.
 
-    Sends that are in flight then are finished. After SIGHUP it begins anew with both files as they are now, if they are good.
+    SIGTERM stops it too, and messages that are being sent are finished first. SIGHUP restarts it with both files as they are now, unless they
+    have mistakes.
     """
     from bot.app.service import ROLES
 

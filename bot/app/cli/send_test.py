@@ -32,15 +32,15 @@ NEEDS_A_LOOK = 1
 
 def send_test(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="SUBSCRIBER", help="Whose channels are tried.")],
+    name: Annotated[str, typer.Argument(metavar="SUBSCRIBER", help="The subscriber's id.")],
     as_json: JsonOption = False,
     verbose: VerboseOption = 0,
     config: ConfigOption = None,
 ) -> int:
     """Send one real paper to each channel of a subscriber.
 
-    It says what came of each message. At once, whatever their hours and limits are, and with a quiz where the channel takes quizzes. Nothing of it is
-    stored, so the paper may come again. Exit 1 when a message was not sent.
+    Sends at once, whatever the subscriber's hours and limits, with a quiz where the channel takes quizzes. Nothing is
+    stored, so the paper may come again. Exit 1 if a message was not sent.
     """
     import asyncio
 

@@ -42,17 +42,15 @@ def status(
     context: typer.Context,
     alive: Annotated[
         bool,
-        typer.Option(
-            "--alive", help="Only whether `run` is running here: exit 0 or 1, whatever else is wrong."
-        ),
+        typer.Option("--alive", help="Only tell whether `run` is running here: exit 0 or 1."),
     ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> int:
     """Show counts, and what needs a look.
 
-    Exit 1 when something does: a dead letter, an uncertain delivery, a stopped channel, an unreadable file,
-    a source that fell silent or changed, a topic that nobody saw, an alarm that did not arrive for sure.
+    Exit 1 if something does: a dead letter, an uncertain delivery, a stopped channel, an unreadable file, a source
+    that fell silent or changed, a forum topic that the bot has not seen.
     """
     from bot.adapters.clock import SystemClock
     from bot.app.config.cross_checks import unseen_topics

@@ -1,6 +1,7 @@
 """The command line as a whole: help, examples, completion, version, JSON, and streams that are full or closed."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.conftest import ROOT
 from tests.rigs.terminal import Terminal
 from tools import man
 
-ROOT_COMMAND: Any = get_command(command_line(colourful=False))
+ROOT_COMMAND: Any = get_command(command_line())
 
 
 def commands() -> dict[str, Any]:
@@ -35,6 +36,7 @@ def shell(line: str, **environ: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
 
@@ -48,7 +50,7 @@ def test_the_version_is_an_option_too(paperboy: Paperboy, option: str) -> None:
 @pytest.mark.parametrize("name", commands())
 def test_every_command_shows_examples_that_are_right(paperboy: Paperboy, name: str) -> None:
     shown = paperboy(*name.split(), "--help").out
-    examples = [line.strip() for line in shown.partition("Examples:\n")[2].splitlines()]
+    examples = [line.strip() for line in shown.partition("Examples\n")[2].splitlines()]
     assert examples
     command = commands()[name]
     known = {option for part in (*command.params, *ROOT_COMMAND.params) for option in part.opts}
@@ -167,24 +169,79 @@ def test_a_reader_that_went_away_before_the_first_line_is_no_fault() -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_on_a_terminal_the_help_is_in_colour_and_in_groups_with_the_same_words(
-    tmp_path: Path, paperboy: Paperboy
+def test_the_help_lists_the_commands_in_groups(paperboy: Paperboy) -> None:
+    page = paperboy("--help").out
+    titles = list(dict.fromkeys(entry.group for entry in COMMANDS))
+    places = [page.index(f"\n\n{title}\n  ") for title in titles]
+    assert places == sorted(places)
+    for entry in COMMANDS:
+        group = page.partition(f"\n\n{entry.group}\n")[2].partition("\n\n")[0]
+        assert re.search(rf"^  {entry.name} +[A-Z].*", group, re.MULTILINE), entry.name
+
+
+@pytest.mark.parametrize("name", ["--help", *(f"{name} --help" for name in commands())])
+def test_a_help_page_is_plain_short_and_says_first_what_the_command_does(
+    paperboy: Paperboy, name: str
 ) -> None:
-    for name in ("--help", "run --help", "outbox retry --help"):
-        with Terminal(name.split(), tmp_path, {"COLUMNS": "300", "NO_COLOR": ""}) as terminal:
+    page = paperboy(*name.split()).out
+    usage, first, *_ = page.split("\n\n")
+    assert usage.startswith("Usage: paperboy")
+    assert re.fullmatch(r"[A-Z`].{10,100}\.", first.replace("\n", " ")), first
+    assert not re.search(r"[<>{}│╭]|x>=|env var", page.partition("Examples")[0])
+    assert len(page.splitlines()) <= 60
+    assert not re.search(r"[^\S\n]$", page, re.MULTILINE)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_help_fits_the_terminal(columns: int, paperboy: Paperboy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for name in ["--help", *(f"{name} --help" for name in commands())]:
+        text = paperboy(*name.split()).out.partition("Examples")[0]
+        assert max(map(len, text.splitlines())) <= min(columns, 100), name
+
+
+def test_a_narrow_terminal_shows_descriptions_below_the_options(
+    paperboy: Paperboy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "\n  --renew SUBSCRIBER\n      Give this subscriber's feed and\n" in paperboy("feeds", "-h").out
+
+
+def test_on_a_terminal_the_headings_of_the_help_are_bold(tmp_path: Path, paperboy: Paperboy) -> None:
+    plain = paperboy("outbox", "retry", "--help").out
+    for environ, headings in (({"NO_COLOR": ""}, "\x1b[1mOptions\x1b[0m"), ({"NO_COLOR": "1"}, "Options")):
+        with Terminal(["outbox", "retry", "--help"], tmp_path, {"COLUMNS": "80", **environ}) as terminal:
             assert terminal.end() == 0
-        assert "\x1b[" in terminal.shown
-        with Terminal(
-            name.split(), tmp_path, {"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"}
-        ) as terminal:
-            terminal.end()
-        plain = paperboy(*name.split()).out
-        wanted = {word for word in plain.split() if word.isalpha()} - {"Examples", "Commands", "Arguments"}
-        assert wanted <= set(terminal.shown.split()), name
-    assert all(
-        group in "To begin Every day To understand To operate"
-        for group in {entry.group for entry in COMMANDS}
-    )
+        assert f"\n{headings}\n" in terminal.shown
+        assert re.sub(r"\x1b\[\dm", "", terminal.shown) == plain
+
+
+@pytest.mark.parametrize(
+    ("command", "rest", "message"),
+    [
+        ("outbox list", "--limit 0", "Invalid value for '--limit': must be 1 or more"),
+        ("preview", "agent --days many", "Invalid value for '--days': must be a whole number"),
+        (
+            "export bibtex",
+            "--format pdf",
+            "Invalid value for '--format': 'pdf' is not one of 'bibtex', 'ris'",
+        ),
+        ("status", "now", "too many arguments: now"),
+    ],
+)
+def test_wrong_arguments_are_named_in_plain_words(
+    paperboy: Paperboy, command: str, rest: str, message: str
+) -> None:
+    ran = paperboy(*command.split(), *rest.split())
+    expected = f"paperboy: {message}; `paperboy {command} --help` shows the options\n"
+    assert (ran.code, ran.err) == (2, expected)
+
+
+def test_signs_that_the_output_cannot_show_become_question_marks() -> None:
+    """As in a locale of Latin-1."""
+    ran = shell("paperboy demo", PYTHONIOENCODING="latin-1")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "?? alice gets this in Telegram ??" in ran.stdout
 
 
 def test_progress_is_shown_on_a_terminal_and_not_in_a_pipe(
