@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from bot.adapters.readers import read_digest
-from bot.domain.analysis.related import naming
+from bot.domain.analysis.short_names import papers_naming
 from bot.domain.errors import DigestError
 from bot.domain.papers import Paper, PaperId, merge
 
@@ -37,7 +37,7 @@ def main(folder: str = "../shared/corpus/wild", file: str = str(LABELS)) -> None
             labels[PaperId(saved)][other] = answer == "yes"
     right, wrong, missed = 0, [], []
     for saved, answers in labels.items():
-        named = {paper.id for paper in naming(papers[saved], papers.values())}
+        named = {paper.id for paper in papers_naming(papers[saved], papers.values())}
         right += sum(answer for other, answer in answers.items() if other in named)
         wrong += [(saved, other) for other, answer in answers.items() if other in named and not answer]
         missed += [(saved, other) for other, answer in answers.items() if other not in named and answer]

@@ -1,9 +1,8 @@
 """Similarity of papers: TF-IDF over the words of title, summaries and points, compared by cosine.
 
-The idea is arxiv-sanity's (Karpathy, 2016), without a service and without training: a word weighs
-`1 + log(times in the paper)` by `log(papers / papers with it)`, words of the title count three times, words
-in more than a quarter of all papers not at all. Over the digests of two years a threshold of 0.15 lets the
-nearest 1 to 30 of 3,600 papers pass; what two papers share above 0.2 is their subject.
+The idea is arxiv-sanity's (Karpathy, 2016): a word weighs `1 + log(times in the paper)` by `log(papers / papers with
+it)`; words of the title count three times, words in more than a quarter of all papers not at all. Over the digests of
+two years a threshold of 0.15 lets the nearest 1 to 30 of 3,600 papers pass; above 0.2 papers share their subject.
 """
 
 import math
@@ -21,15 +20,16 @@ NEAR = 0.15
 """The threshold of a subscription that names none."""
 _TITLE_COUNTS = 2
 """Extra times that a word of the title counts."""
-_COMMON = 0.25
+COMMON = 0.25
+"""Words in a larger share of all papers have no weight."""
 _SHORTEST = 3
 _WORD = re.compile(r"[a-z][a-z0-9+#]*")
-_TELLING = 5
+_WORDS_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Neighbour:
-    """The liked paper that is nearest, how near (0 to 1), and the words that make it so, best first."""
+    """The nearest liked paper, its nearness (0 to 1), and the words that both share, most important first."""
 
     liked: PaperId
     title: str
@@ -38,13 +38,14 @@ class Neighbour:
 
 
 class Similarity:
-    """Similarity to liked papers: their words, weighed by how rare each word is among many papers."""
+    """Similarity to `liked` papers; the weights of words follow from their rarity among `papers`."""
 
     def __init__(self, papers: Iterable[Paper], liked: Iterable[Paper]) -> None:
         self._counts: Counter[str] = Counter()
         self._papers = 0
         self._titles: dict[PaperId, str] = {}
         self._weights: dict[str, list[tuple[PaperId, float]]] = defaultdict(list)
+        """By word the liked papers that have it, each with the word's weight there."""
         for paper in papers:
             self._counts.update(telling_words(document_of(paper)).keys())
             self._papers += 1
@@ -54,7 +55,7 @@ class Similarity:
                 self._weights[word].append((paper.id, weight))
 
     def nearness(self, document: Document) -> dict[PaperId, float]:
-        """Nearness (0 to 1) of the paper to each liked one that it shares a word with."""
+        """Nearness (0 to 1) of the paper to each liked one with which it shares a word."""
         nearness_by_paper: dict[PaperId, float] = defaultdict(float)
         for word, weight in self._vector(document).items():
             for liked, other in self._weights.get(word, ()):
@@ -62,7 +63,7 @@ class Similarity:
         return dict(nearness_by_paper)
 
     def nearest(self, liked: Iterable[PaperId], paper: PaperId, document: Document) -> Neighbour | None:
-        """The nearest of these, other than the paper itself; None where it shares nothing with any of them."""
+        """The nearest of these other than the paper itself; None where it shares no word with any of them."""
         near = self.nearness(document)
         candidates = [
             (near[candidate], candidate) for candidate in liked if candidate in near and candidate != paper
@@ -76,28 +77,21 @@ class Similarity:
             for liked_id, other in self._weights.get(word, ())
             if liked_id == best
         )
-        words = tuple(word for _, word in shared[:_TELLING])
+        words = tuple(word for _, word in shared[:_WORDS_SHOWN])
         return Neighbour(liked=best, title=self._titles[best], nearness=nearness, words=words)
 
     def _vector(self, document: Document) -> Mapping[str, float]:
-        """The paper's words with their weights, of length 1."""
-        most = max(self._papers * _COMMON, 1)
-        weights = {
-            word: (1 + math.log(times)) * math.log((self._papers + 1) / (self._counts[word] + 0.5))
-            for word, times in telling_words(document).items()
-            if self._counts[word] <= most
-        }
-        length = math.sqrt(math.fsum(weight * weight for weight in weights.values())) or 1.0
-        return {word: weight / length for word, weight in weights.items()}
+        return weights_of(document, self._counts.__getitem__, self._papers)
 
 
 SimilarityOf = Callable[[frozenset[PaperId]], Similarity]
-"""Gives the similarity for these liked papers, from what is stored."""
+"""A function that gives the similarity to these liked papers, from what is stored."""
 
 
 def written_words(liked: str, words: Iterable[str], document: Document) -> list[tuple[str, str, str]]:
-    """(term, field, text) of each word where the paper first has it, as the paper writes it; `liked` is the title of the
-    paper that has them too.
+    """(term, field, text) of the first occurrence of each word, as the paper writes it.
+
+    The term is made from `liked`, the title of the paper that shares the words.
     """
     term = f"like {liked.partition(':')[0].strip()}"
     written: list[tuple[str, str, str]] = []
@@ -108,8 +102,20 @@ def written_words(liked: str, words: Iterable[str], document: Document) -> list[
     return written
 
 
+def weights_of(document: Document, papers_with: Callable[[str], int], papers: int) -> dict[str, float]:
+    """TF-IDF: the weights of a paper's words, as a vector of length 1; `papers_with` counts, of so many, those with a word."""
+    most = max(papers * COMMON, 1)
+    weights = {
+        word: (1 + math.log(times)) * math.log((papers + 1) / (count + 0.5))
+        for word, times in telling_words(document).items()
+        if (count := papers_with(word)) <= most
+    }
+    length = math.sqrt(math.fsum(weight * weight for weight in weights.values())) or 1.0
+    return {word: weight / length for word, weight in weights.items()}
+
+
 def telling_words(document: Document) -> dict[str, int]:
-    """How often each word stands in the paper, those of its title counted more often."""
+    """How often each word that may tell a subject stands in the paper; words of the title count more."""
     counts = Counter(document.line("", "folded").split())
     for word in document.line("title", "folded").split():
         counts[word] += _TITLE_COUNTS

@@ -4,7 +4,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from bot.domain.analysis.checks import (
+from bot.domain.analysis.findings import (
     ENOUGH,
     PapersBySubscription,
     SourceDay,

@@ -12,8 +12,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from bot.domain.analysis.preview import Match, NearMiss, Previewer
-from bot.domain.analysis.related import naming, rising, short_name
+from bot.domain.analysis.short_names import papers_naming, short_name
 from bot.domain.analysis.spelling import Speller, Spelling, closest
+from bot.domain.analysis.trends import RisingTerm, rising_terms
 from bot.domain.notices import Reason, Why
 from bot.domain.papers import Paper, PaperId
 from bot.domain.query import Document, Query, document_of, parse
@@ -183,7 +184,7 @@ class Trends:
 
     weeks: tuple[dt.date, ...]
     counts: tuple[tuple[Query, tuple[int, ...]], ...]
-    risers: tuple[tuple[str, int, float], ...]
+    risers: tuple[RisingTerm, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -394,10 +395,10 @@ def _building_on(paper: Paper, window: SearchWindow) -> tuple[str, tuple[Paper, 
     if name is None:
         return "", ()
     numbers = _matching(Previewer(parse(f"={name}")), window)[:_NAMED_AT_MOST]
-    return name, naming(paper, (other for other, _ in window.papers(numbers)))[:_NAMED_BY]
+    return name, papers_naming(paper, (other for other, _ in window.papers(numbers)))[:_NAMED_BY]
 
 
-def _risers(window: SearchWindow, newest: dt.date) -> tuple[tuple[str, int, float], ...]:
+def _risers(window: SearchWindow, newest: dt.date) -> tuple[RisingTerm, ...]:
     now: list[Document] = []
     before: list[Document] = []
     month, earlier = newest - dt.timedelta(days=_MONTH), newest - dt.timedelta(days=_MONTH + _BEFORE)
@@ -405,4 +406,6 @@ def _risers(window: SearchWindow, newest: dt.date) -> tuple[tuple[str, int, floa
         day = window.day(number)
         if day is not None and day > earlier:
             (now if day > month else before).append(document)
-    return tuple(rising(now, before, _RISERS)) if before else ()  # of a first month everything would rise
+    return (
+        tuple(rising_terms(now, before, _RISERS)) if before else ()
+    )  # of a first month everything would rise

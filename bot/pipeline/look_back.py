@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
-from bot.domain.analysis.related import naming, rising, short_name
+from bot.domain.analysis.short_names import papers_naming, short_name
+from bot.domain.analysis.trends import RisingTerm, rising_terms
 from bot.domain.incidents import Alarm, alarm_to
 from bot.domain.message import AlarmText
 from bot.domain.papers import Paper
@@ -81,17 +82,19 @@ class LookBacks:
         quizzes = self._quizzes(subscriber, channel, monday, words)
         if not week and not quizzes:
             return None
-        rose = rising(
+        rising = rising_terms(
             [_document(notice) for notice in week], [_document(notice) for notice in before], _TERMS
         )
         counts = Counter(name for notice in week for name in notice.subscriptions)
         saved = self._preferences.saved(self._preferences.owner(subscriber.id))
         papers = [notice.stored.paper for notice in noticed]
         fresh = {notice.stored.paper.id for notice in week}
-        named = ((paper, [other for other in naming(paper, papers) if other.id in fresh]) for paper in saved)
+        named = (
+            (paper, [other for other in papers_naming(paper, papers) if other.id in fresh]) for paper in saved
+        )
         paragraphs = (
             " · ".join(f"{one_line(name, 40)} {count}" for name, count in counts.most_common(_SUBSCRIPTIONS)),
-            words.rose.format(terms=_terms(rose, words)) if rose else "",
+            words.rose.format(terms=_terms(rising, words)) if rising else "",
             *(_named(paper, others, words) for paper, others in [pair for pair in named if pair[1]][:_SAVED]),
             quizzes,
         )
@@ -126,12 +129,12 @@ def _document(notice: NoticedPaper) -> Document:
     return document_of(notice.stored.paper)
 
 
-def _terms(rose: Sequence[tuple[str, int, float]], words: Wording) -> str:
+def _terms(rising: Sequence[RisingTerm], words: Wording) -> str:
     return " · ".join(
         (words.rose_term if before else words.rose_from_little).format(
             term=term, count=count, before=f"{before:g}"
         )
-        for term, count, before in rose
+        for term, count, before in rising
     )
 
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.app.config.publishers import CHANNELS
-from bot.domain.analysis.checks import SourceDay, source_findings
+from bot.domain.analysis.findings import SourceDay, source_findings
 from bot.domain.incidents import (
     SECOND_POLLER,
     STOPPED,

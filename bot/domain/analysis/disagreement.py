@@ -1,8 +1,8 @@
 """Disagreement: numbers of two accounts of one paper that contradict each other.
 
-Few numbers can be compared: accounts tell different results, of different tasks, and round. So a number is only said to
-contradict another where both stand for the same subject by the words around them, in the same unit, where neither account has
-the other's number anywhere, and where each account has only one number for that subject.
+Few numbers can be compared: accounts report different results, of different tasks, and round them. So two numbers
+contradict each other only where both have the same unit and, by the words around them, the same subject, where each
+account has only one number for that subject, and where neither account has the other's number anywhere.
 """
 
 import re
@@ -51,7 +51,7 @@ _ANYWHERE = frozenset([
     "task", "tasks", "benchmark", "benchmarks", "dataset", "datasets", "model", "models", "data", "set", "sets",
     "evaluation", "test", "setting", "settings",
 ])  # fmt: skip
-"""Words that tell nothing of what a number was measured on."""
+"""Words that do not tell what a number was measured on."""
 _ABOUT = 3
 _CLAUSE_END = re.compile(r"[.;:,()](?!\d)|\b(?:and|while|but|with|compared|using)\b")
 _CONTENT = re.compile(r"[A-Za-z][\w-]{2,}|\d[\w-]*[A-Za-z][\w-]*")
@@ -59,25 +59,26 @@ _YEARS = range(1950, 2100)
 
 
 class Number(NamedTuple):
-    """A number of an account: its value, how exact it is written, where it stands, and the subjects that it may be the number of."""
+    """A number of an account: its value, its precision, its place, and the subjects that it may count or measure."""
 
     value: float
     step: float
-    """The value of its last digit."""
+    """The value of one unit of its last digit."""
     text: int
+    """The index of its text in the account, where it stands from `start` to `end`."""
     start: int
     end: int
     subjects: tuple[tuple[str, ...], ...]
     about: frozenset[str]
-    """The first words of the clause behind it: what it was measured on."""
+    """The first words of the clause after it, which tell what it was measured on."""
 
 
 NumberSpan = tuple[int, int, int]
-"""Number of the text, and where in it a number starts and ends."""
+"""A number's place: the index of its text, and its start and end there."""
 
 
 def disagreements(accounts: Sequence[Sequence[str]]) -> list[list[NumberSpan]]:
-    """For each account, a list of texts, the numbers that contradict one of another account."""
+    """For each account, which is a list of texts, the places of the numbers that contradict another account's."""
     numbers = [list(_numbers(texts)) for texts in accounts]
     spans: list[set[NumberSpan]] = [set() for _ in accounts]
     for first, second in combinations(range(len(accounts)), 2):
@@ -87,17 +88,15 @@ def disagreements(accounts: Sequence[Sequence[str]]) -> list[list[NumberSpan]]:
     return [sorted(account) for account in spans]
 
 
-def _contradictions(
-    ours: Sequence[Number], their_numbers: Sequence[Number]
-) -> Iterator[tuple[Number, Number]]:
-    by_subject = _by_subject(their_numbers)
-    for subject, numbers in _by_subject(ours).items():
-        others = by_subject.get(subject, [])
+def _contradictions(first: Sequence[Number], second: Sequence[Number]) -> Iterator[tuple[Number, Number]]:
+    second_by_subject = _by_subject(second)
+    for subject, numbers in _by_subject(first).items():
+        others = second_by_subject.get(subject, [])
         if len(numbers) != 1 or len(others) != 1:
             continue
         (number,), (other,) = numbers, others
-        elsewhere = number.about and other.about and number.about.isdisjoint(other.about)
-        if not (elsewhere or _is_among(number, their_numbers) or _is_among(other, ours)):
+        measured_elsewhere = number.about and other.about and number.about.isdisjoint(other.about)
+        if not (measured_elsewhere or _is_among(number, second) or _is_among(other, first)):
             yield number, other
 
 
@@ -110,7 +109,7 @@ def _by_subject(numbers: Iterable[Number]) -> dict[tuple[str, ...], list[Number]
 
 
 def _is_among(number: Number, others: Iterable[Number]) -> bool:
-    """Whether one of the others is the same number, as far as the less exact of the two says."""
+    """Whether one of the others is the same number, within the precision of the less precise one."""
     for other in others:
         exact = number.step == other.step
         if abs(number.value - other.value) < max(number.step, other.step) * (0.5 if exact else 1):
@@ -140,7 +139,7 @@ def _numbers(texts: Sequence[str]) -> Iterator[Number]:
 
 
 def _subjects(text: str, match: re.Match[str], unit: str) -> Iterator[tuple[str, ...]]:
-    """Things that the number may count or measure: the unit with the subject that follows, or with the measure that is before."""
+    """The subjects that the number may have: its unit with the words after it, or with the measure named before it."""
     after = _AFTER.match(text, match.end())
     if after and after[1].lower() not in _NO_SUBJECT:
         subject = [

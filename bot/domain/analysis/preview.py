@@ -1,6 +1,6 @@
 """Preview: what a query would have brought in stored papers, and its near misses."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from bot.domain.notices import Why
@@ -19,12 +19,12 @@ from bot.domain.query.syntax import Atom, Not, Phrase, Word, atoms, leaves, word
 
 NEAR_MISSES = 3
 MOST_NEAR = 150
-"""Papers that lack one term, newest first, of which the nearest are chosen."""
+"""Papers that lack one term, the newest, from which the nearest misses are chosen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Match:
-    """A paper that the query finds, with the reasons, in reading order."""
+    """A paper that the query finds, with the reasons in reading order."""
 
     paper: Paper
     why: tuple[Why, ...]
@@ -32,35 +32,36 @@ class Match:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NearMiss:
-    """A paper that the query would find, were it not for one term; `NOT term` where that is there, but must not be."""
+    """A paper that the query finds but for one term: one that is missing, or `NOT term` for one that must not be there."""
 
     paper: Paper
     missing: str
 
 
 class Previewer:
-    """One query's preview. The caller brings the papers: those that bounds and needs let through, newest first."""
+    """Preview of one query, over papers that the caller provides, newest first (see `bounds` and `near_need`)."""
 
     def __init__(self, query: Query) -> None:
         self.query = query
         self.needs_texts = not decided_by_folded_words(query.root)
-        """False where documents of folded words alone are enough for `matches` and `lacks_one`."""
+        """False where documents with only folded words are enough for `matches` and `lacks_one`."""
         self.bounds = bounds_of(query.root)
-        """Needs that suffice for a match, and needs of every match."""
+        """By these a full-text index finds the papers that surely match, and those that may."""
         self._hits = HitFinder(query, many=True)
         self.matches: Callable[[Document], bool] = self._hits.matches
-        self._tests = {atom: test_of(atom, many=True) for atom in _all_atoms(query)}
+        every_atom = (leaf.atom if isinstance(leaf, Not) else leaf for leaf in leaves(query.root))
+        self._tests = {atom: test_of(atom, many=True) for atom in every_atom}
         self._presences = tuple(map(_presence, atoms(query.root)))
 
     @property
     def can_be_near(self) -> bool:
-        """Whether a paper can lack one term and yet have something of the query: not of a single word as written."""
+        """Whether a paper can lack one term and still have a part of the query; False for a single exact word."""
         words = [word for atom in self._tests for word in words_of(atom)]
         return len(words) > 1 or words[0].mode != "exact"
 
     @property
     def near_need(self) -> Need | None:
-        """The folded words that every near miss has."""
+        """The condition on folded words that every near miss meets; None where there is none."""
         needs = (need_but_for_one(self.query.root), need_of_something(self.query.root))
         known = tuple(need for need in needs if need is not None)
         return AllOf(known) if known else None
@@ -71,17 +72,17 @@ class Previewer:
         return Match(paper=paper, why=why)
 
     def reasons(self, document: Document) -> list[tuple[str, Field, str]]:
-        """The reasons why a paper matches as tuples, which take less time: term, field and text."""
+        """Why a paper matches, as (term, field, text), which are quicker to make than `Why`."""
         return self._hits.reasons(document)
 
     def lacks_one(self, document: Document) -> bool:
-        """True where exactly one term keeps a paper from matching that does not match."""
+        """True where exactly one term keeps the paper, which does not match, from matching."""
         if len(self._tests) == 1:
             return True
         return len(self._missing(document)) == 1
 
     def near_misses(self, papers: Iterable[tuple[Paper, Document]]) -> tuple[NearMiss, ...]:
-        """The nearest of these papers that lack one term; of equally near ones the first."""
+        """The nearest misses among papers that lack one term, the nearest first; of equals the first."""
         near: list[tuple[float, NearMiss]] = []
         for paper, document in papers:
             missing = self._missing(document)
@@ -96,12 +97,8 @@ class Previewer:
         return missing_terms(self.query, lambda atom: self._tests[atom](document))
 
 
-def _all_atoms(query: Query) -> Iterator[Atom]:
-    return (leaf.atom if isinstance(leaf, Not) else leaf for leaf in leaves(query.root))
-
-
 def _presence(atom: Atom) -> Callable[[Document], float]:
-    """1 where the atom is found, else the share of its words that are, beginnings of longer words at half."""
+    """1 where the atom is found; else 0.9 of the share of its words that are, where a longer word counts half."""
     is_in = test_of(atom, many=True)
     words = words_of(atom)
     presences = [_word_presence(atom, word) for word in words]

@@ -1,6 +1,5 @@
-"""RelatedIndex: an index of many papers by their telling words, which finds those that are most like one."""
+"""RelatedIndex: an index of many papers by their words, which finds those most similar to one."""
 
-import math
 from array import array
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,15 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from bot.domain.query import Document
-from bot.domain.similarity import NEAR, telling_words
+from bot.domain.similarity import COMMON, NEAR, telling_words, weights_of
 
-_COMMON = 0.25
 _HEAVIEST = 40
-"""Words of the paper by which others are looked for."""
+"""Number of the paper's words, the heaviest, by which similar papers are found."""
 
 
 class _Postings(NamedTuple):
-    """Papers that were added together: the weights of their words, sorted by word; `starts[word]` is its first one."""
+    """The words of papers that were added together, sorted by word: those of `word` begin at `starts[word]`."""
 
     starts: np.ndarray
     rows: np.ndarray
@@ -24,24 +22,24 @@ class _Postings(NamedTuple):
 
 
 class RelatedIndex:
-    """Index of papers by number, compared as `similarity` does: TF-IDF, by cosine.
+    """Index of papers by number, which compares them as `similarity` does.
 
-    Papers can be added. A weight is set when a paper is added, so that those that come later change none of it: the
-    caller makes the index anew once many have come.
+    The weights of a paper are set when it is added, by the papers of that moment; so the caller builds a new index after
+    many additions.
     """
 
     def __init__(self) -> None:
         self._numbers = array("q")
         self._words: dict[str, int] = {}
         self._counts = np.zeros(0, np.int32)
-        """By word, how many papers have it."""
+        """By number of the word, how many papers have it."""
         self._added: list[_Postings] = []
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def add(self, papers: Iterable[tuple[int, Document]]) -> None:
-        """Add papers by number; of a number that is there already both stay."""
+        """Add papers by number; one whose number is there already does not replace the other."""
         first = len(self._numbers)
         words, times, lengths = array("i"), array("i"), array("i")
         for number, document in papers:
@@ -57,7 +55,7 @@ class RelatedIndex:
         rows = np.repeat(np.arange(len(lengths), dtype=np.int32), np.frombuffer(lengths, np.int32))
         frequency = self._counts[word]
         weights = (1 + np.log(np.frombuffer(times, np.int32))) * np.log((total + 1) / (frequency + 0.5))
-        weights[frequency > max(total * _COMMON, 1)] = 0.0
+        weights[frequency > max(total * COMMON, 1)] = 0.0
         norms = np.sqrt(np.bincount(rows, weights * weights, len(lengths)))
         norms[norms == 0] = 1.0
         order = np.argsort(word, kind="stable")
@@ -71,7 +69,7 @@ class RelatedIndex:
         )
 
     def near(self, document: Document, limit: int) -> list[int]:
-        """The numbers of the papers nearest to this one, nearest first, those that only share the field left out."""
+        """The numbers of the papers nearest to this one, nearest first; only those with a nearness of NEAR or more."""
         weights = self._weights(document)
         heaviest = sorted(weights.items(), key=lambda entry: -entry[1])[:_HEAVIEST]
         scores = np.zeros(len(self._numbers), np.float32)
@@ -85,21 +83,12 @@ class RelatedIndex:
         return [self._numbers[int(row)] for row in best if scores[row] >= NEAR]
 
     def shared(self, first: Document, second: Document) -> list[str]:
-        """The words that make these two near, the most telling first."""
+        """The words that two papers share, the most important first."""
         weights, others = self._weights(first), self._weights(second)
         return sorted(weights.keys() & others.keys(), key=lambda word: (-weights[word] * others[word], word))
 
     def _weights(self, document: Document) -> dict[str, float]:
-        """The paper's words with their weights, of length 1."""
-        total = len(self._numbers)
-        most = max(total * _COMMON, 1)
-        weights = {
-            word: (1 + math.log(times)) * math.log((total + 1) / (count + 0.5))
-            for word, times in telling_words(document).items()
-            if (count := self._count(word)) <= most
-        }
-        length = math.sqrt(math.fsum(weight * weight for weight in weights.values())) or 1.0
-        return {word: weight / length for word, weight in weights.items()}
+        return weights_of(document, self._count, len(self._numbers))
 
     def _count(self, word: str) -> int:
         number = self._words.get(word)

@@ -1,8 +1,8 @@
 """Speller: other spellings of a query's terms, and how many papers each would find.
 
-A quoted phrase misses the other number (`"large language model"` finds a quarter of what the same words
-without quotes do), a beginning brings words that nobody meant, two words miss the writing in one, and a name
-in full misses its initials. Each is tried on the papers at hand; only what they show is said.
+A quoted phrase misses plurals (`"large language model"` finds a quarter of what the words without quotes find), a prefix
+also brings words that nobody meant, two words miss the spelling as one, and a name in full misses its initials. Each
+variant is tried on the papers at hand.
 """
 
 from collections import Counter, defaultdict
@@ -26,17 +26,20 @@ Change = Literal[
 
 _SHORTEST_INITIALS = 3
 _LIKELY = 5
-"""A word or phrase that fewer papers have is no better spelling."""
+"""A word or phrase that fewer papers have is not suggested."""
 _ALIKE = 0.8
-_SHORTEST_MISSPELT, _ODD_LETTERS = 4, 2
-"""Shorter words are like too many others; so many letters more or fewer may a misspelt word have."""
+_SHORTEST_MISSPELT = 4
+"""Shorter words resemble too many others."""
+_ODD_LETTERS = 2
+"""Most letters by which a misspelt word and the one that was meant differ in length."""
+_MOST_CLOSE = 5
 _SHORT = 4
-"""Words up to this length are mostly inside of other words, where letters are searched for."""
+"""Up to this length a word's letters occur mostly inside other words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spelling:
-    """A better spelling: what the query finds now, and what it would find."""
+    """A spelling of a query that finds more papers: how many the query finds now, and how many it would find."""
 
     change: Change
     term: str
@@ -52,7 +55,9 @@ class Spelling:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Noise:
-    """Papers that a looser reading of a term brings beside the word itself; `words` are the most frequent causes."""
+    """Papers that a looser reading of a term (`looser`) brings beyond those with the word itself (`found`); `words` are the
+    most frequent other words that do so.
+    """
 
     term: str
     found: int
@@ -66,7 +71,7 @@ class Noise:
 
 
 class DocumentCounter:
-    """Counts how many of many documents each of several queries finds, by an index of their folded words."""
+    """Counts how many of the documents a query finds, by an index of their folded words."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self.documents = documents
@@ -77,7 +82,7 @@ class DocumentCounter:
         self._numbers = dict(numbers)
         self._beginning_with: dict[str, set[int]] = {}
         self.vocabulary = Counter({word: len(having) for word, having in numbers.items()})
-        """Folded words of titles, summaries and points to how many papers have them."""
+        """For each folded word of titles, summaries and points the number of papers that have it."""
 
     def count(self, node: Node) -> int:
         """How many papers the query finds."""
@@ -88,7 +93,7 @@ class DocumentCounter:
         return sum(map(test, candidates))
 
     def _having(self, need: Need) -> set[int] | None:
-        """The numbers of the documents that may have it; None where that may be any."""
+        """The numbers of the documents that may meet the need; None where any may."""
         match need:
             case Term():
                 return self._having_words(need) if need.fields == SCOPES[""] else None
@@ -115,13 +120,13 @@ class DocumentCounter:
 
 
 class Speller:
-    """Tries spellings on the documents of many papers."""
+    """Tries other spellings of queries on the documents of many papers."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self._papers = DocumentCounter(documents)
 
     def better(self, query: Query) -> tuple[Spelling, ...]:
-        """Spellings that would find more papers, most first."""
+        """Spellings that find more papers than the query, the most first."""
         found = self._papers.count(query.root)
         tried: dict[str, Spelling] = {}
         for atom in atoms(query.root):
@@ -139,7 +144,7 @@ class Speller:
         return tuple(sorted(tried.values(), key=lambda spelling: (-spelling.would_find, spelling.query)))
 
     def prefix_noise(self, query: Query) -> tuple[Noise, ...]:
-        """For each beginning in the query that is a word itself: the papers that it brings beside that word."""
+        """For each prefix in the query that is a word itself: the papers that it brings beyond those with that word."""
         tried = (
             self._noise(atom, last)
             for atom in atoms(query.root)
@@ -148,7 +153,7 @@ class Speller:
         return tuple(noise for noise in tried if noise.found >= _LIKELY)
 
     def inside_noise(self, query: Query) -> tuple[Noise, ...]:
-        """For each short word in the query: the papers that a search for its letters anywhere would bring beside it."""
+        """For each short word in the query: the papers that a search for its letters inside words would bring beyond it."""
         return tuple(
             self._inside(atom)
             for atom in atoms(query.root)
@@ -214,7 +219,7 @@ class Speller:
                         yield apart
 
     def _initials(self, phrase: Phrase) -> Iterator[Node]:
-        """Initials that stand right behind the name, in brackets, in some papers: `Large Language Models (LLMs)`."""
+        """The initials of a name, where enough papers define them: `Large Language Models (LLMs)`."""
         initials = "".join(word.text[0] for word in phrase.words)
         if len(initials) < _SHORTEST_INITIALS or self._papers.vocabulary[initials] < _LIKELY:
             return
@@ -231,14 +236,14 @@ class Speller:
                 yield _with_words(phrase, (*phrase.words[:index], _word(near), *phrase.words[index + 1 :]))
 
 
-def closest(word: str, known: Iterable[str], limit: int = 5) -> list[str]:
-    """The known words that are likely meant by a misspelt one, the likeliest first."""
+def closest(word: str, known: Iterable[str]) -> list[str]:
+    """The known words most like a misspelt one, the likeliest first, at most five."""
     if len(word) < _SHORTEST_MISSPELT:
         return []
     near = (other for other in known if abs(len(other) - len(word)) <= _ODD_LETTERS)
-    likely = get_close_matches(word, near, n=4 * limit, cutoff=_ALIKE)
+    likely = get_close_matches(word, near, n=4 * _MOST_CLOSE, cutoff=_ALIKE)
     likely.sort(key=lambda other: sorted(other) != sorted(word))  # `modle` is `model`, not `module`
-    return likely[:limit]
+    return likely[:_MOST_CLOSE]
 
 
 def replaced(node: Node, atom: Atom, by: Node) -> Node:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from bot.domain.analysis.related import rising, short_name
 from bot.domain.analysis.related_index import RelatedIndex
+from bot.domain.analysis.short_names import short_name
+from bot.domain.analysis.trends import rising_terms
 from bot.domain.papers import Summary
 from bot.domain.query import document_of
 from tests.builders import a_paper
@@ -85,14 +86,14 @@ def titled(*titles: str):
 def test_terms_that_more_titles_have_than_before_rise() -> None:
     now = titled(*["World simulators for the robot"] * 5, "Graph survey", "Graph one", "Graph two")
     before = titled(*["Graph attention"] * 8, *["Robot arm"] * 2)
-    assert rising(now, before, 1) == [("world simulator", 5, 0.0)]
-    terms = [term for term, _, _ in rising(now, before, 10)]
+    assert rising_terms(now, before, 1) == [("world simulator", 5, 0.0)]
+    terms = [term for term, _, _ in rising_terms(now, before, 10)]
     assert "graph" not in terms
     assert "the" not in terms
 
 
 def test_a_term_is_told_once_with_how_many_papers_have_it() -> None:
-    risers = rising(titled(*["World simulators"] * 4), titled("Other things"), 10)
+    risers = rising_terms(titled(*["World simulators"] * 4), titled("Other things"), 10)
     assert [count for _, count, _ in risers] == [4]
-    assert rising([], [], 5) == []
-    assert rising(titled("New things", "New things"), [], 5) == []
+    assert rising_terms([], [], 5) == []
+    assert rising_terms(titled("New things", "New things"), [], 5) == []

@@ -1,7 +1,7 @@
-"""Findings: what an operator should know about sources over time, and about subscriptions and what they brought.
+"""Findings about sources over time, and about subscriptions and the papers that they brought.
 
-A *source* is the digests of one kind from one folder. What goes wrong on several days in a row is one
-finding, with its first and last day.
+Here a *source* is the digests of one kind from one folder. Trouble on several days in a row is one finding, with its
+first and last day.
 """
 
 import datetime as dt
@@ -17,32 +17,33 @@ from bot.domain.query.syntax import contained
 from bot.domain.subscriptions import Subscriber, Subscription
 
 USUAL_DAY = 0.1
-"""A weekday on which a source seldom has more than this share of its digests is none of its days."""
+"""A weekday on which a source has at most this share of its digests is not one of its days."""
 PATIENCE = 2
-"""So many of its days beyond the longest usual gap a source may miss before it counts as silent."""
+"""A source is silent when it missed more than this many of its days beyond the usual gap."""
 ENOUGH_DAYS = 5
-"""With fewer days of digests nothing is said about how usual something is."""
+"""With fewer days of digests it is unknown what is usual for a source."""
 MOSTLY = 0.5
-"""A digest lacks what more than this share of it lacks; a source usually has what more than this share of it has."""
+"""Share of a digest's papers, or of a source's, above which something is usual there."""
 BRIDGED = 3
-"""So many good digests in between make no new incident of the next bad one."""
+"""Bad digests with at most this many good ones in between are one run."""
 RECURRING = 3
-"""A source whose digests are empty so many times apart has empty days."""
+"""A source with this many runs of empty digests has them regularly."""
 STILL_NEWS = 14
-"""Digests after which an incident that ended is no longer urgent."""
+"""Number of later digests after which a run is no longer urgent."""
 NOISY = 0.25
-"""A subscription that brings a larger share of all papers is hardly a choice."""
+"""A subscription that brings a larger share of all papers hardly selects any."""
 ENOUGH = 40
-"""With fewer papers stored nothing is said about shares, and nothing is called dead."""
+"""With fewer stored papers no subscription is called noisy or dead."""
 OVERLAP = 0.6
-"""From this Jaccard index on two subscriptions are nearly the same."""
+"""Jaccard index from which on two subscriptions are nearly the same."""
 FEW = 5
+"""Fewest papers that overlapping subscriptions share."""
 MOST_COMPARED = 60
-"""Subscriptions of one subscriber that are compared with each other."""
+"""Number of a subscriber's subscriptions, the first ones, that are compared with each other."""
 
 
 PapersBySubscription = Mapping[tuple[str, str], frozenset[PaperId]]
-"""(subscriber, subscription's name) to the papers that it matches; one that matches none may be missing."""
+"""By (subscriber, name of the subscription) the papers that it matches; one without any may be missing."""
 
 
 def subscription_findings(
@@ -141,7 +142,7 @@ def _subscription_finding(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceDay:
-    """One digest of a source, counted; `unkeyed` are questions that name no answer."""
+    """Counts of one digest; `unkeyed` are questions without a key."""
 
     day: dt.date
     name: str
@@ -153,7 +154,7 @@ class SourceDay:
 
 
 def source_findings(source: str, days: Sequence[SourceDay], today: dt.date) -> Iterator[Finding]:
-    """Findings about one source: silent, empty, without authors or keys, changed in form; `days` in any order."""
+    """Findings about one source: silent, empty, without authors or keys, changed form; `days` come in any order."""
     ordered = sorted(days, key=lambda digest: (digest.day, digest.name))
     if not ordered:
         return
@@ -163,19 +164,19 @@ def source_findings(source: str, days: Sequence[SourceDay], today: dt.date) -> I
     if _usually(
         filled, lambda digest: digest.entries - digest.without_authors, lambda digest: digest.entries
     ):
-        yield from _incidents(source, filled, "no authors", _lacks_authors, _NO_AUTHORS)
+        yield from _run_findings(source, filled, "no authors", _lacks_authors, _NO_AUTHORS)
     asking = [digest for digest in filled if digest.questions]
     if _usually(asking, lambda digest: digest.questions - digest.unkeyed, lambda digest: digest.questions):
-        yield from _incidents(source, asking, "no keys", lambda digest: digest.unkeyed > 0, _NO_KEYS)
-    yield from _incidents(
+        yield from _run_findings(source, asking, "no keys", lambda digest: digest.unkeyed > 0, _NO_KEYS)
+    yield from _run_findings(
         source, filled, "changed form", lambda digest: digest.problems > MOSTLY * digest.entries, _CHANGED
     )
 
 
 def unfruitful_findings(source: str, looks: Sequence[tuple[dt.date, int]]) -> Iterator[Finding]:
-    """A finding for a source that changes but brings nothing new for more days in a row than it usually does.
+    """A finding where a source changed on more days in a row than usual without bringing anything new.
 
-    `looks` has, for each reading of one of its files, the day and the number of papers new to the source.
+    `looks` has, for each time that one of its files was read, the day and the number of papers new to the source.
     """
     by_day: Counter[dt.date] = Counter()
     for day, new in looks:
@@ -195,8 +196,8 @@ def unfruitful_findings(source: str, looks: Sequence[tuple[dt.date, int]]) -> It
 
 
 def _empty(source: str, days: Sequence[SourceDay]) -> Iterator[Finding]:
-    """Runs of empty digests; where a source has several, as on weekends, only one that is longer than usual."""
-    findings = list(_incidents(source, days, "empty", lambda digest: not digest.entries, _EMPTY))
+    """Runs of empty digests; where they recur, as on weekends, only those that are longer than usual."""
+    findings = list(_run_findings(source, days, "empty", lambda digest: not digest.entries, _EMPTY))
     lengths = sorted(int(finding.figures["digests"]) for finding in findings)
     usual = lengths[-2] if len(lengths) >= RECURRING else 0
     yield from (
@@ -217,7 +218,7 @@ _CHANGED = "{problems} odd rows among {entries} papers, in {digests}: has its fo
 def _usually(
     days: Sequence[SourceDay], has: Callable[[SourceDay], int], of: Callable[[SourceDay], int]
 ) -> bool:
-    """True for a source that has it as a rule: a kind that never has it lacks nothing."""
+    """True where more than MOSTLY of what `of` counts has it: a source that never names authors lacks none."""
     total = sum(map(of, days))
     return total > 0 and sum(map(has, days)) > MOSTLY * total
 
@@ -241,16 +242,16 @@ def _silent(source: str, days: Sequence[dt.date], today: dt.date) -> Iterator[Fi
 
 
 def _missed(first: dt.date, second: dt.date, weekdays: Iterable[int]) -> int:
-    """Number of these weekdays between the two days."""
+    """Number of days between the two that fall on these weekdays."""
     weeks, rest = divmod((second - first).days - 1, 7)
     beyond_weeks = {(first.weekday() + 1 + number) % 7 for number in range(rest)}
     return weeks * len(set(weekdays)) + len(beyond_weeks & set(weekdays))
 
 
-def _incidents(
+def _run_findings(
     source: str, days: Sequence[SourceDay], kind: str, wrong: Callable[[SourceDay], bool], text: str
 ) -> Iterator[Finding]:
-    """A finding for each run of digests that are wrong in this way; one long past is not urgent."""
+    """A finding for each run of digests that are `wrong`; one that ended long ago is not urgent."""
     for first, last in _runs(list(map(wrong, days))):
         digests = [digest for digest in days[first : last + 1] if wrong(digest)]
         figures = {
@@ -272,7 +273,7 @@ def _incidents(
 
 
 def _runs(wrong: Sequence[bool]) -> list[tuple[int, int]]:
-    """First and last index of each run, where a few that are right between two that are wrong end none."""
+    """First and last index of each run; BRIDGED right ones in between do not end a run."""
     runs: list[tuple[int, int]] = []
     for index in (index for index, is_wrong in enumerate(wrong) if is_wrong):
         if runs and index - runs[-1][1] <= BRIDGED + 1:
