@@ -1,1 +1,1 @@
-"""Email: one mail a message, handed to a Maildir or an SMTP server."""
+"""Email: each message is one mail, delivered to an SMTP server or into a Maildir."""

@@ -1,4 +1,4 @@
-"""The mail that asks the owner of an address whether it was they who typed it into the web form."""
+"""Confirmation mail of the double opt-in: asks the owner of an address whether they typed it into the web form."""
 
 from email.utils import format_datetime
 
@@ -13,27 +13,27 @@ from bot.domain.translations import wording
 _TEXTS = {
     "en": {
         "subject": "Please confirm: new papers from {site}",
-        "asked": "Somebody, hopefully you, asked {site} to send new papers on “{query}” to this address.",
-        "asked_something": "Somebody, hopefully you, asked {site} to send new papers on a search to this address.",
+        "asked": "Someone, hopefully you, asked {site} to send new papers on “{query}” to this address.",
+        "asked_something": "Someone, hopefully you, asked {site} to send the new papers of a search to this address.",
         "button": "Yes, send them to me",
-        "until": "The link works until {day}. It shows what you subscribe to; nothing happens before you press the button there.",
-        "otherwise": "If it was not you, do nothing: you will get nothing more.",
+        "until": "The link works until {day}. It shows the subscription; nothing is sent until you press the button there.",
+        "otherwise": "If it was not you, ignore this mail: you will not get another.",
     },
     "zh": {
         "subject": "请确认：来自 {site} 的新论文",
         "asked": "有人（希望是你本人）请 {site} 把“{query}”的新论文发到这个地址。",
         "asked_something": "有人（希望是你本人）请 {site} 把某个查询的新论文发到这个地址。",
         "button": "是的，请发给我",
-        "until": "链接在 {day} 之前有效。打开后会显示订阅内容；点了页面上的按钮才会生效。",
-        "otherwise": "如果不是你本人，忽略这封邮件就好：不会再有邮件发来。",
+        "until": "链接在 {day} 之前有效。打开后会显示订阅内容，点击页面上的按钮后才会生效。",
+        "otherwise": "如果不是你本人操作，忽略这封邮件即可，不会再有邮件发来。",
     },
 }
 
 
 def confirmation_mail(request: ConfirmationRequest, settings: EmailSettings) -> bytes:
-    """The mail's bytes: what is asked for, a button, until when it holds. It is on no list yet.
+    """The mail's bytes: the search, a button, and how long it works; no List headers, since nobody is subscribed yet.
 
-    A query that could be an advertisement or a link is not repeated. Raises Refused where the address is none.
+    A query that could be an advertisement or a link is not quoted. Raises Refused for an invalid address.
     """
     sign_up = request.sign_up
     words = wording(sign_up.language)

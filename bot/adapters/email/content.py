@@ -1,4 +1,4 @@
-"""An email's content: one value, from which plain text and HTML are made."""
+"""Content of a mail: one value, from which both the plain text and the HTML are made."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,14 +33,14 @@ from bot.domain.translations import Wording, wording
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmailSettings:
-    """Settings of all mails: the sender, the site, the signature."""
+    """Settings that all mails share."""
 
     sender: Mailbox
     site_title: str = "Paperboy"
     site_url: str = "http://127.0.0.1:8080"
     dkim: DkimSigner | None = None
     bounces: Mailbox | None = None
-    """Where undeliverable mails come back to."""
+    """Address that undeliverable mails are returned to."""
 
     def __post_init__(self) -> None:
         if web_link(self.site_url) is None:
@@ -54,29 +54,21 @@ _QUESTION_LIMIT, _OPTION_LIMIT = 1_000, 400
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmailQuestion:
-    """One question with its lettered options in the order shown, and its answer for the end of the mail."""
+    """A question with its lettered options in the order shown, and its answer for the end of the mail."""
 
     number: int
-    """Counts through the whole mail."""
+    """Counted through the whole mail."""
     text: str
     options: tuple[tuple[str, str], ...]
     """(letter, text)"""
     answer: str
 
 
-def shown_questions(
+def _questions(
     quiz: Sequence[Question], *, first: int, target: str, words: Wording
 ) -> tuple[EmailQuestion, ...]:
     """The questions that can be asked, numbered from `first`; each target has its own order of options."""
-    return tuple(
-        EmailQuestion(number=number, text=text, options=options, answer=answer)
-        for number, (text, options, answer) in enumerate(_askable(quiz, target, words), start=first)
-    )
-
-
-def _askable(
-    quiz: Sequence[Question], target: str, words: Wording
-) -> Iterator[tuple[str, tuple[tuple[str, str], ...], str]]:
+    questions: list[EmailQuestion] = []
     for question in quiz:
         poll = poll_of(question, seed=shuffle_seed(question, target))
         if poll is None:
@@ -86,22 +78,24 @@ def _askable(
         answer = words.no_key if poll.correct is None else "{}. {}".format(*options[poll.correct])
         if poll.marked_inferred:
             answer += f" ({words.worked_out.format(sure=int((question.confidence or 0) * 100))})"
-        yield plain_line(question.question, _QUESTION_LIMIT), options, answer
+        text = plain_line(question.question, _QUESTION_LIMIT)
+        number = first + len(questions)
+        questions.append(EmailQuestion(number=number, text=text, options=options, answer=answer))
+    return tuple(questions)
 
 
 # --- papers
 
 _AUTHORS = 4
 _MATCHES = 6
-_TOPICS = 12
-_ENTRIES = 1_024
-"""Papers that are kept as they are told: the same ones go to many people."""
+_CACHED_ENTRIES = 1_024
+"""The same papers go to many people."""
 _POINTS = 3
 _POINT_LENGTH = 200
-_TOLD: tuple[Role, ...] = ("problem", "method", "result", "idea", "use", "topic")
-"""What a point is about, the most telling first."""
-_SAME = 48
-"""Letters in a row that gist and point share where they say the same."""
+_ROLES: tuple[Role, ...] = ("problem", "method", "result", "idea", "use", "topic")
+"""Roles of the points that are shown, the most informative first."""
+_SHARED_LETTERS = 48
+"""Length of a common beginning from which a point repeats the gist."""
 _PUBLISHERS = {
     "arxiv.org": "arXiv",
     "doi.org": "DOI",
@@ -115,30 +109,30 @@ _PUBLISHERS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmailEntry:
-    """One paper of a mail; a short one is a title and its link."""
+    """One paper of a mail; a short entry has only its title and link."""
 
     number: int
     title: Pieces
     link: str
     topic: str
-    """The subscription that it is counted under; empty where it has none."""
+    """The subscription that it is counted under; empty without one."""
     authors: Pieces = ()
     date: str = ""
     sources: int = 1
     gist: Pieces = ()
     points: tuple[CardPoint, ...] = ()
     why: tuple[CardMatch, ...] = ()
-    """Subscriptions with the words that made them match, where those stand nowhere in the entry."""
+    """Matching subscriptions, each with the words that matched where the rest of the entry does not show them."""
     questions: int = 0
     page: str = ""
     links: tuple[tuple[str, str], ...] = ()
     """(name, address)"""
-    objection: str = ""
-    """The address of the page that says why the paper came and how to get none like it; the recipient's own."""
+    not_for_me: str = ""
+    """Address of the recipient's page that says why the paper came and how to get no more like it."""
     quiz: tuple[EmailQuestion, ...] = ()
-    """Empty where the channel takes no quizzes."""
-    told: "EmailEntry | None" = field(default=None, compare=False, repr=False)
-    """The entry that this one puts into its place in a mail."""
+    """Empty where the channel's settings ask for no quizzes."""
+    common: "EmailEntry | None" = field(default=None, compare=False, repr=False)
+    """The cached entry that this one was made from, shared by all mails that show the paper in the same way."""
 
     @property
     def title_text(self) -> str:
@@ -146,7 +140,7 @@ class EmailEntry:
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """Which of `authors`, `date`, `sources` and `questions` there are to tell."""
+        """Those of `authors`, `date`, `sources` and `questions` that there is something to say about."""
         facts = {
             "authors": self.authors,
             "date": self.date,
@@ -157,21 +151,21 @@ class EmailEntry:
 
     @property
     def details(self) -> "EmailEntry":
-        """The paper without its place in the mail: equal in every mail that tells the same of it."""
-        if self.told is not None and not self.quiz:
-            return self.told
-        return replace(self, number=0, topic="", objection="", told=None)
+        """The entry without what is specific to one mail: equal in all mails that show the paper in the same way."""
+        if self.common is not None and not self.quiz:
+            return self.common
+        return replace(self, number=0, topic="", not_for_me="", common=None)
 
     @property
     def short(self) -> "EmailEntry":
-        """Only its title and link, without a place in the mail to go to."""
+        """Only its title and link."""
         title = cut_pieces(self.title, 160)
         return EmailEntry(number=self.number, title=title, link=self.link, topic=self.topic)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmailTopic:
-    """A subscription, and the papers of the mail that are counted under it: how many, and the numbers of those shown."""
+    """A subscription, with the count of its papers in the mail and the numbers of those shown in full."""
 
     name: str
     count: int
@@ -179,14 +173,14 @@ class EmailTopic:
 
 
 MOST_ENTRIES = 20
-"""Papers told in full; more of them make a mail that nobody reads to its end."""
+"""Most papers shown in full: nobody reads a longer mail to its end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmailContent:
-    """Everything one mail says: its papers best first, those told in full, then those named with a link.
+    """Everything that one mail says. Papers come best first: `entries` in full, `rest` as a title with a link.
 
-    `unnamed` counts the papers that are not even named.
+    `unnamed` counts the papers that are left out altogether.
     """
 
     subject: str
@@ -195,7 +189,7 @@ class EmailContent:
     heading: str
     day: str
     note: str
-    """A sentence before the papers; most often empty."""
+    """A sentence before the papers; usually empty."""
     topics: tuple[EmailTopic, ...]
     entries: tuple[EmailEntry, ...]
     rest: tuple[EmailEntry, ...]
@@ -208,22 +202,22 @@ class EmailContent:
 
     @property
     def answers(self) -> tuple[EmailQuestion, ...]:
-        """The questions whose answers stand at the end."""
+        """All questions of the mail; their answers are shown at the end."""
         return tuple(question for entry in self.entries for question in entry.quiz)
 
     @property
-    def asking(self) -> tuple[int, ...]:
+    def quiz_numbers(self) -> tuple[int, ...]:
         """The numbers of the papers with questions."""
         return tuple(entry.number for entry in self.entries if entry.quiz)
 
     @property
     def more(self) -> int:
-        """The number of papers that are not told in full."""
+        """The number of papers that are not shown in full."""
         return len(self.rest) + self.unnamed
 
     @property
     def shown_topics(self) -> tuple[EmailTopic, ...]:
-        """The topics, with the numbers of the papers that are told in full."""
+        """The topics, with the numbers of the papers shown in full."""
         numbers: dict[str, list[int]] = {topic.name: [] for topic in self.topics}
         for entry in self.entries:
             if entry.topic in numbers:
@@ -232,7 +226,7 @@ class EmailContent:
 
     @property
     def smaller(self) -> "EmailContent | None":
-        """The content with fewer papers in full, or fewer named, or no questions; None where nothing can be left out."""
+        """The next smaller content: fewer papers in full, then fewer named, then no questions; None if none is left."""
         entries, named = len(self.entries), len(self.rest)
         if entries > 1:
             in_full = entries - max(1, entries // 8)
@@ -244,7 +238,7 @@ class EmailContent:
         return None
 
     def shortened(self, entries: int, rest: int) -> "EmailContent":
-        """The content with only the first `entries` in full and at most `rest` of the others named."""
+        """The content with the first `entries` papers in full and at most `rest` of the others named."""
         named = (*(entry.short for entry in self.entries[entries:]), *self.rest)
         return replace(
             self,
@@ -255,7 +249,7 @@ class EmailContent:
 
 
 def email_content(outgoing: OutgoingMessage, settings: EmailSettings) -> EmailContent:
-    """The content of the mail for that message: the best papers in full, the others named."""
+    """The content of the mail for that message, not yet limited in size."""
     words = wording(outgoing.language)
     site_url = settings.site_url.rstrip("/")
     cards = [card_of(item, language=outgoing.language) for item in outgoing.items]
@@ -305,10 +299,10 @@ def _correction(content: EmailContent, wrong: OutgoingMessage, settings: EmailSe
 
 
 def _topics(cards: Sequence[Card]) -> list[str]:
-    """For each paper the one of its subscriptions that tells most of it: the one that brought the fewest papers."""
-    brought = Counter(match.subscription for card in cards for match in card.matches)
-    names = ([match.subscription for match in card.matches] for card in cards)
-    return [min(named, key=lambda name: brought[name], default="") for named in names]
+    """The most specific subscription of each paper: the one with the fewest papers in this mail."""
+    counts = Counter(match.subscription for card in cards for match in card.matches)
+    subscriptions = ([match.subscription for match in card.matches] for card in cards)
+    return [min(names, key=lambda name: counts[name], default="") for names in subscriptions]
 
 
 def _capability(site_url: str, page: str, token: str | None) -> str | None:
@@ -326,16 +320,16 @@ def _entries(
     for number, (item, topic) in enumerate(zip(outgoing.items, topics, strict=True), start=1):
         quiz: tuple[EmailQuestion, ...] = ()
         if item.quiz and number <= MOST_ENTRIES:
-            quiz = shown_questions(item.quiz, first=question, target=outgoing.target.key, words=words)
+            quiz = _questions(item.quiz, first=question, target=outgoing.target.key, words=words)
             question += len(quiz)
-        entry = _told(item.paper, item.reasons, outgoing.language, site_url)
-        objection = paper_url(preferences, item.paper.id) if preferences and item.reasons else ""
-        yield replace(entry, number=number, topic=topic, quiz=quiz, objection=objection, told=entry)
+        entry = _common_entry(item.paper, item.reasons, outgoing.language, site_url)
+        not_for_me = paper_url(preferences, item.paper.id) if preferences and item.reasons else ""
+        yield replace(entry, number=number, topic=topic, quiz=quiz, not_for_me=not_for_me, common=entry)
 
 
-@lru_cache(maxsize=_ENTRIES)
-def _told(paper: Paper, reasons: tuple[Reason, ...], language: str, site_url: str) -> EmailEntry:
-    """The paper as it is told in every mail for these reasons."""
+@lru_cache(maxsize=_CACHED_ENTRIES)
+def _common_entry(paper: Paper, reasons: tuple[Reason, ...], language: str, site_url: str) -> EmailEntry:
+    """The entry as all mails show it that bring the paper for these reasons."""
     words = wording(language)
     card = card_of(Item(paper=paper, reasons=reasons), language=language)
     page = paper_url(site_url, card.id)
@@ -360,20 +354,20 @@ def _told(paper: Paper, reasons: tuple[Reason, ...], language: str, site_url: st
 
 
 def _points(card: Card) -> Iterator[CardPoint]:
-    """The most telling points that the gist does not tell already, in their own order."""
+    """The most informative points that do not repeat the gist, in their own order."""
     gist = card.gist_text
-    others = [point for point in card.points if not _says_the_same(text_of(point.text), gist)]
-    best = sorted(
-        (point for point in others if point.role in _TOLD), key=lambda point: _TOLD.index(point.role)
+    candidates = [point for point in card.points if not _repeats(text_of(point.text), gist)]
+    ranked = sorted(
+        (point for point in candidates if point.role in _ROLES), key=lambda point: _ROLES.index(point.role)
     )
-    chosen = best[:_POINTS]
-    for point in others:
-        if any(point is other for other in chosen):
-            yield replace(point, text=_in_short(point.text))
+    best = ranked[:_POINTS]
+    for point in candidates:
+        if any(point is other for other in best):
+            yield replace(point, text=_first_sentences(point.text))
 
 
-def _in_short(text: Pieces) -> Pieces:
-    """As many of the first sentences as fit into a line or two."""
+def _first_sentences(text: Pieces) -> Pieces:
+    """As many of the first sentences as fit in _POINT_LENGTH; a longer first one is cut."""
     length = 0
     for sentence in sentences(text_of(text)):
         if length + len(sentence) + 1 > _POINT_LENGTH:
@@ -391,12 +385,12 @@ def _first(text: Pieces, length: int) -> Pieces:
     return tuple(pieces)
 
 
-def _says_the_same(text: str, gist: str) -> bool:
-    return text in gist or gist[:_SAME] in text or text[:_SAME] in gist
+def _repeats(text: str, gist: str) -> bool:
+    return text in gist or gist[:_SHARED_LETTERS] in text or text[:_SHARED_LETTERS] in gist
 
 
 def _why(matches: Sequence[CardMatch], visible: Sequence[Pieces]) -> Iterator[CardMatch]:
-    """Each match, with its words only where they cannot be seen anyway."""
+    """Each match, with its words only where the visible text does not mark them."""
     seen = {piece.text.casefold() for pieces in visible for piece in pieces if piece.matched}
     for match in matches:
         matched_words = [*match.words, *(piece.text for piece in match.excerpt if piece.matched)]
@@ -421,7 +415,7 @@ def _publisher(url: str) -> str:
 
 
 def _left_out(outgoing: OutgoingMessage, site_url: str) -> Iterator[EmailEntry]:
-    """The papers that the daily limit kept out."""
+    """The papers over the daily limit, as short entries."""
     for number, paper in enumerate(outgoing.more_papers, start=len(outgoing.items) + 1):
         card = card_of(Item(paper=paper), language=outgoing.language)
         link = card.links.abs or paper_url(site_url, card.id)
@@ -430,20 +424,20 @@ def _left_out(outgoing: OutgoingMessage, site_url: str) -> Iterator[EmailEntry]:
 
 # --- subject and preheader
 
-_SUBJECT_TITLE = 78
-_TOPICS_NAMED = 3
+_SUBJECT_LENGTH = 78
+_SUBJECT_TOPICS = 3
 _TOPIC_LENGTH = 28
 _AUTHOR = "author: "
-_NAMED = 3
-_SHORT_TITLE = 36
-_PREHEADER = 140
+_PREHEADER_TITLES = 3
+_SHORT_TITLE_LENGTH = 36
+_PREHEADER_LENGTH = 140
 
 
 def _subject(words: Wording, cards: Sequence[Card], counted: Mapping[str, int], count: int, day: str) -> str:
-    """Subject: what brought how many: `3 on agents, 2 on diffusion · 18 Sep`; of a single paper its title."""
+    """The subject: `3 on agents, 2 on diffusion · 18 Sep`, or the title of a single paper."""
     if count == 1:
-        return cut(cards[0].title_text, _SUBJECT_TITLE).replace("…", "...")  # keeps most of them plain ASCII
-    named = sorted((name for name in counted if name), key=lambda name: -counted[name])[:_TOPICS_NAMED]
+        return cut(cards[0].title_text, _SUBJECT_LENGTH).replace("…", "...")  # keeps most of them plain ASCII
+    named = sorted((name for name in counted if name), key=lambda name: -counted[name])[:_SUBJECT_TOPICS]
     topics = [topic_text(words, name, counted[name]) for name in named]
     if left := count - sum(counted[name] for name in named):
         topics.append(words.subject_more.format(count=left) if topics else words.count(left))
@@ -451,7 +445,7 @@ def _subject(words: Wording, cards: Sequence[Card], counted: Mapping[str, int], 
 
 
 def topic_text(words: Wording, name: str, count: int) -> str:
-    """How many papers a subscription brought: `3 on agents`."""
+    """A subscription with its number of papers: `3 on agents`."""
     is_author = name.startswith(_AUTHOR)
     form = words.subject_author if is_author else words.subject_topic
     return form.format(
@@ -460,17 +454,15 @@ def topic_text(words: Wording, name: str, count: int) -> str:
 
 
 def _preheader(words: Wording, cards: Sequence[Card], count: int) -> str:
-    """The line that an inbox shows beside the subject: which papers; of a single one its gist."""
+    """The line that an inbox shows beside the subject: some titles, or the gist of a single paper."""
     if count == 1:
-        return cut(cards[0].gist_text or text_of(cards[0].author_line()), _PREHEADER)
-    titles = [short_title(card.title_text) for card in cards[:_NAMED]]
+        return cut(cards[0].gist_text or text_of(cards[0].author_line()), _PREHEADER_LENGTH)
+    titles = [_short_title(card.title_text) for card in cards[:_PREHEADER_TITLES]]
     left = count - len(titles)
-    if not left:
-        return words.listed(titles)
-    return words.listed_more(titles, left)
+    return words.listed_more(titles, left) if left else words.listed(titles)
 
 
-def short_title(title: str) -> str:
-    """A paper's name in short: the name before the colon, or its first words."""
+def _short_title(title: str) -> str:
+    """The name before the colon, or the first words of the title."""
     name = title.partition(":")[0].strip()
-    return name if 1 < len(name) <= _SHORT_TITLE else cut(title, _SHORT_TITLE)
+    return name if 1 < len(name) <= _SHORT_TITLE_LENGTH else cut(title, _SHORT_TITLE_LENGTH)

@@ -1,4 +1,4 @@
-"""DKIM signatures (RFC 6376, RFC 8463): relaxed/relaxed, by RSA or Ed25519, the same mail always signed the same."""
+"""DKIM signatures (RFC 6376, RFC 8463): relaxed/relaxed, RSA or Ed25519, deterministic."""
 
 import base64
 import hashlib
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-SIGNED = (
+_SIGNED = (
     "from", "to", "subject", "date", "message-id", "list-id", "list-unsubscribe", "list-unsubscribe-post",
     "auto-submitted", "mime-version", "content-type",
 )  # fmt: skip
 """Both List-Unsubscribe headers must be covered (RFC 8058 §4)."""
 
 _SIGNED_TWICE = ("from", "to", "subject")
-"""Named once more than they occur, so that no second one can be added (RFC 6376 §8.15)."""
+"""Listed once more than they occur, so that nobody can add a second one (RFC 6376 §8.15)."""
 
 _MIN_RSA_BITS = 1024
 _BLANKS = re.compile(rb"[ \t]+")
@@ -30,20 +30,20 @@ _LINE = 72
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DkimSigner:
-    """Signs for `selector._domainkey.domain`; the key is never shown."""
+    """Signs with the key published at `selector._domainkey.domain`; its repr does not show the key."""
 
     domain: str
     selector: str
     key: "RSAPrivateKey | Ed25519PrivateKey" = field(repr=False)
 
     def sign(self, message: bytes, at: datetime) -> bytes:
-        """The message (CRLF line ends) with a DKIM-Signature before its headers; `at` is the stated time of signing."""
+        """The message (CRLF line ends) with a DKIM-Signature before its headers; `at` is the time stated in it."""
         head, _, body = message.partition(b"\r\n\r\n")
         headers = _by_name(head)
-        present = [name for name in SIGNED if name in headers]
+        present = [name for name in _SIGNED if name in headers]
         names = ":".join((*present, *_SIGNED_TWICE))
         body_hash = base64.b64encode(hashlib.sha256(_relaxed_body(body)).digest()).decode()
-        algorithm = "rsa-sha256" if _is_rsa(self.key) else "ed25519-sha256"
+        algorithm = "rsa-sha256" if hasattr(self.key, "key_size") else "ed25519-sha256"
         unsigned = (
             f"v=1; a={algorithm}; c=relaxed/relaxed; d={self.domain}; s={self.selector};\r\n"
             f" t={int(at.timestamp())}; h={_folded(names, ':')};\r\n bh={body_hash};\r\n b="
@@ -51,11 +51,13 @@ class DkimSigner:
         lines = [_relaxed_header(name, headers[name]) for name in present]
         signed = b"\r\n".join((*lines, _relaxed_header("dkim-signature", unsigned.encode())))
         signature = base64.b64encode(_signature(self.key, signed)).decode()
-        return f"DKIM-Signature: {unsigned}{_in_lines(signature)}\r\n".encode() + message
+        lines_of_signature = (signature[at : at + _LINE] for at in range(0, len(signature), _LINE))
+        folded_signature = "\r\n ".join(lines_of_signature)
+        return f"DKIM-Signature: {unsigned}{folded_signature}\r\n".encode() + message
 
 
 def dkim_signer(*, domain: str, selector: str, pem: bytes) -> DkimSigner:
-    """The signer with that private key; raises UsageError that says what is wrong with it, never the key."""
+    """The signer with that private key. Raises UsageError for an unusable key, without showing it."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -75,7 +77,7 @@ def dkim_signer(*, domain: str, selector: str, pem: bytes) -> DkimSigner:
 
 
 def _by_name(head: bytes) -> dict[str, bytes]:
-    """Each header's value by its lower-case name; our own mails have each at most once."""
+    """Value of each header by its lower-case name; our mails have each header at most once."""
     headers = {}
     for line in _FOLD.sub(b"", head).split(b"\r\n"):
         name, _, value = line.partition(b":")
@@ -84,12 +86,12 @@ def _by_name(head: bytes) -> dict[str, bytes]:
 
 
 def _relaxed_header(name: str, value: bytes) -> bytes:
-    """RFC 6376 §3.4.2, without the line end."""
+    """A header in relaxed form (RFC 6376 §3.4.2), without the line end."""
     return name.encode() + b":" + _BLANKS.sub(b" ", _FOLD.sub(b"", value)).strip()
 
 
 def _relaxed_body(body: bytes) -> bytes:
-    """RFC 6376 §3.4.4, by replacements on the whole: a mail has a thousand lines."""
+    """The body in relaxed form (RFC 6376 §3.4.4); replacing in the whole is faster than line by line."""
     body = body.replace(b"\t", b" ")
     while b"  " in body:
         body = body.replace(b"  ", b" ")
@@ -110,10 +112,6 @@ def _signature(key: "RSAPrivateKey | Ed25519PrivateKey", signed: bytes) -> bytes
     return key.sign(signed, PKCS1v15(), SHA256())
 
 
-def _is_rsa(key: "RSAPrivateKey | Ed25519PrivateKey") -> bool:
-    return hasattr(key, "key_size")
-
-
 def _folded(text: str, separator: str) -> str:
     lines = [""]
     for part in text.split(separator):
@@ -121,7 +119,3 @@ def _folded(text: str, separator: str) -> str:
             lines.append("")
         lines[-1] += part + separator
     return "\r\n  ".join(lines).removesuffix(separator)
-
-
-def _in_lines(signature: str) -> str:
-    return "\r\n ".join(signature[at : at + _LINE] for at in range(0, len(signature), _LINE))

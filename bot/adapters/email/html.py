@@ -1,4 +1,4 @@
-"""A mail as HTML, with what it needs in its elements' styles, and nothing remote."""
+"""HTML of a mail: styles are inline, since mail programs drop style sheets, and nothing is loaded from elsewhere."""
 
 import re
 from functools import cache, lru_cache
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _BLOCK = re.compile(r"\{%.*?%\}")
 _COMMENT = re.compile(r"<!--(\{%.*?%\})-->")
-_ENTRIES = 1_024
-"""Papers of which the HTML is kept: the same ones go to many people."""
+_CACHED_ENTRIES = 1_024
+"""The same papers go to many people."""
 
 
 def html_body(content: EmailContent) -> str:
@@ -27,16 +27,16 @@ def html_body(content: EmailContent) -> str:
     return template("mail.html").render(content=content, words=words, details=details, links=_links)
 
 
-@lru_cache(maxsize=_ENTRIES)
+@lru_cache(maxsize=_CACHED_ENTRIES)
 def _details(entry: EmailEntry, language: str) -> str:
-    """HTML below the title of a paper."""
+    """HTML of a paper below its title."""
     from markupsafe import Markup
 
     words: Wording = wording(language)
     return Markup(template("details.html").render(entry=entry, words=words))  # noqa: S704 - rendered with its texts escaped
 
 
-@lru_cache(maxsize=_ENTRIES)
+@lru_cache(maxsize=_CACHED_ENTRIES)
 def _links(links: tuple[tuple[str, str], ...]) -> str:
     from markupsafe import Markup
 
@@ -45,19 +45,19 @@ def _links(links: tuple[tuple[str, str], ...]) -> str:
 
 @cache
 def template(name: str) -> "jinja2.Template":
-    """The template of that name, its style sheet written into its elements."""
+    """The template of that name, with the style sheet inlined into its elements."""
     import css_inline
     import jinja2
 
     folder = files("bot.adapters.email").joinpath("templates")
-    source, style = (folder.joinpath(each).read_text("utf-8") for each in (name, "mail.css"))
+    source, style = (folder.joinpath(file).read_text("utf-8") for file in (name, "mail.css"))
     inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    # As comments, which may stand in a table, and are left as they are.
+    # The inliner leaves comments alone, wherever they stand, so Jinja's blocks become comments for its sake.
     commented = _BLOCK.sub(r"<!--\g<0>-->", source).replace("/* mail.css */", style)
-    whole = commented.startswith("<!doctype")
-    inlined = inliner.inline(commented) if whole else inliner.inline_fragment(commented, style)
-    made: Any = environment.from_string(_COMMENT.sub(r"\1", inlined))
-    return made  # type: ignore[no-any-return]
+    is_document = commented.startswith("<!doctype")
+    inlined = inliner.inline(commented) if is_document else inliner.inline_fragment(commented, style)
+    compiled: Any = environment.from_string(_COMMENT.sub(r"\1", inlined))
+    return compiled  # type: ignore[no-any-return]

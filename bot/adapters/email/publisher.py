@@ -1,4 +1,4 @@
-"""EmailPublisher: composes a message as one mail and hands it to a transport."""
+"""EmailPublisher: composes each message as one mail and gives it to a transport."""
 
 import hashlib
 import html
@@ -21,37 +21,34 @@ from bot.domain.text import one_line
 
 
 class Transport(Protocol):
-    """Takes whole mails over: an SMTP server or a Maildir."""
+    """Delivers whole mails: to an SMTP server or into a Maildir."""
 
     @property
     def at_once(self) -> int | None:
-        """The number of mails that it takes at a time at most; None for any number."""
+        """Most mails at a time; None for any number."""
         ...
 
     @property
     def harmless_twice(self) -> bool:
-        """Whether the same mail again changes nothing."""
+        """Whether delivering the same mail again changes nothing."""
         ...
 
     async def deliver(
         self, message: bytes, *, sender: str, recipient: str, name: str, begin: Begin = unrecorded
     ) -> None:
-        """Take the mail over for good; raises a DeliveryError. The same `name` is always the same mail.
+        """Deliver the mail; raises a DeliveryError. The same `name` always means the same mail.
 
-        Awaits `begin` right before that by which the mail may arrive.
+        Awaits `begin` right before the step after which the mail may arrive.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         ...
 
 
 class EmailPublisher:
-    """Sends alerts and alarms as mails.
-
-    A mail can be neither edited nor answered with a poll, so other kinds are refused.
-    """
+    """Sends alerts, alarms and corrections as mails; refuses polls and edits, for which mail has no equivalent."""
 
     kind: ChannelKind = "email"
     capabilities: Capabilities = Capabilities(
@@ -69,25 +66,25 @@ class EmailPublisher:
         self._transport = transport
 
     async def send(self, outgoing: OutgoingMessage, begin: Begin = unrecorded) -> Receipt:
-        """The Message-ID, once the transport has the mail; raises a DeliveryError."""
+        """Send the mail; the receipt names its Message-ID. Raises a DeliveryError."""
         if outgoing.kind not in ("alert", "alarm") and outgoing.corrects is None:
             raise Refused(f"a mail cannot carry a {outgoing.kind} ({outgoing.id})")
         await self._transport.deliver(
             compose(outgoing, self._settings),
-            sender=envelope_sender(outgoing, self._settings),
+            sender=_envelope_sender(outgoing, self._settings),
             recipient=recipient(outgoing).address,
-            name=message_name(outgoing),
+            name=_safe_name(outgoing.id),
             begin=begin,
         )
         return Receipt(message=message_id(outgoing, self._settings))
 
     async def ask(self, request: ConfirmationRequest) -> None:
-        """Send the mail that asks the owner of an address; raises a DeliveryError."""
+        """Send the confirmation mail of a sign-up; raises a DeliveryError."""
         await self._transport.deliver(
             confirmation_mail(request, self._settings),
             sender=self._settings.sender.address,
             recipient=request.sign_up.address,
-            name=message_name_of(request.sign_up.id),
+            name=_safe_name(request.sign_up.id),
         )
 
     async def close(self) -> None:
@@ -96,28 +93,27 @@ class EmailPublisher:
 
 _ALARM_STYLE = "font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:1.5em auto;padding:0 1em"
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9_-]{1,64}@[a-z0-9.-]{1,253}>")
-_ID_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def compose(outgoing: OutgoingMessage, settings: EmailSettings) -> bytes:
-    """The mail's bytes, signed where a key is configured: the same message always gives the same bytes.
+    """The mail's bytes, signed where a key is configured; equal messages give equal bytes.
 
-    Raises Refused where the target is not one mail address.
+    Raises Refused where the target is not one valid mail address.
     """
-    mail = _alarm(outgoing, outgoing.alarm, settings) if outgoing.alarm else _alert(outgoing, settings)
+    if outgoing.alarm:
+        mail = _alarm(outgoing, outgoing.alarm, settings)
+    else:
+        _, mail = _alert(outgoing, settings)
     return settings.dkim.sign(mail, outgoing.created_at) if settings.dkim else mail
 
 
-def _alert(outgoing: OutgoingMessage, settings: EmailSettings) -> bytes:
-    return _fitted(outgoing, settings)[1]
-
-
 MAX_MAIL_BYTES = 98_000
-"""Gmail hides what comes after some 102 kB; so much less is left for the signature."""
+"""Gmail clips mails at about 102 kB; the rest is room for the signature."""
 
 
-def _fitted(outgoing: OutgoingMessage, settings: EmailSettings) -> tuple[EmailContent, bytes]:
-    """The content as it fits, and its mail: papers over the limit are only named, the last ones first."""
+def _alert(outgoing: OutgoingMessage, settings: EmailSettings) -> tuple[EmailContent, bytes]:
+    """(content, mail) within MAX_MAIL_BYTES: the content is made smaller until the mail fits."""
     content: EmailContent | None = email_content(outgoing, settings)
     while content is not None:
         headers = _list_headers(outgoing, content, settings)
@@ -129,7 +125,7 @@ def _fitted(outgoing: OutgoingMessage, settings: EmailSettings) -> tuple[EmailCo
 
 
 def _alarm(outgoing: OutgoingMessage, alarm: AlarmText, settings: EmailSettings) -> bytes:
-    """The alarm in plain words in both parts; it belongs to no list, and nobody unsubscribes from it."""
+    """The mail of an alarm, without List headers: nobody unsubscribes from alarms."""
     paragraphs = [one_line(paragraph) for paragraph in alarm.body.split("\n\n")]
     title = html.escape(one_line(alarm.subject))
     body = "\n".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in paragraphs)
@@ -151,31 +147,26 @@ def _alarm_subject(alarm: AlarmText, settings: EmailSettings) -> str:
 
 
 def compose_text(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
-    """The mail as a person reads it in a terminal: To, Subject, and the plain text."""
+    """The mail for a terminal: To, Subject, and the plain text."""
     if outgoing.alarm:
         subject = _alarm_subject(outgoing.alarm, settings)
         return f"To: {recipient(outgoing).address}\nSubject: {subject}\n\n{outgoing.alarm.body}\n"
-    content, _ = _fitted(outgoing, settings)
+    content, _ = _alert(outgoing, settings)
     return f"To: {recipient(outgoing).address}\nSubject: {content.subject}\n\n{text_body(content)}"
 
 
 def message_id(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
-    """The Message-ID, angle brackets included: one per message for good."""
-    return f"<{message_name(outgoing)}@{settings.sender.domain}>"
+    """The Message-ID with its angle brackets; always the same for one message."""
+    return f"<{_safe_name(outgoing.id)}@{settings.sender.domain}>"
 
 
-def message_name(outgoing: OutgoingMessage) -> str:
-    """The message's id as headers and file systems take it."""
-    return message_name_of(outgoing.id)
+def _safe_name(name: str) -> str:
+    """The name, hashed where it is not safe in headers and file names."""
+    return name if _SAFE_NAME.fullmatch(name) else hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
-def message_name_of(name: str) -> str:
-    """The name as headers and file systems take it."""
-    return name if _ID_SAFE.fullmatch(name) else hashlib.sha256(name.encode()).hexdigest()[:32]
-
-
-def envelope_sender(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
-    """The address that the mail comes back to where it cannot be delivered: one for each target, where there can be."""
+def _envelope_sender(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
+    """The address that an undeliverable mail is returned to: one for each target, where reports are read."""
     if settings.bounces is None or outgoing.return_token is None:
         return settings.sender.address
     from bot.adapters.email.reports import return_address  # late: it brings an IMAP client
@@ -184,7 +175,7 @@ def envelope_sender(outgoing: OutgoingMessage, settings: EmailSettings) -> str:
 
 
 def recipient(outgoing: OutgoingMessage) -> Mailbox:
-    """The one address the mail goes to."""
+    """The address that the mail goes to. Raises Refused for an invalid one."""
     try:
         return Mailbox.parse(outgoing.target.address)
     except ValueError as error:
@@ -203,7 +194,7 @@ def _headers(outgoing: OutgoingMessage, subject: str, settings: EmailSettings) -
 
 
 def _thread(outgoing: OutgoingMessage) -> list[str]:
-    """The headers by which a mail is shown below the one that it answers (RFC 5322 §3.6.4)."""
+    """The headers that make a reply appear in the thread of the mail that it answers (RFC 5322 §3.6.4)."""
     answered = outgoing.reply_to.message if outgoing.reply_to else ""
     if not _MESSAGE_ID.fullmatch(answered):
         return []
@@ -220,6 +211,6 @@ def _list_headers(outgoing: OutgoingMessage, content: EmailContent, settings: Em
     ]
     if content.unsubscribe_url:
         headers.append(f"List-Unsubscribe: <{content.unsubscribe_url}>")
-        if content.unsubscribe_url.startswith("https:"):  # one-click needs it (RFC 8058 §3.1)
+        if content.unsubscribe_url.startswith("https:"):  # required for one-click (RFC 8058 §3.1)
             headers.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
     return headers

@@ -1,7 +1,7 @@
 """Delivery reports (RFC 3464) and complaints (RFC 5965) in a Maildir or an IMAP folder, and the addresses they come to.
 
-Anybody can write such a mail, so nothing in it is believed but the token of the address that it came to, which only
-those know who handled the mail that it is about.
+Anybody can forge such a mail, so it counts only with the token in the address that it came to, which is known only to
+those who handled the mail that it reports on.
 """
 
 import email
@@ -26,15 +26,15 @@ log = logging.getLogger(__name__)
 
 Take = Callable[[DeliveryReport], object]
 
-_TOKEN = "[a-z2-7]{26}"  # noqa: S105 - its form
-MAX_BYTES = 256 * 1024
-"""Of a report so much is read at most: what counts stands at its beginning."""
-MAX_MAILS = 1_000
-"""Mails that one look takes at most; the next one goes on."""
+_TOKEN = "[a-z2-7]{26}"  # noqa: S105 - the form of a token
+_MAX_BYTES = 256 * 1024
+"""Limit of bytes read of a report; everything relevant is at its beginning."""
+_MAX_MAILS = 1_000
+"""Limit of mails read at a time; the rest follows next time."""
 
 
 def return_address(bounces: Mailbox, token: str) -> str:
-    """The envelope sender of one target's mails: undeliverable ones come back to it (VERP)."""
+    """The envelope sender of mails to one target, to which undeliverable ones are returned (VERP)."""
     local, _, domain = bounces.address.rpartition("@")
     return f"{local}+{token}@{domain}"
 
@@ -43,17 +43,17 @@ def return_address(bounces: Mailbox, token: str) -> str:
 
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _GONE = re.compile(r"5\.1\.(?!7$|8$)\d+|5\.2\.1|5\.7\.17")
-"""No such mailbox or domain, one that is disabled or handed to somebody else (RFC 3463, RFC 7505); 5.1.7 and 5.1.8 speak of us."""
-_UNSAID = re.compile(r"[45]\.0\.0")
-_CAME_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
-_REPORTED = ("Original-Mail-From", "Return-Path")
+"""Mailbox or domain missing, disabled or reassigned (RFC 3463, RFC 7505); 5.1.7 and 5.1.8 are about the sender, us."""
+_UNSPECIFIC = re.compile(r"[45]\.0\.0")
+_RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
+_ORIGINAL_SENDER_HEADERS = ("Original-Mail-From", "Return-Path")
 _MOST_TOKENS = 8
 
 
 def read_report(content: bytes, bounces: Mailbox) -> DeliveryReport | None:
-    """The report in a mail; None where it is none, or tells nothing of a mail that failed."""
+    """The report in a mail; None where there is none, or it is not about a failure."""
     try:
-        mail = email.message_from_bytes(content[:MAX_BYTES], policy=email.policy.compat32)
+        mail = email.message_from_bytes(content[:_MAX_BYTES], policy=email.policy.compat32)
         parts = list(mail.walk())
         kind = str(mail.get_param("report-type", "")).lower()
         if mail.get_content_type() != "multipart/report":
@@ -70,7 +70,7 @@ def read_report(content: bytes, bounces: Mailbox) -> DeliveryReport | None:
 
 
 def _failure(parts: Iterable[Message]) -> tuple[Verdict, str] | None:
-    """Verdict on the recipient: the worst of all that the report names."""
+    """(verdict, reason): the worst of all recipients that the report names; None where it is not about a failure."""
     verdicts: list[tuple[Verdict, str]] = []
     for group in _groups(parts, "message/delivery-status"):
         if _word(group, "Action") not in ("failed", "delayed"):
@@ -83,9 +83,9 @@ def _failure(parts: Iterable[Message]) -> tuple[Verdict, str] | None:
 
 
 def _status(stated: str, diagnosis: str) -> str:
-    """The enhanced status; the one in the server's own words where the stated one says nothing."""
+    """The enhanced status code: the stated one, or the one in the diagnosis where that is missing or unspecific."""
     own, other = _STATUS.search(stated), _STATUS.search(diagnosis)
-    if own is None or (_UNSAID.fullmatch(own[0]) and other):
+    if own is None or (_UNSPECIFIC.fullmatch(own[0]) and other):
         return other[0] if other else ""
     return own[0]
 
@@ -98,7 +98,7 @@ def _complaint(parts: Iterable[Message]) -> tuple[Verdict, str] | None:
 
 
 def _groups(parts: Iterable[Message], content_type: str) -> Iterator[Message]:
-    """The groups of fields in the parts of that type: the parser makes a message of each."""
+    """Groups of fields in the parts of that type, each parsed as a message."""
     for part in parts:
         if part.get_content_type() != content_type:
             continue
@@ -114,14 +114,16 @@ def _word(group: Message, name: str) -> str:
 
 
 def _tokens(mail: Message, parts: Iterable[Message], bounces: Mailbox) -> tuple[str, ...]:
-    """Tokens in the addresses that the report came to, then in those that it says the mail was from."""
+    """Tokens in the addresses that the report came to, then in those that it names as the original sender."""
     local, _, domain = bounces.address.rpartition("@")
     address = re.compile(
         rf"(?<![\w.+-]){re.escape(local)}\+({_TOKEN})@{re.escape(domain)}(?![\w.-])", re.IGNORECASE
     )
-    named = [str(value) for name in _CAME_TO for value in mail.get_all(name, [])]
-    named += [str(value) for part in parts for name in _REPORTED for value in part.get_all(name, [])]
-    named += [
+    values = [str(value) for name in _RECIPIENT_HEADERS for value in mail.get_all(name, [])]
+    values += [
+        str(value) for part in parts for name in _ORIGINAL_SENDER_HEADERS for value in part.get_all(name, [])
+    ]
+    values += [
         str(value)
         for group in _groups(parts, "message/feedback-report")
         for value in group.get_all("Original-Mail-From", [])
@@ -129,38 +131,38 @@ def _tokens(mail: Message, parts: Iterable[Message], bounces: Mailbox) -> tuple[
     for part in parts:
         if part.get_content_type() == "text/rfc822-headers" and isinstance(part.get_payload(), str):
             headers = email.message_from_string(str(part.get_payload()), policy=email.policy.compat32)
-            named += [str(value) for value in headers.get_all("Return-Path", [])]
-    tokens = (match[1].lower() for value in named for match in address.finditer(value[:1_000]))
+            values += [str(value) for value in headers.get_all("Return-Path", [])]
+    tokens = (match[1].lower() for value in values for match in address.finditer(value[:1_000]))
     return tuple(dict.fromkeys(tokens))[:_MOST_TOKENS]
 
 
-# --- where they arrive ------------------------------------------------------------------------------------
+# --- boxes of reports -------------------------------------------------------------------------------------
 
 
 class MaildirReports:
-    """Reports in a Maildir: those that were taken go to `cur/` as seen, everything else is left alone."""
+    """Reports in a Maildir: a report that was taken is moved to `cur/` and marked as seen; other mails stay."""
 
     def __init__(self, folder: Path, bounces: Mailbox) -> None:
         self._folder = folder
         self._bounces = bounces
-        self._others: set[str] = set()
-        """Mails that are no reports, looked at once."""
+        self._not_reports: set[str] = set()
+        """Names of mails that turned out to be no reports."""
 
     def read(self, take: Take) -> None:
-        """As `ReportBox`; a Maildir that is not there yet is empty."""
+        """As `ReportBox`; a missing Maildir counts as empty."""
         try:
             self._read(take)
         except OSError as error:
             raise ReportsUnreadable(f"reports in {self._folder}: {error.strerror or error}") from error
 
     def _read(self, take: Take) -> None:
-        unread = [path for path in self._unread() if path.name not in self._others]
-        for path in unread[:MAX_MAILS]:
+        unread = [path for path in self._unread() if path.name not in self._not_reports]
+        for path in unread[:_MAX_MAILS]:
             with suppress(FileNotFoundError):  # a mail program moved it meanwhile
                 with path.open("rb") as file:
-                    report = read_report(file.read(MAX_BYTES), self._bounces)
+                    report = read_report(file.read(_MAX_BYTES), self._bounces)
                 if report is None:
-                    self._others.add(path.name)
+                    self._not_reports.add(path.name)
                     continue
                 take(report)
                 name, _, flags = path.name.partition(":2,")
@@ -169,21 +171,21 @@ class MaildirReports:
                 path.rename(self._folder / "cur" / f"{name}:2,{seen}")
 
     def _unread(self) -> list[Path]:
-        """Regular files that nobody has seen, oldest first."""
-        found: list[tuple[float, Path]] = []
+        """Regular files that are not marked as seen, oldest first."""
+        unread: list[tuple[float, Path]] = []
         for folder in ("new", "cur"):
             with suppress(FileNotFoundError):
                 for path in (self._folder / folder).iterdir():
                     with suppress(FileNotFoundError):
                         state = path.lstat()
                         if stat.S_ISREG(state.st_mode) and "S" not in path.name.partition(":2,")[2]:
-                            found.append((state.st_mtime, path))
-        return [path for _, path in sorted(found)]
+                            unread.append((state.st_mtime, path))
+        return [path for _, path in sorted(unread)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImapFolder:
-    """A folder on an IMAP server, spoken to with TLS from the first byte."""
+    """A folder on an IMAP server, reached by implicit TLS."""
 
     host: str
     user: str
@@ -194,24 +196,24 @@ class ImapFolder:
         return f"imaps://{self.host}:{self.port}/{self.folder}"
 
 
-_SECONDS = 30
+_TIMEOUT_SECONDS = 30
 
 
 class ImapReports:
-    """Reports in an IMAP folder: those that were taken are marked as seen; `tls` replaces the system's trust."""
+    """Reports in an IMAP folder: a report that was taken is marked as seen; `tls` replaces the system's trust store."""
 
     def __init__(
-        self, place: ImapFolder, bounces: Mailbox, *, password: str, tls: ssl.SSLContext | None = None
+        self, folder: ImapFolder, bounces: Mailbox, *, password: str, tls: ssl.SSLContext | None = None
     ) -> None:
-        self._place = place
+        self._folder = folder
         self._bounces = bounces
         self._password = password
         self._tls = tls
-        self._others: set[tuple[str, str]] = set()
-        """Mails that are no reports, looked at once, as (UIDVALIDITY, UID)."""
+        self._not_reports: set[tuple[str, str]] = set()
+        """(UIDVALIDITY, UID) of mails that turned out to be no reports."""
 
     def __repr__(self) -> str:
-        return f"ImapReports({self._place})"
+        return f"ImapReports({self._folder})"
 
     def read(self, take: Take) -> None:
         """As `ReportBox`."""
@@ -221,33 +223,34 @@ class ImapReports:
             message = one_line(
                 str(error).replace(self._password, "***") if self._password else str(error), 200
             )
-            raise ReportsUnreadable(f"reports in {self._place}: {message}") from None
+            raise ReportsUnreadable(f"reports in {self._folder}: {message}") from None
 
     def _read(self, take: Take) -> None:
         context = self._tls or ssl.create_default_context()
         with imaplib.IMAP4_SSL(
-            self._place.host, self._place.port, ssl_context=context, timeout=_SECONDS
+            self._folder.host, self._folder.port, ssl_context=context, timeout=_TIMEOUT_SECONDS
         ) as server:
-            server.login(self._place.user, self._password)
-            _checked(server.select(_quoted(self._place.folder)))
+            server.login(self._folder.user, self._password)
+            _checked(server.select(_quoted(self._folder.folder)))
             validity = str(server.response("UIDVALIDITY")[1][0])
             (numbers,) = _checked(server.uid("SEARCH", "UNSEEN"))
             uids = [number.decode("ascii") for number in (numbers or b"").split()]
-            for uid in [uid for uid in uids if (validity, uid) not in self._others][:MAX_MAILS]:
-                report = read_report(_fetched(server, uid), self._bounces)
+            for uid in [uid for uid in uids if (validity, uid) not in self._not_reports][:_MAX_MAILS]:
+                report = read_report(_content(server, uid), self._bounces)
                 if report is None:
-                    self._others.add((validity, uid))
+                    self._not_reports.add((validity, uid))
                     continue
                 take(report)
                 _checked(server.uid("STORE", uid, "+FLAGS.SILENT", r"(\Seen)"))
 
 
-def _fetched(server: imaplib.IMAP4, uid: str) -> bytes:
-    answer = _checked(server.uid("FETCH", uid, f"(BODY.PEEK[]<0.{MAX_BYTES}>)"))
+def _content(server: imaplib.IMAP4, uid: str) -> bytes:
+    answer = _checked(server.uid("FETCH", uid, f"(BODY.PEEK[]<0.{_MAX_BYTES}>)"))
     return next((item[1] for item in answer if isinstance(item, tuple)), b"")
 
 
-def _checked(answer: tuple[str, list]) -> list:  # type: ignore[type-arg]  # what imaplib gives
+def _checked(answer: tuple[str, list]) -> list:  # type: ignore[type-arg]  # imaplib says no more
+    """The data of an answer; raises imaplib's error where its status is not OK."""
     status, data = answer
     if status != "OK":
         raise imaplib.IMAP4.error(f"{status} {data}")

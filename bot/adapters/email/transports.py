@@ -1,4 +1,4 @@
-"""Transports: SMTP sessions with their reply codes, and a Maildir."""
+"""Transports: SMTP, with the meaning of its reply codes, and Maildir."""
 
 import asyncio
 import base64
@@ -35,7 +35,7 @@ Security = Literal["starttls", "tls", "none"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SmtpServer:
-    """A mail server; `security` is what the connection must have."""
+    """A mail server; `security` is required of the connection."""
 
     host: str
     port: int
@@ -47,34 +47,34 @@ class SmtpServer:
 
 
 Phase = Literal["connect", "login", "sender", "recipient", "data", "content"]
-"""When in the session the reply came; `content` is the one after the final dot."""
+"""Phase of the session in which a reply came; `content` is the reply to the final dot."""
 
 GREYLIST_WAIT = timedelta(minutes=5)
 MAILBOX_FULL_WAIT = timedelta(hours=1)
 SENDING_LIMIT_WAIT = timedelta(hours=18)
-"""Accounts may send so many mails a day: until tomorrow, or so."""
+"""Sending limits are counted by the day: wait until about tomorrow."""
 
 _ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})\b")
 _MAILBOX_FULL = {"4.2.2", "5.2.2"}
 _TOO_LARGE = {"5.3.4", "5.2.3"}
 _SENDING_LIMIT = {"5.4.5", "4.4.5", "5.1.90", "5.7.232", "5.7.233"}
-"""Of Gmail and Exchange Online: the account's own limit of a day, wherever in the session it is said (seen 2026-11)."""
+"""Daily limit of the sending account (Gmail and Exchange Online, seen 2026-11), in any phase of the session."""
 _SENDING_LIMIT_TEXT = re.compile(
     r"(daily|24[ -]?hours?|hourly).{0,40}(limit|quota)|sending (limit|quota)|(mails|emails|messages) per (hour|day)",
     re.IGNORECASE,
 )
 _BAD_SENDER = {"5.1.7", "5.1.8"}
-"""About our address, although it is the recipient that is answered: servers judge the sender there."""
+"""About the sender's address, although in reply to the recipient: many servers judge the sender only then."""
 _BEFORE_RECIPIENT = {"connect", "login", "sender"}
 _CLOSING = 421
 _OVER_QUOTA = 552
 
 
 def refusal(phase: Phase, code: int, text: str, *, server: str) -> NotSent:
-    """The error for an SMTP reply that refuses (RFC 5321 §4.2, RFC 3463); certainly nothing went out.
+    """The error for a negative SMTP reply (RFC 5321 §4.2, RFC 3463); nothing was sent.
 
-    What is said before the recipient is known concerns everybody; what is said of a recipient or of a whole mail is
-    that target's trouble, until several in a row hear it.
+    Replies before the recipient concern the whole channel; later ones concern only that target, until several targets
+    in a row get them.
     """
     enhanced = _ENHANCED.match(text)
     status = enhanced.group(1) if enhanced else ""
@@ -88,21 +88,21 @@ def refusal(phase: Phase, code: int, text: str, *, server: str) -> NotSent:
     if _mailbox_is_full(phase, code, status):
         return TryLater(f"mailbox full: {reply}", wait=MAILBOX_FULL_WAIT)
     if status in _TOO_LARGE or (code == _OVER_QUOTA and phase in ("sender", "content")):
-        return TooLarge(f"too large for them: {reply}")
+        return TooLarge(f"too large for the server: {reply}")
     if phase not in _BEFORE_RECIPIENT:
-        return _targets_refusal(code, status, reply)
+        return _recipient_refusal(code, status, reply)
     if code < 500:  # noqa: PLR2004
         return TryLater(reply, wait=GREYLIST_WAIT, scope="channel")
-    return ChannelDown(f"{reply}; nobody was unsubscribed, look at what the mail server wants of us")
+    return ChannelDown(f"{reply}; nobody was unsubscribed, look at what the mail server requires")
 
 
-def _targets_refusal(code: int, status: str, reply: str) -> NotSent:
-    """The error for a refusal of a recipient or of a whole mail."""
+def _recipient_refusal(code: int, status: str, reply: str) -> NotSent:
+    """The error for a negative reply to the recipient or to the whole mail."""
     if code < 500 and code != _CLOSING:  # noqa: PLR2004
         return TryLater(reply, wait=GREYLIST_WAIT)
     if status.startswith("5.1.") and status not in _BAD_SENDER:
         return TargetGone(reply)
-    # Without an enhanced status a missing mailbox looks like a policy: the address is not suspended at once.
+    # Without an enhanced status a missing mailbox looks like a policy, so the address is not suspended at once.
     return Refused(reply) if status.startswith("5.6.") else TargetRefuses(reply)
 
 
@@ -117,17 +117,17 @@ _FIRST_REFUSAL, _FIRST_BEYOND = 400, 600
 _QUIT_SECONDS = 5.0
 _DRAIN_STEP_SECONDS = 0.01
 _FRESH_SECONDS = 1.0
-"""So soon after a mail a connection is taken as it is: no round trip to see whether it is still there."""
+"""Idle time up to which a connection is reused without a round trip to check it."""
 
 
 class _ConnectionSpent(TryLater):
-    """A connection that had mails takes no more: servers allow so many on each. A new one may do."""
+    """The connection takes no more mails, since servers limit their number; a new one may work."""
 
 
 class SmtpSession:
-    """One connection to an SMTP server, for one mail after the other; `mails` counts them.
+    """One connection to an SMTP server, for one mail after the other; `mails` counts those sent.
 
-    Every way in which it can fail is told apart by whether the mail may have gone out.
+    Its errors tell whether the mail may have been sent.
     """
 
     def __init__(
@@ -142,8 +142,8 @@ class SmtpSession:
         from aiosmtplib import SMTP
 
         self.mails = 0
-        self._is_done = False
-        """True from the server's yes to a mail to the beginning of the next one."""
+        self._is_between_mails = False
+        """True from the server's acceptance of a mail to the beginning of the next one."""
         self._server = server
         self._password = password
         self._timeout = timeout
@@ -160,18 +160,18 @@ class SmtpSession:
     async def open(self) -> None:
         """Connect, with TLS where the server's security says so, and log in; raises NotSent."""
         try:
-            with self._nothing_sent("connect"):
+            with self._errors_as_not_sent("connect"):
                 await self._client.connect()
                 await self._greet()
             if self._server.user:
-                with self._nothing_sent("login"):
+                with self._errors_as_not_sent("login"):
                     await self._client.login(self._server.user, self._password)
         except BaseException:
             self.drop()
             raise
 
     async def _greet(self) -> None:
-        """Say EHLO, so that the server's limits are known before the first mail; HELO where it knows no other."""
+        """Say EHLO, which tells the server's limits, before the first mail; HELO where the server does not know EHLO."""
         from aiosmtplib import SMTPHeloError
 
         if self._client.is_ehlo_or_helo_needed:
@@ -183,7 +183,7 @@ class SmtpSession:
                 await self._client.helo()
 
     async def prepare(self, message: bytes, *, sender: str, recipient: str) -> None:
-        """All of the mail but its final dot; raises NotSent. When it is cancelled, the connection is given up."""
+        """Send all of the mail but its final dot; raises NotSent. Closes the connection when it is cancelled."""
         try:
             await self._prepare(message, sender=sender, recipient=recipient)
         except asyncio.CancelledError:
@@ -191,26 +191,26 @@ class SmtpSession:
             raise
 
     async def _prepare(self, message: bytes, *, sender: str, recipient: str) -> None:
-        self._is_done = False
+        self._is_between_mails = False
         size = self._size(message)
         try:
-            with self._nothing_sent("sender"):
+            with self._errors_as_not_sent("sender"):
                 await self._client.mail(sender, options=size)
         except TryLater as error:
             if self.mails:
                 raise _ConnectionSpent(str(error), wait=error.wait, scope=error.scope) from error
             raise
-        with self._nothing_sent("recipient"):
+        with self._errors_as_not_sent("recipient"):
             await self._recipient(recipient)
-        with self._nothing_sent("data"):
+        with self._errors_as_not_sent("data"):
             reply = await self._client.execute_command(b"DATA")
         if reply.code != _START_INPUT:
             raise self._refused("data", reply.code, reply.message)
-        with self._nothing_sent("data"):
+        with self._errors_as_not_sent("data"):
             await self._write(_with_dots(message))
 
     async def _recipient(self, recipient: str) -> None:
-        """RCPT TO, to which some servers say 252 or another yes."""
+        """RCPT TO; unlike the library, accepts 252 and every other positive reply."""
         from aiosmtplib import SMTPRecipientRefused
 
         try:
@@ -220,7 +220,7 @@ class SmtpSession:
                 raise
 
     def _size(self, message: bytes) -> list[str]:
-        """The option of MAIL FROM that tells the size; TooLarge where the server has said that it takes less (RFC 1870)."""
+        """The SIZE option of MAIL FROM (RFC 1870). Raises TooLarge for a mail over the server's limit."""
         if not self._client.supports_extension("size"):
             return []
         most = size_limit(self._client.esmtp_extensions.get("size", ""))
@@ -230,22 +230,22 @@ class SmtpSession:
 
     @property
     def size_limit(self) -> int | None:
-        """The largest mail that the server takes, in bytes; None where it does not say."""
+        """The largest mail that the server accepts, in bytes; None where it does not say."""
         return size_limit(self._client.esmtp_extensions.get("size", ""))
 
     async def finish(self) -> None:
-        """The final dot and its answer; raises NotSent or OutcomeUnknown."""
+        """Send the final dot and read the reply; raises NotSent or OutcomeUnknown."""
         code, text = await self._finish()
-        if not code < _FIRST_REFUSAL:
+        if code >= _FIRST_REFUSAL:
             raise self._refused("content", code, text)
         self.mails += 1
-        self._is_done = True
+        self._is_between_mails = True
 
     async def ready(self, idle: float) -> bool:
-        """True where the server is still there, after so many seconds, and has forgotten what came before."""
+        """True where the connection, idle for so many seconds, still works and is reset for the next mail."""
         from aiosmtplib import SMTPException
 
-        if self._is_done and idle < _FRESH_SECONDS and self._client.is_connected:
+        if self._is_between_mails and idle < _FRESH_SECONDS and self._client.is_connected:
             return True
         with suppress(OSError, SMTPException):
             await self._client.rset()
@@ -254,7 +254,7 @@ class SmtpSession:
         return False
 
     async def quit(self) -> None:
-        """Say goodbye; a server that does not answer is left."""
+        """Say QUIT and close the connection, whether the server answers or not."""
         from aiosmtplib import SMTPException
 
         with suppress(OSError, SMTPException):
@@ -265,21 +265,21 @@ class SmtpSession:
         self._client.close()
 
     async def _write(self, content: bytes) -> None:
-        """The mail without its final dot; when it has left us, the dot alone decides."""
-        # aiosmtplib's own data() writes both at once, and then a break on the way would leave everything uncertain.
+        """Send the mail without its final dot, until all of it has left; then only the dot decides."""
+        # aiosmtplib's own data() writes both at once, so that a broken connection would leave every outcome unknown.
         protocol = self._client.protocol
         if protocol is None:
             raise ConnectionResetError("connection lost")
         protocol.write(content)
         async with asyncio.timeout(self._timeout):
-            # Nothing tells when the buffer is empty; a usual mail has left at the first look.
+            # There is no event for an empty buffer; an ordinary mail has left at the first check.
             while (wire := protocol.transport) and wire.get_write_buffer_size():  # type: ignore[attr-defined]  # noqa: ASYNC110
                 await asyncio.sleep(_DRAIN_STEP_SECONDS)
         if not protocol.is_connected:
             raise ConnectionResetError("connection lost")
 
     async def _finish(self) -> tuple[int, str]:
-        """The answer to the final dot; a refusal is an answer too."""
+        """The code and text of the reply to the final dot, positive or negative. Raises OutcomeUnknown without one."""
         from aiosmtplib import SMTPException, SMTPResponseException
 
         protocol = self._client.protocol
@@ -298,17 +298,17 @@ class SmtpSession:
         return code, text
 
     @contextmanager
-    def _nothing_sent(self, phase: Phase) -> Iterator[None]:
-        """Before the final dot every failure means that nothing went out."""
+    def _errors_as_not_sent(self, phase: Phase) -> Iterator[None]:
+        """Translate errors of the library before the final dot, all of which mean that nothing was sent."""
         from aiosmtplib import SMTPException, SMTPResponseException
 
         try:
             yield
         except SMTPResponseException as error:
-            # What a server says to a password may repeat it, so that cause is not kept.
+            # A reply to a login may repeat the password, so the cause is not kept.
             raise self._refused(phase, error.code, error.message) from (None if phase == "login" else error)
         except (OSError, SMTPException) as error:
-            raise self._broken(phase, error) from error
+            raise self._connection_error(phase, error) from error
 
     def _refused(self, phase: Phase, code: int, text: str) -> NotSent:
         if not _FIRST_REFUSAL <= code < _FIRST_BEYOND:
@@ -316,7 +316,7 @@ class SmtpSession:
             return ChannelDown(why) if phase in _BEFORE_RECIPIENT else TargetRefuses(why)
         return refusal(phase, code, self._said(text), server=str(self._server))
 
-    def _broken(self, phase: Phase, error: Exception) -> NotSent:
+    def _connection_error(self, phase: Phase, error: Exception) -> NotSent:
         reason = error if isinstance(error, ssl.SSLError) else error.__cause__
         if isinstance(reason, ssl.SSLCertVerificationError):
             return ChannelDown(f"{self._server}: its certificate is not trusted: {reason.verify_message}")
@@ -327,7 +327,7 @@ class SmtpSession:
         return ChannelDown(f"{self._server}: {self._said(str(error))}")
 
     def _said(self, text: str) -> str:
-        """The server's text on one line, without our password should it be repeated there."""
+        """The server's text on one line, with our password masked should it be repeated there."""
         for secret in (self._password, base64.b64encode(self._password.encode()).decode()):
             text = text.replace(secret, "***") if secret else text
         return one_line(text, 300)
@@ -338,30 +338,30 @@ def _is_yes(code: int) -> bool:
 
 
 def _with_dots(message: bytes) -> bytes:
-    """The mail with a dot before each line that begins with one (RFC 5321 §4.5.2)."""
+    """The mail with the dots of its lines doubled (RFC 5321 §4.5.2)."""
     dotted = message.replace(b"\r\n.", b"\r\n..")
     return b"." + dotted if dotted.startswith(b".") else dotted
 
 
 def size_limit(reply: str) -> int | None:
-    """The limit that a server says after SIZE; 0 and nothing mean none."""
+    """The limit in the value of the SIZE extension; None for 0 and for no value."""
     first = reply.split(maxsplit=1)
     return int(first[0]) or None if first and first[0].isdecimal() else None
 
 
 MAILS_PER_CONNECTION = 100
 IDLE_LIMIT = timedelta(seconds=30)
-"""Servers hang up on silent clients after some minutes; we open a new connection before that."""
+"""Servers close idle connections after some minutes; an older one is not used again."""
 GIVE_UP = timedelta(minutes=2)
-"""For all of a mail before its final dot, from waiting for a connection on. With the answer to the dot, which
-gets `timeout` more, that is well below the lease on the mail.
+"""Limit for a mail up to its final dot, including the wait for a connection. Together with `timeout` for the reply to
+the dot this is well below the lease on the mail.
 """
 
 _T = TypeVar("_T")
 
 
 class SmtpTransport:
-    """Sends mails over kept connections, up to `connections` at a time; `tls` replaces the system's trust."""
+    """Sends mails over reused connections, up to `connections` at a time; `tls` replaces the system's trust store."""
 
     def __init__(
         self,
@@ -384,7 +384,7 @@ class SmtpTransport:
         self.harmless_twice = False
         self._slots = asyncio.Semaphore(connections)
         self._idle: list[tuple[SmtpSession, float]] = []
-        self._said_plain = False
+        self._has_warned = False
 
     def __repr__(self) -> str:
         return f"SmtpTransport({self._server})"
@@ -398,27 +398,27 @@ class SmtpTransport:
         name: str,  # noqa: ARG002
         begin: Begin = unrecorded,
     ) -> None:
-        """Hand the mail over; raises a DeliveryError, and OutcomeUnknown only after the final dot."""
+        """Send the mail; raises a DeliveryError, OutcomeUnknown only after the final dot."""
         deadline = asyncio.get_running_loop().time() + self._give_up
         await self._by(deadline, self._slots.acquire(), scope="channel")
         try:
-            session = await self._by(deadline, self._connection(), scope="channel")
+            session = await self._by(deadline, self._session(), scope="channel")
             try:
                 try:
                     await self._by(deadline, session.prepare(message, sender=sender, recipient=recipient))
                 except _ConnectionSpent:
                     session.drop()
-                    session = await self._by(deadline, self._opened(), scope="channel")
+                    session = await self._by(deadline, self._new_session(), scope="channel")
                     await self._by(deadline, session.prepare(message, sender=sender, recipient=recipient))
-                await _begun(session, begin)
+                await _begin_or_drop(session, begin)
                 await session.finish()
             except NotSent:
-                await self._keep(session)
+                await self._return(session)
                 raise
             except BaseException:
                 session.drop()
                 raise
-            await self._keep(session)
+            await self._return(session)
         finally:
             self._slots.release()
 
@@ -430,7 +430,7 @@ class SmtpTransport:
     async def _by(
         self, deadline: float, work: Awaitable[_T], *, scope: Literal["target", "channel"] = "target"
     ) -> _T:
-        """The result of the work; TryLater where it is not done by the deadline."""
+        """The result of the work. Raises TryLater where it is not done by the deadline."""
         try:
             async with asyncio.timeout_at(deadline) as patience:
                 return await work
@@ -441,11 +441,8 @@ class SmtpTransport:
                 f"{self._server}: took more than {self._give_up:.0f} s for one mail", scope=scope
             ) from error
 
-    async def _connection(self) -> SmtpSession:
-        return await self._kept() or await self._opened()
-
-    async def _kept(self) -> SmtpSession | None:
-        """An idle connection that still answers."""
+    async def _session(self) -> SmtpSession:
+        """An idle session that still works, else a new one."""
         while self._idle:
             session, since = self._idle.pop()
             idle = asyncio.get_running_loop().time() - since
@@ -453,18 +450,19 @@ class SmtpTransport:
                 await session.quit()
             elif await session.ready(idle):
                 return session
-        return None
+        return await self._new_session()
 
-    async def _keep(self, session: SmtpSession) -> None:
+    async def _return(self, session: SmtpSession) -> None:
+        """Make the session available for the next mail; close one that has sent enough."""
         if session.mails >= MAILS_PER_CONNECTION:
             await session.quit()
         else:
             self._idle.append((session, asyncio.get_running_loop().time()))
 
-    async def _opened(self) -> SmtpSession:
-        if self._server.security == "none" and not self._said_plain:
-            self._said_plain = True
-            log.warning("smtp_without_tls", extra={"server": str(self._server)})
+    async def _new_session(self) -> SmtpSession:
+        if self._server.security == "none" and not self._has_warned:
+            self._has_warned = True
+            log.warning("smtp.without_tls", extra={"server": str(self._server)})
         session = SmtpSession(
             self._server,
             password=self._password,
@@ -476,8 +474,8 @@ class SmtpTransport:
         return session
 
 
-async def _begun(session: SmtpSession, begin: Begin) -> None:
-    """Begin; where that fails the server never gets the final dot, and the mail is nothing."""
+async def _begin_or_drop(session: SmtpSession, begin: Begin) -> None:
+    """Begin; where that fails close the connection, so that the server drops the mail without its final dot."""
     try:
         await begin()
     except BaseException:
@@ -485,11 +483,11 @@ async def _begun(session: SmtpSession, begin: Begin) -> None:
         raise
 
 
-_MAY_PASS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
+_TEMPORARY = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 
 class MaildirTransport:
-    """Delivers into `new/` of a Maildir; a mail of the same name replaces the one before."""
+    """Delivers into `new/` of a Maildir; a mail replaces an earlier one of the same name."""
 
     at_once: int | None = None
     harmless_twice = True
@@ -506,13 +504,13 @@ class MaildirTransport:
         name: str,
         begin: Begin = unrecorded,
     ) -> None:
-        """Put the mail on disk for good; raises TryLater where the disk is full, else ChannelDown."""
+        """Store the mail durably. Raises TryLater for a temporary error such as a full disk, else ChannelDown."""
         await begin()
         try:
             await asyncio.to_thread(self._store, message, name)
         except OSError as error:
             where = f"Maildir {self._path}: {error.strerror or error}"
-            if error.errno in _MAY_PASS:
+            if error.errno in _TEMPORARY:
                 raise TryLater(where, scope="channel") from error
             raise ChannelDown(f"{where}; make it writable or set email.transport") from error
 
@@ -522,13 +520,13 @@ class MaildirTransport:
     def _store(self, message: bytes, name: str) -> None:
         for folder in ("tmp", "new", "cur"):
             atomic_file.private_folder(self._path / folder)
-        unique = f"{name}.paperboy"
-        if self._was_read(unique):
+        file_name = f"{name}.paperboy"
+        if self._was_read(file_name):
             return
         content = message.replace(b"\r\n", b"\n")
-        atomic_file.write(self._path / "new" / unique, content, draft=self._path / "tmp" / unique)
+        atomic_file.write(self._path / "new" / file_name, content, draft=self._path / "tmp" / file_name)
 
-    def _was_read(self, unique: str) -> bool:
-        """True where a mail program has it already: it moves what was seen to `cur/` and adds `:2,FLAGS`."""
+    def _was_read(self, file_name: str) -> bool:
+        """True where a mail program has moved the mail to `cur/` already, with `:2,FLAGS` added to its name."""
         with os.scandir(self._path / "cur") as entries:
-            return any(entry.name.partition(":")[0] == unique for entry in entries)
+            return any(entry.name.partition(":")[0] == file_name for entry in entries)

@@ -32,7 +32,7 @@ def test_it_says_what_was_asked_how_long_it_holds_and_what_no_answer_means() -> 
     for part in (words(text_of(mail)), words(tree.body.text())):
         assert "new papers on “rag”" in part
         assert "Sunday, 20 September 2026" in part
-        assert "do nothing" in part
+        assert "ignore this mail" in part
     assert LINK in text_of(mail)
 
 
@@ -40,7 +40,7 @@ def test_it_says_what_was_asked_how_long_it_holds_and_what_no_answer_means() -> 
 def test_a_query_that_could_be_an_advertisement_is_not_repeated(query: str) -> None:
     mail = asked(query=query)
     assert query not in text_of(mail)
-    assert "on a search" in text_of(mail)
+    assert "of a search" in text_of(mail)
 
 
 def test_a_chinese_visitor_is_asked_in_chinese() -> None:

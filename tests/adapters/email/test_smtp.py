@@ -161,7 +161,7 @@ async def test_sending_without_tls_is_said_once(caplog: pytest.LogCaptureFixture
             await transport.close()
             await deliver(transport)
             await transport.close()
-    assert [record.message for record in caplog.records] == ["smtp_without_tls"]
+    assert [record.message for record in caplog.records] == ["smtp.without_tls"]
 
 
 async def test_the_password_is_used_and_never_shown(tls: TlsPair, caplog: pytest.LogCaptureFixture) -> None:
