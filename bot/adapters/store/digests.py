@@ -14,7 +14,7 @@ from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.full_text import save_words, stored_documents
 from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.notices import of_subscriber_on, on_papers
-from bot.adapters.store.papers import next_version, paper_of, paper_text, version
+from bot.adapters.store.papers import json_text, next_version, paper_of, paper_text, version
 from bot.adapters.store.planning import Planning, changes_of, open_runs
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
@@ -444,8 +444,8 @@ def _digest_row(file: ReadDigest, now: dt.datetime) -> tuple[Any, ...]:
         digest.kind,
         digest.date.isoformat() if digest.date else None,
         len(digest.entries),
-        json.dumps(problems, ensure_ascii=False),
-        json.dumps(dict(digest.tips), ensure_ascii=False),
+        json_text(problems),
+        json_text(dict(digest.tips)),
         micros(now),
     )
 

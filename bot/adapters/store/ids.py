@@ -39,16 +39,18 @@ def subscriber_id(name: str) -> ScalarSelect[Any]:
 
 
 class Ids:
-    """Ids by name within one transaction; each target and subscriber is looked up once."""
+    """Ids by name within one transaction; each target, subscriber and paper is looked up once."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._targets: dict[str, int] = {}
         self._subscribers: dict[str, int] = {}
+        self._papers: dict[PaperId, int] = {}
 
     def of_papers(self, ids: Collection[PaperId]) -> Mapping[PaperId, int]:
         """The id of each of these papers that is stored; 0 for NO_PAPER."""
-        return _paper_ids(self._connection, ids)
+        self._papers.update(_paper_ids(self._connection, set(ids).difference(self._papers)))
+        return {paper: self._papers[paper] for paper in ids if paper in self._papers}
 
     def of_targets(self, keys: Iterable[str]) -> Mapping[str, int]:
         """The id of each target; missing targets are inserted."""

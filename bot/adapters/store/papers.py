@@ -206,7 +206,7 @@ def _stored(paper_id: str, first_seen_at: int, changed_at: int, content: str) ->
     )
 
 
-def _dumps(value: Any) -> str:
+def json_text(value: Any) -> str:
     """The value as compact JSON, by pydantic's writer, which takes a quarter of the time of Python's."""
     try:
         return to_json(value).decode()
@@ -216,7 +216,7 @@ def _dumps(value: Any) -> str:
 
 def paper_text(paper: Paper) -> str:
     """The paper as compact JSON."""
-    return _dumps(
+    return json_text(
         {
             "title": paper.title,
             "authors": paper.authors,
@@ -336,7 +336,7 @@ def _paper(paper_id: str, parts: dict[str, Any]) -> Paper:
 
 def question_text(question: Question) -> str:
     """The question as compact JSON."""
-    return _dumps(_question(question))
+    return json_text(_question(question))
 
 
 def question_of(text: str) -> Question:

@@ -7,6 +7,8 @@ FULL_TEXT = {
     "sqlite": (
         "CREATE VIRTUAL TABLE full_text USING fts5(title, authors, summary, points, source,"
         " content='', columnsize=0, tokenize=\"ascii tokenchars '+#'\")",
+        "INSERT INTO full_text (full_text, rank) VALUES ('automerge', 8)",
+        "INSERT INTO full_text (full_text, rank) VALUES ('hashsize', 2097152)",
     ),
     "postgresql": (
         "CREATE TABLE full_text (paper BIGINT NOT NULL, lexemes TSVECTOR NOT NULL,"
