@@ -29,6 +29,7 @@ from benchmarks.rivals import Hit, Patterns, Postgres, Sqlite
 from bot.domain.papers import Paper
 from bot.domain.query import Document, Matcher, document_of
 from bot.domain.query.index import Index
+from bot.domain.query.vocabulary import vocabulary
 
 _T = TypeVar("_T")
 
@@ -112,10 +113,11 @@ def weigh(folder: Path) -> dict[str, float]:
 
 
 def busy_day(index: Index, papers: Sequence[Paper]) -> tuple[float, float]:
-    """Seconds of processor time to fold the words of the papers, and then to match them."""
+    """Seconds of processor time to number and fold the words of the papers, and then to match them."""
     begin = time.process_time()
     documents = [document_of(paper) for paper in papers]
     for document in documents:
+        document.pieces(vocabulary())
         document.folded_words()
     folded = time.process_time()
     index.hits(documents)

@@ -397,7 +397,7 @@ def merge(known: Paper | None, entry: Entry, *, source: str, day: dt.date | None
             categories=entry.categories,
             comment=entry.comment,
             score=entry.score,
-            links=entry.links.filled_from(_NO_LINKS),
+            links=entry.links.filled_from(_NO_LINKS) if entry.links.other else entry.links,
             editions=entry.editions,
             sources=(source,),
         )

@@ -1,5 +1,6 @@
 """Taking digest files in: what is new, what only changed, and what happens when something is wrong."""
 
+import gc
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -94,22 +95,39 @@ def test_so_many_files_and_bytes_share_a_transaction(
     assert sizes == batches
 
 
-def test_a_paper_is_folded_once_to_be_matched_and_to_be_found(alices: World, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("indexed", [False, True])
+def test_a_paper_is_folded_once_to_be_matched_and_to_be_found(
+    alices: World, monkeypatch: pytest.MonkeyPatch, indexed: bool
+):
     folded: Counter[str] = Counter()
-    numbers = PieceVocabulary.numbers
+    numbers, joined_parts = PieceVocabulary.numbers, documents.joined_parts
 
-    def counting(self: PieceVocabulary, fields: Sequence[Sequence[str]]) -> tuple[int, ...]:
+    def counting_numbers(self: PieceVocabulary, fields: Sequence[Sequence[str]]) -> tuple[int, ...]:
         folded.update(text for texts in fields for text in texts)
         return numbers(self, fields)
 
-    def not_called(text: str, layer: folding.Layer) -> str:
-        raise AssertionError(f"{text} is folded for {layer}")
+    def counting(texts: Sequence[str], layer: folding.Layer) -> str:
+        folded.update(texts)
+        return joined_parts(texts, layer)
 
-    monkeypatch.setattr(PieceVocabulary, "numbers", counting)
-    monkeypatch.setattr(documents, "joined", not_called)
+    if indexed:
+        monkeypatch.setattr("bot.domain.matcher.INDEXED_FROM", 1)
+    monkeypatch.setattr(PieceVocabulary, "numbers", counting_numbers)
+    monkeypatch.setattr(documents, "joined_parts", counting)
     assert alices.read("a.md", a_digest(1)).deliveries == 1
     assert folded[a_paper(1).title] == 1
     assert set(folded.values()) == {1}
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_ingest_leaves_the_garbage_collector_as_it_was(alices: World, collecting: bool):
+    was_on = gc.isenabled()
+    (gc.enable if collecting else gc.disable)()
+    try:
+        alices.read("a.md", a_digest(1))
+        assert gc.isenabled() == collecting
+    finally:
+        (gc.enable if was_on else gc.disable)()
 
 
 def test_a_whole_folder_gives_the_same_in_any_order(world: MakeWorld, tmp_path: Path):

@@ -5,10 +5,8 @@ papers with titles wins. One that recognises its format and finds nothing never 
 """
 
 import datetime as dt
-import gc
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -147,10 +145,9 @@ def read_closely(data: bytes, *, name: str, neighbour: Neighbour | None = None) 
     choice = _Choice(document)
     if len(document.text) > MAX_PAPERS * SHORTEST_LINK and choice.named > MAX_PAPERS:
         raise DigestTooLarge(f"{name}: more than {MAX_PAPERS:,} papers; split the file")
-    with _uncollected():
-        for reader, certainty in _surest_first(document):
-            if choice.attempt(reader, certainty):
-                break
+    for reader, certainty in _surest_first(document):
+        if choice.attempt(reader, certainty):
+            break
     return choice.result()
 
 
@@ -169,18 +166,6 @@ def _surest_first(document: DigestText) -> Iterator[tuple[Reader, int]]:
 def _named_papers(text: str) -> set[str]:
     """The ids in plain links."""
     return set(_NAMED.findall(text))
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage is collected inside: a document's tree has no cycles to find, and looking for them takes an eighth."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Choice:

@@ -1,6 +1,6 @@
 """The query language: text to syntax tree to matches, with the words that explain each."""
 
-from bot.domain.query.documents import Document, Part, document_of, fold
+from bot.domain.query.documents import Document, Part, document_of
 from bot.domain.query.evaluation import Hit, Matcher, match, missing
 from bot.domain.query.parser import author_query, excluding, parse
 from bot.domain.query.syntax import Query, implies
@@ -14,7 +14,6 @@ __all__ = [
     "author_query",
     "document_of",
     "excluding",
-    "fold",
     "implies",
     "match",
     "missing",

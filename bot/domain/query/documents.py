@@ -1,11 +1,11 @@
 """Document: a paper as its searchable parts, whose words are folded once and may be stored."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from bot.domain.papers import Paper
-from bot.domain.query.folding import Layer, WordPositions, joined, without_possessive
-from bot.domain.query.vocabulary import PieceVocabulary, vocabulary
+from bot.domain.query.folding import Layer, WordPositions, joined, joined_parts, without_possessive
+from bot.domain.query.vocabulary import PieceVocabulary
 
 Field = Literal["title", "authors", "summary", "points", "source"]
 
@@ -144,10 +144,13 @@ class Document:
         return line
 
     def folded_words(self) -> Words:
-        """The folded words, to be stored."""
+        """The folded words, to be stored; from the numbers of the pieces where an index has asked for those."""
         if self._words is None:
-            known = self._vocabulary or vocabulary()
-            title, authors, summary, points, source = known.folded_texts(self.pieces(known))
+            if self._vocabulary is None:
+                lines = [joined_parts(texts, "folded") if texts else "" for texts in self.texts]
+            else:
+                lines = self._vocabulary.folded_texts(self._pieces)
+            title, authors, summary, points, source = lines
             self._words = title, authors, summary, points, source
         return self._words
 
@@ -156,14 +159,6 @@ class Document:
         if self._vocabulary is not known:
             self._vocabulary, self._pieces = known, known.numbers(self.texts)
         return self._pieces
-
-
-def fold(documents: Collection[Document]) -> None:
-    """Fold the words of these documents, in two passes: that takes a seventh less than one document after the other."""
-    for document in documents:
-        document.pieces(vocabulary())
-    for document in documents:
-        document.folded_words()
 
 
 def document_of(paper: Paper, words: Words | None = None) -> Document:

@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import accumulate, islice
 from typing import Literal
@@ -68,6 +68,9 @@ _GAPS = bytes(
     for code in range(256)
 )
 """Blanks for the signs of ASCII that no word holds, in UTF-8."""
+
+PART_END = "\0"
+"""A piece that stands for the end of a part; texts have no such sign."""
 
 _LONGEST_CACHED = 40
 _MOST_CACHED = 100_000
@@ -196,7 +199,13 @@ def joined(text: str, layer: Layer) -> str:
 
     The same words as `words` gives, sooner: pieces between blanks are folded once and remembered.
     """
-    return f" {' '.join(filter(None, map(_CACHES[layer].__getitem__, pieces(text))))} "
+    return joined_parts((text,), layer)
+
+
+def joined_parts(texts: Sequence[str], layer: Layer) -> str:
+    """`joined` of each text, a line each."""
+    whole = f" {PART_END} ".join([text.replace(PART_END, " ") for text in texts])
+    return " " + "".join(map(_CACHES[layer].__getitem__, pieces(whole)))
 
 
 def pieces(text: str) -> list[str]:
@@ -277,16 +286,24 @@ def folded_form(word: str) -> str:
     return singular(plain_form(word))
 
 
+def folded_piece(piece: str, fold: Callable[[str], str]) -> str:
+    """The words of a piece without blanks, each folded and followed by a blank; a line feed for the end of a part."""
+    if piece.isascii() and piece.isalnum():
+        return fold(piece) + " "
+    return (
+        "\n " if piece == PART_END else "".join([f"{fold(word)} " for word in _tokens(piece).findall(piece)])
+    )
+
+
 class _Cache(dict[str, str]):
-    """Pieces without blanks to their folded words, joined by blanks; holds a bounded number of short ones."""
+    """`folded_piece` of pieces; holds a bounded number of short ones."""
 
     def __init__(self, fold: Callable[[str], str]) -> None:
         super().__init__()
         self._fold = fold
 
     def __missing__(self, piece: str) -> str:
-        simple = piece.isascii() and piece.isalnum()
-        folded = self._fold(piece) if simple else " ".join(map(self._fold, _tokens(piece).findall(piece)))
+        folded = folded_piece(piece, self._fold)
         if len(piece) <= _LONGEST_CACHED:
             if len(self) >= _MOST_CACHED:
                 self.clear()

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from operator import itemgetter
 from threading import Lock
 
-from bot.domain.query.folding import folded_form, pieces, words
+from bot.domain.query.folding import PART_END, folded_form, folded_piece, pieces
 
-PART_END = "\x00"
-FIELD_END = "\x00\x00"
-"""Pieces that stand for the end of a part and of a field; texts have no such sign."""
+FIELD_END = "\0\0"
+"""A piece that stands for the end of a field."""
 
 MOST_PIECES = 150_000
 MOST_CHARACTERS = 3_000_000
@@ -69,13 +68,7 @@ class PieceVocabulary(dict[str, int]):
 
     def _fold_new(self) -> None:
         with self._lock:
-            self.folded += map(_folded, self.pieces[len(self.folded) :])
-
-
-def _folded(piece: str) -> str:
-    if piece.isascii() and piece.isalnum():
-        return folded_form(piece) + " "
-    return "".join([f"{word} " for word in words(piece, "folded")])
+            self.folded += [folded_piece(piece, folded_form) for piece in self.pieces[len(self.folded) :]]
 
 
 PieceVocabulary.current = PieceVocabulary()

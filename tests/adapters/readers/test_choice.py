@@ -1,7 +1,6 @@
 """Which reader reads a file, and which files are no digests."""
 
 import datetime as dt
-import gc
 
 import pytest
 
@@ -212,16 +211,3 @@ def test_the_date_is_found_in_the_spellings_of_digests(heading: str, day: dt.dat
 def test_a_date_in_the_files_name_is_taken_without_a_problem(name: str) -> None:
     digest = read(f"- [Tame Tigers by Patience]({LINK}4)\n", name)
     assert (digest.date, digest.problems) == (dt.date(2031, 5, 5), ())
-
-
-@pytest.mark.parametrize("collecting", [True, False])
-def test_reading_leaves_the_garbage_collector_as_it_was(collecting: bool) -> None:
-    was_on = gc.isenabled()
-    (gc.enable if collecting else gc.disable)()
-    try:
-        read(f"| 2031-01-01 | [A title]({LINK}1) |\n")
-        with pytest.raises(NotADigest):
-            read("nothing at all")
-        assert gc.isenabled() == collecting
-    finally:
-        (gc.enable if was_on else gc.disable)()

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from bot.domain.query import parse
 from bot.domain.query.documents import FIELDS
-from bot.domain.query.folding import words
+from bot.domain.query.folding import PART_END, joined_parts, words
 from bot.domain.query.index import Index
-from bot.domain.query.vocabulary import FIELD_END, PART_END, PieceVocabulary, vocabulary
+from bot.domain.query.vocabulary import FIELD_END, PieceVocabulary, vocabulary
 from tests.domain.query.samples import document, odd_texts
 
 _TEXTS = st.lists(
@@ -17,9 +17,12 @@ _TEXTS = st.lists(
 
 
 @given(st.lists(_TEXTS, min_size=len(FIELDS), max_size=len(FIELDS)))
-def test_the_folded_words_of_each_part_are_read_from_the_numbers(fields: list[list[str]]) -> None:
+def test_the_folded_words_of_each_part_are_the_same_from_the_numbers_and_without_them(
+    fields: list[list[str]],
+) -> None:
     numbered = PieceVocabulary()
     folded = numbered.folded_texts(numbered.numbers(fields))
+    assert folded == [joined_parts(texts, "folded") if texts else "" for texts in fields]
     assert [text.split("\n") if text else [] for text in folded] == [
         [f" {''.join(f'{word} ' for word in words(text, 'folded'))}" for text in texts] for texts in fields
     ]
