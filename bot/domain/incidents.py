@@ -16,7 +16,7 @@ from bot.domain.delivery import NO_PAPER, Delivery
 from bot.domain.message import AlarmText
 from bot.domain.schedule import Immediately, release_time
 from bot.domain.subscriptions import Subscriber
-from bot.domain.text import mask_addresses
+from bot.domain.text import mask_addresses, one_line
 
 Area = Literal["sources", "subscriptions", "channels"]
 
@@ -210,7 +210,7 @@ class _Words:
     """What was wrong, as a sentence of the alarm that it is over."""
 
 
-_SOURCES = {
+_WORDS = {
     "silent": _Words("{} has fallen silent", "{} is heard again", "It had fallen silent."),
     "empty": _Words("{} sends empty digests", "{} sends papers again", "Its digests had been empty."),
     "no authors": _Words(
@@ -228,40 +228,37 @@ _SOURCES = {
     "nothing new": _Words(
         "{} changes and brings nothing new", "{} brings new papers again", "It had brought nothing new."
     ),
+    "unreadable": _Words(
+        "{} cannot be read", "{} is no longer in the way", "It could not be read as a digest."
+    ),
+    TOPIC_GONE: _Words(
+        "{} is not found, so its messages go to the chat itself",
+        "{} gets its messages again",
+        "It had not been found.",
+    ),
+    SECOND_POLLER: _Words(
+        "A second program answers for the bot",
+        "The bot is ours alone again",
+        "A second program had answered for it.",
+    ),
+    REFUSED: _Words(
+        "{} is refused, so nothing is sent there any more",
+        "{} is accepted again",
+        "It had been refused again and again.",
+    ),
+    NO_POLLS: _Words(
+        "{} forbids polls, so no questions are sent there",
+        "{} takes polls again",
+        "It had forbidden polls.",
+    ),
+    REPORTS: _Words(
+        "Delivery reports cannot be read",
+        "Delivery reports can be read again",
+        "Mails that came back had gone unnoticed.",
+    ),
+    FAILING: _Words("{} fails", "{} works again", "It had failed."),
 }
-_UNREADABLE = _Words("{} cannot be read", "{} is no longer in the way", "It could not be read as a digest.")
-_SECOND_POLLER = _Words(
-    "A second program answers for the bot",
-    "The bot is ours alone again",
-    "A second program had answered for it.",
-)
-_TOPIC = _Words(
-    "{} is not found, so its messages go to the chat itself",
-    "{} gets its messages again",
-    "It had not been found.",
-)
-_REFUSED = _Words(
-    "{} is refused, so nothing is sent there any more",
-    "{} is accepted again",
-    "It had been refused again and again.",
-)
-_NO_POLLS = _Words(
-    "{} forbids polls, so no questions are sent there", "{} takes polls again", "It had forbidden polls."
-)
-_REPORTS = _Words(
-    "Delivery reports cannot be read",
-    "Delivery reports can be read again",
-    "Mails that came back had gone unnoticed.",
-)
-_FAILING = _Words("{} fails", "{} works again", "It had failed.")
-_OWN_WORDS = {
-    TOPIC_GONE: _TOPIC,
-    SECOND_POLLER: _SECOND_POLLER,
-    REFUSED: _REFUSED,
-    NO_POLLS: _NO_POLLS,
-    REPORTS: _REPORTS,
-    FAILING: _FAILING,
-}
+"""The words of each kind of trouble; `{}` is its subject. A stopped channel's depend on the channel."""
 _ELSE = _Words("{} needs a look", "{} is well again", "It had needed a look.")
 
 
@@ -298,22 +295,18 @@ def _listed(lines: Sequence[str]) -> str:
 
 
 def _words(incident: Incident, capabilities: CapabilitiesOf) -> _Words:
-    if incident.kind in _OWN_WORDS:
-        return _OWN_WORDS[incident.kind]
-    if incident.area == "channels" and incident.kind == STOPPED and incident.subject in capabilities:
-        noun = capabilities[incident.subject].noun
-        return _Words(
-            f"No {noun} go out",
-            f"{noun[:1].upper()}{noun[1:]} go out again",
-            "The service had refused all of them.",
-        )
-    if incident.area == "channels":
-        return _ELSE
-    return _UNREADABLE if incident.kind == "unreadable" else _SOURCES.get(incident.kind, _ELSE)
+    if incident.kind != STOPPED or incident.subject not in capabilities:
+        return _WORDS.get(incident.kind, _ELSE)
+    noun = capabilities[incident.subject].noun
+    return _Words(
+        f"No {noun} go out",
+        f"{noun[:1].upper()}{noun[1:]} go out again",
+        "The service had refused all of them.",
+    )
 
 
 def _headline(incident: Incident, words: str) -> str:
-    name = mask_addresses(" ".join(incident.subject.split()), [incident.subject.partition(":")[0]])
+    name = mask_addresses(one_line(incident.subject), [incident.subject.partition(":")[0]])
     what = {
         "unreadable": "file",
         TOPIC_GONE: "topic",
@@ -326,8 +319,7 @@ def _headline(incident: Incident, words: str) -> str:
 
 def _sentence(text: str) -> str:
     """The text on one line as a sentence, cut where it is very long."""
-    line = " ".join(text.split())
-    line = line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    line = one_line(text, _LONGEST)
     line = line[:1].upper() + line[1:]
     return line if line.endswith((".", "?", "!", "…")) else f"{line}."
 

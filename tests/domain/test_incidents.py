@@ -8,6 +8,10 @@ import pytest
 from bot.app.config.publishers import CHANNELS
 from bot.domain.analysis.findings import SourceDay, source_findings
 from bot.domain.incidents import (
+    FAILING,
+    NO_POLLS,
+    REFUSED,
+    REPORTS,
     SECOND_POLLER,
     STOPPED,
     TOPIC_GONE,
@@ -69,15 +73,49 @@ def test_the_end_is_told_with_when_it_was_noticed_in_the_readers_own_time() -> N
 
 
 @pytest.mark.parametrize(
-    "kind", ["silent", "empty", "no authors", "no keys", "changed form", "unreadable", "something new"]
+    ("kind", "begun", "over"),
+    [
+        ("silent", "The source “a.md” has fallen silent", "The source “a.md” is heard again"),
+        ("empty", "The source “a.md” sends empty digests", "The source “a.md” sends papers again"),
+        ("no authors", "The source “a.md” no longer names authors", "The source “a.md” names authors again"),
+        (
+            "no keys",
+            "The source “a.md” no longer names the answers",
+            "The source “a.md” names the answers again",
+        ),
+        (
+            "changed form",
+            "The source “a.md” may have changed its form",
+            "The source “a.md” can be read again",
+        ),
+        ("unreadable", "The file “a.md” cannot be read", "The file “a.md” is no longer in the way"),
+        ("unreachable", "The source “a.md” cannot be reached", "The source “a.md” can be reached again"),
+        (
+            "nothing new",
+            "The source “a.md” changes and brings nothing new",
+            "The source “a.md” brings new papers again",
+        ),
+        ("a kind to come", "The source “a.md” needs a look", "The source “a.md” is well again"),
+        (
+            REFUSED,
+            "The target “a.md” is refused, so nothing is sent there any more",
+            "The target “a.md” is accepted again",
+        ),
+        (
+            NO_POLLS,
+            "The chat “a.md” forbids polls, so no questions are sent there",
+            "The chat “a.md” takes polls again",
+        ),
+        (REPORTS, "Delivery reports cannot be read", "Delivery reports can be read again"),
+        (FAILING, "The part “a.md” fails", "The part “a.md” works again"),
+    ],
 )
-def test_every_kind_of_trouble_has_words_for_its_beginning_and_its_end(kind: str) -> None:
+def test_every_kind_of_trouble_has_words_for_its_beginning_and_its_end(
+    kind: str, begun: str, over: str
+) -> None:
     (first,) = plan(began(an_incident(kind, "a.md")), [ALICE], NOW)
     (last,) = plan(ended(an_incident(kind, "a.md")), [ALICE], LATER)
-    for text in (first.text.subject, last.text.subject):
-        assert text.startswith("The file “a.md” " if kind == "unreadable" else "The source “a.md” ")
-        assert not text.endswith(".")
-    assert first.text.subject != last.text.subject
+    assert (first.text.subject, last.text.subject) == (begun, over)
 
 
 def test_several_at_once_are_one_message_that_names_the_first_ones() -> None:
@@ -93,10 +131,14 @@ def test_several_at_once_are_one_message_that_names_the_first_ones() -> None:
     assert two.text.body.count("\n\n") == 1
 
 
-def test_what_is_very_long_is_cut() -> None:
-    (one,) = plan(began(an_incident(what="many words " * 100)), [ALICE], NOW)
-    assert one.text.body.split("\n\n")[0].endswith("…")
-    assert len(one.text.body) < 600
+def test_a_description_of_more_than_three_hundred_characters_is_cut_between_words() -> None:
+    def described(what: str) -> str:
+        (one,) = plan(began(an_incident(what=what)), [ALICE], NOW)
+        return one.text.body.partition("\n\n")[0]
+
+    whole = "Many words, " * 24 + "twelve more."
+    assert described(whole) == whole
+    assert described(f"{whole} And one.") == "Many words, " * 24 + "twelve…"
 
 
 def test_each_place_is_told_once_and_feeds_never() -> None:
