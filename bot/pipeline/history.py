@@ -21,7 +21,7 @@ from typing import Literal
 
 from bot.domain.backlog import Rule
 from bot.domain.channels import ChannelKind
-from bot.domain.delivery import OPEN, Kind, State
+from bot.domain.delivery import OPEN, State
 from bot.domain.flood_guard import WAITS
 from bot.domain.incidents import TOPIC_GONE, Incident
 from bot.domain.matcher import SubscriptionMatcher
@@ -94,7 +94,6 @@ def is_unwanted(row: DeliveryRecord) -> bool:
 
 
 _OUT: frozenset[State] = frozenset({"sent", "merged"})
-_ALERT: Kind = "alert"
 _NOT_SENT: Mapping[Rule | None, Reason] = {
     "backlog": "backlog",
     "import": "imported",
@@ -193,7 +192,7 @@ def _like_verdict(
 
 def why_not_queued(story: Story) -> str | None:
     """The reason, in words, why no alert was planned; None where one was, or where the paper does not match."""
-    if any(row.kind == _ALERT for row in story.deliveries):
+    if any(row.kind == "alert" for row in story.deliveries):
         return None
     if story.being_planned:
         return "it is still being planned; `paperboy status` shows how far that is"

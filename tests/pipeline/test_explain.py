@@ -1,19 +1,25 @@
 """The whole story of one paper and one person."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.backlog import Rule
+from bot.domain.incidents import REFUSED, TOPIC_GONE, Incident
 from bot.domain.papers import PaperId
 from bot.domain.schedule import parse_quiet_hours
 from bot.pipeline.history import Story, rule_text, story, why_not_queued
-from tests.builders import a_digest, a_paper, a_subscriber, a_subscription
+from tests.builders import NOW, a_channel, a_digest, a_paper, a_subscriber, a_subscription
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
 
 ONE = a_paper(1).id
 
 
-def told(world: World, paper: PaperId = ONE, name: str = "alice") -> Story:
+def told(
+    world: World, paper: PaperId = ONE, name: str = "alice", *, incidents: Sequence[Incident] = ()
+) -> Story:
     subscriber = world.registry.subscriber(name)
     assert subscriber is not None
     found = story(
@@ -23,6 +29,7 @@ def told(world: World, paper: PaperId = ONE, name: str = "alice") -> Story:
         digests=world.store.digests,
         deliveries=world.store.deliveries,
         stops=world.store.incidents,
+        incidents=incidents,
     )
     assert found is not None
     return found
@@ -49,6 +56,18 @@ async def test_a_paper_that_went_out_names_digests_words_and_messages(world: Mak
     assert row.remote_id
     assert found.was_alerted
     assert why_not_queued(found) is None
+
+
+async def test_alerted_is_who_was_sent_an_alert_and_not_only_a_question(world: MakeWorld):
+    made = world(a_subscriber())
+    made.read("a.md", a_digest(1))
+    assert not told(made).was_alerted  # it waits
+    await made.send_all()
+    found = told(made)
+    assert found.was_alerted
+    (alert,) = found.deliveries
+    assert not replace(found, deliveries=(replace(alert, kind="quiz"),)).was_alerted
+    assert not replace(found, deliveries=(replace(alert, state="merged", message=None),)).was_alerted
 
 
 def test_a_paper_that_nobody_names_has_no_story(world: MakeWorld):
@@ -142,3 +161,22 @@ def test_suspended_targets_and_quiet_hours_belong_to_the_story(world: MakeWorld)
     assert found.suspended == {"telegram:1001": "blocked"}
     assert found.stopped["telegram"].reason == "401"
     assert found.deliveries[0].state == "held"
+
+
+def test_a_gone_topic_of_the_subscribers_own_belongs_to_the_story_and_other_trouble_does_not(
+    world: MakeWorld,
+):
+    def trouble(kind: str, target: str) -> Incident:
+        return Incident(subject=target, kind=kind, what=f"{target}: {kind}", since=NOW, area="channels")
+
+    made = world(a_subscriber("alice", a_channel(address="-5/7"), a_channel(address="-5/8")))
+    made.read("a.md", a_digest(1))
+    found = told(
+        made,
+        incidents=(
+            trouble(TOPIC_GONE, "telegram:-5/7"),
+            trouble(TOPIC_GONE, "telegram:-6/9"),
+            trouble(REFUSED, "telegram:-5/8"),
+        ),
+    )
+    assert found.astray == {"telegram:-5/7": "telegram:-5/7: topic gone"}

@@ -1,5 +1,7 @@
 """Papers like others: noticed, told with their words, kept up with what is stored."""
 
+from dataclasses import replace
+
 from bot.domain.subscriptions import Subscription
 from bot.pipeline.history import story
 from bot.pipeline.ingest import Planned
@@ -87,6 +89,8 @@ def test_the_story_tells_how_near_and_what_excludes(world: MakeWorld):
 
     assert (verdict(2).nearness or 0) > 0.2
     assert verdict(2).why
+    subscriber = replace(subscriber, subscriptions=(replace(LIKES, near=verdict(2).nearness or 0),))
+    assert verdict(2).why  # near enough is also what is just so near
     assert (verdict(3).why, verdict(3).missing) == (None, ("NOT medical",))
     assert (verdict(4).why, verdict(4).nearness) == (None, 0.0)
     assert (verdict(2).noticed, verdict(3).noticed) == (True, False)

@@ -504,6 +504,19 @@ def test_a_paper_gives_its_questions_one_after_the_other(room: Classroom) -> Non
     assert room.scheduler.question_on(("7",), paper, room.now) == "stopped"
 
 
+def test_beyond_the_one_question_of_a_paper_only_its_own_button_asks_another(room: Classroom) -> None:
+    paper = a_quizzed_paper(1, *a_quiz(3))
+    room.keep(paper)
+    one = Delivery("telegram:7", "person-7", "quiz", paper.id, "pending", room.now, ONE_QUESTION)
+    with room.store.quizzes.transaction() as tx:
+        tx.plan([one], room.now)
+    assert room.scheduler.question_on(("7",), paper, room.now) == "none"  # the one is not out yet
+    assert len(room.deliver()) == 1
+    assert room.scheduler.next_question(("7",), 7, room.now) == "none"
+    assert room.scheduler.question_on(("7",), paper, room.now) == "new"
+    assert len(room.deliver()) == 1
+
+
 def test_nobody_becomes_a_member_of_a_private_chat(room: Classroom) -> None:
     (poll,) = room.ask(a_quizzed_paper(1, ONE))
     room.answer(poll, 7, right=True)

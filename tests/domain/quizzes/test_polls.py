@@ -330,8 +330,15 @@ def test_chinese_is_compared_by_pairs_of_signs() -> None:
 def test_an_excerpt_shows_the_start_or_the_end_whole_where_the_words_are_there() -> None:
     text = "slerp wins here " + "and so on " * 30
     assert part_about(text, "slerp", 60).startswith("slerp wins here")
-    backwards = "and so on " * 30 + "slerp wins"
-    assert part_about(backwards, "slerp", 60).endswith("slerp wins")
+    backwards = "and so on " * 30 + "slerp wins by far in the end"
+    assert part_about(backwards, "slerp", 60).endswith("slerp wins by far in the end")
+
+
+def test_an_excerpt_from_the_middle_has_the_words_in_its_own_middle() -> None:
+    before, after = part_about("and " * 60 + "slerp " + "and " * 60, "slerp", 60).split("slerp")
+    assert before.startswith("…")
+    assert after.endswith("…")
+    assert (before.count("and"), after.count("and")) == (6, 7)
 
 
 def test_an_excerpt_of_one_word_without_room_is_empty() -> None:
