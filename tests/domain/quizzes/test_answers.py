@@ -12,7 +12,7 @@ from bot.adapters.answer_model import load_model
 from bot.adapters.readers import read_digest
 from bot.domain.papers import Edition, Paper, PaperId, Point, Question, Summary, merge
 from bot.domain.quizzes.answers import AnswerModel, guessability, guesses, pick_one, with_answers
-from bot.domain.quizzes.paper_text import PaperText, paper_text, width
+from bot.domain.quizzes.paper_text import PaperText, width
 
 TEXT = PaperText(
     parts=(
@@ -249,22 +249,6 @@ def test_the_shipped_model_answers_real_questions_that_it_has_never_seen(corpus)
     assert right_and_sure / sure >= 0.95
 
 
-def test_the_same_paper_and_language_give_the_same_text():
-    known = paper(
-        summaries=(Summary(text="A summary.", source="a.md"),),
-        editions=(
-            Edition(language="en", points=(Point(label="💡 New", text="Blocks."),), flowchart="Index Branch"),
-            Edition(language="zh", points=(Point(label="方法", text="分块。"),)),
-        ),
-    )
-
-    english, chinese = paper_text(known, "en"), paper_text(known, "zh")
-
-    assert english == paper_text(known, "en")
-    assert [section for section, _ in english.parts] == ["title", "topic", "flow", "summary"]
-    assert ("methods", "分块。") in chinese.parts
-
-
 LONGEST = Question(
     question="How?",
     options=("By sorting", "By selecting key blocks through an index branch", "By a cache"),
@@ -310,12 +294,6 @@ def test_a_worked_out_answer_counts_as_far_as_it_is_sure():
     unsure = replace(sure, confidence=0.4)
 
     assert guessability(SHORT) == guessability(sure) < guessability(unsure) < guessability(UNKNOWN)
-
-
-def test_the_only_option_with_a_number_looks_right():
-    with_number, without = guesses(Question(question="How much?", options=("By 12.5 %", "By much")))
-
-    assert with_number > without
 
 
 @given(options=st.lists(st.text(max_size=40), min_size=2, max_size=5), data=st.data())

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.papers import Question
 from bot.domain.quizzes.features import Asked, marks, odds_features, option_features
-from bot.domain.quizzes.paper_text import PaperText, reading, stem, words
+from bot.domain.quizzes.paper_text import PaperText, reading
 
 TEXT = PaperText(
     parts=(
@@ -26,71 +26,6 @@ def weigh(_: str) -> float:
 
 def features(question, *options, text=TEXT, odds=None):
     return option_features(Question(question=question, options=options), reading(text), weigh, odds or {})
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("Key-value caches", ["key", "value", "caches"]),
-        ("1,200 tokens, 28.4×", ["1,200", "tokens", "28.4", "x"]),
-        ("17％", ["17", "percent"]),
-        ("最大块 top-k", ["最大", "大块", "top", "k"]),
-        ("块", ["块"]),
-    ],
-)
-def test_words_are_folded_and_numbers_kept_whole(text, found):
-    assert words(text) == found
-
-
-@pytest.mark.parametrize(
-    "forms",
-    [
-        ("optimize", "optimizing", "optimization"),
-        ("block", "blocks"),
-        ("achieves", "achieved"),
-        ("1,200", "1200"),
-        ("base", "bases"),
-        ("plan", "planning"),
-        ("class", "class"),
-    ],
-)
-def test_the_forms_of_a_word_have_one_stem(forms):
-    assert len(set(map(stem, forms))) == 1
-
-
-@pytest.mark.parametrize(
-    ("word", "is_hinted_at"),
-    [
-        ("quant", True),
-        ("quantizer", True),
-        ("tiny", True),
-        ("quan", False),
-        ("tinyish", False),
-        ("tin", False),
-    ],
-)
-def test_a_text_hints_at_its_words_and_at_those_that_begin_with_five_letters_of_them(word, is_hinted_at):
-    text = PaperText(parts=(("summary", "Quantum effects are tiny."),))
-
-    assert reading(text).hints_at(word) == is_hinted_at
-
-
-@pytest.mark.parametrize(("count", "windows"), [(1, 1), (23, 1), (24, 2), (35, 2), (36, 3)])
-def test_a_flowchart_is_read_in_windows_that_overlap_by_half(count, windows):
-    assert reading(PaperText(parts=(("flow", "step " * count),))).breadth == windows
-
-
-def test_what_is_denied_stands_closely_after_the_denial_in_its_sentence():
-    long = reading(PaperText(parts=(("summary", "Unlike one two three four five six seven eight."),)))
-    short = reading(PaperText(parts=(("summary", "Zero. Unlike one two. Three."),)))
-
-    assert [place for place, is_denied in enumerate(long.denied) if is_denied] == [1, 2, 3, 4, 5, 6]
-    assert sum(short.denied) == 2
-
-
-@pytest.mark.parametrize(("word", "kept"), [("nation", "nation"), ("timing", "timing"), ("mapped", "mapp")])
-def test_an_ending_that_would_leave_less_than_four_letters_stays(word, kept):
-    assert stem(word) == kept
 
 
 def test_what_the_text_holds_of_an_options_own_words_is_counted():
@@ -176,12 +111,6 @@ def test_a_question_without_words_and_a_text_without_words_measure_nothing():
 
     assert first["px.own"] == first["al.best"] == first["ov.none"] - 1 == 0
     assert second["ov.zero"] == 1
-
-
-def test_a_text_is_indexed_once():
-    assert reading(TEXT) is reading(PaperText(parts=TEXT.parts))
-    assert reading(TEXT).hints_at("attentive")
-    assert not reading(TEXT).hints_at("wave")
 
 
 KEPT = json.loads((Path(__file__).parents[2] / "data" / "features.json").read_text())
