@@ -396,30 +396,17 @@ class Preferences:
         edit: Callable[[ChosenSubscription], ChosenSubscription],
         channel: ChosenChannel | None = None,
     ) -> None:
-        if self._store.choices(name).subscription(subscription) is None:
-            self._refuse_configured(name, subscription)
-            raise _unknown(subscription)
-
         def change(choices: Choices) -> Choices:
-            paused = choices.is_paused(subscription)
-            edited = tuple(
-                edit(known) if same_name(known.name, subscription) else known
-                for known in choices.subscriptions
-            )
-            known = Choices(subscriptions=edited)
-            names = _less(choices.paused, subscription)
-            renamed = next(
-                (
-                    new.name
-                    for new, old in zip(edited, choices.subscriptions, strict=True)
-                    if new.name != old.name
-                ),
-                subscription,
-            )
+            known = choices.subscription(subscription)
+            if known is None:
+                self._refuse_configured(name, subscription)
+                raise _unknown(subscription)
+            edited = edit(known)
+            rest = _less(choices.paused, known.name)
             return replace(
                 choices,
-                subscriptions=known.subscriptions,
-                paused=(*names, renamed) if paused else choices.paused,
+                subscriptions=tuple(edited if other is known else other for other in choices.subscriptions),
+                paused=(*rest, edited.name) if choices.is_paused(known.name) else rest,
                 channels=_opened(choices.channels, channel),
             )
 
@@ -571,7 +558,8 @@ class Preferences:
 
     def save(self, owner: str, paper: PaperId, now: datetime) -> bool:
         """Save a paper; False where it was saved already. Raises ChoiceRefused where there are too many."""
-        if len(self._store.saved(owner)) >= MOST_SAVED:
+        before = {saved.paper for saved in self._store.saved(owner)}
+        if len(before) >= MOST_SAVED and paper not in before:
             raise ChoiceRefused("too many", f"{MOST_SAVED} papers are saved already", most=MOST_SAVED)
         return self._store.save_paper(owner, paper, now)
 

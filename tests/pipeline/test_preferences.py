@@ -1,5 +1,6 @@
 """What people set in a chat or on the web, over a real state."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,6 @@ from bot.domain.papers import PaperId
 from bot.domain.preferences import (
     LONGEST_QUERY,
     MOST_EXCLUSIONS,
-    MOST_SAVED,
     MOST_SUBSCRIPTIONS,
     ChosenChannel,
     ChosenSubscription,
@@ -159,9 +159,7 @@ def test_too_long_a_query_is_refused(world: MakeWorld) -> None:
 def test_there_are_only_so_many_subscriptions(world: MakeWorld) -> None:
     made = world()
     full = tuple(ChosenSubscription(name=f"n{n}", text=f"n{n}") for n in range(MOST_SUBSCRIPTIONS))
-    made.store.preferences.change(
-        "chat7", lambda choices: preferences.replace(choices, subscriptions=full), NOW
-    )
+    made.store.preferences.change("chat7", lambda choices: replace(choices, subscriptions=full), NOW)
     with pytest.raises(ChoiceRefused, match="100 subscriptions already"):
         made.preferences.add("chat7", "rag", NOW)
     assert not made.preferences.add("chat7", "n5", NOW).is_new
@@ -273,9 +271,6 @@ def test_exclusions_are_kept_once_and_taken_back(world: MakeWorld) -> None:
     assert refused(error) == "too many"
 
 
-# --- settings
-
-
 def test_an_objection_names_what_brought_a_paper_and_the_words_that_would_have_kept_it_away(
     world: MakeWorld,
 ) -> None:
@@ -296,6 +291,9 @@ def test_an_objection_names_what_brought_a_paper_and_the_words_that_would_have_k
     assert (paused.subscriptions, paused.words) == (("language models",), ())
     made.registry.replace([a_subscriber(asks=("robots",))])
     assert made.preferences.objection("alice", medical.id) is None  # that subscription is gone
+
+
+# --- settings
 
 
 def test_settings_are_stored_as_the_configuration_writes_them(world: MakeWorld) -> None:
@@ -395,23 +393,33 @@ def test_a_snooze_ends_within_a_year(world: MakeWorld, days: int) -> None:
 # --- saved papers
 
 
-def test_papers_are_saved_and_listed_as_they_are_now(
-    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_papers_are_saved_and_listed_as_they_are_now(world: MakeWorld) -> None:
     made = world()
     made.read("a.md", a_digest(1, 2))
     one, two = a_paper(1).id, a_paper(2).id
     assert made.preferences.save("telegram:1", one, NOW)
     assert not made.preferences.save("telegram:1", one, NOW)
     made.preferences.save("telegram:1", two, NOW + timedelta(hours=1))
-    assert [paper.id for paper in made.preferences.saved("telegram:1")] == [two, one]
+    made.read("b.md", a_digest(an_entry(1, summary="Said later.")))
+    saved = made.preferences.saved("telegram:1")
+    assert [paper.id for paper in saved] == [two, one]
+    assert "Said later." in {summary.text for summary in saved[1].summaries}
     assert made.preferences.unsave("telegram:1", one)
     assert not made.preferences.unsave("telegram:1", one)
+    assert [paper.id for paper in made.preferences.saved("telegram:1")] == [two]
+
+
+def test_only_so_many_papers_are_saved_and_those_may_be_saved_again(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world()
+    made.read("a.md", a_digest(1, 2))
     monkeypatch.setattr(preferences, "MOST_SAVED", 1)
+    assert made.preferences.save("telegram:1", a_paper(1).id, NOW)
+    assert not made.preferences.save("telegram:1", a_paper(1).id, NOW)
     with pytest.raises(ChoiceRefused) as error:
-        made.preferences.save("telegram:1", one, NOW)
+        made.preferences.save("telegram:1", a_paper(2).id, NOW)
     assert refused(error) == "too many"
-    assert MOST_SAVED == 1000
 
 
 # --- proposals and topics
