@@ -136,12 +136,6 @@ def test_relations_are_the_nearest_papers_and_the_later_ones_that_say_the_name(w
     assert "Agents 1" in {paper.title for paper in nameless.related}
 
 
-def test_in_the_first_month_nothing_rises(world: MakeWorld) -> None:
-    made = world()
-    made.read("a.md", a_digest(*(an_entry(number, title=f"Worlds {number}") for number in range(9))))
-    assert finder(made).trends((), weeks=4).risers == ()
-
-
 def test_an_index_of_few_papers_is_not_made_before_somebody_asks(world: MakeWorld) -> None:
     look = finder(with_papers(world))
     look.warm_up(fewest=1_000)
@@ -164,24 +158,50 @@ def test_many_new_papers_make_the_index_of_similar_papers_anew(world: MakeWorld)
     assert "Tools, corrected" in {paper.title for paper, _ in look.like(wanted, limit=20)}
 
 
-def test_trends_count_weeks_and_name_what_rises(world: MakeWorld) -> None:
+# --- trends
+
+WEDNESDAY = date(2026, 8, 12)
+
+
+def brought(made: World, days_before: int, title: str, first: int, count: int = 4) -> None:
+    """A digest of so many papers with that word in their titles, so many days before that Wednesday."""
+    entries = [an_entry(first + n, title=f"{title} {n}") for n in range(count)]
+    made.read(f"{first}.md", a_digest(*entries, day=WEDNESDAY - timedelta(days=days_before)))
+
+
+def test_trends_count_the_papers_of_weeks_that_begin_on_monday(world: MakeWorld) -> None:
     made = world()
-    assert finder(made).trends([parse("tool")], weeks=3).counts[0][1] == ()
-    newest = date(2026, 8, 12)  # a Wednesday
-    for weeks in range(8):
-        made.read(
-            f"{weeks}.md",
-            a_digest(*(an_entry(100 + 10 * weeks + n, title=f"Old paper {n}") for n in range(4)),
-                     day=newest - timedelta(weeks=8 - weeks)),
-        )  # fmt: skip
-    made.read("new.md", a_digest(*(an_entry(n, title=f"World model {n}") for n in range(1, 6)), day=newest))
-    trends = finder(made).trends([parse("world model"), parse("nothing")], weeks=26)
-    assert trends.weeks[-1] == date(2026, 8, 10)
-    assert [counts[-1] for _, counts in trends.counts] == [5, 0]
-    assert len(trends.weeks) == 26
-    made.read("none.md", a_digest(an_entry(300, title="Undated"), day=None))
-    assert finder(made).trends([], weeks=4).weeks[-1] == date(2026, 8, 10)
-    assert "world" in trends.risers[0][0]
+    brought(made, 10, "Agents", first=1)  # a Sunday
+    brought(made, 9, "Agents", first=11, count=2)
+    brought(made, 2, "Agents", first=21, count=3)
+    brought(made, 0, "Agents", first=31, count=1)
+    trends = finder(made).trends([parse("agents"), parse("nothing")], weeks=3)
+    assert trends.weeks == (date(2026, 7, 27), date(2026, 8, 3), date(2026, 8, 10))
+    assert [counts for _, counts in trends.counts] == [(4, 2, 4), (0, 0, 0)]
+    made.read("none.md", a_digest(an_entry(300, title="Undated agents"), day=None))
+    assert finder(made).trends([parse("agents")], weeks=3).counts[0][1] == (4, 2, 4)
+
+
+def test_an_empty_state_has_no_trends(world: MakeWorld) -> None:
+    trends = finder(world()).trends([parse("tool")], weeks=3)
+    assert (trends.weeks, trends.risers) == ((), ())
+    assert [counts for _, counts in trends.counts] == [()]
+
+
+def test_words_rise_that_thirty_days_have_more_of_than_the_ninety_before(world: MakeWorld) -> None:
+    made = world()
+    brought(made, 29, "Worlds", first=1)
+    brought(made, 0, "Worlds", first=11)
+    brought(made, 30, "Lamps", first=21, count=8)
+    brought(made, 119, "Robots", first=31, count=8)
+    brought(made, 120, "Worlds", first=41)
+    assert finder(made).trends((), weeks=26).risers == (("world", 8, 0.0),)
+
+
+def test_in_the_first_month_nothing_rises(world: MakeWorld) -> None:
+    made = world()
+    brought(made, 0, "Worlds", first=1)
+    assert finder(made).trends((), weeks=26).risers == ()
 
 
 def test_a_word_as_written_has_no_near_misses(world: MakeWorld) -> None:

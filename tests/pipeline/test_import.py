@@ -1,4 +1,4 @@
-"""History that is read tells nobody, now or later."""
+"""Imports: a history that is read is told to nobody, now or later."""
 
 from datetime import date
 
@@ -13,21 +13,21 @@ def alerts(world: World) -> list[str]:
     return [row.paper[-1] for row in world.rows() if row.kind == "alert"]
 
 
-def history(world: World, *numbers: int) -> None:
+def import_history(world: World, *numbers: int) -> None:
     files = [world.press.file("old/a.md", a_digest(*numbers, day=OLD))]
     world.look(*files, tell=False)
 
 
-def test_a_first_run_after_it_sends_none_of_it(world: MakeWorld):
+def test_a_first_run_after_an_import_sends_none_of_its_papers(world: MakeWorld):
     made = world(a_subscriber(), first_run=None)
-    history(made, 1, 2, 3)
+    import_history(made, 1, 2, 3)
     made.look(made.press.file("a.md", a_digest(4)))
     assert alerts(made) == ["4"]
 
 
-def test_gaining_a_quiz_later_makes_no_alert_of_it(world: MakeWorld):
+def test_an_imported_paper_that_gains_a_quiz_is_still_told_to_nobody(world: MakeWorld):
     made = world(a_subscriber("alice", a_channel(quizzes="all")), first_run=None)
-    history(made, 1)
+    import_history(made, 1)
     made.look()
     quiz = an_entry(1, editions=(an_edition(quiz=a_quiz()),))
     taken = made.read("b.html", a_digest(quiz, kind="quiz_page"))
@@ -35,16 +35,18 @@ def test_gaining_a_quiz_later_makes_no_alert_of_it(world: MakeWorld):
     assert made.rows() == ()
 
 
-def test_an_alert_that_is_out_is_not_edited_by_it(world: MakeWorld):
+async def test_an_alert_that_is_out_is_neither_edited_nor_followed_by_what_an_import_adds(world: MakeWorld):
     made = world(a_subscriber("alice", a_channel(quizzes="all")), first_run=None)
     made.read("a.md", a_digest(1))
+    await made.send_all()
     quiz = an_entry(1, editions=(an_edition(quiz=a_quiz()),))
-    files = [made.press.file("old/b.html", a_digest(quiz, day=OLD, kind="quiz_page"))]
-    made.look(*files, tell=False)
+    old = made.press.file("old/b.html", a_digest(quiz, day=OLD, kind="quiz_page"))
+    assert made.look(old, tell=False).gained == 1
+    made.look()
     assert [row.kind for row in made.rows()] == ["alert"]
 
 
-def test_what_is_no_digest_among_it_is_named_but_not_held_against_the_state(world: MakeWorld):
+def test_what_is_no_digest_in_an_import_is_named_and_does_not_count_as_unreadable(world: MakeWorld):
     made = world(a_subscriber())
     readme = made.press.file("old/README.md", a_digest(1))
     readme.data = b"# About"
@@ -53,9 +55,9 @@ def test_what_is_no_digest_among_it_is_named_but_not_held_against_the_state(worl
     assert made.store.deliveries.counts(made.clock.now()).unreadable == 0
 
 
-def test_reading_it_again_changes_nothing(world: MakeWorld):
+def test_an_import_that_is_repeated_changes_nothing(world: MakeWorld):
     made = world(a_subscriber(), first_run=None)
-    history(made, 1, 2)
+    import_history(made, 1, 2)
     before = made.store.papers.version()
-    history(made, 1, 2)
+    import_history(made, 1, 2)
     assert made.store.papers.version() == before
