@@ -101,8 +101,9 @@ async def test_planned_alarms_are_announced_once(world: MakeWorld):
     announced: list[bool] = []
     made.incidents.on_planned(lambda: announced.append(True))
     made.incidents.report("email", "535", made.clock.now())
-    made.incidents.report("email", "535", made.clock.now())
     assert announced == [True]
+    made.incidents.report("email", "535", made.clock.now())
+    assert announced == [True]  # no news, no alarm
 
 
 async def test_incidents_and_their_alarms_are_stored_together_or_not_at_all(world: MakeWorld):

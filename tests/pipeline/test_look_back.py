@@ -56,17 +56,26 @@ class Readers:
         return [(text.subject, text.body) for text in texts]
 
 
-def test_the_week_s_papers_are_counted_and_what_rose_is_named(world: MakeWorld) -> None:
+def test_the_week_s_papers_are_counted_and_what_rose_against_eight_weeks_is_named(world: MakeWorld) -> None:
     readers = Readers(world, a_subscriber())
-    readers.brings(date(2026, 8, 20), *(f"Old Words {n}: Language Models" for n in range(6)), first=50)
-    readers.brings(date(2026, 9, 17), *(f"Lamps {n}: Language Models with Lantern" for n in range(4)))
+    readers.brings(date(2026, 7, 19), *(f"Lantern {n}: Language Models" for n in range(9)), first=10)
+    readers.brings(date(2026, 7, 20), *(f"Lamps {n}: Language Models" for n in range(2)), first=50)
+    readers.brings(date(2026, 9, 13), *(f"Old {n}: Language Models" for n in range(4)), first=60)
+    readers.brings(
+        date(2026, 9, 14), *(f"Lamps {n}: Lantern for Language Models" for n in range(2)), first=70
+    )
+    readers.brings(
+        date(2026, 9, 20), *(f"Lamps {n}: Lantern for Language Models" for n in range(2)), first=80
+    )
+    readers.brings(date(2026, 9, 21), *(f"Lamps {n}: Language Models" for n in range(3)), first=90)
     readers.want("alice")
     assert readers.look_backs.plan_due(MONDAY) == 1
-    ((subject, body),) = readers.texts()
-    assert subject == "Your week: 4 new papers"
-    assert body.split("\n\n")[0] == "language models 4"
-    assert "Rising: " in body
-    assert "lantern (4, hardly any before)" in body
+    assert readers.texts() == [
+        (
+            "Your week: 4 new papers",
+            "language models 4\n\nRising: lantern (4, hardly any before) · lamp (4, usually 1.3)",
+        )
+    ]
 
 
 def test_what_names_a_saved_paper_is_listed_with_its_link(world: MakeWorld) -> None:

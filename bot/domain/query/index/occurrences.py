@@ -290,7 +290,7 @@ class Batch:
     @property
     def parts(self) -> Ints:
         """The number of the part at each position."""
-        return np.cumsum(self._tokens <= _FIELD_END_TOKEN, dtype=np.int32)
+        return np.cumsum(self._tokens == _PART_END_TOKEN, dtype=np.int32)
 
     def occurrences(self) -> Occurrences:
         """All occurrences of simple atoms."""
