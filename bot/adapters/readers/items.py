@@ -68,7 +68,7 @@ _ARTICLE = re.compile(
 _ITEM_TAGS = frozenset({"li", "tr"})
 _LOOSE_TAGS = frozenset({"p", "text", "blockquote", "details", "ul", "ol"})
 """Blocks that do not hold a whole paper: what belongs to it may stand before and after."""
-_CLOSED_TAGS = frozenset({"section", "li", "tr", "ul", "ol", "table", "group"})
+_CLOSED_TAGS = frozenset({"section", "li", "tr", "ul", "ol", "table", "group", "footer"})
 
 
 @dataclass(kw_only=True, slots=True)
@@ -474,6 +474,7 @@ def _take_fields(item: OutlineItem, record: Record, blocks: list[Block]) -> list
     """Fills the record from labels, columns and classes; returns the texts that have none of these."""
     pending = ""
     loose: list[str] = []
+    properties = {id(cell) for block in blocks for row in _property_rows(block) for cell in row.children}
     for block in blocks:
         if block.tag == "tr" and block is item.inner:
             _take_row(block, record, item.paper)
@@ -483,7 +484,7 @@ def _take_fields(item: OutlineItem, record: Record, blocks: list[Block]) -> list
             if leaf is item.heading:
                 continue
             if leaf.tag in {"td", "th"}:
-                pending = _take_property(leaf, record, pending)
+                pending = _take_property(leaf, record, pending) if id(leaf) in properties else ""
                 continue
             for line in _lines_of(leaf) if any("\n" in run.text for run in leaf.runs) else (leaf,):
                 pending = _take_line(line, leaf, record, pending, loose)
@@ -497,11 +498,23 @@ def _take_links(leaf: Block, record: Record, paper: PaperId) -> None:
         record.urls += [url for url in urls if url not in record.urls and linked_id(url) in {paper, None}]
 
 
+def _property_rows(block: Block) -> Iterator[Block]:
+    """Rows that say a property each: a label and its value. Others are of tables of something else, such as results."""
+    if block.tag == "tr":
+        tags = [cell.tag for cell in block.children]
+        if len(tags) == 2 or tags == ["th", "td"] * (len(tags) // 2):
+            yield block
+        return
+    for child in block.children:
+        yield from _property_rows(child)
+
+
 def _take_property(cell: Block, record: Record, pending: str) -> str:
     """A cell of a table of properties inside an item: the label of the next cell, or what the last one labels."""
     text = one_line("".join(run.text for run in cell.runs))
     if pending:
-        record.add(pending, text, label=pending)
+        if cell.tag == "td" or role_of(pending)[0] != "point":  # else two columns of results
+            record.add(pending, text, label=pending)
         return ""
     name = tidy_title(text) or text
     return name.rstrip(":：") if role_of(name)[0] not in {"", "link"} else ""

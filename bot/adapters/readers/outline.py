@@ -21,6 +21,8 @@ MAX_ATTRIBUTES = 5_000
 _LONG_TAG = re.compile(r"<[a-zA-Z][^<]{10000,}")
 _VALUE = re.compile(r"\"[^\"]*\"|'[^']*'")
 MIN_FILES = 3
+MAX_FOOTER, SHORT = 3, 300
+"""Paragraphs of a footer, and characters of each."""
 MAX_OCCURRENCES = 500
 """Of papers in one paragraph."""
 NEAR = 40
@@ -54,6 +56,12 @@ _LABELS = frozenset(
     "本地 arxiv链接 点击 查看论文 阅读全文 阅读原文 论文原文 pdf链接 english chinese show hide expand collapse toggle details 中文 英文 zh en v1 v2 v3 v4 v5 nan null none cool ar5iv papers cs 本文 상세 원문 보기 "
     "report reports translate translation read reading ページ 詳細 全文を読む 元論文 プロジェクト".split()
 )
+_MADE_BY = re.compile(
+    r"\W*(?:(?:this (?:page|digest|report|list|newsletter) (?:is|was) )?(?:automatically |auto-?)?(?:generated|powered|built|made|created|maintained|curated|compiled)\b"
+    r"|(?:本\S{1,6})?由.{1,60}(?:生成|提供|维护)|(?:自動|自动)生成)",
+    re.IGNORECASE,
+)
+"""How a page's last words begin that say who made it."""
 _WORD = re.compile(r"[^\W_]+(?:[-.'’][^\W_]+)*")
 _IDENTIFIER = re.compile(
     r"\d{4}\.\d{4,5}(?:v\d+)?|(?:19|20)\d\d\.\d\d?|v?\d{1,4}|[a-z][a-z-]*\.[a-z]{2}|\d{4}-\d\d-\d\d|10\.\d{4,9}.*|[a-z0-9.-]+\.(?:org|com|net|io|gov)",
@@ -247,7 +255,8 @@ def sections(blocks: list[Block]) -> list[Block]:
         while open_sections and open_sections[-1].level >= level:
             open_sections.pop()
 
-    for block in blocks:
+    footer = _footer_of(blocks)
+    for block in blocks[: len(blocks) - len(footer)]:
         if block.tag in _HEADINGS:
             close(block.level)
             section = Block(
@@ -258,12 +267,42 @@ def sections(blocks: list[Block]) -> list[Block]:
         else:
             loose.append(block)
     close(0)
-    return nested
+    return nested + _as_footer(footer)
+
+
+def _footer_of(blocks: list[Block]) -> list[Block]:
+    """The blocks that end the page and not its last paper: a footer, or a few words behind the last rule or of its maker.
+
+    Words behind a rule are none where more stands behind other rules: there rules part the pieces of papers.
+    """
+    rules = [index for index, block in enumerate(blocks) if block.tag == "hr"]
+    last = rules[-1] + 1 if rules else len(blocks)
+    parts_papers = all(blocks[index + 1].tag in _HEADINGS for index in rules[:-1])
+    start = next((index for index, block in enumerate(blocks) if block.tag == "footer"), len(blocks))
+    if parts_papers and 0 < len(blocks) - last <= MAX_FOOTER:
+        start = min(start, last)
+    elif blocks and blocks[-1].tag in {"p", "text"} and _MADE_BY.match(blocks[-1].text):
+        start = min(start, len(blocks) - 1)
+    footer = blocks[start:]
+    return footer if all(map(_is_of_footer, footer)) else []
+
+
+def _is_of_footer(block: Block) -> bool:
+    if block.tag not in {"p", "text"}:
+        return block.tag == "footer"
+    links = [run.href or run.text for leaf in block.leaves() for run in leaf.runs]
+    return len(block.text) < SHORT and not (any(map(linked_id, links)) or text_ids(block.text))
+
+
+def _as_footer(blocks: list[Block]) -> list[Block]:
+    return [Block(tag="footer", line=blocks[0].line, children=blocks)] if blocks else []
 
 
 def _groups(blocks: list[Block]) -> list[Block]:
     if sum(block.tag == "hr" for block in blocks) < 2:
-        return [block for block in blocks if block.tag != "hr"]
+        footer = _footer_of(blocks)
+        kept = blocks[: len(blocks) - len(footer)]
+        return [block for block in kept if block.tag != "hr"] + _as_footer(footer)
     groups: list[Block] = [Block(tag="group", line=blocks[0].line)]
     for block in blocks:
         if block.tag == "hr":

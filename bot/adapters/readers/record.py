@@ -28,6 +28,8 @@ MAX_AUTHORS = 2_000
 MAX_NAME = 40
 """Characters of a field's name."""
 MAX_POINTS = 30
+FIVE_DIGITS = 1501
+"""Year and month from which arXiv's numbers have five digits (https://info.arxiv.org/help/arxiv_identifier.html, seen 2026-11)."""
 
 _LANGUAGES = {
     "zh": "zh", "cn": "zh", "chs": "zh", "chinese": "zh", "中文": "zh", "ja": "ja", "jp": "ja", "japanese": "ja", "日本語": "ja",
@@ -138,7 +140,8 @@ _TEXT_ID = re.compile(
 _MONTH_DAY = re.compile(r"\d\d[-/.]\d\d")
 _BARE = re.compile(r"(?:\d\d(?:0[1-9]|1[0-2])\.\d{4,5})(?:v\d+)?")
 _CODE_HOST = re.compile(
-    r"https?://(?:www\.)?(?:github\.com|gitlab\.com|gitee\.com|bitbucket\.org|codeberg\.org|\w+\.github\.io)/",
+    r"https?://(?:www\.)?(?:github\.com|gitlab\.com|gitee\.com|bitbucket\.org|codeberg\.org|\w+\.github\.io)/"
+    r"(?![^/\s]+/[^/\s]+/(?:-/)?(?:issues|pulls?|discussions|actions|commits?|stargazers)\b)",
     re.IGNORECASE,
 )
 _KANA, _HANGUL, _HAN = (
@@ -310,6 +313,12 @@ def record_of(value: Mapping[Any, Any], name: str = "", *, cited: bool = False) 
     record = Record()
     for key, each in _fields(value, 0):
         record.add(key, each)
+    if (
+        not record.titles and record.ids
+    ):  # a name is a title beside the id of a paper, and not beside a link alone
+        for key, each in value.items():
+            if key_of(str(key)) == "name":
+                record.add("title", each)
     if not record.titles:
         return None
     if not record.ids and (paper := parse_paper_id(name)) and not paper.startswith("title:"):
@@ -442,7 +451,7 @@ def _add_code(record: Record, value: Any, _language: str | None, _label: str) ->
 
 
 def _add_arxiv(record: Record, value: Any, _language: str | None, _label: str) -> None:
-    text = str(value).strip() if isinstance(value, (str, float)) else ""
+    text = _number_of(value) if isinstance(value, float) else value.strip() if isinstance(value, str) else ""
     paper = parse_paper_id(text)
     if paper and paper.startswith("arxiv:"):
         record.ids.append(paper)
@@ -450,8 +459,13 @@ def _add_arxiv(record: Record, value: Any, _language: str | None, _label: str) -
         _add_link(record, text, None, "")
 
 
+def _number_of(value: float) -> str:
+    """The arXiv number that was read as a decimal, which forgets its last zeros: five digits from 2015 on, before four."""
+    return f"{value:.{5 if value >= FIVE_DIGITS else 4}f}"
+
+
 def _add_id(record: Record, value: Any, _language: str | None, _label: str) -> None:
-    text = value.strip() if isinstance(value, str) else ""
+    text = _number_of(value) if isinstance(value, float) else value.strip() if isinstance(value, str) else ""
     if _BARE.fullmatch(text):
         record.ids.append(PaperId(f"arxiv:{text.partition('v')[0]}"))
     elif text.lower().startswith(("arxiv:", "oai:arxiv.org:", "10.")):

@@ -26,6 +26,8 @@ _TAIL = re.compile(
     r"\s*[(\[（【]+\s*(?:arxiv\s*[:：]?\s*)?(?:\d{4}\.\d{4,5}(?:v\d+)?|back|pdf|paper|link|code|arxiv|new|html|↑|top|\d{4}-\d\d-\d\d)\s*[)\]）】]+\s*$|\s*\{#[\w-]+\}\s*$|\s*[|·•–—:：-]+\s*$|\s*🔗\s*$",
     re.IGNORECASE,
 )
+_LABEL_BEHIND = re.compile(r"(?<=\S)\s+\[\s*([^\[\]]{0,40}?)\s*\]$")
+_SUBJECT = re.compile(r"[A-Z]{2,4}")
 _SIGN_BEHIND = re.compile(
     "\\s*[\u2600-\u27bf\U0001f000-\U0001faff\ufe0f]+\\s*(?:code|pdf|paper|new|updated?|代码|论文|开源|项目)?$",
     re.IGNORECASE,
@@ -87,10 +89,20 @@ def tidy_title(text: str) -> str:
             text = text[:-_END] + _SCORE.sub("", _TAIL.sub("", text[-_END:]))
         if not text.isascii():
             text = _SIGN_BEHIND.sub("", text)
+        text = _without_labels_behind(text)
         text = text.strip().strip("*_").strip()
         if text == before:
             break
     return clean_title(text)
+
+
+def _without_labels_behind(text: str) -> str:
+    """The title without bracketed labels after it: `[project]`, the code of a subject such as `[IL]`, empty brackets."""
+    while text.endswith("]") and (behind := _LABEL_BEHIND.search(text)):
+        if not (is_label(behind[1]) or _SUBJECT.fullmatch(behind[1])):
+            break
+        text = text[: behind.start()]
+    return text
 
 
 @lru_cache(4096)
