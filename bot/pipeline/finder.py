@@ -180,7 +180,9 @@ class Misspelling:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trends:
-    """Papers a week for each query (`weeks` are Mondays, oldest first), and the newest month's rising terms."""
+    """Papers a week for each query (`weeks` are Mondays, oldest first, from the first week that has any paper), and the
+    newest month's rising terms.
+    """
 
     weeks: tuple[dt.date, ...]
     counts: tuple[tuple[Query, tuple[int, ...]], ...]
@@ -258,17 +260,18 @@ class PaperFinder:
                             break
 
     def trends(self, queries: Sequence[Query], *, weeks: int) -> Trends:
-        """Papers a week for these queries, and what rises."""
+        """Papers of at most that many weeks for these queries, and what rises."""
         with self._full_text.last_days(weeks * 7) as window:
             newest = window.newest
             if newest is None:
                 return Trends(weeks=(), counts=tuple((query, ()) for query in queries), risers=())
-            last = newest - dt.timedelta(days=newest.weekday())
-            mondays = tuple(last - dt.timedelta(weeks=back) for back in reversed(range(weeks)))
+            last = _monday(newest)
+            first = max(_monday(window.oldest or newest), last - dt.timedelta(weeks=weeks - 1))
+            mondays = tuple(last - dt.timedelta(days=back) for back in range((last - first).days, -1, -7))
             counts = []
             for query in queries:
                 days = (window.day(number) for number in _matching(Previewer(query), window))
-                by_week = Counter(day - dt.timedelta(days=day.weekday()) for day in days if day)
+                by_week = Counter(_monday(day) for day in days if day)
                 counts.append((query, tuple(by_week[monday] for monday in mondays)))
             return Trends(weeks=mondays, counts=tuple(counts), risers=_risers(window, newest))
 
@@ -396,6 +399,10 @@ def _building_on(paper: Paper, window: SearchWindow) -> tuple[str, tuple[Paper, 
         return "", ()
     numbers = _matching(Previewer(parse(f"={name}")), window)[:_NAMED_AT_MOST]
     return name, papers_naming(paper, (other for other, _ in window.papers(numbers)))[:_NAMED_BY]
+
+
+def _monday(day: dt.date) -> dt.date:
+    return day - dt.timedelta(days=day.weekday())
 
 
 def _risers(window: SearchWindow, newest: dt.date) -> tuple[RisingTerm, ...]:

@@ -182,6 +182,16 @@ def test_trends_count_the_papers_of_weeks_that_begin_on_monday(world: MakeWorld)
     assert finder(made).trends([parse("agents")], weeks=3).counts[0][1] == (4, 2, 4)
 
 
+def test_trends_begin_with_the_first_week_that_has_papers(world: MakeWorld) -> None:
+    made = world()
+    brought(made, 16, "Agents", first=1)
+    brought(made, 0, "Agents", first=11, count=1)
+    trends = finder(made).trends([parse("agents")], weeks=26)
+    assert trends.weeks == (date(2026, 7, 27), date(2026, 8, 3), date(2026, 8, 10))
+    assert trends.counts[0][1] == (4, 0, 1)
+    assert finder(made).trends([], weeks=2).weeks == (date(2026, 8, 3), date(2026, 8, 10))
+
+
 def test_an_empty_state_has_no_trends(world: MakeWorld) -> None:
     trends = finder(world()).trends([parse("tool")], weeks=3)
     assert (trends.weeks, trends.risers) == ((), ())

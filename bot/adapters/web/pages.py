@@ -393,9 +393,11 @@ class Pages:
         if isinstance(result, QueryTrouble):
             parts["trouble"] = _trouble(result)
         else:
+            parts["is_empty"] = not result.weeks
             series = [Series(name=query.text, values=values) for query, values in result.counts]
             if series and result.weeks:
-                parts["plot"] = lines(series, title=texts.trends_title)
+                if len(result.weeks) > 1:
+                    parts["plot"] = lines(series, title=texts.trends_title)
                 parts["top"] = max((value for each in series for value in each.values), default=0)
                 parts["first_day"] = _short_day(words, result.weeks[0])
                 parts["last_day"] = _short_day(words, result.weeks[-1])
@@ -421,7 +423,7 @@ class Pages:
             search_path("/trends", q=text or None),
             texts.trends_title,
             query=text,
-            **{"top": 0, "first_day": "", "last_day": "", **parts},
+            **{"is_empty": False, "top": 0, "first_day": "", "last_day": "", **parts},
         )
 
     def paper_path(self, paper: PaperId) -> str:

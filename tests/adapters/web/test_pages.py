@@ -352,9 +352,29 @@ async def test_trends_count_by_week(client: httpx.AsyncClient) -> None:
     assert [node.css_first("title").text() for node in tree.css("svg.plot polyline")] == ["web agent", "cats"]
     rows = [[cell.text() for cell in row.css("td")] for row in tree.css("tbody tr")]
     assert rows[:2] == [["1", "0"], ["1", "1"]]
+    assert len(rows) == 2  # no week before the first paper's
     wrong = await page(client, "/trends?q=cats,%20(dogs", 400)
     query, caret = wrong.css_first(".trouble pre").text().split("\n")
     assert query[len(caret) - 1] in "(s"
+
+
+async def test_trends_of_an_installation_without_papers_say_so(world: MakeWorld) -> None:
+    made = world()
+    app = create_app(a_service(made), formats=FORMATS, clock=made.clock, site_title="P", site_url=SITE)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
+        tree = await page(client, "/trends?q=cats")
+    assert "Nothing has been read yet" in tree.css_first("main").text()
+    assert tree.css_first("svg.plot") is None
+
+
+async def test_one_week_is_listed_and_not_drawn(world: MakeWorld) -> None:
+    made = world(first_run=0)
+    made.read("a.md", a_digest(an_entry_on(3, "Cats", "Pictures of cats."), day=DAY))
+    app = create_app(a_service(made), formats=FORMATS, clock=made.clock, site_title="P", site_url=SITE)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
+        tree = await page(client, "/trends?q=cats")
+    assert tree.css_first("svg.plot") is None
+    assert [cell.text() for cell in tree.css("tbody td")] == ["1"]
 
 
 # --- feeds ------------------------------------------------------------------------------------------
