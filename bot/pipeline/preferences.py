@@ -63,7 +63,7 @@ Refusal = Literal[
     "language",
     "snooze",
     "taken",
-    "channel",
+    "address",
 ]
 
 
@@ -251,7 +251,7 @@ class Preferences:
 
         Raises QuerySyntaxError, and ChoiceRefused where there are too many.
         """
-        text = _checked(query).text
+        text = checked_query(query).text
         wish = ChosenSubscription(name=_name(called or text), text=text, only=tuple(only))
         return self._add(name, wish, channel, now)
 
@@ -374,7 +374,7 @@ class Preferences:
 
         Raises QuerySyntaxError, and ChoiceRefused.
         """
-        text = _checked(query).text
+        text = checked_query(query).text
         known = self._store.choices(name).subscription(subscription)
         called = known.name if known is not None and known.name != _name(known.text) else _name(text)
         others = [other for other in self.listed(name) if not same_name(other.name, subscription)]
@@ -417,7 +417,7 @@ class Preferences:
 
         Raises QuerySyntaxError, and ChoiceRefused where there are too many.
         """
-        text = _checked(query).text
+        text = checked_query(query).text
         if text in self._all_exclusions(name):
             return False
 
@@ -666,7 +666,7 @@ def _timing(choices: Choices) -> tuple[object, ...]:
     return (choices.timezone, choices.quiet_hours, choices.deliver, choices.snoozed_until)
 
 
-def _checked(query: str) -> Query:
+def checked_query(query: str) -> Query:
     """The query on one line; QuerySyntaxError, or ChoiceRefused for one that is too long."""
     text = " ".join(query.split())
     if len(text) > LONGEST_QUERY:

@@ -6,16 +6,15 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime
 
-from bot.domain.errors import UsageError
 from bot.domain.mailbox import Mailbox
-from bot.domain.preferences import LONGEST_QUERY, ChosenChannel
-from bot.domain.query import parse
+from bot.domain.preferences import LONGEST_NAME, ChosenChannel
 from bot.domain.schedule import parse_schedule, parse_zone, schedule_text
 from bot.domain.sign_ups import ConfirmationRequest, SignUp
+from bot.domain.text import one_line
 from bot.pipeline.ports import TokenStore
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.sign_ups import Confirmations, SignUpStore
-from bot.pipeline.preferences import LANGUAGES, Added, Preferences
+from bot.pipeline.preferences import LANGUAGES, Added, ChoiceRefused, Preferences, checked_query
 
 DELIVER = "daily at 08:00"
 _ID_BYTES = 12
@@ -58,13 +57,13 @@ class SignUps:
     ) -> bool:
         """Send the mail that asks; False where none goes out, since the address or everybody was asked enough.
 
-        A visitor is to be told the same in both cases. Raises UsageError (QuerySyntaxError among them) for what
+        A visitor is to be told the same in both cases. Raises QuerySyntaxError and ChoiceRefused for what
         cannot be meant, and DeliveryError where the mail server does not take the mail.
         """
         sign_up = SignUp(
             id=self._new_id(),
             address=_mail_address(address),
-            query=_query(query),
+            query=checked_query(query).text,
             language=language if language in LANGUAGES else "en",
             deliver=_times(deliver),
             timezone=_zone(timezone),
@@ -113,25 +112,18 @@ def _mail_address(text: str) -> str:
     try:
         return Mailbox.parse(text).address.lower()
     except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def _query(text: str) -> str:
-    text = " ".join(text.split())
-    if len(text) > LONGEST_QUERY:
-        raise UsageError(f"a query has at most {LONGEST_QUERY} characters")
-    return parse(text).text
+        raise ChoiceRefused("address", str(error)) from error
 
 
 def _times(text: str) -> str:
     try:
         return schedule_text(parse_schedule(text))
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise ChoiceRefused("times", str(error)) from error
 
 
 def _zone(text: str) -> str:
     try:
         return parse_zone(text).key
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise ChoiceRefused("zone", str(error), zone=one_line(text, LONGEST_NAME), near="") from error

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.errors import TryLater, UsageError
+from bot.domain.errors import QuerySyntaxError, TryLater
 from bot.domain.preferences import LONGEST_QUERY
 from bot.domain.sign_ups import KEPT, VALID, ConfirmationRequest
+from bot.pipeline.preferences import ChoiceRefused
 from bot.pipeline.sign_ups import SignUps
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
 from tests.pipeline.conftest import MakeWorld
@@ -127,22 +128,29 @@ async def test_a_mail_server_that_refuses_is_told_to_the_caller(world: MakeWorld
 
 
 @pytest.mark.parametrize(
-    ("address", "query", "more"),
+    ("address", "query", "more", "why"),
     [
-        ("nobody", "rag", {}),
-        ("a@b.c, d@e.f", "rag", {}),
-        (ADDRESS, "(rag", {}),
-        (ADDRESS, "x" * (LONGEST_QUERY + 1), {}),
-        (ADDRESS, "rag", {"deliver": "sometimes"}),
-        (ADDRESS, "rag", {"timezone": "Mars/Olympus"}),
+        ("nobody", "rag", {}, "address"),
+        ("a@b.c, d@e.f", "rag", {}, "address"),
+        (ADDRESS, "x" * (LONGEST_QUERY + 1), {}, "too long"),
+        (ADDRESS, "rag", {"deliver": "sometimes"}, "times"),
+        (ADDRESS, "rag", {"timezone": "Mars/Olympus"}, "zone"),
     ],
 )
 async def test_what_cannot_be_meant_is_refused(
-    world: MakeWorld, address: str, query: str, more: dict[str, str]
+    world: MakeWorld, address: str, query: str, more: dict[str, str], why: str
 ):
     asked = Asked()
-    with pytest.raises(UsageError):
+    with pytest.raises(ChoiceRefused) as refused:
         await sign_ups(world(), asked).ask(address, query, NOW, **more)
+    assert refused.value.why == why
+    assert asked.requests == []
+
+
+async def test_a_query_that_cannot_be_read_is_refused(world: MakeWorld):
+    asked = Asked()
+    with pytest.raises(QuerySyntaxError):
+        await sign_ups(world(), asked).ask(ADDRESS, "(rag", NOW)
     assert asked.requests == []
 
 

@@ -15,7 +15,7 @@ from bot.adapters.web.negotiation import capability, view_of
 from bot.adapters.web.pages import ShownPreferences, View, refusal_text
 from bot.adapters.web.site import WebSite, private_page, read_body
 from bot.domain.channels import Target
-from bot.domain.errors import DeliveryError, QuerySyntaxError, UsageError
+from bot.domain.errors import DeliveryError, QuerySyntaxError
 from bot.domain.papers import PaperId, parse_paper_id
 from bot.pipeline.preferences import ChoiceRefused, Objection, Preferences
 from bot.pipeline.sign_ups import SignUps
@@ -170,7 +170,7 @@ class FormEndpoints:
             await sign_ups.ask(
                 form.get("address", ""), query, self._site.clock.now(), language=view.language, timezone=zone
             )
-        except UsageError as error:
+        except (QuerySyntaxError, ChoiceRefused) as error:
             return private_page(
                 self._pages.said(view, "not_subscribed", refusal_text(error, view.language), query), 400
             )
@@ -188,7 +188,7 @@ class FormEndpoints:
             name = await asyncio.to_thread(
                 self._service.preferences.add_reader, query, self._site.clock.now()
             )
-        except UsageError as error:
+        except (QuerySyntaxError, ChoiceRefused) as error:
             return private_page(
                 self._pages.said(view, "not_subscribed", refusal_text(error, view.language), query), 400
             )

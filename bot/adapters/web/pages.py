@@ -44,7 +44,7 @@ from bot.domain.subscriptions import Subscriber
 from bot.domain.text import columns, cut, one_line, plain_line
 from bot.domain.translations import Wording, wording
 from bot.pipeline.ports.papers import StoredPaper
-from bot.pipeline.preferences import ListedSubscription, Objection
+from bot.pipeline.preferences import ChoiceRefused, ListedSubscription, Objection
 
 if TYPE_CHECKING:
     import jinja2
@@ -95,12 +95,15 @@ class View:
     explicit: bool = False
 
 
-def refusal_text(error: Exception, language: str) -> str:
-    """Why something was refused, as a sentence; of a query in that language."""
-    text, stop = str(error).rstrip("."), "."
+def refusal_text(error: QuerySyntaxError | ChoiceRefused, language: str) -> str:
+    """Why something was refused, as a sentence in that language."""
+    texts = Texts(language)
     if isinstance(error, QuerySyntaxError):
-        text, stop = fault_text(error, language), "。" if language == "zh" else "."
-    return f"{text[:1].upper()}{text[1:]}{stop}"
+        text = fault_text(error, language)
+        return f"{text[:1].upper()}{text[1:]}{texts.full_stop}"
+    name = error.why.replace(" ", "_")
+    hint = ("_near" if error.values["near"] else "_like") if name == "zone" else ""
+    return texts(f"refused_{name}{hint}", **error.values)
 
 
 class StaticFile(NamedTuple):
@@ -444,7 +447,7 @@ class Pages:
         token: str,
         key: str,
         done: bool,
-        refused: Exception | None = None,
+        refused: QuerySyntaxError | ChoiceRefused | None = None,
         typed: Mapping[str, str] | None = None,
     ) -> str:
         """A person's subscriptions, settings and channels, each with its form; `refused` is why a change was not made."""
@@ -516,7 +519,7 @@ class Pages:
         token: str,
         key: str,
         done: bool,
-        refused: Exception | None = None,
+        refused: ChoiceRefused | None = None,
     ) -> str:
         """Why a paper came to somebody, with a form for each word whose exclusion would have kept it away."""
         texts = Texts(view.language)

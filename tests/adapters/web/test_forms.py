@@ -210,7 +210,9 @@ async def test_too_many_exclusions_are_refused_on_the_page(client, made: World, 
         made.preferences.exclude("alice", f"n{number}", NOW)
     response = await sent(client, unwanted, action="exclude", word="medical")
     assert response.status_code == 400
-    assert "exclusions already" in LexborHTMLParser(response.text).css_first(".trouble").text()
+    assert (
+        f"There are {MOST_EXCLUSIONS} already" in LexborHTMLParser(response.text).css_first(".trouble").text()
+    )
 
 
 async def test_looking_behind_a_capability_has_a_limit_too(client, path: str) -> None:
@@ -240,6 +242,17 @@ async def test_settings_are_saved_and_wrong_ones_say_why(client, made: World, pa
     response = await sent(client, path, action="settings", timezone="Europe/Berlim")
     assert response.status_code == 400
     assert "Europe/Berlin" in LexborHTMLParser(response.text).css_first(".trouble").text()
+
+
+async def test_wrong_settings_are_refused_in_the_reader_s_language(client, path: str) -> None:
+    for field, value, said in (
+        ("timezone", "Mars/Olympus", "没有“Mars/Olympus”这个时区。"),
+        ("quiet_hours", "late", "免打扰时段要写成 22:00-07:00 这样"),
+        ("deliver", "sometimes", "发送时间可以是 immediately"),
+    ):
+        response = await sent(client, path, {"Accept-Language": "zh"}, action="settings", **{field: value})
+        assert response.status_code == 400
+        assert said in LexborHTMLParser(response.text).css_first(".trouble").text()
 
 
 async def test_what_is_shown_unchanged_is_not_set(client, made: World, path: str) -> None:

@@ -3,8 +3,13 @@
 import re
 from importlib.resources import files
 from string import Formatter
+from typing import get_args
 
+import pytest
+
+from bot.adapters.web.pages import refusal_text
 from bot.adapters.web.texts import Texts, languages_of
+from bot.pipeline.preferences import ChoiceRefused, Refusal
 
 ROOM = files("bot.adapters.web")
 ENGLISH, CHINESE = languages_of()
@@ -27,7 +32,8 @@ def test_no_text_is_left_that_nothing_shows() -> None:
         if path.is_file() and path.name != "texts.py"
     ]
     words = set(re.findall(r"\w+", " ".join(sources)))
-    endings = ("_one", "_many", "_none", "_text", "_day", "_week", "_month", "_year")
+    endings = ("_near", "_like", "_one", "_many", "_none", "_text", "_day", "_week", "_month", "_year")
+    words |= {f"refused_{why.replace(' ', '_')}" for why in get_args(Refusal)}
     for name in ENGLISH:
         base = next((name.removesuffix(end) for end in endings if name.endswith(end)), name)
         assert {name, base} & words or re.fullmatch(r"example_\d", name), name
@@ -36,3 +42,13 @@ def test_no_text_is_left_that_nothing_shows() -> None:
 def test_an_unknown_language_is_english() -> None:
     assert Texts("fr").language == "en"
     assert Texts("zh").skip != Texts("en").skip
+
+
+@pytest.mark.parametrize("why", get_args(Refusal))
+def test_every_refusal_is_said_in_both_languages(why: Refusal) -> None:
+    refusal = ChoiceRefused(why, "in the operator's words", name="agents", zone="Mars", near="", most=20)
+    english, chinese = (refusal_text(refusal, language) for language in ("en", "zh"))
+    assert "operator" not in english
+    assert english.endswith(".")
+    assert chinese.endswith("。")
+    assert english != chinese
