@@ -9,8 +9,15 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.domain.quizzes.features import Asked, Features, Weigh, marks, odds_features, option_features
-from bot.domain.quizzes.paper_text import reading
+from bot.domain.quizzes.features import (
+    Features,
+    QuestionContext,
+    Weigh,
+    marks,
+    odds_features,
+    option_features,
+)
+from bot.domain.quizzes.paper_text import text_index
 from tools import boosting
 from tools.answer_material import VARIANTS, Sample
 from tools.boosting import Indices, Tree
@@ -54,10 +61,12 @@ class Fitted:
 def as_numbers(found: list[Sample], weigh: Weigh) -> Material:
     """The features of all questions in each form of their text."""
     by_form = {
-        form: [option_features(sample.question, reading(sample.texts[form]), weigh, {}) for sample in found]
+        form: [
+            option_features(sample.question, text_index(sample.texts[form]), weigh, {}) for sample in found
+        ]
         for form in VARIANTS
     }
-    asked = [Asked(sample.question, reading(sample.texts["whole"]), weigh) for sample in found]
+    asked = [QuestionContext(sample.question, text_index(sample.texts["whole"]), weigh) for sample in found]
     occurring = {
         name for questions in by_form.values() for options in questions for held in options for name in held
     }

@@ -10,7 +10,7 @@ from bot.domain.delivery import ONE_QUESTION, OPEN, Delivery, State, delivery_ke
 from bot.domain.papers import Paper, PaperId
 from bot.domain.preferences import same_name
 from bot.domain.quizzes.polls import poll_of
-from bot.domain.quizzes.repetition import comes_back_at
+from bot.domain.quizzes.repetition import repeat_time
 from bot.domain.quizzes.scores import (
     Score,
     Standing,
@@ -22,7 +22,7 @@ from bot.domain.quizzes.scores import (
     score,
     totals,
 )
-from bot.domain.quizzes.votes import AskedPoll, CastVote, QuizAnswer, answer_of, belongs, is_private
+from bot.domain.quizzes.votes import AskedPoll, CastVote, QuizAnswer, answer_of, is_member, is_private
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.papers import PaperStore
@@ -124,7 +124,7 @@ class QuizScheduler:
         for card in due:
             if _repeat_key(channel, card) in known:
                 continue
-            moment = comes_back_at(
+            moment = repeat_time(
                 card.card, now=now, schedule=channel.deliver, quiet=subscriber.quiet_hours, zone=zone
             )
             day = moment.astimezone(zone).date()
@@ -331,7 +331,7 @@ class QuizStats:
         hidden = self._store.hidden(chats)
         answers = self._answers(cast, members)
         standings = leaderboard(answers, hidden=hidden)
-        insiders = {vote.person for poll, vote in cast if belongs(poll.chat, vote.person, members)}
+        insiders = {vote.person for poll, vote in cast if is_member(poll.chat, vote.person, members)}
         return Board(
             standings=standings,
             names=self._store.names([standing.person for standing in standings]),
@@ -359,7 +359,7 @@ class QuizStats:
         self, cast: Iterable[tuple[AskedPoll, CastVote]], members: Mapping[str, Iterable[int]]
     ) -> list[QuizAnswer]:
         """The answers of voters who are members of the chat where they were asked."""
-        answers = (answer_of(poll, vote) for poll, vote in cast if belongs(poll.chat, vote.person, members))
+        answers = (answer_of(poll, vote) for poll, vote in cast if is_member(poll.chat, vote.person, members))
         return [answer for answer in answers if answer is not None]
 
     def _due(self, person: int, now: datetime, zone: ZoneInfo) -> int:

@@ -8,7 +8,7 @@ from bot.domain.delivery import ONE_QUESTION, question_of_part, repeat_count
 from bot.domain.papers import PaperId, Question
 from bot.domain.quizzes.answers import pick_one
 from bot.domain.quizzes.polls import poll_of, shuffle_seed
-from bot.domain.quizzes.repetition import Attempt, card_of
+from bot.domain.quizzes.repetition import Attempt, leitner_card
 from bot.domain.quizzes.votes import (
     AskedPoll,
     CastVote,
@@ -16,10 +16,10 @@ from bot.domain.quizzes.votes import (
     Vote,
     answer_of,
     chat_of,
-    corrected,
     is_own_chat,
     is_private,
-    recognised,
+    order_of_reported,
+    with_new_key,
 )
 from bot.pipeline.compose import AnswerQuiz
 from bot.pipeline.ports.papers import PaperStore
@@ -126,7 +126,7 @@ class VoteCounter:
             for answer in answers
             if answer is not None and answer.right is not None
         ]
-        tx.save_card(person, paper, part, card_of(attempts))
+        tx.save_card(person, paper, part, leitner_card(attempts))
 
     def correct(self) -> int:
         """Apply keys that papers gained after their polls were sent, and recompute cards; gives the number of polls changed."""
@@ -140,7 +140,9 @@ class VoteCounter:
                 papers = tx.papers({poll.paper for poll in stale})
                 for poll in stale:
                     quizzes = (edition.quiz for edition in papers[poll.paper].editions)
-                    question = corrected(poll.question, (candidate for quiz in quizzes for candidate in quiz))
+                    question = with_new_key(
+                        poll.question, (candidate for quiz in quizzes for candidate in quiz)
+                    )
                     tx.check(poll.poll, question)
                     if question != poll.question:
                         changed += 1
@@ -200,7 +202,7 @@ class VoteCounter:
                 continue
             seed = shuffle_seed(question, f"telegram:{quiz.address}", repeat_count(quiz.part))
             poll = poll_of(question, seed=seed)
-            order = recognised(state, poll) if poll else None
+            order = order_of_reported(state, poll) if poll else None
             if order is not None:
                 yield quiz, question, order
 

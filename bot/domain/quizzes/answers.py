@@ -1,11 +1,11 @@
 """Answers worked out from a paper's text, and how guessable a question is without reading it.
 
-The score of an option is the mean of two: a weighted sum of its features (a conditional logit) and small trees over the
-same features, which see what a sum cannot. The softmax of the scores is the probability. Chinese has no keyed questions
-old enough to learn from: there the features that are the same in every language decide alone.
+The score of an option is the mean of two: a weighted sum of its features (a conditional logit), and small trees over the
+same features, which see interactions. The softmax of the scores gives probabilities. There were no keyed questions in
+Chinese to train on: for them only features that are the same in every language are used.
 
-As published, the longest option is the right one in four questions of five, so a reader who picks it need not read: of
-a quiz the least guessable question is sent.
+As published, the longest option is right in four questions of five, so it can be guessed without reading. Where a
+channel takes one question of a quiz, the least guessable one is sent.
 """
 
 import json
@@ -15,19 +15,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.papers import Edition, Paper, Question
-from bot.domain.quizzes.features import Features, option_features, phrasing, taken_apart
-from bot.domain.quizzes.paper_text import PaperText, is_number, paper_text, reading, width
+from bot.domain.quizzes.features import Features, option_features, phrasing, words_of_options
+from bot.domain.quizzes.paper_text import PaperText, is_number, paper_text, text_index, width
 
 Tree = tuple[int, float, int, float, float, float, int, float, float, float]
 """Column and bound of the root, then for each side (below the bound first): column, bound, leaf below, leaf above."""
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _TRANSLATED = 0.99
-"""How sure we are of a key taken from the same quiz in another language: 108 of 108 pairs seen agree (2026-08)."""
+"""Confidence in a key taken from the same quiz in another language: 108 of 108 pairs agree (seen 2026-08)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Inferred:
+class InferredAnswer:
     """The most probable option, and its probability."""
 
     answer: int
@@ -36,36 +36,33 @@ class Inferred:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerModel:
-    """Weights trained on keyed questions; independent of the order of options."""
+    """Answer model: weights trained on keyed questions. It does not depend on the order of options."""
 
     weights: Mapping[str, float]
     plain_weights: Mapping[str, float]
-    """For questions in a language that there was nothing to learn from."""
+    """For questions in a language without training data."""
     columns: tuple[str, ...]
-    """The features that the trees use, by column; `~` marks those less their mean over the options."""
+    """By column the feature that the trees see; with `~` it is reduced by its mean over the options."""
     trees: tuple[Tree, ...]
     odds: Mapping[str, float]
-    """Of the marks of options, see `phrasing.marks`; logarithms."""
+    """Log odds of the marks of options (see `features.marks`)."""
     rarity: Mapping[str, float]
-    """Weight of a stem: rare ones weigh more."""
+    """Weights of stems: rare ones weigh more."""
     unknown_rarity: float
     temperature: float
-    """What scores are divided by: above 1 where questions to come are expected to be harder than those learnt from."""
+    """Divisor of the scores: above 1 where new questions are expected to be harder than those of the training."""
     plain_temperature: float
 
-    def infer(self, question: Question, text: PaperText) -> Inferred | None:
-        """The most probable option; None where there are fewer than two, or no text at all.
-
-        The same for the same options in any order: equal options share, and the first of them is named.
-        """
-        if len(question.options) < 2 or text.empty:  # noqa: PLR2004 - a choice
+    def infer(self, question: Question, text: PaperText) -> InferredAnswer | None:
+        """The most probable option, of equally probable ones the first; None with fewer than two options, or without text."""
+        if len(question.options) < 2 or text.is_empty:  # noqa: PLR2004 - a choice
             return None
         chances = self.probabilities(question, text)
         answer = max(range(len(chances)), key=lambda index: chances[index])
-        return Inferred(answer=answer, confidence=round(chances[answer], 4))
+        return InferredAnswer(answer=answer, confidence=round(chances[answer], 4))
 
     def probabilities(self, question: Question, text: PaperText) -> list[float]:
-        """How probable each of the (two or more) options is, in their order; they add up to 1."""
+        """The probabilities of the (two or more) options, in their order; they add up to 1."""
         order = sorted(range(len(question.options)), key=lambda index: question.options[index])
         sorted_options = tuple(question.options[index] for index in order)
         shares = self._shares(Question(question=question.question, options=sorted_options), text)
@@ -73,7 +70,7 @@ class AnswerModel:
         return [by_index[index] for index in range(len(order))]
 
     def _shares(self, question: Question, text: PaperText) -> list[float]:
-        by_option = option_features(question, reading(text), self._weigh, self.odds)
+        by_option = option_features(question, text_index(text), self._weigh, self.odds)
         if _CHINESE.search(question.question):
             return _softmax(
                 [_sum(self.plain_weights, features) / self.plain_temperature for features in by_option]
@@ -83,7 +80,7 @@ class AnswerModel:
         return _softmax([(a + b) / 2 / self.temperature for a, b in zip(sums, leaves, strict=True)])
 
     def _rows(self, by_option: Sequence[Features]) -> list[list[float]]:
-        """The columns of the trees for each option."""
+        """For each option the values of the trees' columns."""
         means: dict[str, float] = {}
         for column in self.columns:
             if column.startswith("~"):
@@ -121,11 +118,9 @@ def parse_model(data: bytes) -> AnswerModel:
 def with_answers(
     quiz: tuple[Question, ...], paper: Paper, language: str, model: AnswerModel, min_confidence: float
 ) -> tuple[Question, ...]:
-    """The quiz with a worked-out answer, marked as inferred, on each question that has none.
+    """The quiz with an inferred answer on each question that has none, which is usable from `min_confidence` on.
 
-    An answer is usable from `min_confidence` on; only this function decides it.
-
-    Where the paper has the same quiz in another language, its key is taken over, or the guess on the English one.
+    Where the paper has the same quiz in another language, its key is used, or the answer to its English question.
     """
     text = paper_text(paper, language)
     english = paper_text(paper, "en")
@@ -157,7 +152,7 @@ def _answered(
 
 
 def _twins(index: int, quiz: tuple[Question, ...], paper: Paper) -> list[Question]:
-    """The same question in the paper's other editions, whose quizzes are translations, option by option."""
+    """The same question in those of the paper's other editions whose quizzes are translations of this one."""
 
     def shape(questions: tuple[Question, ...]) -> list[int]:
         return [len(question.options) for question in questions]
@@ -204,22 +199,22 @@ _GUESSER = {
     "turn.bad": -0.3,
     "lone number": 0.8,
 }
-"""Weights by which a practised guesser picks an option."""
+"""Weights of features by which a person who knows such quizzes guesses an option."""
 
 
 def pick_one(quiz: tuple[Question, ...]) -> Question | None:
-    """The question that is hardest to guess, the first of several; None of an empty quiz.
+    """The question that is hardest to guess, of equals the first; None for an empty quiz.
 
-    One that is no question (fewer than two options) is the easiest: it is taken only where there is no other.
+    One with fewer than two options is taken only where there is no other.
     """
     return min(quiz, key=guessability, default=None)
 
 
 def guessability(question: Question) -> float:
-    """From 0 to 1: how surely the right option is found without having read the paper.
+    """From 0 to 1: how likely the right option is guessed without having read the paper.
 
-    Half of it is whether the longest option is right; so a question is over a half only where it is, or where nobody
-    knows. A worked-out answer counts as far as it is sure.
+    It is the mean of the guesser's share for the right option and of whether that is the longest one. Where the right
+    option is unknown the likeliest guess stands for it; an inferred answer counts by its confidence.
     """
     if len(question.options) < 2:  # noqa: PLR2004 - a choice
         return 1.0
@@ -235,8 +230,8 @@ def guessability(question: Question) -> float:
 
 
 def guesses(question: Question) -> list[float]:
-    """How a guesser who has not read the paper spreads the chances over the options; they add up to 1."""
-    options = taken_apart(question.options)
+    """The probabilities with which a guesser who has not read the paper picks each option; they add up to 1."""
+    options = words_of_options(question.options)
     numbered = [any(map(is_number, option.words)) for option in options]
     scores = []
     for features, number in zip(phrasing(question.question, options), numbered, strict=True):

@@ -1,8 +1,8 @@
-"""Features of a question's options: numbers that tell the right option from the others.
+"""Features of a question's options: numbers by which a model tells the right option from the others.
 
-The overlap features look words up in the paper's text; the phrasing features look at the options alone. Nothing looks
-at the position of an option. A question that asks for what is *not* so ("Which is NOT …") turns every clue round: its
-options have the few `neg.` features and no others.
+The overlap features compare an option with the paper's text; the phrasing features are of the options alone. None
+depends on an option's position. A negated question ("Which is NOT …") inverts every clue: its options have the few
+`neg.` features and no others.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from bot.domain.papers import Question
-from bot.domain.quizzes.paper_text import SECTIONS, STOP_WORDS, Reading, is_number, stem, width, words
+from bot.domain.quizzes.paper_text import SECTIONS, STOP_WORDS, TextIndex, is_number, stem, width, words
 
 Features = dict[str, float]
 """The values by name; a missing one is 0."""
@@ -42,7 +42,7 @@ _NEARLY = 0.8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OptionWords:
-    """An option taken apart; `telling` are its stems without stop words, `own` those no other option has."""
+    """An option's words; `telling` are its stems without stop words, `own` those of them that no other option has."""
 
     text: str
     words: tuple[str, ...]
@@ -51,32 +51,33 @@ class OptionWords:
     own: tuple[str, ...]
 
 
-class Asked:
-    """A question with its options, held against a text."""
+class QuestionContext:
+    """A question and its options in relation to a text: everything that the features of each option need."""
 
-    def __init__(self, question: Question, text: Reading, weigh: Weigh) -> None:
+    def __init__(self, question: Question, text: TextIndex, weigh: Weigh) -> None:
         self.text, self.weigh = text, weigh
         self.question = question.question
         self.negated = bool(_NEGATED.search(question.question))
-        """It asks for what is not so."""
+        """It asks which option is not true."""
         stem_words = words(question.question)
         self.telling = tuple(sorted({stem(word) for word in stem_words if word not in STOP_WORDS}))
-        self.options = taken_apart(question.options)
+        self.options = words_of_options(question.options)
         self.short = sum(len(option.telling) for option in self.options) <= _FEW_WORDS * len(self.options)
         """The options are names and numbers rather than statements."""
         stems = frozenset(map(stem, stem_words))
         self.cued = tuple(name for name, cues in _CUE_STEMS.items() if not cues.isdisjoint(stems))
-        """The sections of the text in which the answer is to be looked for."""
+        """The sections of the text in which its words suggest to look for the answer."""
         self.density = self._density(_NEIGHBOURHOOD)
-        """For each position in the text, how much of the question stands near it."""
+        """For each position in the text, how many of the question's words are near, weighted."""
         self.peak = max(self.density, default=0.0)
         self.closeness = self._density(_CLOSE)
-        """The same for what stands closely around it."""
+        """The same within a smaller distance."""
         self.closest = max(self.closeness, default=0.0)
         self.similarity = self._similarity()
-        """For each segment of the text, how much of the question it holds, from 0 to 1."""
+        """For each segment of the text its share of the question's words, weighted, from 0 to 1."""
         likeliest = _NEARLY * max(self.similarity, default=0.0)
-        self.likeliest = frozenset(at for at, like in enumerate(self.similarity) if like >= likeliest)
+        self.likeliest = frozenset(at for at, share in enumerate(self.similarity) if share >= likeliest)
+        """The segments with nearly the largest share."""
 
     def others(self, option: OptionWords) -> list[OptionWords]:
         return [other for other in self.options if other is not option]
@@ -101,20 +102,20 @@ class Asked:
         return similarity
 
 
-def taken_apart(options: tuple[str, ...]) -> tuple[OptionWords, ...]:
-    """The options with their words, and for each what only it says."""
+def words_of_options(options: tuple[str, ...]) -> tuple[OptionWords, ...]:
+    """The words of each option."""
     by_option = [tuple(words(option)) for option in options]
-    cut = [tuple(map(stem, option)) for option in by_option]
+    stems = [tuple(map(stem, option)) for option in by_option]
     telling = [
         tuple(root for root, word in zip(roots, option, strict=True) if word not in STOP_WORDS)
-        for roots, option in zip(cut, by_option, strict=True)
+        for roots, option in zip(stems, by_option, strict=True)
     ]
     own = [
         tuple(sorted(set(telling[at]).difference(chain.from_iterable(telling[:at] + telling[at + 1 :]))))
         for at in range(len(options))
     ]
     return tuple(
-        OptionWords(text=options[at], words=by_option[at], stems=cut[at], telling=telling[at], own=own[at])
+        OptionWords(text=options[at], words=by_option[at], stems=stems[at], telling=telling[at], own=own[at])
         for at in range(len(options))
     )
 
@@ -167,7 +168,7 @@ _START = "^"
 
 
 def phrasing(question: str, options: tuple[OptionWords, ...]) -> list[Features]:
-    """All features of each option that need no text."""
+    """The features of each option that need no text."""
     values = _value_features(question, [option.text for option in options])
     return [
         {
@@ -189,7 +190,7 @@ def marks(options: tuple[OptionWords, ...]) -> list[list[str]]:
 
 
 def odds_features(marked: list[str], odds: Mapping[str, float]) -> Features:
-    """Features of an option's known marks; `odds` are logarithms of how much oftener a mark is right, 0 for even."""
+    """Features of an option's known marks; `odds` are the log odds of an option with a mark to be right."""
     single = [odds[mark] for mark in marked if " " not in mark and mark in odds]
     double = [odds[mark] for mark in marked if " " in mark and mark in odds]
     return {
@@ -221,7 +222,7 @@ def _lengths(option: OptionWords, others: list[OptionWords]) -> Features:
 
 
 def _value_features(question: str, options: list[str]) -> list[Features]:
-    """Rank of each option's number among the others', where all begin with one."""
+    """Rank of each option's number among the others', where every option has one."""
     values = [_value(option) for option in options]
     known = [value for value in values if value is not None]
     if len(known) < len(options) or len(set(known)) == 1:
@@ -267,8 +268,8 @@ def _turns(option: OptionWords, others: list[OptionWords]) -> Features:
     return {f"turn.{name}": float(min(2, len(own & turns))) for name, turns in _TURNS.items()}
 
 
-def overlap(option: OptionWords, question: Asked) -> Features:
-    """All features of one option that need the text."""
+def overlap(option: OptionWords, question: QuestionContext) -> Features:
+    """The features of one option that compare it with the text."""
     unasked = tuple(word for word in option.own if word not in question.telling)
     return {
         **_coverage(option.own, question),
@@ -282,8 +283,8 @@ def overlap(option: OptionWords, question: Asked) -> Features:
     }
 
 
-def _coverage(own: tuple[str, ...], question: Asked) -> Features:
-    """How much of what only this option says is in the text."""
+def _coverage(own: tuple[str, ...], question: QuestionContext) -> Features:
+    """How many of the words that only this option has are in the text."""
     weigh, text = question.weigh, question.text
     total = sum(map(weigh, own))
     hit = sum(weigh(word) for word in own if word in text.all)
@@ -301,8 +302,8 @@ def _coverage(own: tuple[str, ...], question: Asked) -> Features:
     }
 
 
-def _sections(own: tuple[str, ...], question: Asked) -> Features:
-    """In which parts of the text the option's own words stand, and whether the question points there."""
+def _sections(own: tuple[str, ...], question: QuestionContext) -> Features:
+    """In which sections of the text the option's own words stand, and whether the question points there."""
     features: Features = {}
     total = sum(map(question.weigh, own))
     for section in SECTIONS:
@@ -322,7 +323,7 @@ def _word_pairs(option: OptionWords) -> set[tuple[str, str]]:
     return {*pairwise(option.stems), *pairwise(option.telling)}
 
 
-def _pairs(option: OptionWords, question: Asked) -> Features:
+def _pairs(option: OptionWords, question: QuestionContext) -> Features:
     """Neighbouring words that only this option has and that are neighbours in the text too."""
     others = chain.from_iterable(map(_word_pairs, question.others(option)))
     own = sorted(_word_pairs(option).difference(others))
@@ -339,8 +340,8 @@ def _pairs(option: OptionWords, question: Asked) -> Features:
     }
 
 
-def _alignment(option: OptionWords, question: Asked) -> Features:
-    """How well single sentences hold the option's own words, above all those that hold the question's."""
+def _alignment(option: OptionWords, question: QuestionContext) -> Features:
+    """How many of the option's own words stand in one sentence, above all in one with the question's words."""
     weights: dict[int, float] = {}
     for word in option.own:
         for segment in question.text.segments.get(word, ()):
@@ -365,7 +366,7 @@ def _alignment(option: OptionWords, question: Asked) -> Features:
     }
 
 
-def _proximity(unasked: tuple[str, ...], question: Asked) -> Features:
+def _proximity(unasked: tuple[str, ...], question: QuestionContext) -> Features:
     """How near to the question's words the option's own words stand."""
     present = [(word, question.text.positions[word]) for word in unasked if word in question.text.positions]
     total = sum(map(question.weigh, unasked)) + 2
@@ -389,8 +390,8 @@ def _most(density: list[float], positions: list[int]) -> float:
     return max(density[position] for position in positions)
 
 
-def _context(unasked: tuple[str, ...], question: Asked) -> Features:
-    """Whether the text denies or claims what the option says ("unlike existing …", "we propose …")."""
+def _context(unasked: tuple[str, ...], question: QuestionContext) -> Features:
+    """Whether the text denies or claims the option's words ("unlike existing …", "we propose …")."""
     denied = claimed = 0.0
     for word in unasked:
         positions = question.text.positions.get(word)
@@ -402,7 +403,7 @@ def _context(unasked: tuple[str, ...], question: Asked) -> Features:
     return {"ctx.denied": denied / total, "ctx.claimed": claimed / total, "ctx.denials": math.sqrt(denied)}
 
 
-def _numbers(option: OptionWords, question: Asked) -> Features:
+def _numbers(option: OptionWords, question: QuestionContext) -> Features:
     numbers = [stem(word) for word in option.words if is_number(word)]
     hits = sum(number in question.text.all for number in numbers)
     others = frozenset(chain.from_iterable(other.stems for other in question.others(option)))
@@ -426,18 +427,15 @@ def _rarity(option: OptionWords, weigh: Weigh) -> Features:
 _AGAIN_WHEN_SHORT = (
     "al.asked", "len.longest", "len.ratio", "ov.frac", "ov.miss", "ov.zero", "px.own", "px.rel",
 )  # fmt: skip
-"""Features that mean something else where the options are names and numbers rather than statements."""
+"""Features with another meaning, and so another weight, where the options are names and numbers (`short`)."""
 _KEPT_WHEN_NEGATED = ("bi.frac", "flow.frac", "len.ratio", "ov.frac", "ov.miss", "ov.zero")
 
 
 def option_features(
-    question: Question, text: Reading, weigh: Weigh, odds: Mapping[str, float]
+    question: Question, text: TextIndex, weigh: Weigh, odds: Mapping[str, float]
 ) -> list[Features]:
-    """The features of each option, in the options' order; one that is missing is 0.
-
-    `odds` are the logarithms of how much oftener a mark (see `phrasing.marks`) stands in right options.
-    """
-    asked = Asked(question, text, weigh)
+    """The features of each option, in the options' order; a missing one is 0. `odds` are as in `odds_features`."""
+    asked = QuestionContext(question, text, weigh)
     phrased = phrasing(question.question, asked.options)
     rows = [overlap(option, asked) | phrases for option, phrases in zip(asked.options, phrased, strict=True)]
     if asked.negated:

@@ -1,4 +1,4 @@
-"""A paper's text prepared for the features: folded words cut to stems, Chinese by pairs of signs, counted by section."""
+"""A paper's text prepared for the features: stems of folded words, Chinese as pairs of characters, by section."""
 
 import math
 import re
@@ -29,7 +29,7 @@ STOP_WORDS = frozenset(_STOPPED.split())
 
 
 def words(text: str) -> list[str]:
-    """The text's words in order, folded: numbers with their commas, `%` as `percent`, Chinese as pairs of signs."""
+    """The text's words in order, folded: numbers with their commas, `%` as `percent`, Chinese as pairs of characters."""
     folded: list[str] = []
     for token in _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold().translate(_SPELLED)):
         if token == "%":  # noqa: S105 - a sign, no secret
@@ -43,7 +43,7 @@ def words(text: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
-    """An approximate stem: equal for most forms of a word; for comparing, not for showing."""
+    """An approximate stem, equal for most forms of a word; for comparing only."""
     if word[0].isdigit():
         return word.replace(",", "")
     if len(word) > _LONG:
@@ -69,7 +69,7 @@ def stems(text: str) -> list[str]:
 
 
 def width(text: str) -> int:
-    """How long the text looks: a Chinese sign counts twice."""
+    """The visible length of the text: a Chinese character counts twice."""
     return len(text) + len(_CJK.findall(text))
 
 
@@ -107,7 +107,7 @@ class PaperText:
     parts: tuple[tuple[str, str], ...]
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         return not any(text.strip() for _, text in self.parts)
 
 
@@ -128,8 +128,8 @@ def _points(points: tuple[Point, ...]) -> Iterator[tuple[str, str]]:
         yield named or by_index[min(index, len(by_index) - 1)], point.text
 
 
-class Reading:
-    """A paper's text indexed by word stems; built once per paper, never changed."""
+class TextIndex:
+    """Index of a paper's text by word stems; immutable."""
 
     __slots__ = (
         "all",
@@ -155,11 +155,11 @@ class Reading:
         for at, word in enumerate(stream):
             if word != _BREAK:
                 self.positions.setdefault(word, []).append(at)
-        self.denied = _shadows(stream, _DENYING, _DENIED_WORDS)
-        self.claimed = _shadows(stream, _CLAIMING, _CLAIMED_WORDS)
+        self.denied = _marked_after(stream, _DENYING, _DENIED_WORDS)
+        self.claimed = _marked_after(stream, _CLAIMING, _CLAIMED_WORDS)
         self.sections: dict[str, set[str]] = {}
         self.segments: dict[str, list[int]] = {}
-        """Which segments (sentences, windows of the flowchart) hold each stem."""
+        """By stem the segments (sentences, windows of the flowchart) that have it."""
         self.bigrams: set[tuple[str, str]] = set()
         self.counts: dict[str, int] = {}
         for number, (section, segment) in enumerate(segments):
@@ -175,18 +175,18 @@ class Reading:
         self.prefixes = frozenset(word[:_PREFIX] for word in self.all)
 
     def commonness(self, word: str) -> float:
-        """1 for a word that the text does not hold, growing slowly with how often it does."""
+        """1 for a word that the text does not have; grows slowly with the number of its occurrences."""
         return 1 + math.log1p(len(self.positions.get(word, ())))
 
     def hints_at(self, word: str) -> bool:
-        """True where the text holds the word, or another that begins like it."""
+        """True where the text has the word, or another with the same beginning."""
         return word[:_PREFIX] in self.prefixes
 
 
 @lru_cache(maxsize=64)
-def reading(text: PaperText) -> Reading:
-    """The index of a text; the newest ones are kept, as the questions of one paper come together."""
-    return Reading(text)
+def text_index(text: PaperText) -> TextIndex:
+    """The index of a text, from a cache: the questions of one paper come together."""
+    return TextIndex(text)
 
 
 def _sentences(text: PaperText) -> Iterator[tuple[str, list[str]]]:
@@ -198,7 +198,7 @@ def _sentences(text: PaperText) -> Iterator[tuple[str, list[str]]]:
 
 
 def _segments(text: PaperText) -> Iterator[tuple[str, list[str]]]:
-    """The sentences; a flowchart, which has none, as overlapping windows."""
+    """The sentences, with their sections; of a flowchart, which has none, overlapping windows."""
     for section, sentence in _sentences(text):
         if section != "flow":
             yield section, sentence
@@ -207,11 +207,11 @@ def _segments(text: PaperText) -> Iterator[tuple[str, list[str]]]:
             yield section, sentence[start : start + _FLOW_WINDOW]
 
 
-def _shadows(stream: list[str], casters: frozenset[str], reach: int) -> bytearray:
-    """1 for each position of the stream closely after one of the words, in the same sentence."""
+def _marked_after(stream: list[str], starts: frozenset[str], reach: int) -> bytearray:
+    """A byte for each position of the stream: 1 within `reach` words after one of `starts`, in the same sentence; else 0."""
     marks = bytearray(len(stream))
     for at, word in enumerate(stream):
-        if word in casters:
+        if word in starts:
             for position in range(at + 1, min(len(stream), at + 1 + reach)):
                 if stream[position] == _BREAK:
                     break

@@ -4,10 +4,9 @@
                  ▲                  └───────────────┴──────────wrong──┴──► from the beginning
                  └── wrong
 
-The ladder is our own (Leitner's boxes), not FSRS or SM-2. The library `fsrs` (6.3.2, alive, typed, one
-dependency; looked at 2026-11) was tried: for one wrong and then right answers it gives 1, 2, 6, 17 and 44 days
-and never lets a card go, since its model is fitted to flash cards graded in four steps. A poll knows two, and
-four promised days that anybody can check are worth more here than an optimum for other people's cards.
+The steps are Leitner's boxes, not FSRS or SM-2. The library `fsrs` (6.3.2, tried 2026-11) gives 1, 2, 6, 17 and 44 days
+for one wrong and then right answers, and never lets a card go: its model is fitted to flash cards that are graded in
+four steps, where a poll has two. Four fixed intervals are also easy to promise and to check.
 """
 
 from collections.abc import Sequence
@@ -18,9 +17,9 @@ from zoneinfo import ZoneInfo
 from bot.domain.schedule import At, QuietHours, Schedule, release_time
 
 STEPS = (1, 3, 7, 21)
-"""Days until a question comes back, by how often it was answered right since it was last wrong."""
-_IN_THE_MORNING = time(9)
-"""Time of day for people whose channel names none."""
+"""Days until a question comes back, by the number of right answers since the last wrong one."""
+_MORNING = time(9)
+"""Time of day where the channel's schedule has none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +32,10 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeitnerCard:
-    """Card (Leitner): a question that is to come back to a person, after `answers` answers, the last at `answered_at`."""
+    """Card (Leitner): when a question comes back to a person who answered it `answers` times, last at `answered_at`.
+
+    `step` is an index of STEPS.
+    """
 
     step: int
     answers: int
@@ -44,8 +46,8 @@ class LeitnerCard:
         return self.answered_at.astimezone(zone).date() + timedelta(days=STEPS[self.step])
 
 
-def card_of(attempts: Sequence[Attempt]) -> LeitnerCard | None:
-    """The card of a question after these answers, oldest first; None where it need not come back."""
+def leitner_card(attempts: Sequence[Attempt]) -> LeitnerCard | None:
+    """The card of a question after these answers, oldest first; None where the question does not come back."""
     step: int | None = None
     for attempt in attempts:
         if not attempt.right:
@@ -57,15 +59,14 @@ def card_of(attempts: Sequence[Attempt]) -> LeitnerCard | None:
     return LeitnerCard(step=step, answers=len(attempts), answered_at=attempts[-1].at)
 
 
-def comes_back_at(
+def repeat_time(
     card: LeitnerCard, *, now: datetime, schedule: Schedule, quiet: QuietHours | None, zone: ZoneInfo
 ) -> datetime:
-    """The moment (not before `now`) at which the question goes out: on its day (today where that is over),
-    in the person's hours.
+    """The moment, not before `now`, at which the question goes out: on its day, or today where that is past.
 
-    That is the channel's own time where it has one, else nine in the morning, and never in quiet hours.
+    The time of day is the schedule's where it has one, else nine in the morning; never in quiet hours.
     """
-    hour = time(0) if isinstance(schedule, At) else _IN_THE_MORNING
+    hour = time(0) if isinstance(schedule, At) else _MORNING
     day = max(card.due_day(zone), now.astimezone(zone).date())
     moment = datetime.combine(day, hour, tzinfo=zone).astimezone(UTC)
     return release_time(max(moment, now), schedule=schedule, quiet=quiet, zone=zone)

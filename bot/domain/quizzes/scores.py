@@ -7,14 +7,14 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.domain.papers import PaperId
-from bot.domain.quizzes.votes import AskedPoll, PollState, QuizAnswer, chosen
+from bot.domain.quizzes.votes import AskedPoll, PollState, QuizAnswer, chosen_option
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """One person's answers. `right` of `judged` count each question's first answer; `waiting` have no key yet.
+    """Score of one person: of `judged` first answers `right` were right; `waiting` first answers have no key yet.
 
-    `mended` are questions that were answered wrong first and right in the end.
+    `mended` are questions answered wrong first and right last; `streak` are days in a row with an answer.
     """
 
     right: int = 0
@@ -26,7 +26,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """One line of a leaderboard; equal ones share a rank."""
+    """One line of a leaderboard; equal scores share a rank."""
 
     rank: int
     person: int
@@ -36,7 +36,7 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Totals:
-    """Sums of anonymous polls: questions and votes; `judged` votes on questions with a known answer, `right` ones."""
+    """Sums over anonymous polls; `judged` are votes on questions with a known answer, of which `right` were right."""
 
     questions: int = 0
     votes: int = 0
@@ -45,7 +45,7 @@ class Totals:
 
 
 def first_answers(answers: Iterable[QuizAnswer]) -> tuple[QuizAnswer, ...]:
-    """Each person's first answer to each question, oldest first: asking again is practice, not a way to points."""
+    """Each person's first answer to each question, oldest first: repeated questions are practice and score nothing."""
     first: dict[tuple[int, str, str], QuizAnswer] = {}
     for answer in sorted(answers, key=_when):
         first.setdefault((answer.person, answer.paper, answer.part), answer)
@@ -67,7 +67,7 @@ def score(answers: Sequence[QuizAnswer], *, now: datetime, zone: ZoneInfo) -> Sc
 
 
 def streak(days: Iterable[date], today: date) -> int:
-    """How many days in a row up to today were answered on; a today without an answer does not break it yet."""
+    """The number of consecutive days with an answer up to today, or to yesterday where today has none yet."""
     answered = set(days)
     day = today if today in answered else today - timedelta(days=1)
     length = 0
@@ -77,10 +77,7 @@ def streak(days: Iterable[date], today: date) -> int:
 
 
 def leaderboard(answers: Iterable[QuizAnswer], *, hidden: Collection[int] = ()) -> tuple[Standing, ...]:
-    """Everybody with a judged answer, most right ones first, of equals who needed fewer.
-
-    Those who hide are left out as if they had not played.
-    """
+    """Everybody with a judged answer: most right answers first, then fewest judged ones; hidden people are left out."""
     judged: dict[int, list[bool]] = defaultdict(list)
     for answer in first_answers(answers):
         if answer.right is not None and answer.person not in hidden:
@@ -95,7 +92,7 @@ def leaderboard(answers: Iterable[QuizAnswer], *, hidden: Collection[int] = ()) 
 
 
 def totals(polls: Iterable[tuple[AskedPoll, PollState | None]]) -> Totals:
-    """The sums of a chat's polls, for chats in which voters are anonymous."""
+    """The sums of a chat's polls and their states (None where none was reported)."""
     questions = votes = judged = right = 0
     for asked, state in polls:
         questions += 1
@@ -106,7 +103,7 @@ def totals(polls: Iterable[tuple[AskedPoll, PollState | None]]) -> Totals:
         if known is not None:
             judged += sum(state.counts)
             right += sum(
-                count for option, count in enumerate(state.counts) if chosen(asked, (option,)) == known
+                count for option, count in enumerate(state.counts) if chosen_option(asked, (option,)) == known
             )
     return Totals(questions=questions, votes=votes, judged=judged, right=right)
 
@@ -119,16 +116,16 @@ OTHER = ""
 """The topic of papers that no subscription names."""
 
 _ENOUGH = 3
-"""Fewer answers than this say nothing about a topic."""
+"""Fewest answers by which a topic may be called weak."""
 _WEAK = 0.6
 
 Topics = Mapping[tuple[str, PaperId], tuple[str, ...]]
-"""(subscriber, paper) to the names of the subscriptions that matched."""
+"""By (subscriber, paper) the names of the subscriptions that matched."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TopicScore:
-    """How many of a topic's questions somebody answered right at the first try."""
+    """Score of one topic: of `judged` questions a person answered `right` right at the first try."""
 
     name: str
     right: int
@@ -136,12 +133,12 @@ class TopicScore:
 
     @property
     def is_weak(self) -> bool:
-        """True where there are enough answers to say that the topic needs reading."""
+        """True where the score is low, and there are enough answers to say so."""
         return self.judged >= _ENOUGH and self.right < _WEAK * self.judged
 
 
 def by_topic(answers: Iterable[QuizAnswer], topics: Topics) -> tuple[TopicScore, ...]:
-    """The topics, most answered first; a paper of several topics counts for each."""
+    """The scores by topic, most judged first, OTHER last; a paper of several topics counts for each."""
     right: Counter[str] = Counter()
     judged: Counter[str] = Counter()
     for answer in first_answers(answers):
@@ -154,6 +151,6 @@ def by_topic(answers: Iterable[QuizAnswer], topics: Topics) -> tuple[TopicScore,
 
 
 def weak_topics(topics: Iterable[TopicScore]) -> tuple[TopicScore, ...]:
-    """The topics that need reading, the weakest first."""
+    """The weak topics, the weakest first."""
     weak = (topic for topic in topics if topic.is_weak and topic.name != OTHER)
     return tuple(sorted(weak, key=lambda topic: (topic.right / topic.judged, -topic.judged, topic.name)))

@@ -1,12 +1,12 @@
-"""Votes: what somebody chose in a poll, and what that says once the right answer is known.
+"""Votes: the options that people chose in polls, and the answers that follow from them.
 
-    vote received ──► kept as it came, whoever's it is and whether or not we know the poll
+    vote received ──► stored as it came, also where the person or the poll is unknown
         │  options empty: withdrawn          a second one: replaces the first
         │  after the poll was seen closed: late, counts nowhere
         ▼
     + the poll's record (order of its options, question with its answer) ──► an answer: right, wrong or open
 
-Nothing that follows from a vote is stored as truth: when a key arrives, everything is worked out anew.
+Only votes are stored, no answers: when a key arrives, the answers are computed anew.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ from bot.domain.quizzes.polls import Poll
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vote:
-    """A vote as the service reports it: indexes of options in the order shown; none for a vote taken back.
+    """A vote as the service reports it: indexes of options in the order shown; none for a vote that was withdrawn.
 
     A negative `person` is a chat that votes in its own name.
     """
@@ -32,7 +32,7 @@ class Vote:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PollState:
-    """State of a poll as the service reports it; options and their votes in the order shown."""
+    """State of a poll as the service reports it: its options, and the number of votes for each, in the order shown."""
 
     poll: str
     question: str
@@ -44,7 +44,7 @@ class PollState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AskedPoll:
-    """A poll that went out. `chat` without a topic: `123` a person's own, `-100123` or `@name` a group or channel."""
+    """A poll that went out. `chat` has no topic: `123` is a private chat, `-100123` or `@name` a group or channel."""
 
     poll: str
     chat: str
@@ -52,7 +52,7 @@ class AskedPoll:
     paper: PaperId
     question: Question
     order: tuple[int, ...]
-    """For each shown option the index of the question's own; empty: as they are."""
+    """For each shown option its index in the question; empty where they are shown in the question's order."""
 
     @property
     def part(self) -> str:
@@ -61,7 +61,7 @@ class AskedPoll:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CastVote:
-    """A stored vote. A `late` one came after the poll was seen closed."""
+    """A stored vote; `late` where it came after the poll was seen closed."""
 
     poll: str
     person: int
@@ -72,7 +72,7 @@ class CastVote:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuizAnswer:
-    """Somebody's answer to a question; `right` is None where nobody knows the right one (yet)."""
+    """A person's answer to a question; `right` is None while the right option is not known."""
 
     person: int
     chat: str
@@ -89,7 +89,7 @@ def chat_of(target: str) -> str:
 
 
 def is_own_chat(chat: str, person: int) -> bool:
-    """True for the person's private chat: there its number is the person's."""
+    """True for the person's private chat, whose id is the person's."""
     return chat == str(person)
 
 
@@ -97,13 +97,13 @@ def is_private(chat: str) -> bool:
     return chat.isdecimal()
 
 
-def belongs(chat: str, person: int, members: Mapping[str, Iterable[int]]) -> bool:
-    """True for members of the chat that the poll was sent to; False for strangers, to whom it was forwarded."""
+def is_member(chat: str, person: int, members: Mapping[str, Iterable[int]]) -> bool:
+    """True for members of the chat; False for strangers, who saw a poll that was forwarded."""
     return is_own_chat(chat, person) or (not is_private(chat) and person in members.get(chat, ()))
 
 
-def chosen(poll: AskedPoll, options: tuple[int, ...]) -> int | None:
-    """The question's own option behind a vote; None where it was taken back or says nothing usable."""
+def chosen_option(poll: AskedPoll, options: tuple[int, ...]) -> int | None:
+    """The index in the question of the option that was voted for; None for a withdrawn vote, or options that do not exist."""
     if len(options) != 1:
         return None
     order = poll.order or tuple(range(len(poll.question.options)))
@@ -111,8 +111,8 @@ def chosen(poll: AskedPoll, options: tuple[int, ...]) -> int | None:
 
 
 def answer_of(poll: AskedPoll, vote: CastVote) -> QuizAnswer | None:
-    """The answer that the vote gives; None where it is late, taken back, or no option of this poll."""
-    option = None if vote.late else chosen(poll, vote.options)
+    """The answer that follows from a vote; None where the vote is late, withdrawn, or for no option of this poll."""
+    option = None if vote.late else chosen_option(poll, vote.options)
     if option is None:
         return None
     known = poll.question.usable_answer
@@ -127,10 +127,10 @@ def answer_of(poll: AskedPoll, vote: CastVote) -> QuizAnswer | None:
     )
 
 
-def corrected(recorded: Question, known: Iterable[Question]) -> Question:
-    """The recorded question with the key that one of the `known` has for it; unchanged where none has.
+def with_new_key(recorded: Question, known: Iterable[Question]) -> Question:
+    """The recorded question with the key that one of the `known` questions has for it; unchanged where none has.
 
-    The question is found by its words, and the right option too, since a page may order or spell them anew.
+    Question and option are compared by their words, as a later digest may order or spell them differently.
     """
     for question in known:
         if question.keyed and folded_title(question.question) == folded_title(recorded.question):
@@ -142,15 +142,16 @@ def corrected(recorded: Question, known: Iterable[Question]) -> Question:
 
 
 def _index_of(option: str, options: tuple[str, ...]) -> int | None:
-    for same in (str, folded_title):
-        indexes = [index for index, text in enumerate(options) if same(text) == same(option)]
+    """The index of the option that reads the same, else of the only one that folds to the same; None where there is none."""
+    for form in (str, folded_title):
+        indexes = [index for index, text in enumerate(options) if form(text) == form(option)]
         if len(indexes) == 1:
             return indexes[0]
     return None
 
 
-def recognised(state: PollState, poll: Poll) -> tuple[int, ...] | None:
-    """The order of the options, where the reported poll is this poll of ours; else None."""
+def order_of_reported(state: PollState, poll: Poll) -> tuple[int, ...] | None:
+    """The order of a reported poll's options, as in `AskedPoll.order`, where it shows the same as `poll`; else None."""
     if state.question != poll.question or set(state.options) != set(poll.options):
         return None
     if state.options == poll.options:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.papers import Question
-from bot.domain.quizzes.features import Asked, marks, odds_features, option_features
-from bot.domain.quizzes.paper_text import PaperText, reading
+from bot.domain.quizzes.features import QuestionContext, marks, odds_features, option_features
+from bot.domain.quizzes.paper_text import PaperText, text_index
 
 TEXT = PaperText(
     parts=(
@@ -25,7 +25,7 @@ def weigh(_: str) -> float:
 
 
 def features(question, *options, text=TEXT, odds=None):
-    return option_features(Question(question=question, options=options), reading(text), weigh, odds or {})
+    return option_features(Question(question=question, options=options), text_index(text), weigh, odds or {})
 
 
 def test_what_the_text_holds_of_an_options_own_words_is_counted():
@@ -89,7 +89,7 @@ def test_absolute_words_and_lengths_are_seen_beside_the_other_options():
 def test_marks_are_what_only_one_option_has():
     question = Question(question="What?", options=("It sorts blocks", "It drops blocks"))
 
-    assert marks(Asked(question, reading(TEXT), weigh).options) == [
+    assert marks(QuestionContext(question, text_index(TEXT), weigh).options) == [
         ["it sort", "sort", "sort block"],
         ["drop", "drop block", "it drop"],
     ]
@@ -119,7 +119,7 @@ KEPT = json.loads((Path(__file__).parents[2] / "data" / "features.json").read_te
 @pytest.mark.parametrize("case", KEPT["cases"], ids=lambda case: case["question"])
 def test_features_keep_the_values_that_the_shipped_model_was_fitted_to(case):
     """A feature that means something else makes the model wrong: then train it anew, and this file with it."""
-    text = reading(PaperText(parts=tuple(map(tuple, KEPT["text"]))))
+    text = text_index(PaperText(parts=tuple(map(tuple, KEPT["text"]))))
     question = Question(question=case["question"], options=tuple(case["options"]))
 
     found = option_features(question, text, lambda word: 1 + len(word) / 8, KEPT["odds"])

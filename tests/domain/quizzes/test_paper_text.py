@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.papers import Edition, Paper, PaperId, Point, Summary
-from bot.domain.quizzes.paper_text import PaperText, paper_text, reading, stem, words
+from bot.domain.quizzes.paper_text import PaperText, paper_text, stem, text_index, words
 
 
 def summarised(text: str) -> PaperText:
@@ -91,17 +91,17 @@ def test_points_whose_labels_say_nothing_are_sections_by_their_order():
     ],
 )
 def test_a_text_hints_at_its_words_and_at_those_that_begin_with_five_letters_of_them(word, is_hinted_at):
-    assert reading(summarised("Quantum effects are tiny.")).hints_at(word) == is_hinted_at
+    assert text_index(summarised("Quantum effects are tiny.")).hints_at(word) == is_hinted_at
 
 
 @pytest.mark.parametrize(("count", "windows"), [(1, 1), (23, 1), (24, 2), (35, 2), (36, 3)])
 def test_a_flowchart_is_read_in_windows_that_overlap_by_half(count, windows):
-    assert reading(PaperText(parts=(("flow", "step " * count),))).breadth == windows
+    assert text_index(PaperText(parts=(("flow", "step " * count),))).breadth == windows
 
 
 def test_what_is_denied_stands_closely_after_the_denial_in_its_sentence():
-    long = reading(summarised("Unlike one two three four five six seven eight."))
-    short = reading(summarised("Zero. Unlike one two. Three."))
+    long = text_index(summarised("Unlike one two three four five six seven eight."))
+    short = text_index(summarised("Zero. Unlike one two. Three."))
 
     assert [place for place, is_denied in enumerate(long.denied) if is_denied] == [1, 2, 3, 4, 5, 6]
     assert sum(short.denied) == 2
@@ -110,4 +110,4 @@ def test_what_is_denied_stands_closely_after_the_denial_in_its_sentence():
 def test_a_text_is_indexed_once():
     text = summarised("Blocks.")
 
-    assert reading(text) is reading(PaperText(parts=text.parts))
+    assert text_index(text) is text_index(PaperText(parts=text.parts))

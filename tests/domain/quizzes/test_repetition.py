@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.domain.delivery import is_repeat, original_part, question_of_part, repeat_count, repeat_part
 from bot.domain.quizzes.polls import shuffle_seed
-from bot.domain.quizzes.repetition import STEPS, Attempt, LeitnerCard, card_of, comes_back_at
+from bot.domain.quizzes.repetition import STEPS, Attempt, LeitnerCard, leitner_card, repeat_time
 from bot.domain.schedule import Immediately, QuietHours, parse_schedule
 from tests.builders import NOW, a_question
 
@@ -36,13 +36,13 @@ def attempts(*rights: bool) -> list[Attempt]:
     ],
 )
 def test_a_wrong_answer_comes_back_after_1_3_7_and_21_days(rights: list[bool], days: int | None):
-    card = card_of(attempts(*rights))
+    card = leitner_card(attempts(*rights))
     assert (card and STEPS[card.step]) == days
 
 
 @given(st.lists(st.booleans()))
 def test_a_card_counts_all_answers_and_starts_from_the_last(rights: list[bool]):
-    card = card_of(attempts(*rights))
+    card = leitner_card(attempts(*rights))
     if card is not None:
         assert card.answers == len(rights)
         assert card.answered_at == NOW + timedelta(days=len(rights) - 1)
@@ -56,7 +56,7 @@ def a_card(at: datetime, step: int = 0) -> LeitnerCard:
 def back(
     card: LeitnerCard, now: datetime, schedule: str = "immediately", quiet: QuietHours | None = None
 ) -> datetime:
-    return comes_back_at(card, now=now, schedule=parse_schedule(schedule), quiet=quiet, zone=BERLIN)
+    return repeat_time(card, now=now, schedule=parse_schedule(schedule), quiet=quiet, zone=BERLIN)
 
 
 def test_it_comes_on_its_day_of_the_persons_calendar_in_the_morning():
@@ -84,7 +84,7 @@ def test_what_is_long_due_comes_at_once_but_not_in_quiet_hours():
     assert back(a_card(NOW), after_midnight) == datetime(2026, 10, 18, 7, 0, tzinfo=UTC)
     night = datetime(2026, 10, 18, 21, 0, tzinfo=UTC)
     assert back(a_card(NOW), night, quiet=QuietHours(start=time(22), end=time(7))) > night
-    assert comes_back_at(a_card(NOW), now=night, schedule=Immediately(), quiet=None, zone=BERLIN) == night
+    assert repeat_time(a_card(NOW), now=night, schedule=Immediately(), quiet=None, zone=BERLIN) == night
 
 
 def test_a_repeat_names_its_question_and_how_often_it_was_answered():

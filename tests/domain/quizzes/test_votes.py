@@ -13,11 +13,11 @@ from bot.domain.quizzes.votes import (
     CastVote,
     PollState,
     answer_of,
-    belongs,
     chat_of,
-    chosen,
-    corrected,
-    recognised,
+    chosen_option,
+    is_member,
+    order_of_reported,
+    with_new_key,
 )
 from tests.builders import NOW, a_question
 
@@ -35,17 +35,17 @@ def cast(*options: int, late: bool = False) -> CastVote:
 
 @given(st.permutations(range(3)), st.integers(0, 2))
 def test_a_vote_means_the_option_that_was_shown_there(order: list[int], place: int):
-    assert chosen(asked(order=tuple(order)), (place,)) == order[place]
+    assert chosen_option(asked(order=tuple(order)), (place,)) == order[place]
 
 
 @pytest.mark.parametrize("options", [(), (0, 1), (3,), (-1,)])
 def test_a_vote_that_names_no_one_option_says_nothing(options: tuple[int, ...]):
-    assert chosen(asked(), options) is None
+    assert chosen_option(asked(), options) is None
     assert answer_of(asked(), cast(*options)) is None
 
 
 def test_a_poll_whose_order_was_not_kept_shows_its_options_as_they_are():
-    assert chosen(asked(order=()), (1,)) == 1
+    assert chosen_option(asked(order=()), (1,)) == 1
 
 
 def test_a_late_vote_is_no_answer():
@@ -81,30 +81,30 @@ def test_a_key_is_found_by_the_words_of_question_and_option():
         confidence=0.97,
     )
     page = a_question("Which, exactly?", "two", "one", "three", answer=1)
-    known = corrected(guessed, [a_question("Another?", "x", "y"), page])
+    known = with_new_key(guessed, [a_question("Another?", "x", "y"), page])
     assert (known.answer, known.answer_source, known.confidence) == (0, "key", None)
-    assert corrected(guessed, [replace(page, answer=0)]).answer == 1
+    assert with_new_key(guessed, [replace(page, answer=0)]).answer == 1
 
 
 def test_a_key_that_names_an_option_we_did_not_show_changes_nothing():
     recorded = a_question("Which?", "one", "two", answer=None)
-    assert corrected(recorded, [a_question("Which?", "one", "two", "three", answer=2)]) == recorded
-    assert corrected(recorded, [replace(recorded)]) == recorded
+    assert with_new_key(recorded, [a_question("Which?", "one", "two", "three", answer=2)]) == recorded
+    assert with_new_key(recorded, [replace(recorded)]) == recorded
 
 
 def test_signs_alone_tell_options_apart():
     recorded = a_question("Which?", "x > y", "x < y", answer=None)
-    assert corrected(recorded, [a_question("Which?", "x < y", "x > y", answer=0)]).answer == 1
-    assert corrected(recorded, [a_question("Which?", "x = y", "other", answer=0)]).answer is None
+    assert with_new_key(recorded, [a_question("Which?", "x < y", "x > y", answer=0)]).answer == 1
+    assert with_new_key(recorded, [a_question("Which?", "x = y", "other", answer=0)]).answer is None
 
 
 def test_who_is_not_of_the_chat_is_a_stranger():
     members = {"-100": {7}}
-    assert belongs("7", 7, members)
-    assert not belongs("7", 8, members)
-    assert belongs("-100", 7, members)
-    assert not belongs("-100", 8, members)
-    assert not belongs("@channel", 7, members)
+    assert is_member("7", 7, members)
+    assert not is_member("7", 8, members)
+    assert is_member("-100", 7, members)
+    assert not is_member("-100", 8, members)
+    assert not is_member("@channel", 7, members)
     assert chat_of("telegram:-100/7") == chat_of("-100") == "-100"
 
 
@@ -115,15 +115,15 @@ def state_of(question: str, *options: str) -> PollState:
 def test_a_poll_is_recognised_by_what_it_shows():
     poll = poll_of(KEYED, seed="here")
     assert poll is not None
-    assert recognised(state_of(poll.question, *poll.options), poll) == poll.order
-    order = recognised(state_of(poll.question, "one", "two", "three"), poll)
+    assert order_of_reported(state_of(poll.question, *poll.options), poll) == poll.order
+    order = order_of_reported(state_of(poll.question, "one", "two", "three"), poll)
     assert order == (0, 1, 2)
-    assert recognised(state_of("Another?", *poll.options), poll) is None
-    assert recognised(state_of(poll.question, "one", "two"), poll) is None
+    assert order_of_reported(state_of("Another?", *poll.options), poll) is None
+    assert order_of_reported(state_of(poll.question, "one", "two"), poll) is None
 
 
 def test_lettered_options_are_recognised_in_our_own_order_only():
     poll = poll_of(a_question("Which?", *(f"{name} " + "x" * 120 for name in "abc")), seed="here")
     assert poll is not None
-    assert recognised(state_of(poll.question, "A", "B", "C"), poll) == poll.order
-    assert recognised(state_of(poll.question, "B", "A", "C"), poll) is None
+    assert order_of_reported(state_of(poll.question, "A", "B", "C"), poll) == poll.order
+    assert order_of_reported(state_of(poll.question, "B", "A", "C"), poll) is None
