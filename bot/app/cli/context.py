@@ -82,7 +82,7 @@ def load_only_settings(context: typer.Context, config: Path | None) -> "Settings
     settings = load_settings(path, os.environ, explicit=explicit)
     if is_absent(path):
         typer.echo(
-            f"paperboy: warning: there is no {path} here, so all defaults hold; "
+            f"paperboy: warning: there is no {path} here, so the defaults are used; "
             "`paperboy init` writes it, --config names another",
             err=True,
         )
@@ -147,14 +147,16 @@ def find_subscriber(name: str, subscribers: "Sequence[Subscriber]") -> "Subscrib
     if name.lower() in by_id:
         return by_id[name.lower()]
     near = nearest(name, [subscriber.id for subscriber in subscribers])
-    hint = f"did you mean {near!r}?" if near else f"known are {_first_ids(subscribers)}"
+    hint = f"did you mean {near!r}?" if near else _first_ids(subscribers)
     raise UsageError(f"no subscriber has the id {printable(name)!r}; {hint}")
 
 
 def _first_ids(subscribers: "Sequence[Subscriber]") -> str:
+    if not subscribers:
+        return "there are no subscribers yet: `paperboy init` writes a first one"
     names = [subscriber.id for subscriber in subscribers[:_NAMES_SHOWN]]
     more = f" and {len(subscribers) - len(names)} more" if len(subscribers) > len(names) else ""
-    return ", ".join(names) + more if names else "none; config/subscriptions.yaml names them"
+    return f"known are {', '.join(names)}{more}"
 
 
 def parse_paper(text: str) -> "PaperId":

@@ -253,7 +253,7 @@ def _rule_lines(story: "Story") -> list[str]:
     if person.quiet_hours:
         lines.append(f"  quiet hours {quiet_text(story)} {person.timezone.key}")
     if person.daily_limit is not None:
-        lines.append(f"  daily limit {person.daily_limit} papers a place")
+        lines.append(f"  daily limit {person.daily_limit} papers at each target")
     for channel in person.channels:
         schedule = schedule_text(channel.deliver)
         if schedule != "immediately" and not channel.capabilities.is_document:

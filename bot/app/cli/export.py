@@ -131,6 +131,8 @@ def _papers(store: "Store", configured: "Sequence[Subscriber]", subscriber: str 
     person = find_subscriber(subscriber, everybody(store, configured))
     owners = [channel.target for channel in person.channels if channel.kind == "telegram"] + [person.id]
     saved = {entry.paper: None for owner in owners for entry in store.preferences.saved(owner)}
+    if not saved:
+        typer.echo(f"{person.id} has saved no papers", err=True)
     stored = store.papers.stored(saved)
     return [stored[paper].paper for paper in saved if paper in stored]
 

@@ -117,12 +117,12 @@ def _say(files: "Sequence[FoundFile]", result: "IngestResult", skipped: "Sequenc
             err=True,
         )
     if not result.changed:
-        typer.echo(f"nothing new in {len(files)} files")
+        typer.echo(f"nothing new in {counted(len(files), 'file')}")
         return
     rows = len(result.problems) - len(unusable)
     typer.echo(
-        f"{result.digests} digests of {len(files)} files: {result.entries} entries, {result.new} new papers; "
-        "nothing of them is sent"
+        f"{counted(result.digests, 'digest')} of {counted(len(files), 'file')}: "
+        f"{counted(result.entries, 'entry', 'entries')}, {counted(result.new, 'new paper')}; nothing of them is sent"
         + (f"; {counted(rows, 'problem')} in them (`paperboy read` lists them)" if rows else "")
     )
 

@@ -16,7 +16,7 @@ from bot.app.cli.context import (
     say,
     say_json,
 )
-from bot.app.cli.terminal import Style, style_of
+from bot.app.cli.terminal import Style, counted, style_of
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
 
@@ -123,7 +123,8 @@ def ledger_lines(day_ledger: "Ledger", style: Style) -> list[str]:
     ends = ", ".join(f"{count} {end}" for end, count in day_ledger.ends.items())
     lines += ["", f"{seen} seen = {papers}"]
     if day_ledger.targets:
-        lines.append(f"{day_ledger.targets} times meant for a target ({day_ledger.queued} queued) = {ends}")
+        matches = counted(day_ledger.targets, "match", "matches")
+        lines.append(f"{matches} at a target ({day_ledger.queued} queued) = {ends}")
     return lines
 
 

@@ -144,10 +144,12 @@ def _say_skipped(settings: "Settings", scan: "FolderScan", *, verbose: int) -> N
 def _result_lines(result: "OnceResult", scan: "FolderScan") -> list[str]:
     ingest = result.ingest
     states = ", ".join(f"{count} {state}" for state, count in sorted(result.ends.items()) if count)
+    files = counted(len(scan.whole), "file")
     lines = [
-        f"{counted(ingest.digests, 'new digest')} of {counted(len(scan.whole), 'file')}: "
-        f"{counted(ingest.entries, 'entry', 'entries')}, {counted(ingest.new, 'new paper')}, "
-        f"{ingest.gained} gained something",
+        f"{counted(ingest.digests, 'new digest')} of {files}: {counted(ingest.entries, 'entry', 'entries')}, "
+        f"{counted(ingest.new, 'new paper')}, {ingest.gained} updated"
+        if ingest.digests
+        else f"nothing new in {files}",
         *_problem_lines(ingest),
         *([printable(f"feeds: {result.feeds_error}")] if result.feeds_error else []),
         f"deliveries: {states}" if states else "nothing was due",

@@ -92,11 +92,15 @@ def list_(
         for line in _message_lines(message, titles):
             typer.echo(line)
     if not messages:
-        typer.echo("no messages" + (f" that are {' or '.join(state)}" if state else ""), err=True)
+        _say_nothing_found(state)
     elif total > len(messages):
         typer.echo(
             f"{total - len(messages)} more of {counted(total, 'message')}; --limit shows them", err=True
         )
+
+
+def _say_nothing_found(state: list[str] | None) -> None:
+    typer.echo("no messages" + (f" that are {' or '.join(state)}" if state else ""), err=True)
 
 
 class Action(NamedTuple):
@@ -256,6 +260,9 @@ def _act(
                 "channels_opened": opened,
             }
         )
+        return
+    if not messages:
+        _say_nothing_found(chosen[4])
         return
     typer.echo(
         f"{counted(len(messages), 'message')}: {count} of {counted(len(rows), 'delivery', 'deliveries')} {ACTIONS[action].done}"

@@ -176,7 +176,7 @@ def first_lines(container: "Container", result: "IngestResult") -> list[str]:
     return [
         f"paperboy {__version__} is running",
         f"  read      {counted(counts.digests, 'digest')}: {counted(counts.papers, 'paper')},"
-        f" {counted(counts.quizzes, 'quiz question')} ({result.new} new, {result.gained} gained something)",
+        f" {counted(counts.quizzes, 'quiz question')} ({result.new} new, {result.gained} updated)",
         f"  matched   {counted(counts.notices, 'time')} for {counted(len(subscribers), 'subscriber')}"
         f" ({_relative(settings.subscriptions)})",
         *([_telegram_line(settings, counts)] if "telegram" in kinds else []),

@@ -36,6 +36,7 @@ from bot.domain.files import FoundFile
 from bot.domain.query import author_query, excluding, parse
 from bot.domain.schedule import At, Hourly, Immediately, QuietHours, Schedule
 from bot.domain.subscriptions import Channel, QuizMode, Subscriber, Subscription
+from bot.domain.text import printable
 from bot.pipeline.ports import Publisher
 from bot.pipeline.ports.outbox import DeliveryRecord
 
@@ -106,7 +107,10 @@ class Scenario:
 
 
 def prepare(folders: Sequence[Path], *, subscribers: int, faults: bool, seed: int = SEED) -> Scenario:
-    """A scenario from the digests of the folders; raises UsageError if there is no dated digest."""
+    """A scenario from the digests of the folders; raises UsageError for a missing folder, or without a dated digest."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"{printable(str(folder))} is no folder; name a folder of digests")
     digests = tuple(_schedule_digests(folders))
     if not digests:
         raise UsageError(f"there is no dated digest in {', '.join(map(str, folders))}")

@@ -63,7 +63,7 @@ def test_rules_quiet_hours_limits_and_held_rows_are_told(home: Path, paperboy: P
     told = paperboy("explain", "2509.14008", "alice").out
     assert "held until" in told
     assert "quiet hours 22:00-07:00 UTC" in told
-    assert "daily limit 500" in told
+    assert "daily limit 500 papers at each target" in told
     assert "email:alice@example.org gets its messages mondays at 08:00" in told
 
 

@@ -58,6 +58,12 @@ def test_papers_are_written_as_bibtex_and_ris(home: Path, paperboy: Paperboy) ->
     assert paperboy("export", "bibtex", "alice", "--json").json["format"] == "bibtex"
 
 
+def test_who_saved_nothing_is_told_so(home: Path, paperboy: Paperboy) -> None:
+    for form in ("bibtex", "papers"):
+        ran = paperboy("export", form, "chat7")
+        assert (ran.code, ran.out, ran.err) == (0, "", "chat7 has saved no papers\n")
+
+
 def test_papers_are_written_line_by_line(home: Path, paperboy: Paperboy) -> None:
     papers = [json.loads(line) for line in paperboy("export", "papers").out.splitlines()]
     assert {paper["id"] for paper in papers} == {a_paper(1).id, a_paper(2).id}

@@ -27,7 +27,9 @@ def test_people_see_each_matched_paper_and_the_sums(home: Path, paperboy: Paperb
     assert "Hala Technical Report" in shown
     assert "for language models" in shown
     assert "quiz polls: 3 sent" in shown
-    assert "seen = " in shown
+    seen, sums = shown.splitlines()[-2:]
+    assert seen == "12 seen = 7 not matched, 5 matched"
+    assert sums == "15 matches at a target (9 queued) = 3 sent, 6 merged, 6 backlog"
 
 
 def test_what_a_first_run_left_out_is_named(home: Path, paperboy: Paperboy) -> None:

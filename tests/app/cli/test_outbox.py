@@ -96,6 +96,12 @@ def test_what_is_retried_goes_out(troubled: Path, paperboy: Paperboy):
     assert message["target"] == "telegram:1"
 
 
+@pytest.mark.parametrize("action", ["retry", "drop", "arrived"])
+def test_an_action_that_finds_no_message_says_so(troubled: Path, paperboy: Paperboy, action: str):
+    ran = paperboy("outbox", action, "--state", "limited", "--state", "merged")
+    assert (ran.code, ran.out, ran.err) == (0, "", "no messages that are limited or merged\n")
+
+
 def test_what_arrived_is_taken_for_sent(troubled: Path, paperboy: Paperboy):
     assert "1 of 1 delivery marked as sent" in paperboy("outbox", "arrived", "--state", "uncertain").out
     assert paperboy("outbox", "list", "--state", "uncertain", "--json").json == {"total": 0, "messages": []}

@@ -91,6 +91,8 @@ def test_a_match_that_the_index_misses_is_lost(scenario: Scenario, monkeypatch: 
     assert replay(scenario).lost > 0
 
 
-def test_a_folder_without_digests_is_wrong_usage(tmp_path: Path) -> None:
+def test_a_folder_that_is_missing_or_has_no_digest_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no dated digest"):
         prepare([tmp_path], subscribers=1, faults=False)
+    with pytest.raises(UsageError, match="nowhere is no folder"):
+        prepare([tmp_path, tmp_path / "nowhere"], subscribers=1, faults=False)
