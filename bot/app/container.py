@@ -47,18 +47,24 @@ from bot.pipeline.vote_counter import VoteCounter
 
 if TYPE_CHECKING:
     from bot.adapters.metrics import Metrics, StateFigures
+    from bot.adapters.telegram.chat import ChatService, OnPolling, Webhook
+    from bot.adapters.telegram.requests import ChatSite
+    from bot.adapters.web.server import WebServer
+
+_FEWEST_PAPERS_TO_WARM_UP = 500
+"""With fewer papers the first request is fast anyway."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quizzes:
-    """Everything that happens after a question was sent."""
+    """Quizzes after they were sent: counting votes, results, and planning questions again."""
 
     counter: VoteCounter
     stats: QuizStats
     scheduler: QuizScheduler
 
-    def look_after(self, now: datetime) -> int:
-        """Count what was received, correct what got a key, plan what comes back today; how many rows were planned."""
+    def update(self, now: datetime) -> int:
+        """Counts votes, corrects those whose question got a key, and plans what comes back today; gives the number planned."""
         self.counter.count(now)
         self.counter.correct()
         self.counter.adopt(now)
@@ -67,7 +73,7 @@ class Quizzes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Container:
-    """Container: the parts of the application that work on one state."""
+    """The parts of the application that work on one state."""
 
     settings: Settings
     store: Store
@@ -85,29 +91,28 @@ class Container:
     incidents: IncidentLog
     quizzes: Quizzes
     look_backs: LookBacks
+    preferences: Preferences
     sign_ups: SignUps | None
-    """None where not everybody may subscribe by mail on the web."""
+    """None unless everybody may subscribe by mail on the web."""
     reports: ReportReader | None
-    """None where nobody told where delivery reports arrive."""
+    """None if no mailbox for delivery reports is set."""
     answer_quiz: AnswerQuiz
     """The quiz of a paper in a language, with answers worked out where the digest has none."""
     metrics: "Metrics | None" = None
 
     def measured(self, step: str) -> AbstractContextManager[None]:
-        """Measures the time of a round, where there are metrics."""
+        """A context that measures the time of a step, if there are metrics."""
         return self.metrics.work(step) if self.metrics else nullcontext()
 
-    preferences: Preferences
-
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Closes every connection, and saves the index of the subscriptions."""
         for publisher in self.publishers.values():
             await publisher.close()
         self.registry.keep_index()
         self.store.close()
 
     def files(self, files: Sequence[FoundFile]) -> list[FolderFile]:
-        """The files in the form that the ingest takes."""
+        """The files as `Ingest` reads them."""
         return [FolderFile(found=file, max_bytes=self.settings.max_bytes) for file in files]
 
 
@@ -129,7 +134,7 @@ def build_container(
 
     `wrap` is called with each publisher and returns the one to use; with `metrics` their sends are measured.
 
-    Raises StateError where the state cannot be used.
+    Raises StateError if the state cannot be used.
     """
     clock = clock or SystemClock()
     store = Store(state_url or settings.state, folder=settings.state_folder)
@@ -148,7 +153,7 @@ def build_container(
     parts = Parts(settings=settings, feeds=feeds, feed_writer=writer, chats=chats or store.chats)
     if publishers is None:
         publishers = channels.publishers(parts)
-    else:  # stand-ins for those that speak to services; feeds are files
+    else:  # they replace those that talk to services; feeds are still written
         publishers = {**publishers, FEED: channels.CHANNELS[FEED].publisher_class(feeds, writer)}
     publishers = {kind: wrap(publisher) for kind, publisher in publishers.items()}
     mail = publishers.get("email")
@@ -176,7 +181,7 @@ def build_container(
         clock=clock,
         registry=registry,
         builder=builder,
-        ingest=Ingest(store.digests, registry, read, peek_date, first_run=settings.first_run_limit),
+        ingest=Ingest(store.digests, registry, _read_digest, _peek_date, first_run=settings.first_run_limit),
         fetcher=build_fetcher(settings, store, clock, rng),
         finder=PaperFinder(store.full_text, store.papers),
         feeds=feeds,
@@ -200,7 +205,7 @@ def build_container(
 def build_sign_ups(
     settings: Settings, store: Store, tokens: Tokens, preferences: Preferences, mail: Publisher | None
 ) -> SignUps | None:
-    """The sign-ups by mail address, where everybody may subscribe and mails go out."""
+    """The sign-ups by mail address; None unless everybody may subscribe and the mail channel can ask them."""
     if not settings.email.open or not isinstance(mail, Confirmations):
         return None
     return SignUps(store.sign_ups, tokens, preferences, store.deliveries, mail)
@@ -209,27 +214,25 @@ def build_sign_ups(
 def build_report_reader(
     settings: Settings, store: Store, tokens: Tokens, incidents: IncidentLog
 ) -> ReportReader | None:
-    """The reader of delivery reports, where they arrive somewhere."""
+    """The reader of delivery reports; None if no mailbox for them is set."""
     box = channels.report_box(settings)
     return ReportReader(box, tokens, store.deliveries, incidents) if box else None
 
 
-def read(data: bytes, name: str, beside: Beside) -> Digest:
-    """The digest in a file's bytes."""
+def _read_digest(data: bytes, name: str, beside: Beside) -> Digest:
     from bot.adapters.readers import read_digest
 
     return read_digest(data, name=name, neighbour=beside)
 
 
-def peek_date(data: bytes, name: str) -> date | None:
-    """The date of a digest, from its beginning."""
-    from bot.adapters.readers import peek_date as peek
+def _peek_date(data: bytes, name: str) -> date | None:
+    from bot.adapters.readers import peek_date
 
-    return peek(data, name=name)
+    return peek_date(data, name=name)
 
 
 def _saved_index(settings: Settings, clock: Clock) -> SavedIndex:
-    """Beside the state, or where a state of files would be."""
+    """The saved index of subscriptions: beside the SQLite file, or in the state folder."""
     state = settings.sqlite_file or settings.state_folder / "paperboy"
     saved = SavedIndex(state.with_name(f"{state.stem}.index"))
     saved.tidy(clock.now())
@@ -252,17 +255,10 @@ def _site(settings: Settings) -> FeedSettings:
     )
 
 
-if TYPE_CHECKING:
-    from bot.adapters.store import Store
-
-
 def build_quizzes(
-    settings: Settings,
-    store: "Store",
-    registry: SubscriberRegistry,
-    answer_quiz: AnswerQuiz,
+    settings: Settings, store: Store, registry: SubscriberRegistry, answer_quiz: AnswerQuiz
 ) -> Quizzes:
-    """The parts over one state."""
+    """The parts that work on quizzes."""
     return Quizzes(
         counter=VoteCounter(
             store.quizzes,
@@ -288,25 +284,15 @@ def _read_vote(body: str) -> Vote | PollState | None:
     return read_vote(body)
 
 
-if TYPE_CHECKING:
-    from bot.adapters.telegram.chat import ChatService, OnPolling, Webhook
-    from bot.adapters.telegram.requests import ChatSite
-    from bot.adapters.web.server import WebServer
-
-
-_WORTH_WARMING_UP = 500
-"""Papers: of fewer the first reader hardly waits, and many small installations never have one."""
-
-
 def _warm_up(finder: PaperFinder) -> None:
-    with contextlib.suppress(PaperboyError):  # whoever asks for a page is told
-        finder.warm_up(fewest=_WORTH_WARMING_UP)
+    with contextlib.suppress(PaperboyError):  # a request for a page shows the error
+        finder.warm_up(fewest=_FEWEST_PAPERS_TO_WARM_UP)
 
 
 async def start_web(container: Container, on_update: Callable[[], object] = lambda: None) -> "WebServer":
-    """The running web server; UsageError where its address cannot be had.
+    """The running web server; raises UsageError if it cannot listen on its address.
 
-    It calls `on_update` when Telegram brought an update, where the settings name a webhook.
+    With a webhook it calls `on_update` whenever Telegram delivered an update.
     """
     from bot.adapters.feeds.atom import render_atom
     from bot.adapters.feeds.jsonfeed import render_json
@@ -334,9 +320,9 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
             finder=container.finder,
             preferences=container.preferences,
             sign_ups=container.sign_ups,
-            # A name from before the token was taken out would lead to a bot that hears nothing.
+            # Without a token a stored name would link to a bot that nobody runs.
             bot_name=container.store.chats.bot_name if settings.sends_telegram else lambda: None,
-            is_open=settings.makes_feeds,
+            is_open=settings.visitors_make_feeds,
             stopped=container.store.incidents.stopped_channels,
             metrics=container.metrics.exposition if container.metrics else bytes,
         ),
@@ -347,7 +333,7 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
         quiz=container.answer_quiz,
     )
     listen = settings.web.listen
-    assert listen is not None  # the caller asked
+    assert listen is not None  # checked by the caller
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
     asyncio.get_running_loop().run_in_executor(None, _warm_up, container.finder)
     if (webhook := _webhook(settings)) is None:
@@ -359,7 +345,7 @@ async def start_web(container: Container, on_update: Callable[[], object] = lamb
 
 
 def _webhook(settings: Settings) -> "Webhook | None":
-    """The webhook of the settings; None where the bot asks for its updates."""
+    """The webhook of the settings; None if the bot polls for updates."""
     telegram = settings.telegram
     if not (telegram.webhook and settings.sends_telegram):
         return None
@@ -391,10 +377,7 @@ def chat_service(
     wake: Callable[[], None] = lambda: None,
     on_polling: "OnPolling | None" = None,
 ) -> "ChatService":
-    """The conversation over the bot of the settings.
-
-    It calls `wake` when there is something to send; `on_polling` see there.
-    """
+    """The chat of the Telegram bot; it calls `wake` when there is something to send."""
     from bot.adapters.telegram.chat import ChatService, VoteCollector
     from bot.adapters.telegram.client import BotClient
     from bot.adapters.telegram.requests import ChatDeliveries, Services
@@ -421,7 +404,7 @@ def chat_service(
 
 
 def _chat_site(container: Container) -> "ChatSite":
-    """The part of the settings that the chat tells of."""
+    """The settings and functions that the chat needs."""
     from bot.adapters.telegram.requests import ChatSite, Status
 
     settings, store = container.settings, container.store
@@ -458,7 +441,7 @@ def _chat_site(container: Container) -> "ChatSite":
 def build_fetcher(
     settings: Settings, store: Store, clock: Clock, rng: random.Random | None = None
 ) -> Fetcher:
-    """A fetcher into the folders of the sources, with its states in that store."""
+    """The fetcher of the configured sources, which writes into their folders and keeps its states in the store."""
 
     async def fetch(source: Source) -> bool:
         from bot.adapters.sources import fetch_into

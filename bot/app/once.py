@@ -1,4 +1,4 @@
-"""One pass over the watched folders, as `once` makes it, and the same as a dry run on a copy of the state."""
+"""One pass over the watched folders: ingest what is there and send what is due; or a dry run on a copy of the state."""
 
 import asyncio
 import dataclasses
@@ -16,7 +16,7 @@ from bot.adapters.clock import SystemClock
 from bot.app.config.publishers import CHANNELS, shown
 from bot.app.config.settings import Settings
 from bot.app.container import Container, build_container
-from bot.app.service import forget_gone, ingest_files, mind_the_clock, scan_watched
+from bot.app.service import forget_missing_files, ingest_files, repair_delays, scan_watched
 from bot.domain.channels import Capabilities, ChannelKind, Limits
 from bot.domain.errors import StateError, UsageError
 from bot.domain.feeds import Feed
@@ -27,11 +27,11 @@ from bot.pipeline.feeds import remove_orphan_feeds
 from bot.pipeline.ingest import IngestResult
 from bot.pipeline.ports import Publisher
 
-_PATIENCE = timedelta(seconds=10)
-"""Time to wait for files that are still being written."""
-_RATE_LIMITED = timedelta(seconds=5)
-"""Deliveries that are due within this time wait for a rate limit only, so the pass waits for them."""
-_LONGEST = timedelta(minutes=30)
+_WAIT_FOR_FILES = timedelta(seconds=10)
+"""For files that are still being written."""
+_WAIT_FOR_RATE_LIMIT = timedelta(seconds=5)
+"""A delivery that is due within this time waits only for a rate limit, so the pass waits for it."""
+_LONGEST_PASS = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +62,7 @@ def scan_folders(settings: Settings) -> FolderScan:
     stabilizer = FileStabilizer(
         timedelta(seconds=settings.watch.settle_seconds), trust_times=not settings.watch.polling
     )
-    give_up = clock.now() + _PATIENCE
+    give_up = clock.now() + _WAIT_FOR_FILES
     whole: dict[str, FoundFile] = {}
     while True:
         entries = tuple(scan_watched(settings))
@@ -78,26 +78,26 @@ async def run_once(container: Container, scan: FolderScan) -> OnceResult:
     """Ingests the files and sends all that is due, within each channel's rate limit."""
     result = await asyncio.to_thread(ingest_files, container, scan.whole)
     result.add_planned(await asyncio.to_thread(container.ingest.finish_planning, container.clock.now()))
-    await asyncio.to_thread(forget_gone, container)
-    await asyncio.to_thread(mind_the_clock, container)
+    await asyncio.to_thread(forget_missing_files, container)
+    await asyncio.to_thread(repair_delays, container)
     await asyncio.to_thread(
         remove_orphan_feeds, container.store.digests, container.registry.matcher, container.feed_writer
     )
-    await asyncio.to_thread(container.quizzes.look_after, container.clock.now())
+    await asyncio.to_thread(container.quizzes.update, container.clock.now())
     await asyncio.to_thread(container.look_backs.plan_due, container.clock.now())
     ends: Counter[str] = Counter()
-    give_up = container.clock.now() + _LONGEST
+    give_up = container.clock.now() + _LONGEST_PASS
     while True:
         ends.update(await container.dispatcher.flush())
         due = await container.dispatcher.next_due()
         now = container.clock.now()
-        if due is None or due > min(now + _RATE_LIMITED, give_up):
+        if due is None or due > min(now + _WAIT_FOR_RATE_LIMIT, give_up):
             return OnceResult(ingest=result, ends=ends, feeds_error=container.feed_files.error)
         await asyncio.sleep(max((due - now).total_seconds(), 0.05))
 
 
 async def run_and_close(container: Container, scan: FolderScan) -> OnceResult:
-    """The same, after which the container is closed."""
+    """Runs a pass and closes the container."""
     try:
         return await run_once(container, scan)
     finally:
@@ -106,7 +106,7 @@ async def run_and_close(container: Container, scan: FolderScan) -> OnceResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DryRunMessage:
-    """A message that would go out, as its channel would show it."""
+    """A message that would be sent, as text."""
 
     kind: str
     target: str
@@ -121,7 +121,7 @@ def dry_run_messages(
     *,
     show: Callable[[DryRunMessage], object],
 ) -> IngestResult:
-    """Runs a pass on a copy of the state and shows each message; state, feeds and mailboxes stay untouched."""
+    """Runs a pass on a copy of the state and calls `show` with each message; state, feeds and mailboxes stay untouched."""
     if settings.sqlite_file is None:
         raise UsageError("--dry-run works on a copy of the state and can copy only SQLite states")
     with TemporaryDirectory(prefix="paperboy-") as folder:

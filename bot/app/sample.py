@@ -1,4 +1,4 @@
-"""A sample: one real paper with its quiz, sent to a subscriber's channels outside the state, to show that they work."""
+"""Sample: one real paper with its quiz, sent to a subscriber's channels without the state, to show that they work."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from bot.adapters.readers import read_digest
 from bot.adapters.store import Store
 from bot.app.config.settings import Settings
 from bot.app.container import build_container
-from bot.app.once import DryRunFeedWriter, FolderScan, run_once
+from bot.app.once import DryRunFeedWriter, FolderScan, run_and_close
 from bot.domain.channels import FEED
 from bot.domain.digests import Digest
 from bot.domain.errors import DeliveryError, UsageError
@@ -58,7 +58,7 @@ def seed_folder() -> Iterator[Path]:
 
 
 def choose_paper(subscriber: Subscriber, store: Store | None) -> Paper:
-    """A stored paper, or else one of the seeds: with a quiz if there is one, and then one that the subscriber asks for."""
+    """A stored paper or one of the seeds: preferably with a quiz, then preferably one that the subscriber's queries match."""
     stored = [item.paper for item in store.papers.newest(_LOOKED_AT)] if store is not None else []
     return max(
         (*stored, *_seed_papers()),
@@ -69,10 +69,10 @@ def choose_paper(subscriber: Subscriber, store: Store | None) -> Paper:
 async def send_sample(
     settings: Settings, subscriber: Subscriber, paper: Paper, *, store: Store | None = None
 ) -> list[SampleMessage]:
-    """Sends the paper to the subscriber's channels but the feed; messages in the order in which they were sent.
+    """Sends the paper to the subscriber's channels except the feed; gives the messages in the order of sending.
 
-    It goes the way of every paper, through a state that is thrown away: so it is rendered, limited in its rate and
-    tried again as usual, and the real state knows nothing of it. Links in mails open what `store` knows.
+    The paper takes the usual way through a temporary state: it is rendered, rate limited and retried as always, and
+    leaves nothing in the real state. Links in mails use the tokens of `store`.
     """
     addressee = _addressee(subscriber, paper)
     recorders: list[_Recorder] = []
@@ -105,15 +105,12 @@ async def send_sample(
         container = replace(container, ingest=ingest)
         files = scan([digests], max_bytes=settings.max_bytes, base=digests)
         found_files = tuple(file for file in files if isinstance(file, FoundFile))
-        try:
-            await run_once(container, FolderScan(whole=found_files, skipped=(), still_written=0))
-        finally:
-            await container.close()
+        await run_and_close(container, FolderScan(whole=found_files, skipped=(), still_written=0))
     return [message for recorder in recorders for message in recorder.messages.values()]
 
 
 class _Recorder:
-    """A publisher around another one: writes down how its messages ended."""
+    """A publisher that passes messages to another one and records their outcomes."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
@@ -140,7 +137,7 @@ class _Recorder:
 
 
 def _addressee(subscriber: Subscriber, paper: Paper) -> Subscriber:
-    """The subscriber as the sample takes them: at once, at any hour, one question, for what matches or a made-up reason."""
+    """The subscriber without schedules and limits, with one question a paper and one subscription, which matches it."""
     channels = tuple(
         replace(channel, deliver=Immediately(), quizzes="one" if channel.quizzes != "none" else "none")
         for channel in subscriber.channels
@@ -156,7 +153,7 @@ def _addressee(subscriber: Subscriber, paper: Paper) -> Subscriber:
 
 
 def _matching(subscriber: Subscriber, paper: Paper) -> Subscription | None:
-    """The first of the subscriber's queries that matches the paper, for every channel."""
+    """The first of the subscriber's queries that matches the paper, valid for every channel."""
     document = document_of(paper)
     for subscription in subscriber.subscriptions:
         if subscription.query is not None and match(subscription.query, document) is not None:

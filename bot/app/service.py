@@ -1,4 +1,4 @@
-"""The parts and periodic jobs of `run`, and the duties that only one process of a cluster has."""
+"""Service: the parts and periodic jobs of `run`, and the duties that only one process of a cluster has."""
 
 import asyncio
 import logging
@@ -34,9 +34,36 @@ from bot.pipeline.feeds import remove_orphan_feeds
 from bot.pipeline.incidents import SourceWatch
 from bot.pipeline.ingest import IngestResult, Planned
 
+log = logging.getLogger(__name__)
+
+ROLES = ("ingest", "deliver", "chat", "web")
+_DELIVER_AT_LEAST = timedelta(seconds=30)
+_FINISH = timedelta(seconds=3)
+"""Time for deliveries in flight at the end; with the grace period of an interrupted flush, less than ten seconds."""
+_SOURCES_EVERY = timedelta(hours=1)
+_CLOCK_EVERY = timedelta(minutes=1)
+_RELOAD_EVERY = timedelta(seconds=2)
+_QUIZZES_EVERY = timedelta(minutes=1)
+_LOOK_BACKS_EVERY = timedelta(minutes=10)
+_REPORTS_EVERY = timedelta(minutes=2)
+_PRUNE_EVERY = timedelta(hours=1)
+_PLAN_EVERY = timedelta(seconds=30)
+_HUB_EVERY = timedelta(minutes=5)
+_FEEDS_EVERY = timedelta(seconds=30)
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
+"""Pauses before a part that failed is started again, doubled each time."""
+_TRY_STATE_EVERY, _LOG_STATE_EVERY = timedelta(seconds=2), timedelta(minutes=1)
+"""While the state is unavailable."""
+_PLANNING_PAUSE = 0.01
+"""Seconds between two transactions of planning, in which other processes can write."""
+_LONGEST_STOP = timedelta(days=3)
+
+Announce = Callable[[IngestResult], Awaitable[None]]
+T = TypeVar("T")
+
 
 def scan_watched(settings: Settings) -> Iterator[ScanEntry]:
-    """All entries of the watched folders, as the settings say; a source that was never fetched has no folder yet."""
+    """All entries of the watched folders; a folder of a source may be missing, before its first fetch."""
     fetched_into = frozenset(settings.watched) - frozenset(settings.watch.folders)
     entries = scan(
         settings.watched, max_bytes=settings.max_bytes, base=settings.base, ignore=settings.watch.ignore
@@ -48,8 +75,8 @@ def scan_watched(settings: Settings) -> Iterator[ScanEntry]:
     )
 
 
-def forget_gone(container: Container) -> None:
-    """Forgets unreadable files that no longer exist; none while a watched folder is missing here."""
+def forget_missing_files(container: Container) -> None:
+    """Forgets unreadable files that no longer exist, unless a watched folder is missing on this machine."""
     digests = container.store.digests
     unreadable = digests.unreadable() | digests.no_digests()
     folders = container.settings.watched
@@ -62,102 +89,31 @@ def forget_gone(container: Container) -> None:
     container.store.maintenance.forget_unreadable([name for name in unreadable if name not in present])
 
 
-class Cluster:
-    """Duties that only one of the processes that share a state has at a time; a process alone has them all."""
-
-    def __init__(self, container: Container, stop: asyncio.Event) -> None:
-        self._container = container
-        self._stop = stop
-        self._paced = [
-            kind for kind, publisher in container.publishers.items() if publisher.capabilities.limits.overall
-        ]
-        self.maintains = False
-        """True while this process has the duty of the periodic jobs that run once per cluster."""
-
-    def delivery_parts(self, wake: Callable[[], None]) -> dict[str, Callable[[], Awaitable[None]]]:
-        """Parts that run beside the deliveries until the service stops, by name."""
-        parts: dict[str, Callable[[], Awaitable[None]]] = {
-            "wake-up": partial(self._container.store.wake_up.listen, wake),
-            "maintenance": partial(self.lead, "maintenance", self._hold_maintenance),
-        }
-        for kind in self._paced:  # an overall limit holds for the whole cluster, so one process sends
-            self._container.dispatcher.leave(kind)
-            duty = f"{kind} rate limit"
-            parts[duty] = partial(self.lead, duty, partial(self._send_on, kind, wake))
-        return parts
-
-    async def lead(self, duty: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Runs the work while this process has the duty and no other process has it."""
-        await self._container.store.leader_election.lead(duty, work)
-
-    async def _hold_maintenance(self) -> None:
-        self.maintains = True
-        try:
-            await self._stop.wait()
-        finally:
-            self.maintains = False
-
-    async def _send_on(self, kind: ChannelKind, wake: Callable[[], None]) -> None:
-        self._container.dispatcher.take(kind)
-        wake()
-        try:
-            await self._stop.wait()
-        finally:
-            self._container.dispatcher.leave(kind)
-
-
-log = logging.getLogger(__name__)
-
-ROLES = ("ingest", "deliver", "chat", "web")
-_DELIVER_AT_LEAST = timedelta(seconds=30)
-_FINISH = timedelta(seconds=3)
-"""For deliveries in flight; with the grace period of an interrupted flush, less than ten seconds."""
-_SOURCES_EVERY = timedelta(hours=1)
-_CLOCK_EVERY = timedelta(minutes=1)
-_RELOAD_EVERY = timedelta(seconds=2)
-_QUIZZES_EVERY = timedelta(minutes=1)
-_LOOK_BACKS_EVERY = timedelta(minutes=10)
-_REPORTS_EVERY = timedelta(minutes=2)
-_PRUNE_EVERY = timedelta(hours=1)
-_PLAN_EVERY = timedelta(seconds=30)
-_HUB_EVERY = timedelta(minutes=5)
-_FEEDS_EVERY = timedelta(seconds=30)
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
-"""Of a part that failed before it begins again, doubled each time."""
-_STATE_EVERY, _SAY_EVERY = timedelta(seconds=2), timedelta(minutes=1)
-"""While the state is out of reach: how often it is tried, and how often that is said."""
-_PLANNING_PAUSE = 0.01
-"""Seconds between two transactions of planning, in which other processes can write."""
-
-Announce = Callable[[IngestResult], Awaitable[None]]
-_Made = TypeVar("_Made")
-
-
 def wait_for_state(
-    build: Callable[[], _Made],
+    build: Callable[[], T],
     *,
     sleep: Callable[[float], None] = time.sleep,
     elapsed: Callable[[], float] = time.monotonic,
-) -> _Made:
-    """The result of `build`, tried again for as long as the state is out of reach, which is said once a minute.
+) -> T:
+    """The result of `build`, which is tried again while the state is unavailable; this is logged once a minute.
 
-    Raises StateError for what waiting does not help: a damaged, newer or foreign state, a wrong password.
+    Raises StateError if waiting does not help: a damaged, newer or foreign state, a wrong password.
     """
-    said_at: float | None = None
+    logged_at: float | None = None
     while True:
         try:
             return build()
         except StateUnavailable as error:
-            if said_at is None or elapsed() - said_at >= _SAY_EVERY.total_seconds():
-                said_at = elapsed()
+            if logged_at is None or elapsed() - logged_at >= _LOG_STATE_EVERY.total_seconds():
+                logged_at = elapsed()
                 log.warning("state.waiting", extra={"error": str(error)})
                 notify_systemd(STATUS=f"waiting for the state: {error}")
         notify_systemd(WATCHDOG="1")
-        sleep(_STATE_EVERY.total_seconds())
+        sleep(_TRY_STATE_EVERY.total_seconds())
 
 
 def ingest_files(container: Container, files: Sequence[FoundFile]) -> IngestResult:
-    """Ingests the files, begins to plan the deliveries of their changes, and updates quizzes and feeds."""
+    """Ingests the files, begins to plan deliveries for what changed, and updates quizzes and feeds."""
     with container.measured("ingest"):
         result = container.ingest.process(container.files(files), container.clock.now())
     container.quizzes.counter.correct()
@@ -171,13 +127,11 @@ def log_bad_edit(error: UsageError) -> None:
         log.error("configuration.bad_edit", extra={"fault": fault, "keeping": "the one before"})
 
 
-_LONGEST_STOP = timedelta(days=3)
+def repair_delays(container: Container) -> int:
+    """Shortens delays that were set while the clock was far ahead; gives the number of those that it changed.
 
-
-def mind_the_clock(container: Container) -> int:
-    """Brings back what waits for a moment that only a clock far ahead could have meant; gives how much that was.
-
-    Delays of targets are clamped, deliveries get the moments at which new ones would go out, stopped channels are tried.
+    Delays of targets are clamped, deliveries are rescheduled like new ones, and channels that were stopped for longer
+    than three days are opened.
     """
     store, now = container.store, container.clock.now()
     changed = store.maintenance.clamp_delays(now)
@@ -206,8 +160,52 @@ def _log_result(result: IngestResult) -> None:
         )
 
 
-class _Unusable(Exception):
-    """The first look found that the state cannot be used."""
+class Cluster:
+    """Duties that only one of the processes on a state has at a time; a single process has them all."""
+
+    def __init__(self, container: Container, stop: asyncio.Event) -> None:
+        self._container = container
+        self._stop = stop
+        self._rate_limited = [
+            kind for kind, publisher in container.publishers.items() if publisher.capabilities.limits.overall
+        ]
+        self.maintains = False
+        """True while this process runs the periodic jobs that only one process of the cluster runs."""
+
+    def delivery_parts(self, wake: Callable[[], None]) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Parts that the role `deliver` runs until the service stops, by name."""
+        parts: dict[str, Callable[[], Awaitable[None]]] = {
+            "wake-up": partial(self._container.store.wake_up.listen, wake),
+            "maintenance": partial(self.lead, "maintenance", self._hold_maintenance),
+        }
+        for kind in self._rate_limited:  # an overall limit holds for the whole cluster, so one process sends
+            self._container.dispatcher.leave(kind)
+            duty = f"{kind} rate limit"
+            parts[duty] = partial(self.lead, duty, partial(self._send_on, kind, wake))
+        return parts
+
+    async def lead(self, duty: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Runs the work whenever this process has the duty."""
+        await self._container.store.leader_election.lead(duty, work)
+
+    async def _hold_maintenance(self) -> None:
+        self.maintains = True
+        try:
+            await self._stop.wait()
+        finally:
+            self.maintains = False
+
+    async def _send_on(self, kind: ChannelKind, wake: Callable[[], None]) -> None:
+        self._container.dispatcher.take(kind)
+        wake()
+        try:
+            await self._stop.wait()
+        finally:
+            self._container.dispatcher.leave(kind)
+
+
+class _StateUnusable(Exception):
+    """The state turned out to be unusable at the first look at the folders."""
 
     def __init__(self, reason: StateError) -> None:
         super().__init__(str(reason))
@@ -215,7 +213,7 @@ class _Unusable(Exception):
 
 
 class Service:
-    """Service of `paperboy run`, or some `roles` of it; calls `announce` once, after the first scan."""
+    """Service of `paperboy run` with some or all roles; calls `announce` once, after the first scan."""
 
     def __init__(
         self,
@@ -223,44 +221,44 @@ class Service:
         *,
         roles: Collection[str] = ROLES,
         announce: Announce,
-        reloading: SubscriptionsReloader,
+        reloader: SubscriptionsReloader,
         check: Callable[[], object] = lambda: None,
     ) -> None:
-        """`check` reads the configuration as it is now; raises UsageError where it is wrong."""
+        """`check` reads the configuration anew before a restart, and raises UsageError if it has mistakes."""
         self._container = container
         self._roles = roles
         self._announce: Announce | None = announce
-        self._reloading = reloading
+        self._reloader = reloader
         self._check = check
         self._checking: asyncio.Task[None] | None = None
-        self.begins_anew = False
-        """True where the service ended to begin anew with an edited configuration."""
-        self._scheduler = Scheduler(container.clock.now, self._note_end)
+        self.restarts = False
+        """True if the service ended to be started again with an edited configuration."""
+        self._scheduler = Scheduler(container.clock.now, self._record_result)
         self._failing: set[str] | None = None
-        """Parts with an open incident; None until they were read."""
+        """Parts with an open incident; None until they were read from the state."""
         self._stop = asyncio.Event()
         self._has_hub = bool(container.settings.atom.hub and container.settings.web.listen)
         self._hub_pinged_for: datetime | None = None
-        """The newest change of the feeds that the hub was told of."""
+        """The newest change of the feeds that the hub knows of."""
         self._sources = SourceWatch(
             container.store.digests, container.store.papers, container.incidents, container.fetcher
         )
         self._has_sources = "ingest" in roles and bool(container.settings.sources)
         self._fetches = False
-        """True while this process has the duty of fetching the sources."""
+        """True while this process is the one that fetches the sources."""
         self._fetching: asyncio.Task[Any] | None = None
         self._heartbeat = container.settings.heartbeat
         self._cluster = Cluster(container, self._stop)
-        self._notices_update: Callable[[], None] = lambda: None
+        self._wake_chat: Callable[[], None] = lambda: None
         self._ingest_lock = asyncio.Lock()
         """Held while papers are matched, planned and stored, and while the subscribers change."""
 
     async def run(self) -> None:
-        """Runs until SIGTERM or SIGINT, or SIGHUP with a good configuration; finishes the deliveries that are then in flight."""
+        """Runs until SIGTERM, SIGINT, or SIGHUP with a valid configuration, and then finishes deliveries in flight."""
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self._begin_anew)
+        loop.add_signal_handler(signal.SIGHUP, self._request_restart)
         if "deliver" in self._roles:
             self._container.incidents.on_planned(partial(loop.call_soon_threadsafe, self._wake_delivery))
         async with AsyncExitStack() as stack:
@@ -270,34 +268,34 @@ class Service:
             stack.callback(self._heartbeat.end)
             self._scheduler.start(self._jobs())
             self._container.preferences.on_change(partial(loop.call_soon_threadsafe, self._wake_reload))
-            if "ingest" not in self._roles:  # otherwise the first look says it
+            if "ingest" not in self._roles:  # otherwise after the first look
                 notify_systemd(READY="1", STATUS=f"running: {', '.join(self._roles)}")
             await self._until_stopped(tasks)
 
     def stop(self) -> None:
-        """Begins to stop the service."""
+        """Asks the service to stop."""
         self._container.dispatcher.stop()
         self._stop.set()
 
-    def _begin_anew(self) -> None:
+    def _request_restart(self) -> None:
         if self._checking is None or self._checking.done():
-            self._checking = asyncio.create_task(self._check_and_stop())
+            self._checking = asyncio.create_task(self._restart_if_valid())
 
-    async def _check_and_stop(self) -> None:
-        """Ends the service where the configuration is good; a bad one is logged, and the service goes on with its own."""
+    async def _restart_if_valid(self) -> None:
+        """Ends the service for a restart; mistakes in the configuration are logged, and the service goes on."""
         try:
             await asyncio.to_thread(self._check)
         except UsageError as error:
             log_bad_edit(error)
         else:
-            self.begins_anew = True
+            self.restarts = True
             self.stop()
 
     async def _until_stopped(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         stopped = asyncio.create_task(self._stop.wait())
         done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        log.info("service.reloading" if self.begins_anew else "service.stopping")
-        if self.begins_anew:
+        log.info("service.reloading" if self.restarts else "service.stopping")
+        if self.restarts:
             notify_systemd(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000))
         else:
             notify_systemd(STOPPING="1")
@@ -307,37 +305,37 @@ class Service:
             task.cancel()
         await asyncio.gather(*tasks, stopped, return_exceptions=True)
         for task in done - {stopped}:
-            task.result()  # a part that broke says why
+            task.result()  # raises the error of a part that failed
 
     def _parts(self) -> list["asyncio._CoroutineLike[None]"]:
         parts: list[asyncio._CoroutineLike[None]] = []
         if "deliver" in self._roles:
             for name, part in self._cluster.delivery_parts(self._wake_delivery).items():
-                parts.append(self._keep_going(name, part))
+                parts.append(self._run_part(name, part))
         if "ingest" in self._roles:
-            parts.append(self._keep_going("ingest", self._ingest))
+            parts.append(self._run_part("ingest", self._ingest))
         if self._has_sources:
             lead = partial(self._cluster.lead, "sources", self._fetch_while_leading)
-            parts.append(self._keep_going("sources", lead))
+            parts.append(self._run_part("sources", lead))
         if "chat" in self._roles and self._container.settings.sends_telegram:
-            parts.append(self._keep_going("chat", self._chat))
+            parts.append(self._run_part("chat", self._chat))
         return parts
 
-    async def _keep_going(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
-        """Run the part to its end; one that fails begins again after a growing pause, and nothing else ends with it.
+    async def _run_part(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
+        """Runs the part to its end; starts it again after a growing pause if it fails.
 
-        Raises StateError where the first look finds that the state cannot be used.
+        Raises StateError if the first look finds the state unusable.
         """
         pause = _FIRST_PAUSE
         while not self._stop.is_set():
             began = time.monotonic()
             try:
                 await part()
-            except _Unusable as error:
+            except _StateUnusable as error:
                 raise error.reason from error
             except Exception as error:  # noqa: BLE001 - a bug in one part must not stop the others
                 self._log_failure("part.failed", error, part=name, seconds=pause.total_seconds())
-                await self._note_end(name, error)
+                await self._record_result(name, error)
             else:
                 return
             if time.monotonic() - began > _LONGEST_PAUSE.total_seconds():
@@ -347,15 +345,15 @@ class Service:
 
     @staticmethod
     def _log_failure(event: str, error: Exception, **more: object) -> None:
-        """One line for what paperboy raises on purpose; a fault of ours with its traceback."""
+        """Logs an error of paperboy on one line, and any other one, which is a bug, with its traceback."""
         log.error(
             event,
             extra={**more, "error": str(error)},
             exc_info=None if isinstance(error, PaperboyError) else error,
         )
 
-    async def _note_end(self, name: str, failure: Exception | None) -> None:
-        """A part or job that fails by a fault of ours is an incident until it works again."""
+    async def _record_result(self, name: str, failure: Exception | None) -> None:
+        """Opens an incident for a part or job that failed because of a bug; closes it when the part works again."""
         if failure is not None and isinstance(failure, PaperboyError):
             return
         incidents, now = self._container.incidents, self._container.clock.now()
@@ -370,7 +368,7 @@ class Service:
             elif failure is None and name in self._failing:
                 await asyncio.to_thread(incidents.resolve, name, now, FAILING)
                 self._failing.discard(name)
-        except Exception as error:  # noqa: BLE001 - the state is away: the next end is recorded
+        except Exception as error:  # noqa: BLE001 - the state is unavailable: the next result is recorded
             self._log_failure("incident.not_recorded", error, part=name)
 
     def _jobs(self) -> list[Job]:
@@ -382,18 +380,16 @@ class Service:
         if "ingest" in self._roles:
             jobs.append(Job(name="plan", every=_PLAN_EVERY, run=self._plan, at_start=False))
             if self._has_hub:
-                jobs.append(Job(name="hub", every=_HUB_EVERY, run=self._tell_hub, at_start=False))
+                jobs.append(Job(name="hub", every=_HUB_EVERY, run=self._ping_hub, at_start=False))
             jobs.append(Job(name="feeds", every=_FEEDS_EVERY, run=self._retry_feeds, at_start=False))
         if "deliver" in self._roles:
             jobs.append(Job(name="deliver", every=_DELIVER_AT_LEAST, run=self._deliver))
-            jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._clamp_delays))
-            jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._look_at_sources, at_start=False))
+            jobs.append(Job(name="clock", every=_CLOCK_EVERY, run=self._repair_delays))
+            jobs.append(Job(name="sources", every=_SOURCES_EVERY, run=self._check_sources, at_start=False))
             if self._container.reports:
                 jobs.append(Job(name="reports", every=_REPORTS_EVERY, run=self._read_reports, at_start=False))
             jobs.append(Job(name="prune", every=_PRUNE_EVERY, run=self._prune, at_start=False))
-            jobs.append(
-                Job(name="quizzes", every=_QUIZZES_EVERY, run=self._look_after_quizzes, at_start=False)
-            )
+            jobs.append(Job(name="quizzes", every=_QUIZZES_EVERY, run=self._update_quizzes, at_start=False))
             jobs.append(Job(name="look backs", every=_LOOK_BACKS_EVERY, run=self._look_back, at_start=False))
         if self._has_sources:
             jobs.append(Job(name="fetch", every=MIN_INTERVAL, run=self._fetch, at_start=False))
@@ -419,22 +415,24 @@ class Service:
                         extra={"file": skipped.name, "why": skipped.what},
                     )
                 if scanned.stable or (self._announce and not scanned.waiting):
-                    await self._take_in(scanned.stable, stabilizer, waiting=scanned.waiting)
+                    await self._ingest_files(scanned.stable, stabilizer, waiting=scanned.waiting)
 
-    async def _take_in(self, files: Sequence[FoundFile], stabilizer: FileStabilizer, *, waiting: int) -> None:
+    async def _ingest_files(
+        self, files: Sequence[FoundFile], stabilizer: FileStabilizer, *, waiting: int
+    ) -> None:
         try:
             async with self._ingest_lock:
                 result = await asyncio.to_thread(ingest_files, self._container, files)
-            await asyncio.to_thread(forget_gone, self._container)
+            await asyncio.to_thread(forget_missing_files, self._container)
         except Exception as error:
             if self._announce and isinstance(error, (StateDamaged, StateTooNew)):
-                raise _Unusable(error) from error
+                raise _StateUnusable(error) from error
             self._log_failure("ingest.interrupted", error, files=len(files))
-            await self._note_end("ingest", error)
+            await self._record_result("ingest", error)
             for file in files:
                 stabilizer.report_again(file)
             return
-        await self._note_end("ingest", None)
+        await self._record_result("ingest", None)
         _log_result(result)
         for file in files:
             if file.name in result.unread:
@@ -451,19 +449,19 @@ class Service:
             await self._end_first_look(result, self._announce)
 
     async def _end_first_look(self, result: IngestResult, announce: Announce) -> None:
-        """Send what is due, then say what there is; where that fails the jobs try again and nobody is told twice."""
+        """Sends what is due and announces the result, once; if that fails, the periodic jobs send."""
         self._announce = None
         try:
             await self._remove_orphan_feeds()
             if "deliver" in self._roles:
                 await self._container.dispatcher.flush()
             await announce(result)
-        except Exception as error:  # noqa: BLE001 - the service has begun all the same
+        except Exception as error:  # noqa: BLE001 - the service runs all the same
             self._log_failure("first_look.interrupted", error)
         notify_systemd(READY="1", STATUS=f"running: {', '.join(self._roles)}")
 
-    async def _tell_hub(self) -> None:
-        """Tells the WebSub hub of the public feeds where they changed since it was told; where it fails, again later."""
+    async def _ping_hub(self) -> None:
+        """Tells the WebSub hub if the public feeds changed since the last ping; a failed ping is repeated later."""
         from bot.adapters.feeds.websub import ping
 
         atom, site = self._container.settings.atom, self._container.settings.site.url.rstrip("/")
@@ -481,7 +479,7 @@ class Service:
         return await asyncio.to_thread(self._container.feed_files.retry, self._container.clock.now())
 
     async def _fetch_while_leading(self) -> None:
-        """Lets the job fetch while this process has the duty; a fetch under way is cancelled at the end."""
+        """Lets the fetch job work until the duty ends; then a running fetch is cancelled."""
         self._fetches = True
         self._scheduler.wake("fetch")
         try:
@@ -492,7 +490,7 @@ class Service:
                 self._fetching.cancel()
 
     async def _fetch(self) -> datetime | None:
-        """Fetches the sources that are due, into folders that the watcher watches; returns when the next is due."""
+        """Fetches the sources that are due into watched folders; returns when the next one is due."""
         if not self._fetches:
             return None
         self._fetching = asyncio.current_task()
@@ -503,7 +501,7 @@ class Service:
         return await self._container.fetcher.next_due()
 
     async def _plan(self) -> None:
-        """Continues the unfinished planning runs of any process; deliveries go out meanwhile."""
+        """Continues the unfinished planning runs of all processes, while deliveries go out."""
         container, total = self._container, Planned()
         while not self._stop.is_set():
             async with self._ingest_lock:
@@ -518,7 +516,7 @@ class Service:
             log.info("planning.done", extra={"notices": total.notices, "deliveries": total.deliveries})
 
     async def _satisfy_watchdog(self) -> None:
-        """Tells systemd's watchdog that this loop responds: no restart brings a state back that does not answer."""
+        """Tells systemd's watchdog that this loop responds; the state is not asked, since a restart would not help it."""
         notify_systemd(WATCHDOG="1")
 
     async def _beat(self) -> None:
@@ -527,33 +525,33 @@ class Service:
         await asyncio.to_thread(container.store.incidents.stopped_channels)
         await asyncio.to_thread(self._heartbeat.beat, container.clock.now())
 
-    async def _look_at_sources(self) -> None:
+    async def _check_sources(self) -> None:
         if "ingest" in self._roles:
-            await asyncio.to_thread(forget_gone, self._container)
+            await asyncio.to_thread(forget_missing_files, self._container)
         if self._cluster.maintains:
             await asyncio.to_thread(self._sources.check, self._container.clock.now())
 
     async def _chat(self) -> None:
-        """Runs the chat, where one process at a time asks for the bot's updates."""
-        chat = chat_service(self._container, wake=self._wake_delivery, on_polling=self._note_polling)
-        self._notices_update = chat.notice_update
+        """Runs the chat; one process at a time asks for the bot's updates."""
+        chat = chat_service(self._container, wake=self._wake_delivery, on_polling=self._record_polling)
+        self._wake_chat = chat.notice_update
         try:
             await self._cluster.lead("telegram updates", partial(chat.run, self._stop))
             await self._stop.wait()
         finally:
             await chat.close()
 
-    def _notice_update(self) -> None:
-        """Lets the chat answer an update that came by the webhook; in another process it looks every second."""
-        self._notices_update()
+    def _on_update(self) -> None:
+        """Wakes the chat for an update that came by the webhook; a chat in another process looks every second."""
+        self._wake_chat()
 
     def _wake_delivery(self) -> None:
         if "deliver" in self._roles:
             self._container.dispatcher.wake()
             self._scheduler.wake("deliver")
 
-    async def _note_polling(self, refusal: ChannelDown | None) -> None:
-        """Opens or closes the incident of a chat service that refuses polls for updates."""
+    async def _record_polling(self, refusal: ChannelDown | None) -> None:
+        """Opens or closes the incident of a Bot API that refuses to be polled."""
         from bot.adapters.telegram.client import SecondPoller
 
         incidents, now = self._container.incidents, self._container.clock.now()
@@ -567,11 +565,11 @@ class Service:
         await self._container.dispatcher.flush()
         return await self._container.dispatcher.next_due()
 
-    async def _look_after_quizzes(self) -> None:
+    async def _update_quizzes(self) -> None:
         container = self._container
         if not self._cluster.maintains:
             return
-        if await asyncio.to_thread(container.quizzes.look_after, container.clock.now()):
+        if await asyncio.to_thread(container.quizzes.update, container.clock.now()):
             self._wake_delivery()
 
     async def _look_back(self) -> None:
@@ -581,8 +579,8 @@ class Service:
         if await asyncio.to_thread(container.look_backs.plan_due, container.clock.now()):
             self._wake_delivery()
 
-    async def _clamp_delays(self) -> None:
-        if await asyncio.to_thread(mind_the_clock, self._container):
+    async def _repair_delays(self) -> None:
+        if await asyncio.to_thread(repair_delays, self._container):
             self._wake_delivery()
 
     async def _read_reports(self) -> None:
@@ -596,8 +594,8 @@ class Service:
             await asyncio.to_thread(store.maintenance.prune, now)
 
     async def _reload(self) -> None:
-        """Takes over an edited configuration, and what people set themselves on any machine."""
-        subscribers = await asyncio.to_thread(self._reloading.changed)
+        """Takes over edited subscriptions, and preferences that were set on any machine."""
+        subscribers = await asyncio.to_thread(self._reloader.changed)
         container = self._container
         async with self._ingest_lock:
             if subscribers is not None:
@@ -620,6 +618,6 @@ class Service:
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         if self._container.settings.web.listen:
-            server = await start_web(self._container, self._notice_update)
+            server = await start_web(self._container, self._on_update)
             stack.push_async_callback(server.stop)
             log.info("web.listening", extra={"address": server.address})

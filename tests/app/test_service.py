@@ -78,7 +78,7 @@ async def running(container: Container, announced: list[IngestResult]) -> AsyncI
         announced.append(result)
 
     reloader = SubscriptionsReloader(container.settings.subscriptions)
-    made = Service(container, roles=("ingest", "deliver"), announce=announce, reloading=reloader)
+    made = Service(container, roles=("ingest", "deliver"), announce=announce, reloader=reloader)
     task = asyncio.create_task(made.run())
     try:
         yield task
@@ -242,8 +242,8 @@ def test_after_a_clock_that_was_far_ahead_nothing_waits_for_that_century(home: P
     rows = container.store.deliveries.list_rows(states=(), keys=(), limit=1000)
     assert rows
     assert all(row.due_at.year == 2099 for row in rows)
-    assert service.mind_the_clock(container) == len(rows) + 1
-    assert service.mind_the_clock(container) == 0
+    assert service.repair_delays(container) == len(rows) + 1
+    assert service.repair_delays(container) == 0
     rows = container.store.deliveries.list_rows(states=(), keys=(), limit=1000)
     assert {(row.target.partition(":")[0], row.state, row.due_at) for row in rows} == {
         ("email", "held", datetime(2026, 9, 21, 8, tzinfo=UTC)),

@@ -1,14 +1,10 @@
-"""Shared by the commands: their options, the configuration, the open state, names that people type, and logs."""
+"""Shared by the commands: options, exit codes, configuration, open state, names that people type, JSON output."""
 
 import json
-import logging
 import os
-import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,16 +20,20 @@ if TYPE_CHECKING:
     from bot.domain.papers import PaperId
     from bot.domain.subscriptions import Subscriber
 
+NEEDS_A_LOOK = 1
+"""Exit code: done, but something in the result needs the user's attention."""
+WRONG_USAGE = 2
+STATE_UNUSABLE = 3
+INTERRUPTED = 130
+
 CONFIG_VARIABLE = "PAPERBOY_CONFIG"
 DEFAULT_CONFIG = Path("config/paperboy.yaml")
 _NAMES_SHOWN = 5
-_OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Common:
-    """Options before the command."""
+    """Options that were given before the command."""
 
     config: Path | None = None
     verbose: int = 0
@@ -62,7 +62,7 @@ JsonOption = Annotated[
 
 
 def config_path(context: typer.Context, config: Path | None) -> Path:
-    """The settings file: of the option behind the command, else of the one before it, else the default."""
+    """The settings file: of the option after the command, else of the one before it, else the default."""
     return config or context.obj.config or DEFAULT_CONFIG
 
 
@@ -104,7 +104,7 @@ def load_only_subscribers(
 
 
 def everybody(store: "Store", subscribers: "Sequence[Subscriber]") -> "tuple[Subscriber, ...]":
-    """The configured subscribers with what they set themselves, and those who came by a chat or the web."""
+    """All subscribers: the configured ones with what they set themselves, and those who signed up in a chat or on the web."""
     from bot.app.config.publishers import capabilities_of
     from bot.domain.preferences import with_choices
 
@@ -113,7 +113,11 @@ def everybody(store: "Store", subscribers: "Sequence[Subscriber]") -> "tuple[Sub
 
 
 def check_recipients(settings: "Settings", subscribers: "Sequence[Subscriber]") -> None:
-    """Checks the recipients before anything is sent: UsageError for sample people with a token, a warning for chats without one."""
+    """Checks the recipients before anything is sent.
+
+    Raises UsageError for sample people together with a token; warns of chats without a token, and of a network that
+    cannot be used.
+    """
     from bot.adapters.proxies import network_fault
     from bot.app.config.cross_checks import refuse_sample_people, token_warning
 
@@ -180,7 +184,7 @@ def masked(text: str) -> str:
     return mask_addresses(text, [kind for kind, channel in CHANNELS.items() if channel.secret])
 
 
-_TOGETHER = 500
+_CHUNK = 500
 """Items of a long list that are written at once."""
 
 
@@ -190,10 +194,10 @@ def say_json(value: Any) -> None:
 
 
 def say_long_json(before: dict[str, Any], key: str, items: Iterable[Any], after: dict[str, Any]) -> None:
-    """Prints as `say_json` does, with very many items at a key between others: they are written as they come."""
+    """Prints one JSON document with a long list at `key`, whose items are written as they come."""
     typer.echo(masked(f"{_json(before)[:-1]}, {_json(key)}: ["), nl=False)
     rest, gap = iter(items), ""
-    while chunk := list(map(_json, islice(rest, _TOGETHER))):
+    while chunk := list(map(_json, islice(rest, _CHUNK))):
         typer.echo(masked(gap + ", ".join(chunk)), nl=False)
         gap = ", "
     typer.echo(masked(f"], {_json(after)[1:]}"))
@@ -206,100 +210,3 @@ def _json(value: Any) -> str:
 def say(line: str, *, err: bool = False) -> None:
     """Prints a line, in which addresses that may hold secrets are masked."""
     typer.echo(masked(line), err=err)
-
-
-def start_logs(verbose: int, *, as_json: bool = False) -> None:
-    """Sends logs to stderr; `verbose` 0 shows warnings, 1 also events, 2 everything."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormat() if as_json else TextFormat())
-    if verbose < len(_LEVELS) - 1:
-        handler.addFilter(RepeatFilter())
-    logging.basicConfig(level=_LEVELS[min(verbose, 2)], handlers=[handler], force=True)
-    for name in ("httpx", "httpcore", "watchdog", "uvicorn.access"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # their INFO shows tokens in URLs, or each poll
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
-
-
-def no_logs() -> None:
-    """Leaves logs out, where the command itself says what came of its work."""
-    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
-
-
-class RepeatFilter(logging.Filter):
-    """Log filter: an error that comes again and again is said once a minute, with how often it came in between.
-
-    The same error is one with the same event and the same fields, whatever its text. So a database that is away for a
-    night is a few lines an hour.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[tuple[object, ...], float] = {}
-        self._unsaid: Counter[tuple[object, ...]] = Counter()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        fields = _fields(record)
-        if record.levelno < logging.WARNING or "error" not in fields:
-            return True
-        about = tuple((name, str(value)) for name, value in fields.items() if name not in _OF_ONE_ERROR)
-        same = (record.name, record.msg, *about)
-        if record.created - self._said.get(same, -_REPEATS_SECONDS) < _REPEATS_SECONDS:
-            self._unsaid[same] += 1
-            return False
-        self._forget(record.created)
-        self._said[same] = record.created
-        if unsaid := self._unsaid.pop(same, 0):
-            record.repeated = unsaid
-        return True
-
-    def _forget(self, now: float) -> None:
-        """Keep nothing of what is over; what was left unsaid is said where it comes again within an hour."""
-        over = [same for same, moment in self._said.items() if now - moment > _REPEATS_SECONDS * 60]
-        for same in over:
-            del self._said[same]
-            self._unsaid.pop(same, None)
-
-
-class TextFormat(logging.Formatter):
-    """Log format for people, in this machine's time: `12:00:03 digest.taken_in digests=1 new_papers=14`."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, UTC).astimezone()
-        fields = "".join(f" {name}={printable(_cut(value))}" for name, value in _fields(record).items())
-        level = "" if record.levelno <= logging.INFO else f"{record.levelname} "
-        text = f"{moment:%H:%M:%S} {level}{printable(record.getMessage())}{fields}"
-        return masked(f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text)
-
-
-class JsonFormat(logging.Formatter):
-    """Log format for machines: one JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        parts = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **{
-                name: value if isinstance(value, int | float | bool) else _cut(value)
-                for name, value in _fields(record).items()
-            },
-        }
-        if record.exc_info:
-            parts["exception"] = self.formatException(record.exc_info)
-        return masked(json.dumps(parts, ensure_ascii=False))
-
-
-_OF_ONE_ERROR = frozenset({"error", "failures", "until", "retry_in", "seconds"})
-"""Fields that differ from one time to the next."""
-_REPEATS_SECONDS = 60.0
-_LONGEST_FIELD = 300
-
-
-def _cut(value: object) -> str:
-    """The field's text, masked before it is cut, short enough for a line."""
-    text = masked(str(value))
-    return text if len(text) <= _LONGEST_FIELD else f"{text[: _LONGEST_FIELD - 1]}…"
-
-
-def _fields(record: logging.LogRecord) -> dict[str, object]:
-    return {name: value for name, value in vars(record).items() if name not in _OWN_FIELDS}

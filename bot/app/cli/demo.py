@@ -2,15 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from bot.app.cli.context import JsonOption, say_json
 from bot.app.cli.terminal import counted
-
-if TYPE_CHECKING:
-    from bot.pipeline.ingest import IngestResult
 
 _SETTINGS = "site: {title: Paperboy demo}\nwatch: {folders: [SEEDS]}\nweb: {listen: ''}\nfirst_run: 3\n"
 _SUBSCRIBERS = """\
@@ -67,7 +63,7 @@ def _show_in(config: Path, say: Callable[[str], object]) -> None:
     from bot.app.config.settings import load_settings
     from bot.app.config.subscriptions import load_subscribers
     from bot.app.container import build_container
-    from bot.app.once import DryRunMessage, dry_run_publishers, run_once, scan_folders
+    from bot.app.once import DryRunMessage, dry_run_publishers, run_and_close, scan_folders
 
     settings = load_settings(config, {})
     messages: list[DryRunMessage] = []
@@ -76,14 +72,7 @@ def _show_in(config: Path, say: Callable[[str], object]) -> None:
         load_subscribers(settings.subscriptions),
         publishers=dry_run_publishers(settings, messages.append),
     )
-
-    async def run_pass() -> "IngestResult":
-        try:
-            return (await run_once(container, scan_folders(settings))).ingest
-        finally:
-            await container.close()
-
-    result = asyncio.run(run_pass())
+    result = asyncio.run(run_and_close(container, scan_folders(settings))).ingest
     say(f"Read {result.digests} digests with {result.new} papers for alice, bob and carol.\n")
     mails = [message.text for message in messages if message.target.startswith("email:")]
     chat = [message for message in messages if message.target.startswith("telegram:")]

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.context import ConfigOption, JsonOption, everybody, load, open_state, say, say_json
+from bot.app.cli.context import (
+    NEEDS_A_LOOK,
+    ConfigOption,
+    JsonOption,
+    everybody,
+    load,
+    open_state,
+    say,
+    say_json,
+)
 from bot.app.cli.fetch import fetcher_of
 from bot.app.cli.terminal import Style, style_of
 from bot.domain.errors import DeliveryError, TryLater
@@ -26,7 +35,6 @@ if TYPE_CHECKING:
     from bot.pipeline.ports.chats import ChatStore
     from bot.pipeline.ports.outbox import Counts, DeliveryRecord
 
-NEEDS_A_LOOK = 1
 _AREAS = ("sources", "subscriptions", "channels")
 _PATIENCE_SECONDS = 10.0
 _CHATS_ASKED = 50

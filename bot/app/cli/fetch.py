@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import (
+    NEEDS_A_LOOK,
     ConfigOption,
     JsonOption,
     VerboseOption,
     load_only_settings,
     say_json,
-    start_logs,
 )
+from bot.app.cli.logs import start_logs
 from bot.app.cli.terminal import progress
 from bot.domain.errors import UsageError
 from bot.domain.text import nearest, printable
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from bot.app.config.settings import Settings
     from bot.domain.sources import SourceState
     from bot.pipeline.sources import Fetcher, FetchResult
-
-NEEDS_A_LOOK = 1
 
 
 def fetch(

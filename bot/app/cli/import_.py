@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import (
+    INTERRUPTED,
+    NEEDS_A_LOOK,
     ConfigOption,
     JsonOption,
     VerboseOption,
     load,
     say_json,
-    start_logs,
 )
+from bot.app.cli.logs import start_logs
 from bot.app.cli.terminal import counted, progress
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from bot.domain.files import FoundFile, Skipped
     from bot.pipeline.ingest import IngestResult
 
-NEEDS_A_LOOK = 1
-INTERRUPTED = 130
 _FILES_NAMED = 5
 _FILES_A_STEP = 32
 """Files between two updates of the progress bar; what was stored before a stop stays stored."""

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.context import DEFAULT_CONFIG, ConfigOption, JsonOption, config_path, no_logs, say_json
+from bot.app.cli.context import (
+    DEFAULT_CONFIG,
+    NEEDS_A_LOOK,
+    ConfigOption,
+    JsonOption,
+    config_path,
+    say_json,
+)
+from bot.app.cli.logs import no_logs
 from bot.app.cli.terminal import counted
 from bot.domain.errors import DeliveryError, TryLater, UsageError
 from bot.domain.text import printable
@@ -23,7 +31,6 @@ if TYPE_CHECKING:
     from bot.app.config.new_files import FirstConfiguration
     from bot.app.sample import SampleMessage
 
-NEEDS_A_LOOK = 1
 _POLL = timedelta(seconds=25)
 _PATIENCE = timedelta(minutes=5)
 _DEFAULT_SOURCE = "1"

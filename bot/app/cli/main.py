@@ -18,15 +18,21 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from bot import __version__
-from bot.app.cli.context import CONFIG_VARIABLE, Common, JsonOption, VerboseOption, say_json
+from bot.app.cli.context import (
+    CONFIG_VARIABLE,
+    INTERRUPTED,
+    STATE_UNUSABLE,
+    WRONG_USAGE,
+    Common,
+    JsonOption,
+    VerboseOption,
+    say_json,
+)
 from bot.app.cli.help import HelpCommand, HelpGroup
 from bot.app.cli.terminal import counted
 from bot.domain.errors import ConfigError, PaperboyError, StateError, UsageError
 from bot.domain.text import printable
 
-WRONG_USAGE = 2
-STATE_UNUSABLE = 3
-INTERRUPTED = 130
 _FAULTS_SHOWN = 10
 """Configuration faults that other commands print; `check` prints all."""
 _START, _RUN, _UNDERSTAND, _MAINTAIN, _REFERENCE = (
@@ -122,7 +128,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
         "export:app",
         ("export subscriptions > subscriptions.new.yaml", "export bibtex me > papers.bib"),
     ),
-    CommandEntry("schema", _REFERENCE, "check:schema", ("schema > paperboy.schema.json",)),
+    CommandEntry("schema", _REFERENCE, "schema:schema", ("schema > paperboy.schema.json",)),
     CommandEntry("version", _REFERENCE, "main:version", ("version", "--version")),
     CommandEntry("help", _REFERENCE, "main:help_", ("help run", "help outbox retry")),
 )

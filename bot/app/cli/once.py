@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import (
+    NEEDS_A_LOOK,
     ConfigOption,
     JsonOption,
     VerboseOption,
@@ -15,10 +16,10 @@ from bot.app.cli.context import (
     load_only_subscribers,
     say,
     say_json,
-    start_logs,
 )
 from bot.app.cli.fetch import fetch_sources, results_json, unreachable_line
-from bot.app.cli.status import NEEDS_A_LOOK, needs_a_look, unusable
+from bot.app.cli.logs import start_logs
+from bot.app.cli.status import needs_a_look, unusable
 from bot.app.cli.terminal import counted
 from bot.domain.text import printable
 

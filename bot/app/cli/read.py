@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.app.cli.context import before_or_after, say_json
+from bot.app.cli.context import (
+    NEEDS_A_LOOK,
+    WRONG_USAGE,
+    before_or_after,
+    say_json,
+)
 from bot.app.cli.terminal import counted
 from bot.domain.errors import DigestError, NotADigest, UsageError
 from bot.domain.text import printable
@@ -25,8 +30,6 @@ CERTAINTIES = (
     "its format for certain",
     "the source that it knows",
 )
-WITH_PROBLEMS = 1
-NO_DIGEST = 2
 
 
 def read(
@@ -89,8 +92,8 @@ def _read_file(path: Path, language: str, *, as_json: bool, explain: bool) -> in
     if explain and not as_json:
         _explain(digest, attempts)
     if digest is None:
-        return NO_DIGEST
-    return WITH_PROBLEMS if digest.problems else 0
+        return WRONG_USAGE
+    return NEEDS_A_LOOK if digest.problems else 0
 
 
 def _neighbours(path: Path) -> "Callable[[str], bytes | None]":

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.app.cli.context import JsonOption, say_json
+from bot.app.cli.context import (
+    NEEDS_A_LOOK,
+    JsonOption,
+    say_json,
+)
 from bot.app.cli.terminal import counted, progress, span_text
 from bot.domain.text import printable
 
 if TYPE_CHECKING:
     from bot.app.replay.oracle import Scorecard
 
-NOT_FAULTLESS = 1
 _SUBSCRIBERS = 50
 
 
@@ -44,7 +47,7 @@ def replay(
     else:
         for line in scorecard_lines(card):
             typer.echo(line)
-    return 0 if card.faultless else NOT_FAULTLESS
+    return 0 if card.faultless else NEEDS_A_LOOK
 
 
 def scorecard_lines(card: "Scorecard") -> list[str]:

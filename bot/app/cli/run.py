@@ -1,4 +1,4 @@
-"""`paperboy run`: the service, until SIGTERM; SIGHUP has it begin anew with an edited configuration."""
+"""`paperboy run`: the service, until SIGTERM; SIGHUP restarts it with an edited configuration."""
 
 import signal
 from contextlib import suppress
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot import __version__
-from bot.app.cli.context import ConfigOption, VerboseOption, check_recipients, load, start_logs
+from bot.app.cli.context import ConfigOption, VerboseOption, check_recipients, load
 from bot.app.cli.feeds import feed_addresses, private_feed_lines
+from bot.app.cli.logs import start_logs
 from bot.app.cli.terminal import counted
 from bot.domain.errors import UsageError
 from bot.domain.text import printable
@@ -67,7 +68,7 @@ def run(
     _share_heap()
     start_logs(max(context.obj.verbose + verbose, 1), as_json=log_json)
     hung_up = Event()
-    signal.signal(signal.SIGHUP, lambda *_: hung_up.set())  # where no service hears it
+    signal.signal(signal.SIGHUP, lambda *_: hung_up.set())  # while no service handles it
     while configuration is not None:
         configuration = _serve(configuration, roles, read, hung_up)
     return 0
@@ -77,7 +78,7 @@ _M_ARENA_MAX = -8
 
 
 def _share_heap() -> None:
-    """Has glibc keep one heap for all threads: each one's own stays half empty, which took 1 MB of 85."""
+    """Has glibc use one heap for all threads: separate, half empty ones took 1 MB of 85."""
     from ctypes import CDLL
 
     with suppress(OSError, AttributeError):  # another C library
@@ -90,9 +91,9 @@ def _serve(
     read: "Callable[[], Configuration]",
     hung_up: Event,
 ) -> "Configuration | None":
-    """Run the service with this configuration; gives the one to begin anew with, None after a stop.
+    """Runs the service with this configuration; gives the configuration of a restart, or None after a stop.
 
-    While it waits for the state, and where `hung_up` is set, it takes over an edited configuration.
+    If SIGHUP comes while it waits for the state (`hung_up`), it goes on with the edited configuration.
     """
     import asyncio
 
@@ -103,11 +104,11 @@ def _serve(
 
     edited: Configuration | None = None
     metrics = Metrics()
-    hear = signal.getsignal(signal.SIGHUP)
+    handler = signal.getsignal(signal.SIGHUP)
 
     def build() -> "Container":
         nonlocal configuration
-        if hung_up.is_set():  # what it has may be what leads to no state
+        if hung_up.is_set():  # the configuration may be why the state is unavailable
             hung_up.clear()
             try:
                 configuration = read()
@@ -118,11 +119,11 @@ def _serve(
     container = service.wait_for_state(build)
     settings, _ = configuration
     metrics.observe_state(lambda: state_figures(container))
-    if "ingest" not in roles:  # otherwise the summary of the first look says it
+    if "ingest" not in roles:  # otherwise the summary follows the first look
         typer.echo(f"paperboy {__version__} is running: {', '.join(roles)}")
 
     async def announce(result: "IngestResult") -> None:
-        with suppress(OSError):  # nobody may be there to read it
+        with suppress(OSError):  # stdout may be closed
             for line in first_lines(container, result):
                 typer.echo(line)
 
@@ -132,14 +133,14 @@ def _serve(
 
     async def work() -> bool:
         reloader = SubscriptionsReloader(settings.subscriptions)
-        running = service.Service(container, roles=roles, announce=announce, reloading=reloader, check=check)
+        running = service.Service(container, roles=roles, announce=announce, reloader=reloader, check=check)
         try:
             await running.run()
         finally:
             await container.close()
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
-            signal.signal(signal.SIGHUP, hear)  # before the loop's end makes it deadly
-        return running.begins_anew
+            signal.signal(signal.SIGHUP, handler)  # before the loop's end makes it deadly
+        return running.restarts
 
     return edited if asyncio.run(work()) else None
 
@@ -166,7 +167,7 @@ def _refuse_idle_roles(roles: tuple[str, ...], only: str, settings: "Settings") 
 
 
 def first_lines(container: "Container", result: "IngestResult") -> list[str]:
-    """The summary after the first look at the folders: results, where they are, and next steps."""
+    """The summary after the first look at the folders: what was done, where the results are, and next steps."""
     settings = container.settings
     counts = container.store.deliveries.counts(container.clock.now())
     subscribers = container.registry.subscribers
@@ -215,7 +216,7 @@ def _private_feeds(container: "Container") -> list[str]:
 def _next_steps(
     settings: "Settings", subscribers: "Sequence[Subscriber]", kinds: "AbstractSet[str]"
 ) -> list[str]:
-    """Remains of the shipped configuration that need a change: its sample people, no token, no mail server."""
+    """Changes that the shipped configuration still needs: own subscribers, a token, a mail server."""
     from bot.app.config.cross_checks import sample_people
 
     steps = []

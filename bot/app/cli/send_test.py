@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.app.cli.context import (
+    NEEDS_A_LOOK,
     ConfigOption,
     JsonOption,
     VerboseOption,
@@ -14,11 +15,10 @@ from bot.app.cli.context import (
     find_subscriber,
     load,
     masked,
-    no_logs,
     say_json,
-    start_logs,
 )
 from bot.app.cli.feeds import feed_addresses
+from bot.app.cli.logs import no_logs, start_logs
 from bot.app.cli.terminal import print_table
 from bot.domain.text import printable
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from bot.app.config.settings import Settings
     from bot.app.sample import SampleMessage
     from bot.domain.subscriptions import Subscriber
-
-NEEDS_A_LOOK = 1
 
 
 def send_test(

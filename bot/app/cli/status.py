@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.app.cli.context import (
+    NEEDS_A_LOOK,
     ConfigOption,
     JsonOption,
     config_path,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from bot.pipeline.ports.outbox import Counts, DeliveryRecord, DeliveryStore
     from bot.pipeline.ports.papers import PlanningRun
 
-NEEDS_A_LOOK = 1
 _LOOKED_AT, _NAMED = 5_000, 10
 """Number of the oldest deliveries that are searched for failures; number of lines of a kind that are printed."""
 

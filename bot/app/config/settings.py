@@ -523,8 +523,8 @@ class Settings(Section):
         return self
 
     @property
-    def makes_feeds(self) -> bool:
-        """Whether any visitor of the web server may make a private feed."""
+    def visitors_make_feeds(self) -> bool:
+        """True if any visitor of the web server may make a private feed: with `web.open`, or on this machine alone."""
         reached_at = {self.web.listen.host if self.web.listen else "", urlsplit(self.site.url).hostname}
         return self.web.open or reached_at <= {"127.0.0.1", "::1", "localhost"}
 

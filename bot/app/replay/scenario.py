@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from bot.adapters.folders import FolderFile, scan
+from bot.adapters.readers import read_digest
 from bot.app.config.publishers import CHANNELS
 from bot.app.config.settings import Settings, load_settings
 from bot.app.container import build_container
-from bot.app.container import read as read_file
 from bot.app.replay.fakes import (
     CountingFeeds,
     FakeService,
@@ -129,7 +129,7 @@ def _schedule_digests(folders: Sequence[Path]) -> Iterator[ScheduledDigest]:
         if isinstance(file, FoundFile):
             with suppress(DigestError):
                 document = FolderFile(found=file, max_bytes=_MAX_BYTES)
-                digest = read_file(document.read(), document.name, document.beside)
+                digest = read_digest(document.read(), name=document.name, neighbour=document.beside)
                 if digest.date:
                     dated.append((digest.date, file.name, digest, file))
     last = None

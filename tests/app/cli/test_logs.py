@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bot.app.cli import context
+from bot.app.cli import logs
 from bot.domain.text import printable
 
 NASTY = "\x1b[31mred\x07\u202egnp.exe\nsecond line"
@@ -20,7 +20,7 @@ def record(message: str, **fields: object) -> logging.LogRecord:
 
 
 def test_a_field_cannot_steer_the_terminal_or_begin_a_new_line() -> None:
-    text = context.TextFormat().format(record("digest.problem", file=NASTY))
+    text = logs.TextFormat().format(record("digest.problem", file=NASTY))
     assert "\x1b" not in text
     assert "\x07" not in text
     assert "\u202e" not in text
@@ -39,14 +39,14 @@ def test_people_read_the_time_of_their_machine_and_machines_utc(monkeypatch: pyt
     with monkeypatch.context() as machine:
         machine.setenv("TZ", "Asia/Tokyo")
         time.tzset()
-        text, line = context.TextFormat().format(made), context.JsonFormat().format(made)
+        text, line = logs.TextFormat().format(made), logs.JsonFormat().format(made)
     time.tzset()
     assert text == "23:13:20 WARNING delivery.sent"
     assert json.loads(line)["at"] == "2026-09-21T14:13:20.000+00:00"
 
 
 def test_json_logs_are_one_object_a_line_with_the_fields() -> None:
-    line = context.JsonFormat().format(record("delivery.sent", batch="b1", papers=3, error=NASTY))
+    line = logs.JsonFormat().format(record("delivery.sent", batch="b1", papers=3, error=NASTY))
     parts = json.loads(line)
     assert len(line.splitlines()) == 1
     assert (parts["event"], parts["batch"], parts["papers"], parts["level"]) == (
@@ -62,16 +62,16 @@ def test_an_exception_is_told_in_both_forms() -> None:
         raise RuntimeError("broken pipe")
     except RuntimeError:
         failed.exc_info = sys.exc_info()
-    assert "broken pipe" in context.TextFormat().format(failed)
-    assert "broken pipe" in json.loads(context.JsonFormat().format(failed))["exception"]
+    assert "broken pipe" in logs.TextFormat().format(failed)
+    assert "broken pipe" in json.loads(logs.JsonFormat().format(failed))["exception"]
 
 
 def test_a_field_is_cut_so_that_a_line_stays_a_line() -> None:
-    for formatted in (context.TextFormat(), context.JsonFormat()):
+    for formatted in (logs.TextFormat(), logs.JsonFormat()):
         assert len(formatted.format(record("delivery.failed", error="x" * 5_000))) < 500
 
 
-def seen(repeats: context.RepeatFilter, at: float, event: str, **fields: object) -> int | None:
+def seen(repeats: logs.RepeatFilter, at: float, event: str, **fields: object) -> int | None:
     """None where the line is left out, else how often it was left out before."""
     made = record(event, **fields)
     made.created = at
@@ -79,7 +79,7 @@ def seen(repeats: context.RepeatFilter, at: float, event: str, **fields: object)
 
 
 def test_an_error_that_comes_again_and_again_is_said_once_a_minute_with_how_often() -> None:
-    repeats = context.RepeatFilter()
+    repeats = logs.RepeatFilter()
     times = [
         seen(repeats, float(at), "job.failed", job="reload", error=f"away: {at}", failures=at)
         for at in range(0, 180, 2)
@@ -88,7 +88,7 @@ def test_an_error_that_comes_again_and_again_is_said_once_a_minute_with_how_ofte
 
 
 def test_what_differs_in_more_than_its_text_is_said_each_time() -> None:
-    repeats = context.RepeatFilter()
+    repeats = logs.RepeatFilter()
     assert seen(repeats, 0, "delivery.failed", target="telegram:1", error="blocked") == 0
     assert seen(repeats, 1, "delivery.failed", target="telegram:2", error="blocked") == 0
     assert (
@@ -100,19 +100,19 @@ def test_what_differs_in_more_than_its_text_is_said_each_time() -> None:
 
 
 def test_errors_of_an_hour_ago_are_forgotten() -> None:
-    repeats = context.RepeatFilter()
+    repeats = logs.RepeatFilter()
     seen(repeats, 0, "job.failed", job="a", error="x")
     seen(repeats, 1, "job.failed", job="a", error="x")
     seen(repeats, 4_000, "job.failed", job="b", error="x")
     assert seen(repeats, 4_001, "job.failed", job="a", error="x") == 0
-    assert len(repeats._said) == 2
+    assert len(repeats._logged_at) == 2
 
 
 def test_libraries_that_name_tokens_in_addresses_stay_quiet() -> None:
     before = {name: logging.getLogger(name).level for name in ("httpx", "telegram", "")}
     handlers = logging.getLogger().handlers[:]
     try:
-        context.start_logs(2)
+        logs.start_logs(2)
         assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
         assert logging.getLogger("bot").isEnabledFor(logging.DEBUG)
     finally:

@@ -146,6 +146,6 @@ def test_long_json_is_one_document_however_it_is_cut(
 ) -> None:
     paperboy("once")
     whole = paperboy("preview", "model", "--json").out
-    monkeypatch.setattr("bot.app.cli.context._TOGETHER", 2)
+    monkeypatch.setattr("bot.app.cli.context._CHUNK", 2)
     assert paperboy("preview", "model", "--json").out == whole
     assert len(json.loads(whole)["matches"]) > 4

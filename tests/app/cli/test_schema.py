@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bot.app.cli.check import json_schema
+from bot.app.cli.schema import json_schema
 from bot.app.config.new_files import FirstConfiguration, settings_text, subscriptions_text
 from bot.app.config.yaml import parse_document, to_data
 from tests.app.config.test_subscriptions import CONTRACT

@@ -55,7 +55,7 @@ def secret_file(tmp_path: Path, content: str | bytes, mode: int = 0o600) -> Path
 def test_visitors_make_feeds_where_only_this_machine_visits_or_the_settings_let_them(
     config: Path, text: str, is_open: bool
 ) -> None:
-    assert load(config, text).makes_feeds is is_open
+    assert load(config, text).visitors_make_feeds is is_open
 
 
 def test_without_a_file_every_default_of_the_contract_holds(
