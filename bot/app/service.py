@@ -135,7 +135,7 @@ def repair_delays(container: Container) -> int:
     """
     store, now = container.store, container.clock.now()
     changed = store.maintenance.clamp_delays(now)
-    for name in store.maintenance.held_far(now):
+    for name in store.maintenance.subscribers_held_too_long(now):
         subscriber = container.registry.subscriber(name)
         changed += store.preferences.reschedule(subscriber, now) if subscriber else 0
     for kind, stop in store.incidents.stopped_channels().items():

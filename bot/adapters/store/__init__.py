@@ -1,6 +1,6 @@
 """Store: the state in SQLite or PostgreSQL, by SQLAlchemy Core.
 
-Each part is imported when it is first asked for: most commands need two or three of them.
+Each part is imported on first use: most commands need only two or three.
 """
 
 import secrets
@@ -33,12 +33,11 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """One state, opened, with its parts: `digests`, `outbox`, `deliveries`, `papers`, `full_text`, `incidents`,
-    `quizzes`, `preferences`, `chats`, `sign_ups`, `tokens`, `updates`, `sources`, `maintenance`; its `wake_up` and `leader_election` are for several machines.
+    """An open state: one attribute for each group of tables, and two for several machines on one state.
 
-    Opening brings the schema up to date or raises StateError. All parts may be used from several
-    threads at once; writers queue, and one that waits longer than `patience` gets StateLocked. `folder` is this machine's, for
-    what is kept beside a state that is no file.
+    Opening migrates the schema, or raises StateError. All parts may be used from several threads; writers queue, and one
+    that waits longer than `patience` raises StateLocked. `folder` is for files that belong to this machine, where the
+    state is not a file itself.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class Store:
     ) -> None:
         self._engine = open_engine(url, patience)
         self._owner = owner_of(self._engine, folder)
-        self._new_message_name = new_message_name or _names_in_a_row()
+        self._new_message_name = new_message_name or _ascending_names()
         self.full_text = FullText(self._engine)
 
     @cached_property
@@ -145,13 +144,13 @@ class Store:
         return Sources(self._engine)
 
     def close(self) -> None:
-        """Close every connection, at the latest when the thread that uses it is done with it; claims come free."""
+        """Close every connection, at the latest when its thread is done with it; claims come free."""
         self._owner.close()
         close_engine(self._engine)
 
 
-def _names_in_a_row() -> Callable[[], str]:
-    """Unique names in ascending order, so that each is stored beside the one before it."""
+def _ascending_names() -> Callable[[], str]:
+    """Unique names in ascending order, so that new rows are stored side by side."""
     prefix, numbers = secrets.token_hex(10), count()
     return lambda: f"{prefix}{next(numbers):012x}"
 

@@ -1,4 +1,4 @@
-"""Chats over a database: what the service told of them, and the names of topics."""
+"""Chats over a database: their kinds and rights, the names of topics, and the bot's own name."""
 
 from sqlalchemy import Engine, delete, select
 

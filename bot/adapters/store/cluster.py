@@ -1,7 +1,7 @@
 """Several machines on one state: leader election for each role, and the wake-up after a plan.
 
-A leader holds a lock that the system frees when it dies: on PostgreSQL an advisory lock on a connection of
-its own, beside a SQLite state a locked file.
+A leader holds a lock that the system releases when it dies: an advisory lock on a connection of its own on PostgreSQL,
+a locked file beside a SQLite state.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PULSE = timedelta(seconds=1)
-"""How often a leader checks its lock, and a candidate tries to get it."""
+_PULSE = timedelta(seconds=1)
+"""Interval at which a leader checks its lock and a candidate tries to get it."""
 _NO_ANSWER = timedelta(seconds=1)
-"""Together with PULSE shorter than the three seconds after which the server frees a silent machine's locks."""
+"""Together with _PULSE shorter than the three seconds after which the server releases a silent machine's locks."""
 _WAKE_UP_CHANNEL = "paperboy_planned"
 _RECONNECT_AFTER = timedelta(seconds=1)
 
@@ -43,10 +43,10 @@ class LeaderElection:
         self._engine = engine
 
     async def lead(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Wait until no other process does this work, then do it; returns when the work is done.
+        """Wait until no other process has the role, then do its work; returns when the work is done.
 
-        When the lock may be lost the work is cancelled, and begun anew once the lock is ours again. Another
-        process takes over within five seconds after a leader died.
+        When the lock may be lost, the work is cancelled, and begun again once the lock is regained. Within five
+        seconds of a leader's death another process takes over.
         """
         if self._engine.dialect.name == "sqlite":
             await self._lead_with_file(role, work)
@@ -61,7 +61,7 @@ class LeaderElection:
                     log.error("leader.lost", extra={"role": role})
             except foreign_errors() as error:
                 log.warning("leader.interrupted", extra={"role": role, "error": " ".join(str(error).split())})
-            await asyncio.sleep(PULSE.total_seconds())
+            await asyncio.sleep(_PULSE.total_seconds())
 
     async def _lead_with_file(self, role: str, work: Callable[[], Awaitable[None]]) -> None:
         """Lead among the processes of one machine."""
@@ -77,7 +77,7 @@ class LeaderElection:
                         "leader.waiting", extra={"role": role, "for": "another paperboy on this state"}
                     )
                     waiting = True
-                await asyncio.sleep(PULSE.total_seconds())
+                await asyncio.sleep(_PULSE.total_seconds())
             await work()
 
 
@@ -98,7 +98,7 @@ def _try_lock(file: int) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:  # a file system without locks: assume that we are alone
+    except OSError as error:  # a file system without locks: assume to be the only process
         log.warning("leader.no_locks", extra={"error": error.strerror})
     return True
 
@@ -110,7 +110,7 @@ async def _acquire_lock(connection: "AsyncConnection", role: str) -> None:
         row = await cursor.fetchone()
         if row and row[0]:
             return
-        await asyncio.sleep(PULSE.total_seconds())
+        await asyncio.sleep(_PULSE.total_seconds())
 
 
 async def _run_while_locked(connection: "AsyncConnection", work: Callable[[], Awaitable[None]]) -> bool:
@@ -118,7 +118,7 @@ async def _run_while_locked(connection: "AsyncConnection", work: Callable[[], Aw
     task = asyncio.ensure_future(work())
     try:
         while True:
-            await asyncio.wait({task}, timeout=PULSE.total_seconds())
+            await asyncio.wait({task}, timeout=_PULSE.total_seconds())
             if task.done():
                 task.result()
                 return True
@@ -139,24 +139,24 @@ async def _is_alive(connection: "AsyncConnection") -> bool:
 
 
 def notify(connection: Connection) -> None:
-    """Wake the machines that listen, once this transaction is committed. Does nothing on SQLite."""
+    """Wake listening machines once this transaction is committed; does nothing on SQLite."""
     if connection.dialect.name != "sqlite":
         connection.exec_driver_sql(f"NOTIFY {_WAKE_UP_CHANNEL}")
 
 
 class WakeUp:
-    """Wake-up: tells when deliveries were planned, by whichever machine (PostgreSQL's LISTEN and NOTIFY).
+    """Wake-up: reports that any machine planned deliveries (PostgreSQL's LISTEN and NOTIFY).
 
-    On SQLite it is silent: the process that plans is the one that sends.
+    Does nothing on SQLite, where the process that plans is the one that sends.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def listen(self, on_wake: Callable[[], None]) -> None:
-        """Call `on_wake` after each plan, and whenever one may have been missed; returns only when cancelled.
+        """Call `on_wake` after each plan, and whenever one may have been missed. Runs until it is cancelled.
 
-        A lost connection is made again, for as long as it takes.
+        Reconnects for as long as it takes.
         """
         if self._engine.dialect.name == "sqlite":
             await asyncio.Event().wait()

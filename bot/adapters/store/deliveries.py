@@ -10,8 +10,8 @@ from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import delivery_ids, subscriber_id
 from bot.adapters.store.incidents import stops
-from bot.adapters.store.operator import chosen_messages, messages_by_state
-from bot.adapters.store.outbox import hold, refresh_ready, revoke
+from bot.adapters.store.messages import chosen_messages, messages_by_state
+from bot.adapters.store.outbox import lock_targets, refresh_ready, revoke
 from bot.adapters.store.schema import (
     DROPPED,
     KINDS,
@@ -80,7 +80,7 @@ ROWS = (
     .join(planning_runs, planning_runs.c.number == deliveries.c.run)
     .outerjoin(messages, messages.c.number == deliveries.c.message)
 )
-"""Every delivery with the names of what it numbers, and with its message where it belongs to one."""
+"""Query: every delivery with the names of what it refers to by number, and with its message if it has one."""
 
 
 class Deliveries:
@@ -254,7 +254,7 @@ class Deliveries:
         count = 0
         with writing(self._engine) as connection:
             chosen = list(_with_keys(connection, keys))
-            hold(connection, _targets_of(connection, chosen))
+            lock_targets(connection, _targets_of(connection, chosen))
             for condition in chosen:
                 chosen_rows = condition & (deliveries.c.state == "uncertain")
                 numbers = (
@@ -276,7 +276,7 @@ class Deliveries:
         count = 0
         with writing(self._engine) as connection:
             chosen = list(_with_keys(connection, keys))
-            hold(
+            lock_targets(
                 connection, _targets_of(connection, chosen)
             )  # from here on no row of these targets changes its state
             for condition in chosen:
@@ -446,7 +446,7 @@ def _targets_of(connection: Connection, conditions: Sequence[ColumnElement[bool]
 
 
 def _with_keys(connection: Connection, keys: Iterable[str]) -> Iterator[ColumnElement[bool]]:
-    """Conditions that together are true for the deliveries with these keys, and no others."""
+    """Conditions of which one is true for each delivery with these keys, and none for others."""
     for chunk in chunks(delivery_ids(connection, keys).values()):
         yield deliveries.c.seq.in_(chunk)
 

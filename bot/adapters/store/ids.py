@@ -29,7 +29,7 @@ _DELIVERIES = Statement(
 
 
 def target_id(key: str) -> ScalarSelect[Any]:
-    """Subquery: the id of the target with this key; NULL where nothing was ever planned for it."""
+    """Subquery: the id of the target with this key; NULL for an unknown one."""
     return select(targets.c.number).where(targets.c.key == key).scalar_subquery()
 
 
@@ -48,21 +48,21 @@ class Ids:
         self._papers: dict[PaperId, int] = {}
 
     def of_papers(self, ids: Collection[PaperId]) -> Mapping[PaperId, int]:
-        """The id of each of these papers that is stored; 0 for NO_PAPER."""
+        """Id of each of these papers that is stored; 0 for NO_PAPER."""
         self._papers.update(_paper_ids(self._connection, set(ids).difference(self._papers)))
         return {paper: self._papers[paper] for paper in ids if paper in self._papers}
 
     def of_targets(self, keys: Iterable[str]) -> Mapping[str, int]:
-        """The id of each target; missing targets are inserted."""
-        return self._found_or_inserted(self._targets, keys, _TARGETS, _NEW_TARGETS, _target_row)
+        """Id of each target; missing targets are inserted."""
+        return self._find_or_insert(self._targets, keys, _TARGETS, _NEW_TARGETS, _target_row)
 
     def of_subscribers(self, names: Iterable[str]) -> Mapping[str, int]:
-        """The id of each subscriber; missing ones are inserted as not yet registered."""
-        return self._found_or_inserted(
-            self._subscribers, names, _SUBSCRIBERS, _NEW_SUBSCRIBERS, _subscriber_row
+        """Id of each subscriber; missing ones are inserted as not yet registered."""
+        return self._find_or_insert(
+            self._subscribers, names, _SUBSCRIBERS, _NEW_SUBSCRIBERS, lambda name: (name,)
         )
 
-    def _found_or_inserted(
+    def _find_or_insert(
         self,
         known: dict[str, int],
         names: Iterable[str],
@@ -83,12 +83,8 @@ def _target_row(key: str) -> tuple[str, ...]:
     return key, kind, address
 
 
-def _subscriber_row(name: str) -> tuple[str, ...]:
-    return (name,)
-
-
 def delivery_ids(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
-    """The id (`seq`) of each delivery that was planned, by its key."""
+    """Id (`seq`) of each of these deliveries that is stored, by its key."""
     parts_by_key = {key: parts for key in keys if (parts := parts_of_key(key))}
     if not parts_by_key:
         return {}

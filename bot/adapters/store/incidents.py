@@ -1,4 +1,4 @@
-"""Open incidents and stopped channels over a database: few as they are, in rows of `meta`."""
+"""Open incidents and stopped channels over a database, in rows of `meta`, since they are few."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,12 +18,12 @@ from bot.pipeline.ports.outbox import Stop
 
 _KEY = "incidents"
 _STOP = "stopped:"
-"""The beginning of the keys of `meta` that hold the stops."""
+"""Prefix of the keys of `meta` that hold the stops."""
 _STOPS = Statement(
     "SELECT key, value FROM meta WHERE key >= 'stopped:' AND key < 'stopped;'",
     postgresql="SELECT key, value FROM meta WHERE substr(key, 1, 8) = 'stopped:'",
 )
-"""By the index on SQLite; the order of text in PostgreSQL depends on its locale, and `meta` has few rows."""
+"""A range of the index on SQLite; PostgreSQL sorts text by its locale, but `meta` has few rows."""
 
 
 class Incidents:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete, update
 
 from bot.adapters import atomic_file
 from bot.adapters.store.engine import reading, writing
-from bot.adapters.store.outbox import hold, refresh_ready
+from bot.adapters.store.outbox import lock_targets, refresh_ready
 from bot.adapters.store.schema import STATES, files, micros, updates
 from bot.adapters.store.sql import Statement, chunks
 from bot.domain.errors import StateDamaged, StateError
@@ -19,21 +19,21 @@ from bot.domain.errors import StateDamaged, StateError
 log = logging.getLogger(__name__)
 
 MESSAGES_KEPT = timedelta(days=90)
-"""For so long a message can be edited, replied to with a quiz and asked for more."""
+"""Time in which a message can be edited, replied to with a quiz, and asked for more."""
 UPDATES_KEPT = timedelta(days=30)
 LONGEST_DELAY = timedelta(minutes=2)
 """Upper bound of a target's delay between two messages; the longest window of a rate limit is a minute."""
 LONGEST_SCHEDULE = timedelta(days=8)
-"""A weekly digest waits seven days, and for the end of quiet hours; only somebody who snoozes waits longer."""
-_MESSAGES_AT_A_TIME = 1_000
-"""In one transaction, so that other writers wait only briefly."""
+"""A weekly digest waits seven days and then for the end of quiet hours; only a snooze waits longer."""
+_PRUNED_AT_ONCE = 1_000
+"""Messages pruned in one transaction, so that other writers wait only briefly."""
 
 _OLD_MESSAGES = Statement(
     "SELECT number FROM messages WHERE created_at < :before AND NOT EXISTS"
     " (SELECT 1 FROM deliveries AS delivery WHERE delivery.message = messages.number"
     " AND (delivery.settled_at IS NULL OR delivery.settled_at >= :before"
     " OR delivery.state NOT IN ({sent}, {merged}, {limited})"
-    # a paper over the daily limit is still to be named by the next message
+    # the next message has yet to name papers over the daily limit
     " OR delivery.state = {limited} AND messages.remote_id IS NULL)) LIMIT :most".format(**STATES)
 )
 _DETACH_DELIVERIES = Statement(
@@ -44,7 +44,7 @@ _DELETE_MESSAGES = Statement("DELETE FROM messages WHERE number = ANY(:messages)
 
 _DELAYED_TARGETS = Statement(
     "SELECT key FROM targets WHERE wait_until > :longest AND lease_until IS NULL AND NOT EXISTS"
-    # a service may have asked any wait of a message that was tried
+    # a service may have asked for any wait after a try
     " (SELECT 1 FROM deliveries AS delivery WHERE delivery.target = targets.number"
     " AND delivery.settled_at IS NULL AND delivery.attempts > 0)"
 )
@@ -54,7 +54,7 @@ _HELD_FAR = Statement(
     " WHERE delivery.settled_at IS NULL AND delivery.due_at > :longest AND delivery.message IS NULL"
     " AND delivery.part NOT LIKE 'again:%' ORDER BY subscribers.id"
 )
-"""Questions that come back may wait for weeks."""
+"""Without repeated questions, which may wait for weeks."""
 _CLAMP_TARGETS = Statement("UPDATE targets SET wait_until = :longest WHERE key = ANY(:targets)")
 
 
@@ -67,10 +67,10 @@ class Maintenance:
     def prune(self, now: datetime) -> int:
         """Remove old messages and the text of old updates; gives the number of messages.
 
-        Works in short transactions: safe to stop anywhere and to repeat.
+        Works in short transactions, so that it can be stopped at any point and repeated.
         """
         messages = 0
-        while count := self.prune_messages(now - MESSAGES_KEPT, _MESSAGES_AT_A_TIME):
+        while count := self.prune_messages(now - MESSAGES_KEPT, _PRUNED_AT_ONCE):
             messages += count
         answered = self._prune_updates(now - UPDATES_KEPT)
         if messages or answered:
@@ -78,9 +78,9 @@ class Maintenance:
         return messages
 
     def prune_messages(self, before: datetime, limit: int) -> int:
-        """Remove at most `limit` messages made before that moment that ended well; gives how many. One transaction.
+        """Remove at most `limit` settled messages made before that moment, in one transaction; gives their number.
 
-        Their deliveries stay with key, state and times; message id, order and error go.
+        Their deliveries keep key, state and times, and lose message id, order and error.
         """
         with writing(self._engine, alone=True) as connection:
             old = _OLD_MESSAGES.run(connection, before=micros(before), most=limit).scalars().all()
@@ -90,14 +90,14 @@ class Maintenance:
         return len(old)
 
     def _prune_updates(self, before: datetime) -> int:
-        """Empty the updates answered before that moment; their ids stay, so that none is answered again."""
+        """Empty updates answered before that moment; their ids stay, so that none is answered again."""
         with writing(self._engine) as connection:
             return connection.execute(
                 update(updates).where(updates.c.taken_at < before, updates.c.body != "").values(body="")
             ).rowcount
 
     def forget_unreadable(self, names: Sequence[str]) -> None:
-        """Forget those of these files that gave no digest; one that comes back is read anew. One transaction."""
+        """Forget those of these files that gave no digest, so that one that comes back is read again. One transaction."""
         with writing(self._engine) as connection:
             for chunk in chunks(names):
                 connection.execute(delete(files).where(files.c.name.in_(chunk), files.c.error.is_not(None)))
@@ -105,8 +105,8 @@ class Maintenance:
     def clamp_delays(self, now: datetime, longest: timedelta = LONGEST_DELAY) -> int:
         """Delay no target longer than `longest` from now; gives the number of targets changed. One transaction.
 
-        A clock that is set back by an hour would else turn the second between two messages into an hour. Targets
-        that are being sent to, or whose next message was tried, are left alone.
+        Otherwise a clock set back by an hour would turn a delay of a second into an hour. Targets that are being sent
+        to, or whose next message was tried, are left alone.
         """
         until = micros(now + longest)
         with reading(self._engine) as connection:  # usually there is nothing to write
@@ -114,7 +114,7 @@ class Maintenance:
         if not targets:
             return 0
         with writing(self._engine) as connection:
-            hold(connection, targets)
+            lock_targets(connection, targets)
             still_delayed = set(_DELAYED_TARGETS.run(connection, longest=until).scalars())
             targets = [target for target in targets if target in still_delayed]
             _CLAMP_TARGETS.run(connection, longest=until, targets=targets)
@@ -123,17 +123,16 @@ class Maintenance:
             log.warning("targets.delays_clamped", extra={"targets": len(targets)})
         return len(targets)
 
-    def held_far(self, now: datetime) -> tuple[str, ...]:
-        """Subscribers for whom something waits longer than any schedule lets it, as after a clock that was far ahead."""
+    def subscribers_held_too_long(self, now: datetime) -> tuple[str, ...]:
+        """Subscribers for whom something waits longer than any schedule allows, as after a clock was far ahead."""
         with reading(self._engine) as connection:
             return tuple(_HELD_FAR.run(connection, longest=micros(now + LONGEST_SCHEDULE)).scalars())
 
 
 def back_up(state: Path, to: Path) -> int:
-    """Copy a SQLite state into one file while others read and write it; gives the size of the copy in bytes.
+    """Copy a SQLite state to one file while others use it; gives the size of the copy in bytes.
 
-    The file appears whole or not at all, and replaces another one only after SQLite checked the copy.
-    Raises StateError.
+    The file is replaced whole or not at all, after SQLite has checked the copy. Raises StateError.
     """
     if not state.is_file():
         raise StateError(f"{state}: there is no state to copy yet")
@@ -161,8 +160,8 @@ def _copy(state: Path, draft: Path) -> None:
         closing(sqlite3.connect(f"{state.absolute().as_uri()}?mode=ro", uri=True)) as source,
         closing(sqlite3.connect(draft)) as copy,
     ):
-        source.backup(copy)  # in one step: one moment of the state, and writers go on meanwhile
-        copy.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it
+        source.backup(copy)  # in one step: a consistent snapshot, while others go on writing
+        copy.execute("PRAGMA journal_mode=DELETE")  # a single file, without a write-ahead log
         verdict = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise StateDamaged(f"{state} is damaged ({verdict}); nothing was written")

@@ -1,8 +1,8 @@
-"""Notices: the tables that hold them, read and written.
+"""Notices: their tables, read and written.
 
-Of one planning run there is a row for each subscriber, with all papers that it noticed for them: a year of these
-takes a sixth of what a row for each paper would take, and a digest for many people is written in half the time.
-In `papers` the names of the subscriptions that matched go before the numbers of their papers:
+Each planning run has one row for each subscriber, with all papers noticed for them: a year of these takes a sixth of the
+space of a row for each paper, and a digest for many subscribers is written in half the time. In `papers` the names of
+the subscriptions that matched come before the numbers of their papers:
 
     [["agents"], 17, 18, ["agents", "evaluation"], 21]
 """
@@ -29,9 +29,9 @@ _NOTICE = inserting(
 _AT = inserting("noticed_papers", {"paper": "bigint", "run": "bigint"}, on_conflict="(paper, run) DO NOTHING")
 _REWRITE = updating(
     "notices",
-    "papers = :text",
-    where="run = :time AND subscriber = :person",
-    columns={"time": "bigint", "person": "bigint", "text": "text"},
+    "papers = :new_papers",
+    where="run = :run_id AND subscriber = :subscriber_id",
+    columns={"run_id": "bigint", "subscriber_id": "bigint", "new_papers": "text"},
 )
 _RUNS = "SELECT run FROM noticed_papers WHERE paper = ANY(:papers)"
 _OF_ALL = Statement(
@@ -41,7 +41,7 @@ _OF_ALL = Statement(
 _OF_SUBSCRIBERS = Statement(
     "SELECT subscribers.id, notice.subscriber, notice.run, notice.papers FROM notices AS notice"
     " JOIN subscribers ON subscribers.number = notice.subscriber"
-    f" WHERE notice.run IN ({_RUNS}) AND notice.subscriber = ANY(:people)"
+    f" WHERE notice.run IN ({_RUNS}) AND notice.subscriber = ANY(:subscribers)"
 )
 _OF_SUBSCRIBER = (
     "SELECT notice.papers, planning_runs.made_at, planning_runs.rule, planning_runs.source FROM notices AS notice JOIN planning_runs ON planning_runs.number = notice.run"
@@ -52,12 +52,12 @@ _COUNTS = Statement(
     "SELECT papers, count FROM notices WHERE subscriber = (SELECT number FROM subscribers WHERE id = :subscriber)"
 )
 _ON_PAPERS_OF_SUBSCRIBER = Statement(f"{_OF_SUBSCRIBER} AND notice.run IN ({_RUNS})")
-_from_json = json.JSONDecoder()
-_as_it_is, _escaped = json.JSONEncoder(ensure_ascii=False).encode, json.JSONEncoder().encode
+_DECODER = json.JSONDecoder()
+_quoted, _escaped = json.JSONEncoder(ensure_ascii=False).encode, json.JSONEncoder().encode
 
 
 class NoticedAt(NamedTuple):
-    """The subscriptions that noticed a paper, and when it was noticed first, in microseconds, by which rule."""
+    """The subscriptions that noticed a paper, and the time (in microseconds), rule and source of the planning run."""
 
     names: Names
     moment: int
@@ -65,36 +65,40 @@ class NoticedAt(NamedTuple):
     source: str | None
 
 
-def write(connection: Connection, numbers: Ids, noticed: Notices, run: int) -> None:
+def write(connection: Connection, ids: Ids, noticed: Notices, run: int) -> None:
     """Insert notices of papers that were not noticed before."""
-    papers, people = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
+    papers, subscribers = ids.of_papers(_papers(noticed)), ids.of_subscribers(noticed)
     rows = [
         (
             run,
-            people[name],
+            subscribers[name],
             len(noticed[name]),
             _text({papers[paper]: names for paper, names in noticed[name].items()}),
         )
-        for name in sorted(noticed, key=people.__getitem__)  # as they will lie in the table
+        for name in sorted(noticed, key=subscribers.__getitem__)  # in the order of the table's index
     ]
     _NOTICE.run(connection, rows)
     _AT.run(connection, [(paper, run) for paper in sorted(papers.values())])
 
 
-def rewrite(connection: Connection, numbers: Ids, noticed: Notices) -> None:
-    """Replace the subscriptions of notices that exist, in their rows."""
+def rewrite(connection: Connection, ids: Ids, noticed: Notices) -> None:
+    """Replace the subscriptions of existing notices."""
     if not noticed:
         return
-    papers, people = numbers.of_papers(_papers(noticed)), numbers.of_subscribers(noticed)
-    ids = {number: paper for paper, number in papers.items()}
-    changed: list[tuple[int, int, str]] = []
-    rows = _OF_SUBSCRIBERS.rows(connection, papers=list(ids), people=[people[name] for name in noticed])
-    for name, number, run, text in rows:
+    subscribers = ids.of_subscribers(noticed)
+    papers = {number: paper for paper, number in ids.of_papers(_papers(noticed)).items()}
+    rows = _OF_SUBSCRIBERS.rows(
+        connection, papers=list(papers), subscribers=[subscribers[name] for name in noticed]
+    )
+    rewritten: list[tuple[int, int, str]] = []
+    for name, subscriber, run, text in rows:
         before = _read(text)
-        again = {paper: noticed[name][ids[paper]] for paper in before if ids.get(paper) in noticed[name]}
-        if again:
-            changed.append((run, number, _text({**before, **again})))
-    _REWRITE.run(connection, changed)
+        changed = {
+            number: noticed[name][papers[number]] for number in before if papers.get(number) in noticed[name]
+        }
+        if changed:
+            rewritten.append((run, subscriber, _text({**before, **changed})))
+    _REWRITE.run(connection, rewritten)
 
 
 def _papers(noticed: Notices) -> set[PaperId]:
@@ -103,40 +107,41 @@ def _papers(noticed: Notices) -> set[PaperId]:
 
 def on_papers(
     connection: Connection,
-    numbers: Ids,
-    papers: Iterable[PaperId],
+    ids: Ids,
+    paper_ids: Iterable[PaperId],
     subscribers: Iterable[str] | None = None,
 ) -> dict[str, dict[PaperId, Names]]:
-    """Every notice on these papers, or those of these subscribers, by subscriber."""
-    ids = {number: paper for paper, number in numbers.of_papers(set(papers)).items()}
-    if not ids:
+    """By subscriber, and by paper: the notices on these papers, of all subscribers or only of these."""
+    papers = {number: paper for paper, number in ids.of_papers(set(paper_ids)).items()}
+    if not papers:
         return {}
     if subscribers is None:
-        rows = _OF_ALL.rows(connection, papers=list(ids))
+        rows = _OF_ALL.rows(connection, papers=list(papers))
     else:
-        people = list(numbers.of_subscribers(subscribers).values())
-        rows = _OF_SUBSCRIBERS.rows(connection, papers=list(ids), people=people)
+        numbers = list(ids.of_subscribers(subscribers).values())
+        rows = _OF_SUBSCRIBERS.rows(connection, papers=list(papers), subscribers=numbers)
     noticed: dict[str, dict[PaperId, Names]] = defaultdict(dict)
     for name, _, _, text in rows:
-        names_on = {ids[number]: names for number, names in _read(text).items() if number in ids}
-        if names_on:
-            noticed[name].update(names_on)
+        on_these = {papers[number]: names for number, names in _read(text).items() if number in papers}
+        if on_these:
+            noticed[name].update(on_these)
     return dict(noticed)
 
 
 def of_subscriber(connection: Connection, subscriber: str) -> dict[int, NoticedAt]:
-    """All that was noticed for a subscriber, by the papers' numbers."""
+    """All notices of a subscriber, by the papers' numbers."""
     rows = _ALL_OF_SUBSCRIBER.rows(connection, subscriber=subscriber)
     return {number: NoticedAt(names, *run) for text, *run in rows for number, names in _read(text).items()}
 
 
 def counts_of(connection: Connection, subscriber: str) -> Counter[Names]:
-    """How often the same subscriptions noticed a paper for a subscriber. Every message asks: mostly all papers of a
-    row stand under the same names, which are read alone then.
+    """Number of papers noticed for a subscriber by each set of subscriptions.
+
+    Called for every message: usually all papers of a row have the same names, and then only those are parsed.
     """
     counts: Counter[Names] = Counter()
     for text, count in _COUNTS.rows(connection, subscriber=subscriber):
-        names, end = _from_json.raw_decode(text, 1)
+        names, end = _DECODER.raw_decode(text, 1)
         if text.find("[", end) == -1:
             counts[tuple(names)] += count
         else:
@@ -145,40 +150,43 @@ def counts_of(connection: Connection, subscriber: str) -> Counter[Names]:
 
 
 def of_subscriber_on(
-    connection: Connection, subscriber: str, papers: Iterable[PaperId]
+    connection: Connection, subscriber: str, paper_ids: Iterable[PaperId]
 ) -> dict[PaperId, NoticedAt]:
     """The notices of a subscriber on these papers."""
-    ids = {number: paper for paper, number in Ids(connection).of_papers(set(papers)).items()}
-    rows = _ON_PAPERS_OF_SUBSCRIBER.rows(connection, subscriber=subscriber, papers=list(ids)) if ids else ()
+    papers = {number: paper for paper, number in Ids(connection).of_papers(set(paper_ids)).items()}
+    if not papers:
+        return {}
+    rows = _ON_PAPERS_OF_SUBSCRIBER.rows(connection, subscriber=subscriber, papers=list(papers))
     return {
-        ids[number]: NoticedAt(names, *run)
+        papers[number]: NoticedAt(names, *run)
         for text, *run in rows
         for number, names in _read(text).items()
-        if number in ids
+        if number in papers
     }
 
 
 def _text(papers: Mapping[int, Names]) -> str:
-    together: dict[Names, list[int]] = {}
+    """The value of the column `papers`."""
+    groups: dict[Names, list[int]] = {}
     for number, names in papers.items():
-        together.setdefault(names, []).append(number)
-    text = _joined(together, _as_it_is)
+        groups.setdefault(names, []).append(number)
+    text = _joined(groups, _quoted)
     try:
         text.encode()
-    except UnicodeEncodeError:  # half a character (YAML can name those), which no database takes
-        return _joined(together, _escaped)
+    except UnicodeEncodeError:  # a lone surrogate, which YAML can write and no database accepts
+        return _joined(groups, _escaped)
     return text
 
 
-def _joined(together: Mapping[Names, Sequence[int]], quoted: Callable[[str], str]) -> str:
-    groups = [
-        f"[{','.join(map(quoted, names))}],{','.join(map(str, numbers))}"
-        for names, numbers in together.items()
+def _joined(groups: Mapping[Names, Sequence[int]], quoted: Callable[[str], str]) -> str:
+    texts = [
+        f"[{','.join(map(quoted, names))}],{','.join(map(str, numbers))}" for names, numbers in groups.items()
     ]
-    return f"[{', '.join(groups)}]"
+    return f"[{', '.join(texts)}]"
 
 
 def _read(text: str) -> dict[int, Names]:
+    """By the number of a paper: the subscriptions, from the column `papers`."""
     names_by_paper: dict[int, Names] = {}
     names: Names = ()
     for item in json.loads(text):

@@ -1,8 +1,8 @@
 """Outbox over a database: claims under a lease, the beginnings of sends, and their outcomes.
 
-A target is what is claimed: while it is leased nobody else sends to it, which keeps the order of its rows.
-`ready_at` says when it next has something to send, so that a claim costs what it takes and not what waits. A claim
-touches no row: they become `sending` when their request is about to go out.
+Targets are claimed, not rows: nobody else sends to a leased target, which keeps the order of its rows. A target's
+`ready_at` says when it next has something to send, so that the cost of a claim does not depend on how much waits. A
+claim changes no row; rows become `sending` when their request is about to go out.
 """
 
 import secrets
@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select, upd
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.incidents import stops
-from bot.adapters.store.owners import Dead, Owner
+from bot.adapters.store.owners import DeadOwners, Owner
 from bot.adapters.store.papers import question_text
 from bot.adapters.store.schema import (
     KINDS,
@@ -41,23 +41,17 @@ from bot.pipeline.ports.outbox import Claim, ClaimedRow, Outcome
 
 NEVER_SEEN = "the answer was never seen"
 _RANDOM_BITS = 61
-"""Leases of a process are counted from a number so large that no two processes meet; it has room in a bigint."""
+"""Each process counts its leases from a random number large enough that no two processes collide; it fits a bigint."""
 
 
 class Outbox:
-    """`OutboxStore` over a database. `new_name` names a message, `new_lease` a claim; never the same twice."""
+    """`OutboxStore` over a database. `new_name` gives unique names for messages."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        new_name: Callable[[], str],
-        owner: Owner,
-        new_lease: Callable[[], int] | None = None,
-    ) -> None:
+    def __init__(self, engine: Engine, new_name: Callable[[], str], owner: Owner) -> None:
         self._engine = engine
         self._new_name = new_name
         self._owner = owner
-        self._new_lease = new_lease or count(secrets.randbits(_RANDOM_BITS)).__next__
+        self._leases = count(secrets.randbits(_RANDOM_BITS))
 
     def claim(
         self,
@@ -69,13 +63,13 @@ class Outbox:
         documents: Collection[ChannelKind] = (),
         flood_guard: FloodGuard = NO_GUARD,
     ) -> tuple[Claim, ...]:
-        owner = self._owner.hold()
+        owner = self._owner.acquire()
         with writing(self._engine) as connection:
             moment = micros(now)
             while ready := _READY.rows(connection, now=moment, kinds=list(kinds), most=limit):
                 ready_targets = {row[0]: _ReadyTarget._make(row) for row in ready}
                 guarded = [number for number, target in ready_targets.items() if target.kind not in documents]
-                _put_off(connection, guarded, flood_guard, now)
+                _postpone(connection, guarded, flood_guard, now)
                 rows = _due_rows(connection, ready_targets, moment)
                 messages_due = [
                     (target, next_message(rows[number], is_document=target.kind in documents))
@@ -85,9 +79,9 @@ class Outbox:
                 refresh_ready(
                     connection, [target.key for number, target in ready_targets.items() if not rows[number]]
                 )
-                if not messages_due:  # all of them wait now: others may be behind them
+                if not messages_due:  # all of these were postponed; other targets may follow
                     continue
-                tried = _tried(
+                tried = _tried_messages(
                     connection,
                     {message[0].message for _, message in messages_due if message[0].message is not None},
                 )
@@ -129,16 +123,16 @@ class Outbox:
             ),
             attempts=head.attempts + 1,
             created_at=now if created is None else moment_of(created),
-            lease=self._new_lease(),
+            lease=next(self._leases),
         )
 
     def begin(self, claims: Sequence[Claim], now: datetime) -> frozenset[int]:  # noqa: ARG002 - the port keeps it
         with writing(self._engine) as connection:
-            held_targets = hold(connection, [claim.key for claim in claims])
+            locked_targets = lock_targets(connection, [claim.key for claim in claims])
             begun = [
                 claim
                 for claim in claims
-                if _holds_its_lease(claim, held_targets) and not held_targets[claim.key].is_suspended
+                if _has_its_lease(claim, locked_targets) and not locked_targets[claim.key].is_suspended
             ]
             _begin(connection, begun)
         return frozenset(claim.lease for claim in begun)
@@ -147,23 +141,23 @@ class Outbox:
         self._owner.mark(claim.lease)
 
     def settle(self, outcomes: Sequence[Outcome], now: datetime) -> None:
-        """A `sent` outcome also corrects rows that were taken for uncertain, or are to go again, since their
-        lease ended. Without the lease no other is applied: another process may be sending the same message.
+        """Apply outcomes. Without its lease only a `sent` outcome is applied, since another process may be sending the
+        same message; it corrects rows that became `uncertain` or `pending` when the lease ended.
         """
         with writing(self._engine) as connection:
-            held_targets = hold(connection, [outcome.claim.key for outcome in outcomes])
-            leased = [outcome for outcome in outcomes if _holds_its_lease(outcome.claim, held_targets)]
+            locked_targets = lock_targets(connection, [outcome.claim.key for outcome in outcomes])
+            leased = [outcome for outcome in outcomes if _has_its_lease(outcome.claim, locked_targets)]
             late = [
                 outcome
                 for outcome in outcomes
-                if outcome.state == "sent" and not _holds_its_lease(outcome.claim, held_targets)
+                if outcome.state == "sent" and not _has_its_lease(outcome.claim, locked_targets)
             ]
             _begin(connection, [outcome.claim for outcome in leased if _began_unrecorded(outcome)])
             applied, settled = [*leased, *late], micros(now)
             _end_rows(connection, applied, settled)
-            _NOTE.run(connection, [note for outcome in leased for note in _notes(outcome)])
-            _release(connection, leased)
-            _LEAVE.run(
+            _SET_ERROR.run(connection, [reason for outcome in leased for reason in _waiting_reasons(outcome)])
+            _detach_released(connection, leased)
+            _DETACH_UNWANTED.run(
                 connection,
                 [
                     (row.seq, outcome.claim.number)
@@ -173,18 +167,18 @@ class Outbox:
                     if row.key in outcome.unwanted
                 ],
             )
-            _keep_named(connection, applied)
-            _WENT_OUT.run(
+            _attach_named(connection, applied)
+            _RECORD_SENT.run(
                 connection,
                 [
-                    _went_out(outcome, settled)
+                    _send_record(outcome, settled)
                     for outcome in applied
                     if outcome.sent or outcome.state == "uncertain"
                 ],
             )
-            _keep_polls(connection, applied, now)
+            _store_polls(connection, applied, now)
             _settle_targets(
-                connection, [(held_targets[outcome.claim.key].number, outcome) for outcome in leased], now
+                connection, [(locked_targets[outcome.claim.key].number, outcome) for outcome in leased], now
             )
             refresh_ready(connection, [outcome.claim.key for outcome in late])
         self._owner.unmark(outcome.claim.lease for outcome in outcomes)
@@ -196,20 +190,24 @@ class Outbox:
         again: Collection[ChannelKind] = (),
         harmless: Collection[ChannelKind] = (),
     ) -> int:
-        left_behind = self._owner.left_behind()  # first: the leases of all these are among those read next
+        abandoned = self._owner.abandoned()  # before the leases are read, so that theirs are among them
         with reading(self._engine) as connection:
             leases = _LEASES.rows(connection)
         owners = {owner for owner, _ in leases}
-        dead = self._owner.dead(owners)
+        dead = self._owner.find_dead(owners)
         has_ended = any(until <= micros(now) for _, until in leases)
         uncertain = self._end_leases(now, dead, again, harmless) if dead or has_ended else 0
-        self._owner.sweep(left_behind - owners)
+        self._owner.sweep(abandoned - owners)
         return uncertain
 
     def _end_leases(
-        self, now: datetime, dead: Dead, again: Collection[ChannelKind], harmless: Collection[ChannelKind]
+        self,
+        now: datetime,
+        dead: DeadOwners,
+        again: Collection[ChannelKind],
+        harmless: Collection[ChannelKind],
     ) -> int:
-        """End the leases of dead owners and those whose time is over; gives the number of rows that are `uncertain` now."""
+        """End the leases of dead owners and those that have expired; gives the number of rows made `uncertain`."""
         with writing(self._engine) as connection:
             ended = connection.execute(
                 select(targets.c.number, targets.c.key, targets.c.kind, targets.c.owner, targets.c.lease)
@@ -227,7 +225,7 @@ class Outbox:
                     for row in chunk
                     if (left := dead.get(row.owner)) is not None and row.lease not in left
                 ]
-                _end(connection, never_left, state="pending", attempts=deliveries.c.attempts - 1)
+                _end_sending(connection, never_left, state="pending", attempts=deliveries.c.attempts - 1)
                 repeating = [row.number for row in chunk if row.kind in again]
                 idempotent = [row.number for row in chunk if row.kind in harmless]
                 goes_again = or_(
@@ -235,16 +233,14 @@ class Outbox:
                     deliveries.c.target.in_(idempotent),
                     and_(deliveries.c.target.in_(repeating), deliveries.c.kind != "alarm"),
                 )
-                on_their_way = connection.execute(
-                    select(deliveries.c.message).where(*_sending(numbers), ~goes_again).distinct()
-                ).scalars()
-                names = on_their_way.all()
-                uncertain += _end(
+                query = select(deliveries.c.message).where(*_sending(numbers), ~goes_again).distinct()
+                uncertain_messages = connection.execute(query).scalars().all()
+                uncertain += _end_sending(
                     connection, numbers, ~goes_again, state="uncertain", error=NEVER_SEEN, settled_at=now
                 )
-                _end(connection, numbers, goes_again, state="pending", error=NEVER_SEEN)
+                _end_sending(connection, numbers, goes_again, state="pending", error=NEVER_SEEN)
                 connection.execute(
-                    update(messages).where(messages.c.number.in_(names)).values(settled_at=now)
+                    update(messages).where(messages.c.number.in_(uncertain_messages)).values(settled_at=now)
                 )
                 connection.execute(
                     update(targets)
@@ -257,7 +253,9 @@ class Outbox:
     def next_due(self, kinds: Sequence[ChannelKind], look_at: datetime | None = None) -> datetime | None:
         with reading(self._engine) as connection:
             stopped = stops(connection)
-            ((*ready, lease, is_foreign),) = _next(tuple(kinds)).rows(connection, own=self._owner.number)
+            ((*ready, lease, is_foreign),) = _next_due_statement(tuple(kinds)).rows(
+                connection, own=self._owner.number
+            )
         moments = [
             max(moment_of(moment), stopped[kind].until) if kind in stopped else moment_of(moment)
             for kind, moment in zip(kinds, ready, strict=True)
@@ -271,8 +269,10 @@ class Outbox:
 
 
 @lru_cache
-def _next(kinds: tuple[ChannelKind, ...]) -> Statement:
-    """When each of these channels next has something ready, when the first lease ends, and whether another process has one."""
+def _next_due_statement(kinds: tuple[ChannelKind, ...]) -> Statement:
+    """Query: when each of these channels next has something ready, when the first lease ends, and whether another
+    process has a lease.
+    """
     return Statement(
         "SELECT "
         + "".join(f"{_NEXT_READY.format(kind=kind)}, " for kind in kinds)
@@ -285,27 +285,27 @@ _NEXT_READY = (
     "(SELECT ready_at FROM targets WHERE ready_at IS NOT NULL AND lease_until IS NULL AND suspended IS NULL"
     " AND kind = '{kind}' ORDER BY ready_at, number LIMIT 1)"
 )
-"""Reads the index of ready targets from its beginning, so that it costs little however many wait."""
+"""Reads only the beginning of the index of ready targets, however many wait."""
 
 
 # --- targets ----------------------------------------------------------------------------------------------
 
-_HELD = (
+_LOCKED_COLUMNS = (
     "SELECT key, number, lease, CASE WHEN suspended IS NULL THEN 0 ELSE 1 END FROM targets"
     " WHERE key = ANY(:targets)"
 )
-_HOLD = Statement(_HELD, postgresql=f"{_HELD} ORDER BY key FOR NO KEY UPDATE")
+_LOCK_TARGETS = Statement(_LOCKED_COLUMNS, postgresql=f"{_LOCKED_COLUMNS} ORDER BY key FOR NO KEY UPDATE")
 _LEASES = Statement("SELECT owner, lease_until FROM targets WHERE lease_until IS NOT NULL")
 
 _READY_AT = (
     "(SELECT CASE WHEN min(own.due_at) < {until} THEN {until} ELSE min(own.due_at) END"
     " FROM deliveries AS own WHERE own.target = targets.number AND own.settled_at IS NULL)"
 )
-"""From the index of open rows alone. Rows that are `sending` count as well: a leased target is recomputed when the
-lease ends.
+"""Needs only the index of open rows. Rows that are `sending` count too: a leased target is recomputed when its lease
+ends.
 """
 
-_FREE = updating(
+_END_LEASE = updating(
     "targets",
     "lease_until = NULL, lease = NULL, owner = NULL, wait_until = :until,"
     f" ready_at = {_READY_AT.format(until='CAST(:until AS bigint)')}",
@@ -320,22 +320,20 @@ _REFRESH = updating(
 )
 
 
-class _HeldTarget(NamedTuple):
-    """A locked target: its number, its lease, and whether it is suspended."""
+class _LockedTarget(NamedTuple):
+    """A locked target."""
 
     number: int
     lease: int | None
     is_suspended: int
 
 
-def hold(connection: Connection, targets: Iterable[str]) -> dict[str, _HeldTarget]:
-    """Lock these targets until the transaction ends, so that nobody else claims or changes them; gives those that exist."""
-    return {key: _HeldTarget(*columns) for key, *columns in _HOLD.rows(connection, targets=list(targets))}
-
-
-def _free(connection: Connection, ended: Iterable[tuple[int, datetime | None]]) -> None:
-    """End the leases on the targets of these numbers; each target then waits until its moment."""
-    _FREE.run(connection, [(target, micros(until) if until else None) for target, until in ended])
+def lock_targets(connection: Connection, targets: Iterable[str]) -> dict[str, _LockedTarget]:
+    """Lock these targets until the transaction ends, so that nobody else claims or changes them; gives those stored, by key."""
+    return {
+        key: _LockedTarget(*columns)
+        for key, *columns in _LOCK_TARGETS.rows(connection, targets=list(targets))
+    }
 
 
 def refresh_ready(connection: Connection, targets: Iterable[str]) -> None:
@@ -346,8 +344,8 @@ def refresh_ready(connection: Connection, targets: Iterable[str]) -> None:
 # --- claiming ---------------------------------------------------------------------------------------------
 
 _KINDS: dict[int, Kind] = {code: cast(Kind, kind) for kind, code in KINDS.items()}
-_LOOKED_AT = 500
-"""Number of a target's due rows from which its next message is chosen."""
+_MOST_DUE_ROWS = 500
+"""Most due rows of a target from which its next message is chosen."""
 
 _TARGETS = (
     "SELECT number, key, kind, address FROM targets WHERE ready_at IS NOT NULL AND ready_at <= :now"
@@ -357,7 +355,7 @@ _TARGETS = (
 _READY = Statement(_TARGETS, postgresql=f"{_TARGETS} FOR NO KEY UPDATE SKIP LOCKED")
 _ROW = "waiting.seq, waiting.target, waiting.subscriber, waiting.kind, waiting.paper, waiting.part, waiting.message, waiting.attempts"
 _WAITING = "waiting.target = {target} AND waiting.settled_at IS NULL"
-"""A target that nobody has leased has nothing on its way: all its open rows wait."""
+"""Without a lease on the target none of its rows is being sent: all open rows wait."""
 _NAMED = (
     "SELECT waiting.seq, waiting.target, waiting.kind, waiting.part, waiting.message, waiting.attempts,"
     " coalesce(papers.id, ''), subscribers.id FROM ({rows}) AS waiting LEFT JOIN papers ON papers.position = waiting.paper"
@@ -375,7 +373,7 @@ _DUE = Statement(
         " AND waiting.due_at <= :now ORDER BY waiting.seq LIMIT :most) AS waiting"
     ),
 )
-_AGAIN = Statement(
+_ROWS_OF_MESSAGES = Statement(
     _NAMED.format(
         rows=f"SELECT {_ROW} FROM deliveries AS waiting WHERE waiting.message IS NOT NULL AND waiting.message = ANY(:messages)"
         " AND waiting.settled_at IS NULL"
@@ -396,11 +394,11 @@ _REVOKE = Statement(
 
 
 def revoke(connection: Connection, targets: Iterable[str]) -> None:
-    """End the leases under which nothing was begun: what was only claimed is no longer sent as it was."""
+    """End leases under which nothing was begun, so that what was claimed is not sent as it was before a change."""
     _REVOKE.run(connection, targets=list(targets))
 
 
-_SENT_LATELY = Statement(
+_RECENTLY_SENT = Statement(
     "SELECT messages.target, messages.kind, messages.settled_at FROM messages"
     " JOIN deliveries AS head ON head.seq = messages.number"
     " JOIN planning_runs ON planning_runs.number = head.run"
@@ -416,7 +414,7 @@ _WAITS_WITH_ALERT = (
     " WHERE alert.target = deliveries.target AND alert.paper = deliveries.paper"
     f" AND alert.kind = {KINDS['alert']} AND alert.settled_at IS NULL)"
 )
-_PUT_OFF = {
+_POSTPONE = {
     kind: updating(
         "deliveries",
         "due_at = :until, error = :why",
@@ -429,11 +427,11 @@ _PUT_OFF = {
         "quiz": f"kind = {KINDS['quiz']} AND {_NOT_ASKED}",
     }.items()
 }
-"""What waits where a target got as many messages of a kind as it may for now; never a message that was tried already."""
+"""By kind: moves the due rows of a target to the end of the flood guard's limit, but for messages tried already."""
 
 
 class _WaitingRow(NamedTuple):
-    """A row that waits, in the numbers of the state, and the names of its paper and subscriber."""
+    """A waiting row as stored (`code` is its kind), with the names of its paper and subscriber."""
 
     seq: int
     target: int
@@ -456,13 +454,13 @@ class _ReadyTarget(NamedTuple):
     address: str
 
 
-def _put_off(connection: Connection, numbers: Sequence[int], guard: FloodGuard, now: datetime) -> None:
-    """Put off what is over the flood guard of these targets."""
+def _postpone(connection: Connection, numbers: Sequence[int], guard: FloodGuard, now: datetime) -> None:
+    """Postpone what exceeds the flood guard at these targets."""
     if not numbers or not guard:
         return
     since = now - max(limit.span for limit in guard.values())
     sent: dict[tuple[int, Kind], list[datetime]] = defaultdict(list)
-    for target, code, settled in _SENT_LATELY.rows(connection, targets=list(numbers), since=micros(since)):
+    for target, code, settled in _RECENTLY_SENT.rows(connection, targets=list(numbers), since=micros(since)):
         sent[target, _KINDS[code]].append(moment_of(settled))
     for kind, limit in guard.items():
         full = {
@@ -470,32 +468,31 @@ def _put_off(connection: Connection, numbers: Sequence[int], guard: FloodGuard, 
             for number in numbers
             if (until := full_until(sent[number, kind], limit, now)) is not None
         }
-        _PUT_OFF[kind].run(
+        _POSTPONE[kind].run(
             connection,
             [(number, micros(now), micros(until), WAITS[kind]) for number, until in full.items()],
         )
 
 
 def _due_rows(connection: Connection, numbers: Iterable[int], now: int) -> dict[int, list[_WaitingRow]]:
-    """The rows that each target's next message may take: the oldest ones, and not all of a long backlog.
-
-    Where a message that was tried before comes next, exactly its rows.
+    """By target: the oldest due rows, from which its next message is chosen; exactly the rows of a message that was
+    tried before where that comes next.
     """
     rows: dict[int, list[_WaitingRow]] = defaultdict(list)
-    due = _DUE.rows(connection, targets=list(numbers), now=now, most=_LOOKED_AT)
+    due = _DUE.rows(connection, targets=list(numbers), now=now, most=_MOST_DUE_ROWS)
     for row in map(_WaitingRow._make, sorted(due)):
         rows[row.target].append(row)
     tried = [waiting[0].message for waiting in rows.values() if waiting[0].message is not None]
     if tried:
         again: dict[int, list[_WaitingRow]] = defaultdict(list)
-        for row in map(_WaitingRow._make, sorted(_AGAIN.rows(connection, messages=tried))):
+        for row in map(_WaitingRow._make, sorted(_ROWS_OF_MESSAGES.rows(connection, messages=tried))):
             again[row.target].append(row)
         rows.update(again)
     return rows
 
 
-def _tried(connection: Connection, numbers: Collection[int]) -> dict[int, tuple[str, int]]:
-    """The name of each message, and when it was made."""
+def _tried_messages(connection: Connection, numbers: Collection[int]) -> dict[int, tuple[str, int]]:
+    """Name and creation time of each of these messages."""
     if not numbers:
         return {}
     return {
@@ -513,7 +510,7 @@ _BEGIN_MESSAGE = ForEach(
     " FROM {given} JOIN deliveries ON seq = given.head ON CONFLICT (number) DO NOTHING",
     columns={"name": "text", "created_at": "bigint", "head": "bigint"},
 )
-"""A message is like the row that it begins with; one that was tried before is there already."""
+"""A message takes target, subscriber and kind from its first row; one that was tried before is stored already."""
 _SENDING = f"state = {STATES['sending']}, message = :message_number, attempts = attempts + 1"
 _WAITS = f"state < {STATES['sending']}"
 _SEND = updating(
@@ -522,7 +519,7 @@ _SEND = updating(
     where=f"seq = :row AND {_WAITS}",
     columns={"row": "bigint", "message_number": "bigint"},
 )
-_SEND_RUN = updating(
+_SEND_RANGE = updating(
     "deliveries",
     _SENDING,
     where=f"seq BETWEEN :first AND :last AND {_WAITS}",
@@ -531,18 +528,18 @@ _SEND_RUN = updating(
 
 
 def _begin(connection: Connection, claims: Sequence[Claim]) -> None:
-    """Make the rows of these claims `sending`, where they are not."""
+    """Make the rows of these claims `sending`; those that are stay as they are."""
     _BEGIN_MESSAGE.run(
         connection, [(claim.message, micros(claim.created_at), claim.number) for claim in claims]
     )
-    runs, single = _in_runs(connection, [(claim.number, claim.rows) for claim in claims])
-    _SEND_RUN.run(connection, [(rows[0].seq, rows[-1].seq, message) for message, rows in runs])
+    ranges, single = _in_ranges(connection, [(claim.number, claim.rows) for claim in claims])
+    _SEND_RANGE.run(connection, [(rows[0].seq, rows[-1].seq, message) for message, rows in ranges])
     _SEND.run(connection, [(row.seq, message) for message, row in single])
 
 
 # --- settling ---------------------------------------------------------------------------------------------
 
-_END = updating(
+_END_ROW = updating(
     "deliveries",
     "state = :ending, rank = :rank, error = :why, settled_at = :settled, attempts = attempts - :uncounted",
     where="seq = :row AND message = :message_number AND (state = {sending} OR :known = 1 AND state IN ({uncertain}, {pending}))".format(
@@ -560,7 +557,7 @@ _END = updating(
     },
 )
 _DIGITS = tuple(f"{rank:03}" for rank in range(1000))
-_SENT_RUN = updating(
+_SENT_RANGE = updating(
     "deliveries",
     f"state = CASE seq WHEN :best THEN {STATES['sent']} ELSE {STATES['merged']} END, error = :why,"
     " rank = CAST(substr(:ranks, 1 + 3 * (seq - :first), 3) AS integer), settled_at = :settled",
@@ -576,32 +573,32 @@ _SENT_RUN = updating(
         "settled": "bigint",
     },
 )
-"""What `_END` says of each row of a run that went out: `best` first, each at its rank in three digits of `ranks`."""
-_NAME = updating(
+"""Like `_END_ROW` for a whole range that was sent: `ranks` holds three digits for each row, `best` is the row of rank 0."""
+_ATTACH_NAMED = updating(
     "deliveries",
     "message = :message_number",
     where=f"seq = :row AND state = {STATES['limited']}",
     columns={"row": "bigint", "message_number": "bigint"},
 )
-_NOTE = updating(
+_SET_ERROR = updating(
     "deliveries",
     "error = :why",
     where=f"seq = :row AND {_WAITS}",
     columns={"row": "bigint", "why": "text"},
 )
-_RELEASE = updating(
+_DETACH_RELEASED = updating(
     "deliveries",
     "message = NULL",
     where=f"seq = :row AND message = :message_number AND state = {STATES['pending']}",
     columns={"row": "bigint", "message_number": "bigint"},
 )
-_LEAVE = updating(
+_DETACH_UNWANTED = updating(
     "deliveries",
     "message = NULL",
     where=f"seq = :row AND message = :message_number AND state = {STATES['merged']}",
     columns={"row": "bigint", "message_number": "bigint"},
 )
-_WENT_OUT = updating(
+_RECORD_SENT = updating(
     "messages",
     "remote_id = coalesce(:receipt, remote_id), papers = :papers, papers_shown = :papers_shown, settled_at = :settled",
     where="number = :message_number",
@@ -615,24 +612,24 @@ _WENT_OUT = updating(
 )
 
 
-def _holds_its_lease(claim: Claim, held_targets: Mapping[str, _HeldTarget]) -> bool:
-    target = held_targets.get(claim.key)
+def _has_its_lease(claim: Claim, locked_targets: Mapping[str, _LockedTarget]) -> bool:
+    target = locked_targets.get(claim.key)
     return target is not None and target.lease == claim.lease
 
 
 def _began_unrecorded(outcome: Outcome) -> bool:
-    """True where the rows are still as they were claimed, although they ended or were tried."""
+    """True where the rows ended or were tried, but their beginning was not recorded."""
     return not outcome.begun and (outcome.state != "pending" or outcome.counted)
 
 
 class _RankedOutcome(NamedTuple):
-    """An outcome, and the rank of each row that went out in the order shown."""
+    """An outcome, and by key the rank of each row that was sent, in the order shown."""
 
     outcome: Outcome
     ranks: Mapping[str, int]
 
     @property
-    def went_out_whole(self) -> bool:
+    def was_sent_whole(self) -> bool:
         outcome, rows = self.outcome, self.outcome.claim.rows
         if outcome.state != "sent" or not outcome.counted or len(self.ranks) > len(_DIGITS):
             return False
@@ -644,16 +641,16 @@ def _end_rows(connection: Connection, outcomes: Iterable[Outcome], now: int) -> 
     left: list[tuple[_RankedOutcome, ClaimedRow]] = []
     for outcome in outcomes:
         ranked = _RankedOutcome(outcome, {key: rank for rank, key in enumerate(outcome.sent)})
-        if ranked.went_out_whole:
+        if ranked.was_sent_whole:
             complete.append((ranked, outcome.claim.rows))
         else:
             left.extend((ranked, row) for row in outcome.claim.rows)
-    runs, single = _in_runs(connection, complete)
-    _SENT_RUN.run(connection, [_sent_run(ranked, rows, now) for ranked, rows in runs])
-    _END.run(connection, [_row_end(ranked, row, now) for ranked, row in (*single, *left)])
+    ranges, single = _in_ranges(connection, complete)
+    _SENT_RANGE.run(connection, [_sent_range(ranked, rows, now) for ranked, rows in ranges])
+    _END_ROW.run(connection, [_row_end(ranked, row, now) for ranked, row in (*single, *left)])
 
 
-def _sent_run(ranked: _RankedOutcome, rows: Sequence[ClaimedRow], now: int) -> tuple[Any, ...]:
+def _sent_range(ranked: _RankedOutcome, rows: Sequence[ClaimedRow], now: int) -> tuple[Any, ...]:
     outcome, first = ranked.outcome, rows[0].seq
     ranks = [ranked.ranks[row.key] for row in rows]
     best = first + ranks.index(0) if 0 in ranks else None
@@ -674,23 +671,23 @@ def _row_end(ranked: _RankedOutcome, row: ClaimedRow, now: int) -> tuple[Any, ..
     return row.seq, outcome.claim.number, known, STATES[end], rank, why, settled, uncounted
 
 
-def _keep_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:
-    """Rows that the daily limit kept out earlier now belong to the message that names them."""
+def _attach_named(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Attach rows over the daily limit of earlier messages to the message that names them now."""
     messages = {key: outcome.claim.number for outcome in outcomes for key in outcome.named}
     rows = delivery_ids(connection, messages)
-    _NAME.run(connection, [(row, messages[key]) for key, row in rows.items()])
+    _ATTACH_NAMED.run(connection, [(row, messages[key]) for key, row in rows.items()])
 
 
-def _notes(outcome: Outcome) -> list[tuple[int, str]]:
-    """Why the rows of a claim wait that was put back without a request."""
+def _waiting_reasons(outcome: Outcome) -> list[tuple[int, str]]:
+    """(row, reason) for the rows of a claim that was put back without a request."""
     if outcome.state != "pending" or outcome.begun or outcome.error is None:
         return []
     return [(row.seq, outcome.error) for row in outcome.claim.rows]
 
 
-def _release(connection: Connection, outcomes: Iterable[Outcome]) -> None:
-    """Let rows leave the message that was too large with them; it keeps its first row, whose number is its own."""
-    _RELEASE.run(
+def _detach_released(connection: Connection, outcomes: Iterable[Outcome]) -> None:
+    """Detach rows from a message that was too large with them; the first stays, since it gives the message its number."""
+    _DETACH_RELEASED.run(
         connection,
         [
             (row.seq, outcome.claim.number)
@@ -702,14 +699,14 @@ def _release(connection: Connection, outcomes: Iterable[Outcome]) -> None:
     )
 
 
-def _went_out(outcome: Outcome, now: int) -> tuple[Any, ...]:
+def _send_record(outcome: Outcome, now: int) -> tuple[Any, ...]:
     papers = len(outcome.sent) if outcome.claim.kind == "alert" else 0
     remote_id = outcome.receipt.message if outcome.receipt else None
     papers_shown = outcome.receipt.papers_shown if outcome.receipt else None
     return outcome.claim.number, remote_id or None, papers, papers_shown, now
 
 
-def _keep_polls(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
+def _store_polls(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
     rows = [
         {
             "poll": outcome.receipt.poll,
@@ -728,7 +725,8 @@ def _keep_polls(connection: Connection, outcomes: Sequence[Outcome], now: dateti
 
 
 def _settle_targets(connection: Connection, ended: Sequence[tuple[int, Outcome]], now: datetime) -> None:
-    _free(connection, [(number, outcome.wait_until) for number, outcome in ended])
+    waits = ((number, outcome.wait_until) for number, outcome in ended)
+    _END_LEASE.run(connection, [(number, micros(until) if until else None) for number, until in waits])
     for number, outcome in ended:
         if outcome.suspend is not None:
             connection.execute(
@@ -747,40 +745,42 @@ def _sending(numbers: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
     return deliveries.c.target.in_(numbers), OPEN, deliveries.c.state == "sending"
 
 
-def _end(
+def _end_sending(
     connection: Connection, numbers: Sequence[int], *conditions: ColumnElement[bool], **values: Any
 ) -> int:
+    """Give these values to the rows of these targets that are `sending`; gives the number of rows."""
     return connection.execute(
         update(deliveries).where(*_sending(numbers), *conditions).values(**values)
     ).rowcount
 
 
-# --- runs of rows -----------------------------------------------------------------------------------------
+# --- ranges of rows ---------------------------------------------------------------------------------------
 
-_Of = TypeVar("_Of")
+_Label = TypeVar("_Label")
 
 
-def _in_runs(
-    connection: Connection, groups: Iterable[tuple[_Of, Sequence[ClaimedRow]]]
-) -> tuple[list[tuple[_Of, Sequence[ClaimedRow]]], list[tuple[_Of, ClaimedRow]]]:
-    """The runs of two rows or more, and the rows that are left, each beside what its rows were given with.
+def _in_ranges(
+    connection: Connection, groups: Iterable[tuple[_Label, Sequence[ClaimedRow]]]
+) -> tuple[list[tuple[_Label, Sequence[ClaimedRow]]], list[tuple[_Label, ClaimedRow]]]:
+    """(ranges of two rows or more, single rows), each with the label of its group; rows are given oldest first.
 
-    Rows are given oldest first. PostgreSQL gets no runs: it knows of a range of numbers too little to plan for it.
+    PostgreSQL gets no ranges: it cannot estimate them well enough to plan for them.
     """
     if connection.dialect.name != "sqlite":
-        return [], [(of, row) for of, rows in groups for row in rows]
-    runs: list[tuple[_Of, Sequence[ClaimedRow]]] = []
-    left: list[tuple[_Of, ClaimedRow]] = []
-    for of, rows in groups:
-        for run in _runs(rows):
-            if len(run) > 1:
-                runs.append((of, run))
+        return [], [(label, row) for label, rows in groups for row in rows]
+    ranges: list[tuple[_Label, Sequence[ClaimedRow]]] = []
+    single: list[tuple[_Label, ClaimedRow]] = []
+    for label, rows in groups:
+        for consecutive in _ranges(rows):
+            if len(consecutive) > 1:
+                ranges.append((label, consecutive))
             else:
-                left.append((of, run[0]))
-    return runs, left
+                single.append((label, consecutive[0]))
+    return ranges, single
 
 
-def _runs(rows: Sequence[ClaimedRow]) -> Sequence[Sequence[ClaimedRow]]:
+def _ranges(rows: Sequence[ClaimedRow]) -> Sequence[Sequence[ClaimedRow]]:
+    """The rows, split where their numbers are not consecutive."""
     if rows[-1].seq - rows[0].seq == len(rows) - 1:
         return (rows,)
     starts = [number for number in range(1, len(rows)) if rows[number].seq != rows[number - 1].seq + 1]

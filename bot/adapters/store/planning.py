@@ -1,12 +1,12 @@
-"""Planning runs: their cursor, and how notices and deliveries become rows.
+"""Planning runs with their cursor, and the notices and deliveries that they write.
 
-A run that a digest begins goes on in many transactions. `changes` names its papers by number, each with what it gained
-(null for a new one), `cursor` the last subscriber it was planned for, in the order of their ids:
+A run begun by a digest takes many transactions. Its `changes` lists papers by number, each with what it gained (null for
+a new one); its `cursor` is the last subscriber that was planned, in the order of their ids:
 
     [[17, null], [18, ["title", "quiz"]]]
 
-Planning in one transaction (a question of the quiz, the backlog of a new subscriber) has a run as well, which is done
-from the start and holds the time.
+Planning in a single transaction (a quiz question, the backlog of a new subscriber) also has a run, which is done from the
+start and records the time.
 """
 
 import json
@@ -59,7 +59,7 @@ _DELIVERIES = inserting(
 _LATEST = "CASE WHEN wait_until > :due THEN wait_until ELSE :due END"
 _READY_BY = Statement(
     f"UPDATE targets SET ready_at = {_LATEST} WHERE number = ANY(:targets)"
-    " AND lease_until IS NULL"  # else it is worked out when the lease ends
+    " AND lease_until IS NULL"  # otherwise it is computed when the lease ends
     f" AND (ready_at IS NULL OR ready_at > {_LATEST})"
 )
 
@@ -80,7 +80,7 @@ def open_runs(connection: Connection, most: int = _MOST_RUNS) -> tuple[PlanningR
 
 
 def changes_of(connection: Connection, run: int) -> tuple[Change, ...]:
-    """The changes of a run, in their order, with the papers as they are now."""
+    """The changes of a run, in order, with the papers as they are now."""
     ((text,),) = _CHANGES.rows(connection, run=run)
     gains = {number: frozenset(gained or ()) for number, gained in json.loads(text)}
     rows = _PAPERS.rows(connection, numbers=list(gains))
@@ -89,20 +89,20 @@ def changes_of(connection: Connection, run: int) -> tuple[Change, ...]:
 
 
 class Planning:
-    """Runs, notices and deliveries that one transaction writes."""
+    """Writes the runs, notices and deliveries of one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.numbers = Ids(connection)
 
     def new_run(self, now: datetime, rule: Rule | None = None) -> int:
-        """A run that is done with this transaction."""
+        """Insert a run that ends with this transaction; gives its number."""
         return self._insert_run(made_at=micros(now), rule=rule, done_at=micros(now))
 
     def begin_run(
         self, changes: Sequence[Change], now: datetime, *, rule: Rule, source: str | None = None
     ) -> PlanningRun:
-        """A run over all subscribers."""
+        """Insert a run over all subscribers."""
         numbers = self.numbers.of_papers({change.paper.id for change in changes})
         text = json.dumps([(numbers[change.paper.id], sorted(change.gains) or None) for change in changes])
         number = self._insert_run(made_at=micros(now), rule=rule, source=source, cursor="", changes=text)
@@ -127,7 +127,7 @@ class Planning:
         notices.rewrite(self._connection, self.numbers, extended)
 
     def plan(self, deliveries: Sequence[Delivery], run: int) -> int:
-        """Insert the rows whose keys are new, in the given order, and say how many those were."""
+        """Insert the deliveries whose keys are new, in the given order; gives their number."""
         by_target: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in deliveries:
             by_target[delivery.target].append(delivery)
@@ -159,7 +159,7 @@ class Planning:
         return int(number)
 
     def _insert(self, by_target: Mapping[str, Sequence[Delivery]], run: int) -> int:
-        """Store the rows of each target, together and in their order: as they will lie in the table's indices."""
+        """Insert the rows of each target together and in order, which is the order of the table's indexes."""
         targets = self.numbers.of_targets(by_target)
         rows = [delivery for waiting in by_target.values() for delivery in waiting]
         subscribers = self.numbers.of_subscribers(row.subscriber for row in rows)
@@ -187,7 +187,7 @@ class Planning:
         )
 
     def _make_ready(self, by_target: Mapping[str, Sequence[Delivery]]) -> None:
-        """Targets are ready when the first of these rows is due, where they were not ready sooner."""
+        """Make the targets ready when the first of these rows is due, unless they are ready sooner."""
         targets = self.numbers.of_targets(by_target)
         due: dict[datetime, list[int]] = defaultdict(list)
         for target, rows in by_target.items():

@@ -1,4 +1,4 @@
-"""Preferences: choices, saved papers and proposals over a database; and how a person is forgotten."""
+"""Preferences: choices, saved papers and proposals over a database; and deleting everything about a person."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from sqlalchemy import (
 from bot.adapters.store.cluster import notify
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.ids import subscriber_id, target_id
-from bot.adapters.store.outbox import hold, refresh_ready
+from bot.adapters.store.outbox import lock_targets, refresh_ready
 from bot.adapters.store.quizzes import AGAIN
 from bot.adapters.store.schema import (
     alarms,
@@ -60,7 +60,7 @@ from bot.pipeline.ports.preferences import ChangeChoices, Proposal, SavedPaper
 
 _REVISION = "preferences revision"
 _PROPOSALS_KEPT_MICROS = 90 * 24 * 3600 * 1_000_000
-_FORGOTTEN = "the person deleted what it came from"
+_DELETED_BY_PERSON = "the person deleted what it came from"
 
 
 class PreferenceTables:
@@ -94,7 +94,7 @@ class PreferenceTables:
             if after != NOTHING:
                 row = {"subscriber": subscriber, "content": text_of(after), "changed_at": now}
                 connection.execute(insert(connection, preferences), row)
-            _count_up(connection)
+            _next_revision(connection)
             return after
 
     # --- saved papers
@@ -108,9 +108,9 @@ class PreferenceTables:
             return connection.execute(statement.returning(saved_papers.c.paper)).first() is not None
 
     def unsave_paper(self, owner: str, paper: PaperId) -> bool:
-        its = (saved_papers.c.owner == owner, saved_papers.c.paper == paper)
+        statement = delete(saved_papers).where(saved_papers.c.owner == owner, saved_papers.c.paper == paper)
         with writing(self._engine) as connection:
-            return connection.execute(delete(saved_papers).where(*its)).rowcount > 0
+            return connection.execute(statement).rowcount > 0
 
     def saved(self, owner: str) -> tuple[SavedPaper, ...]:
         query = (
@@ -144,8 +144,8 @@ class PreferenceTables:
     def withdraw(self, proposal_id: str) -> Proposal | None:
         stored = self.proposal(proposal_id)
         with writing(self._engine) as connection:
-            done = connection.execute(delete(proposals).where(proposals.c.id == proposal_id))
-        return stored if done.rowcount else None
+            deleted = connection.execute(delete(proposals).where(proposals.c.id == proposal_id)).rowcount
+        return stored if deleted else None
 
     def proposal(self, proposal_id: str) -> Proposal | None:
         with reading(self._engine) as connection:
@@ -154,13 +154,13 @@ class PreferenceTables:
             return None
         return Proposal(id=row.id, kind=row.kind, address=row.address, values=json.loads(row.content))
 
-    # --- what waits
+    # --- waiting deliveries
 
     def reschedule(self, subscriber: Subscriber, now: datetime) -> int:
         changed = 0
         timed = [channel for channel in subscriber.channels if not channel.capabilities.is_document]
         with writing(self._engine) as connection:
-            hold(connection, [channel.target for channel in timed])
+            lock_targets(connection, [channel.target for channel in timed])
             for channel in timed:
                 due = due_time(channel, subscriber, now)
                 state = "held" if due > now else "pending"
@@ -191,7 +191,7 @@ class PreferenceTables:
             if person is not None:
                 _end_repeats(connection, person, now)
                 removed["updates"] = _blank_updates(connection, person)
-            _count_up(connection)
+            _next_revision(connection)
         return {name: count for name, count in removed.items() if count}
 
     def remains(self, subscriber: str, person: int | None) -> dict[str, int]:
@@ -213,7 +213,7 @@ _Rows = tuple[str, Table, ColumnElement[bool]]
 
 
 def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator[_Rows]:
-    """(name, table, condition) of what is stored about the person; each before the rows that it is found by."""
+    """(name, table, condition) of all rows about the person, each before the rows that its condition refers to."""
     private = f"telegram:{person}"
     yield "choices", preferences, preferences.c.subscriber == subscriber
     yield "saved papers", saved_papers, saved_papers.c.owner.in_([private, subscriber])
@@ -251,7 +251,7 @@ def _rows_about(subscriber: str, person: int | None, *, whole: bool) -> Iterator
 
 
 def _end_repeats(connection: Connection, person: int, now: datetime) -> None:
-    """Questions that wait to come back to the person in chats that are not removed."""
+    """End the repeated questions that wait for the person in a chat that is not removed."""
     connection.execute(
         update(deliveries)
         .where(
@@ -259,12 +259,12 @@ def _end_repeats(connection: Connection, person: int, now: datetime) -> None:
             deliveries.c.state.in_(("pending", "held")),
             deliveries.c.part.like(AGAIN),
         )
-        .values(state="merged", error=_FORGOTTEN, settled_at=now)
+        .values(state="merged", error=_DELETED_BY_PERSON, settled_at=now)
     )
 
 
 def _blank_updates(connection: Connection, person: int) -> int:
-    """Empty the raw updates that name the person; their ids stay, so that none is answered again."""
+    """Empty raw updates that name the person; their ids stay, so that none is answered again. Gives their number."""
     blanked = _updates_of(connection, person)
     for number in blanked:
         blank = json.dumps({"update_id": number}, separators=(",", ":"))
@@ -274,18 +274,18 @@ def _blank_updates(connection: Connection, person: int) -> int:
 
 def _updates_of(connection: Connection, person: int) -> list[int]:
     query = select(updates.c.id, updates.c.body).where(updates.c.body.like(f'%"id":{person}%'))
-    return [row.id for row in connection.execute(query) if _names(json.loads(row.body), person)]
+    return [row.id for row in connection.execute(query) if _has_id(json.loads(row.body), person)]
 
 
-def _names(value: object, person: int) -> bool:
-    """True where an `id` of that number stands anywhere in the value."""
+def _has_id(value: object, number: int) -> bool:
+    """True where some object in the value has that number as its `id`."""
     if isinstance(value, dict):
-        return value.get("id") == person or any(_names(part, person) for part in value.values())
-    return isinstance(value, list) and any(_names(part, person) for part in value)
+        return value.get("id") == number or any(_has_id(part, number) for part in value.values())
+    return isinstance(value, list) and any(_has_id(part, number) for part in value)
 
 
 def _waiting(target: str, subscriber: str) -> Any:
-    """The rows of the subscriber on a target that wait, were not tried and not asked for."""
+    """Query: the subscriber's waiting rows on a target that were neither tried nor asked for."""
     return (
         select(deliveries.c.seq)
         .join(planning_runs, planning_runs.c.number == deliveries.c.run, isouter=True)
@@ -314,7 +314,8 @@ def _revision(connection: Connection) -> int:
     return int(connection.execute(select(meta.c.value).where(meta.c.key == _REVISION)).scalar() or 0)
 
 
-def _count_up(connection: Connection) -> None:
+def _next_revision(connection: Connection) -> None:
+    """Increase the revision of the preferences, and wake the other machines."""
     number = str(_revision(connection) + 1)
     statement = insert(connection, meta).values(key=_REVISION, value=number)
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": number}))
@@ -322,7 +323,7 @@ def _count_up(connection: Connection) -> None:
 
 
 def text_of(choices: Choices) -> str:
-    """The choices as they are stored: what is as at the beginning is left out."""
+    """The choices as stored: JSON without what has its initial value."""
     values = {
         field.name: getattr(choices, field.name)
         for field in fields(Choices)

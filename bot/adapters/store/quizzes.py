@@ -1,4 +1,4 @@
-"""Polls, votes, cards and members: the quiz tables read and written."""
+"""Quiz tables: polls, votes, cards and members, read and written."""
 
 import json
 from collections import defaultdict
@@ -82,7 +82,7 @@ def state_of(row: Any) -> PollState:
 def votes_where(
     connection: Connection, *conditions: ColumnElement[bool]
 ) -> tuple[tuple[AskedPoll, CastVote], ...]:
-    """The votes in known polls, oldest first; each poll is read once."""
+    """The votes in known polls with their poll, oldest first."""
     query = (
         ASKED_POLLS.add_columns(votes.c.person, votes.c.options, votes.c.voted_at, votes.c.late)
         .join(votes, votes.c.poll == polls.c.poll)
@@ -110,7 +110,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 AGAIN = repeat_part(0, "").partition(":")[0] + ":%"
-"""Parts of deliveries that bring a question back."""
+"""LIKE pattern of the parts of deliveries that repeat a question."""
 
 
 class SqlQuizTransaction:

@@ -1,4 +1,4 @@
-"""Sign-ups over a database; old ones go when a new one comes."""
+"""Sign-ups over a database; a new one deletes those that are too old."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,8 +26,8 @@ class SignUpTable:
             connection.execute(delete(tokens).where(tokens.c.purpose == "confirm", tokens.c.subject.in_(old)))
             connection.execute(delete(sign_ups).where(sign_ups.c.asked_at < now - KEPT))
             rows = connection.execute(select(sign_ups).where(sign_ups.c.address == sign_up.address))
-            lately = select(func.count()).select_from(sign_ups).where(sign_ups.c.asked_at > now - _HOUR)
-            if not may_ask([_sign_up(row) for row in rows], connection.execute(lately).scalar_one(), now):
+            last_hour = select(func.count()).select_from(sign_ups).where(sign_ups.c.asked_at > now - _HOUR)
+            if not may_ask([_sign_up(row) for row in rows], connection.execute(last_hour).scalar_one(), now):
                 return False
             values = {name: getattr(sign_up, name) for name in sign_ups.c.keys()}  # noqa: SIM118 - columns, not a dict
             connection.execute(insert(connection, sign_ups), values)

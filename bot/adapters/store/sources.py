@@ -1,4 +1,4 @@
-"""Sources that paperboy fetches itself: their state over a database."""
+"""States of fetched sources over a database."""
 
 from dataclasses import asdict
 

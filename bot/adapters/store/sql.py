@@ -1,4 +1,4 @@
-"""SQL helpers: statements in one text for SQLite and PostgreSQL, and statements over many rows."""
+"""SQL helpers: statements for both SQLite and PostgreSQL, and statements over many rows."""
 
 import json
 import re
@@ -13,14 +13,14 @@ from sqlalchemy.dialects import sqlite
 
 _T = TypeVar("_T")
 _CHUNK = 500
-_TOGETHER = 64
-"""Rows of one statement on SQLite: an INSERT takes half the time of as many single ones, an UPDATE four fifths."""
+_ROWS_TOGETHER = 64
+"""Rows of one statement on SQLite: one INSERT takes half the time of as many single ones, an UPDATE four fifths."""
 _NAMED = re.compile(r"(?<!:):(\w+)")
 _ANY = re.compile(r"= ANY\(:(\w+)\)")
 
 
 def insert(connection: Connection, table: Table) -> Any:
-    """An INSERT that can say what happens on conflict."""
+    """An INSERT statement of the database's dialect, which has ON CONFLICT."""
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table)
     from sqlalchemy.dialects import postgresql
@@ -29,29 +29,29 @@ def insert(connection: Connection, table: Table) -> Any:
 
 
 def chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
-    """The values in lists short enough for one IN (…)."""
+    """The values in lists short enough for an IN (…) clause."""
     left = iter(values)
     while chunk := list(islice(left, _CHUNK)):
         yield chunk
 
 
 def driver(connection: Connection) -> sqlite3.Connection:
-    """SQLite's own connection: a statement costs less there than what SQLAlchemy puts around it."""
+    """The sqlite3 connection below SQLAlchemy's, whose overhead costs more than a small statement itself."""
     own = connection.connection.driver_connection
     assert isinstance(own, sqlite3.Connection)
     return own
 
 
-def _with_lists(values: dict[str, Any]) -> dict[str, Any]:
+def _with_json_lists(values: dict[str, Any]) -> dict[str, Any]:
     lists = {name: json.dumps(value) for name, value in values.items() if isinstance(value, list)}
     return {**values, **lists}
 
 
 class Statement:
-    """One statement in words that both databases understand, at less cost than putting it together each time.
+    """A prepared statement for both databases, which costs less than building one with SQLAlchemy each time.
 
-    `:name` is a value as the driver takes it (moments as microseconds), `= ANY(:name)` means one of a list.
-    Where PostgreSQL needs other words, `postgresql` gives them.
+    `:name` is a value for the driver (moments as microseconds), `= ANY(:name)` means one of a list. `postgresql` is the
+    text for PostgreSQL where that differs.
     """
 
     def __init__(self, text: str, *, postgresql: str | None = None) -> None:
@@ -60,30 +60,30 @@ class Statement:
 
     def run(self, connection: Connection, **values: Any) -> CursorResult[Any]:
         if connection.dialect.name == "sqlite":
-            return connection.exec_driver_sql(self._sqlite, _with_lists(values))
+            return connection.exec_driver_sql(self._sqlite, _with_json_lists(values))
         return connection.exec_driver_sql(self._postgresql, values)
 
     def rows(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query, as the driver gives them."""
+        """The rows of a query as plain tuples of the driver."""
         if connection.dialect.name == "sqlite":
-            return driver(connection).execute(self._sqlite, _with_lists(values)).fetchall()
+            return driver(connection).execute(self._sqlite, _with_json_lists(values)).fetchall()
         with self.run(connection, **values) as result:
             assert result.cursor is not None
             return list(result.cursor.fetchall())
 
 
 class ForEach:
-    """One statement carried out for many rows at a cost of microseconds each.
+    """A statement executed for many rows, at a cost of microseconds each.
 
-    On SQLite the driver repeats it (of many rows, for `_TOGETHER` each time); on PostgreSQL it runs once over
-    arrays, which come as a table named `given`. The values of a row stand in the order of `columns` (name to
-    PostgreSQL's type), and are what the driver takes: moments as microseconds.
+    On SQLite the driver repeats it (many rows: `_ROWS_TOGETHER` at a time); on PostgreSQL it runs once over arrays, which
+    appear as a table named `given`. `columns` maps names to PostgreSQL's types; the values of each row are in that order,
+    as the driver takes them (moments as microseconds).
     """
 
     def __init__(
         self, *, sqlite: str, postgresql: str, columns: dict[str, str], several: str | None = None
     ) -> None:
-        """`several` is the statement for `_TOGETHER` rows at once on SQLite, whose values come one after the other."""
+        """`several` is SQLite's statement for `_ROWS_TOGETHER` rows, with all their values in a row."""
         arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
         self._kinds = tuple(columns.values())
         self._several = several
@@ -91,7 +91,7 @@ class ForEach:
         self._postgresql = postgresql.replace("{given}", f"unnest({arrays}) AS given({', '.join(columns)})")
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Carry the statement out for these rows; gives the number of rows changed."""
+        """Execute the statement for these rows; gives the number of rows changed."""
         if not rows:
             return 0
         if connection.dialect.name == "sqlite":
@@ -102,25 +102,25 @@ class ForEach:
 
     def _repeated(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
         changed, own = 0, driver(connection)
-        if self._several and len(rows) >= _TOGETHER:
-            groups = len(rows) // _TOGETHER
-            values = tuple(chain.from_iterable(rows[: groups * _TOGETHER]))
-            rows = rows[groups * _TOGETHER :]
+        if self._several and len(rows) >= _ROWS_TOGETHER:
+            groups = len(rows) // _ROWS_TOGETHER
+            values = tuple(chain.from_iterable(rows[: groups * _ROWS_TOGETHER]))
+            rows = rows[groups * _ROWS_TOGETHER :]
             width = len(values) // groups
             several = [values[start : start + width] for start in range(0, len(values), width)]
             changed = own.executemany(self._several, several).rowcount
         if rows:
-            values_ = map(self._in_order, rows) if self._in_order else rows
-            changed += own.executemany(self._sqlite, values_).rowcount
+            parameters = map(self._in_order, rows) if self._in_order else rows
+            changed += own.executemany(self._sqlite, parameters).rowcount
         return changed
 
 
 def _positional(
     text: str, columns: tuple[str, ...]
 ) -> tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]] | None]:
-    """The statement with `?` for each name, and the function that orders a row's values so; None: they are already.
+    """(statement with `?` for each name, function that orders a row's values for it, or None where they are in order).
 
-    Numbered parameters (`?2`) would need no such function, but Python 3.12.0 to 3.12.3 warn of them.
+    Numbered parameters (`?2`) would need no function, but Python 3.12.0 to 3.12.3 warn about them.
     """
     names = tuple(_NAMED.findall(text))
     order = [columns.index(name) for name in names]
@@ -132,12 +132,12 @@ def _positional(
 
 
 def _numbers(values: Iterable[int | None]) -> str:
-    """An array as PostgreSQL reads it; the driver would look at each number for what needs quoting."""
+    """A PostgreSQL array literal; the driver would check each number for characters that need quoting."""
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
 def inserting(table: str, columns: dict[str, str], *, on_conflict: str | None = None) -> ForEach:
-    """INSERT … VALUES for many rows, in their order; a conflict is an error where nothing else is said."""
+    """INSERT … VALUES for many rows, in order; without `on_conflict` a conflict raises."""
     conflict = f" ON CONFLICT {on_conflict}" if on_conflict else ""
     names = ", ".join(columns)
     values = ", ".join(f":{name}" for name in columns)
@@ -150,11 +150,11 @@ def inserting(table: str, columns: dict[str, str], *, on_conflict: str | None = 
 
 
 def _several(columns: Collection[str]) -> str:
-    return ", ".join([f"({', '.join('?' * len(columns))})"] * _TOGETHER)
+    return ", ".join([f"({', '.join('?' * len(columns))})"] * _ROWS_TOGETHER)
 
 
 def updating(table: str, changes: str, *, where: str, columns: dict[str, str]) -> ForEach:
-    """UPDATE for many rows; `:name` stands for a row's value. No two rows may mean the same row of the table."""
+    """UPDATE for many rows; `:name` is a value of the row. No two given rows may update the same row of the table."""
     text = f"UPDATE {table} SET {changes} {{source}} WHERE {where}"
     joined = _NAMED.sub(r"given.\1", text)
     values_table = f"WITH given({', '.join(columns)}) AS (VALUES {_several(columns)})"

@@ -1,8 +1,8 @@
 """Secret tokens: bearer credentials of private feeds and unsubscribe links.
 
-A token is the first 128 bits of an HMAC over its purpose and subject, keyed with a secret of the state, so
-that it can be shown again without being stored. The table holds its SHA-256, which opens nothing. A feed's token can
-be renewed: then a salt of its own goes into the HMAC, and the hash of the token before is removed.
+A token is the first 128 bits of an HMAC over its purpose and subject, keyed with a secret of the state, so that it can
+be shown again without being stored. The table holds only its SHA-256. A feed's token can be renewed: a new salt then goes
+into the HMAC, and the hash of the old token is removed.
 """
 
 import base64
@@ -17,10 +17,10 @@ from bot.adapters.store.schema import meta, tokens
 from bot.adapters.store.sql import insert
 from bot.pipeline.ports import TokenPurpose as Purpose
 
-_SECRET = "token secret"  # noqa: S105 - the name of a row
+_SECRET = "token secret"  # noqa: S105 - the key of a row in `meta`
 _SALT = "feed salt"
-_RENEWED: tuple[Purpose, ...] = ("feed", "preferences")
-_LONGEST = 64
+_RENEWABLE: tuple[Purpose, ...] = ("feed", "preferences")
+_LONGEST_TOKEN = 64
 
 
 class Tokens:
@@ -32,28 +32,28 @@ class Tokens:
         self._issued: dict[tuple[Purpose, str, str], str] = {}
 
     def issue(self, purpose: Purpose, subject: str) -> str:
-        salt = self._salt(subject) if purpose in _RENEWED else ""
+        salt = self._salt(subject) if purpose in _RENEWABLE else ""
         token = self._issued.get((purpose, subject, salt))
         if token is None:
             token = self._issued[purpose, subject, salt] = self._issue(purpose, subject, salt)
         return token
 
     def renew(self, subject: str) -> str:
-        """The new token of the subject's feed; the one before opens nothing any more, in any process.
+        """Make a new token for the subject's feed; the old one stops working at once, in every process.
 
-        The link to the person's preferences is renewed with it: who has the one may have the other.
+        The link to the preferences is renewed too, since whoever got hold of one may have the other.
         """
         salt = {"key": f"{_SALT} {subject}", "value": secrets.token_hex(16)}
         with writing(self._engine) as connection:
             connection.execute(
-                delete(tokens).where(tokens.c.purpose.in_(_RENEWED), tokens.c.subject == subject)
+                delete(tokens).where(tokens.c.purpose.in_(_RENEWABLE), tokens.c.subject == subject)
             )
             connection.execute(delete(meta).where(meta.c.key == salt["key"]))
             connection.execute(insert(connection, meta), salt)
         return self.issue("feed", subject)
 
     def _salt(self, subject: str) -> str:
-        """Empty until the feed's token is renewed. Read each time, because another process may renew it."""
+        """Salt of the subject's tokens, empty until renewed; read each time, since another process may renew it."""
         with reading(self._engine) as connection:
             query = select(meta.c.value).where(meta.c.key == f"{_SALT} {subject}")
             return connection.execute(query).scalar() or ""
@@ -61,7 +61,7 @@ class Tokens:
     def _issue(self, purpose: Purpose, subject: str, salt: str) -> str:
         content = f"{purpose}\n{subject}" + (f"\n{salt}" if salt else "")
         digest = hmac.digest(self._load_secret(), content.encode(), "sha256")
-        token = _written(purpose, digest[:16])
+        token = _encoded(purpose, digest[:16])
         if self.subject(purpose, token) is None:
             row = {"hash": _hash(token), "purpose": purpose, "subject": subject}
             with writing(self._engine) as connection:
@@ -69,7 +69,7 @@ class Tokens:
         return token
 
     def subject(self, purpose: Purpose, token: str) -> str | None:
-        if len(token) > _LONGEST:
+        if len(token) > _LONGEST_TOKEN:
             return None
         query = select(tokens.c.subject).where(tokens.c.hash == _hash(token), tokens.c.purpose == purpose)
         with reading(self._engine) as connection:
@@ -85,8 +85,8 @@ class Tokens:
         return self._secret
 
 
-def _written(purpose: Purpose, token: bytes) -> str:
-    """URL-safe; in an address lower case, which is all that some servers keep of it."""
+def _encoded(purpose: Purpose, token: bytes) -> str:
+    """URL-safe Base64; lower-case Base32 in mail addresses, whose case some servers change."""
     if purpose == "return":
         return base64.b32encode(token).rstrip(b"=").decode().lower()
     return base64.urlsafe_b64encode(token).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""Raw updates of the chat service: stored before they are confirmed to it, each taken by one process."""
+"""Raw updates of the chat service: stored before they are confirmed, each taken by exactly one process."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from bot.pipeline.ports import Update
 
 
 class Updates:
-    """The table of updates; a taken one keeps its id for good, so that it is never answered twice."""
+    """`UpdateStore` over a database; the id of a taken update is kept for good, so that it is never answered twice."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

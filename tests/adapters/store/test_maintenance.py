@@ -108,8 +108,8 @@ def test_who_has_rows_held_far_ahead_is_found_but_for_questions_that_come_back(h
         a_delivery(1, state="held", due_at=later),
         a_delivery(2, kind="quiz", part="again:1:0", subscriber="bob", due_at=later),
     )
-    assert store.maintenance.held_far(NOW) == ("alice",)
-    assert store.maintenance.held_far(later) == ()
+    assert store.maintenance.subscribers_held_too_long(NOW) == ("alice",)
+    assert store.maintenance.subscribers_held_too_long(later) == ()
 
 
 def test_what_a_service_told_a_message_to_wait_is_kept(hand: Hand, store: Store) -> None:

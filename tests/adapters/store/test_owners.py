@@ -330,7 +330,7 @@ def test_the_file_of_one_that_claims_and_dies_while_others_look_is_read(
     here: Hand, beside: Hand, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     here.alerts(1)
-    look = file_of(beside).left_behind
+    look = file_of(beside).abandoned
 
     def claims_and_dies_meanwhile() -> frozenset[int]:
         left_behind = look()
@@ -338,7 +338,7 @@ def test_the_file_of_one_that_claims_and_dies_while_others_look_is_read(
         die(here)
         return left_behind
 
-    monkeypatch.setattr(beside.store._owner, "left_behind", claims_and_dies_meanwhile)
+    monkeypatch.setattr(beside.store._owner, "abandoned", claims_and_dies_meanwhile)
     beside.store.outbox.expire(NOW)
     monkeypatch.undo()
     beside.store.outbox.expire(NOW)
@@ -352,7 +352,7 @@ def test_after_the_machine_started_again_no_mark_counts(
     here.claim()
     die(here)
     closed(here, database)
-    monkeypatch.setattr(owners, "_boot", lambda: b"another")
+    monkeypatch.setattr(owners, "_boot_id", lambda: b"another")
     assert impatient(beside.store).outbox.expire(NOW) == 1
 
 
@@ -374,7 +374,7 @@ def test_a_file_that_is_made_anew_has_the_marks_of_the_one_before(here: Hand, be
 
 def test_marks_take_the_places_of_those_that_ended(tmp_path: Path):
     owner = FileOwner(tmp_path / "state.sqlite3")
-    owner.hold()
+    owner.acquire()
     (path,) = tmp_path.glob("*.owner")
     assert path.stat().st_size == 4096
     for first in (1, 1001, 2001):
@@ -406,7 +406,7 @@ def test_what_cannot_be_marked_says_so(sqlite_only: Database, monkeypatch: pytes
         with pytest.raises(StateUnavailable, match="No space left"):
             one.store.outbox.mark(claim)
         with pytest.raises(StateUnavailable, match="No space left"):
-            FileOwner(Path(sqlite_only.url.removeprefix("sqlite:///"))).hold()
+            FileOwner(Path(sqlite_only.url.removeprefix("sqlite:///"))).acquire()
 
 
 def test_where_the_system_names_no_boot_nothing_is_marked(monkeypatch: pytest.MonkeyPatch):
@@ -414,7 +414,7 @@ def test_where_the_system_names_no_boot_nothing_is_marked(monkeypatch: pytest.Mo
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_bytes", missing)
-    assert owners._boot.__wrapped__() == b""
+    assert owners._boot_id.__wrapped__() == b""
 
 
 # --- the session ------------------------------------------------------------------------------------------

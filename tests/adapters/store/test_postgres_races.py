@@ -9,7 +9,7 @@ import pytest
 
 from bot.adapters.store import Store
 from bot.adapters.store.engine import writing
-from bot.adapters.store.outbox import hold
+from bot.adapters.store.outbox import lock_targets
 from bot.domain.errors import StateError
 from tests.adapters.store.conftest import KINDS, LEASE, Database, Hand
 from tests.builders import NOW, a_delivery
@@ -44,7 +44,7 @@ def meanwhile(
     """Begin `work`, which has to wait for that place; what it gives after `then` was done and the place is free."""
     with ThreadPoolExecutor(1) as pool:
         with writing(store._engine) as connection:
-            hold(connection, [place])
+            lock_targets(connection, [place])
             working = pool.submit(work)
             until_somebody_waits(database.url)
             then()

@@ -1,4 +1,4 @@
-"""Messages for the operator: deliveries that were, or would be, sent together, chosen by what an operator can know."""
+"""Messages as the operator sees them: deliveries grouped as they were, or would be, sent together."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,25 +12,25 @@ from bot.adapters.store.sql import chunks
 from bot.domain.delivery import State
 from bot.pipeline.ports.outbox import Selection
 
-_OWN = case(
+_ALONE = case(
     (or_(deliveries.c.message.is_not(None), deliveries.c.kind == "alert"), None), else_=deliveries.c.seq
 )
-"""Alerts that wait go together, and what belongs to a message does; anything else is a message of its own."""
-_LOOSE = deliveries.c.message.is_(None)
+"""Tells apart what is sent alone: neither waiting alerts nor the rows of one message."""
+_UNASSIGNED = deliveries.c.message.is_(None)
 _GROUPED_BY = (
     deliveries.c.message,
     deliveries.c.target,
     deliveries.c.subscriber,
-    case((_LOOSE, deliveries.c.kind), else_=None),
-    case((_LOOSE, deliveries.c.state), else_=None),
-    _OWN,
+    case((_UNASSIGNED, deliveries.c.kind), else_=None),
+    case((_UNASSIGNED, deliveries.c.state), else_=None),
+    _ALONE,
 )
 
 
 def chosen_messages(
     connection: Connection, selection: Selection, limit: int | None, rows: Select[Any]
 ) -> tuple[int, list[list[Any]]]:
-    """How many messages are chosen, and the rows (by the query `rows`) of the oldest of them, oldest first."""
+    """(number of messages chosen, rows of the oldest `limit` of them, oldest first); `rows` is the query for rows."""
     conditions = _conditions(connection, selection)
     groups = (
         select(func.min(deliveries.c.seq).label("first"), deliveries.c.message, deliveries.c.target)
@@ -48,9 +48,9 @@ _STUCK_OR_WAITING: tuple[State, ...] = ("pending", "held", "sending", "uncertain
 
 
 def messages_by_state(connection: Connection, rows: Mapping[State, int]) -> dict[State, int]:
-    """How many messages have a delivery in each state, as `outbox list` would show them; `rows` counts deliveries.
+    """Number of messages with a delivery in each state, as `outbox list` shows them; `rows` counts deliveries.
 
-    A message that went out has one delivery that is sent; what was merged or limited is part of one.
+    A sent message has exactly one delivery that is `sent`; those merged or limited are part of one.
     """
     groups = (
         select(deliveries.c.state)
@@ -58,8 +58,8 @@ def messages_by_state(connection: Connection, rows: Mapping[State, int]) -> dict
         .group_by(deliveries.c.state, *_GROUPED_BY)
         .subquery()
     )
-    found = connection.execute(select(groups.c.state, func.count()).group_by(groups.c.state)).all()
-    counts = {row[0]: row[1] for row in found}
+    query = select(groups.c.state, func.count()).group_by(groups.c.state)
+    counts: dict[State, int] = dict(connection.execute(query).all())
     return {"sent": rows["sent"], **{state: counts.get(state, 0) for state in _STUCK_OR_WAITING}}
 
 
@@ -75,10 +75,10 @@ def _conditions(connection: Connection, selection: Selection) -> list[ColumnElem
     if selection.keys:
         conditions.append(deliveries.c.seq.in_(delivery_ids(connection, selection.keys).values()))
     if selection.since is not None:
-        became = func.coalesce(
+        moment = func.coalesce(
             deliveries.c.settled_at, planning_runs.c.made_at, type_=planning_runs.c.made_at.type
         )
-        conditions.append(became >= selection.since)
+        conditions.append(moment >= selection.since)
     return conditions
 
 
@@ -88,19 +88,20 @@ def _rows_of(
     rows: Select[Any],
     conditions: Sequence[ColumnElement[bool]],
 ) -> list[list[Any]]:
-    """The rows of each message on the page, whole where it is a message already."""
+    """The rows of each message on the page: all of a message that was sent or tried, those chosen of one that waits."""
     messages: dict[int, list[Any]] = defaultdict(list)
     for numbers in chunks([group["message"] for group in page if group["message"] is not None]):
-        own = rows.add_columns(deliveries.c.message.label("number")).where(deliveries.c.message.in_(numbers))
-        for row in connection.execute(own.order_by(deliveries.c.seq)):
+        assigned = rows.add_columns(deliveries.c.message.label("number"))
+        assigned = assigned.where(deliveries.c.message.in_(numbers)).order_by(deliveries.c.seq)
+        for row in connection.execute(assigned):
             messages[row.number].append(row)
-    loose: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    waiting: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
     for numbers in chunks(sorted({group["target"] for group in page if group["message"] is None})):
-        waiting = rows.where(*conditions, _LOOSE, deliveries.c.target.in_(numbers))
-        for row in connection.execute(waiting.order_by(deliveries.c.seq)):
-            own_number = None if row.kind == "alert" else row.seq
-            loose[row.target, row.subscriber, row.kind, row.state, own_number].append(row)
-    by_first = {group[0].seq: group for group in loose.values()}
+        unassigned = rows.where(*conditions, _UNASSIGNED, deliveries.c.target.in_(numbers))
+        for row in connection.execute(unassigned.order_by(deliveries.c.seq)):
+            alone = None if row.kind == "alert" else row.seq
+            waiting[row.target, row.subscriber, row.kind, row.state, alone].append(row)
+    by_first = {group[0].seq: group for group in waiting.values()}
     return [
         by_first[group["first"]] if group["message"] is None else messages[group["message"]] for group in page
     ]
