@@ -213,8 +213,8 @@ class Pages:
             description=f"{name.name}: {texts.count('paper', len(papers))}",
             count=name.count if papers else "",
             papers=name.papers,
-            newer=self._day(view, newer, 0, ()) if newer else None,
-            older=self._day(view, older, 0, ()) if older else None,
+            newer=self._day_link(view, newer),
+            older=self._day_link(view, older),
         )
 
     def days(self, view: View, days: Days) -> str:
@@ -224,12 +224,10 @@ class Pages:
         dated = [day for day in days if day is not None]
         for (year, month), group in groupby(dated, key=lambda day: (day.year, day.month)):
             inside = list(group)
-            name = f"{year} 年 {month} 月" if view.language == "zh" else f"{words.months[month - 1]} {year}"
-            total = texts.count("paper", sum(days[day] for day in inside))
             months.append(
                 {
-                    "name": name,
-                    "count": total,
+                    "name": texts("month_name", month=words.months[month - 1], year=year),
+                    "count": texts.count("paper", sum(days[day] for day in inside)),
                     "days": [self._day(view, day, days[day], (), short=True) for day in inside],
                 }
             )
@@ -254,7 +252,7 @@ class Pages:
             card.points, card.summaries if len(card.summaries) != 1 else card.further_summaries
         )
         facts = (
-            (texts.published, words.day(paper.published) if paper.published else ""),
+            (texts.published, _short_day(words, paper.published) if paper.published else ""),
             (texts.categories, ", ".join(map(one_line, paper.categories[:8]))),
             (texts.sources, ", ".join(card.sources[:_SOURCES_NAMED])),
             ("ID", paper.id),
@@ -296,7 +294,7 @@ class Pages:
             parts["trouble"] = _trouble(result)
         elif result is not None:
             kind = "none" if not result.total else "one" if result.total == 1 else "many"
-            parts["summary"] = texts(f"results_{kind}", count=f"{result.total:,}", query=text)
+            parts["summary"] = texts(f"results_{kind}", count=f"{result.total:,}", query=cut(text, 100))
             parts["papers"] = [self._found(view, result.query, match) for match in result.matches]
             parts["hints"] = result.query.hints
             pages = -(-result.total // PAGE_OF)
@@ -332,6 +330,7 @@ class Pages:
             parts["trouble"] = _trouble(result)
         elif result is not None:
             step, bar_days = self._hit_days(result, days)
+            last_day = bar_days[-1][0] + timedelta(days=step - 1) if bar_days else None
             every = (
                 texts("hits_every", days=step)
                 if step > _WEEK
@@ -343,7 +342,7 @@ class Pages:
                 "preview": result,
                 "pace": self._pace(texts, result)
                 if result.found
-                else texts("preview_nothing", days=result.days),
+                else texts("preview_nothing", days=f"{result.days:,}"),
                 "hits": bars(
                     [
                         Bar(value=count, label=f"{words.day(day)}: {texts.count('paper', count)}")
@@ -355,7 +354,7 @@ class Pages:
                 else None,
                 "hits_every": every,
                 "first_day": _short_day(words, bar_days[0][0]) if bar_days else "",
-                "last_day": _short_day(words, bar_days[-1][0]) if bar_days else "",
+                "last_day": _short_day(words, last_day) if last_day else "",
                 "samples": [self._found(view, result.query, match) for match in result.matches],
                 "near": [
                     self._short(view, miss.paper, _lack(texts, miss.missing)) for miss in result.near_misses
@@ -364,7 +363,7 @@ class Pages:
                     {
                         "query": spelling.query,
                         "path": search_path("/preview", q=spelling.query),
-                        "text": texts("better_would", count=spelling.would_find),
+                        "text": texts("better_would", count=f"{spelling.would_find:,}"),
                     }
                     for spelling in result.better
                 ],
@@ -374,9 +373,9 @@ class Pages:
             "preview.html",
             view,
             search_path("/preview", q=text or None),
-            cut(f"{text} · {texts.preview_title}", 120) if text else texts.preview_title,
+            cut(f"{text} · {texts.preview}", 120) if text else texts.preview,
             query=text,
-            days=days,
+            days=f"{days:,}",
             feed=(self.url or self.base) + feed,
             feed_path=self.base + feed,
             mail=self._mail,
@@ -533,7 +532,9 @@ class Pages:
             done=done,
             trouble=refusal_text(refused, view.language) if refused else "",
             paper=self._short(view, objection.paper),
-            brought=texts("brought_by", subscriptions=", ".join(objection.subscriptions)),
+            brought=texts(
+                "brought_by", subscriptions=", ".join(f"“{name}”" for name in objection.subscriptions)
+            ),
             offer=texts("objection_words", count=objection.papers)
             if objection.words
             else texts.objection_none
@@ -633,13 +634,18 @@ class Pages:
         texts, words = Texts(view.language), wording(view.language)
         name = words.day(day) if day else texts.undated
         if day and short:
-            name = f"{words.weekdays[day.weekday()]} {day.day}"
+            name = texts("day_in_month", day=day.day, weekday=words.weekdays[day.weekday()])
         return Day(
             path=f"/digests/{day or 'undated'}",
             name=name,
             count=str(count) if short else texts.count("paper", count),
             papers=[self._line(view, paper) for paper in best_first(papers)],
         )
+
+    def _day_link(self, view: View, day: date | None) -> dict[str, str] | None:
+        if day is None:
+            return None
+        return {"path": f"/digests/{day}", "name": _short_day(wording(view.language), day)}
 
     def _line(self, view: View, paper: Paper) -> dict[str, Any]:
         """A paper in a list."""
@@ -696,7 +702,11 @@ class Pages:
         unit, size = next(((unit, size) for unit, size in _PACES if result.per_day * size >= 1), _PACES[-1])
         pace = texts(f"pace_{unit}", count=f"{result.per_day * size:.0f}")
         return texts(
-            "preview_pace", count=result.found, searched=f"{result.papers:,}", days=result.days, pace=pace
+            "preview_pace",
+            count=f"{result.found:,}",
+            searched=f"{result.papers:,}",
+            days=f"{result.days:,}",
+            pace=pace,
         )
 
     def _short(self, view: View, paper: Paper, note: str = "") -> dict[str, Any]:
@@ -705,7 +715,7 @@ class Pages:
         return {
             "path": f"/papers/{quote(paper.id, safe=':/')}",
             "title": (Piece(title),),
-            "day": wording(view.language).day(paper.date) if paper.date else "",
+            "day": _short_day(wording(view.language), paper.date) if paper.date else "",
             "note": note,
         }
 
@@ -863,6 +873,10 @@ def _code(text: str) -> Markup:
     return Markup("<code>{}</code>").format(text)
 
 
+def _target_name(text: str) -> Markup:
+    return Markup('<span class="target">{}</span>').format(text)
+
+
 def _link(href: str, text: str) -> Markup:
     return Markup('<a href="{}">{}</a>').format(href, text)
 
@@ -884,4 +898,5 @@ def _environment() -> "jinja2.Environment":
     environment.globals["preview_of"] = lambda query: search_path("/preview", q=query)
     environment.globals["code"] = _code
     environment.globals["link"] = _link
+    environment.globals["target_name"] = _target_name
     return environment

@@ -110,7 +110,7 @@ async def test_a_paper_names_the_later_ones_that_build_on_it(client: httpx.Async
     tree = await page(client, "/papers/arxiv:2509.14001")
     names = {node.text(): node for node in tree.css("article h2")}
     assert "Papers that build on it" in names
-    assert "Later papers that name WebSailor-V2." in tree.css_first("article").text()
+    assert "Later papers that mention WebSailor-V2." in tree.css_first("article").text()
     assert "/papers/arxiv:2509.14002" in [node.attributes["href"] for node in tree.css(".near a")]
     later = await page(client, "/papers/arxiv:2509.14002")
     assert "Papers that build on it" not in later.css_first("article").text()
@@ -200,6 +200,12 @@ async def test_a_fault_of_a_query_is_said_in_the_reader_s_language(
 # --- preview and trends -----------------------------------------------------------------------------
 
 
+async def test_a_long_query_is_cut_in_the_heading_of_its_results(client: httpx.AsyncClient) -> None:
+    tree = await page(client, "/search?q=" + "web+agent+OR+" * 30 + "cats")
+    assert len(tree.css_first("h1").text()) < 130
+    assert tree.css_first("[name=q]").attributes["value"].endswith("cats")
+
+
 async def test_a_preview_says_how_often_shows_samples_and_near_misses(client: httpx.AsyncClient) -> None:
     tree = await page(client, "/preview?q=web+agent+AND+synthetic")
     assert tree.css_first(".pace").text().startswith("1 of 4 papers in 90 days")
@@ -212,7 +218,7 @@ async def test_a_preview_says_how_often_shows_samples_and_near_misses(client: ht
 
 @pytest.mark.parametrize(
     ("back", "bars", "every"),
-    [(99, 100, "Hits a day"), (699, 100, "Hits a week"), (3_600, 86, "Hits in 42 days")],
+    [(99, 100, "Matches per day"), (699, 100, "Matches per week"), (3_600, 86, "Matches per 42 days")],
 )
 async def test_bars_of_a_preview_reach_all_the_days(
     made: World, client: httpx.AsyncClient, back: int, bars: int, every: str
@@ -343,7 +349,12 @@ async def test_a_preview_leads_to_a_feed(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_dead_query_says_so_and_a_wrong_one_why(client: httpx.AsyncClient) -> None:
-    assert (await page(client, "/preview?q=zebrafish")).css_first(".pace").text().startswith("Nothing in 90")
+    assert (
+        (await page(client, "/preview?q=zebrafish"))
+        .css_first(".pace")
+        .text()
+        .startswith("No papers in the last 90")
+    )
     assert (await page(client, "/preview?q=NOT+cats", 400)).css_first(".trouble") is not None
 
 
@@ -363,7 +374,7 @@ async def test_trends_of_an_installation_without_papers_say_so(world: MakeWorld)
     app = create_app(a_service(made), formats=FORMATS, clock=made.clock, site_title="P", site_url=SITE)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE) as client:
         tree = await page(client, "/trends?q=cats")
-    assert "Nothing has been read yet" in tree.css_first("main").text()
+    assert "No papers yet" in tree.css_first("main").text()
     assert tree.css_first("svg.plot") is None
 
 

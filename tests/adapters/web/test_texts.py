@@ -32,7 +32,19 @@ def test_no_text_is_left_that_nothing_shows() -> None:
         if path.is_file() and path.name != "texts.py"
     ]
     words = set(re.findall(r"\w+", " ".join(sources)))
-    endings = ("_near", "_like", "_one", "_many", "_none", "_text", "_day", "_week", "_month", "_year")
+    endings = (
+        "_hint",
+        "_near",
+        "_like",
+        "_one",
+        "_many",
+        "_none",
+        "_text",
+        "_day",
+        "_week",
+        "_month",
+        "_year",
+    )
     words |= {f"refused_{why.replace(' ', '_')}" for why in get_args(Refusal)}
     for name in ENGLISH:
         base = next((name.removesuffix(end) for end in endings if name.endswith(end)), name)
