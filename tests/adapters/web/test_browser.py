@@ -255,6 +255,23 @@ async def test_a_preview_follows_what_is_typed(visitor: Visitor, site: ServedSit
     assert await page.evaluate("document.activeElement.id") == "q"
 
 
+@in_windows("wide")
+async def test_a_printed_page_has_its_drawings_and_nothing_to_press(
+    visitor: Visitor, site: ServedSite
+) -> None:
+    page = visitor.page
+    await page.emulate_media(media="print")
+    for path, shown, hidden in (
+        ("/trends?q=agent", ".plot", "form button"),
+        ("/preview?q=agent&days=3650", ".bars", ".ways, .button"),
+        (DRAWN_PAPER, "figure", "details, .top nav"),
+    ):
+        await visitor.open(site.url + path)
+        assert await page.locator(shown).first.is_visible()
+        assert not [each for each in await page.locator(hidden).all() if await each.is_visible()]
+    await page.emulate_media(media="screen")
+
+
 @in_windows("phone")
 async def test_a_quiz_is_played_by_keyboard_and_scored(visitor: Visitor, site: ServedSite) -> None:
     page = visitor.page
