@@ -430,6 +430,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if person > 0 and not is_private(poll.chat):",
         "if person >= 0 and not is_private(poll.chat):",
     ): "nobody has the number 0: a person's is positive, a chat's negative",
+    (
+        "bot/domain/papers.py",
+        "if not usual and not _PAPER_LINK.search(url):",
+        "if not not usual and not _PAPER_LINK.search(url):",
+    ): "links that name no paper are looked at more closely, which finds nothing either",
     **dict.fromkeys(
         (
             (path, "if TYPE_CHECKING:", "if not TYPE_CHECKING:")

@@ -322,7 +322,7 @@ class PaperFinder:
         if self._related is not None and self._indexed == window.version:
             return self._related
         missing = [number for number in window.candidates(None) if number > self._highest]
-        if self._related is None or len(missing) > _ANEW * len(self._related) + 10:
+        if self._related is None or len(missing) > _ANEW * len(self._related):
             from bot.domain.analysis.related_index import RelatedIndex
 
             self._related = RelatedIndex()

@@ -1,9 +1,11 @@
 """Stored papers found by query, similarity and name, over a real state."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 
-from bot.domain.query import parse
-from bot.pipeline.finder import PaperFinder
+from bot.domain.query import Document, parse
+from bot.pipeline.finder import PaperFinder, SearchableText, SearchWindow
 from tests.builders import a_digest, a_paper, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
@@ -136,12 +138,51 @@ def test_relations_are_the_nearest_papers_and_the_later_ones_that_say_the_name(w
     assert "Agents 1" in {paper.title for paper in nameless.related}
 
 
+class CountedTexts:
+    """The stored papers, and how many documents were read at each time."""
+
+    def __init__(self, texts: SearchableText) -> None:
+        self._texts = texts
+        self.read: list[int] = []
+
+    @contextmanager
+    def last_days(self, days: int) -> Iterator[SearchWindow]:
+        with self._texts.last_days(days) as window:
+            documents = window.documents
+
+            def counted(numbers: Iterable[int], *, with_texts: bool) -> Iterator[tuple[int, Document]]:
+                wanted = list(numbers)
+                self.read.append(len(wanted))
+                return documents(wanted, with_texts=with_texts)
+
+            window.documents = counted  # type: ignore[method-assign]
+            yield window
+
+
 def test_an_index_of_few_papers_is_not_made_before_somebody_asks(world: MakeWorld) -> None:
-    look = finder(with_papers(world))
-    look.warm_up(fewest=1_000)
-    assert look._related is None
+    made = with_papers(world)
+    texts = CountedTexts(made.store.full_text)
+    look = PaperFinder(texts, made.store.papers)
+    look.warm_up(fewest=10)
+    assert texts.read == []
+    look.warm_up(fewest=9)
+    assert texts.read == [9]
+
+
+def test_papers_that_came_since_are_indexed_alone_up_to_a_tenth(world: MakeWorld) -> None:
+    made = world()
+    made.read("a.md", a_digest(*range(1, 21)))
+    texts = CountedTexts(made.store.full_text)
+    look = PaperFinder(texts, made.store.papers)
     look.warm_up()
-    assert look._related is not None
+    look.warm_up()
+    assert texts.read == [20]
+    made.read("b.md", a_digest(31, 32))
+    look.warm_up()
+    assert texts.read == [20, 2]
+    made.read("c.md", a_digest(41, 42, 43))
+    look.warm_up()
+    assert texts.read == [20, 2, 25]
 
 
 def test_many_new_papers_make_the_index_of_similar_papers_anew(world: MakeWorld) -> None:
