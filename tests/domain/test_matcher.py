@@ -107,12 +107,12 @@ def test_a_wish_for_papers_like_others_leaves_the_queries_after_it_their_matches
     }
 
 
-def test_nobody_matches_nothing():
+def test_without_subscriptions_no_paper_is_matched():
     assert SubscriptionMatcher([]).matches([a_paper()]) == {}
     assert SubscriptionMatcher([a_subscriber(asks=())]).matches([a_paper()]) == {}
 
 
-def test_an_matcher_without_some_is_the_rest():
+def test_a_matcher_without_some_subscribers_has_the_others():
     matcher = SubscriptionMatcher([a_subscriber("alice"), a_subscriber("bob")])
     assert list(matcher.without({"alice", "carol"}).subscribers) == ["bob"]
     assert list(matcher.only({"alice", "carol"}).subscribers) == ["alice"]

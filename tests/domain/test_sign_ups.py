@@ -35,7 +35,7 @@ def test_all_addresses_together_get_so_many_an_hour():
 @pytest.mark.parametrize(
     "query", ["rag", "(agent OR tool use) AND NOT survey", 'title:"扩散模型"', "=RAG quantiz*"]
 )
-def test_words_are_harmless(query: str):
+def test_a_query_of_words_fields_and_operators_may_stand_in_a_mail(query: str):
     assert is_harmless(query)
 
 
@@ -43,5 +43,5 @@ def test_words_are_harmless(query: str):
     "query",
     ["see http://evil.example", "evil.example", "a@b", "<b>now</b>", "word " * 20, "a\nb", "100 % off!"],
 )
-def test_what_could_be_a_link_or_an_advertisement_is_not(query: str):
+def test_what_could_be_a_link_or_an_advertisement_may_not(query: str):
     assert not is_harmless(query)

@@ -348,7 +348,9 @@ def test_an_excerpt_of_one_word_without_room_is_empty() -> None:
 def test_an_excerpt_always_fits() -> None:
     text = "模型球面插值" * 40
     for limit in range(10, 200, 17):
-        assert units(part_about(text, "球面插值", limit)) <= limit
+        part = part_about(text, "球面插值", limit)
+        assert units(part) <= limit
+        assert "球面插值" in part
 
 
 def test_the_explanation_fills_its_room_to_the_last_unit() -> None:
