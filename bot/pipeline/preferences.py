@@ -31,7 +31,7 @@ from bot.domain.preferences import (
 from bot.domain.query import Query, document_of, parse
 from bot.domain.quizzes.votes import is_private
 from bot.domain.schedule import parse_quiet_hours, parse_schedule, parse_zone, schedule_text
-from bot.domain.subscriptions import QuizMode, Subscriber, Subscription
+from bot.domain.subscriptions import Channel, QuizMode, Subscriber, Subscription
 from bot.domain.text import cut, nearest, one_line
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.papers import PaperStore
@@ -521,9 +521,7 @@ class Preferences:
 
     def set_delivery(self, name: str, times: str, now: datetime) -> str:
         """Set when the channels deliver; gives it as it is stored. Raises ChoiceRefused."""
-        configured = self._registry.configured.get(name)
-        if configured is not None and all("deliver" in channel.fixed for channel in configured.channels):
-            self._refuse("deliver")
+        self._refuse_where_fixed(name, "deliver", lambda channel: not channel.capabilities.is_document)
         try:
             text = schedule_text(parse_schedule(times))
         except ValueError as error:
@@ -533,12 +531,7 @@ class Preferences:
 
     def set_quizzes(self, name: str, quizzes: QuizMode, now: datetime) -> None:
         """Set which questions come as polls by themselves. Raises ChoiceRefused."""
-        subscriber = self._registry.subscriber(name)
-        asking = [
-            channel for channel in (subscriber.channels if subscriber else ()) if channel.capabilities.polls
-        ]
-        if asking and all("quizzes" in channel.fixed for channel in asking):
-            self._refuse("quizzes")
+        self._refuse_where_fixed(name, "quizzes", lambda channel: channel.capabilities.polls)
         self._set(name, now, quizzes=quizzes)
 
     def set_weekly(self, name: str, now: datetime, *, weekly: bool) -> None:
@@ -643,6 +636,13 @@ class Preferences:
     def _refuse_fixed(self, name: str, key: str) -> None:
         configured = self._registry.configured.get(name)
         if configured is not None and key in configured.fixed:
+            self._refuse(key)
+
+    def _refuse_where_fixed(self, name: str, key: str, concerns: Callable[[Channel], bool]) -> None:
+        """Refuse a setting that no channel would follow, as the configuration sets it for all that it concerns."""
+        subscriber = self._registry.subscriber(name)
+        channels = [channel for channel in (subscriber.channels if subscriber else ()) if concerns(channel)]
+        if channels and all(key in channel.fixed for channel in channels):
             self._refuse(key)
 
     def _refuse(self, key: str) -> None:

@@ -14,6 +14,7 @@ from bot.domain.preferences import (
     ChosenChannel,
     ChosenSubscription,
 )
+from bot.domain.schedule import parse_schedule
 from bot.pipeline import preferences
 from bot.pipeline.preferences import Added, ChoiceRefused, ListedSubscription, Preferences
 from tests.builders import NOW, a_channel, a_digest, a_paper, a_subscriber, a_subscription, an_entry
@@ -349,12 +350,25 @@ def test_what_the_configuration_sets_stays(world: MakeWorld, setting: str, value
     fixed = a_subscriber(
         "alice",
         a_channel(fixed=frozenset({"deliver", "quizzes"})),
+        a_channel("atom"),  # a feed has no times and asks nothing
         fixed=frozenset({"timezone", "language", "quiet_hours"}),
     )
     with pytest.raises(ChoiceRefused) as error:
         getattr(world(fixed).preferences, setting)("alice", value, NOW)
     assert refused(error) == "fixed"
-    getattr(world(a_subscriber()).preferences, setting)("alice", value, NOW)
+
+
+def test_what_the_configuration_sets_for_some_channels_can_be_set_for_the_others(world: MakeWorld) -> None:
+    made = world(
+        a_subscriber(
+            "alice", a_channel(address="1", fixed=frozenset({"deliver", "quizzes"})), a_channel(address="2")
+        )
+    )
+    made.preferences.set_delivery("alice", "hourly", NOW)
+    made.preferences.set_quizzes("alice", "all", NOW)
+    fixed, free = made.registry.subscribers["alice"].channels
+    assert (fixed.deliver, fixed.quizzes) == (parse_schedule("immediately"), "none")
+    assert (free.deliver, free.quizzes) == (parse_schedule("hourly"), "all")
 
 
 async def test_a_snooze_holds_what_waits_and_what_comes_and_ends_when_the_person_says_so(
