@@ -21,7 +21,7 @@ _CAPITALS = re.compile(r"\b(?=\w*[A-Z]\w*[A-Z\d]|\d+[A-Z])[\w-]+")
 
 
 def bibtex(papers: Iterable[Paper]) -> str:
-    """A BibTeX file of the papers; texts are escaped, so that no title can end its field, and no key stands twice."""
+    """A BibTeX file of the papers; texts are escaped, and keys are unique."""
     used: Counter[str] = Counter()
     entries = []
     for paper in papers:
@@ -73,7 +73,7 @@ def _ris_entry(paper: Paper) -> str:
 
 
 def _verbatim(text: str) -> str:
-    """A value of a field that is not typeset; without braces, which would end it."""
+    """The value of a field that is not typeset; braces, which could end it, are percent-encoded."""
     return text.replace("{", "%7B").replace("}", "%7D")
 
 
@@ -90,7 +90,7 @@ def _url(paper: Paper) -> str:
 
 
 def _key(paper: Paper) -> str:
-    """Surname, year and first telling word, as the field's own bibliographies name an entry."""
+    """Surname, year and first significant word of the title, as is usual in computer science."""
     author = one_line(paper.authors[0]) if paper.authors else ""
     surname = author.partition(",")[0] if "," in author else author.rpartition(" ")[2]
     day = _day(paper)

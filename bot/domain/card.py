@@ -1,6 +1,6 @@
 """Card: one paper made ready for every medium: cleaned, links checked, matched words marked, nothing escaped yet.
 
-Mail, chat, web, feeds and previews show cards and nothing else; what is cleaned is cleaned here.
+Mail, chat, web, feeds and previews all show cards, so texts are cleaned here and nowhere else.
 """
 
 import datetime as dt
@@ -32,20 +32,20 @@ from bot.domain.translations import ENGLISH, Wording, wording
 _NOT_IN_LINKS = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]")
 
 TEXT_LIMIT = 4_000
-_TITLE = 400
-_NAME = 80
-_PAPERS, _CARDS = 512, 4_096
-"""Papers and cards that are kept: a day's papers, for everybody."""
+_TITLE_LIMIT = 400
+_NAME_LIMIT = 80
+_CACHED_TEXTS, _CACHED_CARDS = 512, 4_096
+"""Enough for a day's papers, for everybody."""
 _WORDS_NAMED = 4
 _AUTHORS_NAMED = 20
 _AROUND = 34
 """Characters of an excerpt on either side of the matched word."""
 _FIRST_CJK = "\u2e80"
-"""From here on scripts put no blanks between words, so a neighbouring letter does not disprove a match."""
+"""The first character of scripts without blanks between words, where a word may have letters beside it."""
 
 
 class Piece(NamedTuple):
-    """A stretch of text, and whether it is among the words that matched."""
+    """A piece of text, and whether it is a word that matched."""
 
     text: str
     matched: bool = False
@@ -61,18 +61,18 @@ def text_of(pieces: Pieces) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CardMatch:
-    """A subscription that matched, and the paper's words that made it so where they tell more than its name."""
+    """A subscription that matched, and the words of the paper that did, where they tell more than its name."""
 
     subscription: str
     words: tuple[str, ...] = ()
-    """No word twice, in whatever spelling."""
+    """Each once, whatever its spellings."""
     excerpt: Pieces = ()
-    """The words around the first of `words` in the body of the paper; empty where it stands in title or authors."""
+    """The first match in points or summary with the words around it; empty where title or authors match."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CardPoint:
-    """A part of what a digest says on the paper; `label` is in the reader's language, or as the digest words it."""
+    """A point of a digest, or a part of a summary; `label` is in the reader's language, else the digest's own."""
 
     role: Role
     label: str
@@ -81,35 +81,35 @@ class CardPoint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CardSummary:
-    """One source's summary, whole and cleaned; with `is_points` it is told by the card's points already."""
+    """One source's cleaned summary; with `is_points` the card's points say the same."""
 
     text: Pieces
     source: str
-    """Empty where the source has no name but its file's."""
+    """The source's name; empty where it has none."""
     is_points: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
-    """Card: one paper, ready for a template. Texts are one line each and may be empty; links are http or https.
+    """Card of one paper, ready for a template. Texts are one line each and may be empty; links are http or https.
 
     `gist` tells in at most 280 characters what the paper does and what came out. `points` are the digest's labelled
-    points, else the parts of the summary; `summaries` hold one text each once.
+    points, else the parts of a summary; no two `summaries` have the same text.
     """
 
     id: PaperId
     language: str
     title: Pieces
     authors: tuple[Pieces, ...]
-    """One each; names of accounts stand after names of people."""
+    """Names of people, then names of accounts."""
     gist: Pieces
     points: tuple[CardPoint, ...]
     summaries: tuple[CardSummary, ...]
     matches: tuple[CardMatch, ...]
     sources: tuple[str, ...]
-    """Names of the sources that brought it, never a file's."""
+    """Names of the sources that brought it (see `source_names`)."""
     source_count: int
-    """How many sources brought it, also those without a name."""
+    """Number of sources that brought it, also of those without a name."""
     date: dt.date | None
     links: Links
     questions: int
@@ -123,7 +123,7 @@ class Card:
         return text_of(self.gist)
 
     def author_line(self, most: int = _AUTHORS_NAMED) -> Pieces:
-        """The first so many authors, and how many more there are; one more than `most` is named as well."""
+        """The first `most` authors and the number of the others; a single other one is named instead."""
         left = len(self.authors) - most
         named = self.authors if left <= 1 else self.authors[:most]
         line = [
@@ -137,7 +137,7 @@ class Card:
 
     @property
     def further_summaries(self) -> tuple[CardSummary, ...]:
-        """The summaries that say more than gist and points do."""
+        """The summaries that are neither the gist nor the points."""
         return tuple(
             summary
             for summary in self.summaries
@@ -161,15 +161,15 @@ def cut_pieces(pieces: Pieces, limit: int) -> Pieces:
 
 
 def web_link(url: str | None) -> str | None:
-    """The link if it is plain http or https to a host, without a user name and without odd signs; else None."""
+    """The link, if it is http or https to a host, without a user name and without unusual characters; else None."""
     if not url or _NOT_IN_LINKS.search(url):
         return None
     try:
         parts = urlsplit(url)
     except ValueError:
         return None
-    usual = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
-    return url if usual else None
+    is_web = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
+    return url if is_web else None
 
 
 def web_links(links: Links) -> Links:
@@ -188,7 +188,7 @@ def paper_url(site_url: str, paper: PaperId) -> str:
 
 
 def marked(text: str, words: Iterable[str]) -> Pieces:
-    """The text in pieces, with every whole-word occurrence of one of `words` a matched one; joined they are the text."""
+    """The text in pieces, of which every whole-word occurrence of one of `words` is a matched one."""
     spans = sorted(span for word in words for span in _occurrences(text, word))
     if not spans:
         return (Piece(text),) if text else ()
@@ -222,29 +222,29 @@ def _occurrences(text: str, word: str) -> list[tuple[int, int]]:
 
 
 def _runs_on(neighbour: str, last: str) -> bool:
-    """True where a neighbour of the last sign of an occurrence belongs to the same word."""
+    """True where the character beside an occurrence belongs to the same word as the occurrence's character at that end."""
     return neighbour.isalnum() and last.isalnum() and neighbour < _FIRST_CJK and last < _FIRST_CJK
 
 
 def card_of(item: Item, *, language: str, text_limit: int = TEXT_LIMIT) -> Card:
-    """The paper of `item` as a card in that language; English, or else what there is, where that is missing.
+    """The paper of `item` as a card in that language, else in English, else in one that it has.
 
-    Points and summaries are at most `text_limit` long each. Cards of messages, which have the usual limit, are cached: a
-    day's papers go to many people. Feeds and pages keep what they made of a card.
+    Points and summaries are at most `text_limit` long each. Cards with the default limit, those of messages, are cached: a
+    day's papers go to many people. Feeds and pages cache the results themselves.
     """
     make = _cached_card if text_limit == TEXT_LIMIT else _card
     return make(item.paper, item.reasons, language, text_limit)
 
 
 class _CardText(NamedTuple):
-    """The texts of a paper in one language, cleaned: all of a card that nobody's reasons change."""
+    """The cleaned texts of a paper in one language: the parts of a card that do not depend on reasons."""
 
     title: str
     authors: tuple[str, ...]
     gist: str
     points: tuple[tuple[Role, str, str], ...]
     summaries: tuple[tuple[str, str, bool], ...]
-    """(text, source, whether the points tell it already)"""
+    """(text, source's name, whether the points say the same)"""
     links: Links
     questions: int
 
@@ -279,10 +279,10 @@ def _card(paper: Paper, reasons: tuple[Reason, ...], language: str, text_limit: 
     )
 
 
-_cached_card = lru_cache(maxsize=_CARDS)(_card)
+_cached_card = lru_cache(maxsize=_CACHED_CARDS)(_card)
 
 
-@lru_cache(maxsize=_PAPERS)
+@lru_cache(maxsize=_CACHED_TEXTS)
 def _card_text(paper: Paper, language: str) -> _CardText:
     edition = _edition(paper, language)
     title = (edition.title if edition.language == language else None) or paper.title
@@ -293,7 +293,7 @@ def _card_text(paper: Paper, language: str) -> _CardText:
     written = _own_parts(edition) or _with_one_beginning(in_parts.parts if in_parts else ())
     parts = [part for part in written if not _is_told(part, gist)]
     return _CardText(
-        title=plain_line(title, _TITLE) or paper.id,
+        title=plain_line(title, _TITLE_LIMIT) or paper.id,
         authors=tuple(_authors(paper)),
         gist=gist,
         points=tuple(_labelled(parts, wording(language))),
@@ -306,7 +306,7 @@ def _card_text(paper: Paper, language: str) -> _CardText:
 
 
 def _edition(paper: Paper, language: str) -> Edition:
-    """The edition to show; of another language where the reader's and English say nothing."""
+    """The edition to show: of another language where those of the reader's language and of English are empty."""
     edition = paper.edition(language)
     if edition.points or edition.quiz or paper.summaries:
         return edition
@@ -314,7 +314,7 @@ def _edition(paper: Paper, language: str) -> Edition:
 
 
 def _summaries(paper: Paper, edition: Edition) -> list[tuple[CleanSummary, str]]:
-    """The summaries cleaned, with their sources' names: a translated one first, no text twice."""
+    """The cleaned summaries with their sources' names: a translated one first, each text once."""
     written = [(edition.summary, "")] if edition.summary else []
     written += [
         (summary.text, next(iter(source_names((summary.source,))), "")) for summary in paper.summaries
@@ -336,18 +336,18 @@ def _own_parts(edition: Edition) -> list[LabelledPart]:
 
 
 def _with_one_beginning(parts: Sequence[LabelledPart]) -> list[LabelledPart]:
-    """The parts; a first one without a label is the beginning where a later one tells what it was taken for."""
+    """The parts, of which an unlabelled first one gets the role `gist` where a later part has its role."""
     is_beginning = any(not parts[0].label and other.role == parts[0].role for other in parts[1:])
     return [parts[0]._replace(role="gist"), *parts[1:]] if is_beginning else list(parts)
 
 
 def _is_told(part: LabelledPart, gist: str) -> bool:
-    """True for the beginning of a summary that the gist tells whole."""
+    """True for a part that the gist contains already."""
     return part.role == "gist" and gist.startswith(without_opening(part.text).rstrip(" ."))
 
 
 def _labelled(parts: Iterable[LabelledPart], words: Wording) -> list[LabelledPart]:
-    """The parts with labels in the reader's language, each label once: of several the one that is called so has it."""
+    """The parts with labels in the reader's language, each label once: a part that the digest calls so has precedence."""
     parts = list(parts)
     called = {part.role for part in parts if _is_called(part)}
     labelled: list[LabelledPart] = []
@@ -368,7 +368,7 @@ def _labelled(parts: Iterable[LabelledPart], words: Wording) -> list[LabelledPar
 
 
 def _is_called(part: LabelledPart) -> bool:
-    """True where the label is the role's own name."""
+    """True where the digest's label is the role's English name."""
     return part.label.casefold() == ENGLISH.roles.get(part.role, "").casefold()
 
 
@@ -376,47 +376,49 @@ _HANDLE = re.compile(r"(?=.*[a-z])[a-z0-9][\w.-]*|[A-Za-z][\w.-]*[\d_][\w.-]*|[A
 
 
 def _names(author: str) -> list[str]:
-    """The names in what a digest took for one author: `Ada Osei, Kuan Li` are two, `Osei, Ada` is one."""
+    """The names in one author of a digest: `Ada Osei, Kuan Li` are two, `Osei, Ada` is one."""
     names = author.split(", ")
     return names if all(" " in name for name in names) else [author]
 
 
 def _authors(paper: Paper) -> list[str]:
     written = (name for author in paper.authors for name in _names(plain_line(author)))
-    names = [name for name in (cut(name, _NAME) for name in written) if name]
+    names = [name for name in (cut(name, _NAME_LIMIT) for name in written) if name]
     return sorted(names, key=lambda name: _HANDLE.fullmatch(name) is not None)
 
 
 _DATED = re.compile(r"[\d._-]*\d{4}[\d._-]*|\d{1,4}")
-_UNTELLING = frozenset(
+_GENERIC_FOLDERS = frozenset(
     {"state", "sources", "data", "out", "output", "archive", "history", "inbox", "digests", "papers"}
 )
 
 
 def source_names(sources: Iterable[str]) -> tuple[str, ...]:
-    """The names by which readers know the sources of these digests: the first folder that is no date, each once.
+    """Display names of the sources of these digests, each once: the first folder that is neither a date nor a generic name.
 
-    A digest that lies in no folder has none: its file's name says nothing to a reader.
+    Where all folders are generic it is the first of them; a digest in no folder has none.
     """
     names: dict[str, None] = {}
     for source in sources:
         folders = [plain_line(folder, 60) for folder in source.split("/")[:-1]]
-        telling = [folder for folder in folders if folder and not _DATED.fullmatch(folder)]
-        if telling:
-            names[next((folder for folder in telling if folder not in _UNTELLING), telling[0])] = None
+        named = [folder for folder in folders if folder and not _DATED.fullmatch(folder)]
+        if named:
+            names[next((folder for folder in named if folder not in _GENERIC_FOLDERS), named[0])] = None
     return tuple(names)
 
 
 def _matches(reasons: Iterable[Reason], texts: Sequence[str]) -> tuple[CardMatch, ...]:
-    """The matches to name as the reason, in the subscriptions' order."""
+    """The matches that a card shows, in the order of the reasons."""
     matches: list[CardMatch] = []
     for reason in reasons:
         words = _telling_words(reason)
-        in_body = [plain_line(why.text, _NAME) for why in reason.why if why.field in ("points", "summary")]
+        in_body = [
+            plain_line(why.text, _NAME_LIMIT) for why in reason.why if why.field in ("points", "summary")
+        ]
         in_head = any(why.field in ("title", "authors") for why in reason.why)
         excerpt = () if in_head or not in_body else _excerpt(in_body[0], texts)
         matches.append(
-            CardMatch(subscription=one_line(reason.subscription, _NAME), words=words, excerpt=excerpt)
+            CardMatch(subscription=one_line(reason.subscription, _NAME_LIMIT), words=words, excerpt=excerpt)
         )
     return tuple(matches)
 
@@ -425,11 +427,11 @@ _FIELD_PREFIX = re.compile(r"^(?:title|author|summary|source):\s*|[\"“”=*]",
 
 
 def _telling_words(reason: Reason) -> tuple[str, ...]:
-    """The words that tell more than the subscription's name, each in its first spelling."""
+    """The matched words that are not the subscription's name, each in its first spelling, the first four."""
     known = {_folded(_FIELD_PREFIX.sub("", reason.subscription)), ""}
     words: list[str] = []
     for why in reason.why:
-        word = plain_line(why.text, _NAME)
+        word = plain_line(why.text, _NAME_LIMIT)
         if (folded := _folded(word)) not in known:
             known.add(folded)
             words.append(word)
@@ -441,7 +443,7 @@ def _folded(text: str) -> str:
 
 
 def _excerpt(word: str, texts: Sequence[str]) -> Pieces:
-    """The first place of the word in the texts, with some words on either side."""
+    """The first occurrence of the word in the texts, with some words on either side; empty where there is none."""
     for text in texts:
         spans = _occurrences(text, word)
         if not spans:

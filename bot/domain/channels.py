@@ -40,13 +40,13 @@ def _no_limit(_: str) -> Limit | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Rate limits of a channel: `overall`, and `of` a target by its address.
+    """Rate limits of a channel: `overall`, and `per_target` by its address.
 
-    `bucket` names what the second counts by: topics of one group share a bucket.
+    Targets with the same `bucket`, such as the topics of one group, share the limit of a target.
     """
 
     overall: Limit | None = None
-    of: Callable[[str], Limit | None] = _no_limit
+    per_target: Callable[[str], Limit | None] = _no_limit
     bucket: Callable[[str], str] = str
 
 
@@ -59,24 +59,24 @@ class Capabilities:
     edits: bool = False
     """A message that went out can be changed."""
     corrects: bool = False
-    """A message that went out cannot be changed; what was wrong in it is set right in a reply."""
+    """A message that went out cannot be changed; a reply corrects what was wrong in it."""
     carries_quiz: bool = False
-    """The message itself holds the questions."""
+    """The message itself contains the questions."""
     unsubscribes: bool = False
     """Each message carries a link that unsubscribes its target."""
     reports: bool = False
-    """What cannot be delivered comes back to an address that names its target."""
+    """Undeliverable messages return to an address that names their target."""
     harmless_twice: bool = False
     """Sending the same again changes nothing."""
     is_document: bool = False
-    """One document that is rewritten whole: it takes all that is due, waits for no hour and carries no alarms."""
+    """A target is one document, rewritten as a whole: it takes all that is due, at any hour, and no alarms."""
     noun: str = "messages"
-    """What an alarm calls the messages of this channel."""
+    """The word for its messages in alarms."""
     limits: Limits = field(default_factory=Limits)
     at_once: int | None = None
-    """So many messages at a time at most; None: as many as the dispatcher has in flight."""
+    """Most messages in flight at a time; None: the dispatcher's maximum."""
     parse_address: Callable[[str], str] = str
-    """An address as people write it to the one that is kept; raises ValueError with the reason."""
+    """Turns an address as people write it into the stored form; raises ValueError with the reason."""
 
 
 CapabilitiesOf = Mapping[ChannelKind, Capabilities]

@@ -1,4 +1,4 @@
-"""Chats: what the service tells of a chat, and the topics of a forum by their names."""
+"""Chats: facts about a chat as the service states them, and the topics of a forum by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from bot.domain.text import one_line
 
 LONGEST_TOPIC = 128
-"""Characters of a topic's name (Bot API, createForumTopic)."""
+"""Most characters of a topic's name (Bot API, createForumTopic)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatFacts:
-    """A chat as the service described it: its id, its kind, and what the bot may send there."""
+    """Facts about a chat: its id, its kind, and whether the bot may send messages and polls there."""
 
     id: int
     kind: str
@@ -26,17 +26,16 @@ class ChatFacts:
 
 
 def topic_key(name: str) -> str:
-    """The name of a topic as addresses hold it: on one line, in lower case."""
+    """The name of a topic as it stands in addresses: on one line, in lower case."""
     return one_line(name, LONGEST_TOPIC).casefold()
 
 
-def unseen_topic(name: str) -> str:
-    """Why messages for a topic go to the chat itself: nobody told its number, and the service cannot be asked for it."""
+def unseen_topic_text(name: str) -> str:
+    """Explains why messages for a topic go to the chat itself: its number is unknown until something is written in it."""
     return f"no topic “{name}” was seen in the chat; write /help in it once"
 
 
-def topic_named(topics: Mapping[int, str], name: str) -> int | None:
-    """The number of the topic with that name, in any case; of several the newest. None where none has it."""
-    return max(
-        (topic for topic, known in topics.items() if topic_key(known) == topic_key(name)), default=None
-    )
+def find_topic(topics: Mapping[int, str], name: str) -> int | None:
+    """The number of the topic with that name, in any case; of several the newest; None where there is none."""
+    key = topic_key(name)
+    return max((number for number, known in topics.items() if topic_key(known) == key), default=None)

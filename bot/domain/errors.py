@@ -1,33 +1,34 @@
-"""Errors: the class says who must act, and for a delivery whether it may be tried again.
+"""Errors: the class tells who must act, and for a delivery whether it is tried again.
 
 PaperboyError
 ├── UsageError                 the person at the keyboard must change something (exit 2)
-│   ├── ConfigError            one or more faults in the YAML files, each with its position
+│   ├── ConfigError            faults in the YAML files, each with its position
 │   └── QuerySyntaxError       a query that cannot be read, or that nothing could match
 ├── StateError                 the state cannot be used (exit 3)
 │   ├── StateTooNew            written by a newer paperboy
-│   ├── StateUnavailable       out of reach for now: a database that is not up, a full disk; `run` waits
+│   ├── StateUnavailable       for now: the database is down, the disk is full; `run` waits
 │   │   └── StateLocked        another process holds it for too long
 │   └── StateDamaged           not a paperboy state, or torn
-│       └── RecordDamaged      one record of it, such as a paper: the others may be whole
-├── IndexUnusable              a saved index that is damaged, old or of something else: build it anew
+│       └── RecordDamaged      one record of it, such as a paper; others may be usable
+├── IndexUnusable              a saved index is damaged, old or of other queries: it is built anew
 ├── DigestError                one file cannot be used; the others go on
 │   ├── NotADigest             no reader recognises it
-│   ├── DigestTooLarge         over a stated limit
-│   └── DigestNotReady         gone, changed or refused while it was read: a later look may do
-├── SourceUnreachable          a source could not be fetched: it is asked again later, the others go on
-├── ReportsUnreadable          the box of delivery reports cannot be read now: a later look may do
-└── DeliveryError              one send did not end well
+│   ├── DigestTooLarge         over the limit of the settings
+│   └── DigestNotReady         gone, changed or locked while it was read: tried again later
+├── SourceUnreachable          a source could not be fetched: tried again later; the others go on
+├── ReportsUnreadable          the box of delivery reports cannot be read: tried again later
+└── DeliveryError              a send failed
     ├── NotSent                certainly nothing went out
-    │   ├── NotYet             its turn comes at `until`: not even tried
-    │   ├── TryLater           come back after `wait` (the target alone, or its whole channel)
-    │   ├── TargetRefuses      refused there, maybe for good: growing waits, then suspend the target
-    │   ├── TargetGone         refused for good: suspend the target, keep its data
-    │   ├── TargetMoved        the target has a new address: rewrite it, send again
+    │   ├── NotYet             not tried: rate limits or a stop forbid it until `until`
+    │   ├── Withdrawn          not tried: the claim must not be sent any more
+    │   ├── TryLater           send again after `wait` (to the target, or on its whole channel)
+    │   ├── TargetRefuses      perhaps for good: growing waits, then suspend the target
+    │   ├── TargetGone         for good: suspend the target, keep its data
+    │   ├── TargetMoved        the target has a new address: store it, send again
     │   ├── Refused            our own mistake: a dead letter for the operator
     │   │   ├── TooLarge       over the service's size: send it in smaller parts
-    │   │   └── KindForbidden  no messages of this kind there (polls) until that changes; the others go on
-    │   └── ChannelDown        nobody on this channel can be reached: stop it, alarm
+    │   │   └── KindForbidden  the target takes no messages of this kind (polls) for now
+    │   └── ChannelDown        the service refuses us as a whole: stop the channel, alarm
     └── OutcomeUnknown         it may or may not have gone out: `uncertain`
 """
 
@@ -37,7 +38,7 @@ from typing import Literal
 
 
 class PaperboyError(Exception):
-    """Root of everything paperboy raises on purpose; the text is fit to be shown to a person."""
+    """Root of all errors that paperboy raises on purpose; the text can be shown to a person."""
 
 
 class UsageError(PaperboyError):
@@ -58,7 +59,7 @@ class Fault:
 
 
 class ConfigError(UsageError):
-    """Everything found wrong in the configuration, in file order."""
+    """All faults of the configuration, in file order."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -68,7 +69,7 @@ class ConfigError(UsageError):
 class QuerySyntaxError(UsageError):
     """A query that cannot be used; `position` counts characters of the query from 0.
 
-    `fault` says why, with `values` in its braces: by it the same is said in another language.
+    `fault` is the message with braces for `values`, by which `query.faults` finds its translation.
     """
 
     def __init__(self, fault: str, position: int, **values: object) -> None:
@@ -85,7 +86,7 @@ class StateTooNew(StateError):
 
 
 class StateUnavailable(StateError):
-    """The state cannot be used now; that passes by itself, or once somebody has made room or started the database."""
+    """The state cannot be used now; it can again by itself, or once the database runs or the disk has room."""
 
 
 class StateLocked(StateUnavailable):
@@ -101,7 +102,7 @@ class RecordDamaged(StateDamaged):
 
 
 class IndexUnusable(PaperboyError):
-    """A saved index cannot be trusted; nothing is lost, it is built anew."""
+    """A saved index cannot be used; nothing is lost, as it can be built anew."""
 
 
 class DigestError(PaperboyError):
@@ -117,11 +118,11 @@ class DigestTooLarge(DigestError):
 
 
 class DigestNotReady(DigestError):
-    """The file cannot be read now; nothing is wrong with what it holds."""
+    """The file cannot be read now; nothing is known to be wrong with its content."""
 
 
 class SourceUnreachable(PaperboyError):
-    """A source could not be fetched. `retry_after` is what its server asked for, if it did."""
+    """A source could not be fetched. `retry_after` is the wait that its server asked for, if any."""
 
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
@@ -141,7 +142,7 @@ class NotSent(DeliveryError):
 
 
 class NotYet(NotSent):
-    """The rate limits, or a stopped channel, allow nothing to this target before `until`: no attempt was made."""
+    """Not tried: rate limits or a stopped channel allow no message to this target before `until`."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__(f"not before {until:%Y-%m-%d %H:%M:%S} UTC")
@@ -149,14 +150,11 @@ class NotYet(NotSent):
 
 
 class Withdrawn(NotSent):
-    """A claim that must not be sent any more: somebody dropped it, the target is suspended, or the lease has ended."""
+    """Not tried: the claim's rows were dropped, its target was suspended, or its lease has ended."""
 
 
 class TryLater(NotSent):
-    """Send the same again; no sooner than `wait` where the service named one.
-
-    `scope` tells how much waits: the one target, or everything on its channel.
-    """
+    """Send the same again, not before `wait` where the service gave one; `scope` is what has to wait."""
 
     def __init__(
         self,
@@ -171,15 +169,15 @@ class TryLater(NotSent):
 
 
 class TargetRefuses(NotSent):
-    """The service accepts us and refuses this target, by its policy or the target's: growing waits, then suspend it."""
+    """The service accepts us but refuses this target, by its own policy or the target's."""
 
 
 class TargetGone(NotSent):
-    """The target refuses us for good (blocked, deleted, kicked, no such mailbox)."""
+    """The target is refused for good (blocked, deleted, kicked, no such mailbox)."""
 
 
 class TargetMoved(NotSent):
-    """The target lives at `address` now; the old address will never work again."""
+    """The target is at `address` now; the old address will never work again."""
 
     def __init__(self, message: str, *, address: str) -> None:
         super().__init__(message)
@@ -187,15 +185,15 @@ class TargetMoved(NotSent):
 
 
 class Refused(NotSent):
-    """The service understood and said no to this very message: sending it again cannot help."""
+    """The service refuses this very message: sending it again is useless."""
 
 
 class TooLarge(Refused):
-    """The message is larger than the service takes; a smaller one may go out."""
+    """The message is larger than the service allows; a smaller one may be accepted."""
 
 
 class KindForbidden(Refused):
-    """The target takes messages and none of this kind, such as polls, until its owner changes that."""
+    """The target takes messages, but none of this kind, such as polls, until its owner changes that."""
 
 
 class ChannelDown(NotSent):
@@ -203,4 +201,4 @@ class ChannelDown(NotSent):
 
 
 class OutcomeUnknown(DeliveryError):
-    """The connection ended after the message may have been taken over: nobody knows."""
+    """The connection ended when the message may already have been accepted."""

@@ -1,4 +1,4 @@
-"""Feeds as values, which a writer turns into documents; and the months of the archive."""
+"""Feeds as values, which writers turn into documents; their ids; and the months of the archive."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,10 +21,10 @@ class FeedEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Feed:
-    """Entries newest first. `self_url` is None where nobody serves the feed.
+    """A feed; entries are newest first. `self_url` is None where the feed is not served.
 
-    `previous` is the newest document of the archive, or the one before (RFC 5005 §4); a document of the archive
-    itself names the `current` feed. `hub` is told of changes (WebSub).
+    `previous` is the address of the archive document before this one (RFC 5005 §4); an archive document has the address of
+    the `current` feed. `hub` is told of changes (WebSub).
     """
 
     id: str
@@ -39,23 +39,23 @@ class Feed:
     hub: str | None = None
 
 
-_SETTLING = timedelta(days=7)
+_FIRST_WEEK = timedelta(days=7)
 
 
 def archive_month(day: date | None, first_seen: datetime, installed: datetime) -> date:
-    """The first day of the month in whose document of the archive a paper stands.
+    """The first day of the month in whose archive document a paper stands.
 
-    That is the month of its own day for what an installation reads in its first week, which is history, and for
-    everything later the month in which it was first seen, so that nothing is added to a month that is over.
+    For papers that an installation reads in its first week, which are history, it is the month of their own day; for
+    later ones that in which they were first seen, so that a past month gets no more papers.
     """
     seen = first_seen.date()
-    chosen = day if day and day < seen and first_seen <= installed + _SETTLING else seen
+    chosen = day if day and day < seen and first_seen <= installed + _FIRST_WEEK else seen
     return chosen.replace(day=1)
 
 
 def is_closed(month: date, now: datetime, installed: datetime) -> bool:
-    """True where no paper can come into the document of that month any more."""
-    return month < now.date().replace(day=1) and now > installed + _SETTLING
+    """True where the archive document of that month gets no more papers."""
+    return month < now.date().replace(day=1) and now > installed + _FIRST_WEEK
 
 
 def entry_id(authority: str, paper: PaperId) -> str:

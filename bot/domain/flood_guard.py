@@ -1,7 +1,7 @@
-"""Flood guard: how many messages of a kind one target gets by itself within a while.
+"""Flood guard: limits on the messages of one kind that a target gets unasked within a time window.
 
-What a person asked for, edits and alarms are not counted and never wait. What is over waits until the window has room,
-and then goes out together with all that came meanwhile.
+What a person asked for, edits and alarms are not counted and never wait. Further messages wait until the window has
+room, and then go out together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,13 @@ WAITS: Mapping[Kind, str] = {
     "alert": "waits for the flood guard: three messages in ten minutes",
     "quiz": "waits for the flood guard: nine polls in ten minutes",
 }
-"""What a delivery that waits says of itself."""
+"""The `error` of a delivery that waits."""
 
 
 def full_until(sent: Sequence[datetime], limit: Limit, now: datetime) -> datetime | None:
-    """When the window has room again, of messages sent at these moments; None where it has room now.
+    """When the window has room again, after messages sent at these moments; None where it has room now.
 
-    A moment after `now` is of a clock that was set back, and makes nobody wait.
+    Moments after `now`, which come from a clock that was set back, are not counted.
     """
     within = sorted(moment for moment in sent if now - limit.span < moment <= now)
     return within[-limit.most] + limit.span if len(within) >= limit.most else None

@@ -1,8 +1,8 @@
-"""Gist: what a paper does and what came out, in a sentence or two, from summaries as models and authors write them.
+"""Gist: a sentence or two on what a paper does and what came out, from summaries as models and authors write them.
 
-A summary may begin with chatter of the model that wrote it, be a list (`i) … ii) …`, `a) **Objective:** …`), or five
-sentences that always come in the same order (what, question, method, result, use). Either way it has *parts*, each with
-a *role*. No rule knows a source: all go by the form of the text.
+A summary may begin with chatter of the model that wrote it, be a list (`i) … ii) …`, `a) **Objective:** …`), or have
+five sentences in a fixed order (what, question, method, result, use). Either way it has *parts*, each with a *role*.
+The rules go by the form of the text; none knows a source.
 """
 
 import re
@@ -15,13 +15,13 @@ from bot.domain.papers import Point
 from bot.domain.text import cut, plain_line, plain_text, sentences
 
 Role = Literal["gist", "topic", "idea", "problem", "method", "result", "use", "other"]
-"""What a part tells: the paper in short, its field, what is new, what it is about to solve, how, what came out, what for."""
+"""What a part tells: the paper in short, its field, what is new, the problem, the method, the result, what it is good for."""
 
 GIST_LENGTH = 280
 
 
 class LabelledPart(NamedTuple):
-    """A labelled part of a summary; plain text. `label` is as the digest words it, empty where it has none."""
+    """A part of a summary, as plain text; `label` is the digest's own, empty where it has none."""
 
     role: Role
     label: str
@@ -29,7 +29,7 @@ class LabelledPart(NamedTuple):
 
 
 class CleanSummary(NamedTuple):
-    """A summary as plain text without chatter, heads and list marks; `parts` are empty where none can be told apart."""
+    """A summary as plain text without chatter, headings and list marks; `parts` are empty where it has no such form."""
 
     text: str
     parts: tuple[LabelledPart, ...]
@@ -60,12 +60,12 @@ _BEFORE_LABEL = re.compile(r"^[^\w(]+|[\s:：*]+$")
 
 
 def role_of(label: str) -> Role:
-    """The role of a part with that label."""
+    """The role of a part with that label, in any language that the rules know; else `other`."""
     return next((role for role, pattern in _ROLES if pattern.search(label)), "other")
 
 
 def label_words(label: str) -> str:
-    """The label's words, without pictures before them and the colon after them."""
+    """The label's words, without emoji before them and the colon after them."""
     return _BEFORE_LABEL.sub("", plain_line(label, 60))
 
 
@@ -132,7 +132,9 @@ _BY_LETTER: tuple[Role, ...] = ("problem", "method", "result", "use")
 
 @lru_cache(maxsize=4096)
 def clean_summary(written: str, title: str = "") -> CleanSummary:
-    """The summary without what is not about the paper, and its parts in order. A repeated `title` at its head goes."""
+    """The summary without anything that is not about the paper, and its parts in order. A heading that repeats the `title`
+    is dropped.
+    """
     plain = _CHATTER.sub("", written.strip(), count=1)
     if "question" in plain.lower() and (questions := _AFTER_ALL.search(plain)):
         plain = plain[: questions.start()].rstrip().rstrip("*").rstrip()
@@ -148,7 +150,7 @@ def clean_summary(written: str, title: str = "") -> CleanSummary:
 
 
 def _listed(text: str) -> tuple[LabelledPart, ...]:
-    """The parts of a text that is a list, with the text before it as the first; empty where it is none."""
+    """The parts of a text that is a list, the first one being the text before the list; empty where it is no list."""
     lists = [marks for marks in _LISTS if f"{marks[1]})" in text or f"{marks[1]}." in text]
     items = list(_ITEM.finditer(text)) if lists else []
     for marks in lists:
@@ -162,7 +164,7 @@ def _listed(text: str) -> tuple[LabelledPart, ...]:
 
 
 def _is_next(text: str, item: re.Match[str], run: Sequence[re.Match[str]]) -> bool:
-    """True where the mark begins a part: the first one after a sentence, another one not within an enumeration."""
+    """True where the mark begins the next part: the first part follows a sentence, later ones are not in an enumeration."""
     before = text[max(item.start() - 12, 0) : item.start()].rstrip()
     if run:
         whole = not text[: run[0].start()].strip()
@@ -191,7 +193,7 @@ def _parts_of_list(
 
 
 def _is_in_order(parts: Sequence[LabelledPart], order: Sequence[Role]) -> bool:
-    """Whether the parts tell what the usual order says, but for one at most whose beginning only seems to tell another."""
+    """Whether the parts have the roles of `order`; one unlabelled part may seem to have another."""
     odd = [part for part, role in zip(parts, order, strict=True) if part.role not in ("other", role)]
     return len(odd) <= 1 and not any(part.label for part in odd)
 
@@ -204,7 +206,7 @@ def _part(written: str) -> LabelledPart:
 
 
 def _labelled(written: str) -> tuple[str, str]:
-    """The label at the beginning and the text after it."""
+    """The label at the beginning, empty where there is none, and the text after it."""
     for pattern in (_BOLD_LABEL, _PLAIN_LABEL):
         match = pattern.match(written)
         if match and (pattern is _PLAIN_LABEL or role_of(match[1]) != "other"):
@@ -215,7 +217,7 @@ def _labelled(written: str) -> tuple[str, str]:
 
 
 def _ordered(plain: str) -> tuple[LabelledPart, ...]:
-    """The parts of a text whose sentences say in their beginnings what they tell, in the usual order."""
+    """The parts of a text whose sentences show their roles by their beginnings, in the usual order; else none."""
     _, text = _labelled(plain)
     written = sentences(plain_line(text))
     if len(written) < len(_BY_LETTER):
@@ -247,9 +249,9 @@ _REFERRING = (
     r"(?:(?:to|in|for|by|with|motivated by|inspired by|based on|building on|given)\b[^,]{0,90}"
     r"\b(?:this|these|those|such|above)\b[^,]{0,60},\s*|(?:thus|therefore|hence|here|to this end|in response|specifically|however|accordingly),\s*)?"
 )
-_WHO = rf"(?:{_SUBJECT},? (?:we |the authors )?|we |authors |it )"
+_SUBJECT_OR_PRONOUN = rf"(?:{_SUBJECT},? (?:we |the authors )?|we |authors |it )"
 _DROPPED = re.compile(
-    rf"{_REFERRING}{_WHO}{_ADVERB}(?:{_INTRODUCING}|{_FINDING})\s+(?!(?-i:and|or|to|that|how|in|on|for|by)\b|,)"
+    rf"{_REFERRING}{_SUBJECT_OR_PRONOUN}{_ADVERB}(?:{_INTRODUCING}|{_FINDING})\s+(?!(?-i:and|or|to|that|how|in|on|for|by)\b|,)"
     r"(?:the (?:novel|new|key|core|main) (?:idea|concept|notion) (?:of|that)\s+)?(?=\S{2}|[A-Z])",
     re.IGNORECASE,
 )
@@ -266,7 +268,7 @@ _WE_VERB = re.compile(
 _IN_THIS_PAPER = re.compile(
     r"in (?:this|the present) (?:paper|work|study|article|report|letter),\s*", re.IGNORECASE
 )
-_CHINESE_WHO = re.compile(
+_CHINESE_SUBJECT = re.compile(
     r"(?:本(?:研究|論文|試験)は、|在?(?:本文|本研究|本论文|该论文|这篇论文|论文|该研究|该文章?|文章|研究者|作者|我们)(?:中)?[，,]?)(?=[^は]\S{4})"
 )
 _ANNOUNCES = re.compile(
@@ -286,20 +288,20 @@ _NEW_IDEA = re.compile(
 
 
 _ENUMERATES = re.compile(r"\(?(?:\d{1,2}|[ivx]{1,4}|[a-e])\)", re.IGNORECASE)
-"""What an opening introduces as `1) …`: it stays, or the list would hang in the air."""
+"""An enumeration after an opening, which is kept: without it the list would have no subject."""
 
 
 def without_opening(sentence: str) -> str:
     """The sentence without the words that only say that this is a paper: `This paper introduces a benchmark` is `A benchmark`."""
     if (match := _DROPPED.match(sentence)) and not _ENUMERATES.match(sentence, match.end()):
-        return _begun(sentence[match.end() :])
+        return _capitalised(sentence[match.end() :])
     if match := _WE_VERB.match(sentence):
-        return _begun(_third_person(match["verb"].lower()) + sentence[match.end() :])
+        return _capitalised(_third_person(match["verb"].lower()) + sentence[match.end() :])
     if match := _KEPT_VERB.match(sentence):
-        return _begun(sentence[match.end() :])
+        return _capitalised(sentence[match.end() :])
     if match := _IN_THIS_PAPER.match(sentence):
-        return _begun(sentence[match.end() :])
-    if match := _CHINESE_WHO.match(sentence):
+        return _capitalised(sentence[match.end() :])
+    if match := _CHINESE_SUBJECT.match(sentence):
         return sentence[match.end() :]
     return sentence
 
@@ -310,8 +312,8 @@ def _third_person(verb: str) -> str:
     return verb + ("es" if verb.endswith(("s", "x", "ch", "sh")) else "s")
 
 
-def _begun(text: str) -> str:
-    """The text with a capital where its first word is a plain one; names in lower case keep their form."""
+def _capitalised(text: str) -> str:
+    """The text with a capital first letter where its first word is an ordinary one; names in lower case stay."""
     first = text.split(" ", 1)[0].rstrip(",;:.")
     return (
         text[:1].upper() + text[1:]
@@ -348,43 +350,43 @@ _FULL_STOPS = ".?!。！？…"
 
 
 def gist_of(summaries: Iterable[CleanSummary], points: Sequence[Point]) -> str:
-    """The gist: what the paper does and what came out, plain and at most GIST_LENGTH long; empty where nothing is known.
+    """The gist as plain text of at most GIST_LENGTH; empty where nothing is known.
 
-    A part in short (a TL;DR) tells it best, then the summary's first words on the paper, then what is new or the
-    method; a result follows where there is room. The topic is told only where there is nothing else.
+    It begins with a short summary (a TL;DR), else the sentence of a summary that announces what the paper does, else what
+    is new or the method. A result follows where there is room. The topic is used only where there is nothing else.
     """
     parts = [LabelledPart(role_of(point.label), point.label, plain_line(point.text)) for point in points]
     texts = list(summaries)
     short = next((part.text for part in parts if part.role == "gist" and len(part.text) >= _SHORTEST), "")
     what = (
-        _what(short)
-        or next(filter(None, (_what_of(summary) for summary in texts)), "")
-        or _what_of_points(parts)
+        _announcement(short)
+        or next(filter(None, (_announcement_of(summary) for summary in texts)), "")
+        or _announcement_in_points(parts)
     )
-    results = [_result(text) for text in _results(texts, parts)]
+    results = [_without_result_opening(text) for text in _result_sentences(texts, parts)]
     if not what:
         what = next(filter(None, results), "") or next((part.text for part in parts), "")
-    whole = _ended(what)
+    whole = _with_full_stop(what)
     if len(whole) > GIST_LENGTH:
-        return _fitted(what, GIST_LENGTH) or cut(whole, GIST_LENGTH)
+        return _shortened(what, GIST_LENGTH) or cut(whole, GIST_LENGTH)
     space = "" if whole.endswith(tuple("。！？")) else " "
     for result in results:
         if result in what or _same_beginning(result, what) or _is_cjk(result) != _is_cjk(what):
             continue
-        if fitting := _fitted(result, GIST_LENGTH - len(whole) - len(space)):
+        if fitting := _shortened(result, GIST_LENGTH - len(whole) - len(space)):
             return whole + space + fitting
     return whole
 
 
-def _what_of(summary: CleanSummary) -> str:
+def _announcement_of(summary: CleanSummary) -> str:
     if summary.parts:
         heads = [part for part in summary.parts if part.role == "gist"] or list(summary.parts[:1])
-        return _what(" ".join(part.text for part in heads))
-    return _what(summary.text)
+        return _announcement(" ".join(part.text for part in heads))
+    return _announcement(summary.text)
 
 
-def _what(text: str) -> str:
-    """The first sentence that announces what the paper does, else the first, without its opening."""
+def _announcement(text: str) -> str:
+    """The first sentence that announces what the paper does, else the first one, without its opening."""
     written = sentences(text)
     if not written:
         return ""
@@ -395,19 +397,19 @@ def _what(text: str) -> str:
 
 
 def _introduction(sentence: str) -> str:
-    """From the words on that introduce something, where they come after others on earlier work."""
+    """The sentence from the words on that introduce something, where it begins with earlier work."""
     if _DROPPED.match(sentence) or len(sentence) < GIST_LENGTH // 2:
         return sentence
     match = _AMID.search(sentence)
     return match["tail"] if match and len(match["tail"]) > 2 * _SHORTEST else sentence
 
 
-def _what_of_points(parts: Sequence[LabelledPart]) -> str:
+def _announcement_in_points(parts: Sequence[LabelledPart]) -> str:
     for part in parts:
         if part.role == "idea":
             for pattern in (_AMID, _NEW_IDEA):
                 if match := pattern.search(part.text):
-                    return without_opening(_begun(sentences(match["tail"])[0]))
+                    return without_opening(_capitalised(sentences(match["tail"])[0]))
     roles: tuple[Role, ...] = ("method", "idea", "problem", "other")
     for role in roles:
         for part in parts:
@@ -416,7 +418,7 @@ def _what_of_points(parts: Sequence[LabelledPart]) -> str:
     return ""
 
 
-def _results(summaries: Sequence[CleanSummary], parts: Sequence[LabelledPart]) -> Iterator[str]:
+def _result_sentences(summaries: Sequence[CleanSummary], parts: Sequence[LabelledPart]) -> Iterator[str]:
     for every in (*(summary.parts for summary in summaries), parts):
         results = [sentence for part in every if part.role == "result" for sentence in sentences(part.text)]
         yield from sorted(results, key=lambda sentence: not any(sign.isdigit() for sign in sentence))
@@ -425,23 +427,23 @@ def _results(summaries: Sequence[CleanSummary], parts: Sequence[LabelledPart]) -
             yield from (sentence for sentence in sentences(summary.text) if _TELLS_RESULT.search(sentence))
 
 
-def _result(sentence: str) -> str:
+def _without_result_opening(sentence: str) -> str:
     match = _RESULT_OPENING.match(sentence)
-    return _begun(sentence[match.end() :]) if match else without_opening(sentence)
+    return _capitalised(sentence[match.end() :]) if match else without_opening(sentence)
 
 
 def without_part_opening(text: str) -> str:
-    """The text of a labelled part without the words that its label says: `The main objective is to see` is `See`."""
+    """The text of a labelled part without words that repeat the label: `The main objective is to see` is `See`."""
     for pattern in (_PART_OPENING, _RESULT_OPENING):
         match = pattern.match(text)
         if match and text[match.end() :][:1].isalnum() and not _ENUMERATES.match(text, match.end()):
-            return _begun(text[match.end() :])
+            return _capitalised(text[match.end() :])
     return text
 
 
-def _fitted(sentence: str, room: int) -> str:
-    """The sentence, else as many of its clauses as fit and still say something; empty where none does."""
-    whole = _ended(sentence)
+def _shortened(sentence: str, room: int) -> str:
+    """The sentence if it fits, else its beginning up to the last clause end at which it still tells a result; else ""."""
+    whole = _with_full_stop(sentence)
     if len(whole) <= room:
         return whole
     ends = [
@@ -450,11 +452,11 @@ def _fitted(sentence: str, room: int) -> str:
     for end in reversed(ends):
         clause = _LEFT_OVER.sub("", sentence[:end].rstrip(" ,;:，；"))
         if _TELLS_RESULT.search(clause) and clause.count("(") == clause.count(")"):
-            return _ended(clause)
+            return _with_full_stop(clause)
     return ""
 
 
-def _ended(text: str) -> str:
+def _with_full_stop(text: str) -> str:
     text = text.rstrip(" ,;:")
     if not text or text.endswith(tuple(_FULL_STOPS)) or (text[-1:] in '”"' and text[-2:-1] in _FULL_STOPS):
         return text
@@ -462,9 +464,9 @@ def _ended(text: str) -> str:
 
 
 def _is_cjk(text: str) -> bool:
-    """True where the text begins in Chinese, Japanese or Korean, or soon goes on so."""
+    """True where the beginning of the text has Chinese, Japanese or Korean characters."""
     return any(sign > "\u2e80" for sign in text[:_SHORTEST])
 
 
-def _same_beginning(one: str, other: str) -> bool:
-    return one[:_SHORTEST].casefold() == other[:_SHORTEST].casefold()
+def _same_beginning(text: str, other: str) -> bool:
+    return text[:_SHORTEST].casefold() == other[:_SHORTEST].casefold()

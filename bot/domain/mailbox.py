@@ -1,4 +1,4 @@
-"""Mailbox: one checked mail address with the name that is shown for it."""
+"""Mailbox: one validated mail address, with a display name."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LONGEST_LOCAL, _LONGEST_ADDRESS = 64, 254
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mailbox:
-    """Exactly one address (RFC 5321 dot-string, the domain in ASCII and lower case), with the name to show or none."""
+    """One address (RFC 5321 dot-string, the domain in ASCII and lower case), with its display name or none."""
 
     address: str
     name: str = ""

@@ -1,4 +1,4 @@
-"""Preferences: what a person set in a chat or on the web, beside what the configuration says of them."""
+"""Preferences: what people set in a chat or on the web, and the subscribers that follow from it and the configuration."""
 
 import base64
 import binascii
@@ -23,28 +23,28 @@ from bot.domain.similarity import NEAR
 from bot.domain.subscriptions import Channel, QuizMode, Subscriber, Subscription
 
 MOST_SUBSCRIPTIONS = 100
-"""Of one subscriber, made in chats and on the web."""
+"""Most subscriptions that one subscriber can make in chats and on the web."""
 MOST_EXCLUSIONS = 50
 MOST_SAVED = 1_000
 LONGEST_QUERY = 500
 LONGEST_NAME = 80
 OFF = "off"
-"""Quiet hours that the person does not want, though the configuration may name some."""
+"""The value of `Choices.quiet_hours` for none, also where the configuration has some."""
 
 Admission = Literal["unknown", "asked", "allowed", "refused"]
-"""Whether an operator lets the person subscribe, where not everybody may."""
+"""Whether an operator let the person subscribe, where not everybody may."""
 CapabilitiesOfKind = Callable[[ChannelKind], Capabilities]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChosenSubscription:
-    """A subscription that a person made: a query, or papers to find more like."""
+    """A subscription that a person made: a query, or papers for more like them."""
 
     name: str
     text: str = ""
     like: tuple[PaperId, ...] = ()
     only: tuple[str, ...] = ()
-    """Targets it is limited to; empty: all channels of the person."""
+    """The targets to which it is limited; empty: all channels of the person."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,20 +68,20 @@ class Choices:
     subscriptions: tuple[ChosenSubscription, ...] = ()
     exclude: tuple[str, ...] = ()
     paused: tuple[str, ...] = ()
-    """Names of subscriptions, also of the configuration's, that find nothing for now."""
+    """Names of paused subscriptions, also of configured ones."""
     timezone: str | None = None
     language: str | None = None
     quiet_hours: str | None = None
     deliver: str | None = None
     quizzes: QuizMode | None = None
-    """How questions come in chats."""
+    """Which questions come as polls."""
     snoozed_until: datetime | None = None
     weekly: bool = False
-    """Gets a weekly look back."""
+    """Whether the person gets a weekly look back."""
     admission: Admission = "unknown"
 
     def subscription(self, name: str) -> ChosenSubscription | None:
-        """The one of that name, in any case."""
+        """The subscription with that name, in any case."""
         return next(
             (subscription for subscription in self.subscriptions if same_name(subscription.name, name)), None
         )
@@ -94,14 +94,14 @@ NOTHING = Choices()
 
 
 def same_name(name: str, other: str) -> bool:
-    """True where both name the same subscription."""
+    """True where both are names of the same subscription."""
     return name.casefold() == other.casefold()
 
 
 def with_choices(
     configured: Iterable[Subscriber], choices: Mapping[str, Choices], capabilities: CapabilitiesOfKind
 ) -> tuple[Subscriber, ...]:
-    """Everybody: the configured subscribers in their order, then those who came by themselves, by their ids."""
+    """All subscribers with their choices: the configured ones in their order, then the others by id."""
     known = {subscriber.id: subscriber for subscriber in configured}
     everybody = [
         chosen_subscriber(name, known.get(name), choices.get(name, NOTHING), capabilities)
@@ -113,20 +113,21 @@ def with_choices(
 def chosen_subscriber(
     name: str, configured: Subscriber | None, choices: Choices, capabilities: CapabilitiesOfKind
 ) -> Subscriber | None:
-    """The subscriber with what the person set; where both say something, the configuration wins.
+    """The subscriber with their choices; where the configuration sets the same thing, it wins.
 
-    None for somebody who is neither configured nor has a channel.
+    None for somebody who is not configured and has no channel.
     """
     if configured is not None and choices == NOTHING:
         return configured
     if configured is None and not choices.channels:
         return None
     person = configured or Subscriber(id=name, chosen=True)
-    excluded = tuple(filter(None, map(parsed, choices.exclude)))
+    excluded = tuple(filter(None, map(stored_query, choices.exclude)))
     own = (_without(subscription, excluded) for subscription in person.subscriptions)
     names = {subscription.name.casefold() for subscription in person.subscriptions}
+    all_excluded = (*filter(None, map(stored_query, person.exclude)), *excluded)
     chosen = (
-        _subscription(subscription, _all_exclusions(person, excluded))
+        _subscription(subscription, all_excluded)
         for subscription in choices.subscriptions
         if subscription.name.casefold() not in names
     )
@@ -144,7 +145,7 @@ def chosen_subscriber(
 
 
 def names_in_both(configured: Subscriber, choices: Choices) -> tuple[str, ...]:
-    """Names of subscriptions that the person made and the configuration has too: the configuration's hold."""
+    """Names of subscriptions that the person made although the configuration has one of that name, which wins."""
     names = {subscription.name.casefold() for subscription in configured.subscriptions}
     return tuple(
         subscription.name for subscription in choices.subscriptions if subscription.name.casefold() in names
@@ -191,7 +192,7 @@ def _channels(person: Subscriber, choices: Choices, capabilities: CapabilitiesOf
 
 
 def _subscription(chosen: ChosenSubscription, excluded: tuple[Query, ...]) -> Subscription | None:
-    """None for a query that this version cannot read any more."""
+    """The subscription that a person made; None where this version cannot parse its query."""
     only = frozenset(chosen.only)
     if chosen.like:
         return Subscription(
@@ -203,7 +204,7 @@ def _subscription(chosen: ChosenSubscription, excluded: tuple[Query, ...]) -> Su
             only=only,
             chosen=True,
         )
-    query = parsed(chosen.text)
+    query = stored_query(chosen.text)
     if query is None:
         return None
     plain = Subscription(name=chosen.name, text=chosen.text, query=query, only=only, chosen=True)
@@ -211,7 +212,7 @@ def _subscription(chosen: ChosenSubscription, excluded: tuple[Query, ...]) -> Su
 
 
 def _without(subscription: Subscription, excluded: tuple[Query, ...]) -> Subscription:
-    """The subscription without what is excluded; an exclusion that would leave nothing of it is left out."""
+    """The subscription with exclusions added; one that would leave nothing of it is ignored."""
     if subscription.query is None:
         return replace(subscription, unless=(*subscription.unless, *excluded))
     if subscription.name.startswith(AUTHOR):
@@ -226,16 +227,12 @@ def _without(subscription: Subscription, excluded: tuple[Query, ...]) -> Subscri
 
 
 AUTHOR = "author: "
-"""The names of subscriptions to authors begin so; exclusions do not concern them."""
-
-
-def _all_exclusions(person: Subscriber, excluded: tuple[Query, ...]) -> tuple[Query, ...]:
-    return (*filter(None, map(parsed, person.exclude)), *excluded)
+"""Prefix of the names of subscriptions to authors, to which exclusions do not apply."""
 
 
 @lru_cache(maxsize=50_000)
-def parsed(text: str) -> Query | None:
-    """The query of a text that was checked when it was stored; None where this version refuses it."""
+def stored_query(text: str) -> Query | None:
+    """The query of a stored text, which was valid when it was stored; None where this version refuses it."""
     try:
         return parse(text)
     except QuerySyntaxError:
@@ -243,12 +240,12 @@ def parsed(text: str) -> Query | None:
 
 
 def like_text(papers: Sequence[PaperId]) -> str:
-    """The papers as a subscription to papers like them shows itself."""
+    """The text of a subscription to papers like these."""
     return f"like {', '.join(paper.removeprefix('arxiv:') for paper in papers)}"
 
 
 def subscriptions_yaml(subscribers: Iterable[Subscriber]) -> str:
-    """The subscribers as they stand in `subscriptions.yaml`."""
+    """The subscribers in the form of `subscriptions.yaml`."""
     lines = ["subscribers:"]
     for subscriber in subscribers:
         lines += _subscriber_lines(subscriber)
@@ -289,7 +286,7 @@ def _setting_lines(subscriber: Subscriber) -> Iterator[str]:
 
 
 def _channel_names(subscriber: Subscriber) -> dict[str, str | None]:
-    """By target the channel's name; those that a subscription is limited to get one."""
+    """By target the channel's name; a channel to which a subscription is limited gets one where it has none."""
     limited = {name for subscription in subscriber.subscriptions for name in subscription.only}
     return {
         channel.target: channel.name or (f"channel {number}" if channel.target in limited else None)
@@ -335,7 +332,7 @@ def _keyword_lines(subscription: Subscription, names: Mapping[str, str | None]) 
 
 
 def _quoted(text: str) -> str:
-    """As YAML's double quotes take it, which are JSON's."""
+    """The text as a JSON string, which is one in YAML too."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -346,20 +343,22 @@ _QUERY_MARK = "q"
 
 
 def start_link(bot: str, query: str) -> str | None:
-    """A link to the bot, named without `@`, that offers this query there; None for a query too long for a link."""
+    """A link that opens the chat with the bot, whose name has no `@`, and offers the query; None where that is too long."""
     payload = start_payload(query)
     return payload and f"https://t.me/{bot}?start={payload}"
 
 
 def start_payload(query: str) -> str | None:
-    """The payload of a link that offers this query; None for one that is too long: more than 64 signs are not allowed."""
+    """The payload of such a link; None where it would be longer than 64 characters, which are the most allowed
+    (https://core.telegram.org/bots/features#deep-linking, seen 2026-11).
+    """
     text = base64.urlsafe_b64encode(query.encode()).rstrip(b"=").decode()
     payload = f"{_QUERY_MARK}{text}"
     return payload if len(payload) <= _LONGEST_PAYLOAD else None
 
 
 def query_of_payload(payload: str) -> str | None:
-    """The query that a link offers; None for any other text: it comes from outside and may be anything."""
+    """The query that the payload of a link offers; None for any other text."""
     if not payload.startswith(_QUERY_MARK) or len(payload) > _LONGEST_PAYLOAD:
         return None
     text = payload.removeprefix(_QUERY_MARK)

@@ -1,21 +1,21 @@
-"""Delivery reports: what a mail server says of a mail after it took it over, and what follows for its address."""
+"""Delivery reports: the fate of a mail after the server accepted it, and what follows for its address."""
 
 import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["gone", "soft", "complaint"]
-"""The address does not exist; it cannot be reached for now; its owner calls our mail spam."""
+"""`gone`: the address does not exist; `soft`: it cannot be reached for now; `complaint`: its owner reported spam."""
 
 SOFT_DAYS = 5
-"""On so many days an address could not be reached: then it is suspended."""
+"""An address that could not be reached on so many days is suspended."""
 FORGOTTEN_AFTER = dt.timedelta(days=14)
-"""After so long without trouble an address begins anew."""
+"""After so long without a bounce the days are counted anew."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryReport:
-    """A report as it was read. `tokens` stand in the addresses that it names, and may be forged; `what` is one line."""
+    """A delivery report. `tokens` are from the addresses in it, and may be forged; `what` is its reason on one line."""
 
     verdict: Verdict
     tokens: tuple[str, ...]
@@ -24,7 +24,7 @@ class DeliveryReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SoftBounces:
-    """Days on which an address could not be reached: how many, and the last one."""
+    """Number of days on which an address could not be reached, and the last of them."""
 
     days: int
     last: dt.date
@@ -35,7 +35,7 @@ class SoftBounces:
 
 
 def with_bounce(before: SoftBounces | None, day: dt.date) -> SoftBounces:
-    """The days with this one. Reports of one day count once: each attempt of a server makes one."""
+    """The count with this day. A day counts once, as a server sends a report for each attempt."""
     if before is None or day - before.last > FORGOTTEN_AFTER:
         return SoftBounces(days=1, last=day)
     if day <= before.last:

@@ -1,4 +1,4 @@
-"""When a delivery may go out: digest times, quiet hours and time zones, both clock-change nights included."""
+"""Schedule: when a delivery may go out, by digest times, quiet hours and time zone, over clock changes too."""
 
 import re
 import unicodedata
@@ -12,14 +12,14 @@ WEEKDAYS = ("mondays", "tuesdays", "wednesdays", "thursdays", "fridays", "saturd
 _EVERY_DAY = frozenset(range(7))
 _WORKING_DAYS = frozenset(range(5))
 _TO = re.compile(r"[–—−~]|\s+to\s+|至|到")
-"""Other ways to write the dash of a span."""
+"""Ways to write the dash of a time span."""
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _AT = re.compile(r"(\w+) at (\d{1,2}:\d{2})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Immediately:
-    """As soon as it is known."""
+    """As soon as possible."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,14 +44,14 @@ Schedule = Immediately | Hourly | At
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuietHours:
-    """A part of each day in which nothing is sent; over midnight where `end` is before `start`."""
+    """The part of each day in which nothing is sent; it goes over midnight where `end` is before `start`."""
 
     start: time
     end: time
 
 
 def parse_time(text: str) -> time:
-    """`8:00` or `08:00` as a time of day; ValueError says what is expected."""
+    """The time of day in a text like `8:00` or `08:00`; raises ValueError with what is expected."""
     matched = _TIME.fullmatch(text.strip())
     if not matched:
         raise ValueError(f"{text!r} is not a time of day like 08:00")
@@ -59,7 +59,7 @@ def parse_time(text: str) -> time:
 
 
 def parse_schedule(text: str) -> Schedule:
-    """A `deliver:` value; ValueError says what is possible."""
+    """The schedule of a `deliver:` value; raises ValueError with the possible ones."""
     words = " ".join(text.split()).lower()
     if words == "immediately":
         return Immediately()
@@ -90,7 +90,7 @@ def schedule_text(schedule: Schedule) -> str:
 
 
 def parse_quiet_hours(text: str) -> QuietHours:
-    """`22:00-07:00`; ValueError where it is no such span or an empty one."""
+    """The quiet hours of a text like `22:00-07:00`; raises ValueError for another one, and for an empty span."""
     start, dash, end = _TO.sub("-", unicodedata.normalize("NFKC", text)).partition("-")
     if not dash:
         raise ValueError(f"{text!r} is no span of quiet hours like 22:00-07:00")
@@ -101,7 +101,7 @@ def parse_quiet_hours(text: str) -> QuietHours:
 
 
 def parse_zone(name: str) -> ZoneInfo:
-    """The IANA zone of that name; ValueError where there is none."""
+    """The IANA time zone of that name; raises ValueError where there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -109,21 +109,20 @@ def parse_zone(name: str) -> ZoneInfo:
 
 
 def release_time(now: datetime, *, schedule: Schedule, quiet: QuietHours | None, zone: ZoneInfo) -> datetime:
-    """The first moment not before `now` (UTC) at which the schedule allows it and no quiet hours forbid it.
+    """The first moment, not before `now` (UTC), of the schedule and outside the quiet hours.
 
-    A digest time inside the quiet hours waits for their end, and takes along what came while it waited. A
-    time that the clock skips in spring is the moment of the change's end; of one that comes twice in autumn
-    a digest goes at the first, and quiet hours begin at the first and end at the second.
+    A digest time inside the quiet hours is moved to their end. A time that the clock skips in spring means the end of the
+    gap. Of a time that comes twice in autumn the first is meant, but the second for the end of quiet hours.
     """
     return _release_time(now, schedule, quiet, zone)
 
 
 def local_day(now: datetime, zone: ZoneInfo) -> str:
-    """The person's calendar day, ISO: what a daily limit counts by."""
+    """The day of the person's calendar, in ISO form, by which a daily limit counts."""
     return now.astimezone(zone).date().isoformat()
 
 
-# One digest is planned for many people with the same few rules at the same moment.
+# Cached: a digest is planned for many people with the same few schedules at one moment.
 @lru_cache(maxsize=1024)
 def _release_time(now: datetime, schedule: Schedule, quiet: QuietHours | None, zone: ZoneInfo) -> datetime:
     moments = (_after_quiet(moment, quiet, zone) for moment in _scheduled(now, schedule, zone))
@@ -131,14 +130,14 @@ def _release_time(now: datetime, schedule: Schedule, quiet: QuietHours | None, z
 
 
 def _scheduled(now: datetime, schedule: Schedule, zone: ZoneInfo) -> Iterable[datetime]:
-    """The schedule's moments in order, from one that may still wait in quiet hours to one after `now`."""
+    """The schedule's moments in order: from past ones, which quiet hours may have moved after `now`, to future ones."""
     if isinstance(schedule, At):
         return _digest_times(now, schedule, zone)
     return _full_hours(now, zone) if isinstance(schedule, Hourly) else (now,)
 
 
 def _full_hours(now: datetime, zone: ZoneInfo) -> list[datetime]:
-    """The full hours of the wall clock around `now`; clocks that are set back by up to three hours included."""
+    """The full hours of the wall clock around `now`, enough for clock changes of up to three hours."""
     hour = now.astimezone(zone).replace(minute=0, second=0, microsecond=0, tzinfo=None)
     walls = [hour + timedelta(hours=hours) for hours in range(-4, 3)]
     return sorted({_moment(wall, zone, fold=fold) for wall in walls for fold in (0, 1)})
@@ -153,10 +152,10 @@ def _digest_times(now: datetime, schedule: At, zone: ZoneInfo) -> Iterator[datet
 
 
 def _moment(wall: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
-    """UTC of a wall-clock time: the `fold` of two, and for one that does not exist the end of the gap.
+    """A wall-clock time in UTC; of one that comes twice that of `fold`, for one that does not exist the end of the gap.
 
-    In a gap fold=0 uses the offset before the change and fold=1 the one after (PEP 495), so the two
-    candidates lie around the change; the change itself is found between them to the second.
+    In a gap fold=0 uses the offset before the change and fold=1 the one after (PEP 495), so the change lies between these
+    two moments; bisection finds it to the second.
     """
     moment = wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) == wall:
@@ -173,9 +172,9 @@ def _moment(wall: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
 
 
 def _after_quiet(moment: datetime, quiet: QuietHours | None, zone: ZoneInfo) -> datetime:
-    """The moment, or the end of the quiet hours it lies in.
+    """The moment, or the end of the quiet hours in which it lies.
 
-    Where a whole day was skipped, one night's quiet hours end as the next one's begin.
+    Where a time zone skipped a day, one night's quiet hours may end when the next one's begin.
     """
     for start, end in _quiet_spans(moment, quiet, zone) if quiet else ():
         if start <= moment < end:

@@ -1,4 +1,4 @@
-"""Sources that paperboy fetches itself: where they are, and when each is asked next."""
+"""Sources that paperboy fetches itself: their addresses, their states, and when each is fetched next."""
 
 import random
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,11 +12,11 @@ MIN_INTERVAL = timedelta(minutes=10)
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(days=1)
 LONGEST_RETRY_AFTER = timedelta(days=7)
-"""A server that asks for more is asked once a week all the same."""
+"""The longest `Retry-After` that is obeyed."""
 UNREACHABLE_AFTER = timedelta(days=1)
-"""A source that cannot be reached for so long is worth an alarm; most failures pass by themselves before."""
+"""A source that was unreachable for so long causes an alarm; most failures pass before."""
 JITTER = 0.1
-"""Share of an interval by which it varies, so that sources are not all asked at once."""
+"""Share of an interval by which it varies, so that sources are not all fetched at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,9 +24,9 @@ class Source:
     """A git repository or a URL that is fetched every so often."""
 
     name: str
-    """Names it in `source:` queries, in `status`, `doctor` and alarms; the name of its folder."""
+    """Its name in `source:` queries, `status`, `doctor` and alarms, and the name of its folder."""
     kind: str
-    """`git` or `url`: which fetcher takes it."""
+    """`git` or `url`."""
     address: str
     branch: str = ""
     """Of a git repository; empty for the remote's default."""
@@ -39,23 +39,23 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceState:
-    """How a source stands; all moments are aware and UTC."""
+    """State of a source; all moments are aware and UTC."""
 
     name: str
     next_at: datetime
     checked_at: datetime | None = None
-    """When it was last asked, whatever came of it."""
+    """When it was last fetched, successfully or not."""
     changed_at: datetime | None = None
-    """When it last brought something."""
+    """When it last had something new."""
     failing_since: datetime | None = None
-    """When the first of the attempts that failed in a row was made; None where the last one did not fail."""
+    """When the first of the consecutive failures happened; None where the last attempt did not fail."""
     failures: int = 0
-    """Attempts that failed in a row."""
+    """Number of consecutive failures."""
     error: str = ""
     """Why the last attempt failed; empty where it did not."""
 
     def succeeded(self, source: Source, *, changed: bool, now: datetime, rng: random.Random) -> "SourceState":
-        """The state after the source was reached: asked again after `every`, give or take a tenth."""
+        """The state after a success: next fetched after `every`, plus or minus JITTER."""
         return SourceState(
             name=self.name,
             next_at=now + source.every * rng.uniform(1 - JITTER, 1 + JITTER),
@@ -66,7 +66,7 @@ class SourceState:
     def failed(
         self, error: str, now: datetime, rng: random.Random, *, retry_after: timedelta | None = None
     ) -> "SourceState":
-        """The state after a failure: pauses double from five minutes to a day; `retry_after` is obeyed."""
+        """The state after a failure: pauses double from five minutes to a day, and are at least `retry_after`."""
         pause = min(FIRST_PAUSE * 2 ** min(self.failures, 20), LONGEST_PAUSE)
         pause *= rng.uniform(1, 1 + 2 * JITTER)
         if retry_after is not None:
@@ -81,13 +81,13 @@ class SourceState:
         )
 
     def due_at(self, source: Source, now: datetime) -> datetime:
-        """When the source is asked next: at `next_at`, or sooner where `every` became shorter or the clock was set back."""
+        """When the source is fetched next: at `next_at`, or earlier where `every` became shorter or the clock was set back."""
         longest = LONGEST_RETRY_AFTER if self.error else source.every * (1 + JITTER)
         return min(self.next_at, (self.checked_at or now) + longest, now + longest)
 
 
 def undigested_findings(states: Iterable[SourceState], digests: Iterable[str]) -> Iterator[Finding]:
-    """Sources that brought something of which nothing was read as a digest; `digests` are the names of all digests."""
+    """Sources that had something new, but no digest in it; `digests` are the names of all digests."""
     folders = {folder for name in digests for folder in name.split("/")[:-1]}
     for state in states:
         if state.changed_at and state.name not in folders:
@@ -100,7 +100,7 @@ def undigested_findings(states: Iterable[SourceState], digests: Iterable[str]) -
 def fetch_findings(
     sources: Iterable[Source], states: Mapping[str, SourceState], now: datetime
 ) -> Iterator[Finding]:
-    """Sources that cannot be reached; urgent after a day, or after twice their interval where that is longer."""
+    """Sources that cannot be reached; urgent after a day, or after two intervals where that is longer."""
     for source in sources:
         state = states.get(source.name)
         if state is None or state.failing_since is None:

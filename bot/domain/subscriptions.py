@@ -1,4 +1,4 @@
-"""Subscribers, their subscriptions, and the channels on which they get messages."""
+"""Subscribers, with their subscriptions and the channels on which they get messages."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,27 +12,28 @@ from bot.domain.schedule import Immediately, QuietHours, Schedule
 from bot.domain.similarity import NEAR
 
 QuizMode = Literal["none", "one", "all", "on_request"]
-"""Which questions of a paper come as polls: none, the most telling, all, or one for each press of a button."""
+"""The questions of a paper that come as polls: none, the least guessable one, all, or one for each press of a button."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subscription:
-    """One subscription of a subscriber: a query, without the subscriber's exclusions, or papers that matches are like."""
+    """A subscription: a query, or papers for more `like` them."""
 
     name: str
     text: str
-    """The query as the person wrote it, without the exclusions; for papers like others, what they are."""
+    """The query as the person wrote it, without the subscriber's exclusions; else the papers in words."""
     query: Query | None = None
+    """With the subscriber's exclusions."""
     like: tuple[PaperId, ...] = ()
-    """Papers near one of these match; only where there is no query."""
+    """Papers near one of these match; empty where there is a query."""
     near: float = NEAR
-    """How near, from 0 to 1."""
+    """The least nearness for a match, from 0 to 1."""
     unless: tuple[Query, ...] = ()
-    """The subscriber's exclusions, for papers like others."""
+    """The subscriber's exclusions, where there is no query."""
     only: frozenset[str] = frozenset()
-    """Channel kinds, channel names or targets it is limited to; empty: all."""
+    """Channel kinds, channel names or targets to which it is limited; empty: all."""
     chosen: bool = field(default=False, compare=False)
-    """Made in a chat or on the web, not in the configuration."""
+    """Made in a chat or on the web, not configured."""
 
     def __post_init__(self) -> None:
         if (self.query is None) is not bool(self.like):
@@ -48,9 +49,9 @@ class Subscription:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
-    """One channel of a subscriber: a kind, an address, and when and how it is used.
+    """A channel of a subscriber: its kind and address, and how it is used.
 
-    `address` is written as the channel's publisher reads it; a feed's is the subscriber's id.
+    `address` has the form that the channel's publisher reads; of a feed it is the subscriber's id.
     """
 
     kind: ChannelKind
@@ -59,26 +60,25 @@ class Channel:
     deliver: Schedule = field(default_factory=Immediately)
     quizzes: QuizMode = "none"
     silent: bool = False
-    """Its messages make no sound, where the service knows such."""
+    """Its messages make no sound, where the service supports that."""
     capabilities: Capabilities = field(default_factory=Capabilities)
-    """Those of the channel's publisher."""
     fixed: frozenset[str] = field(default=frozenset(), compare=False)
-    """The keys that the configuration sets, which no chat changes."""
+    """The keys that the configuration sets, so that the person cannot change them."""
 
     @property
     def target(self) -> str:
-        """The key of the target: equal for everybody who names the same one."""
+        """The key of the target, which channels of several subscribers may share."""
         return f"{self.kind}:{self.address}"
 
     def takes(self, subscription: Subscription) -> bool:
-        """True where the subscription is not limited to other channels."""
+        """True unless the subscription is limited to other channels."""
         only = subscription.only
         return not only or self.kind in only or self.name in only or self.target in only
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subscriber:
-    """A person or chat; ids are unique among all of them."""
+    """A person or a chat that gets papers; ids are unique."""
 
     id: str
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
@@ -88,13 +88,13 @@ class Subscriber:
     channels: tuple[Channel, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     exclude: tuple[str, ...] = field(default=(), compare=False)
-    """The exclusions as written; each query holds them already."""
+    """The exclusions as written; the queries have them already."""
     snoozed_until: datetime | None = None
-    """Nothing new goes out before then, but for documents."""
+    """Nothing new is sent before then; documents do not wait."""
     chosen: bool = field(default=False, compare=False)
-    """Came by a chat or the web, and is not in the configuration."""
+    """Came by a chat or the web, not configured."""
     fixed: frozenset[str] = field(default=frozenset(), compare=False)
-    """The keys that the configuration sets, which no chat changes."""
+    """The keys that the configuration sets, so that the person cannot change them."""
 
     @property
     def has_feed(self) -> bool:

@@ -1,4 +1,4 @@
-"""Text made plain and safe to show: Markdown and LaTeX as words, unsafe characters, cutting, width, length, excerpts."""
+"""Text made plain and safe to show: Markdown, LaTeX, unsafe characters, cutting, length, width, sentences, excerpts."""
 
 import hashlib
 import re
@@ -70,7 +70,7 @@ DANGLING = frozenset([
     "either", "not", "only", "also", "more", "most", "very", "e.g", "i.e", "vs", "cf", "including", "like",
     "respectively", "significantly",
 ])  # fmt: skip
-"""Words that lead on to another one: a cut text does not end on them."""
+"""Words on which a cut text does not end, as they need another one after them."""
 _NO_END = ' ,;:.&–—-("“/'
 
 
@@ -126,9 +126,9 @@ _SILENT = _names(
     "left right big Big bigg Bigg displaystyle textstyle limits nolimits bf it rm em sl tt sc sf cal"
 )
 _LAST_OF_TWO = _names("textcolor colorbox href")
-"""Commands of which only the second argument is text."""
-_SAID = {**_LETTERS, **_OPERATORS, **_SPACES, **dict.fromkeys(_SILENT, "")}
-"""What a command without an argument says."""
+"""Commands with two arguments, of which only the second is text."""
+_SYMBOLS = {**_LETTERS, **_OPERATORS, **_SPACES, **dict.fromkeys(_SILENT, "")}
+"""Plain form of commands without an argument."""
 _STYLES = _names(
     "text textbf textit textsc texttt textrm textsf textnormal emph underline mathrm mathbf mathit mathsf mathtt "
     "mathcal mathbb mathfrak mathscr boldsymbol bm operatorname mbox hbox hat tilde bar vec overline widehat "
@@ -149,15 +149,15 @@ _DELIMITED = re.compile(
 )
 _MATHS = re.compile(r"[\\^_{}=<>+~]|[^\x00-\x7f]|^[A-Za-z0-9]{1,2}$|^[A-Za-z]\([A-Za-z]\)$")
 _CERTAIN = re.compile(r"[\\^_]")
-"""Signs of a formula even where its braces do not pair."""
+"""Marks of a formula, also of one whose braces do not pair."""
 _TEXT_ALONE = re.compile(r"\$\s?(\\text(?:bf|it|tt|sc|rm|sf)\{[^{}$]*\})\s?\$")
-"""Words alone between dollars, as `$\\textbf{L}$`, which may stand inside of other ones' braces."""
+"""A text command alone between dollars, as `$\\textbf{L}$`, which may stand inside other braces."""
 _IN_TEXT = re.compile(
     r"(?<!\\)\\(?P<name>[A-Za-z]{2,})\*?\s*\{(?P<first>[^{}$\\]*)\}(?:\{(?P<second>[^{}$\\]*)\})?"
     r"|(?<![\\A-Za-z_:/])\\(?P<sign>[A-Za-z]{2,})(?![A-Za-z\\{])"
 )
 _SHIFTED_ALONE = re.compile(r"\$\s?([\^_])(?:\{([^{}$]{1,20})\}|([^{}$\s\\]))\s?\$")
-"""A power or an index alone between dollars, which also stands in texts whose other dollars do not pair."""
+"""A power or an index alone between dollars, recognised also where the text's other dollars do not pair."""
 _SWITCHED = re.compile(r"\{\\(?:it|bf|em|sl|tt|sc|rm|sf)\s+([^{}$]*)\}")
 _DEEPEST_IN_TEXT = 4
 _ESCAPED = re.compile(r"\\([&%#_])")
@@ -165,17 +165,17 @@ _POWER = re.compile(r"(?<=[\w)\]])\^(?:(-?\d+)(?![\d.]*\d)|\{(-?[\d+n]+)\})")
 
 
 def without_latex(text: str) -> str:
-    r"""The text with its LaTeX said in plain signs: `$\pi_0$` is `π₀`, `Free$^2$Guide` is `Free²Guide`.
+    r"""The text with its LaTeX as plain characters: `$\pi_0$` is `π₀`, `Free$^2$Guide` is `Free²Guide`.
 
-    Dollars that are money stay. A command without a plain form is its argument, or its name; nothing is dropped
-    but the markup itself. What are no commands (`C:\to\alpha`, braces that do not pair) stays as it was written.
+    Dollars that are money stay. A command without a plain form becomes its argument, or its name, so that nothing is lost
+    but markup. Anything that is no LaTeX (`C:\to\alpha`, braces that do not pair) stays as it is.
     """
     if "$" in text or "\\" in text:
         text = _TEXT_ALONE.sub(r"\1", _SHIFTED_ALONE.sub(_shifted_alone, text))
-        text = _DELIMITED.sub(_said, text)
+        text = _DELIMITED.sub(_plain_formula, text)
         text = _ESCAPED.sub(r"\1", text)
         for _ in range(_DEEPEST_IN_TEXT):
-            inner = _IN_TEXT.sub(_said_in_text, _SWITCHED.sub(r"\1", text))
+            inner = _IN_TEXT.sub(_plain_command, _SWITCHED.sub(r"\1", text))
             if inner == text:
                 break
             text = inner
@@ -184,12 +184,12 @@ def without_latex(text: str) -> str:
 
 
 def raised(text: str) -> str:
-    """The text as a superscript; `^…` where not every sign has a raised form."""
+    """The text as a superscript; `^…` where not every character has one."""
     return _shifted(text, "^", _UP, _RAISABLE)
 
 
 def lowered(text: str) -> str:
-    """The text as a subscript; `_…` where not every sign has a lowered form."""
+    """The text as a subscript; `_…` where not every character has one."""
     return _shifted(text, "_", _DOWN, _LOWERABLE)
 
 
@@ -202,18 +202,18 @@ def _shifted(text: str, mark: str, table: dict[int, int], possible: frozenset[st
     return f"{mark}({text})" if " " in text or any(sign in text for sign in "+-/,=") else mark + text
 
 
-def _said(matched: re.Match[str]) -> str:
+def _plain_formula(matched: re.Match[str]) -> str:
     formula = next(filter(None, matched.group("display", "round", "square", "inline", "loose", "letter")))
     if matched["inline"] and not _MATHS.search(formula):
         return matched[0]
     try:
-        return _Formula(_with_paired_braces(formula) if _CERTAIN.search(formula) else formula).said()
-    except _CannotSay:
+        return _Formula(_with_paired_braces(formula) if _CERTAIN.search(formula) else formula).plain()
+    except _Unreadable:
         return matched[0]
 
 
 def _with_paired_braces(formula: str) -> str:
-    """The formula without braces that close nothing, and with those at its end that were forgotten."""
+    """The formula without closing braces that pair with none, and with those that are missing at its end."""
     parts, depth = [], 0
     for token in _TOKEN.finditer(formula):
         depth += {"{": 1, "}": -1}.get(token[0], 0)
@@ -224,17 +224,17 @@ def _with_paired_braces(formula: str) -> str:
     return "".join(parts) + "}" * depth
 
 
-def _said_in_text(matched: re.Match[str]) -> str:
-    """A command outside of a formula: its sign, its last argument, or its name."""
+def _plain_command(matched: re.Match[str]) -> str:
+    """A command outside a formula as its symbol, its last argument, or its name."""
     name, first, second, sign = matched.group("name", "first", "second", "sign")
     if sign:
-        return _SAID.get(sign, sign)
+        return _SYMBOLS.get(sign, sign)
     if name in _LAST_OF_TWO and second is not None:
         return second
     after = "" if second is None else f"{{{second}}}"
     if name in {"textsuperscript", "textsubscript"} and first:
         return (raised if name == "textsuperscript" else lowered)(first) + after
-    known = _SAID.get(name, "")
+    known = _SYMBOLS.get(name, "")
     return known + (first or ("" if known else name)) + after
 
 
@@ -242,7 +242,7 @@ def _shifted_alone(matched: re.Match[str]) -> str:
     return (raised if matched[1] == "^" else lowered)(matched[2] or matched[3])
 
 
-class _CannotSay(Exception):
+class _Unreadable(Exception):
     """Braces that do not pair or nest too deeply: the formula stays as it was written."""
 
 
@@ -250,16 +250,16 @@ _DEEPEST = 20
 
 
 class _Formula:
-    """Reads one formula token by token."""
+    """Parser of one formula, which gives its plain form. Methods return the plain form of what they read."""
 
     def __init__(self, formula: str) -> None:
         self._tokens = list(_TOKEN.finditer(formula))
         self._at = 0
 
-    def said(self) -> str:
+    def plain(self) -> str:
         text = self._group(0)
         if self._at < len(self._tokens):
-            raise _CannotSay
+            raise _Unreadable
         return text.strip()
 
     def _group(self, depth: int) -> str:
@@ -271,7 +271,7 @@ class _Formula:
 
     def _item(self, depth: int) -> str:
         if depth > _DEEPEST:
-            raise _CannotSay
+            raise _Unreadable
         token = self._tokens[self._at]
         self._at += 1
         command, escaped, sign, plain = token.groups()
@@ -289,13 +289,13 @@ class _Formula:
         if sign == "~":
             return " "
         if self._at == len(self._tokens) or self._tokens[self._at][3] == "}":
-            return ""  # its argument was lost on the way, as a star between two others is
+            return ""  # Markdown may have taken its argument, a star between two others
         return (raised if sign == "^" else lowered)(self._argument(depth))
 
     def _braced(self, depth: int) -> str:
         text = self._group(depth + 1)
         if self._at == len(self._tokens):
-            raise _CannotSay
+            raise _Unreadable
         self._at += 1
         return text
 
@@ -304,7 +304,7 @@ class _Formula:
         while self._at < len(self._tokens) and self._tokens[self._at][0].isspace():
             self._at += 1
         if self._at == len(self._tokens) or self._tokens[self._at][3] == "}":
-            raise _CannotSay
+            raise _Unreadable
         return self._item(depth + 1)
 
     def _command(self, name: str, depth: int) -> str:
@@ -314,8 +314,8 @@ class _Formula:
             return "√" + _bracketed(self._argument(depth))
         if name in _LAST_OF_TWO:
             self._argument(depth)
-        elif name in _SAID:
-            return _SAID[name]
+        elif name in _SYMBOLS:
+            return _SYMBOLS[name]
         elif name not in _STYLES and not self._is_braced():
             return name
         return self._argument(depth) or name
@@ -344,8 +344,8 @@ _LINK = re.compile(r"!?\[([^\[\]]+)\]\(https?://[^()\s]+\)")
 def plain_text(text: str) -> str:
     r"""The text on one line, without marks that only tell how it should look.
 
-    `**x**` is `x`, `$\pi_0$` is `π₀`, `<sup>2</sup>` is `²`, a link is its words. Signs that mean
-    something stay as they are: `<|image|>`, `</think>`, `S*`, `N_layers`, `$5`.
+    `**x**` is `x`, `$\pi_0$` is `π₀`, `<sup>2</sup>` is `²`, a link is its words. The same characters stay where they are
+    part of the text: `<|image|>`, `</think>`, `S*`, `N_layers`, `$5`.
     """
     if "<" in text:
         text = _SHIFTED.sub(_shift, _PAIRED.sub(r"\2", _BREAK.sub(" ", text)))
@@ -375,9 +375,9 @@ _SENTENCE_END = re.compile(
 
 
 def sentences(text: str) -> tuple[str, ...]:
-    """The sentences of a plain text, in order; with the blanks between them they are the text.
+    """The sentences of a plain text, in order, without the blanks between them.
 
-    An exclamation mark ends none but in Chinese and Japanese: elsewhere it is part of a name.
+    An exclamation mark ends a sentence only in Chinese and Japanese: in other texts on papers it is part of a name.
     """
     parts: list[str] = []
     at = 0
@@ -393,12 +393,12 @@ _URL_TARGET = re.compile(r"""\b([a-z_]\w*):([a-z][a-z0-9+.-]*)://(?!…)([^\s|"'
 
 
 def names_url_targets(text: str) -> bool:
-    """Whether the text may hold the key of a target whose address is a URL."""
+    """Whether the text may contain the key of a target whose address is a URL."""
     return "://" in text and _URL_TARGET.search(text) is not None
 
 
 def mask_addresses(text: str, kinds: Collection[str]) -> str:
-    """The text with the keys of targets on channels of these kinds, whose addresses hold tokens, cut to scheme and hash.
+    """The text with the addresses of targets on these channels, which are URLs with tokens, reduced to scheme and hash.
 
     `apprise:discord://4174/aToken` → `apprise:discord://…3b5f1c09`
     """
@@ -413,7 +413,7 @@ def mask_addresses(text: str, kinds: Collection[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The known word that is spelt most like this one; None if none is near."""
+    """The known word with the most similar spelling; None where none is similar."""
     by_folded = {name.lower(): name for name in known}
     close = get_close_matches(word[:64].lower(), by_folded, n=1, cutoff=cutoff)
     return by_folded[close[0]] if close else None
@@ -425,7 +425,7 @@ _WINDOW = 100
 
 
 def excerpt(text: str, words: str) -> str:
-    """The words with some text around them."""
+    """The first occurrence of the words with some text around it; the words alone where there is none."""
     at = text.find(words)
     if at < 0:
         return words

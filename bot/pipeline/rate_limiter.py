@@ -208,7 +208,7 @@ class RateLimiter:
             self._targets = {name: window for name, window in self._targets.items() if not window.idle(now)}
 
     def _limit(self, target: Target) -> Limit | None:
-        return self._limits.get(target.kind, _NO_LIMITS).of(target.address)
+        return self._limits.get(target.kind, _NO_LIMITS).per_target(target.address)
 
     def _bucket(self, target: Target) -> str:
         return f"{target.kind}:{self._limits.get(target.kind, _NO_LIMITS).bucket(target.address)}"

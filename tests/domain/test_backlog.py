@@ -33,7 +33,7 @@ def backlog(look: Look, *entries: object, day: date | None = DAY, seen_before: b
 )
 def test_a_first_look_with_several_days_is_backlog(brought: set[date], whole: bool):
     look = look_at(None, brought, NOW)
-    assert look.whole is whole
+    assert look.all_backlog is whole
     assert backlog(look, 1, 2, day=max(brought, default=None)) == (["1", "2"] if whole else [])
     assert look.history.newest == max(brought, default=None)
     assert look.history.first_at == look.history.last_at == NOW
@@ -48,7 +48,7 @@ def test_a_digest_is_backlog_more_than_seven_days_before_the_newest(before: int,
 def test_after_weeks_of_absence_several_new_days_are_told_whole():
     away = grown(newest=DAY - timedelta(days=21), last_at=NOW - timedelta(days=21))
     look = look_at(away, days(*range(21)), NOW)
-    assert not look.whole
+    assert not look.all_backlog
     assert look.history.newest == DAY
 
 
@@ -57,33 +57,33 @@ def test_a_young_source_is_told_for_two_days_and_then_no_more():
     whole = []
     for number, before in enumerate((40, 39, 39, 38, 37), start=1):
         look = look_at(history, days(before), NOW + number * MINUTE)
-        whole.append(look.whole)
+        whole.append(look.all_backlog)
         history = look.history
     assert whole == [False, False, False, True, True]
 
 
 def test_another_look_of_several_days_at_a_young_source_is_backlog_whole():
     history = look_at(None, days(9), NOW).history
-    assert look_at(history, days(8, 7), NOW + MINUTE).whole
+    assert look_at(history, days(8, 7), NOW + MINUTE).all_backlog
 
 
 def test_one_day_after_a_first_look_at_several_is_told():
     history = look_at(None, days(1, 2, 3), NOW).history
-    assert not look_at(history, days(0), NOW + MINUTE).whole
+    assert not look_at(history, days(0), NOW + MINUTE).all_backlog
 
 
 def test_a_source_that_brought_nothing_for_ten_minutes_is_no_longer_young():
     history = look_at(None, days(40), NOW).history
     later = look_at(history, days(39, 38), NOW + 10 * MINUTE)
-    assert (later.whole, later.history.young) == (False, False)
-    assert not look_at(later.history, days(37, 36), NOW + 11 * MINUTE).whole
+    assert (later.all_backlog, later.history.young) == (False, False)
+    assert not look_at(later.history, days(37, 36), NOW + 11 * MINUTE).all_backlog
 
 
 def test_an_import_is_backlog_whole_and_counts_as_what_the_source_brought():
     look = look_at(None, days(0), NOW, imported=True)
-    assert look.whole
-    assert not look_at(look.history, days(-1, -2), NOW + MINUTE).whole
-    assert look_at(look.history, days(8), NOW).before == DAY - timedelta(days=7)
+    assert look.all_backlog
+    assert not look_at(look.history, days(-1, -2), NOW + MINUTE).all_backlog
+    assert look_at(look.history, days(8), NOW).backlog_before == DAY - timedelta(days=7)
 
 
 def test_a_day_far_in_the_future_makes_backlog_of_nothing():

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.sign_ups import MOST_OF_ALL, MOST_OF_AN_ADDRESS, SignUp, is_harmless, may_ask
+from bot.domain.sign_ups import MOST_PER_ADDRESS, MOST_PER_HOUR, SignUp, is_harmless, may_ask
 from tests.builders import NOW
 
 HOUR = timedelta(hours=1)
@@ -24,12 +24,12 @@ def test_an_address_gets_one_mail_a_day():
 def test_an_owner_who_said_yes_may_ask_for_more():
     assert may_ask([CONFIRMED], 1, NOW + HOUR)
     assert not may_ask([CONFIRMED, ASKED], 2, NOW + HOUR)
-    assert not may_ask([CONFIRMED] * MOST_OF_AN_ADDRESS, 5, NOW + HOUR)
+    assert not may_ask([CONFIRMED] * MOST_PER_ADDRESS, 5, NOW + HOUR)
 
 
 def test_all_addresses_together_get_so_many_an_hour():
-    assert may_ask([], MOST_OF_ALL - 1, NOW)
-    assert not may_ask([], MOST_OF_ALL, NOW)
+    assert may_ask([], MOST_PER_HOUR - 1, NOW)
+    assert not may_ask([], MOST_PER_HOUR, NOW)
 
 
 @pytest.mark.parametrize(

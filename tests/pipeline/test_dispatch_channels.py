@@ -266,7 +266,7 @@ async def test_what_the_channels_pace_does_not_allow_now_is_put_back_untried(wor
 
 
 async def test_a_targets_pace_holds_across_restarts(world: MakeWorld):
-    two_a_minute = {"limits": Limits(of=lambda _: Limit(most=2, span=MINUTE))}
+    two_a_minute = {"limits": Limits(per_target=lambda _: Limit(most=2, span=MINUTE))}
     quizzed = a_subscriber("alice", a_channel(quizzes="all"))
     made = started(world, quizzed, telegram=two_a_minute)
     made.read("a.html", a_digest(an_entry(1, editions=(an_edition(quiz=a_quiz()),))))
@@ -280,7 +280,7 @@ async def test_a_targets_pace_holds_across_restarts(world: MakeWorld):
 
 
 async def test_a_state_that_is_busy_while_the_pace_is_asked_only_delays(world: MakeWorld):
-    made = started(world, telegram={"limits": Limits(of=lambda _: Limit(most=2, span=MINUTE))})
+    made = started(world, telegram={"limits": Limits(per_target=lambda _: Limit(most=2, span=MINUTE))})
     made.faults.at("deliveries.sends_since", StateLocked("held"))
     made.read("a.md", a_digest(1))
     assert await made.send_all(days=1) == {"pending": 1, "sent": 1}

@@ -228,7 +228,9 @@ async def test_who_stopped_the_bot_is_left_in_peace(world: MakeWorld):
 
 
 async def test_an_alarm_keeps_the_channels_rate_limits(world: MakeWorld):
-    made = alarmed(world, telegram={"limits": Limits(of=lambda _: Limit(most=1, span=MINUTE))}, down=False)
+    made = alarmed(
+        world, telegram={"limits": Limits(per_target=lambda _: Limit(most=1, span=MINUTE))}, down=False
+    )
     made.read("a.md", a_digest(1))
     await made.send()
     made.incidents.report("email", "535", made.clock.now())

@@ -94,7 +94,7 @@ async def test_a_story_says_where_messages_of_a_topic_that_is_gone_go(world: Mak
 
 
 async def test_a_clock_that_is_set_back_delays_a_chat_for_minutes_at_most(world: MakeWorld):
-    limits = Limits(of=lambda _: Limit(most=1, span=timedelta(seconds=1)))
+    limits = Limits(per_target=lambda _: Limit(most=1, span=timedelta(seconds=1)))
     clock = VirtualClock(step=timedelta(milliseconds=100))
     made = started(world, a_subscriber(), telegram={"limits": limits}, clock=clock)
     made.read("a.md", a_digest(1))

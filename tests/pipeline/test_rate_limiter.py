@@ -188,7 +188,7 @@ def test_mails_have_no_limit() -> None:
 
 def test_targets_that_are_silent_again_are_forgotten() -> None:
     async def play(limiter: RateLimiter, _: LoopClock) -> None:
-        limits = Limits(of=TELEGRAM_LIMITS.of)
+        limits = Limits(per_target=TELEGRAM_LIMITS.per_target)
         many = RateLimiter({"telegram": limits}, now=limiter._now)
         for number in range(4100):
             assert await sent(many, Target(kind="telegram", address=str(number)))

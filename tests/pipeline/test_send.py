@@ -45,7 +45,7 @@ from tests.pipeline.dispatching import turns
 from tests.rigs.publishers import receipt
 
 MINUTE = timedelta(minutes=1)
-ONE_A_MINUTE = Limits(of=lambda _: Limit(most=1, span=MINUTE))
+ONE_A_MINUTE = Limits(per_target=lambda _: Limit(most=1, span=MINUTE))
 
 
 def a_claim(
@@ -302,7 +302,7 @@ async def test_a_polls_question_is_kept_with_it():
 @pytest.mark.parametrize("answer", [None, TryLater("later"), OutcomeUnknown("?")])
 async def test_a_targets_rate_limit_is_kept_whatever_came_of_the_message(answer: DeliveryError | None):
     parts = Parts(answer)
-    nine_minutes = Limits(of=lambda _: Limit(most=1, span=9 * MINUTE))
+    nine_minutes = Limits(per_target=lambda _: Limit(most=1, span=9 * MINUTE))
     parts.limiter = RateLimiter({"telegram": nine_minutes}, now=lambda: NOW)
     result = await parts.sender().send(a_claim())
     if not isinstance(answer, NotSent):  # what was certainly not sent fills no slot
@@ -371,7 +371,7 @@ async def test_nothing_to_send_settles_the_rows_with_the_reason():
 @pytest.mark.parametrize("where", ["build_error", "past_error"])
 async def test_a_busy_state_only_delays(where: str):
     parts = Parts()
-    two_a_minute = Limits(of=lambda _: Limit(most=2, span=MINUTE))
+    two_a_minute = Limits(per_target=lambda _: Limit(most=2, span=MINUTE))
     parts.limiter = RateLimiter({"telegram": two_a_minute}, now=lambda: NOW)
     setattr(parts, where, StateLocked("busy"))
     outcome = (await parts.sender().send(a_claim())).outcome
@@ -421,7 +421,7 @@ async def _cut_off(parts: Parts, ready: Callable[[], bool]) -> SendResult:
 
 async def test_cut_off_while_it_waits_for_its_slot_it_was_certainly_not_sent():
     parts = Parts()
-    limit = Limits(of=lambda _: Limit(most=1, span=timedelta(seconds=1)))
+    limit = Limits(per_target=lambda _: Limit(most=1, span=timedelta(seconds=1)))
     parts.limiter = RateLimiter({"telegram": limit}, now=lambda: NOW)
     parts.limiter.remember(a_claim().target, [NOW])
     result = await _cut_off(parts, lambda: bool(parts.limiter._moved._waiters))

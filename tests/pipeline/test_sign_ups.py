@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.errors import QuerySyntaxError, TryLater
 from bot.domain.preferences import LONGEST_QUERY
-from bot.domain.sign_ups import KEPT, VALID, ConfirmationRequest
+from bot.domain.sign_ups import KEPT_FOR, VALID_FOR, ConfirmationRequest
 from bot.pipeline.preferences import ChoiceRefused
 from bot.pipeline.sign_ups import SignUps
 from tests.builders import NOW, a_channel, a_digest, a_subscriber
@@ -109,12 +109,12 @@ async def test_a_link_ends_and_other_texts_open_nothing(world: MakeWorld):
     made, asked = world(), Asked()
     service = sign_ups(made, asked)
     await service.ask(ADDRESS, "rag", NOW)
-    assert service.pending(asked.token, NOW + VALID - timedelta(seconds=1)) is not None
-    assert service.confirm(asked.token, NOW + VALID) is None
+    assert service.pending(asked.token, NOW + VALID_FOR - timedelta(seconds=1)) is not None
+    assert service.confirm(asked.token, NOW + VALID_FOR) is None
     assert service.confirm("x" * 22, NOW) is None
     assert service.confirm(made.store.tokens.issue("unsubscribe", asked.requests[0].sign_up.id), NOW) is None
     assert made.registry.subscribers == {}
-    later = NOW + KEPT + DAY
+    later = NOW + KEPT_FOR + DAY
     await service.ask("bob@example.org", "rag", later)
     assert made.store.tokens.subject("confirm", asked.requests[0].token) is None
     assert made.store.sign_ups.sign_up(asked.requests[0].sign_up.id) is None

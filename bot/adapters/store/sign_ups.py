@@ -8,7 +8,7 @@ from sqlalchemy import Engine, delete, func, select, update
 from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.schema import sign_ups, tokens
 from bot.adapters.store.sql import insert
-from bot.domain.sign_ups import KEPT, SignUp, may_ask
+from bot.domain.sign_ups import KEPT_FOR, SignUp, may_ask
 
 _HOUR = timedelta(hours=1)
 
@@ -22,9 +22,9 @@ class SignUpTable:
     def keep_sign_up(self, sign_up: SignUp) -> bool:
         now = sign_up.asked_at
         with writing(self._engine, alone=True) as connection:
-            old = select(sign_ups.c.id).where(sign_ups.c.asked_at < now - KEPT)
+            old = select(sign_ups.c.id).where(sign_ups.c.asked_at < now - KEPT_FOR)
             connection.execute(delete(tokens).where(tokens.c.purpose == "confirm", tokens.c.subject.in_(old)))
-            connection.execute(delete(sign_ups).where(sign_ups.c.asked_at < now - KEPT))
+            connection.execute(delete(sign_ups).where(sign_ups.c.asked_at < now - KEPT_FOR))
             rows = connection.execute(select(sign_ups).where(sign_ups.c.address == sign_up.address))
             last_hour = select(func.count()).select_from(sign_ups).where(sign_ups.c.asked_at > now - _HOUR)
             if not may_ask([_sign_up(row) for row in rows], connection.execute(last_hour).scalar_one(), now):

@@ -25,7 +25,7 @@ from bot.adapters.telegram.client import (
 from bot.adapters.telegram.rendering import Message, render_alarm, render_alert
 from bot.domain.card import card_of, web_link
 from bot.domain.channels import Capabilities, ChannelKind, Limit, Limits
-from bot.domain.chats import ChatFacts, topic_named, unseen_topic
+from bot.domain.chats import ChatFacts, find_topic, unseen_topic_text
 from bot.domain.errors import DeliveryError, KindForbidden, NotSent, OutcomeUnknown, Refused, TryLater
 from bot.domain.message import Begin, OutgoingMessage, Receipt, unrecorded
 from bot.domain.quizzes.polls import Poll, evidence_for, poll_of, shuffle_seed
@@ -61,7 +61,7 @@ class TelegramPublisher:
         polls=True,
         edits=True,
         noun="Telegram messages",
-        limits=Limits(overall=OVERALL, of=_limit, bucket=_bucket),
+        limits=Limits(overall=OVERALL, per_target=_limit, bucket=_bucket),
     )
 
     def __init__(
@@ -99,10 +99,10 @@ class TelegramPublisher:
             return chat, None
         facts = await self._facts(chat.id)
         topics = await asyncio.to_thread(self._chats.topics, facts.id) if facts else {}
-        topic = topic_named(topics, chat.topic_name)
+        topic = find_topic(topics, chat.topic_name)
         general = ChatAddress(id=chat.id)
         if topic is None:
-            return general, unseen_topic(chat.topic_name)
+            return general, unseen_topic_text(chat.topic_name)
         return replace(general, topic=topic), None
 
     async def _anonymous_polls(self, chat: ChatAddress) -> bool:

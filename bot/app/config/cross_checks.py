@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from bot.app.config.addresses import Smtp
 from bot.app.config.settings import Settings
-from bot.domain.chats import topic_named, unseen_topic
+from bot.domain.chats import find_topic, unseen_topic_text
 from bot.domain.errors import UsageError
 from bot.domain.subscriptions import Channel, Subscriber
 from bot.pipeline.ports.chats import ChatStore
@@ -106,6 +106,8 @@ def unseen_topics(subscribers: Sequence[Subscriber], chats: ChatStore) -> dict[s
                 continue
             facts = chats.chat_facts(chat)
             number = facts.id if facts else None if chat.startswith("@") else int(chat)
-            if number is None or topic_named(chats.topics(number), topic) is None:
-                unseen[channel.target] = f"{unseen_topic(topic)}; until then messages go to the chat itself"
+            if number is None or find_topic(chats.topics(number), topic) is None:
+                unseen[channel.target] = (
+                    f"{unseen_topic_text(topic)}; until then messages go to the chat itself"
+                )
     return unseen

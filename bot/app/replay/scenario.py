@@ -188,7 +188,7 @@ class _Replay:
                 CHANNELS["telegram"].capabilities,
                 now=clock.now,
                 faults=scenario.faults,
-                limit_of=CHANNELS["telegram"].capabilities.limits.of,
+                limit_of=CHANNELS["telegram"].capabilities.limits.per_target,
                 moves=self._moves,
             ),
             "email": FakeService(

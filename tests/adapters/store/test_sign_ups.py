@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.adapters.store import Store
-from bot.domain.sign_ups import KEPT
+from bot.domain.sign_ups import KEPT_FOR
 from tests.builders import NOW
 from tests.domain.test_sign_ups import ASKED
 
@@ -22,7 +22,7 @@ def test_only_the_last_days_are_kept(store: Store):
     store.sign_ups.keep_sign_up(ASKED)
     token = store.tokens.issue("confirm", "a")
     store.sign_ups.keep_sign_up(
-        replace(ASKED, id="b", address="b@example.org", asked_at=NOW + KEPT + timedelta(seconds=1))
+        replace(ASKED, id="b", address="b@example.org", asked_at=NOW + KEPT_FOR + timedelta(seconds=1))
     )
     assert store.sign_ups.sign_up("a") is None
     assert store.tokens.subject("confirm", token) is None
