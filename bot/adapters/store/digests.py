@@ -14,7 +14,7 @@ from bot.adapters.store.engine import reading, writing
 from bot.adapters.store.full_text import save_words, stored_documents
 from bot.adapters.store.ids import delivery_ids
 from bot.adapters.store.notices import of_subscriber_on, on_papers
-from bot.adapters.store.papers import json_text, next_version, paper_of, paper_text, version
+from bot.adapters.store.papers import json_text, next_version, paper_json, paper_of, version
 from bot.adapters.store.planning import Planning, changes_of, open_runs
 from bot.adapters.store.schema import (
     NEWEST_FIRST,
@@ -53,7 +53,7 @@ _SAVE_PAPERS, _SAVE_RESIGHTED = (
             "quizzes": "integer",
             "first_seen_at": "bigint",
             "changed_at": "bigint",
-            "content": "text",
+            "content": "utf8",
         },
         on_conflict=_NEW_VALUES + more,
     )
@@ -453,7 +453,7 @@ def _digest_row(file: ReadDigest, now: dt.datetime) -> tuple[Any, ...]:
 def _paper_row(paper: Paper, position: int, now: dt.datetime) -> tuple[Any, ...]:
     day = paper.date.isoformat() if paper.date else None
     quizzes = sum([len(edition.quiz) for edition in paper.editions if edition.language == "en"])
-    return paper.id, day, position, quizzes, micros(now), micros(now), paper_text(paper)
+    return paper.id, day, position, quizzes, micros(now), micros(now), paper_json(paper)
 
 
 def _newest_day(connection: Connection) -> dt.date | None:

@@ -207,16 +207,21 @@ def _stored(paper_id: str, first_seen_at: int, changed_at: int, content: str) ->
 
 
 def json_text(value: Any) -> str:
+    """The value as compact JSON."""
+    return _json(value).decode()
+
+
+def _json(value: Any) -> bytes:
     """The value as compact JSON, by pydantic's writer, which takes a quarter of the time of Python's."""
     try:
-        return to_json(value).decode()
+        return to_json(value)
     except PydanticSerializationError:  # a lone surrogate, which no database takes as it is
-        return json.dumps(value, separators=(",", ":"))
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
-def paper_text(paper: Paper) -> str:
-    """The paper as compact JSON."""
-    return json_text(
+def paper_json(paper: Paper) -> bytes:
+    """The paper as compact JSON in UTF-8."""
+    return _json(
         {
             "title": paper.title,
             "authors": paper.authors,
@@ -306,7 +311,7 @@ def _string_after(name: str, content: str, start: int = 0) -> tuple[str, int]:
 
 
 def paper_of(paper_id: str, content: str) -> Paper:
-    """The paper that `paper_text` wrote; raises RecordDamaged, which names it and shows nothing of its text."""
+    """The paper that `paper_json` wrote; raises RecordDamaged, which names it and shows nothing of its text."""
     try:
         return _paper(paper_id, loaded(content))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:

@@ -3,7 +3,7 @@
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -77,14 +77,15 @@ class ForEach:
 
     On SQLite the driver repeats it (many rows: `_ROWS_TOGETHER` at a time); on PostgreSQL it runs once over arrays, which
     appear as a table named `given`. `columns` maps names to PostgreSQL's types; the values of each row are in that order,
-    as the driver takes them (moments as microseconds).
+    as the driver takes them (moments as microseconds). The type `utf8` is a text given as bytes, which SQLite stores
+    without making a string of them.
     """
 
     def __init__(
         self, *, sqlite: str, postgresql: str, columns: dict[str, str], several: str | None = None
     ) -> None:
         """`several` is SQLite's statement for `_ROWS_TOGETHER` rows, with all their values in a row."""
-        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+        arrays = ", ".join(f"%s::{'text' if kind == 'utf8' else kind}[]" for kind in columns.values())
         self._kinds = tuple(columns.values())
         self._several = several
         self._sqlite, self._in_order = _positional(sqlite, tuple(columns))
@@ -97,7 +98,7 @@ class ForEach:
         if connection.dialect.name == "sqlite":
             return self._repeated(connection, rows)
         columns = zip(self._kinds, zip(*rows, strict=True), strict=True)
-        arrays = tuple(list(values) if kind == "text" else _numbers(values) for kind, values in columns)
+        arrays = tuple(_array(kind, values) for kind, values in columns)
         return connection.exec_driver_sql(self._postgresql, arrays).rowcount
 
     def _repeated(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
@@ -131,8 +132,12 @@ def _positional(
     return _NAMED.sub("?", text), itemgetter(*order)
 
 
-def _numbers(values: Iterable[int | None]) -> str:
-    """A PostgreSQL array literal; the driver would check each number for characters that need quoting."""
+def _array(kind: str, values: Sequence[Any]) -> list[str] | str:
+    """A PostgreSQL array; of numbers as a literal, since the driver would check each for characters that need quoting."""
+    if kind == "text":
+        return list(values)
+    if kind == "utf8":
+        return [value.decode() for value in values]
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
@@ -140,7 +145,9 @@ def inserting(table: str, columns: dict[str, str], *, on_conflict: str | None = 
     """INSERT … VALUES for many rows, in order; without `on_conflict` a conflict raises."""
     conflict = f" ON CONFLICT {on_conflict}" if on_conflict else ""
     names = ", ".join(columns)
-    values = ", ".join(f":{name}" for name in columns)
+    values = ", ".join(
+        f"CAST(:{name} AS TEXT)" if kind == "utf8" else f":{name}" for name, kind in columns.items()
+    )
     return ForEach(
         sqlite=f"INSERT INTO {table} ({names}) VALUES ({values}){conflict}",
         several=f"INSERT INTO {table} ({names}) VALUES {_several(columns)}{conflict}",
@@ -149,8 +156,9 @@ def inserting(table: str, columns: dict[str, str], *, on_conflict: str | None = 
     )
 
 
-def _several(columns: Collection[str]) -> str:
-    return ", ".join([f"({', '.join('?' * len(columns))})"] * _ROWS_TOGETHER)
+def _several(columns: Mapping[str, str]) -> str:
+    row = ", ".join("CAST(? AS TEXT)" if kind == "utf8" else "?" for kind in columns.values())
+    return ", ".join([f"({row})"] * _ROWS_TOGETHER)
 
 
 def updating(table: str, changes: str, *, where: str, columns: dict[str, str]) -> ForEach:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from bot.adapters.store import Store
 from bot.adapters.store import full_text as module
 from bot.adapters.store.engine import writing
-from bot.adapters.store.papers import StoredDocument, paper_text
+from bot.adapters.store.papers import StoredDocument, paper_json
 from bot.domain.analysis.preview import Previewer
 from bot.domain.papers import Edition, Paper, PaperId, Point, Summary
 from bot.domain.query import Document, Query, document_of, match, parse
@@ -278,7 +278,7 @@ def test_a_stored_text_decides_as_its_paper_does(
         editions=(edition,) if has_edition else (),
     )
     document = document_of(paper)
-    stored = StoredDocument(paper_text(paper), document.folded_words())
+    stored = StoredDocument(paper_json(paper).decode(), document.folded_words())
     assert Previewer(query).matches(stored) == (match(query, document) is not None)
     texts, _ = stored.texts_at_hand("")
     assert texts == [part.text for part in document.parts if part.field in SCOPES[""]][: len(texts)]
@@ -286,7 +286,7 @@ def test_a_stored_text_decides_as_its_paper_does(
 
 def test_the_title_and_the_only_summary_of_a_plain_paper_are_all_its_texts():
     paper = a_paper(1, title="Graphs", summaries=(Summary(text="Of nets.", source="a.md"),))
-    stored = StoredDocument(paper_text(paper), document_of(paper).folded_words())
+    stored = StoredDocument(paper_json(paper).decode(), document_of(paper).folded_words())
     assert stored.texts_at_hand("") == (["Graphs", "Of nets."], True)
     assert stored.texts_at_hand("title") == (["Graphs"], True)
     assert stored.texts_at_hand("author") == ([], False)
