@@ -19,7 +19,7 @@ from benchmarks.corpus import CORPUS
 from bot.adapters.answer_model import load_model
 from bot.domain.papers import PaperId
 from bot.domain.quizzes.answers import AnswerModel
-from bot.domain.quizzes.paper_text import STOP_WORDS, reading, stem, width, words
+from bot.domain.quizzes.paper_text import STOP_WORDS, stem, text_index, width, words
 from tools.answer_material import Sample, samples
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def outcomes(found: Sequence[Sample], model: AnswerModel) -> list[Outcome]:
     """What the model and the baselines make of each question, its text as the page alone gives it."""
-    reading.cache_clear()
+    text_index.cache_clear()
     return [_outcome(sample, model) for sample in found]
 
 

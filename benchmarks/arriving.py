@@ -105,7 +105,7 @@ class Writes:
 
     def __init__(self) -> None:
         self.longest = Span(0, 0)
-        whole = digests.writing
+        whole = digests.writing  # type: ignore[attr-defined]
 
         @contextmanager
         def timed(engine: Engine, *, alone: bool = False) -> Iterator[Connection]:
@@ -115,7 +115,7 @@ class Writes:
             took = since(start)
             self.longest = Span(*map(max, self.longest, took))
 
-        digests.writing = timed  # type: ignore[assignment]
+        digests.writing = timed  # type: ignore[attr-defined]
 
 
 def measure(people: list[Subscriber], day: list[Paper]) -> Measured:

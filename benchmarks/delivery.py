@@ -180,7 +180,7 @@ def dbos_workflows(folder: Path) -> float | None:
         }
     )
 
-    @DBOS.workflow()
+    @DBOS.workflow()  # type: ignore[untyped-decorator]
     def nothing() -> None: ...
 
     DBOS.launch()

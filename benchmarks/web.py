@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from urllib.parse import quote
@@ -186,9 +187,7 @@ async def asked(
         ]
         done: asyncio.Future[None] = loop.create_future()
         waits.append(done)
-        await loop.create_connection(
-            lambda requests=requests, done=done: Connection(requests, times, done), "127.0.0.1", port
-        )  # type: ignore[misc]
+        await loop.create_connection(partial(Connection, requests, times, done), "127.0.0.1", port)
     await asyncio.gather(*waits)
     return time.perf_counter() - begun, times
 

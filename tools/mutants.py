@@ -20,7 +20,7 @@ import os
 import signal
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
@@ -50,7 +50,7 @@ WARM = ("lxml.etree", "numpy", "pydantic", "sqlalchemy")
 """Foreign modules that tests import, brought in once before the forks."""
 
 
-class SwapIn(Operator):
+class SwapIn(Operator):  # type: ignore[misc]
     """Swaps `in` and `not in`, which the library leaves alone."""
 
     def mutation_positions(self, node: NodeOrLeaf) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
@@ -106,7 +106,9 @@ class Mutant:
 
     def source(self) -> str:
         """The file with this change."""
-        code = mutate_code(Path(self.path).read_text(encoding="utf-8"), self.operator, self.occurrence)
+        code: str | None = mutate_code(
+            Path(self.path).read_text(encoding="utf-8"), self.operator, self.occurrence
+        )
         assert code is not None, self.key
         return code
 
@@ -144,7 +146,8 @@ def mutants(path: Path) -> Iterator[Mutant]:
 def _statement_line(node: NodeOrLeaf) -> int:
     while node.parent is not None and node.parent.type not in ("suite", "file_input"):
         node = node.parent
-    return node.start_pos[0]
+    line: int = node.start_pos[0]
+    return line
 
 
 def sample(rooms: Iterable[str], count: int, seed: int) -> list[Mutant]:
@@ -187,7 +190,7 @@ class Reach:
 
 class _Durations:
     def __init__(self) -> None:
-        self.seconds = Counter[str]()
+        self.seconds: dict[str, float] = defaultdict(float)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] += report.duration
@@ -299,7 +302,7 @@ def start(mutant: Mutant | None, tests: dict[str, float]) -> int:
     os._exit(status)
 
 
-OUTCOMES = {
+OUTCOMES: dict[int, str] = {
     pytest.ExitCode.OK: "survived",
     pytest.ExitCode.TESTS_FAILED: "killed",
     pytest.ExitCode.INTERRUPTED: "killed",

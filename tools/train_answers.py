@@ -99,8 +99,8 @@ def temperatures(material: Material) -> dict[str, float]:
         _fitting(material, parts, learn_plain, plain_scores) for parts in (_days(material), _styles(material))
     ]
     return {
-        "temperature": round((np.mean(own[0]) + max(own[1])) / 2, 2),
-        "plain_temperature": round((np.mean(plain[0]) + max(plain[1])) / 2, 2),
+        "temperature": round(float(np.mean(own[0]) + max(own[1])) / 2, 2),
+        "plain_temperature": round(float(np.mean(plain[0]) + max(plain[1])) / 2, 2),
     }
 
 

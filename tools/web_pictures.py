@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bot.app.config.settings import load_settings
 from bot.app.container import build_container, start_web
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 ADDRESS = "127.0.0.1:8765"
 WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
-PICTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
+PICTURES: dict[str, tuple[str, Literal["light", "dark"], dict[str, Any]]] = {
     "front": ("/", "light", WIDE),
     "search": ("/search?q=web agent OR diffusion", "dark", WIDE),
     "preview": ("/preview?q=agent OR reasoning", "light", WIDE),
