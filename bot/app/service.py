@@ -179,7 +179,7 @@ class Cluster:
             "maintenance": partial(self.lead, "maintenance", self._hold_maintenance),
         }
         for kind in self._rate_limited:  # an overall limit holds for the whole cluster, so one process sends
-            self._container.dispatcher.leave(kind)
+            self._container.dispatcher.leave_channel(kind)
             duty = f"{kind} rate limit"
             parts[duty] = partial(self.lead, duty, partial(self._send_on, kind, wake))
         return parts
@@ -196,12 +196,12 @@ class Cluster:
             self.maintains = False
 
     async def _send_on(self, kind: ChannelKind, wake: Callable[[], None]) -> None:
-        self._container.dispatcher.take(kind)
+        self._container.dispatcher.take_channel(kind)
         wake()
         try:
             await self._stop.wait()
         finally:
-            self._container.dispatcher.leave(kind)
+            self._container.dispatcher.leave_channel(kind)
 
 
 class _StateUnusable(Exception):

@@ -1,4 +1,4 @@
-"""Compose: builds the message of claimed deliveries from the state as it is now."""
+"""Compose: builds the message of a claim from the state as it is now."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,20 +18,21 @@ from bot.pipeline.ports.outbox import Claim, ClaimedRow, DeliveryStore
 from bot.pipeline.ports.papers import PaperStore
 from bot.pipeline.subscribers import SubscriberRegistry
 
-_FEWEST = 2
+_FEWEST_PAPERS = 2
+"""A message with fewer papers is no roll-up."""
 _AWAY = timedelta(days=2)
-"""Who waited for so long was away."""
+"""Deliveries that were held for so long mean that the subscriber was away."""
 
 AnswerQuiz = Callable[[Paper, str], tuple[Question, ...]]
-"""A paper's quiz in a language, with answers worked out where the digest gives none."""
+"""A function from a paper and a language to the quiz, with answers worked out where the digest gives none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltMessage:
-    """A message and the rows that it is made of, best first.
+    """A message, and the keys of the rows that it sends, best first.
 
-    `limited` are rows over the daily limit, `named` those of earlier days that this one names, `unwanted` those that
-    nobody asks for any more.
+    `limited` are rows over the daily limit, `named` limited rows of earlier messages that this one names, `unwanted` those
+    whose subscription was removed or paused.
     """
 
     message: OutgoingMessage
@@ -42,7 +43,7 @@ class BuiltMessage:
 
 
 class NothingToSend(Exception):
-    """A claim gives no message: `limited` rows are over the daily limit, `unwanted` ones asked for by nobody, the others take `state`."""
+    """A claim gives no message. `limited` and `unwanted` rows are as in `BuiltMessage`; the others take `state`."""
 
     def __init__(
         self,
@@ -97,7 +98,7 @@ class MessageBuilder:
                 return self._alarm(claim, subscriber)
 
     def _recipient(self, claim: Claim) -> Subscriber | None:
-        """The subscriber whom the message is for: the one it was planned for, or else one who shares the target."""
+        """The subscriber for whom the message was planned, else another one with the same target and notices on its papers."""
         planned_for = self._registry.subscriber(claim.subscriber)
         if planned_for is not None and _has_target(planned_for, claim):
             return planned_for
@@ -112,9 +113,9 @@ class MessageBuilder:
         )
 
     def shown_again(self, claim: Claim, subscriber: Subscriber) -> OutgoingMessage:
-        """The message of a claim that went out, with its papers as they are now, in the order shown.
+        """The message of a claim that went out, with its papers as they are now, in the order in which they were shown.
 
-        What the daily limit kept out stands at the end: here somebody asks for it.
+        Papers over the daily limit come last: they are shown because somebody asks for them.
         """
         items = self._items(claim.rows, claim, subscriber, updated=True)
         limited = sum(not row.shown for row in claim.rows)
@@ -151,7 +152,7 @@ class MessageBuilder:
         )
 
     def _is_wanted(self, item: Item, claim: Claim, subscriber: Subscriber) -> bool:
-        """Whether somebody at the target still asks for the paper: by what matched when it came, or by anything else by now."""
+        """Whether a subscription of somebody at the target still brings the paper: one that matched when it came, or another."""
         if item.reasons:
             return True
         noticed = self._papers.notices_on(subscriber.id, [item.paper.id])
@@ -163,9 +164,13 @@ class MessageBuilder:
         )
 
     def _occasion(self, claim: Claim, subscriber: Subscriber, now: datetime) -> Occasion | None:
-        """Why so much comes at once: somebody slept, or was away; None for what comes as it is found."""
+        """The occasion of a roll-up; None for an ordinary message."""
         channel = _channel_of(subscriber, claim)
-        if len(claim.rows) < _FEWEST or channel is None or not isinstance(channel.deliver, Immediately):
+        if (
+            len(claim.rows) < _FEWEST_PAPERS
+            or channel is None
+            or not isinstance(channel.deliver, Immediately)
+        ):
             return None
         if subscriber.quiet_hours is None and subscriber.snoozed_until is None:
             return None
@@ -268,7 +273,7 @@ class MessageBuilder:
     def _correction(
         self, claim: Claim, subscriber: Subscriber, original: Claim, receipt: Receipt | None
     ) -> BuiltMessage:
-        """One reply to the original with all that is wrong in it by now, as the corrections say that still wait."""
+        """A reply to the original message that corrects all that is wrong in it by now, for every correction that waits."""
         (row,) = claim.rows
         rows = [other for other in original.rows if other.shown]
         records = self._deliveries.deliveries_on(subscriber.id, [other.paper for other in rows])
@@ -294,7 +299,7 @@ class MessageBuilder:
     def _items(
         self, rows: Sequence[ClaimedRow], claim: Claim, subscriber: Subscriber, *, updated: bool = False
     ) -> tuple[Item, ...]:
-        """The papers of the rows as they are now, with what each gained since if they are to show it."""
+        """The papers of the rows as they are now; with `updated`, also what each gained since its alert."""
         ids = [row.paper for row in rows]
         noticed = self._papers.with_notices(subscriber.id, ids)
         channels, allowed = _channels_of(subscriber, claim), _names_taken(subscriber, claim)
@@ -318,7 +323,7 @@ class MessageBuilder:
     def _gains(
         self, claim: Claim, subscriber: Subscriber, papers: Sequence[PaperId]
     ) -> Mapping[PaperId, frozenset[str]]:
-        """Gains of each paper since the target was told of it, by the edits that were planned."""
+        """The gains of each paper since its alert to the target, by the edits that were planned."""
         gains: dict[PaperId, frozenset[str]] = {}
         for row in self._deliveries.deliveries_on(subscriber.id, papers):
             if row.kind == "edit" and row.target == claim.key:
@@ -326,7 +331,7 @@ class MessageBuilder:
         return gains
 
     def _carried(self, paper: Paper, language: str, quizzes: QuizMode) -> tuple[Question, ...]:
-        """The questions that the message itself carries."""
+        """The questions of the paper that the message itself contains."""
         if quizzes == "none":
             return ()
         quiz = self._answer_quiz(paper, language)
@@ -379,7 +384,7 @@ def _has_target(subscriber: Subscriber, claim: Claim) -> bool:
 
 
 def _names_taken(subscriber: Subscriber, claim: Claim) -> frozenset[str]:
-    """The names of the subscriptions that the claim's target takes of this subscriber."""
+    """The names of the subscriber's subscriptions that go to the claim's target."""
     channels = _channels_of(subscriber, claim)
     return frozenset(
         subscription.name

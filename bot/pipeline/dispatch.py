@@ -1,7 +1,7 @@
 """Dispatch: the loop that claims due deliveries, sends them, and settles the outcomes.
 
-A claim only reserves a target. When its slot has come and its request is about to go out, its rows become `sending`:
-the only ones of which nobody knows the outcome when the process dies.
+A claim only reserves a target. Its rows become `sending` right before its request goes out; only of these is the outcome
+unknown when the process dies.
 """
 
 import asyncio
@@ -27,16 +27,17 @@ from bot.pipeline.send import Sender, SendResult, SendRules, untried
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)
-"""Longer than any publisher takes to give up on an answer."""
+"""Longer than a send may take (`send.GIVE_UP`)."""
 IN_FLIGHT = 64
-"""Sends in flight on one channel at most, so that a slow channel does not delay another."""
+"""Most sends in flight on one channel, so that a slow channel does not delay another."""
 _LEAST_WAIT = 0.05
-"""Least seconds between two claims while a delivery is due that cannot be claimed."""
-LOOK_EVERY = timedelta(seconds=2)
-"""Interval at which leases that ended are looked for while another process has one: it may have died."""
+"""Least seconds between two attempts to claim while a delivery is due that cannot be claimed."""
+LEASE_CHECK_INTERVAL = timedelta(seconds=2)
+"""Interval at which expired leases are looked for while another process has one: it may have died."""
 _BEGUN_TOGETHER = 4
-"""Claims begun in one transaction at most. Until the last of their requests has left, a death leaves doubt without a cause
-where nobody can read the marks; where sending twice is harmless there is no doubt, and all go together.
+"""Most claims begun in one transaction. If the process dies before the last of their requests has left, some are taken
+for uncertain that were never sent, unless the store can read the marks. So they are few; on channels where sending twice
+is harmless this does not matter, and the limit is IN_FLIGHT.
 """
 
 
@@ -48,25 +49,26 @@ class _InFlight(NamedTuple):
 
 
 @dataclass(kw_only=True, slots=True)
-class _Run:
-    """One flush: sends in flight, rows by state, the delay of the oldest, and whether it is to end.
+class _Flush:
+    """The state of one call of `Dispatcher.flush`."""
 
-    `looked_at` is when expired leases were last looked for.
-    """
-
-    looked_at: datetime
+    expired_at: datetime
+    """When expired leases were last looked for."""
     flight: dict["asyncio.Task[SendResult]", _InFlight] = field(default_factory=dict)
     tally: Counter[State] = field(default_factory=Counter)
+    """Settled rows by the state in which they ended."""
     late: timedelta = timedelta(0)
+    """The longest time for which a delivery had been due."""
     ending: bool = False
+    """Nothing more is claimed."""
     cut_off: bool = False
+    """What is in flight is cancelled."""
 
 
 class BeginQueue:
-    """Queue of claims whose request is about to go out: those that come together are written down in one transaction."""
+    """Queue of claims whose requests are about to go out: up to `together` of them are begun in one transaction."""
 
     def __init__(self, outbox: OutboxStore, *, together: int, now: Callable[[], datetime]) -> None:
-        """At most so many `together`."""
         self._outbox = outbox
         self._together = together
         self._now = now
@@ -75,9 +77,10 @@ class BeginQueue:
         self._written: asyncio.Task[frozenset[int]]
 
     async def begin(self, claim: Claim) -> None:
-        """Return once the claim's rows are `sending`; raises Withdrawn where it must not be sent, or StateError.
+        """Make the claim's rows `sending`; raises Withdrawn where it must not be sent, and StateError.
 
-        The request leaves in the step in which this returns: nothing else runs between the mark and the write.
+        The caller sends the request right after this returns, in the same step of the event loop, so that nothing else runs
+        between the mark and the write.
         """
         batch = self._open
         if batch is None or len(batch) == self._together or self._written.done():
@@ -96,7 +99,7 @@ class BeginQueue:
 
 
 class Dispatcher:
-    """Dispatcher: sends due deliveries. Several may work on one state: each target is claimed by one at a time."""
+    """Dispatcher: sends due deliveries. Several can work on one state, as a target is claimed by one of them at a time."""
 
     def __init__(
         self,
@@ -147,19 +150,19 @@ class Dispatcher:
         self._unsettled: list[SendResult] = []
 
     def stop(self) -> None:
-        """Claim nothing more; what is in flight is finished."""
+        """Claim nothing more; sends in flight are finished."""
         self._stopping = True
 
     def wake(self) -> None:
-        """Let a flush that waits for answers look at once for more to send."""
+        """Have a flush that waits for answers look for more to send at once."""
         self._awake.set()
 
-    def leave(self, kind: ChannelKind) -> None:
-        """Claim nothing more on this channel: another process serves it."""
+    def leave_channel(self, kind: ChannelKind) -> None:
+        """Claim nothing more on this channel, since another process serves it."""
         self._kinds = tuple(served for served in self._kinds if served != kind)
 
-    def take(self, kind: ChannelKind) -> None:
-        """Claim on this channel (again), where it is one of ours."""
+    def take_channel(self, kind: ChannelKind) -> None:
+        """Claim on this channel (again), if there is a publisher for it."""
         if kind not in self._kinds:
             self._limiter.forget()
         kinds = {*self._kinds, kind}
@@ -167,89 +170,90 @@ class Dispatcher:
         self.wake()
 
     async def flush(self) -> Counter[State]:
-        """Send everything that is due and count the rows by how they ended; returns when nothing is.
+        """Send everything that is due, until nothing is; gives the rows by the state in which they ended.
 
-        What becomes due meanwhile goes out as well, however long a slow target takes to answer. A second call
-        waits for the first. When it is cancelled it claims nothing more, and what has no answer after
-        `SendRules.grace` is uncertain. Raises StateError; outcomes that could not be settled are kept for
-        the next call.
+        What becomes due meanwhile goes out as well, however slowly a target answers. A second call waits for the first. When
+        cancelled, it claims nothing more, and what has no answer after `SendRules.grace` is uncertain. Raises StateError;
+        outcomes that could not be settled are kept for the next call.
         """
         async with self._turn:
-            run = _Run(looked_at=self._clock.now())
-            work = asyncio.create_task(self._work(run))
+            flush = _Flush(expired_at=self._clock.now())
+            work = asyncio.create_task(self._work(flush))
             try:
                 return await asyncio.shield(work)
             except asyncio.CancelledError:
-                await self._end(run, work)
+                await self._end(flush, work)
                 raise
 
     async def next_due(self) -> datetime | None:
         """The moment at which a delivery is next due."""
-        return await asyncio.to_thread(self._outbox.next_due, self._kinds, self._clock.now() + LOOK_EVERY)
+        return await asyncio.to_thread(
+            self._outbox.next_due, self._kinds, self._clock.now() + LEASE_CHECK_INTERVAL
+        )
 
-    async def _end(self, run: _Run, work: "asyncio.Task[Counter[State]]") -> None:
-        run.ending = True
+    async def _end(self, flush: _Flush, work: "asyncio.Task[Counter[State]]") -> None:
+        flush.ending = True
         self._awake.set()
         await asyncio.wait({work}, timeout=self._rules.grace.total_seconds())
-        run.cut_off = True
-        for task in run.flight:
+        flush.cut_off = True
+        for task in flush.flight:
             task.cancel()
         await asyncio.wait({work})
 
-    async def _work(self, run: _Run) -> Counter[State]:
+    async def _work(self, flush: _Flush) -> Counter[State]:
         self._breaker.forget()
-        await self._settle(run)
-        await self._expire(run)
-        await self._next_due(run, self._kinds)
+        await self._settle(flush)
+        await self._expire(flush)
+        await self._next_due(flush, self._kinds)
         try:
             while True:
                 self._awake.clear()
-                if self._clock.now() - run.looked_at >= LOOK_EVERY:
-                    await self._expire(run)
-                await self._start_due(run)
-                if not run.flight:
-                    return _summary(run.tally, run.late)
-                await self._wait_for_change(run)
-                self._collect(run)
-                await self._settle(run)
+                if self._clock.now() - flush.expired_at >= LEASE_CHECK_INTERVAL:
+                    await self._expire(flush)
+                await self._start_due(flush)
+                if not flush.flight:
+                    return _summary(flush.tally, flush.late)
+                await self._wait_for_change(flush)
+                self._collect(flush)
+                await self._settle(flush)
         finally:
-            if run.flight:
-                await asyncio.wait(run.flight)
-                self._collect(run)
-                await self._settle(run)
+            if flush.flight:
+                await asyncio.wait(flush.flight)
+                self._collect(flush)
+                await self._settle(flush)
 
-    async def _expire(self, run: _Run) -> None:
+    async def _expire(self, flush: _Flush) -> None:
         """End the leases of processes that died or hang: their claims come free, and what they were sending is uncertain.
 
-        Skipped while a lease of ours has ended too (the clock jumped): what we are sending must not go again.
+        Skipped while a lease of ours has ended too (the clock jumped): what we are sending must not be sent again.
         """
-        now = run.looked_at = self._clock.now()
-        if any(in_flight.until <= now for in_flight in run.flight.values()):
+        now = flush.expired_at = self._clock.now()
+        if any(in_flight.until <= now for in_flight in flush.flight.values()):
             return
-        run.tally["uncertain"] += await asyncio.to_thread(
+        flush.tally["uncertain"] += await asyncio.to_thread(
             self._outbox.expire, now, again=self._rules.resend_uncertain, harmless=self._harmless
         )
 
-    async def _start_due(self, run: _Run) -> None:
-        """Claim what is due and start sending it; on a channel that was stopped, one message to probe it."""
+    async def _start_due(self, flush: _Flush) -> None:
+        """Claim what is due and start sending it; on a channel whose stop is over, one message to probe it."""
         now = self._clock.now()
         stopped = await self._breaker.stopped()
         for kind in self._kinds:
             stop = stopped.get(kind)
             if stop is None:
                 self._limiter.unblock(kind)
-                await self._claim(run, now, kind)
+                await self._claim(flush, now, kind)
             elif stop.until > now:
                 self._limiter.block(kind, stop.until)
             elif not self._breaker.is_probed(kind):
                 self._limiter.unblock(kind)
-                for claim in await self._claim(run, now, kind, most=1):
+                for claim in await self._claim(flush, now, kind, most=1):
                     self._breaker.begin_probe(claim)
 
     async def _claim(
-        self, run: _Run, now: datetime, kind: ChannelKind, most: int = IN_FLIGHT
+        self, flush: _Flush, now: datetime, kind: ChannelKind, most: int = IN_FLIGHT
     ) -> tuple[Claim, ...]:
-        room = min(self._room(run, kind), most)
+        room = min(self._room(flush, kind), most)
         if room <= 0:
             return ()
         claims = await asyncio.to_thread(
@@ -266,55 +270,55 @@ class Dispatcher:
                 "delivery.claimed",
                 extra={"message_id": claim.message, "target": claim.key, "rows": len(claim.rows)},
             )
-            run.flight[asyncio.create_task(self._deliver(claim, run))] = _InFlight(claim, now + LEASE)
+            flush.flight[asyncio.create_task(self._deliver(claim, flush))] = _InFlight(claim, now + LEASE)
         return claims
 
-    def _room(self, run: _Run, kind: ChannelKind) -> int:
-        """Number of claims that may still be made: as many as get their turn within a second or two."""
-        if self._stopping or run.ending:
+    def _room(self, flush: _Flush, kind: ChannelKind) -> int:
+        """Number of claims that may still be made: as many as get their slots within a second or two."""
+        if self._stopping or flush.ending:
             return 0
         most = min(IN_FLIGHT, self._publishers[kind].capabilities.at_once or IN_FLIGHT)
-        under_way = sum(in_flight.claim.target.kind == kind for in_flight in run.flight.values())
+        under_way = sum(in_flight.claim.target.kind == kind for in_flight in flush.flight.values())
         free, room = most - under_way, self._limiter.room(kind, under_way)
         return free if room is None else min(free, room)
 
-    async def _wait_for_change(self, run: _Run) -> None:
-        """Wait until a send ends, something else is due, or somebody wakes us."""
+    async def _wait_for_change(self, flush: _Flush) -> None:
+        """Wait until a send ends, something else is due, or `wake` is called."""
         awake = asyncio.create_task(self._awake.wait())
         try:
             await asyncio.wait(
-                {awake, *run.flight},
-                timeout=await self._seconds_to_next(run),
+                {awake, *flush.flight},
+                timeout=await self._seconds_to_next(flush),
                 return_when=asyncio.FIRST_COMPLETED,
             )
         finally:
             awake.cancel()
 
-    async def _seconds_to_next(self, run: _Run) -> float | None:
+    async def _seconds_to_next(self, flush: _Flush) -> float | None:
         kinds = [
-            kind for kind in self._kinds if not self._breaker.is_probed(kind) and self._room(run, kind) > 0
+            kind for kind in self._kinds if not self._breaker.is_probed(kind) and self._room(flush, kind) > 0
         ]
         if not kinds:
             return None
-        due = await self._next_due(run, kinds)
+        due = await self._next_due(flush, kinds)
         return max((due - self._clock.now()).total_seconds(), _LEAST_WAIT) if due else None
 
-    async def _next_due(self, run: _Run, kinds: Sequence[ChannelKind]) -> datetime | None:
-        due = await asyncio.to_thread(self._outbox.next_due, kinds, self._clock.now() + LOOK_EVERY)
-        run.late = max(run.late, self._clock.now() - due) if due else run.late
+    async def _next_due(self, flush: _Flush, kinds: Sequence[ChannelKind]) -> datetime | None:
+        due = await asyncio.to_thread(self._outbox.next_due, kinds, self._clock.now() + LEASE_CHECK_INTERVAL)
+        flush.late = max(flush.late, self._clock.now() - due) if due else flush.late
         return due
 
-    def _collect(self, run: _Run) -> None:
-        for task in [task for task in run.flight if task.done()]:
-            claim = run.flight.pop(task).claim
+    def _collect(self, flush: _Flush) -> None:
+        for task in [task for task in flush.flight if task.done()]:
+            claim = flush.flight.pop(task).claim
             never_began = task.cancelled()
             self._unsettled.append(untried(claim) if never_began else task.result())
 
-    async def _deliver(self, claim: Claim, run: _Run) -> SendResult:
-        return untried(claim) if run.cut_off else await self._sender.send(claim)
+    async def _deliver(self, claim: Claim, flush: _Flush) -> SendResult:
+        return untried(claim) if flush.cut_off else await self._sender.send(claim)
 
-    async def _settle(self, run: _Run) -> None:
-        """Settle the sends that ended; results that a busy state refuses are kept for the next call."""
+    async def _settle(self, flush: _Flush) -> None:
+        """Settle the sends that ended; results that could not be settled are kept for the next call."""
         recorded: list[SendResult] = []
         try:
             for result in tuple(self._unsettled):
@@ -326,19 +330,19 @@ class Dispatcher:
                 await asyncio.to_thread(self._outbox.settle, outcomes, self._clock.now())
                 del self._unsettled[: len(recorded)]
                 for outcome in outcomes:
-                    run.tally.update(end_states(outcome))
+                    flush.tally.update(end_states(outcome))
 
     async def _record(self, result: SendResult) -> None:
         try:
             await self._breaker.record(result)
         except StateError:
             raise
-        except Exception:  # a fault of ours with a stop or an alarm: what went out is settled all the same
+        except Exception:  # a bug in handling a stop or an alarm must not keep the outcome from being settled
             log.exception("channel.record_failed", extra={"target": result.outcome.claim.key})
 
 
 def _summary(tally: Counter[State], late: timedelta) -> Counter[State]:
-    """Log the rows of one flush by state; `late` is how long the oldest had been due. Gives the states that occurred."""
+    """Log the rows of one flush by state, and for how long the oldest had been due; gives the states that occurred."""
     done = +tally
     if done:
         ended: dict[str, float] = {str(state): count for state, count in done.items()}

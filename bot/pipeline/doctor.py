@@ -180,10 +180,10 @@ def _source_day(digest: DigestRecord, day: dt.date, papers: Mapping[PaperId, Pap
 def _spelling_findings(speller: Speller, query: Query, subject: str) -> Iterator[Finding]:
     for better in speller.better(query)[:2]:
         if better.missed >= GAIN:
-            yield _better(subject, better)
+            yield _spelling_finding(subject, better)
     for noise in speller.prefix_noise(query):
         if noise.share >= GAIN:
-            yield _noise(
+            yield _noise_finding(
                 subject,
                 noise,
                 f"{noise.term} brings {noise.looser} papers, {noise.share:.0%} of them without the word itself",
@@ -191,7 +191,7 @@ def _spelling_findings(speller: Speller, query: Query, subject: str) -> Iterator
             )
     for noise in speller.inside_noise(query):
         if noise.share >= LARGE and noise.found:
-            yield _noise(
+            yield _noise_finding(
                 subject,
                 noise,
                 f"{noise.term} is matched as a whole word ({noise.found} papers); the same letters inside of any "
@@ -200,7 +200,7 @@ def _spelling_findings(speller: Speller, query: Query, subject: str) -> Iterator
             )
 
 
-def _better(subject: str, better: Spelling) -> Finding:
+def _spelling_finding(subject: str, better: Spelling) -> Finding:
     return Finding(
         area="subscriptions",
         kind="spelling",
@@ -217,7 +217,7 @@ def _better(subject: str, better: Spelling) -> Finding:
     )
 
 
-def _noise(subject: str, noise: Noise, what: str, *, urgent: bool) -> Finding:
+def _noise_finding(subject: str, noise: Noise, what: str, *, urgent: bool) -> Finding:
     words = f" (most: {', '.join(noise.words)})" if noise.words else ""
     return Finding(
         area="subscriptions",

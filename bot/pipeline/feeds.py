@@ -73,7 +73,7 @@ class FeedBuilder:
         entries = tuple(self._entry(stored, ()) for stored in self._papers.newest(self._site.entries))
         feed = self._feed(EVERYTHING, self._site.title, entries, "/feed.atom")
         newest = max((entry.updated.date().replace(day=1) for entry in entries), default=date.max)
-        return replace(feed, previous=self._archive_url(self._before(newest)))
+        return replace(feed, previous=self._archive_url(self._month_before(newest)))
 
     def month(self, month: date) -> Feed | None:
         """The archive's document of that month (its first day); None where no paper stands in it."""
@@ -86,7 +86,7 @@ class FeedBuilder:
         feed = self._feed(f"archive/{month:%Y-%m}", title, entries, f"/archive/{month:%Y-%m}.atom")
         return replace(
             feed,
-            previous=self._archive_url(self._before(month)),
+            previous=self._archive_url(self._month_before(month)),
             current=self._site.url.rstrip("/") + "/feed.atom",
         )
 
@@ -107,29 +107,29 @@ class FeedBuilder:
         name = f"query/{hashlib.sha256(query.encode()).hexdigest()[:32]}"
         return self._feed(name, f"{self._site.title}: {query}", entries, path)
 
-    def of(self, subscriber: Subscriber) -> Feed:
+    def of_subscriber(self, subscriber: Subscriber) -> Feed:
         """A subscriber's own feed: their notices, with the reasons."""
         notices = self._papers.noticed(subscriber.id, self._site.entries)
         # The reasons of a `like:` subscription change with every paper: such entries cannot be cached.
         changing = any(subscription.like for subscription in subscriber.subscriptions)
-        entry = self._personal if changing else self._cached
+        entry = self._personal_entry if changing else self._cached_entry
         entries = tuple(entry(subscriber, notice) for notice in notices)
         token = self._tokens.issue("feed", subscriber.id)
         title = f"{self._site.title}: {subscriber.id}"
         return self._feed(f"subscriber/{subscriber.id}", title, entries, f"/feeds/{token}.atom")
 
-    def behind(self, token: str) -> Feed | None:
+    def of_token(self, token: str) -> Feed | None:
         """The private feed of this token; None for an unknown token or a subscriber without a feed."""
         name = self._tokens.subject("feed", token)
         subscriber = self._registry.subscriber(name) if name else None
-        return self.of(subscriber) if subscriber and subscriber.has_feed else None
+        return self.of_subscriber(subscriber) if subscriber and subscriber.has_feed else None
 
     def write_all(self, writer: FeedWriter) -> int:
         """Write every feed file whose content changed; gives how many."""
         written = int(writer.write(EVERYTHING, self.everything()))
         for subscriber in self._registry.subscribers.values():
             if subscriber.has_feed:
-                written += writer.write(subscriber.id, self.of(subscriber))
+                written += writer.write(subscriber.id, self.of_subscriber(subscriber))
         return written
 
     def write_for(self, writer: FeedWriter, name: str) -> bool:
@@ -137,7 +137,7 @@ class FeedBuilder:
         subscriber = self._registry.subscriber(name)
         if subscriber is None or not subscriber.has_feed:
             return False
-        writer.write(name, self.of(subscriber))
+        writer.write(name, self.of_subscriber(subscriber))
         return True
 
     def version(self) -> str:
@@ -157,14 +157,14 @@ class FeedBuilder:
             self._months = version, _Archive(installed=installed, months=months)
         return self._months[1]
 
-    def _before(self, month: date) -> date | None:
+    def _month_before(self, month: date) -> date | None:
         """The month of the archive before that one."""
         return max((other for other in self._archive().months if other < month), default=None)
 
     def _archive_url(self, month: date | None) -> str | None:
         return f"{self._site.url.rstrip('/')}/archive/{month:%Y-%m}.atom" if month else None
 
-    def _cached(self, subscriber: Subscriber, notice: NoticedPaper) -> FeedEntry:
+    def _cached_entry(self, subscriber: Subscriber, notice: NoticedPaper) -> FeedEntry:
         """The entry from the cache: most entries of a feed stay the same from one writing to the next."""
         matcher = self._registry.matcher
         if matcher is not self._cache_matcher or len(self._cache) > _MOST_CACHED:
@@ -173,11 +173,11 @@ class FeedBuilder:
         cached = self._cache.get(key)
         if cached is not None and cached[0] == notice:
             return cached[1]
-        entry = self._personal(subscriber, notice)
+        entry = self._personal_entry(subscriber, notice)
         self._cache[key] = notice, entry
         return entry
 
-    def _personal(self, subscriber: Subscriber, notice: NoticedPaper) -> FeedEntry:
+    def _personal_entry(self, subscriber: Subscriber, notice: NoticedPaper) -> FeedEntry:
         paper = notice.stored.paper
         return self._entry(notice.stored, self._registry.reasons(subscriber, paper, notice.subscriptions))
 

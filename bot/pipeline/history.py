@@ -1,11 +1,11 @@
-"""History: what became of papers for a subscriber, of one paper in full (`story`) or of a day's papers (`ledger`).
+"""History: what became of papers for a subscriber, in full of one paper (`story`), or of a day's papers (`ledger`).
 
-The ledger counts every paper of the day once, and every target of a matched paper has one end, so that the sums are equal:
+In the ledger every paper of the day has one fate, and every target of a matched paper one end, so that the sums agree:
 
     seen ─┬─ not matched
-          ├─ being planned: it matches, and its deliveries are not made yet
-          ├─ asked for since: what matches it now did not exist, or read otherwise, when it came
-          └─ matched ─┬─ no channel: nothing that matched may go anywhere
+          ├─ being planned: it matches, and its deliveries are not planned yet
+          ├─ asked for since: the subscription that matches now is newer, or was changed since
+          └─ matched ─┬─ no channel: no channel takes the subscriptions that matched
                       └─ for each target ─┬─ backlog, before you came, before you asked: over `first_run`, not sent
                                           ├─ imported: not sent
                                           ├─ waits for the flood guard
@@ -35,7 +35,7 @@ from bot.pipeline.ports.papers import DigestRecord, DigestStore, NoticeRecord, P
 from bot.pipeline.subscribers import SimilarityCache
 
 Fate = Literal["not matched", "being planned", "asked for since", "no channel", "matched"]
-Reason = Literal[
+NotSentReason = Literal[
     "backlog",
     "imported",
     "before you came",
@@ -49,7 +49,7 @@ FATES: tuple[Fate, ...] = ("not matched", "being planned", "asked for since", "n
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """One subscription on the paper as it is now: why it matches, or which terms are missing."""
+    """How one subscription matches the paper as it is now: why, or (`why` is None) which terms are missing."""
 
     subscription: Subscription
     why: tuple[Why, ...] | None
@@ -57,12 +57,12 @@ class Verdict:
     noticed: bool
     """Whether the paper was noticed for it."""
     nearness: float | None = None
-    """For papers like others: how near the paper is to the nearest of those."""
+    """For a `like:` subscription: how near the paper is to the nearest of its papers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Story:
-    """One paper and one subscriber: everything that the state knows about the two."""
+    """Everything that the state has on one paper and one subscriber."""
 
     paper: Paper
     subscriber: Subscriber
@@ -74,33 +74,33 @@ class Story:
     suspended: Mapping[str, str]
     stopped: Mapping[ChannelKind, Stop]
     being_planned: bool = False
-    """True where planning has not come to the subscriber since the paper changed."""
+    """True where the paper changed and that is not planned for the subscriber yet."""
     paused: tuple[str, ...] = ()
-    """Subscriptions that the person paused, which find nothing meanwhile."""
+    """Names of the subscriptions that the person paused."""
     astray: Mapping[str, str] = field(default_factory=dict)
-    """Targets whose topic is gone, so that their messages go to the chat itself, with why."""
+    """Targets whose messages go to the chat itself, since their topic is gone, with the reason."""
 
     @property
     def was_alerted(self) -> bool:
-        """True where an alert on it has gone out somewhere."""
+        """True where an alert on the paper has gone out."""
         return any(
             row.kind == "alert" and row.state in _OUT and not is_unwanted(row) for row in self.deliveries
         )
 
 
 def is_unwanted(row: DeliveryRecord) -> bool:
-    """True where nobody asked for the delivery any more when its turn came, so that it was not sent."""
+    """True for a delivery that was not sent, since its subscription was removed or paused meanwhile."""
     return row.state == "merged" and row.message is None
 
 
 _OUT: frozenset[State] = frozenset({"sent", "merged"})
-_NOT_SENT: Mapping[Rule | None, Reason] = {
+_NOT_SENT: Mapping[Rule | None, NotSentReason] = {
     "backlog": "backlog",
     "import": "imported",
     "new subscriber": "before you came",
     "new subscription": "before you asked",
 }
-"""Why a paper that was noticed by this rule was sent nowhere; by any other because its targets are newer."""
+"""By the rule of a notice the reason why the paper was not sent; for other rules its targets are newer."""
 
 
 def story(
@@ -114,7 +114,7 @@ def story(
     incidents: Sequence[Incident] = (),
     paused: Sequence[str] = (),
 ) -> Story | None:
-    """The story; None where no digest has named the paper."""
+    """The story of a paper and a subscriber; None where no digest has named the paper."""
     stored = papers.stored([paper]).get(paper)
     if stored is None:
         return None
@@ -191,7 +191,7 @@ def _like_verdict(
 
 
 def why_not_queued(story: Story) -> str | None:
-    """The reason, in words, why no alert was planned; None where one was, or where the paper does not match."""
+    """Why no alert was planned; None where one was, or where the paper does not match."""
     if any(row.kind == "alert" for row in story.deliveries):
         return None
     if story.being_planned:
@@ -227,7 +227,7 @@ _BEYOND: Mapping[Rule | None, str] = {
 
 
 def rule_text(rule: Rule | None, source: str | None) -> str:
-    """Why something was noticed or planned, in words."""
+    """The rule by which something was noticed or planned, in words."""
     match rule:
         case "backlog":
             return f"backlog of {source}"
@@ -245,10 +245,10 @@ def rule_text(rule: Rule | None, source: str | None) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TargetLine:
-    """A paper at one target: the state of its alert, or why none was planned."""
+    """A paper at one target: the state of its alert, or the reason why there is none."""
 
     target: str
-    end: State | Reason
+    end: State | NotSentReason
     delivery: DeliveryRecord | None = None
 
     @property
@@ -258,24 +258,25 @@ class TargetLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LedgerLine:
-    """One paper: which subscriptions it was noticed for, and its alerts, in the subscriber's order of targets.
+    """One paper: the subscriptions for which it was noticed, and its alerts, in the order of the subscriber's channels.
 
-    `others` are the quizzes and edits that followed.
+    `others` are its quizzes and edits.
     """
 
     paper: Paper
     fate: Fate
     subscriptions: tuple[str, ...] = ()
     rule: Rule | None = None
-    """Why it was noticed; of a `source` whose backlog it was in."""
+    """Why it was noticed."""
     source: str | None = None
+    """The source whose backlog it was in."""
     targets: tuple[TargetLine, ...] = ()
     others: tuple[DeliveryRecord, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ledger:
-    """All papers that the digests of a day named, in their order."""
+    """All papers that the digests of a day named, in the digests' order."""
 
     subscriber: str
     day: dt.date
@@ -289,7 +290,7 @@ class Ledger:
 
     @property
     def targets(self) -> int:
-        """Number of targets for which papers were meant, counted paper by paper."""
+        """Number of targets of all papers, paper by paper."""
         return sum(len(line.targets) for line in self.lines)
 
     @property
@@ -353,7 +354,9 @@ def _line(
     names = notice.subscriptions if notice else ()
     alerts = {row.target: row for row in rows if row.kind == "alert"}
     rule = notice.rule if notice else None
-    targets = _target_lines(subscriber, names, alerts, "target added since" if alerts else _not_sent(rule))
+    added_since: NotSentReason = "target added since"
+    nothing_sent = added_since if alerts else _NOT_SENT.get(rule, added_since)
+    targets = _target_lines(subscriber, names, alerts, nothing_sent)
     return LedgerLine(
         paper=paper,
         fate="matched" if targets else "no channel",
@@ -369,9 +372,9 @@ def _target_lines(
     subscriber: Subscriber,
     names: Sequence[str],
     alerts: Mapping[str, DeliveryRecord],
-    nothing_sent: Reason,
+    nothing_sent: NotSentReason,
 ) -> tuple[TargetLine, ...]:
-    """The targets that the paper was meant for, or could have been by what matched."""
+    """The targets that take one of the named subscriptions, and those that got an alert."""
     matched = [subscription for subscription in subscriber.subscriptions if subscription.name in names]
     removed = any(name not in {subscription.name for subscription in matched} for name in names)
     meant = [channel.target for channel in subscriber.channels if removed or any(map(channel.takes, matched))]
@@ -383,11 +386,7 @@ def _target_lines(
     )
 
 
-def _not_sent(rule: Rule | None) -> Reason:
-    return _NOT_SENT.get(rule, "target added since")
-
-
-def _end(row: DeliveryRecord) -> State | Reason:
+def _end(row: DeliveryRecord) -> State | NotSentReason:
     if is_unwanted(row):
         return "not wanted any more"
     waits = row.state in OPEN and row.error in WAITS.values()

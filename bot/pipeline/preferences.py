@@ -77,7 +77,7 @@ class ChoiceRefused(UsageError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Added:
+class AddedSubscription:
     """A subscription that was made. `is_new` is false for one that was there; `wins` where the configuration has one of that name."""
 
     name: str
@@ -100,7 +100,7 @@ class ListedSubscription:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Deleted:
+class Deletion:
     """Rows that were removed and that remain, counted by what they are; `configured` where the configuration still names the person."""
 
     removed: Mapping[str, int]
@@ -246,7 +246,7 @@ class Preferences:
         channel: ChosenChannel | None = None,
         only: Sequence[str] = (),
         called: str = "",
-    ) -> Added:
+    ) -> AddedSubscription:
         """Subscribe to a query; `channel` is opened for somebody who has none at that address.
 
         Raises QuerySyntaxError, and ChoiceRefused where there are too many.
@@ -275,7 +275,7 @@ class Preferences:
         *,
         channel: ChosenChannel | None = None,
         only: Sequence[str] = (),
-    ) -> Added:
+    ) -> AddedSubscription:
         """Subscribe to papers like this one."""
         stored = self._papers.stored([paper]).get(paper)
         title = stored.paper.title.partition(":")[0] if stored else paper
@@ -284,16 +284,16 @@ class Preferences:
 
     def _add(
         self, name: str, wish: ChosenSubscription, channel: ChosenChannel | None, now: datetime
-    ) -> Added:
+    ) -> AddedSubscription:
         configured = self._registry.configured.get(name)
-        added = Added(name=wish.name)
+        added = AddedSubscription(name=wish.name)
 
         def change(choices: Choices) -> Choices:
             nonlocal added
             wins = configured is not None and _find(configured.subscriptions, wish.name) is not None
             known = choices.subscription(wish.name)
             if known is not None and (known.text, known.like) == (wish.text, wish.like):
-                added = Added(name=known.name, is_new=False, wins=wins)
+                added = AddedSubscription(name=known.name, is_new=False, wins=wins)
                 return choices
             if len(choices.subscriptions) >= MOST_SUBSCRIPTIONS:
                 raise ChoiceRefused(
@@ -302,7 +302,7 @@ class Preferences:
                     most=MOST_SUBSCRIPTIONS,
                 )
             new = replace(wish, name=_free_name(wish.name, choices))
-            added = Added(name=new.name, wins=wins)
+            added = AddedSubscription(name=new.name, wins=wins)
             return replace(
                 choices,
                 channels=_opened(choices.channels, channel),
@@ -341,7 +341,7 @@ class Preferences:
                 subscriptions=tuple(
                     known for known in choices.subscriptions if not same_name(known.name, subscription)
                 ),
-                paused=_less(choices.paused, subscription),
+                paused=_names_without(choices.paused, subscription),
             ),
             now,
         )
@@ -354,7 +354,7 @@ class Preferences:
             raise _unknown(subscription)
 
         def change(choices: Choices) -> Choices:
-            rest = _less(choices.paused, subscription)
+            rest = _names_without(choices.paused, subscription)
             return replace(choices, paused=(*rest, known.name) if paused else rest)
 
         self._change(name, change, now)
@@ -402,7 +402,7 @@ class Preferences:
                 self._refuse_configured(name, subscription)
                 raise _unknown(subscription)
             edited = edit(known)
-            rest = _less(choices.paused, known.name)
+            rest = _names_without(choices.paused, known.name)
             return replace(
                 choices,
                 subscriptions=tuple(edited if other is known else other for other in choices.subscriptions),
@@ -608,7 +608,7 @@ class Preferences:
         self._change(name, lambda choices: Choices(admission=choices.admission), now)
         return len(before.subscriptions)
 
-    def delete(self, name: str, person: int | None, now: datetime) -> Deleted:
+    def delete(self, name: str, person: int | None, now: datetime) -> Deletion:
         """Remove everything about a person for good, and count what was removed and what remains.
 
         Of somebody whom the configuration names only what they did and set goes; who is not in it leaves no trace.
@@ -619,7 +619,7 @@ class Preferences:
         self._registry.show(name, Choices())
         self._on_change()
         log.info("person.deleted", extra={"rows": sum(removed.values()), "configured": configured})
-        return Deleted(removed=removed, remains=remains, configured=configured)
+        return Deletion(removed=removed, remains=remains, configured=configured)
 
     # --- inside
 
@@ -692,7 +692,7 @@ def _opened(channels: tuple[ChosenChannel, ...], channel: ChosenChannel | None) 
     return (*channels, channel)
 
 
-def _less(names: Sequence[str], name: str) -> tuple[str, ...]:
+def _names_without(names: Sequence[str], name: str) -> tuple[str, ...]:
     return tuple(other for other in names if not same_name(other, name))
 
 

@@ -1,11 +1,11 @@
 """Rate limiter: strict sliding windows over channels and their targets.
 
-A message fills its slot in a window from the moment it is handed over until the window's span has passed
-since its answer came. The service saw it in between, so that however long the way takes, no window of the
-service's own ever holds more than is allowed.
+A message occupies its slot in a window from the moment it is sent until the window's span has passed since its answer
+came. The service received it in between, so that its own windows never have more than is allowed, however long
+transmission takes.
 
-A target's own wait is part of the stored schedule (its `wait_until`), and so holds across restarts; what was
-sent before the start is read from the outbox. The windows of a whole channel are kept here.
+The wait of a target (`Outcome.wait_until`) is stored, and so holds across restarts; earlier sends to a target are read
+from the outbox. The windows of whole channels exist only in memory.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from bot.domain.channels import ChannelKind, Limit, Limits, Target
 from bot.domain.errors import NotYet
 
 AHEAD = timedelta(seconds=2)
-"""Longest wait of a claimed message for its slot; with a longer one it returns to the outbox."""
+"""Longest wait of a claimed message for its slot; a message that would wait longer returns to the outbox."""
 _BUCKETS = 4096
-"""Number of windows of targets from which on the idle ones are dropped."""
+"""Number of windows of targets above which idle ones are dropped."""
 _NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """The messages under one limit: `under_way` without an answer yet, and when the others got theirs."""
+    """The messages under one limit: the number of those `under_way`, and when the others were answered."""
 
     limit: Limit
     under_way: int = 0
@@ -34,7 +34,7 @@ class Window:
     """Oldest first."""
 
     def at(self, now: datetime) -> "Window":
-        """The window without messages that no longer count; after the clock was set back none counts from the future."""
+        """The window without messages that no longer count; times after `now`, of a clock that was set back, become `now`."""
         if not self.ended or (self.ended[0] > now - self.limit.span and self.ended[-1] <= now):
             return self
         return replace(
@@ -42,20 +42,20 @@ class Window:
         )
 
     def free_at(self, now: datetime) -> datetime | None:
-        """The first moment at which one more may be sent; None while that depends on a message under way."""
+        """The first moment at which one more message may be sent; None while that depends on one under way."""
         window = self.at(now)
         surplus = len(window.ended) + window.under_way - window.limit.most
         if surplus < 0:
             return now
         return window.ended[surplus] + window.limit.span if surplus < len(window.ended) else None
 
-    def begun(self, now: datetime) -> "Window":
-        """With one more under way."""
+    def with_send_begun(self, now: datetime) -> "Window":
+        """The window with one more message under way."""
         window = self.at(now)
         return replace(window, under_way=window.under_way + 1)
 
-    def over(self, now: datetime, *, messages: int = 1) -> "Window":
-        """With one less under way; it counts as `messages`, 0 where the service accepted nothing."""
+    def with_send_ended(self, now: datetime, *, messages: int = 1) -> "Window":
+        """The window with one message less under way, which counts as `messages`: 0 where the service accepted none."""
         window = self.at(now)
         return replace(
             window,
@@ -63,25 +63,21 @@ class Window:
             ended=(*window.ended, *(now for _ in range(messages))),
         )
 
-    def idle(self, now: datetime) -> bool:
+    def is_idle(self, now: datetime) -> bool:
         """True where no message counts any more."""
         window = self.at(now)
         return not window.ended and not window.under_way
 
 
+@dataclass(slots=True)
 class Slot:
-    """A message's slot in the windows; how many messages it counts for is set after the send."""
+    """A message's slot in the windows. After the send it is set how many `messages` count; 0: certainly none was accepted."""
 
-    def __init__(self) -> None:
-        self.messages = 1
-
-    def took(self, messages: int) -> None:
-        """Count this slot as so many messages (0: the service certainly accepted none)."""
-        self.messages = messages
+    messages: int = 1
 
 
 class RateLimiter:
-    """Rate limiter of all channels. All methods belong to one event loop's thread."""
+    """Rate limiter of all channels; used from one event loop only."""
 
     def __init__(self, limits: Mapping[ChannelKind, Limits], *, now: Callable[[], datetime]) -> None:
         self._limits = limits
@@ -92,34 +88,35 @@ class RateLimiter:
         self._targets: dict[str, Window] = {}
         """By bucket."""
         self._blocked: dict[ChannelKind, datetime] = {}
-        self._moved = asyncio.Event()
+        self._changed = asyncio.Event()
+        """Set when a send ends or a channel is blocked."""
 
     def room(self, kind: ChannelKind, claimed: int) -> int | None:
-        """Number of messages that may be claimed beside those, so that all get a slot well within AHEAD; None: any number."""
+        """Number of messages that may be claimed besides `claimed` ones, so that all get slots within AHEAD; None: any number."""
         window = self._channels.get(kind)
         return None if window is None else max(window.limit.most - (claimed - window.under_way), 0)
 
     def block(self, kind: ChannelKind, until: datetime) -> None:
         """Block the channel until `until`; waiting sends return to the outbox."""
         self._blocked[kind] = until
-        self._stir()
+        self._changed.set()
 
     def unblock(self, kind: ChannelKind) -> None:
-        """Take a block back."""
+        """End the block of the channel."""
         self._blocked.pop(kind, None)
 
     def knows(self, target: Target) -> bool:
-        """False where the target's earlier sends should be given to `remember` first."""
+        """False where earlier sends to the target have to be given to `remember` first."""
         limit = self._limit(target)
         return limit is None or limit.most == 1 or self._bucket(target) in self._targets
 
     def since(self, target: Target) -> datetime:
-        """The moment from which on earlier sends to the target count."""
+        """The moment after which earlier sends to the target count."""
         limit = self._limit(target)
         return self._now() - (limit.span if limit else timedelta(0))
 
     def remember(self, target: Target, moments: Sequence[datetime]) -> None:
-        """Set the times of earlier sends to this target; without effect where its window exists by now."""
+        """Set the times of earlier sends to this target; has no effect where its window exists already."""
         limit = self._limit(target)
         if limit is not None:
             self._targets.setdefault(self._bucket(target), Window(limit=limit, ended=tuple(moments)))
@@ -129,20 +126,17 @@ class RateLimiter:
         self._targets = {name: window for name, window in self._targets.items() if window.under_way}
 
     def next_for(self, target: Target) -> datetime | None:
-        """The moment at which that target may get its next message; None where it may now."""
+        """When the target may get its next message; None where it may now, or where that is unknown."""
         window = self._targets.get(self._bucket(target))
         free = window.free_at(self._now()) if window else None
         return free if free is not None and free > self._now() else None
 
     @asynccontextmanager
     async def slot(self, target: Target, *, probe: bool = False) -> AsyncIterator[Slot]:
-        """A slot for one message, as soon as both its target and its channel allow it.
+        """Wait for a slot for one message, which both its target and its channel have to allow.
 
-        A probe passes through a block: it finds out whether the channel works again.
-
-        Raises:
-            NotYet: that would take longer than AHEAD.
-
+        A probe ignores a block, as it finds out whether the channel works again. Raises NotYet where the wait would be longer
+        than AHEAD.
         """
         await self._wait(target, probe=probe)
         slot = Slot()
@@ -167,17 +161,17 @@ class RateLimiter:
             await self._until(min(free or give_up, give_up))
 
     async def _until(self, moment: datetime) -> None:
-        """Sleep until then, or until a send ended meanwhile."""
-        self._moved.clear()
+        """Sleep until then, or until something changes."""
+        self._changed.clear()
         try:
             async with asyncio.timeout(max((moment - self._now()).total_seconds(), 0.001)):
-                await self._moved.wait()
+                await self._changed.wait()
         except TimeoutError:
             return
 
     def _free_at(self, target: Target, now: datetime) -> datetime | None:
         kind, bucket = target.kind, self._bucket(target)
-        # What is seen now is kept: where the clock was set back, the wait for it is counted from this look on.
+        # Stored, so that after the clock was set back waits are counted from now on.
         if kind in self._channels:
             self._channels[kind] = self._channels[kind].at(now)
         if bucket in self._targets:
@@ -191,27 +185,26 @@ class RateLimiter:
         now, limit, bucket = self._now(), self._limit(target), self._bucket(target)
         if limit is not None:
             self._forget_idle(now)
-            self._targets[bucket] = self._targets.get(bucket, Window(limit=limit)).begun(now)
+            self._targets[bucket] = self._targets.get(bucket, Window(limit=limit)).with_send_begun(now)
         if target.kind in self._channels:
-            self._channels[target.kind] = self._channels[target.kind].begun(now)
+            self._channels[target.kind] = self._channels[target.kind].with_send_begun(now)
 
     def _end(self, target: Target, messages: int) -> None:
         now, bucket = self._now(), self._bucket(target)
         if bucket in self._targets:
-            self._targets[bucket] = self._targets[bucket].over(now, messages=messages)
+            self._targets[bucket] = self._targets[bucket].with_send_ended(now, messages=messages)
         if target.kind in self._channels:
-            self._channels[target.kind] = self._channels[target.kind].over(now, messages=messages)
-        self._stir()
+            self._channels[target.kind] = self._channels[target.kind].with_send_ended(now, messages=messages)
+        self._changed.set()
 
     def _forget_idle(self, now: datetime) -> None:
         if len(self._targets) > _BUCKETS:
-            self._targets = {name: window for name, window in self._targets.items() if not window.idle(now)}
+            self._targets = {
+                name: window for name, window in self._targets.items() if not window.is_idle(now)
+            }
 
     def _limit(self, target: Target) -> Limit | None:
         return self._limits.get(target.kind, _NO_LIMITS).per_target(target.address)
 
     def _bucket(self, target: Target) -> str:
         return f"{target.kind}:{self._limits.get(target.kind, _NO_LIMITS).bucket(target.address)}"
-
-    def _stir(self) -> None:
-        self._moved.set()

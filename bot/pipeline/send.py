@@ -1,4 +1,4 @@
-"""Send: builds the message of one claim, waits for its slot, publishes it, and turns the end into an outcome."""
+"""Send: builds the message of one claim, waits for its slot, publishes it, and turns the result into an outcome."""
 
 import asyncio
 import logging
@@ -36,22 +36,22 @@ from bot.pipeline.rate_limiter import RateLimiter, Slot
 log = logging.getLogger(__name__)
 
 BeginClaim = Callable[[Claim], Awaitable[None]]
-"""Writes down that the request of this claim goes out now; raises Withdrawn where it must not, or StateError."""
+"""Records that the request of this claim goes out now; raises Withdrawn where it must not, and StateError."""
 
 GIVE_UP = timedelta(minutes=4)
-"""Timeout of a send; shorter than its lease, so that its outcome is always settled in time."""
+"""Timeout of a send; shorter than a lease, so that the outcome is always settled in time."""
 _MOVES = 3
-"""Times that a moved target is tried again at once; after that it waits as after any failure."""
+"""Number of attempts up to which a moved target is tried again at once, without a wait."""
 CHANNEL_PAUSE = timedelta(minutes=5)
-"""Time until a probe of a channel whose service refuses us as a whole."""
+"""Time until a channel whose service refuses us as a whole is probed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SendRules:
-    """The settings of sending.
+    """Settings of sending.
 
-    `resend_uncertain` are channels on which a message with an unknown outcome goes again; `grace` is how
-    long a flush that is cancelled still waits for answers.
+    `resend_uncertain` are the channels on which a message with an unknown outcome is sent again; `grace` is how long a
+    cancelled flush waits for answers.
     """
 
     resend_uncertain: frozenset[ChannelKind] = frozenset()
@@ -61,23 +61,23 @@ class SendRules:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SendResult:
-    """Result of one send: its outcome, and the health of the channel.
-
-    `answered`: the service answered for this very message, so the channel works. `trouble`: the channel failed as
-    a whole. `refused`: the service refused this target, which several in a row make the channel's trouble; `forbidden`: it takes
-    no messages of this kind. `unknown`: the answer was never seen.
-    """
+    """Result of one send: its outcome, and what it tells of the channel and the target."""
 
     outcome: Outcome
     answered: bool = False
+    """The service answered for this very message, so the channel works."""
     unknown: bool = False
+    """The answer was never seen."""
     refused: bool = False
+    """The service refused this target."""
     forbidden: bool = False
+    """The target takes no messages of this kind."""
     trouble: DeliveryError | None = None
+    """The channel failed as a whole."""
 
 
 class Sender:
-    """Sender: sends one claim at a call; settling is left to the caller."""
+    """Sender: sends one claim a call; the caller settles it."""
 
     def __init__(
         self,
@@ -94,9 +94,9 @@ class Sender:
         now: Callable[[], datetime],
         rng: random.Random,
     ) -> None:
-        """A message with an unknown outcome goes again on `harmless` channels, and on those of `resend` unless it is an alarm.
+        """A message with an unknown outcome is sent again on `harmless` channels, and unless it is an alarm on those in `resend`.
 
-        `forbidden` says why a target takes no messages of a claim's kind.
+        `forbidden` gives the reason why a claim's target takes no messages of its kind, else None.
         """
         self._builder = builder
         self._deliveries = deliveries
@@ -111,7 +111,7 @@ class Sender:
         self._rng = rng
 
     async def send(self, claim: Claim) -> SendResult:
-        """Send the claim. Every failure becomes a result; raises nothing."""
+        """Send the claim. Raises nothing: every failure becomes a result."""
         if why := self._forbidden(claim):
             return SendResult(outcome=Outcome(claim=claim, state="merged", error=why))
         try:
@@ -150,7 +150,7 @@ class Sender:
             return SendResult(outcome=Outcome(claim=claim, state="pending", wait_until=until, counted=False))
         except DeliveryError as error:
             log.warning("delivery.failed", extra={**about, "error": str(error), "is": type(error).__name__})
-            # What never began to leave did not arrive, whatever the error may be.
+            # A request that was never begun did not arrive, whatever the error is.
             is_certain = isinstance(error, NotSent) or request.begun
             return self._failed(claim, error if is_certain else TryLater(str(error)))
         except asyncio.CancelledError:
@@ -167,16 +167,16 @@ class Sender:
         return self._sent(claim, built, receipt)
 
     def _unexpected(self, claim: Claim, error: Exception, *, begun: bool) -> SendResult:
-        """A fault of ours in the middle of a send: once it was begun, nobody knows what went out."""
+        """The result of a bug in the middle of a send: the outcome is unknown once the request was begun."""
         why = f"unexpected: {type(error).__name__}"
         return self._unknown(claim, why) if begun else SendResult(outcome=self._later(claim, TryLater(why)))
 
     def _state_away(self, claim: Claim, error: StateError) -> SendResult:
-        """The state could not be asked, and nothing went out: no attempt of this message."""
+        """The result where the state could not be used and nothing went out: not counted as an attempt."""
         return SendResult(outcome=replace(self._later(claim, TryLater(str(error))), counted=False))
 
     async def _recall(self, claim: Claim) -> None:
-        """Give the rate limiter the sends to a target from before this process."""
+        """Tell the rate limiter of sends to the target before this process."""
         if not self._limiter.knows(claim.target):
             since = self._limiter.since(claim.target)
             moments = await asyncio.to_thread(self._deliveries.sends_since, claim.key, since)
@@ -200,7 +200,7 @@ class Sender:
         """The result of a failed send, by the error's class."""
         match error:
             case ChannelDown() | TryLater(scope="channel"):
-                # Ready no sooner than the probe, which so takes another target: this one may be what is wrong.
+                # Due no sooner than the probe, which so takes another target: perhaps this one is at fault.
                 wait = (error.wait if isinstance(error, TryLater) else CHANNEL_PAUSE) or FIRST_WAIT
                 until = self._not_before(claim, self._now() + wait)
                 outcome = Outcome(
@@ -228,9 +228,8 @@ class Sender:
         return SendResult(outcome=outcome, answered=True)
 
     def _unknown(self, claim: Claim, why: str) -> SendResult:
-        """Outcome unknown: retry edits; other deliveries become `uncertain` unless their channel may repeat.
-
-        An alarm goes out twice only where that changes nothing.
+        """The result of an unknown outcome: edits are retried; other deliveries become `uncertain` unless their channel may
+        repeat them. An alarm is repeated only where that is harmless.
         """
         kind = claim.target.kind
         repeats = kind in self._harmless or (kind in self._resend and claim.kind != "alarm")
@@ -242,7 +241,7 @@ class Sender:
         return SendResult(outcome=outcome, unknown=True)
 
     def _later(self, claim: Claim, error: NotSent) -> Outcome:
-        """Retry later, no sooner than the service allows; a dead letter after too many attempts."""
+        """The outcome of a failure that is retried, not before the service allows; a dead letter after MAX_ATTEMPTS."""
         if claim.attempts >= MAX_ATTEMPTS:
             return Outcome(claim=claim, state="dead", error=f"given up after {claim.attempts} tries: {error}")
         asked_for = (error.wait if isinstance(error, TryLater) else None) or timedelta(0)
@@ -251,7 +250,7 @@ class Sender:
         return Outcome(claim=claim, state="pending", error=str(error), wait_until=wait_until)
 
     def _refused(self, claim: Claim, error: TargetRefuses) -> Outcome:
-        """Try the target again with growing waits, then suspend it. A probe is no attempt: the channel may be at fault."""
+        """The outcome of a refused target: growing waits, then suspension. A probe is not counted: the channel may be at fault."""
         probing = self._is_probe(claim)
         wait_until = self._not_before(claim, self._now() + refusal_wait(claim.attempts, self._rng))
         suspended = claim.attempts >= MAX_REFUSALS and not probing
@@ -273,7 +272,7 @@ class Sender:
 
 
 class _SendRequest:
-    """Request of one claim: `begun` once it is written down that it goes out."""
+    """Request of one claim; `begun` once it is recorded that it goes out."""
 
     def __init__(self, claim: Claim, begin: BeginClaim) -> None:
         self._claim = claim
@@ -292,17 +291,17 @@ async def _in_slot(
         async with asyncio.timeout(GIVE_UP.total_seconds()) as patience:
             receipt = await publisher.send(message, request.begin)
     except NotSent:
-        slot.took(0)
+        slot.messages = 0
         raise
     except TimeoutError as error:
         if not patience.expired():
             raise
         why = f"no end of it within {GIVE_UP}"
         raise (OutcomeUnknown(why) if request.begun else TryLater(why)) from error
-    slot.took(receipt.messages)
+    slot.messages = receipt.messages
     return receipt
 
 
 def untried(claim: Claim) -> SendResult:
-    """The result of a claim that was not tried: its rows become pending, and no attempt is counted."""
+    """The result of a claim that was not tried: its rows are pending again, and no attempt is counted."""
     return SendResult(outcome=Outcome(claim=claim, state="pending", counted=False))

@@ -14,7 +14,7 @@ from bot.domain.text import one_line
 from bot.pipeline.ports import TokenStore
 from bot.pipeline.ports.outbox import DeliveryStore
 from bot.pipeline.ports.sign_ups import Confirmations, SignUpStore
-from bot.pipeline.preferences import LANGUAGES, Added, ChoiceRefused, Preferences, checked_query
+from bot.pipeline.preferences import LANGUAGES, AddedSubscription, ChoiceRefused, Preferences, checked_query
 
 DELIVER = "daily at 08:00"
 _ID_BYTES = 12
@@ -82,7 +82,7 @@ class SignUps:
         sign_up = self._store.sign_up(sign_up_id) if sign_up_id else None
         return sign_up if sign_up is not None and now < sign_up.valid_until else None
 
-    def confirm(self, token: str, now: datetime) -> Added | None:
+    def confirm(self, token: str, now: datetime) -> AddedSubscription | None:
         """Subscribe the owner of the address, who said yes; None as of `pending`. The second time changes nothing.
 
         An address that was suspended, for whatever reason, is sent to again.

@@ -28,7 +28,7 @@ from bot.pipeline.subscribers import SubscriberRegistry
 
 log = logging.getLogger(__name__)
 
-_TOGETHER = 500
+_BATCH_SIZE = 500
 _PATIENCE = timedelta(hours=1)
 """Longest wait of a vote in an unknown poll for the poll's send to be settled."""
 
@@ -53,7 +53,7 @@ class VoteCounter:
         self._registry = registry
         self._answer_quiz = answer_quiz
         self._read_vote = read_vote
-        self._corrected_under: str | None = None
+        self._corrected_version: str | None = None
 
     def count(self, now: datetime) -> int:
         """Count all votes that were received and not counted yet; gives their number.
@@ -64,9 +64,9 @@ class VoteCounter:
         counted, after = 0, None
         while True:
             with self._store.transaction() as tx:
-                waiting = tx.waiting_votes(after, _TOGETHER)
+                waiting = tx.waiting_votes(after, _BATCH_SIZE)
                 counted += self._count(tx, waiting, now)
-            if len(waiting) < _TOGETHER:
+            if len(waiting) < _BATCH_SIZE:
                 break
             after = waiting[-1].id
         if counted:
@@ -98,7 +98,7 @@ class VoteCounter:
         tx.save_names(names)
         self._adopt(tx, now)
         known = tx.polls({vote.poll for vote in cast})
-        tx.take([update.id for update, vote in readable if _is_dealt_with(update, vote, known, now)], now)
+        tx.take([update.id for update, vote in readable if _is_done(update, vote, known, now)], now)
         self._refresh_voted(tx, cast, known)
         return len(cast)
 
@@ -131,12 +131,12 @@ class VoteCounter:
     def correct(self) -> int:
         """Apply keys that papers gained after their polls were sent, and recompute cards; gives the number of polls changed."""
         version = self._papers.version()
-        if version == self._corrected_under:
+        if version == self._corrected_version:
             return 0
         changed = 0
         while True:
             with self._store.transaction() as tx:
-                stale = tx.unchecked_polls(_TOGETHER)
+                stale = tx.unchecked_polls(_BATCH_SIZE)
                 papers = tx.papers({poll.paper for poll in stale})
                 for poll in stale:
                     quizzes = (edition.quiz for edition in papers[poll.paper].editions)
@@ -148,9 +148,9 @@ class VoteCounter:
                         changed += 1
                         for person in sorted(tx.voters(poll.poll)):
                             self._refresh(tx, person, poll.paper, poll.part)
-            if len(stale) < _TOGETHER:
+            if len(stale) < _BATCH_SIZE:
                 break
-        self._corrected_under = version
+        self._corrected_version = version
         if changed:
             log.info("polls.corrected", extra={"polls": changed})
         return changed
@@ -207,7 +207,7 @@ class VoteCounter:
                 yield quiz, question, order
 
 
-def _is_dealt_with(
+def _is_done(
     update: ReceivedUpdate, vote: Vote | PollState, known: Mapping[str, AskedPoll], now: datetime
 ) -> bool:
     """False for a vote in a poll whose send may not be settled yet: it is read again later."""

@@ -11,7 +11,7 @@ from bot.domain.errors import (
     StateLocked,
 )
 from bot.domain.flood_guard import NO_GUARD
-from bot.pipeline.dispatch import LEASE, LOOK_EVERY
+from bot.pipeline.dispatch import LEASE, LEASE_CHECK_INTERVAL
 from bot.pipeline.send import SendRules
 from tests.builders import NOW, a_channel, a_digest, a_quiz, a_subscriber, an_edition, an_entry
 from tests.pipeline.conftest import MakeWorld
@@ -25,7 +25,7 @@ async def test_what_a_process_that_hangs_was_sending_is_uncertain_when_its_lease
     made.read("a.md", a_digest(1))
     with another_process(made):
         assert await made.send() == {}
-        assert await made.dispatcher.next_due() == NOW + LOOK_EVERY
+        assert await made.dispatcher.next_due() == NOW + LEASE_CHECK_INTERVAL
         made.clock.advance(LEASE)
         assert await made.send() == {"uncertain": 1}
     assert made.telegram.tried == []
@@ -236,7 +236,7 @@ async def test_what_another_machine_left_behind_is_uncertain_while_a_long_flush_
     with another_process(made):
         work = asyncio.create_task(made.send())
         await until(lambda: made.telegram.at_once == 1)
-    made.clock.advance(LOOK_EVERY)
+    made.clock.advance(LEASE_CHECK_INTERVAL)
     made.dispatcher.wake()
     await until(lambda: made.counts()["uncertain"] == 1)
     assert not work.done()

@@ -233,18 +233,18 @@ async def test_a_try_whose_answer_is_never_seen_leaves_the_channel_stopped(world
 async def test_a_channel_that_somebody_else_has_is_let_be_until_it_is_ours_again(world: MakeWorld):
     made = started(world, a_subscriber("alice", a_channel(), a_channel("email")))
     made.read("a.md", a_digest(1))
-    made.dispatcher.leave("telegram")
+    made.dispatcher.leave_channel("telegram")
     assert await made.send() == {"sent": 1}
     assert await made.dispatcher.next_due() is None
-    made.dispatcher.take("telegram")
-    made.dispatcher.take("telegram")
+    made.dispatcher.take_channel("telegram")
+    made.dispatcher.take_channel("telegram")
     assert await made.send() == {"sent": 1}
     assert [len(box.taken) for box in (made.telegram, made.email)] == [1, 1]
 
 
 async def test_a_channel_without_a_publisher_cannot_be_taken(world: MakeWorld):
     made = started(world, publishers=())
-    made.dispatcher.take("telegram")
+    made.dispatcher.take_channel("telegram")
     made.read("a.md", a_digest(1))
     assert await made.send() == {}
 

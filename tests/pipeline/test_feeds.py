@@ -60,13 +60,13 @@ def test_a_feed_is_cut_to_its_newest_entries(world: MakeWorld):
     made = started(world, entries=2)
     made.read("a.md", a_digest(3, 1, 2))
     assert digits(made.feeds.everything()) == ["3", "1"]
-    assert digits(made.feeds.of(READER)) == ["3", "1"]
+    assert digits(made.feeds.of_subscriber(READER)) == ["3", "1"]
 
 
 def test_a_persons_feed_holds_what_was_noticed_with_the_reasons(world: MakeWorld):
     made = started(world)
     made.read("a.md", a_digest(1, an_entry(2, title="Cats", summary="Cats.")))
-    feed = made.feeds.of(READER)
+    feed = made.feeds.of_subscriber(READER)
     (entry,) = feed.entries
     assert [reason.subscription for reason in entry.reasons] == ["language models"]
     assert entry.reasons[0].why[0].text == "Language Models"
@@ -96,9 +96,9 @@ def test_a_paper_is_not_published_after_we_saw_it(world: MakeWorld):
 def test_entries_of_a_feed_that_did_not_change_are_not_made_again(world: MakeWorld):
     made = started(world)
     made.read("a.md", a_digest(1, 2))
-    before = {entry.id: entry for entry in made.feeds.of(READER).entries}
+    before = {entry.id: entry for entry in made.feeds.of_subscriber(READER).entries}
     made.read("b.md", a_digest(an_entry(2, summary="Another summary."), day=DAY + timedelta(days=1)))
-    after = {entry.id: entry for entry in made.feeds.of(READER).entries}
+    after = {entry.id: entry for entry in made.feeds.of_subscriber(READER).entries}
     kept, changed = (f"tag:{AUTHORITY}:paper/{an_entry(n).id}" for n in (1, 2))
     assert after[kept] is before[kept]
     assert after[changed] != before[changed]
@@ -108,10 +108,10 @@ def test_an_entry_says_why_by_the_query_as_it_is_now(world: MakeWorld):
     reader = a_subscriber("alice", a_channel("atom"), asks=(a_subscription("language models", name="mine"),))
     made = started(world, reader)
     made.read("a.md", a_digest(an_entry(1, title="Scale of Language Models")))
-    assert words(made.feeds.of(reader)) == ["Language Models"]
+    assert words(made.feeds.of_subscriber(reader)) == ["Language Models"]
     reader = a_subscriber("alice", a_channel("atom"), asks=(a_subscription("scale", name="mine"),))
     made.subscribe(reader)
-    assert words(made.feeds.of(reader)) == ["Scale"]
+    assert words(made.feeds.of_subscriber(reader)) == ["Scale"]
 
 
 def test_a_feed_without_entries_stays_as_it_is_from_day_to_day(world: MakeWorld):
@@ -177,14 +177,14 @@ def test_a_token_opens_the_feed_of_whoever_still_has_one(world: MakeWorld):
     made = started(world)
     made.read("a.md", a_digest(1))
     token = made.store.tokens.issue("feed", "alice")
-    feed = made.feeds.behind(token)
+    feed = made.feeds.of_token(token)
     assert feed is not None
     assert digits(feed) == ["1"]
-    assert made.feeds.behind("x" * 22) is None
+    assert made.feeds.of_token("x" * 22) is None
     made.subscribe(a_subscriber("alice"))
-    assert made.feeds.behind(token) is None
+    assert made.feeds.of_token(token) is None
     made.subscribe()
-    assert made.feeds.behind(token) is None
+    assert made.feeds.of_token(token) is None
 
 
 def test_every_feed_file_is_written_and_the_changed_ones_are_counted(world: MakeWorld):

@@ -257,9 +257,9 @@ async def test_an_alarm_probes_a_channel_that_was_stopped(world: MakeWorld):
 
 async def test_channels_that_another_machine_has_are_let_be(world: MakeWorld):
     made = alarmed(world)
-    made.dispatcher.leave("telegram")
+    made.dispatcher.leave_channel("telegram")
     assert await made.send() == {}
-    made.dispatcher.take("telegram")
+    made.dispatcher.take_channel("telegram")
     assert await made.send() == {"sent": 1}
 
 

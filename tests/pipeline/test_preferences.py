@@ -16,7 +16,7 @@ from bot.domain.preferences import (
 )
 from bot.domain.schedule import parse_schedule
 from bot.pipeline import preferences
-from bot.pipeline.preferences import Added, ChoiceRefused, ListedSubscription, Preferences
+from bot.pipeline.preferences import AddedSubscription, ChoiceRefused, ListedSubscription, Preferences
 from tests.builders import NOW, a_channel, a_digest, a_paper, a_subscriber, a_subscription, an_entry
 from tests.pipeline.conftest import MakeWorld
 from tests.rigs.world import World
@@ -124,20 +124,24 @@ def test_only_so_many_readers_make_a_private_feed(world: MakeWorld, monkeypatch:
 
 def test_the_same_subscription_twice_is_one(world: MakeWorld) -> None:
     made = with_rag(world)
-    assert made.preferences.add("chat7", " rag ", NOW, channel=CHAT) == Added(name="rag", is_new=False)
+    assert made.preferences.add("chat7", " rag ", NOW, channel=CHAT) == AddedSubscription(
+        name="rag", is_new=False
+    )
     assert [each.name for each in made.preferences.listed("chat7")] == ["rag"]
 
 
 def test_another_query_of_the_same_name_gets_a_number(world: MakeWorld) -> None:
     made = with_rag(world)
-    assert made.preferences.add("chat7", "vlm", NOW, called="RAG") == Added(name="RAG 2")
-    assert made.preferences.add("chat7", "llm", NOW, called="RAG") == Added(name="RAG 3")
+    assert made.preferences.add("chat7", "vlm", NOW, called="RAG") == AddedSubscription(name="RAG 2")
+    assert made.preferences.add("chat7", "llm", NOW, called="RAG") == AddedSubscription(name="RAG 3")
 
 
 def test_a_name_of_the_configuration_is_kept_and_said_to_lose(world: MakeWorld) -> None:
     made = world(a_subscriber(asks=(a_subscription("language models", name="LM"),)))
-    assert made.preferences.add("alice", "vlm", NOW, called="lm") == Added(name="lm", wins=True)
-    assert made.preferences.add("alice", "vlm", NOW, called="lm") == Added(name="lm", is_new=False, wins=True)
+    assert made.preferences.add("alice", "vlm", NOW, called="lm") == AddedSubscription(name="lm", wins=True)
+    assert made.preferences.add("alice", "vlm", NOW, called="lm") == AddedSubscription(
+        name="lm", is_new=False, wins=True
+    )
     assert made.preferences.listed("alice") == (
         ListedSubscription(name="LM", text="language models", wins=True),
     )

@@ -35,7 +35,7 @@ async def sent(limiter: RateLimiter, target: Target, *, latency: float = 0.0, me
     try:
         async with limiter.slot(target) as slot:
             await asyncio.sleep(latency)
-            slot.took(messages)
+            slot.messages = messages
     except NotYet:
         return False
     return True
@@ -223,13 +223,13 @@ def test_a_message_under_way_keeps_its_slot_however_long_it_takes() -> None:
 
 
 def test_what_the_service_did_not_take_leaves_its_slot_at_once() -> None:
-    window = Window(limit=Limit(most=1, span=SECOND)).begun(NOW)
-    assert window.over(NOW, messages=0).free_at(NOW) == NOW
-    assert window.over(NOW).free_at(NOW) == NOW + SECOND
+    window = Window(limit=Limit(most=1, span=SECOND)).with_send_begun(NOW)
+    assert window.with_send_ended(NOW, messages=0).free_at(NOW) == NOW
+    assert window.with_send_ended(NOW).free_at(NOW) == NOW + SECOND
 
 
 def test_a_message_that_is_counted_twice_takes_two_slots() -> None:
-    window = Window(limit=TWO_A_SECOND).begun(NOW).over(NOW, messages=2)
+    window = Window(limit=TWO_A_SECOND).with_send_begun(NOW).with_send_ended(NOW, messages=2)
     assert window.free_at(NOW) == NOW + SECOND
 
 
@@ -241,7 +241,7 @@ def test_a_clock_that_is_set_back_an_hour_makes_nobody_wait_an_hour() -> None:
 
 def test_a_clock_that_is_set_forward_empties_the_window() -> None:
     window = Window(limit=TWO_A_SECOND, ended=(NOW, NOW))
-    assert window.at(NOW + timedelta(hours=1)).idle(NOW + timedelta(hours=1))
+    assert window.at(NOW + timedelta(hours=1)).is_idle(NOW + timedelta(hours=1))
 
 
 def test_a_limit_of_nothing_is_refused() -> None:
@@ -266,8 +266,8 @@ def test_the_service_never_sees_too_many_in_any_span_however_slow_the_way(
             now = min(moment for moment in (*ends, *([free] if free else [])) if moment is not None)
             while open_until and NOW + timedelta(seconds=open_until[0][0]) <= now:
                 open_until.pop(0)
-                window = window.over(now)
-        window = window.begun(now)
+                window = window.with_send_ended(now)
+        window = window.with_send_begun(now)
         start = (now - NOW).total_seconds()
         arrivals.append(start + latency * seen[number])
         open_until = sorted([*open_until, (start + latency, number)])

@@ -250,7 +250,7 @@ class Outbox:
             refresh_ready(connection, [row.key for row in ended])
         return uncertain
 
-    def next_due(self, kinds: Sequence[ChannelKind], look_at: datetime | None = None) -> datetime | None:
+    def next_due(self, kinds: Sequence[ChannelKind], check_at: datetime | None = None) -> datetime | None:
         with reading(self._engine) as connection:
             stopped = stops(connection)
             ((*ready, lease, is_foreign),) = _next_due_statement(tuple(kinds)).rows(
@@ -263,8 +263,8 @@ class Outbox:
         ]
         if lease is not None:
             moments.append(moment_of(lease))
-        if is_foreign and look_at is not None:
-            moments.append(look_at)
+        if is_foreign and check_at is not None:
+            moments.append(check_at)
         return min(moments, default=None)
 
 

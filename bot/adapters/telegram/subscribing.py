@@ -44,7 +44,7 @@ from bot.domain.text import cut
 from bot.domain.translations import wording
 from bot.pipeline.finder import QueryPreview
 from bot.pipeline.ports.preferences import Proposal
-from bot.pipeline.preferences import Added, ChoiceRefused, ListedSubscription
+from bot.pipeline.preferences import AddedSubscription, ChoiceRefused, ListedSubscription
 
 _NAME, _QUERY, _TITLE = 80, 200, 160
 _PER_PAGE = 8
@@ -217,7 +217,7 @@ def remember_language(request: Request, name: str, language: str) -> None:
         request.preferences.set_language(name, language, request.now)
 
 
-def _add_like(request: Request, proposal: Proposal) -> Added:
+def _add_like(request: Request, proposal: Proposal) -> AddedSubscription:
     return request.preferences.add_like(
         request.subscriber,
         PaperId(proposal.values["paper"]),
@@ -227,7 +227,7 @@ def _add_like(request: Request, proposal: Proposal) -> Added:
     )
 
 
-def _kept(request: Request, added: Added) -> Message:
+def _kept(request: Request, added: AddedSubscription) -> Message:
     name = bold(shortened(added.name, _NAME))
     if added.wins:
         return message(line(request.t("kept.already"), name), plain(request.t("kept.wins")))

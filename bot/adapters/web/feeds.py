@@ -116,7 +116,7 @@ class FeedEndpoints:
         token = capability(request)
 
         def made() -> Answer:
-            feed = self._service.feeds.behind(token)
+            feed = self._service.feeds.of_token(token)
             if feed is None:
                 raise HTTPException(404)
             # Without Last-Modified: a new keyword brings papers older than the newest entry, and readers that go by

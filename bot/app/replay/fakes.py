@@ -200,7 +200,7 @@ class FakeService:
         if free is not None and free > now:
             self.floods += 1
             raise TryLater("too many requests", wait=max(free - now, timedelta(seconds=1)))
-        self._windows[address] = window.begun(now).over(now)
+        self._windows[address] = window.with_send_begun(now).with_send_ended(now)
 
     def _accept(self, message: OutgoingMessage, address: str, now: datetime) -> None:
         self.message_ids.add(message.id)

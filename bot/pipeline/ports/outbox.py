@@ -268,10 +268,10 @@ class OutboxStore(Protocol):
         """
         ...
 
-    def next_due(self, kinds: Sequence[ChannelKind], look_at: datetime | None = None) -> datetime | None:
+    def next_due(self, kinds: Sequence[ChannelKind], check_at: datetime | None = None) -> datetime | None:
         """The moment at which a delivery on these channels can next be claimed, or a lease ends; None where nothing waits.
 
-        While another process holds a lease it is `look_at` at the latest: it may die.
+        While another process holds a lease it is `check_at` at the latest: it may die.
         """
         ...
 

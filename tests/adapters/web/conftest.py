@@ -42,7 +42,7 @@ class FakeFeeds:
         self.service.renders += 1
         return self.service.feed
 
-    def behind(self, token: str) -> Feed | None:
+    def of_token(self, token: str) -> Feed | None:
         if token != FEED_TOKEN:
             return None
         return a_feed(a_feed_entry(1, a_reason("agents")), self_url=f"{SITE}/feeds/{FEED_TOKEN}.atom")

@@ -48,8 +48,8 @@ async def test_papers_and_feeds_can_be_read(world: MakeWorld):
     assert service.paper(PaperId("arxiv:0000.00000")) is None
     assert service.feeds.everything() == made.feeds.everything()
     token = made.store.tokens.issue("feed", "alice")
-    assert service.feeds.behind(token) == made.feeds.of(READER)
-    assert service.feeds.behind("nothing") is None
+    assert service.feeds.of_token(token) == made.feeds.of_subscriber(READER)
+    assert service.feeds.of_token("nothing") is None
 
 
 async def test_whoever_got_a_mail_can_unsubscribe_with_it_as_often_as_they_like(world: MakeWorld):
