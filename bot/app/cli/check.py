@@ -81,7 +81,7 @@ def _fault_json(fault: Fault) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
-    """Result of checking both files. Lists are in the order paperboy.yaml, subscriptions.yaml, then by line."""
+    """Result of checking both files; faults and warnings are those of paperboy.yaml first, by line."""
 
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
@@ -90,11 +90,11 @@ class Checked:
     subscribers: "tuple[Subscriber, ...]"
     """Those without a fault."""
     positions: Mapping[tuple[str, str], Fault] = field(default_factory=dict)
-    """By subscriber's id and subscription's name: its file, line and column, with an empty message."""
+    """File, line and column of each subscription, by subscriber id and name; the message is empty."""
 
 
 def examine(config: Path, environ: Mapping[str, str], *, explicit: bool = True) -> Checked:
-    """Checks both files without the state; one file's faults do not hide the other's.
+    """Checks both files without the state; faults in one file do not hide those of the other.
 
     Raises UsageError if paperboy.yaml cannot be read.
     """
@@ -118,7 +118,7 @@ def examine(config: Path, environ: Mapping[str, str], *, explicit: bool = True) 
 
 
 def _examine_subscriptions(read: "ReadSettings") -> "tuple[ReadSubscribers, tuple[Fault, ...]]":
-    """Checks subscriptions.yaml; adds a fault at its name in paperboy.yaml if it cannot be read."""
+    """Checks subscriptions.yaml; if it cannot be read, gives a fault at its name in paperboy.yaml."""
     from bot.app.config.subscriptions import ReadSubscribers, read_subscribers
     from bot.app.config.yaml import is_absent
 
@@ -187,8 +187,8 @@ def silent_subscriptions(
 ) -> list[Fault]:
     """A warning for each subscription that matched no paper of the state's last 90 days.
 
-    The days are counted back from the newest digest: a source that fell silent is no fault of the
-    subscriptions. An empty state gives no warnings.
+    The days are counted back from the newest digest, since a silent source is no fault of the subscriptions. An
+    empty state gives no warnings.
     """
     from bot.adapters.clock import SystemClock
     from bot.adapters.store import Store
@@ -232,7 +232,7 @@ def silent_subscriptions(
 
 
 def topic_warnings(settings: "Settings", checked: Checked) -> Iterator[Fault]:
-    """A warning for each topic that is named in the file, and whose name the bot has not seen."""
+    """A warning for each topic in the file whose name the bot has not seen."""
     from bot.app.config.cross_checks import unseen_topics
 
     named = [

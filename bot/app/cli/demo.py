@@ -1,4 +1,4 @@
-"""`paperboy demo`: a pass over the seeds for three made-up subscribers, without network, nothing left behind."""
+"""`paperboy demo`: a pass over the sample digests for three made-up subscribers, without network or traces."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

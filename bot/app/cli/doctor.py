@@ -1,4 +1,4 @@
-"""`paperboy doctor`: sources, subscriptions and channels, and what to do about them."""
+"""`paperboy doctor`: findings on sources, subscriptions and channels."""
 
 import errno
 import os
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _AREAS = ("sources", "subscriptions", "channels")
 _PATIENCE_SECONDS = 10.0
 _CHATS_ASKED = 50
-"""Chats whose rights are asked for; more would take too long."""
+"""Chats that are asked for the bot's rights; more would take too long."""
 _TRIED_BYTES = 65_536
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _USUAL_MAIL = 102_000
@@ -94,7 +94,7 @@ def _examined(
         )
         yield from look.subscriptions()
         yield from channel_findings(settings, subscribers, online=online)
-        yield from life_findings(counts)
+        yield from stop_findings(counts)
         yield from failing_findings(failing_targets(store.deliveries))
         yield from incident_findings(store.incidents.open_incidents())
         yield from alarm_findings(store.deliveries.unsent_alarms())
@@ -128,7 +128,7 @@ def doctor_json(findings: "Sequence[Finding]") -> dict[str, Any]:
 
 
 def doctor_lines(findings: "Sequence[Finding]", style: Style) -> list[str]:
-    """Lines about the findings, by area, the urgent ones first."""
+    """Lines on the findings by area, the urgent ones first."""
     lines: list[str] = []
     for area in _AREAS:
         lines += [*([""] if lines else []), style.strong(area)]
@@ -151,7 +151,7 @@ def _line(finding: "Finding", style: Style) -> str:
 def channel_findings(
     settings: "Settings", subscribers: "Sequence[Subscriber]", *, online: bool
 ) -> "Iterator[Finding]":
-    """Findings that need no answer of a service: settings, the environment and folders."""
+    """Findings from settings, environment and folders, without asking a service."""
     from bot.adapters.proxies import network_fault
 
     if (settings.sends_telegram or settings.sources) and (fault := network_fault()):
@@ -162,7 +162,7 @@ def channel_findings(
 
 
 def reading_findings(counts: "Counts") -> "Iterator[Finding]":
-    """A finding while no digest has been read: sources and subscriptions cannot be judged."""
+    """A finding if no digest has been read yet."""
     from bot.domain.incidents import Finding
 
     if not counts.digests:
@@ -172,8 +172,8 @@ def reading_findings(counts: "Counts") -> "Iterator[Finding]":
         )
 
 
-def life_findings(counts: "Counts") -> "Iterator[Finding]":
-    """Stopped channels and suspended targets."""
+def stop_findings(counts: "Counts") -> "Iterator[Finding]":
+    """Findings: stopped channels and suspended targets."""
     for kind, stop in counts.stopped.items():
         yield _finding(kind, "stopped", f"stopped since {stop.since:%Y-%m-%d %H:%M} UTC: {stop.reason}")
     for target, why in sorted(counts.suspended.items()):
@@ -181,7 +181,7 @@ def life_findings(counts: "Counts") -> "Iterator[Finding]":
 
 
 def incident_findings(incidents: "Iterable[Incident]") -> "Iterator[Finding]":
-    """Open incidents of channels and targets, without the stops in `life_findings`."""
+    """Findings: open incidents of channels and targets, except the stops in `stop_findings`."""
     from bot.domain.incidents import STOPPED
 
     for incident in incidents:
@@ -191,14 +191,14 @@ def incident_findings(incidents: "Iterable[Incident]") -> "Iterator[Finding]":
 
 
 def failing_findings(failing: "Mapping[str, DeliveryRecord]") -> "Iterator[Finding]":
-    """Targets whose deliveries failed and are tried again."""
+    """Findings: targets whose deliveries failed and are tried again."""
     for target, row in failing.items():
         tries = f"{row.attempts} {'try' if row.attempts == 1 else 'tries'}"
         yield _finding(target, "tried again", f"{tries} so far: {row.error}", urgent=False)
 
 
 def alarm_findings(unsent: "Iterable[tuple[DeliveryRecord, AlarmText]]") -> "Iterator[Finding]":
-    """Findings: alarms that are not known to have arrived."""
+    """Findings: alarms that may not have arrived."""
     for alarm, text in unsent:
         if alarm.state in ("uncertain", "dead"):
             yield _finding(alarm.target, "alarm", f"{text.subject!r} is {alarm.state}: {alarm.error}")
@@ -207,7 +207,7 @@ def alarm_findings(unsent: "Iterable[tuple[DeliveryRecord, AlarmText]]") -> "Ite
 async def online_findings(
     settings: "Settings", subscribers: "Sequence[Subscriber]", chats: "ChatStore"
 ) -> "Iterator[Finding]":
-    """Answers of Telegram, which are kept in `chats`, and of the mail server."""
+    """Findings from Telegram, whose answers are kept in `chats`, and from the mail server."""
     return iter([*await _bot_answers(settings, subscribers, chats), *await _server_answers(settings)])
 
 
@@ -274,7 +274,7 @@ def _folders(settings: "Settings") -> "Iterator[Finding]":
 
 
 def _writable(subject: str, folder: Path, what: str) -> "Iterator[Finding]":
-    """Whether a file can be written in the folder, or in the nearest existing folder above it: one is, and removed."""
+    """A finding on whether the folder, or the nearest existing one above it, is writable; writes a temporary file."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         yield _finding(subject, "rights", f"{existing} is no folder, so {what} cannot be there")

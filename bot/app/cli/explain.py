@@ -1,4 +1,4 @@
-"""`paperboy explain`: the history of one paper and one subscriber; times are in the subscriber's zone."""
+"""`paperboy explain`: the history of one paper for one subscriber, with times in the subscriber's zone."""
 
 import datetime as dt
 import sys
@@ -115,7 +115,7 @@ def story_json(story: "Story") -> dict[str, Any]:
 
 
 def quiet_text(story: "Story") -> str | None:
-    """The quiet hours as they are written in the configuration."""
+    """The quiet hours in the form of the configuration."""
     quiet = story.subscriber.quiet_hours
     return f"{quiet.start:%H:%M}-{quiet.end:%H:%M}" if quiet else None
 
@@ -154,7 +154,7 @@ def _delivery_json(row: "DeliveryRecord") -> dict[str, Any]:
 
 
 def story_lines(story: "Story", style: Style) -> list[str]:
-    """Lines of the story."""
+    """The story as text."""
     paper = story.paper
     lines = [style.strong(paper.title), f"{paper.id}  {paper.links.best or ''}".rstrip()]
     lines += ["", f"Digests that name it (times are in {story.subscriber.timezone.key})"]

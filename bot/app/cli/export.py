@@ -1,4 +1,4 @@
-"""`paperboy export`: subscriptions as YAML, feeds as OPML, papers as BibTeX, RIS or JSON lines; all to standard output."""
+"""`paperboy export`: subscriptions as YAML, feeds as OPML, papers as BibTeX, RIS or JSON lines, on standard output."""
 
 import json
 import sys
@@ -125,7 +125,7 @@ def papers(
 
 
 def _papers(store: "Store", configured: "Sequence[Subscriber]", subscriber: str | None) -> "Iterable[Paper]":
-    """All papers, newest first, or those that the subscriber saved, the last saved first."""
+    """All papers, newest first, or those that a subscriber saved, last saved first."""
     if subscriber is None:
         return store.papers.every_paper()
     person = find_subscriber(subscriber, everybody(store, configured))
@@ -138,7 +138,7 @@ def _papers(store: "Store", configured: "Sequence[Subscriber]", subscriber: str 
 
 
 def paper_json(paper: "Paper") -> dict[str, Any]:
-    """A paper by the names that `read --json` uses."""
+    """A paper with the keys of `read --json`."""
     return {
         "id": paper.id,
         "title": paper.title,

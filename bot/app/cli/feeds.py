@@ -1,4 +1,4 @@
-"""`paperboy feeds`: the addresses of all feeds; renews that of a private one."""
+"""`paperboy feeds`: shows the addresses of all feeds, and renews private ones."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ class FeedAddress:
     subscriber: str | None
     """None for the feed of all papers."""
     url: str | None
-    """None where no web server is set, and for a private feed while there is no state."""
+    """None without a web server; for a private feed also without a state."""
     file: str
     preferences: str | None = None
     """The page of a subscriber's own settings; as secret as the feed."""
@@ -71,7 +71,7 @@ def feeds(
 
 
 def _lines(addresses: Sequence[FeedAddress]) -> Iterator[str]:
-    """A line a feed with tabs between; on a terminal a line an address, which a table would break in two."""
+    """In a pipe a line with tabs for each feed; on a terminal a line for each address, so that none is wrapped."""
     style = style_of(sys.stdout)
     for address in addresses:
         name = address.subscriber or "all papers"
@@ -112,7 +112,7 @@ def feed_addresses(
 
 
 def private_feed_lines(addresses: Sequence[FeedAddress], *, most: int, width: int) -> list[str]:
-    """Lines with the private feeds' addresses, indented by `width`; names `paperboy feeds` if there are more of them."""
+    """Lines with the addresses of the first `most` private feeds, behind a label column of `width` characters."""
     private = [address for address in addresses if address.subscriber is not None]
     lines = [
         f"{'private' if not index else '':<{width}}{printable(address.subscriber or '')}: {address.url or address.file}"

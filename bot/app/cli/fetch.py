@@ -63,14 +63,12 @@ def fetch_sources(
     """Fetches the named sources, all if none is named, or with `due` only those that are due."""
     if not settings.sources:
         return []
-    import asyncio  # a pass with nothing to do loads none of it
+    import asyncio  # imported late: a pass without sources does not need it
 
     from bot.adapters.store import Store
 
     log = logging.getLogger("bot.pipeline.sources")
-    log.setLevel(
-        max(log.getEffectiveLevel(), logging.ERROR)
-    )  # the command itself says what cannot be reached
+    log.setLevel(max(log.getEffectiveLevel(), logging.ERROR))  # the command prints unreachable sources itself
     store = Store(settings.state)
     try:
         fetcher = fetcher_of(settings, store)
@@ -88,7 +86,7 @@ def fetcher_of(settings: "Settings", store: "Store") -> "Fetcher":
 
 
 def unreachable_line(result: "FetchResult") -> str:
-    """A line about a source that cannot be reached."""
+    """A line on a source that cannot be reached."""
     state = result.state
     return printable(
         f"{state.name}: cannot be reached: {state.error}; tried again {state.next_at:%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""`paperboy import`: reads history of which nothing is sent."""
+"""`paperboy import`: reads old digests without sending them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _FILES_NAMED = 5
 _FILES_A_STEP = 32
-"""Files between two updates of the progress bar; what was stored before a stop stays stored."""
+"""Files that are stored together, between two updates of the progress bar."""
 
 
 def import_(
@@ -73,7 +73,7 @@ def import_(
 
 
 def _look(folder: Path, settings: "Settings") -> "tuple[list[FoundFile], list[Skipped]]":
-    """The folder's files. Their names begin with the folder's, so they differ from files in watched folders."""
+    """The files and skipped entries of a folder. Names begin with the folder's, unlike those of watched folders."""
     from bot.adapters.folders import scan
     from bot.domain.files import FoundFile
 

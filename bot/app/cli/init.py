@@ -1,4 +1,4 @@
-"""`paperboy init`: asks for keywords, a source and a bot, writes the first configuration and sends a first paper."""
+"""`paperboy init`: asks for keywords, sources and a bot, writes the first configuration and sends a first paper."""
 
 import re
 import sys
@@ -192,7 +192,7 @@ def _sources(
 
 
 def _named_apart(sources: "Iterable[SourceEntry]") -> "tuple[SourceEntry, ...]":
-    """The different ones of the sources; a name that is taken gets a number behind it."""
+    """The sources without repetitions; a name that is already taken gets a number appended."""
     named: dict[str, SourceEntry] = {}
     for source in dict.fromkeys(sources):
         names = chain([source.name], (f"{source.name}-{number}" for number in count(2)))
@@ -202,7 +202,7 @@ def _named_apart(sources: "Iterable[SourceEntry]") -> "tuple[SourceEntry, ...]":
 
 
 def _chosen(text: str, first: "FirstConfiguration") -> "SourceEntry":
-    """The source that the text means; a folder inside the configuration's becomes relative to it, others absolute."""
+    """The source that the text names; a folder becomes relative to the base folder if it is inside, else absolute."""
     from bot.app.config.known_sources import choose_source
 
     source = choose_source(text)
@@ -252,7 +252,7 @@ def _read_token(option: str) -> str:
 
 
 def checked_token(text: str) -> str:
-    """The token without blanks around it; raises UsageError, which never repeats the text, if it is no token."""
+    """The token, stripped; raises UsageError if it is none, without repeating it."""
     from bot.app.config.addresses import is_bot_token
 
     token = text.strip()
@@ -282,9 +282,9 @@ def _checked_chat(option: str | None) -> int | str | None:
 def _with_bot(
     first: "FirstConfiguration", option: str | None, *, ask: bool, say: Say
 ) -> "FirstConfiguration":
-    """The configuration with the token, and the chat of `--chat`, else the first that sends /start.
+    """The configuration with the token and a chat: that of `--chat`, else the first one that sends /start.
 
-    A token that was typed and does not work is asked for again: what was answered before it is kept.
+    If a typed token does not work, it is asked for again.
     """
     while True:
         first = replace(first, token=_token(option, ask=ask, say=say))

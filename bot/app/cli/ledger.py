@@ -1,4 +1,4 @@
-"""`paperboy ledger`: for one subscriber and one day, what became of every paper."""
+"""`paperboy ledger`: what became of every paper of a day, for one subscriber."""
 
 import datetime as dt
 import sys
@@ -63,7 +63,7 @@ def _day(text: str | None) -> dt.date | None:
 
 
 def ledger_json(day_ledger: "Ledger") -> dict[str, Any]:
-    """The ledger with its sums; `balanced` says that they are equal."""
+    """The ledger with its sums as JSON; `balanced` is true if they agree."""
     return {
         "subscriber": day_ledger.subscriber,
         "date": day_ledger.day.isoformat(),
@@ -104,7 +104,7 @@ def _line_json(line: "LedgerLine") -> dict[str, Any]:
 
 
 def ledger_lines(day_ledger: "Ledger", style: Style) -> list[str]:
-    """Lines of the ledger: each matched paper with its targets, the other papers listed by fate."""
+    """The ledger as text: each matched paper with its targets, the other papers by fate."""
     if not day_ledger.lines:
         return [f"no digest of {day_ledger.day} has been read"]
     fates, seen = day_ledger.fates, len(day_ledger.lines)

@@ -177,7 +177,7 @@ def _result_json(result: "OnceResult", scan: "FolderScan") -> dict[str, Any]:
 
 
 def _problem_lines(result: "IngestResult") -> list[str]:
-    """A line for each part of the files that could not be used."""
+    """A line for each problem in the files."""
     return [printable(f"{name}:{line}: {what}") for name, line, what in result.problems]
 
 

@@ -1,4 +1,4 @@
-"""`paperboy outbox`: the operator lists, repeats and ends messages, and lifts the stop of a channel or an address."""
+"""`paperboy outbox`: lists, retries and ends messages, and reopens channels and addresses."""
 
 import re
 from collections.abc import Callable
@@ -108,7 +108,7 @@ class Action(NamedTuple):
 
     about: str
     states: tuple[State, ...]
-    """Of the deliveries on which it works."""
+    """States of the deliveries that it changes."""
     done: str
     only: str
 
@@ -192,9 +192,9 @@ def open_(
 
 
 def _open_target(store: "Store", channel: str, address: str) -> tuple[str, bool]:
-    """Ends the suspension of a target with all its waits; gives its key, and whether it was suspended or waited.
+    """Ends the suspension and waits of a target; gives its key, and whether it was suspended or waited.
 
-    Raises UsageError for one that nothing was ever planned for, and for a recipient who unsubscribed.
+    Raises UsageError for a target without deliveries, and for a recipient who unsubscribed.
     """
     from bot.adapters.clock import SystemClock
     from bot.domain.incidents import REFUSED, resolve_incidents
@@ -219,26 +219,26 @@ def _open_target(store: "Store", channel: str, address: str) -> tuple[str, bool]
     return key, waited
 
 
-_Chosen = tuple[list[str] | None, list[str] | None, str | None, list[str] | None, list[str] | None]
-"""Keys, targets, since, kinds and states, as they were typed."""
+_Filters = tuple[list[str] | None, list[str] | None, str | None, list[str] | None, list[str] | None]
+"""Keys, targets, since, kinds and states, as typed."""
 
 
 def _act(
-    context: typer.Context, config: Any, action: str, chosen: _Chosen, limit: int | None, *, as_json: bool
+    context: typer.Context, config: Any, action: str, filters: _Filters, limit: int | None, *, as_json: bool
 ) -> None:
     from bot.adapters.clock import SystemClock
 
-    if not any(chosen):
+    if not any(filters):
         raise UsageError(
             f"outbox {action} needs keys, a --state, a --target, a --kind or --since; `paperboy outbox list` shows them"
         )
     now = SystemClock().now()
     with open_state(load_only_settings(context, config)) as store:
-        selection = _selection(store, *chosen)
+        selection = _selection(store, *filters)
         if not selection.states and not selection.keys:
             selection = replace(selection, states=ACTIONS[action].states)
         _, messages = store.deliveries.list_messages(selection, limit)
-        _refuse_unknown_keys(store, selection, chosen[0])
+        _refuse_unknown_keys(store, selection, filters[0])
         rows = [
             row
             for message in messages
@@ -246,7 +246,7 @@ def _act(
             if row.state in (selection.states or (row.state,))
         ]
         revived = _revive_targets(store, rows, now) if action == "retry" else 0
-        count = _done(store, action, rows, now)
+        count = _apply(store, action, rows, now)
         opened = (
             _open_channels(store, [row.target.partition(":")[0] for row in rows]) if action == "retry" else []
         )
@@ -262,7 +262,7 @@ def _act(
         )
         return
     if not messages:
-        _say_nothing_found(chosen[4])
+        _say_nothing_found(filters[4])
         return
     typer.echo(
         f"{counted(len(messages), 'message')}: {count} of {counted(len(rows), 'delivery', 'deliveries')} {ACTIONS[action].done}"
@@ -275,8 +275,8 @@ def _act(
         typer.echo(ACTIONS[action].only, err=True)
 
 
-def _done(store: "Store", action: str, rows: "Sequence[DeliveryRecord]", now: datetime) -> int:
-    """Does it to the deliveries; gives the number of those that it changed."""
+def _apply(store: "Store", action: str, rows: "Sequence[DeliveryRecord]", now: datetime) -> int:
+    """Applies the action to the deliveries; gives the number of those that it changed."""
     deliveries, keys = store.deliveries, [row.key for row in rows]
     if action == "drop":
         return deliveries.drop(keys, now)
@@ -314,13 +314,13 @@ def _known(names: list[str] | None, what: str, known: tuple[str, ...]) -> Any:
 
 
 def _unmasked(key: str, real: "Mapping[str, str]") -> str:
-    """The key of a delivery whose target is shown masked."""
+    """The real key of a delivery, from a key with a masked target."""
     target, bar, rest = key.partition("|")
     return f"{real.get(target, target)}{bar}{rest}"
 
 
 def _moment(text: str) -> datetime:
-    """The moment that somebody typed: so long ago, or a date, with a time where it matters, in UTC."""
+    """The moment of `--since`: a time ago like 2h, or a date with or without a time, in UTC."""
     from bot.adapters.clock import SystemClock
 
     if match := re.fullmatch(r"(\d{1,6}) ?([mhdw])", text.strip()):
@@ -335,7 +335,7 @@ def _moment(text: str) -> datetime:
 
 
 def _refuse_unknown_keys(store: "Store", selection: "Selection", typed: list[str] | None) -> None:
-    """Raises UsageError for a key without a delivery, of the states that were asked for."""
+    """Raises UsageError for a key that no delivery in these states has."""
     if not selection.keys:
         return
     rows = store.deliveries.list_rows(states=selection.states, keys=selection.keys, limit=len(selection.keys))
@@ -359,7 +359,7 @@ def _revive_targets(store: "Store", rows: "Sequence[DeliveryRecord]", now: datet
 
 
 def _open_channels(store: "Store", kinds: "Sequence[str]") -> list[str]:
-    """Lifts the stops of these channels, with the incidents of it; gives those that were stopped."""
+    """Reopens stopped channels and closes their incidents; gives those that were stopped."""
     from bot.domain.incidents import STOPPED, resolve_incidents
 
     stopped = [kind for kind in dict.fromkeys(kinds) if kind in store.incidents.stopped_channels()]
@@ -371,7 +371,7 @@ def _open_channels(store: "Store", kinds: "Sequence[str]") -> list[str]:
 
 
 def _titles(store: "Store", messages: "Sequence[MessageRecord]") -> "Mapping[str, str]":
-    """The subject of each delivery by its key: the paper's title, or what an alarm says."""
+    """The title of the paper, or the subject of the alarm, by delivery key."""
     rows = [row for message in messages for row in message.rows]
     papers = store.papers.stored({row.paper for row in rows if row.paper})
     return {

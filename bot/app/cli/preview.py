@@ -1,4 +1,4 @@
-"""`paperboy preview`: the matches of a query among the stored papers, and its near misses."""
+"""`paperboy preview`: the matches of a query in the stored papers, and its near misses."""
 
 import datetime as dt
 import sys
@@ -59,7 +59,7 @@ def preview(
 
 
 def parsed_query(text: str) -> "Query":
-    """The query; UsageError shows the place of what is wrong with it."""
+    """The query; raises UsageError, which marks the position of the mistake."""
     from bot.domain.query import parse
 
     try:
@@ -69,7 +69,7 @@ def parsed_query(text: str) -> "Query":
 
 
 def hints(query: "Query", misspellings: "Iterable[Misspelling]") -> "Iterator[str]":
-    """Hints on the query itself: those of its parser, and one on each word that no paper has."""
+    """Hints of the parser, and one for each word that no stored paper has."""
     from bot.domain.query.folding import singular
 
     yield from query.hints
@@ -84,7 +84,7 @@ def hints(query: "Query", misspellings: "Iterable[Misspelling]") -> "Iterator[st
 
 
 def _as_written(term: str, folded: str) -> str | None:
-    """The word as it stands in a term of the query."""
+    """The word as written in a term of the query."""
     from bot.domain.query.folding import folded_form, spans
 
     words = (term[start:end] for start, end in spans(term))
@@ -115,7 +115,7 @@ def _match_json(match: "MatchedText") -> dict[str, Any]:
 
 
 def preview_lines(result: "QueryPreview", hints: "Iterable[str]", style: Style) -> list[str]:
-    """Lines of the preview, with the matches that it has."""
+    """The preview as text."""
     if not result.papers:
         return [
             "no papers are stored yet: `paperboy once` reads the watched folders, `paperboy import` history"
@@ -161,7 +161,7 @@ def _often(pace: float) -> str:
 
 
 def _bars(hits: "Mapping[dt.date, int]", style: Style) -> list[str]:
-    """Bars of the matches a day, or over many days a week, a month or a year; gaps are empty lines."""
+    """Bars of the matches a day, or for longer spans a week, a month or a year; a gap is a line without a bar."""
     if len(hits) <= 1:
         return []
     first, last = min(hits), max(hits)
@@ -187,7 +187,7 @@ def _match_lines(paper: "Paper", whys: "Sequence[Why]", style: Style) -> list[st
     in_title = [why.text for why in whys if why.field == "title" and why.text in paper.title]
     lines = [f"{_day(paper)}  {style.marked(paper.title, in_title)}"]
     excerpts: dict[tuple[str, str], str] = {}
-    for why in whys:  # "agents", and the "agent" in it, stand in one excerpt
+    for why in whys:  # "agents", and the "agent" in it, share an excerpt
         if why.field != "title" or why.text not in paper.title:
             excerpts.setdefault((why.field, _around(paper, why)), why.text)
     first = list(excerpts.items())[: _WHYS if not in_title else 1]

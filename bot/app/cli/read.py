@@ -1,4 +1,4 @@
-"""`paperboy read`: what the readers find, file by file."""
+"""`paperboy read`: what the readers find in files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,7 +65,7 @@ def read(
 
 
 def _expanded(paths: list[Path]) -> list[Path]:
-    """The files, with those below a folder in place of the folder."""
+    """The files; folders are replaced by the files below them."""
     files: list[Path] = []
     for path in paths:
         files += sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
@@ -97,7 +97,7 @@ def _read_file(path: Path, language: str, *, as_json: bool, explain: bool) -> in
 
 
 def _neighbours(path: Path) -> "Callable[[str], bytes | None]":
-    """A function from a bare name to the content of that file in the path's folder; None if there is none."""
+    """A function that gives the content of the file with that name beside the path, or None."""
     from bot.adapters.folders import BESIDE_BYTES
 
     def content(name: str) -> bytes | None:
@@ -191,7 +191,7 @@ def _show(path: Path, digest: "Digest", language: str) -> None:
 
 
 def _explain(digest: "Digest | None", attempts: "tuple[ReaderAttempt, ...]") -> None:
-    """Prints each reader's attempt, and the lines that name a paper and were not taken."""
+    """Prints each reader's attempt, and the lines that were passed over."""
     for attempt in attempts:
         chosen = " (chosen)" if digest is not None and attempt.chosen else ""
         why = f": {printable(attempt.what)}" if attempt.what else ""

@@ -32,9 +32,9 @@ def schema(_as_json: JsonOption = False) -> None:
 
 
 def json_schema() -> dict[str, Any]:
-    """One JSON Schema (draft 2020-12) of both files: a file with the key `subscribers` is subscriptions.yaml.
+    """One JSON Schema (draft 2020-12) of both files; the key `subscribers` tells which file it is.
 
-    Each file's own schema is `#/$defs/paperboy.yaml` and `#/$defs/subscriptions.yaml`.
+    The schema of each file is `#/$defs/paperboy.yaml` and `#/$defs/subscriptions.yaml`.
     """
     from bot.app.config.settings import Settings
     from bot.app.config.subscriptions import SubscriptionsForm
@@ -63,7 +63,7 @@ def _schema_of(model: "type[Settings | SubscriptionsForm]") -> tuple[dict[str, A
 
 
 def _without_titles(node: Any) -> Any:
-    """The schema without the titles that pydantic makes of names; groups whose keys are all optional may be empty."""
+    """The schema without pydantic's generated titles, and with empty groups allowed if all their keys are optional."""
     if isinstance(node, list):
         return [_without_titles(item) for item in node]
     if not isinstance(node, dict):
@@ -79,7 +79,7 @@ def _is_made_up(key: str, value: Any) -> bool:
 
 
 def _with_environment(node: Any) -> Any:
-    """The schema with `${NAME}` allowed for single values of any type or pattern."""
+    """The schema with `${NAME}` allowed in place of single values."""
     if isinstance(node, list):
         return [_with_environment(item) for item in node]
     if not isinstance(node, dict):

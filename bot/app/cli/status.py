@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bot.pipeline.ports.papers import PlanningRun
 
 _LOOKED_AT, _NAMED = 5_000, 10
-"""Number of the oldest deliveries that are searched for failures; number of lines of a kind that are printed."""
+"""Oldest deliveries that are searched for failures; lines of a kind that are printed."""
 
 
 def status(
@@ -123,12 +123,12 @@ def needs_a_look(counts: "Counts") -> bool:
 
 
 def unusable(skipped: "Iterable[Skipped]") -> "list[Skipped]":
-    """Entries of the watched folders that are unreadable or missing, which the operator should know of."""
+    """Entries of the watched folders that are unreadable or missing."""
     return [entry for entry in skipped if entry.reason in ("unreadable", "missing")]
 
 
 def unusable_entries(settings: "Settings") -> dict[str, str]:
-    """Unreadable and missing entries of the watched folders, by name with the reason."""
+    """The reasons of unreadable and missing entries of the watched folders, by name."""
     from bot.app.service import scan_watched
     from bot.domain.files import Skipped
 
@@ -172,7 +172,7 @@ def status_json(counts: "Counts", subscribers: "tuple[Subscriber, ...]") -> dict
 
 
 def failing_targets(deliveries: "DeliveryStore") -> "dict[str, DeliveryRecord]":
-    """By target: the oldest delivery that failed and will be tried again."""
+    """The oldest delivery that failed and will be tried again, by target."""
     failing: dict[str, DeliveryRecord] = {}
     for row in deliveries.list_rows(states=("pending",), keys=(), limit=_LOOKED_AT):
         if row.attempts and row.error:
@@ -256,7 +256,7 @@ def incidents_json(incidents: "Sequence[Incident]") -> list[dict[str, str]]:
 
 
 def alarms_json(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[dict[str, str | None]]:
-    """Alarms that did not arrive for sure, as JSON."""
+    """Alarms that may not have arrived, as JSON."""
     return [
         {
             "target": alarm.target,
@@ -270,7 +270,7 @@ def alarms_json(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[di
 
 
 def alarm_lines(unsent: "Sequence[tuple[DeliveryRecord, AlarmText]]") -> list[str]:
-    """Lines about alarms that did not arrive for sure."""
+    """Lines about alarms that may not have arrived."""
     return [
         f"ALARM        {alarm.state} to {printable(alarm.target)}: {printable(text.subject)}"
         + (f" ({printable(alarm.error)})" if alarm.error else "")

@@ -1,4 +1,4 @@
-"""Text for a terminal: safe to print, with bold words, bars, excerpts, and a caret below an error."""
+"""Text for a terminal: bold words, tables, progress, counts, durations, bars, and a caret below an error."""
 
 import os
 import re
@@ -31,7 +31,7 @@ class Style:
         return f"\x1b[2m{printable(text)}\x1b[0m" if self.on else printable(text)
 
     def marked(self, text: str, words: Iterable[str]) -> str:
-        """The text with every occurrence of these words in bold, but not inside of longer words."""
+        """The text with every occurrence of these words in bold, except inside longer words."""
         wanted = [_alone(printable(word)) for word in sorted(words, key=len, reverse=True)]
         if not wanted:
             return printable(text)
@@ -40,9 +40,9 @@ class Style:
 
 
 def _alone(word: str) -> str:
-    """The pattern of a word that is no part of a longer one, where its script parts words."""
+    """A pattern of the word alone, not as part of a longer one; Chinese words need no boundaries."""
     before, after = (
-        "[A-Za-z0-9]" if sign.isascii() and sign.isalnum() else "" for sign in (word[:1], word[-1:])
+        "[A-Za-z0-9]" if end.isascii() and end.isalnum() else "" for end in (word[:1], word[-1:])
     )
     return (f"(?<!{before})" if before else "") + re.escape(word) + (f"(?!{after})" if after else "")
 
@@ -53,7 +53,7 @@ def style_of(stream: TextIO) -> Style:
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints rows below their titles; on a terminal by rich, cut to its width, in a pipe with tabs and without titles."""
+    """Prints a table that fits the terminal; in a pipe, rows with tabs and without titles."""
     if not sys.stdout.isatty():
         for row in rows:
             sys.stdout.write("\t".join(map(printable, row)) + "\n")
@@ -73,7 +73,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr with the time left, if that is a terminal; yields the function that advances it."""
+    """A progress bar with the time left, if stderr is a terminal; yields the function that advances it."""
     if not sys.stderr.isatty() or not total:
         yield lambda _steps: None
         return
@@ -87,7 +87,7 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
-    """The number and its noun in the right form."""
+    """The number with its noun in the singular or plural."""
     return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
@@ -98,7 +98,7 @@ def people_counted(subscribers: "Sequence[Subscriber]") -> str:
 
 
 def span_text(seconds: float) -> str:
-    """A duration in the largest unit of which there are at least two."""
+    """A duration in the largest unit that fits twice."""
     for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
@@ -106,7 +106,7 @@ def span_text(seconds: float) -> str:
 
 
 def bar(value: float, largest: float, cells: int) -> str:
-    """A bar of at most `cells` characters in steps of 1/8; a value above zero shows at least 1/8."""
+    """A bar of at most `cells` characters, in eighths of a character; at least one eighth for a value above zero."""
     eighths = round(value / largest * cells * 8) if largest else 0
     whole, rest = divmod(max(eighths, int(value > 0)), 8)
     return "█" * whole + _EIGHTHS[rest].strip()

@@ -1,4 +1,4 @@
-"""Addresses in the settings: URLs, mail transports, mailboxes, listen addresses, the authority of feed ids."""
+"""Addresses in the settings: URLs, mail transports, mailboxes, listen addresses, authorities, intervals."""
 
 import datetime as dt
 import re
@@ -32,14 +32,14 @@ _NO_BLANKS = re.compile(r"[^\s\x00-\x1f\x7f]+")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Maildir:
-    """A folder for mails in place of a server."""
+    """A folder that mails are written to, or read from."""
 
     folder: Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Smtp:
-    """A mail server. With `starttls` a server without STARTTLS is refused."""
+    """A mail server. With `starttls`, a server that does not offer STARTTLS is not used."""
 
     host: str
     port: int
@@ -49,7 +49,7 @@ class Smtp:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Imap:
-    """A folder on a mail server, for what is read."""
+    """A folder on a mail server that mails are read from."""
 
     host: str
     port: int
@@ -59,7 +59,7 @@ class Imap:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listen:
-    """Address of the web server; port 0 takes any free port."""
+    """Address of the web server; port 0 means any free port."""
 
     host: str
     port: int

@@ -1,4 +1,4 @@
-"""Checks of the settings and the subscribers together: sample people, chats without a token, mails from nowhere, unseen topics."""
+"""Checks of settings and subscribers together: sample people, chats without a token, unreachable addresses in mails, unseen topics."""
 
 import ipaddress
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ def sample_people(subscribers: Sequence[Subscriber]) -> list[Subscriber]:
 
 
 def sample_fault(settings: Settings, subscribers: Sequence[Subscriber]) -> str | None:
-    """Why these settings must not be used with these subscribers: a real bot would write to the sample people."""
+    """The fault if a token is set while there are sample people, to whom the bot would write; else None."""
     people = sample_people(subscribers) if settings.sends_telegram else []
     if not people:
         return None
@@ -50,7 +50,7 @@ def refuse_sample_people(settings: Settings, subscribers: Sequence[Subscriber]) 
 
 
 def token_warning(settings: Settings, subscribers: Sequence[Subscriber]) -> str | None:
-    """A warning where somebody asks for Telegram messages and no token is set; the sample people do not count."""
+    """A warning if a subscriber other than the sample people wants Telegram messages and no token is set."""
     if settings.sends_telegram:
         return None
     names = [
@@ -69,7 +69,7 @@ def token_warning(settings: Settings, subscribers: Sequence[Subscriber]) -> str 
 
 
 def mail_warnings(settings: Settings) -> Iterator[KeyAndWarning]:
-    """Addresses in mails that lead nowhere, where a server sends them."""
+    """Warnings about unreachable addresses in mails, if a mail server is set."""
     if not isinstance(settings.email.transport, Smtp):
         return
     if _is_local(urlsplit(settings.site.url).hostname or ""):
@@ -97,7 +97,7 @@ def _is_local(host: str) -> bool:
 
 
 def unseen_topics(subscribers: Sequence[Subscriber], chats: ChatStore) -> dict[str, str]:
-    """Targets in topics that are named, and whose name was not seen yet, with what that means."""
+    """Targets with a named topic that the bot has not seen yet, each with a text that explains it."""
     unseen: dict[str, str] = {}
     for subscriber in subscribers:
         for channel in subscriber.channels:

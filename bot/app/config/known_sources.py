@@ -17,7 +17,7 @@ _GIT_HOSTS = frozenset({"github.com", "gitlab.com", "codeberg.org", "gitee.com",
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceEntry:
-    """A source of digests as a new configuration names it: either `git`, `url` or `watched` is set."""
+    """A source for a new configuration; one of `git`, `url` and `watched` is set."""
 
     name: str
     git: str = ""
@@ -25,7 +25,7 @@ class SourceEntry:
     folder: str = ""
     url: str = ""
     watched: str = ""
-    """A folder of this machine into which digests are put."""
+    """A folder on this machine."""
 
     @property
     def yaml(self) -> str:
@@ -39,13 +39,13 @@ class SourceEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownSource:
-    """A source that others publish, with what it brings."""
+    """A published source and what it brings."""
 
     source: SourceEntry
     brings: str
     language: str
     ended: str
-    """The day of the last digest, where nothing comes any more."""
+    """The day of the last digest, if there will be no more; else empty."""
 
     @property
     def about(self) -> str:
@@ -55,7 +55,7 @@ class KnownSource:
 
 @cache
 def known_sources() -> tuple[KnownSource, ...]:
-    """The list that comes with the package, in its order."""
+    """The list in the package."""
     from importlib.resources import files
 
     from ruamel.yaml import YAML
@@ -76,9 +76,9 @@ def known_sources() -> tuple[KnownSource, ...]:
 
 
 def choose_source(text: str) -> SourceEntry:
-    """The source that the text means; raises UsageError.
+    """The source with that number or name (`arxiv:cs.CL` with a category), git or web address, or folder.
 
-    A number or name of the list (`arxiv:cs.CL` with its category), a git or web address, or a folder.
+    Raises UsageError.
     """
     text = text.strip()
     name, _, category = text.partition(":")

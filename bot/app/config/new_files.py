@@ -1,4 +1,4 @@
-"""The first configuration: both files, commented and working as written, the token's file, and the folders."""
+"""The first configuration, as `init` writes it: both files with comments, the token's file, and the folders."""
 
 import json
 import re
@@ -41,7 +41,7 @@ _NOT_TEXT = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirstConfiguration:
-    """The answers that the first configuration is made from; what is left out stays as the templates have it."""
+    """The answers for the first configuration; the templates' defaults are used for the rest."""
 
     folder: Path
     """Where both files go."""
@@ -67,7 +67,7 @@ class FirstConfiguration:
 
     @property
     def in_config(self) -> bool:
-        """True in a folder `config`, above which relative paths start."""
+        """True if the folder is called `config`; relative paths then start above it."""
         return self.folder.absolute().name == _CONFIG
 
     @property
@@ -89,9 +89,9 @@ def refuse_to_overwrite(first: FirstConfiguration) -> None:
 
 
 def write_first_configuration(first: FirstConfiguration) -> list[Path]:
-    """Writes the files for this user alone (0600) and makes the folders; gives the files, settings first.
+    """Writes the files, readable by this user alone (0600), and makes the folders; gives the files, settings first.
 
-    Raises UsageError if a file exists or cannot be written; then none is left behind.
+    Raises UsageError if a file exists or cannot be written; then no file is left behind.
     """
     refuse_to_overwrite(first)
     texts = {first.settings: settings_text(first), first.subscriptions: subscriptions_text(first)}
@@ -125,7 +125,7 @@ def _write_all(texts: Mapping[Path, str]) -> None:
 
 
 def settings_text(first: FirstConfiguration) -> str:
-    """The text of paperboy.yaml: the packed template with the answers in it, never the checkout's own file."""
+    """The text of paperboy.yaml: the packaged template with the answers filled in."""
     text = _template(SETTINGS_NAME)
     folder = f"{_CONFIG}/" if first.in_config else ""
     if not first.in_config:
@@ -160,13 +160,13 @@ def _template(name: str) -> str:
 
 
 def _scalar(text: str) -> str:
-    """The text as a YAML scalar: as it is where that is plain, else in double quotes."""
+    """The text as a YAML scalar: bare if that is unambiguous, else in double quotes."""
     plain = (_PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT) or re.fullmatch(r"-?\d+", text)
     return text if plain and text == text.strip() else json.dumps(text, ensure_ascii=False)
 
 
 def local_timezone() -> str:
-    """This machine's IANA time zone; UTC where it has none."""
+    """This machine's IANA time zone; UTC if it has none."""
     from zoneinfo import ZoneInfoNotFoundError
 
     from tzlocal import get_localzone_name

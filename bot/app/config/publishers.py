@@ -1,4 +1,4 @@
-"""The list of channels: the publisher of each, how it is built, and what `subscriptions.yaml` says of it.
+"""The list of channels: the publisher of each, how it is built, and its form in `subscriptions.yaml`.
 
 A new channel is one line in CHANNELS and one file with its publisher: a class with `kind`, `capabilities`,
 `send` and `close`. A class that is built without settings, whose address is one text that its
@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from bot.app.config.addresses import Maildir, is_bot_token, parse_mailbox
 from bot.app.config.settings import Settings
-from bot.app.config.validation import Chosen, FieldFault, Flag, Parsed, Section, setting
+from bot.app.config.validation import Converted, FieldFault, Flag, Parsed, Section, setting
 from bot.domain.channels import FEED, Capabilities, ChannelKind
 from bot.domain.chats import LONGEST_TOPIC, topic_key
 from bot.domain.message import OutgoingMessage
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bot.pipeline.ports.chats import ChatStore
 
 SMTP_CONNECTIONS = 3
-"""As many as even the strictest of the large providers allow one sender."""
+"""The number that even the strictest of the large providers allow one sender."""
 _MAX_CHAT_ID = 2**52
 _PUBLIC_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
 _GENERAL_TOPIC = (None, "1", "general")
@@ -48,7 +48,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class ChannelType:
-    """One line of the list; `publisher` is `module:Class`, imported when it is first needed."""
+    """A channel; `publisher` is `module:Class`, imported when it is first needed."""
 
     publisher: str
     description: str
@@ -57,12 +57,11 @@ class ChannelType:
     form: Any = None
     """The type of the value in `subscriptions.yaml`; None: a text that the class's `parse_address` takes."""
     address: Callable[[Any, str], str] = lambda value, _: str(value)
-    """From that value and the subscriber's id to the address."""
+    """Makes the address of that value and the subscriber's id."""
     show: Callable[[OutgoingMessage, Settings], Awaitable[str]] | None = None
-    """A message as people will see it, for a terminal; None: as the class's `text` gives it."""
-
+    """A message as text for a terminal; None: the class's `text` makes it."""
     secret: bool = False
-    """An address holds a token: it is shown masked."""
+    """True if addresses contain a token; they are shown masked."""
 
     @cached_property
     def publisher_class(self) -> Any:
@@ -115,10 +114,10 @@ _CHAT_SCHEMA = {
         {"type": "string", "pattern": f"^({_PUBLIC_NAME.pattern}|-?[0-9]{{1,16}})$"},
     ]
 }
-ChatId = Annotated[int | str, Chosen(_chat, _CHAT_SCHEMA)]
+ChatId = Annotated[int | str, Converted(_chat, _CHAT_SCHEMA)]
 Topic = Annotated[
     str,
-    Chosen(
+    Converted(
         _topic,
         {
             "anyOf": [
@@ -223,7 +222,7 @@ def email_settings(settings: Settings) -> "EmailSettings":
 
 
 def report_box(settings: Settings) -> "ReportBox | None":
-    """The box that delivery reports arrive in; None where nobody told."""
+    """The mailbox of delivery reports; None if none is set."""
     box, bounces = settings.email.reports, settings.email.bounces
     if box is None or bounces is None:
         return None
@@ -266,11 +265,11 @@ CHANNELS: Mapping[ChannelKind, ChannelType] = {
     ),
     "apprise": ChannelType("bot.adapters.apprise:ApprisePublisher", "An Apprise URL (extra).", secret=True),
 }
-"""Every channel that there is, in the order in which they are named to people."""
+"""All channels, in the order in which texts name them."""
 
 
 def capabilities_of(kind: ChannelKind) -> Capabilities:
-    """The capabilities of a channel, whose publisher's class is loaded for them."""
+    """The capabilities of a channel; imports its publisher."""
     return CHANNELS[kind].capabilities
 
 
@@ -283,13 +282,13 @@ def publishers(parts: Parts) -> "dict[ChannelKind, Publisher]":
 
 
 def send_rules(settings: Settings) -> SendRules:
-    """The settings of sending."""
+    """The rules of sending that the settings give."""
     resend = settings.telegram.on_uncertain == "resend"
     return SendRules(resend_uncertain=frozenset({"telegram"} if resend else ()))
 
 
 async def shown(message: OutgoingMessage, settings: Settings) -> str:
-    """A message as people will see it, for a terminal."""
+    """A message as text for a terminal."""
     channel = CHANNELS[message.target.kind]
     if channel.show is not None:
         return await channel.show(message, settings)

@@ -1,4 +1,4 @@
-"""`config/paperboy.yaml`: every key with its default, its check and its description; and how the file is read."""
+"""`config/paperboy.yaml`: its keys with defaults, checks and descriptions, and the reading of the file."""
 
 import os
 import re
@@ -40,8 +40,8 @@ from bot.app.config.addresses import (
 )
 from bot.app.config.validation import (
     READABLE_BY_ALL,
-    Chosen,
     Context,
+    Converted,
     FieldFault,
     FilePath,
     Flag,
@@ -70,13 +70,13 @@ from bot.domain.mailbox import Mailbox
 from bot.domain.sources import Source
 
 _LONGEST_BOUNCES = 32
-"""Letters of a local part, which may have 64 with the token."""
+"""Characters of a local part, which may have 64 with the token."""
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _BRANCH = re.compile(r"([A-Za-z0-9_.][\w./+@#-]{0,199})?")
 _HEADER = re.compile(
     r"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):\s*(?P<value>[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)"
 )
-"""A header's name is a token (RFC 9110, section 5.1)."""
+"""A request header; its name is a token (RFC 9110, section 5.1)."""
 
 
 def _first_run(value: object) -> int | Literal["all"]:
@@ -151,7 +151,7 @@ Reports = Annotated[
 ]
 FirstRun = Annotated[
     int | Literal["all"],
-    Chosen(_first_run, {"anyOf": [{"type": "integer", "minimum": 0}, {"const": "all"}]}),
+    Converted(_first_run, {"anyOf": [{"type": "integer", "minimum": 0}, {"const": "all"}]}),
 ]
 PersonId = Annotated[int, BeforeValidator(typed), Field(ge=1)]
 OnUncertain = Annotated[Literal["hold", "resend"], BeforeValidator(typed)]
@@ -163,12 +163,11 @@ class Site(Section):
     title: Line = setting("Paperboy", description="Shown in feeds, mails and pages.")
     url: WebAddress = setting(
         "http://127.0.0.1:8080",
-        description="How readers reach the web server; follows web.listen where it is not set. "
-        "No feed id is made from it.",
+        description="How readers reach the web server; by default the address of web.listen. Not part of feed ids.",
     )
     feed_authority: FeedAuthority = setting(
         "paperboy.example,2026",
-        description="RFC 4151 authority and year of all feed ids; never change it.",
+        description="RFC 4151 authority and year, part of every feed id; never change it.",
     )
 
 
@@ -176,30 +175,30 @@ class Watch(Section):
     """Watched folders of digests."""
 
     folders: Many[FilePath] = setting(
-        ("seeds",), min_length=1, description="Searched through all their subfolders."
+        ("seeds",), min_length=1, description="Folders in which digests arrive, with all subfolders."
     )
     settle_seconds: Number = setting(
-        0.3, ge=0, le=3600, description="A file counts as whole when it has not changed for so long."
+        0.3, ge=0, le=3600, description="A file is read when it has not changed for so long."
     )
     rescan_seconds: Number = setting(
-        30, gt=0, le=86_400, description="Full look besides the events, which may get lost."
+        30, gt=0, le=86_400, description="Seconds between full scans, in case a file event was lost."
     )
     polling: Flag = setting(
-        default=False, description="True where events do not work (network file systems)."
+        default=False, description="True if file events do not work (network file systems)."
     )
-    max_file_mb: Number = setting(20, gt=0, le=1024, description="Larger files are refused.")
+    max_file_mb: Number = setting(20, gt=0, le=1024, description="Larger files are not read.")
     ignore: Many[str] = setting(
-        (), description="Patterns of file names, or of paths below a folder, that are no digests."
+        (), description="Patterns of names, or of paths below a folder, of files that are no digests."
     )
 
 
 class Atom(Section):
-    """Feed files."""
+    """Feeds."""
 
-    folder: FilePath = setting("state/feeds", description="all.atom and one file per subscriber with a feed.")
+    folder: FilePath = setting("state/feeds", description="Holds all.atom, and a file per private feed.")
     entries: Integer = setting(100, ge=1, le=10_000, description="Newest papers in each feed.")
     hub: OptionalWebAddress = setting(
-        "", description="A WebSub hub that is told when feeds change; empty for none."
+        "", description="A WebSub hub that is pinged when feeds change; empty for none."
     )
     hub_is_private: Flag = setting(
         default=False, description="The hub may be on this machine or in a private network."
@@ -212,8 +211,7 @@ class Web(Section):
     listen: ListenAddress = setting("127.0.0.1:8080", description="host:port; empty for no web server.")
     open: Flag = setting(
         default=False,
-        description="True: whoever reaches the web server may make a private feed. On a server that is reached on this "
-        "machine alone everybody may.",
+        description="True: every visitor may make a private feed, as on a server that only this machine can reach.",
     )
 
 
@@ -249,36 +247,36 @@ class Email(Section):
     transport: Transport = setting(
         "maildir:state/mail",
         description="maildir:FOLDER (written there, not sent), smtp://user@host:587 (STARTTLS required), "
-        "smtps://user@host:465 or smtp+plain://127.0.0.1:25 (no TLS, said out loud).",
+        "smtps://user@host:465 or smtp+plain://127.0.0.1:25 (no encryption).",
     )
-    inline_password: Secret = setting("", alias="password", description="For the user of the transport.")
+    inline_password: Secret = setting("", alias="password", description="Password of the transport's user.")
     password_file: Annotated[
         SecretStr, SecretFile(("email", "password_file"), instead_of="inline_password")
-    ] = setting("", description="A file with the password instead.")
+    ] = setting("", description="A file that holds the password instead.")
     sender: Sender = setting(
         "Paperboy <paperboy@localhost>", alias="from", description="Name <address> of the sender."
     )
     dkim: Dkim = setting({}, description="Signatures.")
     open: Flag = setting(
         default=False,
-        description="True: everybody may subscribe by mail on the web, after saying yes to one mail that asks.",
+        description="True: everybody may subscribe by mail on the web, and confirms by a link in one mail.",
     )
     bounces: BounceAddress = setting(
         "",
         description="Where undeliverable mails come back to, like bounces@example.org: each mail's envelope has "
-        "bounces+TOKEN@example.org, which your mail server must deliver too.",
+        "bounces+TOKEN@example.org, which your mail server must accept too.",
     )
     reports: Reports = setting(
         "",
-        description="Where delivery reports and complaints arrive, maildir:FOLDER or imaps://user@host/FOLDER: "
-        "addresses that are gone get nothing more.",
+        description="Where delivery reports and complaints arrive, maildir:FOLDER or imaps://user@host/FOLDER; "
+        "addresses that no longer exist get no more mails.",
     )
     inline_reports_password: Secret = setting(
-        "", alias="reports_password", description="For the user of imaps://."
+        "", alias="reports_password", description="Password of the user of imaps://."
     )
     reports_password_file: Annotated[
         SecretStr, SecretFile(("email", "reports_password_file"), instead_of="inline_reports_password")
-    ] = setting("", description="A file with that password instead.")
+    ] = setting("", description="A file that holds that password instead.")
 
     @property
     def password(self) -> SecretStr:
@@ -313,26 +311,26 @@ class Telegram(Section):
     inline_token: Secret = setting(
         "",
         alias="token",
-        description="From @BotFather. Empty: messages are rendered and kept as previews, nothing is sent.",
+        description="From @BotFather. Without a token messages are kept as previews, and nothing is sent.",
     )
     token_file: Annotated[SecretStr, SecretFile(("telegram", "token_file"), instead_of="inline_token")] = (
-        setting("", description="A file with the token instead.")
+        setting("", description="A file that holds the token instead.")
     )
     api_url: WebAddress = setting("https://api.telegram.org", description="The Bot API server.")
     on_uncertain: OnUncertain = setting(
         "hold",
-        description="A message whose answer was never seen: hold it for `paperboy outbox retry`, or resend it.",
+        description="A message that may or may not have arrived: hold it for `paperboy outbox retry`, or resend it.",
     )
     open: Flag = setting(
         default=False,
         description="True: everybody may subscribe in the chat. False: the operators are asked with a button.",
     )
     operators: Many[PersonId] = setting(
-        (), description="Telegram user ids of those who are asked, and who may use /status."
+        (), description="Telegram user ids of the operators, who may use /status too."
     )
     webhook: Flag = setting(
         default=False,
-        description="True: updates come through the web server at site.url, with a secret header.",
+        description="True: Telegram delivers updates to the web server at site.url, with a secret header.",
     )
 
     @property
@@ -348,13 +346,13 @@ class Quiz(Section):
         0.9,
         ge=0,
         le=1,
-        description="Below it a worked-out answer is not used: an ordinary poll is sent.",
+        description="Least confidence of a worked-out answer; below it an ordinary poll is sent.",
     )
     per_day: Integer = setting(
         5,
         ge=0,
         le=100,
-        description="So many questions at most come back to a person on one day; 0: none.",
+        description="Most questions that come back to a person on one day; 0: none.",
     )
 
 
@@ -405,14 +403,12 @@ def _branch(text: str) -> str:
 
 
 class SourceForm(Section):
-    """A source: a git repository or a URL that is fetched every so often."""
+    """A source: a git repository or a URL that is fetched regularly."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["git"]}, {"required": ["url"]}]})
 
     name: Annotated[str, Parsed(_source_name, {"type": "string", "pattern": f"^{_SOURCE_NAME.pattern}$"})] = (
-        Field(
-            description="Names the source in `source:` queries, in status, doctor and alarms; name of its folder."
-        )
+        Field(description="Its name in `source:` queries, status, doctor and alarms; also of its folder.")
     )
     git: Annotated[
         str | None, Parsed(parse_git_address, {"type": "string", "minLength": 1}, in_context=True)
@@ -426,17 +422,17 @@ class SourceForm(Section):
         description="A document: Atom, RSS, JSON, Markdown, HTML, CSV and others.",
     )
     branch: Annotated[str, Parsed(_branch, {"type": "string", "pattern": rf"^\s*{_BRANCH.pattern}\s*$"})] = (
-        setting("", description="Of a git repository; the remote's default where it is empty.")
+        setting("", description="Branch of a git repository; by default that of the remote.")
     )
     folder: Annotated[str, Parsed(_folder, {"type": "string"})] = setting(
-        "", description="Of a git repository: only files below it; all where it is empty."
+        "", description="Folder of a git repository; only files below it are read."
     )
     every: Annotated[
         timedelta, Parsed(parse_interval, {"type": "string", "pattern": r"^\s*\d{1,4}\s*[mhd]\s*$"})
-    ] = setting("6h", description="30m, 6h or 1d; not under 10m.")
+    ] = setting("6h", description="How often it is fetched: 30m, 6h or 1d; not under 10m.")
     headers_file: Annotated[
         HeadersFile | None, Parsed(_headers_file, {"type": "string"}, in_context=True)
-    ] = setting("", description="Of a URL: a file of request headers (tokens), chmod 600.")
+    ] = setting("", description="File of request headers for a URL, such as tokens; chmod 600.")
 
     @model_validator(mode="after")
     def _git_or_url(self) -> "SourceForm":
@@ -485,7 +481,7 @@ class SourceAlarm(Section):
 
     to: Many[Line] = setting(
         (),
-        description="Subscriber ids told when a source falls silent, is empty or changes its form.",
+        description="Ids of subscribers who get an alarm when a source falls silent, is empty or changes.",
     )
 
 
@@ -495,15 +491,15 @@ class Settings(Section):
     site: Site = setting({})
     watch: Watch = setting({})
     first_run: FirstRun = setting(
-        3, description="What of a backlog is sent to each subscriber: the newest so many matches; or `all`."
+        3, description="How many matches of a backlog each subscriber gets, newest first; or `all`."
     )
     sources: Annotated[Many[SourceForm], AfterValidator(_different_names)] = setting(
-        (), description="Digests fetched by paperboy itself, beside the watched folders."
+        (), description="Digests that paperboy fetches, besides those in the watched folders."
     )
     state: StateUrl = setting(
         "sqlite:///state/paperboy.sqlite3",
         repr=False,
-        description="sqlite:///FILE, or postgresql://user@host/db: then several machines share the work.",
+        description="sqlite:///FILE, or postgresql://user@host/db for several machines.",
     )
     subscriptions: ShownPath = setting("config/subscriptions.yaml", description="The file of subscribers.")
     atom: Atom = setting({})
@@ -519,7 +515,7 @@ class Settings(Section):
     def _url_follows_listen(self) -> "Settings":
         if "url" not in self.site.model_fields_set and self.web.listen is not None:
             site = self.site.model_copy(update={"url": self.web.listen.url})
-            self.__dict__["site"] = site  # frozen for everybody else
+            self.__dict__["site"] = site  # the model is frozen
         return self
 
     @property
@@ -539,7 +535,7 @@ class Settings(Section):
 
     @property
     def warnings(self) -> tuple[Fault, ...]:
-        """Valid settings that somebody should look at, each with its line and column."""
+        """Warnings about valid settings, each with its line and column."""
         return self._warnings
 
     @property
@@ -602,7 +598,7 @@ class Settings(Section):
 
     @property
     def heartbeat(self) -> Heartbeat:
-        """Heartbeat of the processes on this state; the same from any working directory."""
+        """Heartbeat of the processes on this state, independent of the working directory."""
         file = self.sqlite_file
         return Heartbeat(str(file.resolve()) if file else self.state)
 
@@ -613,7 +609,7 @@ class Settings(Section):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadSettings:
-    """Result of reading the file: its settings or its faults."""
+    """The settings of a file, or its faults."""
 
     settings: Settings | None
     """None if there are faults."""

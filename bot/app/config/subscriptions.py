@@ -1,4 +1,4 @@
-"""`config/subscriptions.yaml`: subscribers, their channels and subscriptions; how the file is read and reloaded."""
+"""`config/subscriptions.yaml`: subscribers with their channels and subscriptions; reading and reloading the file."""
 
 import hashlib
 import logging
@@ -13,8 +13,8 @@ from pydantic import ConfigDict, Field, create_model, model_validator
 
 from bot.app.config.publishers import CHANNELS
 from bot.app.config.validation import (
-    Chosen,
     Context,
+    Converted,
     FieldFault,
     Line,
     Many,
@@ -125,7 +125,7 @@ Delivery = Annotated[
 QueryText = Annotated[WrittenQuery, Parsed(_query, {"type": "string", "minLength": 1})]
 QuizChoice = Annotated[
     QuizMode,
-    Chosen(
+    Converted(
         _quizzes, {"anyOf": [{"type": "boolean"}, {"type": "integer", "const": 1}, {"const": "on_request"}]}
     ),
 ]
@@ -139,7 +139,9 @@ class ChannelForm(Section):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in CHANNELS]})
 
-    name: Line | None = setting(None, description="For `only:`, where there are several of a kind.")
+    name: Line | None = setting(
+        None, description="A name for `only:`, to tell several channels of a kind apart."
+    )
     deliver: Delivery = setting(
         "immediately",
         description="immediately, hourly, daily at HH:MM, weekdays at HH:MM, or mondays at HH:MM.",
@@ -148,7 +150,9 @@ class ChannelForm(Section):
         default=False,
         description="True: a poll per question, as a reply to the paper's alert; 1: one a paper; on_request: a button.",
     )
-    silent: bool = setting(default=False, description="True: messages make no sound. Polls never make one.")
+    silent: bool = setting(
+        default=False, description="True: messages make no sound. Polls are always silent."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -205,20 +209,19 @@ else:
 
 
 class KeywordForm(Section):
-    """A subscription: a query, or papers to find similar ones; optionally named, and limited to channels."""
+    """A subscription: a query, or papers to find similar ones to."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["query"]}, {"required": ["like"]}]})
 
     query: QueryText | None = setting(None, description="In the query language.")
     like: Many[PaperName] = setting(
-        (), description="Instead of a query: papers (arxiv:2509.14008) to find more like."
+        (), description="Instead of a query: papers like arxiv:2509.14008, to find similar ones."
     )
     near: Nearness = setting(
-        NEAR, description="With like: how near, from 0 to 1; `paperboy doctor` shows what each would bring."
+        NEAR,
+        description="With like: least similarity, from 0 to 1; `paperboy doctor` shows what each value would bring.",
     )
-    name: Line | None = setting(
-        None, description="Shown as the reason; the query itself where there is none."
-    )
+    name: Line | None = setting(None, description="Shown as the reason in messages; by default the query.")
     only: Many[Line] = setting((), description="Channel kinds, or a channel's `name:`.")
 
     @model_validator(mode="before")
@@ -242,20 +245,20 @@ class KeywordForm(Section):
 class SubscriberForm(Section):
     """A person or chat."""
 
-    id: SubscriberId = Field(description="Unique; shown to the operator, and the name of the feed.")
+    id: SubscriberId = Field(description="Unique; also the name of the feed.")
     timezone: Zone = setting("UTC", description="IANA time zone, like Europe/Berlin.")
-    language: Literal["en", "zh"] = setting("en", description="zh where the digest has it; en otherwise.")
+    language: Literal["en", "zh"] = setting("en", description="en, or zh where a digest has it.")
     quiet_hours: Quiet | None = setting(
-        None, description="22:00-07:00: held, never dropped; sent as one roll-up when they end."
+        None, description="Like 22:00-07:00; messages are held and sent as one when they end."
     )
     daily_limit: Positive | None = setting(
-        None, description='Best matches first; the rest is named as "+N more".'
+        None, description='Papers a day, best matches first; the rest is named as "+N more".'
     )
-    channels: Many[AnyChannelForm] = setting((), description="Where it goes.")
-    keywords: Many[KeywordForm] = setting((), description="What is looked for.")
+    channels: Many[AnyChannelForm] = setting((), description="Where papers are sent.")
+    keywords: Many[KeywordForm] = setting((), description="Queries: what is looked for.")
     authors: Many[Line] = setting((), description="Authors to follow.")
     exclude: Many[QueryText] = setting(
-        (), description="Queries taken from every keyword of this subscriber (not from authors)."
+        (), description="Queries whose matches are left out of every keyword, though not of authors."
     )
 
 
@@ -266,14 +269,14 @@ class SubscriptionsForm(Section):
 
 
 class SubscribersOnly(Section):
-    """The file one level deep; each subscriber is validated separately, so that all faults are found."""
+    """The file with unvalidated subscribers; each is validated by itself, so that all faults are found."""
 
     subscribers: Many[object] = setting(())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadSubscribers:
-    """Result of reading the file."""
+    """The subscribers of a file, its faults and warnings."""
 
     subscribers: tuple[Subscriber, ...]
     """In the file's order, without those that have a fault."""
@@ -312,7 +315,7 @@ def read_subscribers(path: Path) -> ReadSubscribers:
 
 
 class _SubscriberReader:
-    """Builds the subscribers of one document and notes every fault."""
+    """Builds the subscribers of one document and records every fault."""
 
     def __init__(self, document: YamlDocument) -> None:
         self.document = document
@@ -389,7 +392,7 @@ class _SubscriberReader:
             folded = subscription.name.casefold()
             if folded in by_name:
                 self._fault(
-                    here, f"{shown_text(subscription.name)} stands here twice; give it another `name:`"
+                    here, f"{shown_text(subscription.name)} is used twice; give one of them another `name:`"
                 )
             by_name.setdefault(folded, subscription)
             self.offsets[form.id, subscription.name] = self._offset(here)
@@ -481,11 +484,11 @@ def _query_subscription(form: KeywordForm, query: Query, text: str) -> Subscript
 
 
 class SubscriptionsReloader:
-    """Reads the subscriptions file again after an edit; after a bad edit the last good version stays in use.
+    """Reads the subscriptions file again after an edit; if that has mistakes, the last good version stays in use.
 
     An edit counts once two calls in a row saw the same content: the first half of a file that is being written
-    may be a valid configuration, with fewer subscribers. An empty file is taken for a slip or a full disk, not
-    for an edit; `subscribers: []` is one.
+    may be a valid configuration with fewer subscribers. An empty file counts as a mistake or a full disk, not as an
+    edit; write `subscribers: []` for no subscribers.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Validation of both files: kinds of values, secrets, environment variables, and pydantic's errors in plain words."""
+"""Validation of both files: types of values, secrets, environment variables, and error messages in plain words."""
 
 import os
 import re
@@ -62,10 +62,10 @@ _HIDDEN = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=:)[A-Za-z0-9_-]{30,}")
 
 
 class FieldFault(ValueError):
-    """An invalid value. A message that begins with "must" is shown behind the key's name.
+    """An invalid value. A message that begins with "must" is shown after the key's name.
 
-    `key` is a key inside the value, or the path to one, and `position` a character of its text, where that is the exact
-    place. The value of a `secret` one is not repeated.
+    `key` is the key inside the value, or the path to it, that is wrong; `position` is the character of the text. With
+    `secret` the message does not repeat the value.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class FieldFault(ValueError):
 
 
 class FromEnvironment(str):
-    """Text with an environment variable in it; fields of another type parse it like a bare scalar."""
+    """Text from an environment variable; fields of other types parse it like a bare scalar."""
 
     __slots__ = ()
 
 
 @dataclass(kw_only=True, slots=True)
 class Context:
-    """Input of the checks besides the value, and their list of warnings."""
+    """Context of the checks: the base folder, and the warnings so far."""
 
     base: Path
     """Start of relative paths."""
@@ -133,14 +133,14 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chosen:
-    """Annotation of a value that may be written in several types; `choose` makes the kept value of each."""
+class Converted:
+    """Annotation of a value that may be written in several types and is kept as the result of `convert`."""
 
-    choose: Callable[[object], object]
+    convert: Callable[[object], object]
     schema: dict[str, Any]
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(lambda value: self.choose(typed(value)))
+        return core_schema.no_info_plain_validator_function(lambda value: self.convert(typed(value)))
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: Any) -> dict[str, Any]:
         return dict(self.schema)
@@ -351,12 +351,12 @@ def validated(
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
     for detail in details:
-        _note(cast("dict[str, Any]", detail), model, document, at)
+        _record(cast("dict[str, Any]", detail), model, document, at)
     return None
 
 
-def _note(detail: dict[str, Any], model: type[BaseModel], document: YamlDocument, at: KeyPath) -> None:
-    """Notes one of pydantic's errors as a fault of the document."""
+def _record(detail: dict[str, Any], model: type[BaseModel], document: YamlDocument, at: KeyPath) -> None:
+    """Records one of pydantic's errors as a fault of the document."""
     loc: tuple[str | int, ...] = detail["loc"]
     if detail["type"] == "extra_forbidden":
         start = document.offset_of((*at, *loc), at_key=True)
@@ -364,10 +364,10 @@ def _note(detail: dict[str, Any], model: type[BaseModel], document: YamlDocument
     elif detail["type"] == "missing":
         document.fault(document.offset_of((*at, *loc[:-1])), f"the key {loc[-1]!r} is missing here")
     else:
-        _note_value(detail, document, (*at, *loc))
+        _record_value(detail, document, (*at, *loc))
 
 
-def _note_value(detail: dict[str, Any], document: YamlDocument, path: KeyPath) -> None:
+def _record_value(detail: dict[str, Any], document: YamlDocument, path: KeyPath) -> None:
     context = detail.get("ctx", {})
     cause = context.get("error")
     if isinstance(cause, FieldFault) and cause.key is not None:
@@ -384,13 +384,13 @@ def _note_value(detail: dict[str, Any], document: YamlDocument, path: KeyPath) -
         message = _TEXTS.get(detail["type"], "cannot be used: {reason}").format(
             **context, reason=detail["msg"]
         )
-    # Who forgets the key `token` writes the token right behind `telegram:`.
+    # A token may stand right behind `telegram:`, where the key `token` was forgotten.
     is_secret = cause.secret if isinstance(cause, FieldFault) else detail["type"] == "model_type"
     document.fault(start, _sentence(message, path[: lookup.known], lookup, is_secret=is_secret))
 
 
 def _sentence(message: str, path: KeyPath, lookup: Lookup, *, is_secret: bool) -> str:
-    """The message behind the name of its key, and the value that is written instead."""
+    """The message after the name of its key, with the value that was written."""
     if not message.startswith("must "):
         return message
     keys = [part for part in path if isinstance(part, str)]
@@ -413,7 +413,7 @@ def _instead(node: Node | None, *, wants_text: bool, is_secret: bool) -> str:
 
 
 def shown_text(text: str) -> str:
-    """The text for a message: quoted, without passwords and tokens, cut where it is long, and harmless to a terminal."""
+    """The text for a message: quoted and escaped, cut to 60 characters, without passwords and tokens."""
     text = _HIDDEN.sub("…", text)
     return repr(text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…")
 

@@ -1,4 +1,4 @@
-"""YAML files as ruamel.yaml's nodes, with every fault of form at its line and column.
+"""YAML files as nodes of ruamel.yaml, with every syntax error at its line and column.
 
 Nodes are composed and never constructed, so no value of the file can run anything. Aliases, anchors, tags
 and directives are refused while composing, and values are counted, so no file costs more than its limits.
@@ -31,7 +31,7 @@ _ESCAPE_TOO_HIGH = re.compile(r"\\U(?!0010|000[0-9a-fA-F])")
 _HEADER = re.compile(r"[|>][^\r\n]*(?:\r\n|\r|\n)")
 """The first line of a block."""
 _ESCAPES = r"\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\(?:\r\n|.)"
-_SIGNS = {
+_WRITTEN_CHARACTERS = {
     **dict.fromkeys(("", "|", ">"), re.compile(".", re.DOTALL)),
     "'": re.compile("''|.", re.DOTALL),
     '"': re.compile(f"{_ESCAPES}|.", re.DOTALL),
@@ -49,8 +49,11 @@ _REMEDIES = (
     ("but found '-'", "a list item where a key is expected"),
     ("but got '{'", "'{' inside […] or {…}; put the value in quotes"),
     ("but found another document", "a second document starts here; one file holds one document"),
-    ("expected the node content", "a value is missing here, or one that starts with this sign needs quotes"),
-    ("but found ','", "a comma behind the value; remove it, or put the whole value in quotes"),
+    (
+        "expected the node content",
+        "a value is missing here, or one that starts with this character needs quotes",
+    ),
+    ("but found ','", "a comma after the value; remove it, or put the whole value in quotes"),
     ("expected <block end>", "this does not fit what stands before it; put the whole value in quotes"),
     ("expected '<document start>'", "this does not belong to what stands above it"),
     ("unknown escape character", "no such escape in double quotes; use single quotes"),
@@ -130,7 +133,7 @@ class YamlDocument:
     """Offset and message."""
 
     def fault(self, offset: int, message: str) -> None:
-        """Notes a fault; raises ConfigError with all of them once there are more than MAX_FAULTS."""
+        """Records a fault; raises ConfigError with all of them once there are more than MAX_FAULTS."""
         self._faults.add((offset, _printable(message)))
         if len(self._faults) > MAX_FAULTS:
             last = max(self._faults)
@@ -153,7 +156,7 @@ class YamlDocument:
         return any(offset == faulty for faulty, _ in self._faults)
 
     def fault_at(self, offset: int, message: str) -> Fault:
-        """A fault (or warning) with its line and column, without noting it."""
+        """A fault or warning with its line and column, which is not recorded."""
         line = bisect_right(self._line_starts, offset) - 1
         column = offset - self._line_starts[line] + 1
         return Fault(file=self.file, line=line + 1, column=column, message=message)
@@ -193,9 +196,9 @@ class YamlDocument:
         return Lookup(node=node, key=key, known=known)
 
     def offset_in(self, scalar: ScalarNode, position: int) -> int:
-        """The offset of one character of a scalar's value; the scalar's own where that is not certain.
+        """The offset of one character of a scalar's value, or of the scalar if the character cannot be located.
 
-        YAML folds blanks and lines, and nothing else comes or goes: the characters between the blanks are counted.
+        YAML folds only blanks and line breaks, so the other characters are counted.
         """
         start, value, style = int(scalar.start_mark.index), str(scalar.value), scalar.style or ""
         raw = self.text[start : scalar.end_mark.index]
@@ -204,30 +207,31 @@ class YamlDocument:
         inside = raw[first : len(raw) - (0 if head else first)]
         if inside == value:
             return start + first + position
-        signs = [sign for sign in _SIGNS[style].finditer(inside) if not _is_blank(sign[0])]
-        if len(signs) != len("".join(value.split())):
+        written = _WRITTEN_CHARACTERS[style].finditer(inside)
+        characters = [character for character in written if not _is_blank(character[0])]
+        if len(characters) != len("".join(value.split())):
             return start
         before = len("".join(value[:position].split()))
         if position < len(value) and not value[position].isspace():
-            return start + first + signs[before].start()
-        return start + first + (signs[before - 1].end() if before else 0)
+            return start + first + characters[before].start()
+        return start + first + (characters[before - 1].end() if before else 0)
 
 
-def _is_blank(sign: str) -> bool:
-    """Whether what is written between blanks, or as an escape of double quotes, is a blank in the value."""
-    if sign[0] != "\\" or len(sign) == 1:
-        return sign.isspace()
-    code = sign[2:]
-    return chr(int(code, 16)).isspace() if code and sign[1] in "xuU" else sign[1] in "tnvfr NLP_\t\r\n"
+def _is_blank(written: str) -> bool:
+    """True if this character or escape sequence is a blank in the value."""
+    if written[0] != "\\" or len(written) == 1:
+        return written.isspace()
+    code = written[2:]
+    return chr(int(code, 16)).isspace() if code and written[1] in "xuU" else written[1] in "tnvfr NLP_\t\r\n"
 
 
 def _printable(message: str) -> str:
-    """The message on one line, without anything that steers a terminal or turns text around."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in message)
+    """The message on one line, without characters that control a terminal or the direction of text."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in message)
 
 
 def is_absent(path: Path) -> bool:
-    """True if there is no such file; false for one that may not be looked at, which reading it then says."""
+    """True if there is no such file; False also for one without permission, about which reading it complains."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -284,7 +288,7 @@ class _LimitExceeded(Exception):
 
 
 class _Composer(Composer):
-    """ruamel.yaml's composer, which refuses what configuration must not hold and counts values."""
+    """ruamel.yaml's composer, which refuses aliases, anchors, tags and directives, and counts values."""
 
     def __init__(self, document: YamlDocument, loader: Any) -> None:
         super().__init__(loader)
@@ -341,7 +345,7 @@ class _Composer(Composer):
                 document.fault(offset, "a key must be a word, not a list or a mapping")
             elif key.value in entries:
                 first = document.fault_at(entries[key.value][0].start_mark.index, "").line
-                document.fault(offset, f"duplicate key {key.value!r}; it stands in line {first} already")
+                document.fault(offset, f"duplicate key {key.value!r}; it is in line {first} already")
             else:
                 entries[key.value] = (key, value)
         end = self.parser.get_event()
@@ -349,18 +353,18 @@ class _Composer(Composer):
 
 
 def _explained(error: MarkedYAMLError) -> tuple[int, str]:
-    """The offset where a syntax error is best shown, and its remedy."""
+    """The offset at which a syntax error is shown, and its remedy."""
     problem, mark = str(error.problem or "not readable"), error.problem_mark or error.context_mark
     if mark is None:
         return 0, "not valid YAML; is the file cut off?"
     if "end of stream" in problem and "quoted scalar" in str(error.context):
         return error.context_mark.index, "this quote is never closed"
     if bare := _BARE_START.search(problem):
-        sign = bare[1]
-        is_tab = sign in ("\\t", "\t")
+        character = bare[1]
+        is_tab = character in ("\\t", "\t")
         return (
             mark.index,
-            "a tab; indent with blanks" if is_tab else f"text that starts with {sign} needs quotes",
+            "a tab; indent with blanks" if is_tab else f"text that starts with {character} needs quotes",
         )
     if "<stream end>" in problem and error.context_mark:
         return error.context_mark.index, "the bracket that opens here is never closed"

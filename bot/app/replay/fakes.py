@@ -1,4 +1,4 @@
-"""Fakes for `replay`: services that count and fail as planned, a feed folder that counts, and a virtual clock."""
+"""Fakes for `replay`: services that record messages and fail as planned, a feed writer, and a virtual clock."""
 
 import asyncio
 import random
@@ -45,7 +45,7 @@ class InjectedFault:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spell:
-    """A time in which an address cannot be reached, and why."""
+    """A period in which an address cannot be reached, and why."""
 
     start: datetime
     end: datetime
@@ -53,13 +53,13 @@ class Spell:
 
 
 class Faults:
-    """Faults drawn from one seed: single calls, outages of a service, and spells of addresses.
+    """Random faults from a seed: of single calls, outages of a whole service, and spells of addresses.
 
-    `rate` multiplies the shares of single calls that fail; with 0 nothing fails.
+    `rate` multiplies the share of single calls that fail; with 0 nothing fails.
     """
 
     def __init__(self, seed: int, *, start: datetime, end: datetime, rate: float = 1.0) -> None:
-        self._rng = random.Random(seed)  # noqa: S311 - made-up accidents
+        self._rng = random.Random(seed)  # noqa: S311 - simulated faults
         self._seed = seed
         self._start = start
         self._end = end
@@ -90,7 +90,7 @@ class Faults:
         return None
 
     def down(self, kind: ChannelKind, now: datetime) -> bool:
-        """True in two hours of each 30 days: the whole service is unreachable."""
+        """True during an outage of the whole service, two hours in 30 days."""
         hour = timedelta(hours=5 if kind == "telegram" else 11)
         return bool(self._rate) and (now - self._start - hour) % _OUTAGE_EVERY < _OUTAGE
 
@@ -139,9 +139,9 @@ _SINGLE: tuple[tuple[float, Callable[[random.Random], InjectedFault]], ...] = (
 
 
 class FakeService:
-    """A publisher that counts what it accepts, refuses what exceeds its rate limit, and fails as its faults say.
+    """A publisher that records accepted messages, refuses those over its rate limit, and fails as its faults say.
 
-    `moves` gives the time from which an address has moved; the service then knows the target under both.
+    `moves` gives the time from which an address has moved; messages to the new one count for the first.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class FakeService:
         self.capabilities = capabilities
         self.arrivals: list[Arrival] = []
         self.message_ids: set[str] = set()
-        """Ids of all accepted messages: what an operator finds who looks into the chat."""
+        """Ids of all accepted messages, as an operator would find them in the chat."""
         self.floods = self.refused = 0
         self._now = now
         self._faults = faults
@@ -218,7 +218,7 @@ class FakeService:
 
 
 class CountingFeeds:
-    """A feed writer that keeps in `papers`, by feed file, every paper that was ever in it."""
+    """A feed writer that records in `papers` every paper that was ever in a feed, by name of the feed."""
 
     def __init__(self) -> None:
         self.papers: dict[str, set[PaperId]] = defaultdict(set)
@@ -238,7 +238,7 @@ class CountingFeeds:
 
 
 class _SkippingSelector(selectors.DefaultSelector):
-    """A selector that never waits; it adds the time to `skipped` instead."""
+    """A selector that does not wait, but adds the time to `skipped`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -255,15 +255,15 @@ class _SkippingSelector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only while nothing can run, for `asyncio.Runner(loop_factory=VirtualLoop)`.
+    """An event loop with virtual time, which passes only while nothing can run.
 
-    Years pass in seconds, and a run has the same order each time: executor calls run at once in the same thread.
+    Years pass in seconds, and every run has the same order: executor calls run at once in the same thread.
     """
 
     def __init__(self) -> None:
         self._skipping = _SkippingSelector()
         super().__init__(self._skipping)
-        # After some months a float cannot hold the default nanosecond any more, and no timer would be due.
+        # After some months a float is too coarse for the default of a nanosecond, and no timer would come due.
         self._clock_resolution = 1e-6
 
     def time(self) -> float:

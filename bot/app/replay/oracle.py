@@ -1,7 +1,7 @@
-"""Expected deliveries, computed from the digests alone, and the scorecard that compares them with the arrivals.
+"""Oracle: the deliveries to expect, computed from the digests alone, and a scorecard of what arrived.
 
-Independent of outbox, notices, matcher and index: papers are merged, each query is evaluated on each paper,
-and the rules for time and limits are applied. So losses and repetitions inside the pipeline show.
+It does not use outbox, notices, matcher or index: it merges papers, evaluates each query on each paper, and applies the
+rules of time and limits. So it finds what the pipeline lost or repeated.
 """
 
 from collections import Counter, defaultdict
@@ -19,7 +19,7 @@ from bot.domain.schedule import local_day, release_time
 from bot.domain.subscriptions import Channel, Subscriber
 
 LATE = timedelta(minutes=10)
-"""An alert that arrives so long after its time is late."""
+"""An alert that arrives more than this after it was due is late."""
 _WORST_SHOWN = 5
 
 TargetAndPaper = tuple[str, PaperId]
@@ -27,7 +27,7 @@ TargetAndPaper = tuple[str, PaperId]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrival:
-    """One message that a service accepted. `target` has the target's first address, also after a move."""
+    """A message that a service accepted. `target` keeps the first address, also after a move."""
 
     at: datetime
     target: str
@@ -47,7 +47,7 @@ class _Recipient:
 
 
 class Oracle:
-    """Knows which alerts are due where and when, given the same digests as the system.
+    """The alerts that are due at each target, given the same digests as the system.
 
     All subscribers exist from the first digest on and get every match.
     """
@@ -73,7 +73,7 @@ class Oracle:
         self._queries = list(by_query.values())
 
     def expect(self, digest: Digest, name: str, now: datetime) -> None:
-        """Adds the deliveries of a digest that arrives now."""
+        """Adds the alerts for a digest that arrives now."""
         for entry in digest.entries:
             before = self.papers.get(entry.id)
             paper = merge(before, entry, source=name, day=digest.date)
@@ -91,7 +91,7 @@ class Oracle:
                     self.due.setdefault((channel.target, paper.id), _due(recipient.subscriber, channel, now))
 
     def expected_polls(self, target: str, paper: PaperId) -> frozenset[str]:
-        """The questions to be asked at the target after the alert; empty if any one of them is enough."""
+        """The questions to expect at the target after the alert; empty if one or none is to be asked."""
         subscriber, channel = self.channels[target]
         if not channel.capabilities.polls or channel.quizzes != "all":
             return frozenset()
@@ -149,7 +149,7 @@ class Scorecard:
         return self.messages / max(self.subscribers * self.days, 1)
 
     def blame(self, fault: str, count: int = 1) -> None:
-        """Counts a fault by its first word, which is lost, repeated or unasked."""
+        """Counts a fault, whose text begins with lost, repeated or unasked."""
         kind = fault.partition(":")[0]
         setattr(self, kind, getattr(self, kind) + count)
         if len(self.worst) < _WORST_SHOWN:
@@ -173,7 +173,7 @@ def score(
 ) -> Scorecard:
     """Compares the arrivals, and all papers that were ever in each feed, with the expected deliveries.
 
-    A missing alert is excused by a daily limit that was reached at most `patience` after the alert's time.
+    A missing alert is excused if a daily limit was reached at most `patience` after it was due.
     """
     card = Scorecard(papers=len(oracle.papers), expected=len(oracle.due))
     alerts = _alerts(arrivals, card)
@@ -243,7 +243,7 @@ def _limit_was_reached(
     due: datetime,
     patience: timedelta,
 ) -> bool:
-    """True if on the alert's day, or within `patience` after it, the target got all that its limit allows."""
+    """True if the target reached its limit on the day of the alert or within `patience` after it."""
     subscriber, _ = oracle.channels[target]
     limit = subscriber.daily_limit
     if limit is None:

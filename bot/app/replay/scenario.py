@@ -1,4 +1,4 @@
-"""A replay of a folder of digests: the schedule, generated subscribers, and the run on a virtual clock."""
+"""Scenario: digests with their times of arrival and generated subscribers, and its replay on a virtual clock."""
 
 import asyncio
 import os
@@ -46,7 +46,7 @@ _MORNING = time(6)
 _BETWEEN_DIGESTS = timedelta(minutes=7)
 """Time between two digests of one day."""
 _AFTERWARDS = timedelta(days=9)
-"""Long enough for every weekly schedule to come due."""
+"""Enough for every weekly schedule to come due."""
 _MIN_PAUSE = timedelta(milliseconds=50)
 _SETTINGS = (
     "site: {{title: Replay}}\nfirst_run: all\nweb: {{listen: ''}}\natom: {{entries: {entries}}}\n"
@@ -55,23 +55,8 @@ _SETTINGS = (
 _ENTRIES = 60
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a temporary folder in memory, which costs no disk writes
 _WORD = re.compile(r"[A-Za-z][a-z]{3,}")
-_EVERYDAY = frozenset(
-    [
-        "with",
-        "from",
-        "that",
-        "this",
-        "into",
-        "over",
-        "using",
-        "toward",
-        "towards",
-        "based",
-        "through",
-        "beyond",
-        "your",
-        "more",
-    ]
+_STOP_WORDS = frozenset(
+    "with from that this into over using toward towards based through beyond your more".split()  # noqa: SIM905
 )
 _ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Shanghai")
 _TIMES = (time(8), time(12), time(18))
@@ -123,7 +108,7 @@ def prepare(folders: Sequence[Path], *, subscribers: int, faults: bool, seed: in
 
 
 def _schedule_digests(folders: Sequence[Path]) -> Iterator[ScheduledDigest]:
-    """Every dated digest in order of its date and name, those of one day some minutes apart."""
+    """All dated digests by date and name; those of one day arrive some minutes apart."""
     dated: list[tuple[date, str, Digest, FoundFile]] = []
     for file in scan([folder.resolve() for folder in folders], max_bytes=_MAX_BYTES, base=Path.cwd()):
         if isinstance(file, FoundFile):
@@ -226,7 +211,7 @@ class _Replay:
         return card
 
     async def _run_until(self, moment: datetime) -> None:
-        """Sends whenever something is due; with faults the operator looks at it at noon."""
+        """Sends whenever something is due; with faults an operator repairs at noon."""
         while (now := self._clock.now()) < moment:
             noon = datetime.combine(now.date(), time(12), UTC)
             noon += timedelta(days=noon <= now)
@@ -245,7 +230,7 @@ class _Replay:
             await self._container.dispatcher.flush()
 
     def _repair(self, since: timedelta) -> None:
-        """Acts for subscribers and operator: revives reachable targets, retries what did not arrive."""
+        """Acts as subscribers and operator: revives reachable targets, retries what did not arrive."""
         now, deliveries = self._clock.now(), self._container.store.deliveries
         for target, ends in self._reachable_again.items():
             if any(now - since < end <= now for end in ends):
@@ -264,7 +249,7 @@ class _Replay:
         )
 
     async def _finish(self) -> None:
-        """Goes on until nothing is pending or suspended, for 60 days at most."""
+        """Continues until nothing is pending or suspended, for at most 60 days."""
         whole_time = self._scenario.end - self._scenario.start
         for _ in range(60):
             self._repair(whole_time)
@@ -289,14 +274,14 @@ class _Replay:
         return card
 
     def _moves(self, address: str) -> datetime | None:
-        """The time when a group moves: one in three does, after a third of the scenario."""
+        """The time at which a group moves; one in three does, after a third of the scenario."""
         moves = self._scenario.faults.any and address.startswith("-") and int(address) % 3 == 0
         return self._scenario.start + (self._scenario.end - self._scenario.start) / 3 if moves else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vocabulary:
-    """Words, pairs of words and authors in a set of digests, the most frequent first."""
+    """Words, pairs of words and authors in digests, the most frequent first."""
 
     words: tuple[str, ...]
     pairs: tuple[str, ...]
@@ -304,15 +289,15 @@ class Vocabulary:
 
 
 def vocabulary(digests: Iterable[Digest]) -> Vocabulary:
-    """The words of titles and the authors of the digests, without those that are too frequent."""
+    """The words of titles and the authors in the digests, without the too frequent ones."""
     words, pairs, authors = Counter[str](), Counter[str](), Counter[str]()
     papers = 0
     for entry in (entry for digest in digests for entry in digest.entries):
         papers += 1
         title = [word.lower() for word in _WORD.findall(entry.title)]
-        words.update(set(title) - _EVERYDAY)
+        words.update(set(title) - _STOP_WORDS)
         pairs.update(
-            {f"{first} {second}" for first, second in pairwise(title) if not {first, second} & _EVERYDAY}
+            {f"{first} {second}" for first, second in pairwise(title) if not {first, second} & _STOP_WORDS}
         )
         authors.update(set(entry.authors))
     most = max(papers // 80, 3)
@@ -330,7 +315,7 @@ def _frequent(counted: Counter[str], most: int, length: int) -> tuple[str, ...]:
 
 
 def generate_subscribers(count: int, digests: Sequence[Digest], seed: int) -> tuple[Subscriber, ...]:
-    """`count` subscribers with interests from the digests; the same for the same digests and seed."""
+    """Generates subscribers with interests from the digests; the same for the same digests and seed."""
     rng = random.Random(seed)  # noqa: S311 - made-up subscribers
     known = vocabulary(digests)
     drawn = (_draw_subscription(rng, known) for _ in range(_POOL))
@@ -378,7 +363,7 @@ def _draw_subscriber(
 
 
 def _without(subscription: Subscription, word: str) -> Subscription:
-    """The subscription without papers that match the word, where that leaves a valid query."""
+    """The subscription with papers that match the word excluded, if that gives a valid query."""
     with suppress(QuerySyntaxError):
         if subscription.query is not None:
             return replace(subscription, query=excluding(subscription.query, (parse(word),)))

@@ -48,7 +48,7 @@ def test_a_misspelt_key_a_duplicate_key_a_bad_zone_and_a_bad_query_are_four_erro
     faults, _ = findings(config)
     assert texts(faults) == [
         "config/paperboy.yaml:2:3: unknown key 'max_file_mbb'; did you mean 'max_file_mb'?",
-        "config/subscriptions.yaml:4:5: duplicate key 'timezone'; it stands in line 3 already",
+        "config/subscriptions.yaml:4:5: duplicate key 'timezone'; it is in line 3 already",
         "config/subscriptions.yaml:6:15: unknown time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?",
         "config/subscriptions.yaml:8:23: query: this bracket is never closed",
     ]

@@ -76,7 +76,7 @@ def test_lines_count_as_in_an_editor_whatever_their_ending() -> None:
 
 
 def test_a_byte_order_mark_does_not_move_the_first_column() -> None:
-    assert found(b"\xef\xbb\xbfa: 1\na: 2\n") == ["2:1: duplicate key 'a'; it stands in line 1 already"]
+    assert found(b"\xef\xbb\xbfa: 1\na: 2\n") == ["2:1: duplicate key 'a'; it is in line 1 already"]
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_an_alias_bomb_is_refused_at_its_first_anchor_in_no_time_and_no_memory()
         ("a: !!python/object:os.system x", "1:4: tags (!name) are not allowed; remove it, or quote the value"),
         ("%YAML 1.1\n---\na: 1\n", "2:1: %-directives are not allowed; remove the line"),
         ("a: 1\n---\nb: 2\n", "2:1: a second document starts here; one file holds one document"),
-        ("a: 1\nb: 1\na: 2\n", "3:1: duplicate key 'a'; it stands in line 1 already"),
-        ("x: {b: 1, b: 2}", "1:11: duplicate key 'b'; it stands in line 1 already"),
+        ("a: 1\nb: 1\na: 2\n", "3:1: duplicate key 'a'; it is in line 1 already"),
+        ("x: {b: 1, b: 2}", "1:11: duplicate key 'b'; it is in line 1 already"),
         ("? [a]\n: b\n", "1:3: a key must be a word, not a list or a mapping"),
         ("a:\n\tb: 1\n", "2:1: a tab; indent with blanks"),
         ("a: @me", "1:4: text that starts with @ needs quotes"),
@@ -185,7 +185,7 @@ def test_several_faults_of_form_are_found_at_once_in_file_order() -> None:
 
 
 def test_a_duplicate_key_before_a_syntax_error_is_found_too() -> None:
-    assert found("a: 1\na: 2\nb: 'open")[0] == "2:1: duplicate key 'a'; it stands in line 1 already"
+    assert found("a: 1\na: 2\nb: 'open")[0] == "2:1: duplicate key 'a'; it is in line 1 already"
 
 
 def test_messages_hold_nothing_that_a_terminal_obeys_or_that_turns_text_around() -> None:
